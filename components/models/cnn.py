@@ -1,0 +1,97 @@
+"""The cnn family: convolutions along one, two or three axes, then dense layers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import keras
+
+from components.errors import ConfigError
+from components.models.augment import augmented
+from components.models.heads import output_layer
+from components.models.layers import (
+    activated,
+    dense_layers,
+    join,
+    main_input,
+    make_inputs,
+    regularizer,
+    side_vectors,
+)
+from components.models.options import CnnOptions, per_layer
+from components.models.spec import InputSpec, OutputSpec
+
+
+def build(options: CnnOptions, inputs: Sequence[InputSpec], output: OutputSpec) -> keras.Model:
+    """Builds a stack of convolution stages over the one image or array, joined with side columns before the dense layers.
+
+    A series (steps,) counts as (steps, 1).
+
+    Raises:
+      ConfigError: no or several images or arrays, an input of another kind, or one too small for the stages.
+    """
+    spec = main_input("cnn", inputs, ("image", "array"))
+    tensors = make_inputs(inputs)
+    value = tensors[spec.name]
+    if spec.kind == "image":
+        value = augmented(value, options.augmentation)
+    if len(spec.shape) == 1:
+        value = keras.layers.Reshape((*spec.shape, 1), name="as_series")(value)
+    sizes = pooling_sizes(options)
+    check_size(options, spec)
+    axes = len(value.shape) - 2
+    kernels = per_layer(options.kernel_size, len(options.filters))
+    repeats = per_layer(options.convolutions, len(options.filters))
+    dropouts = per_layer(options.convolution_dropout, len(options.filters))
+    for stage, filters in enumerate(options.filters):
+        for repeat in range(repeats[stage]):
+            name = f"conv{stage + 1}" if repeats[stage] == 1 else f"conv{stage + 1}_{repeat + 1}"
+            value = getattr(keras.layers, f"Conv{axes}D")(
+                filters,
+                kernels[stage],
+                padding=options.padding,
+                use_bias=not options.batch_normalization,
+                kernel_initializer=options.initializer,
+                kernel_regularizer=regularizer(options),
+                name=name,
+            )(value)
+            value = activated(value, options, name)
+        if sizes[stage] > 1:
+            kind = "MaxPooling" if options.pooling_kind == "max" else "AveragePooling"
+            value = getattr(keras.layers, f"{kind}{axes}D")(sizes[stage], name=f"pool{stage + 1}")(value)
+        if dropouts[stage]:
+            value = keras.layers.Dropout(dropouts[stage], name=f"conv{stage + 1}_dropout")(value)
+    if options.global_pooling == "none":
+        value = keras.layers.Flatten(name="flat")(value)
+    else:
+        kind = "Max" if options.global_pooling == "max" else "Average"
+        value = getattr(keras.layers, f"Global{kind}Pooling{axes}D")(name="global_pool")(value)
+    value = join([value, *side_vectors(inputs, tensors, options)])
+    value = dense_layers(value, options.dense, options.dropout, options)
+    return keras.Model(tensors, output_layer(output)(value), name="cnn")
+
+
+def pooling_sizes(options: CnnOptions) -> tuple[int, ...]:
+    """Returns the pooling factor of each stage, 1 where it has none."""
+    if isinstance(options.pooling, tuple):
+        return options.pooling
+    return (options.pooling,) * (len(options.filters) - 1) + (1,)
+
+
+def check_size(options: CnnOptions, spec: InputSpec) -> None:
+    """Raises ConfigError where a stage would be left with less than one position along an axis."""
+    axes = spec.shape[:-1] if len(spec.shape) > 1 else spec.shape
+    sides = list(axes)
+    stages = len(options.filters)
+    kernels, repeats = per_layer(options.kernel_size, stages), per_layer(options.convolutions, stages)
+    for stage, pool in enumerate(pooling_sizes(options)):
+        before = "x".join(str(side) for side in sides)
+        if options.padding == "valid":
+            sides = [side - repeats[stage] * (kernels[stage] - 1) for side in sides]
+        sides = [side // pool for side in sides]
+        if min(sides) < 1:
+            raise ConfigError(
+                f"Input {spec.name!r} of {'x'.join(str(side) for side in axes)} is too small for model.family cnn: stage "
+                f"{stage + 1} of {stages} is left with {before}, less than its kernel of {kernels[stage]} and pooling of "
+                f"{pool} need; use fewer filters, padding: same, or smaller kernel_size and pooling."
+            )

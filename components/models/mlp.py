@@ -1,0 +1,38 @@
+"""The mlp family: dense layers over a table's columns, or over anything flattened."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import keras
+
+from components.errors import ConfigError
+from components.models.augment import augmented
+from components.models.heads import output_layer
+from components.models.layers import dense_layers, join, layer_name, make_inputs, side_vectors
+from components.models.options import MlpOptions
+from components.models.spec import InputSpec, OutputSpec
+
+
+def build(options: MlpOptions, inputs: Sequence[InputSpec], output: OutputSpec) -> keras.Model:
+    """Builds dense layers; images and arrays are flattened, ids embedded, and all of it joined.
+
+    Raises:
+      ConfigError: an input holds tokens, whose order a flat vector would lose.
+    """
+    tensors = make_inputs(inputs)
+    vectors = side_vectors(inputs, tensors, options)
+    for spec in inputs:
+        if spec.kind == "tokens":
+            raise ConfigError(
+                f"model.family mlp takes columns, images and arrays, but {spec.name!r} holds tokens; use family sequence."
+            )
+        if spec.kind in ("image", "array"):
+            value = (
+                augmented(tensors[spec.name], options.augmentation)
+                if spec.kind == "image"
+                else tensors[spec.name]
+            )
+            vectors.append(keras.layers.Flatten(name=f"flat_{layer_name(spec.name)}")(value))
+    hidden = dense_layers(join(vectors), options.units, options.dropout, options)
+    return keras.Model(tensors, output_layer(output)(hidden), name="mlp")

@@ -1,0 +1,51 @@
+# One word does each thing; `make help` lists them. Everything happens in .venv, which `make setup` makes from
+# requirements/lock.txt and the others bring up to date when the lock has changed.
+
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+
+VENV := .venv
+BIN := $(VENV)/bin
+# Any Python 3.11 will do; when there is none, uv (if it is here) knows where to get one.
+PYTHON ?= $(shell command -v python3.11 || uv python find 3.11 2>/dev/null)
+RECIPE ?= digits_cnn
+ARGS ?=
+EXTRAS := $(if $(GPU),--gpu) $(if $(JAX),--jax)
+COMPILE := uv pip compile --python-version 3.11 --python-platform x86_64-manylinux_2_28 --generate-hashes --no-header \
+	$(if $(UPGRADE),--upgrade)
+
+.PHONY: help setup run test lint format clean lock
+
+help:  ## List what there is
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{ printf "  make %-7s %s\n", $$1, $$2 }'
+
+setup:  ## Make .venv from the lock (GPU=1 adds CUDA, JAX=1 adds JAX); returns at once when it is up to date
+	@if [ -z "$(PYTHON)" ]; then \
+		echo "make setup: python3.11 was not found; install it (Debian, Ubuntu: apt install python3.11 python3.11-venv), or" \
+			"give another as make PYTHON=/path/to/python3.11 setup." >&2; exit 2; fi
+	@"$(PYTHON)" requirements/set_up.py --venv $(VENV) $(EXTRAS)
+
+run: setup  ## Run a recipe from data to a pushed model (RECIPE=digits_cnn, ARGS="--set training.epochs=3")
+	@$(BIN)/kerasline run $(RECIPE) $(ARGS)
+
+test: setup  ## Run the tests (ARGS="-m 'not slow'" leaves out those of more than 5 s)
+	@$(BIN)/python -m pytest $(ARGS)
+
+lint: setup  ## Check style, formatting and types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: setup  ## Rewrite the files as `make lint` wants them
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+clean:  ## Remove .venv and what tools leave behind; a workspace is yours and stays
+	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache
+	find . -name __pycache__ -type d -not -path './workspace/*' -prune -exec rm -rf {} +
+
+lock:  ## Renew the lists in requirements/ (needs uv); UPGRADE=1 takes newer versions where the bounds allow
+	@command -v uv >/dev/null || { echo "make lock: uv is needed; install it with pip install uv." >&2; exit 2; }
+	$(COMPILE) requirements/requirements.in --override requirements/overrides.in -o requirements/lock.txt >/dev/null
+	$(COMPILE) requirements/gpu.in -c requirements/lock.txt -o requirements/gpu.txt >/dev/null
+	$(COMPILE) requirements/jax.in -c requirements/lock.txt -o requirements/jax.txt >/dev/null

@@ -27,7 +27,9 @@ class Column(_Frozen):
 
     name: str
     dtype: Literal["float", "int", "string", "image", "array", "tokens"]
-    shape: tuple[int, ...] = ()  # image: (height, width, channels) of the first image; array, tokens: of every value
+    shape: tuple[
+        int, ...
+    ] = ()  # image: (height, width, channels) of the first image; array, tokens: of every value
     unit: str | None = None
     missing: int = 0  # rows without a value
     distinct: int | None = None  # number of different values, None where not counted or above 10,000
@@ -52,6 +54,8 @@ class SplitPlan(_Frozen):
     fractions: dict[str, float]  # of the rows that the source did not assign; sums to 1
     column: str | None = None  # group and time only
     boundaries: tuple[float | str, ...] = ()  # time only: the first value of eval and of test
+    # stratified only: class -> where eval and where test begin, as positions of the row's hash in [0, 1)
+    cuts: dict[str, tuple[float, float]] = {}
     seed: int = 0
 
 
@@ -65,13 +69,18 @@ class Dataset(_Frozen):
     rows: int
     reader: str  # key of datasets.READERS
     reader_options: dict[str, Any] = {}
-    shards: tuple[dict[str, Any], ...]  # what one worker reads: path or row range; "split" where the source assigned one
+    shards: tuple[
+        dict[str, Any], ...
+    ]  # what one worker reads: path or row range; "split" where the source assigned one
     split: SplitPlan
     fingerprint: str  # sha256 over the content of the data and all that changes its reading
     title: str = ""
     source: str = ""  # citation or URL
     licence: str = ""
     skipped: tuple[str, ...] = ()  # one line for each file or row that could not be used, and why
+    notes: tuple[
+        str, ...
+    ] = ()  # what a reader should know: columns that change their type, infinite values, ...
 
     def to_json(self) -> str:
         """Returns canonical JSON: equal datasets give equal text, which is what cache keys need."""

@@ -1,0 +1,210 @@
+"""Infers the type of every column of a text table over all of its rows, in bounded memory."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import Any, Literal
+
+from components.datasets.csv_text import Line
+from components.datasets.labels import LabelFacts
+from components.datasets.spec import Column
+
+ROWS_PER_BLOCK = 4096
+_MAX_DISTINCT = 10_000
+_LARGEST_INTEGER = (1 << 63) - 1
+# int() and float() read "1_000"; a leading zero marks codes (postcodes, article numbers) that are no quantities.
+_NOT_A_NUMBER = re.compile(r"(?:^|\n)[+-]?0\d|_")
+INFINITIES = frozenset(
+    sign + word
+    for sign in ("", "+", "-")
+    for word in ("inf", "Inf", "INF", "infinity", "Infinity", "INFINITY")
+)
+
+NANS = frozenset(sign + word for sign in ("", "+", "-") for word in ("nan", "NaN", "NAN"))
+
+Type = Literal["int", "float", "string"]
+
+
+@dataclass
+class Tally:
+    """Counts lines and remembers the first few."""
+
+    count: int = 0
+    first: list[int] = field(default_factory=list)
+
+    def add(self, numbers: Sequence[int]) -> None:
+        """Takes in the numbers of lines."""
+        self.count += len(numbers)
+        self.first += numbers[: 5 - len(self.first)]
+
+    def __str__(self) -> str:
+        more = ", ..." if self.count > len(self.first) else ""
+        return f"line{'s' if self.count > 1 else ''} {', '.join(map(str, self.first))}{more}"
+
+
+@dataclass
+class ColumnScan:
+    """What is known of one column after the rows so far.
+
+    Attributes:
+      name: of the column.
+      missing_values: cells without a value.
+      dtype: the narrowest type of all values so far: int, then float, then string; None before the first value.
+    """
+
+    name: str
+    missing_values: frozenset[str]
+    dtype: Type | None = None
+    missing: int = 0
+    infinite: int = 0
+    infinite_line: int = 0
+    minimum: float = math.inf
+    maximum: float = -math.inf
+    whole: bool = True
+    counts: dict[str, int] | None = field(default_factory=dict)
+    turned: str | None = None  # how numbers became text half-way
+    file: str = ""  # that is being scanned, for messages
+
+    def add(self, cells: Sequence[str], numbers: Sequence[int]) -> None:
+        """Takes in a block of cells and the numbers of their lines."""
+        self._count(cells)
+        values = [cell for cell in cells if cell not in self.missing_values]
+        self.missing += len(cells) - len(values)
+        if self.dtype == "string" or not values:
+            return
+        as_type, parsed = parse(values)
+        if as_type == "string":
+            self._turn(cells, numbers)
+            return
+        self.dtype = "float" if "float" in (as_type, self.dtype) else "int"
+        self._measure(parsed, cells, numbers)
+
+    def _measure(self, parsed: Sequence[float], cells: Sequence[str], numbers: Sequence[int]) -> None:
+        finite = [value for value in parsed if math.isfinite(value)]
+        if len(finite) < len(parsed):
+            self.missing += sum(1 for value in parsed if value != value)
+            infinite = [n for cell, n in zip(cells, numbers, strict=True) if cell in INFINITIES]
+            if infinite and not self.infinite:
+                self.infinite_line = infinite[0]
+            self.infinite += len(infinite)
+        if finite:
+            self.minimum, self.maximum = min(self.minimum, min(finite)), max(self.maximum, max(finite))
+            if self.whole and self.dtype == "float":
+                self.whole = all(value.is_integer() for value in finite)
+
+    def _turn(self, cells: Sequence[str], numbers: Sequence[int]) -> None:
+        """Makes the column text; a column that began with numbers says where that ended."""
+        was_number = self.dtype is not None
+        for cell, number in zip(cells, numbers, strict=True):
+            if cell in self.missing_values:
+                continue
+            if parse([cell])[0] != "string":
+                was_number = True
+            else:
+                if was_number:
+                    hint = " (a decimal comma?)" if re.fullmatch(r"[+-]?\d+,\d+", cell) else ""
+                    self.turned = (
+                        f"column {self.name!r} is text although it begins with numbers: line {number} of {self.file} holds "
+                        f"{_shorten(cell)}{hint}"
+                    )
+                break
+        self.dtype = "string"
+
+    def _count(self, cells: Sequence[str]) -> None:
+        if self.counts is None:
+            return
+        for cell in cells:
+            self.counts[cell] = self.counts.get(cell, 0) + 1
+        if len(self.counts) > _MAX_DISTINCT:
+            self.counts = None
+
+    @property
+    def value_counts(self) -> dict[str | int | float, int] | None:
+        """Rows of each value, as values of the column's type; None above 10,000 different ones."""
+        if self.counts is None:
+            return None
+        convert = {"int": int, "float": float}.get(self.dtype or "", str)
+        merged: dict[str | int | float, int] = {}
+        for cell, count in self.counts.items():
+            if cell not in self.missing_values:
+                value = convert(cell)
+                if value == value:
+                    merged[value] = merged.get(value, 0) + count
+        return merged
+
+    def column(self) -> Column:
+        """Describes the column as an input."""
+        counts = self.value_counts
+        return Column(
+            name=self.name, dtype=self.dtype or "string", missing=self.missing,
+            distinct=None if counts is None else len(counts),
+        )  # fmt: skip
+
+    def label(self, rows: int, origin: str) -> LabelFacts:
+        """Describes the column as the label."""
+        dtype = self.dtype or "string"
+        bounds = (None, None) if dtype == "string" else (self.minimum, self.maximum)
+        return LabelFacts(
+            self.name,
+            dtype,
+            self.value_counts,
+            rows,
+            *bounds,
+            whole=dtype == "float" and self.whole,
+            origin=origin,
+        )
+
+
+def parse(values: Sequence[str]) -> tuple[Type, Sequence[float]]:
+    """Reads cells as integers, else as floats, else leaves them as text; integers beyond 64 bits become floats."""
+    if _NOT_A_NUMBER.search("\n".join(values)):
+        return "string", ()
+    try:
+        integers = list(map(int, values))
+        if max(map(abs, integers)) <= _LARGEST_INTEGER:
+            return "int", integers
+    except ValueError:
+        pass
+    try:
+        return "float", list(map(float, values))
+    except ValueError:
+        return "string", ()
+
+
+def scan(
+    rows: Iterator[Line], scans: Mapping[int, ColumnScan], needed: Sequence[int], missing_label: Tally
+) -> int:
+    """Feeds a file's rows to the scans of its columns.
+
+    Args:
+      rows: of the file.
+      scans: position in the file to scan.
+      needed: positions of the labels; rows without a value there are not used.
+      missing_label: collects these rows.
+
+    Returns:
+      How many rows are usable.
+    """
+    used = 0
+    unusable = {position: scans[position].missing_values | INFINITIES | NANS for position in needed}
+    while block := list(islice(rows, ROWS_PER_BLOCK)):
+        kept = [row for row in block if not any(row[1][p] in bad for p, bad in unusable.items())]
+        if len(kept) < len(block):
+            lines = {row[0] for row in kept}
+            missing_label.add([number for number, _ in block if number not in lines])
+        if not kept:
+            continue
+        used += len(kept)
+        numbers = [number for number, _ in kept]
+        columns: list[Any] = list(zip(*(cells for _, cells in kept), strict=True))
+        for position, column in scans.items():
+            column.add(columns[position], numbers)
+    return used
+
+
+def _shorten(cell: str) -> str:
+    return repr(cell if len(cell) <= 40 else cell[:37] + "...")

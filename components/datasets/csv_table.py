@@ -1,0 +1,202 @@
+"""Text tables (CSV, TSV, ...): described by one streaming pass, read again file by file."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from components.datasets.csv_scan import INFINITIES, NANS, ROWS_PER_BLOCK, ColumnScan, Tally, scan
+from components.datasets.csv_text import body, detect_delimiter, header_of
+from components.datasets.files import Places, check_unchanged, digest_file, size_of
+from components.datasets.found import Found
+from components.datasets.options import CsvOptions
+from components.datasets.sampling import thin
+from components.datasets.spec import Dataset
+from components.datasets.tables import (
+    Roles,
+    SplitColumn,
+    assign_roles,
+    label_value,
+    multi_facts,
+    same_columns,
+)
+from components.errors import ConfigError
+
+_READER_KEYS = ("header", "columns", "encoding", "missing_values", "ragged_rows")
+
+
+def find(options: CsvOptions, places: Places, split: SplitColumn | None) -> Found:
+    """Describes a text table: types over all rows, labels, files to read.
+
+    Text such as true/false or yes/no stays text, so that classes keep the words of the table; codes with leading zeros
+    are text; numbers with a decimal comma are text and noted.
+
+    Raises:
+      ConfigError: see ``csv_text`` and ``tables``; also a table without rows.
+    """
+    tests = [] if options.test_path is None else places.find_all(options.test_path)
+    files = [path for path in places.find_all(options.path) if path not in tests]
+    if not files:
+        raise ConfigError(
+            "Every file of csv.path is also in csv.test_path; name the files for training as 'path'."
+        )
+    return describe([(path, None) for path in files] + [(path, "test") for path in tests], options, split)
+
+
+def describe(
+    files: Sequence[tuple[Path, str | None]], options: CsvOptions, split: SplitColumn | None
+) -> Found:
+    """Describes a table whose files, with the split that the source gives each, are known."""
+    reading = options.model_dump(include=set(_READER_KEYS))
+    missing_values = frozenset(options.missing_values) | {""}
+    first_path = files[0][0]
+    shards: list[dict[str, Any]] = []
+    skipped: list[str] = []
+    names: list[str] = []
+    scans: dict[str, ColumnScan] = {}
+    roles: Roles | None = None
+    next_row: dict[str | None, int] = {}
+    for path, part in files:
+        delimiter = _delimiter(path, options)
+        here = header_of(path, reading, delimiter)
+        if roles is None:
+            names, roles = here, assign_roles(here, options.label, options.drop, split, str(path))
+            wanted = (*roles.inputs, *roles.labels, *roles.extra)
+            scans = {name: ColumnScan(name, missing_values) for name in wanted}
+        same_columns(here, names, path, first_path)
+        for column in scans.values():
+            column.file = path.name
+        ragged, unlabelled = Tally(), Tally()
+        rows = scan(
+            body(path, reading, delimiter, len(here), ragged.add),
+            {here.index(name): column for name, column in scans.items()},
+            [here.index(name) for name in roles.labels],
+            unlabelled,
+        )
+        if ragged.count:
+            skipped.append(f"{path.name}: {ragged.count} lines with too few or too many cells ({ragged})")
+        if unlabelled.count:
+            skipped.append(f"{path.name}: {unlabelled.count} rows without a label ({unlabelled})")
+        elif rows == 0:
+            raise ConfigError(f"{path} has a header but no rows; check that the right file was named.")
+        shard = {"path": str(path), "bytes": size_of(path), "delimiter": delimiter, "first": next_row.get(part, 0),
+                 "rows": rows}  # fmt: skip
+        next_row[part] = shard["first"] + rows
+        shards.append(shard if part is None else {**shard, "split": part})
+    assert roles is not None
+    return _found(files, scans, roles, reading, shards, skipped)
+
+
+def read(dataset: Dataset, shard: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """Yields the rows of a shard; cells without a value are None."""
+    check_unchanged(shard["path"], shard["bytes"])
+    yield from thin(_rows(dataset, shard), shard)
+
+
+def _found(
+    files: Sequence[tuple[Path, str | None]],
+    scans: Mapping[str, ColumnScan],
+    roles: Roles,
+    reading: dict[str, Any],
+    shards: list[dict[str, Any]],
+    skipped: list[str],
+) -> Found:
+    origin = str(files[0][0]) if len(files) == 1 else f"{files[0][0]} and {len(files) - 1} more"
+    rows = sum(shard["rows"] for shard in shards)
+    if len(roles.labels) > 1:
+        counts = [scans[name].value_counts for name in roles.labels]
+        label = multi_facts(roles.labels, counts, rows, roles.label_feature, origin)
+    else:
+        label = scans[roles.labels[0]].label(rows, origin)
+    notes, columns = [], []
+    for name in roles.inputs:
+        column = scans[name]
+        if column.dtype is None and rows:
+            notes.append(f"column {name!r} has no value in any row and is left out")
+            continue
+        columns.append(column.column())
+    if rows and not columns:
+        raise ConfigError(
+            f"No input column of {origin} has a value; check csv.delimiter and csv.missing_values."
+        )
+    for column in scans.values():
+        if column.turned:
+            notes.append(column.turned)
+        if column.infinite and column.dtype == "float":
+            notes.append(
+                f"column {column.name!r} has {column.infinite} infinite values, first in line {column.infinite_line}"
+            )
+    options = {
+        **reading,
+        "labels": list(roles.labels),
+        "extra": {name: scans[name].dtype for name in roles.extra},
+    }
+    return Found(
+        kind="table",
+        columns=tuple(columns),
+        label=label,
+        reader="csv",
+        reader_options=options,
+        shards=[shard for shard in shards if shard["rows"]],
+        digest=",".join(digest_file(path) for path, _ in files),
+        title=files[0][0].stem,
+        skipped=tuple(skipped),
+        notes=tuple(notes),
+    )
+
+
+def _rows(dataset: Dataset, shard: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    options = dataset.reader_options
+    missing = frozenset(options["missing_values"]) | {""}
+    names = header_of(shard["path"], options, shard["delimiter"])
+    position = {name: index for index, name in enumerate(names)}
+    labels = options["labels"]
+    label_positions = [position[name] for name in labels]
+    inputs = [
+        (column.name, position[column.name], _converter(column.dtype, missing)) for column in dataset.columns
+    ]
+    inputs += [(name, position[name], _converter(dtype, missing)) for name, dtype in options["extra"].items()]
+    label_dtype = "float" if len(labels) > 1 else dataset.label.dtype
+    convert_label = _converter(label_dtype, missing)
+    unusable = missing | INFINITIES | NANS
+    keys = [*(name for name, _, _ in inputs), dataset.label.name]
+    lines = body(shard["path"], options, shard["delimiter"], len(names))
+    while block := list(islice(lines, ROWS_PER_BLOCK)):
+        rows = [cells for _, cells in block if not any(cells[p] in unusable for p in label_positions)]
+        if not rows:
+            continue
+        columns: list[Any] = list(zip(*rows, strict=True))
+        values = [convert(columns[index]) for _, index, convert in inputs]
+        label_columns = [convert_label(columns[index]) for index in label_positions]
+        joined = label_columns[0] if len(labels) == 1 else map(label_value, zip(*label_columns, strict=True))
+        for row in zip(*values, joined, strict=True):
+            yield dict(zip(keys, row, strict=True))
+
+
+def _converter(dtype: str | None, missing: frozenset[str]) -> Callable[[Sequence[str]], list[Any]]:
+    """Returns a function that turns a block of cells into values, None where there is none."""
+    if dtype == "int":
+        return lambda cells: [None if cell in missing else _integer(cell) for cell in cells]
+    if dtype == "float":
+        return lambda cells: [None if cell in missing else _float_or_none(float(cell)) for cell in cells]
+    return lambda cells: [None if cell in missing else cell for cell in cells]
+
+
+def _integer(cell: str) -> int:
+    """Reads a whole number, also one that is written as a float: classes 1.0, 2.0 are the classes 1 and 2."""
+    try:
+        return int(cell)
+    except ValueError:
+        return int(float(cell))
+
+
+def _float_or_none(value: float) -> float | None:
+    return value if value == value else None
+
+
+def _delimiter(path: Path, options: CsvOptions) -> str:
+    if options.delimiter == "auto":
+        return detect_delimiter(path, options.encoding)
+    return "\t" if options.delimiter == "tab" else options.delimiter

@@ -1,0 +1,164 @@
+"""Finding, opening and fingerprinting the files of a source; every failure names the file and what to do."""
+
+from __future__ import annotations
+
+import glob
+import gzip
+import hashlib
+import os
+import zlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+from components.errors import ConfigError, nearest
+
+_GZIP_MAGIC = b"\x1f\x8b"
+# What reading a damaged gzip file raises; OSError is gzip.BadGzipFile's base.
+GZIP_ERRORS = (EOFError, zlib.error, gzip.BadGzipFile)
+
+
+@dataclass(frozen=True)
+class Places:
+    """Where relative paths and named data sets are looked for.
+
+    Attributes:
+      base_dir: the recipe's folder.
+      data_dir: ``--data-dir``, which comes first, or None.
+    """
+
+    base_dir: Path
+    data_dir: Path | None
+
+    def candidates(self, path: str) -> list[Path]:
+        """Lists where a path of the config may lie, first choice first."""
+        expanded = Path(os.path.expanduser(path))
+        if expanded.is_absolute():
+            return [expanded]
+        roots = [root for root in (self.data_dir, self.base_dir) if root is not None]
+        return [(Path(os.path.expanduser(root)) / expanded).absolute() for root in roots]
+
+    def find(self, path: str, *, folder: bool = False) -> Path:
+        """Returns the file (or folder) that a path of the config names.
+
+        Raises:
+          ConfigError: there is none; the message names the nearest file of the folder.
+        """
+        tried = self.candidates(path)
+        for candidate in tried:
+            if candidate.is_dir() if folder else candidate.is_file():
+                return candidate
+        for candidate in tried:
+            if candidate.exists():
+                wanted, there = ("a folder", "a file") if folder else ("a file", "a folder")
+                raise ConfigError(
+                    f"Expected {wanted} at {candidate}, but it is {there}; correct the path in 'data'."
+                )
+        raise ConfigError(missing_file(tried[0], tried[1:]))
+
+    def find_all(self, patterns: str | Iterable[str]) -> list[Path]:
+        """Returns the files that paths and globs name, each once, sorted within a glob.
+
+        Raises:
+          ConfigError: a path does not exist or a glob matches nothing.
+        """
+        found: dict[Path, None] = {}
+        for pattern in [patterns] if isinstance(patterns, str) else patterns:
+            if not glob.has_magic(pattern) or any(path.is_file() for path in self.candidates(pattern)):
+                found[self.find(pattern)] = None
+                continue
+            matches: list[str] = []
+            for candidate in self.candidates(pattern):
+                matches = sorted(m for m in glob.glob(str(candidate), recursive=True) if os.path.isfile(m))
+                if matches:
+                    break
+            if not matches:
+                raise ConfigError(
+                    f"No file matches {self.candidates(pattern)[0]}; correct the pattern in 'data' or --data-dir."
+                )
+            found.update(dict.fromkeys(Path(match) for match in matches))
+        return list(found)
+
+
+def missing_file(path: Path, others: Iterable[Path] = ()) -> str:
+    """Words the error for a file that does not exist, with the nearest name in the deepest folder that does."""
+    also = "".join(f" nor {other}" for other in others)
+    folder = path.parent
+    if not folder.is_dir():
+        while not folder.is_dir() and folder != folder.parent:
+            folder = folder.parent
+        return f"File not found: {path}{also} (the folder ends at {folder}); correct the path or --data-dir."
+    names = sorted(entry.name for entry in folder.iterdir())
+    return f"File not found: {path}{also}; correct the path or --data-dir.{nearest(path.name, names)}"
+
+
+def open_bytes(path: str | Path) -> IO[bytes]:
+    """Opens a file for reading, unpacking gzip by its first bytes and not by its name.
+
+    Raises:
+      ConfigError: the file is gone, may not be read, or is a zip archive.
+    """
+    try:
+        plain = open(path, "rb")  # noqa: SIM115 - the caller closes it
+    except FileNotFoundError:
+        raise ConfigError(missing_file(Path(path))) from None
+    except OSError as error:
+        raise ConfigError(f"Cannot read {path}: {error.strerror or error}; check its permissions.") from None
+    magic = plain.read(4)
+    plain.seek(0)
+    if magic == b"PK\x03\x04":
+        plain.close()
+        raise ConfigError(f"{path} is a zip archive; unpack it and name the file inside.")
+    if magic[:2] == _GZIP_MAGIC:
+        return gzip.open(plain, "rb")  # type: ignore[return-value]
+    return plain
+
+
+def read_bytes(path: str | Path) -> bytes:
+    """Reads a whole file, unpacking gzip.
+
+    Raises:
+      ConfigError: as :func:`open_bytes`, or the gzip data is damaged.
+    """
+    with open_bytes(path) as stream:
+        try:
+            return stream.read()
+        except GZIP_ERRORS as error:
+            raise damaged_gzip(path, error) from None
+
+
+def damaged_gzip(path: str | Path, error: Exception) -> ConfigError:
+    """Words the error for gzip data that ends early or fails its checksum."""
+    state = "ends too early" if isinstance(error, EOFError) else "is damaged"
+    return ConfigError(f"The gzip file {path} {state}; copy or download it again.")
+
+
+def digest_file(path: str | Path) -> str:
+    """Returns the sha256 of a file's bytes as they lie on disk."""
+    try:
+        with open(path, "rb") as stream:
+            return hashlib.file_digest(stream, "sha256").hexdigest()
+    except OSError as error:
+        raise ConfigError(f"Cannot read {path}: {error.strerror or error}; check its permissions.") from None
+
+
+def check_unchanged(path: str | Path, size_bytes: int) -> None:
+    """Refuses a file whose size is no longer what it was when the dataset was resolved.
+
+    Raises:
+      ConfigError: the file is gone or its size differs.
+    """
+    try:
+        now = os.stat(path).st_size
+    except OSError:
+        raise ConfigError(missing_file(Path(path))) from None
+    if now != size_bytes:
+        raise ConfigError(
+            f"{path} changed while the run was reading it ({size_bytes} bytes before, {now} now); run again."
+        )
+
+
+def size_of(path: str | Path) -> int:
+    """Returns a file's size in bytes."""
+    return os.stat(path).st_size

@@ -1,0 +1,50 @@
+"""MNIST and Fashion-MNIST, from IDX files or Keras' copy."""
+
+from __future__ import annotations
+
+from components.datasets import idx
+from components.datasets.files import Places
+from components.datasets.found import Found
+from components.datasets.keras_files import download, find_file, folders
+from components.errors import ConfigError
+
+FASHION_CLASSES = [
+    "T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot",
+]  # fmt: skip
+
+
+def find(name: str, places: Places) -> Found:
+    """Describes ``mnist`` or ``fashion_mnist``.
+
+    The IDX files, plain or gzipped, are looked for in the data folder, in its sub-folder of that name and in Keras'
+    cache; MNIST also as the ``mnist.npz`` that Keras downloads.
+
+    Raises:
+      ConfigError: not there and no connection.
+    """
+    class_names = FASHION_CLASSES if name == "fashion_mnist" else None
+    found = _on_disk(name, places, class_names)
+    if found is None:
+        download(name, places, "the files " + ", ".join(f"{file}[.gz]" for file in idx.FILES.values()))
+        found = _on_disk(name, places, class_names)
+    if found is None:
+        raise ConfigError(
+            f"Keras downloaded {name} but its files are not in {folders(places, name)[-1]}; check KERAS_HOME."
+        )
+    return found
+
+
+def _on_disk(name: str, places: Places, class_names: list[str] | None) -> Found | None:
+    # MNIST and Fashion-MNIST have the same file names: the folder of the name comes before the folder that holds it.
+    for folder in sorted(folders(places, name), key=lambda f: f.name not in (name, name.replace("_", "-"))):
+        files = idx.complete_folder(folder)
+        if files is not None:
+            return idx.describe(files, class_names)
+    if name == "mnist":
+        packed = find_file(places, name, ("mnist.npz",))
+        if packed is not None:
+            from components.datasets import npz
+            from components.datasets.options import NpzOptions
+
+            return npz.find(NpzOptions(path=str(packed)), places)
+    return None

@@ -1,0 +1,145 @@
+"""From the config's ``data:`` block to a :class:`Dataset`, and from a Dataset's shards back to rows."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from components.datasets import csv_table, idx
+from components.datasets.files import Places
+from components.datasets.found import Found
+from components.datasets.labels import settle_label
+from components.datasets.options import DataOptions
+from components.datasets.planning import finish_plan, plan_split
+from components.datasets.registry import DATASETS, READERS
+from components.datasets.sampling import apply_limit
+from components.datasets.spec import Dataset
+from components.datasets.tables import SplitColumn
+from components.errors import ConfigError, nearest
+
+
+def resolve(
+    options: DataOptions,
+    *,
+    name: str,
+    base_dir: Path,
+    data_dir: Path | None,
+    task: str = "auto",
+    seed: int = 0,
+) -> Dataset:
+    """Finds out everything about the data that the graph is built from.
+
+    Args:
+      options: the config's ``data:`` block.
+      name: of the dataset, normally the recipe's.
+      base_dir: the recipe's folder; relative paths are looked for in ``data_dir`` and then here.
+      data_dir: ``--data-dir``.
+      task: the config's task; ``auto`` follows the label, see :func:`components.datasets.labels.settle_label`.
+      seed: of splits and generated data, where the block itself gives none.
+
+    Raises:
+      ConfigError: the data is not there, cannot be read, or cannot be what the config says.
+    """
+    found = _find(options, Places(Path(base_dir), None if data_dir is None else Path(data_dir)), seed)
+    label = settle_label(found.label, task)
+    shards = apply_limit(found.shards, options.limit)
+    plan = plan_split(options.split, label, shards, seed)
+    rows = sum(shard["rows"] for shard in found.shards)
+    draft = Dataset(
+        name=name,
+        kind=found.kind,
+        columns=found.columns,
+        label=label,
+        rows=rows if options.limit is None else min(rows, options.limit),
+        reader=found.reader,
+        reader_options=found.reader_options,
+        shards=tuple(shards),
+        split=plan,
+        fingerprint=_fingerprint(found, options),
+        title=found.title,
+        source=found.source,
+        licence=found.licence,
+        skipped=found.skipped,
+        notes=found.notes,
+    )
+    return draft.model_copy(update={"split": finish_plan(draft, read_shard)})
+
+
+def read_shard(dataset: Dataset, shard: Mapping[str, Any]) -> Iterator[tuple[str | None, dict[str, Any]]]:
+    """Reads the rows of one shard.
+
+    Args:
+      dataset: as resolved.
+      shard: one of ``dataset.shards``.
+
+    Yields:
+      The split that the source gives the row, or None, and its values by column name and label name: numbers as int
+      or float, text as str, images as encoded bytes, arrays as float32, tokens as int64, a missing value as None. A
+      column that only ``split`` needs is there too, so take the names from ``dataset.columns``.
+
+    Raises:
+      ConfigError: the data changed since it was resolved.
+    """
+    split, label = shard.get("split"), dataset.label
+    convert = {"float": float, "int": int, "string": str}.get(label.dtype)
+    for row in READERS[dataset.reader](dataset, shard):
+        if convert is not None:
+            row[label.name] = convert(row[label.name])
+        yield split, row
+
+
+def _find(options: DataOptions, places: Places, seed: int) -> Found:
+    split = None
+    if options.split.column is not None:
+        split = SplitColumn(options.split.column, may_be_input=options.split.method != "source")
+    if options.csv is not None:
+        return csv_table.find(options.csv, places, split)
+    if split is not None:
+        raise ConfigError(
+            f"split.column {split.name!r} needs a table, but the source is {options.source}; remove it."
+        )
+    if options.idx is not None:
+        return idx.find(options.idx, places)
+    return _find_named(options, places, seed)
+
+
+def _find_named(options: DataOptions, places: Places, seed: int) -> Found:
+    entry = DATASETS.get(options.dataset or "")
+    if entry is None:
+        raise ConfigError(
+            f"There is no data set named {options.dataset!r}; the names are {', '.join(DATASETS)}."
+            f"{nearest(options.dataset or '', DATASETS)}"
+        )
+    known = dict(entry.options or {})
+    for key in options.options:
+        if key not in known:
+            takes = f"takes {', '.join(known)}" if known else "takes none"
+            raise ConfigError(
+                f"data.options has {key!r}, but {options.dataset} {takes}.{nearest(key, known)}"
+            )
+    arguments = {**known, **options.options}
+    if "seed" in known and arguments["seed"] is None:
+        arguments["seed"] = seed
+    found = entry.find(places, arguments)
+    return Found(**{**vars(found), "title": entry.title, "source": entry.source, "licence": entry.licence})
+
+
+def _fingerprint(found: Found, options: DataOptions) -> str:
+    """Hashes the content of the data and all that changes its reading, but not where the files lie."""
+    reading = {
+        "digest": found.digest,
+        "reader": found.reader,
+        "options": {
+            key: value
+            for key, value in found.reader_options.items()
+            if key not in ("files", "path", "folder")
+        },
+        "columns": [column.model_dump(mode="json") for column in found.columns],
+        "label": found.label.name,
+        "limit": options.limit,
+    }
+    text = json.dumps(reading, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()

@@ -1,0 +1,117 @@
+"""Which split a row belongs to: decided by the row alone, so that every worker and every later run agrees."""
+
+from __future__ import annotations
+
+import hashlib
+import struct
+from collections.abc import Mapping
+from typing import Any
+
+from components.datasets.spec import SPLITS, SplitPlan
+from components.errors import ConfigError
+
+_SPLIT_NAMES = {
+    "train": "train",
+    "training": "train",
+    "eval": "eval",
+    "validation": "eval",
+    "valid": "eval",
+    "val": "eval",
+    "dev": "eval",
+    "test": "test",
+}
+
+
+def assign_split(plan: SplitPlan, row: Mapping[str, Any], key: bytes | None = None) -> str:
+    """Decides the split of a row that its source did not assign.
+
+    Args:
+      plan: the dataset's plan.
+      row: column and label values, as ``read_shard`` gives them.
+      key: what the hash is taken of (hash and source only); default: :func:`row_key` of the row. Equal rows must
+        give equal keys, then duplicates never stand on two sides. ``stratified`` always uses :func:`row_key`, because
+        its cut points were computed with it.
+
+    Returns:
+      ``train``, ``eval`` or ``test``.
+    """
+    if plan.method == "source" and plan.column is not None:
+        return split_named(row.get(plan.column), plan.column)
+    if plan.method == "group":
+        return _at(plan, position(plan.seed, _encode(row.get(plan.column or ""))))
+    if plan.method == "time":
+        return _by_time(plan, row.get(plan.column or ""))
+    if plan.method == "stratified":
+        return _stratified(plan, row)
+    return _at(plan, position(plan.seed, row_key(row) if key is None else key))
+
+
+def position(seed: int, key: bytes) -> float:
+    """Maps a key to a place in [0, 1): the first 53 bits of sha256 over seed and key, so that it is exact in JSON."""
+    digest = hashlib.sha256(seed.to_bytes(8, "big", signed=True) + key).digest()
+    return (int.from_bytes(digest[:8], "big") >> 11) / (1 << 53)
+
+
+def row_key(row: Mapping[str, Any]) -> bytes:
+    """Returns bytes that are equal for equal rows and different for others, whatever the order of their columns."""
+    digest = hashlib.sha256()
+    for name in sorted(row):
+        value = _encode(row[name])
+        digest.update(f"{len(name)}:{name}:{len(value)}:".encode() + value)
+    return digest.digest()
+
+
+def split_named(value: object, column: str) -> str:
+    """Returns the split that a cell of the split column names.
+
+    Raises:
+      ConfigError: for any word but train, eval (validation, val, dev) and test.
+    """
+    split = _SPLIT_NAMES.get(str(value).strip().lower())
+    if split is None:
+        raise ConfigError(
+            f"split.column {column!r} must say train, eval or test in every row, but one row says {value!r}; "
+            "correct the row or choose another split.method."
+        )
+    return split
+
+
+def _at(plan: SplitPlan, place: float) -> str:
+    edge = 0.0
+    for split in SPLITS:
+        edge += plan.fractions.get(split, 0.0)
+        if place < edge:
+            return split
+    return next(
+        split for split in reversed(SPLITS) if plan.fractions.get(split, 0.0) > 0
+    )  # edges sum to 1 - 1e-16
+
+
+def _stratified(plan: SplitPlan, row: Mapping[str, Any]) -> str:
+    place = position(plan.seed, row_key(row))
+    cuts = plan.cuts.get(str(row.get(plan.column or "")))
+    if cuts is None:
+        return _at(plan, place)
+    return "train" if place < cuts[0] else "eval" if place < cuts[1] else "test"
+
+
+def _by_time(plan: SplitPlan, value: Any) -> str:
+    if value is None:
+        return "train"  # a row without a time says nothing about the newest data
+    eval_from, test_from = plan.boundaries
+    return "train" if value < eval_from else "eval" if value < test_from else "test"
+
+
+def _encode(value: Any) -> bytes:
+    """Serializes a value with its type, so that 1, 1.0, "1" and a missing value stay different."""
+    if value is None:
+        return b"-"
+    if isinstance(value, bytes):
+        return b"b" + value
+    if isinstance(value, str):
+        return b"s" + value.encode("utf-8", "surrogatepass")
+    if isinstance(value, int):
+        return b"i%d" % value
+    if isinstance(value, float):
+        return b"f" + struct.pack("<d", value)
+    return b"a" + f"{value.dtype}{value.shape}".encode() + value.tobytes()  # a numpy array

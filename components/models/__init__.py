@@ -1,8 +1,8 @@
 """The Keras model families: one file each, the same models under every Keras backend.
 
-A model is called with a dict of tensors keyed by :attr:`InputSpec.name` and gives one float32 tensor (batch, units).
-Image inputs are float32 in [0, 1]; what else a network wants of its pixels happens inside the model.
-Importing this package imports no Keras; :func:`build_model` does.
+A model is called with a dict of tensors keyed by :attr:`InputSpec.name` and gives one float32 tensor
+(batch, units). Image inputs are float32 in [0, 1]; what else a network wants of its pixels happens inside the
+model. Importing this package imports no Keras; :func:`build_model` does.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Family:
-    """A model family: its options, and the module whose ``build(options, inputs, output)`` makes the model."""
+    """A family: its options, and the module whose ``build(options, inputs, output)`` makes the model."""
 
     options: type[BaseModel]
     module: str

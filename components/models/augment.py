@@ -1,4 +1,4 @@
-"""Random changes to training images, as layers inside the model: evaluation and the exported model have them inactive."""
+"""Random changes to training images, as layers inside the model; outside training they do nothing."""
 
 from __future__ import annotations
 

@@ -14,10 +14,12 @@ class Base:
 
     Attributes:
       constructor: name of the function in ``keras.applications``.
-      minimum: smallest height and width that it reads without its top.
+      minimum: smallest height and width that it reads without its top; equal to ``size`` where it reads no
+        other.
       size: height and width that its ImageNet weights were trained at, in pixels.
-      scale: the pixels it expects: ``caffe`` BGR minus the ImageNet means, ``tf`` [-1, 1], ``torch`` [0, 1] normalised
-        by the ImageNet means and deviations, ``pixels`` [0, 255] (it scales them itself).
+      scale: the pixels it expects: ``caffe`` BGR in [0, 255] minus the ImageNet means, ``tf`` [-1, 1],
+        ``torch`` [0, 1] normalised by the ImageNet means and deviations, ``pixels`` [0, 255] (it scales them
+        itself).
     """
 
     constructor: str
@@ -31,14 +33,15 @@ def _bases(scale: Scale, minimum: int, size: int, **constructors: str) -> dict[s
 
 
 BASES: dict[str, Base] = {
-    **_bases("caffe", 32, 96, squeezenet="SqueezeNet"),
+    **_bases("caffe", 32, 224, squeezenet="SqueezeNet"),
     **_bases("tf", 71, 299, xception="Xception"),
     **_bases("tf", 75, 299, inception_v3="InceptionV3", inception_resnet_v2="InceptionResNetV2"),
     **_bases("caffe", 32, 224, vgg16="VGG16", vgg19="VGG19"),
     **_bases("caffe", 32, 224, resnet50="ResNet50", resnet101="ResNet101", resnet152="ResNet152"),
     **_bases("tf", 32, 224, resnet50_v2="ResNet50V2", resnet101_v2="ResNet101V2", resnet152_v2="ResNet152V2"),
-    **_bases("tf", 32, 224, mobilenet="MobileNet", mobilenet_v2="MobileNetV2", nasnet_mobile="NASNetMobile"),
-    **_bases("tf", 32, 331, nasnet_large="NASNetLarge"),
+    **_bases("tf", 32, 224, mobilenet="MobileNet", mobilenet_v2="MobileNetV2"),
+    **_bases("tf", 224, 224, nasnet_mobile="NASNetMobile"),
+    **_bases("tf", 331, 331, nasnet_large="NASNetLarge"),
     **_bases("pixels", 32, 224, mobilenet_v3_small="MobileNetV3Small", mobilenet_v3_large="MobileNetV3Large"),
     **_bases(
         "torch", 32, 224, densenet121="DenseNet121", densenet169="DenseNet169", densenet201="DenseNet201"

@@ -23,7 +23,7 @@ from components.models.spec import InputSpec, OutputSpec
 
 
 def build(options: CnnOptions, inputs: Sequence[InputSpec], output: OutputSpec) -> keras.Model:
-    """Builds a stack of convolution stages over the one image or array, joined with side columns before the dense layers.
+    """Builds convolution stages over the one image or array; side columns join before the dense layers.
 
     A series (steps,) counts as (steps, 1).
 
@@ -91,7 +91,8 @@ def check_size(options: CnnOptions, spec: InputSpec) -> None:
         sides = [side // pool for side in sides]
         if min(sides) < 1:
             raise ConfigError(
-                f"Input {spec.name!r} of {'x'.join(str(side) for side in axes)} is too small for model.family cnn: stage "
-                f"{stage + 1} of {stages} is left with {before}, less than its kernel of {kernels[stage]} and pooling of "
-                f"{pool} need; use fewer filters, padding: same, or smaller kernel_size and pooling."
+                f"Input {spec.name!r} of {'x'.join(str(side) for side in axes)} is too small for "
+                f"model.family cnn: stage {stage + 1} of {stages} is left with {before}, less than its "
+                f"kernel of {kernels[stage]} and pooling of {pool} need; use fewer filters, padding: same, "
+                "or smaller kernel_size and pooling."
             )

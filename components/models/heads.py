@@ -1,7 +1,7 @@
-"""The loss table: what the last layer, the loss and the metrics of each task are; light: imports Keras in functions only.
+"""The loss table: last layer, loss and metrics of each task; light: imports Keras in functions only.
 
-Labels arrive as float32 (batch, units), but for multiclass as int64 class indices (batch,). Where mixup or label smoothing
-blends classes they are one-hot float32 (batch, classes), and the loss follows.
+Labels arrive as float32 (batch, units), but for multiclass as int64 class indices (batch,). Where mixup or
+label smoothing blends classes they are one-hot float32 (batch, classes), and the loss follows.
 """
 
 from __future__ import annotations
@@ -45,8 +45,8 @@ def _all(form: LabelForm, *names: str) -> dict[str, LabelForm]:
 
 
 _SIGMOID = _all(
-    "float", "binary_crossentropy", "binary_focal_crossentropy", "mean_squared_error", "mean_absolute_error", "dice",
-    "tversky",
+    "float", "binary_crossentropy", "binary_focal_crossentropy", "mean_squared_error", "mean_absolute_error",
+    "dice", "tversky",
 )  # fmt: skip
 _DISTANCES = _all(
     "float", "mean_squared_error", "mean_absolute_error", "mean_absolute_percentage_error",
@@ -55,8 +55,8 @@ _DISTANCES = _all(
 _SOFTMAX = {
     **_all("indices", "sparse_categorical_crossentropy", "categorical_generalized_cross_entropy"),
     **_all(
-        "one_hot", "categorical_crossentropy", "categorical_focal_crossentropy", "kl_divergence", "categorical_hinge",
-        "mean_squared_error", "mean_absolute_error", "dice", "tversky",
+        "one_hot", "categorical_crossentropy", "categorical_focal_crossentropy", "kl_divergence",
+        "categorical_hinge", "mean_squared_error", "mean_absolute_error", "dice", "tversky",
     ),
 }  # fmt: skip
 
@@ -65,7 +65,8 @@ HEADS: dict[Task, Head] = {
         "sigmoid", "binary_crossentropy", "binary_crossentropy", _SIGMOID, ("accuracy", "auc"), "accuracy"
     ),
     "multiclass": Head(
-        "softmax", "sparse_categorical_crossentropy", "categorical_crossentropy", _SOFTMAX, ("accuracy",), "accuracy"
+        "softmax", "sparse_categorical_crossentropy", "categorical_crossentropy", _SOFTMAX,
+        ("accuracy",), "accuracy",
     ),
     "multilabel": Head(
         "sigmoid", "binary_crossentropy", "binary_crossentropy", _SIGMOID, ("accuracy", "auc"), "auc"
@@ -209,8 +210,8 @@ def resolve_loss(task: Task, loss_name: str = "auto", *, soft_labels: bool = Fal
       soft_labels: whether mixup or label smoothing blends labels, which class indices cannot express.
 
     Returns:
-      The loss' full name, and ``indices`` (int64 (batch,)), ``one_hot`` (float32 (batch, classes)) or ``float``
-      (float32 (batch, units)).
+      The loss' full name, and ``indices`` (int64 (batch,)), ``one_hot`` (float32 (batch, classes)) or
+      ``float`` (float32 (batch, units)).
 
     Raises:
       ConfigError: the loss does not suit the task, or reads class indices while labels are blended.
@@ -228,7 +229,7 @@ def resolve_loss(task: Task, loss_name: str = "auto", *, soft_labels: bool = Fal
 
 
 def make_loss(name: str, **arguments: Any) -> keras.losses.Loss:
-    """Returns the Keras loss ``name`` (a full name) with its arguments, such as ``label_smoothing`` or ``delta``.
+    """Returns the Keras loss ``name`` (a full name) with arguments such as ``label_smoothing`` or ``delta``.
 
     Raises:
       ConfigError: the loss has no such argument.
@@ -277,7 +278,7 @@ def make_metrics(
 
 
 def direction(metric: str) -> Literal["max", "min"]:
-    """Returns which way ``metric`` (with or without ``val_``) is better: losses and errors fall, the others rise.
+    """Returns which way ``metric`` (with or without ``val_``) is better.
 
     Raises:
       ConfigError: nobody knows a metric of that name.

@@ -40,8 +40,8 @@ def make_inputs(inputs: Sequence[InputSpec]) -> dict[str, keras.KerasTensor]:
             )
         if spec.kind in ("ids", "tokens") and not spec.vocabulary_size:
             raise ConfigError(
-                f"Input {spec.name!r} holds ids and needs a vocabulary_size of at least 1, got {spec.vocabulary_size}; "
-                "give the number of different ids."
+                f"Input {spec.name!r} holds ids and needs a vocabulary_size of at least 1, "
+                f"got {spec.vocabulary_size}; give the number of different ids."
             )
         dtype = spec.dtype
         if dtype == "int64" and keras.backend.backend() == "jax":
@@ -61,13 +61,14 @@ def main_input(family: str, inputs: Sequence[InputSpec], kinds: tuple[str, ...])
     wanted = " or ".join(kinds)
     if others:
         raise ConfigError(
-            f"model.family {family} takes one {wanted} input, but {others[0].name!r} is of kind {others[0].kind}; "
-            f"use family {ALSO[others[0].kind]}."
+            f"model.family {family} takes one {wanted} input, but {others[0].name!r} is of kind "
+            f"{others[0].kind}; use family {ALSO[others[0].kind]}."
         )
     if not found:
         kinds_given = ", ".join(sorted({spec.kind for spec in inputs}))
         raise ConfigError(
-            f"model.family {family} takes one {wanted} input, but the data has only {kinds_given} inputs; use family mlp."
+            f"model.family {family} takes one {wanted} input, but the data has only {kinds_given} "
+            "inputs; use family mlp."
         )
     if len(found) > 1:
         names = ", ".join(repr(spec.name) for spec in found)

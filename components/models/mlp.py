@@ -25,7 +25,8 @@ def build(options: MlpOptions, inputs: Sequence[InputSpec], output: OutputSpec) 
     for spec in inputs:
         if spec.kind == "tokens":
             raise ConfigError(
-                f"model.family mlp takes columns, images and arrays, but {spec.name!r} holds tokens; use family sequence."
+                f"model.family mlp takes columns, images and arrays, but {spec.name!r} holds tokens; "
+                "use family sequence."
             )
         if spec.kind in ("image", "array"):
             value = (

@@ -14,12 +14,12 @@ from components.errors import nearest
 from components.models.bases import BASES
 
 Activation = Literal[
-    "relu", "relu6", "leaky_relu", "elu", "selu", "gelu", "silu", "swish", "mish", "tanh", "sigmoid", "hard_sigmoid",
-    "softplus", "softsign", "exponential", "linear",
+    "relu", "relu6", "leaky_relu", "elu", "selu", "gelu", "silu", "swish", "mish", "tanh", "sigmoid",
+    "hard_sigmoid", "softplus", "softsign", "exponential", "linear",
 ]  # fmt: skip
 Initializer = Literal[
-    "glorot_uniform", "glorot_normal", "he_uniform", "he_normal", "lecun_uniform", "lecun_normal", "orthogonal",
-    "random_normal", "random_uniform", "truncated_normal",
+    "glorot_uniform", "glorot_normal", "he_uniform", "he_normal", "lecun_uniform", "lecun_normal",
+    "orthogonal", "random_normal", "random_uniform", "truncated_normal",
 ]  # fmt: skip
 Count = Annotated[int, Field(ge=1, le=1_000_000, strict=True)]
 Rate = Annotated[float, Field(ge=0, lt=1)]
@@ -43,6 +43,11 @@ def per_layer(value: Any, layers: int) -> tuple[Any, ...]:
     return tuple(value) if isinstance(value, tuple) else (value,) * layers
 
 
+def _name_the_bases(schema: dict[str, Any]) -> None:
+    """Adds the names of the bases to a JSON schema."""
+    schema["enum"] = sorted(BASES)
+
+
 class _Options(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
@@ -51,7 +56,8 @@ class _Options(BaseModel):
         value, layers = getattr(self, name), len(getattr(self, of))
         if isinstance(value, tuple) and len(value) != layers:
             raise ValueError(
-                f"{name} must be one number or a list of {layers} (one for each of {of}), not a list of {len(value)}"
+                f"{name} must be one number or a list of {layers} (one for each of {of}), "
+                f"not a list of {len(value)}"
             )
 
 
@@ -81,7 +87,13 @@ class AugmentationOptions(_Options):
         )
 
 
-class _DenseStack(_Options):
+class _FamilyOptions(_Options):
+    """What every family has; declared here so that ``family`` comes first wherever options are shown."""
+
+    family: str
+
+
+class _DenseStack(_FamilyOptions):
     """What the fully connected layers of every family share."""
 
     activation: Activation = "relu"
@@ -95,7 +107,7 @@ class _DenseStack(_Options):
     initializer: Initializer = "glorot_uniform"
     """How the hidden layers' kernels start."""
     embedding_dim: EmbeddingDim = "auto"
-    """Width of the embedding of each ids column; ``auto`` grows with the vocabulary (10 values: 6, 1,000: 64)."""
+    """Width of each ids column's embedding; ``auto`` grows with the vocabulary (10 values: 6, 1,000: 64)."""
 
 
 class MlpOptions(_DenseStack):
@@ -130,17 +142,17 @@ class CnnOptions(_DenseStack):
     padding: Literal["same", "valid"] = "same"
     """``same`` keeps the size through a convolution, ``valid`` loses the border."""
     pooling: CountEach = 2
-    """Pooling factor: one number pools after every stage but the last, a list says it for each stage (1: none)."""
+    """Pooling factor: one number pools after every stage but the last, a list has one for each (1: none)."""
     pooling_kind: Literal["max", "average"] = "max"
     """What pooling keeps of each window."""
     convolution_dropout: RateEach = 0.0
     """Dropout after each stage: one rate, or a list with one for each stage."""
     global_pooling: Literal["none", "average", "max"] = "none"
-    """How the last stage becomes a vector: ``none`` flattens it, the others pool each filter over all positions."""
+    """How the last stage becomes a vector: ``none`` flattens, the others pool each filter to one value."""
     dense: Counts = (64,)
     """Width of each dense layer after the convolutions; an empty list has none."""
     dropout: RateEach = 0.0
-    """Dropout after each dense layer (before the last layer if there is none): one rate, or a list with one for each."""
+    """Dropout after each dense layer (if there is none, before the last layer): one rate, or one for each."""
     augmentation: AugmentationOptions = AugmentationOptions()
     """Random changes to training images."""
 
@@ -173,7 +185,7 @@ class SequenceOptions(_DenseStack):
     pooling: Count = 2
     """conv1d only: pooling factor after every layer but the last."""
     reduce: Literal["auto", "last", "average", "max"] = "auto"
-    """How the steps become one vector; ``auto`` is the last state for recurrent layers and the maximum for conv1d."""
+    """How the steps become one vector; ``auto``: last state of recurrent layers, maximum of conv1d."""
     token_dim: EmbeddingDim = 64
     """Width of the embedding of token ids."""
     mask: bool = True
@@ -187,7 +199,8 @@ class SequenceOptions(_DenseStack):
     def _check(self) -> SequenceOptions:
         if self.layer == "conv1d" and (self.bidirectional or self.recurrent_dropout):
             raise ValueError(
-                "bidirectional and recurrent_dropout go with simple_rnn, lstm and gru; leave them out for layer: conv1d"
+                "bidirectional and recurrent_dropout go with simple_rnn, lstm and gru; "
+                "leave them out for layer: conv1d"
             )
         if self.layer == "conv1d" and self.reduce == "last":
             raise ValueError("reduce must be average or max for layer: conv1d, not last")
@@ -199,14 +212,14 @@ class TransferOptions(_DenseStack):
 
     family: Literal["transfer"] = "transfer"
     """A pretrained base under a new head."""
-    base: str = Field(default="mobilenet_v2", json_schema_extra={"enum": sorted(BASES)})
+    base: str = Field(default="mobilenet_v2", json_schema_extra=_name_the_bases)
     """The base network: squeezenet, or one of keras.applications in snake case."""
     weights: str = "imagenet"
     """``imagenet``, ``none`` (random), or the path of an .h5, .weights.h5 or .keras file."""
-    freeze: str = "all"
-    """``all`` trains the head only, ``none`` trains everything, a layer's name freezes up to and including that layer."""
+    freeze: str = "auto"
+    """``all``, ``none``, the last layer to freeze, or ``auto``: all, but none where weights are random."""
     input_size: Count | tuple[Count, Count] | Literal["auto"] = "auto"
-    """Images are resized to this (one number, or height and width); ``auto`` is at least what the base can read."""
+    """Side, or height and width, in pixels; ``auto`` is at least 96 and at most what the base was trained at."""
     alpha: Annotated[float, Field(gt=0, le=2)] = 1.0
     """Width multiplier, mobilenet and mobilenet_v2 only."""
     pooling: Literal["average", "max", "flatten"] = "average"
@@ -214,7 +227,7 @@ class TransferOptions(_DenseStack):
     dense: Counts = ()
     """Width of each dense layer between base and last layer."""
     dropout: RateEach = 0.2
-    """Dropout after each dense layer (before the last layer if there is none): one rate, or a list with one for each."""
+    """Dropout after each dense layer (if there is none, before the last layer): one rate, or one for each."""
     augmentation: AugmentationOptions = AugmentationOptions()
     """Random changes to training images."""
 
@@ -240,13 +253,13 @@ class TransferOptions(_DenseStack):
         return self
 
 
-class CustomOptions(_Options):
+class CustomOptions(_FamilyOptions):
     """A model that a function of yours builds."""
 
     family: Literal["custom"] = "custom"
     """Your own function."""
     build: str
-    """``package.module:function``; the function takes (config, inputs, output) and returns an uncompiled keras.Model."""
+    """``package.module:function``: takes (config, inputs, output) and returns an uncompiled keras.Model."""
     config: dict[str, Any] = {}
     """Handed to the function as it is; a tuning space reaches into it with ``model.config.KEY``."""
 

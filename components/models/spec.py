@@ -14,9 +14,9 @@ class InputSpec:
 
     Attributes:
       name: key in the dict that the model is called with.
-      kind: ``dense`` float32 (width,), ``ids`` int64 (1,) for an embedding, ``image`` float32 (height, width, channels),
-        ``array`` float32 of rank 1 to 4 (series (steps, channels), volumes (depth, height, width, channels)),
-        ``tokens`` int64 (length,), 0 is padding.
+      kind: ``dense`` float32 (width,), ``ids`` int64 (1,) for an embedding, ``image`` float32 (height, width,
+        channels), ``array`` float32 of rank 1 to 4 (series (steps, channels), volumes (depth, height, width,
+        channels)), ``tokens`` int64 (length,), 0 is padding.
       shape: without the batch dimension.
       vocabulary_size: ``ids`` and ``tokens`` only; values are below it.
     """

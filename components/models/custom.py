@@ -1,0 +1,145 @@
+"""The custom family: a model that a user's own function builds.
+
+A tutorial's notebook becomes one by moving its model into a function of a module on the Python path::
+
+    def build_model(config, inputs, output):
+        return keras.Sequential([
+            keras.layers.Flatten(),
+            keras.layers.Dense(config.get("units", 128), activation="relu"),
+            keras.layers.Dense(output.units, activation="softmax"),
+        ])
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import keras
+
+from components.errors import ConfigError, nearest
+from components.models.heads import HEADS
+from components.models.layers import make_inputs
+from components.models.options import CustomOptions
+from components.models.spec import InputSpec, OutputSpec
+
+SIGNATURE = "(config: dict, inputs: list[InputSpec], output: OutputSpec) -> keras.Model"
+
+
+def build(options: CustomOptions, inputs: Sequence[InputSpec], output: OutputSpec) -> keras.Model:
+    """Calls the user's function and makes what it returns callable with a dict of inputs.
+
+    The function may return a model that takes that dict, one that takes the inputs in their order, or, where
+    there is one input only, one that takes its tensor (a Sequential, for instance).
+
+    Raises:
+      ConfigError: the function cannot be imported, fails, or returns something that does not fit inputs or
+        output.
+    """
+    function = load_function(options.build)
+    try:
+        made = function(dict(options.config), list(inputs), output)
+    except Exception as error:
+        raise ConfigError(
+            f"model.build {options.build} raised {type(error).__name__}: {error}; "
+            f"it is called with {SIGNATURE}, mend the function or model.config."
+        ) from error
+    if not isinstance(made, keras.Model):
+        raise ConfigError(
+            f"model.build {options.build} must return a keras.Model, but returned {type(made).__name__}; "
+            "return the uncompiled model."
+        )
+    tensors = make_inputs(inputs)
+    result = call(made, tensors, options.build)
+    check_result(result, made, output, options.build)
+    if result.dtype != "float32":
+        result = keras.layers.Activation("linear", dtype="float32", name="output")(result)
+    return keras.Model(tensors, result, name="custom")
+
+
+def load_function(dotted: str) -> Callable[..., Any]:
+    """Imports ``package.module:function``, from the working folder too.
+
+    Raises:
+      ConfigError: the module or the function is not there, or the module fails.
+    """
+    module_name, _, name = dotted.partition(":")
+    if os.getcwd() not in sys.path and "" not in sys.path:
+        sys.path.append(os.getcwd())  # a console script, unlike `python -m`, does not look there
+    try:
+        module = importlib.import_module(module_name)
+    except ModuleNotFoundError as error:
+        if error.name and (module_name == error.name or module_name.startswith(f"{error.name}.")):
+            raise ConfigError(
+                f"model.build names the module {module_name}, which Python cannot find; install it, or run "
+                f"in the folder that holds {module_name.split('.')[0]!r} (now {os.getcwd()}), or set "
+                "PYTHONPATH to it."
+            ) from error
+        raise ConfigError(
+            f"model.build: module {module_name} needs {error.name!r}; install that package."
+        ) from error
+    except Exception as error:
+        raise ConfigError(
+            f"model.build: importing {module_name} raised {type(error).__name__}: {error}; mend the module."
+        ) from error
+    function = getattr(module, name, None)
+    if not callable(function):
+        public = [key for key, value in vars(module).items() if callable(value) and not key.startswith("_")]
+        raise ConfigError(
+            f"model.build: module {module_name} has no function {name!r}.{nearest(name, public)} "
+            f"Define {name}{SIGNATURE}."
+        )
+    return function
+
+
+def call(model: keras.Model, tensors: dict[str, keras.KerasTensor], dotted: str) -> Any:
+    """Returns what ``model`` gives for the inputs, as a dict, in order, or as the only tensor.
+
+    Raises:
+      ConfigError: the model takes something else.
+    """
+    given = {name: tuple(tensor.shape) for name, tensor in tensors.items()}
+    structure = getattr(model, "_inputs_struct", None)
+    if isinstance(structure, dict) or (structure is None and len(tensors) > 1):
+        arguments: Any = tensors
+        unknown = sorted(set(structure or tensors) ^ set(tensors))
+        if unknown:
+            raise ConfigError(
+                f"model.build {dotted} returned a model of the inputs {sorted(structure or ())}, but the "
+                f"data gives {given}; use the name of each InputSpec as the key."
+            )
+    else:
+        arguments = list(tensors.values())
+        if len(tensors) == 1:
+            arguments = arguments[0]
+    try:
+        return model(arguments)
+    except (ValueError, TypeError, KeyError, RuntimeError) as error:
+        raise ConfigError(
+            f"model.build {dotted} returned a model that does not take the inputs {given}: "
+            f"{' '.join(str(error).split())}; build it from the InputSpecs that the function is given."
+        ) from error
+
+
+def check_result(result: Any, model: keras.Model, output: OutputSpec, dotted: str) -> None:
+    """Raises ConfigError unless ``result`` is one tensor (batch, units) of probabilities or values."""
+    wanted = (None, output.units)
+    shape = tuple(result.shape) if isinstance(result, keras.KerasTensor) else None
+    if shape != wanted:
+        got = f"shape {shape}" if shape else f"{type(result).__name__} of several outputs"
+        raise ConfigError(
+            f"model.build {dotted} must return a model with one output of shape {wanted} for task "
+            f"{output.task}, but it has {got}; end it with Dense(output.units)."
+        )
+    last = model.layers[-1] if model.layers else None
+    activation = getattr(getattr(last, "activation", None), "__name__", None)
+    suited = HEADS[output.task].activation
+    logits = activation == "linear" and suited != "linear"
+    if logits or (activation == "softmax" and suited != "softmax"):
+        raise ConfigError(
+            f"model.build {dotted} ends with the activation {activation}, but task {output.task} needs "
+            f"{suited}; end it with Dense(output.units, activation={suited!r})."
+        )

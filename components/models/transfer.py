@@ -1,0 +1,258 @@
+"""The transfer family: a pretrained base under a new head, for photographs."""
+
+from __future__ import annotations
+
+import os
+import re
+import traceback
+from collections.abc import Sequence
+from pathlib import Path
+
+import keras
+
+from components.errors import ConfigError, nearest
+from components.models.augment import augmented
+from components.models.bases import BASES, Base
+from components.models.heads import output_layer
+from components.models.layers import dense_layers, join, main_input, make_inputs, side_vectors
+from components.models.options import TransferOptions
+from components.models.spec import InputSpec, OutputSpec
+from components.models.squeezenet import squeezenet
+from components.models.weights import load_weights
+
+SMALLEST_AUTO = 96  # pixels; below it the features of ImageNet networks lose most of their worth
+SQUEEZENET_FILE = "squeezenet_imagenet_notop.h5"
+MEANS = (0.485, 0.456, 0.406)  # of ImageNet's red, green and blue, in [0, 1]
+DEVIATIONS = (0.229, 0.224, 0.225)
+CAFFE_MEANS = (103.939, 116.779, 123.68)  # of its blue, green and red, in [0, 255]
+
+
+def build(options: TransferOptions, inputs: Sequence[InputSpec], output: OutputSpec) -> keras.Model:
+    """Builds augmentation, grey to RGB, resizing, the base's own preprocessing, the base, and a head.
+
+    Images come as float32 (height, width, 1 or 3) in [0, 1]. A pretrained base runs in inference mode even
+    when it is fine-tuned, so that its batch statistics stay what its weights were trained with.
+
+    Raises:
+      ConfigError: no or several images, 2 or more than 3 channels, images too small for the base, an unknown
+        layer in ``freeze``, or weights that are missing or do not fit.
+    """
+    spec = main_input("transfer", inputs, ("image",))
+    base = BASES[options.base]
+    height, width = base_size(options, spec)
+    tensors = make_inputs(inputs)
+    value = augmented(tensors[spec.name], options.augmentation)
+    value = to_rgb(value, spec)
+    if (height, width) != spec.shape[:2]:
+        value = keras.layers.Resizing(height, width, name="resize")(value)
+    network = build_base(options, (height, width, 3))
+    freeze(network, options)
+    value = network(preprocess(value, base), training=None if options.weights == "none" else False)
+    value = to_vector(value, options.pooling)
+    value = join([value, *side_vectors(inputs, tensors, options)])
+    value = dense_layers(value, options.dense, options.dropout, options)
+    return keras.Model(tensors, output_layer(output)(value), name="transfer")
+
+
+def base_size(options: TransferOptions, spec: InputSpec) -> tuple[int, int]:
+    """Returns the height and width at which the base reads images, in pixels.
+
+    Raises:
+      ConfigError: ``input_size`` is below what the base can read, or another than the only one that it reads.
+    """
+    base = BASES[options.base]
+    height, width = spec.shape[:2]
+    if options.input_size == "auto":
+        if base.minimum == base.size:
+            return base.size, base.size
+        shorter, lowest = min(height, width), max(base.minimum, SMALLEST_AUTO)
+        factor = min(max(shorter, lowest), max(base.size, lowest)) / shorter
+        return round(height * factor), round(width * factor)
+    size = options.input_size
+    height, width = (size, size) if isinstance(size, int) else size
+    if min(height, width) < base.minimum:
+        raise ConfigError(
+            f"model.base {options.base} reads images of at least {base.minimum}x{base.minimum}, but "
+            f"model.input_size is {height}x{width}; use {base.minimum} or more, or input_size: auto."
+        )
+    if base.minimum == base.size and (height, width) != (base.size, base.size):
+        raise ConfigError(
+            f"model.base {options.base} reads {base.size}x{base.size} only, but model.input_size is "
+            f"{height}x{width}; use input_size: auto."
+        )
+    return height, width
+
+
+def to_rgb(value: keras.KerasTensor, spec: InputSpec) -> keras.KerasTensor:
+    """Returns three channels; grey is repeated.
+
+    Raises:
+      ConfigError: 2 or more than 3 channels.
+    """
+    channels = spec.shape[-1]
+    if channels == 3:
+        return value
+    if channels == 1:
+        return keras.layers.Concatenate(name="grey_to_rgb")([value, value, value])
+    raise ConfigError(
+        f"model.family transfer takes grey or RGB images, but {spec.name!r} has {channels} channels; "
+        "read the images with 1 or 3 channels, or use family cnn."
+    )
+
+
+def preprocess(value: keras.KerasTensor, base: Base) -> keras.KerasTensor:
+    """Returns RGB in [0, 1] as the pixels that the base expects, see :class:`Base`."""
+    rescale = keras.layers.Rescaling
+    if base.scale == "caffe":
+        value = keras.ops.flip(value, axis=-1)
+        return rescale(255.0, [-mean for mean in CAFFE_MEANS], name="preprocess")(value)
+    if base.scale == "torch":
+        scale = [1 / deviation for deviation in DEVIATIONS]
+        offset = [-mean / deviation for mean, deviation in zip(MEANS, DEVIATIONS, strict=True)]
+        return rescale(scale, offset, name="preprocess")(value)
+    if base.scale == "tf":
+        return rescale(2.0, -1.0, name="preprocess")(value)
+    return rescale(255.0, name="preprocess")(value)
+
+
+def to_vector(value: keras.KerasTensor, pooling: str) -> keras.KerasTensor:
+    """Returns the base's feature map (batch, h, w, filters) as (batch, width)."""
+    if pooling == "flatten":
+        return keras.layers.Flatten(name="flat")(value)
+    kind = "Max" if pooling == "max" else "Average"
+    return getattr(keras.layers, f"Global{kind}Pooling2D")(name="global_pool")(value)
+
+
+def build_base(options: TransferOptions, input_shape: tuple[int, int, int]) -> keras.Model:
+    """Builds the base without its top and loads its weights.
+
+    Raises:
+      ConfigError: the weights are missing, cannot be fetched, or do not fit.
+    """
+    if options.base == "squeezenet":
+        network = squeezenet(input_shape)
+        if options.weights == "imagenet":
+            load_weights(network, squeezenet_weights())
+    else:
+        arguments = {"alpha": options.alpha} if options.alpha != 1.0 else {}
+        constructor = getattr(keras.applications, BASES[options.base].constructor)
+        weights = "imagenet" if options.weights == "imagenet" else None
+        try:
+            network = constructor(include_top=False, weights=weights, input_shape=input_shape, **arguments)
+        except ValueError as error:
+            raise ConfigError(f"model.base {options.base} cannot be built: {error}") from error
+        except Exception as error:
+            if weights is None or "URL fetch failure" not in str(error):
+                raise
+            raise ConfigError(offline(options.base, error)) from error
+    if options.weights not in ("imagenet", "none"):
+        load_weights(network, options.weights)
+    return network
+
+
+def keras_models() -> Path:
+    """Returns the folder in which Keras keeps pretrained weights."""
+    return Path(os.environ.get("KERAS_HOME") or "~/.keras").expanduser() / "models"
+
+
+def squeezenet_weights() -> Path:
+    """Returns where SqueezeNet's ImageNet weights lie; Keras has no download for them.
+
+    Raises:
+      ConfigError: they are not there; names the file and the folder.
+    """
+    path = keras_models() / SQUEEZENET_FILE
+    if not path.is_file():
+        raise ConfigError(
+            f"SqueezeNet's ImageNet weights are not at {path}, and Keras offers no download of them; put the "
+            f"file {SQUEEZENET_FILE} into {path.parent}, give its path as model.weights, or use weights: "
+            "none."
+        )
+    return path
+
+
+def offline(base: str, error: Exception) -> str:
+    """Returns what to tell a user whose weights could not be fetched: which file, and where to put it."""
+    url = re.search(r"https?://[^\s:]+", str(error))
+    target = keras_models() / (url.group().rsplit("/", 1)[-1] if url else "")
+    for frame, _ in traceback.walk_tb(error.__traceback__):
+        if frame.f_code.co_name == "get_file":  # Keras' name for the file may differ from the address'
+            target = Path(frame.f_locals.get("fpath", target))
+    return (
+        f"ImageNet weights of {base} could not be fetched ({' '.join(str(error).split())}); download "
+        f"{url.group() if url else 'them'} elsewhere and put the file as {target.name} into {target.parent}, "
+        "give its path as model.weights, or use weights: none."
+    )
+
+
+def layer_position(network: keras.Model, name: str) -> int:
+    """Returns the position of the last layer called ``name``, or of the last of a block ``name`` (``fire5``).
+
+    Raises:
+      ConfigError: the network has no such layer.
+    """
+    names = [layer.name for layer in network.layers]
+    found = [n for n, known in enumerate(names) if known == name or known.startswith(f"{name}_")]
+    if not found:
+        raise ConfigError(
+            f"{network.name} has no layer {name!r}.{nearest(name, names)} Its {len(names) - 1} layers run from {names[1]!r} to {names[-1]!r}."
+        )
+    return names.index(name) if name in names else found[-1]
+
+
+def freeze(network: keras.Model, options: TransferOptions) -> None:
+    """Makes the layers of the base trainable or not, as ``freeze`` says.
+
+    Raises:
+      ConfigError: ``freeze`` names a layer that the base does not have.
+    """
+    how = options.freeze
+    if how == "auto":
+        how = "none" if options.weights == "none" else "all"
+    if how in ("all", "none"):
+        network.trainable = how == "none"
+        return
+    last = layer_position(network, how)
+    for number, layer in enumerate(network.layers):
+        layer.trainable = number > last
+
+
+def base_of(model: keras.Model) -> keras.Model:
+    """Returns the base inside a model of this family.
+
+    Raises:
+      ConfigError: the model has no base.
+    """
+    for layer in model.layers:
+        if isinstance(layer, keras.Model):
+            return layer
+    raise ConfigError(
+        f"Fine-tuning needs a model of family transfer, but {model.name} has no base; leave it out."
+    )
+
+
+def unfreeze(model: keras.Model, from_layer: str | None = None) -> int:
+    """Makes the base trainable for a second phase at a lower learning rate; then compile the model again.
+
+    Args:
+      model: of this family.
+      from_layer: the first layer, or block of layers (``fire8``), to train; all of the base where None.
+
+    Returns:
+      How many parameters of the whole model are trainable now.
+
+    Raises:
+      ConfigError: the base has no such layer.
+    """
+    network = base_of(model)
+    names = [layer.name for layer in network.layers]
+    first = 0
+    if from_layer is not None:
+        layer_position(network, from_layer)
+        first = next(
+            n for n, name in enumerate(names) if name == from_layer or name.startswith(f"{from_layer}_")
+        )
+    network.trainable = True
+    for number, layer in enumerate(network.layers):
+        layer.trainable = number >= first
+    return sum(int(keras.ops.size(weight)) for weight in model.trainable_weights)

@@ -1,0 +1,107 @@
+"""The model that a candidate is compared with: the one in production, or a trivial one before there is any."""
+
+# No "from __future__ import annotations": TFX reads the annotations of function components as objects.
+
+import json
+import os
+import shutil
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+import tensorflow_transform as tft
+from tfx.dsl.component.experimental.annotations import InputArtifact, OutputArtifact, Parameter
+from tfx.dsl.component.experimental.decorators import component
+from tfx.types.standard_artifacts import Examples, Model, TransformGraph
+from tfx.utils import path_utils
+
+from components.features import FeaturePlan
+from components.inputs import ExamplesReader
+from components.production import read_record
+from components.transform import LABEL
+
+TRIVIAL_FILE = "trivial.json"  # what the trivial model predicts, in the label's units
+
+
+@component
+def Baseline(  # noqa: N802 (a component is named like a class)
+    examples: InputArtifact[Examples],
+    transform_graph: InputArtifact[TransformGraph],
+    baseline: OutputArtifact[Model],
+    models: Parameter[str],
+    version: Parameter[int],
+    plan: Parameter[str],
+    code_version: Parameter[str],
+) -> None:
+    """Looks up the model in production, so that the Evaluator can measure it on today's data.
+
+    Args:
+      examples: the train split gives the trivial model its class shares, or its mean.
+      transform_graph: encodes the labels.
+      baseline: output; the custom property ``version`` is the version, or 0 for the trivial model.
+      models: ``MODELS/NAME``, the folder of pushed versions.
+      version: the version in production when the run was planned, 0 before the first push.
+      plan: the :class:`FeaturePlan` as JSON.
+      code_version: part of the cache key.
+    """
+    settled = FeaturePlan.model_validate_json(plan)
+    target = path_utils.serving_model_dir(baseline.uri)
+    reader = ExamplesReader(transform_graph.uri, settled)
+    files = [os.path.join(examples.uri, "Split-train", "*")]
+    prediction = trivial_prediction(reader.load_labels(files), settled)
+    scale, shift = reader.label_units(files)
+    prediction = prediction * np.float32(scale) + np.float32(shift)
+    os.makedirs(baseline.uri, exist_ok=True)
+    Path(baseline.uri, TRIVIAL_FILE).write_text(json.dumps(prediction.tolist()), encoding="utf-8")
+    comparable = version > 0 and _same_classes(Path(models), version, settled)
+    if comparable:
+        shutil.copytree(os.path.join(models, str(version)), target, dirs_exist_ok=True)
+    else:
+        module = _TrivialModule(reader, prediction)
+        signatures = {"evaluation": module.evaluation, "label_index": module.label_index}
+        tf.saved_model.save(module, target, signatures=signatures)
+    baseline.set_int_custom_property("version", version if comparable else 0)
+
+
+def _same_classes(models: Path, version: int, plan: FeaturePlan) -> bool:
+    """Says whether a version's outputs mean what this run's do; with other classes they cannot be compared."""
+    recorded = read_record(models, version).get("classes")
+    return recorded is None or tuple(recorded) == plan.classes
+
+
+def trivial_prediction(labels: np.ndarray, plan: FeaturePlan) -> np.ndarray:
+    """Returns what a model that ignores its inputs predicts: class shares, or the mean.
+
+    Args:
+      labels: of the train split, as the transform graph gives them.
+      plan: decides the task.
+
+    Returns:
+      float32 [units].
+    """
+    if plan.task == "multiclass":
+        counts = np.bincount(labels.astype(np.int64), minlength=len(plan.classes or ()))
+        return (counts / max(counts.sum(), 1)).astype(np.float32)
+    return np.atleast_1d(labels.astype(np.float64).mean(axis=0)).astype(np.float32)
+
+
+class _TrivialModule(tf.Module):
+    """A SavedModel with the signatures that the Evaluator reads, and a constant for an answer."""
+
+    def __init__(self, reader: ExamplesReader, prediction: np.ndarray) -> None:
+        super().__init__()
+        graph: tft.TFTransformOutput = reader.graph
+        self._label_spec = {reader.plan.label: graph.raw_feature_spec()[reader.plan.label]}
+        self._prediction = prediction
+        self.layer = graph.transform_features_layer()
+
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="examples")])
+    def evaluation(self, examples: tf.Tensor) -> dict[str, tf.Tensor]:
+        """Answers every example with the same prediction."""
+        return {"prediction": tf.tile(tf.constant(self._prediction)[tf.newaxis, :], (tf.shape(examples)[0], 1))}
+
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="examples")])
+    def label_index(self, examples: tf.Tensor) -> dict[str, tf.Tensor]:
+        """Encodes the labels as a trained model does."""
+        return {"label_index": self.layer(tf.io.parse_example(examples, self._label_spec))[LABEL]}
+

@@ -1,0 +1,91 @@
+"""A hash of the code behind a step, for its cache key.
+
+TFX hashes neither the function behind a dotted path nor the libraries under it, so each step carries this version
+among its execution properties: when a source file that the step's module imports (directly or not) changes, or the
+lock does, the step runs again, and steps whose code is the same stay cached.
+"""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import importlib.util
+from functools import lru_cache
+from importlib import metadata
+from pathlib import Path
+
+_ROOT = Path(__file__).resolve().parents[1]
+# The libraries whose version decides what a step computes.
+_LIBRARIES = ("tfx", "tensorflow", "keras", "apache-beam", "tensorflow-transform", "keras-tuner", "numpy")
+
+
+@lru_cache
+def code_version(module: str) -> str:
+    """Returns 16 hexadecimal digits that change with the code a module runs.
+
+    Args:
+      module: dotted name of a module of ``components``, or of a user's module with a custom model.
+    """
+    digest = hashlib.sha256()
+    for library in _LIBRARIES:
+        digest.update(f"{library}={metadata.version(library)}\n".encode())
+    for path in sorted(_local_sources(module)):
+        digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
+    return digest.hexdigest()[:16]
+
+
+def _local_sources(module: str) -> set[Path]:
+    """Finds the files of ``module`` and of everything of ours that it imports, wherever the import stands."""
+    found: set[Path] = set()
+    waiting = [module]
+    while waiting:
+        path = _source_file(waiting.pop())
+        if path is None or path in found:
+            continue
+        found.add(path)
+        waiting += _imported_names(path)
+    return found
+
+
+def _source_file(module: str) -> Path | None:
+    """Locates a module below the project without importing it; others (libraries) give None."""
+    base = _ROOT.joinpath(*module.split("."))
+    for path in (base / "__init__.py", base.with_suffix(".py")):
+        if path.is_file():
+            return path
+    if module.split(".")[0] in ("components", "pipeline"):
+        return None
+    return _user_module(module)
+
+
+def _user_module(module: str) -> Path | None:
+    """Locates a user's own module (custom models); installed libraries do not count."""
+    try:
+        spec = importlib.util.find_spec(module)
+    except (ImportError, ValueError, AttributeError):
+        return None
+    if spec is None or not spec.origin or "site-packages" in spec.origin or not spec.origin.endswith(".py"):
+        return None
+    path = Path(spec.origin)
+    return None if path.is_relative_to(Path(ast.__file__).parent) else path
+
+
+def _imported_names(path: Path) -> list[str]:
+    names: list[str] = []
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            names += [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
+            # "from components import inputs" names a module in its alias, "from components.errors import X" does not.
+            names += [node.module] + [f"{node.module}.{alias.name}" for alias in node.names]
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+            # Registries name modules as text ("components.models.mlp") to import them late.
+            if node.value.startswith("components.") and " " not in node.value:
+                names.append(node.value)
+    return [name for name in names if name.split(".")[0] == "components" or not _is_third_party(name)]
+
+
+@lru_cache
+def _is_third_party(name: str) -> bool:
+    top = name.split(".")[0]
+    return _user_module(top) is None

@@ -1,0 +1,74 @@
+"""What the Evaluator measures and what a model must reach: the recipe's ``evaluation:`` block as a TFMA EvalConfig."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import tensorflow_model_analysis as tfma
+
+from components.features import FeaturePlan
+from components.metrics import METRICS
+from components.options import EvaluationOptions, Threshold
+
+CANDIDATE, BASELINE = "candidate", "baseline"
+
+
+def eval_config(options: EvaluationOptions, plan: FeaturePlan) -> tfma.EvalConfig:
+    """Builds the EvalConfig that compares a candidate with the baseline.
+
+    Args:
+      options: metrics, slices and thresholds, as settle_evaluation gives them.
+      plan: decides the task, and how the label becomes the number that the metrics count in.
+
+    Returns:
+      A config with one model spec for each of the two models, read through their ``evaluation`` signature.
+    """
+    metrics = [_metric_config(name, plan, options) for name in options.metrics]
+    metrics.append(tfma.MetricConfig(class_name="ExampleCount"))
+    slices: list[Any] = [tfma.SlicingSpec()]
+    slices += [tfma.SlicingSpec(feature_keys=[s] if isinstance(s, str) else s) for s in options.slices]
+    return tfma.EvalConfig(
+        model_specs=[_model_spec(CANDIDATE, plan), _model_spec(BASELINE, plan)],
+        metrics_specs=[tfma.MetricsSpec(metrics=metrics)],
+        slicing_specs=slices,
+    )
+
+
+def _model_spec(name: str, plan: FeaturePlan) -> tfma.ModelSpec:
+    spec = tfma.ModelSpec(
+        name=name, signature_name="evaluation", prediction_key="prediction", is_baseline=name == BASELINE
+    )
+    if plan.classes is None or plan.label_dtype == "multi":
+        spec.label_key = plan.label
+    else:
+        spec.label_key = "label_index"
+        spec.preprocessing_function_names.append("label_index")
+    return spec
+
+
+def _metric_config(name: str, plan: FeaturePlan, options: EvaluationOptions) -> tfma.MetricConfig:
+    class_name, arguments = METRICS[name].tfma[plan.task]
+    config = tfma.MetricConfig(class_name=class_name, config=json.dumps({"name": name, **arguments}))
+    threshold = options.thresholds.get(name)
+    if threshold:
+        config.threshold.CopyFrom(_threshold(threshold, METRICS[name].higher_is_better))
+    return config
+
+
+def _threshold(limits: Threshold, higher_is_better: bool) -> tfma.MetricThreshold:
+    threshold = tfma.MetricThreshold()
+    if limits.min is not None:
+        threshold.value_threshold.lower_bound.value = limits.min
+    if limits.max is not None:
+        threshold.value_threshold.upper_bound.value = limits.max
+    if limits.max_drop is not None:
+        change = threshold.change_threshold
+        change.direction = (
+            tfma.MetricDirection.HIGHER_IS_BETTER if higher_is_better else tfma.MetricDirection.LOWER_IS_BETTER
+        )
+        # TFMA wants the difference strictly beyond the limit, so equal models need room for float32 noise.
+        margin = limits.max_drop + 1e-6
+        change.absolute.value = -margin if higher_is_better else margin
+    return threshold
+

@@ -1,0 +1,234 @@
+"""From columns to model inputs: what the Transform graph does with each column, decided before anything runs.
+
+:func:`plan_features` joins what is known of the data (:class:`~components.datasets.spec.Dataset`) with the recipe's
+``features:`` block into a :class:`FeaturePlan`. Transform builds its graph from the plan, the Trainer its model: the
+widths and vocabularies are in it, so the model's shape is known without reading the data again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Literal
+
+from pydantic import Field
+
+from components.datasets.spec import Column, Dataset
+from components.errors import ConfigError, nearest
+from components.models.spec import InputSpec, Task
+from components.options import Options
+
+ONE_HOT_LIMIT = 30  # more categories than this become an embedding
+TEXT_DISTINCT = 2000  # a string column with more distinct values than this is text or an id, not a category
+DENSE = "features"  # the model input that holds all scalar columns side by side
+DATE_PARTS = ("year", "month", "day", "weekday", "hour")
+
+Kind = Literal["numeric", "categorical", "boolean", "date", "text", "image", "array", "tokens", "cross", "drop"]
+
+
+class ColumnOptions(Options):
+    """How one column becomes model input; what is not given follows from its kind."""
+
+    kind: Kind | None = Field(None, description="Default: from the column's type and values. drop leaves it out.")
+    scale: Literal["z_score", "min_max", "log", "buckets", "none"] = Field(
+        "z_score", description="Numbers only. log is sign(x) * log(1 + |x|), then z-score; buckets are quantiles, one-hot."
+    )
+    buckets: int = Field(10, ge=2, le=1000, description="Quantile buckets of scale: buckets.")
+    impute: Literal["mean", "median"] | float = Field("mean", description="What stands for a missing number.")
+    indicator: bool | None = Field(
+        None, description="Add a 0/1 input that says whether the value was missing; default: where values are missing."
+    )
+    encode: Literal["one_hot", "embedding", "hash", "bag", "tokens"] | None = Field(
+        None, description="Categories: one_hot, embedding or hash. Text: bag (which words) or tokens (a sequence of ids)."
+    )
+    vocabulary_size: int = Field(1000, ge=1, description="The most frequent categories or words that are kept.")
+    oov_buckets: int = Field(1, ge=1, description="Inputs for values outside the vocabulary.")
+    hash_buckets: int = Field(64, ge=2, description="Of encode: hash, and of crosses.")
+    length: int = Field(64, ge=1, description="Tokens of a text that are kept.")
+    cross: list[str] = Field(default=[], description="Columns whose joint value is the category.")
+    size: tuple[int, int] | None = Field(None, description="Images: height and width after resizing.")
+    channels: Literal[1, 3] | None = Field(None, description="Images: 1 grey, 3 RGB.")
+    normalise: Literal["none", "standard"] = Field(
+        "none", description="Images: pixels are always scaled to 0..1; standard then gives each image mean 0, variance 1."
+    )
+
+
+class FeatureStep(Options):
+    """One column of the plan with its kind settled."""
+
+    name: str
+    kind: Kind
+    dtype: str
+    shape: tuple[int, ...] = ()
+    options: ColumnOptions
+    size: int = 0  # categories kept for a vocabulary, without out-of-vocabulary buckets
+    indicator: bool = False
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The raw columns that this step reads."""
+        return tuple(self.options.cross) or (self.name,)
+
+
+class FeaturePlan(Options):
+    """Every step from raw columns to model inputs, and the label."""
+
+    steps: tuple[FeatureStep, ...]
+    label: str
+    label_dtype: str
+    classes: tuple[str, ...] | None
+    label_scale: Literal["z_score", "none"]
+    task: Task
+
+    def inputs(self) -> list[InputSpec]:
+        """Lists the tensors that the transform graph gives the model, in a fixed order."""
+        width = tuple(name for step in self.steps for name in dense_columns(step))
+        specs = [InputSpec(DENSE, "dense", (len(width),), columns=width)] if width else []
+        for step in self.steps:
+            options = step.options
+            if step.kind in ("categorical", "cross") and options.encode == "embedding":
+                specs.append(InputSpec(step.name, "ids", (1,), vocabulary_size=step.size + options.oov_buckets))
+            elif step.kind == "text" and options.encode == "tokens":
+                # 0 is padding, 1 stands for every word outside the vocabulary.
+                specs.append(InputSpec(step.name, "tokens", (options.length,), vocabulary_size=step.size + 2))
+            elif step.kind == "image":
+                specs.append(InputSpec(step.name, "image", step.shape))
+            elif step.kind == "array":
+                specs.append(InputSpec(step.name, "array", step.shape))
+            elif step.kind == "tokens":
+                specs.append(InputSpec(step.name, "tokens", step.shape, vocabulary_size=step.size))
+        return specs
+
+
+def dense_columns(step: FeatureStep) -> list[str]:
+    """Names each value that a step adds to the dense input."""
+    name, options = step.name, step.options
+    if step.kind == "boolean":
+        names = [name]
+    elif step.kind == "numeric":
+        names = [f"{name} [{i}]" for i in range(options.buckets)] if options.scale == "buckets" else [name]
+    elif step.kind == "date":
+        names = [f"{name}.{part}" for part in DATE_PARTS]
+    elif step.kind in ("categorical", "cross") and options.encode == "hash":
+        names = [f"{name} #{i}" for i in range(options.hash_buckets)]
+    elif step.kind in ("categorical", "cross") and options.encode == "one_hot":
+        names = [f"{name} #{i}" for i in range(step.size + options.oov_buckets)]
+    elif step.kind == "text" and options.encode == "bag":
+        names = [f"{name} #{i}" for i in range(step.size + options.oov_buckets)]
+    else:
+        return []
+    return names + ([f"{name} missing"] if step.indicator else [])
+
+
+def plan_features(dataset: Dataset, features: Mapping[str, ColumnOptions], task: Task) -> FeaturePlan:
+    """Settles how every column of a dataset becomes model input.
+
+    Args:
+      dataset: the resolved data.
+      features: the recipe's ``features:`` block; keys are column names, the label's name, or names of crosses.
+      task: the settled task.
+
+    Returns:
+      The plan.
+
+    Raises:
+      ConfigError: a key is no column, or an option does not suit its column.
+    """
+    known = {column.name: column for column in dataset.columns}
+    steps = []
+    for name, options in features.items():
+        if name == dataset.label.name:
+            if options.scale not in ("z_score", "none"):
+                raise ConfigError(
+                    f"features.{name}.scale: expected z_score or none for the label (predictions are in its own units "
+                    f"either way), got {options.scale}"
+                )
+        elif options.cross:
+            steps.append(_cross(name, options, known))
+        elif name not in known:
+            raise ConfigError(
+                f"features.{name}: expected a column of {dataset.name}, which has "
+                f"{', '.join(known)}.{nearest(name, known)}"
+            )
+    columns = [_plan_column(column, features.get(name, ColumnOptions()), dataset) for name, column in known.items()]
+    kept = [step for step in columns if step.kind != "drop"] + steps
+    if not kept:
+        raise ConfigError(f"features: expected at least one input column, but every column of {dataset.name} is dropped")
+    regression = task in ("regression", "bounded_regression")
+    return FeaturePlan(
+        steps=tuple(kept),
+        label=dataset.label.name,
+        label_dtype=dataset.label.dtype,
+        classes=None if regression else dataset.label.classes,
+        label_scale=_label_scale(features.get(dataset.label.name, ColumnOptions()), task),
+        task=task,
+    )
+
+
+def _label_scale(options: ColumnOptions, task: Task) -> Literal["z_score", "none"]:
+    return "z_score" if task == "regression" and options.scale == "z_score" else "none"
+
+
+def _plan_column(column: Column, options: ColumnOptions, dataset: Dataset) -> FeatureStep:
+    kind = options.kind or _infer_kind(column, dataset.rows)
+    size, shape = 0, column.shape
+    if kind == "numeric" and column.dtype == "string":
+        raise ConfigError(
+            f"features.{column.name}.kind: expected a kind for text (categorical, text, date, drop), got numeric; "
+            "the column holds values that are no numbers"
+        )
+    if kind in ("categorical", "text"):
+        size = min(options.vocabulary_size, column.distinct or options.vocabulary_size)
+        if kind == "text":
+            size = options.vocabulary_size
+        if options.encode is None:
+            default = "bag" if kind == "text" else ("one_hot" if size <= ONE_HOT_LIMIT else "embedding")
+            options = options.model_copy(update={"encode": default})
+        allowed = ("bag", "tokens") if kind == "text" else ("one_hot", "embedding", "hash")
+        if options.encode not in allowed:
+            raise ConfigError(
+                f"features.{column.name}.encode: expected {' or '.join(allowed)} for a {kind} column, "
+                f"got {options.encode}"
+            )
+    elif kind == "image":
+        height, width, channels = (*column.shape, 1)[:3] if len(column.shape) >= 2 else (32, 32, 3)
+        size_ = options.size or (height, width)
+        shape = (*size_, options.channels or (3 if channels >= 3 else 1))
+    elif kind == "tokens":
+        size = column.vocabulary_size or 0
+    indicator = options.indicator if options.indicator is not None else column.missing > 0
+    indicator = indicator and kind in ("numeric", "boolean", "date")
+    return FeatureStep(
+        name=column.name, kind=kind, dtype=column.dtype, shape=shape, options=options, size=size, indicator=indicator
+    )
+
+
+def _infer_kind(column: Column, rows: int) -> Kind:
+    """Chooses a kind from a column's type: constants and columns without values are dropped."""
+    if column.dtype in ("image", "array", "tokens"):
+        return column.dtype
+    if column.missing >= rows or column.distinct == 1:
+        return "drop"
+    if column.dtype in ("float", "int"):
+        return "numeric"
+    if column.distinct is None or column.distinct > TEXT_DISTINCT:
+        return "text"
+    return "categorical"
+
+
+def _cross(name: str, options: ColumnOptions, known: Mapping[str, Column]) -> FeatureStep:
+    for column in options.cross:
+        if column not in known:
+            raise ConfigError(f"features.{name}.cross: {column!r} is no column.{nearest(column, known)}")
+        if known[column].dtype not in ("string", "int"):
+            raise ConfigError(
+                f"features.{name}.cross: expected text or whole-number columns, but {column} is {known[column].dtype}; "
+                "bucket it first or leave it out"
+            )
+    encode = options.encode or "hash"
+    if encode not in ("hash", "embedding"):
+        raise ConfigError(f"features.{name}.encode: expected hash or embedding for a cross, got {encode}")
+    # A cross is hashed either way; an embedding looks the bucket up.
+    size = options.hash_buckets - options.oov_buckets if encode == "embedding" else 0
+    return FeatureStep(
+        name=name, kind="cross", dtype="string", options=options.model_copy(update={"encode": encode}), size=size
+    )

@@ -1,0 +1,154 @@
+"""From raw tf.Examples and the transform graph to what a model is fitted on: arrays in memory, or a tf.data stream.
+
+The same records come out of both; which one is used follows from the size of the transformed data. Both take every
+record's validation or training part from its position, so the parts are the same however the data is read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import tensorflow as tf
+import tensorflow_transform as tft
+
+from components.errors import KeraslineError
+from components.features import FeaturePlan
+from components.transform import LABEL, LABEL_SCALE, LABEL_SHIFT
+
+_READ_BATCH = 512
+_SHUFFLE_RECORDS = 10_000
+# Multiples of the golden ratio spread over 0..1 as evenly as any sequence can: https://oeis.org/A001622
+_GOLDEN = 0.6180339887498949
+
+
+@dataclass(frozen=True)
+class Arrays:
+    """A split in memory.
+
+    Attributes:
+      inputs: model input name to array, [rows, ...].
+      labels: [rows] int64 class indices, [rows] float32, or [rows, labels] float32.
+    """
+
+    inputs: dict[str, np.ndarray]
+    labels: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def take(self, rows: np.ndarray) -> Arrays:
+        """Returns the rows that an index or a mask selects."""
+        return Arrays({name: values[rows] for name, values in self.inputs.items()}, self.labels[rows])
+
+
+class ExamplesReader:
+    """Reads splits of raw tf.Examples through a transform graph."""
+
+    def __init__(self, transform_graph: str, plan: FeaturePlan) -> None:
+        self.plan = plan
+        self.graph = tft.TFTransformOutput(transform_graph)
+        self.layer = self.graph.transform_features_layer()
+        self._spec = self.graph.raw_feature_spec()
+
+    def batches(self, files: Sequence[str]) -> tf.data.Dataset:
+        """Gives transformed batches (dict of tensors, label among them) in the order of the files."""
+        return (
+            tf.data.TFRecordDataset(sorted(_expand(files)), compression_type="GZIP")
+            .batch(_READ_BATCH)
+            .map(self._transform, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
+        )
+
+    def _transform(self, serialized: tf.Tensor) -> dict[str, tf.Tensor]:
+        # TFT gives its own dict class, which Keras refuses.
+        return dict(self.layer(tf.io.parse_example(serialized, self._spec)))
+
+    def load(self, files: Sequence[str], limit_bytes: int | None = None) -> Arrays | None:
+        """Reads a whole split into memory.
+
+        Args:
+          files: patterns of GZIP TFRecord files.
+          limit_bytes: give up when the arrays grow beyond this.
+
+        Returns:
+          The arrays, or None where they do not fit the limit.
+        """
+        names = [spec.name for spec in self.plan.inputs()]
+        parts: dict[str, list[np.ndarray]] = {name: [] for name in [*names, LABEL]}
+        size = 0
+        for batch in self.batches(files).prefetch(2).as_numpy_iterator():
+            for name, values in parts.items():
+                values.append(batch[name])
+                size += batch[name].nbytes
+            if limit_bytes is not None and size > limit_bytes:
+                return None
+        if not parts[LABEL]:
+            return Arrays({}, np.zeros((0,), np.float32))
+        labels = np.concatenate(parts[LABEL])
+        self._check_labels(labels)
+        return Arrays({name: np.concatenate(parts[name]) for name in names}, labels)
+
+    def stream(
+        self, files: Sequence[str], batch_size: int, part: str, fraction: float, seed: int
+    ) -> tf.data.Dataset:
+        """Streams a part of a split as (inputs, label) batches.
+
+        Args:
+          files: patterns of GZIP TFRecord files.
+          batch_size: rows in a batch.
+          part: ``train`` (shuffled anew each epoch), ``validation`` or ``all`` (both in the order of the files).
+          fraction: share of the rows that belong to validation.
+          seed: of the choice of validation rows and of the shuffle.
+        """
+        names = [spec.name for spec in self.plan.inputs()]
+        rows = self.batches(files).unbatch().enumerate()
+        if part != "all":
+            wanted = part == "validation"
+            rows = rows.filter(lambda index, _: tf.equal(_is_validation_tensor(index, fraction, seed), wanted))
+        data = rows.map(lambda _, row: ({name: row[name] for name in names}, row[LABEL]))
+        if part == "train":
+            data = data.shuffle(_SHUFFLE_RECORDS, seed=seed, reshuffle_each_iteration=True)
+        return data.batch(batch_size).prefetch(tf.data.AUTOTUNE)
+
+    def load_labels(self, files: Sequence[str]) -> np.ndarray:
+        """Reads only the labels of a split, as the transform graph gives them; the inputs are not decoded."""
+        spec = {self.plan.label: self._spec[self.plan.label]}
+        batches = tf.data.TFRecordDataset(sorted(_expand(files)), compression_type="GZIP").batch(_READ_BATCH)
+        labels = [self.layer(tf.io.parse_example(batch, spec))[LABEL].numpy() for batch in batches]
+        return np.concatenate(labels) if labels else np.zeros((0,), np.float32)
+
+    def label_units(self, files: Sequence[str]) -> tuple[float, float]:
+        """Returns (scale, shift) such that a label in its own units is ``scaled * scale + shift``."""
+        if self.plan.label_scale == "none":
+            return 1.0, 0.0
+        spec = {self.plan.label: self._spec[self.plan.label]}
+        first = tf.data.TFRecordDataset(sorted(_expand(files)), compression_type="GZIP").batch(1).take(1)
+        batch = self.layer(tf.io.parse_example(next(iter(first)), spec))
+        return float(batch[LABEL_SCALE][0]), float(batch[LABEL_SHIFT][0])
+
+    def _check_labels(self, labels: np.ndarray) -> None:
+        if self.plan.classes is not None and labels.ndim == 1 and (labels < 0).any():
+            raise KeraslineError(
+                f"expected every label to be one of {len(self.plan.classes)} classes, but {(labels < 0).sum()} rows hold "
+                "another value; the data changed while the run was reading it, so run again"
+            )
+
+
+def validation_mask(rows: int, fraction: float, seed: int) -> np.ndarray:
+    """Says for each position of a split whether it is validation: bool [rows], evenly spread."""
+    return _position(np.arange(rows, dtype=np.float64), seed) < fraction
+
+
+def _is_validation_tensor(index: tf.Tensor, fraction: float, seed: int) -> tf.Tensor:
+    return _position(tf.cast(index, tf.float64), seed) < fraction
+
+
+def _position(index: np.ndarray | tf.Tensor, seed: int) -> np.ndarray | tf.Tensor:
+    offset = float(np.random.default_rng(seed).random())
+    return (index * _GOLDEN + offset) % 1.0
+
+
+def _expand(patterns: Sequence[str]) -> Iterator[str]:
+    for pattern in patterns:
+        yield from tf.io.gfile.glob(pattern)

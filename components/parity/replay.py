@@ -1,0 +1,86 @@
+"""Run as a script in a process of its own: loads a SavedModel with TensorFlow alone and replays rows through it.
+
+Usage: replay.py TASK.json, whose keys are ``model``, ``examples``, ``predictions``, ``classes``, ``task``, ``rows`` and
+``outcome`` (the file to write). Exit code 0 means that the comparison was made, whatever it found.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from typing import Any
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import numpy as np
+import tensorflow as tf
+
+_BATCH = 256
+
+
+def main() -> None:
+    """Compares and writes the outcome."""
+    with open(sys.argv[1], encoding="utf-8") as file:
+        task = json.load(file)
+    with np.load(task["predictions"], allow_pickle=False) as stored:
+        expected = stored["predictions"][: task["rows"]]
+    model = tf.saved_model.load(task["model"])
+    problems: list[str] = []
+    largest, row = 0.0, 0
+    files = sorted(tf.io.gfile.glob(task["examples"]))
+    records = tf.data.TFRecordDataset(files, compression_type="GZIP").take(len(expected))
+    for index, batch in enumerate(records.batch(_BATCH)):
+        wanted = expected[row : row + len(batch)]
+        row += len(batch)
+        answer = model.signatures["serving_default"](examples=batch)
+        largest = max(largest, _compare(answer, wanted, task, problems, "serving_default"))
+        if index == 0:
+            raw = model.signatures["serving_raw"](**_raw_columns(model, batch.numpy()))
+            largest = max(largest, _compare(raw, wanted, task, problems, "serving_raw"))
+    if row != len(expected):
+        problems.append(f"{row} rows where the Trainer saw {len(expected)}")
+    with open(task["outcome"], "w", encoding="utf-8") as file:
+        json.dump({"rows": row, "largest_difference": largest, "problems": problems}, file)
+
+
+def _compare(answer: Any, wanted: np.ndarray, task: dict[str, Any], problems: list[str], signature: str) -> float:
+    """Returns the largest difference; notes class names that are in another order than the training's."""
+    if task["classes"] is None:
+        found, wanted = answer["value"].numpy(), wanted.reshape(-1)
+        return float((np.abs(found - wanted) / (1 + np.abs(wanted))).max(initial=0))
+    scores = np.concatenate([1 - wanted, wanted], axis=1) if task["task"] == "binary" else wanted
+    classes = np.array(task["classes"])
+    served = answer["classes"].numpy().astype(str)
+    if not (served == classes[np.newaxis, :]).all():
+        problems.append(f"{signature} names the classes {list(served[0])} where training had {list(classes)}")
+    if "class" in answer:
+        # Where two scores are equal within float noise either class is right.
+        margin = np.sort(scores, axis=1)[:, -1] - np.sort(scores, axis=1)[:, -2]
+        wrong = (answer["class"].numpy().astype(str) != classes[scores.argmax(axis=1)]) & (margin > 1e-5)
+        if wrong.any():
+            problems.append(f"{signature} gives another class for {wrong.sum()} rows")
+    return float(np.abs(answer["scores"].numpy() - scores).max(initial=0))
+
+
+def _raw_columns(model: Any, records: np.ndarray) -> dict[str, tf.Tensor]:
+    """Takes the columns out of serialized tf.Examples, as a client would send them."""
+    _, specs = model.signatures["serving_raw"].structured_input_signature
+    examples = [tf.train.Example.FromString(record) for record in records]
+    return {key: _column(examples, spec.name, spec) for key, spec in specs.items()}
+
+
+def _column(examples: list[tf.train.Example], name: str, spec: tf.TensorSpec) -> tf.Tensor:
+    values = []
+    for example in examples:
+        feature = example.features.feature[name]
+        found = list(getattr(feature, feature.WhichOneof("kind")).value) if feature.WhichOneof("kind") else []
+        if len(spec.shape) > 1:
+            values.append(np.array(found).reshape(spec.shape[1:]))
+        else:
+            values.append(found[0] if found else (b"" if spec.dtype == tf.string else float("nan")))
+    return tf.constant(values, spec.dtype)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,73 @@
+"""Writes the report as the last step of the graph."""
+
+# No "from __future__ import annotations": TFX reads the annotations of function components as objects.
+
+import json
+from pathlib import Path
+
+from tfx.dsl.component.experimental.annotations import InputArtifact, OutputArtifact, Parameter
+from tfx.dsl.component.experimental.decorators import component
+from tfx.types.standard_artifacts import (
+    ExampleStatistics,
+    InfraBlessing,
+    Model,
+    ModelBlessing,
+    ModelEvaluation,
+    ModelRun,
+    PushedModel,
+)
+
+from components.artifacts import RunReport, Verdict
+from components.report.figures import RunFolders, collect_figures
+from components.report.page import write_page
+
+
+@component
+def Report(  # noqa: N802 (a component is named like a class)
+    statistics: InputArtifact[ExampleStatistics],
+    verdict: InputArtifact[Verdict],
+    model_run: InputArtifact[ModelRun],
+    baseline: InputArtifact[Model],
+    evaluation: InputArtifact[ModelEvaluation],
+    model_blessing: InputArtifact[ModelBlessing],
+    parity: InputArtifact[InfraBlessing],
+    pushed_model: InputArtifact[PushedModel],
+    report: OutputArtifact[RunReport],
+    experiment: Parameter[str],
+    dataset: Parameter[str],
+    plan: Parameter[str],
+    evaluation_options: Parameter[str],
+    code_version: Parameter[str],
+) -> None:
+    """Collects the figures of the run and writes ``figures.json`` and ``index.html``.
+
+    Args:
+      statistics, verdict, model_run, baseline, evaluation, model_blessing, parity, pushed_model: what the steps left.
+      report: output.
+      experiment: the resolved config as JSON, to be shown.
+      dataset: the resolved dataset as JSON.
+      plan: the feature plan as JSON.
+      evaluation_options: settled metrics, slices and thresholds as JSON.
+      code_version: part of the cache key.
+    """
+    folders = RunFolders(
+        statistics=statistics.uri,
+        verdict=verdict.uri,
+        model_run=model_run.uri,
+        baseline=baseline.uri,
+        evaluation=evaluation.uri,
+        parity=parity.uri,
+    )
+    figures = collect_figures(folders, experiment, dataset, plan, evaluation_options)
+    figures["blessed"] = model_blessing.get_int_custom_property("blessed") == 1
+    figures["baseline_version"] = baseline.get_int_custom_property("version") or None
+    pushed = pushed_model.get_int_custom_property("pushed") == 1
+    figures["model"] = {
+        "version": int(pushed_model.get_string_custom_property("pushed_version")) if pushed else None,
+        "path": pushed_model.get_string_custom_property("pushed_destination") if pushed else None,
+        "parameters": figures["training"]["parameters"],
+    }
+    folder = Path(report.uri)
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "figures.json").write_text(json.dumps(figures, indent=1), encoding="utf-8")
+    write_page(folder / "index.html", figures, folders)

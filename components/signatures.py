@@ -1,0 +1,154 @@
+"""The exported model: a SavedModel that answers raw data, with the transform graph inside it.
+
+Signatures:
+  serving_default: serialized tf.Examples, string [batch].
+  serving_raw: one tensor for each column that the model reads, [batch]; NaN and "" stand for a missing value. Arrays
+    and token ids have their shape, images are encoded bytes.
+  evaluation: serialized tf.Examples to ``prediction``: the model's output with regression in the label's units.
+  label_index: serialized tf.Examples with labels to ``label_index``, the class index that ``evaluation`` counts in.
+
+The serving signatures return, for classification, ``scores`` float32 [batch, classes], ``classes`` string
+[batch, classes] and ``class`` string [batch]; for multilabel ``scores`` and ``classes``; for regression ``value``
+float32 [batch] in the label's units.
+"""
+
+from __future__ import annotations
+
+import keras
+import tensorflow as tf
+import tensorflow_transform as tft
+
+from components.features import FeaturePlan, FeatureStep
+from components.transform import LABEL
+
+
+class ServingModule(tf.Module):
+    """A Keras model with its transform graph and the names of its classes."""
+
+    def __init__(
+        self, model: keras.Model, graph: tft.TFTransformOutput, plan: FeaturePlan, label_units: tuple[float, float]
+    ) -> None:
+        super().__init__()
+        self._plan = plan
+        self._spec = {
+            name: spec for name, spec in graph.raw_feature_spec().items() if name in _columns(plan)
+        }
+        self._label_spec = {plan.label: graph.raw_feature_spec()[plan.label]}
+        self._names = [spec.name for spec in plan.inputs()]
+        self._scale, self._shift = label_units
+        self.model = model
+        # Tracked here so that the vocabularies and variables of both are saved with the module.
+        self.variables_of_model = model.variables
+        self.layer = graph.transform_features_layer()
+
+    def predict(self, raw: dict[str, tf.Tensor | tf.SparseTensor]) -> tf.Tensor:
+        """Runs raw columns through transform and model: float32 [batch, units]."""
+        transformed = dict(self.layer(raw))
+        output = self.model({name: transformed[name] for name in self._names}, training=False)
+        output = tf.cast(output, tf.float32)
+        return output * self._scale + self._shift if (self._scale, self._shift) != (1.0, 0.0) else output
+
+    def answer(self, raw: dict[str, tf.Tensor | tf.SparseTensor]) -> dict[str, tf.Tensor]:
+        """Gives what a client reads: scores with class names, or values."""
+        output = self.predict(raw)
+        task, classes = self._plan.task, self._plan.classes
+        if classes is None:
+            return {"value": tf.reshape(output, (-1,))}
+        scores = tf.concat([1.0 - output, output], axis=1) if task == "binary" else output
+        names = tf.constant(classes)
+        tiled = tf.tile(names[tf.newaxis, :], (tf.shape(scores)[0], 1))
+        if task == "multilabel":
+            return {"scores": scores, "classes": tiled}
+        return {"scores": scores, "classes": tiled, "class": tf.gather(names, tf.argmax(scores, axis=1))}
+
+    def signatures(self) -> dict[str, tf.types.experimental.ConcreteFunction]:
+        """Traces the four signatures."""
+        serialized = tf.TensorSpec([None], tf.string, name="examples")
+
+        @tf.function(input_signature=[serialized])
+        def serving_default(examples: tf.Tensor) -> dict[str, tf.Tensor]:
+            return self.answer(tf.io.parse_example(examples, self._spec))
+
+        @tf.function(input_signature=[serialized])
+        def evaluation(examples: tf.Tensor) -> dict[str, tf.Tensor]:
+            return {"prediction": self.predict(tf.io.parse_example(examples, self._spec))}
+
+        @tf.function(input_signature=[serialized])
+        def label_index(examples: tf.Tensor) -> dict[str, tf.Tensor]:
+            transformed = self.layer(tf.io.parse_example(examples, self._label_spec))
+            return {"label_index": transformed[LABEL]}
+
+        raw_specs = raw_input_specs(self._plan)
+
+        @tf.function(input_signature=[raw_specs])
+        def serving_raw(columns: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+            return self.answer({name: self._to_raw(name, columns[name]) for name in raw_specs})
+
+        # The traced functions hang on the module, so that their tables are tracked.
+        self.functions = {
+            "serving_default": serving_default,
+            "serving_raw": serving_raw,
+            "evaluation": evaluation,
+            "label_index": label_index,
+        }
+        return {name: function.get_concrete_function() for name, function in self.functions.items()}
+
+    def _to_raw(self, name: str, values: tf.Tensor) -> tf.Tensor | tf.SparseTensor:
+        """Gives a dense column the form that the transform graph reads."""
+        spec = self._spec[name]
+        if not isinstance(spec, tf.io.VarLenFeature):
+            return tf.cast(tf.reshape(values, [-1, *spec.shape]), spec.dtype)
+        if values.dtype == tf.string:
+            present = tf.not_equal(values, "")
+        elif values.dtype.is_floating:
+            present = tf.math.is_finite(values)
+        else:
+            present = tf.ones_like(values, tf.bool)
+        indices = tf.where(present)
+        return tf.SparseTensor(
+            tf.concat([indices, tf.zeros_like(indices)], axis=1),
+            tf.cast(tf.boolean_mask(values, present), spec.dtype),
+            (tf.shape(values, tf.int64)[0], 1),
+        )
+
+
+def raw_input_specs(plan: FeaturePlan) -> dict[str, tf.TensorSpec]:
+    """Lists the tensors of ``serving_raw``: numbers are float32 so that NaN can stand for a missing one."""
+    specs = {}
+    for step in plan.steps:
+        for name in step.columns:
+            specs[name] = tf.TensorSpec(*_raw_shape_and_type(step), name=name)
+    return specs
+
+
+def _raw_shape_and_type(step: FeatureStep) -> tuple[list[int | None], tf.DType]:
+    if step.kind == "array":
+        return [None, *step.shape], tf.float32
+    if step.kind == "tokens":
+        return [None, *step.shape], tf.int64
+    if step.dtype in ("string", "image"):
+        return [None], tf.string
+    if step.kind in ("numeric", "boolean"):
+        return [None], tf.float32
+    return [None], tf.int64
+
+
+def _columns(plan: FeaturePlan) -> set[str]:
+    return {name for step in plan.steps for name in step.columns}
+
+
+def export(
+    path: str, model: keras.Model, graph: tft.TFTransformOutput, plan: FeaturePlan, label_units: tuple[float, float]
+) -> ServingModule:
+    """Writes the SavedModel with every signature.
+
+    Args:
+      path: a folder, made anew.
+      model: the fitted model.
+      graph: the transform graph that it was fitted on.
+      plan: the features and classes.
+      label_units: (scale, shift) of a regression label.
+    """
+    module = ServingModule(model, graph, plan, label_units)
+    tf.saved_model.save(module, path, signatures=module.signatures())
+    return module

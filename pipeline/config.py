@@ -1,0 +1,244 @@
+"""The whole experiment as typed, validated objects: what one YAML file says, with every default filled in.
+
+Each room owns its options; this module only composes them. Nothing here imports TensorFlow.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from pydantic import BaseModel, Field, ValidationError, field_validator
+
+from components.datasets.options import DataOptions
+from components.errors import ConfigError, nearest
+from components.features import ColumnOptions
+from components.models import MODEL_FAMILIES, ModelOptions
+from components.models.heads import direction
+from components.models.options import MlpOptions
+from components.models.spec import Task
+from components.options import (
+    EvaluationOptions,
+    Options,
+    PushOptions,
+    ReportOptions,
+    RunOptions,
+    ScheduleOptions,
+    TrainingOptions,
+    TuningOptions,
+    ValidationOptions,
+)
+from components.settings import set_keys
+
+RECIPES = Path(__file__).with_name("recipes")
+
+
+class Experiment(Options):
+    """One experiment: a recipe with every default filled in."""
+
+    name: str = Field(
+        pattern=r"^[a-z0-9]([a-z0-9_-]*[a-z0-9])?$",
+        description="Names the pipeline and the model: lower-case letters, digits, - and _.",
+    )
+    description: str = Field("", description="One sentence for the list of recipes.")
+    seed: int = Field(7, ge=0, lt=2**31, description="Of splits, weights, shuffles and the search.")
+    data: DataOptions
+    task: Literal["auto"] | Task = Field("auto", description="auto follows the label.")
+    features: dict[str, ColumnOptions] = Field(default={}, description="Overrides by column; the rest is inferred.")
+    validation: ValidationOptions = Field(default=ValidationOptions())
+    model: ModelOptions = Field(default=MlpOptions(family="mlp"))
+    training: TrainingOptions = Field(default=TrainingOptions())
+    tuning: TuningOptions | None = None
+    evaluation: EvaluationOptions = Field(default=EvaluationOptions())
+    push: PushOptions = Field(default=PushOptions())
+    report: ReportOptions = Field(default=ReportOptions())
+    schedule: ScheduleOptions | None = None
+    run: RunOptions = Field(default=RunOptions())
+
+    @field_validator("model", mode="before")
+    @classmethod
+    def _family_defaults_to_mlp(cls, value: Any) -> Any:
+        return {"family": "mlp", **value} if isinstance(value, Mapping) else value
+
+    @field_validator("features", mode="before")
+    @classmethod
+    def _columns_are_blocks(cls, value: Any) -> Any:
+        """Lets ``{age: drop}`` and ``{age: min_max}`` stand for the blocks that they mean."""
+        if not isinstance(value, Mapping):
+            return value
+        kinds = ("numeric", "categorical", "boolean", "date", "text", "image", "drop")
+        return {
+            name: ({"kind": block} if block in kinds else {"scale": block}) if isinstance(block, str) else block
+            for name, block in value.items()
+        }
+
+
+def load_experiment(recipe: str, changes: Sequence[str] = ()) -> tuple[Experiment, Path]:
+    """Reads a recipe.
+
+    Args:
+      recipe: the name of a shipped recipe, or the path of a YAML file.
+      changes: ``KEY=VALUE`` with dotted keys; values are YAML.
+
+    Returns:
+      The experiment, and the folder that relative paths in it start from.
+
+    Raises:
+      ConfigError: no such recipe, or a key or value in it is wrong.
+    """
+    path = find_recipe(recipe)
+    return parse_experiment(read_yaml(path), changes, str(path)), path.parent
+
+
+def find_recipe(recipe: str) -> Path:
+    """Locates a shipped recipe by name, or a file by path."""
+    if recipe.endswith((".yaml", ".yml")) or "/" in recipe:
+        path = Path(recipe)
+        if not path.is_file():
+            raise ConfigError(f"expected a recipe file, but {recipe} does not exist; 'kerasline recipes' lists the shipped ones")
+        return path
+    path = RECIPES / f"{recipe}.yaml"
+    if not path.is_file():
+        known = recipe_names()
+        raise ConfigError(
+            f"expected the name of a shipped recipe or the path of a YAML file, got {recipe!r}.{nearest(recipe, known)} "
+            "'kerasline recipes' lists them"
+        )
+    return path
+
+
+def recipe_names() -> list[str]:
+    """Lists the shipped recipes."""
+    return sorted(path.stem for path in RECIPES.glob("*.yaml"))
+
+
+def read_yaml(path: Path) -> dict[str, Any]:
+    """Reads a YAML mapping; configs are data, so nothing in it is executed."""
+    try:
+        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        problem = " ".join(str(error).split())
+        raise ConfigError(f"expected YAML in {path}, but it does not parse: {problem}") from error
+    except OSError as error:
+        raise ConfigError(f"expected a readable file, but {path} cannot be read: {error.strerror}") from error
+    if not isinstance(raw, dict):
+        raise ConfigError(f"expected keys such as name, data and model in {path}, got {type(raw).__name__}")
+    return raw
+
+
+def parse_experiment(raw: Mapping[str, Any], changes: Sequence[str] = (), source: str = "the recipe") -> Experiment:
+    """Validates a config.
+
+    Args:
+      raw: as read from YAML.
+      changes: ``KEY=VALUE`` with dotted keys.
+      source: where it came from, for messages.
+
+    Raises:
+      ConfigError: names the key, what was expected, what came, and the nearest known key.
+    """
+    changed = set_keys(raw, _parse_changes(changes))
+    try:
+        experiment = Experiment.model_validate(changed)
+    except ValidationError as error:
+        raise ConfigError(explain(error, source)) from error
+    if experiment.tuning:
+        _check_space(experiment.tuning, changed, source)
+    return experiment
+
+
+def _check_space(tuning: TuningOptions, raw: Mapping[str, Any], source: str) -> None:
+    """Tries the ends of every range and every choice in the config itself, before anything runs."""
+    direction(tuning.objective)
+    for key, spec in tuning.space.items():
+        place = f"{source}: tuning.space.{key}"
+        if key.split(".")[0] not in ("model", "training"):
+            raise ConfigError(f"{place}: expected a config key that starts with model. or training.")
+        kinds = [kind for kind in ("choice", "float", "int", "boolean") if kind in spec]
+        if len(kinds) != 1 or set(spec) - {*kinds, "log", "step", "scale"}:
+            raise ConfigError(
+                f"{place}: expected one of {{choice: [...]}}, {{float: [low, high], log: true}}, {{int: [low, high]}} and "
+                f"{{boolean: true}}, got {dict(spec)}"
+            )
+        values = [True, False] if kinds == ["boolean"] else spec[kinds[0]]
+        if not isinstance(values, list) or not values:
+            raise ConfigError(f"{place}: expected a list of values, got {values!r}")
+        if kinds[0] in ("float", "int") and not (
+            len(values) == 2 and all(isinstance(v, (int, float)) for v in values) and values[0] < values[1]
+        ):
+            raise ConfigError(f"{place}: expected [low, high] with low below high, got {values!r}")
+        for value in values:
+            try:
+                Experiment.model_validate(set_keys(raw, {key: value}))
+            except ValidationError as error:
+                raise ConfigError(explain(error, place)) from error
+
+
+def _parse_changes(changes: Sequence[str]) -> dict[str, Any]:
+    parsed = {}
+    for change in changes:
+        key, equals, text = change.partition("=")
+        if not equals or not key.strip():
+            raise ConfigError(f"--set: expected KEY=VALUE such as training.epochs=5, got {change!r}")
+        try:
+            parsed[key.strip()] = _number(yaml.safe_load(text))
+        except yaml.YAMLError as error:
+            raise ConfigError(f"--set {key}: expected a YAML value, got {text!r}") from error
+    return parsed
+
+
+def _number(value: Any) -> Any:
+    """Reads 1e-3 as a number, which YAML 1.1 takes for text."""
+    if isinstance(value, str):
+        try:
+            return float(value)
+        except ValueError:
+            return value
+    return value
+
+
+def explain(error: ValidationError, source: str) -> str:
+    """Puts pydantic's first finding into one sentence: key, what was expected, what came, the nearest key."""
+    first = error.errors()[0]
+    location = [str(part) for part in first["loc"] if str(part) not in MODEL_FAMILIES or first["loc"][0] != "model"]
+    key = ".".join(location)
+    more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
+    came = first["input"]
+    if first["type"] == "extra_forbidden":
+        known = _known_keys(location[:-1], error)
+        hint = nearest(location[-1], known) or f" Known keys: {', '.join(sorted(known))}."
+        return f"{source}: unknown key {key!r}.{hint}{more}"
+    if first["type"] == "missing":
+        return f"{source}: expected the key {key!r}, which is not there{more}"
+    if first["type"] == "union_tag_invalid":
+        tag = first["ctx"]["tag"]
+        return (
+            f"{source}: {key}.family: expected one of {', '.join(MODEL_FAMILIES)}, got {tag!r}."
+            f"{nearest(tag, MODEL_FAMILIES)}{more}"
+        )
+    message = first["msg"].removeprefix("Value error, ")
+    message = message[0].lower() + message[1:]
+    shown = f", got {came!r}" if not isinstance(came, (dict, list, BaseModel)) and "got" not in message else ""
+    return f"{source}: {key}: {message}{shown}{more}" if key else f"{source}: {message}{more}"
+
+
+def _known_keys(parents: Sequence[str], error: ValidationError) -> list[str]:
+    """Lists the keys that the block at a place of the config has."""
+    if parents and parents[0] == "model":
+        tag = next((str(part) for part in error.errors()[0]["loc"] if str(part) in MODEL_FAMILIES), "mlp")
+        block: type[BaseModel] = MODEL_FAMILIES[tag].options
+        parents = parents[1:]
+    else:
+        block = Experiment
+    for parent in parents:
+        nested = _block_of(block.model_fields[parent].annotation) if parent in block.model_fields else None
+        if nested is not None:
+            block = nested
+    return list(block.model_fields)
+
+
+def _block_of(annotation: Any) -> type[BaseModel] | None:
+    candidates = [annotation, *getattr(annotation, "__args__", ())]
+    return next((c for c in candidates if isinstance(c, type) and issubclass(c, BaseModel)), None)

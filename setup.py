@@ -13,6 +13,7 @@ setup(
     version="0.1.0",
     description="From a dataset, a Keras model and one YAML file to a validated model in production, on TFX.",
     python_requires="==3.11.*",
+    package_dir={"": "."},  # makes an editable install one plain path, which type checkers and editors follow
     packages=find_packages(include=["components", "components.*", "pipeline", "pipeline.*"]),
     package_data={
         "components": ["**/*.html", "**/*.css", "**/*.js", "**/*.j2"],

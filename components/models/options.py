@@ -219,7 +219,7 @@ class TransferOptions(_DenseStack):
     freeze: str = "auto"
     """``all``, ``none``, the last layer to freeze, or ``auto``: all, but none where weights are random."""
     input_size: Count | tuple[Count, Count] | Literal["auto"] = "auto"
-    """Side, or height and width, in pixels; ``auto`` is at least 96 and at most what the base was trained at."""
+    """Side, or height and width, in pixels; ``auto`` is from 96 to the size that the base was trained at."""
     alpha: Annotated[float, Field(gt=0, le=2)] = 1.0
     """Width multiplier, mobilenet and mobilenet_v2 only."""
     pooling: Literal["average", "max", "flatten"] = "average"

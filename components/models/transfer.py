@@ -173,15 +173,16 @@ def squeezenet_weights() -> Path:
 
 def offline(base: str, error: Exception) -> str:
     """Returns what to tell a user whose weights could not be fetched: which file, and where to put it."""
-    url = re.search(r"https?://[^\s:]+", str(error))
-    target = keras_models() / (url.group().rsplit("/", 1)[-1] if url else "")
+    found = re.search(r"URL fetch failure on (\S+): (?:None -- )?(.*)", " ".join(str(error).split()))
+    address, reason = found.groups() if found else ("storage.googleapis.com", str(error))
+    target = keras_models() / address.rsplit("/", 1)[-1]
     for frame, _ in traceback.walk_tb(error.__traceback__):
-        if frame.f_code.co_name == "get_file":  # Keras' name for the file may differ from the address'
-            target = Path(frame.f_locals.get("fpath", target))
+        names = frame.f_locals
+        if frame.f_code.co_name == "get_file" and names.get("datadir") and names.get("fname"):
+            target = Path(names["datadir"]) / names["fname"]  # may differ from the last part of the address
     return (
-        f"ImageNet weights of {base} could not be fetched ({' '.join(str(error).split())}); download "
-        f"{url.group() if url else 'them'} elsewhere and put the file as {target.name} into {target.parent}, "
-        "give its path as model.weights, or use weights: none."
+        f"ImageNet weights of {base} could not be fetched from {address} ({reason}); fetch them elsewhere and put the "
+        f"file as {target.name} into {target.parent}, or give its path as model.weights, or use weights: none."
     )
 
 
@@ -195,7 +196,8 @@ def layer_position(network: keras.Model, name: str) -> int:
     found = [n for n, known in enumerate(names) if known == name or known.startswith(f"{name}_")]
     if not found:
         raise ConfigError(
-            f"{network.name} has no layer {name!r}.{nearest(name, names)} Its {len(names) - 1} layers run from {names[1]!r} to {names[-1]!r}."
+            f"{network.name} has no layer {name!r}.{nearest(name, names)} "
+            f"Its {len(names) - 1} layers run from {names[1]!r} to {names[-1]!r}."
         )
     return names.index(name) if name in names else found[-1]
 

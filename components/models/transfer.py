@@ -181,8 +181,8 @@ def offline(base: str, error: Exception) -> str:
         if frame.f_code.co_name == "get_file" and names.get("datadir") and names.get("fname"):
             target = Path(names["datadir"]) / names["fname"]  # may differ from the last part of the address
     return (
-        f"ImageNet weights of {base} could not be fetched from {address} ({reason}); fetch them elsewhere and put the "
-        f"file as {target.name} into {target.parent}, or give its path as model.weights, or use weights: none."
+        f"ImageNet weights of {base} could not be fetched from {address} ({reason}); put that file as "
+        f"{target.name} into {target.parent}, or give its path as model.weights, or use weights: none."
     )
 
 

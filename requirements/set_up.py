@@ -224,7 +224,7 @@ def run(
 def progress(venv: Path, log: Path, total: int) -> str:
     """How far the installer is: it fetches everything before it puts the first package in place."""
     fetched = log.read_text(errors="replace").count("\nCollecting ")
-    in_place = len(installed(venv))
+    in_place = min(len(installed(venv)), total)
     if in_place > len(BUILD_TOOLS) + 2 or not fetched:
         return f"{in_place} of {total} in place"
     return f"{fetched} of {total} fetched"

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
-import tensorflow_transform as tft
 from tfx.dsl.component.experimental.annotations import InputArtifact, OutputArtifact, Parameter
 from tfx.dsl.component.experimental.decorators import component
 from tfx.types.standard_artifacts import Examples, Model, TransformGraph
@@ -18,7 +17,7 @@ from tfx.utils import path_utils
 from components.features import FeaturePlan
 from components.inputs import ExamplesReader
 from components.production import read_record
-from components.transform import LABEL
+from components.transform import encode_label
 
 TRIVIAL_FILE = "trivial.json"  # what the trivial model predicts, in the label's units
 
@@ -49,8 +48,6 @@ def Baseline(  # noqa: N802 (a component is named like a class)
     reader = ExamplesReader(transform_graph.uri, settled)
     files = [os.path.join(examples.uri, "Split-train", "*")]
     prediction = trivial_prediction(reader.load_labels(files), settled)
-    scale, shift = reader.label_units(files)
-    prediction = prediction * np.float32(scale) + np.float32(shift)
     os.makedirs(baseline.uri, exist_ok=True)
     Path(baseline.uri, TRIVIAL_FILE).write_text(json.dumps(prediction.tolist()), encoding="utf-8")
     comparable = version > 0 and _same_classes(Path(models), version, settled)
@@ -73,7 +70,7 @@ def trivial_prediction(labels: np.ndarray, plan: FeaturePlan) -> np.ndarray:
     """Returns what a model that ignores its inputs predicts: class shares, or the mean.
 
     Args:
-      labels: of the train split, as the transform graph gives them.
+      labels: of the train split, encoded but not scaled.
       plan: decides the task.
 
     Returns:
@@ -90,10 +87,9 @@ class _TrivialModule(tf.Module):
 
     def __init__(self, reader: ExamplesReader, prediction: np.ndarray) -> None:
         super().__init__()
-        graph: tft.TFTransformOutput = reader.graph
-        self._label_spec = {reader.plan.label: graph.raw_feature_spec()[reader.plan.label]}
+        self._plan = reader.plan
+        self._label_spec = {reader.plan.label: reader.graph.raw_feature_spec()[reader.plan.label]}
         self._prediction = prediction
-        self.layer = graph.transform_features_layer()
 
     @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="examples")])
     def evaluation(self, examples: tf.Tensor) -> dict[str, tf.Tensor]:
@@ -103,5 +99,5 @@ class _TrivialModule(tf.Module):
     @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="examples")])
     def label_index(self, examples: tf.Tensor) -> dict[str, tf.Tensor]:
         """Encodes the labels as a trained model does."""
-        return {"label_index": self.layer(tf.io.parse_example(examples, self._label_spec))[LABEL]}
-
+        raw = tf.io.parse_example(examples, self._label_spec)
+        return {"label_index": encode_label(self._plan, raw[self._plan.label])}

@@ -71,4 +71,3 @@ def _threshold(limits: Threshold, higher_is_better: bool) -> tfma.MetricThreshol
         margin = limits.max_drop + 1e-6
         change.absolute.value = -margin if higher_is_better else margin
     return threshold
-

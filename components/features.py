@@ -30,7 +30,8 @@ class ColumnOptions(Options):
 
     kind: Kind | None = Field(None, description="Default: from the column's type and values. drop leaves it out.")
     scale: Literal["z_score", "min_max", "log", "buckets", "none"] = Field(
-        "z_score", description="Numbers only. log is sign(x) * log(1 + |x|), then z-score; buckets are quantiles, one-hot."
+        "z_score",
+        description="Numbers only. log is sign(x) * log(1 + |x|), then z-score; buckets are quantiles, one-hot.",
     )
     buckets: int = Field(10, ge=2, le=1000, description="Quantile buckets of scale: buckets.")
     impute: Literal["mean", "median"] | float = Field("mean", description="What stands for a missing number.")
@@ -38,7 +39,8 @@ class ColumnOptions(Options):
         None, description="Add a 0/1 input that says whether the value was missing; default: where values are missing."
     )
     encode: Literal["one_hot", "embedding", "hash", "bag", "tokens"] | None = Field(
-        None, description="Categories: one_hot, embedding or hash. Text: bag (which words) or tokens (a sequence of ids)."
+        None,
+        description="Categories: one_hot, embedding or hash. Text: bag (which words) or tokens (a sequence of ids).",
     )
     vocabulary_size: int = Field(1000, ge=1, description="The most frequent categories or words that are kept.")
     oov_buckets: int = Field(1, ge=1, description="Inputs for values outside the vocabulary.")
@@ -48,7 +50,8 @@ class ColumnOptions(Options):
     size: tuple[int, int] | None = Field(None, description="Images: height and width after resizing.")
     channels: Literal[1, 3] | None = Field(None, description="Images: 1 grey, 3 RGB.")
     normalise: Literal["none", "standard"] = Field(
-        "none", description="Images: pixels are always scaled to 0..1; standard then gives each image mean 0, variance 1."
+        "none",
+        description="Images: pixels are always scaled to 0..1; standard then gives each image mean 0, variance 1.",
     )
 
 
@@ -110,9 +113,12 @@ def dense_columns(step: FeatureStep) -> list[str]:
         names = [f"{name}.{part}" for part in DATE_PARTS]
     elif step.kind in ("categorical", "cross") and options.encode == "hash":
         names = [f"{name} #{i}" for i in range(options.hash_buckets)]
-    elif step.kind in ("categorical", "cross") and options.encode == "one_hot":
-        names = [f"{name} #{i}" for i in range(step.size + options.oov_buckets)]
-    elif step.kind == "text" and options.encode == "bag":
+    elif (
+        step.kind in ("categorical", "cross")
+        and options.encode == "one_hot"
+        or step.kind == "text"
+        and options.encode == "bag"
+    ):
         names = [f"{name} #{i}" for i in range(step.size + options.oov_buckets)]
     else:
         return []
@@ -152,7 +158,9 @@ def plan_features(dataset: Dataset, features: Mapping[str, ColumnOptions], task:
     columns = [_plan_column(column, features.get(name, ColumnOptions()), dataset) for name, column in known.items()]
     kept = [step for step in columns if step.kind != "drop"] + steps
     if not kept:
-        raise ConfigError(f"features: expected at least one input column, but every column of {dataset.name} is dropped")
+        raise ConfigError(
+            f"features: expected at least one input column, but every column of {dataset.name} is dropped"
+        )
     regression = task in ("regression", "bounded_regression")
     return FeaturePlan(
         steps=tuple(kept),

@@ -15,7 +15,7 @@ import tensorflow_transform as tft
 
 from components.errors import KeraslineError
 from components.features import FeaturePlan
-from components.transform import LABEL, LABEL_SCALE, LABEL_SHIFT
+from components.transform import LABEL, LABEL_SCALE, LABEL_SHIFT, encode_label
 
 _READ_BATCH = 512
 _SHUFFLE_RECORDS = 10_000
@@ -55,10 +55,13 @@ class ExamplesReader:
     def batches(self, files: Sequence[str]) -> tf.data.Dataset:
         """Gives transformed batches (dict of tensors, label among them) in the order of the files."""
         return (
-            tf.data.TFRecordDataset(sorted(_expand(files)), compression_type="GZIP")
+            self._records(files)
             .batch(_READ_BATCH)
             .map(self._transform, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
         )
+
+    def _records(self, files: Sequence[str]) -> tf.data.Dataset:
+        return tf.data.TFRecordDataset(sorted(_expand(files)), compression_type="GZIP")
 
     def _transform(self, serialized: tf.Tensor) -> dict[str, tf.Tensor]:
         # TFT gives its own dict class, which Keras refuses.
@@ -89,9 +92,7 @@ class ExamplesReader:
         self._check_labels(labels)
         return Arrays({name: np.concatenate(parts[name]) for name in names}, labels)
 
-    def stream(
-        self, files: Sequence[str], batch_size: int, part: str, fraction: float, seed: int
-    ) -> tf.data.Dataset:
+    def stream(self, files: Sequence[str], batch_size: int, part: str, fraction: float, seed: int) -> tf.data.Dataset:
         """Streams a part of a split as (inputs, label) batches.
 
         Args:
@@ -112,19 +113,19 @@ class ExamplesReader:
         return data.batch(batch_size).prefetch(tf.data.AUTOTUNE)
 
     def load_labels(self, files: Sequence[str]) -> np.ndarray:
-        """Reads only the labels of a split, as the transform graph gives them; the inputs are not decoded."""
-        spec = {self.plan.label: self._spec[self.plan.label]}
-        batches = tf.data.TFRecordDataset(sorted(_expand(files)), compression_type="GZIP").batch(_READ_BATCH)
-        labels = [self.layer(tf.io.parse_example(batch, spec))[LABEL].numpy() for batch in batches]
+        """Reads only the labels of a split, encoded but not scaled; the inputs are left alone."""
+        labels = [self._label(batch).numpy() for batch in self._records(files).batch(_READ_BATCH)]
         return np.concatenate(labels) if labels else np.zeros((0,), np.float32)
+
+    def _label(self, serialized: tf.Tensor) -> tf.Tensor:
+        name = self.plan.label
+        return encode_label(self.plan, tf.io.parse_example(serialized, {name: self._spec[name]})[name])
 
     def label_units(self, files: Sequence[str]) -> tuple[float, float]:
         """Returns (scale, shift) such that a label in its own units is ``scaled * scale + shift``."""
         if self.plan.label_scale == "none":
             return 1.0, 0.0
-        spec = {self.plan.label: self._spec[self.plan.label]}
-        first = tf.data.TFRecordDataset(sorted(_expand(files)), compression_type="GZIP").batch(1).take(1)
-        batch = self.layer(tf.io.parse_example(next(iter(first)), spec))
+        batch = self._transform(next(iter(self._records(files).batch(1))))
         return float(batch[LABEL_SCALE][0]), float(batch[LABEL_SHIFT][0])
 
     def _check_labels(self, labels: np.ndarray) -> None:

@@ -95,31 +95,32 @@ def _for(tasks: Sequence[Task], name: str, **arguments: Any) -> dict[Task, tuple
 
 METRICS: dict[str, Metric] = {
     "accuracy": Metric(
-        "accuracy", True,
+        "accuracy",
+        True,
         _for(["multiclass"], "SparseCategoricalAccuracy") | _for(["binary", "multilabel"], "BinaryAccuracy"),
-        _accuracy, "share",
+        _accuracy,
+        "share",
     ),
     "top_3_accuracy": Metric(
         "top-3 accuracy", True, _for(["multiclass"], "SparseTopKCategoricalAccuracy", k=3), _top_k(3), "share"
     ),
     "log_loss": Metric(
-        "log loss", False,
+        "log loss",
+        False,
         _for(["multiclass"], "SparseCategoricalCrossentropy") | _for(["binary", "multilabel"], "BinaryCrossEntropy"),
-        _log_loss, "nats",
+        _log_loss,
+        "nats",
     ),
-    "auc": Metric(
-        "ROC AUC", True, _for(["binary"], "AUC", num_thresholds=10000), _scikit("roc_auc_score"), "share"
-    ),
+    "auc": Metric("ROC AUC", True, _for(["binary"], "AUC", num_thresholds=10000), _scikit("roc_auc_score"), "share"),
     "auc_pr": Metric(
-        "PR AUC", True, _for(["binary"], "AUCPrecisionRecall", num_thresholds=10000),
-        _scikit("average_precision_score"), "share",
+        "PR AUC",
+        True,
+        _for(["binary"], "AUCPrecisionRecall", num_thresholds=10000),
+        _scikit("average_precision_score"),
+        "share",
     ),
-    "precision": Metric(
-        "precision", True, _for(["binary"], "Precision"), _scikit("precision_score"), "share"
-    ),
-    "recall": Metric(
-        "recall", True, _for(["binary"], "Recall"), _scikit("recall_score"), "share"
-    ),
+    "precision": Metric("precision", True, _for(["binary"], "Precision"), _scikit("precision_score"), "share"),
+    "recall": Metric("recall", True, _for(["binary"], "Recall"), _scikit("recall_score"), "share"),
     "f1": Metric("F1", True, _for(["binary"], "F1Score"), _scikit("f1_score"), "share"),
     "mae": Metric("mean absolute error", False, _for(_BOTH_REGRESSIONS, "MeanAbsoluteError"), _error(1), "label"),
     "mse": Metric("mean squared error", False, _for(_BOTH_REGRESSIONS, "MeanSquaredError"), _error(2), "label²"),

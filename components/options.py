@@ -125,9 +125,7 @@ class PushOptions(Options):
 class ValidationOptions(Options):
     """What the data gate does about what it finds."""
 
-    anomalies: Literal["fail", "warn"] = Field(
-        "fail", description="Values that contradict the schema, in any split."
-    )
+    anomalies: Literal["fail", "warn"] = Field("fail", description="Values that contradict the schema, in any split.")
 
 
 class ReportOptions(Options):

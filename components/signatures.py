@@ -19,7 +19,7 @@ import tensorflow as tf
 import tensorflow_transform as tft
 
 from components.features import FeaturePlan, FeatureStep
-from components.transform import LABEL
+from components.transform import encode_label
 
 
 class ServingModule(tf.Module):
@@ -30,9 +30,7 @@ class ServingModule(tf.Module):
     ) -> None:
         super().__init__()
         self._plan = plan
-        self._spec = {
-            name: spec for name, spec in graph.raw_feature_spec().items() if name in _columns(plan)
-        }
+        self._spec = {name: spec for name, spec in graph.raw_feature_spec().items() if name in _columns(plan)}
         self._label_spec = {plan.label: graph.raw_feature_spec()[plan.label]}
         self._names = [spec.name for spec in plan.inputs()]
         self._scale, self._shift = label_units
@@ -75,8 +73,8 @@ class ServingModule(tf.Module):
 
         @tf.function(input_signature=[serialized])
         def label_index(examples: tf.Tensor) -> dict[str, tf.Tensor]:
-            transformed = self.layer(tf.io.parse_example(examples, self._label_spec))
-            return {"label_index": transformed[LABEL]}
+            raw = tf.io.parse_example(examples, self._label_spec)
+            return {"label_index": encode_label(self._plan, raw[self._plan.label])}
 
         raw_specs = raw_input_specs(self._plan)
 

@@ -50,8 +50,10 @@ class FitData:
           encode: gives labels the form that the loss reads.
         """
         if self.stream is not None:
-            parts = {part: self.stream(part, batch_size).map(lambda x, y: (x, encode(y)))
-                     for part in ("train", "validation")[: 1 + self.has_validation]}
+            parts = {
+                part: self.stream(part, batch_size).map(lambda x, y: (x, encode(y)))
+                for part in ("train", "validation")[: 1 + self.has_validation]
+            }
             return {"x": parts["train"], "validation_data": parts.get("validation")}
         assert self.train is not None
         held_out = (self.validation.inputs, encode(self.validation.labels)) if self.validation is not None else None

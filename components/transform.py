@@ -100,9 +100,7 @@ def _present(column: Any) -> tf.Tensor:
     """Says for each row of the batch whether it has a value: bool [batch]."""
     if not isinstance(column, tf.SparseTensor):
         return tf.ones_like(tf.reshape(column, (-1,)), dtype=tf.bool)
-    ones = tf.SparseTensor(
-        column.indices, tf.ones_like(column.values, dtype=tf.int32), (column.dense_shape[0], 1)
-    )
+    ones = tf.SparseTensor(column.indices, tf.ones_like(column.values, dtype=tf.int32), (column.dense_shape[0], 1))
     return tf.reshape(tf.sparse.to_dense(ones), (-1,)) > 0
 
 
@@ -229,27 +227,36 @@ def _file_name(column: str) -> str:
     return f"vocabulary_{safe}_{hashlib.sha256(column.encode()).hexdigest()[:8]}"
 
 
-def _label(plan: FeaturePlan, inputs: dict[str, Any]) -> dict[str, tf.Tensor]:
-    """Gives the label as the loss wants it; a class that the plan does not know becomes -1."""
-    column = inputs[plan.label]
+def encode_label(plan: FeaturePlan, column: Any) -> tf.Tensor:
+    """Gives raw labels as numbers.
+
+    Args:
+      plan: its classes are the order of the model's outputs.
+      column: the raw label, sparse or dense [batch, n].
+
+    Returns:
+      Class indices, int64 [batch], -1 for a class that the plan does not know; for multilabel 0/1 float32
+      [batch, labels]; for regression the value in its own units, float32 [batch].
+    """
     if plan.label_dtype == "multi":
-        width = len(plan.classes or ())
-        return {LABEL: tf.reshape(tf.cast(column, tf.float32), (-1, width))}
+        return tf.reshape(tf.cast(column, tf.float32), (-1, len(plan.classes or ())))
     if plan.classes is not None:
-        table = tf.lookup.StaticHashTable(
-            tf.lookup.KeyValueTensorInitializer(
-                tf.constant(plan.classes), tf.range(len(plan.classes), dtype=tf.int64)
-            ),
-            default_value=-1,
-        )
-        return {LABEL: table.lookup(_text(column))}
-    values = tf.cast(_scalar(column, tf.constant(0, _values_dtype(column))), tf.float32)
+        same = tf.equal(_text(column)[:, tf.newaxis], tf.constant(plan.classes)[tf.newaxis, :])
+        return tf.where(tf.reduce_any(same, axis=1), tf.argmax(tf.cast(same, tf.int8), axis=1), -1)
+    return tf.cast(_scalar(column, tf.constant(0, _values_dtype(column))), tf.float32)
+
+
+def _label(plan: FeaturePlan, inputs: dict[str, Any]) -> dict[str, tf.Tensor]:
+    """Gives the label as the loss wants it, and for regression how it was scaled."""
+    label = encode_label(plan, inputs[plan.label])
+    if plan.classes is not None:
+        return {LABEL: label}
     if plan.label_scale == "none":
         shift, scale = tf.constant(0.0), tf.constant(1.0)
     else:
-        shift, scale = tft.mean(values), tf.maximum(tf.sqrt(tft.var(values)), _EPSILON)
+        shift, scale = tft.mean(label), tf.maximum(tf.sqrt(tft.var(label)), _EPSILON)
     return {
-        LABEL: (values - shift) / scale,
-        LABEL_SHIFT: tf.zeros_like(values) + shift,
-        LABEL_SCALE: tf.zeros_like(values) + scale,
+        LABEL: (label - shift) / scale,
+        LABEL_SHIFT: tf.zeros_like(label) + shift,
+        LABEL_SCALE: tf.zeros_like(label) + scale,
     }

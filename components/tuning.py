@@ -147,7 +147,9 @@ def declare_space(space: Mapping[str, Mapping[str, Any]]) -> keras_tuner.HyperPa
             hyperparameters.Choice(key, [encode_choice(value) for value in spec["choice"]])
         elif "float" in spec:
             low, high = spec["float"]
-            hyperparameters.Float(key, low, high, step=spec.get("step"), sampling="log" if spec.get("log") else "linear")
+            hyperparameters.Float(
+                key, low, high, step=spec.get("step"), sampling="log" if spec.get("log") else "linear"
+            )
         elif "int" in spec:
             low, high = spec["int"]
             sampling = "log" if spec.get("log") or spec.get("scale") == "log" else "linear"

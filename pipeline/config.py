@@ -97,7 +97,9 @@ def find_recipe(recipe: str) -> Path:
     if recipe.endswith((".yaml", ".yml")) or "/" in recipe:
         path = Path(recipe)
         if not path.is_file():
-            raise ConfigError(f"expected a recipe file, but {recipe} does not exist; 'kerasline recipes' lists the shipped ones")
+            raise ConfigError(
+                f"expected a recipe file, but {recipe} does not exist; 'kerasline recipes' lists the shipped ones"
+            )
         return path
     path = RECIPES / f"{recipe}.yaml"
     if not path.is_file():

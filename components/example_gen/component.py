@@ -2,8 +2,6 @@
 
 # No "from __future__ import annotations": TFX reads the annotations of function components as objects.
 
-from typing import Optional
-
 import apache_beam as beam
 from tfx.dsl.component.experimental.annotations import BeamComponentParameter, OutputArtifact, Parameter
 from tfx.dsl.component.experimental.decorators import component
@@ -20,7 +18,7 @@ def DatasetExampleGen(  # noqa: N802 (a component is named like a class)
     examples: OutputArtifact[Examples],
     dataset: Parameter[str],
     code_version: Parameter[str],
-    beam_pipeline: BeamComponentParameter[Optional[beam.Pipeline]] = None,
+    beam_pipeline: BeamComponentParameter[beam.Pipeline] = None,
 ) -> None:
     """Writes every row of a dataset as a tf.Example into its split.
 
@@ -34,7 +32,7 @@ def DatasetExampleGen(  # noqa: N802 (a component is named like a class)
       beam_pipeline: given by TFX.
 
     Raises:
-      DataRejected: a split that the pipeline needs has no rows.
+      DataRejected: a split has no rows.
     """
     resolved = Dataset.from_json(dataset)
     with beam_pipeline as pipeline:
@@ -45,7 +43,7 @@ def DatasetExampleGen(  # noqa: N802 (a component is named like a class)
             | "WriteShard" >> beam.Map(write_shard, dataset, examples.uri)
         )
     written = [split for split in SPLITS if split_folder(examples.uri, split).has_files()]
-    for split in ("train", "eval"):
+    for split in resolved.splits():
         if split not in written:
             raise DataRejected(
                 f"expected rows in the {split} split of {resolved.name}, but all {resolved.rows} rows went elsewhere; "

@@ -81,5 +81,5 @@ def ParityCheck(  # noqa: N802 (a component is named like a class)
             f"expected the exported model to answer as the trained one within {tolerance:g}, but found {problem} over "
             f"{outcome['rows']} rows; nothing was pushed, see {outcome_path}"
         )
-    blessing.set_string_custom_property("blessed", "INFRA_BLESSED")
+    blessing.set_int_custom_property("blessed", 1)  # what TFX's Pusher reads
     Path(blessing.uri, "INFRA_BLESSED").touch()

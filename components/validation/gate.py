@@ -73,7 +73,11 @@ def read_findings(folder: str, split: str) -> list[dict[str, str]]:
 def describe(findings: list[dict[str, str]]) -> str:
     """Puts findings into one sentence that names the column, the check, the figure and the way out."""
     first = findings[0]
-    place = f"column {first['column']!r} of the {first['split']} split" if first["column"] else f"the {first['split']} split"
+    place = (
+        f"column {first['column']!r} of the {first['split']} split"
+        if first["column"]
+        else f"the {first['split']} split"
+    )
     more = f" (and {len(findings) - 1} more)" if len(findings) > 1 else ""
     return (
         f"the data gate stopped the run: {place} has {first['check']}: {first['text']}{more}; mend the data, or accept it "

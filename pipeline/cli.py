@@ -1,0 +1,197 @@
+"""The command ``kerasline``. What answers questions about recipes imports no TensorFlow and answers at once."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+import yaml
+from rich.console import Console
+from rich.table import Table
+
+from components.errors import ConfigError, KeraslineError
+from pipeline.config import Experiment, find_recipe, load_experiment, read_yaml, recipe_names
+
+app = typer.Typer(
+    name="kerasline",
+    help="One YAML file turns a dataset and a Keras model into a validated, evaluated and versioned model.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+RecipeArgument = Annotated[str, typer.Argument(help="A shipped recipe's name, or the path of a YAML file.")]
+SetOption = Annotated[
+    list[str], typer.Option("--set", metavar="KEY=VALUE", help="Change a config key, such as training.epochs=5.")
+]
+WorkspaceOption = Annotated[Path, typer.Option(help="Where metadata, artifacts, models and reports go.")]
+_WORKSPACE = Path("workspace")
+
+
+def main() -> None:
+    """Runs the command; every error of the user's ends in one sentence on stderr and the contract's exit code."""
+    try:
+        app(standalone_mode=False)
+    except typer.Exit as done:
+        sys.exit(done.exit_code)
+    except typer.Abort:
+        print("interrupted; what is in production stays there", file=sys.stderr)
+        sys.exit(1)
+    except KeyboardInterrupt:
+        print("interrupted; what is in production stays there", file=sys.stderr)
+        sys.exit(1)
+    except KeraslineError as error:
+        print(f"kerasline: {error}", file=sys.stderr)
+        sys.exit(error.exit_code)
+    except Exception as error:
+        # typer raises click's usage errors, which know how to show themselves.
+        show, code = getattr(error, "show", None), getattr(error, "exit_code", 1)
+        if show is None:
+            print(f"kerasline: {type(error).__name__}: {error}; --debug shows more", file=sys.stderr)
+            if "--debug" in sys.argv:
+                raise
+        else:
+            show()
+        sys.exit(code)
+
+
+@app.command()
+def run(
+    recipe: RecipeArgument,
+    changes: SetOption = [],  # noqa: B006 (typer's way)
+    data_dir: Annotated[Path | None, typer.Option(help="Where the files of the data set are.")] = None,
+    workspace: WorkspaceOption = _WORKSPACE,
+    no_cache: Annotated[bool, typer.Option("--no-cache", help="Run every step anew.")] = False,
+    json_file: Annotated[Path | None, typer.Option("--json", help="Write the outcome to this file.")] = None,
+    debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks.")] = False,
+) -> None:
+    """Run a recipe from its data to a pushed model."""
+    from pipeline.running import run_recipe
+
+    _check_writable(json_file)
+    outcome = run_recipe(recipe, changes, data_dir=data_dir, workspace=workspace, cache=not no_cache, debug=debug)
+    if json_file:
+        json_file.write_text(json.dumps(outcome.result, indent=1), encoding="utf-8")
+    show_outcome(outcome.result)
+    if outcome.message:
+        print(f"kerasline: {outcome.message}", file=sys.stderr)
+    raise typer.Exit(outcome.exit_code)
+
+
+@app.command()
+def recipes() -> None:
+    """List the recipes that ship with kerasline."""
+    table = Table(box=None, header_style="bold")
+    for title in ("recipe", "data", "model", "what it does"):
+        table.add_column(title)
+    for name in recipe_names():
+        raw = read_yaml(find_recipe(name))
+        data = raw["data"].get("dataset") or next(iter(raw["data"]))
+        table.add_row(name, str(data), raw.get("model", {}).get("family", "mlp"), raw.get("description", ""))
+    Console().print(table)
+
+
+@app.command()
+def show(recipe: RecipeArgument, changes: SetOption = []) -> None:  # noqa: B006 (typer's way)
+    """Print a recipe with every default filled in."""
+    experiment, _ = load_experiment(recipe, changes)
+    print(yaml.safe_dump(experiment.model_dump(mode="json"), sort_keys=False, allow_unicode=True), end="")
+
+
+@app.command()
+def validate(
+    file: Annotated[Path, typer.Argument(help="A YAML file.")],
+    changes: SetOption = [],  # noqa: B006 (typer's way)
+) -> None:
+    """Check a recipe without running anything; the data is not read."""
+    experiment, _ = load_experiment(str(file) if file.suffix else str(file), changes)
+    print(f"{file} is valid: {experiment.name}")
+
+
+@app.command()
+def schema() -> None:
+    """Print the JSON Schema of a recipe, for editors that complete and check YAML."""
+    print(json.dumps(Experiment.model_json_schema(), indent=1))
+
+
+@app.command()
+def runs(workspace: WorkspaceOption = _WORKSPACE) -> None:
+    """List the runs of a workspace, newest last."""
+    from pipeline.history import list_runs
+
+    found = list_runs(workspace)
+    if not found:
+        print(f"no runs in {workspace} yet; start one with: kerasline run digits_cnn")
+        return
+    table = Table(box=None, header_style="bold")
+    for title in ("run", "recipe", "status", "main metric", "version", "seconds"):
+        table.add_column(title)
+    for result in found:
+        metric = result.get("main_metric")
+        value = (result.get("metrics") or {}).get(metric)
+        table.add_row(
+            result["run_id"],
+            result["recipe"],
+            result["status"],
+            f"{metric} {value:.4g}" if value is not None else "",
+            str((result.get("model") or {}).get("version") or ""),
+            f"{result['seconds']['total']:.0f}",
+        )
+    Console().print(table)
+
+
+@app.command()
+def doctor(workspace: WorkspaceOption = _WORKSPACE) -> None:
+    """Check this machine and the installation, and run a smoke pipeline."""
+    from pipeline.doctor import diagnose
+
+    console = Console()
+    marks = {"ok": "[green]ok[/]", "warn": "[yellow]warn[/]", "fail": "[red]fail[/]"}
+    failed = False
+    for check in diagnose(workspace):
+        console.print(
+            f"{marks[check.status]:<6} {check.name}: {check.found}" + (f" -> {check.advice}" if check.advice else "")
+        )
+        failed = failed or check.status == "fail"
+    from pipeline.smoke import run_smoke
+
+    status, text = run_smoke()
+    console.print(f"{marks[status]:<6} smoke pipeline: {text}")
+    raise typer.Exit(1 if failed or status == "fail" else 0)
+
+
+def show_outcome(result: dict[str, Any]) -> None:
+    """Prints the short table at the end of a run, and the commands to try next."""
+    console = Console(highlight=False, soft_wrap=True)
+    if result["metrics"]:
+        table = Table(box=None, header_style="bold")
+        for title in ("metric", "eval", "production", "trivial", "test"):
+            table.add_column(title, justify="left" if title == "metric" else "right")
+        for name, value in result["metrics"].items():
+            others = [(result[key] or {}).get(name) for key in ("baseline", "trivial", "test_metrics")]
+            table.add_row(name, *("" if v is None else f"{v:.4f}" for v in [value, *others]))
+        console.print(table)
+    words = {
+        "pushed": "blessed and pushed",
+        "up_to_date": "everything was cached: already up to date",
+        "not_blessed": "not blessed: nothing was pushed",
+        "data_rejected": "the data gate stopped the run",
+        "failed": "the run failed",
+    }
+    console.print(f"{words[result['status']]}, {result['seconds']['total']:.0f} s", markup=False)
+    if result["model"]:
+        console.print(f"model   version {result['model']['version']}, {result['model']['path']}", markup=False)
+    console.print(f"report  {result['report']}", markup=False)
+    console.print(
+        f"next    kerasline runs · kerasline show {result['recipe']} · "
+        f"kerasline run {result['recipe']} --set training.epochs=20",
+        markup=False,
+    )
+
+
+def _check_writable(path: Path | None) -> None:
+    if path is not None and not path.resolve().parent.is_dir():
+        raise ConfigError(f"--json: expected a file in a folder that exists, but {path.resolve().parent} does not")

@@ -1,0 +1,179 @@
+"""The pipeline of an experiment: the only place where channels meet. Read it from top to bottom, as the data flows."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tfx import v1 as tfx
+from tfx.dsl.components.base import executor_spec
+from tfx.dsl.components.base.base_component import BaseComponent
+
+from components.baseline import Baseline
+from components.code_version import code_version
+from components.evaluation import eval_config
+from components.example_gen import DatasetExampleGen
+from components.parity import ParityCheck
+from components.pushing import RegistryPusher
+from components.report.component import Report
+from components.validation import DataGate
+from pipeline.planning import RunPlan
+
+PARITY_TOLERANCE = 1e-5
+PARITY_ROWS = 10_000
+
+
+def create_pipeline(plan: RunPlan, *, pipeline_root: str, models: str, **arguments: Any) -> tfx.dsl.Pipeline:
+    """Builds the graph of a run.
+
+    Args:
+      plan: the experiment with its data, features and baseline resolved.
+      pipeline_root: where the artifacts go.
+      models: ``MODELS/NAME``, the folder of pushed versions.
+      **arguments: more of ``tfx.dsl.Pipeline``, such as ``metadata_connection_config``.
+
+    Returns:
+      The pipeline, with a component for each step in the order of ``STEPS``.
+    """
+    dataset, features = plan.dataset.to_json(), plan.features.model_dump_json()
+    steps: dict[str, BaseComponent] = {}
+
+    # Reads the source and writes tf.Examples into train, eval and test.
+    steps["ingest"] = ingest = DatasetExampleGen(dataset=dataset, code_version=code_version("components.example_gen"))
+    examples = ingest.outputs["examples"]
+
+    # Describes every column of every split.
+    steps["statistics"] = statistics = tfx.components.StatisticsGen(examples=examples)
+
+    # Infers types and domains. Shapes are left open where a value may be missing.
+    steps["schema"] = schema = tfx.components.SchemaGen(
+        statistics=statistics.outputs["statistics"], infer_feature_shape=plan.dataset.kind in ("array", "tokens")
+    )
+
+    # Compares every split with the schema.
+    steps["anomalies"] = anomalies = tfx.components.ExampleValidator(
+        statistics=statistics.outputs["statistics"], schema=schema.outputs["schema"]
+    )
+
+    # Stops the run where the comparison found something.
+    steps["validate"] = gate = DataGate(
+        anomalies=anomalies.outputs["anomalies"],
+        policy=plan.experiment.validation.anomalies,
+        code_version=code_version("components.validation"),
+    )
+
+    # Analyses the train split and writes the preprocessing graph; copies no data.
+    steps["transform"] = transform = tfx.components.Transform(
+        examples=examples,
+        schema=schema.outputs["schema"],
+        preprocessing_fn="components.transform.preprocessing_fn",
+        custom_config={"plan": features, "code_version": code_version("components.transform")},
+        materialize=False,
+        disable_statistics=True,
+        disable_analyzer_cache=True,
+    )
+    transform.add_upstream_node(gate)
+    transform_graph = transform.outputs["transform_graph"]
+
+    # Searches for better config values, on a validation part of the train split.
+    fit_config = {"settings": plan.fit_settings().model_dump_json()}
+    hyperparameters = None
+    if plan.experiment.tuning:
+        steps["tune"] = tune = tfx.components.Tuner(
+            examples=examples,
+            transform_graph=transform_graph,
+            tuner_fn="components.tuning.tuner_fn",
+            train_args=tfx.proto.TrainArgs(splits=["train"]),
+            eval_args=tfx.proto.EvalArgs(splits=["eval"]),
+            custom_config={
+                **fit_config,
+                "tuning": plan.experiment.tuning.model_dump_json(),
+                "code_version": code_version("components.tuning"),
+            },
+        )
+        hyperparameters = tune.outputs["best_hyperparameters"]
+
+    # Fits the model, exports it, and writes its own predictions on the splits that it was not fitted on.
+    steps["train"] = train = tfx.components.Trainer(
+        examples=examples,
+        transform_graph=transform_graph,
+        hyperparameters=hyperparameters,
+        run_fn="components.training.run_fn",
+        train_args=tfx.proto.TrainArgs(splits=["train"]),
+        eval_args=tfx.proto.EvalArgs(splits=plan.held_out_splits()),
+        custom_config={**fit_config, "code_version": code_version(plan.training_module())},
+    )
+    model = train.outputs["model"]
+
+    # Takes the model in production, or a trivial one, to compare with.
+    steps["baseline"] = baseline = Baseline(
+        examples=examples,
+        transform_graph=transform_graph,
+        models=models,
+        version=plan.baseline_version,
+        plan=features,
+        code_version=code_version("components.baseline"),
+    )
+
+    # Measures both models on the eval split and blesses the new one, or does not.
+    steps["evaluate"] = evaluate = tfx.components.Evaluator(
+        examples=examples,
+        model=model,
+        baseline_model=baseline.outputs["baseline"],
+        eval_config=eval_config(plan.evaluation, plan.features),
+        example_splits=["eval"],
+    )
+
+    # Replays eval rows through the exported model in a fresh process.
+    steps["parity"] = parity = ParityCheck(
+        model=model,
+        model_run=train.outputs["model_run"],
+        examples=examples,
+        plan=features,
+        tolerance=PARITY_TOLERANCE,
+        rows=PARITY_ROWS,
+        code_version=code_version("components.parity"),
+    )
+    parity.add_upstream_node(evaluate)
+
+    # Copies a blessed model to the next version and points production at it.
+    steps["push"] = push = tfx.components.Pusher(
+        model=model,
+        model_blessing=evaluate.outputs["blessing"],
+        infra_blessing=parity.outputs["blessing"],
+        push_destination=tfx.proto.PushDestination(
+            filesystem=tfx.proto.PushDestination.Filesystem(base_directory=models)
+        ),
+        custom_config={
+            "record": plan.record(),
+            "keep": plan.experiment.push.keep,
+            "code_version": code_version("components.pushing"),
+        },
+        custom_executor_spec=executor_spec.ExecutorClassSpec(RegistryPusher),
+    )
+
+    # Tells the whole story on one page.
+    steps["report"] = Report(
+        statistics=statistics.outputs["statistics"],
+        verdict=gate.outputs["verdict"],
+        model_run=train.outputs["model_run"],
+        baseline=baseline.outputs["baseline"],
+        evaluation=evaluate.outputs["evaluation"],
+        model_blessing=evaluate.outputs["blessing"],
+        parity=parity.outputs["blessing"],
+        pushed_model=push.outputs["pushed_model"],
+        experiment=plan.experiment.model_dump_json(exclude={"run", "schedule"}),
+        dataset=dataset,
+        plan=features,
+        evaluation_options=plan.evaluation.model_dump_json(),
+        code_version=code_version("components.report.component"),
+    )
+
+    for name, component in steps.items():
+        component.with_id(name)
+    return tfx.dsl.Pipeline(
+        pipeline_name=plan.experiment.name,
+        pipeline_root=pipeline_root,
+        components=list(steps.values()),
+        beam_pipeline_args=plan.beam_arguments(),
+        **arguments,
+    )

@@ -1,0 +1,59 @@
+"""Reads ML Metadata: what the steps of a run left, and where."""
+
+from __future__ import annotations
+
+from ml_metadata.metadata_store import metadata_store
+from ml_metadata.proto import metadata_store_pb2
+
+from components.report.figures import RunFolders
+from pipeline.workspace import Workspace
+
+Artifacts = dict[str, dict[str, metadata_store_pb2.Artifact]]
+
+_REPORTED = {
+    "statistics": ("statistics", "statistics"),
+    "verdict": ("validate", "verdict"),
+    "model_run": ("train", "model_run"),
+    "baseline": ("baseline", "baseline"),
+    "evaluation": ("evaluate", "evaluation"),
+    "parity": ("parity", "blessing"),
+}
+
+
+def run_artifacts(workspace: Workspace, run_id: str) -> Artifacts:
+    """Finds the outputs of a run's finished steps, reused ones among them.
+
+    Returns:
+      Step id to output name to artifact.
+    """
+    config = metadata_store_pb2.ConnectionConfig()
+    config.sqlite.filename_uri = str(workspace.metadata)
+    config.sqlite.connection_mode = metadata_store_pb2.SqliteMetadataSourceConfig.READONLY
+    store = metadata_store.MetadataStore(config)
+    context = store.get_context_by_type_and_name("pipeline_run", run_id)
+    if context is None:
+        return {}
+    finished = (metadata_store_pb2.Execution.COMPLETE, metadata_store_pb2.Execution.CACHED)
+    steps = {}
+    for execution in store.get_executions_by_context(context.id):
+        if execution.last_known_state in finished:
+            node = [c.name for c in store.get_contexts_by_execution(execution.id) if c.type == "node"]
+            steps[execution.id] = node[0].split(".", 1)[1]
+    found: Artifacts = {}
+    events = store.get_events_by_execution_ids(list(steps)) if steps else []
+    outputs = [event for event in events if event.type == metadata_store_pb2.Event.OUTPUT]
+    artifacts = {a.id: a for a in store.get_artifacts_by_id([event.artifact_id for event in outputs])}
+    for event in outputs:
+        key = event.path.steps[0].key
+        found.setdefault(steps[event.execution_id], {})[key] = artifacts[event.artifact_id]
+    return found
+
+
+def report_folders(artifacts: Artifacts) -> RunFolders:
+    """Picks the artifacts that a report is made of; None for steps that the run did not reach."""
+    return RunFolders(
+        **{
+            name: artifacts[step][key].uri if key in artifacts.get(step, {}) else None
+            for name, (step, key) in _REPORTED.items()
+        }
+    )

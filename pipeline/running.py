@@ -1,0 +1,196 @@
+"""One run from recipe to report: what ``kerasline run`` does."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import time
+import traceback
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from components.errors import DataRejected, KeraslineError
+from pipeline.config import Experiment, load_experiment
+from pipeline.planning import RunPlan, plan_run
+from pipeline.screen import Screen, format_seconds, screen_apart
+from pipeline.workspace import Workspace, only_run, open_workspace
+
+EXIT_CODES = {"pushed": 0, "up_to_date": 0, "data_rejected": 3, "not_blessed": 4, "failed": 1}
+
+
+@dataclass
+class Outcome:
+    """What became of a run; the fields of ``--json``, and what the command says.
+
+    Attributes:
+      result: the JSON contract.
+      message: one sentence for stderr, empty where all went well.
+      log: the log file.
+    """
+
+    result: dict[str, Any]
+    message: str
+    log: Path
+
+    @property
+    def exit_code(self) -> int:
+        """The contract's exit code."""
+        return EXIT_CODES[self.result["status"]]
+
+
+def run_recipe(
+    recipe: str,
+    changes: Sequence[str],
+    *,
+    data_dir: Path | None,
+    workspace: Path,
+    cache: bool,
+    debug: bool,
+) -> Outcome:
+    """Runs a recipe with progress on the screen.
+
+    Raises:
+      ConfigError: the config, the arguments or the data are wrong; nothing has run.
+    """
+    experiment, base_dir = load_experiment(recipe, changes)
+    home = open_workspace(workspace)
+    run_id = _new_run_id(home, experiment.name)
+    log = home.log(run_id)
+    with screen_apart(log) as screen:
+        screen.line(f"kerasline {experiment.name}  run {run_id}")
+        screen.line(f"  log {log}")
+        with only_run(home, screen.line):
+            plan = plan_run(experiment, base_dir, data_dir, home.models(experiment.name))
+            screen.line(f"  {_describe_data(plan)}")
+            return _run_plan(plan, home, run_id, screen, log, cache=cache and experiment.run.cache, debug=debug)
+
+
+def _run_plan(
+    plan: RunPlan, home: Workspace, run_id: str, screen: Screen, log: Path, *, cache: bool, debug: bool
+) -> Outcome:
+    started = time.monotonic()
+    screen.start("loading TensorFlow and TFX, 10 to 30 s")
+    from pipeline.runners import local
+
+    import_seconds = time.monotonic() - started
+    screen.stop()
+    screen.line(f"  loaded TensorFlow and TFX in {format_seconds(import_seconds)}")
+    steps: list[local.StepResult] = []
+
+    def on_end(step: local.StepResult) -> None:
+        screen.stop()
+        steps.append(step)
+        screen.line(f"  {step.id:<12} {'cached' if step.cached else format_seconds(step.seconds)}")
+
+    error: Exception | None = None
+    try:
+        local.run(plan, home, run_id, cache=cache, on_start=lambda step: screen.start(f"  {step}"), on_end=on_end)
+    except Exception as caught:
+        error = caught
+        traceback.print_exc()
+    figures = _publish_report(plan, home, run_id, error)
+    folder = home.reports(plan.experiment.name) / run_id
+    status, message = _judge(figures, steps, error, folder / "index.html", log)
+    result = {
+        "run_id": run_id,
+        "recipe": plan.experiment.name,
+        "status": status,
+        "message": message,
+        "metrics": figures.get("metrics") or {},
+        "test_metrics": figures.get("test_metrics") or {},
+        "baseline": figures.get("baseline"),
+        "trivial": figures.get("trivial"),
+        "main_metric": figures.get("main_metric"),
+        "model": figures.get("model") if status in ("pushed", "up_to_date") else None,
+        "report": str(folder / "index.html"),
+        "steps": [{"id": s.id, "seconds": round(s.seconds, 3), "cached": s.cached} for s in steps],
+        "training": figures.get("training"),
+        "data_fingerprint": plan.dataset.fingerprint,
+        "seconds": {"import": round(import_seconds, 3), "total": round(time.monotonic() - started, 3)},
+        "log": str(log),
+        "started_at": datetime.now().astimezone().isoformat(timespec="seconds"),
+    }
+    (folder / "run.json").write_text(json.dumps(result, indent=1), encoding="utf-8")
+    if error is not None and debug:
+        message = "".join(traceback.format_exception(error)) + message
+    return Outcome(result, message, log)
+
+
+def _publish_report(plan: RunPlan, home: Workspace, run_id: str, error: Exception | None) -> dict[str, Any]:
+    """Puts the report where people look for it; of a run that ended early, it shows what there is."""
+    from components.report.figures import collect_figures
+    from components.report.page import write_page
+    from pipeline.lineage import report_folders, run_artifacts
+
+    artifacts = run_artifacts(home, run_id)
+    folder = home.reports(plan.experiment.name) / run_id
+    if error is None:
+        shutil.copytree(artifacts["report"]["report"].uri, folder, dirs_exist_ok=True)
+        return json.loads((folder / "figures.json").read_text(encoding="utf-8"))
+    folder.mkdir(parents=True, exist_ok=True)
+    folders = report_folders(artifacts)
+    figures = collect_figures(
+        folders,
+        plan.experiment.model_dump_json(exclude={"run", "schedule"}),
+        plan.dataset.to_json(),
+        plan.features.model_dump_json(),
+        plan.evaluation.model_dump_json(),
+    )
+    figures |= {"blessed": False, "baseline_version": plan.baseline_version or None, "model": None}
+    (folder / "figures.json").write_text(json.dumps(figures, indent=1), encoding="utf-8")
+    write_page(folder / "index.html", figures, folders)
+    return figures
+
+
+def _judge(
+    figures: dict[str, Any], steps: Sequence[Any], error: Exception | None, report: Path, log: Path
+) -> tuple[str, str]:
+    """Returns the status and the sentence that goes with it."""
+    if error is not None:
+        cause = find_cause(error)
+        if isinstance(cause, KeraslineError):
+            text = str(cause).split(" [while running")[0].strip()
+            return ("data_rejected" if isinstance(cause, DataRejected) else "failed"), text
+        return "failed", (
+            f"the step after {steps[-1].id if steps else 'loading'} failed with {type(cause).__name__}: "
+            f"{_first_line(cause)}; the log {log} has the rest, --debug shows it here"
+        )
+    if not figures["blessed"]:
+        from components.report.page import headline
+
+        return "not_blessed", f"{headline(figures)} What is in production stays there; see {report}"
+    if not (figures.get("model") or {}).get("version"):
+        return "failed", f"the model was blessed but the Pusher did not push it; see {log}"
+    return ("up_to_date" if all(step.cached for step in steps) else "pushed"), ""
+
+
+def find_cause(error: BaseException) -> BaseException:
+    """Finds the error that is meant for the user below those that wrapped it, or the outermost one."""
+    current: BaseException | None = error
+    while current is not None:
+        if isinstance(current, KeraslineError):
+            return current
+        current = current.__cause__ or current.__context__
+    return error
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).strip().splitlines() or ["no message"])[0]
+
+
+def _new_run_id(home: Workspace, name: str) -> str:
+    stem = datetime.now().strftime("%Y%m%d-%H%M%S")
+    run_id, number = stem, 1
+    while (home.reports(name) / run_id).exists() or home.log(run_id).exists():
+        number += 1
+        run_id = f"{stem}-{number}"
+    return run_id
+
+
+def _describe_data(plan: RunPlan) -> str:
+    data: Experiment | Any = plan.dataset
+    inputs = ", ".join(f"{spec.name} {'×'.join(map(str, spec.shape))}" for spec in plan.features.inputs())
+    return f"data {data.title or data.name}: {data.rows} rows, {plan.features.task}, inputs {inputs}"

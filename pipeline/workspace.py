@@ -1,0 +1,93 @@
+"""The folder that everything of a user's runs is in, and the lock that lets one run at a time use it."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import filelock
+
+from components.errors import ConfigError
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """Paths below one workspace."""
+
+    root: Path
+
+    @property
+    def metadata(self) -> Path:
+        """The ML Metadata store."""
+        return self.root / "metadata.sqlite"
+
+    def pipeline(self, name: str) -> Path:
+        """Where the artifacts of a pipeline are."""
+        return self.root / "pipelines" / name
+
+    def models(self, name: str) -> Path:
+        """Where the pushed versions of a model are."""
+        return self.root / "models" / name
+
+    def reports(self, name: str) -> Path:
+        """Where the reports of a pipeline's runs are, a folder for each run."""
+        return self.root / "reports" / name
+
+    def log(self, run_id: str) -> Path:
+        """The log of a run."""
+        return self.root / "logs" / f"{run_id}.log"
+
+
+def open_workspace(root: Path) -> Workspace:
+    """Makes sure that a workspace exists and can be written.
+
+    Raises:
+      ConfigError: it cannot.
+    """
+    root = root.expanduser().resolve()
+    try:
+        root.mkdir(parents=True, exist_ok=True)
+        probe = root / f".probe-{os.getpid()}"
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise ConfigError(
+            f"--workspace: expected a folder that can be written, but {root} cannot be ({error.strerror}); give another one"
+        ) from error
+    return Workspace(root)
+
+
+@contextmanager
+def only_run(workspace: Workspace, on_wait: Callable[[str], None]) -> Iterator[None]:
+    """Holds the workspace for one run; a second one waits, so that the metadata store has one writer.
+
+    The operating system drops the lock with the process, so a run that was killed leaves nothing to clean up.
+
+    Args:
+      workspace: to hold.
+      on_wait: told once, in words, when another run holds it.
+    """
+    lock = filelock.FileLock(workspace.root / ".lock")
+    holder = workspace.root / ".lock.holder"
+    try:
+        lock.acquire(timeout=0)
+    except filelock.Timeout:
+        on_wait(f"another run is using {workspace.root} ({_describe(holder)}); waiting for it to end")
+        lock.acquire()
+    try:
+        holder.write_text(json.dumps({"pid": os.getpid()}), encoding="utf-8")
+        yield
+    finally:
+        holder.unlink(missing_ok=True)
+        lock.release()
+
+
+def _describe(holder: Path) -> str:
+    try:
+        return f"process {json.loads(holder.read_text(encoding='utf-8'))['pid']}"
+    except (OSError, ValueError, KeyError):
+        return "process unknown"

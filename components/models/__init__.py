@@ -67,13 +67,9 @@ def build_model(
     """
     if options.family not in MODEL_FAMILIES:
         hint = nearest(options.family, MODEL_FAMILIES)
-        raise ConfigError(
-            f"model.family must be one of {', '.join(MODEL_FAMILIES)}, not {options.family!r}.{hint}"
-        )
+        raise ConfigError(f"model.family must be one of {', '.join(MODEL_FAMILIES)}, not {options.family!r}.{hint}")
     if not inputs:
-        raise ConfigError(
-            "A model needs at least one input, got none; leave at least one column besides the label."
-        )
+        raise ConfigError("A model needs at least one input, got none; leave at least one column besides the label.")
     check_output(output)
     module = importlib.import_module(MODEL_FAMILIES[options.family].module)
     if seed is not None:

@@ -19,9 +19,7 @@ class RandomCutout(keras.layers.Layer):
     def __init__(self, size: float, seed: int | None = None, **kwargs: object) -> None:
         super().__init__(**kwargs)
         if not 0 <= size < 1:
-            raise ValueError(
-                f"size must be a fraction in [0, 1), not {size}; 0.25 blanks a quarter of the side"
-            )
+            raise ValueError(f"size must be a fraction in [0, 1), not {size}; 0.25 blanks a quarter of the side")
         self.size = size
         self.seed = seed
         self.seed_generator = keras.random.SeedGenerator(seed)
@@ -69,9 +67,7 @@ def build_augmentation(options: AugmentationOptions) -> list[keras.layers.Layer]
     if options.zoom:
         made.append(layers.RandomZoom(options.zoom, name="augment_zoom", **fill))
     if options.translate:
-        made.append(
-            layers.RandomTranslation(options.translate, options.translate, name="augment_translate", **fill)
-        )
+        made.append(layers.RandomTranslation(options.translate, options.translate, name="augment_translate", **fill))
     if options.contrast:
         made.append(layers.RandomContrast(options.contrast, value_range=(0, 1), name="augment_contrast"))
     if options.cutout:

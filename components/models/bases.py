@@ -43,9 +43,7 @@ BASES: dict[str, Base] = {
     **_bases("tf", 224, 224, nasnet_mobile="NASNetMobile"),
     **_bases("tf", 331, 331, nasnet_large="NASNetLarge"),
     **_bases("pixels", 32, 224, mobilenet_v3_small="MobileNetV3Small", mobilenet_v3_large="MobileNetV3Large"),
-    **_bases(
-        "torch", 32, 224, densenet121="DenseNet121", densenet169="DenseNet169", densenet201="DenseNet201"
-    ),
+    **_bases("torch", 32, 224, densenet121="DenseNet121", densenet169="DenseNet169", densenet201="DenseNet201"),
     **_bases("pixels", 32, 224, convnext_tiny="ConvNeXtTiny", convnext_small="ConvNeXtSmall"),
     **_bases("pixels", 32, 224, convnext_base="ConvNeXtBase", convnext_large="ConvNeXtLarge"),
     **_bases("pixels", 32, 224, convnext_xlarge="ConvNeXtXLarge"),

@@ -78,9 +78,7 @@ def load_function(dotted: str) -> Callable[..., Any]:
                 f"in the folder that holds {module_name.split('.')[0]!r} (now {os.getcwd()}), or set "
                 "PYTHONPATH to it."
             ) from error
-        raise ConfigError(
-            f"model.build: module {module_name} needs {error.name!r}; install that package."
-        ) from error
+        raise ConfigError(f"model.build: module {module_name} needs {error.name!r}; install that package.") from error
     except Exception as error:
         raise ConfigError(
             f"model.build: importing {module_name} raised {type(error).__name__}: {error}; mend the module."

@@ -1,7 +1,8 @@
 """The loss table: last layer, loss and metrics of each task; light: imports Keras in functions only.
 
-Labels arrive as float32 (batch, units), but for multiclass as int64 class indices (batch,). Where mixup or
-label smoothing blends classes they are one-hot float32 (batch, classes), and the loss follows.
+Labels arrive as float32, (batch,) for one output and (batch, units) for several, but for multiclass as int64
+class indices (batch,). Where mixup or label smoothing blends classes they are one-hot float32 (batch, classes),
+and the loss follows.
 """
 
 from __future__ import annotations
@@ -157,9 +158,7 @@ METRICS: dict[tuple[str, Task], MetricEntry] = {
 def check_output(output: OutputSpec) -> None:
     """Raises ConfigError where the number of outputs does not go with the task."""
     if output.task not in HEADS:
-        raise ConfigError(
-            f"task must be one of {', '.join(HEADS)}, not {output.task!r}.{nearest(output.task, HEADS)}"
-        )
+        raise ConfigError(f"task must be one of {', '.join(HEADS)}, not {output.task!r}.{nearest(output.task, HEADS)}")
     if output.task in ("binary", "regression", "bounded_regression") and output.units != 1:
         raise ConfigError(
             f"A {output.task} task has 1 output, not {output.units}; "
@@ -211,7 +210,7 @@ def resolve_loss(task: Task, loss_name: str = "auto", *, soft_labels: bool = Fal
 
     Returns:
       The loss' full name, and ``indices`` (int64 (batch,)), ``one_hot`` (float32 (batch, classes)) or
-      ``float`` (float32 (batch, units)).
+      ``float`` (float32 (batch,) or (batch, units)).
 
     Raises:
       ConfigError: the loss does not suit the task, or reads class indices while labels are blended.
@@ -272,9 +271,20 @@ def make_metrics(
         arguments: dict[str, Any] = {"name": name}
         if entry.keras_class == "AUC" and output.task == "multilabel":
             arguments |= {"multi_label": True, "num_labels": output.units}
+        if entry.keras_class == "BinaryCrossentropy":
+            made.append(keras.metrics.MeanMetricWrapper(_crossentropy, name=name))
+            continue
         keras_class = entry.one_hot_class if one_hot and entry.one_hot_class else entry.keras_class
         made.append(getattr(keras.metrics, keras_class)(**arguments))
     return made
+
+
+def _crossentropy(labels: keras.KerasTensor, predictions: keras.KerasTensor) -> keras.KerasTensor:
+    """Returns the crossentropy (batch,); Keras' own metric does not take labels without a second axis."""
+    import keras
+
+    labels = keras.ops.reshape(keras.ops.cast(labels, predictions.dtype), keras.ops.shape(predictions))
+    return keras.losses.binary_crossentropy(labels, predictions)
 
 
 def direction(metric: str) -> Literal["max", "min"]:
@@ -290,9 +300,7 @@ def direction(metric: str) -> Literal["max", "min"]:
         if name == plain:
             return entry.mode
     known = sorted({"loss", *(name for name, _ in METRICS)})
-    raise ConfigError(
-        f"Metric {metric!r} is not known; use one of: {', '.join(known)}.{nearest(plain, known)}"
-    )
+    raise ConfigError(f"Metric {metric!r} is not known; use one of: {', '.join(known)}.{nearest(plain, known)}")
 
 
 def output_layer(output: OutputSpec) -> keras.layers.Layer:
@@ -304,6 +312,4 @@ def output_layer(output: OutputSpec) -> keras.layers.Layer:
     import keras
 
     check_output(output)
-    return keras.layers.Dense(
-        output.units, activation=HEADS[output.task].activation, dtype="float32", name="output"
-    )
+    return keras.layers.Dense(output.units, activation=HEADS[output.task].activation, dtype="float32", name="output")

@@ -35,9 +35,7 @@ def make_inputs(inputs: Sequence[InputSpec]) -> dict[str, keras.KerasTensor]:
     tensors: dict[str, keras.KerasTensor] = {}
     for spec in inputs:
         if spec.name in tensors or "/" in spec.name:
-            raise ConfigError(
-                f"Input names must be unique and without '/', got {spec.name!r}; rename that column."
-            )
+            raise ConfigError(f"Input names must be unique and without '/', got {spec.name!r}; rename that column.")
         if spec.kind in ("ids", "tokens") and not spec.vocabulary_size:
             raise ConfigError(
                 f"Input {spec.name!r} holds ids and needs a vocabulary_size of at least 1, "
@@ -97,9 +95,9 @@ def side_vectors(
             vectors.append(tensors[spec.name])
         elif spec.kind == "ids":
             width = embedding_width(spec.vocabulary_size or 1, options.embedding_dim)
-            embedded = keras.layers.Embedding(
-                spec.vocabulary_size, width, name=f"embed_{layer_name(spec.name)}"
-            )(tensors[spec.name])
+            embedded = keras.layers.Embedding(spec.vocabulary_size, width, name=f"embed_{layer_name(spec.name)}")(
+                tensors[spec.name]
+            )
             vectors.append(keras.layers.Flatten(name=f"flat_{layer_name(spec.name)}")(embedded))
     return vectors
 

@@ -29,11 +29,7 @@ def build(options: MlpOptions, inputs: Sequence[InputSpec], output: OutputSpec) 
                 "use family sequence."
             )
         if spec.kind in ("image", "array"):
-            value = (
-                augmented(tensors[spec.name], options.augmentation)
-                if spec.kind == "image"
-                else tensors[spec.name]
-            )
+            value = augmented(tensors[spec.name], options.augmentation) if spec.kind == "image" else tensors[spec.name]
             vectors.append(keras.layers.Flatten(name=f"flat_{layer_name(spec.name)}")(value))
     hidden = dense_layers(join(vectors), options.units, options.dropout, options)
     return keras.Model(tensors, output_layer(output)(hidden), name="mlp")

@@ -56,8 +56,7 @@ class _Options(BaseModel):
         value, layers = getattr(self, name), len(getattr(self, of))
         if isinstance(value, tuple) and len(value) != layers:
             raise ValueError(
-                f"{name} must be one number or a list of {layers} (one for each of {of}), "
-                f"not a list of {len(value)}"
+                f"{name} must be one number or a list of {layers} (one for each of {of}), not a list of {len(value)}"
             )
 
 
@@ -82,9 +81,7 @@ class AugmentationOptions(_Options):
     @property
     def active(self) -> bool:
         """Whether anything would change at all."""
-        return self.flip != "none" or any(
-            (self.rotate, self.zoom, self.translate, self.contrast, self.cutout)
-        )
+        return self.flip != "none" or any((self.rotate, self.zoom, self.translate, self.contrast, self.cutout))
 
 
 class _FamilyOptions(_Options):
@@ -199,8 +196,7 @@ class SequenceOptions(_DenseStack):
     def _check(self) -> SequenceOptions:
         if self.layer == "conv1d" and (self.bidirectional or self.recurrent_dropout):
             raise ValueError(
-                "bidirectional and recurrent_dropout go with simple_rnn, lstm and gru; "
-                "leave them out for layer: conv1d"
+                "bidirectional and recurrent_dropout go with simple_rnn, lstm and gru; leave them out for layer: conv1d"
             )
         if self.layer == "conv1d" and self.reduce == "last":
             raise ValueError("reduce must be average or max for layer: conv1d, not last")
@@ -235,9 +231,7 @@ class TransferOptions(_DenseStack):
     @classmethod
     def _known(cls, value: str) -> str:
         if value not in BASES:
-            raise ValueError(
-                f"base must be one of {', '.join(sorted(BASES))}, not {value!r}.{nearest(value, BASES)}"
-            )
+            raise ValueError(f"base must be one of {', '.join(sorted(BASES))}, not {value!r}.{nearest(value, BASES)}")
         return value
 
     @model_validator(mode="after")
@@ -247,9 +241,7 @@ class TransferOptions(_DenseStack):
         elif isinstance(self.dropout, tuple):
             raise ValueError("dropout must be one number where dense is empty, not a list")
         if self.alpha != 1.0 and self.base not in ("mobilenet", "mobilenet_v2"):
-            raise ValueError(
-                f"alpha goes with mobilenet and mobilenet_v2; leave it out for base: {self.base}"
-            )
+            raise ValueError(f"alpha goes with mobilenet and mobilenet_v2; leave it out for base: {self.base}")
         return self
 
 

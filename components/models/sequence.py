@@ -53,9 +53,7 @@ def steps_of(
     """Returns the steps (batch, steps, channels) and, for masked tokens, which count (batch, steps)."""
     if spec.kind == "array":
         return (
-            tensor
-            if len(spec.shape) == 2
-            else keras.layers.Reshape((*spec.shape, 1), name="as_series")(tensor)
+            tensor if len(spec.shape) == 2 else keras.layers.Reshape((*spec.shape, 1), name="as_series")(tensor)
         ), None
     vocabulary_size = spec.vocabulary_size or 1
     width = embedding_width(vocabulary_size, options.token_dim)
@@ -63,9 +61,7 @@ def steps_of(
     return embedded, keras.ops.not_equal(tensor, 0) if options.mask else None
 
 
-def recur(
-    value: keras.KerasTensor, mask: keras.KerasTensor | None, options: SequenceOptions
-) -> keras.KerasTensor:
+def recur(value: keras.KerasTensor, mask: keras.KerasTensor | None, options: SequenceOptions) -> keras.KerasTensor:
     """Returns the steps after the recurrent layers, reduced to (batch, width)."""
     last = options.reduce in ("auto", "last")
     for number, units in enumerate(options.units, start=1):

@@ -228,9 +228,7 @@ def base_of(model: keras.Model) -> keras.Model:
     for layer in model.layers:
         if isinstance(layer, keras.Model):
             return layer
-    raise ConfigError(
-        f"Fine-tuning needs a model of family transfer, but {model.name} has no base; leave it out."
-    )
+    raise ConfigError(f"Fine-tuning needs a model of family transfer, but {model.name} has no base; leave it out.")
 
 
 def unfreeze(model: keras.Model, from_layer: str | None = None) -> int:
@@ -251,9 +249,7 @@ def unfreeze(model: keras.Model, from_layer: str | None = None) -> int:
     first = 0
     if from_layer is not None:
         layer_position(network, from_layer)
-        first = next(
-            n for n, name in enumerate(names) if name == from_layer or name.startswith(f"{from_layer}_")
-        )
+        first = next(n for n, name in enumerate(names) if name == from_layer or name.startswith(f"{from_layer}_"))
     network.trainable = True
     for number, layer in enumerate(network.layers):
         layer.trainable = number >= first

@@ -40,9 +40,7 @@ def load_weights(model: keras.Model, path: str | Path) -> None:
         else:
             _assign(model, arrays, path)
     else:
-        raise ConfigError(
-            f"model.weights must end in .h5, .weights.h5 or .keras, got {path.name!r}; convert the file."
-        )
+        raise ConfigError(f"model.weights must end in .h5, .weights.h5 or .keras, got {path.name!r}; convert the file.")
 
 
 def leaf_layers(model: keras.Model) -> list[keras.layers.Layer]:
@@ -96,13 +94,8 @@ def _from_keras(path: Path) -> Arrays:
     try:
         model = keras.saving.load_model(path, compile=False)
     except (ValueError, TypeError, OSError, KeyError) as error:
-        raise ConfigError(
-            f"Weights {path.name!r} cannot be read as a Keras model ({error}); save it again."
-        ) from error
-    return {
-        layer.name: [np.asarray(value) for value in map(_array, _values(layer))]
-        for layer in leaf_layers(model)
-    }
+        raise ConfigError(f"Weights {path.name!r} cannot be read as a Keras model ({error}); save it again.") from error
+    return {layer.name: [np.asarray(value) for value in map(_array, _values(layer))] for layer in leaf_layers(model)}
 
 
 def _array(weight: keras.Variable) -> np.ndarray:
@@ -122,9 +115,7 @@ def _from_classic(path: Path) -> Arrays | None:
                 if (values := [np.asarray(group[name][key]) for key in _names(group[name], "weight_names")])
             }
     except (OSError, KeyError) as error:
-        raise ConfigError(
-            f"Weights {path.name!r} cannot be read as HDF5 ({error}); fetch the file again."
-        ) from error
+        raise ConfigError(f"Weights {path.name!r} cannot be read as HDF5 ({error}); fetch the file again.") from error
 
 
 def _names(group: h5py.Group, attribute: str) -> list[str]:
@@ -132,9 +123,7 @@ def _names(group: h5py.Group, attribute: str) -> list[str]:
     if attribute in group.attrs:
         parts = [group.attrs[attribute]]
     else:
-        keys = sorted(
-            (k for k in group.attrs if k.startswith(attribute)), key=lambda k: int(k[len(attribute) :])
-        )
+        keys = sorted((k for k in group.attrs if k.startswith(attribute)), key=lambda k: int(k[len(attribute) :]))
         parts = [group.attrs[key] for key in keys]
     return [name.decode() if isinstance(name, bytes) else str(name) for part in parts for name in part]
 

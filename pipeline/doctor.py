@@ -29,24 +29,32 @@ CHILD_LIMIT_S = 180
 # Marks the child's answer among whatever else libraries write to stdout.
 ANSWER = "kerasline-doctor:"
 CHILD = f"""
-import json, sys
-facts = {{}}
-try:
+import json
+
+def ask(part, question):
+    try:
+        facts[part] = question()
+    except Exception as error:
+        errors[part] = f"{{type(error).__name__}}: {{error}}"
+
+def gpus():
     import tensorflow as tf
-    facts["tensorflow"] = tf.__version__
-    facts["gpus"] = [
-        tf.config.experimental.get_device_details(gpu).get("device_name", gpu.name)
-        for gpu in tf.config.list_physical_devices("GPU")
-    ]
-    import keras
-    facts["keras"], facts["backend"] = keras.__version__, keras.backend.backend()
-    facts["tf_keras"] = tf.keras.__name__.startswith("tf_keras") or "tf_keras" in type(tf.keras).__module__
-    facts["legacy"] = tf.keras.__version__
+    devices = tf.config.list_physical_devices("GPU")
+    return [tf.config.experimental.get_device_details(gpu).get("device_name", gpu.name) for gpu in devices]
+
+def keras():
+    import keras, tensorflow as tf
+    return [keras.__version__, keras.backend.backend(), tf.__version__, tf.keras.Model is not keras.Model]
+
+def tensorboard():
     from tensorboard.plugins.hparams import api
-    facts["tensorboard"] = True
-except Exception as error:
-    facts["error"] = f"{{type(error).__name__}}: {{error}}"
-print("{ANSWER}" + json.dumps(facts))
+    return True
+
+facts, errors = {{}}, {{}}
+ask("gpus", gpus)
+ask("keras", keras)
+ask("tensorboard", tensorboard)
+print("{ANSWER}" + json.dumps([facts, errors]))
 """
 
 
@@ -172,14 +180,17 @@ def check_disk(workspace: Path) -> Check:
 
 def check_keras(_: Path) -> Check:
     """Keras 3 on TensorFlow, and nobody has switched to the legacy tf_keras."""
-    facts = ask_tensorflow()
+    facts, errors = ask_tensorflow()
+    choice = os.environ.get("KERAS_BACKEND", "tensorflow")
     if "keras" not in facts:
-        return Check("Keras", "fail", facts["error"], "run make setup; if it stays, see whether `import keras` works")
-    found = f"Keras {facts['keras']} on {facts['backend']}, TensorFlow {facts['tensorflow']}"
-    if facts["legacy"].startswith("2.") or facts["tf_keras"]:
-        found += f", but tf.keras is the legacy tf_keras {facts['legacy']}"
+        advice = "run make setup" if choice == "tensorflow" else f"unset KERAS_BACKEND, which is {choice!r}"
+        return Check("Keras", "fail", errors["keras"], advice)
+    version, backend, tensorflow, legacy = facts["keras"]
+    found = f"Keras {version} on {backend}, TensorFlow {tensorflow}"
+    if legacy:
+        found += ", but tf.keras is the legacy tf_keras"
         return Check("Keras", "fail", found, "unset TF_USE_LEGACY_KERAS in the environment")
-    if facts["backend"] != "tensorflow":
+    if backend != "tensorflow":
         advice = "unset KERAS_BACKEND or edit ~/.keras/keras.json; a recipe chooses with training.backend"
         return Check("Keras", "warn", found, advice)
     return Check("Keras", "ok", found)
@@ -187,9 +198,9 @@ def check_keras(_: Path) -> Check:
 
 def check_gpu(_: Path) -> Check:
     """The GPUs that TensorFlow sees, and the one that it does not see though its driver is there."""
-    facts = ask_tensorflow()
+    facts, errors = ask_tensorflow()
     if "gpus" not in facts:
-        return Check("GPU", "warn", f"unknown: {facts['error']}", "see Keras")
+        return Check("GPU", "warn", f"unknown: {errors['gpus']}", "put the installation right first")
     if facts["gpus"]:
         return Check("GPU", "ok", ", ".join(facts["gpus"]))
     driver = re.search(r"Kernel Module(?: for \S+)?\s+([\d.]+)", _read("/proc/driver/nvidia/version"))
@@ -201,10 +212,11 @@ def check_gpu(_: Path) -> Check:
 
 def check_tensorboard(_: Path) -> Check:
     """TensorBoard, which KerasTuner imports in every trial: without it every trial fails."""
-    facts = ask_tensorflow()
-    if facts.get("tensorboard"):
-        return Check("TensorBoard", "ok", f"importable, {metadata.version('tensorboard')}")
-    return Check("TensorBoard", "fail", facts["error"], "run make setup; without it no tuning trial completes")
+    facts, errors = ask_tensorflow()
+    if "tensorboard" not in facts:
+        advice = "run make setup; without it no tuning trial completes"
+        return Check("TensorBoard", "fail", errors["tensorboard"], advice)
+    return Check("TensorBoard", "ok", f"importable, {metadata.version('tensorboard')}")
 
 
 CHECKS: dict[str, Callable[[Path], Check]] = {
@@ -221,26 +233,27 @@ CHECKS: dict[str, Callable[[Path], Check]] = {
 
 
 @cache
-def ask_tensorflow() -> dict[str, Any]:
+def ask_tensorflow() -> tuple[dict[str, Any], dict[str, str]]:
     """Imports TensorFlow, Keras and TensorBoard in a child process.
 
     Returns:
-      ``tensorflow``, ``gpus``, ``keras``, ``backend``, ``tf_keras``, ``legacy`` (tf.keras' version) and
-      ``tensorboard`` as far as the child came, and ``error`` where it stopped.
+      What was learnt, by part: ``gpus`` (their names), ``keras`` (version, backend, TensorFlow's version,
+      whether tf.keras is the legacy one) and ``tensorboard``; and for each part that failed, the error.
     """
+    command = [sys.executable, "-c", CHILD]
     variables = os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3"}
     try:
-        child = subprocess.run(
-            [sys.executable, "-c", CHILD], capture_output=True, text=True, timeout=CHILD_LIMIT_S, env=variables
-        )
+        child = subprocess.run(command, capture_output=True, text=True, timeout=CHILD_LIMIT_S, env=variables)
     except subprocess.TimeoutExpired:
-        return {"error": f"importing TensorFlow took more than {CHILD_LIMIT_S} s"}
-    answers = [line for line in child.stdout.splitlines() if line.startswith(ANSWER)]
-    if not answers:
+        error = f"importing TensorFlow took more than {CHILD_LIMIT_S} s"
+    else:
+        answers = [line for line in child.stdout.splitlines() if line.startswith(ANSWER)]
+        if answers:
+            facts, errors = json.loads(answers[-1].removeprefix(ANSWER))
+            return facts, errors
         last = (child.stderr.strip().splitlines() or ["it said nothing"])[-1]
-        return {"error": f"importing TensorFlow ended with code {child.returncode}: {last[:200]}"}
-    facts: dict[str, Any] = json.loads(answers[-1].removeprefix(ANSWER))
-    return facts
+        error = f"importing TensorFlow ended with code {child.returncode}: {last[:200]}"
+    return {}, dict.fromkeys(("gpus", "keras", "tensorboard"), error)
 
 
 def _first(items: list[str]) -> str:

@@ -122,8 +122,12 @@ def convolve(
 
 def reduce_steps(value: keras.KerasTensor, mask: keras.KerasTensor | None, how: str) -> keras.KerasTensor:
     """Returns the average or the maximum (batch, width) over the steps (batch, steps, width) that count."""
-    if how == "average":
-        return keras.layers.GlobalAveragePooling1D(name="average_steps")(value, mask=mask)
+    if how == "average" and mask is None:
+        return keras.layers.GlobalAveragePooling1D(name="average_steps")(value)
+    if mask is not None and how == "average":
+        # Keras' own layer divides by the number of steps that count, which is 0 for an empty text.
+        counts = keras.ops.expand_dims(keras.ops.cast(mask, value.dtype), -1)
+        return keras.ops.sum(value * counts, axis=1) / keras.ops.maximum(keras.ops.sum(counts, axis=1), 1)
     if mask is not None:
         # Padding takes the lowest value of its feature, so that it never is the maximum.
         lowest = keras.ops.min(value, axis=1, keepdims=True)

@@ -1,0 +1,44 @@
+"""The default tuning spaces: every value that they offer is one that the options take."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import Any
+
+import pytest
+from pydantic import TypeAdapter
+
+from components.models import MODEL_FAMILIES, ModelOptions
+from components.models.spaces import DEFAULT_SPACES
+
+ADAPTER = TypeAdapter(ModelOptions)
+
+
+def values_of(entry: dict[str, Any]) -> list[Any]:
+    """Returns the values, or the ends of the range, of one entry."""
+    if "boolean" in entry:
+        return [True, False]
+    return entry.get("choice") or entry.get("float") or entry["int"]
+
+
+def test_every_family_has_a_space() -> None:
+    assert set(DEFAULT_SPACES) == set(MODEL_FAMILIES)
+
+
+@pytest.mark.parametrize("family", list(DEFAULT_SPACES))
+def test_every_value_is_one_that_the_family_takes(family: str) -> None:
+    base = {"family": family} | ({"build": "a.b:c"} if family == "custom" else {})
+    for key, entry in DEFAULT_SPACES[family].items():
+        room, _, name = key.partition(".")
+        assert room in ("model", "training")
+        if room == "model":
+            for value in values_of(entry):
+                assert getattr(ADAPTER.validate_python(base | {name: value}), name) is not None
+
+
+def test_ranges_rise_and_logarithmic_ones_start_above_0() -> None:
+    for space in DEFAULT_SPACES.values():
+        for entry in space.values():
+            if "float" in entry:
+                assert all(low < high for low, high in pairwise(entry["float"]))
+                assert not entry.get("log") or entry["float"][0] > 0

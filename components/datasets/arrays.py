@@ -28,8 +28,8 @@ class Part:
     """The rows of one split, or all of them.
 
     Attributes:
-      columns: name to values: (rows,) numbers, uint8 (rows, height, width[, channels]) images, (rows, ...) arrays, or
-        (rows, length) token ids.
+      columns: name to values: (rows,) numbers, uint8 (rows, height, width[, channels]) images, (rows, ...)
+        arrays, or (rows, length) token ids.
       labels: (rows,), numbers or text; (rows, labels) of 0 and 1 for multilabel.
     """
 
@@ -54,16 +54,15 @@ def check_lengths(part: Part, origin: str) -> Part:
     for name, values in part.columns.items():
         if len(values) != part.rows:
             raise ConfigError(
-                f"{origin} has {len(values)} rows of {name!r} but {part.rows} labels; they must belong to the same rows."
+                f"{origin} has {len(values)} rows of {name!r} but {part.rows} labels; they must belong to "
+                "the same rows."
             )
     if part.rows == 0:
         raise ConfigError(f"{origin} has no rows; check that the right file was named.")
     return part
 
 
-def columns_of(
-    parts: Parts, dtypes: Mapping[str, Dtype], units: Mapping[str, str | None]
-) -> tuple[Column, ...]:
+def columns_of(parts: Parts, dtypes: Mapping[str, Dtype], units: Mapping[str, str | None]) -> tuple[Column, ...]:
     """Describes the columns, counting over all parts."""
     import numpy as np
 
@@ -96,9 +95,7 @@ def columns_of(
 
 def label_facts(parts: Parts, name: str = "label", **known: Any) -> LabelFacts:
     """Collects the facts of the labels of all parts; ``known`` goes to :func:`facts_of_values`."""
-    return facts_of_values(
-        name, (value for part in parts.values() for value in part.labels.tolist()), **known
-    )
+    return facts_of_values(name, (value for part in parts.values() for value in part.labels.tolist()), **known)
 
 
 def shards_of(parts: Parts, rows_per_shard: int) -> list[dict[str, Any]]:

@@ -11,6 +11,7 @@ from components.datasets.arrays import (
     TABLE_ROWS_PER_SHARD,
     Dtype,
     Part,
+    Parts,
     columns_of,
     digest_parts,
     label_facts,
@@ -26,8 +27,8 @@ _DIABETES_UNITS = {"age": "years", "bmi": "kg/m²", "bp": "mmHg", "s1": "mg/dL",
 
 def find(name: str) -> Found:
     """Describes one of scikit-learn's data sets."""
-    parts = {None: _load(name)}
-    columns = parts[None].columns
+    parts: Parts = {None: _load(name)}
+    columns = _load(name).columns
     classification = name != "diabetes"
     dtypes: dict[str, Dtype] = {column: _dtype(values) for column, values in columns.items()}
     units = {column: "cm" for column in columns} if name == "iris" else {}

@@ -16,12 +16,11 @@ from components.datasets.spec import Column
 ROWS_PER_BLOCK = 4096
 _MAX_DISTINCT = 10_000
 _LARGEST_INTEGER = (1 << 63) - 1
-# int() and float() read "1_000"; a leading zero marks codes (postcodes, article numbers) that are no quantities.
+# int() and float() read "1_000"; a leading zero marks codes (postcodes, article numbers) that are no
+# quantities.
 _NOT_A_NUMBER = re.compile(r"(?:^|\n)[+-]?0\d|_")
 INFINITIES = frozenset(
-    sign + word
-    for sign in ("", "+", "-")
-    for word in ("inf", "Inf", "INF", "infinity", "Infinity", "INFINITY")
+    sign + word for sign in ("", "+", "-") for word in ("inf", "Inf", "INF", "infinity", "Infinity", "INFINITY")
 )
 
 NANS = frozenset(sign + word for sign in ("", "+", "-") for word in ("nan", "NaN", "NAN"))
@@ -53,7 +52,8 @@ class ColumnScan:
     Attributes:
       name: of the column.
       missing_values: cells without a value.
-      dtype: the narrowest type of all values so far: int, then float, then string; None before the first value.
+      dtype: the narrowest type of all values so far: int, then float, then string; None before the first
+        value.
     """
 
     name: str
@@ -108,8 +108,8 @@ class ColumnScan:
                 if was_number:
                     hint = " (a decimal comma?)" if re.fullmatch(r"[+-]?\d+,\d+", cell) else ""
                     self.turned = (
-                        f"column {self.name!r} is text although it begins with numbers: line {number} of {self.file} holds "
-                        f"{_shorten(cell)}{hint}"
+                        f"column {self.name!r} is text although it begins with numbers: line {number} of "
+                        f"{self.file} holds {_shorten(cell)}{hint}"
                     )
                 break
         self.dtype = "string"
@@ -147,20 +147,21 @@ class ColumnScan:
     def label(self, rows: int, origin: str) -> LabelFacts:
         """Describes the column as the label."""
         dtype = self.dtype or "string"
-        bounds = (None, None) if dtype == "string" else (self.minimum, self.maximum)
+        numbers = dtype != "string"
         return LabelFacts(
             self.name,
             dtype,
             self.value_counts,
             rows,
-            *bounds,
+            minimum=self.minimum if numbers else None,
+            maximum=self.maximum if numbers else None,
             whole=dtype == "float" and self.whole,
             origin=origin,
         )
 
 
 def parse(values: Sequence[str]) -> tuple[Type, Sequence[float]]:
-    """Reads cells as integers, else as floats, else leaves them as text; integers beyond 64 bits become floats."""
+    """Reads cells as integers, else as floats (also integers beyond 64 bits), else leaves them as text."""
     if _NOT_A_NUMBER.search("\n".join(values)):
         return "string", ()
     try:
@@ -175,9 +176,7 @@ def parse(values: Sequence[str]) -> tuple[Type, Sequence[float]]:
         return "string", ()
 
 
-def scan(
-    rows: Iterator[Line], scans: Mapping[int, ColumnScan], needed: Sequence[int], missing_label: Tally
-) -> int:
+def scan(rows: Iterator[Line], scans: Mapping[int, ColumnScan], needed: Sequence[int], missing_label: Tally) -> int:
     """Feeds a file's rows to the scans of its columns.
 
     Args:

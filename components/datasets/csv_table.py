@@ -11,6 +11,7 @@ from components.datasets.csv_scan import INFINITIES, NANS, ROWS_PER_BLOCK, Colum
 from components.datasets.csv_text import body, detect_delimiter, header_of
 from components.datasets.files import Places, check_unchanged, digest_file, size_of
 from components.datasets.found import Found
+from components.datasets.labels import LabelFacts
 from components.datasets.options import CsvOptions
 from components.datasets.sampling import thin
 from components.datasets.spec import Dataset
@@ -24,14 +25,14 @@ from components.datasets.tables import (
 )
 from components.errors import ConfigError
 
-_READER_KEYS = ("header", "columns", "encoding", "missing_values", "ragged_rows")
+_READER_KEYS = ("header", "columns", "encoding", "missing_values", "ragged_rows", "class_names")
 
 
 def find(options: CsvOptions, places: Places, split: SplitColumn | None) -> Found:
     """Describes a text table: types over all rows, labels, files to read.
 
-    Text such as true/false or yes/no stays text, so that classes keep the words of the table; codes with leading zeros
-    are text; numbers with a decimal comma are text and noted.
+    Text such as true/false or yes/no stays text, so that classes keep the words of the table; codes with
+    leading zeros are text; numbers with a decimal comma are text and noted.
 
     Raises:
       ConfigError: see ``csv_text`` and ``tables``; also a table without rows.
@@ -39,15 +40,11 @@ def find(options: CsvOptions, places: Places, split: SplitColumn | None) -> Foun
     tests = [] if options.test_path is None else places.find_all(options.test_path)
     files = [path for path in places.find_all(options.path) if path not in tests]
     if not files:
-        raise ConfigError(
-            "Every file of csv.path is also in csv.test_path; name the files for training as 'path'."
-        )
+        raise ConfigError("Every file of csv.path is also in csv.test_path; name the files for training as 'path'.")
     return describe([(path, None) for path in files] + [(path, "test") for path in tests], options, split)
 
 
-def describe(
-    files: Sequence[tuple[Path, str | None]], options: CsvOptions, split: SplitColumn | None
-) -> Found:
+def describe(files: Sequence[tuple[Path, str | None]], options: CsvOptions, split: SplitColumn | None) -> Found:
     """Describes a table whose files, with the split that the source gives each, are known."""
     reading = options.model_dump(include=set(_READER_KEYS))
     missing_values = frozenset(options.missing_values) | {""}
@@ -81,8 +78,8 @@ def describe(
             skipped.append(f"{path.name}: {unlabelled.count} rows without a label ({unlabelled})")
         elif rows == 0:
             raise ConfigError(f"{path} has a header but no rows; check that the right file was named.")
-        shard = {"path": str(path), "bytes": size_of(path), "delimiter": delimiter, "first": next_row.get(part, 0),
-                 "rows": rows}  # fmt: skip
+        shard: dict[str, Any] = {"path": str(path), "bytes": size_of(path), "delimiter": delimiter}
+        shard |= {"first": next_row.get(part, 0), "rows": rows}
         next_row[part] = shard["first"] + rows
         shards.append(shard if part is None else {**shard, "split": part})
     assert roles is not None
@@ -99,7 +96,7 @@ def _found(
     files: Sequence[tuple[Path, str | None]],
     scans: Mapping[str, ColumnScan],
     roles: Roles,
-    reading: dict[str, Any],
+    options: dict[str, Any],
     shards: list[dict[str, Any]],
     skipped: list[str],
 ) -> Found:
@@ -109,7 +106,7 @@ def _found(
         counts = [scans[name].value_counts for name in roles.labels]
         label = multi_facts(roles.labels, counts, rows, roles.label_feature, origin)
     else:
-        label = scans[roles.labels[0]].label(rows, origin)
+        label = _with_names(scans[roles.labels[0]].label(rows, origin), options["class_names"])
     notes, columns = [], []
     for name in roles.inputs:
         column = scans[name]
@@ -118,9 +115,7 @@ def _found(
             continue
         columns.append(column.column())
     if rows and not columns:
-        raise ConfigError(
-            f"No input column of {origin} has a value; check csv.delimiter and csv.missing_values."
-        )
+        raise ConfigError(f"No input column of {origin} has a value; check csv.delimiter and csv.missing_values.")
     for column in scans.values():
         if column.turned:
             notes.append(column.turned)
@@ -128,23 +123,33 @@ def _found(
             notes.append(
                 f"column {column.name!r} has {column.infinite} infinite values, first in line {column.infinite_line}"
             )
-    options = {
-        **reading,
-        "labels": list(roles.labels),
-        "extra": {name: scans[name].dtype for name in roles.extra},
-    }
+    extra = {name: scans[name].dtype for name in roles.extra}
     return Found(
         kind="table",
         columns=tuple(columns),
         label=label,
         reader="csv",
-        reader_options=options,
+        reader_options={**options, "labels": list(roles.labels), "extra": extra},
         shards=[shard for shard in shards if shard["rows"]],
         digest=",".join(digest_file(path) for path, _ in files),
         title=files[0][0].stem,
         skipped=tuple(skipped),
         notes=tuple(notes),
     )
+
+
+def _with_names(facts: LabelFacts, names: list[str] | None) -> LabelFacts:
+    """Puts the names of classes in the place of their numbers."""
+    if names is None:
+        return facts
+    strange = [value for value in facts.counts or {"many different values": 0} if value not in range(len(names))]
+    if strange:
+        raise ConfigError(
+            f"csv.class_names names the classes 0 to {len(names) - 1}, but label {facts.name!r} of "
+            f"{facts.origin} holds {strange[0]!r}; name every class."
+        )
+    counts: dict[str | int | float, int] = {names[int(value)]: count for value, count in (facts.counts or {}).items()}
+    return LabelFacts(facts.name, "string", counts, facts.rows, classes=tuple(names), origin=facts.origin)
 
 
 def _rows(dataset: Dataset, shard: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
@@ -154,11 +159,10 @@ def _rows(dataset: Dataset, shard: Mapping[str, Any]) -> Iterator[dict[str, Any]
     position = {name: index for index, name in enumerate(names)}
     labels = options["labels"]
     label_positions = [position[name] for name in labels]
-    inputs = [
-        (column.name, position[column.name], _converter(column.dtype, missing)) for column in dataset.columns
-    ]
+    inputs = [(column.name, position[column.name], _converter(column.dtype, missing)) for column in dataset.columns]
     inputs += [(name, position[name], _converter(dtype, missing)) for name, dtype in options["extra"].items()]
-    label_dtype = "float" if len(labels) > 1 else dataset.label.dtype
+    class_names = options["class_names"]
+    label_dtype = "float" if len(labels) > 1 else "int" if class_names else dataset.label.dtype
     convert_label = _converter(label_dtype, missing)
     unusable = missing | INFINITIES | NANS
     keys = [*(name for name, _, _ in inputs), dataset.label.name]
@@ -170,7 +174,11 @@ def _rows(dataset: Dataset, shard: Mapping[str, Any]) -> Iterator[dict[str, Any]
         columns: list[Any] = list(zip(*rows, strict=True))
         values = [convert(columns[index]) for _, index, convert in inputs]
         label_columns = [convert_label(columns[index]) for index in label_positions]
-        joined = label_columns[0] if len(labels) == 1 else map(label_value, zip(*label_columns, strict=True))
+        joined: Any = label_columns[0]
+        if len(labels) > 1:
+            joined = map(label_value, zip(*label_columns, strict=True))
+        elif class_names:
+            joined = [class_names[number] for number in joined]
         for row in zip(*values, joined, strict=True):
             yield dict(zip(keys, row, strict=True))
 

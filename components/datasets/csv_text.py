@@ -45,7 +45,7 @@ def lines(path: str | Path, delimiter: str, encoding: str) -> Iterator[Line]:
 
 
 def detect_delimiter(path: str | Path, encoding: str) -> str:
-    """Returns the character that divides the first lines into the same number of cells, the most cells winning.
+    """Returns the character that divides the first lines into equally many cells, the most cells winning.
 
     A table with a single column has none; a comma then does no harm.
     """
@@ -80,9 +80,7 @@ def header_of(path: str | Path, options: Mapping[str, Any], delimiter: str) -> l
     width, columns = len(first[1]), options["columns"]
     if columns is not None:
         if len(columns) != width:
-            raise ConfigError(
-                f"'columns' has {len(columns)} names, but {path} has {width} columns; name every column."
-            )
+            raise ConfigError(f"'columns' has {len(columns)} names, but {path} has {width} columns; name every column.")
         return list(columns)
     if not options["header"]:
         return [f"column_{number}" for number in range(1, width + 1)]
@@ -123,8 +121,8 @@ def body(
             yield number, cells
         elif options["ragged_rows"] == "fail":
             raise ConfigError(
-                f"Line {number} of {path} has {len(cells)} cells where {width} are expected; correct the line or set "
-                "csv.ragged_rows: skip."
+                f"Line {number} of {path} has {len(cells)} cells where {width} are expected; correct the "
+                "line or set csv.ragged_rows: skip."
             )
         elif ragged is not None:
             ragged([number])
@@ -146,8 +144,8 @@ def _undecodable(path: str | Path, encoding: str) -> ConfigError:
                 line.decode(encoding)
             except UnicodeDecodeError as error:
                 return ConfigError(
-                    f"{path} is not {encoding}: byte 0x{line[error.start]:02x} in line {number}; set csv.encoding, for "
-                    "instance to cp1252 or latin-1."
+                    f"{path} is not {encoding}: byte 0x{line[error.start]:02x} in line {number}; set "
+                    "csv.encoding, for instance to cp1252 or latin-1."
                 )
             except UnicodeError:
                 break

@@ -33,6 +33,10 @@ class Places:
 
     def candidates(self, path: str) -> list[Path]:
         """Lists where a path of the config may lie, first choice first."""
+        if "://" in path:
+            raise ConfigError(
+                f"Expected a path of this machine, got {path}; copy the data or mount its bucket (/gcs/BUCKET/...)."
+            )
         expanded = Path(os.path.expanduser(path))
         if expanded.is_absolute():
             return [expanded]
@@ -52,9 +56,7 @@ class Places:
         for candidate in tried:
             if candidate.exists():
                 wanted, there = ("a folder", "a file") if folder else ("a file", "a folder")
-                raise ConfigError(
-                    f"Expected {wanted} at {candidate}, but it is {there}; correct the path in 'data'."
-                )
+                raise ConfigError(f"Expected {wanted} at {candidate}, but it is {there}; correct the path in 'data'.")
         raise ConfigError(missing_file(tried[0], tried[1:]))
 
     def find_all(self, patterns: str | Iterable[str]) -> list[Path]:
@@ -82,7 +84,7 @@ class Places:
 
 
 def missing_file(path: Path, others: Iterable[Path] = ()) -> str:
-    """Words the error for a file that does not exist, with the nearest name in the deepest folder that does."""
+    """Words the error for a file that does not exist, with the nearest name in its folder."""
     also = "".join(f" nor {other}" for other in others)
     folder = path.parent
     if not folder.is_dir():
@@ -113,6 +115,12 @@ def open_bytes(path: str | Path) -> IO[bytes]:
     if magic[:2] == _GZIP_MAGIC:
         return gzip.open(plain, "rb")  # type: ignore[return-value]
     return plain
+
+
+def is_gzip(path: str | Path) -> bool:
+    """Tells gzip by its first bytes."""
+    with open(path, "rb") as stream:
+        return stream.read(2) == _GZIP_MAGIC
 
 
 def read_bytes(path: str | Path) -> bytes:

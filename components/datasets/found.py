@@ -1,4 +1,4 @@
-"""What a kind of source hands back: everything about the data but the task and the splits, which are settled after."""
+"""What a kind of source hands back: all about the data but task and splits, which are settled after."""
 
 from __future__ import annotations
 
@@ -19,15 +19,14 @@ class Found:
       label: facts of the label.
       reader: key of ``READERS``.
       reader_options: JSON values that the reader needs besides the shard.
-      shards: each with ``first`` (index of its first usable row among those of the same split), ``rows`` (usable
-        rows) and, where the source assigned one, ``split``.
+      shards: each with ``first`` (index of its first usable row among those of the same split), ``rows``
+        (usable rows) and, where the source assigned one, ``split``.
       digest: sha256 over the content of the data.
       title: for people.
       source: citation or URL.
       licence: of the data.
       skipped: one line for each file or kind of row that is not used, and why.
       notes: what a reader should know.
-      extra: columns that rows hold besides the inputs, because splits need them.
     """
 
     kind: Literal["table", "image", "array", "tokens"]

@@ -53,12 +53,13 @@ def find(options: IdxOptions, places: Places) -> Found:
     if (files["test_images"] is None) != (files["test_labels"] is None):
         there, absent = ("images", "labels") if files["test_images"] else ("labels", "images")
         raise ConfigError(
-            f"{folder} has test {there} but no test {absent}; add {FILES['test_' + absent]}[.gz] or name them in data.idx."
+            f"{folder} has test {there} but no test {absent}; add {FILES['test_' + absent]}[.gz] or name "
+            "them in data.idx."
         )
     return describe({key: str(path) for key, path in files.items() if path}, options.class_names)
 
 
-def describe(files: Mapping[str, str], class_names: list[str] | None = None, **about: str) -> Found:
+def describe(files: Mapping[str, str], class_names: list[str] | None = None, **about: Any) -> Found:
     """Describes IDX files whose paths are known; ``about`` is title, source and licence.
 
     Args:
@@ -120,8 +121,8 @@ def read_idx(path: str, dimensions: tuple[int, ...]) -> np.ndarray:
     if kind != _UNSIGNED_BYTE or count not in dimensions:
         wanted = " or ".join(f"0x{(_UNSIGNED_BYTE << 8) | number:08x}" for number in dimensions)
         raise ConfigError(
-            f"{path} has the IDX magic number 0x{int.from_bytes(content[:4], 'big'):08x}, but {wanted} is needed; are images "
-            "and labels exchanged?"
+            f"{path} has the IDX magic number 0x{int.from_bytes(content[:4], 'big'):08x}, but {wanted} is "
+            "needed; are images and labels exchanged?"
         )
     start = 4 + 4 * count
     if len(content) < start:
@@ -131,8 +132,8 @@ def read_idx(path: str, dimensions: tuple[int, ...]) -> np.ndarray:
     if len(content) - start != expected:
         state = "truncated" if len(content) - start < expected else "too long"
         raise ConfigError(
-            f"{path} is {state}: its header promises {expected} bytes of data, it has {len(content) - start}; copy or "
-            "download it again."
+            f"{path} is {state}: its header promises {expected} bytes of data, it has "
+            f"{len(content) - start}; copy or download it again."
         )
     return np.frombuffer(content, np.uint8, offset=start).reshape(shape)
 

@@ -49,7 +49,8 @@ def download(name: str, places: Places, by_hand: str, **arguments: object) -> No
     except Exception as error:  # Keras raises plain Exception for a failed download
         folder = places.data_dir if places.data_dir is not None else keras_folder()
         raise ConfigError(
-            f"Data set {name} is not on this machine and could not be downloaded ({_first_line(error)}); put {by_hand} into "
+            f"Data set {name} is not on this machine and could not be downloaded ({_first_line(error)}); put "
+            f"{by_hand} into "
             f"{Path(folder).absolute()}{'' if places.data_dir else ' or name their folder with --data-dir'}."
         ) from error
 

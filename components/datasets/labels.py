@@ -1,4 +1,4 @@
-"""What the values of the label say about the task: classification or regression, which classes, which range."""
+"""What the label's values say about the task: classification or regression, which classes, which range."""
 
 from __future__ import annotations
 
@@ -25,7 +25,8 @@ class LabelFacts:
     Attributes:
       name: the label's feature.
       dtype: how its values are stored; whole floats such as 1.0 count as ``int`` if ``whole`` says so.
-      counts: rows of each value, None above :data:`MAX_CLASSES` values; of ``multi``, rows with a 1 per label.
+      counts: rows of each value, None above :data:`MAX_CLASSES` values; of ``multi``, rows with a 1 per
+        label.
       rows: rows with a label.
       minimum: numbers only.
       maximum: numbers only.
@@ -50,7 +51,7 @@ class LabelFacts:
 
 def facts_of_values(
     name: str,
-    values: Iterable[object],
+    values: Iterable[str | int | float],
     *,
     classes: tuple[str, ...] | None = None,
     task: Literal["classification", "regression"] | None = None,
@@ -60,24 +61,24 @@ def facts_of_values(
     """Collects the facts of label values that are in memory: all text, or all numbers."""
     counts: dict[str | int | float, int] = {}
     for value in values:
-        counts[value] = counts.get(value, 0) + 1  # type: ignore[index, arg-type]
+        counts[value] = counts.get(value, 0) + 1
     rows = sum(counts.values())
     if any(isinstance(value, str) for value in counts):
         kept = counts if len(counts) <= MAX_CLASSES else None
         return LabelFacts(name, "string", kept, rows, classes=classes, task=task, unit=unit, origin=origin)
-    whole = all(float(value).is_integer() for value in counts)
+    numbers = [float(value) for value in counts]
     return LabelFacts(
         name,
         "int" if all(isinstance(value, int) for value in counts) else "float",
         counts if len(counts) <= MAX_CLASSES else None,
         rows,
-        float(min(counts)) if counts else None,  # type: ignore[arg-type, type-var]
-        float(max(counts)) if counts else None,  # type: ignore[arg-type, type-var]
-        whole,
-        classes,
-        task,
-        unit,
-        origin,
+        minimum=min(numbers, default=None),
+        maximum=max(numbers, default=None),
+        whole=all(number.is_integer() for number in numbers),
+        classes=classes,
+        task=task,
+        unit=unit,
+        origin=origin,
     )
 
 
@@ -96,8 +97,8 @@ def infer_task(label: Label) -> Task:
 def settle_label(facts: LabelFacts, task: str) -> Label:
     """Decides between classes and numbers, and checks that the data can be what the config asks for.
 
-    With ``auto``, text is classes, a number with a fraction is regression, and whole numbers are classes when they have
-    at most 20 values that occur 5 times or more on average (or two values only).
+    With ``auto``, text is classes, a number with a fraction is regression, and whole numbers are classes when
+    they have at most 20 values that occur 5 times or more on average (or two values only).
 
     Args:
       facts: what the source knows.
@@ -125,8 +126,8 @@ def settle_label(facts: LabelFacts, task: str) -> Label:
         raise ConfigError(f"The {where} has infinite values; correct or remove these rows.")
     if task == "bounded_regression" and (minimum < 0 or maximum > 1):
         raise ConfigError(
-            f"Task bounded_regression needs labels from 0 to 1, but the {where} goes from {minimum:g} to {maximum:g}; "
-            "rescale it or use task: regression."
+            f"Task bounded_regression needs labels from 0 to 1, but the {where} goes from {minimum:g} to "
+            f"{maximum:g}; rescale it or use task: regression."
         )
     if minimum == maximum:
         raise ConfigError(
@@ -147,21 +148,19 @@ def _is_classes(facts: LabelFacts, task: str) -> bool:
     if facts.counts is None or not (facts.dtype == "int" or facts.whole):
         return False
     distinct = len(facts.counts)
-    return distinct <= 2 or (
-        distinct <= _MAX_INTEGER_CLASSES and facts.rows >= _MIN_ROWS_PER_CLASS * distinct
-    )
+    return distinct <= 2 or (distinct <= _MAX_INTEGER_CLASSES and facts.rows >= _MIN_ROWS_PER_CLASS * distinct)
 
 
 def _settle_classes(facts: LabelFacts, task: str, where: str) -> Label:
     if facts.counts is None or len(facts.counts) > MAX_CLASSES:
         raise ConfigError(
-            f"The {where} has more than {MAX_CLASSES:,} different values, too many for classes; use task: regression or "
-            "name another column."
+            f"The {where} has more than {MAX_CLASSES:,} different values, too many for classes; use task: "
+            "regression or name another column."
         )
     if facts.dtype == "float" and not facts.whole:
         raise ConfigError(
-            f"Task {task} needs classes, but the {where} holds numbers with fractions{_some(facts.counts)}; use task: "
-            "regression."
+            f"Task {task} needs classes, but the {where} holds numbers with fractions{_some(facts.counts)}; "
+            "use task: regression."
         )
     dtype: Literal["int", "string"] = "string" if facts.dtype == "string" else "int"
     if facts.classes is not None:
@@ -172,12 +171,13 @@ def _settle_classes(facts: LabelFacts, task: str, where: str) -> Label:
         classes = tuple(str(value) for value in sorted(int(value) for value in facts.counts))
     if len(classes) < 2:
         raise ConfigError(
-            f"The {where} has only one class, {classes[0]!r}, so there is nothing to learn; name another column or add "
-            "rows of other classes."
+            f"The {where} has only one class, {classes[0]!r}, so there is nothing to learn; name another "
+            "column or add rows of other classes."
         )
     if task == "binary" and len(classes) != 2:
         raise ConfigError(
-            f"Task binary needs two classes, but the {where} has {len(classes)}{_some(facts.counts)}; use task: multiclass."
+            f"Task binary needs two classes, but the {where} has {len(classes)}{_some(facts.counts)}; use "
+            "task: multiclass."
         )
     numbers = {} if dtype == "string" else {"minimum": facts.minimum, "maximum": facts.maximum}
     return Label(name=facts.name, dtype=dtype, classes=classes, unit=facts.unit, **numbers)
@@ -190,9 +190,7 @@ def _settle_multi(facts: LabelFacts, task: str, where: str) -> Label:
         )
     classes = facts.classes or ()
     if len(classes) < 2:
-        raise ConfigError(
-            f"Task multilabel needs two label columns or more, but the {where} has {len(classes)}."
-        )
+        raise ConfigError(f"Task multilabel needs two label columns or more, but the {where} has {len(classes)}.")
     for name in classes:
         ones = (facts.counts or {}).get(name, 0)
         if ones in (0, facts.rows):

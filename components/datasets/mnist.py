@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from components.datasets import idx
+from components.datasets import idx, npz
 from components.datasets.files import Places
 from components.datasets.found import Found
 from components.datasets.keras_files import download, find_file, folders
@@ -16,8 +16,8 @@ FASHION_CLASSES = [
 def find(name: str, places: Places) -> Found:
     """Describes ``mnist`` or ``fashion_mnist``.
 
-    The IDX files, plain or gzipped, are looked for in the data folder, in its sub-folder of that name and in Keras'
-    cache; MNIST also as the ``mnist.npz`` that Keras downloads.
+    The IDX files, plain or gzipped, are looked for in the data folder, in its sub-folder of that name and in
+    Keras' cache; MNIST also as the ``mnist.npz`` that Keras downloads.
 
     Raises:
       ConfigError: not there and no connection.
@@ -35,7 +35,8 @@ def find(name: str, places: Places) -> Found:
 
 
 def _on_disk(name: str, places: Places, class_names: list[str] | None) -> Found | None:
-    # MNIST and Fashion-MNIST have the same file names: the folder of the name comes before the folder that holds it.
+    # MNIST and Fashion-MNIST have the same file names: the folder of the name comes before the folder that
+    # holds it.
     for folder in sorted(folders(places, name), key=lambda f: f.name not in (name, name.replace("_", "-"))):
         files = idx.complete_folder(folder)
         if files is not None:
@@ -43,8 +44,5 @@ def _on_disk(name: str, places: Places, class_names: list[str] | None) -> Found 
     if name == "mnist":
         packed = find_file(places, name, ("mnist.npz",))
         if packed is not None:
-            from components.datasets import npz
-            from components.datasets.options import NpzOptions
-
-            return npz.find(NpzOptions(path=str(packed)), places)
+            return npz.describe(packed, npz.Keys({"image": "x_train"}, "y_train", {"image": "x_test"}, "y_test"))
     return None

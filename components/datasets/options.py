@@ -1,14 +1,15 @@
 """The config's ``data:`` block, typed.
 
-Exactly one key names the source; the others say how its rows are split and how many of them are used. The field
-descriptions become the JSON Schema that editors show.
+Exactly one key names the source; the others say how its rows are split and how many of them are used. The
+field descriptions become the JSON Schema that editors show.
 """
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 # Cells of a text table that mean "no value". Numbers that read as NaN are missing whatever this list says.
 MISSING_VALUES = ("", "NA", "N/A", "n/a", "NaN", "nan", "NAN", "null", "NULL", "Null", "?")
@@ -24,19 +25,17 @@ class TableOptions(Options):
     """What tables have in common, whatever their file format."""
 
     path: str | list[str] = Field(
-        description="A file, several files, or globs such as 'sales/*.csv'; relative paths are looked for in --data-dir "
-        "and then beside the recipe."
+        description="A file, several files, or globs such as 'sales/*.csv'; relative paths are looked for in "
+        "--data-dir and then beside the recipe."
     )
     label: str | list[str] = Field(
         description="The column to predict; a list of 0/1 columns makes the task multilabel."
     )
     test_path: str | list[str] | None = Field(
-        None,
+        default=None,
         description="Files that are the test split; the rows of 'path' are then divided into train and eval.",
     )
-    drop: list[str] = Field(
-        default=[], description="Columns that are not inputs; 'split.column' may be one of them."
-    )
+    drop: list[str] = Field(default=[], description="Columns that are not inputs; 'split.column' may be one of them.")
 
     @model_validator(mode="after")
     def _label_stays(self) -> TableOptions:
@@ -54,22 +53,25 @@ class TableOptions(Options):
 class CsvOptions(TableOptions):
     """Text tables: comma, semicolon, tab or pipe separated, plain or gzipped."""
 
-    header: bool = Field(True, description="Whether the first line names the columns.")
+    header: bool = Field(default=True, description="Whether the first line names the columns.")
     columns: list[str] | None = Field(
-        None, description="Names of the columns in the file's order; they replace those of the header."
+        default=None, description="Names of the columns in the file's order; they replace those of the header."
     )
     delimiter: str = Field(
-        "auto", description="'auto', or the character between cells; 'tab' stands for a tab."
+        default="auto", description="'auto', or the character between cells; 'tab' stands for a tab."
     )
     encoding: str = Field(
-        "utf-8", description="Such as utf-8, latin-1, cp1252 or utf-16; a UTF-8 BOM is ignored."
+        default="utf-8", description="Such as utf-8, latin-1, cp1252 or utf-16; a UTF-8 BOM is ignored."
+    )
+    class_names: list[str] | None = Field(
+        default=None, description="Names of the classes 0, 1, ... of a label that holds numbers."
     )
     missing_values: list[str] = Field(
         default=list(MISSING_VALUES),
         description="Cells that mean 'no value', after spaces around them are removed.",
     )
     ragged_rows: Literal["fail", "skip"] = Field(
-        "fail",
+        default="fail",
         description="What to do with a line that has too few or too many cells; skipped lines are listed.",
     )
 
@@ -80,9 +82,7 @@ class CsvOptions(TableOptions):
         try:
             "".encode(self.encoding)
         except LookupError:
-            raise ValueError(
-                f"expected an encoding such as utf-8 or latin-1, got {self.encoding!r}"
-            ) from None
+            raise ValueError(f"expected an encoding such as utf-8 or latin-1, got {self.encoding!r}") from None
         if self.columns is not None and len(set(self.columns)) < len(self.columns):
             raise ValueError("expected different column names in 'columns', got one twice")
         return self
@@ -96,28 +96,25 @@ class ImageOptions(Options):
     """A folder of images: ``class/name.png``, or any folder with a CSV of paths and labels."""
 
     path: str = Field(
-        description="The folder. One sub-folder a class; or sub-folders train, test and perhaps eval or validation, "
-        "each with one sub-folder a class."
+        description="The folder. One sub-folder a class; or sub-folders train, test and perhaps eval or "
+        "validation, each with one sub-folder a class."
     )
-    test_path: str | None = Field(
-        None, description="A second folder of the same shape that is the test split."
-    )
+    test_path: str | None = Field(default=None, description="A second folder of the same shape that is the test split.")
     labels_csv: str | None = Field(
-        None,
-        description="A CSV that names the images (relative to 'path') and their labels; sub-folders then mean "
-        "nothing.",
+        default=None,
+        description="A CSV that names the images (relative to 'path') and their labels; sub-folders then mean nothing.",
     )
-    path_column: str = Field("path", description="The column of labels_csv that names the image.")
-    label_column: str = Field("label", description="The column of labels_csv that holds the label.")
+    path_column: str = Field(default="path", description="The column of labels_csv that names the image.")
+    label_column: str = Field(default="label", description="The column of labels_csv that holds the label.")
     check: Literal["decode", "header"] = Field(
-        "decode",
+        default="decode",
         description="Decode every image before the run, so that none fails within it, or read headers only.",
     )
     max_megapixels: float = Field(
-        50.0, gt=0, description="Larger images are skipped and listed: a small file can claim any size."
+        default=50.0, gt=0, description="Larger images are skipped and listed: a small file can claim any size."
     )
     empty_classes: Literal["fail", "skip"] = Field(
-        "fail", description="What to do with a class folder without a usable image."
+        default="fail", description="What to do with a class folder without a usable image."
     )
 
 
@@ -126,15 +123,15 @@ class NpzOptions(Options):
 
     path: str = Field(description="The .npz file.")
     features: str | list[str] = Field(
-        "x", description="Keys of the inputs, each with one row an example; 'x' also finds 'x_train'."
+        default="x", description="Keys of the inputs, each with one row an example; 'x' also finds 'x_train'."
     )
-    label: str = Field("y", description="Key of the labels; 'y' also finds 'y_train'.")
+    label: str = Field(default="y", description="Key of the labels; 'y' also finds 'y_train'.")
     test_features: str | list[str] | None = Field(
-        None, description="Inputs of the test split; default: 'x_test' if there."
+        default=None, description="Inputs of the test split; default: 'x_test' if there."
     )
-    test_label: str | None = Field(None, description="Labels of the test split; default: 'y_test' if there.")
+    test_label: str | None = Field(default=None, description="Labels of the test split; default: 'y_test' if there.")
     images: bool | None = Field(
-        None,
+        default=None,
         description="Whether inputs are images; default: uint8 arrays (rows, height, width[, channels]) are.",
     )
 
@@ -143,15 +140,15 @@ class IdxOptions(Options):
     """Arrays in the IDX files of MNIST, plain or gzipped."""
 
     path: str = Field(description="The folder with the four files, named as MNIST names them.")
-    images: str | None = Field(None, description="File of the images; default: train-images-idx3-ubyte[.gz].")
-    labels: str | None = Field(None, description="File of the labels; default: train-labels-idx1-ubyte[.gz].")
+    images: str | None = Field(default=None, description="File of the images; default: train-images-idx3-ubyte[.gz].")
+    labels: str | None = Field(default=None, description="File of the labels; default: train-labels-idx1-ubyte[.gz].")
     test_images: str | None = Field(
-        None, description="Default: t10k-images-idx3-ubyte[.gz], where it is there."
+        default=None, description="Default: t10k-images-idx3-ubyte[.gz], where it is there."
     )
     test_labels: str | None = Field(
-        None, description="Default: t10k-labels-idx1-ubyte[.gz], where it is there."
+        default=None, description="Default: t10k-labels-idx1-ubyte[.gz], where it is there."
     )
-    class_names: list[str] | None = Field(None, description="Name of class 0, 1, ...; default: the numbers.")
+    class_names: list[str] | None = Field(default=None, description="Name of class 0, 1, ...; default: the numbers.")
 
 
 class TfRecordOptions(Options):
@@ -160,68 +157,72 @@ class TfRecordOptions(Options):
     path: str | list[str] = Field(description="Files or globs.")
     label: str = Field(description="The feature to predict.")
     features: dict[str, Literal["float", "int", "string", "image", "array", "tokens"]] | None = Field(
-        None,
+        default=None,
         description="The inputs and their types; default: every feature but the label, by what it holds.",
     )
-    test_path: str | list[str] | None = Field(None, description="Files that are the test split.")
+    test_path: str | list[str] | None = Field(default=None, description="Files that are the test split.")
     drop: list[str] = Field(default=[], description="Features that are not inputs.")
 
 
 class SpanOptions(Options):
-    """Data that arrives piece by piece: a pattern names the spans, a window says how many of the newest are used."""
+    """Data that arrives piece by piece: a pattern names the spans, a window takes the newest of them."""
 
     pattern: str = Field(
-        description="Files with {SPAN} or {YYYY}, {MM}, {DD} and perhaps {VERSION}: 'data/span-{SPAN}/*.csv'. Of each span "
-        "the newest version counts."
+        description="Files with {SPAN} or {YYYY}, {MM}, {DD}, perhaps {VERSION}: 'data/span-{SPAN}/*.csv'. "
+        "Of each span the newest version counts."
     )
-    window: int | None = Field(None, ge=1, description="How many of the newest spans are used; default: all.")
+    window: int | None = Field(default=None, ge=1, description="How many of the newest spans are used; default: all.")
     first: int | str | None = Field(
-        None, description="Oldest span to use: its number, or its date as YYYY-MM-DD."
+        default=None, description="Oldest span to use: its number, or its date as YYYY-MM-DD."
     )
-    last: int | str | None = Field(None, description="Newest span to use, for running again what ran before.")
+    last: int | str | None = Field(default=None, description="Newest span to use, for running again what ran before.")
     settle_seconds: float = Field(
-        0.0,
+        default=0.0,
         ge=0,
         description="A span with a file younger than this is still being copied and waits for the next run.",
     )
     marker: str | None = Field(
-        None,
-        description="A file such as _SUCCESS that says that a span's folder is complete; spans without it wait.",
+        default=None,
+        description="A file such as _SUCCESS that says that a span's folder is complete; others wait.",
     )
-    format: Literal["csv", "parquet"] = Field("csv", description="What the files are.")
+    format: Literal["csv", "parquet"] = Field(default="csv", description="What the files are.")
     label: str | list[str] = Field(description="The column to predict.")
     drop: list[str] = Field(default=[], description="Columns that are not inputs.")
     reader: dict[str, Any] = Field(
         default={}, description="More keys of the csv: or parquet: block, such as delimiter or encoding."
     )
 
+    @field_validator("first", "last", mode="before")
+    @classmethod
+    def _date_as_text(cls, value: object) -> object:
+        return value.isoformat() if isinstance(value, date) else value  # YAML reads 2024-01-31 as a date
+
 
 class SplitOptions(Options):
-    """Which rows train the model, which decide whether it is blessed, and which are kept for the last figures."""
+    """Which rows train the model, which decide whether it is blessed, which are kept for the last figures."""
 
     method: Literal["source", "hash", "stratified", "group", "time"] | None = Field(
-        None,
-        description="hash: by a hash of the row, so that equal rows stay together; stratified: the same within each "
-        "class, shares as exact as they can be; group: rows with one value of 'column' stay together; time: the newest "
-        "rows of 'column' are test, those before them eval; source: as the source says, by its own test set or by "
-        "'column' (train, eval, test). Default: source where it brings a test set, otherwise hash.",
+        default=None,
+        description="hash: by a hash of the row, so that equal rows stay together; stratified: the same "
+        "within each class, shares as exact as they can be; group: rows with one value of 'column' stay "
+        "together; time: the newest rows of 'column' are test, those before them eval; source: as the "
+        "source says, by its own test set or by 'column' (train, eval, test). Default: source where it "
+        "brings a test set, otherwise hash.",
     )
-    train: float | None = Field(None, gt=0, lt=1, description="Default: what eval and test leave.")
-    eval: float | None = Field(None, gt=0, lt=1, description="Default: 0.1.")
+    train: float | None = Field(default=None, gt=0, lt=1, description="Default: what eval and test leave.")
+    eval: float | None = Field(default=None, gt=0, lt=1, description="Default: 0.1.")
     test: float | None = Field(
-        None, ge=0, lt=1, description="Default: 0.1; not used where the source brings a test set."
+        default=None, ge=0, lt=1, description="Default: 0.1; not used where the source brings a test set."
     )
-    column: str | None = Field(None, description="For group, time and source.")
-    seed: int | None = Field(None, description="Default: the recipe's seed.")
+    column: str | None = Field(default=None, description="For group, time and source.")
+    seed: int | None = Field(default=None, description="Default: the recipe's seed.")
 
     @model_validator(mode="after")
     def _is_consistent(self) -> SplitOptions:
         if self.method in ("group", "time") and self.column is None:
             raise ValueError(f"method {self.method!r} needs 'column', such as column: customer_id")
         if self.column is not None and self.method not in ("group", "time", "source"):
-            raise ValueError(
-                "'column' is for the methods group, time and source; set 'method' to one of them"
-            )
+            raise ValueError("'column' is for the methods group, time and source; set 'method' to one of them")
         parts = [part for part in (self.train, self.eval, self.test) if part is not None]
         if len(parts) == 3 and abs(sum(parts) - 1) > 1e-6:
             raise ValueError(f"expected train, eval and test to sum to 1, got {sum(parts):g}")
@@ -236,7 +237,7 @@ SOURCES = ("dataset", "csv", "parquet", "images", "npz", "idx", "tfrecord", "spa
 class DataOptions(Options):
     """Where the rows come from and how they are split."""
 
-    dataset: str | None = Field(None, description="A data set by name, such as digits, iris or mnist.")
+    dataset: str | None = Field(default=None, description="A data set by name, such as digits, iris or mnist.")
     csv: CsvOptions | None = None
     parquet: ParquetOptions | None = None
     images: ImageOptions | None = None
@@ -249,7 +250,7 @@ class DataOptions(Options):
     )
     split: SplitOptions = Field(default=SplitOptions())
     limit: int | None = Field(
-        None, ge=3, description="Use this many rows only, spread over the data: for smoke runs."
+        default=None, ge=3, description="Use this many rows only, spread over the data: for smoke runs."
     )
 
     @model_validator(mode="after")

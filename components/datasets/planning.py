@@ -18,9 +18,7 @@ _ROWS_TO_COUNT = 2000
 Reader = Callable[[Dataset, Mapping[str, Any]], Iterator[tuple[str | None, dict[str, Any]]]]
 
 
-def plan_split(
-    options: SplitOptions, label: Label, shards: Sequence[Mapping[str, Any]], seed: int
-) -> SplitPlan:
+def plan_split(options: SplitOptions, label: Label, shards: Sequence[Mapping[str, Any]], seed: int) -> SplitPlan:
     """Settles method and fractions.
 
     Raises:
@@ -29,9 +27,7 @@ def plan_split(
     given = {shard.get("split") for shard in shards}
     method = options.method or ("source" if "test" in given else "hash")
     if method == "source" and options.column is None and "test" not in given:
-        raise ConfigError(
-            "split.method source needs a test set from the source or 'column'; use split.method: hash."
-        )
+        raise ConfigError("split.method source needs a test set from the source or 'column'; use split.method: hash.")
     if "test" in given and options.test:
         raise ConfigError(
             f"The source brings its own test set, so split.test {options.test:g} cannot be kept; remove it."
@@ -62,20 +58,15 @@ def finish_plan(dataset: Dataset, read_shard: Reader) -> SplitPlan:
 
 def _fractions(options: SplitOptions, has_test: bool) -> dict[str, float]:
     """Completes the fractions; those of a source with a test set are of the other rows."""
-    test = 0.0 if has_test else options.test
-    train, eval_ = options.train, options.eval
-    if has_test and train is not None and eval_ is not None:
-        train, eval_ = train / (train + eval_), eval_ / (train + eval_)
-    if eval_ is None:
-        rest = None if train is None else 1 - train
-        if rest is None:
-            eval_ = _DEFAULT_FRACTION
-        else:
-            eval_ = rest / 2 if test is None else rest - test
-    if test is None:
-        test = _DEFAULT_FRACTION if train is None else max(0.0, 1 - train - eval_)
-    train = 1 - eval_ - test
-    fractions = {"train": train, "eval": eval_, "test": test}
+    parts = {"train": options.train, "eval": options.eval, "test": 0.0 if has_test else options.test}
+    if has_test and options.train is not None and options.eval is not None:
+        both = options.train + options.eval
+        parts |= {"train": options.train / both, "eval": options.eval / both}
+    unset = [split for split in ("eval", "test") if parts[split] is None]
+    given = sum(part for part in parts.values() if part is not None)
+    share = _DEFAULT_FRACTION if parts["train"] is None else max(0.0, 1 - given) / max(1, len(unset))
+    eval_, test = (share if parts[split] is None else parts[split] or 0.0 for split in ("eval", "test"))
+    fractions = {"train": 1 - eval_ - test, "eval": eval_, "test": test}
     for split in ("train", "eval"):
         if fractions[split] < 1e-9:
             raise ConfigError(f"The fractions of 'split' leave no rows for {split}; make the others smaller.")
@@ -90,6 +81,6 @@ def _check_no_split_is_empty(dataset: Dataset, plan: SplitPlan, read_shard: Read
     empty = [split for split in SPLITS if not counts[split] and plan.fractions[split] > 0]
     if empty:
         raise ConfigError(
-            f"The {empty[0]} split of {dataset.name} would have none of its {dataset.rows} rows; add rows, make "
-            f"split.{empty[0]} larger, or use another split.seed or split.method."
+            f"The {empty[0]} split of {dataset.name} would have none of its {dataset.rows} rows; add rows, "
+            f"make split.{empty[0]} larger, or use another split.seed or split.method."
         )

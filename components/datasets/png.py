@@ -1,7 +1,7 @@
 """Encodes 8-bit arrays as PNG.
 
-Twenty lines instead of an imaging library, because the bytes go into fingerprints and splits: they must not change with
-a library's version, and small images by the ten thousand must encode fast.
+Twenty lines instead of an imaging library, because the bytes go into fingerprints and splits: they must not
+change with a library's version, and small images by the ten thousand must encode fast.
 """
 
 from __future__ import annotations

@@ -7,7 +7,21 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from components.datasets import bundled, csv_table, idx, mnist
+from components.datasets import (
+    bundled,
+    cifar,
+    csv_table,
+    housing,
+    idx,
+    image_folder,
+    image_table,
+    mnist,
+    npz,
+    parquet_table,
+    sequences,
+    surface,
+    tfrecord,
+)
 from components.datasets.files import Places
 from components.datasets.found import Found
 from components.datasets.spec import Dataset
@@ -42,7 +56,16 @@ def _mnist(name: str, places: Places, options: Mapping[str, Any]) -> Found:
     return mnist.find(name, places)
 
 
+def _cifar(name: str, places: Places, options: Mapping[str, Any]) -> Found:
+    return cifar.find(name, places, options)
+
+
+def _sequences(name: str, places: Places, options: Mapping[str, Any]) -> Found:
+    return sequences.find(name, places, options)
+
+
 _UCI = "UCI Machine Learning Repository, https://archive.ics.uci.edu, as bundled with scikit-learn"
+_CIFAR = "A. Krizhevsky: Learning Multiple Layers of Features from Tiny Images, 2009"
 _CC_BY = "CC BY 4.0"
 
 DATASETS: dict[str, NamedDataset] = {
@@ -95,10 +118,81 @@ DATASETS: dict[str, NamedDataset] = {
         "MIT",
         "60,000 + 10,000 grey images of 28×28 pixels, 10 kinds of clothing.",
     ),
+    "cifar10": NamedDataset(
+        partial(_cifar, "cifar10"),
+        "CIFAR-10",
+        _CIFAR,
+        "public, no licence stated",
+        "50,000 + 10,000 photographs of 32×32 pixels, 10 classes.",
+    ),
+    "cifar100": NamedDataset(
+        partial(_cifar, "cifar100"),
+        "CIFAR-100",
+        _CIFAR,
+        "public, no licence stated",
+        "50,000 + 10,000 photographs of 32×32 pixels, 100 classes (label_mode fine) or 20 (coarse).",
+        cifar.OPTIONS_100,
+    ),
+    "imdb": NamedDataset(
+        partial(_sequences, "imdb"),
+        "IMDB film reviews",
+        "A. Maas et al.: Learning Word Vectors for Sentiment Analysis, ACL 2011, as prepared by Keras",
+        "public, no licence stated",
+        "25,000 + 25,000 reviews as word ids, positive or negative.",
+        sequences.OPTIONS,
+    ),
+    "reuters": NamedDataset(
+        partial(_sequences, "reuters"),
+        "Reuters newswires",
+        "D. Lewis: Reuters-21578, 1987, as prepared by Keras",
+        "free for research",
+        "11,228 newswires as word ids, 46 topics.",
+        sequences.OPTIONS,
+    ),
+    "boston_housing": NamedDataset(
+        housing.find_boston,
+        "Boston housing",
+        "D. Harrison, D. Rubinfeld: Hedonic housing prices and the demand for clean air, 1978",
+        "public, no licence stated",
+        "506 districts of 1970, 13 inputs, median value of homes (medv) in $1000; its column b assumes that "
+        "segregation by race sets prices, so use it for teaching only.",
+    ),
+    "california_housing": NamedDataset(
+        housing.find_california,
+        "California housing",
+        "R. K. Pace, R. Barry: Sparse Spatial Autoregressions, 1997, by scikit-learn's download",
+        "public, no licence stated",
+        "20,640 districts of 1990, 8 inputs, median value of houses in $100,000.",
+    ),
+    "iris_csv": NamedDataset(
+        housing.find_iris_csv,
+        "Iris flowers, the workshop's files",
+        "R. A. Fisher: The use of multiple measurements in taxonomic problems, 1936",
+        _CC_BY,
+        "120 + 30 flowers in two CSV files without headers, 4 measures in cm, 3 species.",
+    ),
+    "regression_surface": NamedDataset(
+        surface.find,
+        "Regression surface",
+        "Keras workshop; generated as 18 (x1 - 0.3)² + 5 sin²(5 (x2 - 0.45)) with noise",
+        "made here, free",
+        "x1, x2 from 0 to 1 -> y: parabolic along one axis, sinusoidal along the other; the workshop's 110 "
+        "+ 40 points where the data folder has them.",
+        surface.OPTIONS,
+    ),
 }
 
 READERS: dict[str, Callable[[Dataset, Mapping[str, Any]], Iterator[dict[str, Any]]]] = {
     "bundled": bundled.read,
+    "cifar": cifar.read,
     "csv": csv_table.read,
+    "housing": housing.read,
     "idx": idx.read,
+    "image_table": image_table.read,
+    "images": image_folder.read,
+    "npz": npz.read,
+    "parquet": parquet_table.read,
+    "sequences": sequences.read,
+    "surface": surface.read,
+    "tfrecord": tfrecord.read,
 }

@@ -8,7 +8,16 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from components.datasets import csv_table, idx
+from components.datasets import (
+    csv_table,
+    idx,
+    image_folder,
+    image_table,
+    npz,
+    parquet_table,
+    span_table,
+    tfrecord,
+)
 from components.datasets.files import Places
 from components.datasets.found import Found
 from components.datasets.labels import settle_label
@@ -37,7 +46,8 @@ def resolve(
       name: of the dataset, normally the recipe's.
       base_dir: the recipe's folder; relative paths are looked for in ``data_dir`` and then here.
       data_dir: ``--data-dir``.
-      task: the config's task; ``auto`` follows the label, see :func:`components.datasets.labels.settle_label`.
+      task: the config's task; ``auto`` follows the label, see
+        :func:`components.datasets.labels.settle_label`.
       seed: of splits and generated data, where the block itself gives none.
 
     Raises:
@@ -76,9 +86,10 @@ def read_shard(dataset: Dataset, shard: Mapping[str, Any]) -> Iterator[tuple[str
       shard: one of ``dataset.shards``.
 
     Yields:
-      The split that the source gives the row, or None, and its values by column name and label name: numbers as int
-      or float, text as str, images as encoded bytes, arrays as float32, tokens as int64, a missing value as None. A
-      column that only ``split`` needs is there too, so take the names from ``dataset.columns``.
+      The split that the source gives the row, or None, and its values by column name and label name: numbers
+      as int or float, text as str, images as encoded bytes, arrays as float32, tokens as int64, a missing
+      value as None. A column that only ``split`` needs is there too, so take the names from
+      ``dataset.columns``.
 
     Raises:
       ConfigError: the data changed since it was resolved.
@@ -97,12 +108,22 @@ def _find(options: DataOptions, places: Places, seed: int) -> Found:
         split = SplitColumn(options.split.column, may_be_input=options.split.method != "source")
     if options.csv is not None:
         return csv_table.find(options.csv, places, split)
+    if options.parquet is not None:
+        return parquet_table.find(options.parquet, places, split)
+    if options.spans is not None:
+        return span_table.find(options.spans, places, split)
+    if options.images is not None and options.images.labels_csv is not None:
+        return image_table.find(options.images, places, split)
     if split is not None:
-        raise ConfigError(
-            f"split.column {split.name!r} needs a table, but the source is {options.source}; remove it."
-        )
+        raise ConfigError(f"split.column {split.name!r} needs a table, but the source is {options.source}; remove it.")
+    if options.images is not None:
+        return image_folder.find(options.images, places)
+    if options.npz is not None:
+        return npz.find(options.npz, places)
     if options.idx is not None:
         return idx.find(options.idx, places)
+    if options.tfrecord is not None:
+        return tfrecord.find(options.tfrecord, places)
     return _find_named(options, places, seed)
 
 
@@ -110,16 +131,14 @@ def _find_named(options: DataOptions, places: Places, seed: int) -> Found:
     entry = DATASETS.get(options.dataset or "")
     if entry is None:
         raise ConfigError(
-            f"There is no data set named {options.dataset!r}; the names are {', '.join(DATASETS)}."
-            f"{nearest(options.dataset or '', DATASETS)}"
+            f"There is no data set named {options.dataset!r}; the names are "
+            f"{', '.join(DATASETS)}.{nearest(options.dataset or '', DATASETS)}"
         )
     known = dict(entry.options or {})
     for key in options.options:
         if key not in known:
             takes = f"takes {', '.join(known)}" if known else "takes none"
-            raise ConfigError(
-                f"data.options has {key!r}, but {options.dataset} {takes}.{nearest(key, known)}"
-            )
+            raise ConfigError(f"data.options has {key!r}, but {options.dataset} {takes}.{nearest(key, known)}")
     arguments = {**known, **options.options}
     if "seed" in known and arguments["seed"] is None:
         arguments["seed"] = seed
@@ -133,9 +152,7 @@ def _fingerprint(found: Found, options: DataOptions) -> str:
         "digest": found.digest,
         "reader": found.reader,
         "options": {
-            key: value
-            for key, value in found.reader_options.items()
-            if key not in ("files", "path", "folder")
+            key: value for key, value in found.reader_options.items() if key not in ("files", "path", "folder")
         },
         "columns": [column.model_dump(mode="json") for column in found.columns],
         "label": found.label.name,

@@ -1,8 +1,9 @@
 """``limit``: a part of the rows, spread over the data, the same on every worker.
 
-The rows are divided into as many blocks as are wanted and one row of each block is taken, at a place that a hash of
-the block's number decides. So the count is exact, sorted data keeps all its classes, data with a period is not sampled
-in step with it, and a worker that sees rows 8192 to 12288 knows its part without seeing the others.
+The rows are divided into as many blocks as are wanted and one row of each block is taken, at a place that a
+hash of the block's number decides. So the count is exact, sorted data keeps all its classes, data with a
+period is not sampled in step with it, and a worker that sees rows 8192 to 12288 knows its part without seeing
+the others.
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ def indices_of(shard: Mapping[str, Any]) -> range | list[int]:
 
 
 def thin(rows: Iterable[Row], shard: Mapping[str, Any]) -> Iterator[Row]:
-    """Passes on the sampled rows of a stream that holds all of a shard's rows, and stops after the last one."""
+    """Passes on the sampled rows of a stream of all of a shard's rows, and stops after the last one."""
     if "sample" not in shard:
         yield from rows
         return
@@ -54,7 +55,7 @@ def thin(rows: Iterable[Row], shard: Mapping[str, Any]) -> Iterator[Row]:
 
 
 def apply_limit(shards: list[dict[str, Any]], limit: int | None) -> list[dict[str, Any]]:
-    """Marks shards so that their workers read ``limit`` rows in all, in proportion for each split of the source."""
+    """Marks shards so that their workers read ``limit`` rows in all, in proportion for its splits."""
     totals: dict[str | None, int] = {}
     for shard in shards:
         totals[shard.get("split")] = totals.get(shard.get("split"), 0) + shard["rows"]
@@ -64,9 +65,7 @@ def apply_limit(shards: list[dict[str, Any]], limit: int | None) -> list[dict[st
     wanted = {split: max(1, limit * total // rows) for split, total in totals.items()}
     largest = max(totals, key=lambda split: totals[split])
     wanted[largest] += limit - sum(wanted.values())
-    marked = [
-        {**shard, "sample": [totals[shard.get("split")], wanted[shard.get("split")]]} for shard in shards
-    ]
+    marked = [{**shard, "sample": [totals[shard.get("split")], wanted[shard.get("split")]]} for shard in shards]
     return [shard for shard in marked if len(indices_of(shard))]
 
 

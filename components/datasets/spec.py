@@ -1,7 +1,8 @@
 """A resolved dataset: every fact about the data that the graph is built from, as plain values.
 
-The command resolves ``data:`` into a :class:`Dataset` before the graph exists. It travels as JSON in the execution
-properties of ExampleGen, so it must hold everything that a worker elsewhere needs to read the rows again.
+The command resolves ``data:`` into a :class:`Dataset` before the graph exists. It travels as JSON in the
+execution properties of ExampleGen, so it must hold everything that a worker elsewhere needs to read the rows
+again.
 """
 
 from __future__ import annotations
@@ -21,15 +22,13 @@ class _Frozen(BaseModel):
 class Column(_Frozen):
     """One input column.
 
-    ``image`` holds encoded PNG/JPEG/GIF/BMP bytes, ``array`` float32 values of a fixed ``shape``, ``tokens`` int64 ids padded
-    with 0 to ``shape`` ``(length,)``; the other types are scalars.
+    ``image`` holds encoded PNG/JPEG/GIF/BMP bytes, ``array`` float32 values of a fixed ``shape``, ``tokens``
+    int64 ids padded with 0 to ``shape`` ``(length,)``; the other types are scalars.
     """
 
     name: str
     dtype: Literal["float", "int", "string", "image", "array", "tokens"]
-    shape: tuple[
-        int, ...
-    ] = ()  # image: (height, width, channels) of the first image; array, tokens: of every value
+    shape: tuple[int, ...] = ()  # image: (height, width, channels) of the first image; array, tokens: of every value
     unit: str | None = None
     missing: int = 0  # rows without a value
     distinct: int | None = None  # number of different values, None where not counted or above 10,000
@@ -48,11 +47,11 @@ class Label(_Frozen):
 
 
 class SplitPlan(_Frozen):
-    """How rows reach the splits; a row that its source already assigned (a given test set) keeps its split."""
+    """How rows reach the splits; a row that its source assigned (a given test set) keeps its split."""
 
     method: Literal["source", "hash", "stratified", "group", "time"]
     fractions: dict[str, float]  # of the rows that the source did not assign; sums to 1
-    column: str | None = None  # group and time only
+    column: str | None = None  # group, time, stratified (the label), or a source's column of split names
     boundaries: tuple[float | str, ...] = ()  # time only: the first value of eval and of test
     # stratified only: class -> where eval and where test begin, as positions of the row's hash in [0, 1)
     cuts: dict[str, tuple[float, float]] = {}
@@ -78,9 +77,12 @@ class Dataset(_Frozen):
     source: str = ""  # citation or URL
     licence: str = ""
     skipped: tuple[str, ...] = ()  # one line for each file or row that could not be used, and why
-    notes: tuple[
-        str, ...
-    ] = ()  # what a reader should know: columns that change their type, infinite values, ...
+    notes: tuple[str, ...] = ()  # what a reader should know: columns that change their type, infinite values, ...
+
+    def splits(self) -> tuple[str, ...]:
+        """Names the splits that rows are meant to reach, in their usual order."""
+        given = {shard.get("split") for shard in self.shards}
+        return tuple(s for s in SPLITS if s in given or self.split.fractions.get(s, 0) > 0)
 
     def to_json(self) -> str:
         """Returns canonical JSON: equal datasets give equal text, which is what cache keys need."""

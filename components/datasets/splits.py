@@ -28,9 +28,9 @@ def assign_split(plan: SplitPlan, row: Mapping[str, Any], key: bytes | None = No
     Args:
       plan: the dataset's plan.
       row: column and label values, as ``read_shard`` gives them.
-      key: what the hash is taken of (hash and source only); default: :func:`row_key` of the row. Equal rows must
-        give equal keys, then duplicates never stand on two sides. ``stratified`` always uses :func:`row_key`, because
-        its cut points were computed with it.
+      key: what the hash is taken of (hash and source only); default: :func:`row_key` of the row. Equal rows
+        must give equal keys, then duplicates never stand on two sides. ``stratified`` always uses
+        :func:`row_key`, because its cut points were computed with it.
 
     Returns:
       ``train``, ``eval`` or ``test``.
@@ -47,13 +47,13 @@ def assign_split(plan: SplitPlan, row: Mapping[str, Any], key: bytes | None = No
 
 
 def position(seed: int, key: bytes) -> float:
-    """Maps a key to a place in [0, 1): the first 53 bits of sha256 over seed and key, so that it is exact in JSON."""
+    """Maps a key to a place in [0, 1): 53 bits of sha256 over seed and key, which JSON keeps exactly."""
     digest = hashlib.sha256(seed.to_bytes(8, "big", signed=True) + key).digest()
     return (int.from_bytes(digest[:8], "big") >> 11) / (1 << 53)
 
 
 def row_key(row: Mapping[str, Any]) -> bytes:
-    """Returns bytes that are equal for equal rows and different for others, whatever the order of their columns."""
+    """Returns bytes that are equal for equal rows only, whatever the order of their columns."""
     digest = hashlib.sha256()
     for name in sorted(row):
         value = _encode(row[name])
@@ -82,9 +82,7 @@ def _at(plan: SplitPlan, place: float) -> str:
         edge += plan.fractions.get(split, 0.0)
         if place < edge:
             return split
-    return next(
-        split for split in reversed(SPLITS) if plan.fractions.get(split, 0.0) > 0
-    )  # edges sum to 1 - 1e-16
+    return next(split for split in reversed(SPLITS) if plan.fractions.get(split, 0.0) > 0)  # edges sum to 1 - 1e-16
 
 
 def _stratified(plan: SplitPlan, row: Mapping[str, Any]) -> str:

@@ -1,4 +1,4 @@
-"""What text and Parquet tables share: which columns are inputs, labels, dropped, or needed for the splits only."""
+"""What text and Parquet tables share: which columns are inputs, labels, or needed for the splits only."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Roles:
 
 @dataclass(frozen=True)
 class SplitColumn:
-    """The column that ``split`` names, and whether it may be an input too (a column of split names may not)."""
+    """The column that ``split`` names, and whether it may be an input too (one of split names may not)."""
 
     name: str
     may_be_input: bool
@@ -101,7 +101,7 @@ def multi_facts(
     """
     ones: dict[str | int | float, int] = {}
     for column, counted in zip(labels, counts, strict=True):
-        strange = list(counted) if counted is None else [value for value in counted if value not in (0, 1)]
+        strange = [value for value in counted or {} if value not in (0, 1)]
         if counted is None or strange:
             shown = f", for instance {strange[0]!r}" if strange else ""
             raise ConfigError(

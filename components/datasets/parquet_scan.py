@@ -1,0 +1,123 @@
+"""Types and statistics of Parquet columns."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from components.datasets.labels import LabelFacts
+from components.datasets.spec import Column
+from components.errors import ConfigError
+
+_MAX_DISTINCT = 10_000
+
+
+def column_type(field: Any, path: Path) -> str:
+    """Returns our type of an Arrow field: int, float, string or array.
+
+    Raises:
+      ConfigError: a nested type that is no fixed-size list of numbers.
+    """
+    import pyarrow as pa
+
+    kind = field.type
+    if pa.types.is_dictionary(kind):
+        kind = kind.value_type
+    if pa.types.is_integer(kind):
+        return "int"
+    if pa.types.is_floating(kind) or pa.types.is_decimal(kind):
+        return "float"
+    if pa.types.is_fixed_size_list(kind) and (
+        pa.types.is_integer(kind.value_type) or pa.types.is_floating(kind.value_type)
+    ):
+        return "array"
+    is_text = pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_boolean(kind)
+    if is_text or pa.types.is_temporal(kind) or pa.types.is_null(kind):
+        return "string"
+    raise ConfigError(
+        f"Column {field.name!r} of {path} is {field.type}, which cannot be an input; drop it or write it as "
+        "numbers, text or a fixed-size list of numbers."
+    )
+
+
+def plain_values(values: Any, dtype: str) -> list[Any]:
+    """Returns an Arrow array's values as int, float, str or float32 arrays; NaN and null become None."""
+    import numpy as np
+    import pyarrow as pa
+
+    listed = values.to_pylist()
+    if dtype == "int":
+        return listed
+    if dtype == "float":
+        return [None if value is None or value != value else float(value) for value in listed]
+    if dtype == "array":
+        return [None if value is None else np.array(value, np.float32) for value in listed]
+    if pa.types.is_boolean(values.type):
+        return [None if value is None else "true" if value else "false" for value in listed]
+    return [None if value is None or value == "" else _text(value) for value in listed]
+
+
+def _text(value: Any) -> str:
+    return value.isoformat() if hasattr(value, "isoformat") else str(value)
+
+
+class ParquetScan:
+    """What is known of one column after the batches so far."""
+
+    def __init__(self, name: str, dtype: str) -> None:
+        self.name, self.dtype = name, dtype
+        self.missing = self.infinite = 0
+        self.minimum, self.maximum = math.inf, -math.inf
+        self.counts: dict[str | int | float, int] | None = {}
+        self.shape: tuple[int, ...] = ()
+
+    def add(self, values: Sequence[Any]) -> None:
+        """Takes in a batch's values."""
+        present = [value for value in values if value is not None]
+        self.missing += len(values) - len(present)
+        if self.dtype == "array":
+            self.counts = None
+            if present:
+                self.shape = present[0].shape
+            return
+        if self.dtype in ("int", "float") and present:
+            finite = [value for value in present if math.isfinite(value)]
+            self.infinite += len(present) - len(finite)
+            if finite:
+                self.minimum, self.maximum = min(self.minimum, *finite), max(self.maximum, *finite)
+        if self.counts is not None:
+            for value in present:
+                self.counts[value] = self.counts.get(value, 0) + 1
+            if len(self.counts) > _MAX_DISTINCT:
+                self.counts = None
+
+    @property
+    def infinite_note(self) -> str:
+        """Says how many values are infinite."""
+        return f"column {self.name!r} has {self.infinite} infinite values"
+
+    def column(self) -> Column:
+        """Describes the column as an input."""
+        distinct = None if self.counts is None else len(self.counts)
+        dtype: Any = self.dtype
+        return Column(name=self.name, dtype=dtype, shape=self.shape, missing=self.missing, distinct=distinct)
+
+    def label(self, rows: int, origin: str) -> LabelFacts:
+        """Describes the column as the label."""
+        if self.dtype == "array":
+            raise ConfigError(f"Label {self.name!r} of {origin} is a list; give several 0/1 columns as 'label'.")
+        numbers = self.dtype != "string"
+        whole = self.counts is not None and numbers and all(float(value).is_integer() for value in self.counts)
+        dtype: Any = self.dtype
+        return LabelFacts(
+            self.name,
+            dtype,
+            self.counts,
+            rows,
+            minimum=self.minimum if numbers else None,
+            maximum=self.maximum if numbers else None,
+            whole=whole,
+            origin=origin,
+        )

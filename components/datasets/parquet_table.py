@@ -1,0 +1,168 @@
+"""Parquet tables: described from batches, read again row group by row group."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from components.datasets.files import Places, check_unchanged, digest_file, size_of
+from components.datasets.found import Found
+from components.datasets.options import ParquetOptions
+from components.datasets.parquet_scan import ParquetScan, column_type, plain_values
+from components.datasets.sampling import thin
+from components.datasets.spec import Dataset
+from components.datasets.tables import SplitColumn, assign_roles, label_value, multi_facts, same_columns
+from components.errors import ConfigError
+
+if TYPE_CHECKING:
+    from pyarrow.parquet import ParquetFile
+
+ROWS_PER_BATCH = 8192
+# Row groups are joined into one shard up to this many rows.
+_ROWS_PER_SHARD = 200_000
+
+
+def find(options: ParquetOptions, places: Places, split: SplitColumn | None) -> Found:
+    """Describes a Parquet table.
+
+    Whole numbers, floats, decimals, booleans (as text true/false), text, dates (as ISO text) and fixed-size lists of
+    numbers are read; other nested types are refused.
+
+    Raises:
+      ConfigError: not Parquet, no rows, or columns that are not there, differ between files or have a nested type.
+    """
+    tests = [] if options.test_path is None else places.find_all(options.test_path)
+    files = [path for path in places.find_all(options.path) if path not in tests]
+    if not files:
+        raise ConfigError("Every file of parquet.path is also in parquet.test_path; name files for training as 'path'.")
+    return describe([(path, None) for path in files] + [(path, "test") for path in tests], options, split)
+
+
+def describe(files: Sequence[tuple[Path, str | None]], options: ParquetOptions, split: SplitColumn | None) -> Found:
+    """Describes a table whose files, with the split that the source gives each, are known."""
+    first_path = files[0][0]
+    names = _open(first_path).schema_arrow.names
+    roles = assign_roles(names, options.label, options.drop, split, str(first_path))
+    wanted = [*roles.inputs, *roles.labels, *roles.extra]
+    types: dict[str, str] = {}
+    scans: dict[str, ParquetScan] = {}
+    shards: list[dict[str, Any]] = []
+    skipped: list[str] = []
+    next_row: dict[str | None, int] = {}
+    for path, part in files:
+        file = _open(path)
+        same_columns(file.schema_arrow.names, names, path, first_path)
+        for name in wanted:
+            found = column_type(file.schema_arrow.field(name), path)
+            if types.setdefault(name, found) != found and {types[name], found} != {"int", "float"}:
+                raise ConfigError(
+                    f"Column {name!r} is {found} in {path} but {types[name]} in {first_path}; write the files alike."
+                )
+            if types[name] != found:
+                types[name] = scans[name].dtype = "float"
+            scans.setdefault(name, ParquetScan(name, found))
+        unlabelled = 0
+        for groups in _group_ranges(file):
+            rows = 0
+            for batch in file.iter_batches(ROWS_PER_BATCH, row_groups=groups, columns=wanted):
+                values, lost = _columns(batch, wanted, types, roles.labels)
+                unlabelled += lost
+                rows += len(values[wanted[0]])
+                for name in wanted:
+                    scans[name].add(values[name])
+            shard: dict[str, Any] = {"path": str(path), "bytes": size_of(path), "groups": list(groups)}
+            shard |= {"first": next_row.get(part, 0), "rows": rows}
+            next_row[part] = shard["first"] + rows
+            shards.append(shard if part is None else {**shard, "split": part})
+        if unlabelled:
+            skipped.append(f"{path.name}: {unlabelled} rows without a label")
+        elif file.metadata.num_rows == 0:
+            raise ConfigError(f"{path} has no rows; check that the right file was named.")
+    rows = sum(shard["rows"] for shard in shards)
+    if len(roles.labels) > 1:
+        counts = [scans[name].counts for name in roles.labels]
+        label = multi_facts(roles.labels, counts, rows, roles.label_feature, str(first_path))
+    else:
+        label = scans[roles.labels[0]].label(rows, str(first_path))
+    empty = [name for name in roles.inputs if rows and scans[name].missing == rows]
+    return Found(
+        kind="array" if any(types[name] == "array" for name in roles.inputs) else "table",
+        columns=tuple(scans[name].column() for name in roles.inputs if name not in empty),
+        label=label,
+        reader="parquet",
+        reader_options={"labels": list(roles.labels), "extra": list(roles.extra), "types": types},
+        shards=[shard for shard in shards if shard["rows"]],
+        digest=",".join(digest_file(path) for path, _ in files),
+        title=first_path.stem,
+        skipped=tuple(skipped),
+        notes=tuple(
+            [f"column {name!r} has no value in any row and is left out" for name in empty]
+            + [scans[name].infinite_note for name in wanted if scans[name].infinite]
+        ),
+    )  # fmt: skip
+
+
+def read(dataset: Dataset, shard: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """Yields the rows of a shard; missing values are None."""
+    check_unchanged(shard["path"], shard["bytes"])
+    yield from thin(_rows(dataset, shard), shard)
+
+
+def _rows(dataset: Dataset, shard: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    options = dataset.reader_options
+    labels, types = options["labels"], options["types"]
+    names = [*(column.name for column in dataset.columns), *options["extra"]]
+    batches = _open(Path(shard["path"])).iter_batches(
+        ROWS_PER_BATCH, row_groups=shard["groups"], columns=[*names, *labels]
+    )
+    for batch in batches:
+        values, _ = _columns(batch, [*names, *labels], types, labels)
+        joined: Any = values[labels[0]]
+        if len(labels) > 1:
+            joined = map(label_value, zip(*(values[name] for name in labels), strict=True))
+        keys = [*names, dataset.label.name]
+        for row in zip(*(values[name] for name in names), joined, strict=True):
+            yield dict(zip(keys, row, strict=True))
+
+
+def _columns(
+    batch: Any, names: Sequence[str], types: Mapping[str, str], labels: Sequence[str]
+) -> tuple[dict[str, list[Any]], int]:
+    """Returns a batch's values by column without the rows that lack a label, and how many these are."""
+    values = {name: plain_values(batch.column(name), types[name]) for name in names}
+    usable = [all(_is_label(value) for value in row) for row in zip(*(values[name] for name in labels), strict=True)]
+    lost = usable.count(False)
+    if lost:
+        values = {
+            name: [value for value, keep in zip(column, usable, strict=True) if keep] for name, column in values.items()
+        }
+    return values, lost
+
+
+def _is_label(value: Any) -> bool:
+    return value is not None and value not in (float("inf"), float("-inf"))
+
+
+def _group_ranges(file: ParquetFile) -> list[range]:
+    """Joins a file's row groups into shards of up to 200,000 rows."""
+    ranges, begin, rows = [], 0, 0
+    for group in range(file.num_row_groups):
+        rows_here = file.metadata.row_group(group).num_rows
+        if rows and rows + rows_here > _ROWS_PER_SHARD:
+            ranges.append(range(begin, group))
+            begin, rows = group, 0
+        rows += rows_here
+    return [*ranges, range(begin, file.num_row_groups)] if file.num_row_groups else []
+
+
+def _open(path: Path) -> ParquetFile:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        return pq.ParquetFile(path)
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
+        raise ConfigError(f"{path} is not a Parquet file that can be read ({str(error).splitlines()[0]}).") from None
+    except OSError as error:
+        raise ConfigError(f"Cannot read {path}: {error.strerror or error}; copy or write it again.") from None

@@ -1,0 +1,41 @@
+"""Tables whose files are found as spans."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from pydantic import ValidationError
+
+from components.datasets import csv_table, parquet_table
+from components.datasets.files import Places
+from components.datasets.found import Found
+from components.datasets.options import CsvOptions, ParquetOptions, SpanOptions
+from components.datasets.spans import find_spans
+from components.datasets.tables import SplitColumn
+from components.errors import ConfigError
+
+
+def find(options: SpanOptions, places: Places, split: SplitColumn | None) -> Found:
+    """Describes the table that the chosen spans make together.
+
+    Raises:
+      ConfigError: no complete span, or what the table's own reader refuses.
+    """
+    spans = find_spans(options, places)
+    files = [(path, None) for span in spans.chosen for path in span.files]
+    block = {"path": options.pattern, "label": options.label, "drop": options.drop, **options.reader}
+    try:
+        if options.format == "csv":
+            found = csv_table.describe(files, CsvOptions.model_validate(block), split)
+        else:
+            found = parquet_table.describe(files, ParquetOptions.model_validate(block), split)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise ConfigError(
+            f"spans.reader.{where}: {first['msg']}; it takes keys of the {options.format}: block."
+        ) from None
+    keys = [str(span.key) for span in spans.chosen]
+    shown = keys[0] if len(keys) == 1 else f"{keys[0]} to {keys[-1]}"
+    note = f"spans {shown}: {len(keys)} in {len(files)} files"
+    return replace(found, skipped=(*spans.skipped, *found.skipped), notes=(note, *found.notes))

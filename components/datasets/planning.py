@@ -8,12 +8,15 @@ from typing import Any
 
 from components.datasets.options import SplitOptions
 from components.datasets.spec import SPLITS, Dataset, Label, SplitPlan
+from components.datasets.split_points import class_cuts, time_boundaries
 from components.datasets.splits import assign_split
 from components.errors import ConfigError
 
 _DEFAULT_FRACTION = 0.1
 # Above this many rows a hash leaves no split of 1 % or more empty; below it is counted.
 _ROWS_TO_COUNT = 2000
+# A few groups, or a column of split names, can leave a split of any data empty; counting reads every row.
+_ROWS_TO_COUNT_COLUMNS = 200_000
 
 Reader = Callable[[Dataset, Mapping[str, Any]], Iterator[tuple[str | None, dict[str, Any]]]]
 
@@ -44,16 +47,31 @@ def plan_split(options: SplitOptions, label: Label, shards: Sequence[Mapping[str
     )
 
 
-def finish_plan(dataset: Dataset, read_shard: Reader) -> SplitPlan:
-    """Adds to a dataset's plan what only the rows can tell, and checks small data for empty splits.
+def finish_plan(dataset: Dataset, read_rows: Reader) -> tuple[SplitPlan, tuple[str, ...]]:
+    """Adds to a dataset's plan what only the rows can tell, and checks that no split is empty where that may be.
+
+    Args:
+      dataset: with the plan as :func:`plan_split` made it.
+      read_rows: gives a shard's rows with all columns, and the split that the source gives them.
+
+    Returns:
+      The finished plan, and notes on what was found.
 
     Raises:
-      ConfigError: a split would be empty.
+      ConfigError: a split would be empty, or the times cannot be ordered.
     """
     plan = dataset.split
-    if dataset.rows <= _ROWS_TO_COUNT:
-        _check_no_split_is_empty(dataset, plan, read_shard)
-    return plan
+    notes: tuple[str, ...] = ()
+    free = (row for shard in dataset.shards if "split" not in shard for _, row in read_rows(dataset, shard))
+    if plan.method == "stratified":
+        plan = plan.model_copy(update={"cuts": class_cuts(plan, free)})
+    elif plan.method == "time":
+        boundaries, notes = time_boundaries(plan, free)
+        plan = plan.model_copy(update={"boundaries": boundaries})
+    by_column = plan.method == "group" or (plan.method == "source" and plan.column is not None)
+    if dataset.rows <= (_ROWS_TO_COUNT_COLUMNS if by_column else _ROWS_TO_COUNT):
+        _check_no_split_is_empty(dataset, plan, read_rows)
+    return plan, notes
 
 
 def _fractions(options: SplitOptions, has_test: bool) -> dict[str, float]:
@@ -73,12 +91,17 @@ def _fractions(options: SplitOptions, has_test: bool) -> dict[str, float]:
     return {split: round(fraction, 12) for split, fraction in fractions.items()}
 
 
-def _check_no_split_is_empty(dataset: Dataset, plan: SplitPlan, read_shard: Reader) -> None:
+def _check_no_split_is_empty(dataset: Dataset, plan: SplitPlan, read_rows: Reader) -> None:
     counts: Counter[str] = Counter()
     for shard in dataset.shards:
-        for split, row in read_shard(dataset, shard):
+        for split, row in read_rows(dataset, shard):
             counts[split or assign_split(plan, row)] += 1
-    empty = [split for split in SPLITS if not counts[split] and plan.fractions[split] > 0]
+    named = plan.method == "source" and plan.column is not None
+    empty = [split for split in SPLITS if not counts[split] and (named or plan.fractions[split] > 0)]
+    if empty and named:
+        raise ConfigError(
+            f"split.column {plan.column!r} of {dataset.name} names no row {empty[0]}; every split needs rows."
+        )
     if empty:
         raise ConfigError(
             f"The {empty[0]} split of {dataset.name} would have none of its {dataset.rows} rows; add rows, "

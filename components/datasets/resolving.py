@@ -26,8 +26,12 @@ from components.datasets.planning import finish_plan, plan_split
 from components.datasets.registry import DATASETS, READERS
 from components.datasets.sampling import apply_limit
 from components.datasets.spec import Dataset
+from components.datasets.splits import assign_split
 from components.datasets.tables import SplitColumn
 from components.errors import ConfigError, nearest
+
+# Reader options that say where the data lies and not what it is.
+_PLACES = ("files", "path", "root", "unusable")
 
 
 def resolve(
@@ -75,7 +79,8 @@ def resolve(
         skipped=found.skipped,
         notes=found.notes,
     )
-    return draft.model_copy(update={"split": finish_plan(draft, read_shard)})
+    plan, notes = finish_plan(draft, _read_rows)
+    return draft.model_copy(update={"split": plan, "notes": (*draft.notes, *notes)})
 
 
 def read_shard(dataset: Dataset, shard: Mapping[str, Any]) -> Iterator[tuple[str | None, dict[str, Any]]]:
@@ -86,14 +91,24 @@ def read_shard(dataset: Dataset, shard: Mapping[str, Any]) -> Iterator[tuple[str
       shard: one of ``dataset.shards``.
 
     Yields:
-      The split that the source gives the row, or None, and its values by column name and label name: numbers
-      as int or float, text as str, images as encoded bytes, arrays as float32, tokens as int64, a missing
-      value as None. A column that only ``split`` needs is there too, so take the names from
-      ``dataset.columns``.
+      The split of the row where its source gives one or a column that is no input decides it, else None (ask
+      ``assign_split``); and its values by column name and label name: numbers as int or float, text as str,
+      images as encoded bytes, arrays as float32, tokens as int64, a missing value as None.
 
     Raises:
       ConfigError: the data changed since it was resolved.
     """
+    column = dataset.split.column
+    known = {dataset.label.name, *(column.name for column in dataset.columns)}
+    for split, row in _read_rows(dataset, shard):
+        if column is not None and column not in known:
+            split = split or assign_split(dataset.split, row)
+            del row[column]
+        yield split, row
+
+
+def _read_rows(dataset: Dataset, shard: Mapping[str, Any]) -> Iterator[tuple[str | None, dict[str, Any]]]:
+    """Reads the rows of one shard with every column, those included that only the splits need."""
     split, label = shard.get("split"), dataset.label
     convert = {"float": float, "int": int, "string": str}.get(label.dtype)
     for row in READERS[dataset.reader](dataset, shard):
@@ -151,9 +166,7 @@ def _fingerprint(found: Found, options: DataOptions) -> str:
     reading = {
         "digest": found.digest,
         "reader": found.reader,
-        "options": {
-            key: value for key, value in found.reader_options.items() if key not in ("files", "path", "folder")
-        },
+        "options": {key: value for key, value in found.reader_options.items() if key not in _PLACES},
         "columns": [column.model_dump(mode="json") for column in found.columns],
         "label": found.label.name,
         "limit": options.limit,

@@ -96,8 +96,8 @@ def _stratified(plan: SplitPlan, row: Mapping[str, Any]) -> str:
 def _by_time(plan: SplitPlan, value: Any) -> str:
     if value is None:
         return "train"  # a row without a time says nothing about the newest data
-    eval_from, test_from = plan.boundaries
-    return "train" if value < eval_from else "eval" if value < test_from else "test"
+    later = sum(1 for boundary in plan.boundaries if value >= boundary)  # one boundary only where there is no test
+    return SPLITS[later]
 
 
 def _encode(value: Any) -> bytes:

@@ -7,6 +7,7 @@ from typing import Any
 
 import tensorflow_model_analysis as tfma
 
+from components import tfma_metrics
 from components.features import FeaturePlan
 from components.metrics import METRICS
 from components.options import EvaluationOptions, Threshold
@@ -49,7 +50,8 @@ def _model_spec(name: str, plan: FeaturePlan) -> tfma.ModelSpec:
 
 def _metric_config(name: str, plan: FeaturePlan, options: EvaluationOptions) -> tfma.MetricConfig:
     class_name, arguments = METRICS[name].tfma[plan.task]
-    config = tfma.MetricConfig(class_name=class_name, config=json.dumps({"name": name, **arguments}))
+    own = tfma_metrics.__name__ if hasattr(tfma_metrics, class_name) else ""
+    config = tfma.MetricConfig(class_name=class_name, module=own, config=json.dumps({"name": name, **arguments}))
     threshold = options.thresholds.get(name)
     if threshold:
         config.threshold.CopyFrom(_threshold(threshold, METRICS[name].higher_is_better))

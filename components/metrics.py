@@ -127,7 +127,7 @@ METRICS: dict[str, Metric] = {
     "rmse": Metric(
         "root mean squared error", False, _for(_BOTH_REGRESSIONS, "RootMeanSquaredError"), _error(2, root=True), "label"
     ),
-    "r2": Metric("R²", True, _for(_BOTH_REGRESSIONS, "R2Score"), _r2),
+    "r2": Metric("R²", True, _for(_BOTH_REGRESSIONS, "CoefficientOfDetermination"), _r2),
 }
 
 DEFAULT_METRICS: dict[Task, tuple[str, ...]] = {

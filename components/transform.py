@@ -16,6 +16,7 @@ from components.features import DENSE, FeaturePlan, FeatureStep
 
 LABEL = "label"  # class index (int64), scaled number or 0/1 vector (float32)
 LABEL_SHIFT, LABEL_SCALE = "label_shift", "label_scale"  # label in its units = label * scale + shift
+_NAN = float("nan")
 _EPSILON = 1e-7  # keeps constant columns finite
 
 
@@ -33,8 +34,11 @@ def preprocessing_fn(inputs: dict[str, Any], custom_config: dict[str, Any]) -> d
     plan = FeaturePlan.model_validate_json(custom_config["plan"])
     outputs: dict[str, tf.Tensor] = {}
     dense: list[tf.Tensor] = []
+    scaled = _z_scores({step.name: _known_numbers(step, inputs) for step in plan.steps if _is_z_scored(step)}, plan)
     for step in plan.steps:
-        if step.kind in ("numeric", "boolean", "date"):
+        if step.name in scaled:
+            dense.append(scaled[step.name])
+        elif step.kind in ("numeric", "boolean"):
             dense.append(_numbers(step, inputs))
         elif step.kind in ("categorical", "cross"):
             ids, size = _category_ids(step, inputs)
@@ -104,63 +108,96 @@ def _present(column: Any) -> tf.Tensor:
     return tf.reshape(tf.sparse.to_dense(ones), (-1,)) > 0
 
 
-def _numbers(step: FeatureStep, inputs: dict[str, Any]) -> tf.Tensor:
-    """Gives a numeric, boolean or date column as float32 [batch, width], with its indicator where asked for."""
+def _is_z_scored(step: FeatureStep) -> bool:
+    return step.kind == "date" or (step.kind == "numeric" and step.options.scale in ("z_score", "log"))
+
+
+def _known_numbers(step: FeatureStep, inputs: dict[str, Any]) -> tf.Tensor:
+    """Gives a numeric, boolean or date column as float32 [batch, width], NaN where there is no value."""
     column = inputs[step.name]
-    present = _present(column)
     if step.kind == "date":
-        values, readable = _date_parts(_scalar(column, b""))
-        present = present & readable
-        parts = [_scale_numbers(values[:, i], present, step) for i in range(values.shape[1])]
-        result = tf.concat(parts, axis=1)
-    elif step.kind == "boolean" and step.dtype == "string":
-        result = tf.cast(tf.strings.regex_full_match(_scalar(column, b""), "(?i)(true|yes|y|t|1|on)"), tf.float32)
-        result = result[:, tf.newaxis]
+        return _date_parts(_scalar(column, b""))
+    if step.kind == "boolean" and step.dtype == "string":
+        known = tf.strings.regex_full_match(_scalar(column, b""), "(?i)(true|yes|y|t|1|on)")
+        values = tf.cast(known, tf.float32)
     else:
         values = tf.cast(_scalar(column, tf.constant(0, _values_dtype(column))), tf.float32)
-        present = present & tf.math.is_finite(values)
-        values = tf.where(present, values, 0.0)
-        result = values[:, tf.newaxis] if step.kind == "boolean" else _scale_numbers(values, present, step)
-    if step.indicator:
-        result = tf.concat([result, 1.0 - tf.cast(present, tf.float32)[:, tf.newaxis]], axis=1)
-    return result
+    if step.options.scale == "log" and step.kind == "numeric":
+        values = tf.sign(values) * tf.math.log1p(tf.abs(values))
+    known = _present(column) & tf.math.is_finite(values)
+    return tf.where(known, values, _NAN)[:, tf.newaxis]
+
+
+def _z_scores(columns: dict[str, tf.Tensor], plan: FeaturePlan) -> dict[str, tf.Tensor]:
+    """Scales columns to mean 0 and variance 1, with one analysis for all of them; tft leaves NaN out.
+
+    Args:
+      columns: step name to float32 [batch, width] with NaN where there is no value.
+
+    Returns:
+      Step name to float32 [batch, width], imputed, with the step's indicator as the last value.
+    """
+    if not columns:
+        return {}
+    joined = tf.concat(list(columns.values()), axis=1)
+    means = tft.mean(joined, reduce_instance_dims=False)
+    deviations = tf.maximum(tf.sqrt(tft.var(joined, reduce_instance_dims=False)), _EPSILON)
+    results, start = {}, 0
+    steps = {step.name: step for step in plan.steps}
+    for name, values in columns.items():
+        width = values.shape[1]
+        mean, deviation = means[start : start + width], deviations[start : start + width]
+        start += width
+        missing = _missing_value(values, steps[name].options.impute, mean)
+        filled = tf.where(tf.math.is_nan(values), missing, values)
+        results[name] = _with_indicator(steps[name], (filled - mean) / deviation, values)
+    return results
+
+
+def _numbers(step: FeatureStep, inputs: dict[str, Any]) -> tf.Tensor:
+    """Gives a boolean or a number that is bucketed, scaled to 0..1 or left alone: float32 [batch, width]."""
+    known = _known_numbers(step, inputs)
+    values, options = known, step.options
+    if step.kind == "boolean":
+        result = tf.where(tf.math.is_nan(values), 0.0, values)
+        return _with_indicator(step, result, known)
+    finite = tf.boolean_mask(values, ~tf.math.is_nan(values))
+    values = tf.where(tf.math.is_nan(values), _missing_value(values, options.impute, None), values)
+    if options.scale == "buckets":
+        boundaries = tft.quantiles(finite, num_buckets=options.buckets, epsilon=0.001)
+        buckets = tf.clip_by_value(tft.apply_buckets(values[:, 0], boundaries), 0, options.buckets - 1)
+        values = tf.one_hot(buckets, options.buckets)
+    elif options.scale == "min_max":
+        low, high = tft.min(finite), tft.max(finite)
+        values = (values - low) / tf.maximum(high - low, _EPSILON)
+    return _with_indicator(step, values, known)
+
+
+def _missing_value(values: tf.Tensor, impute: str | float, mean: tf.Tensor | None) -> tf.Tensor:
+    """Returns what stands for a missing number: a scalar, or [width]."""
+    if impute == "median":
+        finite = tf.boolean_mask(values, ~tf.math.is_nan(values))
+        return tf.reshape(tft.quantiles(finite, num_buckets=2, epsilon=0.001), (-1,))[0]
+    if impute == "mean":
+        return tft.mean(values, reduce_instance_dims=False) if mean is None else mean
+    return tf.constant(impute, tf.float32)
+
+
+def _with_indicator(step: FeatureStep, result: tf.Tensor, known: tf.Tensor) -> tf.Tensor:
+    if not step.indicator:
+        return result
+    return tf.concat([result, tf.cast(tf.math.is_nan(known[:, :1]), tf.float32)], axis=1)
 
 
 def _values_dtype(column: Any) -> tf.DType:
     return column.values.dtype if isinstance(column, tf.SparseTensor) else column.dtype
 
 
-def _scale_numbers(values: tf.Tensor, present: tf.Tensor, step: FeatureStep) -> tf.Tensor:
-    """Imputes and scales float32 [batch] to float32 [batch, width]; only rows with a value are analysed."""
-    options = step.options
-    if options.scale == "log":
-        values = tf.sign(values) * tf.math.log1p(tf.abs(values))
-    known = tf.boolean_mask(values, present)
-    if options.impute == "median":
-        missing = tf.reshape(tft.quantiles(known, num_buckets=2, epsilon=0.001), (-1,))[0]
-    elif options.impute == "mean":
-        missing = tft.mean(known)
-    else:
-        missing = tf.constant(options.impute, tf.float32)
-    values = tf.where(present, values, missing)
-    if options.scale == "buckets":
-        boundaries = tft.quantiles(known, num_buckets=options.buckets, epsilon=0.001)
-        buckets = tft.apply_buckets(values, boundaries)
-        return tf.one_hot(tf.clip_by_value(buckets, 0, options.buckets - 1), options.buckets)
-    if options.scale == "min_max":
-        low, high = tft.min(known), tft.max(known)
-        values = (values - low) / tf.maximum(high - low, _EPSILON)
-    elif options.scale in ("z_score", "log"):
-        mean, variance = tft.mean(known), tft.var(known)
-        values = (values - mean) / tf.maximum(tf.sqrt(variance), _EPSILON)
-    return values[:, tf.newaxis]
-
-
-def _date_parts(text: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+def _date_parts(text: tf.Tensor) -> tf.Tensor:
     """Splits ISO 8601 dates and times into year, month, day, weekday (0 is Sunday) and hour.
 
     Returns:
-      float32 [batch, 5], and bool [batch] that is false where the text is no such date.
+      float32 [batch, 5], NaN where the text is no such date.
     """
     readable = tf.strings.regex_full_match(text, r"\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}.*)?")
     text = tf.where(readable, text, "1970-01-01")
@@ -176,7 +213,8 @@ def _date_parts(text: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     m, y = tf.where(early, month + 12, month), tf.where(early, year - 1, year)
     century, rest = tf.floor(y / 100), y % 100
     zeller = day + tf.floor(13 * (m + 1) / 5) + rest + tf.floor(rest / 4) + tf.floor(century / 4) + 5 * century
-    return tf.stack([year, month, day, (zeller + 6) % 7, hour], axis=1), readable
+    parts = tf.stack([year, month, day, (zeller + 6) % 7, hour], axis=1)
+    return tf.where(readable[:, tf.newaxis], parts, _NAN)
 
 
 def _text(column: Any) -> tf.Tensor:

@@ -34,9 +34,8 @@ _WORKSPACE = Path("workspace")
 def main() -> None:
     """Runs the command; every error of the user's ends in one sentence on stderr and the contract's exit code."""
     try:
-        app(standalone_mode=False)
-    except typer.Exit as done:
-        sys.exit(done.exit_code)
+        # Without standalone mode, click returns the code of typer.Exit.
+        sys.exit(app(standalone_mode=False) or 0)
     except typer.Abort:
         print("interrupted; what is in production stays there", file=sys.stderr)
         sys.exit(1)

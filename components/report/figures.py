@@ -112,10 +112,9 @@ def _evaluation(folder: str | None) -> dict[str, Any] | None:
 
 
 def _plain(value: Mapping[str, Any]) -> float | None:
-    number = value.get("doubleValue")
-    if number is None or not np.all(np.isfinite(number)):
-        return None
-    return float(np.asarray(number).reshape(-1)[0])
+    # TFMA writes numbers that JSON has not, such as NaN, as text.
+    number = float(value.get("doubleValue", "nan"))
+    return number if np.isfinite(number) else None
 
 
 def _wanted(figures: Mapping[str, float | None], options: EvaluationOptions) -> dict[str, float | None]:

@@ -78,10 +78,9 @@ def _imported_names(path: Path) -> list[str]:
         elif isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
             # "from components import inputs" names a module in its alias, "from components.errors import X" does not.
             names += [node.module] + [f"{node.module}.{alias.name}" for alias in node.names]
-        elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+        elif isinstance(node, ast.Constant) and str(node.value).startswith("components.") and " " not in node.value:
             # Registries name modules as text ("components.models.mlp") to import them late.
-            if node.value.startswith("components.") and " " not in node.value:
-                names.append(node.value)
+            names.append(node.value)
     return [name for name in names if name.split(".")[0] == "components" or not _is_third_party(name)]
 
 

@@ -131,8 +131,8 @@ class ExamplesReader:
     def _check_labels(self, labels: np.ndarray) -> None:
         if self.plan.classes is not None and labels.ndim == 1 and (labels < 0).any():
             raise KeraslineError(
-                f"expected every label to be one of {len(self.plan.classes)} classes, but {(labels < 0).sum()} rows hold "
-                "another value; the data changed while the run was reading it, so run again"
+                f"expected every label to be one of {len(self.plan.classes)} classes, but {(labels < 0).sum()} rows "
+                "hold another value; the data changed while the run was reading it, so run again"
             )
 
 

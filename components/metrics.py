@@ -1,4 +1,4 @@
-"""The metrics that a recipe can name: what TFMA computes for each, which direction is better, and the same by scikit-learn.
+"""The metrics that a recipe can name: their direction, what TFMA computes for each, and the same from arrays.
 
 TFMA measures the eval split inside the pipeline. :func:`measure` computes the same figures from predictions in memory,
 for the test split and for the trivial model; a test compares the two.

@@ -1,4 +1,4 @@
-"""Pushes a blessed model into the registry: TFX's Pusher with an executor that numbers versions and moves the pointer."""
+"""Pushes a blessed model: TFX's Pusher with an executor that numbers versions and moves the pointer."""
 
 from __future__ import annotations
 

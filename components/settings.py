@@ -1,4 +1,4 @@
-"""What the Tuner and the Trainer are told: plan, model and training options, as one value that dotted keys can change."""
+"""What the Tuner and the Trainer are told, as one value that dotted config keys can change."""
 
 from __future__ import annotations
 

@@ -36,8 +36,8 @@ def tuner_fn(fn_args: FnArgs) -> TunerFnResult:
     data = read_fit_data(reader, fn_args.train_files, settings)
     if not data.has_validation:
         raise TrainingFailed(
-            "tuning scores its trials on validation rows, but there are none: set training.validation_fraction above 0, "
-            "or give the train split more rows"
+            "tuning scores its trials on validation rows, but there are none: set training.validation_fraction above "
+            "0, or give the train split more rows"
         )
     return TunerFnResult(tuner=ConfigTuner(settings, options, data, fn_args.working_dir), fit_kwargs={})
 
@@ -60,7 +60,7 @@ class ConfigTuner(base_tuner.BaseTuner):
         keras.backend.clear_session(free_memory=True)
         number, total = len(self.oracle.trials) - 1, self._options.max_trials
         changes = decode_hyperparameters(trial.hyperparameters.values)
-        shown = "  ".join(f"{key} {value}" for key, value in changes.items())
+        shown = "  ".join(f"{key} {_show(value)}" for key, value in changes.items())
         progress.report("trial", number, total, shown)
         try:
             settings = self._settings.with_changes(changes)
@@ -105,6 +105,10 @@ class ConfigTuner(base_tuner.BaseTuner):
     def load_model(self, trial: trial_module.Trial) -> keras.Model:
         """Is not part of this search: the Trainer fits the winner anew."""
         raise keras_tuner.errors.FatalTypeError("trials keep no models; the Trainer fits the winner's values")
+
+
+def _show(value: Any) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
 def make_oracle(settings: FitSettings, options: TuningOptions) -> oracle_module.Oracle:

@@ -106,7 +106,7 @@ def validate(
     changes: SetOption = [],  # noqa: B006 (typer's way)
 ) -> None:
     """Check a recipe without running anything; the data is not read."""
-    experiment, _ = load_experiment(str(file) if file.suffix else str(file), changes)
+    experiment, _ = load_experiment(str(file), changes)
     print(f"{file} is valid: {experiment.name}")
 
 
@@ -157,7 +157,8 @@ def doctor(workspace: WorkspaceOption = _WORKSPACE) -> None:
         failed = failed or check.status == "fail"
     from pipeline.smoke import run_smoke
 
-    status, text = run_smoke()
+    with console.status("running a smoke pipeline, about a minute"):
+        status, text = run_smoke()
     console.print(f"{marks[status]:<6} smoke pipeline: {text}")
     raise typer.Exit(1 if failed or status == "fail" else 0)
 
@@ -194,3 +195,7 @@ def show_outcome(result: dict[str, Any]) -> None:
 def _check_writable(path: Path | None) -> None:
     if path is not None and not path.resolve().parent.is_dir():
         raise ConfigError(f"--json: expected a file in a folder that exists, but {path.resolve().parent} does not")
+
+
+if __name__ == "__main__":
+    main()

@@ -105,8 +105,8 @@ def find_recipe(recipe: str) -> Path:
     if not path.is_file():
         known = recipe_names()
         raise ConfigError(
-            f"expected the name of a shipped recipe or the path of a YAML file, got {recipe!r}.{nearest(recipe, known)} "
-            "'kerasline recipes' lists them"
+            "expected the name of a shipped recipe or the path of a YAML file, got "
+            f"{recipe!r}.{nearest(recipe, known)} 'kerasline recipes' lists them"
         )
     return path
 
@@ -161,8 +161,8 @@ def _check_space(tuning: TuningOptions, raw: Mapping[str, Any], source: str) -> 
         kinds = [kind for kind in ("choice", "float", "int", "boolean") if kind in spec]
         if len(kinds) != 1 or set(spec) - {*kinds, "log", "step", "scale"}:
             raise ConfigError(
-                f"{place}: expected one of {{choice: [...]}}, {{float: [low, high], log: true}}, {{int: [low, high]}} and "
-                f"{{boolean: true}}, got {dict(spec)}"
+                f"{place}: expected one of {{choice: [...]}}, {{float: [low, high], log: true}}, {{int: [low, high]}} "
+                f"and {{boolean: true}}, got {dict(spec)}"
             )
         values = [True, False] if kinds == ["boolean"] else spec[kinds[0]]
         if not isinstance(values, list) or not values:

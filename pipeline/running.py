@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from components.errors import DataRejected, KeraslineError
-from pipeline.config import Experiment, load_experiment
+from pipeline.config import load_experiment
 from pipeline.planning import RunPlan, plan_run
 from pipeline.screen import Screen, format_seconds, screen_apart
 from pipeline.workspace import Workspace, only_run, open_workspace
@@ -72,12 +72,13 @@ def _run_plan(
     plan: RunPlan, home: Workspace, run_id: str, screen: Screen, log: Path, *, cache: bool, debug: bool
 ) -> Outcome:
     started = time.monotonic()
-    screen.start("loading TensorFlow and TFX, 10 to 30 s")
+    screen.line("  loading TensorFlow and TFX, which takes 10 to 30 s")
+    screen.start("  loading")
     from pipeline.runners import local
 
     import_seconds = time.monotonic() - started
     screen.stop()
-    screen.line(f"  loaded TensorFlow and TFX in {format_seconds(import_seconds)}")
+    screen.line(f"  {'loaded':<12} {format_seconds(import_seconds)}")
     steps: list[local.StepResult] = []
 
     def on_end(step: local.StepResult) -> None:
@@ -191,6 +192,6 @@ def _new_run_id(home: Workspace, name: str) -> str:
 
 
 def _describe_data(plan: RunPlan) -> str:
-    data: Experiment | Any = plan.dataset
+    data = plan.dataset
     inputs = ", ".join(f"{spec.name} {'×'.join(map(str, spec.shape))}" for spec in plan.features.inputs())
     return f"data {data.title or data.name}: {data.rows} rows, {plan.features.task}, inputs {inputs}"

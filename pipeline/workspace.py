@@ -56,7 +56,8 @@ def open_workspace(root: Path) -> Workspace:
         probe.unlink()
     except OSError as error:
         raise ConfigError(
-            f"--workspace: expected a folder that can be written, but {root} cannot be ({error.strerror}); give another one"
+            f"--workspace: expected a folder that can be written, but {root} cannot be ({error.strerror}); "
+            "give another one"
         ) from error
     return Workspace(root)
 

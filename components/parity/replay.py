@@ -71,7 +71,7 @@ def _raw_columns(model: Any, records: np.ndarray) -> dict[str, tf.Tensor]:
 
 
 def _column(examples: list[tf.train.Example], name: str, spec: tf.TensorSpec) -> tf.Tensor:
-    values = []
+    values: list[Any] = []
     for example in examples:
         feature = example.features.feature[name]
         found = list(getattr(feature, feature.WhichOneof("kind")).value) if feature.WhichOneof("kind") else []

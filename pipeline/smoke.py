@@ -1,0 +1,36 @@
+"""A pipeline of a few rows through every step, in a workspace that is thrown away: does this installation work?"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+_LIMIT_SECONDS = 600
+_CHANGES = ("data.limit=300", "training.epochs=2", "evaluation.thresholds={accuracy: {min: 0.0}}")
+
+
+def run_smoke() -> tuple[str, str]:
+    """Runs ``digits_mlp`` on 300 rows for two epochs in a child process.
+
+    Returns:
+      ``ok`` or ``fail``, and what was seen.
+    """
+    with tempfile.TemporaryDirectory(prefix="kerasline-smoke-") as folder:
+        outcome = Path(folder) / "outcome.json"
+        command = [sys.executable, "-m", "pipeline.cli", "run", "digits_mlp", "--workspace", folder]
+        command += ["--json", str(outcome)]
+        for change in _CHANGES:
+            command += ["--set", change]
+        try:
+            child = subprocess.run(command, capture_output=True, text=True, check=False, timeout=_LIMIT_SECONDS)
+        except subprocess.TimeoutExpired:
+            return "fail", f"did not end within {_LIMIT_SECONDS} s"
+        if child.returncode != 0 or not outcome.is_file():
+            last = (child.stderr.strip().splitlines() or ["no message"])[-1]
+            return "fail", f"ended with exit code {child.returncode}: {last}"
+        result = json.loads(outcome.read_text(encoding="utf-8"))
+    seconds = sum(step["seconds"] for step in result["steps"])
+    return "ok", f"{len(result['steps'])} steps in {seconds:.0f} s, and {result['seconds']['import']:.0f} s of imports"

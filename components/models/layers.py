@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import keras
 
 from components.errors import ConfigError
-from components.models.options import _DenseStack, per_layer
+from components.models.options import DenseOptions, per_layer
 from components.models.spec import InputSpec
 
 ALSO = {
@@ -86,7 +86,7 @@ def embedding_width(vocabulary_size: int, chosen: int | str) -> int:
 
 
 def side_vectors(
-    inputs: Sequence[InputSpec], tensors: dict[str, keras.KerasTensor], options: _DenseStack
+    inputs: Sequence[InputSpec], tensors: dict[str, keras.KerasTensor], options: DenseOptions
 ) -> list[keras.KerasTensor]:
     """Returns the dense inputs as they are and each ids input as its embedding, every one (batch, width)."""
     vectors = []
@@ -107,12 +107,12 @@ def join(vectors: list[keras.KerasTensor]) -> keras.KerasTensor:
     return vectors[0] if len(vectors) == 1 else keras.layers.Concatenate(name="join")(vectors)
 
 
-def regularizer(options: _DenseStack) -> keras.regularizers.Regularizer | None:
+def regularizer(options: DenseOptions) -> keras.regularizers.Regularizer | None:
     """Returns the penalty that the options ask for."""
     return keras.regularizers.L1L2(l1=options.l1, l2=options.l2) if options.l1 or options.l2 else None
 
 
-def activated(value: keras.KerasTensor, options: _DenseStack, name: str) -> keras.KerasTensor:
+def activated(value: keras.KerasTensor, options: DenseOptions, name: str) -> keras.KerasTensor:
     """Returns ``value`` normalised where the options say so, then activated."""
     if options.batch_normalization:
         value = keras.layers.BatchNormalization(name=f"{name}_norm")(value)
@@ -120,7 +120,7 @@ def activated(value: keras.KerasTensor, options: _DenseStack, name: str) -> kera
 
 
 def dense_layers(
-    value: keras.KerasTensor, units: tuple[int, ...], dropout: float | tuple[float, ...], options: _DenseStack
+    value: keras.KerasTensor, units: tuple[int, ...], dropout: float | tuple[float, ...], options: DenseOptions
 ) -> keras.KerasTensor:
     """Returns ``value`` (batch, width) after dense layers of these widths, each followed by its dropout."""
     rates = per_layer(dropout, max(1, len(units)))

@@ -90,7 +90,7 @@ class _FamilyOptions(_Options):
     family: str
 
 
-class _DenseStack(_FamilyOptions):
+class DenseOptions(_FamilyOptions):
     """What the fully connected layers of every family share."""
 
     activation: Activation = "relu"
@@ -107,7 +107,7 @@ class _DenseStack(_FamilyOptions):
     """Width of each ids column's embedding; ``auto`` grows with the vocabulary (10 values: 6, 1,000: 64)."""
 
 
-class MlpOptions(_DenseStack):
+class MlpOptions(DenseOptions):
     """A stack of dense layers, for tables and for whatever can be flattened."""
 
     family: Literal["mlp"] = "mlp"
@@ -125,7 +125,7 @@ class MlpOptions(_DenseStack):
         return self
 
 
-class CnnOptions(_DenseStack):
+class CnnOptions(DenseOptions):
     """Convolutions in one, two or three dimensions by the input's rank, then dense layers."""
 
     family: Literal["cnn"] = "cnn"
@@ -164,7 +164,7 @@ class CnnOptions(_DenseStack):
         return self
 
 
-class SequenceOptions(_DenseStack):
+class SequenceOptions(DenseOptions):
     """Recurrent layers or convolutions along time, for series (steps, channels) and for token ids."""
 
     family: Literal["sequence"] = "sequence"
@@ -203,7 +203,7 @@ class SequenceOptions(_DenseStack):
         return self
 
 
-class TransferOptions(_DenseStack):
+class TransferOptions(DenseOptions):
     """A network trained on ImageNet (or your own weights) under a new head, for photographs."""
 
     family: Literal["transfer"] = "transfer"

@@ -30,8 +30,8 @@ CAFFE_MEANS = (103.939, 116.779, 123.68)  # of its blue, green and red, in [0, 2
 def build(options: TransferOptions, inputs: Sequence[InputSpec], output: OutputSpec) -> keras.Model:
     """Builds augmentation, grey to RGB, resizing, the base's own preprocessing, the base, and a head.
 
-    Images come as float32 (height, width, 1 or 3) in [0, 1]. A pretrained base runs in inference mode even
-    when it is fine-tuned, so that its batch statistics stay what its weights were trained with.
+    Images come as float32 (height, width, 1 or 3) in [0, 1]. Batch normalisation in a pretrained base stays in
+    inference mode even when the base is fine-tuned: small batches would spoil its statistics.
 
     Raises:
       ConfigError: no or several images, 2 or more than 3 channels, images too small for the base, an unknown
@@ -47,7 +47,7 @@ def build(options: TransferOptions, inputs: Sequence[InputSpec], output: OutputS
         value = keras.layers.Resizing(height, width, name="resize")(value)
     network = build_base(options, (height, width, 3))
     freeze(network, options)
-    value = network(preprocess(value, base), training=None if options.weights == "none" else False)
+    value = network(preprocess(value, base))
     value = to_vector(value, options.pooling)
     value = join([value, *side_vectors(inputs, tensors, options)])
     value = dense_layers(value, options.dense, options.dropout, options)
@@ -70,7 +70,7 @@ def base_size(options: TransferOptions, spec: InputSpec) -> tuple[int, int]:
         return round(height * factor), round(width * factor)
     size = options.input_size
     height, width = (size, size) if isinstance(size, int) else size
-    if min(height, width) < base.minimum:
+    if min(height, width) < base.minimum < base.size:
         raise ConfigError(
             f"model.base {options.base} reads images of at least {base.minimum}x{base.minimum}, but "
             f"model.input_size is {height}x{width}; use {base.minimum} or more, or input_size: auto."
@@ -213,10 +213,15 @@ def freeze(network: keras.Model, options: TransferOptions) -> None:
         how = "none" if options.weights == "none" else "all"
     if how in ("all", "none"):
         network.trainable = how == "none"
-        return
-    last = layer_position(network, how)
-    for number, layer in enumerate(network.layers):
-        layer.trainable = number > last
+    else:
+        last = layer_position(network, how)
+        for number, layer in enumerate(network.layers):
+            layer.trainable = number > last
+    if options.weights != "none":
+        # Keras runs a frozen norm in inference mode; `training=False` in the call would not survive `fit`.
+        for layer in network.layers:
+            if isinstance(layer, keras.layers.BatchNormalization):
+                layer.trainable = False
 
 
 def base_of(model: keras.Model) -> keras.Model:
@@ -234,6 +239,8 @@ def base_of(model: keras.Model) -> keras.Model:
 def unfreeze(model: keras.Model, from_layer: str | None = None) -> int:
     """Makes the base trainable for a second phase at a lower learning rate; then compile the model again.
 
+    Frozen batch normalisation stays frozen.
+
     Args:
       model: of this family.
       from_layer: the first layer, or block of layers (``fire8``), to train; all of the base where None.
@@ -250,7 +257,9 @@ def unfreeze(model: keras.Model, from_layer: str | None = None) -> int:
     if from_layer is not None:
         layer_position(network, from_layer)
         first = next(n for n, name in enumerate(names) if name == from_layer or name.startswith(f"{from_layer}_"))
+    norms = [layer for layer in network.layers if isinstance(layer, keras.layers.BatchNormalization)]
+    frozen = [layer for layer in norms if not layer.trainable]
     network.trainable = True
     for number, layer in enumerate(network.layers):
-        layer.trainable = number >= first
+        layer.trainable = number >= first and layer not in frozen
     return sum(int(keras.ops.size(weight)) for weight in model.trainable_weights)

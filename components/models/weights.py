@@ -34,11 +34,7 @@ def load_weights(model: keras.Model, path: str | Path) -> None:
     if path.suffix == ".keras":
         _assign(model, _from_keras(path), path)
     elif path.suffix == ".h5":
-        arrays = _from_classic(path)
-        if arrays is None:
-            _load_keras_weights(model, path)
-        else:
-            _assign(model, arrays, path)
+        _assign(model, _from_hdf5(path), path)
     else:
         raise ConfigError(f"model.weights must end in .h5, .weights.h5 or .keras, got {path.name!r}; convert the file.")
 
@@ -61,10 +57,10 @@ def _assign(model: keras.Model, arrays: Arrays, path: Path) -> None:
     if len(missing) == len(layers) == len(arrays):
         arrays = dict(zip([layer.name for layer in layers], arrays.values(), strict=True))
     elif missing:
-        has = ", ".join(list(arrays)[:8]) + (", ..." if len(arrays) > 8 else "")
+        has = (", ".join(list(arrays)[:8]) or "none") + (", ..." if len(arrays) > 8 else "")
         raise ConfigError(
             f"Weights {path.name!r} have nothing for layer {missing[0]!r} of {model.name} ({len(missing)} of "
-            f"{len(layers)} layers are missing; the file has {has}); give weights of the same network."
+            f"{len(layers)} layers are missing; the file has layers {has}); give weights of the same network."
         )
     for layer in layers:
         wanted = [tuple(weight.shape) for weight in _values(layer)]
@@ -95,27 +91,38 @@ def _from_keras(path: Path) -> Arrays:
         model = keras.saving.load_model(path, compile=False)
     except (ValueError, TypeError, OSError, KeyError) as error:
         raise ConfigError(f"Weights {path.name!r} cannot be read as a Keras model ({error}); save it again.") from error
-    return {layer.name: [np.asarray(value) for value in map(_array, _values(layer))] for layer in leaf_layers(model)}
+    return {
+        layer.name: [keras.ops.convert_to_numpy(weight) for weight in _values(layer)] for layer in leaf_layers(model)
+    }
 
 
-def _array(weight: keras.Variable) -> np.ndarray:
-    return keras.ops.convert_to_numpy(weight)
-
-
-def _from_classic(path: Path) -> Arrays | None:
-    """Reads HDF5 of the classic layout; None where the layout is that of ``.weights.h5``."""
+def _from_hdf5(path: Path) -> Arrays:
+    """Reads HDF5, of the classic layout or of Keras 3's ``.weights.h5``, and returns the values of its layers."""
     try:
         with h5py.File(path, "r") as file:
             group = file.get("model_weights", file)
-            if "layer_names" not in group.attrs:
-                return None
+            names = _names(group, "layer_names")
+            if not names:
+                return _from_keras_weights(file)
             return {
                 layer_name(name): values
-                for name in _names(group, "layer_names")
+                for name in names
                 if (values := [np.asarray(group[name][key]) for key in _names(group[name], "weight_names")])
             }
     except (OSError, KeyError) as error:
         raise ConfigError(f"Weights {path.name!r} cannot be read as HDF5 ({error}); fetch the file again.") from error
+
+
+def _from_keras_weights(file: h5py.File) -> Arrays:
+    """Reads the groups ``vars`` of ``.weights.h5``: each has its layer's name as an attribute."""
+    arrays: Arrays = {}
+
+    def visit(_: str, item: h5py.Group | h5py.Dataset) -> None:
+        if isinstance(item, h5py.Group) and "name" in item.attrs and len(item):
+            arrays[str(item.attrs["name"])] = [np.asarray(item[str(number)]) for number in range(len(item))]
+
+    file.visititems(visit)
+    return arrays
 
 
 def _names(group: h5py.Group, attribute: str) -> list[str]:
@@ -126,13 +133,3 @@ def _names(group: h5py.Group, attribute: str) -> list[str]:
         keys = sorted((k for k in group.attrs if k.startswith(attribute)), key=lambda k: int(k[len(attribute) :]))
         parts = [group.attrs[key] for key in keys]
     return [name.decode() if isinstance(name, bytes) else str(name) for part in parts for name in part]
-
-
-def _load_keras_weights(model: keras.Model, path: Path) -> None:
-    try:
-        model.load_weights(path)
-    except (ValueError, KeyError, OSError) as error:
-        raise ConfigError(
-            f"Weights {path.name!r} do not fit {model.name} ({' '.join(str(error).split())}); "
-            "give weights of the same network, or change model.base and its options."
-        ) from error

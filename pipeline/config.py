@@ -5,6 +5,7 @@ Each room owns its options; this module only composes them. Nothing here imports
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
@@ -116,10 +117,18 @@ def recipe_names() -> list[str]:
     return sorted(path.stem for path in RECIPES.glob("*.yaml"))
 
 
+class _Loader(yaml.SafeLoader):
+    """Reads 1e-3 as a number, as YAML 1.2 does; YAML 1.1 takes it for text."""
+
+
+_NUMBER_WITH_EXPONENT = re.compile(r"[-+]?\d+(\.\d*)?[eE][-+]?\d+$")
+_Loader.add_implicit_resolver("tag:yaml.org,2002:float", _NUMBER_WITH_EXPONENT, list("-+0123456789"))
+
+
 def read_yaml(path: Path) -> dict[str, Any]:
     """Reads a YAML mapping; configs are data, so nothing in it is executed."""
     try:
-        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
+        raw = yaml.load(path.read_text(encoding="utf-8"), _Loader)
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         problem = " ".join(str(error).split())
         raise ConfigError(f"expected YAML in {path}, but it does not parse: {problem}") from error
@@ -145,15 +154,30 @@ def parse_experiment(raw: Mapping[str, Any], changes: Sequence[str] = (), source
     try:
         experiment = Experiment.model_validate(changed)
     except ValidationError as error:
-        raise ConfigError(explain(error, source)) from error
+        raise ConfigError(explain(error, changed, source)) from error
+    _check_monitors(experiment, source)
     if experiment.tuning:
         _check_space(experiment.tuning, changed, source)
     return experiment
 
 
+def _check_monitors(experiment: Experiment, source: str) -> None:
+    """Refuses names of metrics that nobody knows, which would otherwise end the run in the middle."""
+    training, tuning = experiment.training, experiment.tuning
+    named = {
+        "training.early_stopping.monitor": training.early_stopping and training.early_stopping.monitor,
+        "training.reduce_on_plateau.monitor": training.reduce_on_plateau and training.reduce_on_plateau.monitor,
+        "tuning.objective": tuning and tuning.objective,
+    }
+    for key, metric in named.items():
+        try:
+            direction(metric or "loss")
+        except ConfigError as error:
+            raise ConfigError(f"{source}: {key}: {error}") from error
+
+
 def _check_space(tuning: TuningOptions, raw: Mapping[str, Any], source: str) -> None:
     """Tries the ends of every range and every choice in the config itself, before anything runs."""
-    direction(tuning.objective)
     for key, spec in tuning.space.items():
         place = f"{source}: tuning.space.{key}"
         if key.split(".")[0] not in ("model", "training"):
@@ -173,9 +197,10 @@ def _check_space(tuning: TuningOptions, raw: Mapping[str, Any], source: str) -> 
             raise ConfigError(f"{place}: expected [low, high] with low below high, got {values!r}")
         for value in values:
             try:
-                Experiment.model_validate(set_keys(raw, {key: value}))
+                changed = set_keys(raw, {key: value})
+                Experiment.model_validate(changed)
             except ValidationError as error:
-                raise ConfigError(explain(error, place)) from error
+                raise ConfigError(explain(error, changed, place)) from error
 
 
 def _parse_changes(changes: Sequence[str]) -> dict[str, Any]:
@@ -185,28 +210,26 @@ def _parse_changes(changes: Sequence[str]) -> dict[str, Any]:
         if not equals or not key.strip():
             raise ConfigError(f"--set: expected KEY=VALUE such as training.epochs=5, got {change!r}")
         try:
-            parsed[key.strip()] = _number(yaml.safe_load(text))
+            parsed[key.strip()] = yaml.load(text, _Loader)
         except yaml.YAMLError as error:
             raise ConfigError(f"--set {key}: expected a YAML value, got {text!r}") from error
     return parsed
 
 
-def _number(value: Any) -> Any:
-    """Reads 1e-3 as a number, which YAML 1.1 takes for text."""
-    if isinstance(value, str):
-        try:
-            return float(value)
-        except ValueError:
-            return value
-    return value
+def explain(error: ValidationError, raw: Mapping[str, Any], source: str) -> str:
+    """Puts one of pydantic's findings into a sentence: key, what was expected, what came, the nearest key.
 
-
-def explain(error: ValidationError, source: str) -> str:
-    """Puts pydantic's first finding into one sentence: key, what was expected, what came, the nearest key."""
-    first = error.errors()[0]
-    location = [str(part) for part in first["loc"] if str(part) not in MODEL_FAMILIES or first["loc"][0] != "model"]
+    Args:
+      error: what pydantic found.
+      raw: the config that it was given.
+      source: where that came from.
+    """
+    findings = error.errors()
+    # A required key that is misspelt is both missing and unknown, and the second says more.
+    first = next((f for f in findings if f["type"] == "extra_forbidden"), findings[0])
+    location = _location(first["loc"], raw, is_missing=first["type"] == "missing")
     key = ".".join(location)
-    more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
+    more = f" (and {len(findings) - 1} more)" if len(findings) > 1 else ""
     came = first["input"]
     if first["type"] == "extra_forbidden":
         known = _known_keys(location[:-1], error)
@@ -222,8 +245,21 @@ def explain(error: ValidationError, source: str) -> str:
         )
     message = first["msg"].removeprefix("Value error, ")
     message = message[0].lower() + message[1:]
-    shown = f", got {came!r}" if not isinstance(came, (dict, list, BaseModel)) and "got" not in message else ""
+    is_named = "got" in message or (isinstance(came, str) and repr(came) in message)
+    shown = "" if is_named or isinstance(came, (dict, list, BaseModel)) else f", got {came!r}"
     return f"{source}: {key}: {message}{shown}{more}" if key else f"{source}: {message}{more}"
+
+
+def _location(found: Sequence[str | int], raw: Any, *, is_missing: bool) -> list[str]:
+    """Leaves out of pydantic's location what stands in no config: the names of a union's alternatives."""
+    *parents, last = found
+    location = []
+    for part in parents if is_missing else found:
+        known = range(len(raw)) if isinstance(raw, (list, tuple)) else raw if isinstance(raw, Mapping) else ()
+        if part in known:
+            location.append(str(part))
+            raw = raw[part]
+    return location + ([str(last)] if is_missing else [])
 
 
 def _known_keys(parents: Sequence[str], error: ValidationError) -> list[str]:

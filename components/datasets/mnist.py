@@ -35,10 +35,14 @@ def find(name: str, places: Places) -> Found:
 
 
 def _on_disk(name: str, places: Places, class_names: list[str] | None) -> Found | None:
-    # MNIST and Fashion-MNIST have the same file names: the folder of the name comes before the folder that
-    # holds it.
-    for folder in sorted(folders(places, name), key=lambda f: f.name not in (name, name.replace("_", "-"))):
-        files = idx.complete_folder(folder)
+    # The files of both have the same names, so a folder that is named after the other is not taken.
+    own, other = (
+        (("fashion_mnist", "fashion-mnist"), ("mnist",))
+        if class_names
+        else (("mnist",), ("fashion_mnist", "fashion-mnist"))
+    )
+    for folder in sorted(folders(places, name), key=lambda folder: folder.name not in own):
+        files = None if folder.name in other else idx.complete_folder(folder)
         if files is not None:
             return idx.describe(files, class_names)
     if name == "mnist":

@@ -207,7 +207,8 @@ class SplitOptions(Options):
         "within each class, shares as exact as they can be; group: rows with one value of 'column' stay "
         "together; time: the newest rows of 'column' are test, those before them eval; source: as the "
         "source says, by its own test set or by 'column' (train, eval, test). Default: source where it "
-        "brings a test set, otherwise hash.",
+        "brings a test set, otherwise hash, or stratified "
+        "where a hash of few rows would leave a split empty.",
     )
     train: float | None = Field(default=None, gt=0, lt=1, description="Default: what eval and test leave.")
     eval: float | None = Field(default=None, gt=0, lt=1, description="Default: 0.1.")

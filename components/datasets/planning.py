@@ -47,12 +47,13 @@ def plan_split(options: SplitOptions, label: Label, shards: Sequence[Mapping[str
     )
 
 
-def finish_plan(dataset: Dataset, read_rows: Reader) -> tuple[SplitPlan, tuple[str, ...]]:
+def finish_plan(dataset: Dataset, read_rows: Reader, may_change: bool = False) -> tuple[SplitPlan, tuple[str, ...]]:
     """Adds to a dataset's plan what only the rows can tell, and checks that no split is empty where that may be.
 
     Args:
       dataset: with the plan as :func:`plan_split` made it.
       read_rows: gives a shard's rows with all columns, and the split that the source gives them.
+      may_change: whether a hash that leaves a split empty becomes stratified, because nobody asked for the hash.
 
     Returns:
       The finished plan, and notes on what was found.
@@ -70,7 +71,13 @@ def finish_plan(dataset: Dataset, read_rows: Reader) -> tuple[SplitPlan, tuple[s
         plan = plan.model_copy(update={"boundaries": boundaries})
     by_column = plan.method == "group" or (plan.method == "source" and plan.column is not None)
     if dataset.rows <= (_ROWS_TO_COUNT_COLUMNS if by_column else _ROWS_TO_COUNT):
-        _check_no_split_is_empty(dataset, plan, read_rows)
+        empty = _empty_splits(dataset, plan, read_rows)
+        if empty and plan.method == "hash" and may_change:
+            column = dataset.label.name if dataset.label.dtype != "multi" and dataset.label.classes else None
+            exact = plan.model_copy(update={"method": "stratified", "column": column})
+            finished, _ = finish_plan(dataset.model_copy(update={"split": exact}), read_rows)
+            return finished, ("a hash of so few rows leaves a split empty, so they are split in exact shares instead",)
+        _refuse_empty(empty, dataset, plan)
     return plan, notes
 
 
@@ -91,19 +98,22 @@ def _fractions(options: SplitOptions, has_test: bool) -> dict[str, float]:
     return {split: round(fraction, 12) for split, fraction in fractions.items()}
 
 
-def _check_no_split_is_empty(dataset: Dataset, plan: SplitPlan, read_rows: Reader) -> None:
+def _empty_splits(dataset: Dataset, plan: SplitPlan, read_rows: Reader) -> list[str]:
     counts: Counter[str] = Counter()
     for shard in dataset.shards:
         for split, row in read_rows(dataset, shard):
             counts[split or assign_split(plan, row)] += 1
     named = plan.method == "source" and plan.column is not None
-    empty = [split for split in SPLITS if not counts[split] and (named or plan.fractions[split] > 0)]
-    if empty and named:
+    return [split for split in SPLITS if not counts[split] and (named or plan.fractions[split] > 0)]
+
+
+def _refuse_empty(empty: Sequence[str], dataset: Dataset, plan: SplitPlan) -> None:
+    if empty and plan.method == "source" and plan.column is not None:
         raise ConfigError(
             f"split.column {plan.column!r} of {dataset.name} names no row {empty[0]}; every split needs rows."
         )
     if empty:
         raise ConfigError(
-            f"The {empty[0]} split of {dataset.name} would have none of its {dataset.rows} rows; add rows, "
-            f"make split.{empty[0]} larger, or use another split.seed or split.method."
+            f"The {empty[0]} split of {dataset.name} would have none of its {dataset.rows} rows (equal rows stay "
+            f"together); add rows, make split.{empty[0]} larger, or use another split.seed or split.method."
         )

@@ -79,7 +79,7 @@ def resolve(
         skipped=found.skipped,
         notes=found.notes,
     )
-    plan, notes = finish_plan(draft, _read_rows)
+    plan, notes = finish_plan(draft, _read_rows, may_change=options.split.method is None)
     return draft.model_copy(update={"split": plan, "notes": (*draft.notes, *notes)})
 
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import glob
 import re
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
+from itertools import pairwise
 from pathlib import Path
 
 from components.datasets.files import Places
@@ -87,7 +88,7 @@ def find_spans(options: SpanOptions, places: Places, now_seconds: float | None =
         reason = f" The newest: {skipped[-1]}." if skipped else ""
         raise ConfigError(f"No span of {options.pattern} can be used yet; wait or change spans.first and last.{reason}")
     chosen = complete[-options.window :] if options.window else complete
-    return Spans(tuple(chosen), (*skipped, *_gaps([span.key for span in chosen])))
+    return Spans(tuple(chosen), (*skipped, *_gaps([span.key for span in chosen], _usual_step(sorted(found)))))
 
 
 def _expression(pattern: str) -> re.Pattern[str]:
@@ -170,14 +171,23 @@ def _later(key: int | date, by: int) -> int | date:
     return key + timedelta(days=by) if isinstance(key, date) else key + by
 
 
-def _gaps(keys: list[int | date]) -> list[str]:
-    """Words the holes in a row of spans whose usual distance is the smallest that occurs."""
-    numbers = [key.toordinal() if isinstance(key, date) else key for key in keys]
-    steps = [after - before for before, after in zip(numbers, numbers[1:], strict=False)]
+def _gaps(keys: Sequence[int | date], usual: int) -> list[str]:
+    """Words the holes in a row of spans."""
     gaps = []
-    for key, step in zip(keys, steps, strict=False):
-        count = step // min(steps) - 1
-        if count:
-            begin, end = _later(key, min(steps)), _later(key, min(steps) * count)
+    for key, following in pairwise(keys):
+        count = (_number(following) - _number(key)) // usual - 1
+        if count > 0:
+            begin, end = _later(key, usual), _later(key, usual * count)
             gaps.append(f"span {begin}: missing" if count == 1 else f"spans {begin} to {end}: missing")
     return gaps
+
+
+def _usual_step(keys: Sequence[int | date]) -> int:
+    """Numbers follow each other; days as closely as any two of them, so that weekly spans have no gaps."""
+    if not isinstance(keys[0], date):
+        return 1
+    return min((_number(after) - _number(before) for before, after in pairwise(keys)), default=1)
+
+
+def _number(key: int | date) -> int:
+    return key.toordinal() if isinstance(key, date) else key

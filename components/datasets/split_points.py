@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from components.datasets.spec import SplitPlan
-from components.datasets.splits import position, row_key
+from components.datasets.splits import position, row_key, stratum
 from components.errors import ConfigError
 
 # Of a larger class no places are kept: a hash alone then meets each share within 0.1 points.
@@ -30,12 +30,12 @@ def class_cuts(plan: SplitPlan, rows: Iterable[Row]) -> dict[str, tuple[float, f
     each class to one row. Equal rows have one hash and stay together, which can cost a class a row more.
 
     Args:
-      plan: with the label as ``column``.
+      plan: with the label as ``column``, or None for one class of all rows.
       rows: those that the source did not assign.
     """
     places: dict[str, array[float] | None] = {}
     for row in rows:
-        label = str(row[plan.column or ""])
+        label = stratum(plan, row)
         found = places.setdefault(label, array("d"))
         if found is not None:
             found.append(position(plan.seed, row_key(row)))

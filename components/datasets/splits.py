@@ -61,6 +61,11 @@ def row_key(row: Mapping[str, Any]) -> bytes:
     return digest.digest()
 
 
+def stratum(plan: SplitPlan, row: Mapping[str, Any]) -> str:
+    """Returns the class of a row within which a stratified plan cuts; without classes all rows are one."""
+    return "" if plan.column is None else str(row[plan.column])
+
+
 def split_named(value: object, column: str) -> str:
     """Returns the split that a cell of the split column names.
 
@@ -87,7 +92,7 @@ def _at(plan: SplitPlan, place: float) -> str:
 
 def _stratified(plan: SplitPlan, row: Mapping[str, Any]) -> str:
     place = position(plan.seed, row_key(row))
-    cuts = plan.cuts.get(str(row.get(plan.column or "")))
+    cuts = plan.cuts.get(stratum(plan, row))
     if cuts is None:
         return _at(plan, place)
     return "train" if place < cuts[0] else "eval" if place < cuts[1] else "test"

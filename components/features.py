@@ -63,6 +63,7 @@ class FeatureStep(Options):
     dtype: str
     shape: tuple[int, ...] = ()
     options: ColumnOptions
+    sources: tuple[str, ...] = ()  # cross only: the types of its columns
     size: int = 0  # categories kept for a vocabulary, without out-of-vocabulary buckets
     indicator: bool = False
 
@@ -81,6 +82,22 @@ class FeaturePlan(Options):
     classes: tuple[str, ...] | None
     label_scale: Literal["z_score", "none"]
     task: Task
+
+    def raw_arguments(self) -> dict[str, str]:
+        """Maps each raw column to its argument of the ``serving_raw`` signature.
+
+        TensorFlow takes letters, digits and underscores, so ``area (m²)`` becomes ``area__m__``.
+        """
+        arguments: dict[str, str] = {}
+        for column in dict.fromkeys(name for step in self.steps for name in step.columns):
+            safe = "".join(c if c.isascii() and c.isalnum() else "_" for c in column)
+            safe = stem = safe if safe[:1].isalpha() else f"c{safe}"
+            number = 1
+            while safe in arguments.values():
+                number += 1
+                safe = f"{stem}_{number}"
+            arguments[column] = safe
+        return arguments
 
     def inputs(self) -> list[InputSpec]:
         """Lists the tensors that the transform graph gives the model, in a fixed order."""
@@ -238,5 +255,10 @@ def _cross(name: str, options: ColumnOptions, known: Mapping[str, Column]) -> Fe
     # A cross is hashed either way; an embedding looks the bucket up.
     size = options.hash_buckets - options.oov_buckets if encode == "embedding" else 0
     return FeatureStep(
-        name=name, kind="cross", dtype="string", options=options.model_copy(update={"encode": encode}), size=size
+        name=name,
+        kind="cross",
+        dtype="string",
+        options=options.model_copy(update={"encode": encode}),
+        size=size,
+        sources=tuple(known[column].dtype for column in options.cross),
     )

@@ -76,11 +76,11 @@ class ServingModule(tf.Module):
             raw = tf.io.parse_example(examples, self._label_spec)
             return {"label_index": encode_label(self._plan, raw[self._plan.label])}
 
-        raw_specs = raw_input_specs(self._plan)
+        arguments = self._plan.raw_arguments()
 
-        @tf.function(input_signature=[raw_specs])
+        @tf.function(input_signature=[raw_input_specs(self._plan)])
         def serving_raw(columns: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
-            return self.answer({name: self._to_raw(name, columns[name]) for name in raw_specs})
+            return self.answer({name: self._to_raw(name, columns[key]) for name, key in arguments.items()})
 
         # The traced functions hang on the module, so that their tables are tracked.
         self.functions = {
@@ -111,15 +111,19 @@ class ServingModule(tf.Module):
 
 
 def raw_input_specs(plan: FeaturePlan) -> dict[str, tf.TensorSpec]:
-    """Lists the tensors of ``serving_raw``: numbers are float32 so that NaN can stand for a missing one."""
-    specs = {}
-    for step in plan.steps:
-        for name in step.columns:
-            specs[name] = tf.TensorSpec(*_raw_shape_and_type(step), name=name)
+    """Lists the arguments of ``serving_raw``: numbers are float32 so that NaN can stand for a missing one."""
+    specs, arguments = {}, plan.raw_arguments()
+    # A column that a cross reads may be an input of its own, whose form then counts.
+    for step in sorted(plan.steps, key=lambda step: step.kind != "cross"):
+        for index, name in enumerate(step.columns):
+            shape, dtype = _raw_shape_and_type(step, index)
+            specs[arguments[name]] = tf.TensorSpec(shape, dtype, name=arguments[name])
     return specs
 
 
-def _raw_shape_and_type(step: FeatureStep) -> tuple[list[int | None], tf.DType]:
+def _raw_shape_and_type(step: FeatureStep, index: int) -> tuple[list[int | None], tf.DType]:
+    if step.kind == "cross":
+        return [None], tf.string if step.sources[index] == "string" else tf.int64
     if step.kind == "array":
         return [None, *step.shape], tf.float32
     if step.kind == "tokens":

@@ -73,6 +73,7 @@ class RunPlan:
             "recipe": self.experiment.name,
             "task": self.features.task,
             "classes": self.features.classes,
+            "arguments": self.features.raw_arguments(),
             "data_fingerprint": self.dataset.fingerprint,
             "run_key": self.key,
             "baseline_version": self.baseline_version,

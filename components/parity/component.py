@@ -58,6 +58,7 @@ def ParityCheck(  # noqa: N802 (a component is named like a class)
         "examples": os.path.join(examples.uri, "Split-eval", "*"),
         "predictions": os.path.join(model_run.uri, "predictions-eval.npz"),
         "classes": settled.classes,
+        "columns": {argument: column for column, argument in settled.raw_arguments().items()},
         "task": settled.task,
         "rows": rows,
         "outcome": outcome_path,

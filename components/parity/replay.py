@@ -1,7 +1,8 @@
 """Run as a script in a process of its own: loads a SavedModel with TensorFlow alone and replays rows through it.
 
-Usage: replay.py TASK.json, whose keys are ``model``, ``examples``, ``predictions``, ``classes``, ``task``, ``rows`` and
-``outcome`` (the file to write). Exit code 0 means that the comparison was made, whatever it found.
+Usage: replay.py TASK.json, whose keys are ``model``, ``examples``, ``predictions``, ``classes``, ``columns`` (argument
+of ``serving_raw`` to raw column), ``task``, ``rows`` and ``outcome`` (the file to write). Exit code 0 means that the
+comparison was made, whatever it found.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ def main() -> None:
         answer = model.signatures["serving_default"](examples=batch)
         largest = max(largest, _compare(answer, wanted, task, problems, "serving_default"))
         if index == 0:
-            raw = model.signatures["serving_raw"](**_raw_columns(model, batch.numpy()))
+            raw = model.signatures["serving_raw"](**_raw_columns(model, batch.numpy(), task["columns"]))
             largest = max(largest, _compare(raw, wanted, task, problems, "serving_raw"))
     if row != len(expected):
         problems.append(f"{row} rows where the Trainer saw {len(expected)}")
@@ -63,11 +64,11 @@ def _compare(answer: Any, wanted: np.ndarray, task: dict[str, Any], problems: li
     return float(np.abs(answer["scores"].numpy() - scores).max(initial=0))
 
 
-def _raw_columns(model: Any, records: np.ndarray) -> dict[str, tf.Tensor]:
+def _raw_columns(model: Any, records: np.ndarray, columns: dict[str, str]) -> dict[str, tf.Tensor]:
     """Takes the columns out of serialized tf.Examples, as a client would send them."""
     _, specs = model.signatures["serving_raw"].structured_input_signature
     examples = [tf.train.Example.FromString(record) for record in records]
-    return {key: _column(examples, spec.name, spec) for key, spec in specs.items()}
+    return {key: _column(examples, columns[key], spec) for key, spec in specs.items()}
 
 
 def _column(examples: list[tf.train.Example], name: str, spec: tf.TensorSpec) -> tf.Tensor:

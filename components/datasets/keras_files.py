@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import importlib
 import os
+from importlib import import_module
 from pathlib import Path
 
 from components.datasets.files import Places
@@ -45,7 +45,7 @@ def download(name: str, places: Places, by_hand: str, **arguments: object) -> No
       ConfigError: there is no connection, or the download is damaged.
     """
     try:
-        importlib.import_module(f"keras.datasets.{name}").load_data(**arguments)
+        import_module(f"keras.datasets.{name}").load_data(**arguments)
     except Exception as error:  # Keras raises plain Exception for a failed download
         folder = places.data_dir if places.data_dir is not None else keras_folder()
         raise ConfigError(

@@ -157,7 +157,7 @@ def test_mnist_from_a_folder(resolve, rows, write, tmp_path):
 
 def test_a_folder_of_the_other_mnist_is_not_taken(resolve, write, tmp_path, monkeypatch):
     monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
-    monkeypatch.setattr("components.datasets.keras_files.importlib.import_module", lambda name: 1 / 0)
+    monkeypatch.setattr("components.datasets.keras_files.import_module", lambda name: 1 / 0)
     write_idx(write, folder="mnist")
     with pytest.raises(ConfigError, match="Data set fashion_mnist is not on this machine"):
         resolve(data_dir=tmp_path / "mnist", dataset="fashion_mnist")
@@ -171,7 +171,7 @@ def test_mnist_without_files_says_what_to_do(resolve, tmp_path, monkeypatch):
         def load_data():
             raise Exception("URL fetch failure on https://storage.googleapis.com/mnist.npz: None")
 
-    monkeypatch.setattr("components.datasets.keras_files.importlib.import_module", lambda name: Offline)
+    monkeypatch.setattr("components.datasets.keras_files.import_module", lambda name: Offline)
     with pytest.raises(ConfigError) as caught:
         resolve(data_dir=tmp_path, dataset="mnist")
     message = str(caught.value)
@@ -193,7 +193,7 @@ def test_mnist_as_keras_downloads_it(resolve, rows, tmp_path, monkeypatch):
                 x_train=images, y_train=labels, x_test=images[:20], y_test=labels[:20],
             )  # fmt: skip
 
-    monkeypatch.setattr("components.datasets.keras_files.importlib.import_module", lambda name: Online)
+    monkeypatch.setattr("components.datasets.keras_files.import_module", lambda name: Online)
     dataset = resolve(dataset="mnist")
     assert (dataset.rows, dataset.label.name, dataset.split.method) == (80, "label", "source")
     row = rows(dataset)[12]

@@ -1,0 +1,113 @@
+"""TFRecords of tf.Examples; the only source that needs TensorFlow to be read."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from components.datasets import infer_task
+from components.datasets.png import encode_png
+from components.errors import ConfigError
+
+tf = pytest.importorskip("tensorflow")
+
+
+def example(**values) -> bytes:
+    features = tf.train.Features()
+    for name, value in values.items():
+        listed = list(value) if isinstance(value, list | tuple) else [value]
+        if isinstance(listed[0], bytes):
+            features.feature[name].bytes_list.value.extend(listed)
+        elif isinstance(listed[0], float):
+            features.feature[name].float_list.value.extend(listed)
+        else:
+            features.feature[name].int64_list.value.extend(listed)
+    return tf.train.Example(features=features).SerializeToString()
+
+
+@pytest.fixture
+def save(tmp_path):
+    """Writes records, gzipped if the name says so."""
+
+    def call(name, records):
+        options = "GZIP" if name.endswith(".gz") else ""
+        with tf.io.TFRecordWriter(str(tmp_path / name), options) as writer:
+            for record in records:
+                writer.write(record)
+
+    return call
+
+
+def record(n, **more):
+    return example(
+        age=n, height=n / 2, word=f"w{n % 3}".encode(), series=[float(n), 1.0, 2.0], words=list(range(1, 2 + n % 4)),
+        picture=encode_png(np.full((4, 6, 3), n, np.uint8)), y=n % 2, **more,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ["a.tfrecord", "a.tfrecord.gz"])
+def test_types_and_values(resolve, rows, save, name):
+    save(name, [record(n) for n in range(40)])
+    dataset = resolve(tfrecord={"path": name, "label": "y"})
+    assert {c.name: (c.dtype, c.shape) for c in dataset.columns} == {
+        "age": ("int", ()),
+        "height": ("float", ()),
+        "word": ("string", ()),
+        "series": ("array", (3,)),
+        "words": ("tokens", (4,)),
+        "picture": ("image", (4, 6, 3)),
+    }
+    assert (dataset.kind, infer_task(dataset.label)) == ("image", "binary")
+    assert {c.name: c.vocabulary_size for c in dataset.columns}["words"] == 5
+    row = rows(dataset)[5]
+    assert (row["age"], row["height"], row["word"], row["y"]) == (5, 2.5, "w2", 1)
+    assert row["series"].tolist() == [5.0, 1.0, 2.0] and row["words"].tolist() == [1, 2, 0, 0]
+    assert row["picture"] == encode_png(np.full((4, 6, 3), 5, np.uint8))
+
+
+def test_missing_features_and_labels(resolve, rows, save):
+    records = [example(x=n, z=1.5, y=n / 3) if n % 2 else example(x=n, y=n / 3) for n in range(30)]
+    save("a.tfrecord", [*records, example(x=1), example(x=2, y=float("nan"))])
+    save("t.tfrecord", [example(x=-1, y=0.5)] * 3)
+    dataset = resolve(tfrecord={"path": "a.tfrecord", "test_path": "t.tfrecord", "label": "y"})
+    assert dataset.rows == 33 and dataset.skipped == ("a.tfrecord: 2 records without 'y'",)
+    assert {c.name: c.missing for c in dataset.columns} == {"x": 0, "z": 18}
+    assert (dataset.label.minimum, infer_task(dataset.label)) == (0.0, "regression")
+    assert [rows(dataset)[n].get("z") for n in (0, 1)] == [None, 1.5]
+
+
+def test_chosen_features_and_limit(resolve, rows, save):
+    save("a.tfrecord", [record(n) for n in range(40)])
+    block = {"path": "a.tfrecord", "label": "y", "features": {"age": "float", "words": "tokens"}}
+    found = rows(resolve(tfrecord=block, limit=20))
+    assert len(found) == 20 and set(found[0]) == {"age", "words", "y"} and type(found[0]["age"]) is float
+    dropped = resolve(tfrecord={"path": "a.tfrecord", "label": "y", "drop": ["age", "picture"]})
+    assert {c.name for c in dropped.columns} == {"height", "word", "series", "words"}
+
+
+@pytest.mark.parametrize(
+    ("records", "options", "message"),
+    [
+        ([example(x=1, y=0)], {"label": "z"}, "has no feature 'z'; it has no records with the label"),
+        ([example(x=1, y=0)], {"drop": ["w"]}, "has no feature 'w'; its features are x, y"),
+        ([b"not an example"], {}, "Record 1 of .*a.tfrecord is not a tf.Example"),
+        ([example(x=[1.0, 2.0], y=0), example(x=[1.0], y=1)], {}, "'x' has from 1 to 2 values a record, but an array"),
+        ([example(x=b"\xff\xfe\x00", y=0)], {}, "'x' holds bytes that are neither text nor a PNG"),
+        ([example(x=b"\x89PNG\r\n\x1a\nrest", y=0)], {}, "The first image of feature 'x' cannot be used"),
+        ([example(x=1.5, y=0)], {"features": {"x": "int"}}, "'x' holds float values, which are not int"),
+        ([example(x=[1, 2], y=0)], {"features": {"x": "int"}}, "up to 2 values a record, so it cannot be int"),
+        ([example(x=1, y=[0, 1])], {}, "Label 'y' of .* has several values a record"),
+    ],
+)
+def test_bad_records(resolve, save, records, options, message):
+    save("a.tfrecord", records)
+    with pytest.raises(ConfigError, match=message):
+        resolve(tfrecord={"path": "a.tfrecord", "label": "y", **options})
+
+
+def test_truncated_files(resolve, save, tmp_path):
+    save("a.tfrecord", [record(n) for n in range(10)])
+    path = tmp_path / "a.tfrecord"
+    path.write_bytes(path.read_bytes()[:-9])
+    with pytest.raises(ConfigError, match=r"a.tfrecord is damaged after record 9 \(.*\); copy or write it again"):
+        resolve(tfrecord={"path": "a.tfrecord", "label": "y"})

@@ -97,6 +97,7 @@ def screen_apart(log: Path) -> Iterator[Screen]:
     os.dup2(target, 1)
     os.dup2(target, 2)
     os.close(target)
+    handlers = list(logging.root.handlers)
     logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     screen = Screen(terminal)
     forget = progress.listen(screen.show)
@@ -105,6 +106,8 @@ def screen_apart(log: Path) -> Iterator[Screen]:
     finally:
         forget()
         screen.stop()
+        for handler in [h for h in logging.root.handlers if h not in handlers]:
+            logging.root.removeHandler(handler)
         sys.stdout.flush()
         sys.stderr.flush()
         os.dup2(out, 1)

@@ -1,0 +1,381 @@
+"""Configs: what a recipe may say, and the sentence that it gets for what it may not."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from components.errors import ConfigError
+from components.features import ColumnOptions
+from components.models.options import CnnOptions, MlpOptions
+from pipeline.config import Experiment, find_recipe, load_experiment, parse_experiment, read_yaml, recipe_names
+
+SMALLEST: dict[str, Any] = {"name": "flowers", "data": {"dataset": "iris"}}
+METRIC_NAMES = "accuracy, auc, crossentropy, loss, mae, mape, mse, precision, r2, recall, rmse, top_5_accuracy"
+
+
+def complaint(changes: tuple[str, ...] = (), **blocks: Any) -> str:
+    """The message that a config gets."""
+    with pytest.raises(ConfigError) as caught:
+        parse_experiment({**SMALLEST, **blocks}, changes)
+    return str(caught.value)
+
+
+def test_the_smallest_config_has_every_default() -> None:
+    experiment = parse_experiment(SMALLEST)
+    assert (experiment.name, experiment.seed, experiment.task) == ("flowers", 7, "auto")
+    assert experiment.model == MlpOptions(units=(64, 32))
+    assert experiment.training.optimizer == "adam"
+    assert (experiment.training.batch_size, experiment.training.epochs) == (64, 10)
+    assert experiment.tuning is None
+    assert experiment.push.keep == 5
+    assert experiment.validation.anomalies == "fail"
+
+
+def test_the_block_of_a_model_without_a_family_is_an_mlp() -> None:
+    assert parse_experiment({**SMALLEST, "model": {"units": [8]}}).model == MlpOptions(units=(8,))
+
+
+def test_a_word_stands_for_the_kind_or_the_scale_of_a_column() -> None:
+    features = parse_experiment({**SMALLEST, "features": {"a": "drop", "b": "min_max", "c": {"impute": 0.5}}}).features
+    assert features == {
+        "a": ColumnOptions(kind="drop"),
+        "b": ColumnOptions(scale="min_max"),
+        "c": ColumnOptions(impute=0.5),
+    }
+
+
+@pytest.mark.parametrize(
+    ("blocks", "expected"),
+    [
+        ({"trainig": {}}, "the recipe: unknown key 'trainig'. Did you mean 'training'?"),
+        ({"training": {"epoch": 5}}, "the recipe: unknown key 'training.epoch'. Did you mean 'epochs'?"),
+        (
+            {"training": {"early_stopping": {"patince": 3}}},
+            "the recipe: unknown key 'training.early_stopping.patince'. Did you mean 'patience'?",
+        ),
+        ({"model": {"unit": [3]}}, "the recipe: unknown key 'model.unit'. Did you mean 'units'?"),
+        (
+            {"model": {"family": "cnn", "filtres": [3]}},
+            "the recipe: unknown key 'model.filtres'. Did you mean 'filters'?",
+        ),
+        (
+            {"model": {"family": "transfer", "augmentation": {"fliip": "both"}}},
+            "the recipe: unknown key 'model.augmentation.fliip'. Did you mean 'flip'?",
+        ),
+        (
+            {"evaluation": {"thresholds": {"accuracy": {"minimum": 1}}}},
+            "the recipe: unknown key 'evaluation.thresholds.accuracy.minimum'. Did you mean 'min'?",
+        ),
+        ({"schedule": {"trigge": "always"}}, "the recipe: unknown key 'schedule.trigge'. Did you mean 'trigger'?"),
+        (
+            {"schedule": {"xyz": 1}},
+            "the recipe: unknown key 'schedule.xyz'. Known keys: cron, timezone, trigger.",
+        ),
+        (
+            {"data": {"csv": {"path": "a.csv", "labell": "b"}}},
+            "the recipe: unknown key 'data.csv.labell'. Did you mean 'label'? (and 1 more)",
+        ),
+    ],
+)
+def test_an_unknown_key_is_refused_with_the_nearest_one(blocks: dict[str, Any], expected: str) -> None:
+    assert complaint(**blocks) == expected
+
+
+@pytest.mark.parametrize(
+    ("blocks", "expected"),
+    [
+        (
+            {"training": {"epochs": "many"}},
+            "the recipe: training.epochs: input should be a valid integer, unable to parse string as an integer, "
+            "got 'many'",
+        ),
+        ({"training": {"epochs": 0}}, "the recipe: training.epochs: input should be greater than or equal to 1, got 0"),
+        (
+            {"training": {"epochs": 2.5}},
+            "the recipe: training.epochs: input should be a valid integer, got a number with a fractional part",
+        ),
+        (
+            {"model": {"family": "cn"}},
+            "the recipe: model.family: expected one of mlp, cnn, sequence, transfer, custom, got 'cn'. "
+            "Did you mean 'cnn'?",
+        ),
+        ({"model": {"units": [0]}}, "the recipe: model.units.0: input should be greater than or equal to 1, got 0"),
+        (
+            {"model": {"units": [3], "dropout": [0.1, 0.2]}},
+            "the recipe: model: dropout must be one number or a list of 1 (one for each of units), not a list of 2",
+        ),
+        (
+            {"model": {"embedding_dim": "big"}},
+            "the recipe: model.embedding_dim: input should be a valid integer, got 'big' (and 1 more)",
+        ),
+        (
+            {"model": {"family": "custom", "build": "nocolon"}},
+            "the recipe: model.build: build must look like my_package.my_module:build_model, not 'nocolon'",
+        ),
+        ({"model": {"family": "custom"}}, "the recipe: expected the key 'model.build', which is not there"),
+        (
+            {"data": {"csv": {"path": 3, "label": "b"}}},
+            "the recipe: data.csv.path: input should be a valid string, got 3 (and 1 more)",
+        ),
+        ({"data": {"csv": {"path": "a"}}}, "the recipe: expected the key 'data.csv.label', which is not there"),
+        (
+            {"data": {}},
+            "the recipe: data: expected exactly one source of dataset, csv, parquet, images, npz, idx, tfrecord, "
+            "spans, got none",
+        ),
+        (
+            {"data": {"dataset": "iris", "csv": {"path": "a", "label": "b"}}},
+            "the recipe: data: expected exactly one source of dataset, csv, parquet, images, npz, idx, tfrecord, "
+            "spans, got dataset and csv",
+        ),
+        (
+            {"data": {"dataset": "iris", "split": {"train": 0.9, "eval": 0.2, "test": 0.1}}},
+            "the recipe: data.split: expected train, eval and test to sum to 1, got 1.2",
+        ),
+        (
+            {"name": "No Spaces"},
+            "the recipe: name: string should match pattern '^[a-z0-9]([a-z0-9_-]*[a-z0-9])?$', got 'No Spaces'",
+        ),
+        ({"seed": -1}, "the recipe: seed: input should be greater than or equal to 0, got -1"),
+        (
+            {"features": {"age": {"scale": "zscore"}}},
+            "the recipe: features.age.scale: input should be 'z_score', 'min_max', 'log', 'buckets' or 'none', "
+            "got 'zscore'",
+        ),
+        (
+            {"evaluation": {"thresholds": {"accuracy": {}}}},
+            "the recipe: evaluation.thresholds.accuracy: expected at least one of min, max and max_drop",
+        ),
+        (
+            {"evaluation": {"thresholds": {"accuracy": {"min": 0.9, "max": 0.5}}}},
+            "the recipe: evaluation.thresholds.accuracy: min 0.9 is above max 0.5: no model can pass",
+        ),
+        ({"push": {"keep": 1}}, "the recipe: push.keep: input should be greater than or equal to 2, got 1"),
+        (
+            {"training": {"learning_rate": float("nan")}},
+            "the recipe: training.learning_rate: input should be a finite number, got nan",
+        ),
+        (
+            {"training": {"early_stopping": {"monitor": "val_acuracy"}}},
+            f"the recipe: training.early_stopping.monitor: Metric 'val_acuracy' is not known; use one of: "
+            f"{METRIC_NAMES}. Did you mean 'accuracy'?",
+        ),
+        (
+            {"training": {"reduce_on_plateau": {"monitor": "val_los"}}},
+            f"the recipe: training.reduce_on_plateau.monitor: Metric 'val_los' is not known; use one of: "
+            f"{METRIC_NAMES}. Did you mean 'loss'?",
+        ),
+    ],
+)
+def test_a_wrong_value_is_named_with_what_was_expected(blocks: dict[str, Any], expected: str) -> None:
+    assert complaint(**blocks) == expected
+
+
+SPACE_FORMS = "one of {choice: [...]}, {float: [low, high], log: true}, {int: [low, high]} and {boolean: true}"
+
+
+@pytest.mark.parametrize(
+    ("space", "expected"),
+    [
+        (
+            {"model.dropot": {"float": [0, 0.5]}},
+            "tuning.space.model.dropot: unknown key 'model.dropot'. Did you mean 'dropout'?",
+        ),
+        (
+            {"dropout": {"float": [0, 0.5]}},
+            "tuning.space.dropout: expected a config key that starts with model. or training.",
+        ),
+        (
+            {"training.optimizer": {"choices": ["adam"]}},
+            f"tuning.space.training.optimizer: expected {SPACE_FORMS}, got {{'choices': ['adam']}}",
+        ),
+        (
+            {"training.optimizer": {"choice": ["adam"], "float": [0, 1]}},
+            f"tuning.space.training.optimizer: expected {SPACE_FORMS}, got {{'choice': ['adam'], 'float': [0, 1]}}",
+        ),
+        (
+            {"training.optimizer": {"choice": []}},
+            "tuning.space.training.optimizer: expected a list of values, got []",
+        ),
+        (
+            {"model.dropout": {"float": [0.5, 0]}},
+            "tuning.space.model.dropout: expected [low, high] with low below high, got [0.5, 0]",
+        ),
+        (
+            {"training.epochs": {"int": [1, "x"]}},
+            "tuning.space.training.epochs: expected [low, high] with low below high, got [1, 'x']",
+        ),
+        (
+            {"model.dropout": {"float": [0, 2]}},
+            "tuning.space.model.dropout: model.dropout: input should be less than 1, got 2 (and 1 more)",
+        ),
+        (
+            {"training.learning_rate": {"float": [0, 0.1], "log": True}},
+            "tuning.space.training.learning_rate: training.learning_rate: input should be greater than 0, got 0",
+        ),
+        (
+            {"model.units": {"choice": [[64], [64, 0]]}},
+            "tuning.space.model.units: model.units.1: input should be greater than or equal to 1, got 0",
+        ),
+    ],
+)
+def test_a_tuning_space_is_tried_before_anything_runs(space: dict[str, Any], expected: str) -> None:
+    assert complaint(tuning={"space": space}) == f"the recipe: {expected}"
+
+
+def test_a_tuning_space_reaches_every_key_of_model_and_training() -> None:
+    space = {
+        "model.units": {"choice": [[8], [8, 4]]},
+        "model.batch_normalization": {"boolean": True},
+        "training.learning_rate": {"float": [1e-4, 1e-2], "log": True},
+        "training.batch_size": {"int": [8, 64], "step": 8},
+    }
+    experiment = parse_experiment({**SMALLEST, "tuning": {"space": space, "objective": "val_accuracy"}})
+    assert experiment.tuning is not None
+    assert experiment.tuning.space == space
+
+
+def test_an_objective_that_nobody_knows() -> None:
+    message = complaint(tuning={"space": {"model.dropout": {"float": [0, 0.5]}}, "objective": "val_acuracy"})
+    assert message == (
+        f"the recipe: tuning.objective: Metric 'val_acuracy' is not known; use one of: {METRIC_NAMES}. "
+        "Did you mean 'accuracy'?"
+    )
+
+
+def test_set_changes_nested_keys_with_yaml_values() -> None:
+    changes = (
+        "training.epochs=5",
+        "training.learning_rate=1e-3",
+        "model.units=[256,128]",
+        "training.early_stopping={patience: 2}",
+        "training.early_stopping.min_delta=5E-2",
+        "description=a = b",
+        "data.split.eval=.2",
+    )
+    experiment = parse_experiment(SMALLEST, changes)
+    assert experiment.training.epochs == 5
+    assert experiment.training.learning_rate == 0.001
+    assert experiment.model == MlpOptions(units=(256, 128))
+    assert experiment.training.early_stopping is not None
+    assert experiment.training.early_stopping.patience == 2
+    assert experiment.training.early_stopping.min_delta == 0.05
+    assert experiment.description == "a = b"
+    assert (experiment.data.dataset, experiment.data.split.eval) == ("iris", 0.2)
+
+
+def test_set_can_change_the_family_and_fill_a_block_that_is_empty() -> None:
+    raw = {**SMALLEST, "training": None}
+    experiment = parse_experiment(raw, ("model.family=cnn", "model.filters=[8]", "training.epochs=2"))
+    assert experiment.model == CnnOptions(filters=(8,))
+    assert experiment.training.epochs == 2
+    assert raw == {**SMALLEST, "training": None}, "the mapping that was given stays as it is"
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        ("training.epochs", "--set: expected KEY=VALUE such as training.epochs=5, got 'training.epochs'"),
+        ("=5", "--set: expected KEY=VALUE such as training.epochs=5, got '=5'"),
+        ("training.epochs=[1", "--set training.epochs: expected a YAML value, got '[1'"),
+        ("training.epoch=5", "the recipe: unknown key 'training.epoch'. Did you mean 'epochs'?"),
+        ("training.epochs=", "the recipe: training.epochs: input should be a valid integer, got None"),
+    ],
+)
+def test_a_set_that_cannot_be(change: str, expected: str) -> None:
+    assert complaint((change,)) == expected
+
+
+def test_exponents_are_numbers_in_files_too(tmp_path: Path) -> None:
+    recipe = tmp_path / "tuned.yaml"
+    recipe.write_text(
+        "name: tuned\n"
+        "description: 1e5 rows and 1.e-7\n"
+        "data: {dataset: iris}\n"
+        "training: {learning_rate: 1e-3}\n"
+        "tuning: {space: {training.learning_rate: {float: [1e-4, +2.5E-2], log: true}}}\n"
+    )
+    experiment, folder = load_experiment(str(recipe))
+    assert folder == tmp_path
+    assert experiment.description == "1e5 rows and 1.e-7"
+    assert experiment.training.learning_rate == 0.001
+    assert experiment.tuning is not None
+    assert experiment.tuning.space == {"training.learning_rate": {"float": [0.0001, 0.025], "log": True}}
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        (b"name: [", "expected YAML in {path}, but it does not parse: while parsing a flow node"),
+        (b"- name\n", "expected keys such as name, data and model in {path}, got list"),
+        (b"", "expected keys such as name, data and model in {path}, got NoneType"),
+        (b"name: \xff\xfe", "expected YAML in {path}, but it does not parse: 'utf-8' codec can't decode"),
+        (
+            b"name: !!python/object/apply:os.system [echo]",
+            "expected YAML in {path}, but it does not parse: could not determine a constructor",
+        ),
+    ],
+)
+def test_a_file_that_is_no_recipe(tmp_path: Path, content: bytes, expected: str) -> None:
+    path = tmp_path / "broken.yaml"
+    path.write_bytes(content)
+    with pytest.raises(ConfigError) as caught:
+        read_yaml(path)
+    assert str(caught.value).startswith(expected.format(path=path))
+    assert "\n" not in str(caught.value)
+
+
+def test_messages_name_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "mine.yaml"
+    path.write_text("name: mine\ndata: {dataset: iris}\nsed: 3\n")
+    with pytest.raises(ConfigError) as caught:
+        load_experiment(str(path))
+    assert str(caught.value) == f"{path}: unknown key 'sed'. Did you mean 'seed'?"
+
+
+def test_a_recipe_that_is_not_there() -> None:
+    with pytest.raises(ConfigError) as caught:
+        find_recipe("digit_cnn")
+    assert str(caught.value) == (
+        "expected the name of a shipped recipe or the path of a YAML file, got 'digit_cnn'. "
+        "Did you mean 'digits_cnn'? 'kerasline recipes' lists them"
+    )
+    with pytest.raises(ConfigError) as caught:
+        find_recipe("nowhere/mine.yaml")
+    assert str(caught.value) == (
+        "expected a recipe file, but nowhere/mine.yaml does not exist; 'kerasline recipes' lists the shipped ones"
+    )
+
+
+@pytest.mark.parametrize("name", recipe_names())
+def test_shipped_recipes_are_valid_and_say_what_they_are(name: str) -> None:
+    experiment, _ = load_experiment(name)
+    assert experiment.name == name
+    assert experiment.description
+    assert experiment.evaluation.thresholds, "every recipe has a gate"
+
+
+def test_the_recipes_that_ship() -> None:
+    wanted = {
+        *("digits_mlp", "digits_cnn", "digits_underfit", "iris_mlp", "wine_mlp", "diabetes_regression"),
+        *("mnist_mlp", "mnist_cnn", "fashion_mnist_mlp", "fashion_mnist_cnn"),
+    }
+    assert wanted <= set(recipe_names())
+
+
+@pytest.mark.parametrize("name", recipe_names())
+def test_what_show_prints_is_the_same_experiment(name: str) -> None:
+    experiment, _ = load_experiment(name)
+    printed = yaml.safe_dump(experiment.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
+    assert parse_experiment(yaml.safe_load(printed)) == experiment
+
+
+def test_every_block_of_the_contract_is_a_key() -> None:
+    assert list(Experiment.model_fields) == [
+        *("name", "description", "seed", "data", "task", "features", "validation", "model", "training", "tuning"),
+        *("evaluation", "push", "report", "schedule", "run"),
+    ]

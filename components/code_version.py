@@ -10,6 +10,7 @@ from __future__ import annotations
 import ast
 import hashlib
 import importlib.util
+import re
 from functools import lru_cache
 from importlib import metadata
 from pathlib import Path
@@ -37,13 +38,15 @@ def code_version(module: str) -> str:
 def _local_sources(module: str) -> set[Path]:
     """Finds the files of ``module`` and of everything of ours that it imports, wherever the import stands."""
     found: set[Path] = set()
-    waiting = [module]
+    waiting = [_source_file(module)]
     while waiting:
-        path = _source_file(waiting.pop())
+        path = waiting.pop()
         if path is None or path in found:
             continue
         found.add(path)
-        waiting += _imported_names(path)
+        if path.suffix == ".py":
+            names, files = _references(path)
+            waiting += [*map(_source_file, names), *files]
     return found
 
 
@@ -70,18 +73,23 @@ def _user_module(module: str) -> Path | None:
     return None if path.is_relative_to(Path(ast.__file__).parent) else path
 
 
-def _imported_names(path: Path) -> list[str]:
+def _references(path: Path) -> tuple[list[str], list[Path]]:
+    """Returns the modules that a file imports, and the files beside it that it names (templates, scripts)."""
     names: list[str] = []
+    files: list[Path] = []
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
             names += [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
             # "from components import inputs" names a module in its alias, "from components.errors import X" does not.
             names += [node.module] + [f"{node.module}.{alias.name}" for alias in node.names]
-        elif isinstance(node, ast.Constant) and str(node.value).startswith("components.") and " " not in node.value:
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str) and re.fullmatch(r"[\w.]+", node.value):
             # Registries name modules as text ("components.models.mlp") to import them late.
-            names.append(node.value)
-    return [name for name in names if name.split(".")[0] == "components" or not _is_third_party(name)]
+            if node.value.startswith("components."):
+                names.append(node.value)
+            elif "." in node.value and (path.parent / node.value).is_file():
+                files.append(path.parent / node.value)
+    return [name for name in names if name.split(".")[0] == "components" or not _is_third_party(name)], files
 
 
 @lru_cache

@@ -109,9 +109,7 @@ def set_up(venv: Path, wanted: list[str]) -> None:
 
     missing = sorted(set(packages) - installed(venv))
     if missing:
-        raise SetupFailed(
-            f"{', '.join(missing)} did not arrive, though the installer reported success; see {log}."
-        )
+        raise SetupFailed(f"{', '.join(missing)} did not arrive, though the installer reported success; see {log}.")
     stamp.write_text(json.dumps({"root": str(ROOT), "state": state, "packages": packages}, indent=1))
     marker.unlink()
     print(f"  ready after {time.monotonic() - started:.0f} s", flush=True)
@@ -121,28 +119,21 @@ def check_machine(venv: Path, names: list[str]) -> None:
     """Raises SetupFailed where the wheels cannot run (system, Python, glibc) or the disk is full."""
     if (platform.system(), platform.machine()) != ("Linux", "x86_64"):
         found = f"{platform.system()} on {platform.machine()}"
-        raise SetupFailed(
-            f"the lock's wheels need Linux on x86_64, this is {found}; use the Dockerfile instead."
-        )
+        raise SetupFailed(f"the lock's wheels need Linux on x86_64, this is {found}; use the Dockerfile instead.")
     if sys.version_info[:2] != (3, 11):
         found = platform.python_version()
-        raise SetupFailed(
-            f"Python 3.11 is needed, this is {found}; give it as make PYTHON=/path/to/python3.11 setup."
-        )
+        raise SetupFailed(f"Python 3.11 is needed, this is {found}; give it as make PYTHON=/path/to/python3.11 setup.")
     library, version = platform.libc_ver()
     if library != "glibc" or tuple(int(number) for number in re.findall(r"\d+", version)[:2]) < OLDEST_GLIBC:
         oldest = ".".join(str(number) for number in OLDEST_GLIBC)
         found = f"{library} {version}".strip() or "another C library"
         raise SetupFailed(
-            f"glibc {oldest} or newer is needed (Debian 10, Ubuntu 20.04, RHEL 8), this is {found}; "
-            "use the Dockerfile."
+            f"glibc {oldest} or newer is needed (Debian 10, Ubuntu 20.04, RHEL 8), this is {found}; use the Dockerfile."
         )
     needed = sum(NEEDED_DISK_GIB[name] for name in names)
     free = shutil.disk_usage(next(path for path in venv.parents if path.exists())).free / 1024**3
     if free < needed:
-        raise SetupFailed(
-            f"about {needed} GiB are needed in {venv.parent}, {free:.1f} are free; make room, try again."
-        )
+        raise SetupFailed(f"about {needed} GiB are needed in {venv.parent}, {free:.1f} are free; make room, try again.")
 
 
 def remove_environment(venv: Path) -> None:

@@ -1,16 +1,19 @@
 """The room that turns the config's ``data:`` block into a resolved :class:`Dataset` and reads its rows.
 
 Its one door: :data:`DATASETS` and :data:`READERS` are the registries, :func:`resolve` describes the data
-before the graph exists, :func:`read_shard` gives a worker its rows. Nothing here imports TensorFlow, and
+before the graph exists, :func:`read_shard` gives a worker its rows, :func:`find_spans` lists data that arrives piece by
+piece. Nothing here imports TensorFlow, and
 pandas, pyarrow, scikit-learn and PIL only when a source needs them.
 """
 
 from __future__ import annotations
 
+from components.datasets.files import Places
 from components.datasets.labels import infer_task
 from components.datasets.options import DataOptions
 from components.datasets.registry import DATASETS, READERS, NamedDataset
 from components.datasets.resolving import read_shard, resolve
+from components.datasets.spans import Span, Spans, find_spans
 from components.datasets.spec import SPLITS, Column, Dataset, Label, SplitPlan
 from components.datasets.splits import assign_split, row_key
 
@@ -23,8 +26,12 @@ __all__ = [
     "Dataset",
     "Label",
     "NamedDataset",
+    "Places",
+    "Span",
+    "Spans",
     "SplitPlan",
     "assign_split",
+    "find_spans",
     "infer_task",
     "read_shard",
     "resolve",

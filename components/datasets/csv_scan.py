@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
@@ -18,7 +19,7 @@ _MAX_DISTINCT = 10_000
 _LARGEST_INTEGER = (1 << 63) - 1
 # int() and float() read "1_000"; a leading zero marks codes (postcodes, article numbers) that are no
 # quantities.
-_NOT_A_NUMBER = re.compile(r"(?:^|\n)[+-]?0\d|_")
+_LEADING_ZERO = re.compile(r"\n[+-]?0\d")
 INFINITIES = frozenset(
     sign + word for sign in ("", "+", "-") for word in ("inf", "Inf", "INF", "infinity", "Infinity", "INFINITY")
 )
@@ -84,8 +85,9 @@ class ColumnScan:
         self._measure(parsed, cells, numbers)
 
     def _measure(self, parsed: Sequence[float], cells: Sequence[str], numbers: Sequence[int]) -> None:
-        finite = [value for value in parsed if math.isfinite(value)]
-        if len(finite) < len(parsed):
+        finite = parsed
+        if not math.isfinite(sum(parsed)):
+            finite = [value for value in parsed if math.isfinite(value)]
             self.missing += sum(1 for value in parsed if value != value)
             infinite = [n for cell, n in zip(cells, numbers, strict=True) if cell in INFINITIES]
             if infinite and not self.infinite:
@@ -94,7 +96,7 @@ class ColumnScan:
         if finite:
             self.minimum, self.maximum = min(self.minimum, min(finite)), max(self.maximum, max(finite))
             if self.whole and self.dtype == "float":
-                self.whole = all(value.is_integer() for value in finite)
+                self.whole = all(map(float.is_integer, map(float, finite)))
 
     def _turn(self, cells: Sequence[str], numbers: Sequence[int]) -> None:
         """Makes the column text; a column that began with numbers says where that ended."""
@@ -117,8 +119,8 @@ class ColumnScan:
     def _count(self, cells: Sequence[str]) -> None:
         if self.counts is None:
             return
-        for cell in cells:
-            self.counts[cell] = self.counts.get(cell, 0) + 1
+        for cell, count in Counter(cells).items():
+            self.counts[cell] = self.counts.get(cell, 0) + count
         if len(self.counts) > _MAX_DISTINCT:
             self.counts = None
 
@@ -162,7 +164,8 @@ class ColumnScan:
 
 def parse(values: Sequence[str]) -> tuple[Type, Sequence[float]]:
     """Reads cells as integers, else as floats (also integers beyond 64 bits), else leaves them as text."""
-    if _NOT_A_NUMBER.search("\n".join(values)):
+    text = "\n" + "\n".join(values)
+    if "_" in text or _LEADING_ZERO.search(text):
         return "string", ()
     try:
         integers = list(map(int, values))
@@ -191,7 +194,9 @@ def scan(rows: Iterator[Line], scans: Mapping[int, ColumnScan], needed: Sequence
     used = 0
     unusable = {position: scans[position].missing_values | INFINITIES | NANS for position in needed}
     while block := list(islice(rows, ROWS_PER_BLOCK)):
-        kept = [row for row in block if not any(row[1][p] in bad for p, bad in unusable.items())]
+        kept = block
+        for position, bad in unusable.items():
+            kept = [row for row in kept if row[1][position] not in bad]
         if len(kept) < len(block):
             lines = {row[0] for row in kept}
             missing_label.add([number for number, _ in block if number not in lines])

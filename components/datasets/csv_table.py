@@ -159,7 +159,10 @@ def _rows(dataset: Dataset, shard: Mapping[str, Any]) -> Iterator[dict[str, Any]
     position = {name: index for index, name in enumerate(names)}
     labels = options["labels"]
     label_positions = [position[name] for name in labels]
-    inputs = [(column.name, position[column.name], _converter(column.dtype, missing)) for column in dataset.columns]
+    inputs = [
+        (column.name, position[column.name], _converter(column.dtype, missing if column.missing else None))
+        for column in dataset.columns
+    ]
     inputs += [(name, position[name], _converter(dtype, missing)) for name, dtype in options["extra"].items()]
     class_names = options["class_names"]
     label_dtype = "float" if len(labels) > 1 else "int" if class_names else dataset.label.dtype
@@ -168,7 +171,9 @@ def _rows(dataset: Dataset, shard: Mapping[str, Any]) -> Iterator[dict[str, Any]
     keys = [*(name for name, _, _ in inputs), dataset.label.name]
     lines = body(shard["path"], options, shard["delimiter"], len(names))
     while block := list(islice(lines, ROWS_PER_BLOCK)):
-        rows = [cells for _, cells in block if not any(cells[p] in unusable for p in label_positions)]
+        rows = [cells for _, cells in block]
+        for index in label_positions:
+            rows = [cells for cells in rows if cells[index] not in unusable]
         if not rows:
             continue
         columns: list[Any] = list(zip(*rows, strict=True))
@@ -183,8 +188,14 @@ def _rows(dataset: Dataset, shard: Mapping[str, Any]) -> Iterator[dict[str, Any]
             yield dict(zip(keys, row, strict=True))
 
 
-def _converter(dtype: str | None, missing: frozenset[str]) -> Callable[[Sequence[str]], list[Any]]:
-    """Returns a function that turns a block of cells into values, None where there is none."""
+def _converter(dtype: str | None, missing: frozenset[str] | None) -> Callable[[Sequence[str]], Sequence[Any]]:
+    """Returns a function that turns a block of cells into values, None where there is none.
+
+    ``missing`` None promises that every cell has a value, which is twice as fast.
+    """
+    if missing is None:
+        convert = {"int": int, "float": float}.get(dtype or "")
+        return lambda cells: cells if convert is None else list(map(convert, cells))
     if dtype == "int":
         return lambda cells: [None if cell in missing else _integer(cell) for cell in cells]
     if dtype == "float":

@@ -33,7 +33,7 @@ def lines(path: str | Path, delimiter: str, encoding: str) -> Iterator[Line]:
         try:
             for row in reader:
                 if row:
-                    yield reader.line_num, [cell.strip() for cell in row]
+                    yield reader.line_num, list(map(str.strip, row))
         except UnicodeError:
             raise _undecodable(path, encoding) from None
         except GZIP_ERRORS as error:
@@ -119,6 +119,8 @@ def body(
     for number, cells in stream:
         if len(cells) == width:
             yield number, cells
+        elif cells == [""]:
+            continue  # a line of spaces
         elif options["ragged_rows"] == "fail":
             raise ConfigError(
                 f"Line {number} of {path} has {len(cells)} cells where {width} are expected; correct the "

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".gif", ".bmp")
-_FORMATS = ("PNG", "JPEG", "GIF", "BMP")
+_FORMATS = ("PNG", "JPEG", "MPO", "GIF", "BMP")  # MPO: a JPEG with more after it, as phones write them
 _CHANNELS = {"1": 1, "L": 1, "LA": 1, "I": 1, "I;16": 1, "I;16B": 1, "F": 1, "RGBA": 4}
 _THREADS = 4
 

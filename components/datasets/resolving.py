@@ -25,7 +25,7 @@ from components.datasets.options import DataOptions
 from components.datasets.planning import finish_plan, plan_split
 from components.datasets.registry import DATASETS, READERS
 from components.datasets.sampling import apply_limit
-from components.datasets.spec import Dataset
+from components.datasets.spec import Dataset, Label
 from components.datasets.splits import assign_split
 from components.datasets.tables import SplitColumn
 from components.errors import ConfigError, nearest
@@ -72,7 +72,7 @@ def resolve(
         reader_options=found.reader_options,
         shards=tuple(shards),
         split=plan,
-        fingerprint=_fingerprint(found, options),
+        fingerprint=_fingerprint(found, label, options),
         title=found.title,
         source=found.source,
         licence=found.licence,
@@ -161,14 +161,14 @@ def _find_named(options: DataOptions, places: Places, seed: int) -> Found:
     return Found(**{**vars(found), "title": entry.title, "source": entry.source, "licence": entry.licence})
 
 
-def _fingerprint(found: Found, options: DataOptions) -> str:
+def _fingerprint(found: Found, label: Label, options: DataOptions) -> str:
     """Hashes the content of the data and all that changes its reading, but not where the files lie."""
     reading = {
         "digest": found.digest,
         "reader": found.reader,
         "options": {key: value for key, value in found.reader_options.items() if key not in _PLACES},
         "columns": [column.model_dump(mode="json") for column in found.columns],
-        "label": found.label.name,
+        "label": label.model_dump(mode="json"),
         "limit": options.limit,
     }
     text = json.dumps(reading, sort_keys=True, separators=(",", ":"))

@@ -282,6 +282,20 @@ def test_bad_files_are_config_errors(resolve, write, content, message):
     assert caught.value.exit_code == 2 and "\n" not in str(caught.value)
 
 
+def test_empty_lines_are_passed_over(resolve, rows, write):
+    write("t.csv", "a,y\n\n1,0\n   \n2,1\n\n" + "3,0\n" * 20 + "\n")
+    dataset = resolve(**block())
+    assert len(rows(dataset)) == 22 and dataset.skipped == ()
+
+
+def test_task_decides_how_the_label_is_read(resolve, rows, write):
+    write("t.csv", table("a,y", "1,#", "2,3"))
+    as_number, as_class = resolve(task="regression", **block()), resolve(task="multiclass", **block())
+    assert (type(rows(as_number)[0]["y"]), type(rows(as_class)[0]["y"])) == (float, int)
+    assert as_class.label.classes == tuple(str(n) for n in range(20)) and as_number.label.classes is None
+    assert as_number.fingerprint != as_class.fingerprint
+
+
 def test_missing_file_names_the_nearest(resolve, write):
     write("sales.csv", "a,y\n")
     with pytest.raises(ConfigError, match=r"File not found: .*sale.csv; correct the path.* Did you mean 'sales.csv'\?"):

@@ -18,7 +18,10 @@ from components.errors import ConfigError
 def image(number=0, size=(6, 5), mode="RGB", form="PNG", **options) -> bytes:
     values = np.random.default_rng(number).integers(0, 256, (*size, 4), np.uint8)
     out = io.BytesIO()
-    Image.fromarray(values).convert("RGB" if mode == "P" else "RGBA").convert(mode).save(out, form, **options)
+    if mode == "I;16":
+        Image.fromarray(values[..., 0].astype(np.uint16) * 257).save(out, form)
+        return out.getvalue()
+    Image.fromarray(values).convert("RGB" if mode in ("P", "CMYK") else "RGBA").convert(mode).save(out, form, **options)
     return out.getvalue()
 
 
@@ -233,6 +236,20 @@ def test_a_table_without_usable_images(resolve, folder):
         resolve(images={"path": "pets", "labels_csv": "labels.csv"})
     with pytest.raises(ConfigError, match="has no column 'name' of image paths"):
         resolve(images={"path": "pets", "labels_csv": "labels.csv", "path_column": "name"})
+
+
+def test_tensorflow_decodes_every_kind_with_the_channels_that_were_found(tmp_path):
+    tf = pytest.importorskip("tensorflow")
+    kinds = [(mode, "PNG") for mode in ("1", "L", "LA", "I;16", "P", "RGB", "RGBA")]
+    kinds += [("L", "JPEG"), ("RGB", "JPEG"), ("CMYK", "JPEG"), ("RGB", "MPO"), ("P", "GIF"), ("L", "GIF")]
+    kinds += [(mode, "BMP") for mode in ("1", "L", "P", "RGB", "RGBA")]
+    for mode, form in kinds:
+        content = image(1, mode=mode, form=form)
+        checked = image_check.examine(content, True, 5e7)
+        (tmp_path / "image").write_bytes(content)
+        given = image_check.plain_bytes(tmp_path / "image")
+        decoded = tf.io.decode_image(given, channels=checked.shape[2], expand_animations=False)
+        assert (tuple(decoded.shape), checked.problem) == (checked.shape, ""), (mode, form)
 
 
 def test_any_bytes_give_a_reason_and_no_exception(tmp_path):

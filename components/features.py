@@ -24,6 +24,17 @@ DATE_PARTS = ("year", "month", "day", "weekday", "hour")
 
 Kind = Literal["numeric", "categorical", "boolean", "date", "text", "image", "array", "tokens", "cross", "drop"]
 
+# What a column of each type can be.
+_NUMBER_KINDS: tuple[Kind, ...] = ("numeric", "boolean", "categorical", "text", "drop")
+_KINDS: dict[str, tuple[Kind, ...]] = {
+    "float": _NUMBER_KINDS,
+    "int": _NUMBER_KINDS,
+    "string": ("categorical", "text", "boolean", "date", "drop"),
+    "image": ("image", "drop"),
+    "array": ("array", "drop"),
+    "tokens": ("tokens", "drop"),
+}
+
 
 class ColumnOptions(Options):
     """How one column becomes model input; what is not given follows from its kind."""
@@ -196,10 +207,10 @@ def _label_scale(options: ColumnOptions, task: Task) -> Literal["z_score", "none
 def _plan_column(column: Column, options: ColumnOptions, dataset: Dataset) -> FeatureStep:
     kind = options.kind or _infer_kind(column, dataset.rows)
     size, shape = 0, column.shape
-    if kind == "numeric" and column.dtype == "string":
+    if kind not in _KINDS[column.dtype]:
         raise ConfigError(
-            f"features.{column.name}.kind: expected a kind for text (categorical, text, date, drop), got numeric; "
-            "the column holds values that are no numbers"
+            f"features.{column.name}.kind: expected {', '.join(_KINDS[column.dtype])} for a column of type "
+            f"{column.dtype}, got {kind}"
         )
     if kind in ("categorical", "text"):
         size = min(options.vocabulary_size, column.distinct or options.vocabulary_size)

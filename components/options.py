@@ -1,7 +1,8 @@
-"""The config blocks of the rooms that are a single file: training, tuning, evaluation, push, validation, report.
+"""The config blocks of the rooms that are a single file: training, tuning, evaluation, push, report.
 
 Rooms with several files keep their options beside them (``datasets/options.py``, ``models/options.py``,
-``features.py``). Everything here is plain pydantic, so that a recipe can be checked without importing TensorFlow.
+``validation/options.py``, ``features.py``). Everything here is plain pydantic, so that a recipe can be checked without
+importing TensorFlow.
 """
 
 from __future__ import annotations
@@ -120,12 +121,6 @@ class PushOptions(Options):
 
     keep: int = Field(5, ge=2, description="Versions to keep; the current one and its predecessor always stay.")
     formats: list[Literal["saved_model"]] = Field(default=["saved_model"])
-
-
-class ValidationOptions(Options):
-    """What the data gate does about what it finds."""
-
-    anomalies: Literal["fail", "warn"] = Field("fail", description="Values that contradict the schema, in any split.")
 
 
 class ReportOptions(Options):

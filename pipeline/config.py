@@ -29,9 +29,9 @@ from components.options import (
     ScheduleOptions,
     TrainingOptions,
     TuningOptions,
-    ValidationOptions,
 )
 from components.settings import set_keys
+from components.validation.options import ValidationOptions
 
 RECIPES = Path(__file__).with_name("recipes")
 

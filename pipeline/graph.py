@@ -15,7 +15,7 @@ from components.example_gen import DatasetExampleGen
 from components.parity import ParityCheck
 from components.pushing import RegistryPusher
 from components.report.component import Report
-from components.validation import DataGate
+from components.validation.gate import DataGate
 from pipeline.planning import RunPlan
 
 PARITY_TOLERANCE = 1e-5
@@ -57,7 +57,7 @@ def create_pipeline(plan: RunPlan, *, pipeline_root: str, models: str, **argumen
     # Stops the run where the comparison found something.
     steps["validate"] = gate = DataGate(
         anomalies=anomalies.outputs["anomalies"],
-        policy=plan.experiment.validation.anomalies,
+        policy=plan.experiment.validation.anomalies.policy,
         code_version=code_version("components.validation"),
     )
 

@@ -32,7 +32,7 @@ def test_the_smallest_config_has_every_default() -> None:
     assert (experiment.training.batch_size, experiment.training.epochs) == (64, 10)
     assert experiment.tuning is None
     assert experiment.push.keep == 5
-    assert experiment.validation.anomalies == "fail"
+    assert experiment.validation.anomalies.policy == "fail"
 
 
 def test_the_block_of_a_model_without_a_family_is_an_mlp() -> None:

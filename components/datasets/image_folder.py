@@ -65,8 +65,8 @@ def find(options: ImageOptions, places: Places) -> Found:
     for group in folders:
         paths = [group.folder / name for name in group.names]
         good = []
-        checks = check_all(root if options.test_path is None else group.folder.parent, paths, options.check == "decode",
-                           options.max_megapixels * 1e6)  # fmt: skip
+        inside = root if options.test_path is None else group.folder.parent
+        checks = check_all(inside, paths, options.check == "decode", options.max_megapixels * 1e6)
         for path, checked in zip(paths, checks, strict=True):
             survey.add(checked, f"{group.split}/{group.label}/{path.name}")
             if checked.shape is None:
@@ -83,12 +83,8 @@ def find(options: ImageOptions, places: Places) -> Found:
             skipped.append(f"{_shown(group.folder, root)}: class folder without a usable image")
             continue
         counts[group.label] = counts.get(group.label, 0) + len(good)
-        for start in range(0, len(good), _IMAGES_PER_SHARD):
-            shard: dict[str, Any] = {"folder": str(group.folder), "label": group.label, "start": start}
-            shard |= {"first": next_row.get(group.split, 0), "rows": min(_IMAGES_PER_SHARD, len(good) - start)}
-            next_row[group.split] = shard["first"] + shard["rows"]
-            shard["names"] = digest_names(good)
-            shards.append(shard if group.split is None else {**shard, "split": group.split})
+        shards += _shards(group, good, next_row.get(group.split, 0))
+        next_row[group.split] = next_row.get(group.split, 0) + len(good)
     _check_classes(shards, root)
     return Found(
         kind="image",
@@ -121,6 +117,17 @@ def read(dataset: Dataset, shard: Mapping[str, Any]) -> Iterator[dict[str, Any]]
     for index in indices_of(shard):
         name = names[shard["start"] + index - shard["first"]]
         yield {"image": read_image(folder / name), dataset.label.name: shard["label"]}
+
+
+def _shards(group: ClassFolder, names: Sequence[str], first: int) -> list[dict[str, Any]]:
+    """Cuts a class folder into ranges of its usable files; ``first`` is its first row among those of its split."""
+    digest = digest_names(names)
+    shards = []
+    for start in range(0, len(names), _IMAGES_PER_SHARD):
+        shard: dict[str, Any] = {"folder": str(group.folder), "label": group.label, "names": digest, "start": start}
+        shard |= {"first": first + start, "rows": min(_IMAGES_PER_SHARD, len(names) - start)}
+        shards.append(shard if group.split is None else {**shard, "split": group.split})
+    return shards
 
 
 class Survey:

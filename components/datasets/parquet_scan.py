@@ -66,8 +66,8 @@ def _text(value: Any) -> str:
 class ParquetScan:
     """What is known of one column after the batches so far."""
 
-    def __init__(self, name: str, dtype: str) -> None:
-        self.name, self.dtype = name, dtype
+    def __init__(self, name: str) -> None:
+        self.name, self.dtype = name, ""
         self.missing = self.infinite = 0
         self.minimum, self.maximum = math.inf, -math.inf
         self.counts: dict[str | int | float, int] | None = {}

@@ -12,7 +12,7 @@ from components.datasets.options import ParquetOptions
 from components.datasets.parquet_scan import ParquetScan, column_type, plain_values
 from components.datasets.sampling import thin
 from components.datasets.spec import Dataset
-from components.datasets.tables import SplitColumn, assign_roles, label_value, multi_facts, same_columns
+from components.datasets.tables import Roles, SplitColumn, assign_roles, label_value, multi_facts, same_columns
 from components.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -53,15 +53,9 @@ def describe(files: Sequence[tuple[Path, str | None]], options: ParquetOptions, 
     for path, part in files:
         file = _open(path)
         same_columns(file.schema_arrow.names, names, path, first_path)
+        _join_types(file, wanted, types, (path, first_path))
         for name in wanted:
-            found = column_type(file.schema_arrow.field(name), path)
-            if types.setdefault(name, found) != found and {types[name], found} != {"int", "float"}:
-                raise ConfigError(
-                    f"Column {name!r} is {found} in {path} but {types[name]} in {first_path}; write the files alike."
-                )
-            if types[name] != found:
-                types[name] = scans[name].dtype = "float"
-            scans.setdefault(name, ParquetScan(name, found))
+            scans.setdefault(name, ParquetScan(name)).dtype = types[name]
         unlabelled = 0
         for groups in _group_ranges(file):
             rows = 0
@@ -79,6 +73,30 @@ def describe(files: Sequence[tuple[Path, str | None]], options: ParquetOptions, 
             skipped.append(f"{path.name}: {unlabelled} rows without a label")
         elif file.metadata.num_rows == 0:
             raise ConfigError(f"{path} has no rows; check that the right file was named.")
+    return _found(files, scans, roles, shards, skipped)
+
+
+def _join_types(file: ParquetFile, names: Sequence[str], types: dict[str, str], paths: tuple[Path, Path]) -> None:
+    """Adds the types of a file's columns to those of the files before: int and float make float."""
+    for name in names:
+        found = column_type(file.schema_arrow.field(name), paths[0])
+        known = types.setdefault(name, found)
+        if known != found and {known, found} != {"int", "float"}:
+            raise ConfigError(
+                f"Column {name!r} is {found} in {paths[0]} but {known} in {paths[1]}; write the files alike."
+            )
+        types[name] = known if known == found else "float"
+
+
+def _found(
+    files: Sequence[tuple[Path, str | None]],
+    scans: Mapping[str, ParquetScan],
+    roles: Roles,
+    shards: list[dict[str, Any]],
+    skipped: list[str],
+) -> Found:
+    first_path = files[0][0]
+    types = {name: scan.dtype for name, scan in scans.items()}
     rows = sum(shard["rows"] for shard in shards)
     if len(roles.labels) > 1:
         counts = [scans[name].counts for name in roles.labels]
@@ -98,9 +116,9 @@ def describe(files: Sequence[tuple[Path, str | None]], options: ParquetOptions, 
         skipped=tuple(skipped),
         notes=tuple(
             [f"column {name!r} has no value in any row and is left out" for name in empty]
-            + [scans[name].infinite_note for name in wanted if scans[name].infinite]
+            + [scans[name].infinite_note for name in scans if scans[name].infinite]
         ),
-    )  # fmt: skip
+    )
 
 
 def read(dataset: Dataset, shard: Mapping[str, Any]) -> Iterator[dict[str, Any]]:

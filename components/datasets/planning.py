@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 from components.datasets.options import SplitOptions
@@ -27,21 +27,23 @@ def plan_split(options: SplitOptions, label: Label, shards: Sequence[Mapping[str
     Raises:
       ConfigError: the method does not fit the source or the label.
     """
-    given = {shard.get("split") for shard in shards}
-    method = options.method or ("source" if "test" in given else "hash")
-    if method == "source" and options.column is None and "test" not in given:
+    given: set[str] = {shard["split"] for shard in shards if "split" in shard}
+    method = options.method or ("source" if given else "hash")
+    if method == "source" and options.column is None and not given:
         raise ConfigError("split.method source needs a test set from the source or 'column'; use split.method: hash.")
-    if "test" in given and options.test:
-        raise ConfigError(
-            f"The source brings its own test set, so split.test {options.test:g} cannot be kept; remove it."
-        )
-    if method == "stratified" and label.classes is None or method == "stratified" and label.dtype == "multi":
+    for split in sorted(given):
+        if getattr(options, split):
+            raise ConfigError(
+                f"The source brings its own {split} set, so split.{split} {getattr(options, split):g} cannot be kept; "
+                "remove it."
+            )
+    if method == "stratified" and (label.classes is None or label.dtype == "multi"):
         raise ConfigError(
             f"split.method stratified needs classes, but label {label.name!r} has none; use split.method: hash."
         )
     return SplitPlan(
         method=method,
-        fractions=_fractions(options, has_test="test" in given),
+        fractions=_fractions(options, given),
         column=label.name if method == "stratified" else options.column,
         seed=seed if options.seed is None else options.seed,
     )
@@ -72,7 +74,7 @@ def finish_plan(dataset: Dataset, read_rows: Reader, may_change: bool = False) -
     by_column = plan.method == "group" or (plan.method == "source" and plan.column is not None)
     if dataset.rows <= (_ROWS_TO_COUNT_COLUMNS if by_column else _ROWS_TO_COUNT):
         empty = _empty_splits(dataset, plan, read_rows)
-        if empty and plan.method == "hash" and may_change:
+        if empty and may_change and plan.method in ("hash", "source"):
             column = dataset.label.name if dataset.label.dtype != "multi" and dataset.label.classes else None
             exact = plan.model_copy(update={"method": "stratified", "column": column})
             finished, _ = finish_plan(dataset.model_copy(update={"split": exact}), read_rows)
@@ -81,19 +83,21 @@ def finish_plan(dataset: Dataset, read_rows: Reader, may_change: bool = False) -
     return plan, notes
 
 
-def _fractions(options: SplitOptions, has_test: bool) -> dict[str, float]:
-    """Completes the fractions; those of a source with a test set are of the other rows."""
-    parts = {"train": options.train, "eval": options.eval, "test": 0.0 if has_test else options.test}
-    if has_test and options.train is not None and options.eval is not None:
-        both = options.train + options.eval
-        parts |= {"train": options.train / both, "eval": options.eval / both}
+def _fractions(options: SplitOptions, given: Collection[str]) -> dict[str, float]:
+    """Completes the fractions of the rows that the source did not assign to the splits in ``given``."""
+    parts: dict[str, float | None] = {split: 0.0 if split in given else getattr(options, split) for split in SPLITS}
+    known = sum(part for part in parts.values() if part is not None)
     unset = [split for split in ("eval", "test") if parts[split] is None]
-    given = sum(part for part in parts.values() if part is not None)
-    share = _DEFAULT_FRACTION if parts["train"] is None else max(0.0, 1 - given) / max(1, len(unset))
-    eval_, test = (share if parts[split] is None else parts[split] or 0.0 for split in ("eval", "test"))
+    if parts["train"] is None:
+        parts |= dict.fromkeys(unset, _DEFAULT_FRACTION)
+    elif unset:
+        parts |= dict.fromkeys(unset, max(0.0, 1 - known) / len(unset))
+    elif given:  # train: 0.8 and eval: 0.1 beside a given test set share its rows as 8 to 1
+        parts = {split: (part or 0.0) / known for split, part in parts.items()}
+    eval_, test = parts["eval"] or 0.0, parts["test"] or 0.0
     fractions = {"train": 1 - eval_ - test, "eval": eval_, "test": test}
     for split in ("train", "eval"):
-        if fractions[split] < 1e-9:
+        if fractions[split] < 1e-9 and split not in given:
             raise ConfigError(f"The fractions of 'split' leave no rows for {split}; make the others smaller.")
     return {split: round(fraction, 12) for split, fraction in fractions.items()}
 

@@ -149,14 +149,26 @@ def test_train_test_and_validation_folders(resolve, split_rows, write):
         for label in ("a", "b"):
             for number in range(count):
                 write(f"i/{split}/{label}/{number}.png", image(number + 100 * ord(label) + 10_000 * count))
-    dataset = resolve(images={"path": "i"}, split={"eval": 0.2})
-    found = split_rows(dataset)
-    assert len(found["test"]) == 8 and len(found["eval"]) >= 6 and sum(map(len, found.values())) == 34
+    dataset = resolve(images={"path": "i"})
+    assert dataset.split.fractions == {"train": 1.0, "eval": 0.0, "test": 0.0}
+    assert {split: len(rows) for split, rows in split_rows(dataset).items()} == {"train": 20, "eval": 6, "test": 8}
+    with pytest.raises(ConfigError, match="The source brings its own eval set, so split.eval 0.2 cannot be kept"):
+        resolve(images={"path": "i"}, split={"eval": 0.2})
     write("i/test/c/1.png", image())
     with pytest.raises(
         ConfigError, match="Class 'c' is in the test or eval images of .* but not in those for training"
     ):
         resolve(images={"path": "i"})
+
+
+def test_train_and_validation_folders_leave_a_test_part_to_take(resolve, split_rows, write):
+    for number in range(100):
+        write(f"i/train/{'ab'[number % 2]}/{number}.png", image(number))
+    for number in range(10):
+        write(f"i/val/{'ab'[number % 2]}/{number}.png", image(200 + number))
+    found = split_rows(resolve(images={"path": "i"}))
+    assert len(found["eval"]) == 10 and len(found["train"]) + len(found["test"]) == 100
+    assert 3 <= len(found["test"]) <= 20
 
 
 def test_real_photographs(resolve, rows, shared_data):

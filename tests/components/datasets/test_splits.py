@@ -196,6 +196,14 @@ def test_few_rows_are_split_in_exact_shares(resolve, split_rows, write, label):
         resolve(csv={"path": "t.csv", "label": "y"}, split={"method": "hash"})
 
 
+def test_few_rows_beside_a_test_set(resolve, split_rows, write):
+    write("t.csv", csv("x", "y", rows=[(n, n % 2) for n in range(10)]))
+    write("u.csv", csv("x", "y", rows=[(-n, n % 2) for n in range(1, 5)]))
+    for seed in range(5):
+        found = split_rows(resolve(csv={"path": "t.csv", "label": "y", "test_path": "u.csv"}, seed=seed))
+        assert len(found["eval"]) >= 1 and len(found["train"]) + len(found["eval"]) == 10 and len(found["test"]) == 4
+
+
 def test_too_few_different_rows_are_refused(resolve, write):
     write("t.csv", csv("x", "y", rows=[(1, 0), (2, 1)] * 10))
     with pytest.raises(ConfigError, match="would have none of its 20 rows .equal rows stay together.; add rows"):

@@ -1,0 +1,145 @@
+"""What is settled before a graph is built: data, task, features, baseline and the key of the run."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from components.errors import ConfigError
+from components.options import Threshold
+from components.production import add_version, move_pointer
+from pipeline.config import parse_experiment
+from pipeline.planning import RunPlan, plan_run
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def plan(tmp_path: Path, **blocks: Any) -> RunPlan:
+    """Plans a run on iris."""
+    experiment = parse_experiment({"name": "flowers", "data": {"dataset": "iris"}, **blocks})
+    return plan_run(experiment, tmp_path, None, tmp_path / "models" / "flowers")
+
+
+def push(tmp_path: Path, made_by: RunPlan) -> int:
+    """Puts a version into production as a run would."""
+    (tmp_path / "exported").mkdir(exist_ok=True)
+    folder = tmp_path / "models" / "flowers"
+    version = add_version(folder, tmp_path / "exported", made_by.record())
+    move_pointer(folder, version, "pushed by a run", previous=None)
+    return version
+
+
+def test_data_task_features_and_gate_are_settled(tmp_path: Path) -> None:
+    planned = plan(tmp_path)
+    assert planned.dataset.rows == 150
+    assert planned.features.task == "multiclass"
+    assert planned.features.classes == ("setosa", "versicolor", "virginica")
+    assert [spec.columns for spec in planned.features.inputs()] == [
+        ("sepal_length", "sepal_width", "petal_length", "petal_width")
+    ]
+    assert planned.evaluation.metrics == ["accuracy", "log_loss"]
+    assert planned.evaluation.thresholds == {"accuracy": Threshold(max_drop=0.01)}
+    assert planned.held_out_splits() == ["eval", "test"]
+    assert planned.baseline_version == 0
+    settings = planned.fit_settings()
+    assert (settings.plan, settings.seed) == (planned.features, 7)
+    assert (settings.model, settings.training) == (planned.experiment.model, planned.experiment.training)
+
+
+def test_without_a_test_split_only_eval_is_held_out(tmp_path: Path) -> None:
+    assert plan(tmp_path, data={"dataset": "iris", "split": {"test": 0.0}}).held_out_splits() == ["eval"]
+
+
+def test_a_task_that_the_label_cannot_have(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="Task binary needs two classes, but the label 'species' of iris has 3"):
+        plan(tmp_path, task="binary")
+
+
+def test_the_key_changes_with_what_decides_the_outcome_and_only_then(tmp_path: Path) -> None:
+    key = plan(tmp_path).key
+    assert len(key) == 16
+    assert plan(tmp_path).key == key
+    for blocks in (
+        {"seed": 8},
+        {"training": {"epochs": 11}},
+        {"evaluation": {"thresholds": {"accuracy": {"min": 0.5}}}},
+        {"data": {"dataset": "iris", "limit": 100}},
+        {"data": {"dataset": "wine"}},
+    ):
+        assert plan(tmp_path, **blocks).key != key, blocks
+    for blocks in ({"description": "other words"}, {"schedule": {"cron": "0 4 * * *"}}, {"run": {"cache": False}}):
+        assert plan(tmp_path, **blocks).key == key, blocks
+
+
+def test_the_key_changes_with_the_rows_of_a_file_but_not_with_its_place(tmp_path: Path) -> None:
+    rows = [f"{i},{i % 7},{'yes' if i % 2 else 'no'}" for i in range(200)]
+    data = {"csv": {"path": "t.csv", "label": "ill"}, "split": {"method": "stratified"}}
+    keys = []
+    for folder, change in (("a", ""), ("b", ""), ("c", "\n1,1,no")):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "t.csv").write_text("\n".join(["x,y,ill", *rows]) + change)
+        experiment = parse_experiment({"name": "flowers", "data": data})
+        keys.append(plan_run(experiment, tmp_path / folder, None, tmp_path / "models").key)
+    assert keys[0] == keys[1] != keys[2]
+
+
+def test_the_baseline_is_the_version_in_production(tmp_path: Path) -> None:
+    push(tmp_path, plan(tmp_path, seed=1))
+    assert plan(tmp_path, seed=2).baseline_version == 1
+    push(tmp_path, plan(tmp_path, seed=2))
+    assert plan(tmp_path, seed=3).baseline_version == 2
+
+
+def test_a_run_that_is_repeated_has_the_baseline_that_it_had(tmp_path: Path) -> None:
+    first = plan(tmp_path, seed=1)
+    push(tmp_path, first)
+    assert plan(tmp_path, seed=1) == first
+    second = plan(tmp_path, seed=2)
+    push(tmp_path, second)
+    assert plan(tmp_path, seed=2).baseline_version == 1
+    assert plan(tmp_path, seed=1).baseline_version == 2, "another run's model is in production now"
+
+
+def test_the_record_of_a_version_says_where_it_comes_from(tmp_path: Path) -> None:
+    planned = plan(tmp_path)
+    record = json.loads(json.dumps(planned.record()))
+    assert record.items() >= {
+        "recipe": "flowers",
+        "task": "multiclass",
+        "classes": ["setosa", "versicolor", "virginica"],
+        "data_fingerprint": planned.dataset.fingerprint,
+        "run_key": planned.key,
+        "baseline_version": 0,
+    }.items()
+
+
+def test_beam_options_of_the_recipe_go_before_the_defaults(tmp_path: Path) -> None:
+    assert plan(tmp_path).beam_arguments() == [
+        *("--runner=DirectRunner", "--direct_running_mode=in_memory", "--direct_num_workers=1"),
+    ]
+    given = ["--direct_num_workers=4", "--direct_running_mode=multi_processing", "--temp_location=/tmp/x"]
+    assert plan(tmp_path, run={"beam": given}).beam_arguments() == ["--runner=DirectRunner", *given]
+
+
+@pytest.mark.slow
+def test_planning_needs_no_tensorflow(tmp_path: Path) -> None:
+    script = (
+        "import sys\n"
+        "from pathlib import Path\n"
+        "from pipeline.config import load_experiment\n"
+        "from pipeline.planning import plan_run\n"
+        "experiment, folder = load_experiment('digits_cnn')\n"
+        "plan_run(experiment, folder, None, Path(sys.argv[1]))\n"
+        "print(sorted({'tensorflow', 'keras', 'tfx', 'apache_beam'} & set(sys.modules)))\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script, str(tmp_path)],
+        cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True, check=True, timeout=120,
+    )  # fmt: skip
+    assert done.stdout == "[]\n"

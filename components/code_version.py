@@ -36,9 +36,13 @@ def code_version(module: str) -> str:
 
 
 def _local_sources(module: str) -> set[Path]:
-    """Finds the files of ``module`` and of everything of ours that it imports, wherever the import stands."""
+    """Finds the files of ``module`` and of everything of ours that it imports, wherever the import stands.
+
+    A package stands for all of its files: its ``__init__.py`` need not import them.
+    """
     found: set[Path] = set()
-    waiting = [_source_file(module)]
+    start = _source_file(module)
+    waiting = [start, *(start.parent.rglob("*.py") if start is not None and start.name == "__init__.py" else [])]
     while waiting:
         path = waiting.pop()
         if path is None or path in found:

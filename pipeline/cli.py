@@ -29,17 +29,18 @@ SetOption = Annotated[
 ]
 WorkspaceOption = Annotated[Path, typer.Option(help="Where metadata, artifacts, models and reports go.")]
 _WORKSPACE = Path("workspace")
+_INTERRUPTED = 130  # what typer makes of a KeyboardInterrupt
 
 
 def main() -> None:
     """Runs the command; every error of the user's ends in one sentence on stderr and the contract's exit code."""
     try:
         # Without standalone mode, click returns the code of typer.Exit.
-        sys.exit(app(standalone_mode=False) or 0)
-    except typer.Abort:
-        print("interrupted; what is in production stays there", file=sys.stderr)
-        sys.exit(1)
-    except KeyboardInterrupt:
+        code = app(standalone_mode=False) or 0
+        if code == _INTERRUPTED:
+            raise KeyboardInterrupt
+        sys.exit(code)
+    except (typer.Abort, KeyboardInterrupt):
         print("interrupted; what is in production stays there", file=sys.stderr)
         sys.exit(1)
     except KeraslineError as error:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,130 +14,155 @@ from components import code_version as module
 from components.code_version import code_version
 
 ROOT = Path(__file__).resolve().parents[2]
+SMALL_TREE = {
+    "components/__init__.py": "",
+    "components/errors.py": "class ConfigError(Exception): ...\n",
+    "components/shared.py": "from components.errors import ConfigError\n",
+    "components/room/__init__.py": "from components.room.door import open_door\n",
+    "components/room/door.py": (
+        "import json\nfrom pathlib import Path\n\nTEMPLATE = Path(__file__).with_name('page.html.j2')\n\n\n"
+        "def open_door() -> None:\n    from components import shared\n    print(shared, json, 'script.py')\n"
+    ),
+    "components/room/page.html.j2": "<p>{{ text }}</p>\n",
+    "components/room/script.py": "import components.lonely\n",
+    "components/room/unused.py": "",
+    "components/lonely.py": "",
+    "components/families.py": "FAMILIES = {'mlp': 'components.mlp'}\n",
+    "components/mlp.py": "",
+    "pipeline/__init__.py": "",
+    "pipeline/graph.py": "import components.room\nfrom pipeline import planning\n",
+    "pipeline/planning.py": "import components.families\n",
+}
 
-Versions = Callable[[], dict[str, str]]
-# The modules that pipeline/graph.py asks for.
-STEPS = (
-    *("components.example_gen", "components.validation", "components.transform", "components.tuning"),
-    *("components.training", "components.baseline", "components.parity", "components.pushing"),
-    *("components.report.component",),
-)
+
+def use(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Takes hashes of the sources below a folder."""
+    monkeypatch.setattr(module, "_ROOT", root)
+
+
+def version(name: str) -> str:
+    """The version of a module's code as it is now."""
+    code_version.cache_clear()
+    return code_version(name)
+
+
+@pytest.fixture(autouse=True)
+def forget() -> Iterator[None]:
+    """Leaves no hash of a test's tree behind."""
+    yield
+    code_version.cache_clear()
+    module._is_third_party.cache_clear()
 
 
 @pytest.fixture
-def tree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """A copy of the sources, which the hash is taken of."""
-    ignore = shutil.ignore_patterns("__pycache__")
-    for package in ("components", "pipeline"):
-        shutil.copytree(ROOT / package, tmp_path / package, ignore=ignore)
-    monkeypatch.setattr(module, "_ROOT", tmp_path)
-    code_version.cache_clear()
-    yield tmp_path
-    code_version.cache_clear()
+def tree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A small project."""
+    for name, text in SMALL_TREE.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text)
+    use(tmp_path, monkeypatch)
+    return tmp_path
 
 
-def versions() -> dict[str, str]:
-    """The version of every step's code as it is now."""
-    code_version.cache_clear()
-    return {step.removeprefix("components."): code_version(step) for step in STEPS}
+def test_a_version_is_sixteen_hexadecimal_digits(tree: Path) -> None:
+    assert re.fullmatch(r"[0-9a-f]{16}", version("components.room"))
+    assert version("components.room") == version("components.room") != version("components.families")
 
 
-def changed_by(path: Path, text: str = "\n# Changed.\n", before: dict[str, str] | None = None) -> set[str]:
-    """The steps that a change of a file makes run again."""
-    before = before or versions()
-    with open(path, "a", encoding="utf-8") as file:
-        file.write(text)
-    after = versions()
-    return {step for step in before if before[step] != after[step]}
-
-
-def test_a_version_is_sixteen_digits_and_does_not_depend_on_the_folder(
-    tree: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    copied = versions()
-    for version in copied.values():
-        assert len(version) == 16
-        int(version, 16)
-    assert len(set(copied.values())) == len(STEPS), "every step has code of its own"
-    monkeypatch.setattr(module, "_ROOT", ROOT)
-    assert versions() == copied
-
-
-FITS = {"training", "tuning"}
-EVERY = {step.removeprefix("components.") for step in STEPS}
-
-
-@pytest.mark.slow
-def test_a_step_runs_again_when_code_that_it_uses_changes_and_only_then(tree: Path) -> None:
-    expected: dict[str, tuple[set[str], set[str]]] = {
-        # file: (steps that must run again, steps that must stay cached)
-        "components/example_gen/shards.py": ({"example_gen"}, EVERY - {"example_gen"}),
-        "components/datasets/csv_text.py": ({"example_gen"}, EVERY - {"example_gen"}),
-        "components/validation/gate.py": ({"validation"}, EVERY - {"validation"}),
-        "components/transform.py": ({"transform", "baseline", *FITS}, {"example_gen", "validation", "pushing"}),
-        "components/tuning.py": ({"tuning"}, EVERY - {"tuning"}),
-        "components/training.py": (FITS, EVERY - FITS),
-        "components/models/cnn.py": (FITS, EVERY - FITS - {"report.component"}),
-        "components/signatures.py": ({"training"}, {"example_gen", "validation", "transform", "pushing"}),
-        "components/production.py": ({"baseline", "pushing"}, {"example_gen", "transform", *FITS}),
-        "components/pushing.py": ({"pushing"}, EVERY - {"pushing"}),
-        "components/parity/component.py": ({"parity"}, EVERY - {"parity"}),
-        "components/parity/replay.py": ({"parity"}, EVERY - {"parity"}),
-        "components/report/page.py": ({"report.component"}, EVERY - {"report.component"}),
-        "components/report/page.html.j2": ({"report.component"}, EVERY - {"report.component"}),
-        "pipeline/running.py": (set(), EVERY),
-    }
-    before = versions()
-    for file, (again, cached) in expected.items():
-        original = (tree / file).read_bytes()
-        changed = changed_by(tree / file, before=before)
-        assert again <= changed, file
-        assert not cached & changed, file
-        (tree / file).write_bytes(original)
-    assert versions() == before
+@pytest.mark.parametrize(
+    ("changed", "steps"),
+    [
+        ("components/room/door.py", {"components.room", "pipeline.graph"}),
+        ("components/room/page.html.j2", {"components.room", "pipeline.graph"}),
+        ("components/room/script.py", {"components.room", "pipeline.graph"}),
+        ("components/lonely.py", {"components.room", "pipeline.graph"}),
+        ("components/shared.py", {"components.room", "pipeline.graph"}),
+        ("components/errors.py", {"components.room", "pipeline.graph"}),
+        ("components/mlp.py", {"components.families", "pipeline.graph"}),
+        ("pipeline/planning.py", {"pipeline.graph"}),
+        ("components/room/unused.py", {"components.room"}),
+        ("components/new.py", set()),
+    ],
+)
+def test_the_version_changes_with_every_file_that_the_code_reaches(tree: Path, changed: str, steps: set[str]) -> None:
+    names = ("components.room", "components.families", "pipeline.graph")
+    before = {name: version(name) for name in names}
+    with open(tree / changed, "a", encoding="utf-8") as file:
+        file.write("# Changed.\n")
+    assert {name for name in names if version(name) != before[name]} == steps
 
 
 def test_a_new_import_joins_the_hash(tree: Path) -> None:
-    (tree / "components" / "extra.py").write_text("LIMIT = 1\n")
-    assert changed_by(tree / "components" / "extra.py") == set()
-    late = "\n\ndef late() -> None:\n    from components import extra\n    print(extra)\n"
-    assert changed_by(tree / "components" / "validation" / "gate.py", late) == {"validation"}
-    assert changed_by(tree / "components" / "extra.py") == {"validation"}
+    before = version("components.families")
+    (tree / "components" / "mlp.py").write_text("import components.lonely\n")
+    after = version("components.families")
+    assert after != before
+    (tree / "components" / "lonely.py").write_text("LIMIT = 2\n")
+    assert version("components.families") != after
 
 
-def test_a_file_that_moves_within_the_code_changes_the_hash(tree: Path) -> None:
-    before = versions()["validation"]
-    gate = tree / "components" / "validation" / "gate.py"
-    gate.with_name("door.py").write_bytes(gate.read_bytes())
-    init = gate.with_name("__init__.py")
-    init.write_text(init.read_text().replace("validation.gate", "validation.door"))
-    assert versions()["validation"] != before
+def test_where_the_project_lies_does_not_matter(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    here = version("pipeline.graph")
+    shutil.copytree(tree, tree / "elsewhere" / "deeper")
+    use(tree / "elsewhere" / "deeper", monkeypatch)
+    assert version("pipeline.graph") == here
 
 
 def test_the_versions_of_the_libraries_count(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    before = versions()
+    before = version("components.room")
     real = module.metadata.version
     monkeypatch.setattr(module.metadata, "version", lambda name: "0.0" if name == "keras" else real(name))
-    assert all(after != before[step] for step, after in versions().items())
+    assert version("components.room") != before
 
 
 def test_a_module_of_the_users_counts_with_what_it_imports(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "my_layers.py").write_text("WIDTH = 3\n")
-    (tmp_path / "my_model.py").write_text("import json\nimport numpy\nimport my_layers\n\ndef build(): ...\n")
+    (tmp_path / "my_model.py").write_text("import json\nimport numpy\nimport my_layers\n\n\ndef build(): ...\n")
     monkeypatch.syspath_prepend(tmp_path)
-
-    def version() -> str:
-        code_version.cache_clear()
-        module._is_third_party.cache_clear()
-        return code_version("my_model")
-
-    first = version()
-    assert version() == first
+    first = version("my_model")
+    assert version("my_model") == first
     (tmp_path / "my_layers.py").write_text("WIDTH = 4\n")
-    second = version()
-    assert second != first
-    (tmp_path / "other.py").write_text("")
-    assert version() == second
+    assert version("my_model") != first
     sources = {path.name for path in module._local_sources("my_model")}
     assert sources == {"my_model.py", "my_layers.py"}, "neither the standard library nor installed packages"
     sys.modules.pop("my_model", None)
+
+
+def steps_of_the_graph() -> list[str]:
+    """The modules whose code pipeline/graph.py puts into cache keys."""
+    graph = (ROOT / "pipeline" / "graph.py").read_text()
+    return [*re.findall(r'code_version\("([\w.]+)"\)', graph), "components.training"]
+
+
+def test_every_step_of_the_graph_has_code_of_its_own() -> None:
+    steps = steps_of_the_graph()
+    assert len(steps) >= 9
+    for step in steps:
+        assert module._source_file(step), f"{step} is no module, so its hash would never change"
+    assert len({version(step) for step in steps}) == len(steps)
+
+
+@pytest.mark.parametrize(
+    ("step", "reaches", "does_not_reach"),
+    [
+        (
+            "components.example_gen",
+            {"example_gen/shards.py", "datasets/csv_table.py"},
+            {"training.py", "models/mlp.py"},
+        ),
+        ("components.transform", {"transform.py", "features.py"}, {"training.py", "models/mlp.py", "datasets/idx.py"}),
+        (
+            "components.training",
+            {"training.py", "features.py", "signatures.py", "models/cnn.py", "models/heads.py"},
+            {"tuning.py", "datasets/idx.py", "production.py"},
+        ),
+        ("components.tuning", {"tuning.py", "training.py", "models/cnn.py"}, {"datasets/idx.py", "production.py"}),
+        ("components.baseline", {"baseline.py", "production.py"}, {"training.py", "models/mlp.py"}),
+        ("components.parity", {"parity/component.py", "parity/replay.py"}, {"training.py", "models/mlp.py"}),
+        ("components.report.component", {"report/page.py", "report/page.html.j2"}, {"training.py", "models/mlp.py"}),
+    ],
+)
+def test_what_the_steps_of_the_project_reach(step: str, reaches: set[str], does_not_reach: set[str]) -> None:
+    sources = {str(path.relative_to(ROOT / "components")) for path in module._local_sources(step)}
+    assert reaches - sources == set()
+    assert does_not_reach & sources == set()

@@ -1,0 +1,232 @@
+"""The command's answers that need no TensorFlow, and its exit codes."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from components.errors import ConfigError, DataRejected, KeraslineError
+from pipeline import cli, running
+from pipeline.config import load_experiment, recipe_names
+from pipeline.running import Outcome
+
+ROOT = Path(__file__).resolve().parents[2]
+Command = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def kerasline(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Command:
+    """Runs the command in this process, in an empty folder: exit code, standard output, standard error."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "200")
+
+    def call(*arguments: str) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["kerasline", *arguments])
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+        code = ended.value.code
+        assert isinstance(code, int)
+        return code, *capsys.readouterr()
+
+    return call
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["recipes"], ["show", "digits_cnn"], ["schema"]], ids=" ".join)
+def test_answers_about_recipes_load_no_heavy_library(arguments: list[str], tmp_path: Path) -> None:
+    script = (
+        "import sys\n"
+        "from pipeline.cli import main\n"
+        "try:\n    main()\n"
+        "finally:\n"
+        "    heavy = {'tensorflow', 'keras', 'tfx', 'apache_beam', 'pandas', 'sklearn', 'pyarrow', 'ml_metadata'}\n"
+        "    print(sorted(heavy & set(sys.modules)), file=sys.stderr)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script, *arguments],
+        cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True, timeout=60,
+    )  # fmt: skip
+    assert (done.returncode, done.stderr) == (0, "[]\n")
+    assert done.stdout
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_recipes_are_listed_with_data_and_model(kerasline: Command) -> None:
+    code, out, err = kerasline("recipes")
+    assert (code, err) == (0, "")
+    rows = {line.split()[0]: line.split()[1:] for line in out.splitlines()[1:]}
+    assert list(rows) == recipe_names()
+    assert rows["digits_cnn"][:2] == ["digits", "cnn"]
+    assert rows["diabetes_regression"][:2] == ["diabetes", "mlp"]
+
+
+def test_show_prints_the_resolved_config(kerasline: Command) -> None:
+    code, out, _ = kerasline("show", "digits_mlp", "--set", "training.epochs=3", "--set", "model.units=[16]")
+    assert code == 0
+    printed = yaml.safe_load(out)
+    assert printed["training"]["epochs"] == 3
+    assert printed["training"]["optimizer"] == "adam"
+    assert printed["model"]["units"] == [16]
+
+
+def test_validate_checks_a_file_without_reading_the_data(kerasline: Command, tmp_path: Path) -> None:
+    (tmp_path / "mine.yaml").write_text("name: mine\ndata: {csv: {path: not-yet-there.csv, label: y}}\n")
+    assert kerasline("validate", "mine.yaml") == (0, "mine.yaml is valid: mine\n", "")
+    code, out, err = kerasline("validate", "mine.yaml", "--set", "training.epoch=3")
+    assert (code, out) == (2, "")
+    assert err == "kerasline: mine.yaml: unknown key 'training.epoch'. Did you mean 'epochs'?\n"
+    code, _, err = kerasline("validate", "absent.yaml")
+    assert (code, err) == (
+        2,
+        "kerasline: expected a recipe file, but absent.yaml does not exist; 'kerasline recipes' lists the shipped "
+        "ones\n",
+    )
+
+
+def test_the_schema_knows_every_block_and_refuses_other_keys(kerasline: Command) -> None:
+    code, out, _ = kerasline("schema")
+    assert code == 0
+    schema = json.loads(out)
+    assert schema["required"] == ["name", "data"]
+    assert schema["additionalProperties"] is False
+    assert {"data", "model", "training", "tuning", "evaluation", "push", "schedule"} <= set(schema["properties"])
+    assert schema["$defs"]["TrainingOptions"]["properties"]["epochs"]["minimum"] == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (["run", "digit_cnn"], "got 'digit_cnn'. Did you mean 'digits_cnn'? 'kerasline recipes' lists them\n"),
+        (["run", "digits_cnn", "--set", "training.epochs"], "--set: expected KEY=VALUE such as training.epochs=5"),
+        (["run", "digits_cnn", "--set", "model.filter=[8]"], "unknown key 'model.filter'. Did you mean 'filters'?\n"),
+        (["run", "digits_cnn", "--json", "nowhere/out.json"],
+         "--json: expected a file in a folder that exists, but {cwd}/nowhere does not\n"),
+        (["run", "digits_cnn", "--set", "data.dataset=digit"], "There is no data set named 'digit'"),
+        (["show"], "Missing argument "),
+        (["run", "digits_cnn", "--epochs", "3"], "No such option: --epochs"),
+        (["rum"], "No such command 'rum'."),
+    ],
+)  # fmt: skip
+def test_wrong_arguments_end_with_2_and_one_sentence(
+    kerasline: Command, tmp_path: Path, arguments: list[str], expected: str
+) -> None:
+    code, _, err = kerasline(*arguments)
+    assert code == 2
+    assert expected.format(cwd=tmp_path) in err
+    assert "Traceback" not in err
+    for made in ("metadata.sqlite", "pipelines", "models", "reports"):
+        assert not (tmp_path / "workspace" / made).exists(), "nothing ran"
+
+
+def test_wrong_keys_leave_no_workspace_behind(kerasline: Command, tmp_path: Path) -> None:
+    assert kerasline("run", "digits_cnn", "--set", "trainig.epochs=3")[0] == 2
+    assert list(tmp_path.iterdir()) == []
+
+
+def outcome(status: str, **more: Any) -> Outcome:
+    """What a run gives back."""
+    result = {
+        "status": status, "recipe": "digits_mlp", "metrics": {}, "model": None, "report": "/r/index.html",
+        "seconds": {"total": 3.2}, **more,
+    }  # fmt: skip
+    return Outcome(result, "" if status in ("pushed", "up_to_date") else f"it was {status}", Path("log"))
+
+
+@pytest.mark.parametrize(
+    ("status", "code"), [("pushed", 0), ("up_to_date", 0), ("failed", 1), ("data_rejected", 3), ("not_blessed", 4)]
+)
+def test_the_outcome_of_a_run_is_the_exit_code(
+    kerasline: Command, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, status: str, code: int
+) -> None:
+    monkeypatch.setattr(running, "run_recipe", lambda *arguments, **named: outcome(status))
+    ended, _, err = kerasline("run", "digits_mlp", "--json", "out.json")
+    assert ended == code
+    assert json.loads((tmp_path / "out.json").read_text())["status"] == status
+    assert err == ("" if code == 0 else f"kerasline: it was {status}\n")
+
+
+def test_the_table_at_the_end_sets_figures_side_by_side(kerasline: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    result = outcome(
+        "pushed",
+        metrics={"accuracy": 0.98765, "log_loss": None}, test_metrics={"accuracy": 0.9},
+        baseline={"accuracy": 0.95}, trivial={"accuracy": 0.1}, model={"version": 3, "path": "/w/models/digits_mlp/3"},
+    )  # fmt: skip
+    monkeypatch.setattr(running, "run_recipe", lambda *arguments, **named: result)
+    _, out, _ = kerasline("run", "digits_mlp")
+    lines = [line.split() for line in out.splitlines()]
+    assert lines[0] == ["metric", "eval", "production", "trivial", "test"]
+    assert lines[1] == ["accuracy", "0.9877", "0.9500", "0.1000", "0.9000"]
+    assert lines[2] == ["log_loss"]
+    assert ["blessed", "and", "pushed,", "3", "s"] in lines
+    assert ["model", "version", "3,", "/w/models/digits_mlp/3"] in lines
+    assert ["report", "/r/index.html"] in lines
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "text"),
+    [
+        (ConfigError("a key is wrong"), 2, "kerasline: a key is wrong\n"),
+        (DataRejected("bad rows"), 3, "kerasline: bad rows\n"),
+        (KeraslineError("it failed"), 1, "kerasline: it failed\n"),
+        (ValueError("surprise"), 1, "kerasline: ValueError: surprise; --debug shows more\n"),
+        (KeyboardInterrupt(), 1, "interrupted; what is in production stays there\n"),
+    ],
+)
+def test_an_error_is_one_sentence_and_a_code(
+    kerasline: Command, monkeypatch: pytest.MonkeyPatch, error: BaseException, code: int, text: str
+) -> None:
+    def fail(*arguments: Any, **named: Any) -> None:
+        raise error
+
+    monkeypatch.setattr(running, "run_recipe", fail)
+    ended, _, err = kerasline("run", "digits_mlp")
+    assert (ended, err) == (code, text)
+
+
+def test_what_the_run_is_told(kerasline: Command, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    told: list[Any] = []
+
+    def listen(*arguments: Any, **named: Any) -> Outcome:
+        told.append((arguments, named))
+        return outcome("pushed")
+
+    monkeypatch.setattr(running, "run_recipe", listen)
+    kerasline("run", "digits_mlp")
+    kerasline("run", "mine.yaml", "--set", "a=1", "--set", "b=2", "--data-dir", "d", "--workspace", "w", "--no-cache",
+              "--debug")  # fmt: skip
+    defaults = {"data_dir": None, "workspace": Path("workspace"), "cache": True, "debug": False}
+    assert told[0] == (("digits_mlp", []), defaults)
+    changed = {"data_dir": Path("d"), "workspace": Path("w"), "cache": False, "debug": True}
+    assert told[1] == (("mine.yaml", ["a=1", "b=2"]), changed)
+
+
+def test_runs_lists_what_there_is(kerasline: Command, tmp_path: Path) -> None:
+    assert kerasline("runs") == (
+        0, "no runs in workspace yet; start one with: kerasline run digits_cnn\n", "",
+    )  # fmt: skip
+    for run_id, status, version in (("20260101-000000", "pushed", 1), ("20260102-000000", "not_blessed", None)):
+        folder = tmp_path / "w" / "reports" / "iris_mlp" / run_id
+        folder.mkdir(parents=True)
+        result = {
+            "run_id": run_id, "recipe": "iris_mlp", "status": status, "main_metric": "accuracy",
+            "metrics": {"accuracy": 0.93333}, "model": version and {"version": version}, "seconds": {"total": 31.6},
+        }  # fmt: skip
+        (folder / "run.json").write_text(json.dumps(result))
+    code, out, _ = kerasline("runs", "--workspace", "w")
+    assert code == 0
+    assert [line.split() for line in out.splitlines()[1:]] == [
+        ["20260101-000000", "iris_mlp", "pushed", "accuracy", "0.9333", "1", "32"],
+        ["20260102-000000", "iris_mlp", "not_blessed", "accuracy", "0.9333", "32"],
+    ]
+
+
+def test_shipped_recipes_can_be_run_by_path_too() -> None:
+    path = ROOT / "pipeline" / "recipes" / "iris_mlp.yaml"
+    assert load_experiment(str(path))[0] == load_experiment("iris_mlp")[0]

@@ -1,4 +1,8 @@
-"""The artifact types that TFX has no standard one for. Kubeflow wants their names shaped ``namespace.Name``."""
+"""The artifact types that TFX has no standard one for.
+
+TFX's container entry point imports an artifact's class by its type name, which Kubeflow wants shaped ``package.Name``:
+hence the names, and the late look-up in ``components/__init__.py``.
+"""
 
 from tfx.types.artifact import Artifact
 
@@ -6,10 +10,10 @@ from tfx.types.artifact import Artifact
 class Verdict(Artifact):
     """What the data gate decided: ``verdict.json``."""
 
-    TYPE_NAME = "kerasline.Verdict"
+    TYPE_NAME = "components.Verdict"
 
 
 class RunReport(Artifact):
     """A run's report: ``index.html``, and its figures in ``figures.json``."""
 
-    TYPE_NAME = "kerasline.RunReport"
+    TYPE_NAME = "components.RunReport"

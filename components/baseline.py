@@ -14,10 +14,10 @@ from tfx.dsl.component.experimental.decorators import component
 from tfx.types.standard_artifacts import Examples, Model, TransformGraph
 from tfx.utils import path_utils
 
+from components.columns import encode_label
 from components.features import FeaturePlan
 from components.inputs import ExamplesReader
 from components.production import read_record
-from components.transform import encode_label
 
 TRIVIAL_FILE = "trivial.json"  # what the trivial model predicts, in the label's units
 

@@ -6,48 +6,36 @@ record's validation or training part from its position, so the parts are the sam
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 import tensorflow as tf
 import tensorflow_transform as tft
 
-from components.errors import KeraslineError
+from components.columns import LABEL, LABEL_SCALE, LABEL_SHIFT, encode_label
+from components.errors import KeraslineError, TrainingFailed
 from components.features import FeaturePlan
-from components.transform import LABEL, LABEL_SCALE, LABEL_SHIFT, encode_label
+from components.fitting.rows import Arrays
 
+WEIGHT = "sample_weight"
 _READ_BATCH = 512
 _SHUFFLE_RECORDS = 10_000
 # Multiples of the golden ratio spread over 0..1 as evenly as any sequence can: https://oeis.org/A001622
 _GOLDEN = 0.6180339887498949
 
 
-@dataclass(frozen=True)
-class Arrays:
-    """A split in memory.
-
-    Attributes:
-      inputs: model input name to array, [rows, ...].
-      labels: [rows] int64 class indices, [rows] float32, or [rows, labels] float32.
-    """
-
-    inputs: dict[str, np.ndarray]
-    labels: np.ndarray
-
-    def __len__(self) -> int:
-        return len(self.labels)
-
-    def take(self, rows: np.ndarray) -> Arrays:
-        """Returns the rows that an index or a mask selects."""
-        return Arrays({name: values[rows] for name, values in self.inputs.items()}, self.labels[rows])
-
-
 class ExamplesReader:
     """Reads splits of raw tf.Examples through a transform graph."""
 
-    def __init__(self, transform_graph: str, plan: FeaturePlan) -> None:
-        self.plan = plan
+    def __init__(self, transform_graph: str, plan: FeaturePlan, weight: str | None = None) -> None:
+        """Opens a transform graph.
+
+        Args:
+          transform_graph: its folder.
+          plan: the features and the label.
+          weight: the raw column that weighs the rows, if there is one.
+        """
+        self.plan, self.weight = plan, weight
         self.graph = tft.TFTransformOutput(transform_graph)
         self.layer = self.graph.transform_features_layer()
         self._spec = self.graph.raw_feature_spec()
@@ -64,8 +52,14 @@ class ExamplesReader:
         return tf.data.TFRecordDataset(sorted(_expand(files)), compression_type="GZIP")
 
     def _transform(self, serialized: tf.Tensor) -> dict[str, tf.Tensor]:
+        raw = tf.io.parse_example(serialized, self._spec)
         # TFT gives its own dict class, which Keras refuses.
-        return dict(self.layer(tf.io.parse_example(serialized, self._spec)))
+        transformed = dict(self.layer(dict(raw)))
+        if self.weight is not None:
+            column = raw[self.weight]
+            dense = tf.sparse.to_dense(column) if isinstance(column, tf.SparseTensor) else column
+            transformed[WEIGHT] = tf.reshape(tf.cast(dense, tf.float32), (-1,))
+        return transformed
 
     def load(self, files: Sequence[str], limit_bytes: int | None = None) -> Arrays | None:
         """Reads a whole split into memory.
@@ -78,7 +72,8 @@ class ExamplesReader:
           The arrays, or None where they do not fit the limit.
         """
         names = [spec.name for spec in self.plan.inputs()]
-        parts: dict[str, list[np.ndarray]] = {name: [] for name in [*names, LABEL]}
+        weights = [] if self.weight is None else [WEIGHT]
+        parts: dict[str, list[np.ndarray]] = {name: [] for name in [*names, LABEL, *weights]}
         size = 0
         for batch in self.batches(files).prefetch(2).as_numpy_iterator():
             for name, values in parts.items():
@@ -90,10 +85,24 @@ class ExamplesReader:
             return Arrays({}, np.zeros((0,), np.float32))
         labels = np.concatenate(parts[LABEL])
         self._check_labels(labels)
-        return Arrays({name: np.concatenate(parts[name]) for name in names}, labels)
+        known = np.concatenate(parts[WEIGHT]) if weights else None
+        if known is not None and not (np.isfinite(known) & (known >= 0)).all():
+            raise TrainingFailed(
+                f"training.sample_weight: expected numbers of 0 and more in {self.weight}, but it holds "
+                f"{known[~(np.isfinite(known) & (known >= 0))][0]:g}; mend the column or name another one"
+            )
+        return Arrays({name: np.concatenate(parts[name]) for name in names}, labels, known)
 
-    def stream(self, files: Sequence[str], batch_size: int, part: str, fraction: float, seed: int) -> tf.data.Dataset:
-        """Streams a part of a split as (inputs, label) batches.
+    def stream(
+        self,
+        files: Sequence[str],
+        batch_size: int,
+        part: str,
+        fraction: float,
+        seed: int,
+        epoch: Callable[[], int] = lambda: 0,
+    ) -> tf.data.Dataset:
+        """Streams a part of a split as batches of (inputs, label), or (inputs, label, weight) where rows have weights.
 
         Args:
           files: patterns of GZIP TFRecord files.
@@ -101,15 +110,25 @@ class ExamplesReader:
           part: ``train`` (shuffled anew each epoch), ``validation`` or ``all`` (both in the order of the files).
           fraction: share of the rows that belong to validation.
           seed: of the choice of validation rows and of the shuffle.
+          epoch: asked at the start of each pass; the order of the rows follows from it and the seed.
         """
         names = [spec.name for spec in self.plan.inputs()]
+        weights = [] if self.weight is None else [WEIGHT]
         rows = self.batches(files).unbatch().enumerate()
         if part != "all":
             wanted = part == "validation"
             rows = rows.filter(lambda index, _: tf.equal(_is_validation_tensor(index, fraction, seed), wanted))
-        data = rows.map(lambda _, row: ({name: row[name] for name in names}, row[LABEL]))
+        data = rows.map(lambda _, row: ({n: row[n] for n in names}, row[LABEL], *(row[n] for n in weights)))
         if part == "train":
-            data = data.shuffle(_SHUFFLE_RECORDS, seed=seed, reshuffle_each_iteration=True)
+            passes = tf.data.Dataset.from_generator(
+                lambda: iter([epoch()]), output_signature=tf.TensorSpec((), tf.int64)
+            )
+            ordered = data
+            data = passes.flat_map(
+                lambda number: ordered.shuffle(
+                    _SHUFFLE_RECORDS, seed=seed * 1_000_003 + number, reshuffle_each_iteration=False
+                )
+            )
         return data.batch(batch_size).prefetch(tf.data.AUTOTUNE)
 
     def load_labels(self, files: Sequence[str]) -> np.ndarray:

@@ -18,8 +18,8 @@ import keras
 import tensorflow as tf
 import tensorflow_transform as tft
 
+from components.columns import encode_label
 from components.features import FeaturePlan, FeatureStep
-from components.transform import encode_label
 
 
 class ServingModule(tf.Module):

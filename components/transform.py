@@ -12,10 +12,18 @@ from typing import Any
 import tensorflow as tf
 import tensorflow_transform as tft
 
+from components.columns import (
+    LABEL,
+    LABEL_SCALE,
+    LABEL_SHIFT,
+    encode_label,
+    has_value,
+    scalar_values,
+    text_values,
+    values_dtype,
+)
 from components.features import DENSE, FeaturePlan, FeatureStep
 
-LABEL = "label"  # class index (int64), scaled number or 0/1 vector (float32)
-LABEL_SHIFT, LABEL_SCALE = "label_shift", "label_scale"  # label in its units = label * scale + shift
 _NAN = float("nan")
 _EPSILON = 1e-7  # keeps constant columns finite
 
@@ -53,7 +61,7 @@ def preprocessing_fn(inputs: dict[str, Any], custom_config: dict[str, Any]) -> d
             else:
                 dense.append(words)
         elif step.kind == "image":
-            outputs[step.name] = decode_images(_scalar(inputs[step.name], b""), step)
+            outputs[step.name] = decode_images(scalar_values(inputs[step.name], b""), step)
         elif step.kind == "array":
             outputs[step.name] = tf.reshape(tf.cast(inputs[step.name], tf.float32), (-1, *step.shape))
         elif step.kind == "tokens":
@@ -92,22 +100,6 @@ def decode_images(encoded: tf.Tensor, step: FeatureStep) -> tf.Tensor:
     return tf.image.per_image_standardization(pixels) if step.options.normalise == "standard" else pixels
 
 
-def _scalar(column: Any, default: Any) -> tf.Tensor:
-    """Makes a [batch] tensor of a column, with a default where a row has no value."""
-    if isinstance(column, tf.SparseTensor):
-        shape = (column.dense_shape[0], 1)
-        column = tf.sparse.to_dense(tf.SparseTensor(column.indices, column.values, shape), default_value=default)
-    return tf.reshape(column, (-1,))
-
-
-def _present(column: Any) -> tf.Tensor:
-    """Says for each row of the batch whether it has a value: bool [batch]."""
-    if not isinstance(column, tf.SparseTensor):
-        return tf.ones_like(tf.reshape(column, (-1,)), dtype=tf.bool)
-    ones = tf.SparseTensor(column.indices, tf.ones_like(column.values, dtype=tf.int32), (column.dense_shape[0], 1))
-    return tf.reshape(tf.sparse.to_dense(ones), (-1,)) > 0
-
-
 def _is_z_scored(step: FeatureStep) -> bool:
     return step.kind == "date" or (step.kind == "numeric" and step.options.scale in ("z_score", "log"))
 
@@ -116,15 +108,15 @@ def _known_numbers(step: FeatureStep, inputs: dict[str, Any]) -> tf.Tensor:
     """Gives a numeric, boolean or date column as float32 [batch, width], NaN where there is no value."""
     column = inputs[step.name]
     if step.kind == "date":
-        return _date_parts(_scalar(column, b""))
+        return _date_parts(scalar_values(column, b""))
     if step.kind == "boolean" and step.dtype == "string":
-        known = tf.strings.regex_full_match(_scalar(column, b""), "(?i)(true|yes|y|t|1|on)")
+        known = tf.strings.regex_full_match(scalar_values(column, b""), "(?i)(true|yes|y|t|1|on)")
         values = tf.cast(known, tf.float32)
     else:
-        values = tf.cast(_scalar(column, tf.constant(0, _values_dtype(column))), tf.float32)
+        values = tf.cast(scalar_values(column, tf.constant(0, values_dtype(column))), tf.float32)
     if step.options.scale == "log" and step.kind == "numeric":
         values = tf.sign(values) * tf.math.log1p(tf.abs(values))
-    known = _present(column) & tf.math.is_finite(values)
+    known = has_value(column) & tf.math.is_finite(values)
     return tf.where(known, values, _NAN)[:, tf.newaxis]
 
 
@@ -189,10 +181,6 @@ def _with_indicator(step: FeatureStep, result: tf.Tensor, known: tf.Tensor) -> t
     return tf.concat([result, tf.cast(tf.math.is_nan(known[:, :1]), tf.float32)], axis=1)
 
 
-def _values_dtype(column: Any) -> tf.DType:
-    return column.values.dtype if isinstance(column, tf.SparseTensor) else column.dtype
-
-
 def _date_parts(text: tf.Tensor) -> tf.Tensor:
     """Splits ISO 8601 dates and times into year, month, day, weekday (0 is Sunday) and hour.
 
@@ -217,18 +205,10 @@ def _date_parts(text: tf.Tensor) -> tf.Tensor:
     return tf.where(readable[:, tf.newaxis], parts, _NAN)
 
 
-def _text(column: Any) -> tf.Tensor:
-    """Gives any scalar column as trimmed text, string [batch]; empty where missing."""
-    if _values_dtype(column) == tf.string:
-        return tf.strings.strip(_scalar(column, b""))
-    present = _present(column)
-    return tf.where(present, tf.strings.as_string(_scalar(column, tf.constant(0, _values_dtype(column)))), "")
-
-
 def _category_ids(step: FeatureStep, inputs: dict[str, Any]) -> tuple[tf.Tensor, int]:
     """Maps categories to int64 [batch]; a missing value is a category of its own, outside the vocabulary."""
     options = step.options
-    text = tf.strings.join([_text(inputs[name]) for name in step.columns], separator="\x1f")
+    text = tf.strings.join([text_values(inputs[name]) for name in step.columns], separator="\x1f")
     if step.kind == "cross" or options.encode == "hash":
         return tft.hash_strings(text, options.hash_buckets), options.hash_buckets
     ids = tft.compute_and_apply_vocabulary(
@@ -242,7 +222,7 @@ def _category_ids(step: FeatureStep, inputs: dict[str, Any]) -> tuple[tf.Tensor,
 def _words(step: FeatureStep, inputs: dict[str, Any]) -> tf.Tensor:
     """Gives text as multi-hot float32 [batch, words] or as int64 [batch, length] of ids, 0 for padding."""
     options = step.options
-    text = tf.strings.lower(_text(inputs[step.name]), encoding="utf-8")
+    text = tf.strings.lower(text_values(inputs[step.name]), encoding="utf-8")
     words = tf.strings.split(tf.strings.regex_replace(text, r"[^\p{L}\p{N}']+", " ")).to_sparse()
     ids = tft.compute_and_apply_vocabulary(
         words, top_k=step.size, num_oov_buckets=options.oov_buckets, vocab_filename=_file_name(step.name)
@@ -263,25 +243,6 @@ def _file_name(column: str) -> str:
     """A vocabulary file name that any column name gives: letters, digits and a hash of the rest."""
     safe = "".join(c if c.isalnum() and c.isascii() else "_" for c in column)
     return f"vocabulary_{safe}_{hashlib.sha256(column.encode()).hexdigest()[:8]}"
-
-
-def encode_label(plan: FeaturePlan, column: Any) -> tf.Tensor:
-    """Gives raw labels as numbers.
-
-    Args:
-      plan: its classes are the order of the model's outputs.
-      column: the raw label, sparse or dense [batch, n].
-
-    Returns:
-      Class indices, int64 [batch], -1 for a class that the plan does not know; for multilabel 0/1 float32
-      [batch, labels]; for regression the value in its own units, float32 [batch].
-    """
-    if plan.label_dtype == "multi":
-        return tf.reshape(tf.cast(column, tf.float32), (-1, len(plan.classes or ())))
-    if plan.classes is not None:
-        same = tf.equal(_text(column)[:, tf.newaxis], tf.constant(plan.classes)[tf.newaxis, :])
-        return tf.where(tf.reduce_any(same, axis=1), tf.argmax(tf.cast(same, tf.int8), axis=1), -1)
-    return tf.cast(_scalar(column, tf.constant(0, _values_dtype(column))), tf.float32)
 
 
 def _label(plan: FeaturePlan, inputs: dict[str, Any]) -> dict[str, tf.Tensor]:

@@ -22,13 +22,16 @@ PARITY_TOLERANCE = 1e-5
 PARITY_ROWS = 10_000
 
 
-def create_pipeline(plan: RunPlan, *, pipeline_root: str, models: str, **arguments: Any) -> tfx.dsl.Pipeline:
+def create_pipeline(
+    plan: RunPlan, *, pipeline_root: str, models: str, name: str | None = None, **arguments: Any
+) -> tfx.dsl.Pipeline:
     """Builds the graph of a run.
 
     Args:
       plan: the experiment with its data, features and baseline resolved.
       pipeline_root: where the artifacts go.
       models: ``MODELS/NAME``, the folder of pushed versions.
+      name: of the pipeline where the experiment's is not allowed.
       **arguments: more of ``tfx.dsl.Pipeline``, such as ``metadata_connection_config``.
 
     Returns:
@@ -168,10 +171,10 @@ def create_pipeline(plan: RunPlan, *, pipeline_root: str, models: str, **argumen
         code_version=code_version("components.report.component"),
     )
 
-    for name, component in steps.items():
-        component.with_id(name)
+    for step_id, component in steps.items():
+        component.with_id(step_id)
     return tfx.dsl.Pipeline(
-        pipeline_name=plan.experiment.name,
+        pipeline_name=name or plan.experiment.name,
         pipeline_root=pipeline_root,
         components=list(steps.values()),
         beam_pipeline_args=plan.beam_arguments(),

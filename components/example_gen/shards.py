@@ -11,9 +11,8 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from components.datasets import read_shard
+from components.datasets import assign_split, read_shard
 from components.datasets.spec import Dataset
-from components.datasets.splits import assign_split
 
 _GZIP = tf.io.TFRecordOptions(compression_type="GZIP", compression_level=1)
 
@@ -54,7 +53,7 @@ def write_shard(index: int, dataset_json: str, examples_uri: str) -> dict[str, i
     try:
         for given, row in read_shard(dataset, dataset.shards[index]):
             record = encode_row(row)
-            split = given or assign_split(dataset.split, row, record)
+            split = given or assign_split(dataset.split, row)
             if split not in writers:
                 writers[split] = _open_writer(split_folder(examples_uri, split).path, index, len(dataset.shards))
             writers[split][0].write(record)

@@ -68,12 +68,21 @@ class RunPlan:
         return [argument for argument in defaults if argument.split("=")[0] not in names] + given
 
     def record(self) -> dict[str, Any]:
-        """Returns what is written beside a pushed version."""
+        """Returns what is written beside a pushed version: where it comes from, and how to read data for it."""
+        arguments, data = self.features.raw_arguments(), self.dataset
+        columns = [c.model_dump(mode="json", exclude={"distinct"}) for c in data.columns if c.name in arguments]
+        reading = data.reader_options if data.reader == "csv" else {}
         return {
             "recipe": self.experiment.name,
             "task": self.features.task,
             "classes": self.features.classes,
-            "arguments": self.features.raw_arguments(),
+            "arguments": arguments,
+            "columns": columns,
+            "label": {"name": data.label.name, "columns": list(data.reader_options.get("labels", [data.label.name]))},
+            "reading": {key: reading[key] for key in ("header", "columns", "encoding", "missing_values") if reading},
+            "main_metric": self.evaluation.metrics[0],
+            "data": {"title": data.title or data.name, "kind": data.kind, "rows": data.rows},
+            "spans": next((note for note in data.notes if note.startswith("spans ")), None),
             "data_fingerprint": self.dataset.fingerprint,
             "run_key": self.key,
             "baseline_version": self.baseline_version,

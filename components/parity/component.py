@@ -18,6 +18,7 @@ from components.errors import ParityFailed
 from components.features import FeaturePlan
 
 PARITY_FILE = "parity.json"
+REQUESTS_FILE = "tf_serving_warmup_requests"  # the Pusher puts it where TensorFlow Serving looks for it
 _SCRIPT = Path(__file__).with_name("replay.py")
 
 
@@ -62,6 +63,8 @@ def ParityCheck(  # noqa: N802 (a component is named like a class)
         "task": settled.task,
         "rows": rows,
         "outcome": outcome_path,
+        "label": settled.label,
+        "requests": os.path.join(blessing.uri, REQUESTS_FILE),
     }
     with tempfile.NamedTemporaryFile("w", suffix=".json", encoding="utf-8") as file:
         json.dump(task, file)

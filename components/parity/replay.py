@@ -1,8 +1,9 @@
 """Run as a script in a process of its own: loads a SavedModel with TensorFlow alone and replays rows through it.
 
 Usage: replay.py TASK.json, whose keys are ``model``, ``examples``, ``predictions``, ``classes``, ``columns`` (argument
-of ``serving_raw`` to raw column), ``task``, ``rows`` and ``outcome`` (the file to write). Exit code 0 means that the
-comparison was made, whatever it found.
+of ``serving_raw`` to raw column), ``label`` (its column), ``task``, ``rows``, ``outcome`` (the file to write) and
+``requests`` (another: the first rows as warm-up requests for TensorFlow Serving). Exit code 0 means that the comparison
+was made, whatever it found.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ import numpy as np
 import tensorflow as tf
 
 _BATCH = 256
+_WARMUP_ROWS = 4
 
 
 def main() -> None:
@@ -37,12 +39,34 @@ def main() -> None:
         answer = model.signatures["serving_default"](examples=batch)
         largest = max(largest, _compare(answer, wanted, task, problems, "serving_default"))
         if index == 0:
-            raw = model.signatures["serving_raw"](**_raw_columns(model, batch.numpy(), task["columns"]))
+            columns = _raw_columns(model, batch.numpy(), task["columns"])
+            raw = model.signatures["serving_raw"](**columns)
             largest = max(largest, _compare(raw, wanted, task, problems, "serving_raw"))
+            _write_requests(task["requests"], batch.numpy()[:_WARMUP_ROWS], columns, task["label"])
     if row != len(expected):
         problems.append(f"{row} rows where the Trainer saw {len(expected)}")
     with open(task["outcome"], "w", encoding="utf-8") as file:
         json.dump({"rows": row, "largest_difference": largest, "problems": problems}, file)
+
+
+def _write_requests(path: str, records: np.ndarray, columns: dict[str, tf.Tensor], label: str) -> None:
+    """Writes one request for each serving signature, without the label, as TensorFlow Serving reads them."""
+    from tensorflow_serving.apis import model_pb2, predict_pb2, prediction_log_pb2
+
+    examples = []
+    for record in records:
+        example = tf.train.Example.FromString(record)
+        example.features.feature.pop(label, None)
+        examples.append(example.SerializeToString(deterministic=True))
+    first = {name: values[:_WARMUP_ROWS] for name, values in columns.items()}
+    requests = {"serving_default": {"examples": tf.constant(examples, tf.string)}, "serving_raw": first}
+    with tf.io.TFRecordWriter(path) as writer:
+        for signature, inputs in requests.items():
+            tensors = {name: tf.make_tensor_proto(values.numpy()) for name, values in inputs.items()}
+            specification = model_pb2.ModelSpec(signature_name=signature)
+            request = predict_pb2.PredictRequest(model_spec=specification, inputs=tensors)
+            log = prediction_log_pb2.PredictionLog(predict_log=prediction_log_pb2.PredictLog(request=request))
+            writer.write(log.SerializeToString())
 
 
 def _compare(answer: Any, wanted: np.ndarray, task: dict[str, Any], problems: list[str], signature: str) -> float:

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import platform
+import shutil
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +16,12 @@ from tfx.proto import pusher_pb2
 from tfx.types import artifact_utils
 from tfx.utils import proto_utils
 
-from components.production import add_version, current_version, move_pointer, prune
+from components.production import push_version
+
+# Where TensorFlow Serving looks for requests to answer before it takes a new version into use.
+WARMUP_FILE = "assets.extra/tf_serving_warmup_requests"
+_LIBRARIES = ("tensorflow", "keras", "tfx", "tensorflow-transform", "apache-beam", "numpy")
+_LOCK = Path(__file__).resolve().parents[2] / "requirements" / "lock.txt"
 
 
 class RegistryPusher(executor.Executor):
@@ -20,7 +29,8 @@ class RegistryPusher(executor.Executor):
 
     Inputs:
       model: the exported model.
-      model_blessing, infra_blessing: of the Evaluator and of the parity check; without both nothing is pushed.
+      model_blessing, infra_blessing: of the Evaluator and of the parity check; without both nothing is pushed. The
+        second has the warm-up requests.
 
     Outputs:
       pushed_model: with ``pushed`` 1 or 0, ``pushed_version`` and ``pushed_destination``.
@@ -46,7 +56,22 @@ class RegistryPusher(executor.Executor):
         proto_utils.json_to_proto(exec_properties["push_destination"], destination)
         folder = Path(destination.filesystem.base_directory)
         custom = json.loads(exec_properties["custom_config"])
-        version = add_version(folder, Path(self.GetModelPath(input_dict)), custom["record"])
-        move_pointer(folder, version, "pushed by a run", previous=current_version(folder))
-        prune(folder, custom["keep"])
+        parity = artifact_utils.get_single_instance(input_dict["infra_blessing"]).uri
+        requests = Path(parity, Path(WARMUP_FILE).name)
+
+        def add_requests(version: Path) -> None:
+            if requests.is_file():
+                (version / WARMUP_FILE).parent.mkdir(exist_ok=True)
+                shutil.copyfile(requests, version / WARMUP_FILE)
+
+        run_id = self._context.pipeline_run_id if self._context else None
+        record = {**custom["record"], "run_id": run_id, "environment": describe_environment()}
+        version = push_version(folder, Path(self.GetModelPath(input_dict)), record, custom["keep"], add_requests)
         self._MarkPushed(pushed, pushed_destination=str(folder / str(version)), pushed_version=str(version))
+
+
+def describe_environment() -> dict[str, str | None]:
+    """Returns the versions under which a model was made, and the sha256 of the lock where the project has it beside."""
+    versions: dict[str, str | None] = {name: metadata.version(name) for name in _LIBRARIES}
+    lock = hashlib.sha256(_LOCK.read_bytes()).hexdigest() if _LOCK.is_file() else None
+    return {"python": platform.python_version(), **versions, "lock_sha256": lock}

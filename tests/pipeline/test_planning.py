@@ -109,14 +109,17 @@ def test_a_run_that_is_repeated_has_the_baseline_that_it_had(tmp_path: Path) -> 
 def test_the_record_of_a_version_says_where_it_comes_from(tmp_path: Path) -> None:
     planned = plan(tmp_path)
     record = json.loads(json.dumps(planned.record()))
-    assert record.items() >= {
-        "recipe": "flowers",
-        "task": "multiclass",
-        "classes": ["setosa", "versicolor", "virginica"],
-        "data_fingerprint": planned.dataset.fingerprint,
-        "run_key": planned.key,
-        "baseline_version": 0,
-    }.items()
+    assert (
+        record.items()
+        >= {
+            "recipe": "flowers",
+            "task": "multiclass",
+            "classes": ["setosa", "versicolor", "virginica"],
+            "data_fingerprint": planned.dataset.fingerprint,
+            "run_key": planned.key,
+            "baseline_version": 0,
+        }.items()
+    )
 
 
 def test_beam_options_of_the_recipe_go_before_the_defaults(tmp_path: Path) -> None:

@@ -268,6 +268,10 @@ def make_metrics(
                 f"Metric {name!r} does not exist for task {output.task}; use one of: {', '.join(known)}."
                 f"{nearest(name, known)}"
             )
+        if name == "top_5_accuracy" and output.units < 6:
+            raise ConfigError(
+                f"Metric 'top_5_accuracy' is 1 for any model of {output.units} classes; leave it out, or use accuracy."
+            )
         arguments: dict[str, Any] = {"name": name}
         if entry.keras_class == "AUC" and output.task == "multilabel":
             arguments |= {"multi_label": True, "num_labels": output.units}

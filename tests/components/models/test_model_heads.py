@@ -20,7 +20,7 @@ from components.models.heads import (
     resolve_loss,
 )
 
-UNITS = {"binary": 1, "multiclass": 3, "multilabel": 3, "regression": 1, "bounded_regression": 1}
+UNITS = {"binary": 1, "multiclass": 6, "multilabel": 3, "regression": 1, "bounded_regression": 1}
 
 
 @pytest.mark.parametrize(
@@ -86,7 +86,7 @@ def test_every_loss_and_metric_of_a_task_gives_a_finite_number(task: str, genera
     output = OutputSpec(task, UNITS[task])
     model = build_model(MlpOptions(units=4), [InputSpec("x", "dense", (3,))], output, seed=1)
     x = {"x": generator.random((32, 3), dtype=np.float32)}
-    classes = generator.integers(0, 3, 32)
+    classes = generator.integers(0, 6, 32)
     names = [name for name, of in METRICS if of == task]
     for loss, form in HEADS[task].losses.items():
         arguments = {"q": 0.5} if loss == "categorical_generalized_cross_entropy" else {}
@@ -94,7 +94,7 @@ def test_every_loss_and_metric_of_a_task_gives_a_finite_number(task: str, genera
             shape = (32,) if output.units == 1 else (32, output.units)
             y = generator.integers(0, 2, shape).astype(np.float32)
         else:
-            y = classes if form == "indices" else np.eye(3, dtype=np.float32)[classes]
+            y = classes if form == "indices" else np.eye(6, dtype=np.float32)[classes]
         metrics = make_metrics(output, names, one_hot=form == "one_hot")
         model.compile("sgd", make_loss(loss, **arguments), metrics=metrics)
         figures = model.evaluate(x, y, verbose=0, return_dict=True)
@@ -116,6 +116,8 @@ def test_default_metrics_and_unknown_ones() -> None:
     assert [metric.name for metric in make_metrics(OutputSpec("binary", 1))] == ["accuracy", "auc"]
     with pytest.raises(ConfigError, match="Metric 'accuracy' does not exist for task regression; use one of: mae"):
         make_metrics(OutputSpec("regression", 1), ["accuracy"])
+    with pytest.raises(ConfigError, match="'top_5_accuracy' is 1 for any model of 5 classes"):
+        make_metrics(OutputSpec("multiclass", 5), ["top_5_accuracy"])
 
 
 def test_directions() -> None:

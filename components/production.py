@@ -239,13 +239,17 @@ def move_pointer(
     return move
 
 
-def find_predecessor(folder: Path) -> int | None:
+def find_predecessor(folder: Path, following: Mapping[str, Any] | None = None) -> int | None:
     """Returns the version that a rollback goes to: in production before the current one, and still there.
 
     Versions that were rolled back do not count.
+
+    Args:
+      folder: ``MODELS/NAME``.
+      following: a move that is about to be made.
     """
     trail: list[int] = []
-    for move in read_history(folder):
+    for move in [*read_history(folder), *([following] if following else [])]:
         version = int(move["version"])
         if move.get("action") == "rollback" and version in trail:
             while trail[-1] != version:
@@ -256,7 +260,7 @@ def find_predecessor(folder: Path) -> int | None:
     earlier = [version for version in trail[:-1] if version in there and version != trail[-1]]
     if earlier:
         return earlier[-1]
-    pointer = read_pointer(folder) or {}
+    pointer = following or read_pointer(folder) or {}
     known = pointer.get("previous")
     return int(known) if known in there and pointer.get("action", "push") != "rollback" else None
 

@@ -1,0 +1,154 @@
+"""The commands about models that were pushed: models, promote, rollback, pin, unpin."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from components.errors import ConfigError
+
+NameArgument = Annotated[str, typer.Argument(help="The name of a pushed model.")]
+VersionArgument = Annotated[int, typer.Argument(help="One of its versions.")]
+WorkspaceOption = Annotated[Path, typer.Option(help="The folder of runs and models.")]
+_WORKSPACE = Path("workspace")
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the commands to the command line."""
+    app.command()(models)
+    app.command()(promote)
+    app.command()(rollback)
+    app.command()(pin)
+    app.command()(unpin)
+
+
+def models(
+    name: Annotated[str | None, typer.Argument(help="Show the versions of this model.")] = None,
+    workspace: WorkspaceOption = _WORKSPACE,
+    json_file: Annotated[Path | None, typer.Option("--json", help="Write the list to this file.")] = None,
+) -> None:
+    """List the models that were pushed, or the versions of one."""
+    from pipeline.registry import describe_models, describe_versions
+
+    found = describe_versions(workspace, name) if name else describe_models(workspace)
+    if json_file:
+        if not json_file.resolve().parent.is_dir():
+            raise ConfigError(f"--json: expected a file in a folder that exists, but {json_file.parent} does not")
+        json_file.write_text(json.dumps(found, indent=1), encoding="utf-8")
+    if not found:
+        print(f"no models in {workspace} yet; push one with: kerasline run digits_cnn")
+    elif name:
+        _show_versions(workspace, name, found)
+    else:
+        _show_models(found)
+
+
+def promote(
+    name: NameArgument,
+    version: VersionArgument,
+    reason: Annotated[str, typer.Option(help="Why, for the history.")],
+    workspace: WorkspaceOption = _WORKSPACE,
+) -> None:
+    """Put a version into production, once it has loaded and answered in a fresh process."""
+    from pipeline import registry
+
+    move, trial = registry.promote(workspace / "models", name, version, reason)
+    _say_moved(name, move, trial)
+
+
+def rollback(
+    name: NameArgument,
+    reason: Annotated[str, typer.Option(help="Why, for the history.")] = "rolled back by hand",
+    workspace: WorkspaceOption = _WORKSPACE,
+) -> None:
+    """Put the version into production that was there before, once it has loaded and answered."""
+    from pipeline import registry
+
+    move, trial = registry.roll_back(workspace / "models", name, reason)
+    _say_moved(name, move, trial)
+
+
+def pin(
+    name: NameArgument,
+    version: VersionArgument,
+    reason: Annotated[str, typer.Option(help="Why it is kept.")] = "pinned by hand",
+    workspace: WorkspaceOption = _WORKSPACE,
+) -> None:
+    """Keep a version, whatever push.keep says."""
+    from pipeline import registry
+
+    registry.pin(workspace / "models", name, version, reason)
+    print(f"version {version} of {name} stays until: kerasline unpin {name} {version}")
+
+
+def unpin(name: NameArgument, version: VersionArgument, workspace: WorkspaceOption = _WORKSPACE) -> None:
+    """Let a pinned version be pruned again."""
+    from pipeline import registry
+
+    registry.pin(workspace / "models", name, version, None)
+    print(f"version {version} of {name} goes when push.keep says so")
+
+
+def _say_moved(name: str, move: dict[str, Any], trial: Any) -> None:
+    print(
+        f"{name}: version {move['version']} is in production, before it was "
+        f"{move['replaced'] or 'none'}; it loaded in {trial.load_seconds:.1f} s and answered {trial.requests} requests"
+    )
+
+
+def _show_models(found: list[dict[str, Any]]) -> None:
+    table = Table(box=None, header_style="bold")
+    for title in ("model", "production", "versions", "metric", "pushed", "data"):
+        table.add_column(title)
+    for model in found:
+        current = model["production"]
+        shown = _columns(current) if current else ("", "", "")
+        number = str(current["version"]) if current else "none"
+        table.add_row(model["name"], number, str(model["versions"]), *shown)
+    _print_table(table)
+    print("more: kerasline models NAME")
+
+
+def _show_versions(workspace: Path, name: str, found: list[dict[str, Any]]) -> None:
+    table = Table(box=None, header_style="bold")
+    for title in ("version", "state", "metric", "pushed", "data", "run", "MB"):
+        table.add_column(title)
+    for version in found:
+        state = ", ".join(
+            part
+            for part in (
+                version["state"],
+                f"pinned ({version['pinned']})" if version["pinned"] else "",
+                f"unusable: {version['problem']}" if version["problem"] else "",
+            )
+            if part
+        )
+        size = f"{version['size_bytes'] / 1e6:.2f}"
+        table.add_row(str(version["version"]), state, *_columns(version), version["run_id"] or "", size)
+    _print_table(table)
+    from components.production import read_history
+
+    print("\nwhat was in production:")
+    for move in read_history(workspace / "models" / name):
+        by = f" by {move['who']}" if "who" in move else ""
+        print(f"  {move['moved_at']}  {move.get('action', 'push')} of version {move['version']}{by}: {move['reason']}")
+
+
+def _print_table(table: Table) -> None:
+    console = Console(highlight=False)
+    # Without a terminal nobody sees where a line ends, but programs read what is in it.
+    (console if console.is_terminal else Console(highlight=False, width=240)).print(table)
+
+
+def _columns(version: dict[str, Any]) -> tuple[str, str, str]:
+    metric = version["main_metric"]
+    value = version["metrics"].get(metric)
+    data = (version["data_fingerprint"] or "")[:8]
+    if version["spans"]:
+        data += f" {version['spans']}"
+    return (f"{metric} {value:.4g}" if value is not None else "", (version["pushed_at"] or "")[:16], data)

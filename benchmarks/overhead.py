@@ -25,6 +25,7 @@ import json
 import os
 import platform
 import re
+import resource
 import statistics
 import subprocess
 import sys
@@ -78,7 +79,8 @@ def measure(data: Path, folder: Path, epochs: int, repeat: int, console: Console
 
     Returns:
         For each repetition and part, seconds by name. ``wall`` is that of the whole process, ``import`` that
-        of the libraries, ``fit`` that of model.fit, ``packaging`` TFX's work on the module file.
+        of the libraries, ``fit`` that of model.fit, ``packaging`` TFX's work on the module file, ``cpu`` the
+        processor's.
     """
     records = folder / "records"
     with console.status("writing MNIST as TFRecords for TFX's example (not timed)"):
@@ -100,10 +102,10 @@ def plain(data: Path, _: Path, place: Path, epochs: int) -> dict[str, float]:
     """(a) the plain script."""
     answer = place / "plain.json"
     words = ["-m", "benchmarks.plain_mnist", "--data", str(data), "--epochs", str(epochs), "--json", str(answer)]
-    wall = run_child([sys.executable, *words], place / "plain.log")
+    seconds = run_child([sys.executable, *words], place / "plain.log")
     result = json.loads(answer.read_text())
     check_parameters("plain Keras", result["parameters"])
-    return {**result["seconds"], "wall": wall}
+    return result["seconds"] | seconds
 
 
 def tfx_example(_: Path, records: Path, place: Path, epochs: int) -> dict[str, float]:
@@ -112,10 +114,10 @@ def tfx_example(_: Path, records: Path, place: Path, epochs: int) -> dict[str, f
     folder.mkdir()
     words = ["-m", "benchmarks.tfx_example_mnist", "run", "--records", str(records), "--folder", str(folder)]
     words += ["--epochs", str(epochs), "--json", str(answer)]
-    wall = run_child([sys.executable, *words], place / "example.log")
+    seconds = run_child([sys.executable, *words], place / "example.log")
     result = json.loads(answer.read_text())
     check_parameters("TFX's example", result["parameters"])
-    return {**result["seconds"], "fit": result["fit"], "packaging": result["packaging"], "wall": wall}
+    return result["seconds"] | {"fit": result["fit"], "packaging": result["packaging"]} | seconds
 
 
 def kerasline(data: Path, _: Path, place: Path, epochs: int) -> dict[str, float]:
@@ -132,23 +134,34 @@ def kerasline(data: Path, _: Path, place: Path, epochs: int) -> dict[str, float]
     command = [str(Path(sys.executable).with_name("kerasline")), "run", "mnist_mlp", "--data-dir", str(data)]
     command += ["--workspace", str(place / "workspace"), "--no-cache", "--json", str(answer)]
     command += [word for key, value in changes.items() for word in ("--set", f"{key}={value}")]
-    wall = run_child(command, place / "kerasline.log")
+    seconds = run_child(command, place / "kerasline.log")
     result = json.loads(answer.read_text())
     check_parameters("kerasline", result["model"]["parameters"])
     steps = {step["id"]: step["seconds"] for step in result["steps"]}
-    others = {"import": result["seconds"]["import"], "fit": result["training"]["fit_seconds"], "wall": wall}
-    return steps | others
+    others = {"import": result["seconds"]["import"], "fit": result["training"]["fit_seconds"]}
+    return steps | others | seconds
 
 
-def run_child(command: list[str], log: Path) -> float:
-    """Runs a command with its output in ``log``; returns its seconds, and ends the benchmark if it fails."""
-    started = time.monotonic()
+def run_child(command: list[str], log: Path) -> dict[str, float]:
+    """Runs a command with its output in ``log``, and ends the benchmark if it fails.
+
+    Returns:
+        ``wall`` and ``cpu``: its seconds, and those of the processor for it and its own children. The second
+        says more where other work shares the machine.
+    """
+    started, cpu_before = time.monotonic(), children_cpu()
     with log.open("wb") as output:
         code = subprocess.run(command, stdout=output, stderr=subprocess.STDOUT, cwd=ROOT).returncode
     if code:
         last = "\n".join(log.read_text(errors="replace").splitlines()[-15:])
         raise SystemExit(f"{' '.join(command)}\nended with code {code}:\n{last}")
-    return time.monotonic() - started
+    return {"wall": time.monotonic() - started, "cpu": children_cpu() - cpu_before}
+
+
+def children_cpu() -> float:
+    """The processor's seconds for all children that have ended."""
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime
 
 
 def check_parameters(part: str, parameters: int) -> None:
@@ -172,6 +185,7 @@ def compare(medians: dict[str, dict[str, float]]) -> dict[str, float]:
         "common stages, packaging counted": common / (example_common + packaging),
         "whole, packaging counted": whole / (example_whole + packaging),
         "whole, packaging and imports counted": ours["wall"] / example["wall"],
+        "the same in seconds of the processor": ours["cpu"] / example["cpu"],
     }
 
 
@@ -202,7 +216,8 @@ def show(
         row(name, (name,))
     row("packaging with pip", ("packaging",))
     row("whole process", ("wall",), style="bold")
-    row("of it model.fit", ("fit",))
+    row("  the processor's", ("cpu",))
+    row("  model.fit", ("fit",))
     console.print(table)
 
     verdicts = Table(title="Ratios", title_justify="left", title_style="bold")

@@ -70,7 +70,7 @@ def set_up(venv: Path, wanted: list[str]) -> None:
     state = {name: digest(path) for name, path in lists.items()} | {"setup.py": digest(ROOT / "setup.py")}
     moved = bool(before) and before["root"] != str(ROOT)
     fresh = marker.exists() or moved or not is_python_3_11(venv / "bin" / "python")
-    if not fresh and before.get("state") == state:
+    if not fresh and before.get("state") == state and (venv / "bin" / "kerasline").is_file():
         return
 
     check_machine(venv, names if fresh else [])

@@ -52,6 +52,8 @@ def titles(script: ModuleType, monkeypatch: pytest.MonkeyPatch) -> list[str]:
             lists = [Path(command[number + 1]) for number, word in enumerate(command) if word == "-r"]
             for name in (name for path in lists for name in script.pins(path)):
                 (site / f"{name}-1.dist-info").mkdir(exist_ok=True)
+        elif title == "kerasline itself":
+            (venv / "bin" / "kerasline").touch()
 
     monkeypatch.setattr(script, "run", run)
     return seen
@@ -68,6 +70,9 @@ def test_a_second_set_up_does_nothing(script: ModuleType, titles: list[str], tmp
     titles.clear()
     script.set_up(venv, [])
     assert titles == []
+    (venv / "bin" / "kerasline").unlink()
+    script.set_up(venv, [])
+    assert titles == FULL[1:]
 
 
 def test_a_new_lock_updates_and_removes_what_left(script: ModuleType, titles: list[str], tmp_path: Path) -> None:

@@ -230,8 +230,11 @@ def _words(step: FeatureStep, inputs: dict[str, Any]) -> tf.Tensor:
     size = step.size + options.oov_buckets
     ids = tf.SparseTensor(ids.indices, tf.clip_by_value(ids.values, 0, size - 1), ids.dense_shape)
     if options.encode == "bag":
-        rows = tf.SparseTensor(ids.indices, ids.values + 1, ids.dense_shape)
-        return tf.reduce_max(tf.one_hot(tf.sparse.to_dense(rows) - 1, size), axis=1)
+        # Scattered and not one-hot by word, which would take as much memory for each word as for the whole text.
+        places = tf.stack([ids.indices[:, 0], ids.values], axis=1)
+        empty = tf.zeros(tf.stack([ids.dense_shape[0], size]))
+        marked = tf.tensor_scatter_nd_update(empty, places, tf.ones_like(ids.values, tf.float32))
+        return tf.ensure_shape(marked, (None, size))
     # Most frequent word first: id 2 and up; 1 is out of vocabulary.
     known = tf.SparseTensor(ids.indices, tf.where(ids.values < step.size, ids.values + 2, 1), ids.dense_shape)
     padded = tf.sparse.to_dense(known)[:, : options.length]

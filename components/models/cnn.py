@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import keras
 
 from components.errors import ConfigError
-from components.models.augment import augmented
+from components.models.augment import augmented, check_augmentation
 from components.models.heads import output_layer
 from components.models.layers import (
     activated,
@@ -28,9 +28,11 @@ def build(options: CnnOptions, inputs: Sequence[InputSpec], output: OutputSpec) 
     A series (steps,) counts as (steps, 1).
 
     Raises:
-      ConfigError: no or several images or arrays, an input of another kind, or one too small for the stages.
+      ConfigError: no or several images or arrays, an input of another kind, one too small for the stages, or
+        augmentation of what is no image.
     """
     spec = main_input("cnn", inputs, ("image", "array"))
+    check_augmentation(options.augmentation, inputs)
     tensors = make_inputs(inputs)
     value = tensors[spec.name]
     if spec.kind == "image":

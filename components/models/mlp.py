@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import keras
 
 from components.errors import ConfigError
-from components.models.augment import augmented
+from components.models.augment import augmented, check_augmentation
 from components.models.heads import output_layer
 from components.models.layers import dense_layers, join, layer_name, make_inputs, side_vectors
 from components.models.options import MlpOptions
@@ -18,8 +18,10 @@ def build(options: MlpOptions, inputs: Sequence[InputSpec], output: OutputSpec) 
     """Builds dense layers; images and arrays are flattened, ids embedded, and all of it joined.
 
     Raises:
-      ConfigError: an input holds tokens, whose order a flat vector would lose.
+      ConfigError: an input holds tokens, whose order a flat vector would lose, or no input is an image though
+        augmentation is asked for.
     """
+    check_augmentation(options.augmentation, inputs)
     tensors = make_inputs(inputs)
     vectors = side_vectors(inputs, tensors, options)
     for spec in inputs:

@@ -6,7 +6,8 @@ import keras
 import numpy as np
 import pytest
 
-from components.models import AugmentationOptions, CnnOptions, InputSpec, OutputSpec, build_model
+from components.errors import ConfigError
+from components.models import AugmentationOptions, CnnOptions, InputSpec, MlpOptions, OutputSpec, build_model
 from components.models.augment import RandomCutout, build_augmentation
 
 EVERYTHING = AugmentationOptions(flip="both", rotate=30, zoom=0.2, translate=0.1, contrast=0.3, cutout=0.3)
@@ -29,6 +30,15 @@ def test_each_layer_changes_training_images_only(layer: keras.layers.Layer, gene
     assert not np.allclose(inside, images)
     assert inside.min() >= 0
     assert inside.max() <= 1.0001
+
+
+@pytest.mark.parametrize(
+    ("options", "spec"),
+    [(MlpOptions, InputSpec("x", "dense", (3,))), (CnnOptions, InputSpec("x", "array", (9, 9, 1)))],
+)
+def test_augmentation_without_an_image_is_refused(options: type, spec: InputSpec) -> None:
+    with pytest.raises(ConfigError, match=f"changes images, but the data has only {spec.kind} inputs; leave"):
+        build_model(options(augmentation=EVERYTHING), [spec], OutputSpec("binary", 1))
 
 
 def test_a_flip_mirrors(generator: np.random.Generator) -> None:

@@ -17,7 +17,7 @@ from tfx.utils import path_utils
 from components.columns import encode_label
 from components.features import FeaturePlan
 from components.inputs import ExamplesReader
-from components.production import read_record
+from components.production import current_version, read_record
 
 TRIVIAL_FILE = "trivial.json"  # what the trivial model predicts, in the label's units
 
@@ -39,11 +39,14 @@ def Baseline(  # noqa: N802 (a component is named like a class)
       transform_graph: encodes the labels.
       baseline: output; the custom property ``version`` is the version, or 0 for the trivial model.
       models: ``MODELS/NAME``, the folder of pushed versions.
-      version: the version in production when the run was planned, 0 before the first push.
+      version: the version in production when the run was planned, 0 before the first push; below 0 it is looked up
+        now, for specs that are compiled once and run often.
       plan: the :class:`FeaturePlan` as JSON.
       code_version: part of the cache key.
     """
     settled = FeaturePlan.model_validate_json(plan)
+    if version < 0:
+        version = current_version(Path(models)) or 0
     target = path_utils.serving_model_dir(baseline.uri)
     reader = ExamplesReader(transform_graph.uri, settled)
     files = [os.path.join(examples.uri, "Split-train", "*")]

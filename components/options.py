@@ -11,6 +11,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from components.fitting import names
+
 
 class Options(BaseModel):
     """Base of every config block: unknown keys are refused, values cannot change after loading."""
@@ -35,6 +37,16 @@ class ReduceOnPlateau(Options):
     min_learning_rate: float = Field(1e-6, ge=0)
 
 
+class FineTune(Options):
+    """A second phase of model.family transfer: layers of the base are trained too, at a lower rate."""
+
+    from_layer: str = Field(
+        "all", description="The first layer of the base to train, or a block of layers such as fire8; all: every one."
+    )
+    epochs: int = Field(5, ge=1, description="Epochs of this phase, after those of training.epochs.")
+    learning_rate: float = Field(1e-5, gt=0, description="Constant; usually a hundredth of training.learning_rate.")
+
+
 class TrainingOptions(Options):
     """How the model is fitted."""
 
@@ -43,32 +55,102 @@ class TrainingOptions(Options):
     learning_rate: float = Field(0.001, gt=0)
     learning_rate_schedule: dict[str, Any] | None = Field(
         None,
-        description="A keras.optimizers.schedules class: {name: CosineDecay, decay_steps: 1000}; it starts from "
-        "learning_rate.",
+        description="A keras.optimizers.schedules class that starts from learning_rate: {name: CosineDecay, "
+        "decay_epochs: 10}; steps (decay_steps) or epochs, default: the whole training.",
     )
     loss: str | None = Field(None, description="Any Keras loss that suits the task; default: the task's own.")
-    label_smoothing: float = Field(0.0, ge=0, lt=1, description="Multiclass and binary tasks only.")
+    loss_arguments: dict[str, Any] = Field(default={}, description="Arguments of the loss, by name: {delta: 2.0}.")
+    label_smoothing: float = Field(0.0, ge=0, lt=1, description="Classes only, with a crossentropy loss.")
+    mixup: float = Field(
+        0.0, ge=0, description="Blends pairs of rows by Beta(mixup, mixup) shares; 0.2 is usual, 0 turns it off."
+    )
     batch_size: int = Field(64, ge=1)
     epochs: int = Field(10, ge=1)
+    fine_tune: FineTune | None = None
     validation_fraction: float = Field(
         0.1, ge=0, lt=0.9, description="Part of the train split kept for early stopping and tuning."
     )
     early_stopping: EarlyStopping | None = Field(default=None)
     reduce_on_plateau: ReduceOnPlateau | None = None
-    clip_norm: float | None = Field(None, gt=0, description="Gradients are clipped to this norm.")
+    clip_norm: float | None = Field(None, gt=0, description="Gradients are clipped to this norm, variable by variable.")
     class_weights: Literal["balanced"] | dict[str, float] | None = Field(
         None, description="'balanced', or a weight for each class by name."
+    )
+    sample_weight: str | None = Field(
+        None,
+        description="A column of numbers of 0 and more that weigh the rows in the loss; it is no model input then.",
     )
     memory_limit_mb: int = Field(
         2048, ge=1, description="Transformed data up to this size trains from memory; larger data streams."
     )
+    tensorboard: bool = Field(False, description="Write TensorBoard logs beside the training history.")
+    deterministic: bool = Field(
+        False, description="The same weights to the last bit in every run on the same machine; slower."
+    )
+    device: Literal["auto", "cpu", "gpu", "tpu"] = Field("auto", description="auto: a GPU where there is one.")
+    strategy: Literal["auto", "none", "mirrored", "multi_worker", "tpu"] = Field(
+        "auto",
+        description="How several devices share a batch; auto: mirrored where there are several GPUs. multi_worker is "
+        "several processes of this machine, with backend jax.",
+    )
+    replicas: int | None = Field(
+        None,
+        ge=2,
+        le=64,
+        description="Devices of mirrored or processes of multi_worker; default: all GPUs, or 2 on CPU.",
+    )
+    precision: Literal["auto", "float32", "mixed_bfloat16", "mixed_float16"] = Field(
+        "auto", description="Of the computations; weights are float32. auto: float32, on a TPU mixed_bfloat16."
+    )
+    backend: Literal["tensorflow", "jax", "torch"] = Field(
+        "tensorflow", description="What Keras computes with; the exported model is the same."
+    )
 
-    @field_validator("optimizer", "loss")
+    @field_validator("optimizer")
+    @classmethod
+    def _is_optimizer(cls, value: str) -> str:
+        return names.find_optimizer(value)
+
+    @field_validator("loss")
     @classmethod
     def _is_name(cls, value: str | None) -> str | None:
         if value is not None and not value.replace("_", "").isalnum():
-            raise ValueError(f"expected the name of a Keras class or function, got {value!r}")
+            raise ValueError(f"expected the name of a Keras loss, got {value!r}")
         return value
+
+    @model_validator(mode="after")
+    def _suits_the_optimizer(self) -> TrainingOptions:
+        names.check_optimizer_arguments(self.optimizer, self.optimizer_arguments)
+        clipping = [name for name in names.CLIPPING if name in self.optimizer_arguments]
+        if len(clipping) + (self.clip_norm is not None) > 1:
+            given = " and ".join([*clipping, "clip_norm"][:2])
+            raise ValueError(f"expected one way of clipping gradients, got {given}; leave one out")
+        if self.learning_rate_schedule is not None:
+            names.find_schedule(self.learning_rate_schedule)
+            if self.reduce_on_plateau is not None:
+                raise ValueError(
+                    "expected learning_rate_schedule or reduce_on_plateau, got both; two things cannot set one rate"
+                )
+        return self
+
+    @model_validator(mode="after")
+    def _devices_agree(self) -> TrainingOptions:
+        if self.strategy == "multi_worker" and self.backend != "jax":
+            raise ValueError(
+                f"expected backend: jax for strategy: multi_worker, got {self.backend}; Keras 3 has no workers of "
+                "TensorFlow or PyTorch"
+            )
+        if self.backend == "torch" and self.strategy not in ("auto", "none"):
+            raise ValueError(f"expected strategy: none for backend: torch, got {self.strategy}; use tensorflow or jax")
+        if (self.device == "tpu" or self.strategy == "tpu") and self.backend != "tensorflow":
+            raise ValueError(f"expected backend: tensorflow for a TPU, got {self.backend}")
+        if self.strategy == "tpu" and self.device not in ("auto", "tpu"):
+            raise ValueError(f"expected device: tpu for strategy: tpu, got {self.device}")
+        if self.device == "tpu" and self.strategy not in ("auto", "tpu"):
+            raise ValueError(f"expected strategy: tpu for device: tpu, got {self.strategy}")
+        if self.replicas is not None and self.strategy not in ("mirrored", "multi_worker"):
+            raise ValueError(f"expected strategy: mirrored or multi_worker with replicas, got {self.strategy}")
+        return self
 
 
 class TuningOptions(Options):
@@ -129,8 +211,25 @@ class ReportOptions(Options):
     examples: int = Field(12, ge=0, le=200, description="Mistakes to show.")
 
 
+class StepResources(Options):
+    """What a step gets on Vertex AI or Kubeflow; a run on this machine takes what there is."""
+
+    cpu: float | None = Field(None, gt=0, description="Cores.")
+    memory_gb: float | None = Field(None, gt=0, description="Memory in GB.")
+    accelerator: str | None = Field(
+        None, description="Vertex: such as NVIDIA_TESLA_T4. Kubeflow: the resource's name, such as nvidia.com/gpu."
+    )
+    accelerator_count: int = Field(1, ge=1)
+
+
 class RunOptions(Options):
     """Where and how the steps run."""
+
+    resources: dict[str, StepResources] = Field(default={}, description="By step, such as train: {cpu: 8}.")
+    retries: int = Field(0, ge=0, le=10, description="Vertex, Kubeflow: how often a failed step is tried again.")
+    labels: dict[str, str] = Field(default={}, description="Vertex: labels of the job.")
+    service_account: str | None = Field(None, description="Vertex, Kubeflow: who the steps run as.")
+    network: str | None = Field(None, description="Vertex: full name of the peered network.")
 
     beam: list[str] = Field(
         default=[], description="Beam pipeline options, as on its command line: ['--direct_num_workers=2', ...]."

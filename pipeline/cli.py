@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 from components.errors import ConfigError, KeraslineError
+from pipeline import commands_cloud, commands_models
 from pipeline.config import Experiment, find_recipe, load_experiment, read_yaml, recipe_names
 
 app = typer.Typer(
@@ -79,6 +80,30 @@ def run(
     if outcome.message:
         print(f"kerasline: {outcome.message}", file=sys.stderr)
     raise typer.Exit(outcome.exit_code)
+
+
+@app.command()
+def plan(
+    recipe: RecipeArgument,
+    changes: SetOption = [],  # noqa: B006 (typer's way)
+    data_dir: Annotated[Path | None, typer.Option(help="Where the files of the data set are.")] = None,
+    workspace: WorkspaceOption = _WORKSPACE,
+) -> None:
+    """Say which steps would run and why; nothing is executed."""
+    from pipeline.running import forecast_recipe
+
+    table = Table(box=None, header_style="bold")
+    for title in ("step", "forecast", "why", "last time"):
+        table.add_column(title, justify="right" if title == "last time" else "left")
+    steps = forecast_recipe(recipe, changes, data_dir=data_dir, workspace=workspace)
+    for step in steps:
+        took = "" if step.seconds is None else f"{step.seconds:.1f} s"
+        table.add_row(step.id, "cached" if step.cached else "will run", step.reason, took)
+    console = Console(highlight=False)
+    console.print(table)
+    running = [step for step in steps if not step.cached]
+    known = sum(step.seconds or 0 for step in running)
+    console.print(f"{len(running)} of {len(steps)} steps would run, about {known:.0f} s by earlier runs")
 
 
 @app.command()
@@ -197,6 +222,9 @@ def _check_writable(path: Path | None) -> None:
     if path is not None and not path.resolve().parent.is_dir():
         raise ConfigError(f"--json: expected a file in a folder that exists, but {path.resolve().parent} does not")
 
+
+for commands in (commands_cloud, commands_models):
+    commands.register(app)
 
 if __name__ == "__main__":
     main()

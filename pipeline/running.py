@@ -7,7 +7,7 @@ import shutil
 import time
 import traceback
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,9 @@ from typing import Any
 from components.errors import DataRejected, KeraslineError
 from pipeline.config import load_experiment
 from pipeline.planning import RunPlan, plan_run
+from pipeline.schemas import find_schema_file, keep_gate_records
 from pipeline.screen import Screen, format_seconds, screen_apart
+from pipeline.steps import StepForecast, StepInputs, forecast, write_steps
 from pipeline.workspace import Workspace, only_run, open_workspace
 
 EXIT_CODES = {"pushed": 0, "up_to_date": 0, "data_rejected": 3, "not_blessed": 4, "failed": 1}
@@ -63,9 +65,29 @@ def run_recipe(
         screen.line(f"kerasline {experiment.name}  run {run_id}")
         screen.line(f"  log {log}")
         with only_run(home, screen.line):
-            plan = plan_run(experiment, base_dir, data_dir, home.models(experiment.name))
+            schema_file = find_schema_file(experiment.name, base_dir, home.root)
+            plan = plan_run(experiment, base_dir, data_dir, home.models(experiment.name), schema_file)
             screen.line(f"  {_describe_data(plan)}")
             return _run_plan(plan, home, run_id, screen, log, cache=cache and experiment.run.cache, debug=debug)
+
+
+def forecast_recipe(
+    recipe: str, changes: Sequence[str], *, data_dir: Path | None, workspace: Path
+) -> list[StepForecast]:
+    """Says what :func:`run_recipe` would do now; reads the data's files, runs nothing.
+
+    Raises:
+      ConfigError: the config, the arguments or the data are wrong.
+    """
+    experiment, base_dir = load_experiment(recipe, changes)
+    home = open_workspace(workspace)
+    with screen_apart(home.log("plan")):
+        from pipeline.runners import local
+
+        schema_file = find_schema_file(experiment.name, base_dir, home.root)
+        plan = plan_run(experiment, base_dir, data_dir, home.models(experiment.name), schema_file)
+        inputs = local.step_inputs(local.compile_plan(plan, home, cache=True))
+    return forecast(inputs, home.reports(experiment.name))
 
 
 def _run_plan(
@@ -87,13 +109,17 @@ def _run_plan(
         screen.line(f"  {step.id:<12} {'cached' if step.cached else format_seconds(step.seconds)}")
 
     error: Exception | None = None
+    inputs: dict[str, StepInputs] = {}
     try:
-        local.run(plan, home, run_id, cache=cache, on_start=lambda step: screen.start(f"  {step}"), on_end=on_end)
+        ir = local.compile_plan(plan, home, cache=cache)
+        inputs = local.step_inputs(ir)
+        local.run(ir, home, run_id, on_start=lambda step: screen.start(f"  {step}"), on_end=on_end)
     except Exception as caught:
         error = caught
         traceback.print_exc()
-    figures = _publish_report(plan, home, run_id, error)
     folder = home.reports(plan.experiment.name) / run_id
+    _keep_gate_records(plan, home, run_id, error, folder, screen)
+    figures = _publish_report(plan, home, run_id, error)
     status, message = _judge(figures, steps, error, folder / "index.html", log)
     result = {
         "run_id": run_id,
@@ -114,10 +140,23 @@ def _run_plan(
         "log": str(log),
         "started_at": datetime.now().astimezone().isoformat(timespec="seconds"),
     }
+    write_steps(folder, inputs, [step.id for step in steps])
     (folder / "run.json").write_text(json.dumps(result, indent=1), encoding="utf-8")
     if error is not None and debug:
         message = "".join(traceback.format_exception(error)) + message
     return Outcome(result, message, log)
+
+
+def _keep_gate_records(
+    plan: RunPlan, home: Workspace, run_id: str, error: Exception | None, folder: Path, screen: Screen
+) -> None:
+    from pipeline.lineage import run_artifacts
+
+    cause = None if error is None else find_cause(error)
+    name = plan.experiment.name
+    written = keep_gate_records(plan.schema_file, plan.dataset, name, run_artifacts(home, run_id), cause, folder)
+    if written:
+        screen.line(f"  schema written to {written}: later data is checked against it; edit and commit it")
 
 
 def _publish_report(plan: RunPlan, home: Workspace, run_id: str, error: Exception | None) -> dict[str, Any]:
@@ -133,6 +172,8 @@ def _publish_report(plan: RunPlan, home: Workspace, run_id: str, error: Exceptio
         return json.loads((folder / "figures.json").read_text(encoding="utf-8"))
     folder.mkdir(parents=True, exist_ok=True)
     folders = report_folders(artifacts)
+    if (folder / "verdict.json").is_file():
+        folders = replace(folders, verdict=str(folder))
     figures = collect_figures(
         folders,
         plan.experiment.model_dump_json(exclude={"run", "schedule"}),

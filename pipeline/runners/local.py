@@ -12,9 +12,11 @@ from tfx.dsl.compiler import compiler, constants
 from tfx.orchestration import metadata
 from tfx.orchestration.local import runner_utils
 from tfx.orchestration.portable import launcher, runtime_parameter_utils
+from tfx.proto.orchestration import pipeline_pb2
 
 from pipeline.graph import create_pipeline
 from pipeline.planning import RunPlan
+from pipeline.steps import StepInputs
 from pipeline.workspace import Workspace
 
 
@@ -27,12 +29,40 @@ class StepResult:
     cached: bool
 
 
+def compile_plan(plan: RunPlan, workspace: Workspace, *, cache: bool) -> pipeline_pb2.Pipeline:
+    """Builds the graph with this workspace's paths and compiles it to TFX's intermediate representation."""
+    name = plan.experiment.name
+    pipeline = create_pipeline(
+        plan,
+        pipeline_root=str(workspace.pipeline(name)),
+        models=str(workspace.models(name)),
+        enable_cache=cache,
+        metadata_connection_config=_connection(workspace),
+    )
+    return compiler.Compiler().compile(pipeline)
+
+
+def step_inputs(ir: pipeline_pb2.Pipeline) -> dict[str, StepInputs]:
+    """Returns what each step is told, in the order in which they run."""
+    steps = {}
+    for node in (node.pipeline_node for node in ir.nodes):
+        parameters = {
+            key: getattr(value.field_value, value.field_value.WhichOneof("value"))
+            for key, value in node.parameters.parameters.items()
+            if value.HasField("field_value")
+        }
+        steps[node.node_info.id] = StepInputs(
+            {key: value if isinstance(value, str) else str(value) for key, value in sorted(parameters.items())},
+            tuple(node.upstream_nodes),
+        )
+    return steps
+
+
 def run(
-    plan: RunPlan,
+    ir: pipeline_pb2.Pipeline,
     workspace: Workspace,
     run_id: str,
     *,
-    cache: bool,
     on_start: Callable[[str], None],
     on_end: Callable[[StepResult], None],
 ) -> list[StepResult]:
@@ -41,10 +71,9 @@ def run(
     This is LocalDagRunner's loop over TFX's own launcher, with a word before and after each step.
 
     Args:
-      plan: what to run.
-      workspace: where to.
+      ir: from :func:`compile_plan`.
+      workspace: the one that it was compiled for.
       run_id: names the run in ML Metadata.
-      cache: reuse the outputs of steps whose inputs are as they were.
       on_start: told the id of a step before it runs.
       on_end: told its result after it ran.
 
@@ -54,16 +83,7 @@ def run(
     Raises:
       Exception: whatever a step raised.
     """
-    name = plan.experiment.name
-    connection = tfx.orchestration.metadata.sqlite_metadata_connection_config(str(workspace.metadata))
-    pipeline = create_pipeline(
-        plan,
-        pipeline_root=str(workspace.pipeline(name)),
-        models=str(workspace.models(name)),
-        enable_cache=cache,
-        metadata_connection_config=connection,
-    )
-    ir = compiler.Compiler().compile(pipeline)
+    connection = _connection(workspace)
     runtime_parameter_utils.substitute_runtime_parameter(ir, {constants.PIPELINE_RUN_ID_PARAMETER_NAME: run_id})
     deployment = runner_utils.extract_local_deployment_config(ir)
     results = []
@@ -84,6 +104,10 @@ def run(
         on_end(result)
         results.append(result)
     return results
+
+
+def _connection(workspace: Workspace) -> metadata_store_pb2.ConnectionConfig:
+    return tfx.orchestration.metadata.sqlite_metadata_connection_config(str(workspace.metadata))
 
 
 def _was_cached(connection: metadata_store_pb2.ConnectionConfig, execution_id: int) -> bool:

@@ -1,0 +1,109 @@
+"""The commands that take a recipe to Vertex AI or Kubeflow: ``compile`` and ``submit``."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import re
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from components.errors import ConfigError
+
+LOOK_UP_LATER = -1  # the baseline's version is read from the registry's pointer when the spec runs
+
+
+class Target(StrEnum):
+    """Where a spec runs."""
+
+    VERTEX = "vertex"
+    KUBEFLOW = "kubeflow"
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the commands."""
+    app.command("compile")(compile_recipe)
+    app.command("submit")(submit)
+
+
+def compile_recipe(
+    recipe: Annotated[str, typer.Argument(help="A shipped recipe's name, or the path of a YAML file.")],
+    target: Annotated[Target, typer.Option(help="Where the spec will run.")],
+    image: Annotated[str, typer.Option(help="The container image, with a tag or digest.")],
+    pipeline_root: Annotated[str, typer.Option(help="URI below which artifacts go, such as gs://BUCKET/PATH.")],
+    output: Annotated[Path, typer.Option("-o", "--output", help="The file to write.")],
+    changes: Annotated[list[str], typer.Option("--set", metavar="KEY=VALUE")] = [],  # noqa: B006 (typer's way)
+    data_dir: Annotated[Path | None, typer.Option(help="Where the files of the data set are.")] = None,
+    workspace: Annotated[Path, typer.Option(help="Where the log goes.")] = Path("workspace"),
+) -> None:
+    """Write the spec that Vertex AI (JSON) or Kubeflow Pipelines (YAML) runs."""
+    from pipeline.config import load_experiment
+    from pipeline.planning import plan_run
+    from pipeline.screen import screen_apart
+    from pipeline.workspace import open_workspace
+
+    check_image(image)
+    check_pipeline_root(pipeline_root)
+    if not output.resolve().parent.is_dir():
+        raise ConfigError(f"-o: expected a file in a folder that exists, but {output.resolve().parent} does not")
+    experiment, base_dir = load_experiment(recipe, changes)
+    home = open_workspace(workspace)
+    with screen_apart(home.log("compile")) as screen:
+        screen.line("loading TensorFlow and TFX, which takes 10 to 30 s")
+        from pipeline.runners.kubeflow import compile_pipeline
+
+        plan = plan_run(experiment, base_dir, data_dir, home.models(experiment.name))
+        plan = dataclasses.replace(plan, baseline_version=LOOK_UP_LATER)
+        spec = compile_pipeline(plan, target, image, pipeline_root, output)
+        tasks = spec.get("pipelineSpec", spec)["root"]["dag"]["tasks"]
+        screen.line(f"{output}: {len(tasks)} steps for {target}, image {image}, artifacts in {pipeline_root}")
+
+
+def check_image(image: str) -> None:
+    """Raises ConfigError for an image without a tag or digest, which would change under a schedule."""
+    if not re.fullmatch(r"[\w.\-/:]+(:[\w.\-]+|@sha256:[0-9a-f]{64})", image) or ":" not in image.split("/")[-1]:
+        raise ConfigError(
+            f"--image: expected an image with a tag or digest, such as REGISTRY/kerasline:1.0, got {image!r}; without "
+            "one a later run may use other code"
+        )
+
+
+def check_pipeline_root(uri: str) -> None:
+    """Raises ConfigError for what neither is a URI nor an absolute path (of a volume that every step mounts)."""
+    if not re.match(r"[a-z][a-z0-9+]*://[^/]", uri) and not uri.startswith("/"):
+        raise ConfigError(f"--pipeline-root: expected a URI such as gs://BUCKET/PATH, got {uri!r}")
+
+
+def submit(
+    file: Annotated[Path, typer.Argument(help="What compile wrote.")],
+    target: Annotated[Target, typer.Option(help="Where it runs.")],
+    project: Annotated[str | None, typer.Option(help="Vertex: the project.")] = None,
+    region: Annotated[str, typer.Option(help="Vertex: the region.")] = "europe-west4",
+    host: Annotated[str | None, typer.Option(help="Kubeflow: the URL of its API.")] = None,
+    experiment: Annotated[str, typer.Option(help="Kubeflow: the experiment.")] = "Default",
+    service_account: Annotated[str | None, typer.Option(help="Who the steps run as.")] = None,
+    network: Annotated[str | None, typer.Option(help="Vertex: full name of the peered network.")] = None,
+    wait: Annotated[bool, typer.Option("--wait", help="Wait until the run has ended.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the request, send nothing.")] = False,
+) -> None:
+    """Send a compiled spec to its service."""
+    from pipeline import submission
+
+    if not file.is_file():
+        raise ConfigError(f"expected a file that 'kerasline compile' wrote, but {file} does not exist")
+    if target is Target.VERTEX:
+        if not project:
+            raise ConfigError("--project: expected the Google Cloud project that the job runs in, got none")
+        request = submission.vertex_request(file, project, region, service_account, network)
+    else:
+        if not host:
+            raise ConfigError("--host: expected the URL of the Kubeflow Pipelines API, got none")
+        request = submission.kubeflow_request(file, host, experiment, service_account)
+    if dry_run:
+        print(json.dumps(request, indent=1))
+        return
+    run: dict[str, Any] = submission.send(target, request, file, wait=wait)
+    print(f"{run['id']}  {run['state']}\n{run['link']}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from tfx import v1 as tfx
@@ -15,6 +16,7 @@ from components.example_gen import DatasetExampleGen
 from components.parity import ParityCheck
 from components.pushing import RegistryPusher
 from components.report.component import Report
+from components.validation.curated import CuratedSchema
 from components.validation.gate import DataGate
 from pipeline.planning import RunPlan
 
@@ -40,27 +42,46 @@ def create_pipeline(
     dataset, features = plan.dataset.to_json(), plan.features.model_dump_json()
     steps: dict[str, BaseComponent] = {}
 
-    # Reads the source and writes tf.Examples into train, eval and test.
-    steps["ingest"] = ingest = DatasetExampleGen(dataset=dataset, code_version=code_version("components.example_gen"))
+    # Reads the source and writes tf.Examples into train, eval and test, and rows that may not go on into quarantine.
+    steps["ingest"] = ingest = DatasetExampleGen(
+        dataset=dataset, rules=plan.rules.to_json(), code_version=code_version("components.example_gen")
+    )
     examples = ingest.outputs["examples"]
 
     # Describes every column of every split.
     steps["statistics"] = statistics = tfx.components.StatisticsGen(examples=examples)
 
-    # Infers types and domains. Shapes are left open where a value may be missing.
+    # Infers the types that the data has, for parsing it. Shapes are left open where a value may be missing.
     steps["schema"] = schema = tfx.components.SchemaGen(
         statistics=statistics.outputs["statistics"], infer_feature_shape=plan.dataset.kind in ("array", "tokens")
     )
 
-    # Compares every split with the schema.
-    steps["anomalies"] = anomalies = tfx.components.ExampleValidator(
-        statistics=statistics.outputs["statistics"], schema=schema.outputs["schema"]
+    # Says what the data must look like: the curated schema, or one that is inferred and will be curated from now on.
+    steps["curated"] = curated = CuratedSchema(
+        statistics=statistics.outputs["statistics"],
+        curated=plan.schema,
+        label=plan.features.label,
+        classes=json.dumps(plan.features.classes),
+        code_version=code_version("components.validation.curated"),
     )
 
-    # Stops the run where the comparison found something.
+    # Compares every split with it.
+    steps["anomalies"] = anomalies = tfx.components.ExampleValidator(
+        statistics=statistics.outputs["statistics"], schema=curated.outputs["schema"]
+    )
+
+    # Stops the run where the comparison found something, and for drift, skew, leakage and duplicates.
     steps["validate"] = gate = DataGate(
+        examples=examples,
+        statistics=statistics.outputs["statistics"],
+        schema=curated.outputs["schema"],
         anomalies=anomalies.outputs["anomalies"],
-        policy=plan.experiment.validation.anomalies.policy,
+        name=plan.experiment.name,
+        options=plan.experiment.validation.model_dump_json(),
+        plan=features,
+        reference=plan.reference.path,
+        reference_name=plan.reference.name,
+        reference_digest=plan.reference.digest,
         code_version=code_version("components.validation"),
     )
 

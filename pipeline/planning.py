@@ -19,8 +19,12 @@ from components.metrics import settle_evaluation
 from components.models import MODEL_FAMILIES
 from components.options import EvaluationOptions
 from components.production import current_version, read_record
+from components.row_rules import RowRules
 from components.settings import FitSettings
+from components.validation.options import check_column_names
+from components.validation.rules import follow_types, make_rules
 from pipeline.config import Experiment
+from pipeline.schemas import Reference, SchemaFile, curated_text, find_reference
 
 
 @dataclass(frozen=True)
@@ -34,6 +38,10 @@ class RunPlan:
       evaluation: settled metrics, slices and thresholds.
       baseline_version: the version to compare with, 0 where there is none.
       key: hash of all that decides the outcome of the run, apart from the baseline.
+      schema: the curated schema as text, empty where it is inferred from this data.
+      rules: what ingest does with single rows.
+      reference: the profile that drift is measured from.
+      schema_file: where the curated schema is, None to keep none.
     """
 
     experiment: Experiment
@@ -42,6 +50,10 @@ class RunPlan:
     evaluation: EvaluationOptions
     baseline_version: int
     key: str
+    schema: str = ""
+    rules: RowRules = RowRules()
+    reference: Reference = Reference()
+    schema_file: SchemaFile | None = None
 
     def fit_settings(self) -> FitSettings:
         """Returns what the Tuner and the Trainer are told."""
@@ -64,12 +76,16 @@ class RunPlan:
         """Returns Beam's options: one process unless the recipe says otherwise, the fastest for small data."""
         given = self.experiment.run.beam
         defaults = ["--runner=DirectRunner", "--direct_running_mode=in_memory", "--direct_num_workers=1"]
+        settings = dict(argument.partition("=")[::2] for argument in [*defaults, *given])
+        if settings["--runner"] != "DirectRunner" or settings["--direct_running_mode"] != "in_memory":
+            # Without TFX's import stubs, workers in other processes cannot unpickle its steps.
+            defaults.append("--beam_plugins=tfx")
         names = {argument.split("=")[0] for argument in given}
         return [argument for argument in defaults if argument.split("=")[0] not in names] + given
 
     def record(self) -> dict[str, Any]:
         """Returns what is written beside a pushed version: where it comes from, and how to read data for it."""
-        arguments, data = self.features.raw_arguments(), self.dataset
+        arguments, data = self.features.raw_arguments(), follow_types(self.dataset, self.rules)
         columns = [c.model_dump(mode="json", exclude={"distinct"}) for c in data.columns if c.name in arguments]
         reading = data.reader_options if data.reader == "csv" else {}
         return {
@@ -89,14 +105,21 @@ class RunPlan:
         }
 
 
-def plan_run(experiment: Experiment, base_dir: Path, data_dir: Path | None, models: Path) -> RunPlan:
-    """Resolves data, task, features and baseline.
+def plan_run(
+    experiment: Experiment,
+    base_dir: Path,
+    data_dir: Path | None,
+    models: Path,
+    schema_file: SchemaFile | None = None,
+) -> RunPlan:
+    """Resolves data, task, features, schema and baseline.
 
     Args:
       experiment: the config.
       base_dir: where relative paths of the recipe start.
       data_dir: ``--data-dir``, or None.
       models: ``MODELS/NAME``.
+      schema_file: where the curated schema is; None to infer it and keep none.
 
     Returns:
       The plan.
@@ -108,22 +131,29 @@ def plan_run(experiment: Experiment, base_dir: Path, data_dir: Path | None, mode
         experiment.data, name=experiment.name, base_dir=base_dir, data_dir=data_dir, task=experiment.task,
         seed=experiment.seed,
     )  # fmt: skip
-    task = infer_task(dataset.label) if experiment.task == "auto" else experiment.task
-    features = plan_features(dataset, experiment.features, task)
+    schema = curated_text(schema_file, dataset) if schema_file else ""
+    rules = make_rules(schema, dataset, experiment.validation)
+    ingested = follow_types(dataset, rules)
+    task = infer_task(ingested.label) if experiment.task == "auto" else experiment.task
+    features = plan_features(ingested, experiment.features, task)
     columns = [column.name for column in dataset.columns] + [dataset.label.name]
+    check_column_names(experiment.validation, columns)
     evaluation = settle_evaluation(experiment.evaluation, task, columns)
     if experiment.model.family not in MODEL_FAMILIES:
         raise ConfigError(f"model.family: expected one of {', '.join(MODEL_FAMILIES)}, got {experiment.model.family}")
-    key = _run_key(experiment, dataset)
-    return RunPlan(experiment, dataset, features, evaluation, _baseline_version(models, key), key)
+    key = _run_key(experiment, dataset, rules)
+    baseline = _baseline_version(models, key)
+    reference = find_reference(experiment.validation.drift, models, baseline, base_dir)
+    return RunPlan(experiment, dataset, features, evaluation, baseline, key, schema, rules, reference, schema_file)
 
 
-def _run_key(experiment: Experiment, dataset: Dataset) -> str:
+def _run_key(experiment: Experiment, dataset: Dataset, rules: RowRules) -> str:
     from components.code_version import code_version
 
     decisive = {
         "experiment": experiment.model_dump(mode="json", exclude={"run", "schedule", "description"}),
         "data": dataset.fingerprint,
+        "rules": rules.to_json(),
         "code": code_version("pipeline.graph"),
     }
     return hashlib.sha256(json.dumps(decisive, sort_keys=True).encode()).hexdigest()[:16]

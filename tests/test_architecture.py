@@ -16,7 +16,7 @@ OUTSIDE = ("tests", "notebooks", "benchmarks")
 # What rooms of `components` may share. A leaf looks at leaves alone; a room looks at itself and at leaves.
 LEAVES = {
     *("artifacts", "code_version", "columns", "datasets", "errors", "features", "inputs", "metrics", "models"),
-    *("options", "production", "progress", "settings", "signatures"),
+    *("options", "production", "progress", "row_rules", "settings", "signatures"),
 }
 MODEL_LIBRARIES = {"keras", "numpy", "pydantic", "h5py"}
 HEAVY = {

@@ -2,7 +2,10 @@
 
 # No "from __future__ import annotations": TFX reads the annotations of function components as objects.
 
+import os
+
 import apache_beam as beam
+import tensorflow as tf
 from tfx.dsl.component.experimental.annotations import BeamComponentParameter, OutputArtifact, Parameter
 from tfx.dsl.component.experimental.decorators import component
 from tfx.types import artifact_utils
@@ -10,13 +13,16 @@ from tfx.types.standard_artifacts import Examples
 
 from components.datasets.spec import SPLITS, Dataset
 from components.errors import DataRejected
+from components.example_gen.duplicates import put_duplicates_aside
 from components.example_gen.shards import split_folder, write_shard
+from components.row_rules import QUARANTINE_FOLDER, RowRules
 
 
 @component(use_beam=True)
 def DatasetExampleGen(  # noqa: N802 (a component is named like a class)
     examples: OutputArtifact[Examples],
     dataset: Parameter[str],
+    rules: Parameter[str],
     code_version: Parameter[str],
     beam_pipeline: BeamComponentParameter[beam.Pipeline] = None,
 ) -> None:
@@ -40,13 +46,17 @@ def DatasetExampleGen(  # noqa: N802 (a component is named like a class)
             pipeline
             | "Shards" >> beam.Create(range(len(resolved.shards)))
             | "Spread" >> beam.Reshuffle()
-            | "WriteShard" >> beam.Map(write_shard, dataset, examples.uri)
+            | "WriteShard" >> beam.Map(write_shard, dataset, examples.uri, rules)
         )
+    if RowRules.from_json(rules).duplicates:
+        put_duplicates_aside(examples.uri, resolved)
+    folder = os.path.join(examples.uri, QUARANTINE_FOLDER)
     written = [split for split in SPLITS if split_folder(examples.uri, split).has_files()]
     for split in resolved.splits():
         if split not in written:
             raise DataRejected(
-                f"expected rows in the {split} split of {resolved.name}, but all {resolved.rows} rows went elsewhere; "
-                f"give {split} a larger share in data.split"
+                f"expected rows in the {split} split of {resolved.name}, but all {resolved.rows} rows went elsewhere"
+                f"{' or into ' + folder if tf.io.gfile.exists(folder) else ''}; give {split} a larger share in "
+                "data.split"
             )
     examples.split_names = artifact_utils.encode_split_names(written)

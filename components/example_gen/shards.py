@@ -13,6 +13,8 @@ import tensorflow as tf
 
 from components.datasets import assign_split, read_shard
 from components.datasets.spec import Dataset
+from components.example_gen.quarantine import QuarantineFile
+from components.row_rules import RowRules, make_judge
 
 _GZIP = tf.io.TFRecordOptions(compression_type="GZIP", compression_level=1)
 
@@ -33,7 +35,7 @@ def split_folder(examples_uri: str, split: str) -> SplitFolder:
     return SplitFolder(os.path.join(examples_uri, f"Split-{split}"))
 
 
-def write_shard(index: int, dataset_json: str, examples_uri: str) -> dict[str, int]:
+def write_shard(index: int, dataset_json: str, examples_uri: str, rules_json: str = "") -> dict[str, int]:
     """Writes the rows of one shard.
 
     Each file is written under another name and renamed when it is complete, so a worker that is killed or repeated
@@ -43,20 +45,29 @@ def write_shard(index: int, dataset_json: str, examples_uri: str) -> dict[str, i
       index: of the shard in ``Dataset.shards``.
       dataset_json: the dataset.
       examples_uri: where the splits' folders are.
+      rules_json: :class:`RowRules`; rows that break them go into the quarantine file of the shard.
 
     Returns:
       Rows written for each split.
     """
     dataset = Dataset.from_json(dataset_json)
+    shard = dataset.shards[index]
+    judge = make_judge(RowRules.from_json(rules_json))
+    first = int(shard.get("first", 0))
+    aside = QuarantineFile(examples_uri, f"rows-{index:05d}", dataset, str(shard.get("path", dataset.name)))
     writers: dict[str, tuple[tf.io.TFRecordWriter, str, str]] = {}
     counts: dict[str, int] = {}
     try:
-        for given, row in read_shard(dataset, dataset.shards[index]):
-            record = encode_row(row)
+        for number, (given, row) in enumerate(read_shard(dataset, shard), start=first):
+            # Before a rule changes the row: a row stays in its split, whatever rules there are.
             split = given or assign_split(dataset.split, row)
+            fault = judge(row) if judge is not None else None
+            if fault is not None:
+                aside.add(number, row, fault)
+                continue
             if split not in writers:
                 writers[split] = _open_writer(split_folder(examples_uri, split).path, index, len(dataset.shards))
-            writers[split][0].write(record)
+            writers[split][0].write(encode_row(row))
             counts[split] = counts.get(split, 0) + 1
     except BaseException:
         for writer, temporary, _ in writers.values():
@@ -66,6 +77,7 @@ def write_shard(index: int, dataset_json: str, examples_uri: str) -> dict[str, i
     for writer, temporary, final in writers.values():
         writer.close()
         tf.io.gfile.rename(temporary, final, overwrite=True)
+    aside.close()
     return counts
 
 

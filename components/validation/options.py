@@ -52,7 +52,8 @@ class NonfiniteCheck(Check):
     """NaN and infinite values."""
 
     policy: Literal["auto", "fail", "warn", "quarantine", "off"] = Field(
-        "auto", description="auto: warn in columns, where they count as missing; fail in arrays, which they would spoil."
+        "auto",
+        description="auto: warn in columns, where they count as missing; fail in arrays, which they would spoil.",
     )
 
 

@@ -1,0 +1,44 @@
+"""The step that says what the data must look like: the user's schema, or the one inferred from this data."""
+
+# No "from __future__ import annotations": TFX reads the annotations of function components as objects.
+
+import json
+import os
+
+import tensorflow as tf
+from tfx.dsl.component.experimental.annotations import InputArtifact, OutputArtifact, Parameter
+from tfx.dsl.component.experimental.decorators import component
+from tfx.types import artifact_utils
+from tfx.types.standard_artifacts import ExampleStatistics, Schema
+
+from components.validation.schema import SCHEMA_FILE, infer_schema, parse_schema, print_schema
+from components.validation.statistics import load_statistics
+
+
+@component
+def CuratedSchema(  # noqa: N802 (a component is named like a class)
+    statistics: InputArtifact[ExampleStatistics],
+    schema: OutputArtifact[Schema],
+    curated: Parameter[str],
+    label: Parameter[str],
+    classes: Parameter[str],
+    code_version: Parameter[str],
+) -> None:
+    """Writes the schema that ExampleValidator compares the data with.
+
+    Args:
+      statistics: of every split.
+      schema: output, ``schema.pbtxt``.
+      curated: the user's schema as text, empty to infer one.
+      label: its column.
+      classes: of the label as a JSON list, or null for regression.
+      code_version: part of the cache key.
+    """
+    if curated:
+        text = print_schema(parse_schema(curated, "the curated schema"))
+    else:
+        splits = artifact_utils.decode_split_names(statistics.split_names)
+        text = print_schema(infer_schema(load_statistics(statistics.uri, splits), label, json.loads(classes)))
+    tf.io.gfile.makedirs(schema.uri)
+    with tf.io.gfile.GFile(os.path.join(schema.uri, SCHEMA_FILE), "w") as file:
+        file.write(text)

@@ -1,0 +1,158 @@
+"""All checks of the gate, one after the other, and the verdict that follows from them."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import tensorflow as tf
+
+from components import progress
+from components.features import FeaturePlan
+from components.validation.anomalies import check_anomalies, load_anomalies
+from components.validation.aside import check_quarantine
+from components.validation.drift import check_drift, check_skew
+from components.validation.duplicates import check_duplicates, hash_share
+from components.validation.leakage import check_leakage
+from components.validation.numbers import check_finite
+from components.validation.options import ValidationOptions
+from components.validation.profile import FORMAT, profile_columns
+from components.validation.sampling import SplitSample, kinds_of, read_split
+from components.validation.schema import SCHEMA_FILE, amend_schema, infer_schema, parse_schema, print_schema
+from components.validation.statistics import Statistics, load_statistics
+from components.validation.verdict import Finding, describe, worst_first
+
+logger = logging.getLogger(__name__)
+
+SAMPLE_ROWS = 20_000
+SAMPLE_IMAGES = 1_000
+_CHECKS = ("quarantine", "anomalies", "nonfinite", "leakage", "duplicates", "skew", "drift")
+
+
+@dataclass(frozen=True)
+class DataFolders:
+    """URIs of the artifacts that the gate reads."""
+
+    examples: str
+    statistics: str
+    schema: str
+    anomalies: str
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """What the gate says: the content of ``verdict.json`` and of ``profile.json``."""
+
+    verdict: dict[str, Any]
+    profile: dict[str, Any]
+
+
+def judge_data(
+    folders: DataFolders,
+    splits: Sequence[str],
+    name: str,
+    options: ValidationOptions,
+    plan: FeaturePlan,
+    reference: Mapping[str, Any] | None,
+    reference_name: str,
+) -> Judgement:
+    """Runs every check whose policy is not ``off``.
+
+    Args:
+      folders: what to judge.
+      splits: of the data.
+      name: of the experiment.
+      options: policies and limits.
+      plan: inputs and label.
+      reference: columns of the profile that drift is measured from, or None.
+      reference_name: what it is in words, or why there is none.
+
+    Returns:
+      The verdict, also where it stops the run, and the profile of the train split.
+    """
+    statistics = load_statistics(folders.statistics, list(splits))
+    samples = _read_samples(folders.examples, statistics, plan, options)
+    classes = plan.classes
+    findings, quarantine = check_quarantine(folders.examples, statistics, options.quarantine.max_share)
+    accept = None
+    if options.anomalies.policy != "off":
+        found, accept = _check_schema(folders, list(splits), statistics, name, options.anomalies.policy, plan)
+        findings += found
+    if options.nonfinite.policy != "off":
+        findings += check_finite(statistics, plan, options.nonfinite.policy)
+    if options.leakage.policy != "off":
+        findings += check_leakage(samples["train"], plan, options.leakage)
+    if options.duplicates.policy != "off":
+        findings += check_duplicates(samples, options.duplicates)
+    if options.skew.policy != "off":
+        findings += check_skew(samples, options.skew, options.skew.policy, classes)
+    if options.drift.policy != "off":
+        train = samples["train"]
+        findings += check_drift(train, reference, reference_name, options.drift, options.drift.policy, classes)
+    profile = {
+        "format": FORMAT,
+        "name": name,
+        "rows": {split: sample.rows for split, sample in samples.items()},
+        "columns": profile_columns(samples["train"].columns, classes),
+    }
+    verdict = make_verdict(findings, quarantine, reference_name if reference is not None else None, accept)
+    _tell(findings)
+    return Judgement(verdict, profile)
+
+
+def make_verdict(
+    findings: Sequence[Finding], quarantine: dict[str, Any] | None, reference: str | None, accept: dict[str, Any] | None
+) -> dict[str, Any]:
+    """Puts findings together as ``verdict.json`` has them."""
+    ordered = sorted(findings, key=lambda finding: _CHECKS.index(finding.check))
+    failed = [finding for finding in ordered if finding.status == "failed"]
+    return {
+        "stopped": bool(failed),
+        "message": describe(failed) if failed else "",
+        "checks": [finding.to_json() for finding in ordered],
+        "findings": [finding.to_json() for finding in worst_first(ordered)],
+        "quarantine": quarantine,
+        "reference": reference,
+        "accept": accept,
+    }
+
+
+def _check_schema(
+    folders: DataFolders, splits: list[str], statistics: Statistics, name: str, policy: str, plan: FeaturePlan
+) -> tuple[list[Finding], dict[str, Any] | None]:
+    """Judges the anomalies, and says how the schema would have to be for there to be none."""
+    with tf.io.gfile.GFile(os.path.join(folders.schema, SCHEMA_FILE), "r") as file:
+        schema = parse_schema(file.read(), "the curated schema")
+    anomalies = load_anomalies(folders.anomalies, splits)
+    advice = f"'kerasline schema accept {name}', or once with --set validation.anomalies=warn"
+    findings, reasons = check_anomalies(anomalies, statistics, schema, policy, advice)
+    if not reasons:
+        return findings, None
+    amended = amend_schema(schema, infer_schema(statistics, plan.label, plan.classes), reasons)
+    return findings, {"columns": sorted(reasons), "schema": print_schema(amended)}
+
+
+def _read_samples(
+    examples: str, statistics: Statistics, plan: FeaturePlan, options: ValidationOptions
+) -> dict[str, SplitSample]:
+    kinds = kinds_of(plan)
+    share = hash_share(sum(int(dataset.num_examples) for dataset in statistics.values()))
+    wanted = SAMPLE_IMAGES if "image" in kinds.values() else SAMPLE_ROWS
+    return {
+        split: read_split(
+            examples, split, kinds, int(dataset.num_examples), sample_rows=wanted, hash_share=share
+        )
+        for split, dataset in statistics.items()
+    }  # fmt: skip
+
+
+def _tell(findings: Sequence[Finding]) -> None:
+    """Says on the screen what was let pass with a warning, and in the log everything that did not pass."""
+    for index, finding in enumerate(worst_first(findings)):
+        line = f"{finding.status}: {finding.check}: {finding.place()}: {finding.text}"
+        logger.warning("%s", line)
+        if finding.status != "failed" and index < 10:
+            progress.report("validate", index + 1, None, line, permanent=True)

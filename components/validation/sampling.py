@@ -1,0 +1,137 @@
+"""One pass over the Examples of a split: a hash of every row, and a sample of the rows by column.
+
+A row is in the sample when its hash is small, so the same rows give the same sample on every machine, and memory
+stays bounded however many rows there are.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from components.features import FeaturePlan
+
+_HASHES = 1 << 62
+_BATCH = 1024
+_SAMPLE_BYTES = 64 << 20
+
+
+@dataclass(frozen=True)
+class Column:
+    """Values of one column in a sample.
+
+    Attributes:
+      kind: ``numeric``, ``categorical``, ``labels`` (multilabel), ``image``, ``array`` or ``tokens``.
+      values: numeric: float64 [rows], NaN where missing. categorical: object [rows] of str, None where missing.
+        image: object [rows] of bytes. labels, array and tokens: float64 [rows, values].
+    """
+
+    kind: str
+    values: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+
+@dataclass(frozen=True)
+class SplitSample:
+    """What the gate keeps of a split.
+
+    Attributes:
+      rows: in the whole split.
+      hashes: int64, of every row or, in data too large for that, of a part chosen by the hash itself.
+      columns: of the sampled rows.
+    """
+
+    rows: int
+    hashes: np.ndarray
+    columns: Mapping[str, Column]
+
+
+def kinds_of(plan: FeaturePlan) -> dict[str, str]:
+    """Says for every input column and the label what kind of values it is compared as."""
+    kinds = {}
+    for step in plan.steps:
+        if step.kind == "cross":
+            continue
+        scalar = "numeric" if step.dtype in ("float", "int") and step.kind == "numeric" else "categorical"
+        kinds[step.name] = step.dtype if step.dtype in ("image", "array", "tokens") else scalar
+    kinds[plan.label] = "labels" if plan.label_dtype == "multi" else "categorical" if plan.classes else "numeric"
+    return kinds
+
+
+def read_split(
+    examples: str, split: str, kinds: Mapping[str, str], rows: int, *, sample_rows: int, hash_share: float = 1.0
+) -> SplitSample:
+    """Reads a split once.
+
+    Args:
+      examples: URI of the Examples artifact.
+      split: its name.
+      kinds: columns to keep, see :func:`kinds_of`.
+      rows: in the split.
+      sample_rows: about how many rows to keep.
+      hash_share: part of the hashes to keep.
+    """
+    files = sorted(tf.io.gfile.glob(os.path.join(examples, f"Split-{split}", "*")))
+    batches = tf.data.TFRecordDataset(files, compression_type="GZIP").batch(_BATCH).prefetch(2)
+    hashes, kept, limit = [], [], 0.0
+    for batch in batches:
+        numbers = tf.strings.to_hash_bucket_fast(batch, _HASHES).numpy()
+        records = batch.numpy()
+        if not limit:
+            # Wide rows make a smaller sample.
+            size = max(1.0, float(np.mean([len(record) for record in records])))
+            limit = min(1.0, min(sample_rows, _SAMPLE_BYTES / size) / max(1, rows)) * _HASHES
+        # The sample takes the other end of the range than the hashes, so that neither looks at the other's rows only.
+        kept += records[numbers < limit].tolist()
+        hashes.append(numbers if hash_share >= 1 else numbers[numbers >= _HASHES * (1 - hash_share)])
+    joined = np.concatenate(hashes) if hashes else np.zeros((0,), np.int64)
+    return SplitSample(rows, joined, decode_columns(kept, kinds))
+
+
+def decode_columns(records: list[bytes], kinds: Mapping[str, str]) -> dict[str, Column]:
+    """Parses serialized tf.Examples by column; columns without any value are left out."""
+    from tfx_bsl.coders.example_coder import ExamplesToRecordBatchDecoder
+
+    if not records:
+        return {}
+    batch = ExamplesToRecordBatchDecoder().DecodeBatch(records)
+    columns = {}
+    for name, kind in kinds.items():
+        position = batch.schema.get_field_index(name)
+        if position >= 0 and batch.column(position).null_count < len(records):
+            columns[name] = _column(batch.column(position), kind)
+    return columns
+
+
+def _column(lists: Any, kind: str) -> Column:
+    """Makes a column of a pyarrow array that holds one list for each row."""
+    flat = lists.flatten().to_numpy(zero_copy_only=False)
+    sizes = lists.value_lengths().fill_null(0).to_numpy(zero_copy_only=False).astype(np.int64)
+    if kind in ("array", "tokens", "labels"):
+        # Rows of another length cannot stand in one array; the schema finds them.
+        usual = int(np.bincount(sizes).argmax())
+        keep = np.repeat(sizes == usual, sizes)
+        return Column(kind, flat[keep].astype(np.float64).reshape(-1, usual))
+    present = sizes > 0
+    starts = (np.cumsum(sizes) - sizes)[present]
+    if kind == "numeric" and flat.dtype.kind in "iuf":
+        values = np.full(len(sizes), np.nan)
+        values[present] = flat[starts].astype(np.float64)
+        return Column(kind, values)
+    values = np.full(len(sizes), None, object)
+    values[present] = [_text(value, kind) for value in flat[starts].tolist()]
+    # Numbers that became text are compared as text.
+    return Column("categorical" if kind == "numeric" else kind, values)
+
+
+def _text(value: Any, kind: str) -> Any:
+    if kind == "image" or not isinstance(value, bytes):
+        return value if kind == "image" else str(value)
+    return value.decode(errors="replace")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import keras
 
@@ -20,7 +21,7 @@ class RandomCutout(keras.layers.Layer):
       seed: of the places.
     """
 
-    def __init__(self, size: float, seed: int | None = None, **kwargs: object) -> None:
+    def __init__(self, size: float, seed: int | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         if not 0 <= size < 1:
             raise ValueError(f"size must be a fraction in [0, 1), not {size}; 0.25 blanks a quarter of the side")
@@ -50,7 +51,7 @@ class RandomCutout(keras.layers.Layer):
         """Returns the shape unchanged."""
         return input_shape
 
-    def get_config(self) -> dict[str, object]:
+    def get_config(self) -> dict[str, Any]:
         """Returns what the constructor takes."""
         return {**super().get_config(), "size": self.size, "seed": self.seed}
 
@@ -88,8 +89,42 @@ def check_augmentation(options: AugmentationOptions, inputs: Sequence[InputSpec]
         )
 
 
+@keras.saving.register_keras_serializable("kerasline")
+class Augmentation(keras.layers.Layer):
+    """Applies the layers of :func:`build_augmentation` in training and nothing otherwise.
+
+    Keras' own layers change images wherever nobody says ``training=False``, an exported model included.
+
+    Args:
+      options: :class:`AugmentationOptions`, or a dict of them.
+    """
+
+    def __init__(self, options: AugmentationOptions | dict[str, Any], **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.options = AugmentationOptions.model_validate(options)
+        self.changes = build_augmentation(self.options)
+
+    def build(self, input_shape: tuple[int | None, ...]) -> None:
+        """Builds the layers inside; none of them changes the shape."""
+        for change in self.changes:
+            change.build(input_shape)
+
+    def call(self, images: keras.KerasTensor, training: bool = False) -> keras.KerasTensor:
+        """Args: images (batch, height, width, channels) in [0, 1]. Returns: the same shape."""
+        if training:
+            for change in self.changes:
+                images = change(images, training=True)
+        return images
+
+    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
+        """Returns the shape unchanged."""
+        return input_shape
+
+    def get_config(self) -> dict[str, Any]:
+        """Returns what the constructor takes."""
+        return {**super().get_config(), "options": self.options.model_dump()}
+
+
 def augmented(images: keras.KerasTensor, options: AugmentationOptions) -> keras.KerasTensor:
-    """Returns ``images`` after the layers of :func:`build_augmentation`."""
-    for layer in build_augmentation(options):
-        images = layer(images)
-    return images
+    """Returns ``images`` after :class:`Augmentation`, or as they are where nothing is asked for."""
+    return Augmentation(options, name="augmentation")(images) if options.active else images

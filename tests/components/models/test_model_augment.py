@@ -80,6 +80,7 @@ def test_inside_a_model_it_trains_changed_and_serves_unchanged(tmp_path, generat
     expected = plain.predict(x, verbose=0)
     np.testing.assert_allclose(model.predict(x, verbose=0), expected, atol=1e-6)
     np.testing.assert_allclose(again.predict(x, verbose=0), expected, atol=1e-6)
+    np.testing.assert_allclose(keras.ops.convert_to_numpy(model(x)), expected, atol=1e-6)
     assert not np.allclose(keras.ops.convert_to_numpy(model(x, training=True)), expected, atol=1e-3)
 
 

@@ -237,9 +237,54 @@ class RunOptions(Options):
     cache: bool = Field(True, description="Reuse the outputs of steps whose inputs have not changed.")
 
 
+class FailureOptions(Options):
+    """What to do when a scheduled run fails for another reason than its data or its model."""
+
+    retries: int = Field(0, ge=0, le=10)
+    backoff_seconds: float = Field(60, ge=0, description="Before the first retry; doubled before each further one.")
+
+
+class NotifyOptions(Options):
+    """Whom to tell about each decision that led to a run. Both get the decision as JSON."""
+
+    command: list[str] | None = Field(None, min_length=1, description="A program and its arguments; JSON on its input.")
+    webhook: str | None = Field(None, pattern=r"^https?://", description="A URL that takes a POST.")
+
+
 class ScheduleOptions(Options):
     """When to train again."""
 
-    cron: str = Field("0 3 * * *", description="Minute, hour, day of month, month, day of week.")
-    timezone: str = "UTC"
-    trigger: Literal["always", "new_data"] = "new_data"
+    cron: str = Field("0 3 * * *", description="Minute, hour, day of month, month, day of week (mon, tue, ...).")
+    timezone: str = Field("UTC", description="An IANA name such as Europe/Berlin; daylight saving follows it.")
+    trigger: Literal["always", "new_data"] = Field(
+        "new_data", description="new_data: only when the data is not what it was at the last attempt."
+    )
+    cooldown_minutes: float = Field(0, ge=0, description="Least time between the starts of two runs.")
+    max_runtime_minutes: float | None = Field(None, gt=0, description="A run that takes longer is stopped.")
+    jitter_seconds: int = Field(0, ge=0, description="Starts are spread at random over this time.")
+    on_failure: FailureOptions = Field(default=FailureOptions())
+    notify: NotifyOptions = Field(default=NotifyOptions())
+
+    @model_validator(mode="after")
+    def _fires(self) -> ScheduleOptions:
+        from datetime import datetime
+        from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+        from apscheduler.triggers.cron import CronTrigger
+
+        try:
+            zone = ZoneInfo(self.timezone)
+        except (ZoneInfoNotFoundError, ValueError) as error:
+            raise ValueError(f"timezone: expected an IANA name such as Europe/Berlin, got {self.timezone!r}") from error
+        weekday = self.cron.split()[-1] if self.cron.split() else ""
+        if any(c.isdigit() for c in weekday):
+            raise ValueError(
+                f"cron: expected weekdays by name (mon, tue, ...), got {weekday!r}; 0 is Sunday to cron, Monday to others"
+            )
+        try:
+            following = CronTrigger.from_crontab(self.cron, zone).get_next_fire_time(None, datetime.now(zone))
+        except ValueError as error:
+            raise ValueError(f"cron: expected five fields such as '0 3 * * *', got {self.cron!r} ({error})") from error
+        if following is None:
+            raise ValueError(f"cron: expected a line that fires some day, but {self.cron!r} never does")
+        return self

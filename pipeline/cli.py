@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 from components.errors import ConfigError, KeraslineError
-from pipeline import commands_cloud, commands_models
+from pipeline import commands_cloud, commands_models, commands_schedule
 from pipeline.config import Experiment, find_recipe, load_experiment, read_yaml, recipe_names
 
 app = typer.Typer(
@@ -223,7 +223,7 @@ def _check_writable(path: Path | None) -> None:
         raise ConfigError(f"--json: expected a file in a folder that exists, but {path.resolve().parent} does not")
 
 
-for commands in (commands_cloud, commands_models):
+for commands in (commands_cloud, commands_schedule, commands_models):
     commands.register(app)
 
 if __name__ == "__main__":

@@ -115,7 +115,7 @@ def _send_to_kubeflow(request: dict[str, Any], file: Path, wait: bool) -> dict[s
         raise KeraslineError(f"Kubeflow Pipelines refused the run: {error.status} {error.reason}") from error
     except HTTPError as error:
         raise KeraslineError(
-            f"expected Kubeflow Pipelines at {request['host']}, but it does not answer: {error}; check --host, and port "
-            "forwarding where there is any"
+            f"expected Kubeflow Pipelines at {request['host']}, but it does not answer: {error}; check --host, and "
+            "port forwarding where there is any"
         ) from error
     return {"id": run.run_id, "state": state, "link": f"{request['host']}/#/runs/details/{run.run_id}"}

@@ -1,0 +1,79 @@
+"""What each step was told, and why it would run again."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from pipeline.steps import StepInputs, forecast, step_keys, write_steps
+
+
+def steps(settings: dict[str, object] | None = None, data: str = "a", version: str = "0") -> dict[str, StepInputs]:
+    """A graph of four steps."""
+    custom = json.dumps({"settings": json.dumps(settings or {"training": {"epochs": 5}}), "code_version": "c1"})
+    return {
+        "ingest": StepInputs({"dataset": json.dumps({"fingerprint": data, "rows": 3})}, ()),
+        "train": StepInputs({"custom_config": custom}, ("ingest",)),
+        "baseline": StepInputs({"version": version}, ("ingest",)),
+        "push": StepInputs({}, ("train", "baseline")),
+    }
+
+
+def remember(reports: Path, run: str, told: dict[str, StepInputs], finished: list[str], seconds: float = 2.0) -> None:
+    """Leaves what a run leaves."""
+    folder = reports / run
+    folder.mkdir(parents=True)
+    write_steps(folder, told, finished)
+    record = [{"id": name, "seconds": seconds, "cached": False} for name in finished]
+    (folder / "run.json").write_text(json.dumps({"steps": record}))
+
+
+def test_a_key_follows_parameters_and_everything_before() -> None:
+    """A change reaches the steps after it and no other."""
+    first, second = step_keys(steps()), step_keys(steps({"training": {"epochs": 6}}))
+    assert [name for name in first if first[name] != second[name]] == ["train", "push"]
+
+
+def test_nothing_has_run(tmp_path: Path) -> None:
+    """Before the first run, every step would run, and nobody knows how long."""
+    found = forecast(steps(), tmp_path)
+    assert [(s.cached, s.reason, s.seconds) for s in found] == [(False, "has not finished before", None)] * 4
+
+
+def test_the_same_plan_is_cached(tmp_path: Path) -> None:
+    """Steps that finished with the same inputs are cached, with the time that they took."""
+    remember(tmp_path, "1", steps(), ["ingest", "train", "baseline", "push"], seconds=2.5)
+    assert [(s.cached, s.seconds) for s in forecast(steps(), tmp_path)] == [(True, 2.5)] * 4
+
+
+def test_the_reason_names_the_key_and_both_values(tmp_path: Path) -> None:
+    """A changed config key is named as the recipe names it; what follows says which step it waits for."""
+    remember(tmp_path, "1", steps(), ["ingest", "train", "baseline", "push"])
+    found = {s.id: s for s in forecast(steps({"training": {"epochs": 6}}), tmp_path)}
+    assert found["ingest"].cached and found["baseline"].cached
+    assert found["train"].reason == "training.epochs changed from 5 to 6"
+    assert found["push"].reason == "train would run"
+
+
+def test_changed_data_code_and_production_are_said_in_words(tmp_path: Path) -> None:
+    """Hashes mean nothing to people."""
+    remember(tmp_path, "1", steps(), ["ingest", "train", "baseline", "push"])
+    assert forecast(steps(data="b"), tmp_path)[0].reason == "the data changed"
+    found = {s.id: s.reason for s in forecast(steps(version="3"), tmp_path)}
+    assert found["baseline"] == "the model in production is version 3, not 0"
+    told = steps()
+    told["train"].parameters["custom_config"] = told["train"].parameters["custom_config"].replace("c1", "c2")
+    assert {s.id: s.reason for s in forecast(told, tmp_path)}["train"] == "its code, or a library, changed"
+
+
+def test_a_run_that_ended_early_leaves_its_finished_steps(tmp_path: Path) -> None:
+    """What was finished is cached for the next run."""
+    remember(tmp_path, "1", steps(), ["ingest"])
+    assert [s.cached for s in forecast(steps(), tmp_path)] == [True, False, False, False]
+
+
+def test_going_back_to_an_earlier_config_is_cached(tmp_path: Path) -> None:
+    """Any earlier run counts, not only the last."""
+    remember(tmp_path, "1", steps(), ["ingest", "train", "baseline", "push"])
+    remember(tmp_path, "2", steps({"training": {"epochs": 6}}), ["ingest", "train", "baseline", "push"])
+    assert all(s.cached for s in forecast(steps(), tmp_path))

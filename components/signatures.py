@@ -2,8 +2,8 @@
 
 Signatures:
   serving_default: serialized tf.Examples, string [batch].
-  serving_raw: one tensor for each column that the model reads, [batch]; NaN and "" stand for a missing value. Arrays
-    and token ids have their shape, images are encoded bytes.
+  serving_raw: one tensor for each column that the model reads, [batch]; NaN, "" and the smallest int64 stand for a
+    missing value. Arrays and token ids have their shape, images are encoded bytes.
   evaluation: serialized tf.Examples to ``prediction``: the model's output with regression in the label's units.
   label_index: serialized tf.Examples with labels to ``label_index``, the class index that ``evaluation`` counts in.
 
@@ -101,7 +101,7 @@ class ServingModule(tf.Module):
         elif values.dtype.is_floating:
             present = tf.math.is_finite(values)
         else:
-            present = tf.ones_like(values, tf.bool)
+            present = tf.not_equal(values, values.dtype.min)
         indices = tf.where(present)
         return tf.SparseTensor(
             tf.concat([indices, tf.zeros_like(indices)], axis=1),
@@ -130,7 +130,7 @@ def _raw_shape_and_type(step: FeatureStep, index: int) -> tuple[list[int | None]
         return [None, *step.shape], tf.int64
     if step.dtype in ("string", "image"):
         return [None], tf.string
-    if step.kind in ("numeric", "boolean"):
+    if step.kind in ("numeric", "boolean") or step.dtype == "float":
         return [None], tf.float32
     return [None], tf.int64
 

@@ -19,6 +19,7 @@ import numpy as np
 import tensorflow as tf
 
 _BATCH = 256
+_MISSING = {tf.string: b"", tf.float32: float("nan"), tf.int64: tf.int64.min}
 _WARMUP_ROWS = 4
 
 
@@ -103,7 +104,7 @@ def _column(examples: list[tf.train.Example], name: str, spec: tf.TensorSpec) ->
         if len(spec.shape) > 1:
             values.append(np.array(found).reshape(spec.shape[1:]))
         else:
-            values.append(found[0] if found else (b"" if spec.dtype == tf.string else float("nan")))
+            values.append(found[0] if found else _MISSING[spec.dtype])
     return tf.constant(values, spec.dtype)
 
 

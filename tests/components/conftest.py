@@ -14,27 +14,28 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 Row = Mapping[str, Any]
 Analyse = Callable[[Sequence[Row], Any, Path], Path]
+WriteSplit = Callable[..., list[str]]
 
 
-def write_split(rows: Sequence[Row], uri: Path, split: str, files: int = 1) -> list[str]:
-    """Writes rows as ingest does, dealt out to files in their order.
-
-    Returns:
-      The pattern that names the files.
-    """
+@pytest.fixture(scope="session")
+def write_split() -> WriteSplit:
+    """Writes rows as ingest does, dealt out to files in their order; returns the pattern that names the files."""
     import tensorflow as tf
 
     from components.example_gen.shards import encode_row
 
-    folder = uri / f"Split-{split}"
-    folder.mkdir(parents=True)
-    size = -(-len(rows) // files)
-    for number in range(files):
-        path = folder / f"data_tfrecord-{number:05d}-of-{files:05d}.gz"
-        with tf.io.TFRecordWriter(str(path), tf.io.TFRecordOptions(compression_type="GZIP")) as writer:
-            for row in rows[number * size : (number + 1) * size]:
-                writer.write(encode_row(row))
-    return [str(folder / "*")]
+    def write(rows: Sequence[Row], uri: Path, split: str, files: int = 1) -> list[str]:
+        folder = uri / f"Split-{split}"
+        folder.mkdir(parents=True)
+        size = -(-len(rows) // files)
+        for number in range(files):
+            path = folder / f"data_tfrecord-{number:05d}-of-{files:05d}.gz"
+            with tf.io.TFRecordWriter(str(path), tf.io.TFRecordOptions(compression_type="GZIP")) as writer:
+                for row in rows[number * size : (number + 1) * size]:
+                    writer.write(encode_row(row))
+        return [str(folder / "*")]
+
+    return write
 
 
 @pytest.fixture(scope="session")

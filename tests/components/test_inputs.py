@@ -1,0 +1,175 @@
+"""Reading examples through a transform graph: from memory and as a stream, and which rows are validation."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from components.errors import KeraslineError
+from components.features import ColumnOptions, FeaturePlan, FeatureStep
+from components.inputs import ExamplesReader, validation_mask
+
+pytestmark = pytest.mark.slow
+
+CLASSES = ("low", "high")
+ROWS = [{"x": float(i), "word": "ab"[i % 2], "size": CLASSES[int(i >= 900)]} for i in range(1500)]
+FRACTION, SEED = 0.2, 11
+
+
+def scale_of(name: str, scale: str) -> FeatureStep:
+    """A numeric column that is scaled."""
+    return FeatureStep(name=name, kind="numeric", dtype="float", options=ColumnOptions.model_validate({"scale": scale}))
+
+
+PLAN = FeaturePlan(
+    steps=(
+        scale_of("x", "none"),
+        FeatureStep(
+            name="word", kind="categorical", dtype="string", options=ColumnOptions(encode="embedding"), size=2
+        ),
+    ),
+    label="size", label_dtype="string", classes=CLASSES, label_scale="none", task="binary",
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def place(analyse: Any, write_split: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Holds the transform graph, and the rows in three files."""
+    folder = tmp_path_factory.mktemp("inputs")
+    analyse(ROWS[:100], PLAN, folder)
+    write_split(ROWS, folder / "examples", "train", files=3)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def reader(place: Path) -> ExamplesReader:
+    """Reads the rows."""
+    return ExamplesReader(str(place / "graph"), PLAN)
+
+
+@pytest.fixture(scope="module")
+def files(place: Path) -> list[str]:
+    """The pattern of the train split."""
+    return [str(place / "examples" / "Split-train" / "*")]
+
+
+def rows_of(stream: Any) -> tuple[list[float], list[int], list[int]]:
+    """Collects a stream: x, the embedding ids of the words, and the labels."""
+    x, words, labels = [], [], []
+    for inputs, label, *_ in stream.as_numpy_iterator():
+        assert set(inputs) == {"features", "word"}
+        x += inputs["features"][:, 0].tolist()
+        words += inputs["word"][:, 0].tolist()
+        labels += label.tolist()
+    return x, words, labels
+
+
+def test_memory_holds_every_row_in_the_order_of_the_files(reader: ExamplesReader, files: list[str]) -> None:
+    arrays = reader.load(files)
+    assert arrays is not None
+    assert len(arrays) == 1500
+    assert arrays.inputs["features"].dtype == np.float32
+    assert arrays.inputs["features"][:, 0].tolist() == [row["x"] for row in ROWS]
+    assert arrays.labels.dtype == np.int64
+    assert arrays.labels.tolist() == [int(i >= 900) for i in range(1500)]
+    first = arrays.take(np.array([3, 0]))
+    assert first.inputs["features"].tolist() == [[3.0], [0.0]]
+    assert first.labels.tolist() == [0, 0]
+
+
+def test_the_stream_gives_the_same_records(reader: ExamplesReader, files: list[str]) -> None:
+    arrays = reader.load(files)
+    assert arrays is not None
+    x, words, labels = rows_of(reader.stream(files, 64, "all", FRACTION, SEED))
+    assert x == arrays.inputs["features"][:, 0].tolist()
+    assert words == arrays.inputs["word"][:, 0].tolist()
+    assert labels == arrays.labels.tolist()
+
+
+def test_validation_is_the_same_part_from_memory_and_from_the_stream(reader: ExamplesReader, files: list[str]) -> None:
+    arrays = reader.load(files)
+    assert arrays is not None
+    mask = validation_mask(1500, FRACTION, SEED)
+    x, _, labels = rows_of(reader.stream(files, 64, "validation", FRACTION, SEED))
+    held_out = arrays.take(mask)
+    assert x == held_out.inputs["features"][:, 0].tolist(), "validation rows keep their order"
+    assert labels == held_out.labels.tolist()
+    rest, _, _ = rows_of(reader.stream(files, 64, "train", FRACTION, SEED))
+    assert sorted(rest) == arrays.take(~mask).inputs["features"][:, 0].tolist()
+    assert rest != sorted(rest), "training rows are shuffled"
+    assert not set(rest) & set(x)
+
+
+def test_the_shuffle_follows_the_seed(reader: ExamplesReader, files: list[str]) -> None:
+    def order(seed: int) -> list[float]:
+        return rows_of(reader.stream(files, 64, "train", 0.0, seed))[0]
+
+    assert order(1) == order(1)
+    assert order(1) != order(2)
+
+
+def test_batches_have_the_size_that_was_asked_for(reader: ExamplesReader, files: list[str]) -> None:
+    sizes = [len(label) for _, label, *_ in reader.stream(files, 400, "all", 0.0, 0).as_numpy_iterator()]
+    assert sizes == [400, 400, 400, 300]
+
+
+def test_data_beyond_the_limit_is_not_kept_in_memory(reader: ExamplesReader, files: list[str]) -> None:
+    row_bytes = 4 + 8 + 8  # x, the id of the word, the label
+    assert reader.load(files, limit_bytes=1500 * row_bytes - 1) is None
+    assert reader.load(files, limit_bytes=1500 * row_bytes) is not None
+
+
+def test_labels_alone(reader: ExamplesReader, files: list[str]) -> None:
+    assert reader.load_labels(files).tolist() == [int(i >= 900) for i in range(1500)]
+    assert reader.load_labels([files[0] + ".absent"]).tolist() == []
+
+
+def test_a_split_without_files_is_empty(reader: ExamplesReader, files: list[str]) -> None:
+    arrays = reader.load([files[0] + ".absent"])
+    assert arrays is not None
+    assert len(arrays) == 0
+
+
+def test_a_label_that_the_plan_does_not_know_stops_the_fit(
+    place: Path, reader: ExamplesReader, write_split: Any
+) -> None:
+    pattern = write_split([*ROWS[:3], {**ROWS[0], "size": "huge"}], place / "strange", "train")
+    with pytest.raises(KeraslineError) as caught:
+        reader.load(pattern)
+    assert str(caught.value) == (
+        "expected every label to be one of 2 classes, but 1 rows hold another value; the data changed while the run "
+        "was reading it, so run again"
+    )
+
+
+@pytest.mark.parametrize("fraction", [0.0, 0.05, 0.1, 0.5, 0.89])
+def test_validation_is_spread_evenly(fraction: float) -> None:
+    mask = validation_mask(10_000, fraction, 3)
+    assert mask.sum() == pytest.approx(10_000 * fraction, abs=2)
+    for part in np.split(mask, 100):
+        assert part.sum() == pytest.approx(100 * fraction, abs=3)
+
+
+def test_validation_follows_the_seed() -> None:
+    first = validation_mask(1000, 0.1, 1)
+    assert (validation_mask(1000, 0.1, 1) == first).all()
+    assert (validation_mask(1000, 0.1, 2) != first).any()
+
+
+def test_the_units_of_a_regression_label(analyse: Any, write_split: Any, tmp_path: Path) -> None:
+    rows = [{"x": float(i), "price": 50.0 + 10 * i} for i in range(3)]
+    plan = FeaturePlan(
+        steps=(scale_of("x", "none"),), label="price", label_dtype="float", classes=None, label_scale="z_score",
+        task="regression",
+    )  # fmt: skip
+    reader = ExamplesReader(str(analyse(rows, plan, tmp_path)), plan)
+    files = write_split(rows, tmp_path / "examples", "train")
+    arrays = reader.load(files)
+    assert arrays is not None
+    scale, shift = reader.label_units(files)
+    assert (scale, shift) == (pytest.approx(8.1649658), pytest.approx(60.0))
+    assert (arrays.labels * scale + shift).tolist() == pytest.approx([50.0, 60.0, 70.0], rel=1e-6)
+    assert reader.load_labels(files).tolist() == [50.0, 60.0, 70.0], "labels alone are in their own units"

@@ -49,7 +49,7 @@ class ExamplesReader:
         )
 
     def _records(self, files: Sequence[str]) -> tf.data.Dataset:
-        return tf.data.TFRecordDataset(sorted(_expand(files)), compression_type="GZIP")
+        return tf.data.TFRecordDataset(sorted(expand(files)), compression_type="GZIP")
 
     def _transform(self, serialized: tf.Tensor) -> dict[str, tf.Tensor]:
         raw = tf.io.parse_example(serialized, self._spec)
@@ -169,6 +169,7 @@ def _position(index: np.ndarray | tf.Tensor, seed: int) -> np.ndarray | tf.Tenso
     return (index * _GOLDEN + offset) % 1.0
 
 
-def _expand(patterns: Sequence[str]) -> Iterator[str]:
+def expand(patterns: Sequence[str]) -> Iterator[str]:
+    """Lists the files of patterns."""
     for pattern in patterns:
         yield from tf.io.gfile.glob(pattern)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -28,6 +29,17 @@ class FitSettings(Options):
     def with_changes(self, changes: Mapping[str, Any]) -> FitSettings:
         """Returns a copy in which dotted config keys (``model.dropout``) have other values."""
         return FitSettings.model_validate(set_keys(self.model_dump(), changes))
+
+
+def decode_hyperparameters(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Reads a trial's values back as config keys and values: choices among lists travel as JSON text."""
+    decoded = {}
+    for key, value in values.items():
+        if key.startswith("tuner/"):  # Hyperband's own bookkeeping
+            continue
+        is_json = isinstance(value, str) and value.startswith(("[", "{"))
+        decoded[key] = json.loads(value) if is_json else value
+    return decoded
 
 
 def set_keys(config: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:

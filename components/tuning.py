@@ -16,11 +16,12 @@ from tfx.components.tuner.component import TunerFnResult
 
 from components import progress
 from components.errors import TrainingFailed
-from components.inputs import ExamplesReader
+from components.fitting.fit import fit
+from components.fitting.reading import make_reader, read_fit_data
+from components.fitting.rows import FitData
 from components.models.heads import direction
 from components.options import TuningOptions
-from components.settings import FitSettings
-from components.training import FitData, decode_hyperparameters, fit, read_fit_data
+from components.settings import FitSettings, decode_hyperparameters
 
 
 def tuner_fn(fn_args: FnArgs) -> TunerFnResult:
@@ -32,7 +33,7 @@ def tuner_fn(fn_args: FnArgs) -> TunerFnResult:
     """
     settings = FitSettings.model_validate_json(fn_args.custom_config["settings"])
     options = TuningOptions.model_validate_json(fn_args.custom_config["tuning"])
-    reader = ExamplesReader(fn_args.transform_graph_path, settings.plan)
+    reader = make_reader(fn_args.transform_graph_path, settings)
     data = read_fit_data(reader, fn_args.train_files, settings)
     if not data.has_validation:
         raise TrainingFailed(

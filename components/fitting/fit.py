@@ -1,0 +1,310 @@
+"""Fits a model as the settings say: in this process, or in one of its own where the place asks for it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+import numpy as np
+
+from components import progress
+from components.errors import TrainingFailed
+from components.fitting.callbacks import EpochProgress, SaveEpochs, StopAtNaN, TensorBoardLog, watchers
+from components.fitting.checkpoints import CheckpointFile, FitState
+from components.fitting.checks import loss_of
+from components.fitting.compiling import compile_model
+from components.fitting.feeding import WHOLE, Feed, FeedOrder, Share
+from components.fitting.places import Place, choose_place, settled
+from components.fitting.rows import FitData, class_table, weigh_classes
+from components.models import build_model
+from components.settings import FitSettings
+
+History = dict[str, list[float]]
+_VALIDATION_BATCH = 256
+
+
+@dataclass(frozen=True)
+class Phase:
+    """A stretch of epochs with one set of trainable layers and one learning rate.
+
+    Attributes:
+      number: 0, or 1 while fine-tuning.
+      first, last: its epochs, counted over both phases; ``last`` is not among them.
+      learning_rate: a constant one; None is what the options say.
+      from_layer: the first layer of the base that trains; None leaves all as built.
+    """
+
+    number: int
+    first: int
+    last: int
+    learning_rate: float | None = None
+    from_layer: str | None = None
+
+
+def phases(settings: FitSettings) -> list[Phase]:
+    """Lists the phases of a fit."""
+    options = settings.training
+    made = [Phase(0, 0, options.epochs)]
+    tune = options.fine_tune
+    if tune is not None:
+        made.append(Phase(1, options.epochs, options.epochs + tune.epochs, tune.learning_rate, tune.from_layer))
+    return made
+
+
+def fit(
+    settings: FitSettings,
+    data: FitData,
+    epochs: int | None = None,
+    callbacks: Sequence[keras.callbacks.Callback] = (),
+    *,
+    checkpoint: CheckpointFile | None = None,
+    log_folder: str | None = None,
+) -> tuple[keras.Model, History]:
+    """Builds, compiles and fits the model.
+
+    Args:
+      settings: model and training options.
+      data: from ``read_fit_data``.
+      epochs: instead of ``training.epochs``.
+      callbacks: more Keras callbacks; a fit in a process of its own tells them only the ends of its epochs.
+      checkpoint: where to keep the state of every epoch, and to look for one to continue from.
+      log_folder: for TensorBoard logs, None for none.
+
+    Returns:
+      The model, in float32 and under the backend of this process, and its history: metric name to a value for each
+      epoch.
+
+    Raises:
+      TrainingFailed: the loss is not finite, memory ran out, or the data does not suit the place.
+      ConfigError: the model does not suit the data, or the machine lacks what the options name.
+    """
+    if epochs is not None:
+        settings = settings.with_changes({"training.epochs": epochs})
+    place = choose_place(settings.training)
+    has_to_stream = data.train is None
+    if has_to_stream and (place.backend != "tensorflow" or place.strategy != "none"):
+        raise TrainingFailed(
+            f"training.backend {place.backend} with strategy {place.strategy} reads from memory, but the data is larger "
+            "than training.memory_limit_mb and streams; raise that limit, or use backend: tensorflow, strategy: none"
+        )
+    if place.own_process and not has_to_stream:
+        from components.fitting.processes import fit_in_process
+
+        weights, history = fit_in_process(settings, data, place, callbacks, checkpoint, log_folder)
+    else:
+        model, history = fit_here(settings, data, place, callbacks, checkpoint=checkpoint, log_folder=log_folder)
+        if place.precision == "float32":
+            return model, history
+        weights = model.get_weights()
+    # Weights are float32 under every policy; built anew, the model computes in float32 wherever it is served.
+    model = build_model(settings.model, settings.plan.inputs(), settings.output(), seed=settings.seed)
+    model.set_weights(weights)
+    return model, history
+
+
+def fit_here(
+    settings: FitSettings,
+    data: FitData,
+    place: Place,
+    callbacks: Sequence[keras.callbacks.Callback] = (),
+    *,
+    share: Share = WHOLE,
+    start: Sequence[np.ndarray] | None = None,
+    checkpoint: CheckpointFile | None = None,
+    log_folder: str | None = None,
+) -> tuple[keras.Model, History]:
+    """Fits under the backend of this process.
+
+    Args:
+      settings, data, callbacks, checkpoint, log_folder: see :func:`fit`.
+      place: what was chosen.
+      share: of each batch that this process reads.
+      start: initial weights, in the order of ``model.get_weights()``; None leaves them as built.
+
+    Returns:
+      The model under ``place.precision``, and its history.
+    """
+    keras.utils.set_random_seed(settings.seed)
+    state = checkpoint.load() if checkpoint else None
+    history: History = {}
+    with settled(place) as scope, scope:
+        model = build_model(settings.model, settings.plan.inputs(), settings.output(), seed=settings.seed)
+        if start is not None:
+            model.set_weights(list(start))
+        train, validation, order = _feeds(settings, data, place, share)
+        for phase in phases(settings):
+            if phase.from_layer is not None:
+                _unfreeze(model, phase.from_layer)
+            if state is not None and state.phase > phase.number:
+                continue
+            compile_model(model, settings, steps=_steps(train), learning_rate=phase.learning_rate)
+            model.optimizer.build(model.trainable_variables)
+            resumed, state = state, None
+            if resumed is not None:
+                history = {name: list(values) for name, values in resumed.history.items()}
+                _tell_resumed(resumed, phase)
+            watched = watchers(settings.training)
+            nan = StopAtNaN()
+            every = [order, EpochProgress(phases(settings)[-1].last), nan, *watched, *callbacks]
+            if log_folder:
+                every.append(TensorBoardLog(log_folder, history))
+            if checkpoint:
+                every.append(SaveEpochs(checkpoint, phase.number, watched, history, resumed))
+            first = phase.first if resumed is None else phase.last if resumed.stopped else resumed.epoch
+            fitted = _run(model, train, validation, every, first, phase.last, settings)
+            for name, values in fitted.items():
+                history.setdefault(name, []).extend(float(value) for value in values)
+            _check_finite(nan, history, phase.last, settings)
+    return model, history
+
+
+def _feeds(
+    settings: FitSettings, data: FitData, place: Place, share: Share
+) -> tuple[Any, Any, keras.callbacks.Callback]:
+    """Makes what ``model.fit`` reads: training batches, validation data, and the callback that orders the former."""
+    options = settings.training
+    units = settings.output().units if loss_of(settings)[1] == "one_hot" else None
+    table = class_table(options.class_weights, settings.plan.classes, None if data.train is None else data.train.labels)
+    if data.train is None:
+        return _streams(settings, data, units, table)
+    rows = weigh_classes(data.train, table)
+    feed = Feed(rows, options.batch_size, seed=settings.seed, units=units, mixup=options.mixup, share=share)
+    is_plain = keras.backend.backend() == "tensorflow" and share.replicas == 1
+    train = feed.to_tensorflow() if is_plain else feed
+    validation = None
+    if data.validation is not None:
+        size = max(options.batch_size, _VALIDATION_BATCH // share.replicas * share.replicas)
+        held_out = Feed(data.validation, size, units=units, share=share)
+        validation = held_out.to_tensorflow() if is_plain else held_out
+    return train, validation, FeedOrder(feed)
+
+
+class _StreamEpoch:
+    """The number of the epoch that a stream is asked for."""
+
+    def __init__(self) -> None:
+        self.number = 0
+
+    def start(self, epoch: int) -> None:
+        """Remembers it."""
+        self.number = epoch
+
+
+def _streams(
+    settings: FitSettings, data: FitData, units: int | None, table: np.ndarray | None
+) -> tuple[Any, Any, keras.callbacks.Callback]:
+    import tensorflow as tf
+
+    assert data.stream is not None
+    options, epoch = settings.training, _StreamEpoch()
+
+    def prepare(part: str) -> Callable[..., tuple[Any, ...]]:
+        def encode(inputs: Any, labels: Any, weights: Any = None) -> tuple[Any, ...]:
+            if table is not None and part == "train":
+                own = tf.gather(tf.constant(table), labels)
+                weights = own if weights is None else weights * own
+            if units is not None:
+                labels = tf.one_hot(labels, units)
+            return (inputs, labels) if weights is None else (inputs, labels, weights)
+
+        return encode
+
+    parts = ("train", "validation") if data.has_validation else ("train",)
+    made = {part: data.stream(part, options.batch_size, lambda: epoch.number).map(prepare(part)) for part in parts}
+    if options.mixup:
+        made["train"] = made["train"].enumerate().map(_mix_stream(options.mixup, settings.seed))
+    return made["train"], made.get("validation"), FeedOrder(epoch)
+
+
+def _mix_stream(strength: float, seed: int) -> Callable[[Any, tuple[Any, ...]], tuple[Any, ...]]:
+    """Blends each batch of a stream with itself in reverse; the shares follow from the seed and the batch's number."""
+    import tensorflow as tf
+
+    def mix(number: Any, batch: tuple[Any, ...]) -> tuple[Any, ...]:
+        rows = tf.shape(batch[1])[0]
+        draws = [tf.random.stateless_gamma([rows], [seed + part, number], strength) for part in (0, 1)]
+        shares = draws[0] / (draws[0] + draws[1])
+        shares = tf.maximum(shares, 1 - shares)
+
+        def blend(values: Any) -> Any:
+            column = tf.reshape(shares, (-1, *[1] * (values.shape.rank - 1)))
+            return values * column + tf.reverse(values, [0]) * (1 - column)
+
+        return tf.nest.map_structure(blend, batch)
+
+    return mix
+
+
+def _run(
+    model: keras.Model,
+    train: Any,
+    validation: Any,
+    callbacks: list[keras.callbacks.Callback],
+    first: int,
+    last: int,
+    settings: FitSettings,
+) -> History:
+    try:
+        return model.fit(
+            train,
+            validation_data=validation,
+            initial_epoch=first,
+            epochs=last,
+            verbose=0,
+            shuffle=False,
+            callbacks=callbacks,
+        ).history
+    except Exception as error:
+        if _is_out_of_memory(error):
+            size = settings.training.batch_size
+            raise TrainingFailed(
+                f"out of memory with training.batch_size {size}; try --set training.batch_size={max(1, size // 2)}"
+            ) from error
+        raise
+
+
+def _is_out_of_memory(error: Exception) -> bool:
+    """Knows it by TensorFlow's and PyTorch's class, and by the text of JAX's."""
+    name = type(error).__name__
+    return (
+        isinstance(error, MemoryError)
+        or "ResourceExhausted" in name
+        or "OutOfMemory" in name
+        or "RESOURCE_EXHAUSTED" in str(error)
+    )
+
+
+def _check_finite(nan: StopAtNaN, history: History, epochs: int, settings: FitSettings) -> None:
+    losses = history.get("loss", [])
+    found = nan.found
+    if found is None and losses and not math.isfinite(losses[-1]):
+        found = (len(losses), 0, losses[-1])
+    if found is None:
+        return
+    epoch, batch, loss = found
+    where = f"in batch {batch} of epoch {epoch}" if batch else f"in epoch {epoch}"
+    rate = settings.training.learning_rate / 10
+    raise TrainingFailed(
+        f"the loss became {loss} {where} of {epochs}, so training stopped; try a lower rate, such as "
+        f"--set training.learning_rate={rate:g}, or --set training.clip_norm=1"
+    )
+
+
+def _unfreeze(model: keras.Model, from_layer: str) -> None:
+    from components.models.transfer import unfreeze
+
+    unfreeze(model, None if from_layer == "all" else from_layer)
+
+
+def _tell_resumed(state: FitState, phase: Phase) -> None:
+    text = f"continuing in epoch {min(state.epoch + 1, phase.last)} of {phase.last}"
+    progress.report("epoch", state.epoch, phase.last, text, permanent=True)
+
+
+def _steps(train: Any) -> int | None:
+    """Returns the batches in an epoch, None where they are unknown."""
+    number = len(train) if isinstance(train, Feed) else int(train.cardinality())
+    return number if number > 0 else None

@@ -1,0 +1,47 @@
+"""Reads the train split in its two parts: what the model is fitted on, and what early stopping and tuning look at."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from components.errors import TrainingFailed
+from components.fitting.rows import FitData
+from components.inputs import ExamplesReader, validation_mask
+from components.settings import FitSettings
+
+
+def make_reader(transform_graph: str, settings: FitSettings) -> ExamplesReader:
+    """Opens the transform graph, with the column that weighs the rows if there is one."""
+    return ExamplesReader(transform_graph, settings.plan, settings.training.sample_weight)
+
+
+def read_fit_data(reader: ExamplesReader, files: Sequence[str], settings: FitSettings) -> FitData:
+    """Reads the train split in its two parts, from memory where it fits ``training.memory_limit_mb``.
+
+    Raises:
+      TrainingFailed: there are no rows to train on, or none for the metric that is monitored.
+    """
+    options = settings.training
+    arrays = reader.load(files, options.memory_limit_mb * 2**20)
+    fraction, seed = options.validation_fraction, settings.seed
+    if arrays is None:
+
+        def stream(part: str, batch_size: int, epoch: Callable[[], int]) -> Any:
+            return reader.stream(files, batch_size, part, fraction, seed, epoch)
+
+        return FitData(None, None, stream, fraction > 0)
+    mask = validation_mask(len(arrays), fraction, seed)
+    train, validation = arrays.take(~mask), arrays.take(mask)
+    if not len(train):
+        raise TrainingFailed(
+            f"expected rows to train on, but the train split holds {len(arrays)}; give it a larger share in data.split"
+        )
+    data = FitData(train, validation if len(validation) else None, None, len(validation) > 0)
+    for block in (options.early_stopping, options.reduce_on_plateau):
+        if block and block.monitor.startswith("val_") and not data.has_validation:
+            raise TrainingFailed(
+                f"training monitors {block.monitor}, but none of the {len(arrays)} rows of the train split is held out: "
+                "raise training.validation_fraction, or give the train split more rows"
+            )
+    return data

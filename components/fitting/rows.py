@@ -1,0 +1,86 @@
+"""The rows that a model is fitted on; light: NumPy only, so that every Keras backend reads the same."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from components.errors import TrainingFailed
+
+
+@dataclass(frozen=True)
+class Arrays:
+    """A split in memory.
+
+    Attributes:
+      inputs: model input name to array, [rows, ...].
+      labels: [rows] int64 class indices, [rows] float32, or [rows, labels] float32.
+      weights: [rows] float32, how much each row counts in the loss; None where all count the same.
+    """
+
+    inputs: dict[str, np.ndarray]
+    labels: np.ndarray
+    weights: np.ndarray | None = None
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def take(self, rows: np.ndarray) -> Arrays:
+        """Returns the rows that an index or a mask selects."""
+        weights = None if self.weights is None else self.weights[rows]
+        return Arrays({name: values[rows] for name, values in self.inputs.items()}, self.labels[rows], weights)
+
+
+@dataclass(frozen=True)
+class FitData:
+    """The train split in its two parts.
+
+    Attributes:
+      train, validation: in memory; both None where the data streams.
+      stream: (part, batch size, epoch) to a tf.data stream of (inputs, label) or (inputs, label, weight), where
+        ``epoch`` is asked for its number at the start of each pass; None where the data is in memory.
+      has_validation: whether any rows are held out.
+    """
+
+    train: Arrays | None
+    validation: Arrays | None
+    stream: Callable[[str, int, Callable[[], int]], Any] | None
+    has_validation: bool
+
+
+def class_table(
+    wanted: str | dict[str, float] | None, classes: tuple[str, ...] | None, labels: np.ndarray | None
+) -> np.ndarray | None:
+    """Returns the weight of each class, float32 [classes], or None where all weigh the same.
+
+    Args:
+      wanted: ``training.class_weights``; ``balanced`` makes every class count the same in all, 1 on average over the
+        rows.
+      classes: their names in the order of the outputs.
+      labels: class indices of the rows in memory, None where the data streams.
+
+    Raises:
+      TrainingFailed: ``balanced`` would have to count rows that stream.
+    """
+    if wanted is None or classes is None:
+        return None
+    if isinstance(wanted, dict):
+        return np.array([wanted.get(name, 1.0) for name in classes], np.float32)
+    if labels is None:
+        raise TrainingFailed(
+            "training.class_weights: balanced needs data in memory; give a weight for each class by name, or raise "
+            "training.memory_limit_mb"
+        )
+    counts = np.bincount(labels.astype(np.int64), minlength=len(classes))
+    return (counts.sum() / (len(classes) * np.maximum(counts, 1))).astype(np.float32)
+
+
+def weigh_classes(rows: Arrays, table: np.ndarray | None) -> Arrays:
+    """Returns rows whose weights are multiplied by those of their classes."""
+    if table is None:
+        return rows
+    own = table[rows.labels.astype(np.int64)]
+    return Arrays(rows.inputs, rows.labels, own if rows.weights is None else own * rows.weights)

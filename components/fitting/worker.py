@@ -1,0 +1,116 @@
+"""Run as ``python -m components.fitting.worker FOLDER``: fits a job under the KERAS_BACKEND of its environment.
+
+Writes ``weights.npz`` and ``history.json`` into the folder, or ``error.json``; says on standard output how far it is.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import threading
+import traceback
+from pathlib import Path
+from typing import Any
+
+
+def main() -> int:
+    """Fits; returns the exit code."""
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    folder = Path(sys.argv[1])
+    job = json.loads((folder / "job.json").read_text(encoding="utf-8"))
+    number = int(os.environ.get("KERAS_DISTRIBUTION_PROCESS_ID", "0"))
+    try:
+        _fit(folder, job, number)
+    except Exception as error:
+        traceback.print_exc()
+        message = " ".join(str(error).split())
+        if type(error).__name__ not in ("ConfigError", "TrainingFailed"):
+            message = message[:500]
+        told = {"kind": type(error).__name__, "message": message}
+        (folder / f"{number}-error.json").write_text(json.dumps(told), encoding="utf-8")
+        return 1
+    return 0
+
+
+def _end_with_parent() -> None:
+    """Ends this process when the one that started it is gone."""
+    sys.stdin.read()
+    os._exit(1)
+
+
+def _fit(folder: Path, job: dict[str, Any], number: int) -> None:
+    sys.path += [path for path in job["python_path"] if path not in sys.path]
+    place = job["place"]
+    _prepare_backend(place)
+    from components import progress
+    from components.fitting.checkpoints import CheckpointFile
+    from components.fitting.feeding import Share
+    from components.fitting.fit import fit_here
+    from components.fitting.places import Place
+    from components.fitting.processes import HISTORY, RESULT, START, read_rows, save_weights
+    from components.fitting.rows import FitData
+    from components.settings import FitSettings
+
+    import keras
+    import numpy as np
+
+    is_chief = number == 0
+    if is_chief:
+        progress.listen(lambda said: _say(vars(said)))
+    processes = place["replicas"] if place["strategy"] == "multi_worker" else 1
+    replicas = place["replicas"] if place["strategy"] in ("mirrored", "multi_worker") else 1
+    validation = None if job["validation"] is None else read_rows(job["validation"])
+    with np.load(folder / START, allow_pickle=False) as stored:
+        start = [stored[str(position)] for position in range(len(stored.files))]
+    checkpoint = CheckpointFile(**job["checkpoint"], is_writer=is_chief) if job["checkpoint"] else None
+    model, history = fit_here(
+        FitSettings.model_validate(job["settings"]),
+        FitData(read_rows(job["train"]), validation, None, validation is not None),
+        Place(**place),
+        [keras.callbacks.LambdaCallback(on_epoch_end=_say_epoch)] if is_chief else [],
+        share=Share(number, processes, replicas),
+        start=start,
+        checkpoint=checkpoint,
+        log_folder=job["log_folder"] if is_chief else None,
+    )
+    if is_chief:
+        save_weights(folder / RESULT, model.get_weights())
+        (folder / HISTORY).write_text(json.dumps(history), encoding="utf-8")
+
+
+def _prepare_backend(place: dict[str, Any]) -> None:
+    """Sets up what cannot be changed once the backend has started."""
+    if place["backend"] == "tensorflow":
+        import tensorflow as tf
+
+        if place["device"] == "cpu" and place["strategy"] == "mirrored":
+            (cpu,) = tf.config.list_physical_devices("CPU")
+            logical = [tf.config.LogicalDeviceConfiguration()] * place["replicas"]
+            tf.config.set_logical_device_configuration(cpu, logical)
+    elif place["backend"] == "jax" and place["strategy"] == "multi_worker":
+        import jax
+
+        if place["device"] == "cpu":
+            jax.config.update("jax_cpu_collectives_implementation", "gloo")
+        import keras
+
+        keras.distribution.initialize()
+    elif place["backend"] == "torch":
+        import torch
+
+        torch.use_deterministic_algorithms(bool(place["deterministic"]))
+
+
+def _say(said: dict[str, Any]) -> None:
+    from components.fitting.processes import MARK
+
+    print(MARK + json.dumps(said), flush=True)
+
+
+def _say_epoch(epoch: int, logs: dict[str, float] | None) -> None:
+    _say({"epoch": epoch, "logs": {name: float(value) for name, value in (logs or {}).items()}})
+
+
+if __name__ == "__main__":
+    sys.exit(main())

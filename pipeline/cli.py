@@ -13,8 +13,8 @@ from rich.console import Console
 from rich.table import Table
 
 from components.errors import ConfigError, KeraslineError
-from pipeline import commands_cloud, commands_models, commands_schedule
-from pipeline.config import Experiment, find_recipe, load_experiment, read_yaml, recipe_names
+from pipeline import commands_cloud, commands_models, commands_schedule, commands_schema
+from pipeline.config import find_recipe, load_experiment, read_yaml, recipe_names
 
 app = typer.Typer(
     name="kerasline",
@@ -137,12 +137,6 @@ def validate(
 
 
 @app.command()
-def schema() -> None:
-    """Print the JSON Schema of a recipe, for editors that complete and check YAML."""
-    print(json.dumps(Experiment.model_json_schema(), indent=1))
-
-
-@app.command()
 def runs(workspace: WorkspaceOption = _WORKSPACE) -> None:
     """List the runs of a workspace, newest last."""
     from pipeline.history import list_runs
@@ -223,7 +217,7 @@ def _check_writable(path: Path | None) -> None:
         raise ConfigError(f"--json: expected a file in a folder that exists, but {path.resolve().parent} does not")
 
 
-for commands in (commands_cloud, commands_schedule, commands_models):
+for commands in (commands_cloud, commands_schedule, commands_models, commands_schema):
     commands.register(app)
 
 if __name__ == "__main__":

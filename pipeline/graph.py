@@ -6,7 +6,6 @@ import json
 from typing import Any
 
 from tfx import v1 as tfx
-from tfx.dsl.components.base import executor_spec
 from tfx.dsl.components.base.base_component import BaseComponent
 
 from components.baseline import Baseline
@@ -14,7 +13,7 @@ from components.code_version import code_version
 from components.evaluation import eval_config
 from components.example_gen import DatasetExampleGen
 from components.parity import ParityCheck
-from components.pushing import RegistryPusher
+from components.pushing import RegistryPush
 from components.report.component import Report
 from components.validation.curated import CuratedSchema
 from components.validation.gate import DataGate
@@ -159,20 +158,18 @@ def create_pipeline(
     )
     parity.add_upstream_node(evaluate)
 
-    # Copies a blessed model to the next version and points production at it.
-    steps["push"] = push = tfx.components.Pusher(
+    # Copies a blessed model, with the profile of its data, to the next version and points production at it.
+    steps["push"] = push = RegistryPush(
         model=model,
         model_blessing=evaluate.outputs["blessing"],
         infra_blessing=parity.outputs["blessing"],
-        push_destination=tfx.proto.PushDestination(
-            filesystem=tfx.proto.PushDestination.Filesystem(base_directory=models)
-        ),
+        verdict=gate.outputs["verdict"],
+        models=models,
         custom_config={
             "record": plan.record(),
             "keep": plan.experiment.push.keep,
             "code_version": code_version("components.pushing"),
         },
-        custom_executor_spec=executor_spec.ExecutorClassSpec(RegistryPusher),
     )
 
     # Tells the whole story on one page.

@@ -180,25 +180,22 @@ def keep_gate_records(
       The curated schema, if this run wrote it.
     """
     gate = artifacts.get("validate")
-    if gate is None:
-        verdict = getattr(error, "verdict", None)
-        if verdict:
-            folder.mkdir(parents=True, exist_ok=True)
-            _replace(folder / _VERDICT_FILE, json.dumps(verdict, indent=1, ensure_ascii=False))
-        return None
-    folder.mkdir(parents=True, exist_ok=True)
-    _replace(folder / _VERDICT_FILE, _read(Path(gate["verdict"].uri, _VERDICT_FILE)))
-    if file is None:
+    verdict = json.loads(_read(Path(gate["verdict"].uri, _VERDICT_FILE))) if gate else getattr(error, "verdict", None)
+    if verdict:
+        folder.mkdir(parents=True, exist_ok=True)
+        verdict = {**verdict, "schema_file": str(file.path) if file else None}
+        _replace(folder / _VERDICT_FILE, json.dumps(verdict, indent=1, ensure_ascii=False))
+    if gate is None or file is None:
         return None
     inferred = _read(Path(artifacts["curated"]["schema"].uri, "schema.pbtxt"))
     return file.path if write_first(file, inferred, dataset, name) else None
 
 
-def accept_findings(file: SchemaFile, reports: Path, name: str, columns: list[str]) -> str:
+def accept_findings(path: Path, reports: Path, name: str, columns: list[str]) -> str:
     """Writes what the last run found in contradiction to the curated schema into it.
 
     Args:
-      file: of the experiment.
+      path: of the curated schema.
       reports: the experiment's reports; each has its run's ``verdict.json``.
       name: of the experiment.
       columns: only these, or all for an empty list.
@@ -217,25 +214,42 @@ def accept_findings(file: SchemaFile, reports: Path, name: str, columns: list[st
                 f"--column: expected a column that contradicted the schema in run {run} ({', '.join(known)}), got "
                 f"{column!r}"
             )
-    if not file.path.is_file():
+    if not path.is_file():
         raise ConfigError(
-            f"expected the schema that run {run} was checked against, but {file.path} does not exist; run again to "
+            f"expected the schema that run {run} was checked against, but {path} does not exist; run again to "
             "have it inferred from the data as it is"
         )
-    before = _read(file.path)
-    after = _leading_comments(before) + _take_columns(before, str(file.path), accept["schema"], set(columns or known))
+    before = _read(path)
+    after = _leading_comments(before) + _take_columns(before, str(path), accept["schema"], set(columns or known))
     if _canonical(before, "") == _canonical(after, ""):
-        raise ConfigError(f"expected something to accept, but {file.path} has what run {run} found already; run again")
-    _replace(file.path, after)
+        raise ConfigError(f"expected something to accept, but {path} has what run {run} found already; run again")
+    _replace(path, after)
     lines = difflib.unified_diff(
-        before.splitlines(), after.splitlines(), f"{file.path} before", f"{file.path} now", lineterm="", n=4
+        before.splitlines(), after.splitlines(), f"{path} before", f"{path} now", lineterm="", n=4
     )
     return "\n".join(lines)
 
 
+def last_schema_file(reports: Path) -> Path | None:
+    """Returns the curated schema that the last run of an experiment was checked against, or None before any run.
+
+    Args:
+      reports: of the experiment.
+    """
+    for path in _verdicts(reports):
+        known = json.loads(path.read_text(encoding="utf-8")).get("schema_file")
+        return Path(known) if known else None
+    return None
+
+
+def _verdicts(reports: Path) -> list[Path]:
+    """Lists what the gate said, newest run first."""
+    return sorted(reports.glob(f"*/{_VERDICT_FILE}"), key=lambda path: path.parent.name, reverse=True)
+
+
 def _last_verdict(reports: Path, name: str) -> tuple[str, dict[str, Any]]:
     """Finds the newest run with a verdict; what an older one found may be long settled."""
-    for path in sorted(reports.glob(f"*/{_VERDICT_FILE}"), key=lambda path: path.parent.name, reverse=True):
+    for path in _verdicts(reports):
         accept = json.loads(path.read_text(encoding="utf-8")).get("accept")
         if accept is None:
             raise ConfigError(

@@ -1,5 +1,5 @@
-"""The push: a blessed model becomes the next version in production. The door of the room is :class:`RegistryPusher`."""
+"""The push: a blessed model becomes the next version in production. The door of the room is :class:`RegistryPush`."""
 
-from components.pushing.executor import RegistryPusher
+from components.pushing.component import RegistryPush
 
-__all__ = ["RegistryPusher"]
+__all__ = ["RegistryPush"]

@@ -20,6 +20,7 @@ from components.production import push_version
 
 # Where TensorFlow Serving looks for requests to answer before it takes a new version into use.
 WARMUP_FILE = "assets.extra/tf_serving_warmup_requests"
+PROFILE_FILE = "profile.json"  # as the data gate names it
 _LIBRARIES = ("tensorflow", "keras", "tfx", "tensorflow-transform", "apache-beam", "numpy")
 _LOCK = Path(__file__).resolve().parents[2] / "requirements" / "lock.txt"
 
@@ -31,6 +32,7 @@ class RegistryPusher(executor.Executor):
       model: the exported model.
       model_blessing, infra_blessing: of the Evaluator and of the parity check; without both nothing is pushed. The
         second has the warm-up requests.
+      verdict: of the data gate; its ``profile.json`` goes with the version, for later data to be compared with.
 
     Outputs:
       pushed_model: with ``pushed`` 1 or 0, ``pushed_version`` and ``pushed_destination``.
@@ -58,15 +60,18 @@ class RegistryPusher(executor.Executor):
         custom = json.loads(exec_properties["custom_config"])
         parity = artifact_utils.get_single_instance(input_dict["infra_blessing"]).uri
         requests = Path(parity, Path(WARMUP_FILE).name)
+        profile = Path(artifact_utils.get_single_instance(input_dict["verdict"]).uri, PROFILE_FILE)
 
-        def add_requests(version: Path) -> None:
+        def add_files(version: Path) -> None:
+            if profile.is_file():
+                shutil.copyfile(profile, version / PROFILE_FILE)
             if requests.is_file():
                 (version / WARMUP_FILE).parent.mkdir(exist_ok=True)
                 shutil.copyfile(requests, version / WARMUP_FILE)
 
         run_id = self._context.pipeline_run_id if self._context else None
         record = {**custom["record"], "run_id": run_id, "environment": describe_environment()}
-        version = push_version(folder, Path(self.GetModelPath(input_dict)), record, custom["keep"], add_requests)
+        version = push_version(folder, Path(self.GetModelPath(input_dict)), record, custom["keep"], add_files)
         self._MarkPushed(pushed, pushed_destination=str(folder / str(version)), pushed_version=str(version))
 
 

@@ -20,12 +20,12 @@ def check_finite(statistics: Statistics, plan: FeaturePlan, policy: str) -> list
     """
     arrays = {step.name for step in plan.steps if step.kind == "array"}
     findings = []
-    checked = 0
+    checked = set()
     for name, by_split in columns_by_name(statistics).items():
         for split, column in by_split.items():
             if column.WhichOneof("stats") != "num_stats":
                 continue
-            checked += 1
+            checked.add(name)
             nans, infinities = not_finite(column)
             if not nans + infinities:
                 continue
@@ -39,5 +39,5 @@ def check_finite(statistics: Statistics, plan: FeaturePlan, policy: str) -> list
                     limit=0, accept="--set validation.nonfinite=warn, or put the rows aside with =quarantine",
                 )
             )  # fmt: skip
-    text = f"{checked} columns of numbers, all finite"
+    text = f"{len(checked)} columns of numbers, all finite"
     return findings or [Finding("nonfinite", "passed", text, measure="values", figure=0, limit=0)]

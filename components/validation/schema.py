@@ -131,7 +131,7 @@ def _add_type(feature: schema_pb2.Feature, columns: list[Column]) -> None:
     if sizes:
         smallest = min(int(size.min_num_values) for size in sizes)
         largest = max(int(size.max_num_values) for size in sizes)
-        if smallest == largest:
+        if smallest == largest > 1:  # an array; one value is what every other column has
             feature.value_count.min = feature.value_count.max = largest
 
 
@@ -139,7 +139,7 @@ def _add_presence(feature: schema_pb2.Feature, by_split: dict[str, Column], rows
     share = sum(int(common(column).num_non_missing) for column in by_split.values()) / sum(rows.values())
     if share == 1:
         feature.presence.min_fraction = 1.0
-    if share == 1 or share * min(rows.values()) >= _ROWS_TO_EXPECT:
+    elif share * min(rows.values()) >= _ROWS_TO_EXPECT:
         feature.presence.min_count = 1
 
 

@@ -279,7 +279,7 @@ class ScheduleOptions(Options):
         weekday = self.cron.split()[-1] if self.cron.split() else ""
         if any(c.isdigit() for c in weekday):
             raise ValueError(
-                f"cron: expected weekdays by name (mon, tue, ...), got {weekday!r}; cron and others count them differently"
+                f"cron: expected weekdays by name (mon, tue, ...), got {weekday!r}, which schedulers count differently"
             )
         try:
             following = CronTrigger.from_crontab(self.cron, zone).get_next_fire_time(None, datetime.now(zone))

@@ -21,16 +21,16 @@ _LIBRARIES = ("tfx", "tensorflow", "keras", "apache-beam", "tensorflow-transform
 
 
 @lru_cache
-def code_version(module: str) -> str:
-    """Returns 16 hexadecimal digits that change with the code a module runs.
+def code_version(*modules: str) -> str:
+    """Returns 16 hexadecimal digits that change with the code that modules run.
 
     Args:
-      module: dotted name of a module of ``components``, or of a user's module with a custom model.
+      *modules: dotted names of modules of ``components``, and of a user's module with a custom model.
     """
     digest = hashlib.sha256()
     for library in _LIBRARIES:
         digest.update(f"{library}={metadata.version(library)}\n".encode())
-    for path in sorted(_local_sources(module)):
+    for path in sorted(set().union(*map(_local_sources, modules))):
         digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
     return digest.hexdigest()[:16]
 
@@ -84,7 +84,9 @@ def _references(path: Path) -> tuple[list[str], list[Path]]:
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
             names += [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
+        elif isinstance(node, ast.ImportFrom) and node.level:
+            files += _relative_files(path.parents[node.level - 1], node)
+        elif isinstance(node, ast.ImportFrom) and node.module:
             # "from components import inputs" names a module in its alias, "from components.errors import X" does not.
             names += [node.module] + [f"{node.module}.{alias.name}" for alias in node.names]
         elif isinstance(node, ast.Constant) and isinstance(node.value, str) and re.fullmatch(r"[\w.]+", node.value):
@@ -94,6 +96,13 @@ def _references(path: Path) -> tuple[list[str], list[Path]]:
             elif "." in node.value and (path.parent / node.value).is_file():
                 files.append(path.parent / node.value)
     return [name for name in names if name.split(".")[0] == "components" or not _is_third_party(name)], files
+
+
+def _relative_files(folder: Path, node: ast.ImportFrom) -> list[Path]:
+    """Finds what ``from .layers import block`` and ``from . import layers`` name in a user's package."""
+    base = folder.joinpath(*(node.module or "").split("."))
+    candidates = [base, *(base / alias.name for alias in node.names)]
+    return [f for c in candidates for f in (c.with_suffix(".py"), c / "__init__.py") if f.is_file()]
 
 
 @lru_cache

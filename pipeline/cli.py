@@ -66,6 +66,9 @@ def run(
     data_dir: Annotated[Path | None, typer.Option(help="Where the files of the data set are.")] = None,
     workspace: WorkspaceOption = _WORKSPACE,
     no_cache: Annotated[bool, typer.Option("--no-cache", help="Run every step anew.")] = False,
+    deterministic: Annotated[
+        bool, typer.Option("--deterministic", help="The same weights in every run (training.deterministic=true).")
+    ] = False,
     json_file: Annotated[Path | None, typer.Option("--json", help="Write the outcome to this file.")] = None,
     debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks.")] = False,
 ) -> None:
@@ -73,6 +76,7 @@ def run(
     from pipeline.running import run_recipe
 
     _check_writable(json_file)
+    changes = [*changes, "training.deterministic=true"] if deterministic else changes
     outcome = run_recipe(recipe, changes, data_dir=data_dir, workspace=workspace, cache=not no_cache, debug=debug)
     if json_file:
         json_file.write_text(json.dumps(outcome.result, indent=1), encoding="utf-8")

@@ -110,7 +110,7 @@ def create_pipeline(
             custom_config={
                 **fit_config,
                 "tuning": plan.experiment.tuning.model_dump_json(),
-                "code_version": code_version("components.tuning"),
+                "code_version": code_version("components.tuning", *plan.own_modules()),
             },
         )
         hyperparameters = tune.outputs["best_hyperparameters"]
@@ -123,7 +123,12 @@ def create_pipeline(
         run_fn="components.training.run_fn",
         train_args=tfx.proto.TrainArgs(splits=["train"]),
         eval_args=tfx.proto.EvalArgs(splits=plan.held_out_splits()),
-        custom_config={**fit_config, "code_version": code_version(plan.training_module())},
+        custom_config={
+            **fit_config,
+            # One folder for all runs: a fit that was killed continues from the epoch that it left there.
+            "checkpoints": f"{pipeline_root}/checkpoints",
+            "code_version": code_version("components.training", *plan.own_modules()),
+        },
     )
     model = train.outputs["model"]
 

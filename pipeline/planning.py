@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,9 +15,10 @@ from typing import Any
 from components.datasets import infer_task, resolve
 from components.datasets.spec import Dataset
 from components.errors import ConfigError
-from components.features import FeaturePlan, plan_features
+from components.features import ColumnOptions, FeaturePlan, plan_features
+from components.fitting.checks import check_fit, check_weight_column
 from components.metrics import settle_evaluation
-from components.models import MODEL_FAMILIES
+from components.models import MODEL_FAMILIES, CustomOptions
 from components.options import EvaluationOptions
 from components.production import current_version, read_record
 from components.row_rules import RowRules
@@ -64,9 +66,9 @@ class RunPlan:
             seed=self.experiment.seed,
         )
 
-    def training_module(self) -> str:
-        """Names the module whose code decides the weights."""
-        return "components.training"
+    def own_modules(self) -> tuple[str, ...]:
+        """Names the user's module whose code decides the weights, if there is one."""
+        return _own_modules(self.experiment)
 
     def held_out_splits(self) -> list[str]:
         """Lists the splits that the model is not fitted on."""
@@ -135,16 +137,34 @@ def plan_run(
     rules = make_rules(schema, dataset, experiment.validation)
     ingested = follow_types(dataset, rules)
     task = infer_task(ingested.label) if experiment.task == "auto" else experiment.task
-    features = plan_features(ingested, experiment.features, task)
+    features = plan_features(ingested, _leave_out_weight(experiment, ingested), task)
     columns = [column.name for column in dataset.columns] + [dataset.label.name]
     check_column_names(experiment.validation, columns)
     evaluation = settle_evaluation(experiment.evaluation, task, columns)
     if experiment.model.family not in MODEL_FAMILIES:
         raise ConfigError(f"model.family: expected one of {', '.join(MODEL_FAMILIES)}, got {experiment.model.family}")
+    if experiment.model.family == "custom" and str(base_dir.resolve()) not in sys.path:
+        sys.path.append(str(base_dir.resolve()))  # the user's module may lie beside the recipe
     key = _run_key(experiment, dataset, rules)
     baseline = _baseline_version(models, key)
     reference = find_reference(experiment.validation.drift, models, baseline, base_dir)
-    return RunPlan(experiment, dataset, features, evaluation, baseline, key, schema, rules, reference, schema_file)
+    plan = RunPlan(experiment, dataset, features, evaluation, baseline, key, schema, rules, reference, schema_file)
+    check_fit(plan.fit_settings())
+    return plan
+
+
+def _own_modules(experiment: Experiment) -> tuple[str, ...]:
+    model = experiment.model
+    return (model.build.partition(":")[0],) if isinstance(model, CustomOptions) else ()
+
+
+def _leave_out_weight(experiment: Experiment, dataset: Dataset) -> dict[str, ColumnOptions]:
+    """Returns the recipe's features without the column that weighs the rows."""
+    weight = experiment.training.sample_weight
+    if weight is None:
+        return experiment.features
+    check_weight_column(weight, dataset)
+    return {**experiment.features, weight: ColumnOptions(kind="drop")}
 
 
 def _run_key(experiment: Experiment, dataset: Dataset, rules: RowRules) -> str:
@@ -154,7 +174,7 @@ def _run_key(experiment: Experiment, dataset: Dataset, rules: RowRules) -> str:
         "experiment": experiment.model_dump(mode="json", exclude={"run", "schedule", "description"}),
         "data": dataset.fingerprint,
         "rules": rules.to_json(),
-        "code": code_version("pipeline.graph"),
+        "code": code_version("pipeline.graph", *_own_modules(experiment)),
     }
     return hashlib.sha256(json.dumps(decisive, sort_keys=True).encode()).hexdigest()[:16]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import time
 import traceback
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from components.errors import DataRejected, KeraslineError
+from components.fitting.checks import check_machine
 from pipeline.config import load_experiment
 from pipeline.planning import RunPlan, plan_run
 from pipeline.schemas import find_schema_file, keep_gate_records
@@ -68,6 +70,7 @@ def run_recipe(
             schema_file = find_schema_file(experiment.name, base_dir, home.root)
             plan = plan_run(experiment, base_dir, data_dir, home.models(experiment.name), schema_file)
             screen.line(f"  {_describe_data(plan)}")
+            check_machine(experiment.training)
             return _run_plan(plan, home, run_id, screen, log, cache=cache and experiment.run.cache, debug=debug)
 
 
@@ -96,6 +99,8 @@ def _run_plan(
     started = time.monotonic()
     screen.line("  loading TensorFlow and TFX, which takes 10 to 30 s")
     screen.start("  loading")
+    os.environ["KERAS_BACKEND"] = "tensorflow"  # of the steps; training.backend has processes of its own
+    os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")  # training needs most of a GPU's memory, not this one
     from pipeline.runners import local
 
     import_seconds = time.monotonic() - started

@@ -81,7 +81,8 @@ class CheckpointFile:
         facts = {key: value for key, value in vars(state).items() if key != "arrays"}
         buffer = io.BytesIO()
         text = np.frombuffer(json.dumps({"format": _FORMAT, **facts}).encode(), np.uint8)
-        np.savez(buffer, **{"facts": text, **state.arrays})
+        arrays: dict[str, Any] = {"facts": text, **state.arrays}
+        np.savez(buffer, **arrays)
         unfinished = f"{self.path}.{os.getpid()}"
         if _is_remote(self.folder):
             files = _gfile()

@@ -6,6 +6,7 @@ import importlib.util
 import os
 from pathlib import Path
 
+from components.datasets.spec import Dataset
 from components.errors import ConfigError, nearest
 from components.fitting.names import LOSS_ARGUMENTS, SMOOTHED_LOSSES, check_loss_arguments
 from components.models.heads import LabelForm, resolve_loss
@@ -51,7 +52,8 @@ def check_fit(settings: FitSettings) -> None:
     if options.fine_tune:
         if not isinstance(model, TransferOptions):
             raise ConfigError(
-                f"training.fine_tune: expected model.family transfer, got {model.family}; only it has a base to unfreeze"
+                f"training.fine_tune: expected model.family transfer, got {model.family}; only it has a base to "
+                "unfreeze"
             )
         if model.freeze == "none" or (model.freeze == "auto" and model.weights == "none"):
             raise ConfigError(
@@ -65,8 +67,8 @@ def _check_loss(settings: FitSettings) -> None:
     loss, _ = loss_of(settings)
     if options.label_smoothing and loss not in SMOOTHED_LOSSES:
         raise ConfigError(
-            f"training.label_smoothing: expected a loss over classes ({', '.join(SMOOTHED_LOSSES)}), got {loss} of task "
-            f"{settings.plan.task}; leave it out"
+            f"training.label_smoothing: expected a loss over classes ({', '.join(SMOOTHED_LOSSES)}), got {loss} of "
+            f"task {settings.plan.task}; leave it out"
         )
     try:
         check_loss_arguments(loss, options.loss_arguments)
@@ -99,9 +101,31 @@ def _check_monitors(options: TrainingOptions) -> None:
     for key, block in (("early_stopping", options.early_stopping), ("reduce_on_plateau", options.reduce_on_plateau)):
         if block and block.monitor.startswith("val_") and options.validation_fraction == 0:
             raise ConfigError(
-                f"training.{key}.monitor: expected rows to measure {block.monitor} on, but training.validation_fraction "
-                "is 0; set it above 0, or monitor loss"
+                f"training.{key}.monitor: expected rows to measure {block.monitor} on, but "
+                "training.validation_fraction is 0; set it above 0, or monitor loss"
             )
+
+
+def check_weight_column(name: str, dataset: Dataset) -> None:
+    """Refuses a column that cannot weigh the rows.
+
+    Raises:
+      ConfigError: there is no such column, or it does not hold a number in every row.
+    """
+    columns = {column.name: column for column in dataset.columns}
+    if name not in columns:
+        raise ConfigError(
+            f"training.sample_weight: expected a column of {dataset.name} ({', '.join(columns)}), got {name!r}."
+            f"{nearest(name, columns)}"
+        )
+    column = columns[name]
+    if column.dtype not in ("float", "int"):
+        raise ConfigError(f"training.sample_weight: expected a column of numbers, but {name} holds {column.dtype}s")
+    if column.missing:
+        raise ConfigError(
+            f"training.sample_weight: expected a weight in every row, but {name} lacks {column.missing} of "
+            f"{dataset.rows}; fill them in, or name another column"
+        )
 
 
 def check_machine(options: TrainingOptions) -> None:
@@ -124,8 +148,8 @@ def check_machine(options: TrainingOptions) -> None:
         )
     if (options.device == "tpu" or options.strategy == "tpu") and not has_tpu():
         raise ConfigError(
-            "training.device tpu: expected the TPU_NAME of a Cloud TPU in the environment or a TPU in this machine, but "
-            "there is none; use training.device: auto"
+            "training.device tpu: expected the TPU_NAME of a Cloud TPU in the environment or a TPU in this machine, "
+            "but there is none; use training.device: auto"
         )
 
 

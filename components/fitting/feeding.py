@@ -134,8 +134,8 @@ class Feed(keras.utils.PyDataset):
             # Asked at the start of each pass, after start().
             yield (self._order, self._partners, self._shares)[: 3 if is_mixed else 1]
 
-        signature = (tf.TensorSpec((number,), tf.int64), tf.TensorSpec((number,), tf.int64))
-        signature = (*signature, tf.TensorSpec((number,), tf.float32)) if is_mixed else signature[:1]
+        kinds = (tf.int64, tf.int64, tf.float32)[: 3 if is_mixed else 1]
+        signature = tuple(tf.TensorSpec((number,), kind) for kind in kinds)
         data = tf.data.Dataset.from_generator(drawn, output_signature=signature).flat_map(batches)
         data = data.map(gather, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
         data = data.apply(tf.data.experimental.assert_cardinality(-(-number // self._batch_size)))

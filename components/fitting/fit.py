@@ -87,8 +87,9 @@ def fit(
     has_to_stream = data.train is None
     if has_to_stream and (place.backend != "tensorflow" or place.strategy != "none"):
         raise TrainingFailed(
-            f"training.backend {place.backend} with strategy {place.strategy} reads from memory, but the data is larger "
-            "than training.memory_limit_mb and streams; raise that limit, or use backend: tensorflow, strategy: none"
+            f"training.backend {place.backend} with strategy {place.strategy} reads from memory, but the data is "
+            "larger than training.memory_limit_mb and streams; raise that limit, or use backend: tensorflow and "
+            "strategy: none"
         )
     if place.own_process and not has_to_stream:
         from components.fitting.processes import fit_in_process

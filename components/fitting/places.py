@@ -159,8 +159,8 @@ def _tensorflow_strategy(place: Place) -> Any:
         return tf.distribute.TPUStrategy(resolver)
     except (ValueError, RuntimeError, OSError, tf.errors.OpError) as error:
         raise TrainingFailed(
-            f"training.device tpu: expected a TPU, but none answered ({_line(error)}); set TPU_NAME to its name, or use "
-            "training.device: auto"
+            f"training.device tpu: expected a TPU, but none answered ({_line(error)}); set TPU_NAME to its name, or "
+            "use training.device: auto"
         ) from error
 
 

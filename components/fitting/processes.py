@@ -94,7 +94,8 @@ def write_job(
 
 def save_weights(path: Path, weights: Sequence[np.ndarray]) -> None:
     """Writes arrays in their order."""
-    np.savez(path, **{str(number): np.asarray(value) for number, value in enumerate(weights)})
+    arrays: dict[str, Any] = {str(number): np.asarray(value) for number, value in enumerate(weights)}
+    np.savez(path, **arrays)
 
 
 def _write_rows(folder: Path, rows: Arrays) -> dict[str, Any]:

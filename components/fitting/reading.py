@@ -41,7 +41,7 @@ def read_fit_data(reader: ExamplesReader, files: Sequence[str], settings: FitSet
     for block in (options.early_stopping, options.reduce_on_plateau):
         if block and block.monitor.startswith("val_") and not data.has_validation:
             raise TrainingFailed(
-                f"training monitors {block.monitor}, but none of the {len(arrays)} rows of the train split is held out: "
-                "raise training.validation_fraction, or give the train split more rows"
+                f"training monitors {block.monitor}, but none of the {len(arrays)} rows of the train split is held "
+                "out: raise training.validation_fraction, or give the train split more rows"
             )
     return data

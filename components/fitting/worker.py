@@ -43,6 +43,9 @@ def _fit(folder: Path, job: dict[str, Any], number: int) -> None:
     sys.path += [path for path in job["python_path"] if path not in sys.path]
     place = job["place"]
     _prepare_backend(place)
+    import keras
+    import numpy as np
+
     from components import progress
     from components.fitting.checkpoints import CheckpointFile
     from components.fitting.feeding import Share
@@ -51,9 +54,6 @@ def _fit(folder: Path, job: dict[str, Any], number: int) -> None:
     from components.fitting.processes import HISTORY, RESULT, START, read_rows, save_weights
     from components.fitting.rows import FitData
     from components.settings import FitSettings
-
-    import keras
-    import numpy as np
 
     is_chief = number == 0
     if is_chief:

@@ -65,11 +65,27 @@ def _scikit(name: str) -> Callable[[np.ndarray, np.ndarray, Task], float]:
         from sklearn import metrics
 
         function = getattr(metrics, name)
-        if name in ("roc_auc_score", "average_precision_score"):
+        if name == "roc_auc_score":
             return float(function(labels.reshape(-1), predictions.reshape(-1)))
         return float(function(labels.reshape(-1) > 0.5, predictions.reshape(-1) > 0.5, zero_division=0))
 
     return compute
+
+
+def _auc_pr(labels: np.ndarray, predictions: np.ndarray, task: Task) -> float:
+    """Integrates precision over recall as Keras and TFMA do: between two scores the counts change in proportion.
+
+    Source: J. Davis, M. Goadrich: The Relationship Between Precision-Recall and ROC Curves, ICML 2006.
+    """
+    truth, scores = labels.reshape(-1) > 0.5, predictions.reshape(-1)
+    order = np.argsort(-scores, kind="stable")
+    last = np.append(np.diff(scores[order]) != 0, True)  # equal scores count as one step
+    hits = np.append(0.0, np.cumsum(truth[order])[last])
+    taken = np.append(0.0, np.arange(1, len(order) + 1)[last])
+    slope = np.diff(hits) / np.diff(taken)
+    intercept = hits[:-1] - slope * taken[:-1]
+    ratio = taken[1:] / np.where(taken[:-1] > 0, taken[:-1], taken[1:])
+    return float((slope * (np.diff(hits) + intercept * np.log(ratio))).sum() / hits[-1]) if hits[-1] else float("nan")
 
 
 def _error(power: int, root: bool = False) -> Callable[[np.ndarray, np.ndarray, Task], float]:
@@ -116,7 +132,7 @@ METRICS: dict[str, Metric] = {
         "PR AUC",
         True,
         _for(["binary"], "AUCPrecisionRecall", num_thresholds=10000),
-        _scikit("average_precision_score"),
+        _auc_pr,
         "share",
     ),
     "precision": Metric("precision", True, _for(["binary"], "Precision"), _scikit("precision_score"), "share"),

@@ -43,12 +43,17 @@ def test_binary() -> None:
         "log_loss": pytest.approx(-math.log(0.9 * 0.4 * 0.7 * 0.9 * 0.4) / 5, rel=1e-6),
         # Of the six pairs of an ill and a healthy one, (0.4, 0.6) alone is in the wrong order.
         "auc": pytest.approx(5 / 6),
-        # Precision 1 at a recall of 1/2, and 2/3 at a recall of 1.
-        "auc_pr": pytest.approx(0.5 * 1 + 0.5 * 2 / 3),
+        # Precision 1 up to a recall of 1/2; from there, at recall (1 + x) / 2, it is (1 + x) / (2 + x).
+        "auc_pr": pytest.approx((1 + 1 - math.log(3 / 2)) / 2),
         "precision": pytest.approx(1 / 2),
         "recall": pytest.approx(1 / 2),
         "f1": pytest.approx(1 / 2),
     }
+
+
+def test_equal_scores_are_one_step() -> None:
+    assert figures("binary", [1, 0, 1, 0], [[0.5]] * 4, "auc", "auc_pr") == {"auc": 0.5, "auc_pr": 0.5}
+    assert figures("binary", [0, 0], [[0.5], [0.1]], "auc_pr") == {"auc_pr": None}
 
 
 def test_exactly_one_half_is_the_first_class_as_in_keras() -> None:

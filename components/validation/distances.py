@@ -53,8 +53,9 @@ def largest_difference(
     n, m = max(first_rows, 1), max(second_rows, 1)
     for value in {**first, **second}:
         a, b = first.get(value, 0) / n, second.get(value, 0) / m
-        pooled = (first.get(value, 0) + second.get(value, 0)) / (n + m)
-        chance = _Z * math.sqrt(pooled * (1 - pooled) * (1 / n + 1 / m)) if 0 < pooled < 1 else 0.0
+        # Wilson's pseudo-counts: without them a rare value that a split of a few rows happens to hold looks certain.
+        pooled = (first.get(value, 0) + second.get(value, 0) + _Z**2 / 2) / (n + m + _Z**2)
+        chance = _Z * math.sqrt(pooled * (1 - pooled) * (1 / n + 1 / m))
         if abs(a - b) - chance > worst[0] - worst[1] or not worst[2]:
             worst = (abs(a - b), chance, value)
     return worst

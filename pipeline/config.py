@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import yaml
-from pydantic import BaseModel, Field, ValidationError, field_validator
+from pydantic import BaseModel, Field, ValidationError, field_validator, model_validator
 
 from components.datasets.options import DataOptions
 from components.errors import ConfigError, nearest
@@ -19,6 +19,7 @@ from components.features import ColumnOptions
 from components.models import MODEL_FAMILIES, ModelOptions
 from components.models.heads import direction
 from components.models.options import MlpOptions
+from components.models.spaces import DEFAULT_SPACES
 from components.models.spec import Task
 from components.options import (
     EvaluationOptions,
@@ -57,6 +58,19 @@ class Experiment(Options):
     report: ReportOptions = Field(default=ReportOptions())
     schedule: ScheduleOptions | None = None
     run: RunOptions = Field(default=RunOptions())
+
+    @model_validator(mode="before")
+    @classmethod
+    def _tuning_takes_the_familys_space(cls, value: Any) -> Any:
+        """Lets ``tuning: default`` stand for a search over the space that the model family ships."""
+        if not isinstance(value, Mapping) or not value.get("tuning"):
+            return value
+        tuning = {} if value["tuning"] == "default" else value["tuning"]
+        model = value.get("model")
+        family = model.get("family", "mlp") if isinstance(model, Mapping) else "mlp"
+        if isinstance(tuning, Mapping) and not tuning.get("space") and family in DEFAULT_SPACES:
+            tuning = {**tuning, "space": DEFAULT_SPACES[family]}
+        return {**value, "tuning": tuning}
 
     @field_validator("model", mode="before")
     @classmethod

@@ -15,9 +15,11 @@ from components.example_gen import DatasetExampleGen
 from components.parity import ParityCheck
 from components.pushing import RegistryPush
 from components.report.component import Report
+from components.tuning.component import ConfigSearch
 from components.validation.curated import CuratedSchema
 from components.validation.gate import DataGate
 from pipeline.planning import RunPlan
+from pipeline.reporting import report_parameters
 
 PARITY_TOLERANCE = 1e-5
 PARITY_ROWS = 10_000
@@ -99,9 +101,9 @@ def create_pipeline(
 
     # Searches for better config values, on a validation part of the train split.
     fit_config = {"settings": plan.fit_settings().model_dump_json()}
-    hyperparameters = None
+    hyperparameters = tuner_results = None
     if plan.experiment.tuning:
-        steps["tune"] = tune = tfx.components.Tuner(
+        steps["tune"] = tune = ConfigSearch(
             examples=examples,
             transform_graph=transform_graph,
             tuner_fn="components.tuning.tuner_fn",
@@ -110,10 +112,12 @@ def create_pipeline(
             custom_config={
                 **fit_config,
                 "tuning": plan.experiment.tuning.model_dump_json(),
+                # A search that was killed goes on with the trials that it left there.
+                "searches": f"{pipeline_root}/searches",
                 "code_version": code_version("components.tuning", *plan.own_modules()),
             },
         )
-        hyperparameters = tune.outputs["best_hyperparameters"]
+        hyperparameters, tuner_results = tune.outputs["best_hyperparameters"], tune.outputs["tuner_results"]
 
     # Fits the model, exports it, and writes its own predictions on the splits that it was not fitted on.
     steps["train"] = train = tfx.components.Trainer(
@@ -187,11 +191,9 @@ def create_pipeline(
         model_blessing=evaluate.outputs["blessing"],
         parity=parity.outputs["blessing"],
         pushed_model=push.outputs["pushed_model"],
-        experiment=plan.experiment.model_dump_json(exclude={"run", "schedule"}),
-        dataset=dataset,
-        plan=features,
-        evaluation_options=plan.evaluation.model_dump_json(),
+        tuner_results=tuner_results,
         code_version=code_version("components.report.component"),
+        **report_parameters(plan),
     )
 
     for step_id, component in steps.items():

@@ -156,7 +156,7 @@ def test_every_step_of_the_graph_has_code_of_its_own() -> None:
             {"training.py", "features.py", "signatures.py", "models/cnn.py", "models/heads.py"},
             {"tuning.py", "datasets/idx.py", "production.py"},
         ),
-        ("components.tuning", {"tuning.py", "training.py", "models/cnn.py"}, {"datasets/idx.py", "production.py"}),
+        ("components.tuning", {"tuning/tuner.py", "fitting/fit.py", "models/cnn.py"}, {"datasets/idx.py", "production.py"}),
         ("components.baseline", {"baseline.py", "production.py"}, {"training.py", "models/mlp.py"}),
         ("components.parity", {"parity/component.py", "parity/replay.py"}, {"training.py", "models/mlp.py"}),
         ("components.report.component", {"report/page.py", "report/page.html.j2"}, {"training.py", "models/mlp.py"}),

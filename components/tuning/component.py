@@ -1,0 +1,53 @@
+"""TFX's Tuner with an executor that also keeps the trials that failed, and cleans up after a search that ended."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from typing import Any
+
+from tfx import types
+from tfx.components.tuner import component, executor
+from tfx.dsl.components.base import executor_spec
+from tfx.types import artifact_utils
+
+from components.tuning.tuner import TRIALS_FILE, ConfigTuner
+
+
+class SearchExecutor(executor.Executor):
+    """Does what TFX's Tuner does.
+
+    Inputs:
+      examples, transform_graph: what the trials are fitted on.
+
+    Outputs:
+      best_hyperparameters: the winner's values by config key.
+      tuner_results: TFX's ``tuner_results.json``, and ``trials.json`` with every trial, failed ones and curves among
+        them.
+
+    Execution properties:
+      tuner_fn: dotted path.
+      custom_config: see :func:`components.tuning.tuner.tuner_fn`.
+    """
+
+    def Do(  # noqa: N802 (TFX's name)
+        self,
+        input_dict: dict[str, list[types.Artifact]],
+        output_dict: dict[str, list[types.Artifact]],
+        exec_properties: dict[str, Any],
+    ) -> None:
+        """Searches, and writes the winner and all trials."""
+        tuner = executor.search(input_dict, exec_properties, self._get_tmp_dir(), print_tuning_summary=False)
+        assert isinstance(tuner, ConfigTuner)
+        executor.write_best_hyperparameters(tuner, output_dict)
+        folder = artifact_utils.get_single_uri(output_dict["tuner_results"])
+        with open(os.path.join(folder, TRIALS_FILE), "w", encoding="utf-8") as file:
+            json.dump(tuner.trials, file)
+        shutil.rmtree(tuner.directory, ignore_errors=True)
+
+
+class ConfigSearch(component.Tuner):
+    """TFX's Tuner, whose trials change config keys."""
+
+    EXECUTOR_SPEC = executor_spec.ExecutorClassSpec(SearchExecutor)

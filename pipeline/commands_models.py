@@ -1,4 +1,4 @@
-"""The commands about models that were pushed: models, promote, rollback, pin, unpin."""
+"""The commands about models that were pushed: models, promote, rollback, pin, unpin, predict."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from components.errors import ConfigError
+from components.errors import ConfigError, nearest
 
 NameArgument = Annotated[str, typer.Argument(help="The name of a pushed model.")]
 VersionArgument = Annotated[int, typer.Argument(help="One of its versions.")]
@@ -25,6 +25,7 @@ def register(app: typer.Typer) -> None:
     app.command()(rollback)
     app.command()(pin)
     app.command()(unpin)
+    app.command()(predict)
 
 
 def models(
@@ -36,10 +37,7 @@ def models(
     from pipeline.registry import describe_models, describe_versions
 
     found = describe_versions(workspace, name) if name else describe_models(workspace)
-    if json_file:
-        if not json_file.resolve().parent.is_dir():
-            raise ConfigError(f"--json: expected a file in a folder that exists, but {json_file.parent} does not")
-        json_file.write_text(json.dumps(found, indent=1), encoding="utf-8")
+    _write_json(json_file, found)
     if not found:
         print(f"no models in {workspace} yet; push one with: kerasline run digits_cnn")
     elif name:
@@ -92,6 +90,45 @@ def unpin(name: NameArgument, version: VersionArgument, workspace: WorkspaceOpti
 
     registry.pin(workspace / "models", name, version, None)
     print(f"version {version} of {name} goes when push.keep says so")
+
+
+def predict(
+    source: Annotated[str, typer.Argument(metavar="INPUT", help="A file, a folder of images, or a quoted glob.")],
+    model: Annotated[str, typer.Option(metavar="NAME[@VERSION]", help="Without a version: what is in production.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="A .parquet, .csv or .jsonl file.")],
+    keys: Annotated[
+        list[str], typer.Option("--key", metavar="COLUMN", help="Repeat this column of the input; default: all.")
+    ] = [],  # noqa: B006 (typer's way)
+    kind: Annotated[
+        str | None, typer.Option("--format", help="csv, parquet, images or tfrecord; default: by the name.")
+    ] = None,
+    workspace: WorkspaceOption = _WORKSPACE,
+    json_file: Annotated[Path | None, typer.Option("--json", help="Write the figures to this file.")] = None,
+    beam: Annotated[list[str], typer.Option(metavar="OPTION", help="Of Beam, such as --direct_num_workers=2.")] = [],  # noqa: B006
+    debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks.")] = False,
+) -> None:
+    """Predict every row of a table, every image of a folder, or every record of TFRecord files."""
+    from components.prediction.planning import KINDS
+    from pipeline.prediction import predict_file
+
+    if kind is not None and kind not in KINDS:
+        raise ConfigError(f"--format: expected one of {', '.join(KINDS)}, got {kind!r}.{nearest(kind, KINDS)}")
+    _check_folder(json_file)
+    result = predict_file(
+        source, model, output, keys=keys, kind=kind, workspace=workspace, beam_arguments=beam, debug=debug
+    )
+    _write_json(json_file, result)
+
+
+def _check_folder(json_file: Path | None) -> None:
+    if json_file is not None and not json_file.resolve().parent.is_dir():
+        raise ConfigError(f"--json: expected a file in a folder that exists, but {json_file.parent} does not")
+
+
+def _write_json(json_file: Path | None, value: Any) -> None:
+    _check_folder(json_file)
+    if json_file is not None:
+        json_file.write_text(json.dumps(value, indent=1), encoding="utf-8")
 
 
 def _say_moved(name: str, move: dict[str, Any], trial: Any) -> None:

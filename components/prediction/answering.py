@@ -1,0 +1,137 @@
+"""Lets a SavedModel answer blocks of rows, and finds the rows that it cannot answer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from components.errors import KeraslineError
+from components.prediction.blocks import Block
+
+ROWS_PER_CALL = 2048
+
+
+class ServedModel:
+    """A pushed version, asked as a client would ask it."""
+
+    def __init__(self, path: str, record: Mapping[str, Any]) -> None:
+        self._record = record
+        self._output = "value" if record["classes"] is None else "scores"
+        try:
+            self._model = tf.saved_model.load(path)
+        except (OSError, ValueError, tf.errors.OpError) as error:
+            raise KeraslineError(f"{path} does not load: {(str(error).splitlines() or ['no message'])[0]}") from error
+        self._raw, self._default = (self._model.signatures[name] for name in ("serving_raw", "serving_default"))
+        _, self._specs = self._raw.structured_input_signature
+
+    def answer(self, block: Block, origin: str) -> tuple[Block, dict[str, np.ndarray]]:
+        """Predicts a block.
+
+        Args:
+          block: raw rows.
+          origin: the file, for rows that are set aside.
+
+        Returns:
+          The rows that were predicted, and ``scores`` [rows, classes] or ``value`` [rows] for them.
+        """
+        problems = self._missing(block)
+        block = block.reject(problems, origin)
+        answers: list[dict[str, np.ndarray]] = []
+        failed: dict[int, str] = {}
+        for start in range(0, len(block), ROWS_PER_CALL):
+            self._answer_rows(block, np.arange(start, min(start + ROWS_PER_CALL, len(block))), answers, failed)
+        name, classes = self._output, self._record["classes"]
+        none = np.zeros((0,) if classes is None else (0, len(classes)), np.float32)
+        joined = {name: np.concatenate([none, *(answer[name] for answer in answers)])}
+        return block.reject(failed, origin), joined
+
+    def _answer_rows(
+        self, block: Block, rows: np.ndarray, answers: list[dict[str, np.ndarray]], failed: dict[int, str]
+    ) -> None:
+        """Answers some rows; where the graph fails, each half of them, down to the row that it fails for."""
+        try:
+            answer = self._call(block if len(rows) == len(block) else block.take(rows))
+        except (tf.errors.OpError, ValueError, TypeError, OverflowError) as error:
+            if len(rows) == 1:
+                failed[int(rows[0])] = _reason(error)
+                return
+            for half in np.array_split(rows, 2):
+                self._answer_rows(block, half, answers, failed)
+            return
+        finite = np.isfinite(answer[self._output].reshape(len(rows), -1)).all(axis=1)
+        for row in rows[~finite]:
+            failed[int(row)] = "the model answers with a number that is not finite"
+        answers.append({name: values[finite] for name, values in answer.items()})
+
+    def _call(self, block: Block) -> dict[str, np.ndarray]:
+        if block.examples is not None:
+            answer = self._default(examples=tf.constant(block.examples, tf.string))
+        elif self._fits_raw(block):
+            arguments = self._record["arguments"]
+            columns = {arguments[name]: self._tensor(arguments[name], values) for name, values in block.columns.items()}
+            answer = self._raw(**columns)
+        else:
+            answer = self._default(examples=tf.constant(_encode(block), tf.string))
+        return {self._output: answer[self._output].numpy()}
+
+    def _fits_raw(self, block: Block) -> bool:
+        """Says whether plain tensors can hold the block: whole numbers have no value that stands for none."""
+        for column in self._record["columns"]:
+            if column["dtype"] in ("int", "float") and self._is_whole(column["name"]):
+                values = block.columns[column["name"]]
+                if column["dtype"] == "float" or None in values:
+                    return False
+        return True
+
+    def _is_whole(self, name: str) -> bool:
+        return bool(self._specs[self._record["arguments"][name]].dtype.is_integer)
+
+    def _tensor(self, argument: str, values: Any) -> tf.Tensor:
+        spec = self._specs[argument]
+        if spec.dtype == tf.string:
+            return tf.constant([b"" if value is None else value for value in values], tf.string)
+        if isinstance(values, list) and spec.dtype.is_floating and not len(spec.shape) > 1:
+            values = [np.nan if value is None else value for value in values]
+        return tf.constant(np.asarray(values, spec.dtype.as_numpy_dtype))
+
+    def _missing(self, block: Block) -> dict[int, str]:
+        """Finds rows without a value in a column that cannot be imputed."""
+        problems: dict[int, str] = {}
+        for column in self._record["columns"] if block.examples is None else ():
+            if column["dtype"] in ("image", "array", "tokens"):
+                for row, value in enumerate(block.columns[column["name"]]):
+                    if value is None:
+                        problems.setdefault(row, f"no value in column {column['name']!r}")
+        return problems
+
+
+def _encode(block: Block) -> list[bytes]:
+    """Writes raw columns as serialized tf.Examples, as ingest does; a column without a value is left out."""
+    records = []
+    for row in range(len(block)):
+        example = tf.train.Example()
+        for name, values in block.columns.items():
+            value = values[row]
+            if value is None or (isinstance(value, float) and value != value):
+                continue
+            feature = example.features.feature[name]
+            if isinstance(value, (str, bytes)):
+                feature.bytes_list.value.append(value.encode() if isinstance(value, str) else value)
+            elif isinstance(value, np.ndarray):
+                listed = feature.float_list if value.dtype.kind == "f" else feature.int64_list
+                listed.value.extend(value.ravel().tolist())
+            elif isinstance(value, float):
+                feature.float_list.value.append(value)
+            else:
+                feature.int64_list.value.append(int(value))
+        records.append(example.SerializeToString())
+    return records
+
+
+def _reason(error: Exception) -> str:
+    """Takes the first line of TensorFlow's message, without the names of its nodes."""
+    text = (str(getattr(error, "message", None) or error).strip().splitlines() or ["the model fails on it"])[0]
+    return text.split("{{")[0].split(" [Op:")[0].strip().rstrip(":") or "the model fails on it"

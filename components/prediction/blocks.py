@@ -1,0 +1,59 @@
+"""What travels from the readers through the model to the writers: a block of rows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+
+@dataclass
+class Block:
+    """Rows that are predicted together.
+
+    Attributes:
+      keys: what the output repeats, an Arrow table of as many rows.
+      columns: raw values by column name: float64 arrays with NaN for none; lists of int, str, bytes or arrays with None
+        for none. Empty where ``examples`` are given.
+      examples: serialized tf.Examples instead.
+      places: where each row is in the input, for people: line, row, record or path.
+      rejected: rows that did not come to be predicted.
+    """
+
+    keys: Any
+    columns: dict[str, Any] = field(default_factory=dict)
+    examples: list[bytes] | None = None
+    places: list[Any] = field(default_factory=list)
+    rejected: list[dict[str, Any]] = field(default_factory=list)
+
+    def __len__(self) -> int:
+        return len(self.places)
+
+    def take(self, rows: np.ndarray) -> Block:
+        """Returns the rows of an index array; what was rejected stays behind."""
+        columns = {
+            name: values[rows] if isinstance(values, np.ndarray) else [values[i] for i in rows]
+            for name, values in self.columns.items()
+        }
+        examples = None if self.examples is None else [self.examples[i] for i in rows]
+        return Block(self.keys.take(rows), columns, examples, [self.places[i] for i in rows])
+
+    def reject(self, reasons: dict[int, str], origin: str) -> Block:
+        """Returns the block without some rows, which it lists as rejected.
+
+        Args:
+          reasons: row to what is wrong with it.
+          origin: the file.
+        """
+        if not reasons:
+            return self
+        bad = sorted(reasons)
+        keys = self.keys.take(bad).to_pylist()
+        listed = [
+            {"file": origin, "place": self.places[row], "reason": reasons[row], "keys": key}
+            for row, key in zip(bad, keys, strict=True)
+        ]
+        kept = self.take(np.array([row for row in range(len(self)) if row not in reasons], np.int64))
+        kept.rejected = [*self.rejected, *listed]
+        return kept

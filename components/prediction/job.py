@@ -1,0 +1,172 @@
+"""Runs a prediction with Beam: each worker reads a shard, lets the model answer, and writes a part of the output."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import apache_beam as beam
+import filelock
+from apache_beam.options.pipeline_options import PipelineOptions
+
+from components import progress
+from components.errors import ConfigError, DataRejected
+from components.prediction.answering import ServedModel
+from components.prediction.blocks import Block
+from components.prediction.encoded import read_images, read_records
+from components.prediction.planning import PredictionPlan
+from components.prediction.tables import read_csv, read_parquet
+from components.prediction.writing import PartWriter, join_parts, prediction_table, written_at_once
+
+READERS: dict[str, Callable[[PredictionPlan, Mapping[str, Any]], Iterator[Block]]] = {
+    "csv": read_csv,
+    "parquet": read_parquet,
+    "images": read_images,
+    "tfrecord": read_records,
+}
+BEAM_DEFAULTS = ("--runner=DirectRunner", "--direct_running_mode=in_memory", "--direct_num_workers=1")
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What became of a prediction.
+
+    Attributes:
+      rows: in the output.
+      rejected: rows in the file beside it.
+      seconds: reading, predicting and writing, the loading of the model included.
+      reused_shards: shards that an earlier, interrupted command had finished.
+      rejected_path: the file of rejected rows, or None.
+    """
+
+    rows: int
+    rejected: int
+    seconds: float
+    reused_shards: int
+    rejected_path: Path | None
+
+
+def predict(plan: PredictionPlan, output: Path, beam_arguments: Sequence[str] = ()) -> Prediction:
+    """Predicts every row and writes the output.
+
+    Parts are written beside the output and joined at the end, so the output is complete when it appears, and a command
+    that was interrupted goes on where it ended, without a row twice.
+
+    Args:
+      plan: from :func:`~components.prediction.planning.plan_prediction`.
+      output: the file to write; ``OUTPUT.rejected.jsonl`` holds the rows that could not be predicted.
+      beam_arguments: Beam's options; default: one process.
+
+    Raises:
+      ConfigError: a file is damaged, or another command writes the same output.
+      DataRejected: no row could be predicted.
+    """
+    started = time.monotonic()
+    parts = output.with_name(f".{output.name}.parts")
+    parts.mkdir(exist_ok=True)
+    lock = filelock.FileLock(parts / ".lock", timeout=0)
+    try:
+        lock.acquire()
+    except filelock.Timeout:
+        raise ConfigError(f"another command is writing {output}; wait for it, or name another output") from None
+    try:
+        done = _continue(parts, plan.fingerprint())
+        waiting = [index for index in range(len(plan.shards)) if index not in done]
+        _run(plan, parts, waiting, beam_arguments)
+        summaries = [json.loads(_summary(parts, index).read_text()) for index in range(len(plan.shards))]
+        rows, rejected = (sum(summary[key] for summary in summaries) for key in ("rows", "rejected"))
+        if rows == 0:
+            first = next((reason for summary in summaries for reason in summary["reasons"]), "there are none")
+            raise DataRejected(f"{plan.version} can predict none of the {rejected} rows: {first}")
+        rejected_path = output.with_name(f"{output.name}.rejected.jsonl")
+        if rejected:
+            join_parts([_rejected(parts, i) for i in range(len(plan.shards))], rejected_path, ".jsonl")
+        else:
+            rejected_path.unlink(missing_ok=True)
+        join_parts([_part(parts, i, plan.suffix) for i in range(len(plan.shards))], output, plan.suffix)
+        shutil.rmtree(parts)
+    finally:
+        lock.release()
+    return Prediction(rows, rejected, time.monotonic() - started, len(done), rejected_path if rejected else None)
+
+
+def _continue(parts: Path, fingerprint: str) -> set[int]:
+    """Returns the shards that are done; parts of another job are removed."""
+    job = parts / "job.txt"
+    if not job.is_file() or job.read_text() != fingerprint:
+        for path in parts.iterdir():
+            if path.name != ".lock":
+                path.unlink()
+        job.write_text(fingerprint)
+    return {int(path.stem.split("-")[1]) for path in parts.glob("summary-*.json")}
+
+
+def _run(plan: PredictionPlan, parts: Path, waiting: Sequence[int], beam_arguments: Sequence[str]) -> None:
+    if not waiting:
+        return
+    names = {argument.split("=")[0] for argument in beam_arguments}
+    arguments = [a for a in BEAM_DEFAULTS if a.split("=")[0] not in names] + list(beam_arguments)
+    with beam.Pipeline(options=PipelineOptions(arguments)) as pipeline:
+        (
+            pipeline
+            | "Shards" >> beam.Create(waiting)
+            | "Spread" >> beam.Reshuffle()
+            | "Predict" >> beam.ParDo(PredictShard(plan, str(parts)))
+        )
+
+
+class PredictShard(beam.DoFn):
+    """Reads a shard, predicts it and writes its part; the model is loaded once for each worker."""
+
+    def __init__(self, plan: PredictionPlan, parts: str) -> None:
+        super().__init__()
+        self._plan, self._parts = plan, parts
+        self._model: ServedModel | None = None
+
+    def setup(self) -> None:
+        """Loads the model."""
+        self._model = ServedModel(self._plan.model, self._plan.record)
+
+    def process(self, index: int) -> Iterator[int]:
+        """Writes ``part-INDEX``, its rejected rows, and last of all its summary, by which it counts as done."""
+        assert self._model is not None
+        plan, parts = self._plan, Path(self._parts)
+        shard = plan.shards[index]
+        rows = rejected = 0
+        reasons: list[str] = []
+        started = time.monotonic()
+        with (
+            written_at_once(_rejected(parts, index)) as aside,
+            written_at_once(_part(parts, index, plan.suffix)) as file,
+        ):
+            writer = PartWriter(file, plan.suffix, header=index == 0)
+            for block in READERS[plan.kind](plan, shard):
+                predicted, answer = self._model.answer(block, str(shard["path"]))
+                writer.write(prediction_table(predicted.keys, answer, plan))
+                for row in sorted(predicted.rejected, key=lambda row: row["place"]):
+                    aside.write(json.dumps(row, default=str, ensure_ascii=False).encode() + b"\n")
+                rows, rejected = rows + len(predicted), rejected + len(predicted.rejected)
+                reasons = reasons or [row["reason"] for row in predicted.rejected[:1]]
+                speed = rows / max(time.monotonic() - started, 1e-3)
+                progress.report("shard", index + 1, len(plan.shards), f"{rows:,} rows, {speed:,.0f} rows/s")
+            writer.close()
+        with written_at_once(_summary(parts, index)) as file:
+            file.write(json.dumps({"rows": rows, "rejected": rejected, "reasons": reasons}).encode())
+        yield rows
+
+
+def _part(parts: Path, index: int, suffix: str) -> Path:
+    return parts / f"part-{index:05d}{suffix}"
+
+
+def _rejected(parts: Path, index: int) -> Path:
+    return parts / f"rejected-{index:05d}.jsonl"
+
+
+def _summary(parts: Path, index: int) -> Path:
+    return parts / f"summary-{index:05d}.json"

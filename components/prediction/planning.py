@@ -1,0 +1,305 @@
+"""Looks at what is to be predicted before anything is loaded: which files, of what kind, with which columns."""
+
+from __future__ import annotations
+
+import glob
+import hashlib
+import json
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from components.datasets.csv_text import detect_delimiter, header_of
+from components.datasets.files import missing_file
+from components.datasets.image_check import SUFFIXES
+from components.datasets.options import MISSING_VALUES
+from components.datasets.parquet_scan import column_type
+from components.datasets.tables import same_columns
+from components.errors import ConfigError, nearest
+
+KINDS = ("csv", "parquet", "images", "tfrecord")
+OUTPUTS = (".parquet", ".csv", ".jsonl")
+IMAGES_PER_SHARD = 512
+_ROWS_PER_SHARD = 200_000
+_READING = {"header": True, "columns": None, "encoding": "utf-8", "missing_values": list(MISSING_VALUES)}
+
+
+@dataclass(frozen=True)
+class PredictionPlan:
+    """Everything that a worker needs to predict its share.
+
+    Attributes:
+      model: the SavedModel's folder.
+      version: ``NAME@VERSION``, written with every row.
+      record: what was recorded when the version was pushed.
+      kind: of the input, one of KINDS.
+      shards: what one worker reads: a file, row groups of a file, or a part of a folder.
+      keys: columns of the input that the output repeats.
+      suffix: of the output, one of OUTPUTS.
+      reading: how text tables are read.
+      notes: what a user should know, such as columns that are not used.
+    """
+
+    model: str
+    version: str
+    record: Mapping[str, Any]
+    kind: str
+    shards: tuple[Mapping[str, Any], ...]
+    keys: tuple[str, ...]
+    suffix: str
+    reading: Mapping[str, Any]
+    notes: tuple[str, ...] = ()
+
+    def fingerprint(self) -> str:
+        """Returns a hash of all that decides the output; files count by size and time of change."""
+        known = {key: value for key, value in asdict(self).items() if key != "notes"}
+        paths = {str(shard["path"]) for shard in self.shards}
+        if self.kind == "images":
+            paths = {os.path.join(shard["path"], name) for shard in self.shards for name in shard["names"]}
+        known["files"] = [(path, os.stat(path).st_size, os.stat(path).st_mtime_ns) for path in sorted(paths)]
+        return hashlib.sha256(json.dumps(known, sort_keys=True).encode()).hexdigest()
+
+
+def plan_prediction(
+    source: str,
+    model: Path,
+    version: str,
+    record: Mapping[str, Any],
+    output: Path,
+    keys: Sequence[str],
+    kind: str | None,
+) -> PredictionPlan:
+    """Checks input, output and keys.
+
+    Args:
+      source: a file, a folder or a glob.
+      model: the version's folder.
+      version: ``NAME@VERSION``.
+      record: what was recorded with it.
+      output: the file to write; its suffix is one of OUTPUTS.
+      keys: columns to repeat in the output; none for all of a table, and the place of images and records.
+      kind: of the input, or None to go by its name.
+
+    Raises:
+      ConfigError: the input is not there, is empty, or lacks what the model reads; or the output cannot be written.
+    """
+    if "columns" not in record:
+        raise ConfigError(
+            f"{version} was pushed without a description of its columns; push the model again with: kerasline run "
+            f"{record.get('recipe', 'RECIPE')} --no-cache"
+        )
+    suffix = output.suffix.lower()
+    if suffix not in OUTPUTS:
+        raise ConfigError(f"--output: expected a name that ends in {', '.join(OUTPUTS)}, got {output.name!r}")
+    if not output.resolve().parent.is_dir():
+        raise ConfigError(f"--output: expected a file in a folder that exists, but {output.parent} does not")
+    files, found = _find_files(source, record, kind)
+    if any(path.resolve() == output.resolve() for path in files):
+        raise ConfigError(f"--output: {output} is the input; name another file")
+    reading = {**_READING, **(record.get("reading") or {})}
+    describe = {"csv": _plan_csv, "parquet": _plan_parquet, "images": _plan_images, "tfrecord": _plan_records}[found]
+    shards, settled, notes = describe(files, record, list(keys), suffix, reading)
+    taken = [name for name in output_columns(record) if name in settled]
+    if taken:
+        raise ConfigError(
+            f"column {taken[0]!r} of the input has the name of a predicted one; name those to repeat: --key NAME"
+        )
+    return PredictionPlan(
+        model=str(model.resolve()), version=version, record=dict(record), kind=found, shards=tuple(shards),
+        keys=tuple(settled), suffix=suffix, reading=reading, notes=tuple(notes),
+    )  # fmt: skip
+
+
+def output_columns(record: Mapping[str, Any]) -> list[str]:
+    """Names the columns that a prediction adds.
+
+    For classes ``predicted_class`` and a ``score_CLASS`` for each; for several labels ``predicted_labels`` (those that
+    score above one half) and the scores; for numbers ``predicted_value``; and always ``model_version``.
+    """
+    scores = [f"score_{name}" for name in record["classes"] or ()]
+    first = {"multilabel": "predicted_labels", "regression": "predicted_value", "bounded_regression": "predicted_value"}
+    return [first.get(record["task"], "predicted_class"), *scores, "model_version"]
+
+
+def _find_files(source: str, record: Mapping[str, Any], kind: str | None) -> tuple[list[Path], str]:
+    path = Path(os.path.expanduser(source))
+    reads_images = [column["dtype"] for column in record["columns"]] == ["image"]
+    if path.is_dir():
+        if kind == "images" or (kind is None and reads_images):
+            return [path], "images"
+        files = sorted(p for p in path.iterdir() if p.is_file() and not p.name.startswith((".", "_")))
+        kinds = {_kind_of(p) for p in files} - {None, "images"}
+        found = kind or (next(iter(kinds)) if len(kinds) == 1 else None)
+        files = [p for p in files if _kind_of(p) == found]
+        if found is None or not files:
+            raise ConfigError(
+                f"expected files of one kind (CSV, Parquet or TFRecord) in the folder {path}, and found "
+                f"{', '.join(sorted(str(k) for k in kinds)) or 'none'}; name a file or a glob"
+            )
+        return files, found
+    files = [path] if path.is_file() else sorted(Path(p) for p in glob.glob(str(path), recursive=True))
+    files = [p for p in files if p.is_file()]
+    if not files:
+        raise ConfigError(f"no file matches {source}" if glob.has_magic(source) else missing_file(path.absolute()))
+    found = kind or _kind_of(files[0])
+    if found is None:
+        raise ConfigError(
+            f"expected a name that tells what {files[0]} is (.csv, .tsv, .parquet, .tfrecord, an image, or one of them "
+            f"with .gz); say it with --format {'|'.join(KINDS)}"
+        )
+    return files, found
+
+
+def _kind_of(path: Path) -> str | None:
+    name = path.name.lower().removesuffix(".gz")
+    if name.endswith((".csv", ".tsv", ".txt")):
+        return "csv"
+    if name.endswith((".parquet", ".pq")):
+        return "parquet"
+    if "tfrecord" in name:
+        return "tfrecord"
+    return "images" if name.endswith(SUFFIXES) else None
+
+
+_Plan = tuple[list[dict[str, Any]], list[str], list[str]]
+
+
+def _plan_csv(
+    files: list[Path], record: Mapping[str, Any], keys: list[str], suffix: str, reading: Mapping[str, Any]
+) -> _Plan:
+    shards: list[dict[str, Any]] = []
+    first: list[str] = []
+    for column in record["columns"]:
+        if column["dtype"] not in ("float", "int", "string"):
+            raise ConfigError(
+                f"the model reads {column['name']!r}, of type {column['dtype']}, which a text table cannot hold; give "
+                "images as a folder, others as Parquet or TFRecords"
+            )
+    for path in files:
+        if path.stat().st_size == 0:
+            raise ConfigError(f"{path} is empty; check that the right file was named")
+        delimiter = detect_delimiter(path, reading["encoding"])
+        names = _csv_names(path, reading, delimiter, record["label"]["columns"])
+        first = first or names
+        same_columns(names, first, path, files[0])
+        shards.append({"path": str(path), "delimiter": delimiter, "names": names})
+    notes = _check_columns(first, record, str(files[0]))
+    return shards, _check_keys(keys, first, str(files[0])) or first, notes
+
+
+def _csv_names(path: Path, reading: Mapping[str, Any], delimiter: str, labels: Sequence[str]) -> list[str]:
+    """Names the columns as training did; where the recipe names them, the label may be absent."""
+    given = reading["columns"]
+    if given is not None:
+        width = len(header_of(path, {**reading, "columns": None, "header": False}, delimiter))
+        without = [name for name in given if name not in labels]
+        if width == len(without):
+            return without
+    return header_of(path, reading, delimiter)
+
+
+def _plan_parquet(
+    files: list[Path], record: Mapping[str, Any], keys: list[str], suffix: str, reading: Mapping[str, Any]
+) -> _Plan:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    shards: list[dict[str, Any]] = []
+    schema: Any = None
+    for path in files:
+        try:
+            file = pq.ParquetFile(path)
+        except (pa.ArrowInvalid, OSError) as error:
+            problem = (str(error).splitlines() or ["it is empty"])[0]
+            raise ConfigError(f"{path} is not a Parquet file that can be read ({problem})") from None
+        if file.metadata.num_rows == 0:
+            raise ConfigError(f"{path} has no rows; check that the right file was named")
+        schema = file.schema_arrow if schema is None else schema
+        same_columns(file.schema_arrow.names, schema.names, path, files[0])
+        for field in schema:
+            other = file.schema_arrow.field(field.name).type
+            if other != field.type:
+                raise ConfigError(
+                    f"column {field.name!r} is {other} in {path} and {field.type} in {files[0]}; write the files "
+                    "alike, or predict them one by one"
+                )
+        begin = rows = 0
+        for group in range(file.num_row_groups):
+            rows += file.metadata.row_group(group).num_rows
+            if rows >= _ROWS_PER_SHARD or group == file.num_row_groups - 1:
+                shards.append({"path": str(path), "groups": list(range(begin, group + 1)), "rows": rows})
+                begin, rows = group + 1, 0
+    notes = _check_columns(schema.names, record, str(files[0]))
+    for column in record["columns"]:
+        if column["dtype"] in ("float", "int", "string"):
+            column_type(schema.field(column["name"]), files[0])
+    plain = [field.name for field in schema if suffix == ".parquet" or not pa.types.is_nested(field.type)]
+    plain = [name for name in plain if not _is_binary(schema.field(name).type)]
+    chosen = _check_keys(keys, schema.names, str(files[0]))
+    for name in chosen:
+        if name not in plain:
+            raise ConfigError(f"--key: column {name!r} is {schema.field(name).type}, which {suffix} cannot hold")
+    return shards, chosen or plain, notes
+
+
+def _is_binary(kind: Any) -> bool:
+    import pyarrow as pa
+
+    return bool(pa.types.is_binary(kind) or pa.types.is_large_binary(kind) or pa.types.is_fixed_size_binary(kind))
+
+
+def _plan_images(
+    files: list[Path], record: Mapping[str, Any], keys: list[str], suffix: str, reading: Mapping[str, Any]
+) -> _Plan:
+    if [column["dtype"] for column in record["columns"]] != ["image"]:
+        needed = ", ".join(f"{column['name']} ({column['dtype']})" for column in record["columns"])
+        raise ConfigError(f"the model does not read images alone but {needed}; give a table or TFRecords with these")
+    if keys and keys != ["path"]:
+        raise ConfigError(f"--key: images have their path only, got {', '.join(keys)}")
+    root = files[0] if files[0].is_dir() else files[0].parent
+    listed = files if not files[0].is_dir() else sorted(p for p in root.rglob("*") if p.is_file())
+    names = [p.relative_to(root).as_posix() for p in listed]
+    names = [name for name in names if not any(part.startswith(".") for part in name.split("/"))]
+    images = [name for name in names if name.lower().endswith(SUFFIXES)]
+    if not images:
+        raise ConfigError(
+            f"{root} has no file that ends in {', '.join(SUFFIXES)}; check that the right folder was named"
+        )
+    notes = [f"{len(names) - len(images)} files are no images by their names"] if len(names) > len(images) else []
+    shards = [
+        {"path": str(root), "names": images[start : start + IMAGES_PER_SHARD]}
+        for start in range(0, len(images), IMAGES_PER_SHARD)
+    ]
+    return shards, ["path"], notes
+
+
+def _plan_records(
+    files: list[Path], record: Mapping[str, Any], keys: list[str], suffix: str, reading: Mapping[str, Any]
+) -> _Plan:
+    for path in files:
+        if path.stat().st_size == 0:
+            raise ConfigError(f"{path} is empty; check that the right file was named")
+    return [{"path": str(path), "features": keys} for path in files], ["file", "record", *keys], []
+
+
+def _check_columns(names: Sequence[str], record: Mapping[str, Any], origin: str) -> list[str]:
+    """Refuses a table that lacks a column; says which of its columns the model does not read."""
+    needed = [column["name"] for column in record["columns"]]
+    missing = [name for name in needed if name not in names]
+    if missing:
+        more = f" (and {len(missing) - 1} more)" if len(missing) > 1 else ""
+        raise ConfigError(
+            f"{origin} has no column {missing[0]!r}{more}, which the model reads; its columns are "
+            f"{', '.join(names[:20])}.{nearest(missing[0], [name for name in names if name not in needed])}"
+        )
+    extra = [name for name in names if name not in {*needed, *record["label"]["columns"]}]
+    return [f"columns that the model does not read: {', '.join(extra)}"] if extra else []
+
+
+def _check_keys(keys: Sequence[str], names: Sequence[str], origin: str) -> list[str]:
+    for key in keys:
+        if key not in names:
+            raise ConfigError(f"--key: {origin} has no column {key!r}; it has {', '.join(names)}.{nearest(key, names)}")
+    return list(dict.fromkeys(keys))

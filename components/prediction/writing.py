@@ -1,0 +1,142 @@
+"""Writes predictions part by part, and joins the parts; nothing is visible under its name before it is complete."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+import shutil
+import uuid
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+
+_ABOVE_HALF = 0.5
+
+
+def prediction_table(keys: Any, answer: Mapping[str, np.ndarray], plan: Any) -> Any:
+    """Joins keys and predictions.
+
+    Args:
+      keys: an Arrow table.
+      answer: ``scores`` or ``value`` for as many rows.
+      plan: the :class:`~components.prediction.planning.PredictionPlan`.
+
+    Returns:
+      An Arrow table with the columns of :func:`~components.prediction.planning.output_columns` added.
+    """
+    import pyarrow as pa
+
+    classes = plan.record["classes"]
+    added: dict[str, Any] = {}
+    if classes is None:
+        added["predicted_value"] = pa.array(answer["value"], pa.float32())
+    else:
+        scores = answer["scores"]
+        if plan.record["task"] == "multilabel":
+            labels = [[name for name, high in zip(classes, row, strict=True) if high] for row in scores > _ABOVE_HALF]
+            joined = ["|".join(row) for row in labels]
+            added["predicted_labels"] = (
+                pa.array(joined, pa.string()) if plan.suffix == ".csv" else pa.array(labels, pa.list_(pa.string()))
+            )
+        else:
+            best = pa.array(scores.argmax(axis=1), pa.int32())
+            added["predicted_class"] = pa.array(classes, pa.string()).take(best)
+        for index, name in enumerate(classes):
+            added[f"score_{name}"] = pa.array(np.ascontiguousarray(scores[:, index]), pa.float32())
+    added["model_version"] = pa.array([plan.version] * len(keys), pa.string())
+    for name, values in added.items():
+        keys = keys.append_column(name, values)
+    return keys.replace_schema_metadata(None)
+
+
+class PartWriter:
+    """Appends tables to a file of one of the output formats.
+
+    Args:
+      file: open for writing.
+      suffix: ``.parquet``, ``.csv`` or ``.jsonl``.
+      header: whether the names of the columns come first; text tables only.
+    """
+
+    def __init__(self, file: IO[bytes], suffix: str, *, header: bool = True) -> None:
+        self._file, self._suffix = file, suffix
+        self._parquet: Any = None
+        self._header = header
+
+    def write(self, table: Any) -> None:
+        """Appends rows."""
+        if self._suffix == ".parquet":
+            import pyarrow.parquet as pq
+
+            self._parquet = self._parquet or pq.ParquetWriter(self._file, table.schema)
+            self._parquet.write_table(table)
+            return
+        columns = [_plain_values(column, as_text=self._suffix == ".csv") for column in table.columns]
+        rows = zip(*columns, strict=True)
+        if self._suffix == ".csv":
+            text = io.StringIO(newline="")
+            writer = csv.writer(text, lineterminator="\n")
+            if self._header:
+                writer.writerow(table.column_names)
+                self._header = False
+            writer.writerows(rows)
+            self._file.write(text.getvalue().encode())
+        else:
+            names = table.column_names
+            for row in rows:
+                line = json.dumps(dict(zip(names, row, strict=True)), default=str, ensure_ascii=False)
+                self._file.write(line.encode() + b"\n")
+
+    def close(self) -> None:
+        """Completes the file."""
+        if self._parquet is not None:
+            self._parquet.close()
+
+
+def _plain_values(column: Any, *, as_text: bool) -> list[Any]:
+    """Gives an Arrow column as Python values, with no more digits than a float32 has."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    if pa.types.is_float32(column.type):
+        digits = pc.cast(column, pa.string()).to_pylist()
+        return digits if as_text else [None if text is None else float(text) for text in digits]
+    return pc.cast(column, pa.string()).to_pylist() if as_text else column.to_pylist()
+
+
+@contextmanager
+def written_at_once(path: Path) -> Iterator[IO[bytes]]:
+    """Gives a file that appears under its name when it is complete, and not at all otherwise."""
+    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}")
+    try:
+        with open(temporary, "wb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+
+
+def join_parts(parts: Sequence[Path], output: Path, suffix: str) -> None:
+    """Writes the rows of all parts, in order, as one file; of text tables the first part has the header."""
+    with written_at_once(output) as target:
+        if suffix != ".parquet" or len(parts) == 1:
+            for part in parts:
+                with open(part, "rb") as source:
+                    shutil.copyfileobj(source, target)
+            return
+        import pyarrow.parquet as pq
+
+        writer = PartWriter(target, suffix)
+        for part in parts:
+            file = pq.ParquetFile(part)
+            for group in range(file.num_row_groups):
+                writer.write(file.read_row_group(group))
+        writer.close()

@@ -1,0 +1,99 @@
+"""Batch inference with a model of the workspace: what ``kerasline predict`` does."""
+
+from __future__ import annotations
+
+import json
+import time
+import traceback
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from components.errors import KeraslineError
+from components.prediction.planning import plan_prediction
+from components.production import read_record
+from pipeline.registry import find_version
+from pipeline.running import find_cause
+from pipeline.screen import format_seconds, screen_apart
+from pipeline.workspace import open_workspace
+
+
+def predict_file(
+    source: str,
+    reference: str,
+    output: Path,
+    *,
+    keys: Sequence[str] = (),
+    kind: str | None = None,
+    workspace: Path,
+    beam_arguments: Sequence[str] = (),
+    debug: bool = False,
+) -> dict[str, Any]:
+    """Predicts the rows of files with a pushed model, and tells on the screen how it goes.
+
+    Args:
+      source: a file, a folder or a glob.
+      reference: ``NAME``, which means what is in production, or ``NAME@VERSION``.
+      output: a .parquet, .csv or .jsonl file.
+      keys: columns of the input to repeat; none for all.
+      kind: csv, parquet, images or tfrecord, where the name of the input does not say it.
+      workspace: where the model is.
+      beam_arguments: Beam's options.
+      debug: show tracebacks.
+
+    Returns:
+      ``model``, ``version``, ``input``, ``output``, ``rows``, ``rejected``, ``rejected_file``, ``seconds`` and
+      ``rows_per_second``.
+
+    Raises:
+      ConfigError: no such model, or the input or the output cannot be.
+      DataRejected: no row could be predicted.
+    """
+    home = open_workspace(workspace)
+    folder, version = find_version(home.root / "models", reference)
+    record = read_record(folder, version)
+    plan = plan_prediction(source, folder / str(version), f"{folder.name}@{version}", record, output, keys, kind)
+    log = home.log(f"predict-{datetime.now():%Y%m%d-%H%M%S}")
+    with screen_apart(log) as screen:
+        screen.line(f"kerasline predict  {plan.version}  {len(plan.shards)} shards of {plan.kind}  log {log}")
+        for note in plan.notes:
+            screen.line(f"  {note}")
+        screen.start("  loading TensorFlow and Beam")
+        started = time.monotonic()
+        from components.prediction.job import predict
+
+        screen.stop()
+        screen.line(f"  {'loaded':<12} {format_seconds(time.monotonic() - started)}")
+        screen.start("  predict")
+        try:
+            done = predict(plan, output, beam_arguments)
+        except Exception as error:
+            traceback.print_exc()
+            cause = find_cause(error)
+            if debug or not isinstance(cause, KeraslineError):
+                raise
+            # Beam adds the name of its step to the message.
+            raise type(cause)(str(cause).split(" [while running")[0].strip()) from error
+        finally:
+            screen.stop()
+        speed = done.rows / max(done.seconds, 1e-9)
+        if done.reused_shards:
+            screen.line(f"  {done.reused_shards} of {len(plan.shards)} shards were done by an interrupted command")
+        screen.line(f"  {'predicted':<12} {done.rows:,} rows in {format_seconds(done.seconds)}, {speed:,.0f} rows/s")
+        if done.rejected_path:
+            first = json.loads(done.rejected_path.read_text(encoding="utf-8").splitlines()[0])
+            screen.line(f"  {'rejected':<12} {done.rejected:,} rows, listed in {done.rejected_path}")
+            screen.line(f"               the first: {first['place']}: {first['reason']}")
+        screen.line(f"  {'output':<12} {output}")
+    return {
+        "model": folder.name,
+        "version": version,
+        "input": source,
+        "output": str(output),
+        "rows": done.rows,
+        "rejected": done.rejected,
+        "rejected_file": str(done.rejected_path) if done.rejected_path else None,
+        "seconds": round(done.seconds, 3),
+        "rows_per_second": round(speed, 1),
+    }

@@ -13,6 +13,7 @@ Artifacts = dict[str, dict[str, metadata_store_pb2.Artifact]]
 _REPORTED = {
     "statistics": ("statistics", "statistics"),
     "verdict": ("validate", "verdict"),
+    "tuner_results": ("tune", "tuner_results"),
     "model_run": ("train", "model_run"),
     "baseline": ("baseline", "baseline"),
     "evaluation": ("evaluate", "evaluation"),

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
+import shlex
 import time
 import traceback
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from components.errors import DataRejected, KeraslineError
 from components.fitting.checks import check_machine
 from pipeline.config import load_experiment
 from pipeline.planning import RunPlan, plan_run
+from pipeline.reporting import publish_report, read_figures
 from pipeline.schemas import find_schema_file, keep_gate_records
 from pipeline.screen import Screen, format_seconds, screen_apart
 from pipeline.steps import StepForecast, StepInputs, forecast, write_steps
@@ -71,7 +72,9 @@ def run_recipe(
             plan = plan_run(experiment, base_dir, data_dir, home.models(experiment.name), schema_file)
             screen.line(f"  {_describe_data(plan)}")
             check_machine(experiment.training)
-            return _run_plan(plan, home, run_id, screen, log, cache=cache and experiment.run.cache, debug=debug)
+            command = _command(recipe, changes, data_dir)
+            use_cache = cache and experiment.run.cache
+            return _run_plan(plan, home, run_id, screen, log, command=command, cache=use_cache, debug=debug)
 
 
 def forecast_recipe(
@@ -94,7 +97,7 @@ def forecast_recipe(
 
 
 def _run_plan(
-    plan: RunPlan, home: Workspace, run_id: str, screen: Screen, log: Path, *, cache: bool, debug: bool
+    plan: RunPlan, home: Workspace, run_id: str, screen: Screen, log: Path, *, command: str, cache: bool, debug: bool
 ) -> Outcome:
     started = time.monotonic()
     screen.line("  loading TensorFlow and TFX, which takes 10 to 30 s")
@@ -124,8 +127,9 @@ def _run_plan(
         traceback.print_exc()
     folder = home.reports(plan.experiment.name) / run_id
     _keep_gate_records(plan, home, run_id, error, folder, screen)
-    figures = _publish_report(plan, home, run_id, error)
-    status, message = _judge(figures, steps, error, folder / "index.html", log)
+    failure = None if error is None else _describe_failure(error, steps, log)
+    figures = read_figures(plan, home, run_id, failure[1] if failure else None)
+    status, message = failure or _judge(figures, steps, folder / "index.html", log)
     result = {
         "run_id": run_id,
         "recipe": plan.experiment.name,
@@ -139,12 +143,14 @@ def _run_plan(
         "model": figures.get("model") if status in ("pushed", "up_to_date") else None,
         "report": str(folder / "index.html"),
         "steps": [{"id": s.id, "seconds": round(s.seconds, 3), "cached": s.cached} for s in steps],
+        "diagnosis": figures.get("diagnosis") or [],
         "training": figures.get("training"),
         "data_fingerprint": plan.dataset.fingerprint,
         "seconds": {"import": round(import_seconds, 3), "total": round(time.monotonic() - started, 3)},
         "log": str(log),
         "started_at": datetime.now().astimezone().isoformat(timespec="seconds"),
     }
+    publish_report(folder, figures, result, command)
     write_steps(folder, inputs, [step.id for step in steps])
     (folder / "run.json").write_text(json.dumps(result, indent=1), encoding="utf-8")
     if error is not None and debug:
@@ -164,47 +170,20 @@ def _keep_gate_records(
         screen.line(f"  schema written to {written}: later data is checked against it; edit and commit it")
 
 
-def _publish_report(plan: RunPlan, home: Workspace, run_id: str, error: Exception | None) -> dict[str, Any]:
-    """Puts the report where people look for it; of a run that ended early, it shows what there is."""
-    from components.report.figures import collect_figures
-    from components.report.page import write_page
-    from pipeline.lineage import report_folders, run_artifacts
-
-    artifacts = run_artifacts(home, run_id)
-    folder = home.reports(plan.experiment.name) / run_id
-    if error is None:
-        shutil.copytree(artifacts["report"]["report"].uri, folder, dirs_exist_ok=True)
-        return json.loads((folder / "figures.json").read_text(encoding="utf-8"))
-    folder.mkdir(parents=True, exist_ok=True)
-    folders = report_folders(artifacts)
-    if (folder / "verdict.json").is_file():
-        folders = replace(folders, verdict=str(folder))
-    figures = collect_figures(
-        folders,
-        plan.experiment.model_dump_json(exclude={"run", "schedule"}),
-        plan.dataset.to_json(),
-        plan.features.model_dump_json(),
-        plan.evaluation.model_dump_json(),
+def _describe_failure(error: Exception, steps: Sequence[Any], log: Path) -> tuple[str, str]:
+    """Returns the status of a run that an error ended, and the sentence that goes with it."""
+    cause = find_cause(error)
+    if isinstance(cause, KeraslineError):
+        text = str(cause).split(" [while running")[0].strip()
+        return ("data_rejected" if isinstance(cause, DataRejected) else "failed"), text
+    return "failed", (
+        f"the step after {steps[-1].id if steps else 'loading'} failed with {type(cause).__name__}: "
+        f"{_first_line(cause)}; the log {log} has the rest, --debug shows it here"
     )
-    figures |= {"blessed": False, "baseline_version": plan.baseline_version or None, "model": None}
-    (folder / "figures.json").write_text(json.dumps(figures, indent=1), encoding="utf-8")
-    write_page(folder / "index.html", figures, folders)
-    return figures
 
 
-def _judge(
-    figures: dict[str, Any], steps: Sequence[Any], error: Exception | None, report: Path, log: Path
-) -> tuple[str, str]:
-    """Returns the status and the sentence that goes with it."""
-    if error is not None:
-        cause = find_cause(error)
-        if isinstance(cause, KeraslineError):
-            text = str(cause).split(" [while running")[0].strip()
-            return ("data_rejected" if isinstance(cause, DataRejected) else "failed"), text
-        return "failed", (
-            f"the step after {steps[-1].id if steps else 'loading'} failed with {type(cause).__name__}: "
-            f"{_first_line(cause)}; the log {log} has the rest, --debug shows it here"
-        )
+def _judge(figures: dict[str, Any], steps: Sequence[Any], report: Path, log: Path) -> tuple[str, str]:
+    """Returns the status of a run whose steps have all finished, and the sentence that goes with it."""
     if not figures["blessed"]:
         from components.report.page import headline
 
@@ -212,6 +191,11 @@ def _judge(
     if not (figures.get("model") or {}).get("version"):
         return "failed", f"the model was blessed but the Pusher did not push it; see {log}"
     return ("up_to_date" if all(step.cached for step in steps) else "pushed"), ""
+
+
+def _command(recipe: str, changes: Sequence[str], data_dir: Path | None) -> str:
+    words = ["kerasline", "run", recipe, *(word for change in changes for word in ("--set", change))]
+    return shlex.join([*words, "--data-dir", str(data_dir)] if data_dir else words)
 
 
 def find_cause(error: BaseException) -> BaseException:

@@ -2,7 +2,6 @@
 
 # No "from __future__ import annotations": TFX reads the annotations of function components as objects.
 
-import json
 from pathlib import Path
 
 from tfx.dsl.component.experimental.annotations import InputArtifact, OutputArtifact, Parameter
@@ -15,11 +14,12 @@ from tfx.types.standard_artifacts import (
     ModelEvaluation,
     ModelRun,
     PushedModel,
+    TunerResults,
 )
 
 from components.artifacts import RunReport, Verdict
 from components.report.figures import RunFolders, collect_figures
-from components.report.page import write_page
+from components.report.page import write_report
 
 
 @component
@@ -37,7 +37,9 @@ def Report(  # noqa: N802 (a component is named like a class)
     dataset: Parameter[str],
     plan: Parameter[str],
     evaluation_options: Parameter[str],
+    changes: Parameter[str],
     code_version: Parameter[str],
+    tuner_results: InputArtifact[TunerResults] = None,
 ) -> None:
     """Collects the figures of the run and writes ``figures.json`` and ``index.html``.
 
@@ -48,17 +50,20 @@ def Report(  # noqa: N802 (a component is named like a class)
       dataset: the resolved dataset as JSON.
       plan: the feature plan as JSON.
       evaluation_options: settled metrics, slices and thresholds as JSON.
+      changes: config key to [value, default] where the two differ, as JSON.
       code_version: part of the cache key.
+      tuner_results: the trials, where there was a search.
     """
     folders = RunFolders(
         statistics=statistics.uri,
         verdict=verdict.uri,
+        tuner_results=tuner_results.uri if tuner_results else None,
         model_run=model_run.uri,
         baseline=baseline.uri,
         evaluation=evaluation.uri,
         parity=parity.uri,
     )
-    figures = collect_figures(folders, experiment, dataset, plan, evaluation_options)
+    figures = collect_figures(folders, experiment, dataset, plan, evaluation_options, changes)
     figures["blessed"] = model_blessing.get_int_custom_property("blessed") == 1
     figures["baseline_version"] = baseline.get_int_custom_property("version") or None
     pushed = pushed_model.get_int_custom_property("pushed") == 1
@@ -67,7 +72,4 @@ def Report(  # noqa: N802 (a component is named like a class)
         "path": pushed_model.get_string_custom_property("pushed_destination") if pushed else None,
         "parameters": figures["training"]["parameters"],
     }
-    folder = Path(report.uri)
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "figures.json").write_text(json.dumps(figures, indent=1), encoding="utf-8")
-    write_page(folder / "index.html", figures, folders)
+    write_report(Path(report.uri), figures)

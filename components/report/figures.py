@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import json
+import mimetypes
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,6 +17,16 @@ from components.datasets.spec import Dataset
 from components.features import FeaturePlan
 from components.metrics import METRICS, measure
 from components.options import EvaluationOptions
+from components.report.attention import look_at
+from components.report.columns import read_statistics
+from components.report.diagnosis import diagnose
+from components.report.environment import describe_environment
+from components.report.gate import read_verdict
+from components.report.intervals import wilson
+from components.report.performance import describe_performance
+from components.report.search import read_trials
+
+_SHARES_OF_ROWS = ("accuracy", "top_3_accuracy")  # metrics of a slice whose interval follows from its rows
 
 
 @dataclass(frozen=True)
@@ -23,25 +35,37 @@ class RunFolders:
 
     statistics: str | None = None
     verdict: str | None = None
+    tuner_results: str | None = None
     model_run: str | None = None
     baseline: str | None = None
     evaluation: str | None = None
     parity: str | None = None
+    explanations: str | None = None
 
 
 def collect_figures(
-    folders: RunFolders, experiment: str, dataset: str, plan: str, evaluation_options: str
+    folders: RunFolders,
+    experiment: str,
+    dataset: str,
+    plan: str,
+    evaluation_options: str,
+    changes: str = "{}",
+    failure: str = "",
 ) -> dict[str, Any]:
     """Gathers every figure that the report and the command's JSON show.
 
     Args:
       folders: the artifacts.
       experiment, dataset, plan, evaluation_options: the run's parameters as JSON.
+      changes: the config keys that differ from the defaults, each with [value, default], as JSON.
+      failure: the message of the error that ended the run, empty where none did.
 
     Returns:
-      A dict of plain values with the keys ``recipe``, ``task``, ``data``, ``findings``, ``training``, ``history``,
-      ``metrics``, ``baseline`` (None where the comparison was with the trivial model), ``trivial``, ``test_metrics``,
-      ``gate`` (a row for each limit), ``parity``, ``experiment`` and ``slices``.
+      A dict of plain values with the keys ``recipe``, ``task``, ``data``, ``gate_verdict``, ``training``, ``history``,
+      ``tuning``, ``metrics``, ``baseline`` (None where the comparison was with the trivial model), ``trivial``,
+      ``test_metrics``, ``gate`` (a row for each limit), ``performance`` (from the predictions on the eval split),
+      ``slices``, ``parity``, ``explanations``, ``diagnosis``, ``attention``, ``experiment``, ``changes``,
+      ``environment``, ``artifacts`` and ``failure``.
     """
     settled = FeaturePlan.model_validate_json(plan)
     options = EvaluationOptions.model_validate_json(evaluation_options)
@@ -52,24 +76,33 @@ def collect_figures(
     metrics = _wanted(evaluated["candidate"], options) if evaluated else None
     baseline = _wanted(compared, options) if compared and version else None
     trivial = _trivial_metrics(folders, settled, options)
-    return {
-        "recipe": json.loads(experiment)["name"],
+    statistics = read_statistics(folders.statistics, _dtypes(data))
+    config = json.loads(experiment)
+    figures: dict[str, Any] = {
+        "recipe": config["name"],
+        "description": config.get("description", ""),
         "task": settled.task,
         "main_metric": options.metrics[0],
+        "label_scale": settled.label_scale,
         "data": {
             "name": data.name,
             "title": data.title,
+            "kind": data.kind,
             "source": data.source,
             "licence": data.licence,
             "rows": data.rows,
-            "splits": _split_rows(folders.statistics),
+            "splits": statistics["rows"],
+            "split_method": data.split.method,
             "columns": [column.model_dump(mode="json") for column in data.columns],
             "label": data.label.model_dump(mode="json"),
             "fingerprint": data.fingerprint,
             "skipped": list(data.skipped),
+            "notes": list(data.notes),
         },
+        "statistics": statistics["columns"],
         "inputs": [{"name": spec.name, "kind": spec.kind, "shape": list(spec.shape)} for spec in settled.inputs()],
-        "findings": _read_json(folders.verdict, "verdict.json") or {"policy": "", "findings": []},
+        "gate_verdict": read_verdict(folders.verdict),
+        "tuning": read_trials(folders.tuner_results, config.get("tuning")),
         "training": _read_json(folders.model_run, "summary.json"),
         "history": _read_json(folders.model_run, "history.json"),
         "metrics": metrics,
@@ -77,10 +110,20 @@ def collect_figures(
         "trivial": trivial,
         "test_metrics": _split_metrics(folders, "test", settled, options),
         "gate": _gate_rows(options, metrics, baseline, trivial),
-        "slices": evaluated["slices"] if evaluated else [],
+        "performance": _performance(folders, settled, options),
+        "label_counts": _label_counts(folders, settled, statistics["rows"]),
+        "slices": _slices(evaluated["slices"], metrics or {}) if evaluated else [],
         "parity": _read_json(folders.parity, "parity.json"),
-        "experiment": json.loads(experiment),
+        "explanations": _explanations(folders.explanations),
+        "experiment": config,
+        "changes": json.loads(changes),
+        "environment": describe_environment(),
+        "artifacts": {name: uri for name, uri in vars(folders).items() if uri},
+        "failure": failure,
     }
+    figures["diagnosis"] = diagnose(figures)
+    figures["attention"] = look_at(figures)
+    return figures
 
 
 def load_predictions(model_run: str | None, split: str) -> tuple[np.ndarray, np.ndarray] | None:
@@ -90,6 +133,11 @@ def load_predictions(model_run: str | None, split: str) -> tuple[np.ndarray, np.
         return None
     with np.load(path, allow_pickle=False) as stored:
         return stored["labels"], stored["predictions"]
+
+
+def _dtypes(data: Dataset) -> dict[str, str]:
+    dtypes: dict[str, str] = {column.name: column.dtype for column in data.columns}
+    return dtypes | {data.label.name: "array" if data.label.dtype == "multi" else data.label.dtype}
 
 
 def _evaluation(folder: str | None) -> dict[str, Any] | None:
@@ -117,6 +165,17 @@ def _plain(value: Mapping[str, Any]) -> float | None:
     return number if np.isfinite(number) else None
 
 
+def _slices(slices: list[dict[str, Any]], overall: Mapping[str, float | None]) -> list[dict[str, Any]]:
+    """Adds to each slice its rows, and an interval to each metric that is a share of them."""
+    for entry in slices:
+        figures = entry["metrics"]
+        rows = entry["rows"] = int(figures.pop("example_count", None) or 0)
+        shares = {name: figures[name] for name in _SHARES_OF_ROWS if figures.get(name) is not None}
+        entry["intervals"] = {name: wilson(share * rows, rows) for name, share in shares.items() if rows}
+        entry["metrics"] = {name: figures.get(name) for name in overall}
+    return slices
+
+
 def _wanted(figures: Mapping[str, float | None], options: EvaluationOptions) -> dict[str, float | None]:
     return {name: figures.get(name) for name in options.metrics}
 
@@ -142,7 +201,31 @@ def _split_metrics(
     folders: RunFolders, split: str, plan: FeaturePlan, options: EvaluationOptions
 ) -> dict[str, float | None] | None:
     loaded = load_predictions(folders.model_run, split)
-    return measure(options.metrics, *loaded, plan.task) if loaded else None
+    return measure(options.metrics, *loaded, plan.task) if loaded and len(loaded[0]) else None
+
+
+def _performance(folders: RunFolders, plan: FeaturePlan, options: EvaluationOptions) -> dict[str, Any] | None:
+    loaded = load_predictions(folders.model_run, "eval")
+    if loaded is None or not len(loaded[0]) or not np.isfinite(loaded[1]).all():
+        return None
+    return describe_performance(*loaded, plan.task, plan.classes, options.metrics)
+
+
+def _label_counts(folders: RunFolders, plan: FeaturePlan, rows: Mapping[str, int]) -> dict[str, dict[str, int]]:
+    """Counts the rows of each class: of train from the trivial model's shares, of the others from the labels."""
+    if plan.task not in ("binary", "multiclass") or plan.classes is None:
+        return {}
+    counts = {}
+    shares = _read_json(folders.baseline, "trivial.json")
+    if shares and "train" in rows:
+        every = [1 - shares[0], shares[0]] if plan.task == "binary" else shares
+        counts["train"] = {name: round(share * rows["train"]) for name, share in zip(plan.classes, every, strict=False)}
+    for split in ("eval", "test"):
+        loaded = load_predictions(folders.model_run, split)
+        if loaded and len(loaded[0]):
+            numbers = np.bincount(loaded[0].astype(np.int64).reshape(-1), minlength=len(plan.classes))
+            counts[split] = {name: int(number) for name, number in zip(plan.classes, numbers, strict=False)}
+    return counts
 
 
 def _gate_rows(
@@ -176,18 +259,21 @@ def _gate_rows(
     return rows
 
 
-def _split_rows(statistics: str | None) -> dict[str, int]:
-    """Reads the number of rows of every split from its statistics."""
-    if statistics is None:
-        return {}
-    from tensorflow_metadata.proto.v0 import statistics_pb2
+def _explanations(folder: str | None) -> dict[str, Any] | None:
+    """Reads the explanations with their images inside, so that the report stays one file."""
+    stored = _read_json(folder, "explanations.json")
+    return _inline(stored, Path(folder or "")) if stored else None
 
-    rows = {}
-    for folder in sorted(Path(statistics).glob("Split-*")):
-        proto = statistics_pb2.DatasetFeatureStatisticsList()
-        proto.ParseFromString((folder / "FeatureStats.pb").read_bytes())
-        rows[folder.name.removeprefix("Split-")] = int(proto.datasets[0].num_examples)
-    return {split: rows[split] for split in ("train", "eval", "test") if split in rows}
+
+def _inline(value: Any, folder: Path) -> Any:
+    if isinstance(value, dict):
+        return {key: _inline(inner, folder) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_inline(inner, folder) for inner in value]
+    if isinstance(value, str) and value.startswith("images/") and (folder / value).is_file():
+        kind = mimetypes.guess_type(value)[0] or "image/png"
+        return f"data:{kind};base64," + base64.b64encode((folder / value).read_bytes()).decode()
+    return value
 
 
 def _read_json(folder: str | None, name: str) -> Any:

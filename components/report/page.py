@@ -1,118 +1,136 @@
-"""Renders the figures of a run as one self-contained HTML file."""
+"""Renders the figures of a run as one self-contained HTML file: the page is a function of the figures alone."""
 
 from __future__ import annotations
 
 import base64
-from collections.abc import Mapping
+import hashlib
+import json
+import shlex
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import jinja2
 import yaml
+from markupsafe import Markup
 
 from components.metrics import METRICS
-from components.report.figures import RunFolders, load_predictions
-from components.report.plots import confusion_counts, confusion_plot, curve_plot, residual_plot
+from components.report import plots
+from components.report.attention import headline, show_figure
 
-CLASSES_IN_MATRIX = 30  # more do not fit a page
+_HERE = Path(__file__).parent
+PAGE = "page.html.j2"
+# Every file that a page is made of; the report's cache key reads their names here.
+_PARTS = (
+    "page.html.j2",
+    "summary.html.j2",
+    "evaluation.html.j2",
+    "data.html.j2",
+    "training.html.j2",
+    "explanations.html.j2",
+    "lineage.html.j2",
+    "macros.html.j2",
+    "style.css",
+    "sort.js",
+)
+FIGURES_FILE, PAGE_FILE = "figures.json", "index.html"
+_MOST_CLASSES = 60  # in the table by class, before the rest is folded away
 
 
-def write_page(path: Path, figures: Mapping[str, Any], folders: RunFolders) -> None:
-    """Writes ``index.html``.
+def write_report(folder: Path, figures: Mapping[str, Any]) -> None:
+    """Writes ``figures.json`` and ``index.html`` into a folder, which is made if needed.
 
     Args:
-      path: of the file.
-      figures: from :func:`~components.report.figures.collect_figures`, with ``blessed`` and ``model``.
-      folders: the artifacts, for plots that need every prediction.
+      folder: of the report.
+      figures: from :func:`~components.report.figures.collect_figures`, with ``blessed``, ``baseline_version`` and
+        ``model``, and after the run with ``run`` (see :func:`render`).
     """
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(Path(__file__).parent), autoescape=True, undefined=jinja2.StrictUndefined
-    )
-    environment.filters["figure"] = show_figure
-    page = environment.get_template("page.html.j2").render(
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / FIGURES_FILE).write_text(json.dumps(figures, indent=1), encoding="utf-8")
+    (folder / PAGE_FILE).write_text(render(figures), encoding="utf-8")
+
+
+def render(figures: Mapping[str, Any]) -> str:
+    """Makes the HTML.
+
+    Args:
+      figures: as for :func:`write_report`. ``run``, where the run has ended, has ``run_id``, ``status``, ``steps``
+        (``id``, ``seconds``, ``cached``), ``seconds``, ``started_at``, ``command`` and ``since`` (what differs from
+        the last run: its ``run_id``, and ``changes`` with ``key``, ``before`` and ``now``); each may be missing.
+    """
+    figures = {"blessed": False, "model": None, "baseline_version": None, "code_version": "", **figures}
+    run = {"run_id": "", "started_at": "", "steps": [], "seconds": {}, "since": None, **(figures.get("run") or {})}
+    return environment().get_template(PAGE).render(
         figures=figures,
+        run=run,
         metrics=METRICS,
-        plots=make_plots(figures, folders),
-        folders=vars(folders),
-        experiment=yaml.safe_dump(dict(figures["experiment"]), sort_keys=False, allow_unicode=True),
+        metric_label=lambda name: plots.metric_label(name, figures),
         headline=headline(figures),
+        comparison=plots.plot_comparison(figures),
+        curves=plots.plot_curves(figures),
+        trials=plots.plot_trials(figures),
+        evaluation=plots.plot_evaluation(figures),
+        columns=plots.plot_columns(figures),
+        steps=plots.plot_steps(run["steps"]),
+        most_classes=_MOST_CLASSES,
+        worst_first=_worst_first(figures),
+        config=yaml.safe_dump(dict(figures["experiment"]), sort_keys=False, allow_unicode=True),
+        command=reproduce(figures),
+        **_assets(),
+    )  # fmt: skip
+
+
+def _worst_first(figures: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    classes = (figures.get("performance") or {}).get("classes") or []
+    return sorted(classes, key=lambda row: 2.0 if row["recall"] is None else row["recall"])
+
+
+def environment() -> jinja2.Environment:
+    """Makes the template environment, in which everything is escaped that is not marked as HTML."""
+    made = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(_HERE),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
     )
-    path.write_text(page, encoding="utf-8")
+    made.filters["figure"] = show_figure
+    made.filters["interval"] = show_interval
+    made.filters["setting"] = show_setting
+    made.filters["count"] = show_count
+    return made
 
 
-def headline(figures: Mapping[str, Any]) -> str:
-    """Says in one sentence what became of the run."""
-    metric = figures["main_metric"]
-    if figures["metrics"] is None:
-        return "The run ended before the model was evaluated."
-    value = show_figure(figures["metrics"][metric])
-    title = METRICS[metric].title
-    if figures.get("blessed"):
-        version = (figures.get("model") or {}).get("version")
-        return f"Blessed and pushed as version {version}: {title} {value} on the eval split."
-    failed = [row for row in figures["gate"] if not row["passed"]]
-    reason = (
-        f"{METRICS[failed[0]['metric']].title} {show_figure(failed[0]['value'])}, {failed[0]['text']} was asked"
-        if failed
-        else (f"{title} {value}")
-    )
-    return f"Not blessed, nothing was pushed: {reason}."
+def _assets() -> dict[str, Any]:
+    """Reads the style sheet and the script, with the hash by which the page allows this script and no other."""
+    script = (_HERE / "sort.js").read_text(encoding="utf-8")
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    style = (_HERE / "style.css").read_text(encoding="utf-8")
+    return {"style": Markup(style), "script": Markup(script), "script_hash": f"sha256-{digest}"}
 
 
-def make_plots(figures: Mapping[str, Any], folders: RunFolders) -> list[dict[str, str]]:
-    """Draws the curves and, from the eval split's predictions, the confusion matrix or the residuals.
-
-    Returns:
-      For each plot its ``title`` and ``source``, a data URI.
-    """
-    plots = []
-    history = figures["history"]
-    if history:
-        for metric in [name for name in history if not name.startswith("val_") and name != "learning_rate"][:2]:
-            title = _curve_title(history, metric)
-            plots.append(_plot(title, curve_plot(history, metric, title)))
-    loaded = load_predictions(folders.model_run, "eval")
-    if loaded and len(loaded[0]):
-        labels, predictions = loaded
-        label = figures["data"]["label"]
-        classes = label["classes"]
-        if figures["task"] in ("binary", "multiclass") and len(classes) <= CLASSES_IN_MATRIX:
-            counts = confusion_counts(labels, predictions, len(classes))
-            title = _confusion_title(counts, classes)
-            plots.append(_plot(title, confusion_plot(counts, classes, title)))
-        elif classes is None:
-            title = f"Half of the predictions are within {_median_error(labels, predictions):.3g} of the label"
-            plots.append(_plot(title, residual_plot(labels, predictions, label["unit"] or "", title)))
-    return plots
+def show_interval(interval: Sequence[float] | None) -> str:
+    """Formats an interval."""
+    return "" if interval is None else f"{interval[0]:.3g} to {interval[1]:.3g}"
 
 
-def show_figure(value: float | None) -> str:
-    """Formats a figure with four significant digits."""
-    return "not defined" if value is None else f"{value:.4g}"
+def show_setting(value: Any) -> str:
+    """Formats a config value as YAML on one line."""
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    text = yaml.safe_dump(value, default_flow_style=True, allow_unicode=True, width=10_000)
+    return text.removesuffix("\n").removesuffix("\n...").removesuffix("...").strip()
 
 
-def _curve_title(history: Mapping[str, list[float]], metric: str) -> str:
-    values = history.get(f"val_{metric}", history[metric])
-    best = max(values) if "acc" in metric or "auc" in metric else min(values)
-    part = "validation" if f"val_{metric}" in history else "training"
-    return f"Best {part} {metric.replace('_', ' ')} {best:.4g} in epoch {values.index(best) + 1}"
+def show_count(number: int | None) -> str:
+    """Formats a whole number with thin spaces between thousands."""
+    return "" if number is None else f"{number:,}".replace(",", "\u202f")
 
 
-def _confusion_title(counts: Any, classes: list[str]) -> str:
-    wrong = counts.copy()
-    for index in range(len(classes)):
-        wrong[index, index] = 0
-    if not wrong.any():
-        return "Every row of the eval split is right"
-    row, column = divmod(int(wrong.argmax()), len(classes))
-    return f"Most often confused: {classes[row]} taken for {classes[column]} ({wrong[row, column]}×)"
+def reproduce(figures: Mapping[str, Any]) -> str:
+    """Says how the run is repeated: the command that started it, or one with the recipe that the page prints."""
+    given = (figures.get("run") or {}).get("command")
+    return given or f"kerasline run {shlex.quote(figures['recipe'] + '.yaml')}"
 
 
-def _median_error(labels: Any, predictions: Any) -> float:
-    import numpy as np
-
-    return float(np.median(np.abs(labels.reshape(-1) - predictions.reshape(-1))))
-
-
-def _plot(title: str, svg: str) -> dict[str, str]:
-    return {"title": title, "source": "data:image/svg+xml;base64," + base64.b64encode(svg.encode()).decode()}
+__all__ = ["environment", "headline", "render", "write_report"]

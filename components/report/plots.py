@@ -1,85 +1,310 @@
-"""The plots of a report as SVG text: every title states what the plot shows, every axis its unit."""
+"""Chooses what a report plots, and says in each title what the plot shows."""
 
 from __future__ import annotations
 
-import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
 
-import matplotlib
-import numpy as np
+from markupsafe import Markup
 
-matplotlib.use("svg")
-from matplotlib import pyplot as plt  # noqa: E402 (the backend must be chosen before pyplot is imported)
-from matplotlib.figure import Figure  # noqa: E402
+from components.metrics import METRICS
+from components.models.heads import direction
+from components.report.attention import show_figure
+from components.report.charts import Bar, Series, bar_chart, histogram_chart, line_chart, scatter_chart, shade_table
+from components.report.svg import show
 
-# Okabe and Ito's palette, which the colour-blind can tell apart: https://jfly.uni-koeln.de/color/
-BLUE, ORANGE, GREEN = "#0072B2", "#D55E00", "#009E73"
-
-
-def curve_plot(history: dict[str, list[float]], metric: str, title: str) -> str:
-    """Draws a metric over the epochs, for the training and the validation part."""
-    figure, axes = plt.subplots(figsize=(5.2, 3.2))
-    epochs = range(1, len(history[metric]) + 1)
-    axes.plot(epochs, history[metric], color=BLUE, marker="o", markersize=3, label="training")
-    if f"val_{metric}" in history:
-        axes.plot(epochs, history[f"val_{metric}"], color=ORANGE, marker="s", markersize=3, label="validation")
-    axes.set(title=title, xlabel="epoch", ylabel=metric.replace("_", " "))
-    axes.xaxis.get_major_locator().set_params(integer=True)
-    axes.grid(alpha=0.3)
-    axes.legend()
-    return _svg(figure)
+MOST_COLUMNS = 40  # of the data that get a plot; a table lists them all
+_MOST_CURVES = 3
 
 
-def confusion_counts(labels: np.ndarray, predictions: np.ndarray, classes: int) -> np.ndarray:
-    """Counts rows by true (first axis) and predicted class: int64 [classes, classes]."""
-    guessed = predictions.argmax(axis=1) if predictions.shape[1] > 1 else (predictions[:, 0] > 0.5)
-    counts = np.zeros((classes, classes), np.int64)
-    np.add.at(counts, (labels.astype(np.int64).reshape(-1), guessed.astype(np.int64)), 1)
-    return counts
+@dataclass(frozen=True)
+class Plot:
+    """A plot: its title states the finding; ``body`` is HTML, ``note`` a line below it."""
+
+    title: str
+    body: Markup
+    note: str = ""
+    is_wide: bool = False
 
 
-def confusion_plot(counts: np.ndarray, classes: Sequence[str], title: str) -> str:
-    """Draws a confusion matrix whose shades are shares of the true class and whose numbers are rows."""
-    size = 2.4 + 0.34 * len(classes)
-    figure, axes = plt.subplots(figsize=(size, size))
-    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
-    axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
-    for row in range(len(classes)):
-        for column in range(len(classes)):
-            if counts[row, column]:
-                shade = "white" if shares[row, column] > 0.5 else "black"
-                axes.text(column, row, str(counts[row, column]), ha="center", va="center", color=shade, fontsize=8)
-    ticks = range(len(classes))
-    axes.set_xticks(ticks, [_shorten(name) for name in classes], rotation=45, ha="right", fontsize=8)
-    axes.set_yticks(ticks, [_shorten(name) for name in classes], fontsize=8)
-    axes.set(title=title, xlabel="predicted class", ylabel="true class")
-    return _svg(figure)
+def _plot(title: str, body: str, note: str = "", is_wide: bool = False) -> Plot:
+    # What the drawing functions return is escaped by them, piece by piece.
+    return Plot(title, Markup(body), note, is_wide)
 
 
-def residual_plot(labels: np.ndarray, predictions: np.ndarray, unit: str, title: str) -> str:
-    """Draws predictions against labels with the line on which they are equal."""
-    figure, axes = plt.subplots(figsize=(5.2, 4.2))
-    truth, guess = labels.reshape(-1), predictions.reshape(-1)
-    axes.scatter(truth, guess, s=10, alpha=0.5, color=BLUE)
-    ends = [min(truth.min(), guess.min()), max(truth.max(), guess.max())]
-    axes.plot(ends, ends, color=ORANGE, linewidth=1, label="prediction = label")
+def metric_label(name: str, figures: Mapping[str, Any]) -> str:
+    """Names a metric with its unit, for an axis or a table."""
+    metric = METRICS[name]
+    unit = metric.unit
+    if unit.startswith("label"):
+        own = figures["data"]["label"].get("unit")
+        unit = (own or "") + ("²" if own and unit.endswith("²") else "")
+    return f"{metric.title} ({unit})" if unit and unit != "share" else metric.title
+
+
+def plot_comparison(figures: Mapping[str, Any]) -> Plot | None:
+    """Draws the main figure of the new model beside production and the trivial model."""
+    name = figures["main_metric"]
+    value = (figures["metrics"] or {}).get(name)
+    if value is None:
+        return None
+    interval = ((figures.get("performance") or {}).get("intervals") or {}).get(name)
+    bars = [Bar("this model", value, tuple(interval) if interval else None, is_main=True)]
+    others = (
+        (f"production, version {figures.get('baseline_version')}", figures["baseline"]),
+        ("trivial model", figures["trivial"]),
+        ("this model, test split", figures["test_metrics"]),
+    )
+    for title, values in others:
+        if values and values.get(name) is not None:
+            bars.append(Bar(title, values[name]))
+    limits = [row for row in figures["gate"] if row["metric"] == name and row["text"].startswith("at ")]
+    limit = (limits[0]["limit"], "limit") if limits else None
+    title = _comparison_title(name, value, figures)
+    return _plot(title, bar_chart(title, bars, metric_label(name, figures), limit=limit))
+
+
+def _comparison_title(name: str, value: float, figures: Mapping[str, Any]) -> str:
+    metric = METRICS[name]
+    reference = (figures["baseline"] or {}).get(name)
+    against = "the model in production" if reference is not None else "the trivial model"
+    if reference is None:
+        reference = (figures["trivial"] or {}).get(name)
+    text = f"{metric.title} {show_figure(value)}"
+    if reference is None:
+        return text
+    if abs(value - reference) < 5e-5 * max(abs(reference), 1):
+        return f"{text}: the same as {against}"
+    is_better = (value > reference) == metric.higher_is_better
+    return f"{text}: {'better' if is_better else 'worse'} than {against} ({show_figure(reference)})"
+
+
+def plot_curves(figures: Mapping[str, Any]) -> list[Plot]:
+    """Draws the loss and the training metrics over the epochs."""
+    history = figures["history"] or {}
+    names = [n for n in ("loss", *history) if n in history and not n.startswith("val_") and n != "learning_rate"]
+    plots = []
+    for name in list(dict.fromkeys(names))[:_MOST_CURVES]:
+        values, others = history[name], history.get(f"val_{name}")
+        epochs = list(range(1, len(values) + 1))
+        series = [Series("training", epochs, values)]
+        series += [Series("validation", epochs[: len(others)], others)] if others else []
+        judged = others or values
+        best = (max if _way(name) == "max" else min)(judged)
+        epoch = judged.index(best) + 1
+        part = "validation" if others else "training"
+        words = name.replace("_", " ")
+        title = f"The {part} {words} was best in epoch {epoch} of {len(values)}: {show_figure(best)}"
+        chart = line_chart(
+            title, series, "epoch", _history_label(name, figures), marks=True, whole_x=True, at=(epoch, "best")
+        )
+        plots.append(_plot(title, chart))
+    if "learning_rate" in history:
+        rates = history["learning_rate"]
+        title = f"The learning rate went from {show(rates[0])} to {show(rates[-1])}"
+        epochs = list(range(1, len(rates) + 1))
+        series = [Series("learning rate", epochs, rates)]
+        plots.append(_plot(title, line_chart(title, series, "epoch", "learning rate", whole_x=True)))
+    return plots
+
+
+def _way(name: str) -> str:
+    return "max" if name not in ("loss",) and name in METRICS and direction(name) == "max" else "min"
+
+
+def _history_label(name: str, figures: Mapping[str, Any]) -> str:
+    words = name.replace("_", " ")
+    if name in ("mae", "mse", "rmse") and figures.get("label_scale") == "z_score":
+        return f"{words} (standard deviations{'²' if name == 'mse' else ''})"
+    return words
+
+
+def plot_trials(figures: Mapping[str, Any]) -> list[Plot]:
+    """Draws the objective over the trials of the search, with the best so far."""
+    tuning = figures.get("tuning")
+    if not tuning:
+        return []
+    trials = tuning["trials"]
+    choose = max if tuning["direction"] == "max" else min
+    numbers, scores = [t["number"] for t in trials], [t["score"] for t in trials]
+    so_far = [choose(scores[: i + 1]) for i in range(len(scores))]
+    best = next(t for t in trials if t["number"] == tuning["best"])
+    untuned = next((t for t in trials if t["number"] == tuning["untuned"]), None)
+    words = tuning["objective"].replace("val_", "validation ").replace("_", " ")
+    if untuned is None or best is untuned:
+        title = f"No trial beat the untuned config: {words} {show_figure(best['score'])}"
+    else:
+        title = (
+            f"Trial {best['number']} took the {words} from {show_figure(untuned['score'])} (untuned) to "
+            f"{show_figure(best['score'])}"
+        )
+    series = [Series("best so far", numbers, so_far), Series("trial", numbers, scores)]
+    return [_plot(title, line_chart(title, series, "trial (0 is the untuned config)", words, marks=True, whole_x=True))]
+
+
+def plot_evaluation(figures: Mapping[str, Any]) -> list[Plot]:
+    """Draws what the predictions on the eval split show, by task."""
+    performance = figures.get("performance")
+    if not performance:
+        return []
+    plots = []
+    confusion = performance.get("confusion")
+    if confusion and confusion["counts"]:
+        title = _confusion_title(confusion, performance["rows"])
+        names = [row["name"] for row in performance["classes"]]
+        table = shade_table(confusion["counts"], names, title, "true", "predicted")
+        plots.append(_plot(title, f'<div class="scroll" tabindex="0">{table}</div>', is_wide=len(names) > 12))
+    plots += _curve_plots(performance)
+    if performance.get("calibration"):
+        plots.append(_calibration_plot(performance["calibration"], figures["task"]))
+    if performance.get("residuals"):
+        plots += _residual_plots(performance["residuals"], figures)
+    return plots
+
+
+def _confusion_title(confusion: Mapping[str, Any], rows: int) -> str:
+    if not confusion["pairs"]:
+        return f"All {rows} rows of the eval split are right"
+    pair = confusion["pairs"][0]
+    return (
+        f"{confusion['wrong']} of {rows} rows are wrong; most often {pair['true']} is taken for {pair['predicted']} "
+        f"({pair['rows']}×)"
+    )
+
+
+def _curve_plots(performance: Mapping[str, Any]) -> list[Plot]:
+    plots, both = [], (0.0, 1.0)
+    roc, curve = performance.get("roc"), performance.get("precision_recall")
+    if roc:
+        title = f"A random positive row scores above a random negative one in {roc['auc']:.1%} of pairs"
+        series = [Series("this model", roc["false_positive_share"], roc["true_positive_share"])]
+        chart = line_chart(
+            title, series, "negative rows taken for positive (share)", "positive rows found (share)",
+            diagonal="chance", x_range=both, y_range=both,
+        )  # fmt: skip
+        plots.append(_plot(title, chart, "ROC curve"))
+    if curve:
+        half = max((p for r, p in zip(curve["recall"], curve["precision"], strict=True) if r >= 0.5), default=0.0)
+        title = f"To find half of the positive rows, {half:.0%} of those flagged are right"
+        share = Series("all rows flagged", [0.0, 1.0], [curve["share"], curve["share"]])
+        series = [Series("this model", curve["recall"], curve["precision"]), share]
+        chart = line_chart(
+            title, series, "recall (share of positive rows found)", "precision (share)", x_range=both, y_range=both
+        )
+        plots.append(_plot(title, chart, "Precision-recall curve"))
+    return plots
+
+
+def _calibration_plot(calibration: Mapping[str, Any], task: str) -> Plot:
+    error = calibration["error"]
+    verdict = "can be read as probabilities" if error < 0.05 else "are no probabilities"
+    title = f"Scores {verdict}: they are off by {error:.1%} on average"
+    what = "positive rows (share)" if task == "binary" else "right rows (share)"
+    series = [Series("this model", calibration["score"], calibration["share"])]
+    label = "score of the positive class" if task == "binary" else "score of the chosen class"
+    chart = line_chart(
+        title, series, label, what, marks=True, diagonal="score = share", x_range=(0.0, 1.0), y_range=(0.0, 1.0)
+    )
+    counts = ", ".join(str(rows) for rows in calibration["rows"])
+    return _plot(title, chart, f"Calibration; rows behind the points: {counts}")
+
+
+def _residual_plots(residuals: Mapping[str, Any], figures: Mapping[str, Any]) -> list[Plot]:
+    unit = figures["data"]["label"].get("unit")
     suffix = f" ({unit})" if unit else ""
-    axes.set(title=title, xlabel=f"label{suffix}", ylabel=f"prediction{suffix}")
-    axes.grid(alpha=0.3)
-    axes.legend()
-    return _svg(figure)
+    spoken = f" {unit}" if unit else ""
+    title = f"Half of the predictions are within {show(residuals['median_absolute'])}{spoken} of the label"
+    points = [Series("rows of the eval split", residuals["label"], residuals["prediction"])]
+    name = figures["data"]["label"]["name"]
+    chart = scatter_chart(title, points, f"{name}{suffix}", f"prediction{suffix}", diagonal="prediction = label")
+    plots = [_plot(title, chart)]
+    bias, typical = residuals["bias"], residuals["median_absolute"]
+    way = "high" if bias > 0 else "low"
+    title = (
+        f"Nine of ten errors are below {show(residuals['ninety_percent'])}{spoken}; "
+        + (f"predictions are {show(abs(bias))}{spoken} too {way} on average" if abs(bias) > typical / 4 else "no bias")
+    )  # fmt: skip
+    histogram = residuals["histogram"]
+    groups = [Series("eval", [], histogram["counts"])]
+    plots.append(
+        _plot(title, histogram_chart(title, histogram["edges"], groups, f"prediction - {name}{suffix}"), "Residuals")
+    )
+    tenths = residuals["tenths"]
+    if len(tenths["label"]) >= 5:
+        worst = max(abs(p - t) for p, t in zip(tenths["prediction"], tenths["label"], strict=True))
+        title = f"By tenths of the predictions, the mean label is at most {show(worst)}{spoken} away"
+        series = [Series("tenths of the rows", tenths["prediction"], tenths["label"])]
+        chart = line_chart(
+            title, series, f"mean prediction{suffix}", f"mean {name}{suffix}", marks=True, diagonal="equal"
+        )
+        plots.append(_plot(title, chart, "Calibration"))
+    return plots
 
 
-def _shorten(name: str, length: int = 14) -> str:
-    return name if len(name) <= length else name[: length - 1] + "…"
+def plot_columns(figures: Mapping[str, Any]) -> list[Plot]:
+    """Draws the distribution of every column that has one, the label first."""
+    statistics = figures.get("statistics") or {}
+    label = figures["data"]["label"]
+    units = {column["name"]: column["unit"] for column in figures["data"]["columns"]} | {label["name"]: label["unit"]}
+    counts = figures.get("label_counts") or {}
+    plots = [_class_plot(label["name"], counts)] if counts.get("train") else []
+    names = [label["name"], *(name for name in statistics if name != label["name"])]
+    for name in names:
+        splits = statistics.get(name)
+        if not splits or (name == label["name"] and plots) or len(plots) >= MOST_COLUMNS:
+            continue
+        plot = _column_plot(name, splits, units.get(name))
+        plots += [plot] if plot else []
+    return plots
 
 
-def _svg(figure: Figure) -> str:
-    figure.tight_layout()
-    buffer = io.StringIO()
-    # Without a date and with fixed ids, equal figures give equal files.
-    with matplotlib.rc_context({"svg.hashsalt": "kerasline", "svg.fonttype": "none"}):
-        figure.savefig(buffer, format="svg", metadata={"Date": None}, facecolor="white")
-    plt.close(figure)
-    text = buffer.getvalue()
-    return text[text.index("<svg") :]
+def _class_plot(name: str, counts: Mapping[str, Mapping[str, int]]) -> Plot:
+    train = counts["train"]
+    total = max(sum(train.values()), 1)
+    largest = max(train, key=lambda key: train[key])
+    ordered = sorted(train, key=lambda key: -train[key])
+    shown = ordered if len(ordered) <= 20 else ordered[:10] + ordered[-10:]
+    title = f"{name}: {largest} is the most frequent class, {train[largest] / total:.0%} of the training rows"
+    bars = [Bar(key, train[key]) for key in shown]
+    note = f"The ten most and the ten least frequent of {len(ordered)} classes" if len(ordered) > 20 else ""
+    return _plot(title, bar_chart(title, bars, "training rows"), note)
+
+
+def _column_plot(name: str, splits: Mapping[str, Mapping[str, Any]], unit: str | None) -> Plot | None:
+    first = next(iter(splits.values()))
+    missing = first["missing"] / max(first["missing"] + first["rows"], 1)
+    lacking = f", {missing:.0%} missing" if missing else ""
+    axis = f"{name} ({unit})" if unit else name
+    histograms = {split: described["histogram"] for split, described in splits.items() if described.get("histogram")}
+    if histograms:
+        edges = next(iter(histograms.values()))["edges"]
+        groups = [Series(split, [], histogram["counts"]) for split, histogram in list(histograms.items())[:3]]
+        if edges[-1] <= edges[0]:
+            return None
+        spoken = f" {unit}" if unit else ""
+        title = f"{name}: half of the values are below {show(first.get('median') or 0.0)}{spoken}{lacking}"
+        return _plot(title, histogram_chart(title, edges, groups, axis))
+    values = first.get("values")
+    if not values or first.get("distinct", 0) > 0.5 * max(first["rows"], 1):
+        return None
+    total = max(first["rows"], 1)
+    title = f"{name}: {values[0]['value']!r} is the most frequent value ({values[0]['rows'] / total:.0%}){lacking}"
+    bars = [Bar(entry["value"], entry["rows"]) for entry in values]
+    rest = first["distinct"] - len(values)
+    return _plot(title, bar_chart(title, bars, "training rows"), f"and {rest} other values" if rest > 0 else "")
+
+
+def plot_steps(steps: Sequence[Mapping[str, Any]]) -> list[Plot]:
+    """Draws how long each step took."""
+    ran = [step for step in steps if not step["cached"]]
+    total = sum(step["seconds"] for step in steps)
+    if not ran:
+        return []
+    longest = max(ran, key=lambda step: step["seconds"])
+    title = f"{longest['id']} took longest: {longest['seconds']:.1f} of {total:.1f} s"
+    bars = [Bar(step["id"], round(step["seconds"], 2)) for step in ran]
+    reused = len(steps) - len(ran)
+    return [
+        _plot(title, bar_chart(title, bars, "seconds"), f"{reused} steps were reused from the cache" if reused else "")
+    ]

@@ -1,0 +1,184 @@
+"""What to look at first: the sentence at the top of a report, and the three things below it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from components.metrics import METRICS
+
+MOST = 3
+
+
+def headline(figures: Mapping[str, Any]) -> str:
+    """Says in one sentence what became of the run."""
+    metric = figures["main_metric"]
+    if figures["metrics"] is None:
+        failure = figures.get("failure")
+        return f"The run ended before the model was evaluated{': ' + failure if failure else ''}.".replace("..", ".")
+    value = show_figure(figures["metrics"][metric])
+    title = METRICS[metric].title
+    if figures.get("failure"):
+        return f"The run failed after the evaluation ({title} {value}): {figures['failure']}"
+    if figures.get("blessed"):
+        version = (figures.get("model") or {}).get("version")
+        return f"Blessed and pushed as version {version}: {title} {value} on the eval split."
+    failed = [row for row in figures["gate"] if not row["passed"]]
+    reason = (
+        f"{METRICS[failed[0]['metric']].title} {show_figure(failed[0]['value'])}, {failed[0]['text']} was asked"
+        if failed
+        else f"{title} {value}"
+    )
+    return f"Not blessed, nothing was pushed: {reason}."
+
+
+def show_figure(value: float | None) -> str:
+    """Formats a figure with four significant digits."""
+    return "not defined" if value is None else f"{value:.4g}"
+
+
+def look_at(figures: Mapping[str, Any]) -> list[dict[str, str]]:
+    """Chooses the things that a reader should look at first.
+
+    Args:
+      figures: of a run, with its diagnosis.
+
+    Returns:
+      At most MOST, most urgent first, each with ``text`` and ``section`` (the id of a section of the page).
+    """
+    found = [
+        *_failure(figures),
+        *_gate(figures),
+        *_findings(figures),
+        *_diagnoses(figures, "problem"),
+        *_test_split(figures),
+        *_slices(figures),
+        *_diagnoses(figures, "hint"),
+        *_confusions(figures),
+        *_calibration(figures),
+        *_skipped(figures),
+        *_diagnoses(figures, "good"),
+        *_importance(figures),
+        *_tuning(figures),
+    ]
+    return [{"text": text, "section": section} for text, section in found[:MOST]]
+
+
+_Found = list[tuple[str, str]]
+
+
+def _failure(figures: Mapping[str, Any]) -> _Found:
+    return [(f"The run failed: {figures['failure']}", "summary")] if figures.get("failure") else []
+
+
+def _gate(figures: Mapping[str, Any]) -> _Found:
+    failed = [row for row in figures["gate"] if not row["passed"]]
+    return [
+        (f"{METRICS[row['metric']].title} is {show_figure(row['value'])}, but {row['text']} was asked.", "evaluation")
+        for row in failed
+    ]
+
+
+def _findings(figures: Mapping[str, Any]) -> _Found:
+    findings = (figures.get("gate_verdict") or {}).get("findings") or []
+    if not findings:
+        return []
+    first = findings[0]
+    where = f"column {first['column']}" if first["column"] else "rows"
+    more = f" (and {len(findings) - 1} more findings)" if len(findings) > 1 else ""
+    split = f" of the {first['split']} split" if first["split"] else ""
+    return [(f"The data gate, {first['check']}, {where}{split}: {first['text']}{more}.", "data")]
+
+
+def _diagnoses(figures: Mapping[str, Any], level: str) -> _Found:
+    return [
+        (f"{diagnosis['title']}: {diagnosis['evidence'][0]}", "diagnosis")
+        for diagnosis in figures.get("diagnosis") or []
+        if diagnosis["level"] == level
+    ]
+
+
+def _test_split(figures: Mapping[str, Any]) -> _Found:
+    """Says where the test split lies outside the eval split's interval, on the worse side."""
+    metric, performance = figures["main_metric"], figures.get("performance") or {}
+    interval = (performance.get("intervals") or {}).get(metric)
+    test = (figures.get("test_metrics") or {}).get(metric)
+    if not interval or test is None:
+        return []
+    is_worse = test < interval[0] if METRICS[metric].higher_is_better else test > interval[1]
+    if not is_worse:
+        return []
+    return [
+        (
+            f"On the test split the {METRICS[metric].title} is {show_figure(test)}, worse than chance explains: "
+            "the eval "
+            f"split says {show_figure(interval[0])} to {show_figure(interval[1])}.",
+            "evaluation",
+        )
+    ]
+
+
+def _slices(figures: Mapping[str, Any]) -> _Found:
+    """Names the worst slice whose interval lies wholly on the worse side of the whole."""
+    metric = figures["main_metric"]
+    overall = (figures.get("metrics") or {}).get(metric)
+    worse = []
+    for entry in figures.get("slices") or []:
+        interval = (entry.get("intervals") or {}).get(metric)
+        if interval and overall is not None and interval[1] < overall:
+            worse.append((entry["metrics"][metric], entry))
+    if not worse:
+        return []
+    value, entry = min(worse, key=lambda pair: pair[0])
+    name = ", ".join(f"{key} = {text}" for key, text in entry["slice"].items())
+    return [
+        (
+            f"Rows with {name} do worse: {METRICS[metric].title} {show_figure(value)} instead of "
+            f"{show_figure(overall)} "
+            f"({entry['rows']} rows).",
+            "slices",
+        )
+    ]
+
+
+def _confusions(figures: Mapping[str, Any]) -> _Found:
+    confusion = (figures.get("performance") or {}).get("confusion") or {}
+    if not confusion.get("pairs"):
+        return []
+    pair, wrong = confusion["pairs"][0], confusion["wrong"]
+    if pair["rows"] < 2:
+        return [
+            (
+                f"{wrong} of {figures['performance']['rows']} eval rows {'is' if wrong == 1 else 'are'} wrong.",
+                "evaluation",
+            )
+        ]
+    text = f"Most often confused: {pair['true']} taken for {pair['predicted']} ({pair['rows']} of {wrong} mistakes)."
+    return [(text, "evaluation")]
+
+
+def _calibration(figures: Mapping[str, Any]) -> _Found:
+    calibration = (figures.get("performance") or {}).get("calibration")
+    if not calibration or calibration["error"] < 0.08 or sum(calibration["rows"]) < 100:
+        return []
+    return [
+        (f"Scores are off by {calibration['error']:.0%} on average: do not read them as probabilities.", "evaluation")
+    ]
+
+
+def _skipped(figures: Mapping[str, Any]) -> _Found:
+    skipped = figures["data"]["skipped"]
+    return [(f"Some rows or files were left out: {skipped[0]}", "data")] if skipped else []
+
+
+def _importance(figures: Mapping[str, Any]) -> _Found:
+    columns = ((figures.get("explanations") or {}).get("importance") or {}).get("columns") or []
+    return [(f"The model leans most on {columns[0]['column']}.", "explanations")] if columns else []
+
+
+def _tuning(figures: Mapping[str, Any]) -> _Found:
+    tuning = figures.get("tuning")
+    if not tuning or not tuning["changed"]:
+        return []
+    keys = ", ".join(change["key"] for change in tuning["changed"])
+    return [(f"The search found better values for {keys}.", "tuning")]

@@ -1,0 +1,304 @@
+"""The kinds of plots that a report is made of. Each takes numbers and returns inline SVG.
+
+The title of a plot says what it shows, in a sentence; the page prints it above the plot.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from html import escape
+
+from components.report.svg import (
+    BOTTOM,
+    LEFT,
+    RIGHT,
+    TOP,
+    WIDTH,
+    Scale,
+    draw_axes,
+    draw_legend,
+    make_frame,
+    mark,
+    shorten,
+    show,
+    text,
+    ticks,
+    wrap,
+)
+
+_ROW = 26  # height of a bar with its room
+_NAME = 24  # characters of a name beside a bar
+
+
+@dataclass(frozen=True)
+class Series:
+    """Named points: ``x`` and ``y`` have equal lengths."""
+
+    name: str
+    x: Sequence[float]
+    y: Sequence[float]
+
+
+def line_chart(
+    title: str,
+    series: Sequence[Series],
+    x_label: str,
+    y_label: str,
+    *,
+    marks: bool = False,
+    whole_x: bool = False,
+    diagonal: str = "",
+    x_range: tuple[float, float] | None = None,
+    y_range: tuple[float, float] | None = None,
+    pale: Sequence[Series] = (),
+    at: tuple[float, str] | None = None,
+) -> str:
+    """Draws lines.
+
+    Args:
+      title: the finding, for screen readers.
+      series: at most four; their colours and dashes differ.
+      x_label, y_label: with their units.
+      marks: show the points.
+      whole_x: only whole numbers below the horizontal axis.
+      diagonal: the name of the line on which both axes are equal, empty for none.
+      x_range, y_range: instead of the ranges of the values.
+      pale: lines in the background, without names.
+      at: a position on the horizontal axis to point at, and what to call it.
+    """
+    every = [*series, *pale]
+    frame = make_frame(
+        [v for s in every for v in s.x], [v for s in every for v in s.y], x_range=x_range, y_range=y_range
+    )
+    parts = [draw_axes(frame, x_label, y_label, whole_x=whole_x)]
+    names = [s.name for s in series]
+    if diagonal:
+        low, high = max(frame.x.low, frame.y.low), min(frame.x.high, frame.y.high)
+        if low < high:
+            ends = f'x1="{frame.x(low)}" y1="{frame.y(low)}" x2="{frame.x(high)}" y2="{frame.y(high)}"'
+            parts.append(f'<line class="reference" {ends}/>')
+            parts.append(text(frame.x(high) - 4, frame.y(low) - 6, f"dashed: {diagonal}", anchor="end"))
+    parts += [f'<polyline class="pale" points="{_points(s, frame.x, frame.y)}"/>' for s in pale]
+    for index, s in enumerate(series):
+        parts.append(f'<polyline class="series s{index + 1}" points="{_points(s, frame.x, frame.y)}"/>')
+        if marks and len(s.x) <= 40 or len(s.x) == 1:
+            parts += [mark(index, frame.x(x), frame.y(y), 2.6) for x, y in zip(s.x, s.y, strict=True)]
+    if at is not None:
+        position = frame.x(at[0])
+        is_left = position > (frame.x.start + frame.x.end) / 2
+        parts.append(
+            f'<line class="pointer" x1="{position}" x2="{position}" y1="{frame.y.end}" y2="{frame.y.start}"/>'
+            + text(position + (-5 if is_left else 5), TOP + 11, at[1], anchor="end" if is_left else "start")
+        )
+    parts.append(draw_legend(names))
+    described = "; ".join(f"{s.name}: {show(s.y[0])} to {show(s.y[-1])}" for s in series if len(s.y))
+    return wrap("".join(parts), title, f"{y_label} over {x_label}. {described}")
+
+
+def _points(series: Series, x: Scale, y: Scale) -> str:
+    return " ".join(f"{x(a):g},{y(b):g}" for a, b in zip(series.x, series.y, strict=True))
+
+
+def scatter_chart(title: str, groups: Sequence[Series], x_label: str, y_label: str, *, diagonal: str = "") -> str:
+    """Draws points, with the line on which both axes are equal where ``diagonal`` names it."""
+    x_values, y_values = [v for g in groups for v in g.x], [v for g in groups for v in g.y]
+    both = [*x_values, *y_values] if diagonal else []
+    frame = make_frame(both or x_values, both or y_values)
+    parts = [draw_axes(frame, x_label, y_label)]
+    for index, group in enumerate(groups):
+        parts += [mark(index, frame.x(x), frame.y(y), 2.4) for x, y in zip(group.x, group.y, strict=True)]
+    if diagonal:
+        low, high = max(frame.x.low, frame.y.low), min(frame.x.high, frame.y.high)
+        ends = f'x1="{frame.x(low)}" y1="{frame.y(low)}" x2="{frame.x(high)}" y2="{frame.y(high)}"'
+        parts.append(f'<line class="reference" {ends}/>')
+        parts.append(text(WIDTH - RIGHT - 2, frame.y.start - 6, f"dashed: {diagonal}", anchor="end"))
+    parts.append(draw_legend([g.name for g in groups], ["dots"] * len(groups)))
+    return wrap("".join(parts), title, f"{sum(len(g.x) for g in groups)} points, {y_label} over {x_label}")
+
+
+def histogram_chart(
+    title: str, edges: Sequence[float], groups: Sequence[Series], x_label: str, y_label: str = "share of rows (%)"
+) -> str:
+    """Draws the first group as bars and the others as stepped lines over it.
+
+    Args:
+      title: the finding.
+      edges: [bins + 1].
+      groups: at most three; ``y`` [bins] are drawn as shares of their sum, in percent; ``x`` is not used.
+      x_label, y_label: with their units.
+    """
+    shares = [_percent(group.y) for group in groups]
+    frame = make_frame(list(edges), [v for values in shares for v in values], zero=True)
+    parts = [draw_axes(frame, x_label, y_label)]
+    for index, values in enumerate(shares):
+        bins = list(zip(edges[:-1], edges[1:], values, strict=True))
+        if index == 0:
+            for low, high, value in bins:
+                x, width = frame.x(low), max(frame.x(high) - frame.x(low) - 1, 0.5)
+                height = frame.y.start - frame.y(value)
+                parts.append(
+                    f'<rect class="area s1" x="{x:g}" y="{frame.y(value):g}" width="{width:g}" height="{height:g}"/>'
+                )
+        else:
+            corners = " ".join(f"{frame.x(e):g},{frame.y(v):g}" for low, high, v in bins for e in (low, high))
+            parts.append(f'<polyline class="series s{index + 1}" points="{corners}"/>')
+    parts.append(draw_legend([g.name for g in groups], ["area", *["line"] * (len(groups) - 1)]))
+    return wrap("".join(parts), title, f"Histogram over {x_label} from {show(edges[0])} to {show(edges[-1])}")
+
+
+def _percent(values: Sequence[float]) -> list[float]:
+    total = sum(values)
+    return [100 * value / total if total else 0.0 for value in values]
+
+
+@dataclass(frozen=True)
+class Bar:
+    """One horizontal bar: a value, and where it may as well lie."""
+
+    name: str
+    value: float
+    interval: tuple[float, float] | None = None
+    is_main: bool = False
+
+
+def bar_chart(title: str, bars: Sequence[Bar], x_label: str, *, limit: tuple[float, str] | None = None) -> str:
+    """Draws horizontal bars from 0, each with its name, its figure and its interval.
+
+    Args:
+      title: the finding.
+      bars: from top to bottom.
+      x_label: with its unit.
+      limit: a value to mark with a vertical line, and its name.
+    """
+    ends = [v for bar in bars for v in (bar.value, *(bar.interval or ()))] + [0.0] + ([limit[0]] if limit else [])
+    left = LEFT + min(max((len(bar.name) for bar in bars), default=0), _NAME) * 6.4 - 30
+    height = TOP + _ROW * len(bars) + BOTTOM
+    low, high = min(ends), max(ends)
+    high = high + 0.16 * (high - low or 1)
+    frame = make_frame([], [], x_range=(low, high), y_range=(0, 1), left=left, height=height)
+    parts = [draw_axes_below(frame.x, x_label, height)]
+    zero = frame.x(0)
+    for index, bar in enumerate(bars):
+        y = TOP + index * _ROW
+        x, end = sorted((zero, frame.x(bar.value)))
+        kind = "s1" if bar.is_main or not any(b.is_main for b in bars) else "other"
+        parts.append(
+            f'<rect class="area {kind}" x="{x:g}" y="{y + 4}" width="{max(end - x, 1):g}" height="{_ROW - 10}"/>'
+        )
+        tip = end
+        if bar.interval:
+            first, last = frame.x(bar.interval[0]), frame.x(bar.interval[1])
+            middle = y + _ROW / 2 - 1
+            stops = f"M{first:g} {middle - 4:g}v8M{last:g} {middle - 4:g}v8"
+            parts.append(f'<path class="whisker" d="{stops}M{first:g} {middle:g}H{last:g}"/>')
+            tip = max(end, last)
+        parts.append(text(left - 6, y + _ROW / 2 + 3, shorten(bar.name, _NAME), anchor="end"))
+        parts.append(text(min(tip + 5, WIDTH - 30), y + _ROW / 2 + 3, show(bar.value)))
+    if limit:
+        position = frame.x(limit[0])
+        parts.append(
+            f'<line class="pointer" x1="{position}" x2="{position}" y1="{TOP - 6}" y2="{height - BOTTOM}"/>'
+            + text(position, TOP - 10, f"{limit[1]} {show(limit[0])}", anchor="middle")
+        )
+    described = "; ".join(f"{bar.name} {show(bar.value)}" for bar in bars)
+    return wrap("".join(parts), title, f"{x_label}: {described}", height)
+
+
+def draw_axes_below(x: Scale, label: str, height: float) -> str:
+    """Draws a horizontal axis only, with its title."""
+    bottom = height - BOTTOM
+    parts = [f'<line class="axis" x1="{x.start:g}" x2="{x.end:g}" y1="{bottom:g}" y2="{bottom:g}"/>']
+    for value in ticks(x.low, x.high):
+        parts.append(f'<line class="grid" x1="{x(value):g}" x2="{x(value):g}" y1="{TOP}" y2="{bottom:g}"/>')
+        parts.append(text(x(value), bottom + 17, show(value), anchor="middle"))
+    parts.append(text((x.start + x.end) / 2, height - 8, label, anchor="middle", kind="label"))
+    return "".join(parts)
+
+
+def surface_chart(
+    title: str,
+    x: Sequence[float],
+    y: Sequence[float],
+    z: Sequence[Sequence[float]],
+    points: Sequence[tuple[float, float, float, float]],
+    labels: tuple[str, str, str],
+) -> str:
+    """Draws a surface over two inputs in a slanted view from above, with rows as points on sticks.
+
+    Args:
+      title: the finding.
+      x, y: rising grid positions.
+      z: the surface's height, [len(y)][len(x)].
+      points: for each row x, y, its label and the surface's height there.
+      labels: of the three axes, with their units.
+    """
+    heights = [v for row in z for v in row] + [p[2] for p in points]
+    low, high = min(heights), max(heights)
+    span = (high - low) or 1.0
+    unit_x, unit_y = (x[-1] - x[0]) or 1.0, (y[-1] - y[0]) or 1.0
+    size = 360
+
+    def place(a: float, b: float, c: float) -> tuple[float, float]:
+        u, v, w = (a - x[0]) / unit_x, (b - y[0]) / unit_y, (c - low) / span
+        return round(220 + (u - v) * 165, 1), round(size - 62 - (u + v) * 78 - w * 130 + 0, 1)
+
+    cells = []
+    for j in range(len(y) - 1):
+        for i in range(len(x) - 1):
+            corners = [
+                place(x[a], y[b], z[b][a]) for a, b in ((i, j), (i + 1, j), (i + 1, j + 1), (i, j + 1))
+            ]  # fmt: skip
+            level = (z[j][i] + z[j + 1][i + 1] + z[j][i + 1] + z[j + 1][i]) / 4
+            shade = min(int(6 * (level - low) / span), 5)
+            drawn = " ".join(f"{p},{q}" for p, q in corners)
+            cells.append((i + j, f'<polygon class="cell c{shade}" points="{drawn}"/>'))
+    # The far cells first, so that the near ones cover them.
+    parts = [polygon for _, polygon in sorted(cells, key=lambda cell: -cell[0])]
+    for a, b, known, height in points:
+        (px, py), (qx, qy) = place(a, b, known), place(a, b, height)
+        parts.append(f'<line class="stick" x1="{px}" y1="{py}" x2="{qx}" y2="{qy}"/>' + mark(1, px, py, 2.0))
+    names = (
+        (place(x[len(x) // 2], y[0], low), labels[0], 40, 26),
+        (place(x[0], y[len(y) // 2], low), labels[1], -40, 26),
+    )
+    for (px, py), name, dx, dy in names:
+        parts.append(text(px + dx, py + dy, shorten(name, 26), anchor="start" if dx > 0 else "end", kind="label"))
+    for a, b, value, anchor, dx in (
+        (x[0], y[0], x[0], "start", 4), (x[-1], y[0], x[-1], "start", 4), (x[0], y[-1], y[-1], "end", -4),
+    ):  # fmt: skip
+        px, py = place(a, b, low)
+        parts.append(text(px + dx, py + 13, show(value), anchor=anchor))
+    parts.append(text(10, 16, f"height: {labels[2]}, {show(low)} to {show(high)}", kind="label"))
+    parts.append(mark(1, 16, 30, 2.6) + text(24, 34, "rows of the eval split, with a line to the surface"))
+    return wrap("".join(parts), title, f"{labels[2]} over {labels[0]} and {labels[1]}", size)
+
+
+def shade_table(
+    counts: Sequence[Sequence[int]], names: Sequence[str], caption: str, rows_are: str, columns_are: str
+) -> str:
+    """Draws a confusion matrix as an HTML table whose shades are shares of the row.
+
+    Args:
+      counts: [classes][classes].
+      names: of the classes.
+      caption: the finding.
+      rows_are, columns_are: what the axes mean.
+    """
+    head = "".join(f'<th scope="col"><span>{escape(shorten(name, 16))}</span></th>' for name in names)
+    body = []
+    for index, (name, row) in enumerate(zip(names, counts, strict=True)):
+        total = max(sum(row), 1)
+        cells = []
+        for column, count in enumerate(row):
+            share = count / total
+            kind = "hit" if index == column else "miss"
+            level = 0 if not count else min(1 + int(share * 5), 5)
+            label = f"{count} rows of {name} taken for {names[column]}, {share:.0%}"
+            cells.append(f'<td class="{kind}{level}" title="{escape(label, quote=True)}">{count or ""}</td>')
+        body.append(f'<tr><th scope="row">{escape(shorten(name, 16))}</th>{"".join(cells)}</tr>')
+    return (
+        f'<table class="confusion"><caption>{escape(caption)}</caption><thead><tr><th scope="col">'
+        f"<small>{escape(rows_are)} ↓ {escape(columns_are)} →</small></th>{head}</tr></thead>"
+        f"<tbody>{''.join(body)}</tbody></table>"
+    )

@@ -1,0 +1,124 @@
+"""The columns of the data as the statistics artifact describes them: missing shares and distributions by split."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+SPLIT_ORDER = ("train", "eval", "test")
+MOST_VALUES = 8  # categories that are shown; the rest is summed up
+_NO_DISTRIBUTION = ("image", "array", "tokens")
+_LONGEST_VALUE = 60
+
+
+def read_statistics(folder: str | None, dtypes: dict[str, str]) -> dict[str, Any]:
+    """Reads the statistics of every split.
+
+    Args:
+      folder: the ExampleStatistics artifact, or None.
+      dtypes: column name to its type; images, arrays and tokens get no distribution.
+
+    Returns:
+      ``rows``: split name to rows; ``columns``: column name to split name to a dict with ``rows`` (with a value),
+      ``missing``, and for numbers ``mean``, ``deviation``, ``minimum``, ``median``, ``maximum`` and ``histogram``
+      (``edges`` [bins + 1], the same in every split, and ``counts`` [bins]), for text ``distinct`` and ``values``
+      (the most frequent ones: ``value``, ``rows``).
+    """
+    if folder is None or not Path(folder).is_dir():
+        return {"rows": {}, "columns": {}}
+    from tensorflow_metadata.proto.v0 import statistics_pb2
+
+    rows: dict[str, int] = {}
+    columns: dict[str, dict[str, Any]] = {}
+    for split in SPLIT_ORDER:
+        path = Path(folder, f"Split-{split}", "FeatureStats.pb")
+        if not path.is_file():
+            continue
+        proto = statistics_pb2.DatasetFeatureStatisticsList()
+        proto.ParseFromString(path.read_bytes())
+        if not proto.datasets:
+            continue
+        rows[split] = int(proto.datasets[0].num_examples)
+        for feature in proto.datasets[0].features:
+            name = feature.name or ".".join(feature.path.step)
+            if dtypes.get(name) not in _NO_DISTRIBUTION:
+                columns.setdefault(name, {})[split] = _describe(feature, rows[split])
+    for splits in columns.values():
+        _align_histograms(splits)
+    return {"rows": rows, "columns": columns}
+
+
+def _describe(feature: Any, rows: int) -> dict[str, Any]:
+    kind = feature.WhichOneof("stats")
+    if kind is None:
+        return {"rows": 0, "missing": rows}
+    stats = getattr(feature, kind)
+    present = int(stats.common_stats.num_non_missing)
+    described: dict[str, Any] = {"rows": present, "missing": max(rows - present, 0)}
+    if kind == "num_stats":
+        for key, value in (
+            ("mean", stats.mean),
+            ("deviation", stats.std_dev),
+            ("minimum", stats.min),
+            ("median", stats.median),
+            ("maximum", stats.max),
+        ):
+            described[key] = float(value) if math.isfinite(value) else None
+        histogram = next((h for h in stats.histograms if h.type == h.STANDARD), None)
+        if histogram is not None and histogram.buckets:
+            edges = [histogram.buckets[0].low_value, *(bucket.high_value for bucket in histogram.buckets)]
+            counts = [bucket.sample_count for bucket in histogram.buckets]
+            if all(math.isfinite(edge) for edge in edges):
+                described["histogram"] = {"edges": edges, "counts": [round(count, 3) for count in counts]}
+    elif kind == "string_stats":
+        described["distinct"] = int(stats.unique)
+        described["values"] = [
+            {"value": _shorten(entry.value), "rows": round(entry.frequency)} for entry in stats.top_values[:MOST_VALUES]
+        ]
+    return described
+
+
+def _shorten(value: str) -> str:
+    return value if len(value) <= _LONGEST_VALUE else value[: _LONGEST_VALUE - 1] + "…"
+
+
+def _align_histograms(splits: dict[str, Any]) -> None:
+    """Gives the histograms of all splits the same edges, so that they can be drawn over each other."""
+    given = {name: described["histogram"] for name, described in splits.items() if "histogram" in described}
+    if not given:
+        return
+    low = min(histogram["edges"][0] for histogram in given.values())
+    high = max(histogram["edges"][-1] for histogram in given.values())
+    bins = max(len(histogram["counts"]) for histogram in given.values())
+    if high <= low:
+        return
+    edges = np.linspace(low, high, bins + 1)
+    for histogram in given.values():
+        counts = rebin(np.asarray(histogram["edges"]), np.asarray(histogram["counts"]), edges)
+        histogram["edges"] = [float(edge) for edge in edges]
+        histogram["counts"] = [round(float(count), 3) for count in counts]
+
+
+def rebin(edges: np.ndarray, counts: np.ndarray, wanted: np.ndarray) -> np.ndarray:
+    """Spreads the counts of a histogram over other edges, as if rows lay evenly within each bin.
+
+    Args:
+      edges: [bins + 1], rising; a bin may have no width.
+      counts: [bins].
+      wanted: [new bins + 1], strictly rising, around all of ``edges``.
+
+    Returns:
+      float64 [new bins] with the same sum.
+    """
+    result = np.zeros(len(wanted) - 1)
+    for low, high, count in zip(edges[:-1], edges[1:], counts, strict=True):
+        if high <= low:
+            place = min(int(np.searchsorted(wanted, low, side="right")) - 1, len(result) - 1)
+            result[max(place, 0)] += count
+        else:
+            overlap = np.minimum(wanted[1:], high) - np.maximum(wanted[:-1], low)
+            result += count * np.maximum(overlap, 0) / (high - low)
+    return result

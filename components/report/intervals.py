@@ -1,0 +1,159 @@
+"""How far a metric may be off for the luck of the rows that it was measured on: 95 % intervals."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import sqrt
+
+import numpy as np
+
+from components.metrics import METRICS
+from components.models.spec import Task
+
+_Z = 1.959963984540054  # of the normal distribution, for 95 %
+_RESAMPLES = 200
+_MOST_ROWS = 2_000  # a resample of more rows costs time and tells the same after scaling
+
+
+def wilson(successes: float, rows: int) -> tuple[float, float]:
+    """Returns the interval of a share.
+
+    Args:
+      successes: rows that count, from 0 to ``rows``.
+      rows: in all, at least 1.
+
+    Returns:
+      (low, high), both within 0..1.
+
+    Source: E. B. Wilson, Probable Inference, the Law of Succession, and Statistical Inference, JASA 22, 1927.
+    """
+    share = successes / rows
+    centre = (share + _Z**2 / (2 * rows)) / (1 + _Z**2 / rows)
+    half = _Z / (1 + _Z**2 / rows) * sqrt(share * (1 - share) / rows + _Z**2 / (4 * rows**2))
+    # At the ends the interval touches 0 or 1, up to rounding.
+    low = 0.0 if successes == 0 else max(0.0, centre - half)
+    return low, 1.0 if successes == rows else min(1.0, centre + half)
+
+
+def metric_intervals(
+    names: Sequence[str], labels: np.ndarray, predictions: np.ndarray, task: Task, seed: int = 0
+) -> dict[str, tuple[float, float] | None]:
+    """Computes the interval of each metric from the predictions.
+
+    Shares of rows get Wilson's interval, means over rows the normal one, the others a bootstrap.
+
+    Args:
+      names: keys of METRICS.
+      labels: [rows] or [rows, labels].
+      predictions: float32 [rows, units].
+      task: the task.
+      seed: of the bootstrap.
+
+    Returns:
+      Metric name to (low, high), or None where there is none, such as with fewer than two rows.
+    """
+    rows = len(labels)
+    if rows < 2:
+        return dict.fromkeys(names)
+    return {name: _interval(name, labels, predictions, task, seed) for name in names}
+
+
+def _interval(
+    name: str, labels: np.ndarray, predictions: np.ndarray, task: Task, seed: int
+) -> tuple[float, float] | None:
+    compute, rows = METRICS[name].compute, len(labels)
+    if name in ("accuracy", "top_3_accuracy"):
+        count = rows * (predictions.shape[1] if task == "multilabel" else 1)
+        return wilson(compute(labels, predictions, task) * count, count)
+    if name in ("precision", "recall"):
+        guessed, truth = predictions.reshape(-1) > 0.5, labels.reshape(-1) > 0.5
+        count = int(guessed.sum() if name == "precision" else truth.sum())
+        return wilson(float((guessed & truth).sum()), count) if count else None
+    if name in ("mae", "mse", "rmse"):
+        errors = np.abs(labels.reshape(-1).astype(np.float64) - predictions.reshape(-1)) ** (1 if name == "mae" else 2)
+        low, high = _mean_interval(errors)
+        low = max(low, 0.0)
+        return (sqrt(low), sqrt(high)) if name == "rmse" else (low, high)
+    if name == "log_loss":
+        low, high = _mean_interval(_row_losses(labels, predictions, task))
+        return max(low, 0.0), high
+    return _bootstrap(name, labels, predictions, task, seed)
+
+
+def _mean_interval(values: np.ndarray) -> tuple[float, float]:
+    half = _Z * float(values.std(ddof=1)) / sqrt(len(values))
+    return float(values.mean()) - half, float(values.mean()) + half
+
+
+def _row_losses(labels: np.ndarray, predictions: np.ndarray, task: Task) -> np.ndarray:
+    clipped = np.clip(predictions.astype(np.float64), 1e-7, 1 - 1e-7)
+    if task == "multiclass":
+        own = clipped[np.arange(len(labels)), labels.astype(int)] / clipped.sum(axis=1)
+        return -np.log(own)
+    truth = labels.reshape(clipped.shape)
+    return -(truth * np.log(clipped) + (1 - truth) * np.log(1 - clipped)).mean(axis=1)
+
+
+def _bootstrap(
+    name: str, labels: np.ndarray, predictions: np.ndarray, task: Task, seed: int
+) -> tuple[float, float] | None:
+    random, rows = np.random.default_rng(seed), len(labels)
+    drawn = min(rows, _MOST_ROWS)
+    figures = []
+    for _ in range(_RESAMPLES):
+        chosen = random.integers(0, rows, drawn)
+        figure = _quick_figure(name, labels[chosen], predictions[chosen], task)
+        if figure is not None and np.isfinite(figure):
+            figures.append(figure)
+    if len(figures) < _RESAMPLES // 2:
+        return None
+    low, high = np.percentile(figures, [2.5, 97.5])
+    if drawn < rows:
+        # The spread of a figure falls with the root of the rows.
+        middle, shrink = float(np.mean(figures)), sqrt(drawn / rows)
+        low, high = middle + (low - middle) * shrink, middle + (high - middle) * shrink
+    return float(low), float(high)
+
+
+def _quick_figure(name: str, labels: np.ndarray, predictions: np.ndarray, task: Task) -> float | None:
+    """Computes a metric without scikit-learn's checks, which would take most of the time of a bootstrap."""
+    if name not in ("auc", "auc_pr", "f1"):
+        return METRICS[name].compute(labels, predictions, task)
+    truth, scores = labels.reshape(-1) > 0.5, predictions.reshape(-1)
+    if name == "f1":
+        hits = float((truth & (scores > 0.5)).sum())
+        return 2 * hits / max(float(truth.sum() + (scores > 0.5).sum()), 1.0)
+    return rank_auc(truth, scores) if name == "auc" else average_precision(truth, scores)
+
+
+def rank_auc(truth: np.ndarray, scores: np.ndarray) -> float | None:
+    """Returns the share of pairs (one positive, one negative row) that the scores put in order; ties count half.
+
+    Args:
+      truth: bool [rows].
+      scores: [rows].
+
+    Returns:
+      0..1, or None where one of the classes has no rows.
+    """
+    positives = int(truth.sum())
+    negatives = len(truth) - positives
+    if not positives or not negatives:
+        return None
+    _, inverse, counts = np.unique(scores, return_inverse=True, return_counts=True)
+    ends = np.cumsum(counts)
+    ranks = (ends - (counts - 1) / 2)[inverse]
+    return float((ranks[truth].sum() - positives * (positives + 1) / 2) / (positives * negatives))
+
+
+def average_precision(truth: np.ndarray, scores: np.ndarray) -> float | None:
+    """Returns the area below the precision-recall steps, as scikit-learn's average_precision_score."""
+    if not truth.any():
+        return None
+    order = np.argsort(-scores, kind="stable")
+    sorted_truth, sorted_scores = truth[order], scores[order]
+    last = np.r_[np.nonzero(np.diff(sorted_scores))[0], len(scores) - 1]
+    hits = np.cumsum(sorted_truth)[last]
+    precision = hits / (last + 1)
+    recall = hits / hits[-1]
+    return float((np.diff(np.r_[0.0, recall]) * precision).sum())

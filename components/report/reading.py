@@ -1,0 +1,155 @@
+"""The curves and figures of a run as skills, which the diagnosis compares.
+
+0 is what the trivial model (majority class, mean) reaches, 1 is perfect. For accuracy the skill is
+(accuracy - trivial) / (1 - trivial), for the ROC AUC 2 AUC - 1, for regression R².
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from math import sqrt
+from typing import Any
+
+from components.metrics import METRICS
+from components.models.heads import direction
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What the rules look at.
+
+    Attributes:
+      loss, val_loss: for each epoch; empty where not known.
+      kept: index of the epoch whose weights were kept.
+      train_skill, val_skill, eval_skill: None where not known; the first two at the kept epoch.
+      val_rows, eval_rows: rows behind the skills, 0 where not known.
+      is_regression: whether skill is R².
+      metric: what skill is computed from, in words.
+    """
+
+    loss: list[float] = field(default_factory=list)
+    val_loss: list[float] = field(default_factory=list)
+    kept: int = 0
+    train_skill: float | None = None
+    val_skill: float | None = None
+    eval_skill: float | None = None
+    val_rows: int = 0
+    eval_rows: int = 0
+    is_regression: bool = False
+    metric: str = ""
+
+    @property
+    def other_skill(self) -> float | None:
+        """Skill on rows that the model was not fitted on: validation rows and eval split, each by its rows."""
+        known = [
+            (skill, max(rows, 1))
+            for skill, rows in ((self.val_skill, self.val_rows), (self.eval_skill, self.eval_rows))
+            if skill is not None
+        ]
+        total = sum(rows for _, rows in known)
+        return sum(skill * rows for skill, rows in known) / total if known else None
+
+    @property
+    def gap(self) -> float | None:
+        """Skill lost from the training rows to others."""
+        other = self.other_skill
+        return None if self.train_skill is None or other is None else self.train_skill - other
+
+    @property
+    def epochs(self) -> str:
+        """How many epochs there were, in words."""
+        return f"{len(self.loss)} epoch{'s' if len(self.loss) != 1 else ''}"
+
+    @property
+    def doubt(self) -> float:
+        """Two standard errors of the skill on other rows."""
+        rows = sum(
+            count
+            for skill, count in ((self.val_skill, self.val_rows), (self.eval_skill, self.eval_rows))
+            if skill is not None
+        )
+        if not rows or self.other_skill is None:
+            return 0.0
+        share = min(max(self.other_skill, 0.0), 1.0)
+        if self.is_regression:
+            return 2 * (1 - share) * sqrt(2 / rows)
+        # With Laplace's rule, so that a handful of rows without a mistake prove little.
+        share = (share * rows + 1) / (rows + 2)
+        return 2 * sqrt(share * (1 - share) / rows)
+
+
+def read(figures: Mapping[str, Any]) -> Reading:
+    """Computes the skills of a run."""
+    history: Mapping[str, list[float]] = figures.get("history") or {}
+    loss, val_loss = list(history.get("loss") or []), list(history.get("val_loss") or [])
+    if not loss:
+        return Reading()
+    trivial = figures.get("trivial") or {}
+    is_regression = figures["task"] in ("regression", "bounded_regression")
+    experiment = figures.get("experiment") or {}
+    training = (figures.get("training") or {}).get("settings", experiment).get("training") or {}
+    kept = _kept_epoch(training, history)
+    metric = next((name for name in ("auc", "accuracy", "rmse", "mae") if name in history), "")
+    scale = _scale(figures)
+
+    def skill(value: float | None, name: str, units: float) -> float | None:
+        if value is None:
+            return None
+        if name == "auc":
+            return 2 * value - 1
+        if name in ("rmse", "mae"):
+            reference = units if name == "rmse" else units * 0.8  # mean absolute deviation of a normal distribution
+            return 1 - (value / reference) ** 2 if reference else None
+        base = min(trivial.get("accuracy") or _even_share(figures), 0.999)
+        return (value - base) / (1 - base)
+
+    val = history.get(f"val_{metric}")
+    metrics, eval_skill = figures.get("metrics") or {}, None
+    if is_regression and metrics.get("r2") is not None:
+        eval_skill = metrics["r2"]
+    elif metrics.get(metric) is not None:
+        own_units = trivial.get(metric) or 0.0
+        eval_skill = skill(metrics[metric], metric, own_units / (0.8 if metric == "mae" else 1))
+    return Reading(
+        loss=loss,
+        val_loss=val_loss,
+        kept=kept,
+        train_skill=skill(history[metric][kept], metric, scale) if metric else None,
+        val_skill=skill(val[kept], metric, scale) if val else None,
+        eval_skill=eval_skill,
+        val_rows=((figures.get("training") or {}).get("rows") or {}).get("validation") or 0,
+        eval_rows=(figures.get("performance") or {}).get("rows", 0),
+        is_regression=is_regression,
+        metric="R²" if is_regression else METRICS[metric].title if metric else "",
+    )
+
+
+def _kept_epoch(training: Mapping[str, Any], history: Mapping[str, list[float]]) -> int:
+    monitor = (training.get("early_stopping") or {}).get("monitor", "")
+    series = history.get(monitor)
+    if not series:
+        return len(history["loss"]) - 1
+    return series.index(min(series) if direction(monitor) == "min" else max(series))
+
+
+def _scale(figures: Mapping[str, Any]) -> float:
+    """Returns the deviation of the label in the units that the model was trained in."""
+    if figures.get("label_scale") == "z_score":
+        return 1.0
+    return float((figures.get("trivial") or {}).get("rmse") or 0.0)
+
+
+def _even_share(figures: Mapping[str, Any]) -> float:
+    classes = figures["data"]["label"].get("classes") or ()
+    return 1 / len(classes) if classes else 0.0
+
+
+def still_improving(reading: Reading) -> bool:
+    """Says whether training was cut off: the last epoch improved the loss by another 5 % and was the best."""
+    series = reading.val_loss or reading.loss
+    if len(series) < 2:
+        return bool(series)
+    before = series[-3] if len(series) > 2 else series[-2]
+    epochs = 2 if len(series) > 2 else 1
+    return min(series) == series[-1] and before > 0 and 1 - series[-1] / before > 0.05 * epochs

@@ -1,0 +1,164 @@
+"""Scales, ticks and frames for the plots of a report: inline SVG that takes its colours from the page's style."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from html import escape
+
+WIDTH, HEIGHT = 440, 280
+TOP, RIGHT, BOTTOM, LEFT = 30, 14, 44, 58
+_CHARACTER = 6.3  # width of a character in the plot's text
+
+
+@dataclass(frozen=True)
+class Scale:
+    """A linear map from values to positions.
+
+    Attributes:
+      low, high: the ends in values; ``high`` is above ``low``.
+      start, end: the same ends in positions.
+    """
+
+    low: float
+    high: float
+    start: float
+    end: float
+
+    def __call__(self, value: float) -> float:
+        """Maps a value; those outside are put at the ends."""
+        share = (min(max(value, self.low), self.high) - self.low) / (self.high - self.low)
+        return round(self.start + share * (self.end - self.start), 2)
+
+
+@dataclass(frozen=True)
+class Frame:
+    """Where values of a plot are drawn."""
+
+    x: Scale
+    y: Scale
+
+
+def make_frame(
+    x_values: Sequence[float],
+    y_values: Sequence[float],
+    *,
+    zero: bool = False,
+    x_range: tuple[float, float] | None = None,
+    y_range: tuple[float, float] | None = None,
+    left: float = LEFT,
+    height: float = HEIGHT,
+) -> Frame:
+    """Fits a frame around values.
+
+    Args:
+      x_values, y_values: finite numbers; may be empty.
+      zero: the vertical axis starts at 0.
+      x_range, y_range: instead of the values' own.
+      left: room for the labels of the vertical axis.
+      height: of the plot.
+    """
+    x_low, x_high = x_range or _range(x_values)
+    y_low, y_high = y_range or _range([*y_values, 0.0] if zero else y_values, pad=0.05)
+    if zero and y_range is None:
+        y_low = min(0.0, min(y_values, default=0.0))
+    return Frame(Scale(x_low, x_high, left, WIDTH - RIGHT), Scale(y_low, y_high, height - BOTTOM, TOP))
+
+
+def _range(values: Sequence[float], pad: float = 0.0) -> tuple[float, float]:
+    low, high = min(values, default=0.0), max(values, default=1.0)
+    if high - low < 1e-12 * max(abs(low), abs(high), 1e-300):
+        room = abs(low) * 0.1 or 0.5
+        return low - room, high + room
+    return low - pad * (high - low), high + pad * (high - low)
+
+
+def ticks(low: float, high: float, wanted: int = 5, whole: bool = False) -> list[float]:
+    """Chooses round values between two ends: multiples of 1, 2 or 5 times a power of ten."""
+    span = high - low
+    step = 10 ** math.floor(math.log10(span / wanted))
+    for factor in (1, 2, 5, 10):
+        if span / (step * factor) <= wanted:
+            step *= factor
+            break
+    step = max(step, 1) if whole else step
+    first = math.ceil(low / step - 1e-9)
+    count = math.floor(high / step + 1e-9) - first + 1
+    return [round((first + i) * step, 12) for i in range(max(count, 0))]
+
+
+def show(value: float) -> str:
+    """Formats a tick or a figure in a few characters."""
+    if value == 0:
+        return "0"
+    if abs(value) >= 1e6 or abs(value) < 1e-3:
+        return f"{value:.3g}".replace("e+0", "e").replace("e-0", "e-").replace("e+", "e")
+    if abs(value) >= 1000:
+        return f"{value:,.0f}".replace(",", "\u202f")
+    return f"{value:.3g}"
+
+
+def shorten(text: str, length: int) -> str:
+    """Cuts a text with an ellipsis."""
+    return text if len(text) <= length else text[: max(length - 1, 1)] + "…"
+
+
+def text(x: float, y: float, content: str, *, anchor: str = "start", kind: str = "tick", turn: bool = False) -> str:
+    """Draws text; ``kind`` is a class of the style sheet."""
+    turned = f' transform="rotate(-90 {x:g} {y:g})"' if turn else ""
+    return f'<text class="{kind}" x="{x:g}" y="{y:g}" text-anchor="{anchor}"{turned}>{escape(content)}</text>'
+
+
+def draw_axes(frame: Frame, x_label: str, y_label: str, *, whole_x: bool = False, height: float = HEIGHT) -> str:
+    """Draws grid lines, ticks and the titles of both axes."""
+    parts = []
+    bottom, x, y = frame.y.start, frame.x, frame.y
+    for value in ticks(y.low, y.high):
+        position = y(value)
+        parts.append(f'<line class="grid" x1="{x.start:g}" x2="{x.end:g}" y1="{position:g}" y2="{position:g}"/>')
+        parts.append(text(x.start - 6, position + 4, show(value), anchor="end"))
+    for value in ticks(x.low, x.high, whole=whole_x):
+        position = x(value)
+        parts.append(f'<line class="axis" x1="{position:g}" x2="{position:g}" y1="{bottom:g}" y2="{bottom + 4:g}"/>')
+        parts.append(text(position, bottom + 17, show(value), anchor="middle"))
+    parts.append(f'<line class="axis" x1="{x.start:g}" x2="{x.end:g}" y1="{bottom:g}" y2="{bottom:g}"/>')
+    parts.append(text((x.start + x.end) / 2, height - 8, x_label, anchor="middle", kind="label"))
+    parts.append(text(13, (y.start + y.end) / 2, y_label, anchor="middle", kind="label", turn=True))
+    return "".join(parts)
+
+
+def draw_legend(names: Sequence[str], kinds: Sequence[str] | None = None) -> str:
+    """Draws the names of the series in one row on top: ``kinds`` are ``line``, ``area`` or ``dots``."""
+    if not any(names):
+        return ""
+    room = (WIDTH - RIGHT - LEFT) / len(names) / _CHARACTER - 4
+    parts, x = [], float(LEFT)
+    for index, name in enumerate(names):
+        label, kind = shorten(name, int(room)), (kinds or ["line"] * len(names))[index]
+        if kind == "area":
+            parts.append(f'<rect class="area s{index + 1}" x="{x:g}" y="9" width="18" height="10"/>')
+        elif kind == "dots":
+            parts.append(mark(index, x + 9, 14))
+        else:
+            parts.append(f'<line class="series s{index + 1}" x1="{x:g}" x2="{x + 20:g}" y1="14" y2="14"/>')
+        parts.append(text(x + 25, 18, label))
+        x += 25 + len(label) * _CHARACTER + 14
+    return "".join(parts)
+
+
+def mark(index: int, x: float, y: float, size: float = 3.2) -> str:
+    """Draws one point of a series: each series has a shape of its own, so that colour is not all that tells."""
+    kind = f'class="dot s{index + 1}"'
+    if index % 3 == 0:
+        return f'<circle {kind} cx="{x:g}" cy="{y:g}" r="{size:g}"/>'
+    if index % 3 == 1:
+        return f'<rect {kind} x="{x - size:g}" y="{y - size:g}" width="{2 * size:g}" height="{2 * size:g}"/>'
+    points = f"{x:g},{y - 1.3 * size:g} {x + 1.2 * size:g},{y + size:g} {x - 1.2 * size:g},{y + size:g}"
+    return f'<polygon {kind} points="{points}"/>'
+
+
+def wrap(content: str, title: str, description: str, height: float = HEIGHT) -> str:
+    """Puts a plot into its ``svg`` element, which tells screen readers what it shows."""
+    spoken = escape(f"{title}. {description}", quote=True)
+    return f'<svg class="plot" viewBox="0 0 {WIDTH} {height:g}" role="img" aria-label="{spoken}">{content}</svg>'

@@ -1,0 +1,77 @@
+"""Puts the report of a run where people look for it, with what only the whole run knows: times, and the run before."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from components.code_version import code_version
+from pipeline.comparing import changed_from_defaults, config_changes
+from pipeline.planning import RunPlan
+from pipeline.workspace import Workspace
+
+FIGURES_FILE = "figures.json"
+
+
+def report_parameters(plan: RunPlan) -> dict[str, str]:
+    """Returns what the report is told about a run, as JSON texts by parameter name."""
+    return {
+        "experiment": plan.experiment.model_dump_json(exclude={"run", "schedule"}),
+        "dataset": plan.dataset.to_json(),
+        "plan": plan.features.model_dump_json(),
+        "evaluation_options": plan.evaluation.model_dump_json(),
+        "changes": json.dumps(changed_from_defaults(plan.experiment)),
+    }
+
+
+def read_figures(plan: RunPlan, home: Workspace, run_id: str, failure: str | None) -> dict[str, Any]:
+    """Reads the figures that the report step left; of a run that ended early, collects what there is.
+
+    Args:
+      plan: of the run.
+      home: where it ran.
+      run_id: its id.
+      failure: what the error said, None where every step has finished.
+    """
+    from components.report.figures import collect_figures
+    from pipeline.lineage import report_folders, run_artifacts
+
+    artifacts = run_artifacts(home, run_id)
+    if failure is None:
+        written = Path(artifacts["report"]["report"].uri, FIGURES_FILE)
+        return json.loads(written.read_text(encoding="utf-8"))
+    folders = report_folders(artifacts)
+    folder = home.reports(plan.experiment.name) / run_id
+    if (folder / "verdict.json").is_file():
+        folders = replace(folders, verdict=str(folder))
+    figures = collect_figures(folders, **report_parameters(plan), failure=failure)
+    return figures | {"blessed": False, "baseline_version": plan.baseline_version or None, "model": None}
+
+
+def publish_report(folder: Path, figures: Mapping[str, Any], outcome: Mapping[str, Any], command: str) -> None:
+    """Writes ``index.html`` and ``figures.json`` into ``reports/NAME/RUN``.
+
+    Args:
+      folder: that folder.
+      figures: from :func:`read_figures`.
+      outcome: the fields of ``--json``.
+      command: that started the run.
+    """
+    from components.report.page import write_report
+
+    told = {key: outcome[key] for key in ("run_id", "status", "steps", "seconds", "started_at")}
+    run = {**told, "command": command, "code_version": code_version("pipeline.graph"), "since": _since(folder, figures)}
+    write_report(folder, {**figures, "run": run})
+
+
+def _since(folder: Path, figures: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Says what differs in the config from the last run of the recipe before this one."""
+    earlier = sorted(p for p in folder.parent.glob(f"*/{FIGURES_FILE}") if p.parent.name < folder.name)
+    if not earlier:
+        return None
+    before = json.loads(earlier[-1].read_text(encoding="utf-8"))
+    changes = config_changes(before["experiment"], figures["experiment"])
+    return {"run_id": earlier[-1].parent.name, "changes": changes}

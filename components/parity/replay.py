@@ -71,22 +71,30 @@ def _write_requests(path: str, records: np.ndarray, columns: dict[str, tf.Tensor
 
 
 def _compare(answer: Any, wanted: np.ndarray, task: dict[str, Any], problems: list[str], signature: str) -> float:
-    """Returns the largest difference; notes class names that are in another order than the training's."""
+    """Returns the largest difference; notes class names that are in another order than the training's, and NaN."""
+    numbers = answer["value" if task["classes"] is None else "scores"].numpy()
+    if not np.isfinite(numbers).all():
+        problems.append(f"{signature} answers {(~np.isfinite(numbers)).sum()} times with something that is no number")
     if task["classes"] is None:
-        found, wanted = answer["value"].numpy(), wanted.reshape(-1)
-        return float((np.abs(found - wanted) / (1 + np.abs(wanted))).max(initial=0))
+        wanted = wanted.reshape(-1)
+        return float((np.abs(numbers - wanted) / (1 + np.abs(wanted))).max(initial=0))
     scores = np.concatenate([1 - wanted, wanted], axis=1) if task["task"] == "binary" else wanted
     classes = np.array(task["classes"])
-    served = answer["classes"].numpy().astype(str)
+    served = _decode(answer["classes"])
     if not (served == classes[np.newaxis, :]).all():
-        problems.append(f"{signature} names the classes {list(served[0])} where training had {list(classes)}")
+        problems.append(f"{signature} names the classes {served[0].tolist()} where training had {classes.tolist()}")
     if "class" in answer:
         # Where two scores are equal within float noise either class is right.
         margin = np.sort(scores, axis=1)[:, -1] - np.sort(scores, axis=1)[:, -2]
-        wrong = (answer["class"].numpy().astype(str) != classes[scores.argmax(axis=1)]) & (margin > 1e-5)
+        wrong = (_decode(answer["class"]) != classes[scores.argmax(axis=1)]) & (margin > 1e-5)
         if wrong.any():
             problems.append(f"{signature} gives another class for {wrong.sum()} rows")
-    return float(np.abs(answer["scores"].numpy() - scores).max(initial=0))
+    return float(np.abs(numbers - scores).max(initial=0))
+
+
+def _decode(names: tf.Tensor) -> np.ndarray:
+    """Reads a tensor of names; NumPy's own way takes ASCII only."""
+    return np.char.decode(names.numpy().astype(bytes), "utf-8")
 
 
 def _raw_columns(model: Any, records: np.ndarray, columns: dict[str, str]) -> dict[str, tf.Tensor]:

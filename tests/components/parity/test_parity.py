@@ -1,0 +1,188 @@
+"""The serving check: passes a model that serves what was trained, and no other."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from components.errors import ParityFailed
+from components.features import ColumnOptions, FeaturePlan, FeatureStep
+from components.models import MlpOptions, OutputSpec, build_model
+
+pytestmark = pytest.mark.slow
+
+CLASSES = ("Zürich", "a b", "東京")
+ROWS = [
+    {"x": None if i == 7 else i / 10, "ward": None if i == 4 else i % 5, "kind": CLASSES[i % 3]} for i in range(300)
+]
+PLAN = FeaturePlan(
+    steps=(
+        FeatureStep(name="x", kind="numeric", dtype="float", options=ColumnOptions(scale="none", impute=9.0)),
+        FeatureStep(
+            name="ward", kind="categorical", dtype="int", options=ColumnOptions(encode="hash", hash_buckets=8)
+        ),
+    ),
+    label="kind", label_dtype="string", classes=CLASSES, label_scale="none", task="multiclass",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Run:
+    """What a Trainer leaves, and how to check it.
+
+    Attributes:
+      model: the SavedModel's folder.
+      predictions: what the Trainer predicted on the eval split.
+      check: runs the component; returns the blessing.
+    """
+
+    model: Path
+    predictions: Path
+    check: Callable[..., Any]
+
+
+@pytest.fixture(scope="module")
+def trained(analyse: Any, write_split: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with examples, a model of random weights and its predictions, as ingest and Trainer leave them."""
+    from components.inputs import ExamplesReader
+    from components.signatures import export
+
+    folder = tmp_path_factory.mktemp("trained")
+    files = write_split(ROWS, folder / "examples", "eval", files=2)
+    reader = ExamplesReader(str(analyse(ROWS, PLAN, folder)), PLAN)
+    model = build_model(MlpOptions(units=(8,)), PLAN.inputs(), OutputSpec("multiclass", 3), seed=5)
+    arrays = reader.load(files)
+    assert arrays is not None
+    export(str(folder / "model" / "Format-Serving"), model, reader.graph, PLAN, (1.0, 0.0))
+    (folder / "model_run").mkdir()
+    predictions = model.predict(arrays.inputs, verbose=0)
+    np.savez_compressed(folder / "model_run" / "predictions-eval.npz", predictions=predictions, labels=arrays.labels)
+    return folder
+
+
+@pytest.fixture
+def run(trained: Path, tmp_path: Path) -> Run:
+    """A copy of it, to be tampered with."""
+    from tfx.types import standard_artifacts
+
+    from components.parity import ParityCheck
+
+    shutil.copytree(trained, tmp_path, dirs_exist_ok=True)
+
+    def artifact(kind: Any, name: str) -> Any:
+        made = kind()
+        made.uri = str(tmp_path / name)
+        return made
+
+    def check(plan: FeaturePlan = PLAN, tolerance: float = 1e-5, rows: int = 1000) -> Any:
+        blessing = artifact(standard_artifacts.InfraBlessing, "blessing")
+        ParityCheck.test_call(
+            model=artifact(standard_artifacts.Model, "model"),
+            model_run=artifact(standard_artifacts.ModelRun, "model_run"),
+            examples=artifact(standard_artifacts.Examples, "examples"),
+            blessing=blessing,
+            plan=plan.model_dump_json(),
+            tolerance=tolerance,
+            rows=rows,
+            code_version="1",
+        )
+        return blessing
+
+    return Run(tmp_path / "model" / "Format-Serving", tmp_path / "model_run" / "predictions-eval.npz", check)
+
+
+def refused(run: Run, *arguments: Any, **named: Any) -> str:
+    """The sentence with which the check refuses; nothing is blessed then."""
+    with pytest.raises(ParityFailed) as caught:
+        run.check(*arguments, **named)
+    assert not (run.model.parents[1] / "blessing" / "INFRA_BLESSED").exists()
+    return str(caught.value)
+
+
+def change_predictions(run: Run, change: Callable[[np.ndarray], None]) -> None:
+    """Makes the Trainer's predictions others than the exported model's."""
+    with np.load(run.predictions) as stored:
+        predictions, labels = stored["predictions"].copy(), stored["labels"]
+    change(predictions)
+    np.savez_compressed(run.predictions, predictions=predictions, labels=labels)
+
+
+def tamper(run: Run, change: Callable[[Any], Any]) -> None:
+    """Changes the bias of the exported model's last layer."""
+    import tensorflow as tf
+
+    loaded = tf.saved_model.load(str(run.model))
+    change(next(variable for variable in loaded.variables_of_model if variable.shape == (3,)))
+    shutil.rmtree(run.model)
+    tf.saved_model.save(loaded, str(run.model), signatures=dict(loaded.signatures))
+
+
+def test_the_model_that_was_trained_passes_with_class_names_of_any_script(run: Run) -> None:
+    blessing = run.check()
+    assert blessing.get_int_custom_property("blessed") == 1
+    folder = Path(blessing.uri)
+    assert (folder / "INFRA_BLESSED").is_file()
+    outcome = json.loads((folder / "parity.json").read_text())
+    assert (outcome["rows"], outcome["problems"]) == (300, [])
+    assert 0 <= outcome["largest_difference"] < 1e-6
+
+
+def test_rows_beyond_the_limit_and_differences_within_the_tolerance_pass(run: Run) -> None:
+    def change(predictions: np.ndarray) -> None:
+        predictions[:100] += 3e-5
+        predictions[100:] = 0.5
+
+    change_predictions(run, change)
+    blessing = run.check(rows=100, tolerance=1e-4)
+    assert json.loads((Path(blessing.uri) / "parity.json").read_text())["rows"] == 100
+
+
+def test_other_weights_are_found(run: Run) -> None:
+    tamper(run, lambda bias: bias.assign_add([0.001, 0.0, 0.0]))
+    message = refused(run)
+    assert message.startswith(
+        "expected the exported model to answer as the trained one within 1e-05, but found a difference of 0.00"
+    )
+    assert "over 300 rows; nothing was pushed, see " in message
+
+
+def test_one_wrong_prediction_in_the_last_row_is_found(run: Run) -> None:
+    def change(predictions: np.ndarray) -> None:
+        predictions[299, 1] += 3e-5
+
+    change_predictions(run, change)
+    assert "found a difference of 3e-05 over 300 rows" in refused(run)
+
+
+def test_a_model_that_answers_nan_is_found(run: Run) -> None:
+    tamper(run, lambda bias: bias.assign([float("nan")] * 3))
+    assert "serving_default answers 768 times with something that is no number" in refused(run)
+
+
+def test_classes_in_another_order_are_found(run: Run) -> None:
+    message = refused(run, PLAN.model_copy(update={"classes": (CLASSES[1], CLASSES[0], CLASSES[2])}))
+    assert (
+        "serving_default names the classes ['Zürich', 'a b', '東京'] where training had ['a b', 'Zürich', '東京']"
+        in message
+    )
+
+
+def test_a_row_that_is_not_in_the_examples_is_found(run: Run) -> None:
+    with np.load(run.predictions) as stored:
+        predictions, labels = stored["predictions"], stored["labels"]
+    np.savez_compressed(run.predictions, predictions=np.concatenate([predictions, predictions[:1]]), labels=labels)
+    assert "found 300 rows where the Trainer saw 301" in refused(run)
+
+
+def test_a_model_that_does_not_load_is_found(run: Run) -> None:
+    shutil.rmtree(run.model / "variables")
+    message = refused(run)
+    assert message.startswith("expected the exported model to load and answer in a fresh process, but it ended with ")
+    assert message.endswith(f"the model is in {run.model}")

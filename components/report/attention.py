@@ -159,7 +159,7 @@ def _confusions(figures: Mapping[str, Any]) -> _Found:
 
 def _calibration(figures: Mapping[str, Any]) -> _Found:
     calibration = (figures.get("performance") or {}).get("calibration")
-    if not calibration or calibration["error"] < 0.08 or sum(calibration["rows"]) < 100:
+    if not calibration or calibration["error"] < max(0.08, 1.5 * calibration["chance"]):
         return []
     return [
         (f"Scores are off by {calibration['error']:.0%} on average: do not read them as probabilities.", "evaluation")

@@ -34,6 +34,7 @@ _PARTS = (
     "sort.js",
 )
 FIGURES_FILE, PAGE_FILE = "figures.json", "index.html"
+_MOST_COLUMNS = 12  # with a plot, before the rest is folded away
 _MOST_CLASSES = 60  # in the table by class, before the rest is folded away
 
 
@@ -73,6 +74,7 @@ def render(figures: Mapping[str, Any]) -> str:
         columns=plots.plot_columns(figures),
         steps=plots.plot_steps(run["steps"]),
         most_classes=_MOST_CLASSES,
+        most_columns=_MOST_COLUMNS,
         worst_first=_worst_first(figures),
         config=yaml.safe_dump(dict(figures["experiment"]), sort_keys=False, allow_unicode=True),
         command=reproduce(figures),

@@ -203,15 +203,18 @@ def calibration(hit: np.ndarray, scores: np.ndarray) -> dict[str, Any]:
     """Compares scores with how often they come true, in ten bins of equal width.
 
     Returns:
-      ``score`` and ``share`` (means in each bin that has rows), ``rows``, and ``error``: the mean distance between
-      the two, weighted by rows.
+      ``score`` and ``share`` (means in each bin that has rows), ``rows``, ``error``: the mean distance between the
+      two, weighted by rows, and ``chance``: the error that perfect scores would show for the luck of so few rows.
     """
     place = np.clip((scores * _BINS).astype(int), 0, _BINS - 1)
     rows = np.bincount(place, minlength=_BINS)
     used = rows > 0
     score = np.bincount(place, weights=scores, minlength=_BINS)[used] / rows[used]
     share = np.bincount(place, weights=hit.astype(float), minlength=_BINS)[used] / rows[used]
+    # The mean distance of a normal variable from its mean is sqrt(2 / pi) of its deviation.
+    spread = np.sqrt(2 / np.pi * score.clip(0, 1) * (1 - score.clip(0, 1)) / rows[used])
     return {
+        "chance": float((spread * rows[used]).sum() / rows.sum()),
         "score": [float(v) for v in score],
         "share": [float(v) for v in share],
         "rows": [int(v) for v in rows[used]],

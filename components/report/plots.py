@@ -94,7 +94,7 @@ def plot_curves(figures: Mapping[str, Any]) -> list[Plot]:
         best = (max if _way(name) == "max" else min)(judged)
         epoch = judged.index(best) + 1
         part = "validation" if others else "training"
-        words = name.replace("_", " ")
+        words = METRICS[name].title if name in METRICS else name.replace("_", " ")
         title = f"The {part} {words} was best in epoch {epoch} of {len(values)}: {show_figure(best)}"
         chart = line_chart(
             title, series, "epoch", _history_label(name, figures), marks=True, whole_x=True, at=(epoch, "best")
@@ -114,7 +114,7 @@ def _way(name: str) -> str:
 
 
 def _history_label(name: str, figures: Mapping[str, Any]) -> str:
-    words = name.replace("_", " ")
+    words = METRICS[name].title if name in METRICS else name.replace("_", " ")
     if name in ("mae", "mse", "rmse") and figures.get("label_scale") == "z_score":
         return f"{words} (standard deviations{'²' if name == 'mse' else ''})"
     return words
@@ -197,9 +197,13 @@ def _curve_plots(performance: Mapping[str, Any]) -> list[Plot]:
 
 
 def _calibration_plot(calibration: Mapping[str, Any], task: str) -> Plot:
-    error = calibration["error"]
-    verdict = "can be read as probabilities" if error < 0.05 else "are no probabilities"
-    title = f"Scores {verdict}: they are off by {error:.1%} on average"
+    error, chance = calibration["error"], calibration["chance"]
+    if error < 0.05:
+        title = f"Scores can be read as probabilities: they are off by {error:.1%} on average"
+    elif error < 1.5 * chance:
+        title = f"Scores are off by {error:.1%} on average, which chance explains with so few rows"
+    else:
+        title = f"Scores are no probabilities: they are off by {error:.1%} on average (chance: {chance:.1%})"
     what = "positive rows (share)" if task == "binary" else "right rows (share)"
     series = [Series("this model", calibration["score"], calibration["share"])]
     label = "score of the positive class" if task == "binary" else "score of the chosen class"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import time
 from typing import Any
 
@@ -14,9 +15,25 @@ from components.options import TuningOptions
 from components.settings import FitSettings
 from components.tuning.space import declare_space, untuned_values
 
+
+class ProductOracle(oracle_module.Oracle):
+    """Every combination, the last key changing fastest. KerasTuner's own grid loses its place when it is reloaded."""
+
+    def populate_space(self, trial_id: str) -> dict[str, Any]:
+        """Gives the combination that follows from the number of trials so far; trial 0 is not part of the grid."""
+        space = self.get_space().space
+        combinations = itertools.product(*(hyperparameter.values for hyperparameter in space))
+        index = len(self.start_order) - 1
+        chosen = next(itertools.islice(combinations, index, None), None)
+        if chosen is None:
+            return {"status": trial_module.TrialStatus.STOPPED, "values": None}
+        names = [hyperparameter.name for hyperparameter in space]
+        return {"status": trial_module.TrialStatus.RUNNING, "values": dict(zip(names, chosen, strict=True))}
+
+
 _ORACLES: dict[str, Any] = {
     "random": keras_tuner.oracles.RandomSearchOracle,
-    "grid": keras_tuner.oracles.GridSearchOracle,
+    "grid": ProductOracle,
     "bayesian": keras_tuner.oracles.BayesianOptimizationOracle,
     "hyperband": keras_tuner.oracles.HyperbandOracle,
 }

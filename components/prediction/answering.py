@@ -132,6 +132,8 @@ def _encode(block: Block) -> list[bytes]:
 
 
 def _reason(error: Exception) -> str:
-    """Takes the first line of TensorFlow's message, without the names of its nodes."""
-    text = (str(getattr(error, "message", None) or error).strip().splitlines() or ["the model fails on it"])[0]
-    return text.split("{{")[0].split(" [Op:")[0].strip().rstrip(":") or "the model fails on it"
+    """Takes what went wrong out of TensorFlow's message, which puts the place in the graph around it."""
+    lines = [line.strip() for line in str(getattr(error, "message", None) or error).splitlines() if line.strip()]
+    marks = [number for number, line in enumerate(lines) if line.startswith("[[{{node") and number]
+    found = lines[marks[0] - 1] if marks else next(iter(lines), "")
+    return found.split("{{")[0].split(" [Op:")[0].strip().rstrip(":") or "the model fails on it"

@@ -68,8 +68,8 @@ def plan_prediction(
     version: str,
     record: Mapping[str, Any],
     output: Path,
-    keys: Sequence[str],
-    kind: str | None,
+    keys: Sequence[str] = (),
+    kind: str | None = None,
 ) -> PredictionPlan:
     """Checks input, output and keys.
 

@@ -1,0 +1,185 @@
+"""Batch inference with real models: equal to the Trainer's own predictions, and whole whatever interrupts it."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from components.errors import ConfigError, DataRejected
+from components.prediction.planning import PredictionPlan, plan_prediction
+from components.production import read_record
+
+Command = Any
+
+
+def plan(workspace: Path, source: Path, output: Path, **more: Any) -> PredictionPlan:
+    """Plans a prediction by version 2 of the doubler."""
+    folder = workspace / "models" / "doubler"
+    return plan_prediction(str(source), folder / "2", "doubler@2", read_record(folder, 2), output, **more)
+
+
+def test_rows_are_predicted_and_bad_ones_listed(workspace: Path, tmp_path: Path) -> None:
+    from components.prediction.job import predict
+
+    (tmp_path / "in.csv").write_text("id,area (m²),district\na,10,xy\nb,1,bad\nc,,\nd,x,\ne,20,\n")
+    done = predict(plan(workspace, tmp_path / "in.csv", tmp_path / "out.jsonl", keys=["id"]), tmp_path / "out.jsonl")
+    assert (done.rows, done.rejected, done.reused_shards) == (2, 3, 0)
+    rows = [json.loads(line) for line in (tmp_path / "out.jsonl").read_text().splitlines()]
+    assert rows == [
+        {"id": "a", "predicted_value": 22.0, "model_version": "doubler@2"},
+        {"id": "e", "predicted_value": 40.0, "model_version": "doubler@2"},
+    ]
+    rejected = [json.loads(line) for line in (tmp_path / "out.jsonl.rejected.jsonl").read_text().splitlines()]
+    assert [(row["keys"]["id"], row["place"]) for row in rejected] == [("b", 3), ("c", 4), ("d", 5)]
+    assert "a bad district" in rejected[0]["reason"]
+    assert rejected[1]["reason"] == "the model answers with a number that is not finite"
+    assert rejected[2]["reason"] == "'x' in column 'area (m²)' is no number"
+    assert sorted(p.name for p in tmp_path.iterdir()) == [
+        "in.csv",
+        "out.jsonl",
+        "out.jsonl.rejected.jsonl",
+        "workspace",
+    ]
+
+
+def test_an_interrupted_command_goes_on_without_a_row_twice(
+    workspace: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from components.prediction import job
+
+    (tmp_path / "in").mkdir()
+    for number in range(3):
+        (tmp_path / "in" / f"{number}.csv").write_text(f"area (m²),district\n{number},\n{number + 10},\n")
+    output = tmp_path / "out.csv"
+    planned = plan(workspace, tmp_path / "in", output)
+    read = job.READERS["csv"]
+
+    def fail_at_the_last(plan: PredictionPlan, shard: Any) -> Any:
+        if shard["path"].endswith("2.csv"):
+            raise OSError("the cable was pulled")
+        return read(plan, shard)
+
+    monkeypatch.setitem(job.READERS, "csv", fail_at_the_last)
+    with pytest.raises(OSError, match="the cable was pulled"):
+        job.predict(planned, output)
+    assert not output.exists()
+    monkeypatch.setitem(job.READERS, "csv", read)
+    done = job.predict(planned, output)
+    assert (done.rows, done.reused_shards) == (6, 2)
+    assert [line.split(",")[2] for line in output.read_text().splitlines()[1:]] == ["0", "20", "2", "22", "4", "24"]
+    (tmp_path / "in" / "0.csv").write_text("area (m²),district\n100,\n")
+    again = job.predict(plan(workspace, tmp_path / "in", output), output)
+    assert (again.rows, again.reused_shards) == (5, 0)
+
+
+def test_parts_of_another_job_are_not_used(workspace: Path, tmp_path: Path) -> None:
+    from components.prediction.job import predict
+
+    (tmp_path / "in.csv").write_text("area (m²),district\n1,\n")
+    parts = tmp_path / ".out.csv.parts"
+    parts.mkdir()
+    (parts / "job.txt").write_text("another")
+    (parts / "summary-00000.json").write_text('{"rows": 7, "rejected": 0, "reasons": []}')
+    output = tmp_path / "out.csv"
+    assert predict(plan(workspace, tmp_path / "in.csv", output), output).rows == 1
+
+
+def test_two_commands_do_not_write_one_output(workspace: Path, tmp_path: Path) -> None:
+    import filelock
+
+    from components.prediction.job import predict
+
+    (tmp_path / "in.csv").write_text("area (m²),district\n1,\n")
+    (tmp_path / ".out.csv.parts").mkdir()
+    with (
+        filelock.FileLock(tmp_path / ".out.csv.parts" / ".lock"),
+        pytest.raises(ConfigError, match="another command is writing .*out.csv"),
+    ):
+        predict(plan(workspace, tmp_path / "in.csv", tmp_path / "out.csv"), tmp_path / "out.csv")
+
+
+def test_without_a_good_row_there_is_no_output(workspace: Path, tmp_path: Path) -> None:
+    from components.prediction.job import predict
+
+    (tmp_path / "in.csv").write_text("area (m²),district\nx,\ny,\n")
+    output = tmp_path / "out.csv"
+    with pytest.raises(DataRejected, match="doubler@2 can predict none of the 2 rows: 'x' in column"):
+        predict(plan(workspace, tmp_path / "in.csv", output), output)
+    assert not output.exists()
+
+
+def test_tf_examples_of_which_some_are_none(workspace: Path, tmp_path: Path) -> None:
+    import tensorflow as tf
+
+    from components.prediction.job import predict
+
+    def example(**features: Any) -> bytes:
+        made = tf.train.Example()
+        for name, value in features.items():
+            if isinstance(value, bytes):
+                made.features.feature[name].bytes_list.value.append(value)
+            else:
+                made.features.feature[name].float_list.value.append(value)
+        return made.SerializeToString()
+
+    source, output = tmp_path / "in.tfrecord", tmp_path / "out.csv"
+    with tf.io.TFRecordWriter(str(source)) as writer:
+        writer.write(example(**{"area (m²)": 5.0, "district": b"abc", "id": b"first"}))
+        writer.write(b"\xff\xff no example")
+        writer.write(example(**{"area (m²)": 6.0}))
+    done = predict(plan(workspace, source, output), output)
+    assert (done.rows, done.rejected) == (2, 1)
+    assert output.read_text().splitlines()[1:] == [
+        "in.tfrecord,1,13,doubler@2",
+        "in.tfrecord,3,12,doubler@2",
+    ]
+    with tf.io.TFRecordWriter(str(source)) as writer:
+        writer.write(example(size=5.0))
+    with pytest.raises(ConfigError, match="has no feature 'area .m².', which the model reads; its features are size"):
+        predict(plan(workspace, source, output), output)
+    source.write_bytes(source.read_bytes()[:-3])
+    with pytest.raises(ConfigError, match="in.tfrecord is damaged after record 0"):
+        predict(plan(workspace, source, output), output)
+
+
+@pytest.mark.slow
+def test_predictions_are_the_trainers_own(trained_workspace: Path, tmp_path: Path, kerasline: Command) -> None:
+    import tensorflow as tf
+
+    (examples,) = (trained_workspace / "pipelines").glob("*/ingest/examples/*/Split-eval")
+    (stored,) = (trained_workspace / "pipelines").glob("*/train/model_run/*/predictions-eval.npz")
+    (tmp_path / "records").mkdir()
+    rows = []
+    for path in sorted(examples.glob("*.gz")):
+        shutil.copy(path, tmp_path / "records" / f"{path.name}")
+        for record in tf.data.TFRecordDataset(str(path), compression_type="GZIP").as_numpy_iterator():
+            feature = tf.train.Example.FromString(record).features.feature
+            rows.append({name: repr(f.float_list.value[0]) for name, f in feature.items() if f.float_list.value})
+    names = list(rows[0])
+    lines = [",".join(names), *(",".join(row[name] for name in names) for row in rows)]
+    (tmp_path / "rows.csv").write_text("\n".join(lines) + "\n")
+    expected = np.load(stored)["predictions"]
+    for source, output in (("records", "r.jsonl"), ("rows.csv", "c.jsonl")):
+        result = kerasline(
+            *("predict", tmp_path / source, "--model", "iris_mlp", "-o", tmp_path / output),
+            *("--workspace", trained_workspace, "--json", tmp_path / "figures.json"),
+        )
+        assert result.returncode == 0, result.stderr
+        predicted = [json.loads(line) for line in (tmp_path / output).read_text().splitlines()]
+        scores = [[row[f"score_{name}"] for name in ("setosa", "versicolor", "virginica")] for row in predicted]
+        np.testing.assert_allclose(np.array(scores), expected, atol=1e-6)
+        assert [row["predicted_class"] for row in predicted] == [
+            ("setosa", "versicolor", "virginica")[index] for index in expected.argmax(axis=1)
+        ]
+    assert json.loads((tmp_path / "figures.json").read_text())["rows"] == len(expected)
+    assert "rows/s" in result.stdout
+    missing = kerasline(
+        *("predict", tmp_path / "rows.csv", "--model", "iris_mlp@4", "-o", tmp_path / "x.csv"),
+        *("--workspace", trained_workspace),
+    )
+    assert (missing.returncode, "iris_mlp has no version 4; it has 1" in missing.stderr) == (2, True)

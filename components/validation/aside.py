@@ -59,14 +59,14 @@ def check_quarantine(
 
 
 def _count_reasons(folder: str) -> Counter[tuple[str, str]]:
+    import pyarrow as pa
     import pyarrow.parquet as pq
 
     counts: Counter[tuple[str, str]] = Counter()
     for path in sorted(tf.io.gfile.glob(os.path.join(folder, "*.parquet"))):
-        with tf.io.gfile.GFile(path, "rb") as file, pq.ParquetFile(file) as parquet:
-            for batch in parquet.iter_batches(columns=[COLUMN, REASON]):
-                columns = batch.to_pydict()
-                counts.update(zip(columns[COLUMN], map(_without_value, columns[REASON]), strict=True))
+        with tf.io.gfile.GFile(path, "rb") as file:
+            columns = pq.read_table(pa.BufferReader(file.read()), columns=[COLUMN, REASON]).to_pydict()
+        counts.update(zip(columns[COLUMN], map(_without_value, columns[REASON]), strict=True))
     return counts
 
 

@@ -10,6 +10,8 @@ from components.validation.profile import compare_column, profile_columns
 from components.validation.sampling import SplitSample
 from components.validation.verdict import Finding, status_of
 
+_FEWEST_ROWS = 10  # fewer have no distribution
+
 
 def check_drift(
     sample: SplitSample,
@@ -63,6 +65,8 @@ def _compare(
     for name, column in sample.columns.items():
         limit = options.columns.get(name, options.limit)  # type: ignore[attr-defined]
         if name not in reference or reference[name]["kind"] == "open" or limit == "off":
+            continue
+        if min(len(column), reference[name]["n"]) < _FEWEST_ROWS:
             continue
         result = compare_column(column, reference[name], classes)
         passed = result["figure"] <= limit + result["chance"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -47,7 +47,7 @@ def profile_images(images: Iterable[bytes]) -> dict[str, Any]:
     }
 
 
-def image_distance(first: dict[str, Any], second: dict[str, Any]) -> tuple[float, float, str]:
+def image_distance(first: Mapping[str, Any], second: Mapping[str, Any]) -> tuple[float, float, str]:
     """Compares two profiles of images.
 
     Returns:

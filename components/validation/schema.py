@@ -45,7 +45,7 @@ def parse_schema(text: str, origin: str) -> schema_pb2.Schema:
     except text_format.ParseError as error:
         raise ConfigError(
             f"{origin}: expected a schema as protocol-buffer text, but it does not parse at "
-            f"{' '.join(str(error).split())}; mend the line, or delete the file to have it inferred again"
+            f"{' '.join(str(error).split()).rstrip('.')}; mend the line, or delete the file to have it inferred again"
         ) from error
 
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Mapping
+from typing import TypeAlias
 
 from tensorflow_metadata.proto.v0 import statistics_pb2
 
 Statistics = Mapping[str, statistics_pb2.DatasetFeatureStatistics]  # by split
-Column = statistics_pb2.FeatureNameStatistics
+Column: TypeAlias = statistics_pb2.FeatureNameStatistics
 
 # What TFDV writes for values that it does not show.
 _HIDDEN_VALUES = ("__BYTES_VALUE__", "__LARGE_BYTES__")

@@ -78,7 +78,9 @@ def test_a_column_that_changes_its_type_half_way(judge: Judge, people: People, s
 
 
 def test_dropped_and_new_columns_are_both_named(judge: Judge, people: People, schema: str) -> None:
-    rows = [{**{k: v for k, v in row.items() if k != "income"}, "height": 170.5 + i % 7} for i, row in enumerate(people())]
+    rows = [
+        {**{k: v for k, v in row.items() if k != "income"}, "height": 170.5 + i % 7} for i, row in enumerate(people())
+    ]
     judged = judge(rows, schema=schema)
     texts = {line["column"]: line["text"] for line in judged.verdict["findings"] if line["split"] == "train"}
     assert texts == {"income": "is in the schema but not in the data", "height": "is not in the schema"}
@@ -130,7 +132,11 @@ def test_drift_of_a_number_and_of_a_category(judge: Judge, people: People) -> No
         row["town"] = "Ulm"
     judged = judge(rows, reference=before, validation={"drift": "fail"})
     age, town = judged.check("drift", "age"), judged.check("drift", "town")
-    assert (age["measure"], age["status"], town["measure"]) == ("Jensen-Shannon divergence", "failed", "L-infinity distance")
+    assert (age["measure"], age["status"], town["measure"]) == (
+        "Jensen-Shannon divergence",
+        "failed",
+        "L-infinity distance",
+    )
     assert 0.1 < age["figure"] < 0.4
     assert "(mean 39.74 before, 5" in age["text"] and "now)" in age["text"]
     assert town["figure"] == pytest.approx(0.36, abs=0.05)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import shlex
@@ -213,12 +214,19 @@ def _first_line(error: BaseException) -> str:
 
 
 def _new_run_id(home: Workspace, name: str) -> str:
+    """Names a run by the time, and takes the name by making the run's log: two runs may start in the same second."""
     stem = datetime.now().strftime("%Y%m%d-%H%M%S")
-    run_id, number = stem, 1
-    while (home.reports(name) / run_id).exists() or home.log(run_id).exists():
-        number += 1
-        run_id = f"{stem}-{number}"
-    return run_id
+    for number in itertools.count(1):
+        run_id = stem if number == 1 else f"{stem}-{number}"
+        log = home.log(run_id)
+        log.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            log.touch(exist_ok=False)
+        except FileExistsError:
+            continue
+        if not (home.reports(name) / run_id).exists():
+            return run_id
+    raise AssertionError("numbers do not end")
 
 
 def _describe_data(plan: RunPlan) -> str:

@@ -1,0 +1,65 @@
+"""What a run is called, and what it says of its errors."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
+from pathlib import Path
+
+import pytest
+
+from components.errors import ConfigError, DataRejected
+from pipeline import running
+from pipeline.running import EXIT_CODES, Outcome, find_cause
+from pipeline.workspace import Workspace
+
+
+@pytest.fixture
+def same_second(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Makes every run start at the same time."""
+
+    class Clock(datetime):
+        @classmethod
+        def now(cls, tz: object = None) -> datetime:
+            return datetime(2026, 1, 2, 3, 4, 5)
+
+    monkeypatch.setattr(running, "datetime", Clock)
+
+
+@pytest.mark.usefixtures("same_second")
+def test_runs_of_the_same_second_have_different_names(tmp_path: Path) -> None:
+    home = Workspace(tmp_path)
+    with ThreadPoolExecutor(8) as pool:
+        names = list(pool.map(lambda number: running._new_run_id(home, f"recipe{number % 2}"), range(24)))
+    assert sorted(names) == sorted(["20260102-030405", *(f"20260102-030405-{n}" for n in range(2, 25))])
+    assert all(home.log(name).is_file() for name in names)
+
+
+@pytest.mark.usefixtures("same_second")
+def test_a_name_that_a_report_has_is_not_used_again(tmp_path: Path) -> None:
+    (tmp_path / "reports" / "iris" / "20260102-030405").mkdir(parents=True)
+    assert running._new_run_id(Workspace(tmp_path), "iris") == "20260102-030405-2"
+
+
+def test_the_users_error_is_found_below_those_that_wrap_it() -> None:
+    wanted = DataRejected("bad rows")
+    try:
+        try:
+            raise wanted
+        except DataRejected as inner:
+            raise RuntimeError("bad rows [while running 'WriteShard']") from inner
+    except RuntimeError as outer:
+        assert find_cause(outer) is wanted
+
+
+def test_an_error_that_nobody_foresaw_stays_what_it_is() -> None:
+    error = RuntimeError("surprise")
+    error.__context__ = ValueError("below")
+    assert find_cause(error) is error
+    assert find_cause(ConfigError("a")).args == ("a",)
+
+
+@pytest.mark.parametrize("status", EXIT_CODES)
+def test_exit_codes_are_those_of_the_contract(status: str) -> None:
+    contract = {"pushed": 0, "up_to_date": 0, "data_rejected": 3, "not_blessed": 4, "failed": 1}
+    assert Outcome({"status": status}, "", Path("log")).exit_code == contract[status]

@@ -107,12 +107,16 @@ def find_problem(folder: Path, version: int) -> str | None:
     return None
 
 
+# What a SavedModel consists of; a version's folder holds more, such as its record and warm-up requests.
+_SAVED_MODEL = ("saved_model.pb", "fingerprint.pb", "variables", "assets")
+
+
 def digest_model(model: Path) -> str:
     """Returns a sha256 over the names and contents of a SavedModel's own files."""
     digest = hashlib.sha256()
     for path in sorted(model.rglob("*")):
         name = path.relative_to(model).as_posix()
-        if path.is_file() and not name.startswith("assets.extra/") and name != RECORD_FILE:
+        if path.is_file() and name.split("/")[0] in _SAVED_MODEL:
             with open(path, "rb") as file:
                 digest.update(name.encode() + b"\0" + hashlib.file_digest(file, "sha256").digest())
     return digest.hexdigest()

@@ -1,8 +1,11 @@
-"""The commands about models that were pushed: models, promote, rollback, pin, unpin, predict."""
+"""The commands about models that were pushed: models, promote, rollback, pin, unpin, predict, serve."""
 
 from __future__ import annotations
 
 import json
+import logging
+import os
+import sys
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -26,6 +29,7 @@ def register(app: typer.Typer) -> None:
     app.command()(pin)
     app.command()(unpin)
     app.command()(predict)
+    app.command()(serve)
 
 
 def models(
@@ -118,6 +122,38 @@ def predict(
         source, model, output, keys=keys, kind=kind, workspace=workspace, beam_arguments=beam, debug=debug
     )
     _write_json(json_file, result)
+
+
+def serve(
+    host: Annotated[str, typer.Option(help="Only this machine can reach the default.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes any free one.")] = 8501,
+    names: Annotated[list[str], typer.Option("--model", metavar="NAME", help="Serve this model; default: all.")] = [],  # noqa: B006 (typer's way)
+    max_request_mb: Annotated[float, typer.Option(min=0.001, help="Larger requests are refused.")] = 32.0,
+    poll_seconds: Annotated[float, typer.Option(min=0.05, help="How often to look at what is in production.")] = 1.0,
+    workspace: WorkspaceOption = _WORKSPACE,
+) -> None:
+    """Answer TensorFlow Serving's REST API, for development; follows promote and rollback."""
+    from pipeline.registry import find_model
+
+    models_folder = workspace / "models"
+    for name in names:
+        find_model(models_folder, name)
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s")
+    logging.getLogger("kerasline").setLevel(logging.INFO)
+    if host not in ("127.0.0.1", "localhost", "::1"):
+        print(f"anybody who reaches {host} can use these models: there is no password", file=sys.stderr)
+    print("loading TensorFlow, which takes some seconds", flush=True)
+    from pipeline.serving.server import serve as serve_models
+
+    serve_models(
+        models_folder,
+        host,
+        port,
+        names=names or None,
+        max_bytes=int(max_request_mb * 1e6),
+        poll_seconds=poll_seconds,
+    )
 
 
 def _check_folder(json_file: Path | None) -> None:

@@ -31,7 +31,7 @@ from components.production import (
 )
 from pipeline.history import list_runs
 
-_PROBE = Path(str(components.__file__)).parent / "pushing" / "probe.py"
+_PROBE = Path(str(components.__file__)).parent / "prediction" / "probe.py"
 _PROBE_SECONDS = 600
 
 

@@ -1,0 +1,1 @@
+"""A server for development: TensorFlow Serving's REST API over the models of a workspace."""

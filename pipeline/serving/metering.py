@@ -1,0 +1,65 @@
+"""What the server counts, in the text format that Prometheus reads.
+
+Source: https://prometheus.io/docs/instrumenting/exposition_formats/
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import defaultdict
+from collections.abc import Mapping
+from typing import Any
+
+_BOUNDS_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+
+
+class Meter:
+    """Counts requests and their time; safe to use from many threads."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._requests: dict[tuple[str, str, int], int] = defaultdict(int)
+        self._buckets: dict[tuple[str, str], list[int]] = defaultdict(lambda: [0] * (len(_BOUNDS_SECONDS) + 1))
+        self._seconds: dict[tuple[str, str], float] = defaultdict(float)
+
+    def count(self, name: str, version: str, code: int, seconds: float) -> None:
+        """Takes in an answered request; ``version`` is empty where none was reached."""
+        place = next((i for i, bound in enumerate(_BOUNDS_SECONDS) if seconds <= bound), len(_BOUNDS_SECONDS))
+        with self._lock:
+            self._requests[name, version, code] += 1
+            if code == 200:
+                self._buckets[name, version][place] += 1
+                self._seconds[name, version] += seconds
+
+    def text(self, health: Mapping[str, Mapping[str, Any]]) -> str:
+        """Writes all metrics.
+
+        Args:
+          health: of :meth:`ServedModels.health`.
+        """
+        with self._lock:
+            requests = sorted(self._requests.items())
+            buckets = {key: list(counts) for key, counts in sorted(self._buckets.items())}
+            seconds = dict(self._seconds)
+        lines = ["# HELP kerasline_requests_total Answered requests.", "# TYPE kerasline_requests_total counter"]
+        for (name, version, code), number in requests:
+            lines.append(f'kerasline_requests_total{{{_labels(name, version)},code="{code}"}} {number}')
+        lines += ["# HELP kerasline_request_seconds Time of successful requests, from body to answer."]
+        lines += ["# TYPE kerasline_request_seconds histogram"]
+        for (name, version), counts in buckets.items():
+            total = 0
+            for bound, number in zip([*map(str, _BOUNDS_SECONDS), "+Inf"], counts, strict=True):
+                total += number
+                lines.append(f'kerasline_request_seconds_bucket{{{_labels(name, version)},le="{bound}"}} {total}')
+            lines.append(f"kerasline_request_seconds_sum{{{_labels(name, version)}}} {seconds[name, version]:.6f}")
+            lines.append(f"kerasline_request_seconds_count{{{_labels(name, version)}}} {total}")
+        lines += ["# HELP kerasline_model_version The version that answers.", "# TYPE kerasline_model_version gauge"]
+        lines += [f'kerasline_model_version{{model="{n}"}} {h["version"]}' for n, h in health.items() if h["version"]]
+        lines += ["# HELP kerasline_model_failed Whether the version in production does not load."]
+        lines += ["# TYPE kerasline_model_failed gauge"]
+        lines += [f'kerasline_model_failed{{model="{n}"}} {int(h["failed"] is not None)}' for n, h in health.items()]
+        return "\n".join(lines) + "\n"
+
+
+def _labels(name: str, version: str) -> str:
+    return f'model="{name}",version="{version}"'

@@ -1,4 +1,4 @@
-"""The commands about models that were pushed: models, promote, rollback, pin, unpin, predict, serve."""
+"""The commands about models that were pushed: models, promote, rollback, pin, unpin, predict, serve, export."""
 
 from __future__ import annotations
 
@@ -30,6 +30,7 @@ def register(app: typer.Typer) -> None:
     app.command()(unpin)
     app.command()(predict)
     app.command()(serve)
+    app.command()(export)
 
 
 def models(
@@ -154,6 +155,20 @@ def serve(
         max_bytes=int(max_request_mb * 1e6),
         poll_seconds=poll_seconds,
     )
+
+
+def export(
+    model: Annotated[str, typer.Argument(metavar="NAME[@VERSION]", help="Without a version: what is in production.")],
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="A folder that does not exist yet.")],
+    workspace: WorkspaceOption = _WORKSPACE,
+) -> None:
+    """Copy a version with all that explains it into a folder that loads with plain TensorFlow."""
+    from pipeline.exporting import export_version
+    from pipeline.workspace import open_workspace
+
+    for line in export_version(open_workspace(workspace), model, folder):
+        print(f"left out  {line}")
+    print(f"{folder} has {', '.join(sorted(path.name for path in folder.iterdir()))}")
 
 
 def _check_folder(json_file: Path | None) -> None:

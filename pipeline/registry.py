@@ -106,28 +106,35 @@ def check_version(folder: Path, version: int) -> None:
         )
 
 
-def try_version(folder: Path, version: int) -> Trial:
-    """Loads a version in a fresh process, with nothing of ours, and lets it answer its warm-up requests.
+def try_model(path: Path, shown: str) -> Trial:
+    """Loads a SavedModel in a fresh process, with nothing of ours, and lets it answer its warm-up requests.
+
+    Args:
+      path: the SavedModel.
+      shown: what to call it in messages.
 
     Raises:
       KeraslineError: it does not load, or does not answer with finite numbers.
     """
-    path = folder / str(version)
     command = [sys.executable, "-I", str(_PROBE), str(path)]
     try:
         child = subprocess.run(command, capture_output=True, text=True, check=False, timeout=_PROBE_SECONDS)
     except subprocess.TimeoutExpired:
         raise KeraslineError(
-            f"expected version {version} of {folder.name} to answer within {_PROBE_SECONDS} s, but it did not; nothing "
-            "was moved"
+            f"expected {shown} to answer within {_PROBE_SECONDS} s, but it did not; everything is as it was"
         ) from None
     if child.returncode != 0:
         last = (child.stderr.strip().splitlines() or [f"exit code {child.returncode}"])[-1]
         raise KeraslineError(
-            f"expected version {version} of {folder.name} to load and answer in a fresh process, but it ended with "
-            f"{last!r}; nothing was moved"
+            f"expected {shown} to load and answer in a fresh process, but it ended with {last!r}; everything is as it "
+            "was"
         )
     return Trial(**json.loads(child.stdout.strip().splitlines()[-1]))
+
+
+def try_version(folder: Path, version: int) -> Trial:
+    """Tries a version as :func:`try_model` does."""
+    return try_model(folder / str(version), f"version {version} of {folder.name}")
 
 
 def promote(models: Path, name: str, version: int, reason: str) -> tuple[dict[str, Any], Trial]:

@@ -16,7 +16,9 @@ from typing import Any
 
 from components.errors import DataRejected, KeraslineError
 from components.fitting.checks import check_machine
+from components.production import PushRefused
 from pipeline.config import load_experiment
+from pipeline.model_card import write_missing_card
 from pipeline.planning import RunPlan, plan_run
 from pipeline.reporting import publish_report, read_figures
 from pipeline.schemas import find_schema_file, keep_gate_records
@@ -154,6 +156,8 @@ def _run_plan(
     publish_report(folder, figures, result, command)
     write_steps(folder, inputs, [step.id for step in steps])
     (folder / "run.json").write_text(json.dumps(result, indent=1), encoding="utf-8")
+    if status in ("pushed", "up_to_date"):
+        write_missing_card(home.models(plan.experiment.name) / str(figures["model"]["version"]), figures)
     if error is not None and debug:
         message = "".join(traceback.format_exception(error)) + message
     return Outcome(result, message, log)
@@ -176,7 +180,7 @@ def _describe_failure(error: Exception, steps: Sequence[Any], log: Path) -> tupl
     cause = find_cause(error)
     if isinstance(cause, KeraslineError):
         text = str(cause).split(" [while running")[0].strip()
-        return ("data_rejected" if isinstance(cause, DataRejected) else "failed"), text
+        return {DataRejected: "data_rejected", PushRefused: "not_blessed"}.get(type(cause), "failed"), text
     return "failed", (
         f"the step after {steps[-1].id if steps else 'loading'} failed with {type(cause).__name__}: "
         f"{_first_line(cause)}; the log {log} has the rest, --debug shows it here"

@@ -145,6 +145,7 @@ def create_pipeline(
         plan=features,
         code_version=code_version("components.baseline"),
     )
+    baseline.add_upstream_node(train)
 
     # Measures both models on the eval split and blesses the new one, or does not.
     steps["evaluate"] = evaluate = tfx.components.Evaluator(

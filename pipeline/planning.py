@@ -147,7 +147,8 @@ def plan_run(
         sys.path.append(str(base_dir.resolve()))  # the user's module may lie beside the recipe
     key = _run_key(experiment, dataset, rules)
     baseline = _baseline_version(models, key)
-    reference = find_reference(experiment.validation.drift, models, baseline, base_dir)
+    compared = _version_of_other_data(models, baseline, dataset.fingerprint)
+    reference = find_reference(experiment.validation.drift, models, compared, base_dir)
     plan = RunPlan(experiment, dataset, features, evaluation, baseline, key, schema, rules, reference, schema_file)
     check_fit(plan.fit_settings())
     return plan
@@ -165,6 +166,17 @@ def _leave_out_weight(experiment: Experiment, dataset: Dataset) -> dict[str, Col
         return experiment.features
     check_weight_column(weight, dataset)
     return {**experiment.features, weight: ColumnOptions(kind="drop")}
+
+
+def _version_of_other_data(models: Path, version: int, fingerprint: str) -> int:
+    """Goes back from a version to the first that was fitted on other data than this, 0 where there is none.
+
+    Data cannot have drifted from itself. What the version's own run compared it with still stands, and so does the
+    cache of the steps that did so.
+    """
+    while version and read_record(models, version).get("data_fingerprint") == fingerprint:
+        version = int(read_record(models, version).get("baseline_version", 0))
+    return version
 
 
 def _run_key(experiment: Experiment, dataset: Dataset, rules: RowRules) -> str:

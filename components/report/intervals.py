@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import sqrt
+from math import exp, sqrt
 
 import numpy as np
 
@@ -71,8 +71,7 @@ def _interval(
         return wilson(float((guessed & truth).sum()), count) if count else None
     if name in ("mae", "mse", "rmse"):
         errors = np.abs(labels.reshape(-1).astype(np.float64) - predictions.reshape(-1)) ** (1 if name == "mae" else 2)
-        low, high = _mean_interval(errors)
-        low = max(low, 0.0)
+        low, high = _positive_mean_interval(errors)
         return (sqrt(low), sqrt(high)) if name == "rmse" else (low, high)
     if name == "log_loss":
         low, high = _mean_interval(_row_losses(labels, predictions, task))
@@ -83,6 +82,15 @@ def _interval(
 def _mean_interval(values: np.ndarray) -> tuple[float, float]:
     half = _Z * float(values.std(ddof=1)) / sqrt(len(values))
     return float(values.mean()) - half, float(values.mean()) + half
+
+
+def _positive_mean_interval(values: np.ndarray) -> tuple[float, float]:
+    """Works on the logarithm of the mean, since errors have a long tail on one side."""
+    mean = float(values.mean())
+    if mean == 0:
+        return 0.0, 0.0
+    half = _Z * float(values.std(ddof=1)) / sqrt(len(values)) / mean
+    return mean * exp(-half), mean * exp(half)
 
 
 def _row_losses(labels: np.ndarray, predictions: np.ndarray, task: Task) -> np.ndarray:

@@ -43,13 +43,17 @@ def changed_from_defaults(experiment: Experiment) -> dict[str, list[Any]]:
 
     The default is None where there is none: for required keys, and within blocks that are not there by default.
     """
-    given = flatten(_shown(experiment.model_dump(mode="json", exclude_defaults=True)))
     model = experiment.model
+    given = flatten(_shown(experiment.model_dump(mode="json", exclude_defaults=True)))
+    usual = Experiment.model_fields["model"].default.family
+    given |= {"model.family": model.family} if model.family != usual else {}
     required = {name: getattr(model, name) for name, field in type(model).model_fields.items() if field.is_required()}
     plain = Experiment(name=experiment.name, data=experiment.data, model=type(model)(**required))
     defaults = flatten(plain.model_dump(mode="json"))
-    always = flatten({"data": experiment.data.model_dump(mode="json")}) | {"model.family": None}
-    return {key: [value, None if key in always else defaults.get(key)] for key, value in given.items()}
+    defaults |= {"model.family": usual} | {f"model.{name}": None for name in required}
+    return {
+        key: [value, None if key.startswith("data.") else defaults.get(key)] for key, value in sorted(given.items())
+    }
 
 
 def _shown(config: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The diagnosis of small Keras models that were fitted on data made to show each ailment, and of runs that have none."""
+"""The diagnosis of small Keras models, each fitted on data made to show one ailment, and of one that has none."""
 
 from __future__ import annotations
 

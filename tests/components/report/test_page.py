@@ -1,0 +1,207 @@
+"""The page of a run: what is on it, what is escaped, and that it stands whatever is missing."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from components.datasets.spec import Column
+from components.report.page import render, show_setting, write_report
+
+MakeFigures = Callable[..., dict[str, Any]]
+EVIL = "<img src=x onerror=alert(1)>"
+CLASSES = ("setosa", "versicolor", "virginica")
+
+
+class Balanced(HTMLParser):
+    """Checks that every tag is closed by its own."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.faults: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        if tag not in ("meta", "br", "img"):
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        pass
+
+    def handle_endtag(self, tag: str) -> None:
+        if not self.open or self.open.pop() != tag:
+            self.faults.append(f"</{tag}> at {self.getpos()}")
+
+
+def text_of(page: str) -> str:
+    """The page's words, without tags."""
+    return " ".join(re.sub(r"<style>.*?</style>|<script>.*?</script>|<[^>]+>", " ", page, flags=re.S).split())
+
+
+@pytest.fixture
+def three_classes(make_figures: MakeFigures) -> dict[str, Any]:
+    """60 rows of three classes, six of which are wrong."""
+    labels = np.repeat([0, 1, 2], 20)
+    guessed = labels.copy()
+    guessed[20:26] = 2
+    scores = np.full((60, 3), 0.1)
+    scores[np.arange(60), guessed] = 0.8
+    figures = make_figures(labels, scores, classes=CLASSES, changes=json.dumps({"training.epochs": [30, 10]}))
+    figures["metrics"] = {"accuracy": 0.9, "log_loss": 0.4}
+    figures["blessed"], figures["model"] = True, {"version": 3, "path": "models/made/3", "parameters": 1234}
+    figures["data"]["splits"] = {"train": 900, "eval": 60, "test": 40}
+    return figures
+
+
+def test_the_first_screen_says_whether_to_ship(three_classes: dict[str, Any]) -> None:
+    page = render(three_classes)
+    words = text_of(page)
+    assert "Blessed and pushed as version 3: accuracy 0.9 on the eval split." in words
+    assert "multiclass: predicts species, 3 classes" in words
+    assert "Made-up rows, 1 000 rows: 900 train, 60 eval, 40 test" in words
+    assert "accuracy 0.9: better than the trivial model (0.3333)" in words
+    assert "6 of 60 rows are wrong; most often versicolor is taken for virginica (6×)" in words
+    assert "training.epochs 30 10" in words
+    checker = Balanced()
+    checker.feed(page)
+    assert checker.faults == [] and checker.open == []
+
+
+def test_the_page_stands_alone(three_classes: dict[str, Any]) -> None:
+    page = render(three_classes)
+    assert not re.search(r'(src|href)="(?!#|data:)', page)
+    assert "http://" not in page.replace("http://www.w3.org", "") and "@import" not in page
+    assert "default-src 'none'" in page
+
+
+def test_only_the_pages_own_script_may_run(three_classes: dict[str, Any]) -> None:
+    import base64
+    import hashlib
+
+    page = render(three_classes)
+    script = re.search(r"<script>(.*?)</script>", page, re.S)
+    assert script
+    digest = base64.b64encode(hashlib.sha256(script[1].encode()).digest()).decode()
+    assert f"script-src 'sha256-{digest}'" in page
+
+
+def test_names_of_columns_and_classes_are_escaped(make_figures: MakeFigures) -> None:
+    labels = np.array([0, 1, 0, 1] * 5)
+    figures = make_figures(
+        labels, np.eye(2)[[0, 1, 1, 1] * 5], classes=(EVIL, "b"), columns=(Column(name=EVIL, dtype="float"),),
+        failure=f"broken: {EVIL}",
+    )  # fmt: skip
+    figures["metrics"] = {"accuracy": 0.75, "log_loss": 1.0}
+    figures["slices"] = [{"slice": {EVIL: EVIL}, "rows": 1, "metrics": {"accuracy": 1.0}, "intervals": {}}]
+    figures["statistics"] = {
+        EVIL: {"train": {"rows": 9, "missing": 0, "distinct": 1, "values": [{"value": EVIL, "rows": 9}]}},
+    }
+    figures["gate_verdict"] = {
+        "stopped": True, "message": EVIL, "reference": EVIL, "quarantine": None, "checks": [],
+        "findings": [{"check": EVIL, "status": EVIL, "text": EVIL, "split": EVIL, "column": EVIL, "measure": "",
+                      "accept": EVIL, "figure": 1.0, "limit": 0.5, "allowance": 0.0}],
+    }  # fmt: skip
+    page = render(figures)
+    assert "<img src=x" not in page
+    assert page.count("&lt;img src=x onerror=alert(1)&gt;") > 10
+    checker = Balanced()
+    checker.feed(page)
+    assert checker.faults == []
+
+
+def test_a_thousand_classes(make_figures: MakeFigures) -> None:
+    names = tuple(f"class {i}" for i in range(1000))
+    labels = np.arange(1000)
+    scores = np.zeros((1000, 1000), np.float32)
+    scores[labels, (labels + (labels < 30)) % 1000] = 1.0
+    figures = make_figures(labels, scores, classes=names)
+    figures["metrics"] = {"accuracy": 0.97, "log_loss": 1.0}
+    page = render(figures)
+    assert "1000 classes, worst recall first" in page
+    assert 'class="confusion"' not in page
+    assert len(page) < 2_000_000
+
+
+def test_a_run_that_ended_early_shows_what_there_is(make_figures: MakeFigures) -> None:
+    figures = make_figures(np.array([0, 1]), np.eye(2), classes=("a", "b"), failure="the disk is full")
+    for key in ("training", "history", "performance", "trivial", "test_metrics", "baseline"):
+        figures[key] = None
+    figures["diagnosis"] = []
+    words = text_of(render(figures))
+    assert "The run ended before the model was evaluated: the disk is full." in words
+    assert "The run failed: the disk is full" in words
+    assert "Evaluation" not in words and "kerasline run made.yaml" in words
+
+
+def test_nothing_but_the_config_is_left(make_figures: MakeFigures, tmp_path: Path) -> None:
+    """Every artifact is missing: the collection and the page stand."""
+    figures = make_figures(
+        np.array([0, 1]), np.eye(2), classes=("a", "b"),
+        folders={name: str(tmp_path / "gone") for name in ("statistics", "verdict", "model_run", "baseline",
+                                                           "evaluation", "parity", "explanations", "tuner_results")},
+    )  # fmt: skip
+    assert figures["performance"] is None and figures["metrics"] is None and figures["trivial"] is None
+    assert "The run ended before the model was evaluated." in text_of(render(figures))
+
+
+def test_a_regression_shows_units(make_figures: MakeFigures) -> None:
+    random = np.random.default_rng(0)
+    labels = random.normal(300, 50, 80)
+    figures = make_figures(
+        labels, (labels + random.normal(0, 10, 80))[:, None], task="regression", trivial=[300.0],
+        history={"loss": [1.0, 0.1], "rmse": [1.0, 0.3]},
+    )  # fmt: skip
+    figures["metrics"] = {"mae": 8.0, "rmse": 10.0, "r2": 0.95}
+    page = render(figures)
+    assert "mean absolute error (EUR)" in page and "prediction (EUR)" in page and "EUR of the label" in page
+
+
+def test_the_search_and_the_last_run_are_told(three_classes: dict[str, Any]) -> None:
+    three_classes["tuning"] = {
+        "objective": "val_accuracy", "direction": "max", "wanted": 3, "best": 1, "untuned": 0,
+        "trials": [{"number": 0, "score": 0.8, "values": {"model.dropout": 0.2}},
+                   {"number": 1, "score": 0.9, "values": {"model.dropout": 0.31234567}}],
+        "changed": [{"key": "model.dropout", "untuned": 0.2, "tuned": 0.31234567}],
+    }  # fmt: skip
+    three_classes["run"] = {
+        "run_id": "20261121-030039", "command": "kerasline run made --set training.epochs=30",
+        "steps": [{"id": "train", "seconds": 4.2, "cached": False}, {"id": "ingest", "seconds": 0.02, "cached": True}],
+        "seconds": {"import": 6.1, "total": 12.5},
+        "since": {"run_id": "20261120-010101", "changes": [{"key": "training.epochs", "before": 10, "now": 30}]},
+    }  # fmt: skip
+    words = text_of(render(three_classes))
+    assert "model.dropout 0.3123 instead of 0.2" in words
+    assert "Trial 1 took the validation accuracy from 0.8 (untuned) to 0.9" in words
+    assert "1 of 3 trials have no result." in words
+    assert "train took longest: 4.2 of 4.2 s" in words and "1 steps were reused" in words
+    assert "What differs from the last run, 20261120-010101" in words
+    assert "kerasline run made --set training.epochs=30" in words
+
+
+def test_the_figures_are_written_beside_the_page(three_classes: dict[str, Any], tmp_path: Path) -> None:
+    write_report(tmp_path / "report", three_classes)
+    stored = json.loads((tmp_path / "report" / "figures.json").read_text())
+    assert stored["performance"]["confusion"]["wrong"] == 6
+    assert (tmp_path / "report" / "index.html").read_text().startswith("<!doctype html>")
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        ([64, 32], "[64, 32]"),
+        (None, "null"),
+        (0.30000000004, "0.3"),
+        ("relu", "relu"),
+        (True, "true"),
+        ({"a": 1}, "{a: 1}"),
+    ],
+)
+def test_settings_are_shown_as_yaml(value: object, shown: str) -> None:
+    assert show_setting(value) == shown

@@ -1,0 +1,85 @@
+"""The page in a real browser: nothing goes wrong, nothing leaves it, tables sort, dark is dark, phones can read it."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from components.report.page import write_report
+
+_SPEC = importlib.util.spec_from_file_location("report_browser", Path(__file__).with_name("browser.py"))
+assert _SPEC and _SPEC.loader
+browser = importlib.util.module_from_spec(_SPEC)
+_SPEC.loader.exec_module(browser)
+
+
+@pytest.fixture
+def page(tmp_path: Path) -> Iterator[Any]:
+    """A page of a headless Chromium."""
+    path = browser.find_browser()
+    if path is None:
+        pytest.skip("needs Chromium (Debian: apt install chromium); none is on the path")
+    with browser.open_browser(path, tmp_path / "profile") as opened:
+        yield opened
+
+
+@pytest.fixture
+def report(make_figures: Callable[..., dict[str, Any]], tmp_path: Path) -> Path:
+    """A report with plots, tables and slices."""
+    labels = np.repeat([0, 1], 40).astype(np.float32)
+    scores = np.linspace(0.05, 0.95, 80)[:, None]
+    figures = make_figures(labels, scores, task="binary", classes=("no", "yes"), trivial=[0.5])
+    figures["metrics"] = dict.fromkeys(figures["trivial"], 0.9)
+    figures["slices"] = [
+        {"slice": {"town": town}, "rows": rows, "metrics": {"accuracy": share}, "intervals": {}}
+        for town, rows, share in (("Ulm", 90, 0.9), ("Bonn", 1000, 0.5), ("Kiel", 7, 1.0))
+    ]
+    write_report(tmp_path / "report", figures)
+    return tmp_path / "report" / "index.html"
+
+
+def test_the_page_in_a_browser(page: Any, report: Path) -> None:
+    page.open(report)
+    rows = "[...document.querySelector('section[aria-labelledby=slices] tbody').rows].map(r => r.cells[0].innerText)"
+    click = "document.querySelectorAll('section[aria-labelledby=slices] thead button')[{}].click()"
+    assert page.run(rows) == ["town = Ulm", "town = Bonn", "town = Kiel"]
+    page.run(click.format(1))
+    assert page.run(rows) == ["town = Kiel", "town = Ulm", "town = Bonn"]
+    page.run(click.format(1))
+    assert page.run(rows) == ["town = Bonn", "town = Ulm", "town = Kiel"]
+    assert page.run("document.querySelectorAll('[aria-sort=descending]').length") == 1
+    assert page.run("document.querySelectorAll('svg.plot').length") >= 5
+    light = page.run("getComputedStyle(document.body).backgroundColor")
+
+    page.open(report, width=390, dark=True)
+    assert page.run("getComputedStyle(document.body).backgroundColor") != light == "rgb(255, 255, 255)"
+    # The page itself never scrolls sideways on a phone; wide tables do within their own box.
+    assert page.run("document.documentElement.scrollWidth") <= 390
+    assert page.run("[...document.querySelectorAll('svg.plot')].every(e => e.getBoundingClientRect().width > 250)")
+
+    # Everything that can be operated can be reached with the keyboard, and every plot is described.
+    assert page.run("[...document.querySelectorAll('.scroll')].every(e => e.tabIndex === 0)")
+    assert page.run("[...document.querySelectorAll('svg')].every(e => e.getAttribute('aria-label').length > 20)")
+    assert page.run("document.querySelectorAll('h1').length") == 1
+    assert page.problems == []
+    assert page.requests == []
+
+
+def test_a_script_in_the_data_does_not_run(page: Any, make_figures: Callable[..., Any], tmp_path: Path) -> None:
+    evil = "</title><script>window.hacked = 1</script><img src=x onerror='window.hacked = 1'>"
+    figures = make_figures(
+        np.array([0, 1] * 10), np.eye(2)[[0, 1, 1, 1] * 5], classes=(evil, "b"), failure=evil,
+        evaluation={"metrics": ["accuracy"]},
+    )  # fmt: skip
+    figures["recipe"] = evil
+    figures["metrics"] = {"accuracy": 0.5}
+    write_report(tmp_path / "report", figures)
+    page.open(tmp_path / "report" / "index.html")
+    assert page.run("window.hacked === undefined")
+    assert page.run("document.images.length") == 0
+    assert page.problems == []

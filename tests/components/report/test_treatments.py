@@ -1,0 +1,62 @@
+"""Every line that a diagnosis offers to copy is a change that the recipes accept."""
+
+from __future__ import annotations
+
+import shlex
+from typing import Any
+
+import pytest
+
+from components.report.treatments import Treatments, treatment
+from pipeline.config import load_experiment, recipe_names
+
+
+def every_treatment(advice: Treatments, task: str) -> list[dict[str, Any]]:
+    """All treatments that a run of this task could be offered."""
+    data = {"splits": {"train": 80, "eval": 10, "test": 10}}
+    return [
+        *(advice.longer() + advice.larger() + advice.smaller() + advice.regularise() + advice.augment()),
+        *(advice.slower() + advice.steadier() + advice.balance(task) + advice.distrust_labels(task)),
+        *(advice.measure_better(data) + advice.repeat(7)),
+    ]
+
+
+@pytest.mark.parametrize("recipe", recipe_names())
+def test_recipes_accept_every_treatment(recipe: str) -> None:
+    experiment, _ = load_experiment(recipe)
+    config = experiment.model_dump(mode="json")
+    has_images = "digits" in recipe or "mnist" in recipe
+    task = "regression" if "regression" in recipe else "multiclass"
+    found = every_treatment(Treatments(config, config["tuning"], has_images), task)
+    assert len(found) >= 8
+    for entry in found:
+        words = shlex.split(entry["line"])
+        assert words[::2] == ["--set"] * len(entry["changes"]) and words[1::2] == entry["changes"]
+        changed, _ = load_experiment(recipe, entry["changes"])
+        assert changed != experiment, entry
+
+
+def test_a_linear_model_is_given_layers() -> None:
+    (found,) = Treatments({"model": {"family": "mlp", "units": []}}).larger()
+    assert found["changes"] == ["model.units=[32, 16]"]
+
+
+def test_a_pretrained_base_is_fitted_slowly() -> None:
+    (found,) = Treatments({"model": {"family": "transfer"}, "training": {"learning_rate": 0.001}}).larger()
+    assert found["line"] == "--set model.freeze=none --set training.learning_rate=0.0001"
+
+
+def test_a_custom_model_is_left_to_its_owner() -> None:
+    advice = Treatments({"model": {"family": "custom", "config": {"width": 3}}})
+    assert advice.larger() == [] and advice.smaller() == []
+
+
+def test_columns_with_a_dot_are_dropped_in_the_recipe() -> None:
+    (found,) = Treatments({}).drop("area.m2")
+    assert found["line"] == "" and "area.m2" in found["why"]
+
+
+def test_numbers_are_rounded_as_people_type_them() -> None:
+    assert treatment("slower", {"training.learning_rate": 0.0010000000474974513 / 3})["line"] == (
+        "--set training.learning_rate=0.000333"
+    )

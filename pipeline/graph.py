@@ -5,11 +5,14 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from tfx import v1 as tfx
+from tfx import v1 as tfx  # isort: skip (TFX stubs a module that TFDV imports)
+import tensorflow_data_validation as tfdv
+from tensorflow_metadata.proto.v0 import schema_pb2
 from tfx.dsl.components.base.base_component import BaseComponent
 
 from components.baseline import Baseline
 from components.code_version import code_version
+from components.datasets.spec import Dataset
 from components.evaluation import eval_config
 from components.example_gen import DatasetExampleGen
 from components.parity import ParityCheck
@@ -50,7 +53,9 @@ def create_pipeline(
     examples = ingest.outputs["examples"]
 
     # Describes every column of every split.
-    steps["statistics"] = statistics = tfx.components.StatisticsGen(examples=examples)
+    steps["statistics"] = statistics = tfx.components.StatisticsGen(
+        examples=examples, stats_options=_statistics_options(plan.dataset)
+    )
 
     # Infers the types that the data has, for parsing it. Shapes are left open where a value may be missing.
     steps["schema"] = schema = tfx.components.SchemaGen(
@@ -206,3 +211,14 @@ def create_pipeline(
         beam_pipeline_args=plan.beam_arguments(),
         **arguments,
     )
+
+
+def _statistics_options(dataset: Dataset) -> tfdv.StatsOptions | None:
+    """Tells TFDV which columns are images: it would count how often every file occurs, as if files were words."""
+    images = [column.name for column in dataset.columns if column.dtype == "image"]
+    if not images:
+        return None
+    schema = schema_pb2.Schema()
+    for name in images:
+        schema.feature.add(name=name, type=schema_pb2.BYTES).image_domain.SetInParent()
+    return tfdv.StatsOptions(schema=schema)

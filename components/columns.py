@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import tensorflow as tf
@@ -38,6 +39,58 @@ def text_values(column: Any) -> tf.Tensor:
         return tf.strings.strip(scalar_values(column, b""))
     present = has_value(column)
     return tf.where(present, tf.strings.as_string(scalar_values(column, tf.constant(0, values_dtype(column)))), "")
+
+
+def number_matrix(columns: Sequence[Any]) -> tf.Tensor:
+    """Puts columns of numbers side by side: float64 [batch, columns], NaN where a row has no finite value."""
+    missing = tf.constant(float("nan"), tf.float64)
+    matrix = _matrix(columns, lambda values: tf.cast(values, tf.float64), missing)
+    return tf.where(tf.math.is_finite(matrix), matrix, missing)
+
+
+def text_matrix(columns: Sequence[Any]) -> tf.Tensor:
+    """Puts columns side by side as trimmed text: string [batch, columns], empty where missing."""
+    return _matrix(columns, _as_text, tf.constant(""))
+
+
+def _as_text(values: tf.Tensor) -> tf.Tensor:
+    return tf.strings.strip(values) if values.dtype == tf.string else tf.strings.as_string(values)
+
+
+def _matrix(columns: Sequence[Any], convert: Callable[[tf.Tensor], tf.Tensor], default: tf.Tensor) -> tf.Tensor:
+    """Joins columns with one operation for each type of value, however many columns there are."""
+    parts: list[tf.Tensor] = []
+    order: list[int] = []
+    for kind in sorted({(values_dtype(c).name, isinstance(c, tf.SparseTensor)) for c in columns}):
+        places = [i for i, c in enumerate(columns) if (values_dtype(c).name, isinstance(c, tf.SparseTensor)) == kind]
+        group = [columns[i] for i in places]
+        order += places
+        if not kind[1]:
+            parts.append(convert(tf.concat([tf.reshape(c, (-1, 1)) for c in group], axis=1)))
+            continue
+        shape = tf.stack([group[0].dense_shape[0], 1])
+        joined = tf.SparseTensor(group[0].indices, group[0].values, shape)
+        if len(group) > 1:
+            joined = tf.SparseTensor(
+                *tf.raw_ops.SparseConcat(
+                    indices=[c.indices for c in group],
+                    values=[c.values for c in group],
+                    shapes=[shape] * len(group),
+                    concat_dim=1,
+                )
+            )
+        dense = tf.raw_ops.SparseToDense(
+            sparse_indices=joined.indices,
+            output_shape=joined.dense_shape,
+            sparse_values=convert(joined.values),
+            default_value=default,
+            validate_indices=False,
+        )
+        parts.append(tf.ensure_shape(dense, (None, len(group))))
+    matrix = tf.concat(parts, axis=1)
+    if order == list(range(len(columns))):
+        return matrix
+    return tf.gather(matrix, [order.index(i) for i in range(len(columns))], axis=1)
 
 
 def encode_label(plan: FeaturePlan, column: Any) -> tf.Tensor:

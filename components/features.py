@@ -7,11 +7,12 @@ widths and vocabularies are in it, so the model's shape is known without reading
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Literal
 
 from pydantic import Field
 
+from components.datasets.forms import DateFormat
 from components.datasets.spec import Column, Dataset
 from components.errors import ConfigError, nearest
 from components.models.spec import InputSpec, Task
@@ -20,16 +21,18 @@ from components.options import Options
 ONE_HOT_LIMIT = 30  # more categories than this become an embedding
 TEXT_DISTINCT = 2000  # a string column with more distinct values than this is text or an id, not a category
 DENSE = "features"  # the model input that holds all scalar columns side by side
+# Names of the transform graph's own outputs, which no column's input may take.
+RESERVED = (DENSE, "label", "label_shift", "label_scale", "sample_weight")
 DATE_PARTS = ("year", "month", "day", "weekday", "hour")
 
 Kind = Literal["numeric", "categorical", "boolean", "date", "text", "image", "array", "tokens", "cross", "drop"]
 
 # What a column of each type can be.
-_NUMBER_KINDS: tuple[Kind, ...] = ("numeric", "boolean", "categorical", "text", "drop")
+_SCALAR_KINDS: tuple[Kind, ...] = ("numeric", "boolean", "categorical", "date", "text", "drop")
 _KINDS: dict[str, tuple[Kind, ...]] = {
-    "float": _NUMBER_KINDS,
-    "int": _NUMBER_KINDS,
-    "string": ("categorical", "text", "boolean", "date", "drop"),
+    "float": _SCALAR_KINDS,
+    "int": _SCALAR_KINDS,
+    "string": _SCALAR_KINDS,
     "image": ("image", "drop"),
     "array": ("array", "drop"),
     "tokens": ("tokens", "drop"),
@@ -39,12 +42,24 @@ _KINDS: dict[str, tuple[Kind, ...]] = {
 class ColumnOptions(Options):
     """How one column becomes model input; what is not given follows from its kind."""
 
-    kind: Kind | None = Field(None, description="Default: from the column's type and values. drop leaves it out.")
+    kind: Kind | None = Field(
+        None,
+        description="Default: from the column's type and values. drop leaves it out. numeric on text takes the number "
+        "in it: signs of currency and percent, marks between thousands and a unit after it are passed over, and other "
+        "text counts as missing.",
+    )
     scale: Literal["z_score", "min_max", "log", "buckets", "none"] = Field(
         "z_score",
         description="Numbers only. log is sign(x) * log(1 + |x|), then z-score; buckets are quantiles, one-hot.",
     )
     buckets: int = Field(10, ge=2, le=1000, description="Quantile buckets of scale: buckets.")
+    decimal: Literal[".", ","] = Field(".", description="The decimal sign of numbers that are text.")
+    date_format: DateFormat = Field(
+        "ymd",
+        description="Dates, each with a time or without: ymd is 2024-01-31, 2024/1/31 or 20240131; dmy is 31.01.2024, "
+        "31/1/24 or 31 Jan 2024; mdy is 01/31/2024 or Jan 31, 2024; unix and unix_ms count from 1970 in seconds or "
+        "milliseconds.",
+    )
     impute: Literal["mean", "median"] | float = Field("mean", description="What stands for a missing number.")
     indicator: bool | None = Field(
         None, description="Add a 0/1 input that says whether the value was missing; default: where values are missing."
@@ -57,7 +72,10 @@ class ColumnOptions(Options):
     oov_buckets: int = Field(1, ge=1, description="Inputs for values outside the vocabulary.")
     hash_buckets: int = Field(64, ge=2, description="Of encode: hash, and of crosses.")
     length: int = Field(64, ge=1, description="Tokens of a text that are kept.")
-    cross: list[str] = Field(default=[], description="Columns whose joint value is the category.")
+    cross: list[str] = Field(
+        default=[],
+        description="Columns whose joint value is the category; numbers with scale: buckets take part by their bucket.",
+    )
     size: tuple[int, int] | None = Field(None, description="Images: height and width after resizing.")
     channels: Literal[1, 3] | None = Field(None, description="Images: 1 grey, 3 RGB.")
     normalise: Literal["none", "standard"] = Field(
@@ -75,6 +93,7 @@ class FeatureStep(Options):
     shape: tuple[int, ...] = ()
     options: ColumnOptions
     sources: tuple[str, ...] = ()  # cross only: the types of its columns
+    bucketed: tuple[bool, ...] = ()  # cross only: which of its columns take part by their bucket
     size: int = 0  # categories kept for a vocabulary, without out-of-vocabulary buckets
     indicator: bool = False
 
@@ -95,39 +114,48 @@ class FeaturePlan(Options):
     task: Task
 
     def raw_arguments(self) -> dict[str, str]:
-        """Maps each raw column to its argument of the ``serving_raw`` signature.
+        """Maps each raw column to its argument of the ``serving_raw`` signature."""
+        return _safe_names(dict.fromkeys(name for step in self.steps for name in step.columns))
 
-        TensorFlow takes letters, digits and underscores, so ``area (m²)`` becomes ``area__m__``.
-        """
-        arguments: dict[str, str] = {}
-        for column in dict.fromkeys(name for step in self.steps for name in step.columns):
-            safe = "".join(c if c.isascii() and c.isalnum() else "_" for c in column)
-            safe = stem = safe if safe[:1].isalpha() else f"c{safe}"
-            number = 1
-            while safe in arguments.values():
-                number += 1
-                safe = f"{stem}_{number}"
-            arguments[column] = safe
-        return arguments
+    def input_names(self) -> dict[str, str]:
+        """Maps each step to the name that its tensor has between the transform graph and the model."""
+        return _safe_names((step.name for step in self.steps), RESERVED)
 
     def inputs(self) -> list[InputSpec]:
         """Lists the tensors that the transform graph gives the model, in a fixed order."""
         width = tuple(name for step in self.steps for name in dense_columns(step))
         specs = [InputSpec(DENSE, "dense", (len(width),), columns=width)] if width else []
+        names = self.input_names()
         for step in self.steps:
-            options = step.options
+            options, name = step.options, names[step.name]
             if step.kind in ("categorical", "cross") and options.encode == "embedding":
-                specs.append(InputSpec(step.name, "ids", (1,), vocabulary_size=step.size + options.oov_buckets))
+                specs.append(InputSpec(name, "ids", (1,), vocabulary_size=step.size + options.oov_buckets))
             elif step.kind == "text" and options.encode == "tokens":
                 # 0 is padding, 1 stands for every word outside the vocabulary.
-                specs.append(InputSpec(step.name, "tokens", (options.length,), vocabulary_size=step.size + 2))
+                specs.append(InputSpec(name, "tokens", (options.length,), vocabulary_size=step.size + 2))
             elif step.kind == "image":
-                specs.append(InputSpec(step.name, "image", step.shape))
+                specs.append(InputSpec(name, "image", step.shape))
             elif step.kind == "array":
-                specs.append(InputSpec(step.name, "array", step.shape))
+                specs.append(InputSpec(name, "array", step.shape))
             elif step.kind == "tokens":
-                specs.append(InputSpec(step.name, "tokens", step.shape, vocabulary_size=step.size))
+                specs.append(InputSpec(name, "tokens", step.shape, vocabulary_size=step.size))
         return specs
+
+
+def _safe_names(names: Iterable[str], reserved: Iterable[str] = ()) -> dict[str, str]:
+    """Gives each name one of letters, digits and underscores, as TensorFlow wants: ``area (m²)`` is ``area__m__``."""
+    safe_names: dict[str, str] = {}
+    taken = set(reserved)
+    for name in names:
+        safe = "".join(c if c.isascii() and c.isalnum() else "_" for c in name)
+        safe = stem = safe if safe[:1].isalpha() else f"c{safe}"
+        number = 1
+        while safe in taken:
+            number += 1
+            safe = f"{stem}_{number}"
+        safe_names[name] = safe
+        taken.add(safe)
+    return safe_names
 
 
 def dense_columns(step: FeatureStep) -> list[str]:
@@ -177,7 +205,7 @@ def plan_features(dataset: Dataset, features: Mapping[str, ColumnOptions], task:
                     f"either way), got {options.scale}"
                 )
         elif options.cross:
-            steps.append(_cross(name, options, known))
+            steps.append(_cross(name, options, known, features))
         elif name not in known:
             raise ConfigError(
                 f"features.{name}: expected a column of {dataset.name}, which has "
@@ -251,15 +279,24 @@ def _infer_kind(column: Column, rows: int) -> Kind:
     return "categorical"
 
 
-def _cross(name: str, options: ColumnOptions, known: Mapping[str, Column]) -> FeatureStep:
+def _cross(
+    name: str, options: ColumnOptions, known: Mapping[str, Column], features: Mapping[str, ColumnOptions]
+) -> FeatureStep:
+    if name in known:
+        raise ConfigError(f"features.{name}.cross: {name!r} is a column; give the cross a name of its own")
+    bucketed = []
     for column in options.cross:
         if column not in known:
             raise ConfigError(f"features.{name}.cross: {column!r} is no column.{nearest(column, known)}")
-        if known[column].dtype not in ("string", "int"):
+        own = features.get(column, ColumnOptions())
+        dtype = known[column].dtype
+        in_buckets = own.scale == "buckets" and (own.kind or ("numeric" if dtype != "string" else "")) == "numeric"
+        if dtype not in ("string", "int") and not (dtype == "float" and in_buckets):
             raise ConfigError(
-                f"features.{name}.cross: expected text or whole-number columns, but {column} is {known[column].dtype}; "
-                "bucket it first or leave it out"
+                f"features.{name}.cross: expected text, whole-number or bucketed columns, but {column} is {dtype}; "
+                f"set scale: buckets for {column}, or leave it out"
             )
+        bucketed.append(in_buckets)
     encode = options.encode or "hash"
     if encode not in ("hash", "embedding"):
         raise ConfigError(f"features.{name}.encode: expected hash or embedding for a cross, got {encode}")
@@ -272,4 +309,5 @@ def _cross(name: str, options: ColumnOptions, known: Mapping[str, Column]) -> Fe
         options=options.model_copy(update={"encode": encode}),
         size=size,
         sources=tuple(known[column].dtype for column in options.cross),
+        bucketed=tuple(bucketed),
     )

@@ -150,7 +150,7 @@ def test_every_step_of_the_graph_has_code_of_its_own() -> None:
             {"example_gen/shards.py", "datasets/csv_table.py"},
             {"training.py", "models/mlp.py"},
         ),
-        ("components.transform", {"transform.py", "features.py"}, {"training.py", "models/mlp.py", "datasets/idx.py"}),
+        ("components.transform", {"transform/numbers.py", "features.py"}, {"training.py", "models/mlp.py", "datasets/idx.py"}),
         (
             "components.training",
             {"training.py", "features.py", "signatures.py", "models/cnn.py", "models/heads.py"},

@@ -164,22 +164,48 @@ def test_a_cross_is_hashed_over_columns_that_stay_inputs() -> None:
     assert [s.name for s in settled.steps] == ["sex", "ward", "both"]
 
 
+def test_numbers_take_part_in_a_cross_by_their_bucket() -> None:
+    settled = plan(
+        Column(name="age", dtype="float", distinct=40),
+        Column(name="ward", dtype="int", distinct=4),
+        Column(name="rank", dtype="int", distinct=4),
+        age={"scale": "buckets", "buckets": 3},
+        rank={"scale": "buckets"},
+        both={"cross": ["age", "ward", "rank"], "hash_buckets": 8},
+    )
+    cross = settled.steps[-1]
+    assert (cross.sources, cross.bucketed) == (("float", "int", "int"), (True, False, True))
+
+
+def test_inputs_have_names_that_tensorflow_and_the_graph_can_take() -> None:
+    names = ["features", "label", "a b/c", "a.b.c", "größe", "1st"]
+    settled = plan(*(Column(name=name, dtype="string", distinct=31) for name in names))
+    assert settled.input_names() == {
+        "features": "features_2", "label": "label_2", "a b/c": "a_b_c", "a.b.c": "a_b_c_2", "größe": "gr__e",
+        "1st": "c1st",
+    }  # fmt: skip
+    assert [spec.name for spec in settled.inputs()] == list(settled.input_names().values())
+    assert settled.raw_arguments()["features"] == "features", "raw columns meet no outputs of the graph"
+
+
 @pytest.mark.parametrize(
     ("features", "expected"),
     [
         ({"agee": {"scale": "log"}}, "features.agee: expected a column of patients, which has age, note. "
          "Did you mean 'age'?"),
-        ({"note": {"kind": "numeric"}}, "features.note.kind: expected categorical, text, boolean, date, drop for a "
-         "column of type string, got numeric"),
-        ({"age": {"kind": "image"}}, "features.age.kind: expected numeric, boolean, categorical, text, drop for a "
-         "column of type float, got image"),
+        ({"note": {"kind": "array"}}, "features.note.kind: expected numeric, boolean, categorical, date, text, drop "
+         "for a column of type string, got array"),
+        ({"age": {"kind": "image"}}, "features.age.kind: expected numeric, boolean, categorical, date, text, drop "
+         "for a column of type float, got image"),
         ({"note": {"kind": "text", "encode": "one_hot"}}, "features.note.encode: expected bag or tokens for a text "
          "column, got one_hot"),
         ({"note": {"kind": "categorical", "encode": "bag"}}, "features.note.encode: expected one_hot or embedding or "
          "hash for a categorical column, got bag"),
         ({"x": {"cross": ["note", "aeg"]}}, "features.x.cross: 'aeg' is no column. Did you mean 'age'?"),
-        ({"x": {"cross": ["note", "age"]}}, "features.x.cross: expected text or whole-number columns, but age is "
-         "float; bucket it first or leave it out"),
+        ({"x": {"cross": ["note", "age"]}}, "features.x.cross: expected text, whole-number or bucketed columns, but "
+         "age is float; set scale: buckets for age, or leave it out"),
+        ({"note": {"cross": ["note", "note"]}}, "features.note.cross: 'note' is a column; give the cross a name of "
+         "its own"),
         ({"x": {"cross": ["note"], "encode": "one_hot"}}, "features.x.encode: expected hash or embedding for a cross, "
          "got one_hot"),
         ({"ill": {"scale": "log"}}, "features.ill.scale: expected z_score or none for the label (predictions are in "

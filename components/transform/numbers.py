@@ -1,0 +1,192 @@
+"""Numbers, booleans and dates to scaled values: all columns in one matrix, one analysis for all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import tensorflow as tf
+import tensorflow_transform as tft
+
+from components.columns import number_matrix, text_matrix
+from components.datasets.forms import NUMBER_CLEANING, NUMBER_PATTERNS
+from components.features import DATE_PARTS, FeatureStep
+from components.transform.blocks import Block, Slot, pick
+from components.transform.dates import split_timestamps, split_written_dates
+
+_NAN = float("nan")
+# Below this part of its mean, a deviation is rounding: the column is constant.
+_SMALLEST_SPREAD = 1e-9
+_EPSILON = 0.001  # of quantiles, as a share of the rows
+
+
+def scale_numbers(steps: Sequence[FeatureStep], inputs: dict[str, Any]) -> tuple[list[Block], dict[str, tf.Tensor]]:
+    """Scales every numeric, boolean and date step.
+
+    Args:
+      steps: of the plan.
+      inputs: raw columns.
+
+    Returns:
+      Blocks of the dense input; and for columns with quantile buckets the bucket of each row, int64 [batch].
+    """
+    chosen = [step for step in steps if step.kind in ("numeric", "boolean", "date")]
+    if not chosen:
+        return [], {}
+    slots, matrix = _known_numbers(chosen, inputs)
+    by_name = {step.name: step for step in chosen}
+    owners = [by_name[name] for name, _ in slots]
+    treatments = [_treatment(step) for step in owners]
+    fill = _fill_values(owners, treatments, matrix)
+    known = ~tf.math.is_nan(matrix)
+    filled = tf.where(known, matrix, fill)
+    blocks: list[Block] = []
+    buckets: dict[str, tf.Tensor] = {}
+    for treatment in dict.fromkeys(treatments):
+        places = [i for i, other in enumerate(treatments) if other == treatment]
+        columns, values = pick(matrix, places), pick(filled, places)
+        if treatment == "buckets":
+            more, buckets = _bucketed([owners[i] for i in places], columns, values)
+            blocks += more
+            continue
+        if treatment == "z_score":
+            mean = _finite(_mean(columns))
+            values = (values - mean) / spread(mean, tft.var(columns, reduce_instance_dims=False))
+        elif treatment == "min_max":
+            low, high = _extremes(columns)
+            values = (values - low) / tf.where(high > low, high - low, tf.ones_like(high))
+        blocks.append(Block(tuple(slots[i] for i in places), values))
+    with_indicator = [i for i, (name, place) in enumerate(slots) if place == 0 and by_name[name].indicator]
+    if with_indicator:
+        missing = ~pick(known, with_indicator)
+        blocks.append(Block(tuple(_indicator_slot(owners[i]) for i in with_indicator), missing))
+    return blocks, buckets
+
+
+def spread(mean: tf.Tensor, variance: tf.Tensor) -> tf.Tensor:
+    """Returns what z-scores are divided by: the deviation, or 1 for a constant, which later values may leave."""
+    deviation = tf.sqrt(tf.maximum(variance, 0.0))
+    is_constant = ~(deviation > _SMALLEST_SPREAD * tf.abs(mean))  # also where there is no value at all
+    return tf.where(is_constant, tf.ones_like(deviation), deviation)
+
+
+def _treatment(step: FeatureStep) -> str:
+    if step.kind != "numeric":
+        return {"date": "z_score", "boolean": "boolean"}[step.kind]
+    return "z_score" if step.options.scale == "log" else step.options.scale
+
+
+def _known_numbers(steps: Sequence[FeatureStep], inputs: dict[str, Any]) -> tuple[list[Slot], tf.Tensor]:
+    """Gives every value of the steps as float64 [batch, values], NaN where there is none, logarithms taken."""
+    slots: list[Slot] = []
+    parts: list[tf.Tensor] = []
+
+    def add(group: Iterable[FeatureStep], values: tf.Tensor, each: int = 1) -> None:
+        slots.extend((step.name, place) for step in group for place in range(each))
+        parts.append(values)
+
+    def raw(group: Sequence[FeatureStep]) -> list[Any]:
+        return [inputs[step.name] for step in group]
+
+    numbers = [step for step in steps if step.dtype != "string" and step.kind != "date"]
+    if numbers:
+        add(numbers, number_matrix(raw(numbers)))
+    flags = [step for step in steps if step.dtype == "string" and step.kind == "boolean"]
+    if flags:
+        text = text_matrix(raw(flags))
+        said = tf.cast(tf.strings.regex_full_match(text, "(?i)(true|yes|y|t|1|on)"), tf.float64)
+        add(flags, tf.where(tf.equal(text, ""), tf.constant(_NAN, tf.float64), said))
+    for decimal in NUMBER_PATTERNS:
+        written = [
+            step for step in steps
+            if step.dtype == "string" and step.kind == "numeric" and step.options.decimal == decimal
+        ]  # fmt: skip
+        if written:
+            add(written, _written_numbers(text_matrix(raw(written)), decimal))
+    for date_format in ("ymd", "dmy", "mdy", "unix", "unix_ms"):
+        dates = [step for step in steps if step.kind == "date" and step.options.date_format == date_format]
+        if not dates:
+            continue
+        if date_format in ("ymd", "dmy", "mdy"):
+            split = split_written_dates(text_matrix(raw(dates)), date_format)
+        else:
+            unit = 1000.0 if date_format == "unix_ms" else 1.0
+            split = split_timestamps(number_matrix(raw(dates)) / unit)
+        add(dates, tf.reshape(split, (-1, len(dates) * len(DATE_PARTS))), len(DATE_PARTS))
+    matrix = tf.concat(parts, axis=1)
+    by_name = {step.name: step for step in steps}
+    logs = [by_name[name].kind == "numeric" and by_name[name].options.scale == "log" for name, _ in slots]
+    if any(logs):
+        matrix = tf.where(tf.constant(logs), tf.sign(matrix) * tf.math.log1p(tf.abs(matrix)), matrix)
+    return slots, matrix
+
+
+def _written_numbers(text: tf.Tensor, decimal: str) -> tf.Tensor:
+    text = tf.strings.lower(text, encoding="utf-8")
+    for pattern, replacement in NUMBER_CLEANING:
+        text = tf.strings.regex_replace(text, pattern, replacement)
+    readable = tf.strings.regex_full_match(text, NUMBER_PATTERNS[decimal])
+    text = tf.strings.regex_replace(text, r"\." if decimal == "," else ",", "")
+    text = tf.strings.regex_replace(text, ",", ".")
+    values = tf.strings.to_number(tf.where(readable, text, "0"), tf.float64)
+    return tf.where(readable & tf.math.is_finite(values), values, tf.constant(_NAN, tf.float64))
+
+
+def _fill_values(owners: Sequence[FeatureStep], treatments: Sequence[str], matrix: tf.Tensor) -> tf.Tensor:
+    """Returns what stands for a missing value in each column: float64 [values]."""
+    imputes: list[str | float] = [
+        0.0 if treatment == "boolean" else step.options.impute if step.kind == "numeric" else "mean"
+        for step, treatment in zip(owners, treatments, strict=True)
+    ]
+    means = [i for i, impute in enumerate(imputes) if impute == "mean"]
+    medians = [i for i, impute in enumerate(imputes) if impute == "median"]
+    fill = tf.constant([0.0 if isinstance(impute, str) else impute for impute in imputes], tf.float64)
+    if means:
+        fill = tf.tensor_scatter_nd_update(fill, [[i] for i in means], _finite(_mean(pick(matrix, means))))
+    if medians:
+        middle = tft.quantiles(pick(matrix, medians), 2, _EPSILON, reduce_instance_dims=False)
+        middle = tf.cast(tf.reshape(middle, (len(medians),)), tf.float64)
+        fill = tf.tensor_scatter_nd_update(fill, [[i] for i in medians], _finite(middle))
+    return fill
+
+
+def _bucketed(
+    owners: Sequence[FeatureStep], columns: tf.Tensor, filled: tf.Tensor
+) -> tuple[list[Block], dict[str, tf.Tensor]]:
+    """Sorts columns into quantile buckets, one-hot; one analysis for all with the same number of buckets."""
+    blocks, buckets = [], {}
+    for count in sorted({step.options.buckets for step in owners}):
+        chosen = [i for i, step in enumerate(owners) if step.options.buckets == count]
+        boundaries = tft.quantiles(pick(columns, chosen), count, _EPSILON, reduce_instance_dims=False)
+        boundaries = tf.cast(tf.reshape(boundaries, (1, len(chosen), count - 1)), tf.float64)
+        above = pick(filled, chosen)[:, :, tf.newaxis] >= boundaries
+        places = tf.reduce_sum(tf.cast(above, tf.int64), axis=2)
+        one_hot = tf.reshape(tf.one_hot(places, count), (-1, len(chosen) * count))
+        blocks.append(Block(tuple((owners[i].name, b) for i in chosen for b in range(count)), one_hot))
+        for column, i in zip(tf.unstack(places, axis=1), chosen, strict=True):
+            buckets[owners[i].name] = column
+    return blocks, buckets
+
+
+def _mean(columns: tf.Tensor) -> tf.Tensor:
+    return tft.mean(columns, reduce_instance_dims=False)
+
+
+def _extremes(columns: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    """Returns the smallest and the largest value of each column, 0 where it has none."""
+    both = tf.concat([-columns, columns], axis=1)
+    infinity = tf.constant(float("inf"), tf.float64)
+    largest = _finite(tft.max(tf.where(tf.math.is_nan(both), -infinity, both), reduce_instance_dims=False))
+    negative_low, high = tf.split(largest, 2)
+    return -negative_low, high
+
+
+def _finite(values: tf.Tensor) -> tf.Tensor:
+    """Replaces what an analysis of no values gives by 0."""
+    return tf.where(tf.math.is_finite(values), values, tf.zeros_like(values))
+
+
+def _indicator_slot(step: FeatureStep) -> Slot:
+    widths = {"date": len(DATE_PARTS), "boolean": 1}
+    width = widths.get(step.kind, step.options.buckets if step.options.scale == "buckets" else 1)
+    return step.name, width

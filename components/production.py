@@ -206,7 +206,9 @@ def add_version(
     # A dot in front keeps the half-written folder from TensorFlow Serving, which reads numbers only.
     staging = folder / f".{version}.{uuid.uuid4().hex[:8]}"
     try:
-        shutil.copytree(model, staging, copy_function=_copy_to_disk)
+        # A version that comes from another registry brings a record and a card of its own there.
+        others = shutil.ignore_patterns(RECORD_FILE, "model_card.*")
+        shutil.copytree(model, staging, copy_function=_copy_to_disk, ignore=others)
         if finish:
             finish(staging)
         files = {p.relative_to(staging).as_posix(): p.stat().st_size for p in sorted(staging.rglob("*")) if p.is_file()}

@@ -89,6 +89,15 @@ def test_files_that_are_added_at_the_end_are_there_when_the_version_appears(fold
     assert push_version(folder, model, {}, 5, finish) == 1, "they are not part of the model"
 
 
+def test_a_version_can_be_pushed_into_another_registry(folder: Path) -> None:
+    push(folder, "a")
+    other = folder.parent / "copy"
+    assert push_version(other, folder / "1", {"by": "a copy"}, 5) == 1
+    assert read_record(other, 1)["by"] == "a copy"
+    assert "version.json" not in read_record(other, 1)["files"]
+    assert find_problem(other, 1) is None
+
+
 def test_pushing_what_is_in_production_again_changes_nothing(folder: Path) -> None:
     push(folder, "a")
     before = (folder / "current.json").read_bytes()

@@ -57,11 +57,14 @@ class Feed(keras.utils.PyDataset):
         super().__init__()
         self._rows, self._batch_size, self._seed, self._units = rows, batch_size, seed, units
         self._mixup, self._share = mixup, share
+        self._variables: list[Any] = []  # TensorFlow's copies of what start() draws
         self.start(0)
 
     def start(self, epoch: int) -> None:
         """Settles the order of an epoch."""
         self._order, self._partners, self._shares = self.draw(epoch)
+        for variable, values in zip(self._variables, self._drawn(), strict=False):
+            variable.assign(values)
 
     def draw(self, epoch: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Returns an epoch's order of the rows, the row that each place is blended with, and its own share of it.
@@ -108,38 +111,33 @@ class Feed(keras.utils.PyDataset):
         """Returns the same batches as a tf.data.Dataset, which TensorFlow reads faster; :meth:`start` steers it too."""
         import tensorflow as tf
 
-        rows, number = self._rows, len(self._rows)
-        tensors = (rows.inputs, rows.labels, *(() if rows.weights is None else (rows.weights,)))
-        tensors = tf.nest.map_structure(tf.convert_to_tensor, tensors)
-        is_mixed = self._seed is not None and self._mixup > 0
-        full = number // self._batch_size * self._batch_size
-
-        def batches(*drawn: Any) -> Any:
-            whole = tuple(tf.reshape(values[:full], (-1, self._batch_size)) for values in drawn)
-            data = tf.data.Dataset.from_tensor_slices(whole)
-            rest = tuple(values[full:] for values in drawn)
-            return data if full == number else data.concatenate(tf.data.Dataset.from_tensors(rest))
+        size = self._batch_size
+        with tf.device("CPU:0"):
+            rows = (
+                self._rows.inputs,
+                self._rows.labels,
+                *(() if self._rows.weights is None else (self._rows.weights,)),
+            )
+            tensors = tf.nest.map_structure(tf.convert_to_tensor, rows)
+            # Variables, because a pass reads them when it begins, which is after start().
+            self._variables = [tf.Variable(values) for values in self._drawn()]
 
         def take(indices: Any) -> tuple[Any, ...]:
             inputs, labels, *weights = tf.nest.map_structure(lambda values: tf.gather(values, indices), tensors)
             return (inputs, labels if self._units is None else tf.one_hot(labels, self._units), *weights)
 
-        def gather(order: Any, partners: Any = None, shares: Any = None) -> tuple[Any, ...]:
-            batch = take(order)
-            if partners is None:
-                return batch
-            return tf.nest.map_structure(lambda mine, theirs: _blend(mine, theirs, shares), batch, take(partners))
+        def batch(index: Any) -> tuple[Any, ...]:
+            order, *mixed = (values[index * size : (index + 1) * size] for values in self._variables)
+            if not mixed:
+                return take(order)
+            partners, shares = mixed
+            return tf.nest.map_structure(lambda mine, theirs: _blend(mine, theirs, shares), take(order), take(partners))
 
-        def drawn() -> Any:
-            # Asked at the start of each pass, after start().
-            yield (self._order, self._partners, self._shares)[: 3 if is_mixed else 1]
+        batches = tf.data.Dataset.range(-(-len(self._rows) // size))
+        return batches.map(batch, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True).prefetch(tf.data.AUTOTUNE)
 
-        kinds = (tf.int64, tf.int64, tf.float32)[: 3 if is_mixed else 1]
-        signature = tuple(tf.TensorSpec((number,), kind) for kind in kinds)
-        data = tf.data.Dataset.from_generator(drawn, output_signature=signature).flat_map(batches)
-        data = data.map(gather, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
-        data = data.apply(tf.data.experimental.assert_cardinality(-(-number // self._batch_size)))
-        return data.prefetch(tf.data.AUTOTUNE)
+    def _drawn(self) -> list[np.ndarray]:
+        return [values for values in (self._order, self._partners, self._shares) if len(values)]
 
 
 class FeedOrder(keras.callbacks.Callback):

@@ -180,7 +180,9 @@ def _describe_failure(error: Exception, steps: Sequence[Any], log: Path) -> tupl
     cause = find_cause(error)
     if isinstance(cause, KeraslineError):
         text = str(cause).split(" [while running")[0].strip()
-        return {DataRejected: "data_rejected", PushRefused: "not_blessed"}.get(type(cause), "failed"), text
+        # By kind and not by class: the gate's own error is one that knows its verdict.
+        rejected, refused = isinstance(cause, DataRejected), isinstance(cause, PushRefused)
+        return "data_rejected" if rejected else "not_blessed" if refused else "failed", text
     return "failed", (
         f"the step after {steps[-1].id if steps else 'loading'} failed with {type(cause).__name__}: "
         f"{_first_line(cause)}; the log {log} has the rest, --debug shows it here"

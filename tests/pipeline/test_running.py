@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from components.errors import ConfigError, DataRejected
+from components.errors import ConfigError, DataRejected, ParityFailed
+from components.production import PushRefused
 from pipeline import running
 from pipeline.running import EXIT_CODES, Outcome, find_cause
 from pipeline.workspace import Workspace
@@ -57,6 +58,29 @@ def test_an_error_that_nobody_foresaw_stays_what_it_is() -> None:
     error.__context__ = ValueError("below")
     assert find_cause(error) is error
     assert find_cause(ConfigError("a")).args == ("a",)
+
+
+class GateStopped(DataRejected):
+    """As the gate raises it: a kind of DataRejected."""
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "text"),
+    [
+        (DataRejected("bad rows"), "data_rejected", "bad rows"),
+        (GateStopped("bad rows [while running 'Judge']"), "data_rejected", "bad rows"),
+        (PushRefused("rolled back"), "not_blessed", "rolled back"),
+        (ParityFailed("another answer"), "failed", "another answer"),
+        (
+            ValueError("first line\nsecond"),
+            "failed",
+            "the step after loading failed with ValueError: first line; the log run.log has the rest, --debug shows it "
+            "here",
+        ),
+    ],
+)
+def test_what_ended_a_run_decides_its_status(error: Exception, status: str, text: str) -> None:
+    assert running._describe_failure(error, [], Path("run.log")) == (status, text)
 
 
 @pytest.mark.parametrize("status", EXIT_CODES)

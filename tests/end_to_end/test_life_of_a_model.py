@@ -1,0 +1,255 @@
+"""The life of one model in one workspace: pushed, repeated, killed while it trains, changed, measured anew, refused.
+
+Each stage is a run of the real command that builds on the one before it.
+"""
+
+from __future__ import annotations
+
+import json
+import signal
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytestmark = pytest.mark.slow
+
+NAME = "digits_underfit"  # the recipe that is refused as it is shipped
+# The gate is not among them: it compares with the data of the model in production, which changes with a push.
+DATA_STEPS = ["ingest", "statistics", "schema", "curated", "anomalies"]
+STEPS = {*DATA_STEPS, "validate", "transform", "tune", "train", "baseline", "evaluate", "parity", "push", "report"}
+# What makes it a good model, found by a search of two trials.
+GOOD = (
+    *("--set", "model.units=[128]", "--set", "training.batch_size=32"),
+    *("--set", "tuning={max_trials: 2, max_epochs: 2, objective: val_accuracy, space: {model.dropout: "
+      "{float: [0.0, 0.2]}}}"),
+)  # fmt: skip
+
+
+def good(epochs: int, *more: str) -> tuple[str, ...]:
+    """The arguments of a good run."""
+    return NAME, *GOOD, "--set", f"training.epochs={epochs}", *more
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A run, and what was in production after it: file to content."""
+
+    done: Any
+    production: dict[str, bytes]
+
+    @property
+    def current(self) -> int:
+        """The version in production."""
+        return json.loads(self.production["current.json"])["version"]
+
+
+@pytest.fixture(scope="module")
+def workspace(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The workspace of the whole life."""
+    return tmp_path_factory.mktemp("life") / "workspace"
+
+
+@pytest.fixture(scope="module")
+def live(kerasline: Callable[..., Any], production: Any, workspace: Path) -> Callable[..., Stage]:
+    """Runs one stage."""
+
+    def run(*arguments: str) -> Stage:
+        done = kerasline(workspace, *arguments)
+        return Stage(done, production(workspace, NAME))
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def first(live: Callable[..., Stage]) -> Stage:
+    """The first run of a good model."""
+    return live(*good(8))
+
+
+@pytest.fixture(scope="module")
+def repeated(live: Callable[..., Stage], first: Stage) -> Stage:
+    """The same run again."""
+    return live(*good(8))
+
+
+@pytest.fixture(scope="module")
+def killed(start: Any, workspace: Path, production: Any, repeated: Stage) -> dict[str, bytes]:
+    """A run with more epochs that is killed while it trains; returns what is in production then."""
+    runs = workspace / "pipelines" / NAME / "train" / "model_run"
+    before = set(runs.iterdir())
+    process, _ = start(workspace, *good(9))
+    deadline = time.monotonic() + 300
+    while set(runs.iterdir()) == before:
+        assert process.poll() is None, process.communicate()
+        assert time.monotonic() < deadline, "the train step did not begin"
+        time.sleep(0.05)
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+    assert process.returncode == -signal.SIGKILL
+    return production(workspace, NAME)
+
+
+@pytest.fixture(scope="module")
+def changed(live: Callable[..., Stage], killed: dict[str, bytes]) -> Stage:
+    """The run that was killed, once more."""
+    return live(*good(9))
+
+
+@pytest.fixture(scope="module")
+def regated(live: Callable[..., Stage], changed: Stage) -> Stage:
+    """The same model under another threshold."""
+    return live(*good(9, "--set", "evaluation.thresholds.accuracy.min=0.7"))
+
+
+@pytest.fixture(scope="module")
+def refused(live: Callable[..., Stage], regated: Stage) -> Stage:
+    """The recipe as it is shipped."""
+    return live(NAME)
+
+
+def test_the_first_run_is_pushed(first: Stage) -> None:
+    done = first.done
+    assert done.code == 0, done.err
+    assert done.err == ""
+    result = done.result
+    assert result["status"] == "pushed"
+    assert result["recipe"] == NAME
+    assert result["baseline"] is None, "there was nothing in production"
+    assert first.current == 1
+    assert set(done.cached()) == STEPS
+    assert not any(done.cached().values())
+    order = list(done.cached())
+    assert set(order[: len(DATA_STEPS)]) == set(DATA_STEPS)
+    assert order.index("transform") < order.index("tune") < order.index("train") < order.index("evaluate")
+    assert order[-3:] == ["parity", "push", "report"]
+
+
+def test_its_figures(first: Stage) -> None:
+    result = first.done.result
+    assert 0.9 <= result["metrics"]["accuracy"] <= 1
+    assert 0.85 <= result["test_metrics"]["accuracy"] <= 1
+    assert 0 < result["metrics"]["log_loss"] < 0.5
+    assert result["trivial"]["accuracy"] < 0.2
+    # 8x8 pixels to 128 units to 10 digits, weights and biases.
+    assert result["model"]["parameters"] == 64 * 128 + 128 + 128 * 10 + 10
+    assert result["seconds"]["total"] >= sum(step["seconds"] for step in result["steps"])
+    assert 0 < result["seconds"]["import"] < result["seconds"]["total"]
+
+
+def test_tfma_and_measure_agree_on_its_predictions(first: Stage, workspace: Path) -> None:
+    import numpy as np
+
+    from components.metrics import measure
+
+    runs = sorted((workspace / "pipelines" / NAME / "train" / "model_run").iterdir(), key=lambda path: int(path.name))
+    with np.load(runs[0] / "predictions-eval.npz") as stored:
+        labels, predictions = stored["labels"], stored["predictions"]
+    ours = measure(["accuracy", "log_loss"], labels, predictions, "multiclass")
+    assert ours == pytest.approx(first.done.result["metrics"], rel=1e-5)
+
+
+def test_its_model_and_report_are_where_it_says(first: Stage, workspace: Path) -> None:
+    model = first.done.result["model"]
+    assert (model["version"], Path(model["path"])) == (1, workspace / "models" / NAME / "1")
+    assert {"1/saved_model.pb", "1/version.json", "current.json", "history.jsonl"} <= set(first.production)
+    record = json.loads(first.production["1/version.json"])
+    assert (record["version"], record["recipe"], record["task"]) == (1, NAME, "multiclass")
+    assert record["classes"] == [str(digit) for digit in range(10)]
+    report = Path(first.done.result["report"])
+    assert report == workspace / "reports" / NAME / first.done.result["run_id"] / "index.html"
+    page = report.read_text()
+    assert "<html" in page
+    assert f"{first.done.result['metrics']['accuracy']:.4g}" in page
+    assert json.loads(report.with_name("run.json").read_text()) == first.done.result
+
+
+def test_its_steps_in_ml_metadata(
+    first: Stage, workspace: Path, executions: Callable[[Path, str], dict[str, str]]
+) -> None:
+    assert executions(workspace, first.done.result["run_id"]) == dict.fromkeys(STEPS, "COMPLETE")
+
+
+def test_its_screen_shows_every_step_and_the_noise_is_in_the_log(first: Stage) -> None:
+    words = [line.split() for line in first.done.out.splitlines() if line.strip()]
+    shown = [line[0] for line in words if line[0] in STEPS and line[2:] == ["s"]]
+    assert shown == [step["id"] for step in first.done.result["steps"]]
+    assert sum(line[0] == "trial" for line in words) == 2
+    assert ["blessed", "and", "pushed,"] in [line[:3] for line in words]
+    for noise in ("tensorflow", "WARNING", "INFO", "absl"):
+        assert noise not in first.done.out
+    assert "INFO" in Path(first.done.result["log"]).read_text()
+
+
+def test_repeating_it_runs_nothing_and_pushes_nothing(
+    first: Stage, repeated: Stage, workspace: Path, executions: Callable[[Path, str], dict[str, str]]
+) -> None:
+    assert repeated.done.code == 0, repeated.done.err
+    result = repeated.done.result
+    assert result["status"] == "up_to_date"
+    assert repeated.done.cached() == dict.fromkeys(STEPS, True)
+    assert repeated.production == first.production
+    assert result["model"] == first.done.result["model"]
+    assert result["metrics"] == first.done.result["metrics"]
+    assert result["run_id"] != first.done.result["run_id"]
+    assert Path(result["report"]).is_file()
+    assert executions(workspace, result["run_id"]) == dict.fromkeys(STEPS, "CACHED")
+    assert "everything was cached: already up to date" in repeated.done.out
+    spent = sum(step["seconds"] for step in result["steps"])
+    assert spent < 0.25 * sum(step["seconds"] for step in first.done.result["steps"])
+
+
+def test_a_run_that_is_killed_leaves_production_as_it_was(first: Stage, killed: dict[str, bytes]) -> None:
+    assert killed == first.production
+
+
+def test_the_run_after_it_finishes_and_is_compared_with_production(first: Stage, changed: Stage) -> None:
+    assert changed.done.code == 0, changed.done.err
+    assert changed.done.result["status"] == "pushed"
+    assert changed.done.result["baseline"] == pytest.approx(first.done.result["metrics"], rel=1e-5)
+    assert changed.done.result["model"]["version"] == changed.current == 2
+    untouched = {name: content for name, content in first.production.items() if name.startswith("1/")}
+    assert untouched.items() <= changed.production.items()
+    assert json.loads(changed.production["current.json"])["previous"] == 1
+
+
+def test_changed_epochs_run_train_and_what_follows_and_nothing_before(changed: Stage) -> None:
+    cached = changed.done.cached()
+    assert [step for step in (*DATA_STEPS, "transform") if not cached[step]] == []
+    assert [step for step in ("train", "evaluate", "parity", "push", "report") if cached[step]] == []
+
+
+def test_a_changed_threshold_evaluates_again_but_does_not_train(changed: Stage, regated: Stage) -> None:
+    assert regated.done.code == 0, regated.done.err
+    cached = regated.done.cached()
+    assert [step for step in (*DATA_STEPS, "transform", "tune", "train", "parity") if not cached[step]] == []
+    assert [step for step in ("evaluate", "report") if cached[step]] == []
+    assert regated.current == 2, "the same files are no new version"
+    assert regated.done.result["metrics"] == pytest.approx(changed.done.result["metrics"], rel=1e-6)
+
+
+def test_a_bad_model_is_refused_and_production_is_untouched(regated: Stage, refused: Stage) -> None:
+    assert refused.done.code == 4
+    result = refused.done.result
+    assert result["status"] == "not_blessed"
+    assert result["model"] is None
+    assert result["metrics"]["accuracy"] < 0.9
+    assert result["baseline"]["accuracy"] > 0.9
+    assert refused.production == regated.production
+    assert not refused.done.cached()["push"]
+    (sentence,) = refused.done.err.splitlines()
+    assert sentence.startswith(f"kerasline: {result['message']}")
+    assert f"{result['metrics']['accuracy']:.4g}" in sentence
+    assert result["report"] in sentence
+
+
+def test_the_workspace_knows_every_run(refused: Stage, workspace: Path, is_intact: Callable[[Path], bool]) -> None:
+    from pipeline.history import list_runs
+
+    statuses = [run["status"] for run in list_runs(workspace)]
+    assert statuses == ["pushed", "up_to_date", "pushed", "pushed", "not_blessed"]
+    assert is_intact(workspace)
+    assert not [path for path in (workspace / "models" / NAME).iterdir() if path.name.startswith(".")]

@@ -42,6 +42,7 @@ def compile_recipe(
     """Write the spec that Vertex AI (JSON) or Kubeflow Pipelines (YAML) runs."""
     from pipeline.config import load_experiment
     from pipeline.planning import plan_run
+    from pipeline.schemas import Reference, find_schema_file
     from pipeline.screen import screen_apart
     from pipeline.workspace import open_workspace
 
@@ -55,8 +56,11 @@ def compile_recipe(
         screen.line("loading TensorFlow and TFX, which takes 10 to 30 s")
         from pipeline.runners.kubeflow import compile_pipeline
 
-        plan = plan_run(experiment, base_dir, data_dir, home.models(experiment.name))
-        plan = dataclasses.replace(plan, baseline_version=LOOK_UP_LATER)
+        schema_file = find_schema_file(experiment.name, base_dir, home.root)
+        plan = plan_run(experiment, base_dir, data_dir, home.models(experiment.name), schema_file)
+        # The profile of this workspace's version is no file over there.
+        elsewhere = Reference(name="the versions are not known where the pipeline is compiled")
+        plan = dataclasses.replace(plan, baseline_version=LOOK_UP_LATER, reference=elsewhere)
         spec = compile_pipeline(plan, target, image, pipeline_root, output)
         tasks = spec.get("pipelineSpec", spec)["root"]["dag"]["tasks"]
         screen.line(f"{output}: {len(tasks)} steps for {target}, image {image}, artifacts in {pipeline_root}")

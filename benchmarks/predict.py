@@ -2,8 +2,8 @@
 
 Usage: ``python benchmarks/predict.py WORKSPACE [ROWS]``, where WORKSPACE has a pushed ``iris_mlp`` (``kerasline run
 iris_mlp --workspace WORKSPACE``). Both read one CSV file and write one Parquet file with every column, the class and
-the scores. The plain script asks a Keras model of the same size, with its preprocessing as a layer, in batches of 2,048 and
-of 32, Keras' default. Times begin when the libraries are loaded; those of ``kerasline predict`` include loading the
+the scores. The plain script asks a Keras model of the same size, with its preprocessing as a layer, in batches of 2,048
+and of 32, Keras' default. Times begin when the libraries are loaded; those of ``kerasline predict`` include loading the
 model and starting Beam, those of the plain script do not.
 """
 

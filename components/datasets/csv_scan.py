@@ -20,6 +20,7 @@ _LARGEST_INTEGER = (1 << 63) - 1
 # int() and float() read "1_000"; a leading zero marks codes (postcodes, article numbers) that are no
 # quantities.
 _LEADING_ZERO = re.compile(r"\n[+-]?0\d")
+_COMMA_NUMBER = re.compile(r"[+-]?\d*,\d+(?:[eE][+-]?\d+)?")
 INFINITIES = frozenset(
     sign + word for sign in ("", "+", "-") for word in ("inf", "Inf", "INF", "infinity", "Infinity", "INFINITY")
 )
@@ -69,9 +70,12 @@ class ColumnScan:
     counts: dict[str, int] | None = field(default_factory=dict)
     turned: str | None = None  # how numbers became text half-way
     file: str = ""  # that is being scanned, for messages
+    decimal: str = "."
 
     def add(self, cells: Sequence[str], numbers: Sequence[int]) -> None:
         """Takes in a block of cells and the numbers of their lines."""
+        if self.decimal == ",":
+            cells = list(map(with_point, cells))
         self._count(cells)
         values = [cell for cell in cells if cell not in self.missing_values]
         self.missing += len(cells) - len(values)
@@ -208,6 +212,11 @@ def scan(rows: Iterator[Line], scans: Mapping[int, ColumnScan], needed: Sequence
         for position, column in scans.items():
             column.add(columns[position], numbers)
     return used
+
+
+def with_point(cell: str) -> str:
+    """Gives a number with a decimal comma its point; other cells stay as they are."""
+    return cell.replace(",", ".") if _COMMA_NUMBER.fullmatch(cell) else cell
 
 
 def _shorten(cell: str) -> str:

@@ -7,7 +7,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from components.datasets.csv_scan import INFINITIES, NANS, ROWS_PER_BLOCK, ColumnScan, Tally, scan
+from components.datasets.csv_scan import INFINITIES, NANS, ROWS_PER_BLOCK, ColumnScan, Tally, scan, with_point
 from components.datasets.csv_text import body, detect_delimiter, header_of
 from components.datasets.files import Places, check_unchanged, digest_file, size_of
 from components.datasets.found import Found
@@ -25,7 +25,7 @@ from components.datasets.tables import (
 )
 from components.errors import ConfigError
 
-_READER_KEYS = ("header", "columns", "encoding", "missing_values", "ragged_rows", "class_names")
+_READER_KEYS = ("header", "columns", "encoding", "missing_values", "ragged_rows", "class_names", "label_decimal")
 
 
 def find(options: CsvOptions, places: Places, split: SplitColumn | None) -> Found:
@@ -62,6 +62,8 @@ def describe(files: Sequence[tuple[Path, str | None]], options: CsvOptions, spli
             names, roles = here, assign_roles(here, options.label, options.drop, split, str(path))
             wanted = (*roles.inputs, *roles.labels, *roles.extra)
             scans = {name: ColumnScan(name, missing_values) for name in wanted}
+            for name in roles.labels:
+                scans[name].decimal = options.label_decimal
         same_columns(here, names, path, first_path)
         for column in scans.values():
             column.file = path.name
@@ -178,7 +180,10 @@ def _rows(dataset: Dataset, shard: Mapping[str, Any]) -> Iterator[dict[str, Any]
             continue
         columns: list[Any] = list(zip(*rows, strict=True))
         values = [convert(columns[index]) for _, index, convert in inputs]
-        label_columns = [convert_label(columns[index]) for index in label_positions]
+        label_cells = [columns[index] for index in label_positions]
+        if options["label_decimal"] == ",":
+            label_cells = [list(map(with_point, cells)) for cells in label_cells]
+        label_columns = [convert_label(cells) for cells in label_cells]
         joined: Any = label_columns[0]
         if len(labels) > 1:
             joined = map(label_value, zip(*label_columns, strict=True))

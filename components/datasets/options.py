@@ -66,6 +66,9 @@ class CsvOptions(TableOptions):
     class_names: list[str] | None = Field(
         default=None, description="Names of the classes 0, 1, ... of a label that holds numbers."
     )
+    label_decimal: Literal[".", ","] = Field(
+        default=".", description="The decimal sign of the label; for inputs see features.COLUMN.decimal."
+    )
     missing_values: list[str] = Field(
         default=list(MISSING_VALUES),
         description="Cells that mean 'no value', after spaces around them are removed.",

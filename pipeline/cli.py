@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 from components.errors import ConfigError, KeraslineError
-from pipeline import commands_cloud, commands_models, commands_schedule, commands_schema
+from pipeline import commands_cloud, commands_models, commands_report, commands_schedule, commands_schema
 from pipeline.config import find_recipe, load_experiment, read_yaml, recipe_names
 
 app = typer.Typer(
@@ -141,32 +141,6 @@ def validate(
 
 
 @app.command()
-def runs(workspace: WorkspaceOption = _WORKSPACE) -> None:
-    """List the runs of a workspace, newest last."""
-    from pipeline.history import list_runs
-
-    found = list_runs(workspace)
-    if not found:
-        print(f"no runs in {workspace} yet; start one with: kerasline run digits_cnn")
-        return
-    table = Table(box=None, header_style="bold")
-    for title in ("run", "recipe", "status", "main metric", "version", "seconds"):
-        table.add_column(title)
-    for result in found:
-        metric = result.get("main_metric")
-        value = (result.get("metrics") or {}).get(metric)
-        table.add_row(
-            result["run_id"],
-            result["recipe"],
-            result["status"],
-            f"{metric} {value:.4g}" if value is not None else "",
-            str((result.get("model") or {}).get("version") or ""),
-            f"{result['seconds']['total']:.0f}",
-        )
-    Console().print(table)
-
-
-@app.command()
 def doctor(workspace: WorkspaceOption = _WORKSPACE) -> None:
     """Check this machine and the installation, and run a smoke pipeline."""
     from pipeline.doctor import diagnose
@@ -221,7 +195,7 @@ def _check_writable(path: Path | None) -> None:
         raise ConfigError(f"--json: expected a file in a folder that exists, but {path.resolve().parent} does not")
 
 
-for commands in (commands_cloud, commands_schedule, commands_models, commands_schema):
+for commands in (commands_cloud, commands_schedule, commands_report, commands_models, commands_schema):
     commands.register(app)
 
 if __name__ == "__main__":

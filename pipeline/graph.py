@@ -189,6 +189,7 @@ def create_pipeline(
 
     # Tells the whole story on one page.
     steps["report"] = Report(
+        examples=examples,
         statistics=statistics.outputs["statistics"],
         verdict=gate.outputs["verdict"],
         model_run=train.outputs["model_run"],

@@ -11,6 +11,7 @@ from pipeline.workspace import Workspace
 Artifacts = dict[str, dict[str, metadata_store_pb2.Artifact]]
 
 _REPORTED = {
+    "examples": ("ingest", "examples"),
     "statistics": ("statistics", "statistics"),
     "verdict": ("validate", "verdict"),
     "tuner_results": ("tune", "tuner_results"),

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from components.code_version import code_version
+from components.errors import ConfigError, nearest
 from pipeline.comparing import changed_from_defaults, config_changes
 from pipeline.planning import RunPlan
 from pipeline.workspace import Workspace
@@ -65,6 +66,33 @@ def publish_report(folder: Path, figures: Mapping[str, Any], outcome: Mapping[st
     told = {key: outcome[key] for key in ("run_id", "status", "steps", "seconds", "started_at")}
     run = {**told, "command": command, "code_version": code_version("pipeline.graph"), "since": _since(folder, figures)}
     write_report(folder, {**figures, "run": run})
+
+
+def find_report(workspace: Path, reference: str | None = None) -> Path:
+    """Finds the folder of a run's report.
+
+    Args:
+      workspace: the workspace.
+      reference: the id of a run, or the name of a recipe for its newest run; None for the newest run of all.
+
+    Raises:
+      ConfigError: there is no such run.
+    """
+    folders = sorted((page.parent for page in workspace.glob("reports/*/*/index.html")), key=lambda path: path.name)
+    if not folders:
+        raise ConfigError(f"expected a run in {workspace}, but there is none; start one with: kerasline run digits_cnn")
+    if reference is None:
+        return folders[-1]
+    recipe, _, run = reference.rpartition("/")
+    found = [path for path in folders if path.name == run and recipe in ("", path.parent.name)]
+    found = found or [path for path in folders if path.parent.name == reference]
+    if not found:
+        known = [path.name for path in folders] + [path.parent.name for path in folders]
+        raise ConfigError(
+            f"expected the id of a run or the name of a recipe that ran, got {reference!r}.{nearest(reference, known)} "
+            "'kerasline runs' lists them"
+        )
+    return found[-1]
 
 
 def _since(folder: Path, figures: Mapping[str, Any]) -> dict[str, Any] | None:

@@ -7,6 +7,7 @@ from pathlib import Path
 from tfx.dsl.component.experimental.annotations import InputArtifact, OutputArtifact, Parameter
 from tfx.dsl.component.experimental.decorators import component
 from tfx.types.standard_artifacts import (
+    Examples,
     ExampleStatistics,
     InfraBlessing,
     Model,
@@ -24,6 +25,7 @@ from components.report.page import write_report
 
 @component
 def Report(  # noqa: N802 (a component is named like a class)
+    examples: InputArtifact[Examples],
     statistics: InputArtifact[ExampleStatistics],
     verdict: InputArtifact[Verdict],
     model_run: InputArtifact[ModelRun],
@@ -44,7 +46,8 @@ def Report(  # noqa: N802 (a component is named like a class)
     """Collects the figures of the run and writes ``figures.json`` and ``index.html``.
 
     Args:
-      statistics, verdict, model_run, baseline, evaluation, model_blessing, parity, pushed_model: what the steps left.
+      examples, statistics, verdict, model_run, baseline, evaluation, model_blessing, parity, pushed_model: what the
+        steps left.
       report: output.
       experiment: the resolved config as JSON, to be shown.
       dataset: the resolved dataset as JSON.
@@ -55,6 +58,7 @@ def Report(  # noqa: N802 (a component is named like a class)
       tuner_results: the trials, where there was a search.
     """
     folders = RunFolders(
+        examples=examples.uri,
         statistics=statistics.uri,
         verdict=verdict.uri,
         tuner_results=tuner_results.uri if tuner_results else None,

@@ -33,6 +33,7 @@ _SHARES_OF_ROWS = ("accuracy", "top_3_accuracy")  # metrics of a slice whose int
 class RunFolders:
     """Where the artifacts of a run are; None for a step that the run did not reach."""
 
+    examples: str | None = None
     statistics: str | None = None
     verdict: str | None = None
     tuner_results: str | None = None

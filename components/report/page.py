@@ -56,11 +56,13 @@ def render(figures: Mapping[str, Any]) -> str:
 
     Args:
       figures: as for :func:`write_report`. ``run``, where the run has ended, has ``run_id``, ``status``, ``steps``
-        (``id``, ``seconds``, ``cached``), ``seconds``, ``started_at``, ``command`` and ``since`` (what differs from
-        the last run: its ``run_id``, and ``changes`` with ``key``, ``before`` and ``now``); each may be missing.
+        (``id``, ``seconds``, ``cached``), ``seconds``, ``started_at``, ``code_version``, ``command`` and ``since``
+        (what differs from the last run: its ``run_id``, and ``changes`` with ``key``, ``before`` and ``now``); each may
+        be missing.
     """
-    figures = {"blessed": False, "model": None, "baseline_version": None, "code_version": "", **figures}
-    run = {"run_id": "", "started_at": "", "steps": [], "seconds": {}, "since": None, **(figures.get("run") or {})}
+    figures = {"blessed": False, "model": None, "baseline_version": None, **figures}
+    usual: dict[str, Any] = {"run_id": "", "started_at": "", "code_version": "", "steps": [], "seconds": {}, "since": None}
+    run = {**usual, **(figures.get("run") or {})}
     return environment().get_template(PAGE).render(
         figures=figures,
         run=run,
@@ -78,7 +80,7 @@ def render(figures: Mapping[str, Any]) -> str:
         worst_first=_worst_first(figures),
         config=yaml.safe_dump(dict(figures["experiment"]), sort_keys=False, allow_unicode=True),
         command=reproduce(figures),
-        **_assets(),
+        **assets(),
     )  # fmt: skip
 
 
@@ -103,7 +105,7 @@ def environment() -> jinja2.Environment:
     return made
 
 
-def _assets() -> dict[str, Any]:
+def assets() -> dict[str, Any]:
     """Reads the style sheet and the script, with the hash by which the page allows this script and no other."""
     script = (_HERE / "sort.js").read_text(encoding="utf-8")
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
@@ -135,4 +137,4 @@ def reproduce(figures: Mapping[str, Any]) -> str:
     return given or f"kerasline run {shlex.quote(figures['recipe'] + '.yaml')}"
 
 
-__all__ = ["environment", "headline", "render", "write_report"]
+__all__ = ["assets", "environment", "headline", "render", "write_report"]

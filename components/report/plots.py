@@ -28,8 +28,8 @@ class Plot:
     is_wide: bool = False
 
 
-def _plot(title: str, body: str, note: str = "", is_wide: bool = False) -> Plot:
-    # What the drawing functions return is escaped by them, piece by piece.
+def make_plot(title: str, body: str, note: str = "", is_wide: bool = False) -> Plot:
+    """Joins a title and HTML that the drawing functions have escaped, piece by piece."""
     return Plot(title, Markup(body), note, is_wide)
 
 
@@ -62,7 +62,7 @@ def plot_comparison(figures: Mapping[str, Any]) -> Plot | None:
     limits = [row for row in figures["gate"] if row["metric"] == name and row["text"].startswith("at ")]
     limit = (limits[0]["limit"], "limit") if limits else None
     title = _comparison_title(name, value, figures)
-    return _plot(title, bar_chart(title, bars, metric_label(name, figures), limit=limit))
+    return make_plot(title, bar_chart(title, bars, metric_label(name, figures), limit=limit))
 
 
 def _comparison_title(name: str, value: float, figures: Mapping[str, Any]) -> str:
@@ -99,13 +99,13 @@ def plot_curves(figures: Mapping[str, Any]) -> list[Plot]:
         chart = line_chart(
             title, series, "epoch", _history_label(name, figures), marks=True, whole_x=True, at=(epoch, "best")
         )
-        plots.append(_plot(title, chart))
+        plots.append(make_plot(title, chart))
     if "learning_rate" in history:
         rates = history["learning_rate"]
         title = f"The learning rate went from {show(rates[0])} to {show(rates[-1])}"
         epochs = list(range(1, len(rates) + 1))
         series = [Series("learning rate", epochs, rates)]
-        plots.append(_plot(title, line_chart(title, series, "epoch", "learning rate", whole_x=True)))
+        plots.append(make_plot(title, line_chart(title, series, "epoch", "learning rate", whole_x=True)))
     return plots
 
 
@@ -140,7 +140,9 @@ def plot_trials(figures: Mapping[str, Any]) -> list[Plot]:
             f"{show_figure(best['score'])}"
         )
     series = [Series("best so far", numbers, so_far), Series("trial", numbers, scores)]
-    return [_plot(title, line_chart(title, series, "trial (0 is the untuned config)", words, marks=True, whole_x=True))]
+    return [
+        make_plot(title, line_chart(title, series, "trial (0 is the untuned config)", words, marks=True, whole_x=True))
+    ]
 
 
 def plot_evaluation(figures: Mapping[str, Any]) -> list[Plot]:
@@ -154,7 +156,7 @@ def plot_evaluation(figures: Mapping[str, Any]) -> list[Plot]:
         title = _confusion_title(confusion, performance["rows"])
         names = [row["name"] for row in performance["classes"]]
         table = shade_table(confusion["counts"], names, title, "true", "predicted")
-        plots.append(_plot(title, f'<div class="scroll" tabindex="0">{table}</div>', is_wide=len(names) > 12))
+        plots.append(make_plot(title, f'<div class="scroll" tabindex="0">{table}</div>', is_wide=len(names) > 12))
     plots += _curve_plots(performance)
     if performance.get("calibration"):
         plots.append(_calibration_plot(performance["calibration"], figures["task"]))
@@ -183,7 +185,7 @@ def _curve_plots(performance: Mapping[str, Any]) -> list[Plot]:
             title, series, "negative rows taken for positive (share)", "positive rows found (share)",
             diagonal="chance", x_range=both, y_range=both,
         )  # fmt: skip
-        plots.append(_plot(title, chart, "ROC curve"))
+        plots.append(make_plot(title, chart, "ROC curve"))
     if curve:
         half = max((p for r, p in zip(curve["recall"], curve["precision"], strict=True) if r >= 0.5), default=0.0)
         title = f"To find half of the positive rows, {half:.0%} of those flagged are right"
@@ -192,7 +194,7 @@ def _curve_plots(performance: Mapping[str, Any]) -> list[Plot]:
         chart = line_chart(
             title, series, "recall (share of positive rows found)", "precision (share)", x_range=both, y_range=both
         )
-        plots.append(_plot(title, chart, "Precision-recall curve"))
+        plots.append(make_plot(title, chart, "Precision-recall curve"))
     return plots
 
 
@@ -211,7 +213,7 @@ def _calibration_plot(calibration: Mapping[str, Any], task: str) -> Plot:
         title, series, label, what, marks=True, diagonal="score = share", x_range=(0.0, 1.0), y_range=(0.0, 1.0)
     )
     counts = ", ".join(str(rows) for rows in calibration["rows"])
-    return _plot(title, chart, f"Calibration; rows behind the points: {counts}")
+    return make_plot(title, chart, f"Calibration; rows behind the points: {counts}")
 
 
 def _residual_plots(residuals: Mapping[str, Any], figures: Mapping[str, Any]) -> list[Plot]:
@@ -222,7 +224,7 @@ def _residual_plots(residuals: Mapping[str, Any], figures: Mapping[str, Any]) ->
     points = [Series("rows of the eval split", residuals["label"], residuals["prediction"])]
     name = figures["data"]["label"]["name"]
     chart = scatter_chart(title, points, f"{name}{suffix}", f"prediction{suffix}", diagonal="prediction = label")
-    plots = [_plot(title, chart)]
+    plots = [make_plot(title, chart)]
     bias, typical = residuals["bias"], residuals["median_absolute"]
     way = "high" if bias > 0 else "low"
     title = (
@@ -232,7 +234,9 @@ def _residual_plots(residuals: Mapping[str, Any], figures: Mapping[str, Any]) ->
     histogram = residuals["histogram"]
     groups = [Series("eval", [], histogram["counts"])]
     plots.append(
-        _plot(title, histogram_chart(title, histogram["edges"], groups, f"prediction - {name}{suffix}"), "Residuals")
+        make_plot(
+            title, histogram_chart(title, histogram["edges"], groups, f"prediction - {name}{suffix}"), "Residuals"
+        )
     )
     tenths = residuals["tenths"]
     if len(tenths["label"]) >= 5:
@@ -242,7 +246,7 @@ def _residual_plots(residuals: Mapping[str, Any], figures: Mapping[str, Any]) ->
         chart = line_chart(
             title, series, f"mean prediction{suffix}", f"mean {name}{suffix}", marks=True, diagonal="equal"
         )
-        plots.append(_plot(title, chart, "Calibration"))
+        plots.append(make_plot(title, chart, "Calibration"))
     return plots
 
 
@@ -272,7 +276,7 @@ def _class_plot(name: str, counts: Mapping[str, Mapping[str, int]]) -> Plot:
     title = f"{name}: {largest} is the most frequent class, {train[largest] / total:.0%} of the training rows"
     bars = [Bar(key, train[key]) for key in shown]
     note = f"The ten most and the ten least frequent of {len(ordered)} classes" if len(ordered) > 20 else ""
-    return _plot(title, bar_chart(title, bars, "training rows"), note)
+    return make_plot(title, bar_chart(title, bars, "training rows"), note)
 
 
 def _column_plot(name: str, splits: Mapping[str, Mapping[str, Any]], unit: str | None) -> Plot | None:
@@ -288,7 +292,7 @@ def _column_plot(name: str, splits: Mapping[str, Mapping[str, Any]], unit: str |
             return None
         spoken = f" {unit}" if unit else ""
         title = f"{name}: half of the values are below {show(first.get('median') or 0.0)}{spoken}{lacking}"
-        return _plot(title, histogram_chart(title, edges, groups, axis))
+        return make_plot(title, histogram_chart(title, edges, groups, axis))
     values = first.get("values")
     if not values or first.get("distinct", 0) > 0.5 * max(first["rows"], 1):
         return None
@@ -296,7 +300,7 @@ def _column_plot(name: str, splits: Mapping[str, Mapping[str, Any]], unit: str |
     title = f"{name}: {values[0]['value']!r} is the most frequent value ({values[0]['rows'] / total:.0%}){lacking}"
     bars = [Bar(entry["value"], entry["rows"]) for entry in values]
     rest = first["distinct"] - len(values)
-    return _plot(title, bar_chart(title, bars, "training rows"), f"and {rest} other values" if rest > 0 else "")
+    return make_plot(title, bar_chart(title, bars, "training rows"), f"and {rest} other values" if rest > 0 else "")
 
 
 def plot_steps(steps: Sequence[Mapping[str, Any]]) -> list[Plot]:
@@ -310,5 +314,7 @@ def plot_steps(steps: Sequence[Mapping[str, Any]]) -> list[Plot]:
     bars = [Bar(step["id"], round(step["seconds"], 2)) for step in ran]
     reused = len(steps) - len(ran)
     return [
-        _plot(title, bar_chart(title, bars, "seconds"), f"{reused} steps were reused from the cache" if reused else "")
+        make_plot(
+            title, bar_chart(title, bars, "seconds"), f"{reused} steps were reused from the cache" if reused else ""
+        )
     ]

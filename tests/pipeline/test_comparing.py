@@ -1,8 +1,22 @@
-"""What differs between configs."""
+"""What differs between configs, and between the predictions of two models."""
 
 from __future__ import annotations
 
-from pipeline.comparing import changed_from_defaults, config_changes, flatten
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from components.errors import ConfigError
+from pipeline.comparing import (
+    changed_from_defaults,
+    compare_predictions,
+    compare_runs,
+    config_changes,
+    flatten,
+    sign_test,
+)
 from pipeline.config import load_experiment, parse_experiment
 
 
@@ -47,3 +61,51 @@ def test_changes_between_two_runs() -> None:
     # The block itself is not listed beside its keys.
     assert "training.early_stopping" not in changes and "tuning" not in changes
     assert config_changes(before.model_dump(), before.model_dump()) == []
+
+
+def test_rows_that_two_models_answer_differently() -> None:
+    labels = np.array([0, 1, 2, 2])
+    first = np.eye(3, dtype=np.float32)[[0, 0, 2, 1]]
+    second = np.eye(3, dtype=np.float32)[[1, 1, 2, 0]]
+    found = compare_predictions(labels, first, second, "multiclass", ["a", "b", "c"])
+    assert (found["rows"], found["changed"], found["better"], found["worse"]) == (4, 3, 1, 1)
+    assert found["chance"] == 1.0
+    by_row = {entry["row"]: entry for entry in found["examples"]}
+    assert by_row[0] == {"row": 0, "label": "a", "a": "a", "b": "b", "is_better": False}
+    assert by_row[1]["is_better"] is True
+    assert by_row[3]["is_better"] is None  # wrong either way
+
+
+def test_binary_rows_change_at_one_half() -> None:
+    first, second = np.array([[0.4], [0.6]], np.float32), np.array([[0.49], [0.2]], np.float32)
+    found = compare_predictions(np.array([0.0, 0.0]), first, second, "binary", ["no", "yes"])
+    assert (found["changed"], found["better"]) == (1, 1)
+    assert found["examples"][0]["a"] == "yes"
+
+
+def test_regression_counts_what_came_nearer() -> None:
+    labels = np.array([1.0, 2.0, 3.0])
+    found = compare_predictions(
+        labels, np.array([[2.0], [2.0], [3.5]]), np.array([[1.1], [2.0], [4.0]]), "regression", None
+    )
+    assert (found["changed"], found["better"], found["worse"]) == (2, 1, 1)
+    assert found["examples"][0] == {"row": 0, "label": "1", "a": "2", "b": "1.1", "is_better": True}
+
+
+@pytest.mark.parametrize(("better", "worse", "chance"), [(1, 4, 0.375), (0, 0, None), (10, 10, 1.0), (0, 10, 2 / 1024)])
+def test_sign_test_is_the_binomial_one(better: int, worse: int, chance: float | None) -> None:
+    assert sign_test(better, worse) == (None if chance is None else pytest.approx(chance))
+
+
+def test_sign_test_of_many_rows_is_the_normal_one() -> None:
+    assert sign_test(600, 500) == pytest.approx(0.0028, abs=2e-4)
+    assert sign_test(5000, 5000) == pytest.approx(1.0)
+
+
+def test_tasks_that_cannot_be_compared(tmp_path: Path) -> None:
+    for name, classes in (("1", ["a", "b"]), ("2", ["a", "c"])):
+        figures = {"recipe": "r", "task": "binary", "data": {"label": {"classes": classes}}}
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "figures.json").write_text(json.dumps(figures))
+    with pytest.raises(ConfigError, match="the same task and classes, but 1 is binary with 2 classes"):
+        compare_runs(tmp_path / "1", tmp_path / "2")

@@ -1,0 +1,103 @@
+"""Reads chosen rows out of the Examples artifact without TensorFlow: commands that show a few answer at once."""
+
+from __future__ import annotations
+
+import gzip
+import struct
+from collections.abc import Collection, Iterator
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
+from google.protobuf.descriptor_pb2 import FieldDescriptorProto as Field
+
+Row = dict[str, list[Any]]
+_LENGTH = struct.Struct("<Q")
+_CHECKSUM_BYTES = 4
+
+
+def read_rows(examples: str | Path, split: str, wanted: Collection[int]) -> dict[int, Row]:
+    """Reads rows of a split by their position, in the order of the files, as the Trainer's predictions have it.
+
+    Args:
+      examples: the Examples artifact.
+      split: ``train``, ``eval`` or ``test``.
+      wanted: positions from 0.
+
+    Returns:
+      Position to row: column name to its values (bytes, floats or ints); positions beyond the end are left out.
+    """
+    missing = set(wanted)
+    rows: dict[int, Row] = {}
+    for position, record in enumerate(read_records(Path(examples, f"Split-{split}"))):
+        if not missing:
+            break
+        if position in missing:
+            missing.discard(position)
+            rows[position] = decode_row(record)
+    return rows
+
+
+def read_records(folder: Path) -> Iterator[bytes]:
+    """Gives the serialized tf.Examples of a folder of GZIP TFRecord files, sorted by file name."""
+    for path in sorted(folder.glob("*")):
+        if path.name.startswith("."):
+            continue
+        with gzip.open(path, "rb") as file:
+            while header := file.read(_LENGTH.size + _CHECKSUM_BYTES):
+                (length,) = _LENGTH.unpack(header[: _LENGTH.size])
+                yield file.read(length)
+                file.read(_CHECKSUM_BYTES)
+
+
+def decode_row(record: bytes) -> Row:
+    """Decodes a serialized tf.Example."""
+    example = _example_class().FromString(record)
+    row: Row = {}
+    for name, feature in example.features.feature.items():
+        kind = feature.WhichOneof("kind")
+        row[name] = list(getattr(feature, kind).value) if kind else []
+    return row
+
+
+@cache
+def _example_class() -> Any:
+    """Builds the message class of tf.Example: on the wire it is what tensorflow/core/example/example.proto says."""
+    file = descriptor_pb2.FileDescriptorProto(name="rows/example.proto", package="rows", syntax="proto3")
+    for name, kind in (
+        ("BytesList", Field.TYPE_BYTES),
+        ("FloatList", Field.TYPE_FLOAT),
+        ("Int64List", Field.TYPE_INT64),
+    ):
+        values = file.message_type.add(name=name).field.add(
+            name="value", number=1, type=kind, label=Field.LABEL_REPEATED
+        )
+        values.options.packed = kind != Field.TYPE_BYTES
+    feature = file.message_type.add(name="Feature")
+    feature.oneof_decl.add(name="kind")
+    for number, (name, kind_name) in enumerate(
+        (("bytes_list", "BytesList"), ("float_list", "FloatList"), ("int64_list", "Int64List")), 1
+    ):
+        feature.field.add(
+            name=name, number=number, type=Field.TYPE_MESSAGE, type_name=f".rows.{kind_name}", oneof_index=0,
+            label=Field.LABEL_OPTIONAL,
+        )  # fmt: skip
+    features = file.message_type.add(name="Features")
+    entry = features.nested_type.add(name="FeatureEntry")
+    entry.options.map_entry = True
+    entry.field.add(name="key", number=1, type=Field.TYPE_STRING, label=Field.LABEL_OPTIONAL)
+    entry.field.add(
+        name="value", number=2, type=Field.TYPE_MESSAGE, type_name=".rows.Feature", label=Field.LABEL_OPTIONAL
+    )
+    features.field.add(
+        name="feature", number=1, type=Field.TYPE_MESSAGE, type_name=".rows.Features.FeatureEntry",
+        label=Field.LABEL_REPEATED,
+    )  # fmt: skip
+    example = file.message_type.add(name="Example")
+    example.field.add(
+        name="features", number=1, type=Field.TYPE_MESSAGE, type_name=".rows.Features", label=Field.LABEL_OPTIONAL
+    )
+    pool = descriptor_pool.DescriptorPool()
+    pool.AddSerializedFile(file.SerializeToString())
+    return message_factory.GetMessageClass(pool.FindMessageTypeByName("rows.Example"))

@@ -1,0 +1,141 @@
+"""The commands runs, report, compare and ui over a workspace that is written by hand."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.error import HTTPError
+from urllib.request import Request, urlopen
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from pipeline.cli import app
+from pipeline.commands_report import sparkline
+from pipeline.site import make_server
+
+
+def write_run(workspace: Path, recipe: str, run_id: str, accuracy: float, guesses: list[int]) -> None:
+    """Writes what a run leaves: its outcome, its figures and the predictions behind them."""
+    folder, model_run = workspace / "reports" / recipe / run_id, workspace / "model_runs" / run_id
+    folder.mkdir(parents=True)
+    model_run.mkdir(parents=True)
+    labels = np.array([0, 1, 0, 1, 1])
+    np.savez(model_run / "predictions-eval.npz", labels=labels, predictions=np.eye(2, dtype=np.float32)[guesses])
+    figures = {
+        "recipe": recipe, "task": "multiclass", "main_metric": "accuracy", "blessed": accuracy > 0.5,
+        "data": {"fingerprint": "f", "rows": 50, "splits": {"train": 40, "eval": 5}, "columns": [],
+                 "label": {"classes": ["cat", "dog"]}},
+        "metrics": {"accuracy": accuracy}, "test_metrics": None, "artifacts": {"model_run": str(model_run)},
+        "experiment": {"training": {"epochs": len(guesses) if accuracy > 0.5 else 1}},
+        "history": {"loss": [1.0, accuracy], "val_loss": [1.0, accuracy]},
+    }  # fmt: skip
+    (folder / "figures.json").write_text(json.dumps(figures))
+    (folder / "index.html").write_text(f"<p>{run_id}</p>")
+    outcome = {
+        "run_id": run_id, "recipe": recipe, "status": "pushed", "main_metric": "accuracy",
+        "metrics": {"accuracy": accuracy}, "model": {"version": 1}, "seconds": {"total": 12.3},
+    }  # fmt: skip
+    (folder / "run.json").write_text(json.dumps(outcome))
+
+
+@pytest.fixture
+def workspace(tmp_path: Path) -> Path:
+    """Two runs of pets and, between them, one of trees."""
+    write_run(tmp_path, "pets", "20260101-000000", 0.4, [0, 0, 1, 1, 0])
+    write_run(tmp_path, "trees", "20260102-000000", 0.7, [0, 1, 0, 1, 1])
+    write_run(tmp_path, "pets", "20260103-000000", 0.8, [0, 1, 0, 1, 0])
+    return tmp_path
+
+
+def call(*words: str) -> tuple[int, str]:
+    result = CliRunner().invoke(app, list(words))
+    return result.exit_code, result.output if result.exception is None else result.output + str(result.exception)
+
+
+def test_runs_show_the_course_of_the_main_metric(workspace: Path) -> None:
+    code, text = call("runs", "--workspace", str(workspace))
+    lines = text.splitlines()
+    assert code == 0
+    assert "accuracy 0.4" in lines[1] and "▁" not in lines[1]
+    assert "accuracy 0.8" in lines[3] and "▁█" in lines[3]
+
+
+def test_no_runs_yet(tmp_path: Path) -> None:
+    assert call("runs", "--workspace", str(tmp_path)) == (
+        0,
+        f"no runs in {tmp_path} yet; start one with: kerasline run digits_cnn\n",
+    )
+
+
+@pytest.mark.parametrize(
+    ("values", "blocks"), [([], ""), ([1.0], ""), ([2.0, 2.0], ""), ([0.0, 0.5, 1.0], "▁▅█"), ([3.0, 1.0], "█▁")]
+)
+def test_sparkline(values: list[float], blocks: str) -> None:
+    assert sparkline(values) == blocks
+
+
+@pytest.mark.parametrize(
+    ("reference", "run"),
+    [([], "20260103-000000"), (["trees"], "20260102-000000"), (["20260101-000000"], "20260101-000000"),
+     (["pets"], "20260103-000000"), (["pets/20260101-000000"], "20260101-000000")],
+)  # fmt: skip
+def test_report_finds_a_run_or_the_newest(workspace: Path, reference: list[str], run: str) -> None:
+    code, text = call("report", *reference, "--workspace", str(workspace))
+    assert code == 0 and text.strip().endswith(f"{run}/index.html")
+
+
+def test_report_of_a_run_that_is_not_there(workspace: Path) -> None:
+    code, text = call("report", "pest", "--workspace", str(workspace))
+    assert code != 0 and "got 'pest'. Did you mean 'pets'?" in text
+
+
+def test_compare_shows_what_changed(workspace: Path, tmp_path: Path) -> None:
+    words = ["compare", "20260101-000000", "pets", "--workspace", str(workspace), "--json", str(tmp_path / "out.json")]
+    code, text = call(*words)
+    assert code == 0
+    assert "3 of 5 eval rows are answered differently: 2 for the better, 0 for the worse" not in text
+    assert "2 of 5 eval rows are answered differently: 2 for the better, 0 for the worse" in text
+    assert "training.epochs" in text and "B is better: accuracy 0.8 instead of 0.4, which may be luck" in text
+    stored = json.loads((tmp_path / "out.json").read_text())
+    assert stored["predictions"]["chance"] == 0.5 and "figures" not in stored["a"]
+    page = (workspace / "comparisons" / "20260101-000000--20260103-000000.html").read_text()
+    assert "label dog" in page and "not blessed" in page
+
+
+@pytest.fixture
+def site(workspace: Path) -> Iterator[str]:
+    """The address of the site over the workspace."""
+    server = make_server(workspace, 0)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    server.server_close()
+
+
+def test_the_site_lists_runs_and_serves_reports(site: str) -> None:
+    with urlopen(f"{site}/") as answer:
+        page = answer.read().decode()
+    assert "/reports/pets/20260103-000000/index.html" in page and "Nothing is in production." in page
+    with urlopen(f"{site}/reports/pets/20260103-000000/index.html") as answer:
+        assert answer.read() == b"<p>20260103-000000</p>"
+        assert answer.headers["X-Content-Type-Options"] == "nosniff"
+
+
+@pytest.mark.parametrize(
+    "path", ["/reports/pets/20260103-000000/run.json", "/model_runs", "/../x", "/reports/pets/%2e%2e/index.html"]
+)
+def test_the_site_serves_nothing_else(site: str, path: str) -> None:
+    with pytest.raises(HTTPError) as refused:
+        urlopen(f"{site}{path}")
+    assert refused.value.code == 404
+
+
+def test_the_site_answers_to_no_other_name(site: str) -> None:
+    with pytest.raises(HTTPError) as refused:
+        urlopen(Request(site, headers={"Host": "elsewhere.example"}))
+    assert refused.value.code == 403

@@ -1,0 +1,270 @@
+"""Guesses what a column is from its values and its name: number, category, date, text, or nothing to learn from."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from components.datasets.forms import read_date, read_number
+from components.features import ONE_HOT_LIMIT
+from components.profiling.sampling import SampledColumn, words_of
+
+_BOOLEANS = ({"true", "false"}, {"yes", "no"}, {"y", "n"}, {"t", "f"}, {"on", "off"})
+_ID_NAME = re.compile(r"(^|[_\s.\-])(id|ids|uuid|guid|index|idx|row|rownum|row_number|nr|no|number|key|hash)$", re.I)
+_ID_CAMEL = re.compile(r"[a-z](Id|ID|Key|Nr|No)$")
+_GROUP_NAME = re.compile(r"(^|[_\s.\-])(id|uuid|guid)$|[a-z](Id|ID)$")
+_CODE_NAME = re.compile(
+    r"(^|[_\s.\-])(code|zip|zipcode|postcode|postal|plz|type|class|category|group|region)($|[_\s.\-])", re.I
+)
+_TIME_NAME = re.compile(r"(^|[_\s.\-])(time|date|timestamp|stamp|ts|epoch|created|updated|at|when)($|[_\s.\-])", re.I)
+_LEADING_ZERO = re.compile(r"[+-]?0\d")
+_MOST_READ = 5_000  # different values that are tried as dates and numbers
+_MOST_UNREADABLE = 0.1
+_FEWEST_FOR_ID = 20
+_RARE_ROWS = 3  # a category in fewer rows shares the place of unknown ones
+_SENTINELS = (-9999.0, -999.0, -99.0, 999.0, 9999.0, 99999.0)
+
+
+@dataclass
+class ColumnGuess:
+    """What a column seems to be.
+
+    Attributes:
+      name: of the column.
+      kind: numeric, categorical, boolean, date, text, array, or drop.
+      options: keys of its block in ``features:`` that are not what the run would choose by itself.
+      why: what was seen, in a few words.
+      missing: share of the rows without a value.
+      distinct: different values in the rows that were looked at.
+      remark: advice that the recipe does not follow by itself.
+      group: whether rows of one value belong together, as those of one customer.
+    """
+
+    name: str
+    kind: str
+    why: str
+    missing: float = 0.0
+    distinct: int = 0
+    options: dict[str, Any] = field(default_factory=dict)
+    remark: str = ""
+    group: bool = False
+
+
+def guess_column(column: SampledColumn, rows: int, complete: bool) -> ColumnGuess:
+    """Guesses what one input column is.
+
+    Args:
+      column: its values.
+      rows: of the whole table.
+      complete: whether the values are those of the whole table.
+    """
+    if column.dtype == "array":
+        return ColumnGuess(column.name, "array", "lists of numbers of one length")
+    present = column.present
+    counts: Counter[Any] = Counter(present)
+    guess = _guess(column, present, counts, rows, complete)
+    guess.missing = 1 - len(present) / max(1, len(column.values))
+    guess.distinct = len(counts)
+    return guess
+
+
+def _guess(
+    column: SampledColumn, present: Sequence[Any], counts: Counter[Any], rows: int, complete: bool
+) -> ColumnGuess:
+    name = column.name
+    if not present:
+        return ColumnGuess(name, "drop", "no value in any row")
+    if len(counts) == 1 and len(present) == len(column.values):
+        return ColumnGuess(name, "drop", f"always {_shown(present[0])}")
+    if column.dtype == "string":
+        return _guess_text(name, present, counts, rows, complete)
+    return _guess_number(name, column.dtype, present, counts)
+
+
+def _guess_number(name: str, dtype: str, present: Sequence[Any], counts: Counter[Any]) -> ColumnGuess:
+    finite = sorted(value for value in present if math.isfinite(value))
+    if not finite:
+        return ColumnGuess(name, "drop", "infinite wherever it has a value")
+    low, high, distinct = finite[0], finite[-1], len(counts)
+    span = f"{low:g} to {high:g}"
+    if dtype == "int":
+        special = _guess_whole_number(name, finite, counts)
+        if special is not None:
+            return special
+    guess = ColumnGuess(name, "numeric", span)
+    if len(finite) < len(present):
+        guess.options["indicator"] = True
+        guess.why += f"; {len(present) - len(finite)} infinite values count as missing"
+    if distinct == 1:
+        guess.why = f"{low:g} or missing"
+    magnitude = sorted(map(abs, finite))
+    typical = magnitude[int(0.75 * (len(magnitude) - 1))]
+    if distinct > 20 and typical > 0 and magnitude[-1] > 50 * typical:
+        guess.options["scale"] = "log"
+        guess.why += f", three quarters within ±{typical:g}: the logarithm keeps the large ones from ruling"
+    sentinel = _sentinel(finite, counts)
+    if sentinel is not None:
+        guess.remark = (
+            f"{sentinel:g} stands far outside and may mean a missing value; if so, add it to missing_values of the data"
+        )
+    return guess
+
+
+def _guess_whole_number(name: str, finite: Sequence[int], counts: Counter[Any]) -> ColumnGuess | None:
+    """Finds the whole numbers that are no quantities."""
+    low, high, distinct = finite[0], finite[-1], len(counts)
+    repeats = len(finite) / distinct
+    if set(counts) == {0, 1}:
+        return ColumnGuess(name, "boolean", "0 or 1", options={"kind": "boolean"})
+    if distinct >= _FEWEST_FOR_ID and repeats < 1.02:
+        if high - low + 1 == distinct and len(finite) == distinct:
+            return ColumnGuess(name, "drop", f"numbers the rows, {low} to {high}")
+        if _is_id(name):
+            return ColumnGuess(name, "drop", "an id: every row has its own")
+    if _GROUP_NAME.search(name) and distinct > 50:
+        return ColumnGuess(name, "drop", f"an id of about {repeats:.1f} rows each", group=True)
+    some = list(counts)[:_MOST_READ]
+    if low >= 19_000_101 and high <= 21_001_231 and all(read_date(str(value), "ymd") for value in some):
+        return ColumnGuess(name, "date", f"dates such as {finite[0]}", options={"kind": "date"})
+    if _TIME_NAME.search(name):
+        for form, unit in (("unix", 1), ("unix_ms", 1000)):
+            if 631_152_000 * unit <= low and high <= 4_102_444_800 * unit:  # 1990 to 2100
+                options = {"kind": "date", "date_format": form}
+                return ColumnGuess(name, "date", f"seconds since 1970, such as {low}" if unit == 1 else
+                                   f"milliseconds since 1970, such as {low}", options=options)  # fmt: skip
+    codes = _CODE_NAME.search(name) and distinct <= 1000 or _GROUP_NAME.search(name) and distinct <= 50
+    if codes and distinct > 2 and repeats >= 3:
+        return ColumnGuess(
+            name, "categorical", f"{distinct} codes such as {finite[0]}", options={"kind": "categorical"}
+        )
+    return None
+
+
+def _guess_text(name: str, present: Sequence[str], counts: Counter[str], rows: int, complete: bool) -> ColumnGuess:
+    distinct = len(counts)
+    if {value.lower() for value in counts} in _BOOLEANS:
+        return ColumnGuess(name, "boolean", " or ".join(sorted(counts)[:2]), options={"kind": "boolean"})
+    some = list(counts)[:_MOST_READ]
+    special = (_guess_date(name, some, counts) or _guess_written_number(name, some, counts)) if distinct > 2 else None
+    if special is not None:
+        return special
+    words = [len(words_of(value)) for value in some]
+    mean_words = sum(words) / len(words)
+    unique = distinct / len(present)
+    if mean_words >= 4 or (unique > 0.5 and mean_words >= 2.5):
+        frequent = Counter(word for value in present[:20_000] for word in set(words_of(value)))
+        kept = sum(1 for count in frequent.values() if count >= 5) or min(len(frequent), 100)
+        options: dict[str, Any] = {"kind": "text", "vocabulary_size": max(10, min(1000, kept))}
+        return ColumnGuess(name, "text", f"about {mean_words:.0f} words a row", options=options)
+    if unique > 0.9 and distinct >= _FEWEST_FOR_ID:
+        return ColumnGuess(name, "drop", f"almost every row has its own, such as {_shown(present[0])}: an id or a name")
+    if _GROUP_NAME.search(name) and distinct > 50:
+        return ColumnGuess(name, "drop", f"an id of about {1 / unique:.1f} rows each", group=True)
+    return _guess_category(name, present, counts, rows, complete)
+
+
+def _guess_category(name: str, present: Sequence[str], counts: Counter[str], rows: int, complete: bool) -> ColumnGuess:
+    distinct = len(counts)
+    guess = ColumnGuess(name, "categorical", f"{distinct} values, most often {_shown(counts.most_common(1)[0][0])}")
+    frequent = sum(1 for count in counts.values() if count >= _RARE_ROWS)
+    covered = sum(count for count in counts.values() if count >= _RARE_ROWS) / len(present)
+    if distinct > 1000 or not complete:
+        guess.options["kind"] = "categorical"  # the whole table may have more values than a category usually has
+    if distinct == 1:
+        guess.options["kind"] = "categorical"
+        guess.why = f"{_shown(present[0])} or missing"
+    elif distinct > ONE_HOT_LIMIT and covered < 0.5:
+        guess.options |= {"kind": "categorical", "encode": "hash"}
+        guess.why += ", few of them in more than two rows: hashed"
+    elif frequent < distinct and frequent > 1:
+        guess.options["vocabulary_size"] = frequent
+        guess.why += f"; the {distinct - frequent} rare ones share a place"
+    elif distinct > 1000:
+        guess.options["vocabulary_size"] = distinct
+    lowered = {value.lower() for value in counts}
+    if len(lowered) < distinct:
+        guess.remark = "some values differ in capital letters only"
+    return guess
+
+
+def _guess_date(name: str, values: Sequence[str], counts: Counter[str]) -> ColumnGuess | None:
+    total = sum(counts[value] for value in values)
+    read = {
+        form: sum(counts[value] for value in values if read_date(value, form)) / total for form in ("ymd", "dmy", "mdy")
+    }
+    best = max(read, key=lambda form: read[form])
+    if read[best] < 1 - _MOST_UNREADABLE:
+        return None
+    options: dict[str, Any] = {"kind": "date"}
+    remark = ""
+    if read["dmy"] == read["mdy"] > 0:
+        # Both can be; Americans write slashes.
+        slashes = sum("/" in value for value in values) > len(values) / 2
+        best = "mdy" if slashes else "dmy"
+        if any(value[:1].isdigit() for value in values):
+            remark = f"could also be {'day first: dmy' if slashes else 'month first: mdy'}"
+    if best != "ymd":
+        options["date_format"] = best
+    why = f"dates such as {values[0]}"
+    if read[best] < 1:
+        options["indicator"] = True
+        why += f"; {1 - read[best]:.1%} are none and count as missing"
+    return ColumnGuess(name, "date", why, options=options, remark=remark)
+
+
+def _guess_written_number(name: str, values: Sequence[str], counts: Counter[str]) -> ColumnGuess | None:
+    """Finds numbers with signs, units, decimal commas or some stray text among them."""
+    total = sum(counts[value] for value in values)
+    readable: dict[str, list[str]] = {
+        decimal: [value for value in values if read_number(value, decimal) is not None] for decimal in (".", ",")
+    }
+    decimal = "," if len(readable[","]) > len(readable["."]) else "."
+    numbers = readable[decimal]
+    share = sum(counts[value] for value in numbers) / total
+    units = {re.sub(r"[^a-zµ°²³/]", "", re.sub(r"e[-+]?\d+$", "", value.lower())) for value in numbers} - {""}
+    codes = sum(1 for value in numbers if _LEADING_ZERO.match(value))
+    if share < 1 - _MOST_UNREADABLE or len(numbers) < 3 or len(units) > 1 or codes > 0.01 * len(numbers):
+        return None
+    options: dict[str, Any] = {"kind": "numeric"}
+    if decimal == ",":
+        options["decimal"] = ","
+    why = f"text that holds numbers, such as {_shown(next((v for v in numbers if _odd(v)), numbers[0]))}"
+    if share < 1:
+        stray = next(value for value in values if value not in set(numbers))
+        options["indicator"] = True
+        why += f"; other cells such as {_shown(stray)} count as missing ({1 - share:.1%})"
+    return ColumnGuess(name, "numeric", why, options=options)
+
+
+def _odd(value: str) -> bool:
+    try:
+        float(value)
+    except ValueError:
+        return True
+    return False
+
+
+def _sentinel(finite: Sequence[float], counts: Counter[Any]) -> float | None:
+    low, high = finite[0], finite[-1]
+    for value in _SENTINELS:
+        if value not in (low, high) or counts[value] < 0.005 * len(finite) or counts[value] == len(finite):
+            continue
+        others = [other for other in finite if other != value]
+        gap = others[0] - value if value == low else value - others[-1]
+        if gap > (others[-1] - others[0]):
+            return value
+    return None
+
+
+def _is_id(name: str) -> bool:
+    return bool(_ID_NAME.search(name) or _ID_CAMEL.search(name) or re.fullmatch(r"column_1", name))
+
+
+def _shown(value: Any) -> str:
+    text = value if isinstance(value, str) else f"{value:g}"
+    text = " ".join(text.split())
+    return repr(text if len(text) <= 30 else text[:27] + "...") if isinstance(value, str) else text

@@ -1,0 +1,283 @@
+"""From a look at the data to the text of a first recipe."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from components.errors import ConfigError
+from components.profiling.columns import ColumnGuess, guess_column
+from components.profiling.images import choose_model, is_image_folder, sample_images
+from components.profiling.labels import LabelGuess, guess_label, require_label
+from components.profiling.leaks import gives_away
+from components.profiling.sampling import TableSample, sample_table
+from components.profiling.settings import Settings, choose_settings
+from components.profiling.writing import block, comment, listed, pair
+
+_GUESSES = "Guesses have their reason beside them; change what is wrong."
+_UNNAMED = "Columns not named under features go by their type: numbers by z-score, text with few values one-hot."
+_TRANSFER = (
+    "With few photographs, a pretrained network learns more: model: {family: transfer} (it downloads its weights)."
+)
+_TABLES = (".csv", ".tsv", ".txt", ".parquet", ".gz")
+
+
+@dataclass(frozen=True)
+class Draft:
+    """A first recipe.
+
+    Attributes:
+      name: of the experiment.
+      text: the YAML.
+      summary: what was seen, one line each.
+      columns: name, kind, share missing and what was seen, one for each column.
+    """
+
+    name: str
+    text: str
+    summary: tuple[str, ...]
+    columns: tuple[tuple[str, str, str, str], ...]
+
+
+def draft_recipe(data: Path, labels: Sequence[str], name: str | None, shown_path: str) -> Draft:
+    """Looks at data and writes a first recipe for it.
+
+    Args:
+      data: a CSV or Parquet file, a folder of such files, or a folder of images by class.
+      labels: the column to predict, or several of 0 and 1; images have none.
+      name: of the experiment; default: of the data.
+      shown_path: how the recipe names the data.
+
+    Raises:
+      ConfigError: there is nothing to learn from, or the label is not named.
+    """
+    if not data.exists():
+        raise ConfigError(f"expected a CSV or Parquet file or a folder of images, but {data} does not exist")
+    if data.is_dir():
+        files = sorted(path for path in data.iterdir() if path.is_file() and _is_table(path))
+        if is_image_folder(data):
+            return _draft_images(data, labels, name or safe_name(data), shown_path)
+        if not files:
+            raise ConfigError(f"expected images or CSV or Parquet files in {data}, but it has neither")
+        suffix = files[0].suffix
+        return _draft_table(
+            [path for path in files if path.suffix == suffix], labels, name or safe_name(data),
+            f"{shown_path}/*{suffix}",
+        )  # fmt: skip
+    return _draft_table([data], labels, name or safe_name(data), shown_path)
+
+
+def _draft_table(files: Sequence[Path], labels: Sequence[str], name: str, shown_path: str) -> Draft:
+    sample = sample_table(files)
+    require_label([*sample.names, *sample.unusable], labels, files[0])
+    label = guess_label(sample, labels)
+    guesses = [
+        guess_column(column, sample.rows, sample.complete) for column in sample.columns if column.name not in labels
+    ]
+    _drop_leaks(sample, guesses, label)
+    inputs = [guess for guess in guesses if guess.kind != "drop"]
+    if not inputs:
+        raise ConfigError(
+            f"no column of {files[0]} is left to learn from besides the label: "
+            + "; ".join(f"{guess.name!r} {guess.why}" for guess in guesses[:5])
+        )
+    settings = choose_settings(sample.rows, label)
+    text = "\n".join(_table_lines(sample, label, guesses, settings, name, shown_path)) + "\n"
+    about = f"about {sample.rows:,}" if not sample.complete else f"{sample.rows:,}"
+    summary = (
+        f"{shown_path}: {about} rows, {len(sample.columns) + len(sample.unusable)} columns",
+        f"label {' and '.join(map(repr, labels))}: {describe_label(label)}",
+    )
+    columns = [(g.name, g.kind, f"{g.missing:.1%}" if g.missing else "", _detail(g)) for g in guesses]
+    columns += [(name_, "drop", "", why) for name_, why in sample.unusable.items()]
+    return Draft(name, text, summary, tuple(columns))
+
+
+def _drop_leaks(sample: TableSample, guesses: Sequence[ColumnGuess], label: LabelGuess) -> None:
+    if label.task == "multilabel":
+        return
+    columns = {column.name: column for column in sample.columns}
+    answers = columns[label.columns[0]].values
+    known = [i for i, value in enumerate(answers) if value is not None and value == value and _is_finite(value)]
+    is_number = not label.counts
+    if "label_decimal" in label.reading:
+        known = []  # text here; the gate looks at it again
+    for guess in guesses:
+        if guess.kind in ("drop", "text", "array", "date"):
+            continue
+        values = columns[guess.name].values
+        told = gives_away([values[i] for i in known], [answers[i] for i in known], is_number)
+        if told:
+            guess.kind, guess.options = "drop", {}
+            guess.why = f"gives the label away: {told}; if it is known before the label is, keep it and set "
+            guess.why += "validation.leakage: warn"
+
+
+def _is_finite(value: Any) -> bool:
+    return not isinstance(value, float) or abs(value) != float("inf")
+
+
+def _table_lines(
+    sample: TableSample, label: LabelGuess, guesses: Sequence[ColumnGuess], settings: Settings, name: str, path: str
+) -> list[str]:
+    about = f"{sample.rows:,} rows" if sample.complete else (
+        f"about {sample.rows:,} rows, of which {len(sample.columns[0].values):,} were looked at"
+    )  # fmt: skip
+    lines = comment(f"A first recipe for {path}: {about}. {_GUESSES}")
+    lines += comment(_UNNAMED)
+    lines += ["", *pair("name", name), "", "data:", f"  {sample.source}:"]
+    lines += pair("path", path, 4)
+    answer = list(label.columns) if len(label.columns) > 1 else label.columns[0]
+    lines += pair("label", answer, 4, describe_label(label))
+    for remark in label.remarks:
+        lines += comment(remark, 4)
+    if sample.delimiter not in (",", ""):
+        lines += pair("delimiter", "tab" if sample.delimiter == "\t" else sample.delimiter, 4)
+    for key, (value, why) in {**sample.reading, **label.reading}.items():
+        lines += pair(key, value, 4, why)
+    dropped = [guess for guess in guesses if guess.kind == "drop"]
+    if dropped or sample.unusable:
+        lines.append("    drop:")
+        for item, why in [*((guess.name, guess.why) for guess in dropped), *sample.unusable.items()]:
+            (written,) = pair("x", item)
+            lines += _item(written.removeprefix("x: "), why)
+    lines += _split_lines(settings, guesses)
+    lines += _feature_lines(guesses)
+    lines += _rest(settings, label)
+    return lines
+
+
+def _item(written: str, why: str) -> list[str]:
+    line = f"      - {written}  # {why}"
+    return [line] if len(line) <= 118 else [*comment(why, 6), f"      - {written}"]
+
+
+def _split_lines(settings: Settings, guesses: Sequence[ColumnGuess]) -> list[str]:
+    lines = pair("split", settings.split, 2, settings.reasons["split"]) if settings.split else []
+    for guess in guesses:
+        if guess.group:
+            lines += comment(f"If rows of one {guess.name} belong together, none should be on both sides:", 2)
+            lines += comment(pair("split", {"method": "group", "column": guess.name})[0], 2)
+    for guess in guesses:
+        if guess.kind == "date" and guess.options.get("date_format", "ymd") == "ymd" and not guess.missing:
+            lines += comment("To predict the future from the past, keep the newest rows for eval and test:", 2)
+            lines += comment(pair("split", {"method": "time", "column": guess.name})[0], 2)
+            break
+    return lines
+
+
+def _feature_lines(guesses: Sequence[ColumnGuess]) -> list[str]:
+    inputs = [guess for guess in guesses if guess.kind != "drop"]
+    lines = [""]
+    for kind in ("numeric", "categorical", "boolean", "date", "text", "array"):
+        names = [guess.name for guess in inputs if guess.kind == kind]
+        lines += comment(f"{kind}: {listed(names)}") if names else []
+    missing = [guess for guess in inputs if guess.missing]
+    if missing:
+        found = [f"{guess.name} {guess.missing:.1%}" for guess in sorted(missing, key=lambda g: -g.missing)]
+        lines += comment(
+            f"values are missing in {listed(found)}; a missing number becomes the mean, with a 0/1 input that says so"
+        )
+    named = [guess for guess in inputs if guess.options or guess.remark]
+    if not any(guess.options for guess in named):
+        lines += [text for guess in named for text in comment(f"{guess.name}: {guess.remark}")]
+        return [*lines, "features: {}"]
+    lines.append("features:")
+    for guess in named:
+        lines += comment(f"{guess.name}: {guess.remark}", 2) if guess.remark else []
+        lines += pair(guess.name, guess.options, 2, guess.why) if guess.options else []
+    return lines
+
+
+def _rest(settings: Settings, label: LabelGuess) -> list[str]:
+    lines = ["", *block("model", settings.model, why=settings.reasons["model"])]
+    lines += ["", *block("training", settings.training, why=settings.reasons["training"])]
+    if label.balanced:
+        rare = min(label.counts, key=lambda name: label.counts[name])
+        share = label.counts[rare] / max(1, label.rows)
+        position = next(i for i, line in enumerate(lines) if line.strip().startswith("class_weights"))
+        lines[position] += f"  # {rare!r} is {share:.1%} of the rows"
+    return [*lines, "", *block("evaluation", settings.evaluation, why=settings.reasons["evaluation"])]
+
+
+def _draft_images(folder: Path, labels: Sequence[str], name: str, shown_path: str) -> Draft:
+    if labels and list(labels) != ["label"]:
+        raise ConfigError(
+            f"--label is for tables; the images of {folder} are labelled by the folder they are in, so leave it out"
+        )
+    sample = sample_images(folder)
+    largest, smallest = max(sample.counts.values()), min(sample.counts.values())
+    task: Any = "binary" if len(sample.counts) == 2 else "multiclass"
+    label = LabelGuess(
+        ("label",), task, sample.counts, sample.rows, 0.0,
+        balanced=largest >= 4 * smallest and smallest >= 10, stratified=smallest * 0.1 < 5,
+        majority=largest / sample.rows,
+    )  # fmt: skip
+    model, why = choose_model(sample)
+    settings = choose_settings(sample.rows, label, model, why)
+    about = f"{sample.rows:,} images of {len(sample.counts)} classes"
+    lines = comment(f"A first recipe for {shown_path}: {about}. {_GUESSES}")
+    lines += comment(f"classes: {listed([f'{key} ({count})' for key, count in sample.counts.items()])}")
+    for remark in sample.remarks:
+        lines += comment(remark)
+    lines += ["", *pair("name", name), "", "data:"]
+    options: dict[str, Any] = {"path": shown_path}
+    if any("without an image" in remark for remark in sample.remarks):
+        options["empty_classes"] = "skip"
+    lines += block("images", options, 2)
+    split = dict(settings.split)
+    reason = settings.reasons["split"]
+    if sample.given:
+        split.pop("test", None)
+        split.pop("method", None)
+        lines += comment(f"the folder brings its own {', '.join(sample.given)}", 2)
+        if any(part.lower() not in ("train", "training", "test") for part in sample.given):
+            split = {}
+    lines += pair("split", split, 2, reason) if split else []
+    lines.append("")
+    if sample.resized:
+        lines += [*comment(f"the images are {sample.sizes}; all become one size"), "features:"]
+        lines += pair("image", {"size": list(sample.size), "channels": sample.channels}, 2)
+    else:
+        lines += [*comment(f"every image has {sample.sizes} pixels"), "features: {}"]
+    lines += _rest(settings, label)
+    lines += comment(_TRANSFER)
+    summary = (
+        f"{shown_path}: {sample.rows:,} images, {sample.sizes}, {'grey' if sample.channels == 1 else 'colour'}",
+        f"label: {describe_label(label)}",
+    )
+    size = f"resized to {sample.size[0]}×{sample.size[1]}" if sample.resized else sample.sizes
+    return Draft(name, "\n".join(lines) + "\n", summary, (("image", "image", "", size),))
+
+
+def describe_label(label: LabelGuess) -> str:
+    """Says in a few words what is predicted."""
+    if label.task == "multilabel":
+        return f"multilabel, {len(label.columns)} columns of 0 and 1"
+    if not label.counts:
+        return f"regression: numbers, standard deviation {label.deviation:.4g}"
+    shares = [f"{name} {count / max(1, label.rows):.0%}" for name, count in label.counts.items()]
+    return f"{label.task}, {len(label.counts)} classes: {listed(shares, 5)}"
+
+
+def _detail(guess: ColumnGuess) -> str:
+    treated = {key: value for key, value in guess.options.items() if key != "kind"}
+    settings = ", ".join(f"{key} {value}" for key, value in treated.items())
+    return f"{guess.why} ({settings})" if settings else guess.why
+
+
+def _is_table(path: Path) -> bool:
+    return path.suffix.lower() in _TABLES and not path.name.startswith((".", "_"))
+
+
+def safe_name(path: Path) -> str:
+    """Makes a name for the experiment: lower-case letters, digits, - and _."""
+    stem = path.resolve().name
+    while (suffix := Path(stem).suffix).lower() in _TABLES:
+        stem = stem.removesuffix(suffix)
+    plain = unicodedata.normalize("NFKD", stem).encode("ascii", "ignore").decode().lower()
+    return re.sub(r"[^a-z0-9]+", "_", plain).strip("_") or "my_data"

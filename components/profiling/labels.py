@@ -1,0 +1,186 @@
+"""What the label's values say: the task, the classes and how even they are, and which column it might be."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from components.datasets.csv_scan import parse, with_point
+from components.datasets.forms import read_date, read_number
+from components.datasets.labels import LabelFacts, infer_task, settle_label
+from components.errors import ConfigError, nearest
+from components.models.spec import Task
+from components.profiling.sampling import SampledColumn, TableSample
+
+_LIKELY = (
+    "label", "labels", "target", "y", "class", "outcome", "result", "response", "output", "survived", "churn",
+    "churned", "default", "fraud", "is_fraud", "price", "saleprice", "species", "diagnosis", "quality", "rating",
+    "score", "medv", "category", "income", "salary", "sales", "status",
+)  # fmt: skip
+_UNEVEN = 4.0  # how many times larger the largest class is before the rare ones are weighed up
+_FEWEST_TO_WEIGH = 10  # rows of the rarest class
+_EVAL_ROWS = 5  # rows of each class that a tenth of the data should have
+
+
+@dataclass(frozen=True)
+class LabelGuess:
+    """What the label seems to be.
+
+    Attributes:
+      columns: one, or several of 0 and 1.
+      task: what the run will settle on by itself.
+      counts: rows of each class in the rows that were looked at; of a multilabel task, rows with a 1.
+      rows: that have a label, of those that were looked at.
+      missing: share of the rows without one.
+      balanced: whether rare classes should weigh as much as others.
+      stratified: whether some class is so small that a random split might leave it out.
+      majority: share of the largest class.
+      deviation: of a number to predict.
+      reading: keys of the ``csv:`` block that the label needs.
+      remarks: for the reader of the recipe.
+    """
+
+    columns: tuple[str, ...]
+    task: Task
+    counts: dict[str, int]
+    rows: int
+    missing: float
+    balanced: bool = False
+    stratified: bool = False
+    majority: float = 0.0
+    deviation: float = 0.0
+    reading: dict[str, tuple[Any, str]] = field(default_factory=dict)
+    remarks: tuple[str, ...] = ()
+
+
+def require_label(names: Sequence[str], labels: Sequence[str], path: Path) -> None:
+    """Checks that the label was named and is a column.
+
+    Raises:
+      ConfigError: it was not, with the columns and the likeliest one; or there is no such column.
+    """
+    listed = ", ".join(names[:30]) + (f", ... ({len(names)} in all)" if len(names) > 30 else "")
+    if not labels:
+        likely = likeliest_label(names)
+        quoted = f"'{likely}'" if re.search(r"\W", likely) else likely
+        raise ConfigError(
+            f"expected --label COLUMN, the column to predict, which {path} cannot tell; its columns are {listed}. "
+            f"The likeliest is {likely!r}: kerasline init {path} --label {quoted}"
+        )
+    for label in labels:
+        if label not in names:
+            hint = nearest(label, names)
+            raise ConfigError(f"--label: {path} has no column {label!r}; its columns are {listed}.{hint}")
+    if len(set(labels)) < len(labels):
+        raise ConfigError(f"--label: expected different columns, got {', '.join(labels)}")
+
+
+def likeliest_label(names: Sequence[str]) -> str:
+    """Guesses which column is to be predicted: by its name, else the last one."""
+    lowered = {name.strip().lower(): name for name in reversed(names)}
+    return next((lowered[word] for word in _LIKELY if word in lowered), names[-1])
+
+
+def guess_label(sample: TableSample, labels: Sequence[str]) -> LabelGuess:
+    """Finds out what the label is.
+
+    Raises:
+      ConfigError: it cannot be learned: no values, a single class, text that never repeats, dates.
+    """
+    columns = {column.name: column for column in sample.columns}
+    if len(labels) > 1:
+        return _guess_several([columns[name] for name in labels], str(sample.path))
+    column = columns[labels[0]]
+    reading: dict[str, tuple[Any, str]] = {}
+    if column.dtype == "array":
+        raise ConfigError(f"--label: {column.name!r} holds lists; name one column, or several of 0 and 1")
+    if column.dtype == "string" and column.present:
+        column = _read_commas(column, reading)
+    present = [value for value in column.present if value not in (float("inf"), float("-inf"))]
+    missing = 1 - len(present) / max(1, len(column.values))
+    if column.dtype == "string":
+        _refuse_no_classes(column.name, present)
+    counts: Counter[Any] = Counter(present)
+    facts = _facts(column, counts, len(present), str(sample.path))
+    settled = settle_label(facts, "auto")
+    task = infer_task(settled)
+    remarks = [f"{missing:.1%} of the rows have no label and are left out"] if missing else []
+    if settled.classes is None:
+        mean = sum(present) / len(present)
+        deviation = (sum((value - mean) ** 2 for value in present) / len(present)) ** 0.5
+        return LabelGuess(
+            (column.name,), task, {}, len(present), missing,
+            deviation=deviation, reading=reading, remarks=tuple(remarks),
+        )  # fmt: skip
+    sizes = {str(int(value) if column.dtype == "float" else value): count for value, count in counts.items()}
+    ordered = dict(sorted(sizes.items(), key=lambda item: -item[1]))
+    largest, smallest = max(ordered.values()), min(ordered.values())
+    scale = sample.rows / max(1, len(column.values))
+    lowered = {name.lower() for name in ordered}
+    if len(lowered) < len(ordered):
+        remarks.append("some classes differ in capital letters only; write them alike")
+    if smallest * scale < 3:
+        remarks.append(f"class {min(ordered, key=lambda name: ordered[name])!r} has {smallest} rows, too few to learn")
+    uneven = largest >= _UNEVEN * smallest
+    return LabelGuess(
+        (column.name,), task, ordered, len(present), missing,
+        balanced=uneven and smallest * scale >= _FEWEST_TO_WEIGH,
+        stratified=smallest * scale * 0.1 < _EVAL_ROWS,
+        majority=largest / len(present),
+        reading=reading, remarks=tuple(remarks),
+    )  # fmt: skip
+
+
+def _guess_several(columns: Sequence[SampledColumn], origin: str) -> LabelGuess:
+    ones = {}
+    for column in columns:
+        strange = set(column.present) - {0, 1}
+        if strange:
+            raise ConfigError(
+                f"--label: several label columns must hold 0 and 1 only, but {column.name!r} of {origin} holds "
+                f"{next(iter(strange))!r}; recode it or name one label"
+            )
+        ones[column.name] = sum(1 for value in column.present if value == 1)
+    rows = len(columns[0].values)
+    return LabelGuess(tuple(ones), "multilabel", ones, rows, 0.0, majority=max(ones.values()) / max(1, rows))
+
+
+def _read_commas(column: SampledColumn, reading: dict[str, tuple[Any, str]]) -> SampledColumn:
+    """Reads a label that would be numbers but for decimal commas."""
+    pointed = [None if value is None else with_point(value) for value in column.values]
+    known = [value for value in pointed if value is not None]
+    if pointed == column.values or parse(known)[0] == "string":
+        return column
+    reading["label_decimal"] = (",", f"the label's numbers have a decimal comma, such as {column.present[0]}")
+    return SampledColumn(column.name, "float", [None if value is None else float(value) for value in pointed])
+
+
+def _refuse_no_classes(name: str, present: Sequence[str]) -> None:
+    distinct = list(dict.fromkeys(present))
+    if len(distinct) <= 20 or len(distinct) <= 0.5 * len(present):
+        return
+    example = next((value for value in distinct if read_number(value) is not None), None)
+    if example is not None and sum(read_number(value) is not None for value in distinct) > 0.8 * len(distinct):
+        raise ConfigError(
+            f"--label: {name!r} holds numbers as text, such as {example!r}, which would be read as classes; write the "
+            "column as plain numbers"
+        )
+    what = "dates" if all(read_date(value, "ymd") for value in distinct[:100]) else "text"
+    raise ConfigError(
+        f"--label: {name!r} holds {what} that hardly repeats ({len(distinct)} different values in {len(present)} rows, "
+        f"such as {distinct[0][:40]!r}); name a column with classes or numbers"
+    )
+
+
+def _facts(column: SampledColumn, counts: Counter[Any], rows: int, origin: str) -> LabelFacts:
+    numbers = column.dtype != "string" and rows > 0
+    dtype: Any = column.dtype
+    return LabelFacts(
+        column.name, dtype, dict(counts) if len(counts) <= 10_000 else None, rows,
+        minimum=min(counts) if numbers else None, maximum=max(counts) if numbers else None,
+        whole=column.dtype == "float" and all(float(value).is_integer() for value in counts), origin=origin,
+    )  # fmt: skip

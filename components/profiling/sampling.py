@@ -1,0 +1,297 @@
+"""Looks into a table: how it is written, its columns, and as many of its rows as can be read in a second."""
+
+from __future__ import annotations
+
+import codecs
+import csv
+import io
+import re
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from components.datasets.csv_scan import ColumnScan, parse
+from components.datasets.csv_text import detect_delimiter, lines
+from components.datasets.files import is_gzip, open_bytes
+from components.datasets.options import MISSING_VALUES
+from components.datasets.parquet_scan import column_type, plain_values
+from components.errors import ConfigError
+
+_CELLS = 1_500_000  # cells to look at
+_FEWEST_ROWS, _MOST_ROWS = 2_000, 60_000
+_PLACES, _PLACE_BYTES = 40, 1 << 16  # of large files, looked at behind the beginning
+_ENCODING_BYTES = 1 << 26
+_MOST_RAGGED = 0.2
+# Cells that mean "no value" in any column ...
+_ALWAYS_MISSING = frozenset({"#N/A", "#NA", "#VALUE!", "#DIV/0!", "#REF!", "#NULL!", "<NA>", "NaT", "(null)", "\\N"})
+# ... and those that do where all others are numbers.
+_MISSING_AMONG_NUMBERS = _ALWAYS_MISSING | {
+    "-", "--", "---", ".", "..", "none", "None", "NONE", "n.a.", "N.A.", "na", "Na", "nil", "missing", "Missing",
+    "unknown", "Unknown", "n/k",
+}  # fmt: skip
+
+
+@dataclass
+class SampledColumn:
+    """The values of one column in the rows that were looked at.
+
+    Attributes:
+      name: of the column.
+      dtype: as the reader will see it: int, float, string or array.
+      values: of the type, None where there is none.
+    """
+
+    name: str
+    dtype: str
+    values: list[Any]
+
+    @property
+    def present(self) -> list[Any]:
+        """The values without those that are missing or NaN."""
+        return [value for value in self.values if value is not None and value == value]
+
+
+@dataclass
+class TableSample:
+    """What was seen of a table.
+
+    Attributes:
+      path: of the (first) file.
+      source: ``csv`` or ``parquet``.
+      columns: in the table's order.
+      rows: of all files; estimated where ``complete`` is false.
+      complete: whether every row was looked at.
+      reading: keys of the ``csv:`` block that are not the default, each with the reason.
+      delimiter: text tables only.
+      unusable: columns that no reader takes, each with the reason.
+    """
+
+    path: Path
+    source: str
+    columns: list[SampledColumn]
+    rows: int
+    complete: bool
+    reading: dict[str, tuple[Any, str]] = field(default_factory=dict)
+    delimiter: str = ","
+    unusable: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def names(self) -> list[str]:
+        """Names of the columns."""
+        return [column.name for column in self.columns]
+
+
+def sample_table(files: Sequence[Path]) -> TableSample:
+    """Looks into a CSV or Parquet table.
+
+    Args:
+      files: of one table; rows are taken from the first, sizes from all.
+
+    Raises:
+      ConfigError: the file cannot be read as a table, or has no rows.
+    """
+    first = files[0]
+    with open_bytes(first) as stream:
+        is_parquet = stream.read(4) == b"PAR1"
+    found = _sample_parquet(first) if is_parquet else _sample_csv(first)
+    if len(files) > 1:
+        share = sum(path.stat().st_size for path in files) / max(1, first.stat().st_size)
+        found.rows, found.complete = round(found.rows * share), False
+    return found
+
+
+def _sample_csv(path: Path) -> TableSample:
+    reading: dict[str, tuple[Any, str]] = {}
+    encoding = _detect_encoding(path)
+    if encoding != "utf-8":
+        reading["encoding"] = (encoding, "the file is not UTF-8")
+    delimiter = detect_delimiter(path, encoding)
+    stream = (cells for _, cells in lines(path, delimiter, encoding))
+    head = list(islice(stream, 21))
+    if not head:
+        raise ConfigError(f"{path} is empty; check that the right file was named")
+    width = len(head[0])
+    usual = Counter(len(cells) for cells in head[1:]).most_common(1)
+    if usual and usual[0][0] != width and usual[0][1] > len(head) // 2:
+        raise ConfigError(
+            f"The first line of {path} has {width} cells but the others have {usual[0][0]}; leave only the line with "
+            "the names of the columns above the rows"
+        )
+    wanted = max(_FEWEST_ROWS, min(_MOST_ROWS, _CELLS // max(1, width)))
+    rows = head[1:] + list(islice(stream, wanted))
+    complete = next(stream, None) is None
+    stream.close()
+    names = _names(head[0], rows, reading)
+    if "header" in reading:
+        rows.insert(0, head[0])
+    kept = [cells for cells in rows if len(cells) == width]
+    ragged = sum(1 for cells in rows if len(cells) != width and cells != [""])
+    if ragged > _MOST_RAGGED * len(rows):
+        raise ConfigError(
+            f"{ragged} of {len(rows)} lines of {path} have another number of cells than the first ({width}, divided by "
+            f"{delimiter!r}); check that it is one table"
+        )
+    if ragged:
+        reading["ragged_rows"] = ("skip", f"{ragged} lines have too few or too many cells; the report lists them")
+    if not kept:
+        raise ConfigError(f"{path} has a header but no rows; check that the right file was named")
+    total = len(kept)
+    if not complete:
+        total = _estimate_rows(path, kept, delimiter)
+        kept += _rows_further_on(path, delimiter, encoding, width)
+    by_column = list(zip(*kept, strict=True))
+    tokens = _missing_tokens(by_column)
+    if tokens:
+        reading["missing_values"] = (
+            [*MISSING_VALUES, *tokens],
+            f"{' and '.join(map(repr, tokens))} {'stands' if len(tokens) == 1 else 'stand'} for a missing value",
+        )
+    missing = frozenset([*MISSING_VALUES, *tokens, ""])
+    columns = [_typed(name, cells, missing) for name, cells in zip(names, by_column, strict=True)]
+    return TableSample(path, "csv", columns, total, complete, reading, delimiter)
+
+
+def _names(first: Sequence[str], rows: Sequence[Sequence[str]], reading: dict[str, tuple[Any, str]]) -> list[str]:
+    """Returns the columns' names as the reader will; a first line of data, and doubled names, become options."""
+    if _is_data(first, rows):
+        reading["header"] = (False, "the first line holds values and no names")
+        return [f"column_{number}" for number in range(1, len(first) + 1)]
+    names = [name or f"column_{number}" for number, name in enumerate(first, start=1)]
+    if len(set(names)) < len(names):
+        taken: set[str] = set()
+        for index, name in enumerate(names):
+            number, free = 1, name
+            while free in taken:
+                number += 1
+                free = f"{name}_{number}"
+            taken.add(free)
+            names[index] = free
+        reading["columns"] = (names, "the header names a column twice")
+    return names
+
+
+def _is_data(first: Sequence[str], rows: Sequence[Sequence[str]]) -> bool:
+    """Says whether the first line looks like those below: numbers where they have numbers."""
+    numeric = 0
+    for index, cell in enumerate(first):
+        below = [cells[index] for cells in rows[:200] if len(cells) == len(first) and cells[index]]
+        if below and parse(below)[0] != "string":
+            numeric += 1
+            if not cell or parse([cell])[0] == "string":
+                return False
+    return numeric > 0
+
+
+def _typed(name: str, cells: Sequence[str], missing: frozenset[str]) -> SampledColumn:
+    scan = ColumnScan(name, missing)
+    scan.add(cells, range(len(cells)))
+    dtype = scan.dtype or "string"
+    convert: Any = {"int": int, "float": float}.get(dtype, str)
+    return SampledColumn(name, dtype, [None if cell in missing else convert(cell) for cell in cells])
+
+
+def _missing_tokens(columns: Sequence[Sequence[str]]) -> list[str]:
+    known = frozenset([*MISSING_VALUES, ""])
+    found: dict[str, None] = {}
+    for cells in columns:
+        values = set(cells) - known
+        found.update(dict.fromkeys(sorted(values & _ALWAYS_MISSING)))
+        tokens = values & _MISSING_AMONG_NUMBERS
+        if tokens and values - tokens and parse(list(values - tokens))[0] != "string":
+            found.update(dict.fromkeys(sorted(tokens)))
+    return list(found)
+
+
+def _detect_encoding(path: Path) -> str:
+    with open_bytes(path) as stream:
+        start = stream.read(2)
+        if start in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
+            return "utf-16"
+        decoder, left = codecs.getincrementaldecoder("utf-8")(), _ENCODING_BYTES
+        try:
+            decoder.decode(start)
+            while left > 0 and (block := stream.read(1 << 20)):
+                decoder.decode(block)
+                left -= len(block)
+        except UnicodeDecodeError:
+            return "cp1252" if _decodes(path, "cp1252") else "latin-1"
+    return "utf-8"
+
+
+def _decodes(path: Path, encoding: str) -> bool:
+    try:
+        with open_bytes(path) as stream:
+            stream.read(_ENCODING_BYTES).decode(encoding)
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _estimate_rows(path: Path, rows: Sequence[Sequence[str]], delimiter: str) -> int:
+    written = sum(sum(map(len, cells)) + len(cells) for cells in rows)
+    size = path.stat().st_size * (5 if is_gzip(path) else 1)  # tables shrink to about a fifth
+    return max(len(rows), round(size / written * len(rows)))
+
+
+def _rows_further_on(path: Path, delimiter: str, encoding: str, width: int) -> Iterator[list[str]]:
+    """Reads whole lines at places spread over a large file, so that a sorted one shows more than its beginning."""
+    if is_gzip(path) or encoding == "utf-16":
+        return
+    size = path.stat().st_size
+    with open(path, "rb") as stream:
+        for place in range(1, _PLACES + 1):
+            stream.seek(size * place // (_PLACES + 1))
+            stream.readline()
+            text = stream.read(_PLACE_BYTES).decode(encoding, errors="replace")
+            complete = text[: text.rfind("\n") + 1]
+            try:
+                for cells in csv.reader(io.StringIO(complete), delimiter=delimiter, skipinitialspace=True):
+                    if len(cells) == width:
+                        yield [cell.strip() for cell in cells]
+            except csv.Error:
+                continue
+
+
+def _sample_parquet(path: Path) -> TableSample:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        file = pq.ParquetFile(path)
+    except (pa.ArrowInvalid, OSError) as error:
+        raise ConfigError(f"{path} is not a Parquet file that can be read ({str(error).splitlines()[0]})") from None
+    if file.metadata.num_rows == 0:
+        raise ConfigError(f"{path} has no rows; check that the right file was named")
+    types: dict[str, str] = {}
+    unusable: dict[str, str] = {}
+    for index, name in enumerate(file.schema_arrow.names):
+        item = file.schema_arrow.field(index)
+        try:
+            types[name] = column_type(item, path)
+        except ConfigError:
+            unusable[name] = f"{item.type} cannot be an input"
+    wanted = max(_FEWEST_ROWS, min(_MOST_ROWS, _CELLS // max(1, len(types))))
+    groups = file.num_row_groups
+    values: dict[str, list[Any]] = {name: [] for name in types}
+    taken = 0
+    # From several row groups, so that a sorted file shows more than its beginning.
+    for group in sorted({groups * place // 8 for place in range(min(8, groups))} if groups > 1 else {0}):
+        here = 0
+        for batch in file.iter_batches(4096, row_groups=[group], columns=list(types)):
+            for name, dtype in types.items():
+                values[name] += plain_values(batch.column(name), dtype)
+            here += batch.num_rows
+            if here >= wanted // min(8, groups):
+                break
+        taken += here
+    columns = [SampledColumn(name, types[name], values[name]) for name in types]
+    rows = file.metadata.num_rows
+    return TableSample(path, "parquet", columns, rows, taken == rows, unusable=unusable)
+
+
+def words_of(text: str) -> list[str]:
+    """Splits a text into words as the transform graph does."""
+    return re.findall(r"[^\W_]+(?:'[^\W_]+)*", text.lower())

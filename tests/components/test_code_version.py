@@ -150,13 +150,21 @@ def test_every_step_of_the_graph_has_code_of_its_own() -> None:
             {"example_gen/shards.py", "datasets/csv_table.py"},
             {"training.py", "models/mlp.py"},
         ),
-        ("components.transform", {"transform/numbers.py", "features.py"}, {"training.py", "models/mlp.py", "datasets/idx.py"}),
+        (
+            "components.transform",
+            {"transform/numbers.py", "features.py"},
+            {"training.py", "models/mlp.py", "datasets/idx.py"},
+        ),
         (
             "components.training",
             {"training.py", "features.py", "signatures.py", "models/cnn.py", "models/heads.py"},
             {"tuning.py", "datasets/idx.py", "production.py"},
         ),
-        ("components.tuning", {"tuning/tuner.py", "fitting/fit.py", "models/cnn.py"}, {"datasets/idx.py", "production.py"}),
+        (
+            "components.tuning",
+            {"tuning/tuner.py", "fitting/fit.py", "models/cnn.py"},
+            {"datasets/idx.py", "production.py"},
+        ),
         ("components.baseline", {"baseline.py", "production.py"}, {"training.py", "models/mlp.py"}),
         ("components.parity", {"parity/component.py", "parity/replay.py"}, {"training.py", "models/mlp.py"}),
         ("components.report.component", {"report/page.py", "report/page.html.j2"}, {"training.py", "models/mlp.py"}),

@@ -22,7 +22,7 @@ def figures(task: Task, labels: Any, predictions: Any, *names: str) -> dict[str,
 
 
 def test_multiclass() -> None:
-    scores = [[0.7, 0.2, 0.05, 0.05], [0.1, 0.2, 0.3, 0.4], [0.25, 0.5, 0.15, 0.1], [0.1, 0.2, 0.6, 0.1]]
+    scores = [[0.7, 0.2, 0.05, 0.05], [0.1, 0.2, 0.3, 0.4], [0.25, 0.5, 0.15, 0.1], [0.3, 0.2, 0.4, 0.1]]
     found = figures("multiclass", [0, 0, 1, 1], scores, "accuracy", "log_loss", "top_3_accuracy")
     assert found["accuracy"] == 0.5
     assert found["top_3_accuracy"] == 0.75

@@ -11,6 +11,7 @@ import yaml
 from components.errors import ConfigError
 from components.features import ColumnOptions
 from components.models.options import CnnOptions, MlpOptions
+from components.options import ScheduleOptions
 from pipeline.config import Experiment, find_recipe, load_experiment, parse_experiment, read_yaml, recipe_names
 
 SMALLEST: dict[str, Any] = {"name": "flowers", "data": {"dataset": "iris"}}
@@ -73,7 +74,7 @@ def test_a_word_stands_for_the_kind_or_the_scale_of_a_column() -> None:
         ({"schedule": {"trigge": "always"}}, "the recipe: unknown key 'schedule.trigge'. Did you mean 'trigger'?"),
         (
             {"schedule": {"xyz": 1}},
-            "the recipe: unknown key 'schedule.xyz'. Known keys: cron, timezone, trigger.",
+            f"the recipe: unknown key 'schedule.xyz'. Known keys: {', '.join(sorted(ScheduleOptions.model_fields))}.",
         ),
         (
             {"data": {"csv": {"path": "a.csv", "labell": "b"}}},

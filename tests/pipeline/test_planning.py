@@ -127,7 +127,11 @@ def test_beam_options_of_the_recipe_go_before_the_defaults(tmp_path: Path) -> No
         *("--runner=DirectRunner", "--direct_running_mode=in_memory", "--direct_num_workers=1"),
     ]
     given = ["--direct_num_workers=4", "--direct_running_mode=multi_processing", "--temp_location=/tmp/x"]
-    assert plan(tmp_path, run={"beam": given}).beam_arguments() == ["--runner=DirectRunner", "--beam_plugins=tfx", *given]
+    assert plan(tmp_path, run={"beam": given}).beam_arguments() == [
+        "--runner=DirectRunner",
+        "--beam_plugins=tfx",
+        *given,
+    ]
 
 
 @pytest.mark.slow

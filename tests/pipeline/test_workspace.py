@@ -18,13 +18,13 @@ from pipeline.workspace import Workspace, only_run, open_workspace
 ROOT = Path(__file__).resolve().parents[2]
 # Holds the workspace until its standard input ends; says when it waits and when it has it.
 HOLDER = """
-import sys
+import sys, time
 from pathlib import Path
 from pipeline.workspace import Workspace, only_run
 with only_run(Workspace(Path(sys.argv[1])), lambda text: print("waits:", text, flush=True)):
-    print("holds", flush=True)
+    print("holds from", time.monotonic(), flush=True)
     sys.stdin.read()
-print("released", flush=True)
+    print("holds until", time.monotonic(), flush=True)
 """
 
 
@@ -72,23 +72,23 @@ def test_a_workspace_that_cannot_be_made(tmp_path: Path) -> None:
 
 def test_a_second_run_waits_for_the_first(tmp_path: Path) -> None:
     first = start_holder(tmp_path)
-    assert heard(first) == "holds"
+    assert heard(first).startswith("holds from ")
     assert json.loads((tmp_path / ".lock.holder").read_text()) == {"pid": first.pid}
     second = start_holder(tmp_path)
     waiting = f"waits: another run is using {tmp_path} (process {first.pid}); waiting for it to end"
     assert heard(second) == waiting
     time.sleep(0.5)
-    assert second.poll() is None
-    first.communicate("", timeout=30)
-    assert heard(second) == "holds"
-    assert second.communicate("", timeout=30)[0].strip() == "released"
+    until = first.communicate("", timeout=30)[0].removeprefix("holds until ")
+    since = heard(second).removeprefix("holds from ")
+    assert float(since) >= float(until), "the clock is the same for all processes"
+    second.communicate("", timeout=30)
     assert first.returncode == second.returncode == 0
     assert not (tmp_path / ".lock.holder").exists()
 
 
 def test_a_killed_run_leaves_the_workspace_free(tmp_path: Path) -> None:
     killed = start_holder(tmp_path)
-    assert heard(killed) == "holds"
+    assert heard(killed).startswith("holds from ")
     killed.send_signal(signal.SIGKILL)
     killed.wait(timeout=30)
     said: list[str] = []
@@ -102,5 +102,5 @@ def test_a_run_that_fails_gives_the_workspace_back(tmp_path: Path) -> None:
     with pytest.raises(RuntimeError, match="went wrong"), only_run(home, lambda text: None):
         raise RuntimeError("went wrong")
     process = start_holder(tmp_path)
-    assert heard(process) == "holds"
+    assert heard(process).startswith("holds from ")
     process.communicate("", timeout=30)

@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 from components.errors import ConfigError, KeraslineError
-from pipeline import commands_cloud, commands_models, commands_report, commands_schedule, commands_schema
+from pipeline import commands_cloud, commands_init, commands_models, commands_report, commands_schedule, commands_schema
 from pipeline.config import find_recipe, load_experiment, read_yaml, recipe_names
 
 app = typer.Typer(
@@ -195,7 +195,7 @@ def _check_writable(path: Path | None) -> None:
         raise ConfigError(f"--json: expected a file in a folder that exists, but {path.resolve().parent} does not")
 
 
-for commands in (commands_cloud, commands_schedule, commands_report, commands_models, commands_schema):
+for commands in (commands_cloud, commands_init, commands_schedule, commands_report, commands_models, commands_schema):
     commands.register(app)
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ from components.options import StepResources
 from pipeline.graph import create_pipeline
 from pipeline.planning import RunPlan
 
-ENTRY_POINT = ["python", "-m", "tfx.orchestration.kubeflow.v2.container.kubeflow_v2_run_executor"]
+ENTRY_POINT = ["python", "-m", "pipeline.container"]
 # What production holds is not among this step's inputs, so a backend must not reuse its output.
 _NEVER_CACHED = ("baseline",)
 

@@ -9,18 +9,20 @@ Pipelines backend.
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
 
-def execute_spec(spec: dict[str, Any], root: Path) -> dict[str, dict[str, Any]]:
+def execute_spec(spec: dict[str, Any], root: str, mount: Path) -> dict[str, dict[str, Any]]:
     """Runs every task of a PipelineSpec.
 
     Args:
       spec: the PipelineSpec.
-      root: where the outputs go.
+      root: URI below which the outputs go, ``gs://BUCKET/PATH``.
+      mount: the folder that buckets are mounted below, as ``/gcs`` on Vertex AI.
 
     Returns:
       Task name to output name to the artifact as the task left it.
@@ -31,7 +33,7 @@ def execute_spec(spec: dict[str, Any], root: Path) -> dict[str, dict[str, Any]]:
         ready = [n for n, task in tasks.items() if n not in finished and _producers(task) <= finished.keys()]
         assert ready, f"a cycle among {tasks.keys() - finished.keys()}"
         for name in sorted(ready):
-            finished[name] = _execute_task(spec, name, finished, root / name)
+            finished[name] = _execute_task(spec, name, finished, f"{root}/{name}", mount)
     return finished
 
 
@@ -41,15 +43,16 @@ def _producers(task: dict[str, Any]) -> set[str]:
 
 
 def _execute_task(
-    spec: dict[str, Any], name: str, finished: dict[str, dict[str, Any]], folder: Path
+    spec: dict[str, Any], name: str, finished: dict[str, dict[str, Any]], folder: str, mount: Path
 ) -> dict[str, Any]:
     task = spec["root"]["dag"]["tasks"][name]
     component = spec["components"][task["componentRef"]["name"]]
     container = spec["deploymentSpec"]["executors"][component["executorLabel"]]["container"]
-    folder.mkdir(parents=True)
-    output_file = folder / "executor_output.json"
+    output_file = f"{folder}/executor_output.json"
+    written = mount / output_file.removeprefix("gs://")
+    written.parent.mkdir(parents=True)
     outputs = {
-        key: {"artifacts": [{"name": f"{name}-{key}", "uri": str(folder / key), "type": definition["artifactType"]}]}
+        key: {"artifacts": [{"name": f"{name}-{key}", "uri": f"{folder}/{key}", "type": definition["artifactType"]}]}
         for key, definition in component.get("outputDefinitions", {}).get("artifacts", {}).items()
     }
     given = task.get("inputs", {})
@@ -61,13 +64,16 @@ def _execute_task(
                 for key, source in ((k, a["taskOutputArtifact"]) for k, a in given.get("artifacts", {}).items())
             },
         },
-        "outputs": {"artifacts": outputs, "outputFile": str(output_file)},
+        "outputs": {"artifacts": outputs, "outputFile": output_file},
     }
     text = json.dumps(executor_input)
     command = [sys.executable if part == "python" else part for part in container["command"]]
     arguments = [argument.replace("{{$}}", text) for argument in container["args"]]
-    child = subprocess.run(command + arguments, capture_output=True, text=True, check=False, timeout=600)
+    environment = {**os.environ, "KERASLINE_GCS_MOUNT": str(mount)}
+    child = subprocess.run(
+        command + arguments, capture_output=True, text=True, check=False, timeout=600, env=environment
+    )
     assert child.returncode == 0, f"task {name} ended with {child.returncode}:\n{child.stderr[-3000:]}"
-    left = json.loads(output_file.read_text(encoding="utf-8"))["artifacts"]
+    left = json.loads(written.read_text(encoding="utf-8"))["artifacts"]
     # The backend knows the type from the spec; what the task wrote adds URI and metadata.
     return {key: outputs[key]["artifacts"][0] | left[key]["artifacts"][0] for key in outputs}

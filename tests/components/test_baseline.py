@@ -1,0 +1,107 @@
+"""The model that a candidate is compared with: the version in production, or one that ignores its inputs."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from components.features import ColumnOptions, FeaturePlan, FeatureStep
+from components.production import add_version, move_pointer
+
+pytestmark = pytest.mark.slow
+
+CLASSES = ("red", "green", "blue")
+ROWS = [{"x": float(i), "colour": colour} for i, colour in enumerate(["red"] * 5 + ["green"] * 3 + ["blue"] * 2)]
+STEP = FeatureStep(name="x", kind="numeric", dtype="float", options=ColumnOptions(scale="none"))
+PLAN = FeaturePlan(
+    steps=(STEP,), label="colour", label_dtype="string", classes=CLASSES, label_scale="none", task="multiclass"
+)
+
+
+@pytest.fixture(scope="module")
+def place(analyse: Any, write_split: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Holds the transform graph and the examples."""
+    folder = tmp_path_factory.mktemp("baseline")
+    analyse(ROWS, PLAN, folder)
+    write_split(ROWS, folder / "examples", "train")
+    return folder
+
+
+def look_up(place: Path, output: Path, version: int) -> Any:
+    """Runs the component; returns its output."""
+    from tfx.types import standard_artifacts
+
+    from components.baseline import Baseline
+
+    made = {name: kind() for name, kind in (
+        ("examples", standard_artifacts.Examples), ("transform_graph", standard_artifacts.TransformGraph),
+        ("baseline", standard_artifacts.Model),
+    )}  # fmt: skip
+    made["examples"].uri, made["transform_graph"].uri = str(place / "examples"), str(place / "graph")
+    made["baseline"].uri = str(output / "baseline")
+    Baseline.test_call(
+        **made, models=str(output / "models"), version=version, plan=PLAN.model_dump_json(), code_version="1"
+    )
+    return made["baseline"]
+
+
+def push(output: Path, classes: tuple[str, ...]) -> None:
+    """Puts a version into production."""
+    (output / "exported" / "variables").mkdir(parents=True)
+    (output / "exported" / "saved_model.pb").write_bytes(b"the model in production")
+    version = add_version(output / "models", output / "exported", {"classes": classes})
+    move_pointer(output / "models", version, "test", previous=None)
+
+
+@pytest.mark.parametrize(
+    ("task", "classes", "labels", "expected"),
+    [
+        ("multiclass", CLASSES, [0, 0, 1, 0], [0.75, 0.25, 0.0]),
+        ("binary", ("no", "yes"), [0, 1, 1, 1], [0.75]),
+        ("multilabel", ("old", "new"), [[1, 0], [1, 1], [0, 0], [1, 0]], [0.75, 0.25]),
+        ("regression", None, [10.0, 20.0, 60.0], [30.0]),
+    ],
+)
+def test_a_model_that_ignores_its_inputs(task: Any, classes: Any, labels: list[Any], expected: list[float]) -> None:
+    from components.baseline import trivial_prediction
+
+    plan = PLAN.model_copy(update={"task": task, "classes": classes})
+    prediction = trivial_prediction(np.array(labels), plan)
+    assert prediction.dtype == np.float32
+    assert prediction.tolist() == pytest.approx(expected)
+
+
+def test_before_the_first_push_it_is_the_shares_of_the_classes(place: Path, tmp_path: Path) -> None:
+    import tensorflow as tf
+
+    from components.example_gen.shards import encode_row
+
+    baseline = look_up(place, tmp_path, 0)
+    assert baseline.get_int_custom_property("version") == 0
+    assert json.loads((tmp_path / "baseline" / "trivial.json").read_text()) == pytest.approx([0.5, 0.3, 0.2])
+    model = tf.saved_model.load(str(tmp_path / "baseline" / "Format-Serving"))
+    rows = tf.constant([encode_row(row) for row in ROWS[4:7]])
+    np.testing.assert_allclose(
+        model.signatures["evaluation"](examples=rows)["prediction"].numpy(), [[0.5, 0.3, 0.2]] * 3, atol=1e-6
+    )
+    assert model.signatures["label_index"](examples=rows)["label_index"].numpy().tolist() == [0, 1, 1]
+
+
+def test_the_version_in_production_is_copied_as_it_is(place: Path, tmp_path: Path) -> None:
+    push(tmp_path, CLASSES)
+    baseline = look_up(place, tmp_path, 1)
+    assert baseline.get_int_custom_property("version") == 1
+    copied = tmp_path / "baseline" / "Format-Serving"
+    assert (copied / "saved_model.pb").read_bytes() == b"the model in production"
+    assert json.loads((copied / "version.json").read_text())["version"] == 1
+
+
+def test_a_version_of_other_classes_cannot_be_compared_with(place: Path, tmp_path: Path) -> None:
+    push(tmp_path, ("green", "red", "blue"))
+    baseline = look_up(place, tmp_path, 1)
+    assert baseline.get_int_custom_property("version") == 0
+    assert (tmp_path / "baseline" / "Format-Serving" / "saved_model.pb").read_bytes() != b"the model in production"

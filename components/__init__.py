@@ -6,8 +6,8 @@ from typing import Any
 
 
 def __getattr__(name: str) -> Any:
-    """Finds ``components.Verdict`` and ``components.RunReport`` where TFX's container entry point looks for them."""
-    if name in ("Verdict", "RunReport"):
+    """Finds ``components.Verdict`` and the other artifact types where TFX's container entry point looks for them."""
+    if name in ("Verdict", "RunReport", "Explanations"):
         from components import artifacts
 
         return getattr(artifacts, name)

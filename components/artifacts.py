@@ -17,3 +17,9 @@ class RunReport(Artifact):
     """A run's report: ``index.html``, and its figures in ``figures.json``."""
 
     TYPE_NAME = "components.RunReport"
+
+
+class Explanations(Artifact):
+    """What a model leans on and looks at: ``explanations.json``, and its pictures in ``images/``."""
+
+    TYPE_NAME = "components.Explanations"

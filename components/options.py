@@ -219,6 +219,9 @@ class ReportOptions(Options):
     """What the report shows."""
 
     examples: int = Field(12, ge=0, le=200, description="Mistakes to show.")
+    explanations: Literal["auto", "off"] = Field(
+        "auto", description="What the model leans on and looks at, as far as it can be said in seconds; off: nothing."
+    )
 
 
 class StepResources(Options):

@@ -15,6 +15,7 @@ from components.code_version import code_version
 from components.datasets.spec import Dataset
 from components.evaluation import eval_config
 from components.example_gen import DatasetExampleGen
+from components.explanations.component import Explain
 from components.parity import ParityCheck
 from components.pushing import RegistryPush
 from components.report.component import Report
@@ -187,6 +188,24 @@ def create_pipeline(
         },
     )
 
+    # Says what the model leans on and looks at, and where it goes wrong.
+    explanations = None
+    if plan.experiment.report.explanations != "off":
+        steps["explain"] = explain = Explain(
+            examples=examples,
+            transform_graph=transform_graph,
+            model=model,
+            model_run=train.outputs["model_run"],
+            dataset=dataset,
+            plan=features,
+            metric=plan.evaluation.metrics[0],
+            count=plan.experiment.report.examples,
+            code_version=code_version("components.explanations.component", *plan.own_modules()),
+        )
+        # Production does not wait for it.
+        explain.add_upstream_node(push)
+        explanations = explain.outputs["explanations"]
+
     # Tells the whole story on one page.
     steps["report"] = Report(
         examples=examples,
@@ -199,6 +218,7 @@ def create_pipeline(
         parity=parity.outputs["blessing"],
         pushed_model=push.outputs["pushed_model"],
         tuner_results=tuner_results,
+        explanations=explanations,
         code_version=code_version("components.report.component"),
         **report_parameters(plan),
     )

@@ -28,15 +28,22 @@ def read_rows(examples: str | Path, split: str, wanted: Collection[int]) -> dict
     Returns:
       Position to row: column name to its values (bytes, floats or ints); positions beyond the end are left out.
     """
+    return {position: decode_row(record) for position, record in find_records(examples, split, wanted).items()}
+
+
+def find_records(examples: str | Path, split: str, wanted: Collection[int]) -> dict[int, bytes]:
+    """Finds rows as :func:`read_rows` does and leaves them serialized."""
     missing = set(wanted)
-    rows: dict[int, Row] = {}
+    found: dict[int, bytes] = {}
+    if not missing:
+        return found
     for position, record in enumerate(read_records(Path(examples, f"Split-{split}"))):
-        if not missing:
-            break
         if position in missing:
             missing.discard(position)
-            rows[position] = decode_row(record)
-    return rows
+            found[position] = record
+            if not missing:
+                break
+    return found
 
 
 def read_records(folder: Path) -> Iterator[bytes]:

@@ -237,18 +237,17 @@ def surface_chart(
     low, high = min(heights), max(heights)
     span = (high - low) or 1.0
     unit_x, unit_y = (x[-1] - x[0]) or 1.0, (y[-1] - y[0]) or 1.0
-    size = 360
+    size = 400
 
     def place(a: float, b: float, c: float) -> tuple[float, float]:
+        """Looks from the corner where both inputs are least: x runs to the right, y to the left."""
         u, v, w = (a - x[0]) / unit_x, (b - y[0]) / unit_y, (c - low) / span
-        return round(220 + (u - v) * 165, 1), round(size - 62 - (u + v) * 78 - w * 130 + 0, 1)
+        return round(220 + (u - v) * 165, 1), round(size - 66 - (u + v) * 74 - w * 120, 1)
 
     cells = []
     for j in range(len(y) - 1):
         for i in range(len(x) - 1):
-            corners = [
-                place(x[a], y[b], z[b][a]) for a, b in ((i, j), (i + 1, j), (i + 1, j + 1), (i, j + 1))
-            ]  # fmt: skip
+            corners = [place(x[a], y[b], z[b][a]) for a, b in ((i, j), (i + 1, j), (i + 1, j + 1), (i, j + 1))]
             level = (z[j][i] + z[j + 1][i + 1] + z[j][i + 1] + z[j + 1][i]) / 4
             shade = min(int(6 * (level - low) / span), 5)
             drawn = " ".join(f"{p},{q}" for p, q in corners)
@@ -258,19 +257,17 @@ def surface_chart(
     for a, b, known, height in points:
         (px, py), (qx, qy) = place(a, b, known), place(a, b, height)
         parts.append(f'<line class="stick" x1="{px}" y1="{py}" x2="{qx}" y2="{qy}"/>' + mark(1, px, py, 2.0))
-    names = (
-        (place(x[len(x) // 2], y[0], low), labels[0], 40, 26),
-        (place(x[0], y[len(y) // 2], low), labels[1], -40, 26),
+    right, left, near = place(x[-1], y[0], low), place(x[0], y[-1], low), place(x[0], y[0], low)
+    parts.append(text(min(right[0] + 4, WIDTH - 4), right[1] + 16, show(x[-1]), anchor="end"))
+    parts.append(text(max(left[0] - 4, 4), left[1] + 16, show(y[-1])))
+    parts.append(
+        text(near[0] + 6, near[1] + 14, show(x[0])) + text(near[0] - 6, near[1] + 14, show(y[0]), anchor="end")
     )
-    for (px, py), name, dx, dy in names:
-        parts.append(text(px + dx, py + dy, shorten(name, 26), anchor="start" if dx > 0 else "end", kind="label"))
-    for a, b, value, anchor, dx in (
-        (x[0], y[0], x[0], "start", 4), (x[-1], y[0], x[-1], "start", 4), (x[0], y[-1], y[-1], "end", -4),
-    ):  # fmt: skip
-        px, py = place(a, b, low)
-        parts.append(text(px + dx, py + 13, show(value), anchor=anchor))
-    parts.append(text(10, 16, f"height: {labels[2]}, {show(low)} to {show(high)}", kind="label"))
-    parts.append(mark(1, 16, 30, 2.6) + text(24, 34, "rows of the eval split, with a line to the surface"))
+    parts.append(text(WIDTH - 8, size - 34, f"{shorten(labels[0], 28)} →", anchor="end", kind="label"))
+    parts.append(text(8, size - 34, f"← {shorten(labels[1], 28)}", kind="label"))
+    parts.append(text(8, 16, f"height: {labels[2]}, {show(low)} to {show(high)}", kind="label"))
+    if points:
+        parts.append(mark(1, 14, 30, 2.6) + text(22, 34, "rows of the eval split, joined to the surface"))
     return wrap("".join(parts), title, f"{labels[2]} over {labels[0]} and {labels[1]}", size)
 
 

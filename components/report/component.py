@@ -18,7 +18,7 @@ from tfx.types.standard_artifacts import (
     TunerResults,
 )
 
-from components.artifacts import RunReport, Verdict
+from components.artifacts import Explanations, RunReport, Verdict
 from components.report.figures import RunFolders, collect_figures
 from components.report.page import write_report
 
@@ -42,6 +42,7 @@ def Report(  # noqa: N802 (a component is named like a class)
     changes: Parameter[str],
     code_version: Parameter[str],
     tuner_results: InputArtifact[TunerResults] = None,
+    explanations: InputArtifact[Explanations] = None,
 ) -> None:
     """Collects the figures of the run and writes ``figures.json`` and ``index.html``.
 
@@ -56,6 +57,7 @@ def Report(  # noqa: N802 (a component is named like a class)
       changes: config key to [value, default] where the two differ, as JSON.
       code_version: part of the cache key.
       tuner_results: the trials, where there was a search.
+      explanations: of the model, where they are wanted.
     """
     folders = RunFolders(
         examples=examples.uri,
@@ -66,6 +68,7 @@ def Report(  # noqa: N802 (a component is named like a class)
         baseline=baseline.uri,
         evaluation=evaluation.uri,
         parity=parity.uri,
+        explanations=explanations.uri if explanations else None,
     )
     figures = collect_figures(folders, experiment, dataset, plan, evaluation_options, changes)
     figures["blessed"] = model_blessing.get_int_custom_property("blessed") == 1

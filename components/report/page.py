@@ -17,6 +17,7 @@ from markupsafe import Markup
 from components.metrics import METRICS
 from components.report import plots
 from components.report.attention import headline, show_figure
+from components.report.explanation_plots import plot_explanations
 
 _HERE = Path(__file__).parent
 PAGE = "page.html.j2"
@@ -61,7 +62,8 @@ def render(figures: Mapping[str, Any]) -> str:
         be missing.
     """
     figures = {"blessed": False, "model": None, "baseline_version": None, **figures}
-    usual: dict[str, Any] = {"run_id": "", "started_at": "", "code_version": "", "steps": [], "seconds": {}, "since": None}
+    usual: dict[str, Any] = dict.fromkeys(("run_id", "started_at", "code_version"), "")
+    usual |= {"steps": [], "seconds": {}, "since": None}
     run = {**usual, **(figures.get("run") or {})}
     return environment().get_template(PAGE).render(
         figures=figures,
@@ -75,6 +77,7 @@ def render(figures: Mapping[str, Any]) -> str:
         evaluation=plots.plot_evaluation(figures),
         columns=plots.plot_columns(figures),
         steps=plots.plot_steps(run["steps"]),
+        explained=plot_explanations(figures),
         most_classes=_MOST_CLASSES,
         most_columns=_MOST_COLUMNS,
         worst_first=_worst_first(figures),

@@ -1,0 +1,158 @@
+"""Makes the explanations of one model and writes them as JSON and pictures."""
+
+from __future__ import annotations
+
+import json
+import logging
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from components.explanations.examples import choose_examples
+from components.explanations.pictures import overlay, picture
+from components.explanations.rows import decode_row, find_records
+from components.explanations.showing import show_row
+from components.explanations.tables import MOST_ROWS, dependence, permutation_importance, surface
+from components.features import FeaturePlan
+
+EXPLANATIONS_FILE = "explanations.json"
+logger = logging.getLogger(__name__)
+
+
+class Explainer:
+    """Writes the explanations of one model; what cannot be explained is told in ``notes`` and stops nothing.
+
+    Args:
+      folder: where the JSON file and ``images/`` go.
+      examples: the Examples artifact.
+      transform_graph: the TransformGraph artifact.
+      saved_model: the exported model.
+      settings: of the fit, without the plan.
+      plan: of the run.
+      columns: of the dataset, as plain values.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        examples: str,
+        transform_graph: str,
+        saved_model: str,
+        settings: Mapping[str, Any],
+        plan: FeaturePlan,
+        columns: list[dict[str, Any]],
+    ) -> None:
+        self._folder, self._examples, self._transform_graph = folder, examples, transform_graph
+        self._saved_model, self._settings, self._plan, self._columns = saved_model, settings, plan, columns
+        self._notes: list[str] = []
+
+    def write(self, labels: np.ndarray, predictions: np.ndarray, metric: str, count: int) -> None:
+        """Makes and writes everything that suits the model.
+
+        Args:
+          labels, predictions: of the eval split, as the Trainer wrote them.
+          metric: the main one.
+          count: of mistakes to show.
+        """
+        started = time.monotonic()
+        (self._folder / "images").mkdir(parents=True, exist_ok=True)
+        plan = self._plan
+        chosen = choose_examples(labels, predictions, plan.task, plan.classes, count)
+        wanted = [entry["row"] for entries in chosen.values() for entry in entries]
+        records = find_records(self._examples, "eval", wanted)
+        result: dict[str, Any] = {"mistakes": [], "hits": []}
+        for kind, entries in chosen.items():
+            result[kind] = [self._show(kind, entry, records) for entry in entries if entry["row"] in records]
+        kinds = {spec.kind for spec in plan.inputs()}
+        if any(spec.kind in ("dense", "ids") for spec in plan.inputs()):
+            self._attempt("the columns", lambda: result.update(self._explain_table(labels, metric)))
+        if "image" in kinds and len(labels):
+            self._attempt("the images", lambda: result.update(self._explain_images(result, predictions)))
+        result |= {"notes": self._notes, "seconds": round(time.monotonic() - started, 2)}
+        (self._folder / EXPLANATIONS_FILE).write_text(json.dumps(result, indent=1), encoding="utf-8")
+
+    def _attempt(self, what: str, explain: Callable[[], None]) -> None:
+        try:
+            explain()
+        except Exception as error:  # the model is pushed already; an explanation that fails must not fail its run
+            logger.exception("could not explain %s", what)
+            first = (str(error).strip().splitlines() or [type(error).__name__])[0]
+            self._notes.append(f"could not explain {what}: {first}")
+
+    def _show(self, kind: str, entry: dict[str, Any], records: Mapping[int, bytes]) -> dict[str, Any]:
+        shown = show_row(decode_row(records[entry["row"]]), self._columns)
+        image = self._save(f"{kind}-{entry['row']}.png", shown["image"]) if shown["image"] else None
+        return {**entry, "image": image, "heat": None, "values": shown["values"]}
+
+    def _save(self, name: str, png: bytes) -> str:
+        (self._folder / "images" / name).write_bytes(png)
+        return f"images/{name}"
+
+    def _explain_table(self, labels: np.ndarray, metric: str) -> dict[str, Any]:
+        from components.explanations.loading import load_predictor, raw_columns
+
+        rows = min(len(labels), MOST_ROWS)
+        records = find_records(self._examples, "eval", range(rows))
+        columns = raw_columns([decode_row(records[row]) for row in range(rows)], self._plan)
+        predict = load_predictor(self._saved_model, self._plan)
+        importance = permutation_importance(predict, columns, labels[:rows], self._plan, metric)
+        order = [row["column"] for row in importance["columns"]]
+        units = {column["name"]: column["unit"] for column in self._columns}
+        return {
+            "importance": importance,
+            "dependence": dependence(predict, columns, self._plan, order, units),
+            "surface": surface(predict, columns, labels[:rows], self._plan, order, units),
+        }
+
+    def _explain_images(self, result: dict[str, Any], predictions: np.ndarray) -> dict[str, Any]:
+        import tensorflow as tf
+
+        from components.explanations.images import activation_maps, first_filters, heat_maps, map_layers
+        from components.explanations.loading import rebuild_model
+        from components.inputs import ExamplesReader
+
+        image = next(spec for spec in self._plan.inputs() if spec.kind == "image")
+        entries = result["mistakes"] + result["hits"]
+        rows = [entry["row"] for entry in entries] or [0]
+        records = find_records(self._examples, "eval", rows)
+        reader = ExamplesReader(self._transform_graph, self._plan)
+        raw = tf.io.parse_example([records[row] for row in rows], reader.graph.raw_feature_spec())
+        transformed = dict(reader.layer(dict(raw)))
+        inputs = {spec.name: transformed[spec.name].numpy() for spec in self._plan.inputs()}
+        model = rebuild_model(self._saved_model, self._settings, self._plan)
+        self._check(model, inputs, predictions[rows])
+        found: dict[str, Any] = {"filters": None, "activations": []}
+        filters = first_filters(model, image)
+        if filters:
+            name, kernels = filters
+            files = [self._save(f"filter-{i}.png", picture(_drawable(kernel))) for i, kernel in enumerate(kernels)]
+            found["filters"] = {"layer": name, "shape": list(kernels.shape[1:]), "images": files}
+        layers = map_layers(model)
+        for index, layer in enumerate([layers[0], *layers[-1:]] if len(layers) > 1 else layers):
+            maps = activation_maps(model, {name: values[:1] for name, values in inputs.items()}, layer)
+            files = [self._save(f"map-{index}-{i}.png", picture(map_)) for i, map_ in enumerate(maps)]
+            found["activations"].append({"layer": layer.name, "row": rows[0], "images": files})
+        method, heats = heat_maps(model, inputs, image.name, self._plan.task)
+        for entry, pixels, heat in zip(entries, inputs[image.name], heats, strict=True):
+            low, high = float(pixels.min()), float(pixels.max())
+            shown = (pixels - low) / (high - low) if low < 0 or high > 1 else pixels
+            entry["heat"] = self._save(f"heat-{entry['row']}.png", overlay(shown, heat))
+        found["heat_method"] = method
+        return found
+
+    def _check(self, model: Any, inputs: Mapping[str, np.ndarray], known: np.ndarray) -> None:
+        """Makes sure that the rebuilt model is the one that was trained: it must answer as that did."""
+        if self._plan.classes is None:  # its answers are in other units before the label is scaled back
+            return
+        found = np.asarray(model({name: inputs[name] for name in inputs}, training=False))
+        difference = float(np.abs(found - known).max(initial=0))
+        if difference > 1e-3:
+            raise ValueError(f"the rebuilt model answers otherwise than the trained one (by {difference:.3g})")
+
+
+def _drawable(kernel: np.ndarray) -> np.ndarray:
+    """Gives a kernel one or three channels: the mean of more says where it looks, if not at which feature."""
+    return kernel if kernel.shape[-1] in (1, 3) else kernel.mean(axis=-1)

@@ -1,0 +1,231 @@
+"""What a model of a table leans on: importance by permutation, dependence on single columns, and a surface over two.
+
+Everything goes through raw columns and the exported model, so it explains what a client gets.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from components.explanations.loading import Columns, Predict
+from components.features import FeaturePlan
+from components.metrics import METRICS, measure
+
+MOST_ROWS = 500
+_REPEATS = 3
+_CURVES = 6  # columns with a curve of their own
+_GRID = 15
+_LINES = 30  # rows whose own curve is drawn
+_MEAN_ROWS = 150
+_VALUES = 8  # most frequent categories
+_SURFACE = 17
+_POINTS = 150
+
+
+def permutation_importance(
+    predict: Predict,
+    columns: Columns,
+    labels: np.ndarray,
+    plan: FeaturePlan,
+    metric: str,
+    *,
+    seed: int = 0,
+    seconds: float = 4.0,
+) -> dict[str, Any]:
+    """Measures how much worse the model gets when the values of one column are shuffled among the rows.
+
+    Args:
+      predict, columns: the model and the rows.
+      labels: of the rows.
+      plan: of the run.
+      metric: a key of METRICS.
+      seed: of the shuffles.
+      seconds: no further column is begun after this time.
+
+    Returns:
+      ``metric``, ``value`` (unshuffled), ``rows``, ``columns`` (``column``, ``drop``: mean loss in the metric's own
+      units, positive where the column helps, ``low`` and ``high`` over the shuffles; greatest drop first), and
+      ``skipped``: columns for which there was no time.
+    """
+    started, random = time.monotonic(), np.random.default_rng(seed)
+    sign = 1 if METRICS[metric].higher_is_better else -1
+
+    def score(changed: Columns) -> float | None:
+        return measure([metric], labels, predict(changed), plan.task)[metric]
+
+    value = score(columns)
+    found: list[dict[str, Any]] = []
+    skipped = []
+    names = {argument: column for column, argument in plan.raw_arguments().items()}
+    for argument, values in columns.items():
+        if value is None or time.monotonic() - started > seconds:
+            skipped.append(names[argument])
+            continue
+        drops = []
+        for _ in range(_REPEATS):
+            shuffled = score({**columns, argument: values[random.permutation(len(values))]})
+            if shuffled is not None:
+                drops.append(sign * (value - shuffled))
+        if drops:
+            found.append(
+                {
+                    "column": names[argument],
+                    "drop": float(np.mean(drops)),
+                    "low": float(min(drops)),
+                    "high": float(max(drops)),
+                }
+            )
+    found.sort(key=lambda row: -row["drop"])
+    return {"metric": metric, "value": value, "rows": len(labels), "columns": found, "skipped": skipped}
+
+
+def choose_output(predict: Predict, columns: Columns, plan: FeaturePlan) -> tuple[int, str]:
+    """Chooses the output that curves show, and names it: of several classes the most frequent prediction."""
+    if plan.classes is None:
+        return 0, plan.label
+    if plan.task == "binary":
+        return 0, f"score of {plan.classes[1]}"
+    scores = predict(columns)
+    chosen = int(scores.sum(axis=0).argmax())
+    return chosen, f"score of {plan.classes[chosen]}"
+
+
+def dependence(
+    predict: Predict, columns: Columns, plan: FeaturePlan, order: Sequence[str], units: Mapping[str, str | None]
+) -> list[dict[str, Any]]:
+    """Computes how the prediction changes with one column while the others stay as they are.
+
+    Args:
+      predict, columns: the model and the rows.
+      plan: of the run.
+      order: column names, most important first.
+      units: column name to unit.
+
+    Returns:
+      For each of the first columns: ``column``, ``unit``, ``target`` (what is predicted), ``kind`` (``number`` or
+      ``category``), ``grid``, ``mean`` (partial dependence: the mean prediction at each grid value) and ``lines``
+      (individual conditional expectation: the same for single rows, numbers only).
+    """
+    output, target = choose_output(predict, columns, plan)
+    rows = {name: values[:_MEAN_ROWS] for name, values in columns.items()}
+    count = len(next(iter(rows.values())))
+    curves = []
+    for column in order[:_CURVES]:
+        argument = plan.raw_arguments()[column]
+        grid, kind = _grid(columns[argument])
+        if len(grid) < 2:
+            continue
+        repeated = {name: np.tile(values, (len(grid), *[1] * (values.ndim - 1))) for name, values in rows.items()}
+        repeated[argument] = np.repeat(np.array(grid, columns[argument].dtype), count)
+        scores = predict(repeated)[:, output].reshape(len(grid), count)
+        lines = scores[:, :_LINES].T if kind == "number" else np.zeros((0, len(grid)))
+        curves.append(
+            {
+                "column": column,
+                "unit": units.get(column),
+                "target": target,
+                "kind": kind,
+                "grid": [_plain(value) for value in grid],
+                "mean": [float(value) for value in scores.mean(axis=1)],
+                "lines": [[float(value) for value in line] for line in lines],
+            }
+        )
+    return curves
+
+
+def _grid(values: np.ndarray) -> tuple[list[Any], str]:
+    """Chooses the values at which a column is tried: a range without its extremes, or the most frequent categories."""
+    if values.ndim > 1:
+        return [], "number"
+    if values.dtype == object:
+        found, counts = np.unique([value for value in values if value != b""], return_counts=True)
+        return [bytes(value) for value in found[np.argsort(-counts, kind="stable")][:_VALUES]], "category"
+    known = np.unique(values[np.isfinite(values)]) if values.dtype.kind == "f" else np.unique(values)
+    if len(known) <= _GRID:
+        return list(known), "number"
+    finite = values[np.isfinite(values)] if values.dtype.kind == "f" else values
+    low, high = np.percentile(finite, [2, 98])
+    if high <= low:
+        return [], "number"
+    grid = np.linspace(low, high, _GRID)
+    return list(grid if values.dtype.kind == "f" else np.unique(grid.round().astype(values.dtype))), "number"
+
+
+def surface(
+    predict: Predict,
+    columns: Columns,
+    labels: np.ndarray,
+    plan: FeaturePlan,
+    order: Sequence[str],
+    units: Mapping[str, str | None],
+) -> dict[str, Any] | None:
+    """Computes the prediction over the two most important columns of numbers.
+
+    Args:
+      predict, columns, labels: the model and the rows.
+      plan: of the run.
+      order: column names, most important first.
+      units: column name to unit.
+
+    Returns:
+      ``columns`` (two names), ``units``, ``target``, ``x``, ``y``, ``z`` [len(y)][len(x)], and ``points``: rows as
+      [x, y, label, prediction], only where there are no other inputs, since only then the surface goes through them.
+      The other columns are held at a typical row. None where there are not two such columns, or several classes.
+    """
+    if plan.task not in ("regression", "bounded_regression", "binary"):
+        return None
+    arguments = plan.raw_arguments()
+    numbers = [
+        name
+        for name in order
+        if columns[arguments[name]].ndim == 1
+        and columns[arguments[name]].dtype.kind == "f"
+        and len(_grid(columns[arguments[name]])[0]) > 2
+    ][:2]
+    if len(numbers) < 2:
+        return None
+    output, target = choose_output(predict, columns, plan)
+    axes = []
+    is_alone = len(arguments) == 2
+    for name in numbers:
+        known = columns[arguments[name]][np.isfinite(columns[arguments[name]])]
+        low, high = (known.min(), known.max()) if is_alone else np.percentile(known, [2, 98])
+        axes.append(np.linspace(low, high, _SURFACE, dtype=np.float32))
+    x, y = np.meshgrid(*axes)
+    typical = {name: np.repeat(_typical(values)[np.newaxis], x.size, axis=0) for name, values in columns.items()}
+    typical |= {arguments[numbers[0]]: x.reshape(-1), arguments[numbers[1]]: y.reshape(-1)}
+    z = predict(typical)[:, output].reshape(x.shape)
+    points: list[list[float]] = []
+    if is_alone:
+        predictions = predict({name: values[:_POINTS] for name, values in columns.items()})[:, output]
+        first, second = (columns[arguments[name]][:_POINTS] for name in numbers)
+        known_labels = labels.reshape(-1)[:_POINTS]
+        points = [[float(v) for v in row] for row in zip(first, second, known_labels, predictions, strict=True)]
+        points = [row for row in points if np.isfinite(row).all()]
+    return {
+        "columns": numbers,
+        "units": [units.get(name) for name in numbers],
+        "target": target,
+        "x": [float(v) for v in axes[0]],
+        "y": [float(v) for v in axes[1]],
+        "z": [[float(v) for v in row] for row in z],
+        "points": points,
+    }
+
+
+def _typical(values: np.ndarray) -> np.ndarray:
+    if values.dtype == object:
+        found, counts = np.unique(values, return_counts=True)
+        typical = np.empty((), object)
+        typical[()] = found[counts.argmax()]
+        return typical
+    middle = np.nanmedian(values, axis=0) if np.isfinite(values).any() else np.float32(np.nan)
+    return np.asarray(middle).astype(values.dtype)
+
+
+def _plain(value: Any) -> float | str:
+    return value.decode("utf-8", "replace") if isinstance(value, bytes) else float(value)

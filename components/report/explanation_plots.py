@@ -59,10 +59,14 @@ def plot_dependence(curve: Mapping[str, Any], label: Mapping[str, Any]) -> Plot:
     if max(mean) - min(mean) < 1e-9:
         title = f"{name}: {curve['target']} does not change with it"
     else:
-        title = (
-            f"{name}: {curve['target']} goes from {show(mean[0])} at {show(grid[0])}{unit} to {show(mean[-1])} at "
-            f"{show(grid[-1])}{unit}"
-        )
+        least, most = (f"{show(mean[i])} at {show(grid[i])}{unit}" for i in (low, high))
+        if (low, high) == (0, len(grid) - 1):
+            course = f"rises from {least} to {most}"
+        elif (high, low) == (0, len(grid) - 1):
+            course = f"falls from {most} to {least}"
+        else:
+            course = f"lies between {least} and {most}"
+        title = f"{name}: {curve['target']} {course}"
     axis = f"{name} ({curve['unit']})" if curve["unit"] else name
     pale = [Series("", grid, line) for line in curve["lines"]]
     chart = line_chart(title, [Series("mean of the rows", grid, mean)], axis, target, marks=True, pale=pale)

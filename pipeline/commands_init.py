@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shlex
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -11,6 +12,7 @@ import typer
 import yaml
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from components.errors import ConfigError
 from pipeline.config import parse_experiment
@@ -50,12 +52,7 @@ def init(
     console = Console(highlight=False, soft_wrap=True)
     for line in draft.summary:
         console.print(line, markup=False)
-    table = Table(box=None, header_style="bold")
-    for title in ("column", "kind", "missing", "what was seen"):
-        table.add_column(title, justify="right" if title == "missing" else "left", overflow="ellipsis", no_wrap=True)
-    for name, kind, missing, why in draft.columns[:_MOST_COLUMNS]:
-        table.add_row(_plain(name), kind, missing, _plain(why))
-    Console(highlight=False).print(table)
+    console.print(_table(draft.columns[:_MOST_COLUMNS], Console().width))
     if len(draft.columns) > _MOST_COLUMNS:
         console.print(f"... and {len(draft.columns) - _MOST_COLUMNS} more columns", markup=False)
     console.print(f"wrote   {target}", markup=False)
@@ -71,5 +68,18 @@ def path_from(recipe: Path, data: Path) -> str:
     return os.path.relpath(absolute, folder)
 
 
-def _plain(text: str) -> str:
-    return " ".join(text.split()).replace("[", r"\[")
+def _table(columns: Sequence[tuple[str, str, str, str]], width: int) -> Table:
+    """Lists columns, cut to the width of the screen so that each keeps to its line."""
+    names = [_cut(name, 30) for name, *_ in columns]
+    left = max(20, width - max(map(len, names)) - len("categorical") - len("missing") - 10)
+    table = Table(box=None, header_style="bold")
+    for title in ("column", "kind", "missing", "what was seen"):
+        table.add_column(title, justify="right" if title == "missing" else "left", no_wrap=True)
+    for name, (_, kind, missing, why) in zip(names, columns, strict=True):
+        table.add_row(*map(Text, (name, kind, missing, _cut(why, left))))
+    return table
+
+
+def _cut(text: str, length: int) -> str:
+    plain = " ".join(text.split())
+    return plain if len(plain) <= length else plain[: length - 1] + "…"

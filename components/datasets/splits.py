@@ -22,15 +22,13 @@ _SPLIT_NAMES = {
 }
 
 
-def assign_split(plan: SplitPlan, row: Mapping[str, Any], key: bytes | None = None) -> str:
+def assign_split(plan: SplitPlan, row: Mapping[str, Any]) -> str:
     """Decides the split of a row that its source did not assign.
 
     Args:
       plan: the dataset's plan.
-      row: column and label values, as ``read_shard`` gives them.
-      key: what the hash is taken of (hash and source only); default: :func:`row_key` of the row. Equal rows
-        must give equal keys, then duplicates never stand on two sides. ``stratified`` always uses
-        :func:`row_key`, because its cut points were computed with it.
+      row: column and label values, as ``read_shard`` gives them. Equal rows have one hash, so duplicates never stand on
+        two sides.
 
     Returns:
       ``train``, ``eval`` or ``test``.
@@ -43,7 +41,7 @@ def assign_split(plan: SplitPlan, row: Mapping[str, Any], key: bytes | None = No
         return _by_time(plan, row.get(plan.column or ""))
     if plan.method == "stratified":
         return _stratified(plan, row)
-    return _at(plan, position(plan.seed, row_key(row) if key is None else key))
+    return _at(plan, position(plan.seed, row_key(row)))
 
 
 def position(seed: int, key: bytes) -> float:

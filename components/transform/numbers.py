@@ -66,8 +66,8 @@ def scale_numbers(steps: Sequence[FeatureStep], inputs: dict[str, Any]) -> tuple
 def spread(mean: tf.Tensor, variance: tf.Tensor) -> tf.Tensor:
     """Returns what z-scores are divided by: the deviation, or 1 for a constant, which later values may leave."""
     deviation = tf.sqrt(tf.maximum(variance, 0.0))
-    is_constant = ~(deviation > _SMALLEST_SPREAD * tf.abs(mean))  # also where there is no value at all
-    return tf.where(is_constant, tf.ones_like(deviation), deviation)
+    # Not the other way round: the graph optimiser turns "not greater" into "less or equal", which is wrong for NaN.
+    return tf.where(deviation > _SMALLEST_SPREAD * tf.abs(mean), deviation, tf.ones_like(deviation))
 
 
 def _treatment(step: FeatureStep) -> str:

@@ -28,6 +28,7 @@ def png(pixels: Any) -> bytes:
     return stream.getvalue()
 
 
+GRADIENT = [[0, 7, 30, 80], [9, 3, 41, 99], [120, 90, 60, 13], [200, 201, 5, 255]]
 # What stands in the raw columns, row by row; None is a missing value.
 TABLE: dict[str, list[Any]] = {
     "z": [1.0, 2.0, 3.0, 4.0, None, float("nan")],
@@ -46,7 +47,7 @@ TABLE: dict[str, list[Any]] = {
     "note": ["Good, good work", "bad WORK", "", None, "good", "été bad"],
     "story": ["one two two", "two", "", None, "three two one", "one one"],
     "scan": [
-        png([[0, 51], [102, 255]]), png([[255] * 4] * 4), png([[0, 0], [0, 0]]), png([[51] * 3] * 5),
+        png([[0, 51], [102, 255]]), png(GRADIENT), png([[0, 0], [0, 0]]), png([[51] * 3] * 5),
         png([[[255, 255, 255]] * 2] * 2), png([[10, 20], [30, 40]]),
     ],
     "photo": [png([[[255, 0, 51]] * 3] * 3)] * 6,
@@ -274,9 +275,13 @@ def test_token_ids(outputs: dict[str, np.ndarray]) -> None:
 
 
 def test_images_are_decoded_resized_and_scaled(outputs: dict[str, np.ndarray]) -> None:
+    import tensorflow as tf
+
     scans = outputs["scan"][..., 0]
     assert scans[0].tolist() == pytest.approx(np.array([[0, 0.2], [0.4, 1.0]]), abs=1e-6)
-    assert scans[1].tolist() == [[1.0, 1.0], [1.0, 1.0]], "4x4 becomes 2x2"
+    smaller = np.asarray(tf.image.resize(np.array(GRADIENT, np.uint8)[..., None], (2, 2), antialias=True))[..., 0]
+    assert (smaller % 1 > 0.5).any(), "rounding makes a difference"
+    assert (scans[1] * 255).tolist() == pytest.approx(smaller.round(), abs=1e-3), "4x4 becomes 2x2, in whole levels"
     assert scans[3].tolist() == pytest.approx(np.full((2, 2), 0.2), abs=1e-6), "5x3 becomes 2x2"
     assert scans[4].tolist() == [[1.0, 1.0], [1.0, 1.0]], "colour becomes grey"
     assert scans[5].tolist() == pytest.approx(np.array([[10, 20], [30, 40]]) / 255, abs=1e-6)

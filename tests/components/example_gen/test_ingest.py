@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from components.datasets import DataOptions, resolve
+from components.datasets import DataOptions, read_shard, resolve
 from components.datasets.spec import Dataset
 from components.errors import ConfigError, DataRejected
+from components.example_gen import shards
 from components.example_gen.shards import encode_row, split_folder, write_shard
 from components.row_rules import RowRules
 
@@ -94,13 +96,19 @@ def test_a_shard_that_is_written_again_leaves_no_row_twice(tmp_path: Path, read_
     assert sum(len(examples) for examples in read_splits(tmp_path / "out").values()) == 200
 
 
-def test_a_shard_that_fails_leaves_nothing(tmp_path: Path) -> None:
-    dataset = table(tmp_path)
-    lines = (tmp_path / "t.csv").read_text().splitlines()
-    lines[150] = lines[150].replace(",", ";")  # as many bytes, one cell
-    (tmp_path / "t.csv").write_text("\n".join(lines) + "\n")
-    with pytest.raises(ConfigError):
-        write_shard(0, dataset.to_json(), str(tmp_path / "out"))
+def test_a_shard_that_fails_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    opened: list[Path] = []
+
+    def break_off(dataset: Dataset, shard: Any) -> Iterator[Any]:
+        yield from islice(read_shard(dataset, shard), 150)
+        opened.extend(path for path in (tmp_path / "out").rglob("*") if path.is_file())
+        raise ConfigError("the file changed")
+
+    dataset = table(tmp_path).to_json()
+    monkeypatch.setattr(shards, "read_shard", break_off)
+    with pytest.raises(ConfigError, match="the file changed"):
+        write_shard(0, dataset, str(tmp_path / "out"))
+    assert len(opened) == 3, "every split had been begun"
     assert [path for path in (tmp_path / "out").rglob("*") if path.is_file()] == []
 
 

@@ -1,0 +1,110 @@
+"""What a column is taken for, by its values and its name."""
+
+from __future__ import annotations
+
+import random
+from typing import Any
+
+import pytest
+
+from components.datasets.forms import read_date, read_number
+from components.profiling.columns import ColumnGuess, guess_column
+from components.profiling.leaks import gives_away
+from components.profiling.sampling import SampledColumn
+
+ROWS = 200
+
+
+def guess(name: str, values: list[Any]) -> ColumnGuess:
+    """Guesses a column whose type follows from its first value."""
+    first = next((value for value in values if value is not None), "")
+    dtype = "string" if isinstance(first, str) else "int" if isinstance(first, int) else "float"
+    return guess_column(SampledColumn(name, dtype, values), len(values), complete=True)
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "kind", "options"),
+    [
+        ("area", [i % 37 / 10 for i in range(ROWS)], "numeric", {}),
+        ("pay", [1.0 + i % 30 for i in range(ROWS)] + [1e9], "numeric", {"scale": "log"}),
+        ("load", [float(i % 9) for i in range(ROWS)] + [float("inf")], "numeric", {"indicator": True}),
+        ("empty", [None] * ROWS, "drop", {}),
+        ("same", ["x"] * ROWS, "drop", {}),
+        ("same", [7] * ROWS, "drop", {}),
+        ("mark", ["x", None] * 100, "categorical", {"kind": "categorical"}),
+        ("number", list(range(ROWS)), "drop", {}),
+        ("order_id", random.Random(0).sample(range(10**6), ROWS), "drop", {}),
+        ("pay", random.Random(0).sample(range(10**6), ROWS), "numeric", {}),
+        ("code", [f"A-{i}" for i in range(ROWS)], "drop", {}),
+        ("zip_code", [1000 + i % 12 for i in range(ROWS)], "categorical", {"kind": "categorical"}),
+        ("flag", [0, 1] * 100, "boolean", {"kind": "boolean"}),
+        ("flag", ["Yes", "no"] * 100, "boolean", {"kind": "boolean"}),
+        ("sex", ["f", "m"] * 100, "categorical", {}),
+        ("day", ["2024-01-31", "2024-02-01", "2024-02-03"] * 60, "date", {"kind": "date"}),
+        ("day", ["31.01.2024", "01.02.2024", "3.2.24"] * 60, "date", {"kind": "date", "date_format": "dmy"}),
+        ("day", ["01/31/2024", "2/1/2024 3:30 PM", "Feb 3, 2024"] * 60, "date",
+         {"kind": "date", "date_format": "mdy"}),
+        ("day", [20240131, 20240201, 20240203] * 60, "date", {"kind": "date"}),
+        ("created_at", [1_700_000_000 + i for i in range(0, 4000, 20)], "date",
+         {"kind": "date", "date_format": "unix"}),
+        ("price", ["$1,200", "$80.50", "$3"] * 60, "numeric", {"kind": "numeric"}),
+        ("rate", ["12,5", "3,1", "0,75"] * 60, "numeric", {"kind": "numeric", "decimal": ","}),
+        ("size", ["12", "13", "15", "17"] * 49 + ["n.k."] * 4, "numeric", {"kind": "numeric", "indicator": True}),
+        ("size", ["12 kg", "13 lb", "15 kg"] * 60, "categorical", {}),
+        ("city", ["Bonn"] * 100 + ["Ulm"] * 90 + ["Trier", "Kiel"], "categorical", {"vocabulary_size": 2}),
+        ("note", [f"the red fox {i} jumps over it" for i in range(ROWS)], "text",
+         {"kind": "text", "vocabulary_size": 10}),
+    ],
+)  # fmt: skip
+def test_kinds(name: str, values: list[Any], kind: str, options: dict[str, Any]) -> None:
+    found = guess(name, values)
+    assert (found.kind, found.options) == (kind, options)
+
+
+def test_thousands_of_categories_are_embedded_or_hashed() -> None:
+    repeated = guess("product", [f"p{i % 1500}" for i in range(6000)])
+    assert (repeated.kind, repeated.options) == ("categorical", {"kind": "categorical", "vocabulary_size": 1500})
+    seldom = guess("product", [f"p{i % 5000}" for i in range(9000)])
+    assert (seldom.kind, seldom.options["encode"]) == ("categorical", "hash")
+
+
+def test_an_id_that_repeats_belongs_to_a_group() -> None:
+    found = guess("customer_id", [i % 100 + 5000 for i in range(400)])
+    assert (found.kind, found.group, found.why) == ("drop", True, "an id of about 4.0 rows each")
+
+
+def test_a_value_far_outside_is_remarked_on() -> None:
+    found = guess("age", [20 + i % 50 for i in range(ROWS)] + [-999] * 5)
+    assert found.remark.startswith("-999 stands far outside and may mean a missing value")
+
+
+def test_dates_that_could_be_read_both_ways_say_so() -> None:
+    assert guess("day", ["01/02/2024", "03/04/2024", "05/06/2024"] * 60).remark == "could also be day first: dmy"
+
+
+@pytest.mark.parametrize(
+    ("cell", "decimal", "number"),
+    [("$1,200.50", ".", 1200.5), ("12.5 %", ".", 12.5), ("(1,200)", ".", -1200.0), ("1.234,5 €", ",", 1234.5),
+     ("3 kg", ".", 3.0), ("1,5", ".", None), ("1.2.3", ".", None), ("", ".", None), ("n/a", ",", None)],
+)  # fmt: skip
+def test_numbers_within_text(cell: str, decimal: str, number: float | None) -> None:
+    assert read_number(cell, decimal) == number
+
+
+@pytest.mark.parametrize(
+    ("cell", "form", "date"),
+    [("20240131", "ymd", (2024, 1, 31)), ("2024-01-31T10:00:00Z", "ymd", (2024, 1, 31)),
+     ("31 Dec 69", "dmy", (2069, 12, 31)), ("31/12/70", "dmy", (1970, 12, 31)), ("2024-13-01", "ymd", None)],
+)  # fmt: skip
+def test_dates_within_text(cell: str, form: str, date: tuple[int, int, int] | None) -> None:
+    assert read_date(cell, form) == date
+
+
+def test_columns_that_give_the_label_away() -> None:
+    chooser = random.Random(0)
+    numbers = [chooser.random() for _ in range(800)]
+    classes = ["a" if number > 0.5 else "b" for number in numbers]
+    assert gives_away([2 * n + 1 for n in numbers], numbers, True) == "a correlation of 1.000 with the label"
+    assert gives_away([f"{c}!" for c in classes], classes, False).startswith("it alone predicts the label (100.0%")
+    assert gives_away([chooser.random() for _ in numbers], classes, False) == ""
+    assert gives_away(classes[:100], classes[:100], False) == "", "too few rows to tell"

@@ -15,6 +15,7 @@ import numpy as np
 
 from components.datasets.spec import Dataset
 from components.features import FeaturePlan
+from components.intervals import wilson
 from components.metrics import METRICS, measure
 from components.options import EvaluationOptions
 from components.report.attention import look_at
@@ -22,7 +23,6 @@ from components.report.columns import read_statistics
 from components.report.diagnosis import diagnose
 from components.report.environment import describe_environment
 from components.report.gate import read_verdict
-from components.report.intervals import wilson
 from components.report.performance import describe_performance
 from components.report.search import read_trials
 

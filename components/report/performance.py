@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from components.intervals import metric_intervals, rank_auc, wilson
 from components.models.spec import Task
-from components.report.intervals import metric_intervals, rank_auc, wilson
 
 CLASSES_IN_MATRIX = 30  # more do not fit a page
 MOST_PAIRS = 12

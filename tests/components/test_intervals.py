@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from sklearn import metrics as reference
 
-from components.report.intervals import average_precision, metric_intervals, rank_auc, wilson
+from components.intervals import average_precision, metric_intervals, rank_auc, wilson
 
 
 def test_wilson_is_the_textbook_interval() -> None:

@@ -10,6 +10,8 @@ BIN := $(VENV)/bin
 PYTHON ?= $(shell command -v python3.11 || uv python find 3.11 2>/dev/null)
 RECIPE ?= digits_cnn
 ARGS ?=
+# Test processes; each takes up to 4 GiB.
+JOBS ?= 2
 EXTRAS := $(if $(GPU),--gpu) $(if $(JAX),--jax)
 COMPILE := uv pip compile --python-version 3.11 --python-platform x86_64-manylinux_2_28 --generate-hashes --no-header \
 	$(if $(UPGRADE),--upgrade)
@@ -29,7 +31,7 @@ run: setup  ## Run a recipe from data to a pushed model (RECIPE=digits_cnn, ARGS
 	@$(BIN)/kerasline run $(RECIPE) $(ARGS)
 
 test: setup  ## Run the tests (ARGS="-m 'not slow'" leaves out those of more than 5 s)
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder $(ARGS)
 
 lint: setup  ## Check style, formatting and types
 	$(BIN)/ruff check .

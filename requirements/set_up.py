@@ -155,6 +155,8 @@ def prepare(venv: Path, fresh: bool, uv: str | None, log: Path) -> list[str]:
                 [uv, "venv", "-q", "--allow-existing", "--python", sys.executable, str(venv)],
                 log,
             )
+            # uv needs no pip, but people look for one, and TFX packages the module files of its examples with it.
+            run("pip", [python, "-m", "ensurepip"], log, may_fail=True)
         os.environ["VIRTUAL_ENV"] = str(venv)
         return [uv, "pip"]
     hint = "On Debian and Ubuntu the module venv has a package of its own: apt install python3.11-venv."

@@ -15,3 +15,8 @@ def shared_data() -> Path:
     if not root.is_dir():
         pytest.skip(f"needs the real data sets; {root} does not exist (set KERASLINE_DATA)")
     return root
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Puts the longest tests, whole runs of the command, first: of two processes none then waits long for the other."""
+    items.sort(key=lambda item: "end_to_end" not in item.path.parts)

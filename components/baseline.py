@@ -19,6 +19,7 @@ from components.features import FeaturePlan
 from components.inputs import ExamplesReader
 from components.production import current_version, read_record
 
+from components.signatures import EVALUATION_ARGUMENT
 TRIVIAL_FILE = "trivial.json"  # what the trivial model predicts, in the label's units
 
 
@@ -94,12 +95,12 @@ class _TrivialModule(tf.Module):
         self._label_spec = {reader.plan.label: reader.graph.raw_feature_spec()[reader.plan.label]}
         self._prediction = prediction
 
-    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="examples")])
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name=EVALUATION_ARGUMENT)])
     def evaluation(self, examples: tf.Tensor) -> dict[str, tf.Tensor]:
         """Answers every example with the same prediction."""
         return {"prediction": tf.tile(tf.constant(self._prediction)[tf.newaxis, :], (tf.shape(examples)[0], 1))}
 
-    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="examples")])
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name=EVALUATION_ARGUMENT)])
     def label_index(self, examples: tf.Tensor) -> dict[str, tf.Tensor]:
         """Encodes the labels as a trained model does."""
         raw = tf.io.parse_example(examples, self._label_spec)

@@ -23,8 +23,6 @@ TEXT_DISTINCT = 2000  # a string column with more distinct values than this is t
 DENSE = "features"  # the model input that holds all scalar columns side by side
 # Names of the transform graph's own outputs, which no column's input may take.
 RESERVED = (DENSE, "label", "label_shift", "label_scale", "sample_weight")
-# The input of the model's signatures: TFMA would hand them a column of this name instead of the serialized rows.
-FORBIDDEN_COLUMN = "examples"
 DATE_PARTS = ("year", "month", "day", "weekday", "hour")
 
 Kind = Literal["numeric", "categorical", "boolean", "date", "text", "image", "array", "tokens", "cross", "drop"]
@@ -198,11 +196,6 @@ def plan_features(dataset: Dataset, features: Mapping[str, ColumnOptions], task:
       ConfigError: a key is no column, or an option does not suit its column.
     """
     known = {column.name: column for column in dataset.columns}
-    if FORBIDDEN_COLUMN in (*known, dataset.label.name):
-        raise ConfigError(
-            f"expected another name for column {FORBIDDEN_COLUMN!r} of {dataset.name}, which is what the model's input "
-            "of serialized rows is called; rename it, in a CSV with csv.columns, or drop it in the data block"
-        )
     steps = []
     for name, options in features.items():
         if name == dataset.label.name:

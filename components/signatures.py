@@ -6,6 +6,7 @@ Signatures:
     missing value. Arrays and token ids have their shape, images are encoded bytes.
   evaluation: serialized tf.Examples to ``prediction``: the model's output with regression in the label's units.
   label_index: serialized tf.Examples with labels to ``label_index``, the class index that ``evaluation`` counts in.
+The first calls its tensor ``examples``; the two that the Evaluator reads call it :data:`EVALUATION_ARGUMENT`.
 
 The serving signatures return, for classification, ``scores`` float32 [batch, classes], ``classes`` string
 [batch, classes] and ``class`` string [batch]; for multilabel ``scores`` and ``classes``; for regression ``value``
@@ -20,6 +21,9 @@ import tensorflow_transform as tft
 
 from components.columns import encode_label
 from components.features import FeaturePlan, FeatureStep
+
+# TFMA hands a signature the column that is named like its argument, and the serialized rows only where there is none.
+EVALUATION_ARGUMENT = "serialized_examples_for_evaluation"
 
 
 class ServingModule(tf.Module):
@@ -62,16 +66,17 @@ class ServingModule(tf.Module):
     def signatures(self) -> dict[str, tf.types.experimental.ConcreteFunction]:
         """Traces the four signatures."""
         serialized = tf.TensorSpec([None], tf.string, name="examples")
+        evaluated = tf.TensorSpec([None], tf.string, name=EVALUATION_ARGUMENT)
 
         @tf.function(input_signature=[serialized])
         def serving_default(examples: tf.Tensor) -> dict[str, tf.Tensor]:
             return self.answer(tf.io.parse_example(examples, self._spec))
 
-        @tf.function(input_signature=[serialized])
+        @tf.function(input_signature=[evaluated])
         def evaluation(examples: tf.Tensor) -> dict[str, tf.Tensor]:
             return {"prediction": self.predict(tf.io.parse_example(examples, self._spec))}
 
-        @tf.function(input_signature=[serialized])
+        @tf.function(input_signature=[evaluated])
         def label_index(examples: tf.Tensor) -> dict[str, tf.Tensor]:
             raw = tf.io.parse_example(examples, self._label_spec)
             return {"label_index": encode_label(self._plan, raw[self._plan.label])}

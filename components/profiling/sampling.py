@@ -19,7 +19,6 @@ from components.datasets.files import is_gzip, open_bytes
 from components.datasets.options import MISSING_VALUES
 from components.datasets.parquet_scan import column_type, plain_values
 from components.errors import ConfigError
-from components.features import FORBIDDEN_COLUMN
 
 _CELLS = 1_500_000  # cells to look at
 _FEWEST_ROWS, _MOST_ROWS = 2_000, 60_000
@@ -161,8 +160,8 @@ def _names(first: Sequence[str], rows: Sequence[Sequence[str]], reading: dict[st
         reading["header"] = (False, "the first line holds values and no names")
         return [f"column_{number}" for number in range(1, len(first) + 1)]
     names = [name or f"column_{number}" for number, name in enumerate(first, start=1)]
-    if len(set(names)) < len(names) or FORBIDDEN_COLUMN in names:
-        taken = {FORBIDDEN_COLUMN}
+    if len(set(names)) < len(names):
+        taken: set[str] = set()
         for index, name in enumerate(names):
             number, free = 1, name
             while free in taken:
@@ -170,7 +169,7 @@ def _names(first: Sequence[str], rows: Sequence[Sequence[str]], reading: dict[st
                 free = f"{name}_{number}"
             taken.add(free)
             names[index] = free
-        reading["columns"] = (names, f"the header names a column twice, or {FORBIDDEN_COLUMN!r}, which is taken")
+        reading["columns"] = (names, "the header names a column twice")
     return names
 
 
@@ -270,9 +269,6 @@ def _sample_parquet(path: Path) -> TableSample:
     unusable: dict[str, str] = {}
     for index, name in enumerate(file.schema_arrow.names):
         item = file.schema_arrow.field(index)
-        if name == FORBIDDEN_COLUMN:
-            unusable[name] = "the model's own input has this name; rename the column to use it"
-            continue
         try:
             types[name] = column_type(item, path)
         except ConfigError:

@@ -84,11 +84,12 @@ def test_before_the_first_push_it_is_the_shares_of_the_classes(place: Path, tmp_
     assert baseline.get_int_custom_property("version") == 0
     assert json.loads((tmp_path / "baseline" / "trivial.json").read_text()) == pytest.approx([0.5, 0.3, 0.2])
     model = tf.saved_model.load(str(tmp_path / "baseline" / "Format-Serving"))
-    rows = tf.constant([encode_row(row) for row in ROWS[4:7]])
+    rows = {EVALUATION_ARGUMENT: tf.constant([encode_row(row) for row in ROWS[4:7]])}
     np.testing.assert_allclose(
-        model.signatures["evaluation"](examples=rows)["prediction"].numpy(), [[0.5, 0.3, 0.2]] * 3, atol=1e-6
+        model.signatures["evaluation"](**rows)["prediction"].numpy(), [[0.5, 0.3, 0.2]] * 3, atol=1e-6
     )
-    assert model.signatures["label_index"](examples=rows)["label_index"].numpy().tolist() == [0, 1, 1]
+    assert model.signatures["label_index"](**rows)["label_index"].numpy().tolist() == [0, 1, 1]
+    from components.signatures import EVALUATION_ARGUMENT
 
 
 def test_the_version_in_production_is_copied_as_it_is(place: Path, tmp_path: Path) -> None:

@@ -180,13 +180,15 @@ def test_multilabel_gives_a_score_for_every_label(served: Any) -> None:
 
 
 def test_regression_answers_in_the_units_of_the_label(served: Any) -> None:
+    from components.signatures import EVALUATION_ARGUMENT
+
     model, wanted = served("regression")
     answer = model.signatures["serving_default"](examples=serialized(ROWS))
     assert set(answer) == {"value"}
     assert answer["value"].shape == (6,)
     assert np.abs(wanted - 250).max() < 2000
     assert np.abs(wanted).max() > 50, "the label goes from 0 to 500; scaled, it would stay below 10"
-    evaluated = model.signatures["evaluation"](examples=serialized(ROWS))["prediction"].numpy()
+    evaluated = model.signatures["evaluation"](**{EVALUATION_ARGUMENT: serialized(ROWS)})["prediction"].numpy()
     np.testing.assert_allclose(evaluated[:, 0], answer["value"].numpy(), rtol=1e-6)
 
 
@@ -205,10 +207,12 @@ def test_labels_become_the_index_that_the_metrics_count_in(served: Any) -> None:
     import tensorflow as tf
 
     from components.example_gen.shards import encode_row
+    from components.signatures import EVALUATION_ARGUMENT
 
     model, _ = served("multiclass")
     index = model.signatures["label_index"]
-    found = index(examples=tf.constant([encode_row({"kind": kind}) for kind in ("Müller", "zebra", " a b ", "new")]))
+    rows = [encode_row({"kind": kind}) for kind in ("Müller", "zebra", " a b ", "new")]
+    found = index(**{EVALUATION_ARGUMENT: tf.constant(rows)})
     assert found["label_index"].numpy().tolist() == [2, 0, 1, -1]
 
 

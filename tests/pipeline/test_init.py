@@ -139,7 +139,7 @@ def test_doubled_names_ragged_lines_and_another_encoding(init: Init, tmp_path: P
     (tmp_path / "t.csv").write_bytes(("x,x,examples,y\n" + "\n".join(lines) + "\n").encode("cp1252"))
     assert init("t.csv", "--label", "y")[0] == 0
     table = yaml.safe_load((tmp_path / "t.yaml").read_text())["data"]["csv"]
-    assert table["columns"] == ["x", "x_2", "examples_2", "y"]
+    assert table["columns"] == ["x", "x_2", "examples", "y"]
     assert (table["encoding"], table["ragged_rows"]) == ("cp1252", "skip")
     settle(tmp_path / "t.yaml")
 

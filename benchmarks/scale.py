@@ -1,8 +1,9 @@
 """Whether ingest and statistics stream: 1, 4 and 16 times the rows, each stage in a process of its own.
 
     python -m benchmarks.scale --rows 20000 --json scale.json
+    python -m benchmarks.scale --rows 20000 --source parquet
 
-Ingest is the reading of a CSV table twice (once to describe it, once to write tf.Examples); statistics is StatisticsGen
+Ingest is the reading of a table twice (once to describe it, once to write tf.Examples); statistics is StatisticsGen
 on what ingest wrote. Two ratios come out for each stage and size:
   1. time for each row, over the time for each row of the size before it; it may be 1.3;
   2. peak memory of the process, over that of the smallest size; it may be 1.2.
@@ -21,7 +22,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.stages import own_ingest, peak_mebibytes, run_child, run_components, write_table
+from benchmarks.stages import own_ingest, peak_mebibytes, run_child, run_components, write_parquet, write_table
 
 FACTORS = (1, 4, 16)
 STAGES = ("ingest", "statistics")
@@ -32,20 +33,23 @@ def main() -> int:
     """Runs every stage at every size, prints the ratios and returns the exit code."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rows", type=int, default=20_000, help="rows of the smallest table (%(default)s)")
+    parser.add_argument("--source", choices=("csv", "parquet"), default="csv", help="form of the table (%(default)s)")
     parser.add_argument("--json", type=Path, help="file to write everything to")
     parser.add_argument("--check", action="store_true", help="return 1 when a ratio misses its target")
     parser.add_argument("--stage", nargs=2, help=argparse.SUPPRESS)  # what a child does: stage and folder
     options = parser.parse_args()
     if options.stage:
-        print(json.dumps(measure(options.stage[0], Path(options.stage[1]))))
+        print(json.dumps(measure(options.stage[0], options.source, Path(options.stage[1]))))
         return 0
     results: list[dict[str, Any]] = []
     with tempfile.TemporaryDirectory() as folder:
         for factor in FACTORS:
             root = Path(folder, str(factor))
-            write_table(root / "table.csv", options.rows * factor)
+            table = write_table(root / "table.csv", options.rows * factor)
+            if options.source == "parquet":
+                write_parquet(root / "table.parquet", table)
             for stage in STAGES:
-                figures = run_child("benchmarks.scale", "--stage", stage, str(root))
+                figures = run_child("benchmarks.scale", "--source", options.source, "--stage", stage, str(root))
                 results.append({"stage": stage, "rows": options.rows * factor, **figures})
     add_ratios(results)
     show(results)
@@ -55,14 +59,14 @@ def main() -> int:
     return 1 if options.check and missed else 0
 
 
-def measure(stage: str, root: Path) -> dict[str, float]:
+def measure(stage: str, source: str, root: Path) -> dict[str, float]:
     """Runs one stage and returns ``seconds`` and ``peak_mib``; the stage before it is reused."""
     from tfx import v1 as tfx
 
     import components.example_gen  # noqa: F401 (not part of the time)
 
     started = time.monotonic()
-    ingest = own_ingest({"csv": {"path": str(root / "table.csv"), "label": "label"}}, root)
+    ingest = own_ingest({source: {"path": str(root / f"table.{source}"), "label": "label"}}, root)
     described = time.monotonic() - started
     steps = [ingest]
     if stage == "statistics":

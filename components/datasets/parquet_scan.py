@@ -5,13 +5,35 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from components.datasets.labels import LabelFacts
 from components.datasets.spec import Column
 from components.errors import ConfigError
 
+if TYPE_CHECKING:
+    from pyarrow.parquet import ParquetFile
+
 _MAX_DISTINCT = 10_000
+# Of a column, as it is read; without a limit all of a row group is, and one row group may be the whole file.
+_BUFFER_BYTES = 1 << 16
+
+
+def open_file(path: Path) -> ParquetFile:
+    """Opens a Parquet file whose batches are read piece by piece.
+
+    Raises:
+      ConfigError: it is none, or cannot be read.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        return pq.ParquetFile(path, buffer_size=_BUFFER_BYTES)
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
+        raise ConfigError(f"{path} is not a Parquet file that can be read ({str(error).splitlines()[0]}).") from None
+    except OSError as error:
+        raise ConfigError(f"Cannot read {path}: {error.strerror or error}; copy or write it again.") from None
 
 
 def column_type(field: Any, path: Path) -> str:

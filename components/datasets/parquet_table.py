@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from components.datasets.files import Places, check_unchanged, digest_file, size_of
 from components.datasets.found import Found
 from components.datasets.options import ParquetOptions
-from components.datasets.parquet_scan import ParquetScan, column_type, plain_values
+from components.datasets.parquet_scan import ParquetScan, column_type, open_file, plain_values
 from components.datasets.sampling import thin
 from components.datasets.spec import Dataset
 from components.datasets.tables import Roles, SplitColumn, assign_roles, label_value, multi_facts, same_columns
@@ -42,7 +42,7 @@ def find(options: ParquetOptions, places: Places, split: SplitColumn | None) -> 
 def describe(files: Sequence[tuple[Path, str | None]], options: ParquetOptions, split: SplitColumn | None) -> Found:
     """Describes a table whose files, with the split that the source gives each, are known."""
     first_path = files[0][0]
-    names = _open(first_path).schema_arrow.names
+    names = open_file(first_path).schema_arrow.names
     roles = assign_roles(names, options.label, options.drop, split, str(first_path))
     wanted = [*roles.inputs, *roles.labels, *roles.extra]
     types: dict[str, str] = {}
@@ -51,7 +51,7 @@ def describe(files: Sequence[tuple[Path, str | None]], options: ParquetOptions, 
     skipped: list[str] = []
     next_row: dict[str | None, int] = {}
     for path, part in files:
-        file = _open(path)
+        file = open_file(path)
         same_columns(file.schema_arrow.names, names, path, first_path)
         _join_types(file, wanted, types, (path, first_path))
         for name in wanted:
@@ -131,7 +131,7 @@ def _rows(dataset: Dataset, shard: Mapping[str, Any]) -> Iterator[dict[str, Any]
     options = dataset.reader_options
     labels, types = options["labels"], options["types"]
     names = [*(column.name for column in dataset.columns), *options["extra"]]
-    batches = _open(Path(shard["path"])).iter_batches(
+    batches = open_file(Path(shard["path"])).iter_batches(
         ROWS_PER_BATCH, row_groups=shard["groups"], columns=[*names, *labels]
     )
     for batch in batches:
@@ -172,15 +172,3 @@ def _group_ranges(file: ParquetFile) -> list[range]:
             begin, rows = group, 0
         rows += rows_here
     return [*ranges, range(begin, file.num_row_groups)] if file.num_row_groups else []
-
-
-def _open(path: Path) -> ParquetFile:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    try:
-        return pq.ParquetFile(path)
-    except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
-        raise ConfigError(f"{path} is not a Parquet file that can be read ({str(error).splitlines()[0]}).") from None
-    except OSError as error:
-        raise ConfigError(f"Cannot read {path}: {error.strerror or error}; copy or write it again.") from None

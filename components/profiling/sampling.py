@@ -17,7 +17,7 @@ from components.datasets.csv_scan import ColumnScan, parse
 from components.datasets.csv_text import detect_delimiter, lines
 from components.datasets.files import is_gzip, open_bytes
 from components.datasets.options import MISSING_VALUES
-from components.datasets.parquet_scan import column_type, plain_values
+from components.datasets.parquet_scan import column_type, open_file, plain_values
 from components.errors import ConfigError
 
 _CELLS = 1_500_000  # cells to look at
@@ -256,13 +256,7 @@ def _rows_further_on(path: Path, delimiter: str, encoding: str, width: int) -> I
 
 
 def _sample_parquet(path: Path) -> TableSample:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    try:
-        file = pq.ParquetFile(path)
-    except (pa.ArrowInvalid, OSError) as error:
-        raise ConfigError(f"{path} is not a Parquet file that can be read ({str(error).splitlines()[0]})") from None
+    file = open_file(path)
     if file.metadata.num_rows == 0:
         raise ConfigError(f"{path} has no rows; check that the right file was named")
     types: dict[str, str] = {}
@@ -278,7 +272,7 @@ def _sample_parquet(path: Path) -> TableSample:
     values: dict[str, list[Any]] = {name: [] for name in types}
     taken = 0
     # From several row groups, so that a sorted file shows more than its beginning.
-    for group in sorted({groups * place // 8 for place in range(min(8, groups))} if groups > 1 else {0}):
+    for group in sorted({groups * place // 8 for place in range(8)} if groups > 1 else {0}):
         here = 0
         for batch in file.iter_batches(4096, row_groups=[group], columns=list(types)):
             for name, dtype in types.items():

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from components.datasets import infer_task
+from components.datasets import infer_task, read_shard
 from components.errors import ConfigError
 
 
@@ -125,3 +125,19 @@ def test_bad_parquet(resolve, save, write, tmp_path):
     save("u.parquet", x=[1, 2], y=[0, 1])
     with pytest.raises(ConfigError, match=r"Column 'x' is int in .*u.parquet but string in .*s.parquet"):
         resolve(parquet={"path": ["s.parquet", "u.parquet"], "label": "y"})
+
+
+def test_a_row_group_is_read_piece_by_piece(resolve, tmp_path):
+    rows = 300_000  # of 40 bytes, in one row group
+    values = dict(zip("abcd", np.random.default_rng(0).normal(size=(4, rows)), strict=True))
+    table = pa.table({**values, "y": np.arange(rows) % 2})
+    pq.write_table(table, tmp_path / "t.parquet", row_group_size=rows, use_dictionary=False)
+    del table, values
+    dataset = resolve(parquet={"path": "t.parquet", "label": "y"})
+    assert [shard["groups"] for shard in dataset.shards] == [[0]]
+    before, largest = pa.total_allocated_bytes(), 0
+    for index, _ in enumerate(read_shard(dataset, dataset.shards[0])):
+        if index % 10_000 == 0:
+            largest = max(largest, pa.total_allocated_bytes() - before)
+    assert index == rows - 1
+    assert 0 < largest < 8_000_000, "of 12,000,000"

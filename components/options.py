@@ -1,8 +1,8 @@
-"""The config blocks of the rooms that are a single file: training, tuning, evaluation, push, report.
+"""The config blocks of the rooms that are a single file: training, evaluation, push, report.
 
 Rooms with several files keep their options beside them (``datasets/options.py``, ``models/options.py``,
-``validation/options.py``, ``features.py``). Everything here is plain pydantic, so that a recipe can be checked without
-importing TensorFlow.
+``tuning/options.py``, ``validation/options.py``, ``features.py``). Everything here is plain pydantic, so that a recipe
+can be checked without importing TensorFlow.
 """
 
 from __future__ import annotations
@@ -151,31 +151,6 @@ class TrainingOptions(Options):
         if self.replicas is not None and self.strategy not in ("mirrored", "multi_worker"):
             raise ValueError(f"expected strategy: mirrored or multi_worker with replicas, got {self.strategy}")
         return self
-
-
-class TuningOptions(Options):
-    """The hyperparameter search; its space names config keys."""
-
-    algorithm: Literal["random", "grid", "hyperband", "bayesian"] = "random"
-    max_trials: int = Field(8, ge=1, description="Trials in all; trial 0 is the untuned config.")
-    max_epochs: int | None = Field(None, ge=1, description="Epochs of a trial; default: training.epochs.")
-    objective: str = Field("val_loss", description="Any validation metric; its direction is inferred.")
-    executions_per_trial: int = Field(1, ge=1, description="Fits of each trial with different seeds, averaged.")
-    budget: str | None = Field(
-        None, pattern=r"^\d+(\.\d+)?[smh]$", description="No trial starts after this time: 90s, 20m, 2h."
-    )
-    seed: int | None = Field(None, description="Default: the recipe's seed.")
-    space: dict[str, dict[str, Any]] = Field(
-        default={},
-        description="Config keys and their values: {choice: [...]}, {float: [low, high], log: true}, "
-        "{int: [low, high], step: 1}, {boolean: true}. Default: the model family's own space.",
-    )
-
-    def budget_seconds(self) -> float | None:
-        """Returns the budget in seconds, None without one."""
-        if self.budget is None:
-            return None
-        return float(self.budget[:-1]) * {"s": 1, "m": 60, "h": 3600}[self.budget[-1]]
 
 
 class Threshold(Options):

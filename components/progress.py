@@ -7,7 +7,8 @@ container writes a log line. Nothing listens by default, so that components stay
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 logger = logging.getLogger("kerasline.progress")
@@ -33,6 +34,7 @@ class Progress:
 
 
 _listeners: list[Callable[[Progress], None]] = []
+_changes: list[Callable[[Progress], Progress]] = []
 
 
 def listen(listener: Callable[[Progress], None]) -> Callable[[], None]:
@@ -45,9 +47,21 @@ def listen(listener: Callable[[Progress], None]) -> Callable[[], None]:
     return lambda: _listeners.remove(listener)
 
 
+@contextmanager
+def within(change: Callable[[Progress], Progress]) -> Iterator[None]:
+    """Passes every message of an inner activity through ``change`` before anyone hears it."""
+    _changes.append(change)
+    try:
+        yield
+    finally:
+        _changes.remove(change)
+
+
 def report(activity: str, done: int, total: int | None = None, text: str = "", permanent: bool = False) -> None:
     """Tells every listener, and the log, how far an activity is."""
     progress = Progress(activity, done, total, text, permanent)
-    logger.info("%s %s/%s %s", activity, done, total if total is not None else "?", text)
+    for change in reversed(_changes):
+        progress = change(progress)
+    logger.info("%s %s/%s %s", progress.activity, progress.done, progress.total or "?", progress.text)
     for listener in list(_listeners):
         listener(progress)

@@ -7,8 +7,10 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from pydantic import ValidationError
+
 from components.features import FeaturePlan
-from components.models import ModelOptions, OutputSpec
+from components.models import MODEL_FAMILIES, ModelOptions, OutputSpec
 from components.options import Options, TrainingOptions
 
 
@@ -27,19 +29,46 @@ class FitSettings(Options):
         return OutputSpec(self.plan.task, units)
 
     def with_changes(self, changes: Mapping[str, Any]) -> FitSettings:
-        """Returns a copy in which dotted config keys (``model.dropout``) have other values."""
-        return FitSettings.model_validate(set_keys(self.model_dump(), changes))
+        """Returns a copy in which dotted config keys (``model.dropout``) have other values; see `change_config`."""
+        return FitSettings.model_validate(change_config(self.model_dump(), changes))
+
+
+AS_JSON = "json:"  # before values of which KerasTuner knows no type
+UNCHANGED = AS_JSON  # alone: the config's own value
 
 
 def decode_hyperparameters(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Reads a trial's values back as config keys and values: choices among lists travel as JSON text."""
+    """Reads a trial's values back as config keys and values; keys that are left as they are do not occur."""
     decoded = {}
     for key, value in values.items():
-        if key.startswith("tuner/"):  # Hyperband's own bookkeeping
+        if key.startswith("tuner/") or value == UNCHANGED:  # the former are Hyperband's own bookkeeping
             continue
-        is_json = isinstance(value, str) and value.startswith(("[", "{"))
-        decoded[key] = json.loads(value) if is_json else value
+        is_json = isinstance(value, str) and value.startswith(AS_JSON)
+        decoded[key] = json.loads(value.removeprefix(AS_JSON)) if is_json else value
     return decoded
+
+
+def change_config(config: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns a deep copy of a config in which dotted keys have new values.
+
+    Another ``model.family`` starts from that family's defaults: the options of one say nothing about those of another.
+    """
+    family = changes.get("model.family")
+    model = config.get("model")
+    own = model.get("family", "mlp") if isinstance(model, Mapping) else "mlp"
+    return set_keys(config if family in (None, own) else {**config, "model": {}}, changes)
+
+
+def explain_refusal(error: ValidationError) -> str:
+    """Says in a line which key a changed config refuses, and why."""
+    found = error.errors()[0]
+    # Among the keys are the names of a union's alternatives.
+    parts = [str(part) for part in found["loc"]]
+    named = [part for part in parts if part.isalnum() or part.isidentifier()]
+    key = ".".join(part for part in named if part not in (*MODEL_FAMILIES, "int", "float", "str", "bool"))
+    came, message = found["input"], found["msg"].removeprefix("Value error, ")
+    is_said = isinstance(came, (dict, list, tuple)) or "got" in message
+    return f"{key}: {message}" + ("" if is_said else f", got {came!r}")
 
 
 def set_keys(config: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:

@@ -29,9 +29,11 @@ from components.options import (
     RunOptions,
     ScheduleOptions,
     TrainingOptions,
-    TuningOptions,
 )
-from components.settings import set_keys
+from components.settings import change_config, set_keys
+from components.tuning.checks import check_objective
+from components.tuning.notation import FAMILY, Space, candidates, check_space, conditions
+from components.tuning.options import TuningOptions
 from components.validation.options import ValidationOptions
 
 RECIPES = Path(__file__).with_name("recipes")
@@ -171,7 +173,7 @@ def parse_experiment(raw: Mapping[str, Any], changes: Sequence[str] = (), source
         raise ConfigError(explain(error, changed, source)) from error
     _check_monitors(experiment, source)
     if experiment.tuning:
-        _check_space(experiment.tuning, changed, source)
+        _check_space(experiment.tuning.space, changed, source)
     return experiment
 
 
@@ -188,33 +190,37 @@ def _check_monitors(experiment: Experiment, source: str) -> None:
             direction(metric or "loss")
         except ConfigError as error:
             raise ConfigError(f"{source}: {key}: {error}") from error
+    if tuning and experiment.task != "auto":
+        try:
+            check_objective(tuning.objective, experiment.task)
+        except ConfigError as error:
+            raise ConfigError(f"{source}: {error}") from error
 
 
-def _check_space(tuning: TuningOptions, raw: Mapping[str, Any], source: str) -> None:
+def _check_space(space: Space, raw: Mapping[str, Any], source: str) -> None:
     """Tries the ends of every range and every choice in the config itself, before anything runs."""
-    for key, spec in tuning.space.items():
-        place = f"{source}: tuning.space.{key}"
-        if key.split(".")[0] not in ("model", "training"):
-            raise ConfigError(f"{place}: expected a config key that starts with model. or training.")
-        kinds = [kind for kind in ("choice", "float", "int", "boolean") if kind in spec]
-        if len(kinds) != 1 or set(spec) - {*kinds, "log", "step", "scale"}:
-            raise ConfigError(
-                f"{place}: expected one of {{choice: [...]}}, {{float: [low, high], log: true}}, {{int: [low, high]}} "
-                f"and {{boolean: true}}, got {dict(spec)}"
+    try:
+        check_space(space)
+    except ValueError as error:
+        raise ConfigError(f"{source}: tuning.space.{error}") from error
+    refused: dict[str, tuple[Any, str]] = {}
+    suits: dict[str, list[Any]] = {}
+    for key, changes in candidates(space):
+        changed, family = change_config(raw, changes), changes.get(FAMILY)
+        try:
+            Experiment.model_validate(changed)
+        except ValidationError as error:
+            refused.setdefault(key, (family, explain(error, changed, f"{source}: tuning.space.{key}")))
+        else:
+            suits.setdefault(key, []).append(family)
+    for key, (family, text) in refused.items():
+        others = [one for one in dict.fromkeys(suits.get(key, [])) if one != family]
+        if family and others and FAMILY not in conditions(space[key]):
+            text = (
+                f"{source}: tuning.space.{key}: expected when: {{{FAMILY}: {' or '.join(others)}}}, since {family}, "
+                "which the space tries too, does not take it"
             )
-        values = [True, False] if kinds == ["boolean"] else spec[kinds[0]]
-        if not isinstance(values, list) or not values:
-            raise ConfigError(f"{place}: expected a list of values, got {values!r}")
-        if kinds[0] in ("float", "int") and not (
-            len(values) == 2 and all(isinstance(v, (int, float)) for v in values) and values[0] < values[1]
-        ):
-            raise ConfigError(f"{place}: expected [low, high] with low below high, got {values!r}")
-        for value in values:
-            try:
-                changed = set_keys(raw, {key: value})
-                Experiment.model_validate(changed)
-            except ValidationError as error:
-                raise ConfigError(explain(error, changed, place)) from error
+        raise ConfigError(text)
 
 
 def _parse_changes(changes: Sequence[str]) -> dict[str, Any]:

@@ -112,12 +112,13 @@ def create_pipeline(
         steps["tune"] = tune = ConfigSearch(
             examples=examples,
             transform_graph=transform_graph,
-            tuner_fn="components.tuning.tuner_fn",
+            tuner_fn="components.tuning.tuner.tuner_fn",
             train_args=tfx.proto.TrainArgs(splits=["train"]),
             eval_args=tfx.proto.EvalArgs(splits=["eval"]),
             custom_config={
                 **fit_config,
                 "tuning": plan.experiment.tuning.model_dump_json(),
+                "start": json.dumps(plan.search_start.values),
                 # A search that was killed goes on with the trials that it left there.
                 "searches": f"{pipeline_root}/searches",
                 "code_version": code_version("components.tuning", *plan.own_modules()),

@@ -23,9 +23,11 @@ from components.options import EvaluationOptions
 from components.production import current_version, read_record
 from components.row_rules import RowRules
 from components.settings import FitSettings
+from components.tuning.checks import check_search
 from components.validation.options import check_column_names
 from components.validation.rules import follow_types, make_rules
 from pipeline.config import Experiment
+from pipeline.earlier_searches import SearchStart
 from pipeline.schemas import Reference, SchemaFile, curated_text, find_reference
 
 
@@ -44,6 +46,7 @@ class RunPlan:
       rules: what ingest does with single rows.
       reference: the profile that drift is measured from.
       schema_file: where the curated schema is, None to keep none.
+      search_start: what the search takes over from an earlier one.
     """
 
     experiment: Experiment
@@ -56,6 +59,7 @@ class RunPlan:
     rules: RowRules = RowRules()
     reference: Reference = Reference()
     schema_file: SchemaFile | None = None
+    search_start: SearchStart = SearchStart()
 
     def fit_settings(self) -> FitSettings:
         """Returns what the Tuner and the Trainer are told."""
@@ -151,6 +155,8 @@ def plan_run(
     reference = find_reference(experiment.validation.drift, models, compared, base_dir)
     plan = RunPlan(experiment, dataset, features, evaluation, baseline, key, schema, rules, reference, schema_file)
     check_fit(plan.fit_settings())
+    if experiment.tuning:
+        check_search(plan.fit_settings(), experiment.tuning)
     return plan
 
 

@@ -9,7 +9,7 @@ import shlex
 import time
 import traceback
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from components.errors import DataRejected, KeraslineError
 from components.fitting.checks import check_machine
 from components.production import PushRefused
 from pipeline.config import load_experiment
+from pipeline.earlier_searches import check_budget, find_start
 from pipeline.model_card import write_missing_card
 from pipeline.planning import RunPlan, plan_run
 from pipeline.reporting import publish_report, read_figures
@@ -74,6 +75,9 @@ def run_recipe(
             schema_file = find_schema_file(experiment.name, base_dir, home.root)
             plan = plan_run(experiment, base_dir, data_dir, home.models(experiment.name), schema_file)
             screen.line(f"  {_describe_data(plan)}")
+            plan = _with_start(plan, home)
+            if plan.search_start.note:
+                screen.line(f"  {plan.search_start.note}")
             check_machine(experiment.training)
             command = _command(recipe, changes, data_dir)
             use_cache = cache and experiment.run.cache
@@ -94,9 +98,16 @@ def forecast_recipe(
         from pipeline.runners import local
 
         schema_file = find_schema_file(experiment.name, base_dir, home.root)
-        plan = plan_run(experiment, base_dir, data_dir, home.models(experiment.name), schema_file)
+        plan = _with_start(plan_run(experiment, base_dir, data_dir, home.models(experiment.name), schema_file), home)
         inputs = local.step_inputs(local.compile_plan(plan, home, cache=True))
     return forecast(inputs, home.reports(experiment.name))
+
+
+def _with_start(plan: RunPlan, home: Workspace) -> RunPlan:
+    """Settles what the search takes over from an earlier run, and refuses one that has no time for a trial."""
+    tuning, settings, reports = plan.experiment.tuning, plan.fit_settings(), home.reports(plan.experiment.name)
+    check_budget(tuning, settings, reports)
+    return replace(plan, search_start=find_start(tuning, settings, plan.key, reports))
 
 
 def _run_plan(
@@ -149,6 +160,7 @@ def _run_plan(
         "diagnosis": figures.get("diagnosis") or [],
         "training": figures.get("training"),
         "data_fingerprint": plan.dataset.fingerprint,
+        "run_key": plan.key,
         "seconds": {"import": round(import_seconds, 3), "total": round(time.monotonic() - started, 3)},
         "log": str(log),
         "started_at": datetime.now().astimezone().isoformat(timespec="seconds"),

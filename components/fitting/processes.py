@@ -84,8 +84,8 @@ def write_job(
         "place": asdict(place),
         "checkpoint": {"folder": checkpoint.folder, "key": checkpoint.key} if checkpoint else None,
         "log_folder": log_folder,
-        "train": _write_rows(folder / "train", data.train),
-        "validation": None if data.validation is None else _write_rows(folder / "validation", data.validation),
+        "train": write_rows(folder / "train", data.train),
+        "validation": None if data.validation is None else write_rows(folder / "validation", data.validation),
         # A custom family's module may lie in the recipe's folder.
         "python_path": [path for path in sys.path if path],
     }
@@ -98,7 +98,8 @@ def save_weights(path: Path, weights: Sequence[np.ndarray]) -> None:
     np.savez(path, **arrays)
 
 
-def _write_rows(folder: Path, rows: Arrays) -> dict[str, Any]:
+def write_rows(folder: Path, rows: Arrays) -> dict[str, Any]:
+    """Writes rows into a folder that it makes; returns what :func:`read_rows` wants to know."""
     folder.mkdir()
     files = {}
     for number, (name, values) in enumerate(rows.inputs.items()):

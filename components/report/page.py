@@ -18,6 +18,7 @@ from components.metrics import METRICS
 from components.report import plots
 from components.report.attention import headline, show_figure
 from components.report.explanation_plots import plot_explanations
+from components.report.search_plots import plot_search
 
 _HERE = Path(__file__).parent
 PAGE = "page.html.j2"
@@ -73,7 +74,7 @@ def render(figures: Mapping[str, Any]) -> str:
         headline=headline(figures),
         comparison=plots.plot_comparison(figures),
         curves=plots.plot_curves(figures),
-        trials=plots.plot_trials(figures),
+        trials=plot_search(figures),
         evaluation=plots.plot_evaluation(figures),
         columns=plots.plot_columns(figures),
         steps=plots.plot_steps(run["steps"]),

@@ -120,31 +120,6 @@ def _history_label(name: str, figures: Mapping[str, Any]) -> str:
     return words
 
 
-def plot_trials(figures: Mapping[str, Any]) -> list[Plot]:
-    """Draws the objective over the trials of the search, with the best so far."""
-    tuning = figures.get("tuning")
-    if not tuning:
-        return []
-    trials = tuning["trials"]
-    choose = max if tuning["direction"] == "max" else min
-    numbers, scores = [t["number"] for t in trials], [t["score"] for t in trials]
-    so_far = [choose(scores[: i + 1]) for i in range(len(scores))]
-    best = next(t for t in trials if t["number"] == tuning["best"])
-    untuned = next((t for t in trials if t["number"] == tuning["untuned"]), None)
-    words = tuning["objective"].replace("val_", "validation ").replace("_", " ")
-    if untuned is None or best is untuned:
-        title = f"No trial beat the untuned config: {words} {show_figure(best['score'])}"
-    else:
-        title = (
-            f"Trial {best['number']} took the {words} from {show_figure(untuned['score'])} (untuned) to "
-            f"{show_figure(best['score'])}"
-        )
-    series = [Series("best so far", numbers, so_far), Series("trial", numbers, scores)]
-    return [
-        make_plot(title, line_chart(title, series, "trial (0 is the untuned config)", words, marks=True, whole_x=True))
-    ]
-
-
 def plot_evaluation(figures: Mapping[str, Any]) -> list[Plot]:
     """Draws what the predictions on the eval split show, by task."""
     performance = figures.get("performance")

@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from components.models.heads import direction
+from components.report.importance import key_importance
 
-RESULTS_FILE = "tuner_results.json"
+TRIALS_FILE = "trials.json"
 
 
 def read_trials(folder: str | None, tuning: Mapping[str, Any] | None) -> dict[str, Any] | None:
@@ -20,43 +21,53 @@ def read_trials(folder: str | None, tuning: Mapping[str, Any] | None) -> dict[st
       tuning: the config's ``tuning`` block.
 
     Returns:
-      ``objective``, ``direction`` (max or min), ``wanted`` (trials asked for), ``trials`` in the order in which they
-      ran (``number``, ``score``, ``values``), ``best`` and ``untuned`` (their numbers, the latter None where trial 0
-      failed), and ``changed``: for each key that the winner sets differently from the untuned config, ``key``,
-      ``untuned`` and ``tuned``. None where there was no search.
+      ``objective``, ``direction`` (max or min), ``wanted`` (trials asked for), ``algorithm``, ``budget``, ``space``;
+      ``trials`` in the order of their numbers (``number``, ``score``, ``values``, ``epochs``, ``seconds``, and
+      ``reason`` where one failed, whose score is None); ``best`` and ``untuned`` (their numbers, the latter None where
+      trial 0 failed); ``changed``: for each key that the winner sets differently from the untuned config, ``key``,
+      ``untuned`` and ``tuned``, None where one of the two does not have it; ``moved``: how much better the winner's
+      score is than the untuned one's, None without that; and ``importance`` (see
+      :func:`~components.report.importance.key_importance`). None where there was no search.
     """
-    path = Path(folder or "", RESULTS_FILE)
+    path = Path(folder or "", TRIALS_FILE)
     if folder is None or tuning is None or not path.is_file():
         return None
-    space = list(tuning["space"])
-    trials: list[dict[str, Any]] = []
-    for entry in json.loads(path.read_text(encoding="utf-8")):
-        if entry.get("score") is None:
-            continue
-        values = {key: _decode(entry[key]) for key in space if key in entry}
-        trials.append({"number": int(entry["trial_id"]), "score": float(entry["score"]), "values": values})
-    if not trials:
-        return None
-    trials.sort(key=lambda trial: trial["number"])
-    objective = tuning["objective"]
-    way = direction(objective)
-    best = (max if way == "max" else min)(trials, key=lambda trial: trial["score"])
-    untuned = next((trial for trial in trials if trial["number"] == 0), None)
-    changed = [
-        {"key": key, "untuned": untuned["values"].get(key), "tuned": value}
-        for key, value in best["values"].items()
-        if untuned is not None and untuned["values"].get(key) != value
+    stored = json.loads(path.read_text(encoding="utf-8"))
+    trials = [
+        {
+            "number": int(entry["trial_id"]),
+            "score": entry["score"],
+            "values": entry["values"],
+            "epochs": len(entry["history"].get("loss", [])),
+            "seconds": entry["seconds"],
+            "reason": entry["reason"],
+        }
+        for entry in stored["trials"]
     ]
+    trials.sort(key=lambda trial: trial["number"])
+    best = next(trial for trial in trials if trial["number"] == int(stored["best"]))
+    untuned = next((trial for trial in trials if trial["number"] == 0 and trial["score"] is not None), None)
+    way = direction(tuning["objective"])
     return {
-        "objective": objective,
+        "objective": tuning["objective"],
         "direction": way,
         "wanted": tuning.get("max_trials"),
+        "algorithm": tuning.get("algorithm"),
+        "budget": tuning.get("budget"),
+        "space": dict(tuning["space"]),
         "trials": trials,
         "best": best["number"],
         "untuned": untuned["number"] if untuned else None,
-        "changed": changed,
+        "changed": _changes(untuned["values"], best["values"]) if untuned else [],
+        "moved": None if untuned is None else (best["score"] - untuned["score"]) * (1 if way == "max" else -1),
+        "importance": key_importance(trials, tuning["space"]),
     }
 
 
-def _decode(value: Any) -> Any:
-    return json.loads(value) if isinstance(value, str) and value.startswith(("[", "{")) else value
+def _changes(untuned: Mapping[str, Any], tuned: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Lists the keys whose values differ."""
+    return [
+        {"key": key, "untuned": untuned.get(key), "tuned": tuned.get(key)}
+        for key in dict.fromkeys([*tuned, *untuned])
+        if untuned.get(key) != tuned.get(key)
+    ]

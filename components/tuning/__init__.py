@@ -1,5 +1,4 @@
-"""The hyperparameter search. Its doors: :func:`tuner_fn` and, for the graph, ``component.ConfigSearch``."""
+"""The hyperparameter search. Its doors: ``tuner.tuner_fn``, ``component.ConfigSearch``, and for configs ``options``.
 
-from components.tuning.tuner import tuner_fn
-
-__all__ = ["tuner_fn"]
+They are not imported here: a recipe is checked without TensorFlow.
+"""

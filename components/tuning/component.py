@@ -12,7 +12,8 @@ from tfx.components.tuner import component, executor
 from tfx.dsl.components.base import executor_spec
 from tfx.types import artifact_utils
 
-from components.tuning.tuner import TRIALS_FILE, ConfigTuner
+from components.tuning.record import TRIALS_FILE
+from components.tuning.tuner import ConfigTuner
 
 
 class SearchExecutor(executor.Executor):
@@ -23,8 +24,8 @@ class SearchExecutor(executor.Executor):
 
     Outputs:
       best_hyperparameters: the winner's values by config key.
-      tuner_results: TFX's ``tuner_results.json``, and ``trials.json`` with every trial, failed ones and curves among
-        them.
+      tuner_results: TFX's ``tuner_results.json``, and ``trials.json``: ``best``, the winner's id, and ``trials``, each
+        as :func:`components.tuning.record.keep_trial` describes it.
 
     Execution properties:
       tuner_fn: dotted path.
@@ -43,7 +44,7 @@ class SearchExecutor(executor.Executor):
         executor.write_best_hyperparameters(tuner, output_dict)
         folder = artifact_utils.get_single_uri(output_dict["tuner_results"])
         with open(os.path.join(folder, TRIALS_FILE), "w", encoding="utf-8") as file:
-            json.dump(tuner.trials, file)
+            json.dump({"best": tuner.oracle.get_best_trials()[0].trial_id, "trials": tuner.trials}, file)
         shutil.rmtree(tuner.directory, ignore_errors=True)
 
 

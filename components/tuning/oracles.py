@@ -4,31 +4,34 @@ from __future__ import annotations
 
 import itertools
 import time
+from collections.abc import Mapping
 from typing import Any
 
 import keras_tuner
+import numpy as np
 from keras_tuner.engine import oracle as oracle_module
 from keras_tuner.engine import trial as trial_module
 
 from components.models.heads import direction
-from components.options import TuningOptions
 from components.settings import FitSettings
-from components.tuning.space import declare_space, untuned_values
+from components.tuning.options import TuningOptions
+from components.tuning.space import combinations, declare_space, fit_into, start_values, untuned_values
+
+_SEED_FOR_0 = 2**31 - 1  # KerasTuner takes 0 for no seed
 
 
 class ProductOracle(oracle_module.Oracle):
     """Every combination, the last key changing fastest. KerasTuner's own grid loses its place when it is reloaded."""
 
+    first = 1  # the number of the trial that takes the first combination
+
     def populate_space(self, trial_id: str) -> dict[str, Any]:
-        """Gives the combination that follows from the number of trials so far; trial 0 is not part of the grid."""
-        space = self.get_space().space
-        combinations = itertools.product(*(hyperparameter.values for hyperparameter in space))
-        index = len(self.start_order) - 1
-        chosen = next(itertools.islice(combinations, index, None), None)
+        """Gives the combination that follows from the number of trials so far."""
+        index = len(self.start_order) - self.first
+        chosen = next(itertools.islice(combinations(self.get_space().space), index, None), None)
         if chosen is None:
             return {"status": trial_module.TrialStatus.STOPPED, "values": None}
-        names = [hyperparameter.name for hyperparameter in space]
-        return {"status": trial_module.TrialStatus.RUNNING, "values": dict(zip(names, chosen, strict=True))}
+        return {"status": trial_module.TrialStatus.RUNNING, "values": chosen}
 
 
 _ORACLES: dict[str, Any] = {
@@ -39,23 +42,28 @@ _ORACLES: dict[str, Any] = {
 }
 
 
-def make_oracle(settings: FitSettings, options: TuningOptions) -> oracle_module.Oracle:
+def make_oracle(
+    settings: FitSettings, options: TuningOptions, start: Mapping[str, Any] | None = None, spent_seconds: float = 0.0
+) -> oracle_module.Oracle:
     """Makes the oracle of the configured algorithm.
 
     Args:
       settings: the config as it is, which becomes trial 0.
       options: algorithm, space, objective and limits.
+      start: values by config key that become trial 1 where they differ from the untuned ones.
+      spent_seconds: part of the budget that an interrupted search has used up.
 
     Returns:
-      An oracle that stops after ``max_trials`` trials or when the budget is spent, whichever is first; the trial that
-      runs then is finished.
+      An oracle that stops after ``max_trials`` trials or when the budget is spent, whichever is first; trials that run
+      then are finished.
     """
+    seed = settings.seed if options.seed is None else options.seed
     arguments: dict[str, Any] = {
         "objective": keras_tuner.Objective(options.objective, direction(options.objective)),
         "hyperparameters": declare_space(options.space),
         "allow_new_entries": False,
         "tune_new_entries": False,
-        "seed": settings.seed if options.seed is None else options.seed,
+        "seed": seed or _SEED_FOR_0,
         # A trial that fails is recorded and the search goes on; that none completed is found at the end.
         "max_consecutive_failed_trials": options.max_trials + 1,
     }
@@ -67,20 +75,48 @@ def make_oracle(settings: FitSettings, options: TuningOptions) -> oracle_module.
         arguments["max_trials"] = options.max_trials
     base = _ORACLES[options.algorithm]
     untuned = untuned_values(settings, options.space)
+    given = [untuned]
+    if start:
+        started = start_values(untuned, start, options.space)
+        given += [started] if started != untuned else []
     seconds = options.budget_seconds()
-    deadline = None if seconds is None else time.monotonic() + seconds
+    deadline = None if seconds is None else time.monotonic() + seconds - spent_seconds
 
     class UntunedFirst(base):  # type: ignore[misc, valid-type]
         """The algorithm's oracle, whose first trial is the config as it is."""
 
         def populate_space(self, trial_id: str) -> dict[str, Any]:
-            if not self.start_order:
-                return {"status": trial_module.TrialStatus.RUNNING, "values": dict(untuned)}
-            if len(self.start_order) >= options.max_trials or (deadline is not None and time.monotonic() > deadline):
+            number = len(self.start_order)
+            is_late = deadline is not None and time.monotonic() > deadline
+            if number >= options.max_trials or (number > 0 and is_late):
                 return {"status": trial_module.TrialStatus.STOPPED, "values": None}
+            if number < len(given):
+                return {"status": trial_module.TrialStatus.RUNNING, "values": dict(given[number])}
+            if hasattr(self, "_random_state"):
+                # KerasTuner does not keep this state; so a search that was killed goes on as if it had not been.
+                self._random_state = np.random.RandomState((self.seed + number) % 2**32)
             return super().populate_space(trial_id)
 
+        def end_trial(self, trial: trial_module.Trial) -> None:
+            # What comes back from another process has lost digits on the way.
+            trial.hyperparameters = self.trials[trial.trial_id].hyperparameters
+            super().end_trial(trial)
+
+        def _vectorize_trials(self) -> Any:
+            """Computes with the nearest values of the space where the given trials lie outside of it."""
+            kept = {number: self.trials[number].hyperparameters.values for number in self.start_order[: len(given)]}
+            try:
+                for number, values in kept.items():
+                    self.trials[number].hyperparameters.values = fit_into(values, self.get_space().space)
+                return super()._vectorize_trials()
+            finally:
+                for number, values in kept.items():
+                    self.trials[number].hyperparameters.values = values
+
     oracle = UntunedFirst(**arguments)
+    if isinstance(oracle, ProductOracle):
+        oracle.first = len(given)
     # TFX asks the oracle for its best max_trials trials, which Hyperband's does not set.
     oracle.max_trials = options.max_trials
+    oracle.verbose = 0  # the tuner itself tells of trials
     return oracle

@@ -6,6 +6,8 @@ import hashlib
 import json
 import os
 import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 import keras
@@ -13,6 +15,7 @@ import keras_tuner
 import numpy as np
 from keras_tuner.engine import base_tuner
 from keras_tuner.engine import trial as trial_module
+from pydantic import ValidationError
 from tfx.components.trainer.fn_args_utils import FnArgs
 from tfx.components.tuner.component import TunerFnResult
 
@@ -22,11 +25,12 @@ from components.fitting.fit import fit
 from components.fitting.reading import make_reader, read_fit_data
 from components.fitting.rows import FitData
 from components.models.heads import direction
-from components.options import TuningOptions
-from components.settings import FitSettings, decode_hyperparameters
+from components.settings import FitSettings, decode_hyperparameters, explain_refusal
+from components.tuning.options import TuningOptions
 from components.tuning.oracles import make_oracle
+from components.tuning.record import best_score, keep_trial, read_trials
 
-TRIALS_FILE = "trials.json"
+PROJECT = "oracle"
 
 
 def tuner_fn(fn_args: FnArgs) -> TunerFnResult:
@@ -34,8 +38,8 @@ def tuner_fn(fn_args: FnArgs) -> TunerFnResult:
 
     Args:
       fn_args: TFX's arguments; ``custom_config`` holds ``settings`` (:class:`FitSettings`) and ``tuning``
-        (:class:`TuningOptions`) as JSON, ``code_version``, and ``searches``, the folder where a search that is killed
-        leaves its trials.
+        (:class:`TuningOptions`) as JSON, ``start`` (an earlier winner's values by config key, as JSON),
+        ``code_version``, and ``searches``, the folder where a search that is killed leaves its trials.
     """
     custom = fn_args.custom_config
     settings = FitSettings.model_validate_json(custom["settings"])
@@ -47,85 +51,125 @@ def tuner_fn(fn_args: FnArgs) -> TunerFnResult:
             "tuning scores its trials on validation rows, but there are none: set training.validation_fraction above "
             "0, or give the train split more rows"
         )
-    decisive = [custom[key] for key in ("settings", "tuning", "code_version")]
+    if data.train is None and options.parallel > 1:
+        raise TrainingFailed(
+            "tuning.parallel: expected rows that fit into memory, since all trials read the same, but the data is "
+            "larger than training.memory_limit_mb and streams; raise that limit, or use tuning.parallel: 1"
+        )
+    # How many trials run at a time does not decide what they are.
+    wanted = options.model_dump_json(exclude={"parallel"})
+    decisive = [custom["settings"], wanted, custom["start"], custom["code_version"]]
     # The folder of the transform graph stands for the data that it was analysed on.
     key = hashlib.sha256(json.dumps([*decisive, fn_args.transform_graph_path]).encode()).hexdigest()[:16]
-    tuner = ConfigTuner(settings, options, data, os.path.join(custom["searches"], key))
+    folder = os.path.join(custom["searches"], key)
+    tuner = ConfigTuner(settings, options, data, folder, json.loads(custom["start"]))
     return TunerFnResult(tuner=tuner, fit_kwargs={})
 
 
 class ConfigTuner(base_tuner.BaseTuner):
     """Searches over config keys; what it has found so far is in its folder, and a search that was killed goes on.
 
-    Attributes:
-      trials: a dict for each finished trial, in the order in which they ran: ``trial_id``, ``status`` (COMPLETED or
-        FAILED), ``score`` (None where it failed), ``values``, ``reason``, ``seconds`` and ``history``.
+    Where KerasTuner's environment variables name a chief, it is one of the chief's workers.
     """
 
-    def __init__(self, settings: FitSettings, options: TuningOptions, data: FitData, folder: str) -> None:
-        self._settings, self._options, self._data = settings, options, data
-        self._record = os.path.join(folder, TRIALS_FILE)
-        self.trials: list[dict[str, Any]] = []
+    def __init__(
+        self,
+        settings: FitSettings,
+        options: TuningOptions,
+        data: FitData,
+        folder: str,
+        start: Mapping[str, Any] | None = None,
+    ) -> None:
+        self.settings, self.options, self.data, self.start = settings, options, data, dict(start or {})
+        self.record = Path(folder, "trials")
+        earlier = self.trials
+        spent = sum(entry["seconds"] for entry in earlier) / options.parallel
         super().__init__(
-            oracle=make_oracle(settings, options), directory=folder, project_name="oracle", overwrite=False
+            oracle=make_oracle(settings, options, start, spent),
+            directory=folder,
+            project_name=PROJECT,
+            overwrite=False,
         )
-        if os.path.isfile(self._record):
-            with open(self._record, encoding="utf-8") as file:
-                self.trials = json.load(file)
-            progress.report("trial", len(self.trials), options.max_trials, "taken up again", permanent=True)
+        if self._is_worker():
+            self._follow_the_chief()
+        elif earlier:
+            progress.report("trial", len(earlier), options.max_trials, "taken up again", permanent=True)
+
+    @property
+    def trials(self) -> list[dict[str, Any]]:
+        """The trials that have ended, by their numbers; see :func:`components.tuning.record.keep_trial`."""
+        return read_trials(self.record)
 
     def run_trial(self, trial: trial_module.Trial, *args: Any, **kwargs: Any) -> dict[str, float]:
         """Fits the config with a trial's values; returns the metrics of the best epoch, averaged over executions."""
-        objective, total = self._options.objective, self._options.max_trials
+        objective = self.options.objective
         values = decode_hyperparameters(trial.hyperparameters.values)
         entry: dict[str, Any] = {"trial_id": trial.trial_id, "values": values, "reason": "", "history": {}}
-        shown = "  ".join(f"{key} {_show(value)}" for key, value in values.items())
-        number, started = int(trial.trial_id), time.monotonic()
-        progress.report("trial", number, total, shown)
+        started = time.monotonic()
         try:
-            executions = [self._execute(values, trial, index) for index in range(self._options.executions_per_trial)]
+            with progress.within(self._inside(int(trial.trial_id))):
+                executions = [self._execute(values, trial, index) for index in range(self.options.executions_per_trial)]
         except Exception as error:
-            entry |= {"status": "FAILED", "score": None, "reason": str(error).split("\n")[0]}
-            self._keep(entry, started)
-            progress.report("trial", number + 1, total, f"failed: {entry['reason']}  {shown}", permanent=True)
+            self.keep(entry | {"status": "FAILED", "score": None, "reason": _first_line(error)}, started)
             # KerasTuner records the trial as failed and goes on.
             raise keras_tuner.errors.FailedTrialError(str(error)) from error
         metrics = {name: float(np.mean([e["metrics"][name] for e in executions])) for name in executions[0]["metrics"]}
         entry |= {"status": "COMPLETED", "score": metrics[objective], "history": executions[0]["history"]}
-        self._keep(entry, started)
-        text = f"{objective} {metrics[objective]:.4g} (best {self.best_score():.4g})  {shown}"
-        progress.report("trial", number + 1, total, text, permanent=True)
+        self.keep(entry, started)
         return metrics
 
     def _execute(self, values: dict[str, Any], trial: trial_module.Trial, index: int) -> dict[str, Any]:
+        # What Keras remembers of the models of earlier trials would otherwise add up.
         keras.backend.clear_session(free_memory=True)
-        settings = self._settings.with_changes(values)
+        settings = self.settings.with_changes(values)
         settings = settings.model_copy(update={"seed": settings.seed + index})
-        epochs = trial.hyperparameters.values.get("tuner/epochs") or self._options.max_epochs
-        _, history = fit(settings, self._data, epochs)
-        objective = self._options.objective
+        epochs = trial.hyperparameters.values.get("tuner/epochs") or self.options.max_epochs
+        _, history = fit(settings, self.data, epochs)
+        objective = self.options.objective
         if objective not in history:
             raise TrainingFailed(
                 f"tuning.objective: expected one of the training metrics ({', '.join(history)}), got {objective!r}"
             )
-        series = history[objective]
-        best = int(np.argmax(series) if direction(objective) == "max" else np.argmin(series))
+        series = np.array(history[objective], dtype=np.float64)
+        if not np.isfinite(series).any():
+            raise TrainingFailed(f"{objective} is {series[-1]} in every epoch; try a lower training.learning_rate")
+        best = int(np.nanargmax(series) if direction(objective) == "max" else np.nanargmin(series))
         return {"metrics": {name: values_[best] for name, values_ in history.items()}, "history": history}
 
-    def _keep(self, entry: dict[str, Any], started: float) -> None:
-        """Writes the finished trials, as a whole or not at all."""
-        entry["seconds"] = round(time.monotonic() - started, 3)
-        # A trial that was cut off is run again under its own number.
-        self.trials = [t for t in self.trials if t["trial_id"] != entry["trial_id"]] + [entry]
-        temporary = f"{self._record}.part"
-        with open(temporary, "w", encoding="utf-8") as file:
-            json.dump(self.trials, file)
-        os.replace(temporary, self._record)
+    def keep(self, entry: dict[str, Any], started: float) -> None:
+        """Records a trial that has ended, and tells of it.
 
-    def best_score(self) -> float:
-        """Returns the best score so far."""
-        scores = [trial["score"] for trial in self.trials if trial["score"] is not None]
-        return float(max(scores) if direction(self._options.objective) == "max" else min(scores))
+        Args:
+          entry: see :func:`components.tuning.record.keep_trial`; ``seconds`` are filled in.
+          started: when it did, by ``time.monotonic``.
+        """
+        entry["seconds"] = round(time.monotonic() - started, 3)
+        keep_trial(self.record, entry)
+        best = best_score(self.trials, direction(self.options.objective))
+        score = f"failed: {entry['reason']}" if entry["score"] is None else f"{entry['score']:<9.4g}"
+        so_far = "" if best is None else f"best {best:<9.4g}"
+        values = "  ".join(f"{key} {_show(value)}" for key, value in entry["values"].items())
+        text = f"{self.options.objective} {score}  {so_far}  {entry['seconds']:.1f} s  {values}"
+        progress.report("trial", int(entry["trial_id"]) + 1, self.options.max_trials, text, permanent=True)
+
+    def _inside(self, number: int) -> Callable[[progress.Progress], progress.Progress]:
+        """Tells of the epochs of a trial as a part of it, with the best score so far and the time that is left."""
+        ended = self.trials
+        best = best_score(ended, direction(self.options.objective))
+        text = "" if best is None else f"  best {best:.4g}"
+        left = self.options.max_trials - len(ended)
+        if ended and left > 0:
+            seconds = sum(entry["seconds"] for entry in ended) / len(ended) * left / self.options.parallel
+            limit = self.options.budget_seconds()
+            text += f"  about {seconds if limit is None else min(seconds, limit):.0f} s left"
+
+        def change(said: progress.Progress) -> progress.Progress:
+            if said.activity != "epoch":
+                return said
+            inner = f"epoch {said.done}/{said.total}  {said.text}{text}"
+            return progress.Progress("trial", number + 1, self.options.max_trials, inner)
+
+        return change
 
     def search(self, *args: Any, **kwargs: Any) -> None:
         """Runs the trials that are left.
@@ -133,16 +177,49 @@ class ConfigTuner(base_tuner.BaseTuner):
         Raises:
           TrainingFailed: no trial completed; TFX's Tuner would hand on arbitrary values.
         """
-        super().search(*args, **kwargs)
-        if not any(trial["status"] == "COMPLETED" for trial in self.trials):
-            reason = self.trials[0]["reason"] if self.trials else "no trial was started"
+        if self._is_worker():
+            super().search(*args, **kwargs)
+            return
+        if self.options.parallel > 1:
+            from components.tuning.chief import search_in_parallel
+
+            self.save()
+            search_in_parallel(self)
+        else:
+            super().search(*args, **kwargs)
+        trials = self.trials
+        if len(trials) == 1 < self.options.max_trials and self.options.budget is not None:
+            text = f"took {trials[0]['seconds']:.0f} s, the whole budget of {self.options.budget}; no other was started"
+            progress.report("trial", 1, self.options.max_trials, text, permanent=True)
+        if not any(trial["status"] == "COMPLETED" for trial in trials):
+            reason = trials[0]["reason"] if trials else "no trial was started"
             raise TrainingFailed(
-                f"expected at least one completed trial, but all {len(self.trials)} failed; the first said: {reason}"
+                f"expected at least one completed trial, but all {len(trials)} failed; the first said: {reason}"
             )
+
+    def _follow_the_chief(self) -> None:
+        """Takes trials as the chief has written them: on the way through gRPC numbers lose half of their digits."""
+        create = self.oracle.create_trial
+
+        def create_trial(tuner_id: str) -> trial_module.Trial:
+            while (trial := create(tuner_id)).status == trial_module.TrialStatus.IDLE:
+                time.sleep(0.2)  # KerasTuner asks again at once
+            if trial.status == trial_module.TrialStatus.RUNNING:
+                stored = trial_module.Trial.load(os.path.join(self.get_trial_dir(trial.trial_id), "trial.json"))
+                trial.hyperparameters = stored.hyperparameters
+            return trial
+
+        self.oracle.create_trial = create_trial
 
     def load_model(self, trial: trial_module.Trial) -> keras.Model:
         """Is not part of this search: trials keep no models, and the Trainer fits the winner anew."""
         raise keras_tuner.errors.FatalTypeError("trials keep no models; the Trainer fits the winner's values")
+
+
+def _first_line(error: Exception) -> str:
+    if isinstance(error, ValidationError):
+        return explain_refusal(error)
+    return str(error).split("\n")[0] or type(error).__name__
 
 
 def _show(value: Any) -> str:

@@ -8,7 +8,7 @@ from pydantic import ValidationError
 from components.features import FeaturePlan
 from components.models import CnnOptions, MlpOptions, OutputSpec, Task
 from components.options import TrainingOptions
-from components.settings import FitSettings, set_keys
+from components.settings import FitSettings, explain_refusal, set_keys
 
 
 def settings_of(task: Task, classes: tuple[str, ...] | None) -> FitSettings:
@@ -36,8 +36,9 @@ def test_dotted_keys_change_a_copy() -> None:
 
 
 def test_a_change_is_validated() -> None:
-    with pytest.raises(ValidationError, match="dropout"):
+    with pytest.raises(ValidationError, match="dropout") as caught:
         settings_of("binary", ("n", "y")).with_changes({"model.dropout": 1.5})
+    assert explain_refusal(caught.value) == "model.dropout: Input should be less than 1, got 1.5"
     with pytest.raises(ValidationError, match="widths"):
         settings_of("binary", ("n", "y")).with_changes({"model.widths": 3})
 

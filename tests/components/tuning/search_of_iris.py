@@ -1,10 +1,12 @@
 """Run as a script: a search over iris in a folder, which a test kills and starts again.
 
-Usage: search_of_iris.py FOLDER SECONDS. Each trial first sleeps, so that there is something to kill.
+Usage: search_of_iris.py FOLDER SECONDS [OPTIONS]. Each trial first sleeps, so that there is something to kill; OPTIONS
+are options of the search as JSON.
 """
 
 from __future__ import annotations
 
+import json
 import sys
 import time
 
@@ -15,8 +17,9 @@ from components.datasets.spec import Column, Dataset, Label, SplitPlan
 from components.features import plan_features
 from components.fitting.rows import Arrays, FitData
 from components.models.options import MlpOptions
-from components.options import TrainingOptions, TuningOptions
+from components.options import TrainingOptions
 from components.settings import FitSettings
+from components.tuning.options import TuningOptions
 from components.tuning.tuner import ConfigTuner
 
 
@@ -52,7 +55,8 @@ def iris_options(**changes: object) -> TuningOptions:
 def main() -> None:
     """Searches slowly."""
     folder, seconds = sys.argv[1], float(sys.argv[2])
-    tuner = ConfigTuner(iris_settings(), iris_options(), iris_data(), folder)
+    options = json.loads(sys.argv[3]) if len(sys.argv) > 3 else {}
+    tuner = ConfigTuner(iris_settings(), iris_options(**options), iris_data(), folder)
     execute = tuner._execute
 
     def slow(*arguments: object) -> object:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import subprocess
@@ -14,9 +13,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+from components import progress
 from components.errors import TrainingFailed
 from components.settings import FitSettings, decode_hyperparameters
-from components.tuning.space import declare_space, untuned_values
+from components.tuning.oracles import make_oracle
+from components.tuning.record import read_trials
 from components.tuning.tuner import ConfigTuner
 from tests.components.tuning.search_of_iris import iris_data, iris_options, iris_settings
 
@@ -100,8 +101,13 @@ def test_an_objective_that_is_not_computed_is_named(tmp_path: Path) -> None:
 
 
 def test_no_trial_starts_after_the_budget(tmp_path: Path) -> None:
-    """The first is always made."""
-    assert len(search(tmp_path, budget="0s").trials) == 1
+    """The first is always made; what an interrupted search has used up counts."""
+    assert len(search(tmp_path, budget="0.001s").trials) == 1
+    options = iris_options(budget="100s")
+    for spent, status in ((90.0, "RUNNING"), (101.0, "STOPPED")):
+        oracle = make_oracle(iris_settings(), options, spent_seconds=spent)
+        oracle._set_project_dir(str(tmp_path), f"spent{spent}")
+        assert [oracle.create_trial(f"tuner{number}").status for number in range(2)] == ["RUNNING", status]
 
 
 def test_a_finished_search_is_not_run_again(tmp_path: Path) -> None:
@@ -111,24 +117,63 @@ def test_a_finished_search_is_not_run_again(tmp_path: Path) -> None:
     assert again.trials == first.trials
 
 
-def test_space_in_kerastuners_terms() -> None:
-    """Lists travel as JSON text and come back as lists."""
+def test_bayesian_starts_from_values_outside_of_its_space(tmp_path: Path) -> None:
+    """KerasTuner's own asks where a choice lies in its list, and fails on one that is not there."""
+    space = {"training.learning_rate": {"float": [0.01, 0.1], "log": True}, "model.units": {"choice": [[4], [8]]}}
+    tuner = search(tmp_path, algorithm="bayesian", max_trials=9, max_epochs=1, space=space)
+    assert [trial["status"] for trial in tuner.trials] == ["COMPLETED"] * 9
+    assert tuner.trials[0]["values"]["model.units"] == [16]
+    assert len({str(trial["values"]) for trial in tuner.trials}) > 5
+
+
+def test_trials_of_two_families(tmp_path: Path) -> None:
+    """Each has the keys of its own; the Trainer fits what the winner says."""
     space = {
-        "model.units": {"choice": [[64], [128, 64]]},
-        "model.dropout": {"float": [0, 0.5], "step": 0.25},
-        "training.batch_size": {"int": [8, 64], "step": 2, "scale": "log"},
-        "model.batch_normalization": {"boolean": True},
+        "model.family": {"choice": ["mlp", "sequence"]},
+        "model.units": {"choice": [[4], [8]], "when": {"model.family": "mlp"}},
+        "model.token_dim": {"int": [2, 4], "when": {"model.family": "sequence"}},
     }
-    declared = {hp.name: hp for hp in declare_space(space).space}
-    assert declared["model.units"].values == ["[64]", "[128, 64]"]
-    assert declared["training.batch_size"].sampling == "log"
-    assert decode_hyperparameters({"model.units": "[128, 64]", "tuner/epochs": 3}) == {"model.units": [128, 64]}
-    assert untuned_values(iris_settings(), space) == {
-        "model.units": "[16]",
-        "model.dropout": 0.0,
-        "training.batch_size": 16,
-        "model.batch_normalization": False,
-    }
+    tuner = search(tmp_path, algorithm="grid", max_trials=9, max_epochs=1, space=space)
+    values = [trial["values"] for trial in tuner.trials]
+    assert values[:3] == [
+        {"model.family": "mlp", "model.units": [16]},
+        {"model.family": "mlp", "model.units": [4]},
+        {"model.family": "mlp", "model.units": [8]},
+    ]
+    assert values[3:] == [{"model.family": "sequence", "model.token_dim": dim} for dim in (2, 3, 4)]
+    # A table is no sequence, and the search says so and goes on.
+    assert [trial["status"] for trial in tuner.trials] == ["COMPLETED"] * 3 + ["FAILED"] * 3
+    assert "sequence" in tuner.trials[3]["reason"]
+
+
+def test_an_earlier_winner_is_trial_1(tmp_path: Path) -> None:
+    """The grid begins after it, and trial 0 stays the config as it is."""
+    options = iris_options(algorithm="grid", max_trials=9, max_epochs=1, space={"model.units": {"choice": [[4], [8]]}})
+    tuner = ConfigTuner(iris_settings(), options, iris_data(), str(tmp_path), {"model.units": [32]})
+    tuner.search()
+    assert [trial["values"]["model.units"] for trial in tuner.trials] == [[16], [32], [4], [8]]
+
+
+def test_a_live_line_tells_the_epoch_the_best_and_the_time_left(tmp_path: Path) -> None:
+    """A line stays for each trial that has ended."""
+    said: list[progress.Progress] = []
+    forget = progress.listen(said.append)
+    try:
+        tuner = search(tmp_path, max_trials=2)
+    finally:
+        forget()
+    ended = [message.text for message in said if message.permanent]
+    assert len(ended) == 2
+    for text, trial in zip(ended, tuner.trials, strict=True):
+        assert text.startswith(f"val_accuracy {trial['score']:.4g}")
+        assert (
+            f"{trial['seconds']:.1f} s  training.learning_rate {trial['values']['training.learning_rate']:.4g}" in text
+        )
+    live = [message for message in said if not message.permanent]
+    assert {(message.activity, message.total) for message in live} == {("trial", 2)}
+    assert any(message.done == 1 and message.text.startswith("epoch 3/3  ") for message in live)
+    best = f"best {tuner.trials[0]['score']:.4g}  about "
+    assert all((best in message.text) is (message.done == 2) for message in live)
 
 
 @pytest.mark.slow
@@ -138,18 +183,17 @@ def test_a_killed_search_goes_on_to_the_same_trials(tmp_path: Path) -> None:
     environment = {**os.environ, "PYTHONPATH": str(root)}
     command = [sys.executable, str(SCRIPT), str(folder), "1.5"]
     child = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    record = folder / "trials.json"
     deadline = time.monotonic() + 120
-    while time.monotonic() < deadline and (not record.is_file() or len(json.loads(record.read_text())) < 2):
+    while time.monotonic() < deadline and len(read_trials(folder / "trials")) < 2:
         assert child.poll() is None, "the search ended by itself"
         time.sleep(0.05)
     time.sleep(0.3)
     child.send_signal(signal.SIGKILL)
     child.wait()
-    before = json.loads(record.read_text())
+    before = read_trials(folder / "trials")
     assert 2 <= len(before) < 5
     subprocess.run([*command[:-1], "0"], env=environment, check=True, capture_output=True)
-    after = json.loads(record.read_text())
+    after = read_trials(folder / "trials")
     whole = search(tmp_path / "whole").trials
     assert after[: len(before)] == before
     assert [trial["values"] for trial in after] == [trial["values"] for trial in whole]

@@ -1,0 +1,181 @@
+"""How a recipe writes its space, and what is wrong with it; light: imports no KerasTuner."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from components.errors import nearest
+
+Space = Mapping[str, Mapping[str, Any]]
+KINDS = ("choice", "float", "int", "boolean")
+FAMILY = "model.family"
+_FORMS = "one of {choice: [...]}, {float: [low, high], log: true}, {int: [low, high]} and {boolean: true}"
+# What else an entry may have.
+_WITH_NUMBERS = ("log", "scale", "step", "when")
+
+
+def check_space(space: Space) -> None:
+    """Refuses a space that is badly written.
+
+    Raises:
+      ValueError: starts with the key; says what was expected and what came.
+    """
+    for key, entry in space.items():
+        _check_key(key)
+        _check_form(key, entry)
+    for key, entry in space.items():
+        _check_conditions(key, entry, space)
+    in_order(space)
+
+
+def kind_of(entry: Mapping[str, Any]) -> str:
+    """Returns ``choice``, ``float``, ``int`` or ``boolean``."""
+    return next(kind for kind in KINDS if kind in entry)
+
+
+def is_logarithmic(entry: Mapping[str, Any]) -> bool:
+    """Says whether small values of a range are to be as frequent as large ones."""
+    return bool(entry.get("log")) or entry.get("scale") == "log"
+
+
+def conditions(entry: Mapping[str, Any]) -> dict[str, list[Any]]:
+    """Returns the keys that an entry depends on, each with the values at which it is searched."""
+    return {key: value if isinstance(value, list) else [value] for key, value in (entry.get("when") or {}).items()}
+
+
+def in_order(space: Space) -> list[str]:
+    """Lists the keys so that each comes after those that it depends on.
+
+    Raises:
+      ValueError: some depend on each other.
+    """
+    ordered: list[str] = []
+    waiting = list(space)
+    while waiting:
+        ready = [key for key in waiting if set(conditions(space[key])) <= set(ordered)]
+        if not ready:
+            raise ValueError(f"{waiting[0]}: expected conditions that end somewhere, but {' and '.join(waiting)} wait")
+        # One at a time: keys that depend on nothing keep the order in which they were written.
+        ordered.append(ready[0])
+        waiting.remove(ready[0])
+    return ordered
+
+
+def values_to_try(entry: Mapping[str, Any]) -> list[Any]:
+    """Returns every choice, or the ends of a range."""
+    kind = kind_of(entry)
+    return [True, False] if kind == "boolean" else list(entry[kind])
+
+
+def candidates(space: Space) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Gives, for each key, every choice or end of its range, with the values of other keys beside which it is searched.
+
+    A key of ``model`` without a condition is tried in every family that is searched.
+    """
+    for key, entry in space.items():
+        needed = _needed(space, key)
+        families: list[Any] = [needed.get(FAMILY)]
+        if FAMILY in space and key != FAMILY and key.startswith("model."):
+            families = conditions(entry).get(FAMILY) or families
+            families = values_to_try(space[FAMILY]) if families == [None] else families
+        for family in families:
+            beside = needed if family is None else {**needed, FAMILY: family}
+            for value in values_to_try(entry):
+                yield key, {**beside, key: value}
+
+
+def _needed(space: Space, key: str) -> dict[str, Any]:
+    """Chooses values of the keys that a key depends on, directly or not."""
+    needed: dict[str, Any] = {}
+    for parent, values in conditions(space[key]).items():
+        needed |= _needed(space, parent) | {parent: values[0]}
+    return needed
+
+
+def _check_key(key: str) -> None:
+    room = key.split(".")[0]
+    if room == "features":
+        raise ValueError(
+            f"{key}: expected a config key that starts with model. or training., got {key}; the preprocessing is "
+            "analysed once, before the search, and is the same in every trial, so compare runs with different features "
+            "by 'kerasline compare'"
+        )
+    if room not in ("model", "training") or "." not in key:
+        raise ValueError(f"{key}: expected a config key that starts with model. or training.")
+    if key in ("training.validation_fraction", "training.sample_weight", "training.memory_limit_mb"):
+        raise ValueError(
+            f"{key}: expected a key that leaves the rows alone, got {key}; all trials are fitted and scored on the "
+            "same rows, or their scores could not be compared"
+        )
+
+
+def _check_form(key: str, entry: Mapping[str, Any]) -> None:
+    kinds = [kind for kind in KINDS if kind in entry]
+    allowed = _WITH_NUMBERS if kinds in (["float"], ["int"]) else ("when",)
+    if len(kinds) != 1 or set(entry) - {*kinds, *allowed} or (kinds == ["boolean"] and entry["boolean"] is not True):
+        unknown = [name for name in entry if name not in (*KINDS, *_WITH_NUMBERS)]
+        hint = nearest(unknown[0], (*KINDS, *_WITH_NUMBERS)) if unknown else ""
+        raise ValueError(f"{key}: expected {_FORMS}, got {dict(entry)}{hint and '.' + hint}")
+    values = entry[kinds[0]]
+    if kinds == ["boolean"]:
+        return
+    if not isinstance(values, list) or not values:
+        raise ValueError(f"{key}: expected a list of values, got {values!r}")
+    if kinds == ["choice"]:
+        texts = [json.dumps(value, sort_keys=True, default=str) for value in values]
+        if len(set(texts)) < len(texts):
+            raise ValueError(f"{key}: expected different values, got {values!r}")
+    else:
+        _check_range(key, entry, kinds[0])
+
+
+def _check_range(key: str, entry: Mapping[str, Any], kind: str) -> None:
+    values = entry[kind]
+    if len(values) != 2 or not all(map(_is_number, values)) or not values[0] < values[1]:
+        raise ValueError(f"{key}: expected [low, high] with low below high, got {values!r}")
+    low, high = values
+    if kind == "int" and any(value != int(value) for value in values):
+        raise ValueError(f"{key}: expected whole numbers, got {values!r}; use float for others")
+    if entry.get("scale", "linear") not in ("linear", "log") or entry.get("log", False) not in (True, False):
+        raise ValueError(f"{key}: expected scale: linear or log, got {dict(entry)}")
+    if entry.get("log") is False and entry.get("scale") == "log" or entry.get("log") and entry.get("scale") == "linear":
+        raise ValueError(f"{key}: expected log and scale to agree, got {dict(entry)}")
+    is_log = is_logarithmic(entry)
+    if is_log and low <= 0:
+        raise ValueError(f"{key}: expected a range above 0 on a logarithmic scale, got {values!r}")
+    step = entry.get("step")
+    if step is None:
+        return
+    least, most, meaning = (1, high / low, "factor") if is_log else (0, high - low, "distance")
+    if not _is_number(step) or not least < step <= most or (kind == "int" and step != int(step)):
+        whole = "a whole number" if kind == "int" else "a number"
+        raise ValueError(
+            f"{key}: expected step, the {meaning} from a value to the next, to be {whole} above {least} and at most "
+            f"{most:g}, got {step!r}"
+        )
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _check_conditions(key: str, entry: Mapping[str, Any], space: Space) -> None:
+    when = entry.get("when", {})
+    if not isinstance(when, Mapping) or ("when" in entry and not when):
+        raise ValueError(f"{key}: expected when: {{KEY: VALUE}} with another key of the space, got {when!r}")
+    for parent, values in conditions(entry).items():
+        if parent not in space or parent == key:
+            raise ValueError(
+                f"{key}: expected when to name another key of the space ({', '.join(k for k in space if k != key)}), "
+                f"got {parent}.{nearest(parent, [k for k in space if k != key])}"
+            )
+        if kind_of(space[parent]) not in ("choice", "boolean"):
+            raise ValueError(f"{key}: expected when to name a choice or a boolean, but {parent} is a range")
+        offered = values_to_try(space[parent])
+        for value in values or [None]:
+            # In Python, True equals 1.
+            if not any(value == one and isinstance(value, bool) == isinstance(one, bool) for one in offered):
+                raise ValueError(f"{key}: expected when: {{{parent}: ...}} with one of {offered!r}, got {value!r}")

@@ -1,0 +1,53 @@
+"""What planning refuses of a search: objectives that nobody computes, values that do not suit the data."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from components.errors import ConfigError
+from components.tuning.checks import check_objective, check_search, usable_start
+from tests.components.tuning.search_of_iris import iris_options, iris_settings
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        (
+            {"objective": "val_auc"},
+            "tuning.objective: expected what is computed for task multiclass (val_loss, val_accuracy), got val_auc",
+        ),
+        (
+            {"space": {"training.loss": {"choice": ["auto", "huber"]}}},
+            "tuning.space.training.loss: 'huber' does not suit the data: training.loss 'huber' does not suit task",
+        ),
+        (
+            {"space": {"training.class_weights": {"choice": [None, {"setosa": 2.0}, {"rosa": 1.0}]}}},
+            "tuning.space.training.class_weights: {'rosa': 1.0} does not suit the data: training.class_weights: ",
+        ),
+    ],
+)
+def test_a_search_that_does_not_suit_the_data(changes: dict[str, Any], expected: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        check_search(iris_settings(), iris_options(**changes))
+    assert str(caught.value).startswith(expected)
+
+
+def test_a_search_without_validation_rows() -> None:
+    with pytest.raises(ConfigError, match="expected validation rows to score trials on"):
+        check_search(iris_settings(validation_fraction=0), iris_options())
+
+
+def test_objectives_follow_the_task() -> None:
+    check_objective("val_rmse", "regression")
+    with pytest.raises(ConfigError, match=r"task regression \(val_loss, val_mae, val_rmse\), got val_accuracy"):
+        check_objective("val_accuracy", "regression")
+
+
+def test_of_an_earlier_winner_the_keys_that_are_still_searched_are_used() -> None:
+    options = iris_options(space={"model.dropout": {"float": [0, 0.5]}})
+    found = usable_start(iris_settings(), options, {"model.dropout": 0.3, "model.units": [8]})
+    assert found == {"model.dropout": 0.3}
+    with pytest.raises(ConfigError, match=r"model.dropout: Input should be less than 1, got 1.5"):
+        usable_start(iris_settings(), options, {"model.dropout": 1.5})

@@ -11,7 +11,8 @@ import tensorflow as tf
 from components.errors import KeraslineError
 from components.prediction.blocks import Block
 
-ROWS_PER_CALL = 2048
+# The more rows in a call the less it costs for each, as long as what the layers hold in between fits the memory.
+ROWS_PER_CALL, PLAIN_ROWS_PER_CALL = 2048, 16384
 
 
 class ServedModel:
@@ -19,6 +20,8 @@ class ServedModel:
 
     def __init__(self, path: str, record: Mapping[str, Any]) -> None:
         self._record = record
+        is_plain = all(column["dtype"] in ("float", "int", "string") for column in record["columns"])
+        self._rows_per_call = PLAIN_ROWS_PER_CALL if is_plain else ROWS_PER_CALL
         self._output = "value" if record["classes"] is None else "scores"
         try:
             self._model = tf.saved_model.load(path)
@@ -41,8 +44,8 @@ class ServedModel:
         block = block.reject(problems, origin)
         answers: list[dict[str, np.ndarray]] = []
         failed: dict[int, str] = {}
-        for start in range(0, len(block), ROWS_PER_CALL):
-            self._answer_rows(block, np.arange(start, min(start + ROWS_PER_CALL, len(block))), answers, failed)
+        for start in range(0, len(block), self._rows_per_call):
+            self._answer_rows(block, np.arange(start, min(start + self._rows_per_call, len(block))), answers, failed)
         name, classes = self._output, self._record["classes"]
         none = np.zeros((0,) if classes is None else (0, len(classes)), np.float32)
         joined = {name: np.concatenate([none, *(answer[name] for answer in answers)])}
@@ -53,7 +56,7 @@ class ServedModel:
     ) -> None:
         """Answers some rows; where the graph fails, each half of them, down to the row that it fails for."""
         try:
-            answer = self._call(block if len(rows) == len(block) else block.take(rows))
+            answer = self._call(block if len(rows) == len(block) else block.take_range(int(rows[0]), int(rows[-1]) + 1))
         except (tf.errors.OpError, ValueError, TypeError, OverflowError) as error:
             if len(rows) == 1:
                 failed[int(rows[0])] = _reason(error)
@@ -82,7 +85,7 @@ class ServedModel:
         for column in self._record["columns"]:
             if column["dtype"] in ("int", "float") and self._is_whole(column["name"]):
                 values = block.columns[column["name"]]
-                if column["dtype"] == "float" or None in values:
+                if column["dtype"] == "float" or (isinstance(values, list) and None in values):
                     return False
         return True
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,8 +15,8 @@ class Block:
 
     Attributes:
       keys: what the output repeats, an Arrow table of as many rows.
-      columns: raw values by column name: float64 arrays with NaN for none; lists of int, str, bytes or arrays with None
-        for none. Empty where ``examples`` are given.
+      columns: raw values by column name: float64 arrays with NaN for none; int64 arrays; lists of int, str, bytes or
+        arrays with None for none. Empty where ``examples`` are given.
       examples: serialized tf.Examples instead.
       places: where each row is in the input, for people: line, row, record or path.
       rejected: rows that did not come to be predicted.
@@ -24,7 +25,7 @@ class Block:
     keys: Any
     columns: dict[str, Any] = field(default_factory=dict)
     examples: list[bytes] | None = None
-    places: list[Any] = field(default_factory=list)
+    places: Sequence[Any] = field(default_factory=list)
     rejected: list[dict[str, Any]] = field(default_factory=list)
 
     def __len__(self) -> int:
@@ -38,6 +39,12 @@ class Block:
         }
         examples = None if self.examples is None else [self.examples[i] for i in rows]
         return Block(self.keys.take(rows), columns, examples, [self.places[i] for i in rows])
+
+    def take_range(self, start: int, stop: int) -> Block:
+        """Returns rows that follow one another, which copies nothing that NumPy or Arrow hold."""
+        columns = {name: values[start:stop] for name, values in self.columns.items()}
+        examples = None if self.examples is None else self.examples[start:stop]
+        return Block(self.keys.slice(start, stop - start), columns, examples, self.places[start:stop])
 
     def reject(self, reasons: dict[int, str], origin: str) -> Block:
         """Returns the block without some rows, which it lists as rejected.

@@ -9,13 +9,15 @@ from typing import Any
 
 import numpy as np
 
-from components.datasets.csv_text import lines
+from components.datasets.csv_text import Line, lines
+from components.datasets.files import GZIP_ERRORS, open_bytes
 from components.datasets.parquet_scan import plain_values
 from components.errors import ConfigError
 from components.prediction.blocks import Block
 from components.prediction.planning import PredictionPlan
 
 ROWS_PER_BLOCK = 8192
+_CHUNK_BYTES, _BOM = 1 << 22, b"\xef\xbb\xbf"
 Problems = dict[int, str]
 _ARROW = {"float": "double", "int": "int64"}
 
@@ -30,50 +32,157 @@ def read_csv(plan: PredictionPlan, shard: Mapping[str, Any]) -> Iterator[Block]:
     Raises:
       ConfigError: the file has no rows, or cannot be read to its end.
     """
+    seen = 0
+    for block in read_simple(plan, shard) if is_simple(plan, shard) else _read_any(plan, shard):
+        seen += len(block) + len(block.rejected)
+        yield block
+    if seen == 0:
+        raise ConfigError(f"{shard['path']} has a header but no rows; check that the right file was named")
+
+
+def _read_any(plan: PredictionPlan, shard: Mapping[str, Any]) -> Iterator[Block]:
+    """Reads line by line, whatever a CSV file may be."""
+    stream = lines(shard["path"], shard["delimiter"], plan.reading["encoding"])
+    if plan.reading["header"]:
+        next(stream, None)
+    while rows := list(islice(stream, ROWS_PER_BLOCK)):
+        yield _block_of_lines(plan, shard, rows)
+
+
+def _block_of_lines(plan: PredictionPlan, shard: Mapping[str, Any], rows: Sequence[Line]) -> Block:
     import pyarrow as pa
 
     names, path = shard["names"], shard["path"]
+    fitting = [(number, cells) for number, cells in rows if len(cells) == len(names)]
+    ragged = [
+        {
+            "file": path,
+            "place": number,
+            "reason": f"{len(cells)} cells where {len(names)} are expected",
+            "keys": dict(zip(names, cells, strict=False)),
+        }
+        for number, cells in rows
+        if len(cells) != len(names)
+    ]
+    cells = list(zip(*(cells for _, cells in fitting), strict=True)) or [()] * len(names)
+    texts = {name: pa.array(column, pa.string()) for name, column in zip(names, cells, strict=True)}
+    return _block_of_texts(plan, path, texts, [number for number, _ in fitting], ragged)
+
+
+def _block_of_texts(
+    plan: PredictionPlan, path: str, texts: Mapping[str, Any], places: Sequence[int], ragged: list[dict[str, Any]]
+) -> Block:
+    """Turns columns of cells, which are Arrow strings without spaces around them, into values and keys."""
+    import pyarrow as pa
+
     missing = frozenset(plan.reading["missing_values"]) | {""}
     dtypes = {column["name"]: column["dtype"] for column in plan.record["columns"]}
-    stream = lines(path, shard["delimiter"], plan.reading["encoding"])
-    if plan.reading["header"]:
-        next(stream, None)
-    seen = 0
-    while rows := list(islice(stream, ROWS_PER_BLOCK)):
-        seen += len(rows)
-        fitting = [(number, cells) for number, cells in rows if len(cells) == len(names)]
-        ragged = [
-            {
-                "file": path,
-                "place": number,
-                "reason": f"{len(cells)} cells where {len(names)} are expected",
-                "keys": dict(zip(names, cells, strict=False)),
-            }
-            for number, cells in rows
-            if len(cells) != len(names)
-        ]
-        cells = list(zip(*(cells for _, cells in fitting), strict=True)) or [()] * len(names)
-        by_name = dict(zip(names, cells, strict=True))
-        columns: dict[str, Any] = {}
-        problems = Problems()
-        for name, dtype in dtypes.items():
-            columns[name] = _parse_cells(name, by_name[name], dtype, missing, problems)
-        keys: dict[str, Any] = {}
-        for name in plan.keys:
-            # In a CSV file values keep their spelling; the other formats have types.
-            if plan.suffix != ".csv" and dtypes.get(name) in _ARROW:
-                keys[name] = pa.array(columns[name], pa.type_for_alias(_ARROW[dtypes[name]]), from_pandas=True)
-            else:
-                keys[name] = pa.array(by_name[name], pa.string())
-        yield Block(pa.table(keys), columns, None, [number for number, _ in fitting], ragged).reject(problems, path)
-    if seen == 0:
-        raise ConfigError(f"{path} has a header but no rows; check that the right file was named")
+    columns: dict[str, Any] = {}
+    problems = Problems()
+    for name, dtype in dtypes.items():
+        columns[name] = _parse_texts(name, texts[name], dtype, missing, problems)
+    keys: dict[str, Any] = {}
+    for name in plan.keys:
+        # In a CSV file values keep their spelling; the other formats have types.
+        if plan.suffix != ".csv" and dtypes.get(name) in _ARROW:
+            keys[name] = pa.array(columns[name], pa.type_for_alias(_ARROW[dtypes[name]]), from_pandas=True)
+        else:
+            keys[name] = texts[name]
+    return Block(pa.table(keys), columns, None, places, ragged).reject(problems, path)
+
+
+def is_simple(plan: PredictionPlan, shard: Mapping[str, Any]) -> bool:
+    """Says whether every line of a file is a row: UTF-8 without quotes, as programs write numbers."""
+    if plan.reading["encoding"].lower().replace("_", "-") not in ("utf-8", "utf8") or len(shard["names"]) < 2:
+        return False
+    try:
+        with open_bytes(shard["path"]) as file:
+            while chunk := file.read(_CHUNK_BYTES):
+                if b'"' in chunk or b"\r" in chunk.replace(b"\r\n", b""):
+                    return False
+    except GZIP_ERRORS:
+        return False  # the other reader says what is wrong with it
+    return True
+
+
+def read_simple(plan: PredictionPlan, shard: Mapping[str, Any]) -> Iterator[Block]:
+    """Reads a simple file chunk by chunk with Arrow; a chunk that Arrow refuses is read line by line."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+    from pyarrow import csv
+
+    names, number = shard["names"], 0
+    parsing = csv.ParseOptions(delimiter=shard["delimiter"], quote_char=False, newlines_in_values=False)
+    reading = csv.ReadOptions(column_names=names, block_size=2 * _CHUNK_BYTES)
+    converting = csv.ConvertOptions(column_types=dict.fromkeys(names, pa.string()), strings_can_be_null=False)
+    header = plan.reading["header"]
+    for chunk in _whole_lines(shard["path"]):
+        first, number = number, number + chunk.count(b"\n") + (not chunk.endswith(b"\n"))
+        if header:
+            # Empty lines in front of it do not count.
+            empty = len(chunk) - len(chunk.lstrip(b"\r\n"))
+            begin = chunk.find(b"\n", empty) + 1 or len(chunk)
+            first += chunk.count(b"\n", 0, begin)
+            chunk, header = chunk[begin:], False
+        if not chunk.strip():
+            continue
+        has_gaps = chunk[:1] in b"\r\n" or b"\n\n" in chunk or b"\n\r\n" in chunk
+        try:
+            table = None if has_gaps else csv.read_csv(pa.BufferReader(chunk), reading, parsing, converting)
+        except pa.ArrowInvalid:
+            table = None
+        if table is None:
+            yield _block_of_lines(plan, shard, list(_split(chunk, first, shard["delimiter"], shard["path"], plan)))
+            continue
+        texts = {name: pc.utf8_trim_whitespace(table.column(name).combine_chunks()) for name in names}
+        yield _block_of_texts(plan, shard["path"], texts, range(first + 1, first + len(table) + 1), [])
+
+
+def _whole_lines(path: str) -> Iterator[bytes]:
+    """Gives a file in chunks that end where a line does."""
+    with open_bytes(path) as file:
+        rest = file.read(len(_BOM)).removeprefix(_BOM)
+        while chunk := file.read(_CHUNK_BYTES):
+            whole, newline, rest_of_chunk = (rest + chunk).rpartition(b"\n")
+            rest = rest_of_chunk
+            if newline:
+                yield whole + newline
+        if rest:
+            yield rest
+
+
+def _split(chunk: bytes, first: int, delimiter: str, path: str, plan: PredictionPlan) -> Iterator[Line]:
+    try:
+        text = chunk.decode("utf-8")
+    except UnicodeDecodeError:
+        for _ in lines(path, delimiter, plan.reading["encoding"]):
+            pass  # it says where the byte is
+        raise
+    for number, line in enumerate(text.split("\n"), start=first + 1):
+        cells = [cell.strip() for cell in line.removesuffix("\r").split(delimiter)]
+        if line.removesuffix("\r"):
+            yield number, cells
+
+
+def _parse_texts(name: str, texts: Any, dtype: str, missing: frozenset[str], problems: Problems) -> Any:
+    """Turns cells into values, all at once where they are what they should be."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    known = pc.if_else(pc.is_in(texts, pa.array(sorted(missing), pa.string())), pa.scalar(None, pa.string()), texts)
+    if dtype == "string":
+        return known.to_pylist()
+    try:
+        numbers = pc.cast(known, pa.float64() if dtype == "float" else pa.int64())
+    except pa.ArrowInvalid:
+        return _parse_cells(name, texts.to_pylist(), dtype, missing, problems)
+    if dtype == "float":
+        return pc.fill_null(numbers, math.nan).to_numpy(zero_copy_only=False)
+    return numbers.to_pylist() if numbers.null_count else numbers.to_numpy()
 
 
 def _parse_cells(name: str, cells: Sequence[str], dtype: str, missing: frozenset[str], problems: Problems) -> Any:
-    """Turns cells into values; a cell that is no number is a problem of its row."""
-    if dtype == "string":
-        return [None if cell in missing else cell for cell in cells]
+    """Turns cells into numbers one by one; a cell that is no number is a problem of its row."""
     try:
         if dtype == "int":
             return [None if cell in missing else int(cell) for cell in cells]
@@ -113,7 +222,7 @@ def read_parquet(plan: PredictionPlan, shard: Mapping[str, Any]) -> Iterator[Blo
     file = pq.ParquetFile(path)
     wanted = list(dict.fromkeys([*(column["name"] for column in plan.record["columns"]), *plan.keys]))
     first = sum(file.metadata.row_group(group).num_rows for group in range(shard["groups"][0]))
-    for batch in file.iter_batches(ROWS_PER_BLOCK, row_groups=shard["groups"], columns=wanted):
+    for batch in file.iter_batches(_rows_of_parquet(plan.record), row_groups=shard["groups"], columns=wanted):
         columns, problems = {}, Problems()
         for column in plan.record["columns"]:
             name = column["name"]
@@ -122,6 +231,15 @@ def read_parquet(plan: PredictionPlan, shard: Mapping[str, Any]) -> Iterator[Blo
         keys = pa.table({name: batch.column(name) for name in plan.keys} or {"row": places})
         first += len(batch)
         yield Block(keys, columns, None, places).reject(problems, path)
+
+
+def _rows_of_parquet(record: Mapping[str, Any]) -> int:
+    """Chooses the rows of a block: fewer where a row is an array or an image."""
+    return (
+        ROWS_PER_BLOCK
+        if any(column["shape"] or column["dtype"] == "image" for column in record["columns"])
+        else 1 << 16
+    )
 
 
 def _arrow_values(values: Any, column: Mapping[str, Any], problems: Problems) -> Any:
@@ -141,7 +259,7 @@ def _arrow_values(values: Any, column: Mapping[str, Any], problems: Problems) ->
         cells = ["" if value is None else value.strip() for value in values.to_pylist()]
         return _parse_cells(name, cells, dtype, frozenset({""}), problems)
     if dtype == "int" and pa.types.is_integer(values.type):
-        return values.to_pylist()
+        return values.to_pylist() if values.null_count else values.to_numpy(zero_copy_only=False)
     numbers = np.array(pc.cast(values, pa.float64(), safe=False).to_numpy(zero_copy_only=False), np.float64)
     return _whole_numbers(name, numbers, problems) if dtype == "int" else numbers
 

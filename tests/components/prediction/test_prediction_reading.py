@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from components.errors import ConfigError
+from components.prediction import tables
 from components.prediction.blocks import Block
 from components.prediction.encoded import read_images
 from components.prediction.planning import PredictionPlan, plan_prediction
@@ -52,7 +53,7 @@ def test_cells_become_values(tmp_path: Path) -> None:
     assert block.columns["rooms"] == [2, None, 3]
     assert block.columns["area"][0] == 50.5
     assert math.isnan(block.columns["area"][1]) and math.isinf(block.columns["area"][2])
-    assert block.places == [2, 3, 4]
+    assert list(block.places) == [2, 3, 4]
     assert block.keys.to_pylist()[1] == {"id": "008", "town": "NA", "rooms": "", "area": ""}
 
 
@@ -86,10 +87,59 @@ def test_a_table_of_bad_rows_only_gives_an_empty_block(tmp_path: Path) -> None:
 
 
 def test_long_tables_come_in_blocks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("components.prediction.tables.ROWS_PER_BLOCK", 4)
-    blocks = csv_blocks(tmp_path, "town,rooms,area\n" + "a,1,1\n" * 10)
+    monkeypatch.setattr(tables, "ROWS_PER_BLOCK", 4)
+    blocks = csv_blocks(tmp_path, 'town,rooms,area\n"a",1,1\n' + "a,1,1\n" * 9)
     assert [len(block) for block in blocks] == [4, 4, 2]
     assert blocks[2].places == [10, 11]
+    monkeypatch.setattr(tables, "_CHUNK_BYTES", 32)
+    blocks = csv_blocks(tmp_path, "town,rooms,area\n" + "a,1,1\n" * 10)
+    assert [list(block.places) for block in blocks] == [[2, 3, 4], [5, 6, 7, 8, 9], [10, 11]]
+
+
+SIMPLE = [
+    "id,town,rooms,area\n007, Ulm ,2,50.5\n008,NA,,\n009,x,3.0,inf\n010,x,3.5,many\n",
+    "id,town,rooms,area\r\n1,Münster,2,5\r\n2,b,-7,1e3\r\n",
+    "id,town,rooms,area\n1,a,2,5\n2,b\n3,c,2,5,9\n4,d,1,1",
+    "\nid,town,rooms,area\n1,a,2,5\n\n\n2,b,2,6\n   \n3,c,2,7\n",
+    "\ufeffid,town,rooms,area\n1,a, 2 ,\t5\n2,b,9223372036854775807,nan\n3,b,1_000,2_000\n",
+    "id,town,rooms,area\n" + "".join(f"{i},t{i % 7},{i % 5},{i / 3}\n" for i in range(500)) + "500,end,1\n",
+]
+
+
+def listed(blocks: list[Block]) -> dict[str, Any]:
+    """What blocks say about their rows, whatever their number."""
+    rejected = [row for block in blocks for row in block.rejected]
+    return {
+        "keys": [row for block in blocks for row in block.keys.to_pylist()],
+        "places": [place for block in blocks for place in block.places],
+        "columns": {
+            name: [repr(value) for block in blocks for value in np.asarray(block.columns[name], object).tolist()]
+            for name in blocks[0].columns
+        },
+        "rejected": sorted(rejected, key=lambda row: row["place"]),
+    }
+
+
+@pytest.mark.parametrize("chunk_bytes", [1 << 22, 64])
+@pytest.mark.parametrize("text", SIMPLE, ids=["numbers", "windows", "ragged", "gaps", "bom", "long"])
+def test_the_fast_reader_reads_what_the_careful_one_reads(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, chunk_bytes: int
+) -> None:
+    monkeypatch.setattr(tables, "_CHUNK_BYTES", chunk_bytes)
+    (tmp_path / "in.csv").write_bytes(text.encode())
+    planned = plan(tmp_path, tmp_path / "in.csv")
+    (shard,) = planned.shards
+    assert tables.is_simple(planned, shard)
+    expected = listed(list(tables._read_any(planned, shard)))
+    assert listed(list(tables.read_simple(planned, shard))) == expected
+    assert expected["places"]
+
+
+@pytest.mark.parametrize("cell", ['"a, b"', '"two\nlines"', "a\rb"])
+def test_files_with_quotes_are_read_carefully(tmp_path: Path, cell: str) -> None:
+    (tmp_path / "in.csv").write_bytes(f"id,town,rooms,area\n1,{cell},2,5\n".encode())
+    planned = plan(tmp_path, tmp_path / "in.csv")
+    assert not tables.is_simple(planned, planned.shards[0])
 
 
 def test_a_header_without_rows_is_an_error(tmp_path: Path) -> None:

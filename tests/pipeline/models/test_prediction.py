@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from components.errors import ConfigError, DataRejected
@@ -163,8 +165,10 @@ def test_predictions_are_the_trainers_own(trained_workspace: Path, tmp_path: Pat
     names = list(rows[0])
     lines = [",".join(names), *(",".join(row[name] for name in names) for row in rows)]
     (tmp_path / "rows.csv").write_text("\n".join(lines) + "\n")
+    columns = {name: pa.array([float(row[name]) for row in rows], pa.float32()) for name in names}
+    pq.write_table(pa.table(columns), tmp_path / "rows.parquet")
     expected = np.load(stored)["predictions"]
-    for source, output in (("records", "r.jsonl"), ("rows.csv", "c.jsonl")):
+    for source, output in (("records", "r.jsonl"), ("rows.csv", "c.jsonl"), ("rows.parquet", "p.jsonl")):
         result = kerasline(
             *("predict", tmp_path / source, "--model", "iris_mlp", "-o", tmp_path / output),
             *("--workspace", trained_workspace, "--json", tmp_path / "figures.json"),

@@ -42,7 +42,7 @@ LOCK = locked(REQUIREMENTS / "lock.txt")
 OVERRIDES = {canonicalize_name(override.name): override for override in wanted(REQUIREMENTS / "overrides.in")}
 
 
-@pytest.mark.parametrize("name", ["lock", "gpu", "jax"])
+@pytest.mark.parametrize("name", ["lock", "gpu", "jax", "onnx"])
 def test_every_entry_has_hashes(name: str) -> None:
     entries = locked(REQUIREMENTS / f"{name}.txt")
     assert entries, f"{name}.txt has no entries"
@@ -50,7 +50,8 @@ def test_every_entry_has_hashes(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("source", "target"), [("requirements", "lock"), ("overrides", "lock"), ("gpu", "gpu"), ("jax", "jax")]
+    ("source", "target"),
+    [("requirements", "lock"), ("overrides", "lock"), ("gpu", "gpu"), ("jax", "jax"), ("onnx", "onnx")],
 )
 def test_what_is_asked_for_is_locked(source: str, target: str) -> None:
     entries = locked(REQUIREMENTS / f"{target}.txt")
@@ -116,12 +117,19 @@ def test_the_gpu_list_is_what_tensorflow_asks_for() -> None:
     assert set(asked) & set(LOCK) == set()
 
 
-def test_the_jax_list_changes_nothing_of_the_lock() -> None:
-    entries = locked(REQUIREMENTS / "jax.txt")
+@pytest.mark.parametrize(
+    ("name", "added"), [("jax", {"jax", "jaxlib"}), ("onnx", {"tf2onnx", "onnx", "onnxruntime"})]
+)
+def test_an_extra_list_changes_nothing_of_the_lock(name: str, added: set[str]) -> None:
+    entries = locked(REQUIREMENTS / f"{name}.txt")
     assert {name: entry[0] for name, entry in entries.items() if name in LOCK} == {
         name: LOCK[name][0] for name in entries if name in LOCK
     }
-    assert set(entries) - set(LOCK) == {"jax", "jaxlib"}
+    assert set(entries) - set(LOCK) == added
+
+
+def test_jax_and_its_library_are_of_one_release() -> None:
+    entries = locked(REQUIREMENTS / "jax.txt")
     assert entries["jax"][0] == entries["jaxlib"][0]
 
 

@@ -8,15 +8,19 @@ from typing import Any
 import tensorflow_model_analysis as tfma
 
 from components import tfma_metrics
+from components.code_version import code_version
 from components.features import FeaturePlan
 from components.metrics import METRICS
 from components.options import EvaluationOptions, Threshold
+from components.slices import crossing, parse_slice
 
 CANDIDATE, BASELINE = "candidate", "baseline"
 
 
 def eval_config(options: EvaluationOptions, plan: FeaturePlan) -> tfma.EvalConfig:
     """Builds the EvalConfig that compares a candidate with the baseline.
+
+    TFMA has no limit for the rows of a slice, so small ones fail here too; the model gate lets them pass.
 
     Args:
       options: metrics, slices and thresholds, as settle_evaluation gives them.
@@ -28,7 +32,7 @@ def eval_config(options: EvaluationOptions, plan: FeaturePlan) -> tfma.EvalConfi
     metrics = [_metric_config(name, plan, options) for name in options.metrics]
     metrics.append(tfma.MetricConfig(class_name="ExampleCount"))
     slices: list[Any] = [tfma.SlicingSpec()]
-    slices += [tfma.SlicingSpec(feature_keys=[s] if isinstance(s, str) else s) for s in options.slices]
+    slices += [tfma.SlicingSpec(feature_keys=crossing(entry)) for entry in options.slices]
     return tfma.EvalConfig(
         model_specs=[_model_spec(CANDIDATE, plan), _model_spec(BASELINE, plan)],
         metrics_specs=[tfma.MetricsSpec(metrics=metrics)],
@@ -51,11 +55,28 @@ def _model_spec(name: str, plan: FeaturePlan) -> tfma.ModelSpec:
 def _metric_config(name: str, plan: FeaturePlan, options: EvaluationOptions) -> tfma.MetricConfig:
     class_name, arguments = METRICS[name].tfma[plan.task]
     own = tfma_metrics.__name__ if hasattr(tfma_metrics, class_name) else ""
-    config = tfma.MetricConfig(class_name=class_name, module=own, config=json.dumps({"name": name, **arguments}))
+    arguments = {"name": name, **arguments}
+    if own:
+        arguments["code_version"] = code_version(own)
+    config = tfma.MetricConfig(class_name=class_name, module=own, config=json.dumps(arguments))
+    is_higher_better = METRICS[name].higher_is_better
     threshold = options.thresholds.get(name)
     if threshold:
-        config.threshold.CopyFrom(_threshold(threshold, METRICS[name].higher_is_better))
+        config.threshold.CopyFrom(_threshold(threshold, is_higher_better))
+    for key, limits in options.slice_thresholds.items():
+        if name in limits:
+            specs = _slicing_specs(key, options)
+            config.per_slice_thresholds.add(slicing_specs=specs, threshold=_threshold(limits[name], is_higher_better))
     return config
+
+
+def _slicing_specs(key: str, options: EvaluationOptions) -> list[tfma.SlicingSpec]:
+    parts = parse_slice(key)
+    if not parts:
+        return [tfma.SlicingSpec(feature_keys=crossing(entry)) for entry in options.slices]
+    columns = [column for column, value in parts.items() if value is None]
+    values = {column: value for column, value in parts.items() if value is not None}
+    return [tfma.SlicingSpec(feature_keys=columns, feature_values=values)]
 
 
 def _threshold(limits: Threshold, higher_is_better: bool) -> tfma.MetricThreshold:

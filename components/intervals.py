@@ -7,11 +7,14 @@ from math import exp, sqrt
 
 import numpy as np
 
-from components.metrics import METRICS
+from components.metrics import METRICS, rank_auc, row_log_losses
 from components.models.spec import Task
 
 _Z = 1.959963984540054  # of the normal distribution, for 95 %
 _RESAMPLES = 200
+_MOST_CLASSES = 30  # an area for each of more, in every resample, takes too long
+# Metrics that are a share of the rows.
+SHARES_OF_ROWS = ("accuracy", *(name for name in METRICS if name.startswith("top_")))
 _MOST_ROWS = 2_000  # a resample of more rows costs time and tells the same after scaling
 
 
@@ -62,7 +65,7 @@ def _interval(
     name: str, labels: np.ndarray, predictions: np.ndarray, task: Task, seed: int
 ) -> tuple[float, float] | None:
     compute, rows = METRICS[name].compute, len(labels)
-    if name in ("accuracy", "top_3_accuracy"):
+    if name in SHARES_OF_ROWS:
         count = rows * (predictions.shape[1] if task == "multilabel" else 1)
         return wilson(compute(labels, predictions, task) * count, count)
     if name in ("precision", "recall"):
@@ -74,7 +77,7 @@ def _interval(
         low, high = _positive_mean_interval(errors)
         return (sqrt(low), sqrt(high)) if name == "rmse" else (low, high)
     if name == "log_loss":
-        low, high = _mean_interval(_row_losses(labels, predictions, task))
+        low, high = _mean_interval(row_log_losses(labels, predictions, task))
         return max(low, 0.0), high
     return _bootstrap(name, labels, predictions, task, seed)
 
@@ -93,18 +96,11 @@ def _positive_mean_interval(values: np.ndarray) -> tuple[float, float]:
     return mean * exp(-half), mean * exp(half)
 
 
-def _row_losses(labels: np.ndarray, predictions: np.ndarray, task: Task) -> np.ndarray:
-    clipped = np.clip(predictions.astype(np.float64), 1e-7, 1 - 1e-7)
-    if task == "multiclass":
-        own = clipped[np.arange(len(labels)), labels.astype(int)] / clipped.sum(axis=1)
-        return -np.log(own)
-    truth = labels.reshape(clipped.shape)
-    return -(truth * np.log(clipped) + (1 - truth) * np.log(1 - clipped)).mean(axis=1)
-
-
 def _bootstrap(
     name: str, labels: np.ndarray, predictions: np.ndarray, task: Task, seed: int
 ) -> tuple[float, float] | None:
+    if name == "macro_auc" and predictions.shape[1] > _MOST_CLASSES:
+        return None
     random, rows = np.random.default_rng(seed), len(labels)
     drawn = min(rows, _MOST_ROWS)
     figures = []
@@ -132,26 +128,6 @@ def _quick_figure(name: str, labels: np.ndarray, predictions: np.ndarray, task: 
         hits = float((truth & (scores > 0.5)).sum())
         return 2 * hits / max(float(truth.sum() + (scores > 0.5).sum()), 1.0)
     return rank_auc(truth, scores) if name == "auc" else average_precision(truth, scores)
-
-
-def rank_auc(truth: np.ndarray, scores: np.ndarray) -> float | None:
-    """Returns the share of pairs (one positive, one negative row) that the scores put in order; ties count half.
-
-    Args:
-      truth: bool [rows].
-      scores: [rows].
-
-    Returns:
-      0..1, or None where one of the classes has no rows.
-    """
-    positives = int(truth.sum())
-    negatives = len(truth) - positives
-    if not positives or not negatives:
-        return None
-    _, inverse, counts = np.unique(scores, return_inverse=True, return_counts=True)
-    ends = np.cumsum(counts)
-    ranks = (ends - (counts - 1) / 2)[inverse]
-    return float((ranks[truth].sum() - positives * (positives + 1) / 2) / (positives * negatives))
 
 
 def average_precision(truth: np.ndarray, scores: np.ndarray) -> float | None:

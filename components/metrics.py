@@ -15,6 +15,7 @@ import numpy as np
 from components.errors import ConfigError, nearest
 from components.models.spec import Task
 from components.options import EvaluationOptions, Threshold
+from components.slices import crossing, parse_slice
 
 
 @dataclass(frozen=True)
@@ -52,12 +53,16 @@ def _top_k(k: int) -> Callable[[np.ndarray, np.ndarray, Task], float]:
 
 
 def _log_loss(labels: np.ndarray, predictions: np.ndarray, task: Task) -> float:
+    return float(row_log_losses(labels, predictions, task).mean())
+
+
+def row_log_losses(labels: np.ndarray, predictions: np.ndarray, task: Task) -> np.ndarray:
+    """Returns the log loss of each row, [rows]; scores keep 1e-7 away from 0 and 1, where it would be infinite."""
     clipped = np.clip(predictions.astype(np.float64), 1e-7, 1 - 1e-7)
     if task == "multiclass":
-        clipped /= clipped.sum(axis=1, keepdims=True)
-        return float(-np.log(clipped[np.arange(len(labels)), labels.astype(int)]).mean())
+        return -np.log(clipped[np.arange(len(labels)), labels.astype(int)] / clipped.sum(axis=1))
     truth = labels.reshape(clipped.shape)
-    return float(-(truth * np.log(clipped) + (1 - truth) * np.log(1 - clipped)).mean())
+    return -(truth * np.log(clipped) + (1 - truth) * np.log(1 - clipped)).mean(axis=1)
 
 
 def _scikit(name: str) -> Callable[[np.ndarray, np.ndarray, Task], float]:
@@ -102,7 +107,94 @@ def _r2(labels: np.ndarray, predictions: np.ndarray, task: Task) -> float:
     return 1.0 - float(((truth - guess) ** 2).sum()) / spread if spread > 0 else 0.0
 
 
+def _macro(name: str) -> Callable[[np.ndarray, np.ndarray, Task], float]:
+    def compute(labels: np.ndarray, predictions: np.ndarray, task: Task) -> float:
+        truth, guessed = one_hot_answers(labels, predictions, task)
+        return macro_figure(name, (truth & guessed).sum(axis=0), guessed.sum(axis=0), truth.sum(axis=0))
+
+    return compute
+
+
+def one_hot_answers(labels: np.ndarray, predictions: np.ndarray, task: Task) -> tuple[np.ndarray, np.ndarray]:
+    """Returns which classes rows have and which they are given: two bool [rows, classes]."""
+    if task == "multilabel":
+        return labels > 0.5, predictions > 0.5
+    classes = np.arange(predictions.shape[1])
+    truth = labels.reshape(-1, 1).astype(np.int64) == classes
+    return truth, predictions.argmax(axis=1)[:, np.newaxis] == classes
+
+
+def macro_figure(name: str, hits: np.ndarray, guessed: np.ndarray, truth: np.ndarray) -> float:
+    """Averages a figure over the classes that have rows; a class that is never guessed has a precision of 0.
+
+    Args:
+      name: ``precision``, ``recall`` or ``f1``.
+      hits, guessed, truth: rows of each class: rightly guessed, guessed, and there.
+    """
+    there = truth > 0
+    if not there.any():
+        return float("nan")
+    below = {"precision": guessed, "recall": truth, "f1": (guessed + truth) / 2}[name]
+    return float((hits[there] / np.maximum(below[there], 1e-9)).mean())
+
+
+def _macro_auc(labels: np.ndarray, predictions: np.ndarray, task: Task) -> float:
+    truth, _ = one_hot_answers(labels, predictions, task)
+    areas = [rank_auc(truth[:, index], predictions[:, index]) for index in range(predictions.shape[1])]
+    known = [area for area in areas if area is not None]
+    return float(np.mean(known)) if known else float("nan")
+
+
+def rank_auc(truth: np.ndarray, scores: np.ndarray) -> float | None:
+    """Returns the share of pairs (one positive, one negative row) that the scores put in order; ties count half.
+
+    Args:
+      truth: bool [rows].
+      scores: [rows].
+
+    Returns:
+      0..1, or None where one of the classes has no rows.
+    """
+    positives = int(truth.sum())
+    negatives = len(truth) - positives
+    if not positives or not negatives:
+        return None
+    _, inverse, counts = np.unique(scores, return_inverse=True, return_counts=True)
+    ends = np.cumsum(counts)
+    ranks = (ends - (counts - 1) / 2)[inverse]
+    return float((ranks[truth].sum() - positives * (positives + 1) / 2) / (positives * negatives))
+
+
+CALIBRATION_BINS = 10
+
+
+def scored_hits(labels: np.ndarray, predictions: np.ndarray, task: Task) -> tuple[np.ndarray, np.ndarray]:
+    """Returns the scores that calibration looks at, and whether each came true.
+
+    Of two classes it is the score of the second one, of several the highest of each row.
+    """
+    if task == "multiclass":
+        return predictions.max(axis=1), predictions.argmax(axis=1) == labels.reshape(-1)
+    return predictions.reshape(-1), labels.reshape(-1) > 0.5
+
+
+def calibration_bins(scores: np.ndarray) -> np.ndarray:
+    """Returns the bin of each score, of CALIBRATION_BINS of equal width."""
+    return np.clip((scores * CALIBRATION_BINS).astype(int), 0, CALIBRATION_BINS - 1)
+
+
+def _calibration_error(labels: np.ndarray, predictions: np.ndarray, task: Task) -> float:
+    """Compares scores with how often they come true: the mean distance over bins, weighted by their rows.
+
+    Source: M. P. Naeini et al.: Obtaining Well Calibrated Probabilities Using Bayesian Binning, AAAI 2015.
+    """
+    scores, hits = scored_hits(labels, predictions, task)
+    surplus = np.bincount(calibration_bins(scores), weights=scores.astype(np.float64) - hits)
+    return float(np.abs(surplus).sum() / len(scores))
+
+
 _BOTH_REGRESSIONS: tuple[Task, ...] = ("regression", "bounded_regression")
+_CLASSES: tuple[Task, ...] = ("multiclass", "multilabel")
 
 
 def _for(tasks: Sequence[Task], name: str, **arguments: Any) -> dict[Task, tuple[str, dict[str, Any]]]:
@@ -117,13 +209,30 @@ METRICS: dict[str, Metric] = {
         _accuracy,
         "share",
     ),
-    "top_3_accuracy": Metric(
-        "top-3 accuracy", True, _for(["multiclass"], "SparseTopKCategoricalAccuracy", k=3), _top_k(3), "share"
+    **{
+        f"top_{k}_accuracy": Metric(
+            f"top-{k} accuracy", True, _for(["multiclass"], "SparseTopKCategoricalAccuracy", k=k), _top_k(k), "share"
+        )
+        for k in (2, 3, 5, 10)
+    },
+    **{
+        f"macro_{name}": Metric(
+            f"{title}, mean over classes",
+            True,
+            _for(_CLASSES, "MacroAverage", figure=name),
+            _macro(name),
+            "share",
+        )
+        for name, title in (("precision", "precision"), ("recall", "recall"), ("f1", "F1"))
+    },
+    "macro_auc": Metric("ROC AUC, mean over classes", True, _for(_CLASSES, "MacroAUC"), _macro_auc, "share"),
+    "calibration_error": Metric(
+        "calibration error", False, _for(["binary", *_CLASSES], "CalibrationError"), _calibration_error, "share"
     ),
     "log_loss": Metric(
         "log loss",
         False,
-        _for(["multiclass"], "SparseCategoricalCrossentropy") | _for(["binary", "multilabel"], "BinaryCrossEntropy"),
+        _for(["multiclass"], "SparseCategoricalCrossentropy") | _for(["binary", "multilabel"], "BinaryLogLoss"),
         _log_loss,
         "nats",
     ),
@@ -171,25 +280,46 @@ def settle_evaluation(options: EvaluationOptions, task: Task, columns: Sequence[
       ConfigError: a metric that the task does not have, or a slice over a column that is not there.
     """
     computable = [name for name, metric in METRICS.items() if task in metric.tfma]
-    for key, names in (("metrics", options.metrics), ("thresholds", list(options.thresholds))):
+    limited = {"metrics": options.metrics, "thresholds": list(options.thresholds)}
+    limited |= {f"slice_thresholds.{key}": list(limits) for key, limits in options.slice_thresholds.items()}
+    for key, names in limited.items():
         for name in names:
             if name not in computable:
                 raise ConfigError(
                     f"evaluation.{key}: expected metrics of a {task} task ({', '.join(computable)}), got {name!r}."
                     f"{nearest(name, computable)}"
                 )
-    for crossing in options.slices:
-        for column in [crossing] if isinstance(crossing, str) else crossing:
-            if column not in columns:
-                raise ConfigError(
-                    f"evaluation.slices: expected columns of the data ({', '.join(columns)}), got {column!r}."
-                    f"{nearest(column, columns)}"
-                )
-    metrics = options.metrics or list(DEFAULT_METRICS[task])
-    metrics = metrics + [name for name in options.thresholds if name not in metrics]
+    slices = _settle_slices(options, columns)
+    metrics = list(dict.fromkeys(options.metrics or DEFAULT_METRICS[task]))
+    metrics += [name for names in limited.values() for name in names if name not in metrics]
+    metrics = list(dict.fromkeys(metrics))
     main = METRICS[metrics[0]]
     thresholds = options.thresholds or {metrics[0]: Threshold(max_drop=0.01 if main.unit == "share" else 0.0)}
-    return options.model_copy(update={"metrics": metrics, "thresholds": thresholds})
+    return options.model_copy(update={"metrics": metrics, "thresholds": thresholds, "slices": slices})
+
+
+def _settle_slices(options: EvaluationOptions, columns: Sequence[str]) -> list[str | list[str]]:
+    """Checks the columns of slices, and adds the slices that only a limit names."""
+    slices = list(options.slices)
+    named = {"slices": [crossing(entry) for entry in slices]}
+    for key in options.slice_thresholds:
+        parts = tuple(parse_slice(key))
+        named[f"slice_thresholds.{key}"] = [parts]
+        if not parts and not slices:
+            raise ConfigError(
+                f"evaluation.slice_thresholds.{key}: expected columns in evaluation.slices, whose values it limits, "
+                "but there are none; name some, such as slices: [sex]"
+            )
+        if parts and set(parts) not in [set(crossing(entry)) for entry in slices]:
+            slices.append(parts[0] if len(parts) == 1 else list(parts))
+    for key, crossings in named.items():
+        for column in (column for parts in crossings for column in parts):
+            if column not in columns:
+                raise ConfigError(
+                    f"evaluation.{key}: expected columns of the data ({', '.join(columns)}), got {column!r}."
+                    f"{nearest(column, columns)}"
+                )
+    return slices
 
 
 def measure(names: Sequence[str], labels: np.ndarray, predictions: np.ndarray, task: Task) -> dict[str, float | None]:

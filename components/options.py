@@ -12,6 +12,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from components.fitting import names
+from components.slices import parse_slice
 
 
 class Options(BaseModel):
@@ -171,6 +172,15 @@ class Threshold(Options):
         return self
 
 
+class Budgets(Options):
+    """What the exported model may cost; measured whether there is a limit or not."""
+
+    latency_p50_ms: float | None = Field(None, gt=0, description="Milliseconds of the median single request.")
+    latency_p99_ms: float | None = Field(None, gt=0, description="Milliseconds that 99 of 100 single requests take.")
+    size_bytes: int | None = Field(None, ge=1, description="Bytes of the SavedModel.")
+    parameters: int | None = Field(None, ge=1, description="Parameters of the network.")
+
+
 class EvaluationOptions(Options):
     """What is measured on the eval split and what a model must reach to be blessed."""
 
@@ -181,13 +191,43 @@ class EvaluationOptions(Options):
     thresholds: dict[str, Threshold] = Field(
         default={}, description="Metric name to limits; default: the task's main metric must not drop."
     )
+    slice_thresholds: dict[str, dict[str, Threshold]] = Field(
+        default={},
+        description="Limits by slice: 'sex' (each value of it), 'sex=female', 'sex, city=Kyoto' or '*' (every slice).",
+    )
+    min_slice_rows: int = Field(50, ge=1, description="Slices of fewer eval rows are reported and not gated.")
+    beat_trivial: bool = Field(
+        True, description="The main metric's 95 % interval must lie clear of the trivial model (majority class, mean)."
+    )
+    budgets: Budgets = Field(default=Budgets())
+
+    @field_validator("slice_thresholds")
+    @classmethod
+    def _names_slices(cls, value: dict[str, dict[str, Threshold]]) -> dict[str, dict[str, Threshold]]:
+        for key, limits in value.items():
+            parse_slice(key)
+            if not limits:
+                raise ValueError(f"expected metrics with limits for {key!r}, such as {{accuracy: {{min: 0.9}}}}")
+        return value
 
 
 class PushOptions(Options):
     """Where a blessed model goes."""
 
     keep: int = Field(5, ge=2, description="Versions to keep; the current one and its predecessor always stay.")
-    formats: list[Literal["saved_model"]] = Field(default=["saved_model"])
+    formats: list[Literal["saved_model", "keras", "onnx", "tflite", "tflite_int8"]] = Field(
+        default=["saved_model"],
+        description="The SavedModel always; the others take transformed inputs and lie in the version's formats/.",
+    )
+
+    @field_validator("formats")
+    @classmethod
+    def _savedmodel_first(cls, value: list[str]) -> list[str]:
+        return ["saved_model", *(name for name in dict.fromkeys(value) if name != "saved_model")]
+
+    def further_formats(self) -> list[str]:
+        """Lists the formats beside the SavedModel."""
+        return [name for name in self.formats if name != "saved_model"]
 
 
 class ReportOptions(Options):
@@ -223,56 +263,3 @@ class RunOptions(Options):
         default=[], description="Beam pipeline options, as on its command line: ['--direct_num_workers=2', ...]."
     )
     cache: bool = Field(True, description="Reuse the outputs of steps whose inputs have not changed.")
-
-
-class FailureOptions(Options):
-    """What to do when a scheduled run fails for another reason than its data or its model."""
-
-    retries: int = Field(0, ge=0, le=10)
-    backoff_seconds: float = Field(60, ge=0, description="Before the first retry; doubled before each further one.")
-
-
-class NotifyOptions(Options):
-    """Whom to tell about each decision that led to a run. Both get the decision as JSON."""
-
-    command: list[str] | None = Field(None, min_length=1, description="A program and its arguments; JSON on its input.")
-    webhook: str | None = Field(None, pattern=r"^https?://", description="A URL that takes a POST.")
-
-
-class ScheduleOptions(Options):
-    """When to train again."""
-
-    cron: str = Field("0 3 * * *", description="Minute, hour, day of month, month, day of week (mon, tue, ...).")
-    timezone: str = Field("UTC", description="An IANA name such as Europe/Berlin; daylight saving follows it.")
-    trigger: Literal["always", "new_data"] = Field(
-        "new_data", description="new_data: only when the data is not what it was at the last attempt."
-    )
-    cooldown_minutes: float = Field(0, ge=0, description="Least time between the starts of two runs.")
-    max_runtime_minutes: float | None = Field(None, gt=0, description="A run that takes longer is stopped.")
-    jitter_seconds: int = Field(0, ge=0, description="Starts are spread at random over this time.")
-    on_failure: FailureOptions = Field(default=FailureOptions())
-    notify: NotifyOptions = Field(default=NotifyOptions())
-
-    @model_validator(mode="after")
-    def _fires(self) -> ScheduleOptions:
-        from datetime import datetime
-        from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
-
-        from apscheduler.triggers.cron import CronTrigger
-
-        try:
-            zone = ZoneInfo(self.timezone)
-        except (ZoneInfoNotFoundError, ValueError) as error:
-            raise ValueError(f"timezone: expected an IANA name such as Europe/Berlin, got {self.timezone!r}") from error
-        weekday = self.cron.split()[-1] if self.cron.split() else ""
-        if any(c.isdigit() for c in weekday):
-            raise ValueError(
-                f"cron: expected weekdays by name (mon, tue, ...), got {weekday!r}, which schedulers count differently"
-            )
-        try:
-            following = CronTrigger.from_crontab(self.cron, zone).get_next_fire_time(None, datetime.now(zone))
-        except ValueError as error:
-            raise ValueError(f"cron: expected five fields such as '0 3 * * *', got {self.cron!r} ({error})") from error
-        if following is None:
-            raise ValueError(f"cron: expected a line that fires some day, but {self.cron!r} never does")
-        return self

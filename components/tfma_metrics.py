@@ -1,8 +1,12 @@
-"""Metrics that TFMA does not have, computed as it computes its own: in one pass, mergeable over workers and slices."""
+"""Metrics that TFMA does not have, computed as it computes its own: in one pass, mergeable over workers and slices.
+
+Each takes ``code_version``, which decides nothing but the cache key of the Evaluator: its config is all that TFX looks
+at.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import apache_beam as beam
@@ -10,7 +14,17 @@ import numpy as np
 import tensorflow_model_analysis as tfma
 from tensorflow_model_analysis.metrics import metric_types, metric_util
 
-_Sums = tuple[int, float, float, float]
+from components.metrics import (
+    CALIBRATION_BINS,
+    calibration_bins,
+    macro_figure,
+    one_hot_answers,
+    row_log_losses,
+    scored_hits,
+)
+from components.models.spec import Task
+
+_Row = tuple[np.ndarray, np.ndarray]  # label [1] or [labels], prediction [units]
 
 
 class CoefficientOfDetermination(metric_types.Metric):
@@ -19,44 +33,163 @@ class CoefficientOfDetermination(metric_types.Metric):
     Source: https://en.wikipedia.org/wiki/Coefficient_of_determination
     """
 
-    def __init__(self, name: str = "r2") -> None:
-        super().__init__(metric_util.merge_per_key_computations(_r2_computations), name=name)
+    def __init__(self, name: str = "r2", code_version: str = "") -> None:
+        super().__init__(_summed(_add_squares, _r2), name=name)
 
 
-def _r2_computations(
-    name: str, eval_config: tfma.EvalConfig | None = None, model_name: str = "", output_name: str = "", **_: Any
-) -> metric_types.MetricComputations:
-    key = metric_types.MetricKey(name=name, model_name=model_name, output_name=output_name)
-    return [metric_types.MetricComputation(keys=[key], preprocessors=None, combiner=_R2Combiner(key, eval_config))]
+class BinaryLogLoss(metric_types.Metric):
+    """The log loss of yes or no, averaged over the labels of a row; TFMA's own is NaN where one score is 0 or 1."""
+
+    def __init__(self, name: str = "log_loss", code_version: str = "") -> None:
+        super().__init__(_summed(_add_log_loss, lambda sums: float(sums[1] / sums[0])), name=name)
 
 
-class _R2Combiner(beam.CombineFn):
-    """Sums rows, labels, squared labels and squared errors."""
+class MacroAverage(metric_types.Metric):
+    """Precision, recall or F1, averaged over the classes that have rows."""
 
-    def __init__(self, key: metric_types.MetricKey, eval_config: tfma.EvalConfig | None) -> None:
-        self._key, self._eval_config = key, eval_config
+    def __init__(self, figure: str, name: str = "macro", code_version: str = "") -> None:
+        super().__init__(_summed(_add_answers, lambda sums: macro_figure(figure, *sums)), name=name)
 
-    def create_accumulator(self) -> _Sums:
-        return 0, 0.0, 0.0, 0.0
 
-    def add_input(self, accumulator: _Sums, element: metric_types.StandardMetricInputs) -> _Sums:
-        rows, total, squares, errors = accumulator
+class MacroAUC(metric_types.Metric):
+    """The area under the ROC curve of each class against the rest, averaged over the classes that have one."""
+
+    def __init__(self, name: str = "macro_auc", code_version: str = "") -> None:
+        super().__init__(_summed(_add_scores, _mean_area), name=name)
+
+
+class CalibrationError(metric_types.Metric):
+    """How far scores are from how often they come true, averaged over bins by their rows."""
+
+    def __init__(self, name: str = "calibration_error", code_version: str = "") -> None:
+        super().__init__(_summed(_add_calibration, _calibration_error), name=name)
+
+
+for _metric in (CoefficientOfDetermination, BinaryLogLoss, MacroAverage, MacroAUC, CalibrationError):
+    metric_types.register_metric(_metric)
+
+
+def _summed(
+    add: Callable[[np.ndarray | None, _Row], np.ndarray], conclude: Callable[[np.ndarray], float]
+) -> Callable[..., metric_types.MetricComputations]:
+    """Makes the computations of a metric that follows from sums over rows.
+
+    Args:
+      add: adds a row to the sums, in place; None stands for none yet.
+      conclude: turns the sums into the figure.
+    """
+
+    def computations(
+        name: str = "",
+        eval_config: tfma.EvalConfig | None = None,
+        model_name: str = "",
+        output_name: str = "",
+        **_: Any,
+    ) -> metric_types.MetricComputations:
+        key = metric_types.MetricKey(name=name, model_name=model_name, output_name=output_name)
+        combiner = _SumCombiner(key, eval_config, add, conclude)
+        return [metric_types.MetricComputation(keys=[key], preprocessors=None, combiner=combiner)]
+
+    return metric_util.merge_per_key_computations(computations)
+
+
+class _SumCombiner(beam.CombineFn):
+    """Adds up the rows of a slice, on any number of workers."""
+
+    def __init__(
+        self,
+        key: metric_types.MetricKey,
+        eval_config: tfma.EvalConfig | None,
+        add: Callable[[np.ndarray | None, _Row], np.ndarray],
+        conclude: Callable[[np.ndarray], float],
+    ) -> None:
+        self._key, self._eval_config, self._add, self._conclude = key, eval_config, add, conclude
+
+    def create_accumulator(self) -> np.ndarray | None:
+        return None
+
+    def add_input(self, accumulator: np.ndarray | None, element: metric_types.StandardMetricInputs) -> Any:
         for label, prediction, _ in metric_util.to_label_prediction_example_weight(
-            element, eval_config=self._eval_config, model_name=self._key.model_name, output_name=self._key.output_name
+            element,
+            eval_config=self._eval_config,
+            model_name=self._key.model_name,
+            output_name=self._key.output_name,
+            flatten=False,
         ):
-            truth, guess = float(np.asarray(label).item()), float(np.asarray(prediction).item())
-            rows, total = rows + 1, total + truth
-            squares, errors = squares + truth**2, errors + (truth - guess) ** 2
-        return rows, total, squares, errors
+            accumulator = self._add(accumulator, (np.asarray(label).reshape(-1), np.asarray(prediction).reshape(-1)))
+        return accumulator
 
-    def merge_accumulators(self, accumulators: Iterable[_Sums]) -> _Sums:
-        rows, *sums = (sum(values) for values in zip(*accumulators, strict=True))
-        return rows, *sums
+    def merge_accumulators(self, accumulators: Iterable[np.ndarray | None]) -> np.ndarray | None:
+        total: np.ndarray | None = None
+        for sums in accumulators:
+            if sums is not None:
+                total = sums if total is None else total + sums
+        return total
 
-    def extract_output(self, accumulator: _Sums) -> dict[metric_types.MetricKey, float]:
-        rows, total, squares, errors = accumulator
-        spread = squares - total**2 / rows if rows else 0.0
-        return {self._key: 1.0 - errors / spread if spread > 0 else 0.0}
+    def extract_output(self, accumulator: np.ndarray | None) -> dict[metric_types.MetricKey, float]:
+        return {self._key: float("nan") if accumulator is None else self._conclude(accumulator)}
 
 
-metric_types.register_metric(CoefficientOfDetermination)
+def _add_squares(sums: np.ndarray | None, row: _Row) -> np.ndarray:
+    truth, guess = float(row[0].item()), float(row[1].item())
+    own = np.array([1.0, truth, truth**2, (truth - guess) ** 2])
+    return own if sums is None else sums + own
+
+
+def _r2(sums: np.ndarray) -> float:
+    rows, total, squares, errors = (float(value) for value in sums)
+    spread = squares - total**2 / rows
+    return 1.0 - errors / spread if spread > 0 else 0.0
+
+
+def _add_log_loss(sums: np.ndarray | None, row: _Row) -> np.ndarray:
+    own = np.array([1.0, row_log_losses(row[0][np.newaxis], row[1][np.newaxis], "binary")[0]])
+    return own if sums is None else sums + own
+
+
+def _task(row: _Row) -> Task:
+    """Knows by the shapes what the numbers mean."""
+    return "multilabel" if len(row[0]) == len(row[1]) else "multiclass"
+
+
+def _add_answers(sums: np.ndarray | None, row: _Row) -> np.ndarray:
+    truth, guessed = one_hot_answers(row[0][np.newaxis], row[1][np.newaxis], _task(row))
+    own = np.stack([truth & guessed, guessed, truth])[:, 0].astype(np.int64)
+    return own if sums is None else sums + own
+
+
+# Scores are counted by their logarithm of odds, in steps so small that two scores in one are equal for any purpose.
+_STEPS_PER_UNIT, _MOST_ODDS = 64, 20
+
+
+def _add_scores(sums: np.ndarray | None, row: _Row) -> np.ndarray:
+    label, prediction = row
+    if sums is None:
+        sums = np.zeros((2, len(prediction), 2 * _MOST_ODDS * _STEPS_PER_UNIT + 1), np.int64)
+    truth, _ = one_hot_answers(label[np.newaxis], prediction[np.newaxis], _task(row))
+    scores = np.clip(prediction.astype(np.float64), 1e-12, 1 - 1e-12)
+    odds = np.clip(np.log(scores / (1 - scores)), -_MOST_ODDS, _MOST_ODDS)
+    steps = np.round((odds + _MOST_ODDS) * _STEPS_PER_UNIT).astype(int)
+    sums[truth[0].astype(int), np.arange(len(prediction)), steps] += 1
+    return sums
+
+
+def _mean_area(sums: np.ndarray) -> float:
+    negatives, positives = sums.astype(np.float64)
+    below = np.cumsum(negatives, axis=1) - negatives
+    pairs = positives.sum(axis=1) * negatives.sum(axis=1)
+    ordered = (positives * (below + negatives / 2)).sum(axis=1)
+    return float((ordered[pairs > 0] / pairs[pairs > 0]).mean()) if (pairs > 0).any() else float("nan")
+
+
+def _add_calibration(sums: np.ndarray | None, row: _Row) -> np.ndarray:
+    if sums is None:
+        sums = np.zeros((2, CALIBRATION_BINS))
+    scores, hits = scored_hits(row[0], row[1][np.newaxis], _task(row))
+    np.add.at(sums, (0, calibration_bins(scores)), 1)
+    np.add.at(sums, (1, calibration_bins(scores)), scores.astype(np.float64) - hits)
+    return sums
+
+
+def _calibration_error(sums: np.ndarray) -> float:
+    return float(np.abs(sums[1]).sum() / sums[0].sum())

@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from components.intervals import metric_intervals, rank_auc, wilson
+from components.intervals import metric_intervals, wilson
+from components.metrics import rank_auc
 from components.models.spec import Task
 
 CLASSES_IN_MATRIX = 30  # more do not fit a page

@@ -117,12 +117,32 @@ def test_tfma_measures_the_same(task: Task) -> None:
     ((_, values),) = result.slicing_metrics
     found = {name: value["doubleValue"] for name, value in values[""][""].items()}
     assert found.pop("example_count") == ROWS
-    # TFMA's areas are sums over 10,000 thresholds.
-    tolerance = {name: 2e-4 if name.startswith("auc") else 2e-6 for name in names}
+    # TFMA's areas are sums over 10,000 thresholds, ours over as many steps of the odds.
+    tolerance = {name: 2e-4 if "auc" in name else 2e-6 for name in names}
     ours = measure(names, labels, predictions, task)
     assert set(found) == set(names)
     for name in names:
         assert ours[name] == pytest.approx(found[name], rel=tolerance[name]), name
+
+
+@pytest.mark.parametrize("task", ["binary", "multiclass", "multilabel"])
+def test_certain_scores_have_a_log_loss_the_wrong_ones_too(task: Task) -> None:
+    import pandas as pd
+    import tensorflow_model_analysis as tfma
+
+    labels, predictions, classes, dtype = made_up(task)
+    predictions[:40] = np.float32(predictions[:40] == predictions[:40].max(axis=1, keepdims=True))
+    predictions[40:60] = 0 if task != "multiclass" else predictions[40:60]
+    config = tfma.EvalConfig(
+        model_specs=[tfma.ModelSpec(label_key="label", prediction_key="prediction")],
+        metrics_specs=config_of(task, classes, dtype, metrics=["log_loss"]).metrics_specs,
+        slicing_specs=[tfma.SlicingSpec()],
+    )
+    result = tfma.analyze_raw_data(pd.DataFrame({"label": list(labels), "prediction": list(predictions)}), config)
+    ((_, values),) = result.slicing_metrics
+    found = values[""][""]["log_loss"]["doubleValue"]
+    assert found == pytest.approx(measure(["log_loss"], labels, predictions, task)["log_loss"], rel=1e-5)
+    assert 0.5 < found < 5
 
 
 def test_r2_adds_up_over_workers() -> None:
@@ -148,4 +168,23 @@ def test_r2_adds_up_over_workers() -> None:
     (value,) = computation.combiner.extract_output(computation.combiner.merge_accumulators(parts)).values()
     assert value == pytest.approx(measure(["r2"], labels, predictions, "regression")["r2"])
     (nothing,) = computation.combiner.extract_output(computation.combiner.create_accumulator()).values()
-    assert nothing == 0.0
+    assert np.isnan(nothing)
+
+
+def test_the_code_of_our_own_metrics_is_part_of_the_config() -> None:
+    from components.code_version import code_version
+
+    config = config_of("regression", None, "float", metrics=["mae", "r2"])
+    arguments = [json.loads(metric.config) for metric in config.metrics_specs[0].metrics if metric.config]
+    assert arguments == [{"name": "mae"}, {"name": "r2", "code_version": code_version("components.tfma_metrics")}]
+
+
+def test_limits_of_slices() -> None:
+    limits = {"city, sex=female": {"accuracy": {"min": 0.8}}, "*": {"accuracy": {"max_drop": 0.1}}}
+    config = config_of("binary", metrics=["accuracy"], slices=["city", ["city", "sex"]], slice_thresholds=limits)
+    named, every = config.metrics_specs[0].metrics[0].per_slice_thresholds
+    (spec,) = named.slicing_specs
+    assert (list(spec.feature_keys), dict(spec.feature_values)) == (["city"], {"sex": "female"})
+    assert named.threshold.value_threshold.lower_bound.value == 0.8
+    assert [list(spec.feature_keys) for spec in every.slicing_specs] == [["city"], ["city", "sex"]]
+    assert every.threshold.change_threshold.absolute.value == pytest.approx(-0.1, abs=1e-5)

@@ -38,6 +38,7 @@ def test_a_sure_mistake_costs_what_keras_says_and_not_infinity() -> None:
 def test_binary() -> None:
     labels, scores = [0, 0, 0, 1, 1], [[0.1], [0.6], [0.3], [0.9], [0.4]]
     found = figures("binary", labels, scores, *(name for name in METRICS if "binary" in METRICS[name].tfma))
+    del found["calibration_error"]  # has a test of its own
     assert found == {
         "accuracy": pytest.approx(3 / 5),
         "log_loss": pytest.approx(-math.log(0.9 * 0.4 * 0.7 * 0.9 * 0.4) / 5, rel=1e-6),
@@ -62,6 +63,32 @@ def test_exactly_one_half_is_the_first_class_as_in_keras() -> None:
         "precision": 0.0,
         "recall": 0.0,
     }
+
+
+def test_macro_averages_count_every_class_alike() -> None:
+    # Of three rows of class 0 two are found, of the one row of class 1 it is, and class 2 has no rows.
+    scores = [[0.8, 0.1, 0.1], [0.6, 0.4, 0.0], [0.2, 0.3, 0.5], [0.1, 0.9, 0.0]]
+    found = figures("multiclass", [0, 0, 0, 1], scores, "macro_precision", "macro_recall", "macro_f1", "macro_auc")
+    assert found == {
+        "macro_precision": pytest.approx((1 + 1) / 2),
+        "macro_recall": pytest.approx((2 / 3 + 1) / 2),
+        "macro_f1": pytest.approx((0.8 + 1) / 2),
+        "macro_auc": pytest.approx(1.0),
+    }
+    found = figures(
+        "multilabel", [[1, 0], [1, 1], [0, 0]], [[0.9, 0.6], [0.2, 0.7], [0.4, 0.1]], "macro_f1", "macro_auc"
+    )
+    assert found == {"macro_f1": pytest.approx((2 / 3 + 2 / 3) / 2), "macro_auc": pytest.approx((1 / 2 + 1) / 2)}
+
+
+def test_calibration_error() -> None:
+    # 0.85 and 0.85 come true once in two: 0.35 too high; 0.25 comes true: 0.75 too low.
+    labels, scores = [1, 0, 1], [[0.85], [0.85], [0.25]]
+    expected = (2 * 0.35 + 0.75) / 3
+    assert figures("binary", labels, scores, "calibration_error")["calibration_error"] == pytest.approx(expected)
+    # Of several classes the highest score counts: 0.7 is right, 0.6 is wrong.
+    found = figures("multiclass", [0, 1], [[0.7, 0.2, 0.1], [0.3, 0.1, 0.6]], "calibration_error")
+    assert found["calibration_error"] == pytest.approx((0.3 + 0.6) / 2)
 
 
 def test_multilabel_counts_every_label_of_every_row() -> None:
@@ -117,10 +144,20 @@ def test_a_metric_with_a_threshold_is_measured_too() -> None:
         ("regression", {"metrics": ["accuracy"]},
          "evaluation.metrics: expected metrics of a regression task (mae, mse, rmse, r2), got 'accuracy'."),
         ("multiclass", {"thresholds": {"acuracy": {"min": 0.9}}},
-         "evaluation.thresholds: expected metrics of a multiclass task (accuracy, top_3_accuracy, log_loss), got "
-         "'acuracy'. Did you mean 'accuracy'?"),
+         "evaluation.thresholds: expected metrics of a multiclass task (accuracy, top_2_accuracy, top_3_accuracy, "
+         "top_5_accuracy, top_10_accuracy, macro_precision, macro_recall, macro_f1, macro_auc, calibration_error, "
+         "log_loss), got 'acuracy'. Did you mean 'accuracy'?"),
         ("binary", {"slices": ["city", ["age", "cit"]]},
          "evaluation.slices: expected columns of the data (age, city, ill), got 'cit'. Did you mean 'city'?"),
+        ("binary", {"slice_thresholds": {"cit=Kyoto": {"accuracy": {"min": 0.5}}}},
+         "evaluation.slice_thresholds.cit=Kyoto: expected columns of the data (age, city, ill), got 'cit'. Did you "
+         "mean 'city'?"),
+        ("regression", {"slice_thresholds": {"city": {"accuracy": {"min": 0.5}}}},
+         "evaluation.slice_thresholds.city: expected metrics of a regression task (mae, mse, rmse, r2), got "
+         "'accuracy'."),
+        ("binary", {"slice_thresholds": {"*": {"accuracy": {"min": 0.5}}}},
+         "evaluation.slice_thresholds.*: expected columns in evaluation.slices, whose values it limits, but there are "
+         "none; name some, such as slices: [sex]"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_measured_is_refused(task: Task, options: dict[str, Any], expected: str) -> None:
@@ -131,4 +168,11 @@ def test_what_cannot_be_measured_is_refused(task: Task, options: dict[str, Any],
 
 def test_directions() -> None:
     lower = {name for name, metric in METRICS.items() if not metric.higher_is_better}
-    assert lower == {"log_loss", "mae", "mse", "rmse"}
+    assert lower == {"log_loss", "mae", "mse", "rmse", "calibration_error"}
+
+
+def test_limits_of_slices_measure_what_they_need() -> None:
+    limits = {"city": {"recall": {"min": 0.5}}, "age=3, city": {"auc": {"min": 0.5}}}
+    settled = settle(slices=["city"], metrics=["accuracy"], slice_thresholds=limits)
+    assert settled.metrics == ["accuracy", "recall", "auc"]
+    assert settled.slices == ["city", ["age", "city"]]

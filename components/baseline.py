@@ -16,10 +16,11 @@ from tfx.utils import path_utils
 
 from components.columns import encode_label
 from components.features import FeaturePlan
+from components.incumbent import BaselineLost, check_baseline, lost_baseline
 from components.inputs import ExamplesReader
 from components.production import current_version, read_record
-
 from components.signatures import EVALUATION_ARGUMENT
+
 TRIVIAL_FILE = "trivial.json"  # what the trivial model predicts, in the label's units
 
 
@@ -38,12 +39,16 @@ def Baseline(  # noqa: N802 (a component is named like a class)
     Args:
       examples: the train split gives the trivial model its class shares, or its mean.
       transform_graph: encodes the labels.
-      baseline: output; the custom property ``version`` is the version, or 0 for the trivial model.
+      baseline: output; the custom property ``version`` is the version, or 0 for the trivial model, and ``missing`` then
+        says why.
       models: ``MODELS/NAME``, the folder of pushed versions.
       version: the version in production when the run was planned, 0 before the first push; below 0 it is looked up
         now, for specs that are compiled once and run often.
       plan: the :class:`FeaturePlan` as JSON.
       code_version: part of the cache key.
+
+    Raises:
+      BaselineLost: the version in production is not there any more, or does not load.
     """
     settled = FeaturePlan.model_validate_json(plan)
     if version < 0:
@@ -54,20 +59,33 @@ def Baseline(  # noqa: N802 (a component is named like a class)
     prediction = trivial_prediction(reader.load_labels(files), settled)
     os.makedirs(baseline.uri, exist_ok=True)
     Path(baseline.uri, TRIVIAL_FILE).write_text(json.dumps(prediction.tolist()), encoding="utf-8")
-    comparable = version > 0 and _same_classes(Path(models), version, settled)
-    if comparable:
+    missing = _why_not_comparable(Path(models), version, settled)
+    if not missing:
         shutil.copytree(os.path.join(models, str(version)), target, dirs_exist_ok=True)
     else:
         module = _TrivialModule(reader, prediction)
         signatures = {"evaluation": module.evaluation, "label_index": module.label_index}
         tf.saved_model.save(module, target, signatures=signatures)
-    baseline.set_int_custom_property("version", version if comparable else 0)
+    baseline.set_int_custom_property("version", 0 if missing else version)
+    baseline.set_string_custom_property("missing", missing)
 
 
-def _same_classes(models: Path, version: int, plan: FeaturePlan) -> bool:
-    """Says whether a version's outputs mean what this run's do; with other classes they cannot be compared."""
+def _why_not_comparable(models: Path, version: int, plan: FeaturePlan) -> str:
+    """Says why no version can be compared with; empty where one can."""
+    if version == 0:
+        return "nothing is in production yet"
+    check_baseline(models, version)
     recorded = read_record(models, version).get("classes")
-    return recorded is None or tuple(recorded) == plan.classes
+    if recorded is not None and tuple(recorded) != plan.classes:
+        return f"version {version}, which is in production, answers with other classes"
+    try:
+        signatures = tf.saved_model.load(os.path.join(models, str(version))).signatures
+    except (OSError, ValueError, tf.errors.OpError) as error:
+        reason = (str(error).splitlines() or ["no message"])[0]
+        raise BaselineLost(lost_baseline(models, version, f"it does not load ({reason})")) from error
+    if "evaluation" not in signatures:
+        raise BaselineLost(lost_baseline(models, version, "it has no signature 'evaluation'"))
+    return ""
 
 
 def trivial_prediction(labels: np.ndarray, plan: FeaturePlan) -> np.ndarray:

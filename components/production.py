@@ -29,6 +29,7 @@ import filelock
 from components.errors import KeraslineError
 
 RECORD_FILE = "version.json"
+FORMATS_FOLDER = "formats"  # of a version: what there is beside the SavedModel
 SERVING_CONFIG = "tensorflow_serving.config"
 _POINTER, _HISTORY, _PINS = "current.json", "history.jsonl", "pins.json"
 _LEFTOVER = re.compile(r"\.\d+\.(deleted|[0-9a-f]{8})$|\.(current|pins)\.json\.[0-9a-f]{8}$")
@@ -148,7 +149,7 @@ def push_version(
     with push_lock(folder):
         with registry_lock(folder):
             remove_leftovers(folder)
-        version = _pushed_before(folder, digest)
+        version = _pushed_before(folder, digest, record.get("formats"))
         if version is None:
             version = add_version(folder, model, {**record, "digest": digest}, finish)
         if digest_model(folder / str(version)) != digest:
@@ -164,13 +165,14 @@ def push_version(
     return version
 
 
-def _pushed_before(folder: Path, digest: str) -> int | None:
+def _pushed_before(folder: Path, digest: str, formats: Any) -> int | None:
     """Finds the version that an earlier, killed push of the same files left, or that is in production."""
     history = read_history(folder)
     moved = {int(move["version"]) for move in history}
     current = current_version(folder)
     for version in reversed(list_versions(folder)):
-        if read_record(folder, version).get("digest") != digest or find_problem(folder, version):
+        found = read_record(folder, version)
+        if found.get("digest") != digest or found.get("formats") != formats or find_problem(folder, version):
             continue
         if version == current or version not in moved:
             return version

@@ -19,6 +19,7 @@ from components.fitting.places import choose_place
 from components.fitting.reading import make_reader, read_fit_data
 from components.fitting.rows import Arrays
 from components.inputs import ExamplesReader, expand
+from components.keras_file import KERAS_FILE, save_keras
 from components.settings import FitSettings, decode_hyperparameters
 from components.signatures import export
 
@@ -52,6 +53,7 @@ def run_fn(fn_args: FnArgs) -> None:
     fit_seconds = time.monotonic() - started
     label_units = reader.label_units(fn_args.train_files)
     export(fn_args.serving_model_dir, model, reader.graph, settings.plan, label_units)
+    keras_problem = save_keras(os.path.join(fn_args.model_run_dir, KERAS_FILE), model, label_units)
     for split, files in _other_splits(fn_args.eval_files).items():
         write_predictions(
             os.path.join(fn_args.model_run_dir, PREDICTIONS_FILE.format(split=split)), model, reader, files, label_units
@@ -67,6 +69,7 @@ def run_fn(fn_args: FnArgs) -> None:
                 for layer in model.layers
             ],
             "epochs": len(history["loss"]),
+            "keras_problem": keras_problem,
             "fit_seconds": round(fit_seconds, 3),
             "input": "stream" if data.train is None else "memory",
             "rows": {"train": _rows(data.train), "validation": _rows(data.validation)},

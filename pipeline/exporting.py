@@ -16,7 +16,10 @@ from pipeline.model_card import CARD_FOLDER, card_paths, write_card
 from pipeline.registry import find_version, try_model
 from pipeline.workspace import Workspace
 
-_FIGURES = ("main_metric", "metrics", "test_metrics", "trivial", "baseline", "baseline_version", "gate", "slices")
+_FIGURES = (
+    *("main_metric", "metrics", "test_metrics", "trivial", "baseline", "baseline_version"),
+    *("gate", "missing_baseline", "cost", "slices"),
+)
 
 
 def export_version(home: Workspace, reference: str, target: Path) -> list[str]:

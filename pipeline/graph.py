@@ -16,6 +16,8 @@ from components.datasets.spec import Dataset
 from components.evaluation import eval_config
 from components.example_gen import DatasetExampleGen
 from components.explanations.component import Explain
+from components.formats.component import FormatExport
+from components.gating import ModelGate
 from components.parity import ParityCheck
 from components.pushing import RegistryPush
 from components.report.component import Report
@@ -27,6 +29,7 @@ from pipeline.reporting import report_parameters
 
 PARITY_TOLERANCE = 1e-5
 PARITY_ROWS = 10_000
+FORMAT_ROWS = 1_000
 
 
 def create_pipeline(
@@ -154,7 +157,7 @@ def create_pipeline(
     )
     baseline.add_upstream_node(train)
 
-    # Measures both models on the eval split and blesses the new one, or does not.
+    # Measures both models on the eval split, and compares them with each other and with the limits for metrics.
     steps["evaluate"] = evaluate = tfx.components.Evaluator(
         examples=examples,
         model=model,
@@ -177,12 +180,43 @@ def create_pipeline(
 
     # Copies a blessed model, with the profile of its data, to the next version and points production at it.
     steps["push"] = push = RegistryPush(
+    # Makes the formats that are wanted beside the SavedModel, and compares each with the trained model.
+    formats = None
+    if plan.experiment.push.further_formats():
+        steps["formats"] = export = FormatExport(
+            model_run=train.outputs["model_run"],
+            examples=examples,
+            transform_graph=transform_graph,
+            parity=parity.outputs["blessing"],
+            formats=json.dumps(plan.experiment.push.further_formats()),
+            modules=json.dumps(plan.own_modules()),
+            plan=features,
+            rows=FORMAT_ROWS,
+            code_version=code_version("components.formats.component", *plan.own_modules()),
+        )
+        formats = export.outputs["exported"]
+
+    # Holds all that was measured against the limits: metrics, slices, the trivial model, latency, size, formats.
+    steps["gate"] = model_gate = ModelGate(
         model=model,
-        model_blessing=evaluate.outputs["blessing"],
+        model_run=train.outputs["model_run"],
+        baseline=baseline.outputs["baseline"],
+        evaluation=evaluate.outputs["evaluation"],
+        evaluated=evaluate.outputs["blessing"],
+        parity=parity.outputs["blessing"],
+        formats=formats,
+        options=plan.evaluation.model_dump_json(),
+        plan=features,
+        code_version=code_version("components.gating"),
+    )
+
+        model=model,
+        model_blessing=model_gate.outputs["blessing"],
         infra_blessing=parity.outputs["blessing"],
         verdict=gate.outputs["verdict"],
         models=models,
         custom_config={
+        formats=formats,
             "record": plan.record(),
             "keep": plan.experiment.push.keep,
             "code_version": code_version("components.pushing"),
@@ -215,7 +249,7 @@ def create_pipeline(
         model_run=train.outputs["model_run"],
         baseline=baseline.outputs["baseline"],
         evaluation=evaluate.outputs["evaluation"],
-        model_blessing=evaluate.outputs["blessing"],
+        model_blessing=model_gate.outputs["blessing"],
         parity=parity.outputs["blessing"],
         pushed_model=push.outputs["pushed_model"],
         tuner_results=tuner_results,

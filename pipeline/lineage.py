@@ -19,6 +19,7 @@ _REPORTED = {
     "baseline": ("baseline", "baseline"),
     "evaluation": ("evaluate", "evaluation"),
     "parity": ("parity", "blessing"),
+    "gate": ("gate", "blessing"),
     "explanations": ("explain", "explanations"),
 }
 

@@ -57,7 +57,7 @@ def describe(name: str, version: int, record: Mapping[str, Any], figures: Mappin
     """Puts what is known of a version into sections."""
     made = [_model(record, figures), _data(record, figures), _inputs(record)]
     if figures:
-        made += [_metrics(figures), _gate(figures), _training(figures)]
+        made += [_metrics(figures), _gate(figures), *_formats(figures), _training(figures)]
     else:
         made.append(Section("Metrics", ("The report of the run that made this version is gone.",)))
     return [*made, _use(name, record), _environment(record)]
@@ -119,7 +119,12 @@ def _metrics(figures: Mapping[str, Any]) -> Section:
 
 def _gate(figures: Mapping[str, Any]) -> Section:
     rows = [
-        (row["metric"], row["text"], _figure(row["value"]), "passed" if row["passed"] else "failed")
+        (
+            row["title"] + (f", {row['slice']}" if row["slice"] else ""),
+            row["text"],
+            _figure(row["value"]),
+            row["status"],
+        )
         for row in figures.get("gate") or ()
     ]
     parity = figures.get("parity") or {}
@@ -129,7 +134,46 @@ def _gate(figures: Mapping[str, Any]) -> Section:
             f"Over {parity['rows']:,} eval rows the exported model differs from the trained one by at most "
             f"{parity['largest_difference']:.2g}.",
         )
-    return Section("Gate", text, ("metric", "asked", "found", ""), tuple(rows))
+    if figures.get("missing_baseline"):
+        text += (f"It was compared with limits only, since {figures['missing_baseline']}.",)
+    cost = figures.get("cost")
+    if cost:
+        text += (
+            f"A single request takes {_figure(cost['latency_p50_ms'])} ms (median) and up to "
+            f"{_figure(cost['latency_p99_ms'])} ms (99 of 100) on the machine of its run, without a network; the "
+            f"SavedModel has {cost['size_bytes']:,} bytes.",
+        )
+    return Section("Gate", text, ("part", "asked", "found", ""), tuple(rows))
+
+
+def _formats(figures: Mapping[str, Any]) -> list[Section]:
+    """Describes what there is beside the SavedModel, where there is anything."""
+    described = figures.get("formats") or {}
+    formats = described.get("formats") or {}
+    if not formats:
+        return []
+    inputs = "; ".join(f"{i['name']} {i['dtype']} {_shape(i['shape'])}" for i in described["inputs"])
+    text = (
+        "These files in formats/ hold the network alone: they take what the preprocessing gives and not raw values. "
+        "kerasline export puts the preprocessing, a TensorFlow graph, beside them as transform_graph/.",
+        f"Inputs: {inputs}. Output: {described['output']}"
+        + (f", in the order {', '.join(described['classes'][:50])}." if described.get("classes") else "."),
+        "The difference is that from the trained model on eval rows, the latency that of single requests.",
+    )
+    rows = tuple(
+        (
+            outcome["file"],
+            f"{outcome['bytes']:,}",
+            f"{outcome['difference']:.2g} ({outcome['measure']}, at most {outcome['tolerance']:g})",
+            f"{_figure(outcome['latency_p50_ms'])} / {_figure(outcome['latency_p99_ms'])}",
+        )
+        for outcome in formats.values()
+    )
+    return [Section("Other formats", text, ("file", "bytes", "difference", "latency p50 / p99, ms"), rows)]
+
+
+def _shape(shape: Sequence[int | None]) -> str:
+    return "×".join("rows" if size is None else str(size) for size in shape)
 
 
 def _training(figures: Mapping[str, Any]) -> Section:

@@ -17,10 +17,12 @@ from components.datasets.spec import Dataset
 from components.errors import ConfigError
 from components.features import ColumnOptions, FeaturePlan, plan_features
 from components.fitting.checks import check_fit, check_weight_column
+from components.formats.kinds import check_formats
+from components.incumbent import BaselineLost, check_baseline
 from components.metrics import settle_evaluation
 from components.models import MODEL_FAMILIES, CustomOptions
 from components.options import EvaluationOptions
-from components.production import current_version, read_record
+from components.production import current_version, find_problem, read_pointer, read_record
 from components.row_rules import RowRules
 from components.settings import FitSettings
 from components.tuning.checks import check_search
@@ -60,6 +62,7 @@ class RunPlan:
     reference: Reference = Reference()
     schema_file: SchemaFile | None = None
     search_start: SearchStart = SearchStart()
+      pointer: changes when somebody else than this run moved what is in production, so that it pushes again.
 
     def fit_settings(self) -> FitSettings:
         """Returns what the Tuner and the Trainer are told."""
@@ -73,6 +76,7 @@ class RunPlan:
     def own_modules(self) -> tuple[str, ...]:
         """Names the user's module whose code decides the weights, if there is one."""
         return _own_modules(self.experiment)
+    pointer: str = ""
 
     def held_out_splits(self) -> list[str]:
         """Lists the splits that the model is not fitted on."""
@@ -124,6 +128,7 @@ def plan_run(
       experiment: the config.
       base_dir: where relative paths of the recipe start.
       data_dir: ``--data-dir``, or None.
+            "pointer_before": self.pointer,
       models: ``MODELS/NAME``.
       schema_file: where the curated schema is; None to infer it and keep none.
 
@@ -152,14 +157,18 @@ def plan_run(
     key = _run_key(experiment, dataset, rules)
     baseline = _baseline_version(models, key)
     compared = _version_of_other_data(models, baseline, dataset.fingerprint)
-    reference = find_reference(experiment.validation.drift, models, compared, base_dir)
-    plan = RunPlan(experiment, dataset, features, evaluation, baseline, key, schema, rules, reference, schema_file)
+    reference = reference or find_reference(experiment.validation.drift, models, compared, base_dir)
+    plan = RunPlan(
+        experiment, dataset, features, evaluation, baseline, key, schema, rules, reference, schema_file,
+        pointer=_describe_pointer(models, key),
+    )  # fmt: skip
     check_fit(plan.fit_settings())
     if experiment.tuning:
         check_search(plan.fit_settings(), experiment.tuning)
     return plan
 
 
+    check_formats(experiment.push.further_formats())
 def _own_modules(experiment: Experiment) -> tuple[str, ...]:
     model = experiment.model
     return (model.build.partition(":")[0],) if isinstance(model, CustomOptions) else ()
@@ -206,4 +215,27 @@ def _baseline_version(models: Path, key: str) -> int:
     if current is None:
         return 0
     record = read_record(models, current)
-    return int(record["baseline_version"]) if record.get("run_key") == key else current
+    if record.get("run_key") != key:
+        return current
+    before = int(record["baseline_version"])
+    # It may have been pruned since.
+    return before if before == 0 or find_problem(models, before) is None else current
+
+
+def _describe_pointer(models: Path, key: str) -> str:
+    """Says in which state of the registry a run pushes, so that its push is reused in this state alone.
+
+    A push that is taken from the cache does nothing: after a rollback, or when the versions were deleted by hand, it
+    would name a version that is not in production.
+    """
+    pointer = read_pointer(models)
+    if pointer is None:
+        runs = sorted((models.parent.parent / "reports" / models.name).glob("*/run.json"))
+        pushed = [path.parent.name for path in runs if json.loads(path.read_text())["status"] == "pushed"]
+        return f"emptied after {pushed[-1]}" if pushed else ""
+    record = read_record(models, int(pointer["version"]))
+    return str(record.get("pointer_before", "") if record.get("run_key") == key else pointer["moved_at"])
+    try:
+        check_baseline(models, current)
+    except BaselineLost as error:
+        raise ConfigError(str(error)) from error

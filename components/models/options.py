@@ -211,7 +211,8 @@ class TransferOptions(DenseOptions):
     base: str = Field(default="mobilenet_v2", json_schema_extra=_name_the_bases)
     """The base network: squeezenet, or one of keras.applications in snake case."""
     weights: str = "imagenet"
-    """``imagenet``, ``none`` (random), or the path of an .h5, .weights.h5 or .keras file."""
+    """``imagenet``, ``none`` (random), the path of an .h5, .weights.h5 or .keras file, or a version of the registry
+    as ``NAME@VERSION``."""
     freeze: str = "auto"
     """``all``, ``none``, the last layer to freeze, or ``auto``: all, but none where weights are random."""
     input_size: Count | tuple[Count, Count] | Literal["auto"] = "auto"

@@ -28,8 +28,8 @@ def load_weights(model: keras.Model, path: str | Path) -> None:
     path = Path(path).expanduser()
     if not path.is_file():
         raise ConfigError(
-            f"model.weights must be imagenet, none or the path of a file, but {str(path)!r} does not exist; "
-            "check the path."
+            f"model.weights must be imagenet, none, the path of a file or NAME@VERSION, but {str(path)!r} does not "
+            "exist; check the path."
         )
     if path.suffix == ".keras":
         _assign(model, _from_keras(path), path)

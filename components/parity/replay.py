@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+import time
 from typing import Any
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -21,6 +22,7 @@ import tensorflow as tf
 _BATCH = 256
 _MISSING = {tf.string: b"", tf.float32: float("nan"), tf.int64: tf.int64.min}
 _WARMUP_ROWS = 4
+_SINGLE_REQUESTS, _SINGLE_SECONDS, _FIRST_REQUESTS = 300, 3.0, 10
 
 
 def main() -> None:
@@ -32,6 +34,7 @@ def main() -> None:
     model = tf.saved_model.load(task["model"])
     problems: list[str] = []
     largest, row = 0.0, 0
+    latency: dict[str, float | None] = {"latency_p50_ms": None, "latency_p99_ms": None}
     files = sorted(tf.io.gfile.glob(task["examples"]))
     records = tf.data.TFRecordDataset(files, compression_type="GZIP").take(len(expected))
     for index, batch in enumerate(records.batch(_BATCH)):
@@ -44,10 +47,30 @@ def main() -> None:
             raw = model.signatures["serving_raw"](**columns)
             largest = max(largest, _compare(raw, wanted, task, problems, "serving_raw"))
             _write_requests(task["requests"], batch.numpy()[:_WARMUP_ROWS], columns, task["label"])
+            latency = _measure_latency(model, batch)
     if row != len(expected):
         problems.append(f"{row} rows where the Trainer saw {len(expected)}")
     with open(task["outcome"], "w", encoding="utf-8") as file:
-        json.dump({"rows": row, "largest_difference": largest, "problems": problems}, file)
+        outcome = {"rows": row, "largest_difference": largest, "problems": problems, "latency": latency}
+        json.dump(outcome, file)
+
+
+def _measure_latency(model: Any, records: tf.Tensor) -> dict[str, float]:
+    """Asks for one row after the other, and returns percentiles of the time that an answer takes, in milliseconds."""
+    answer = model.signatures["serving_default"]
+    seconds: list[float] = []
+    started = time.monotonic()
+    for number in range(_FIRST_REQUESTS + _SINGLE_REQUESTS):
+        row = number % len(records)
+        request = records[row : row + 1]
+        begun = time.perf_counter()
+        for values in answer(examples=request).values():
+            values.numpy()
+        seconds.append(time.perf_counter() - begun)
+        if number > 2 * _FIRST_REQUESTS and time.monotonic() - started > _SINGLE_SECONDS:
+            break
+    p50, p99 = np.percentile(seconds[_FIRST_REQUESTS:], [50, 99]) * 1000
+    return {"latency_p50_ms": float(p50), "latency_p99_ms": float(p99)}
 
 
 def _write_requests(path: str, records: np.ndarray, columns: dict[str, tf.Tensor], label: str) -> None:

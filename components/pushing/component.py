@@ -16,9 +16,13 @@ from components.pushing.executor import RegistryPusher
 
 
 class RegistryPushSpec(standard_component_specs.PusherSpec):
-    """The Pusher's specification with the gate's verdict among the inputs."""
+    """The Pusher's specification with the data gate's verdict and further formats among the inputs."""
 
-    INPUTS = {**standard_component_specs.PusherSpec.INPUTS, "verdict": ChannelParameter(type=Verdict)}
+    INPUTS = {
+        **standard_component_specs.PusherSpec.INPUTS,
+        "verdict": ChannelParameter(type=Verdict),
+        "formats": ChannelParameter(type=standard_artifacts.Model, optional=True),
+    }
 
 
 class RegistryPush(base_component.BaseComponent):
@@ -36,16 +40,18 @@ class RegistryPush(base_component.BaseComponent):
         verdict: types.BaseChannel,
         models: str,
         custom_config: dict[str, Any],
+        formats: types.BaseChannel | None = None,
     ) -> None:
         """Wires the step.
 
         Args:
           model: the exported model.
-          model_blessing: of the Evaluator.
+          model_blessing: of the model gate.
           infra_blessing: of the parity check.
           verdict: of the data gate.
           models: ``MODELS/NAME``, the folder of pushed versions.
           custom_config: see :class:`RegistryPusher`.
+          formats: what goes with the version beside the SavedModel.
         """
         destination = pusher_pb2.PushDestination(
             filesystem=pusher_pb2.PushDestination.Filesystem(base_directory=models)
@@ -55,6 +61,7 @@ class RegistryPush(base_component.BaseComponent):
             model_blessing=model_blessing,
             infra_blessing=infra_blessing,
             verdict=verdict,
+            formats=formats,
             push_destination=destination,
             custom_config=json_utils.dumps(custom_config),
             pushed_model=types.Channel(type=standard_artifacts.PushedModel),

@@ -16,7 +16,7 @@ from tfx.proto import pusher_pb2
 from tfx.types import artifact_utils
 from tfx.utils import proto_utils
 
-from components.production import push_version
+from components.production import FORMATS_FOLDER, push_version
 
 # Where TensorFlow Serving looks for requests to answer before it takes a new version into use.
 WARMUP_FILE = "assets.extra/tf_serving_warmup_requests"
@@ -30,8 +30,9 @@ class RegistryPusher(executor.Executor):
 
     Inputs:
       model: the exported model.
-      model_blessing, infra_blessing: of the Evaluator and of the parity check; without both nothing is pushed. The
+      model_blessing, infra_blessing: of the model gate and of the parity check; without both nothing is pushed. The
         second has the warm-up requests.
+      formats: files for the version's ``formats/``, where further formats are wanted.
       verdict: of the data gate; its ``profile.json`` goes with the version, for later data to be compared with.
 
     Outputs:
@@ -62,7 +63,11 @@ class RegistryPusher(executor.Executor):
         requests = Path(parity, Path(WARMUP_FILE).name)
         profile = Path(artifact_utils.get_single_instance(input_dict["verdict"]).uri, PROFILE_FILE)
 
+        formats = input_dict.get("formats") or []
+
         def add_files(version: Path) -> None:
+            for artifact in formats:
+                shutil.copytree(artifact.uri, version / FORMATS_FOLDER)
             if profile.is_file():
                 shutil.copyfile(profile, version / PROFILE_FILE)
             if requests.is_file():
@@ -71,8 +76,13 @@ class RegistryPusher(executor.Executor):
 
         run_id = self._context.pipeline_run_id if self._context else None
         record = {**custom["record"], "run_id": run_id, "environment": describe_environment()}
+        record["formats"] = ["saved_model", *(name for a in formats for name in _names(a))]
         version = push_version(folder, Path(self.GetModelPath(input_dict)), record, custom["keep"], add_files)
         self._MarkPushed(pushed, pushed_destination=str(folder / str(version)), pushed_version=str(version))
+
+
+def _names(formats: types.Artifact) -> list[str]:
+    return list(json.loads(Path(formats.uri, "formats.json").read_text(encoding="utf-8"))["formats"])
 
 
 def describe_environment() -> dict[str, str | None]:

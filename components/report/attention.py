@@ -22,14 +22,19 @@ def headline(figures: Mapping[str, Any]) -> str:
         return f"The run failed after the evaluation ({title} {value}): {figures['failure']}"
     if figures.get("blessed"):
         version = (figures.get("model") or {}).get("version")
-        return f"Blessed and pushed as version {version}: {title} {value} on the eval split."
+        missing = figures.get("missing_baseline")
+        compared = f"; compared with limits only, since {missing}" if missing else ""
+        return f"Blessed and pushed as version {version}: {title} {value} on the eval split{compared}."
     failed = [row for row in figures["gate"] if not row["passed"]]
-    reason = (
-        f"{METRICS[failed[0]['metric']].title} {show_figure(failed[0]['value'])}, {failed[0]['text']} was asked"
-        if failed
-        else f"{title} {value}"
-    )
-    return f"Not blessed, nothing was pushed: {reason}."
+    reason = show_limit(failed[0]) + " was asked" if failed else f"{title} {value}"
+    more = f" (and {len(failed) - 1} more limits are not kept)" if len(failed) > 1 else ""
+    return f"Not blessed, nothing was pushed: {reason}{more}."
+
+
+def show_limit(row: Mapping[str, Any]) -> str:
+    """Says what a part of the gate found, and what it asks for."""
+    where = f" on {row['slice']}" if row["slice"] else ""
+    return f"{row['title']}{where} {show_figure(row['value'])}, {row['text']}"
 
 
 def show_figure(value: float | None) -> str:
@@ -74,7 +79,11 @@ def _failure(figures: Mapping[str, Any]) -> _Found:
 def _gate(figures: Mapping[str, Any]) -> _Found:
     failed = [row for row in figures["gate"] if not row["passed"]]
     return [
-        (f"{METRICS[row['metric']].title} is {show_figure(row['value'])}, but {row['text']} was asked.", "evaluation")
+        (
+            f"{row['title']}{' on ' + row['slice'] if row['slice'] else ''} is {show_figure(row['value'])}, but "
+            f"{row['text']} was asked.",
+            "evaluation",
+        )
         for row in failed
     ]
 

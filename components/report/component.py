@@ -68,6 +68,7 @@ def Report(  # noqa: N802 (a component is named like a class)
         baseline=baseline.uri,
         evaluation=evaluation.uri,
         parity=parity.uri,
+        gate=model_blessing.uri,
         explanations=explanations.uri if explanations else None,
     )
     figures = collect_figures(folders, experiment, dataset, plan, evaluation_options, changes)

@@ -6,7 +6,7 @@ import base64
 import json
 import mimetypes
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,9 +14,10 @@ from typing import Any
 import numpy as np
 
 from components.datasets.spec import Dataset
+from components.evaluated import SliceFigures, read_evaluation
 from components.features import FeaturePlan
-from components.intervals import wilson
-from components.metrics import METRICS, measure
+from components.intervals import SHARES_OF_ROWS, wilson
+from components.metrics import measure
 from components.options import EvaluationOptions
 from components.report.attention import look_at
 from components.report.columns import read_statistics
@@ -25,8 +26,6 @@ from components.report.environment import describe_environment
 from components.report.gate import read_verdict
 from components.report.performance import describe_performance
 from components.report.search import read_trials
-
-_SHARES_OF_ROWS = ("accuracy", "top_3_accuracy")  # metrics of a slice whose interval follows from its rows
 
 
 @dataclass(frozen=True)
@@ -41,6 +40,7 @@ class RunFolders:
     baseline: str | None = None
     evaluation: str | None = None
     parity: str | None = None
+    gate: str | None = None
     explanations: str | None = None
 
 
@@ -64,18 +64,19 @@ def collect_figures(
     Returns:
       A dict of plain values with the keys ``recipe``, ``task``, ``data``, ``gate_verdict``, ``training``, ``history``,
       ``tuning``, ``metrics``, ``baseline`` (None where the comparison was with the trivial model), ``trivial``,
-      ``test_metrics``, ``gate`` (a row for each limit), ``performance`` (from the predictions on the eval split),
-      ``slices``, ``parity``, ``explanations``, ``diagnosis``, ``attention``, ``experiment``, ``changes``,
-      ``environment``, ``artifacts`` and ``failure``.
+      ``test_metrics``, ``gate`` (a row for each part), ``missing_baseline`` (why there was nothing to compare with),
+      ``cost`` (latency in ms, bytes and parameters), ``formats`` (beside the SavedModel), ``performance`` (from the
+      predictions on the eval split), ``slices``, ``parity``, ``explanations``, ``diagnosis``, ``attention``,
+      ``experiment``, ``changes``, ``environment``, ``artifacts`` and ``failure``.
     """
     settled = FeaturePlan.model_validate_json(plan)
     options = EvaluationOptions.model_validate_json(evaluation_options)
     data = Dataset.from_json(dataset)
-    evaluated = _evaluation(folders.evaluation)
-    version = _is_real_baseline(folders)
-    compared = evaluated["baseline"] if evaluated else None
-    metrics = _wanted(evaluated["candidate"], options) if evaluated else None
-    baseline = _wanted(compared, options) if compared and version else None
+    is_evaluated = folders.evaluation is not None and os.path.isdir(folders.evaluation)
+    whole, slices = read_evaluation(str(folders.evaluation)) if is_evaluated else (None, [])
+    metrics = _wanted(whole.candidate, options) if whole else None
+    baseline = _wanted(whole.baseline, options) if whole and _is_real_baseline(folders) else None
+    gate = _read_json(folders.gate, "gate.json") or {}
     trivial = _trivial_metrics(folders, settled, options)
     statistics = read_statistics(folders.statistics, _dtypes(data))
     config = json.loads(experiment)
@@ -110,10 +111,13 @@ def collect_figures(
         "baseline": baseline,
         "trivial": trivial,
         "test_metrics": _split_metrics(folders, "test", settled, options),
-        "gate": _gate_rows(options, metrics, baseline, trivial),
+        "gate": gate.get("rows") or [],
+        "missing_baseline": gate.get("missing_baseline", ""),
+        "cost": gate.get("cost"),
+        "formats": gate.get("formats") or {"formats": {}},
         "performance": _performance(folders, settled, options),
         "label_counts": _label_counts(folders, settled, statistics["rows"]),
-        "slices": _slices(evaluated["slices"], metrics or {}) if evaluated else [],
+        "slices": _slices(slices, options.metrics),
         "parity": _read_json(folders.parity, "parity.json"),
         "explanations": _explanations(folders.explanations),
         "experiment": config,
@@ -141,40 +145,23 @@ def _dtypes(data: Dataset) -> dict[str, str]:
     return dtypes | {data.label.name: "array" if data.label.dtype == "multi" else data.label.dtype}
 
 
-def _evaluation(folder: str | None) -> dict[str, Any] | None:
-    """Reads TFMA's results: metric name to value for both models, and the slices of the candidate."""
-    if folder is None or not os.path.isdir(folder):
-        return None
-    import tensorflow_model_analysis as tfma
-
-    results: dict[str, Any] = {"slices": []}
-    for model in ("candidate", "baseline"):
-        loaded = tfma.load_eval_result(folder, model_name=model)
-        results[model] = {}
-        for slice_key, values in loaded.slicing_metrics:
-            figures = {name: _plain(value) for name, value in values[""][""].items() if "_diff" not in name}
-            if not slice_key:
-                results[model] = figures
-            elif model == "candidate":
-                results["slices"].append({"slice": {str(k): str(v) for k, v in slice_key}, "metrics": figures})
-    return results
-
-
-def _plain(value: Mapping[str, Any]) -> float | None:
-    # TFMA writes numbers that JSON has not, such as NaN, as text.
-    number = float(value.get("doubleValue", "nan"))
-    return number if np.isfinite(number) else None
-
-
-def _slices(slices: list[dict[str, Any]], overall: Mapping[str, float | None]) -> list[dict[str, Any]]:
-    """Adds to each slice its rows, and an interval to each metric that is a share of them."""
+def _slices(slices: list[SliceFigures], names: Iterable[str]) -> list[dict[str, Any]]:
+    """Gives for each slice its rows, its figures, and an interval for each metric that is a share of the rows."""
+    listed = []
     for entry in slices:
-        figures = entry["metrics"]
-        rows = entry["rows"] = int(figures.pop("example_count", None) or 0)
-        shares = {name: figures[name] for name in _SHARES_OF_ROWS if figures.get(name) is not None}
-        entry["intervals"] = {name: wilson(share * rows, rows) for name, share in shares.items() if rows}
-        entry["metrics"] = {name: figures.get(name) for name in overall}
-    return slices
+        shares = {name: entry.candidate[name] for name in SHARES_OF_ROWS if entry.candidate.get(name) is not None}
+        listed.append(
+            {
+                "slice": entry.slice,
+                "rows": entry.rows,
+                "metrics": {name: entry.candidate.get(name) for name in names},
+                "baseline": {name: entry.baseline.get(name) for name in names},
+                "intervals": {name: wilson(share * entry.rows, entry.rows) for name, share in shares.items()}
+                if entry.rows
+                else {},
+            }
+        )
+    return listed
 
 
 def _wanted(figures: Mapping[str, float | None], options: EvaluationOptions) -> dict[str, float | None]:
@@ -227,37 +214,6 @@ def _label_counts(folders: RunFolders, plan: FeaturePlan, rows: Mapping[str, int
             numbers = np.bincount(loaded[0].astype(np.int64).reshape(-1), minlength=len(plan.classes))
             counts[split] = {name: int(number) for name, number in zip(plan.classes, numbers, strict=False)}
     return counts
-
-
-def _gate_rows(
-    options: EvaluationOptions,
-    metrics: Mapping[str, float | None] | None,
-    baseline: Mapping[str, float | None] | None,
-    trivial: Mapping[str, float | None] | None,
-) -> list[dict[str, Any]]:
-    """Lists every limit with its figure, in words and numbers; TFMA decides, this explains."""
-    rows: list[dict[str, Any]] = []
-    if metrics is None:
-        return rows
-    reference, against = (baseline, "the model in production") if baseline else (trivial, "the trivial model")
-    for name, limits in options.thresholds.items():
-        value = metrics.get(name)
-        sign = 1 if METRICS[name].higher_is_better else -1
-
-        def add(limit: float, text: str, passed: bool, name: str = name, value: float | None = value) -> None:
-            rows.append({"metric": name, "value": value, "limit": limit, "text": text, "passed": passed})
-
-        if limits.min is not None:
-            add(limits.min, f"at least {limits.min:g}", value is not None and value >= limits.min)
-        if limits.max is not None:
-            add(limits.max, f"at most {limits.max:g}", value is not None and value <= limits.max)
-        if limits.max_drop is not None and reference is not None:
-            before = reference.get(name)
-            if before is not None:
-                worst = before - sign * limits.max_drop
-                passed = value is not None and sign * value >= sign * worst - 1e-6
-                add(worst, f"not worse than {worst:.4g} ({against} has {before:.4g})", passed)
-    return rows
 
 
 def _explanations(folder: str | None) -> dict[str, Any] | None:

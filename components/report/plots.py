@@ -59,7 +59,11 @@ def plot_comparison(figures: Mapping[str, Any]) -> Plot | None:
     for title, values in others:
         if values and values.get(name) is not None:
             bars.append(Bar(title, values[name]))
-    limits = [row for row in figures["gate"] if row["metric"] == name and row["text"].startswith("at ")]
+    limits = [
+        row
+        for row in figures["gate"]
+        if row["part"] == "threshold" and row["metric"] == name and row["limit"] is not None
+    ]
     limit = (limits[0]["limit"], "limit") if limits else None
     title = _comparison_title(name, value, figures)
     return make_plot(title, bar_chart(title, bars, metric_label(name, figures), limit=limit))

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +12,7 @@ import numpy as np
 import pytest
 
 from components.features import ColumnOptions, FeaturePlan, FeatureStep
+from components.incumbent import BaselineLost
 from components.production import add_version, move_pointer
 
 pytestmark = pytest.mark.slow
@@ -49,10 +52,17 @@ def look_up(place: Path, output: Path, version: int) -> Any:
     return made["baseline"]
 
 
-def push(output: Path, classes: tuple[str, ...]) -> None:
-    """Puts a version into production."""
-    (output / "exported" / "variables").mkdir(parents=True)
-    (output / "exported" / "saved_model.pb").write_bytes(b"the model in production")
+def push(place: Path, output: Path, classes: tuple[str, ...]) -> None:
+    """Puts a version into production that answers blue, whatever it is asked."""
+    import tensorflow as tf
+
+    from components.baseline import _TrivialModule
+    from components.inputs import ExamplesReader
+
+    reader = ExamplesReader(str(place / "graph"), PLAN)
+    module = _TrivialModule(reader, np.array([0, 0, 1], np.float32))
+    signatures = {"evaluation": module.evaluation, "label_index": module.label_index}
+    tf.saved_model.save(module, str(output / "exported"), signatures=signatures)
     version = add_version(output / "models", output / "exported", {"classes": classes})
     move_pointer(output / "models", version, "test", previous=None)
 
@@ -79,9 +89,11 @@ def test_before_the_first_push_it_is_the_shares_of_the_classes(place: Path, tmp_
     import tensorflow as tf
 
     from components.example_gen.shards import encode_row
+    from components.signatures import EVALUATION_ARGUMENT
 
     baseline = look_up(place, tmp_path, 0)
     assert baseline.get_int_custom_property("version") == 0
+    assert baseline.get_string_custom_property("missing") == "nothing is in production yet"
     assert json.loads((tmp_path / "baseline" / "trivial.json").read_text()) == pytest.approx([0.5, 0.3, 0.2])
     model = tf.saved_model.load(str(tmp_path / "baseline" / "Format-Serving"))
     rows = {EVALUATION_ARGUMENT: tf.constant([encode_row(row) for row in ROWS[4:7]])}
@@ -89,20 +101,52 @@ def test_before_the_first_push_it_is_the_shares_of_the_classes(place: Path, tmp_
         model.signatures["evaluation"](**rows)["prediction"].numpy(), [[0.5, 0.3, 0.2]] * 3, atol=1e-6
     )
     assert model.signatures["label_index"](**rows)["label_index"].numpy().tolist() == [0, 1, 1]
-    from components.signatures import EVALUATION_ARGUMENT
 
 
 def test_the_version_in_production_is_copied_as_it_is(place: Path, tmp_path: Path) -> None:
-    push(tmp_path, CLASSES)
+    push(place, tmp_path, CLASSES)
     baseline = look_up(place, tmp_path, 1)
     assert baseline.get_int_custom_property("version") == 1
+    assert baseline.get_string_custom_property("missing") == ""
     copied = tmp_path / "baseline" / "Format-Serving"
-    assert (copied / "saved_model.pb").read_bytes() == b"the model in production"
+    assert (copied / "saved_model.pb").read_bytes() == (tmp_path / "exported" / "saved_model.pb").read_bytes()
     assert json.loads((copied / "version.json").read_text())["version"] == 1
 
 
 def test_a_version_of_other_classes_cannot_be_compared_with(place: Path, tmp_path: Path) -> None:
-    push(tmp_path, ("green", "red", "blue"))
+    push(place, tmp_path, ("green", "red", "blue"))
     baseline = look_up(place, tmp_path, 1)
     assert baseline.get_int_custom_property("version") == 0
-    assert (tmp_path / "baseline" / "Format-Serving" / "saved_model.pb").read_bytes() != b"the model in production"
+    missing = "version 1, which is in production, answers with other classes"
+    assert baseline.get_string_custom_property("missing") == missing
+    exported = (tmp_path / "exported" / "saved_model.pb").read_bytes()
+    assert (tmp_path / "baseline" / "Format-Serving" / "saved_model.pb").read_bytes() != exported
+
+
+@pytest.mark.parametrize(
+    ("damage", "problem"),
+    [
+        (lambda version: shutil.rmtree(version), "it does not exist"),
+        (lambda version: (version / "variables" / "variables.index").unlink(), "variables/variables.index is missing"),
+        (
+            lambda version: (version / "saved_model.pb").write_bytes(
+                b"\xff" * (version / "saved_model.pb").stat().st_size
+            ),
+            "it does not load (",
+        ),
+    ],
+    ids=["folder", "file", "content"],
+)
+def test_a_version_in_production_that_is_lost_is_no_silent_pass(
+    place: Path, tmp_path: Path, damage: Callable[[Path], Any], problem: str
+) -> None:
+    push(place, tmp_path, CLASSES)
+    damage(tmp_path / "models" / "1")
+    with pytest.raises(BaselineLost) as caught:
+        look_up(place, tmp_path, 1)
+    message = str(caught.value)
+    assert message.startswith(
+        f"expected version 1 of models, which is in production, to compare the new model with, but {problem}"
+    )
+    models = tmp_path / "models"
+    assert message.endswith(f"restore {models / '1'}, or move {models} away to begin without a model in production")

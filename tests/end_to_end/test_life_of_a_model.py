@@ -6,7 +6,10 @@ Each stage is a run of the real command that builds on the one before it.
 from __future__ import annotations
 
 import json
+import shutil
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,6 +18,8 @@ from typing import Any
 
 import pytest
 
+from components.production import move_pointer, registry_lock
+
 pytestmark = pytest.mark.slow
 
 NAME = "digits_underfit"  # the recipe that is refused as it is shipped
@@ -22,7 +27,7 @@ NAME = "digits_underfit"  # the recipe that is refused as it is shipped
 DATA_STEPS = ["ingest", "statistics", "schema", "curated", "anomalies"]
 STEPS = {
     *(*DATA_STEPS, "validate", "transform", "tune", "train", "baseline"),
-    *("evaluate", "parity", "push", "explain", "report"),
+    *("evaluate", "parity", "gate", "push", "explain", "report"),
 }
 # What makes it a good model, found by a search of two trials.
 GOOD = (
@@ -114,6 +119,22 @@ def refused(live: Callable[..., Stage], regated: Stage) -> Stage:
     return live(NAME)
 
 
+@pytest.fixture(scope="module")
+def taken_back(live: Callable[..., Stage], refused: Stage, workspace: Path) -> Stage:
+    """The run of the version that somebody has rolled back."""
+    folder = workspace / "models" / NAME
+    with registry_lock(folder):
+        move_pointer(folder, 1, "too slow", previous=1, action="rollback", replaced=2)
+    return live(*good(9))
+
+
+@pytest.fixture(scope="module")
+def emptied(live: Callable[..., Stage], taken_back: Stage, workspace: Path) -> Stage:
+    """The same run after somebody has deleted every version."""
+    shutil.rmtree(workspace / "models" / NAME)
+    return live(*good(9))
+
+
 def test_the_first_run_is_pushed(first: Stage) -> None:
     done = first.done
     assert done.code == 0, done.err
@@ -128,7 +149,8 @@ def test_the_first_run_is_pushed(first: Stage) -> None:
     order = list(done.cached())
     assert set(order[: len(DATA_STEPS)]) == set(DATA_STEPS)
     assert order.index("transform") < order.index("tune") < order.index("train") < order.index("evaluate")
-    assert order.index("evaluate") < order.index("parity") < order.index("push") < order.index("report")
+    assert order.index("evaluate") < order.index("parity") < order.index("gate") < order.index("push")
+    assert order.index("push") < order.index("report")
 
 
 def test_its_figures(first: Stage) -> None:
@@ -222,14 +244,14 @@ def test_the_run_after_it_finishes_and_is_compared_with_production(first: Stage,
 def test_changed_epochs_run_train_and_what_follows_and_nothing_before(changed: Stage) -> None:
     cached = changed.done.cached()
     assert [step for step in (*DATA_STEPS, "transform") if not cached[step]] == []
-    assert [step for step in ("train", "evaluate", "parity", "push", "report") if cached[step]] == []
+    assert [step for step in ("train", "evaluate", "parity", "gate", "push", "report") if cached[step]] == []
 
 
 def test_a_changed_threshold_evaluates_again_but_does_not_train(changed: Stage, regated: Stage) -> None:
     assert regated.done.code == 0, regated.done.err
     cached = regated.done.cached()
     assert [step for step in (*DATA_STEPS, "transform", "tune", "train", "parity") if not cached[step]] == []
-    assert [step for step in ("evaluate", "report") if cached[step]] == []
+    assert [step for step in ("evaluate", "gate", "report") if cached[step]] == []
     assert regated.current == 2, "the same files are no new version"
     assert regated.done.result["metrics"] == pytest.approx(changed.done.result["metrics"], rel=1e-6)
 
@@ -249,10 +271,56 @@ def test_a_bad_model_is_refused_and_production_is_untouched(regated: Stage, refu
     assert result["report"] in sentence
 
 
-def test_the_workspace_knows_every_run(refused: Stage, workspace: Path, is_intact: Callable[[Path], bool]) -> None:
+def test_a_folder_of_images_is_predicted_as_the_trainer_did(
+    regated: Stage, refused: Stage, workspace: Path, tmp_path: Path
+) -> None:
+    import numpy as np
+    import tensorflow as tf
+
+    (examples,) = (workspace / "pipelines" / NAME / "ingest" / "examples").glob("*/Split-eval")
+    runs = sorted((workspace / "pipelines" / NAME / "train" / "model_run").iterdir(), key=lambda path: int(path.name))
+    with np.load(runs[-2] / "predictions-eval.npz") as stored:  # the last one is that of the model that was refused
+        expected = stored["predictions"]
+    (tmp_path / "images").mkdir()
+    files = sorted(str(path) for path in examples.glob("*.gz"))
+    for number, record in enumerate(tf.data.TFRecordDataset(files, "GZIP").as_numpy_iterator()):
+        feature = tf.train.Example.FromString(record).features.feature
+        (tmp_path / "images" / f"{number:05d}.png").write_bytes(feature["image"].bytes_list.value[0])
+    words = ["predict", "images", "--model", f"{NAME}@2", "-o", "out.jsonl", "--workspace", str(workspace)]
+    command = [str(Path(sys.executable).with_name("kerasline")), *words]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == 0, done.stderr
+    assert not (tmp_path / "out.jsonl.rejected.jsonl").exists()
+    rows = [json.loads(line) for line in (tmp_path / "out.jsonl").read_text().splitlines()]
+    assert [row["path"] for row in rows] == [f"{number:05d}.png" for number in range(len(expected))]
+    scores = np.array([[row[f"score_{digit}"] for digit in range(10)] for row in rows])
+    np.testing.assert_allclose(scores, expected, atol=1e-6)
+
+
+def test_a_model_that_was_rolled_back_does_not_return_by_itself(regated: Stage, taken_back: Stage) -> None:
+    assert taken_back.done.code == 4
+    assert taken_back.done.result["status"] == "not_blessed"
+    assert "this model is version 2 of digits_underfit again, which " in taken_back.done.err
+    assert "rolled back (too slow)" in taken_back.done.err
+    assert "kerasline promote digits_underfit 2 --reason TEXT" in taken_back.done.err
+    assert taken_back.current == 1
+    versions = {name: content for name, content in regated.production.items() if name[0].isdigit()}
+    assert versions.items() <= taken_back.production.items()
+
+
+def test_deleted_versions_are_pushed_again_though_everything_was_cached(emptied: Stage) -> None:
+    assert emptied.done.code == 0, emptied.done.err
+    assert emptied.done.result["status"] == "pushed"
+    assert emptied.done.result["model"]["version"] == emptied.current == 1
+    assert (Path(emptied.done.result["model"]["path"]) / "saved_model.pb").is_file()
+    cached = emptied.done.cached()
+    assert [step for step in ("train", "parity") if not cached[step]] == []
+
+
+def test_the_workspace_knows_every_run(emptied: Stage, workspace: Path, is_intact: Callable[[Path], bool]) -> None:
     from pipeline.history import list_runs
 
     statuses = [run["status"] for run in list_runs(workspace)]
-    assert statuses == ["pushed", "up_to_date", "pushed", "pushed", "not_blessed"]
+    assert statuses == ["pushed", "up_to_date", "pushed", "pushed", "not_blessed", "not_blessed", "pushed"]
     assert is_intact(workspace)
     assert not [path for path in (workspace / "models" / NAME).iterdir() if path.name.startswith(".")]

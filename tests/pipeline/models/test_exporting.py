@@ -25,7 +25,19 @@ FIGURES: dict[str, Any] = {
     "metrics": {"mae": 1.23456},
     "test_metrics": {"mae": None},
     "trivial": {"mae": 9.0},
-    "gate": [{"metric": "mae", "text": "at most 2", "value": 1.23456, "limit": 2, "passed": True}],
+    "gate": [
+        {
+            "part": "slice",
+            "metric": "mae",
+            "title": "mean absolute error",
+            "slice": "city=Oslo",
+            "text": "at most 2",
+            "value": 1.23456,
+            "limit": 2,
+            "status": "passed",
+            "passed": True,
+        },
+    ],
     "parity": {"rows": 100, "largest_difference": 1e-7},
 }
 
@@ -37,7 +49,7 @@ def test_the_card_says_what_is_known(workspace: Path) -> None:
     for text in (
         "# doubler, version 2",
         "| mae | 1.235 |  | 9 |",
-        "| mae | at most 2 | 1.235 | passed |",
+        "| mean absolute error, city=Oslo | at most 2 | 1.235 | passed |",
         "| rows | 1,234 |",
     ):
         assert text in markdown

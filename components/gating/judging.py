@@ -1,0 +1,237 @@
+"""Holds a model's figures against the limits of the recipe: one row for each part of the gate."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from components.evaluated import Failure, Figures, SliceFigures
+from components.intervals import metric_intervals
+from components.metrics import METRICS, measure
+from components.models.spec import Task
+from components.options import Budgets, EvaluationOptions, Threshold
+from components.slices import EVERY, covers, parse_slice, show_slice
+
+PASSED, FAILED, NOT_GATED = "passed", "failed", "not gated"
+_NOISE = 1e-6  # equal models differ by so much in float32
+_BUDGETS = {
+    "latency_p50_ms": ("median latency of single requests", "ms"),
+    "latency_p99_ms": ("99th percentile of the latency of single requests", "ms"),
+    "size_bytes": ("size of the SavedModel", "bytes"),
+    "parameters": ("parameters of the network", ""),
+}
+
+
+@dataclass(frozen=True)
+class Row:
+    """A part of the gate.
+
+    Attributes:
+      part: ``threshold``, ``baseline``, ``slice``, ``trivial``, ``budget`` or ``format``.
+      metric: a key of METRICS or of the budgets, or the name of a format.
+      title: the same in words.
+      slice: such as ``sex=female``, empty for the whole eval split.
+      value: the model's figure, None where it is not defined.
+      limit: None where nothing was compared.
+      text: the limit in words, or why there is none.
+      status: PASSED, FAILED or NOT_GATED.
+    """
+
+    part: str
+    metric: str
+    title: str
+    slice: str
+    value: float | None
+    limit: float | None
+    text: str
+    status: str
+
+    def to_json(self) -> dict[str, Any]:
+        """Returns the row for ``gate.json``; ``passed`` is False for what keeps the model out of production."""
+        return {**vars(self), "passed": self.status != FAILED}
+
+
+def judge_thresholds(
+    options: EvaluationOptions, whole: SliceFigures, slices: Sequence[SliceFigures], no_baseline: str
+) -> list[Row]:
+    """Holds metrics against their limits, on the whole eval split and on slices.
+
+    Args:
+      options: settled metrics, slices and limits.
+      whole: figures of the whole split.
+      slices: figures of its slices.
+      no_baseline: why there is nothing to compare with, empty where there is.
+
+    Returns:
+      A row for each limit of the whole; for each limit of slices a row for every one that breaks it, or else one for
+      the slice that comes nearest to it.
+    """
+    rows: list[Row] = []
+    for name, limits in options.thresholds.items():
+        rows += _judge_one(name, limits, whole, no_baseline, part="threshold")
+    for key, by_metric in options.slice_thresholds.items():
+        parts = parse_slice(key)
+        chosen = [entry for entry in slices if covers(parts, entry.slice)]
+        large = [entry for entry in chosen if entry.rows >= options.min_slice_rows]
+        for name, limits in by_metric.items():
+            rows += _judge_slices(key, name, limits, chosen, large, no_baseline, options.min_slice_rows)
+    return rows
+
+
+def _judge_slices(
+    key: str,
+    name: str,
+    limits: Threshold,
+    chosen: Sequence[SliceFigures],
+    large: Sequence[SliceFigures],
+    no_baseline: str,
+    least_rows: int,
+) -> Iterator[Row]:
+    title = METRICS[name].title
+    named = "every slice" if key.strip() == EVERY else key
+    if not large:
+        found = f"the largest has {max(entry.rows for entry in chosen)}" if chosen else "there are none"
+        reason = f"not gated: slices of fewer than {least_rows} rows are not, and {found}"
+        yield Row("slice", name, title, named, None, None, reason, NOT_GATED)
+        return
+    small = len(chosen) - len(large)
+    more = f"; {small} of fewer than {least_rows} rows not gated" if small else ""
+    by_limit: dict[str, list[Row]] = {}
+    for entry in large:
+        for kind, row in zip(_kinds(limits), _judge_one(name, limits, entry, no_baseline, part="slice"), strict=True):
+            by_limit.setdefault(kind, []).append(row)
+    for rows in by_limit.values():
+        failed = [row for row in rows if row.status == FAILED]
+        worst = min(rows, key=_slack)
+        if worst.status == NOT_GATED:  # there is nothing to compare any of them with
+            yield Row(**{**vars(worst), "slice": named, "value": None})
+            continue
+        for row in failed or [worst]:
+            among = f" (the nearest of {len(rows)} slices of {named}{more})" if not failed and len(chosen) > 1 else ""
+            yield Row(**{**vars(row), "text": row.text + among})
+
+
+def _slack(row: Row) -> float:
+    return abs(row.value - row.limit) if row.value is not None and row.limit is not None else float("inf")
+
+
+def _kinds(limits: Threshold) -> list[str]:
+    return [kind for kind in ("min", "max", "max_drop") if getattr(limits, kind) is not None]
+
+
+def _judge_one(name: str, limits: Threshold, found: SliceFigures, no_baseline: str, part: str) -> Iterator[Row]:
+    """Gives a row for each limit, in the order of :func:`_kinds`."""
+    value, sign = found.candidate.get(name), 1 if METRICS[name].higher_is_better else -1
+
+    def row(limit: float | None, text: str, holds: Callable[[float], bool] | None, part: str = part) -> Row:
+        status = NOT_GATED if holds is None else PASSED if value is not None and holds(value) else FAILED
+        return Row(part, name, METRICS[name].title, show_slice(found.slice), value, limit, text, status)
+
+    least, most, drop = limits.min, limits.max, limits.max_drop
+    if least is not None:
+        yield row(least, f"at least {least:g}", lambda figure: figure >= least)
+    if most is not None:
+        yield row(most, f"at most {most:g}", lambda figure: figure <= most)
+    if drop is not None:
+        kind = "baseline" if part == "threshold" else part
+        before = found.baseline.get(name)
+        if no_baseline or before is None:
+            reason = no_baseline or f"the model in production has no {METRICS[name].title} here"
+            yield row(None, f"not compared: {reason}", None, kind)
+        else:
+            worst = before - sign * drop
+            text = f"not worse than {worst:.4g} (the model in production has {before:.4g} on this data)"
+            yield row(worst, text, lambda figure: sign * figure >= sign * worst - _NOISE, kind)
+
+
+def judge_unexplained(rows: Sequence[Row], failures: Sequence[Failure]) -> list[Row]:
+    """Adds what TFMA refuses and no row explains, such as a metric that it could not compute.
+
+    Args:
+      rows: from :func:`judge_thresholds`.
+      failures: from TFMA.
+    """
+    told = {(row.metric, row.slice) for row in rows if row.status == FAILED}
+    spared = any(row.status == NOT_GATED and row.part == "baseline" for row in rows)
+    added: dict[tuple[str, str], Row] = {}
+    for failure in failures:
+        # Slices may be too small, and the trivial model that TFMA compares with before the first push is no baseline.
+        if failure.slice or (failure.is_change and spared) or (failure.metric, "") in told:
+            continue
+        title = METRICS[failure.metric].title if failure.metric in METRICS else failure.metric
+        text = "as the Evaluator was asked, which refuses it"
+        added[failure.metric, ""] = Row("threshold", failure.metric, title, "", None, None, text, FAILED)
+    return list(added.values())
+
+
+def judge_against_trivial(
+    options: EvaluationOptions,
+    labels: np.ndarray,
+    predictions: np.ndarray,
+    trivial: np.ndarray,
+    task: Task,
+    whole: Figures,
+) -> Row:
+    """Asks whether the model is better than one that ignores its inputs, beyond the luck of the eval rows.
+
+    Args:
+      options: the main metric is the first.
+      labels, predictions: of the eval split.
+      trivial: what the trivial model answers, [units].
+      task: the task.
+      whole: the model's figures as TFMA measured them.
+    """
+    constant = np.tile(trivial.astype(np.float32), (len(labels), 1))
+    name = options.metrics[0]
+    known = measure([name], labels, constant, task)[name]
+    if (known is None or known == 1) and task in ("binary", "multiclass", "multilabel"):
+        # A model that always says yes misses nobody: no recall beats it. The log loss tells them apart.
+        name = "log_loss"
+        known = measure([name], labels, constant, task)[name]
+    metric = METRICS[name]
+    value = whole.get(name, measure([name], labels, predictions, task)[name])
+    interval = metric_intervals([name], labels, predictions, task)[name]
+    if interval is None or known is None:
+        text = f"better than the trivial model, which {len(labels)} eval rows do not show"
+        return Row("trivial", name, metric.title, "", value, known, text, FAILED)
+    low, high = interval
+    is_better = low > known if metric.higher_is_better else high < known
+    text = f"95 % interval clear of the trivial model's {known:.4g} (it is {low:.4g} to {high:.4g})"
+    return Row("trivial", name, metric.title, "", value, known, text, PASSED if is_better else FAILED)
+
+
+def judge_budgets(budgets: Budgets, measured: Mapping[str, float | None]) -> list[Row]:
+    """Holds latency and size against their budgets.
+
+    Args:
+      budgets: the limits that there are.
+      measured: by the names of the budgets.
+    """
+    rows = []
+    for name, (title, unit) in _BUDGETS.items():
+        limit, value = getattr(budgets, name), measured.get(name)
+        if limit is not None:
+            status = PASSED if value is not None and value <= limit else FAILED
+            text = f"at most {limit:,g} {unit}".rstrip()
+            rows.append(Row("budget", name, title, "", value, float(limit), text, status))
+    return rows
+
+
+def judge_formats(formats: Mapping[str, Mapping[str, Any]]) -> list[Row]:
+    """Gives a row for each further format: how far it is from the SavedModel on eval rows."""
+    return [
+        Row(
+            "format",
+            name,
+            f"difference of {name} from the SavedModel",
+            "",
+            outcome["difference"],
+            outcome["tolerance"],
+            f"at most {outcome['tolerance']:g} ({outcome['measure']}, {outcome['rows']:,} eval rows)",
+            PASSED if outcome["difference"] <= outcome["tolerance"] else FAILED,
+        )
+        for name, outcome in formats.items()
+    ]

@@ -32,6 +32,18 @@ from pipeline.config import Experiment
 from pipeline.earlier_searches import SearchStart
 from pipeline.schemas import Reference, SchemaFile, curated_text, find_reference
 
+# For workers elsewhere TFX packs itself, in every step that uses Beam: a second or two of each, and 50 MB that stay in
+# the temporary folder. It does not where one of these options has a value, and on this machine no worker reads it.
+_PACKAGE_OPTIONS = (
+    "--extra_package",
+    "--extra_packages",
+    "--setup_file",
+    "--requirements_file",
+    "--sdk_container_image",
+    "--worker_harness_container_image",
+)
+NO_PACKAGE = "--sdk_container_image=none-on-this-machine"
+
 
 @dataclass(frozen=True)
 class RunPlan:
@@ -91,6 +103,8 @@ class RunPlan:
             # Without TFX's import stubs, workers in other processes cannot unpickle its steps.
             defaults.append("--beam_plugins=tfx")
         names = {argument.split("=")[0] for argument in given}
+        if settings["--runner"] == "DirectRunner" and not names & set(_PACKAGE_OPTIONS):
+            defaults.append(NO_PACKAGE)
         return [argument for argument in defaults if argument.split("=")[0] not in names] + given
 
     def record(self) -> dict[str, Any]:

@@ -113,6 +113,10 @@ class FeaturePlan(Options):
     label_scale: Literal["z_score", "none"]
     task: Task
 
+    def open_columns(self) -> list[str]:
+        """Lists the text columns that are no categories: in numbers, dates and free text, a new value is no news."""
+        return [s.name for s in self.steps if s.dtype == "string" and s.kind in ("numeric", "date", "text")]
+
     def raw_arguments(self) -> dict[str, str]:
         """Maps each raw column to its argument of the ``serving_raw`` signature."""
         return _safe_names(dict.fromkeys(name for step in self.steps for name in step.columns))

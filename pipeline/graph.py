@@ -72,6 +72,7 @@ def create_pipeline(
         curated=plan.schema,
         label=plan.features.label,
         classes=json.dumps(plan.features.classes),
+        open_columns=json.dumps(plan.features.open_columns()),
         code_version=code_version("components.validation.curated"),
     )
 

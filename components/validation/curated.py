@@ -22,6 +22,7 @@ def CuratedSchema(  # noqa: N802 (a component is named like a class)
     curated: Parameter[str],
     label: Parameter[str],
     classes: Parameter[str],
+    open_columns: Parameter[str],
     code_version: Parameter[str],
 ) -> None:
     """Writes the schema that ExampleValidator compares the data with.
@@ -32,13 +33,17 @@ def CuratedSchema(  # noqa: N802 (a component is named like a class)
       curated: the user's schema as text, empty to infer one.
       label: its column.
       classes: of the label as a JSON list, or null for regression.
+      open_columns: text columns that may have any value, as a JSON list.
       code_version: part of the cache key.
     """
     if curated:
         text = print_schema(parse_schema(curated, "the curated schema"))
     else:
         splits = artifact_utils.decode_split_names(statistics.split_names)
-        text = print_schema(infer_schema(load_statistics(statistics.uri, splits), label, json.loads(classes)))
+        inferred = infer_schema(
+            load_statistics(statistics.uri, splits), label, json.loads(classes), json.loads(open_columns)
+        )
+        text = print_schema(inferred)
     tf.io.gfile.makedirs(schema.uri)
     with tf.io.gfile.GFile(os.path.join(schema.uri, SCHEMA_FILE), "w") as file:
         file.write(text)

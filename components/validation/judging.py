@@ -131,7 +131,8 @@ def _check_schema(
     findings, reasons = check_anomalies(anomalies, statistics, schema, policy, advice)
     if not reasons:
         return findings, None
-    amended = amend_schema(schema, infer_schema(statistics, plan.label, plan.classes), reasons)
+    observed = infer_schema(statistics, plan.label, plan.classes, plan.open_columns())
+    amended = amend_schema(schema, observed, reasons)
     return findings, {"columns": sorted(reasons), "schema": print_schema(amended)}
 
 

@@ -15,6 +15,7 @@ _FEWEST_ROWS = 20
 _FEWEST_ROWS_FOR_SKILL = 400
 _MOST_BINS = 256
 _WIDEST_ARRAY = 64
+_SCALARS_AND_ARRAYS = ("numeric", "categorical", "date", "array")
 
 
 def check_leakage(sample: SplitSample, plan: FeaturePlan, options: LeakageCheck) -> list[Finding]:
@@ -29,7 +30,7 @@ def check_leakage(sample: SplitSample, plan: FeaturePlan, options: LeakageCheck)
     findings = []
     for name, column in sample.columns.items():
         limit = options.columns.get(name, options.limit)
-        if name == plan.label or limit == "off" or column.kind not in ("numeric", "categorical", "array"):
+        if name == plan.label or limit == "off" or column.kind not in _SCALARS_AND_ARRAYS:
             continue
         if len(column) != len(label) or column.kind == "array" and column.values.shape[1] > _WIDEST_ARRAY:
             continue
@@ -54,6 +55,11 @@ def _worst(column: Column, label: Column) -> tuple[float, str, str]:
     inputs = [("", column)]
     if column.kind == "array":
         inputs = [(f" of value {i}", Column("numeric", column.values[:, i])) for i in range(column.values.shape[1])]
+    elif column.kind != "numeric":
+        # The day on which a customer left is another for each, but who has one has left.
+        there = np.array(["no" if value is None else "yes" for value in column.values], object)
+        inputs = [("", Column("categorical", column.values))]
+        inputs.append((" of whether it has a value", Column("categorical", there)))
     targets = [("", label)]
     if label.kind == "labels":
         positive = np.where(label.values > 0.5, "1", "0").astype(object)

@@ -32,8 +32,8 @@ def profile_columns(columns: Mapping[str, Column], classes: tuple[str, ...] | No
 
     Returns:
       Column name to a dict with ``kind``, ``n`` (rows) and: ``edges`` and ``counts`` for numbers (the last count is of
-      missing values), ``counts`` by value for categories, pixel statistics for images. Columns in which most values
-      are different, such as ids and free text, are ``open``: nothing of them is kept, and there is nothing to compare.
+      missing values), ``counts`` by value for categories, pixel statistics for images. Dates, and columns in which most
+      values are different, such as ids and free text, are ``open``: nothing of them is kept, nothing is compared.
     """
     return {name: _profile(column, classes) for name, column in columns.items()}
 
@@ -77,7 +77,7 @@ def _profile(column: Column, classes: tuple[str, ...] | None) -> dict[str, Any]:
             "std": float(f"{finite.std():.6g}") if finite.size else None,
         }
     counts, rows = _count_values(column, classes)
-    if column.kind == "categorical" and len(counts) > rows / 2:
+    if column.kind == "date" or column.kind == "categorical" and len(counts) > rows / 2:
         return {"kind": "open", "n": rows}
     most = dict(sorted(counts.items(), key=lambda item: (-item[1], item[0]))[:_MOST_VALUES])
     return {"kind": "categorical", "n": rows, "counts": most}

@@ -14,11 +14,14 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from components.datasets.forms import read_number
 from components.features import FeaturePlan
 
 _HASHES = 1 << 62
 _BATCH = 1024
 _SAMPLE_BYTES = 64 << 20
+# What a column is read as whose numbers are text, and the decimal sign of these.
+_NUMBERS_IN_TEXT = {"numeric with .": ".", "numeric with ,": ","}
 
 
 @dataclass(frozen=True)
@@ -26,8 +29,8 @@ class Column:
     """Values of one column in a sample.
 
     Attributes:
-      kind: ``numeric``, ``categorical``, ``labels`` (multilabel), ``image``, ``array`` or ``tokens``.
-      values: numeric: float64 [rows], NaN where missing. categorical: object [rows] of str, None where missing.
+      kind: ``numeric``, ``categorical``, ``date``, ``labels`` (multilabel), ``image``, ``array`` or ``tokens``.
+      values: numeric: float64 [rows], NaN where missing. categorical, date: object [rows] of str, None where missing.
         image: object [rows] of bytes. labels, array and tokens: float64 [rows, values].
     """
 
@@ -54,12 +57,16 @@ class SplitSample:
 
 
 def kinds_of(plan: FeaturePlan) -> dict[str, str]:
-    """Says for every input column and the label what kind of values it is compared as."""
+    """Says for every input column and the label what kind of values it is read as, and then compared as."""
     kinds = {}
     for step in plan.steps:
         if step.kind == "cross":
             continue
-        scalar = "numeric" if step.dtype in ("float", "int") and step.kind == "numeric" else "categorical"
+        scalar = "numeric" if step.kind == "numeric" else "categorical"
+        if step.kind == "date":
+            scalar = "date"
+        elif scalar == "numeric" and step.dtype == "string":
+            scalar = f"numeric with {step.options.decimal}"
         kinds[step.name] = step.dtype if step.dtype in ("image", "array", "tokens") else scalar
     kinds[plan.label] = "labels" if plan.label_dtype == "multi" else "categorical" if plan.classes else "numeric"
     return kinds
@@ -125,6 +132,12 @@ def _column(lists: Any, kind: str) -> Column:
         values = np.full(len(sizes), np.nan)
         values[present] = flat[starts].astype(np.float64)
         return Column(kind, values)
+    if kind in _NUMBERS_IN_TEXT:
+        texts = [_text(value, kind) for value in flat[starts].tolist()]
+        numbers = {text: read_number(text, _NUMBERS_IN_TEXT[kind]) for text in set(texts)}
+        values = np.full(len(sizes), np.nan)
+        values[present] = [np.nan if numbers[text] is None else numbers[text] for text in texts]
+        return Column("numeric", values)
     values = np.full(len(sizes), None, object)
     values[present] = [_text(value, kind) for value in flat[starts].tolist()]
     # Numbers that became text are compared as text.

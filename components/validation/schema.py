@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 from google.protobuf import text_format
 from tensorflow_metadata.proto.v0 import anomalies_pb2, schema_pb2, statistics_pb2
@@ -54,13 +54,16 @@ def print_schema(schema: schema_pb2.Schema) -> str:
     return text_format.MessageToString(schema, as_utf8=True)
 
 
-def infer_schema(statistics: Statistics, label: str, classes: Sequence[str] | None) -> schema_pb2.Schema:
+def infer_schema(
+    statistics: Statistics, label: str, classes: Sequence[str] | None, open_columns: Collection[str] = ()
+) -> schema_pb2.Schema:
     """Infers what the data must look like from what it does.
 
     Args:
       statistics: of every split.
       label: its column.
       classes: of the label, None for regression.
+      open_columns: text that may have any value, however few different ones it has.
 
     Returns:
       The schema; a value that stands in any split is right in all of them.
@@ -73,7 +76,7 @@ def infer_schema(statistics: Statistics, label: str, classes: Sequence[str] | No
         _add_presence(feature, by_split, rows)
         if name == label and classes is not None:
             _add_classes(feature, classes)
-        elif feature.type == schema_pb2.BYTES:
+        elif feature.type == schema_pb2.BYTES and name not in open_columns:
             _add_domain(feature, by_split.values())
     return schema
 

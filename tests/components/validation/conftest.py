@@ -134,7 +134,8 @@ def run_steps(dataset: Dataset, rules: RowRules, plan: FeaturePlan, schema: str,
     statistics = {split: describe(examples / f"Split-{split}") for split in splits_of(examples)}
     for split, proto in statistics.items():
         write_bytes(root / "statistics" / f"Split-{split}" / "FeatureStats.pb", proto.SerializeToString())
-    inferred = infer_schema({split: proto.datasets[0] for split, proto in statistics.items()}, plan.label, plan.classes)
+    found = {split: proto.datasets[0] for split, proto in statistics.items()}
+    inferred = infer_schema(found, plan.label, plan.classes, plan.open_columns())
     settled = parse_schema(schema, "the test's schema") if schema else inferred
     write_bytes(root / "schema" / "schema.pbtxt", print_schema(settled).encode())
     import tensorflow_data_validation as tfdv

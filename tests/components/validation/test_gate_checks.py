@@ -118,6 +118,16 @@ def test_category_that_tells_the_class_almost_alone(judge: Judge, people: People
     assert line["figure"] > 0.99
 
 
+def test_a_date_that_only_one_class_has(judge: Judge, people: People) -> None:
+    rows = [
+        {**row, "left_on": f"2023-{1 + i % 12:02d}-{1 + i % 28:02d}" if row["label"] == "yes" else None}
+        for i, row in enumerate(people())
+    ]
+    judged = judge(rows, features={"left_on": {"kind": "date"}})
+    assert judged.check("leakage", "left_on")["figure"] == 1.0
+    assert "of whether it has a value" in judged.verdict["message"]
+
+
 def test_leakage_of_one_column_can_be_accepted(judge: Judge, people: People) -> None:
     rows = [{**row, "answer": "1" if row["label"] == "yes" else "0"} for row in people()]
     assert judge(rows, validation={"leakage": {"columns": {"answer": "off"}}}).verdict["stopped"] is False
@@ -144,6 +154,29 @@ def test_drift_of_a_number_and_of_a_category(judge: Judge, people: People) -> No
     assert judged.check("drift", "income")["status"] == "passed"
     assert "version 1" in judged.verdict["message"]
     assert "--set validation.drift.columns.age=0." in judged.verdict["message"]
+
+
+def test_numbers_and_dates_that_are_text_are_no_categories(judge: Judge, people: People) -> None:
+    def as_text(rows: list[dict[str, Any]], month: int) -> list[dict[str, Any]]:
+        return [
+            {**row, "fee": f"{row['age'] // 1:.0f},50 €", "day": f"{1 + i % 9:02d}.{month:02d}.2023"}
+            for i, row in enumerate(rows)
+        ]
+
+    features = {"fee": {"kind": "numeric", "decimal": ","}, "day": {"kind": "date", "date_format": "dmy"}}
+    first = judge(as_text(people(2000), 1), features=features)
+    for name in ("fee", "day"):
+        (block,) = [part for part in first.schema.split("feature {") if f'name: "{name}"' in part]
+        assert "domain" not in block, "few different values, and yet any other is as good"
+    assert first.profile["columns"]["fee"]["kind"] == "numeric"
+    assert first.profile["columns"]["fee"]["mean"] == pytest.approx(40, abs=0.5)
+    reference = {"schema": first.schema, "reference": first.profile["columns"], "features": features}
+    same = judge(as_text(people(2000, seed=4), 2), **reference)
+    assert same.verdict["findings"] == []
+    assert same.check("drift", "fee")["status"] == "passed"
+    older = judge(as_text(people(2000, seed=4, age=12), 1), **reference).check("drift", "fee")
+    assert (older["measure"], older["status"]) == ("Jensen-Shannon divergence", "warned")
+    assert "now)" in older["text"]
 
 
 def test_drift_limits_by_column(judge: Judge, people: People) -> None:

@@ -40,9 +40,10 @@ def compile_recipe(
     workspace: Annotated[Path, typer.Option(help="Where the log goes.")] = Path("workspace"),
 ) -> None:
     """Write the spec that Vertex AI (JSON) or Kubeflow Pipelines (YAML) runs."""
+    from components.validation.reference import reference_elsewhere
     from pipeline.config import load_experiment
     from pipeline.planning import plan_run
-    from pipeline.schemas import Reference, find_schema_file
+    from pipeline.schemas import find_schema_file
     from pipeline.screen import screen_apart
     from pipeline.workspace import open_workspace
 
@@ -54,13 +55,14 @@ def compile_recipe(
     home = open_workspace(workspace)
     with screen_apart(home.log("compile")) as screen:
         screen.line("loading TensorFlow and TFX, which takes 10 to 30 s")
-        from pipeline.runners.kubeflow import compile_pipeline
+        from pipeline.runners.kubeflow import compile_pipeline, models_below
 
         schema_file = find_schema_file(experiment.name, base_dir, home.root)
-        plan = plan_run(experiment, base_dir, data_dir, home.models(experiment.name), schema_file)
-        # The profile of this workspace's version is no file over there.
-        elsewhere = Reference(name="the versions are not known where the pipeline is compiled")
-        plan = dataclasses.replace(plan, baseline_version=LOOK_UP_LATER, reference=elsewhere)
+        # The versions of this workspace are not those over there.
+        there = models_below(pipeline_root, experiment.name)
+        reference = reference_elsewhere(experiment.validation.drift, there)
+        plan = plan_run(experiment, base_dir, data_dir, home.models(experiment.name), schema_file, reference)
+        plan = dataclasses.replace(plan, baseline_version=LOOK_UP_LATER)
         spec = compile_pipeline(plan, target, image, pipeline_root, output)
         tasks = spec.get("pipelineSpec", spec)["root"]["dag"]["tasks"]
         screen.line(f"{output}: {len(tasks)} steps for {target}, image {image}, artifacts in {pipeline_root}")

@@ -93,6 +93,7 @@ def create_pipeline(
         reference=plan.reference.path,
         reference_name=plan.reference.name,
         reference_digest=plan.reference.digest,
+        models=plan.reference.models,
         code_version=code_version("components.validation"),
     )
 

@@ -27,10 +27,11 @@ from components.row_rules import RowRules
 from components.settings import FitSettings
 from components.tuning.checks import check_search
 from components.validation.options import check_column_names
+from components.validation.reference import Reference, find_reference
 from components.validation.rules import follow_types, make_rules
 from pipeline.config import Experiment
 from pipeline.earlier_searches import SearchStart
-from pipeline.schemas import Reference, SchemaFile, curated_text, find_reference
+from pipeline.schemas import SchemaFile, curated_text
 
 # For workers elsewhere TFX packs itself, in every step that uses Beam: a second or two of each, and 50 MB that stay in
 # the temporary folder. It does not where one of these options has a value, and on this machine no worker reads it.
@@ -135,6 +136,7 @@ def plan_run(
     data_dir: Path | None,
     models: Path,
     schema_file: SchemaFile | None = None,
+    reference: Reference | None = None,
 ) -> RunPlan:
     """Resolves data, task, features, schema and baseline.
 
@@ -145,6 +147,7 @@ def plan_run(
             "pointer_before": self.pointer,
       models: ``MODELS/NAME``.
       schema_file: where the curated schema is; None to infer it and keep none.
+      reference: what drift is measured from, where that is not found on this machine.
 
     Returns:
       The plan.

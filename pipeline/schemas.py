@@ -18,13 +18,10 @@ from typing import Any
 
 from components.datasets.spec import Dataset
 from components.errors import ConfigError
-from components.production import list_versions
-from components.validation.options import DriftCheck
+from components.validation.verdict import VERDICT_FILE
 from pipeline.config import RECIPES
 
 SUFFIX = ".schema.pbtxt"
-# As the gate names them; its module loads TensorFlow.
-PROFILE_FILE, _VERDICT_FILE = "profile.json", "verdict.json"
 
 
 @dataclass(frozen=True)
@@ -38,62 +35,6 @@ class SchemaFile:
 
     path: Path
     note: Path
-
-
-@dataclass(frozen=True)
-class Reference:
-    """The profile that drift is measured from.
-
-    Attributes:
-      path: of ``profile.json``, empty for none.
-      name: what it is in words, or why there is none.
-      digest: sha256 of its content.
-    """
-
-    path: str = ""
-    name: str = "no version in production yet"
-    digest: str = ""
-
-
-def find_reference(options: DriftCheck, models: Path, baseline_version: int, base_dir: Path) -> Reference:
-    """Finds the profile of the data that the model in production was fitted on, or of the one that the recipe names.
-
-    Args:
-      options: of the check.
-      models: ``MODELS/NAME``.
-      baseline_version: the version that the run compares with, 0 for none.
-      base_dir: where a relative path of the recipe starts.
-
-    Raises:
-      ConfigError: the named baseline does not exist.
-    """
-    if options.policy == "off":
-        return Reference(name="drift is off")
-    wanted = str(options.baseline)
-    if wanted == "production":
-        if not baseline_version:
-            return Reference()
-        path, name = models / str(baseline_version) / PROFILE_FILE, f"version {baseline_version}, in production"
-        if not path.is_file():
-            return Reference(name=f"version {baseline_version} was pushed without {PROFILE_FILE}")
-    elif wanted.isdigit():
-        path, name = models / wanted / PROFILE_FILE, f"version {wanted}"
-        if not path.is_file():
-            known = ", ".join(map(str, list_versions(models))) or "none yet"
-            raise ConfigError(
-                f"validation.drift.baseline: expected a pushed version with a {PROFILE_FILE}, got {wanted}; versions: "
-                f"{known}"
-            )
-    else:
-        path = Path(wanted).expanduser()
-        path = path if path.is_absolute() else base_dir / path
-        name = path.name
-        if not path.is_file():
-            raise ConfigError(
-                f"validation.drift.baseline: expected production, the number of a version or the path of a "
-                f"{PROFILE_FILE}, but {path} does not exist"
-            )
-    return Reference(str(path.resolve()), name, hashlib.sha256(path.read_bytes()).hexdigest())
 
 
 def find_schema_file(name: str, base_dir: Path, workspace: Path) -> SchemaFile:
@@ -180,11 +121,11 @@ def keep_gate_records(
       The curated schema, if this run wrote it.
     """
     gate = artifacts.get("validate")
-    verdict = json.loads(_read(Path(gate["verdict"].uri, _VERDICT_FILE))) if gate else getattr(error, "verdict", None)
+    verdict = json.loads(_read(Path(gate["verdict"].uri, VERDICT_FILE))) if gate else getattr(error, "verdict", None)
     if verdict:
         folder.mkdir(parents=True, exist_ok=True)
         verdict = {**verdict, "schema_file": str(file.path) if file else None}
-        _replace(folder / _VERDICT_FILE, json.dumps(verdict, indent=1, ensure_ascii=False))
+        _replace(folder / VERDICT_FILE, json.dumps(verdict, indent=1, ensure_ascii=False))
     if gate is None or file is None:
         return None
     inferred = _read(Path(artifacts["curated"]["schema"].uri, "schema.pbtxt"))
@@ -244,7 +185,7 @@ def last_schema_file(reports: Path) -> Path | None:
 
 def _verdicts(reports: Path) -> list[Path]:
     """Lists what the gate said, newest run first."""
-    return sorted(reports.glob(f"*/{_VERDICT_FILE}"), key=lambda path: path.parent.name, reverse=True)
+    return sorted(reports.glob(f"*/{VERDICT_FILE}"), key=lambda path: path.parent.name, reverse=True)
 
 
 def _last_verdict(reports: Path, name: str) -> tuple[str, dict[str, Any]]:

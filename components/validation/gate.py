@@ -15,6 +15,7 @@ from components.artifacts import Verdict
 from components.features import FeaturePlan
 from components.validation.judging import DataFolders, Judgement, judge_data
 from components.validation.options import ValidationOptions
+from components.validation.reference import settle_reference
 from components.validation.verdict import PROFILE_FILE, VERDICT_FILE, GateStopped
 
 
@@ -31,6 +32,7 @@ def DataGate(  # noqa: N802 (a component is named like a class)
     reference: Parameter[str],
     reference_name: Parameter[str],
     reference_digest: Parameter[str],
+    models: Parameter[str],
     code_version: Parameter[str],
 ) -> None:
     """Runs every check and stops the run, or lets it pass with warnings.
@@ -45,6 +47,7 @@ def DataGate(  # noqa: N802 (a component is named like a class)
       reference: path of the profile that drift is measured from, empty for none.
       reference_name: what it is in words, or why there is none.
       reference_digest: of its content, part of the cache key.
+      models: ``MODELS/NAME`` where the reference is the version in production when this step runs, else empty.
       code_version: part of the cache key.
 
     Raises:
@@ -56,8 +59,7 @@ def DataGate(  # noqa: N802 (a component is named like a class)
         name,
         ValidationOptions.model_validate_json(options),
         FeaturePlan.model_validate_json(plan),
-        _read_reference(reference),
-        reference_name,
+        *settle_reference(reference, reference_name, models),
     )
     if judgement.verdict["stopped"]:
         raise GateStopped(judgement.verdict["message"], judgement.verdict)
@@ -70,10 +72,3 @@ def write_judgement(judgement: Judgement, folder: str) -> None:
     for file_name, content in ((VERDICT_FILE, judgement.verdict), (PROFILE_FILE, judgement.profile)):
         with tf.io.gfile.GFile(os.path.join(folder, file_name), "w") as file:
             file.write(json.dumps(content, indent=1, ensure_ascii=False))
-
-
-def _read_reference(path: str) -> dict | None:
-    if not path:
-        return None
-    with tf.io.gfile.GFile(path, "r") as file:
-        return json.loads(file.read())["columns"]

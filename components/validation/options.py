@@ -45,7 +45,11 @@ class Check(Options):
 class AnomalyCheck(Check):
     """Values that contradict the schema."""
 
-    policy: RowPolicy = Field("fail", description="Quarantine puts aside rows with a wrong type or value, or none.")
+    policy: RowPolicy = Field(
+        "fail",
+        description="Quarantine puts aside rows with a wrong type or value, or none; as long as there is no schema, "
+        "those with text in a column of numbers.",
+    )
 
 
 class NonfiniteCheck(Check):
@@ -83,7 +87,8 @@ class DriftCheck(ColumnLimits):
         "What chance explains for the number of rows is allowed on top.",
     )
     baseline: str | int = Field(
-        "production", description="Compare with: production, the number of a version, or the path of a profile.json."
+        "production",
+        description="Compare with: production, the number of a version, or the path or URI of a profile.json.",
     )
 
 

@@ -16,8 +16,11 @@ from pipeline.graph import create_pipeline
 from pipeline.planning import RunPlan
 
 ENTRY_POINT = ["python", "-m", "pipeline.container"]
-# What production holds is not among this step's inputs, so a backend must not reuse its output.
-_NEVER_CACHED = ("baseline",)
+
+
+def models_below(pipeline_root: str, name: str) -> str:
+    """Says where the versions of an experiment are pushed to."""
+    return f"{pipeline_root.rstrip('/')}/models/{name}"
 
 
 def compile_pipeline(plan: RunPlan, target: str, image: str, pipeline_root: str, output: Path) -> dict[str, Any]:
@@ -37,7 +40,7 @@ def compile_pipeline(plan: RunPlan, target: str, image: str, pipeline_root: str,
       ConfigError: the recipe asks for a step or an accelerator that the target does not know.
     """
     name = plan.experiment.name.replace("_", "-")
-    models = f"{pipeline_root.rstrip('/')}/models/{plan.experiment.name}"
+    models = models_below(pipeline_root, plan.experiment.name)
     pipeline = create_pipeline(plan, pipeline_root=pipeline_root, models=models, name=name)
     config = tfx.orchestration.experimental.KubeflowV2DagRunnerConfig(
         display_name=name, default_image=image, default_commands=ENTRY_POINT, use_pipeline_spec_2_1=True
@@ -66,10 +69,12 @@ def _apply_run_options(job: dict[str, Any], plan: RunPlan, target: str) -> None:
                 f"run.resources: expected steps ({', '.join(tasks)}), got {step!r}.{nearest(step, tasks)}"
             )
         executors[f"{step}_executor"]["container"]["resources"] = _resources(step, resources, target)
+    # What production holds is not among the inputs of these steps, so a backend must not reuse their outputs.
+    never_cached = ("baseline", "validate") if plan.reference.models else ("baseline",)
     for step, task in tasks.items():
         if options.retries:
             task["retryPolicy"] = {"maxRetryCount": options.retries}
-        task["cachingOptions"] = {"enableCache": options.cache and step not in _NEVER_CACHED}
+        task["cachingOptions"] = {"enableCache": options.cache and step not in never_cached}
     if options.labels and target == "vertex":
         job["labels"] = dict(options.labels)
 

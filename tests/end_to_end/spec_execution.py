@@ -33,7 +33,7 @@ def execute_spec(spec: dict[str, Any], root: str, mount: Path) -> dict[str, dict
         ready = [n for n, task in tasks.items() if n not in finished and _producers(task) <= finished.keys()]
         assert ready, f"a cycle among {tasks.keys() - finished.keys()}"
         for name in sorted(ready):
-            finished[name] = _execute_task(spec, name, finished, f"{root}/{name}", mount)
+            finished[name] = execute_task(spec, name, finished, f"{root}/{name}", mount)
     return finished
 
 
@@ -42,9 +42,10 @@ def _producers(task: dict[str, Any]) -> set[str]:
     return {a["taskOutputArtifact"]["producerTask"] for a in artifacts} | set(task.get("dependentTasks", []))
 
 
-def _execute_task(
+def execute_task(
     spec: dict[str, Any], name: str, finished: dict[str, dict[str, Any]], folder: str, mount: Path
 ) -> dict[str, Any]:
+    """Runs one task, whose producers have finished; returns output name to the artifact as the task left it."""
     task = spec["root"]["dag"]["tasks"][name]
     component = spec["components"][task["componentRef"]["name"]]
     container = spec["deploymentSpec"]["executors"][component["executorLabel"]]["container"]

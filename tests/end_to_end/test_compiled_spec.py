@@ -6,11 +6,12 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
 
-from tests.end_to_end.spec_execution import execute_spec
+from tests.end_to_end.spec_execution import execute_spec, execute_task
 
 CHANGES = [
     "data.limit=600",
@@ -18,6 +19,13 @@ CHANGES = [
     "evaluation.thresholds={accuracy: {min: 0.2}}",
     "validation.duplicates=off",
 ]
+
+
+def drift_of(gate: dict[str, Any], mount: Path) -> list[dict[str, Any]]:
+    """What a step of the gate said about drift."""
+    folder = mount / gate["verdict"]["uri"].removeprefix("gs://")
+    checks = json.loads((folder / "verdict.json").read_text())["checks"]
+    return [line for line in checks if line["check"] == "drift"]
 
 
 @pytest.mark.slow
@@ -49,6 +57,11 @@ def test_the_spec_pushes_the_model_that_a_local_run_pushes(tmp_path: Path) -> No
     models = mount / "bucket" / "root" / "models" / "digits_mlp"
     assert (models / "1" / "saved_model.pb").is_file()
     assert json.loads((models / "current.json").read_text())["version"] == 1
+    drift = drift_of(outputs["validate"], mount)
+    assert [(line["status"], line["column"]) for line in drift] == [("skipped", "")], "nothing was in production yet"
+    again = execute_task(spec, "validate", outputs, "gs://bucket/again/validate", mount)
+    assert "version 1, in production" in drift_of(again, mount)[0]["text"], "the gate looks production up when it runs"
+
     figures = json.loads(
         (mount / outputs["report"]["report"]["uri"].removeprefix("gs://") / "figures.json").read_text()
     )

@@ -12,16 +12,14 @@ import pytest
 
 from components.datasets import DataOptions, Dataset, resolve
 from components.errors import ConfigError
-from components.validation.options import DriftCheck, ValidationOptions, check_column_names
+from components.validation.options import ValidationOptions, check_column_names
 from components.validation.verdict import GateStopped
 from pipeline.config import RECIPES, parse_experiment
 from pipeline.planning import plan_run
 from pipeline.schemas import (
-    Reference,
     SchemaFile,
     accept_findings,
     curated_text,
-    find_reference,
     find_schema_file,
     keep_gate_records,
     last_schema_file,
@@ -174,23 +172,6 @@ def test_a_run_that_ended_before_the_gate_keeps_nothing(
     assert keep_gate_records(file, data(), "people", {}, ValueError("disk full"), tmp_path / "reports/people/1") is None
     assert not (tmp_path / "reports").exists()
     assert not file.path.exists()
-
-
-def test_reference_of_drift(tmp_path: Path) -> None:
-    models = tmp_path / "models/people"
-    (models / "3").mkdir(parents=True)
-    assert find_reference(DriftCheck(), models, 0, tmp_path) == Reference(name="no version in production yet")
-    assert find_reference(DriftCheck(), models, 3, tmp_path).name == "version 3 was pushed without profile.json"
-    (models / "3/profile.json").write_text("{}")
-    found = find_reference(DriftCheck(), models, 3, tmp_path)
-    assert (found.path, found.name) == (str(models / "3/profile.json"), "version 3, in production")
-    assert find_reference(DriftCheck(baseline=3), models, 0, tmp_path).digest == found.digest
-    assert find_reference(DriftCheck(baseline="models/people/3/profile.json"), models, 0, tmp_path).path == found.path
-    assert find_reference(DriftCheck(policy="off"), models, 3, tmp_path).path == ""
-    with pytest.raises(ConfigError, match="a pushed version with a profile.json, got 7; versions: 3"):
-        find_reference(DriftCheck(baseline=7), models, 0, tmp_path)
-    with pytest.raises(ConfigError, match="the number of a version or the path .* does not exist"):
-        find_reference(DriftCheck(baseline="elsewhere.json"), models, 0, tmp_path)
 
 
 def test_limits_for_columns_that_there_are_not() -> None:

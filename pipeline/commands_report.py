@@ -12,11 +12,14 @@ from rich.console import Console
 from rich.table import Table
 
 from components.errors import ConfigError
+from pipeline.commands_schedule import decisions_table
+from pipeline.screen import print_table
 
 WorkspaceOption = Annotated[Path, typer.Option(help="The folder of runs and models.")]
 _WORKSPACE = Path("workspace")
 _BLOCKS = "▁▂▃▄▅▆▇█"
 _RUNS_IN_A_LINE = 12
+_DECISIONS = 8  # of each recipe that are shown with the runs
 
 
 def register(app: typer.Typer) -> None:
@@ -28,11 +31,13 @@ def register(app: typer.Typer) -> None:
 
 
 def runs(workspace: WorkspaceOption = _WORKSPACE) -> None:
-    """List the runs of a workspace, newest last, with the course of the main metric."""
+    """List the runs of a workspace, newest last, with the course of the main metric, and decisions to train again."""
+    from pipeline.decisions import join_quiet, list_decisions
     from pipeline.history import list_runs
 
     found = list_runs(workspace)
-    if not found:
+    decisions = {name: join_quiet(made)[-_DECISIONS:] for name, made in list_decisions(workspace).items()}
+    if not found and not decisions:
         print(f"no runs in {workspace} yet; start one with: kerasline run digits_cnn")
         return
     newest = {result["recipe"]: result["run_id"] for result in found}
@@ -51,7 +56,10 @@ def runs(workspace: WorkspaceOption = _WORKSPACE) -> None:
             str((result.get("model") or {}).get("version") or ""),
             f"{result['seconds']['total']:.0f}",
         )
-    _print_table(table)
+    print_table(table)
+    if decisions:
+        print("\ndecisions to train again; all of a recipe's: kerasline schedule RECIPE --history")
+        print_table(decisions_table(decisions))
 
 
 def report(
@@ -173,9 +181,3 @@ def _show_comparison(console: Console, comparison: Mapping[str, Any]) -> None:
 
 def _show(value: Any) -> str:
     return f"{value:.4g}" if isinstance(value, float) else json.dumps(value)
-
-
-def _print_table(table: Table) -> None:
-    console = Console(highlight=False)
-    # Without a terminal nobody sees where a line ends, but programs read what is in it.
-    (console if console.is_terminal else Console(highlight=False, width=240)).print(table)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from rich.table import Table
 
 from components.errors import ConfigError, nearest
 
@@ -45,39 +47,77 @@ def retrain_recipe(
 
 def schedule_recipe(
     recipe: RecipeArgument,
-    emit: Annotated[str | None, typer.Option(help="Print a schedule instead: cron, systemd or k8s.")] = None,
-    image: Annotated[str | None, typer.Option(help="Container image, for k8s.")] = None,
+    emit: Annotated[str | None, typer.Option(help="Set up cron, systemd, k8s, vertex or kubeflow.")] = None,
     history: Annotated[bool, typer.Option("--history", help="List the decisions so far.")] = False,
     data_dir: DataOption = None,
     workspace: WorkspaceOption = _WORKSPACE,
+    image: Annotated[str | None, typer.Option(help="k8s, vertex, kubeflow: the container image.")] = None,
+    recipe_at: Annotated[str | None, typer.Option(help="The recipe's path in that image, if it is another.")] = None,
+    claim: Annotated[str | None, typer.Option(help="k8s, kubeflow: the claim that the workspace is on.")] = None,
+    project: Annotated[str | None, typer.Option(help="vertex: the project.")] = None,
+    region: Annotated[str, typer.Option(help="vertex: the region.")] = "europe-west4",
+    pipeline_root: Annotated[str | None, typer.Option(help="vertex: a bucket's URI for the step's records.")] = None,
+    endpoint: Annotated[str | None, typer.Option(help="vertex: URL of a private endpoint of its API.")] = None,
+    host: Annotated[str | None, typer.Option(help="kubeflow: the URL of its API.")] = None,
+    experiment: Annotated[str, typer.Option(help="kubeflow: the experiment.")] = "Default",
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the request, send nothing.")] = False,
 ) -> None:
-    """Retrain on the recipe's cron in the foreground, or print what another scheduler needs."""
+    """Retrain on the recipe's cron in the foreground, or set another scheduler up for it."""
     from pipeline import scheduling
 
     if history:
         _show_history(recipe, workspace)
     elif emit is None:
         scheduling.run_scheduler(recipe, data_dir, workspace)
-    elif emit not in scheduling.EMITTED:
-        raise ConfigError(
-            f"--emit: expected {', '.join(scheduling.EMITTED)}, got {emit!r}.{nearest(emit, scheduling.EMITTED)}"
-        )
+    elif emit in scheduling.EMITTED:
+        print(scheduling.emit(emit, recipe, data_dir, workspace, image, claim, recipe_at), end="")
+    elif emit in ("vertex", "kubeflow"):
+        from pipeline import cloud_schedules
+
+        job = scheduling.remote_job(emit, recipe, data_dir, workspace, image, recipe_at)
+        if emit == "vertex":
+            request = cloud_schedules.vertex_request(job, project, region, pipeline_root)
+        else:
+            request = cloud_schedules.kubeflow_request(job, host, experiment, claim)
+        if dry_run:
+            print(json.dumps(request, indent=1))
+            return
+        if emit == "vertex":
+            made = cloud_schedules.create_vertex_schedule(request, endpoint)
+        else:
+            made = cloud_schedules.create_recurring_run(request)
+        print(f"{made['action']} {made['id']}\n{made['link']}")
     else:
-        print(scheduling.emit(emit, recipe, data_dir, workspace, image), end="")
+        known = (*scheduling.EMITTED, "vertex", "kubeflow")
+        raise ConfigError(f"--emit: expected {', '.join(known)}, got {emit!r}.{nearest(emit, known)}")
 
 
 def _show_history(recipe: str, workspace: Path) -> None:
-    from rich.console import Console
-    from rich.table import Table
-
     from pipeline.config import load_experiment
-    from pipeline.retraining import read_decisions, schedule_folder
+    from pipeline.decisions import join_quiet, read_decisions, schedule_folder
+    from pipeline.screen import print_table
     from pipeline.workspace import open_workspace
 
     experiment, _ = load_experiment(recipe)
+    decisions = read_decisions(schedule_folder(open_workspace(workspace).root, experiment.name))
+    print_table(decisions_table({experiment.name: join_quiet(decisions)}))
+
+
+def decisions_table(lines: Mapping[str, Sequence[Mapping[str, Any]]]) -> Table:
+    """Makes the table of decisions.
+
+    Args:
+      lines: recipe to its lines, from :func:`~pipeline.decisions.join_quiet`.
+    """
     table = Table(box=None, header_style="bold")
-    for title in ("when", "run", "reason", "became"):
-        table.add_column(title)
-    for decision in read_decisions(schedule_folder(open_workspace(workspace), experiment.name)):
-        table.add_row(decision.when, decision.run_id or "no", decision.reason, decision.status)
-    Console(highlight=False).print(table)
+    for title in ("when", "recipe", "run", "why", "what changed", "became"):
+        table.add_column(title, overflow="fold")
+    rows = sorted(((line, name) for name, found in lines.items() for line in found), key=lambda row: row[0]["when"])
+    for line, name in rows:
+        became = line["status"].replace("_", " ") + (f" as version {line['version']}" if line["version"] else "")
+        times = f" ({line['times']} times since {line['since'][:16]})" if line["times"] > 1 else ""
+        table.add_row(
+            line["when"][:16], name, line["run_id"] or ("yes" if line["run"] else "no"), line["reason"] + times,
+            "; ".join(line["changed"]), became,
+        )  # fmt: skip
+    return table

@@ -27,7 +27,6 @@ from components.options import (
     PushOptions,
     ReportOptions,
     RunOptions,
-    ScheduleOptions,
     TrainingOptions,
 )
 from components.settings import change_config, set_keys
@@ -35,6 +34,7 @@ from components.tuning.checks import check_objective
 from components.tuning.notation import FAMILY, Space, candidates, check_space, conditions
 from components.tuning.options import TuningOptions
 from components.validation.options import ValidationOptions
+from pipeline.schedule_options import ScheduleOptions
 
 RECIPES = Path(__file__).with_name("recipes")
 
@@ -60,6 +60,18 @@ class Experiment(Options):
     report: ReportOptions = Field(default=ReportOptions())
     schedule: ScheduleOptions | None = None
     run: RunOptions = Field(default=RunOptions())
+
+    @model_validator(mode="after")
+    def _trigger_has_its_check(self) -> Experiment:
+        trigger = self.schedule.trigger if self.schedule else None
+        if trigger == "drift" and self.validation.drift.policy == "off":
+            raise ValueError("expected validation.drift: warn with schedule.trigger: drift, got off")
+        if trigger == "metric" and self.data.spans is None:
+            raise ValueError(
+                f"expected data.spans with schedule.trigger: metric, got {self.data.source}; only rows of new spans "
+                "are surely none that the model was fitted on"
+            )
+        return self
 
     @model_validator(mode="before")
     @classmethod

@@ -123,6 +123,7 @@ class RunPlan:
             "reading": {key: reading[key] for key in ("header", "columns", "encoding", "missing_values") if reading},
             "main_metric": self.evaluation.metrics[0],
             "data": {"title": data.title or data.name, "kind": data.kind, "rows": data.rows},
+            "span_digests": self.dataset.spans,
             "spans": next((note for note in data.notes if note.startswith("spans ")), None),
             "data_fingerprint": self.dataset.fingerprint,
             "run_key": self.key,

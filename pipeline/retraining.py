@@ -8,82 +8,118 @@ import signal
 import subprocess
 import sys
 import time
-import urllib.error
-import urllib.request
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import filelock
 
-from components.options import NotifyOptions, ScheduleOptions
-from pipeline.config import load_experiment
+from components.datasets.spans import is_waiting
+from components.errors import ConfigError
+from components.production import current_version, read_record
+from pipeline.config import Experiment, load_experiment
+from pipeline.decisions import Decision, append_decision, read_decisions, schedule_folder
+from pipeline.evidence import Evidence, describe_changes, gather_drift, gather_metric
+from pipeline.notifying import notify
+from pipeline.schedule_options import ScheduleOptions
+from pipeline.schemas import find_schema_file
+from pipeline.screen import screen_apart
 from pipeline.workspace import Workspace, open_workspace
 
 _RETRIED = (1, 124)  # unexpected failures and runs out of time; bad data or a worse model stays what it is
 
 
-@dataclass(frozen=True)
-class Decision:
-    """What was decided, why, and what came of it.
-
-    Attributes:
-      when: ISO 8601, UTC.
-      run: whether a run was started.
-      reason: in words.
-      fingerprint: of the data that was there.
-      status: of the run (as in ``--json``), ``up_to_date`` without one.
-      run_id: of the run, None without one.
-      exit_code: of the run, 0 without one.
-    """
-
-    when: str
-    run: bool
-    reason: str
-    fingerprint: str
-    status: str = "up_to_date"
-    run_id: str | None = None
-    exit_code: int = 0
-
-
-def retrain(recipe: str, changes: Sequence[str], data_dir: Path | None, workspace: Path) -> Decision:
+def retrain(
+    recipe: str,
+    changes: Sequence[str],
+    data_dir: Path | None,
+    workspace: Path,
+    clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+) -> Decision:
     """Decides whether a recipe is to be trained again, and does it.
 
     A second call while one runs changes nothing; the operating system drops the lock with the process that holds it.
 
+    Args:
+      recipe: a shipped recipe's name, or the path of a YAML file.
+      changes: ``KEY=VALUE`` with dotted keys.
+      data_dir: ``--data-dir``.
+      workspace: where decisions, runs and models are.
+      clock: tells the time, with a time zone.
+
     Raises:
-      ConfigError: the recipe or its data cannot be read.
+      ConfigError: the recipe or its data cannot be read; the latter is remembered as a decision too.
     """
     experiment, base_dir = load_experiment(recipe, changes)
     schedule = experiment.schedule or ScheduleOptions()
     home = open_workspace(workspace)
-    folder = schedule_folder(home, experiment.name)
+    folder = schedule_folder(home.root, experiment.name)
     try:
         with filelock.FileLock(folder / ".lock", timeout=0):
-            from components.datasets import resolve
-
-            dataset = resolve(
-                experiment.data,
-                name=experiment.name,
-                base_dir=base_dir,
-                data_dir=data_dir,
-                task=experiment.task,
-                seed=experiment.seed,
-            )
-            decision = decide(schedule, dataset.fingerprint, read_decisions(folder), datetime.now(UTC))
+            history = read_decisions(folder)
+            try:
+                decision = _look(experiment, schedule, base_dir, data_dir, home, history, clock())
+            except ConfigError as error:
+                failure = Decision(_text(clock()), False, str(error), "", "failed", exit_code=error.exit_code)
+                append_decision(folder, failure)
+                raise
             if decision.run:
                 decision = _run(decision, recipe, changes, data_dir, home, schedule)
-            _append(folder, decision)
+            append_decision(folder, decision)
     except filelock.Timeout:
-        return Decision(_text(datetime.now(UTC)), False, f"another retrain of {experiment.name} is running", "")
+        return Decision(_text(clock()), False, f"another retrain of {experiment.name} is running", "")
     if decision.run:
-        _notify(schedule.notify, experiment.name, decision)
+        notify(schedule.notify, experiment.name, asdict(decision))
     return decision
 
 
-def decide(schedule: ScheduleOptions, fingerprint: str, history: Sequence[Decision], now: datetime) -> Decision:
+def _look(
+    experiment: Experiment,
+    schedule: ScheduleOptions,
+    base_dir: Path,
+    data_dir: Path | None,
+    home: Workspace,
+    history: Sequence[Decision],
+    now: datetime,
+) -> Decision:
+    """Decides, from the data as it is now; only the triggers that ask the model in production load TensorFlow."""
+    models = home.models(experiment.name)
+    gather: Callable[[], Evidence] | None = None
+    if schedule.trigger in ("drift", "metric"):
+        from pipeline.planning import plan_run
+
+        plan = plan_run(experiment, base_dir, data_dir, models, find_schema_file(experiment.name, base_dir, home.root))
+        dataset = plan.dataset
+
+        def gather() -> Evidence:
+            with screen_apart(home.log(f"retrain-{now:%Y%m%d-%H%M%S}")):
+                if schedule.trigger == "drift":
+                    return gather_drift(plan, models)
+                return gather_metric(plan, models, home.root, schedule.thresholds)
+
+    else:
+        from components.datasets import resolve
+
+        dataset = resolve(
+            experiment.data, name=experiment.name, base_dir=base_dir, data_dir=data_dir, task=experiment.task,
+            seed=experiment.seed,
+        )  # fmt: skip
+    version = current_version(models)
+    before = read_record(models, version).get("span_digests") or {} if version else {}
+    changed = (*describe_changes(dataset.spans, before), *(line for line in dataset.skipped if is_waiting(line)))
+    decision = decide(schedule, dataset.fingerprint, history, now, gather)
+    return replace(decision, changed=(*changed, *decision.changed))
+
+
+def decide(
+    schedule: ScheduleOptions,
+    fingerprint: str,
+    history: Sequence[Decision],
+    now: datetime,
+    gather: Callable[[], Evidence] | None = None,
+) -> Decision:
     """Says whether to run, from what there is and what was done before.
 
     Args:
@@ -91,6 +127,7 @@ def decide(schedule: ScheduleOptions, fingerprint: str, history: Sequence[Decisi
       fingerprint: of the data as it is now.
       history: earlier decisions, oldest first.
       now: with a time zone.
+      gather: looks at the new data, for the triggers drift and metric; asked only where nothing else decides.
     """
     runs = [decision for decision in history if decision.run]
     last = runs[-1] if runs else None
@@ -101,32 +138,16 @@ def decide(schedule: ScheduleOptions, fingerprint: str, history: Sequence[Decisi
             return replace(no_run, reason=f"cooling down until {_text(ready)}")
     if schedule.trigger == "always":
         return replace(no_run, run=True, reason="the trigger is always")
+    if last is not None and last.fingerprint == fingerprint:
+        if last.exit_code in _RETRIED:
+            return replace(no_run, run=True, reason=f"the last attempt ended with exit code {last.exit_code}")
+        return replace(no_run, reason=f"no new data since the last attempt, which ended as {last.status}")
+    if gather is not None:
+        evidence = gather()
+        return replace(no_run, run=evidence.is_reason, reason=evidence.reason, changed=evidence.details)
     if last is None:
         return replace(no_run, run=True, reason="this recipe has not been trained by a schedule before")
-    if last.fingerprint != fingerprint:
-        return replace(no_run, run=True, reason="the data is not what it was at the last attempt")
-    if last.exit_code in _RETRIED:
-        return replace(no_run, run=True, reason=f"the last attempt ended with exit code {last.exit_code}")
-    return replace(no_run, reason=f"no new data since the last attempt, which ended as {last.status}")
-
-
-def schedule_folder(home: Workspace, name: str) -> Path:
-    """Returns the folder of a recipe's decisions and of its scheduler's jobs, made where it is not there."""
-    folder = home.root / "schedules" / name
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder
-
-
-def read_decisions(folder: Path) -> list[Decision]:
-    """Reads the decisions of a recipe, oldest first; a line that a crash cut off is left out."""
-    path = folder / "decisions.jsonl"
-    decisions = []
-    for line in path.read_text(encoding="utf-8").splitlines() if path.is_file() else []:
-        try:
-            decisions.append(Decision(**json.loads(line)))
-        except (ValueError, TypeError):
-            continue
-    return decisions
+    return replace(no_run, run=True, reason="the data is not what it was at the last attempt")
 
 
 def _run(
@@ -138,7 +159,7 @@ def _run(
     schedule: ScheduleOptions,
 ) -> Decision:
     """Runs the recipe in a child process within its time, again after a failure as often as the schedule says."""
-    outcome = schedule_folder(home, "outcomes") / f"{os.getpid()}.json"
+    outcome = schedule_folder(home.root, "outcomes") / f"{os.getpid()}.json"
     command = [sys.executable, "-m", "pipeline.cli", "run", recipe, "--workspace", str(home.root)]
     command += ["--json", str(outcome), *(["--data-dir", str(data_dir)] if data_dir else [])]
     command += [part for change in changes for part in ("--set", change)]
@@ -153,7 +174,17 @@ def _run(
     result: dict[str, Any] = json.loads(outcome.read_text(encoding="utf-8")) if outcome.is_file() else {}
     outcome.unlink(missing_ok=True)
     status = result.get("status") or ("timed_out" if code == 124 else "failed")
-    return replace(decision, status=status, run_id=result.get("run_id"), exit_code=code)
+    return replace(
+        decision,
+        # The data may have grown between the decision and the run.
+        fingerprint=result.get("data_fingerprint") or decision.fingerprint,
+        status=status,
+        run_id=result.get("run_id"),
+        exit_code=code,
+        blessed={"pushed": True, "up_to_date": True, "not_blessed": False}.get(status),
+        version=(result.get("model") or {}).get("version") if status == "pushed" else None,
+        message=result.get("message") or "",
+    )
 
 
 def _run_child(command: Sequence[str], limit_minutes: float | None) -> int:
@@ -167,26 +198,6 @@ def _run_child(command: Sequence[str], limit_minutes: float | None) -> int:
         if child.poll() is None:
             os.killpg(child.pid, signal.SIGKILL)
             child.wait()
-
-
-def _notify(options: NotifyOptions, name: str, decision: Decision) -> None:
-    """Tells the configured places; one that does not answer is mentioned and changes nothing."""
-    body = json.dumps({"recipe": name, **asdict(decision)}).encode()
-    try:
-        if options.command:
-            subprocess.run(options.command, input=body, check=True, timeout=60)
-        if options.webhook:
-            headers = {"Content-Type": "application/json"}
-            urllib.request.urlopen(urllib.request.Request(options.webhook, body, headers), timeout=30).close()
-    except (OSError, subprocess.SubprocessError, urllib.error.URLError) as error:
-        print(f"kerasline: schedule.notify did not get through: {error}", file=sys.stderr)
-
-
-def _append(folder: Path, decision: Decision) -> None:
-    with open(folder / "decisions.jsonl", "a", encoding="utf-8") as file:
-        file.write(json.dumps(asdict(decision)) + "\n")
-        file.flush()
-        os.fsync(file.fileno())
 
 
 def _text(moment: datetime) -> str:

@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
+import random
 import shlex
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from components.errors import ConfigError
-from components.options import ScheduleOptions
+from components.options import RunOptions
+from pipeline.commands_cloud import check_image
 from pipeline.config import load_experiment
-from pipeline.retraining import read_decisions, schedule_folder
+from pipeline.decisions import read_decisions, schedule_folder
+from pipeline.schedule_options import ScheduleOptions
 from pipeline.workspace import open_workspace
 
 EMITTED = ("cron", "systemd", "k8s")
-_LATE = timedelta(hours=6)  # a tick that was missed by less than this is made up for, once
+_stopping = threading.Event()
 
 
 def run_scheduler(recipe: str, data_dir: Path | None, workspace: Path) -> None:
@@ -31,36 +36,28 @@ def run_scheduler(recipe: str, data_dir: Path | None, workspace: Path) -> None:
       ConfigError: the recipe has no schedule.
     """
     from apscheduler.schedulers.blocking import BlockingScheduler
-    from apscheduler.triggers.cron import CronTrigger
+
+    from pipeline.cron import LATE, make_trigger, missed_tick
 
     schedule, name = schedule_of(recipe)
-    decisions = read_decisions(schedule_folder(open_workspace(workspace), name))
-    trigger = CronTrigger.from_crontab(schedule.cron, ZoneInfo(schedule.timezone))
-    trigger.jitter = schedule.jitter_seconds or None
+    decisions = read_decisions(schedule_folder(open_workspace(workspace).root, name))
+    trigger = make_trigger(schedule)
     command = [sys.executable, "-m", "pipeline.cli", *retrain_arguments(recipe, data_dir, workspace)]
     scheduler = BlockingScheduler(timezone=ZoneInfo(schedule.timezone))
-    late = int(_LATE.total_seconds())
-    scheduler.add_job(_tick, trigger, [command], max_instances=1, coalesce=True, misfire_grace_time=late)
+    late = int(LATE.total_seconds())
+    scheduler.add_job(
+        _tick, trigger, [command, schedule.jitter_seconds], max_instances=1, coalesce=True, misfire_grace_time=late
+    )
     if decisions and missed_tick(schedule, datetime.fromisoformat(decisions[-1].when), datetime.now(UTC)):
         print("a tick was missed while the scheduler was down; making up for it now", flush=True)
-        scheduler.add_job(_tick, args=[command])
+        scheduler.add_job(_tick, args=[command, 0])
     following = trigger.get_next_fire_time(None, datetime.now(UTC))
     print(
         f"{name}: retrains on '{schedule.cron}' ({schedule.timezone}), next {following:%Y-%m-%d %H:%M %Z}", flush=True
     )
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: scheduler.shutdown(wait=True))
+        signal.signal(number, lambda *_: (_stopping.set(), scheduler.shutdown(wait=True)))
     scheduler.start()
-
-
-def missed_tick(schedule: ScheduleOptions, last: datetime, now: datetime) -> bool:
-    """Says whether the cron fired between the last decision and now, and not too long ago."""
-    from apscheduler.triggers.cron import CronTrigger
-
-    trigger = CronTrigger.from_crontab(schedule.cron, ZoneInfo(schedule.timezone))
-    since = max(last, now - _LATE) + timedelta(seconds=1)
-    due = trigger.get_next_fire_time(None, since)
-    return due is not None and due <= now
 
 
 def schedule_of(recipe: str) -> tuple[ScheduleOptions, str]:
@@ -85,7 +82,15 @@ def retrain_arguments(recipe: str, data_dir: Path | None, workspace: Path) -> li
     return arguments + (["--data-dir", str(data_dir.resolve())] if data_dir else [])
 
 
-def emit(kind: str, recipe: str, data_dir: Path | None, workspace: Path, image: str | None = None) -> str:
+def emit(
+    kind: str,
+    recipe: str,
+    data_dir: Path | None,
+    workspace: Path,
+    image: str | None = None,
+    claim: str | None = None,
+    recipe_at: str | None = None,
+) -> str:
     """Writes the schedule for a scheduler that is there already.
 
     Args:
@@ -94,6 +99,8 @@ def emit(kind: str, recipe: str, data_dir: Path | None, workspace: Path, image: 
       data_dir: of the retrain.
       workspace: of the retrain.
       image: the container image of a CronJob.
+      claim: the volume claim that a CronJob mounts where the workspace is.
+      recipe_at: the recipe's path in that image, where it is another.
 
     Returns:
       The text.
@@ -106,13 +113,19 @@ def emit(kind: str, recipe: str, data_dir: Path | None, workspace: Path, image: 
     executable = str(Path(sys.executable).with_name("kerasline"))
     command = shlex.join([executable, *arguments])
     if kind == "cron":
+        if schedule.jitter_seconds:
+            command = f"sleep $(shuf -i 0-{schedule.jitter_seconds} -n 1); {command}"
         # Per cent signs end a crontab's command.
         return f"CRON_TZ={schedule.timezone}\n{schedule.cron} {command.replace('%', chr(92) + '%')}\n"
     if kind == "systemd":
         return _systemd(name, schedule, command)
-    if not image:
-        raise ConfigError("--image: expected the container image that the CronJob runs, got none")
-    return _cron_job(name, schedule, arguments, image)
+    job = remote_job(kind, recipe, data_dir, workspace, image, recipe_at)
+    if not claim:
+        raise ConfigError(
+            "--claim: expected the PersistentVolumeClaim that the workspace is on, got none; without one every run "
+            "would begin with an empty workspace"
+        )
+    return _cron_job(job, claim)
 
 
 def _systemd(name: str, schedule: ScheduleOptions, command: str) -> str:
@@ -156,19 +169,71 @@ def _weekdays(text: str) -> str:
     return ",".join("..".join(day.capitalize() for day in part.split("-")) for part in text.split(","))
 
 
-def _cron_job(name: str, schedule: ScheduleOptions, arguments: Sequence[str], image: str) -> str:
+@dataclass(frozen=True)
+class RemoteJob:
+    """A retrain that another scheduler starts in a container.
+
+    Attributes:
+      name: of the schedule: letters, digits and hyphens.
+      schedule: when.
+      arguments: of ``kerasline``.
+      image: the container image.
+      workspace: its path in the container.
+      run: the recipe's ``run:`` block.
+    """
+
+    name: str
+    schedule: ScheduleOptions
+    arguments: tuple[str, ...]
+    image: str
+    workspace: str
+    run: RunOptions
+
+
+def remote_job(
+    kind: str, recipe: str, data_dir: Path | None, workspace: Path, image: str | None, recipe_at: str | None
+) -> RemoteJob:
+    """Describes the retrain of a container.
+
+    Args:
+      kind: for messages, ``k8s``, ``vertex`` or ``kubeflow``.
+      recipe: with a ``schedule:`` block.
+      data_dir: as the container finds it.
+      workspace: as the container finds it.
+      image: with a tag.
+      recipe_at: the recipe's path in the image, where it is another.
+
+    Raises:
+      ConfigError: the recipe has no schedule, or there is no image with a tag.
+    """
+    schedule, name = schedule_of(recipe)
+    if not image:
+        raise ConfigError(f"--image: expected the container image that {kind} runs, got none")
+    check_image(image)
+    arguments = retrain_arguments(recipe, data_dir, workspace)
+    if recipe_at:
+        arguments[1] = recipe_at
+    there = arguments[arguments.index("--workspace") + 1]
+    run = load_experiment(recipe)[0].run
+    return RemoteJob(f"kerasline-{name.replace('_', '-')}", schedule, tuple(arguments), image, there, run)
+
+
+def _cron_job(retrain: RemoteJob, claim: str) -> str:
     import yaml
 
+    schedule = retrain.schedule
     job: dict[str, object] = {"backoffLimit": schedule.on_failure.retries}
     if schedule.max_runtime_minutes is not None:
         job["activeDeadlineSeconds"] = int(schedule.max_runtime_minutes * 60)
-    container = {"name": "retrain", "image": image, "args": list(arguments)}
-    job["template"] = {"spec": {"restartPolicy": "Never", "containers": [container]}}
+    mount = {"name": "workspace", "mountPath": retrain.workspace}
+    container = {"name": "retrain", "image": retrain.image, "args": list(retrain.arguments), "volumeMounts": [mount]}
+    volume = {"name": "workspace", "persistentVolumeClaim": {"claimName": claim}}
+    job["template"] = {"spec": {"restartPolicy": "Never", "containers": [container], "volumes": [volume]}}
     return yaml.safe_dump(
         {
             "apiVersion": "batch/v1",
             "kind": "CronJob",
-            "metadata": {"name": f"kerasline-{name.replace('_', '-')}"},
+            "metadata": {"name": retrain.name},
             "spec": {
                 "schedule": schedule.cron,
                 "timeZone": schedule.timezone,
@@ -180,6 +245,8 @@ def _cron_job(name: str, schedule: ScheduleOptions, arguments: Sequence[str], im
     )
 
 
-def _tick(command: Sequence[str]) -> None:
-    # In a session of its own, so that Ctrl-C stops the scheduler and lets the retrain end.
-    subprocess.run(command, check=False, start_new_session=True)
+def _tick(command: Sequence[str], jitter_seconds: float) -> None:
+    """Waits a part of the jitter and retrains, unless the scheduler is told to end meanwhile."""
+    if not _stopping.wait(random.uniform(0, jitter_seconds)):
+        # In a session of its own, so that Ctrl-C stops the scheduler and lets the retrain end.
+        subprocess.run(command, check=False, start_new_session=True)

@@ -17,6 +17,7 @@ from typing import TextIO
 
 from rich.console import Console
 from rich.status import Status
+from rich.table import Table
 
 from components import progress
 from components.progress import Progress
@@ -79,6 +80,12 @@ def format_seconds(seconds: float) -> str:
         return f"{seconds:.1f} s"
     minutes, rest = divmod(round(seconds), 60)
     return f"{minutes} min {rest} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
+
+
+def print_table(table: Table) -> None:
+    """Prints a table; without a terminal nobody sees where a line ends, but programs read what is in it."""
+    console = Console(highlight=False)
+    (console if console.is_terminal else Console(highlight=False, width=240)).print(table)
 
 
 @contextmanager

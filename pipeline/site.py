@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
 from components.errors import ConfigError
+from pipeline.decisions import join_quiet, list_decisions
 
 _PAGES = re.compile(r"/(reports/[^/]+/[^/]+/(?:index\.html|figures\.json)|comparisons/[^/]+\.html)")
 _TYPES = {".html": "text/html; charset=utf-8", ".json": "application/json"}
@@ -51,8 +52,8 @@ class SiteHandler(BaseHTTPRequestHandler):
             self._answer(403, b"this site answers to 127.0.0.1 and localhost only", "text/plain; charset=utf-8")
             return
         path = unquote(self.path.partition("?")[0])
-        if path == "/":
-            self._answer(200, list_page(self.folder).encode(), _TYPES[".html"])
+        if path in _OWN_PAGES:
+            self._answer(200, _OWN_PAGES[path](self.folder).encode(), _TYPES[".html"])
             return
         file = (self.folder / path.lstrip("/")).resolve()
         if not _PAGES.fullmatch(path) or not file.is_relative_to(self.folder) or not file.is_file():
@@ -86,4 +87,17 @@ def list_page(workspace: Path) -> str:
     for result in list_runs(workspace):
         runs.setdefault(result["recipe"], []).append(result)
     comparisons = sorted(path.stem for path in workspace.glob("comparisons/*.html"))
-    return render_site(runs, {model["name"]: model for model in describe_models(workspace)}, comparisons)
+    models = {model["name"]: model for model in describe_models(workspace)}
+    return render_site(runs, models, comparisons, has_decisions=bool(list_decisions(workspace)))
+
+
+def decisions_page(workspace: Path) -> str:
+    """Renders what retrain decided."""
+    from components.report.site_page import render_decisions
+
+    lines = {name: join_quiet(decisions) for name, decisions in list_decisions(workspace).items()}
+    reports = {path.parent.name for path in workspace.glob("reports/*/*/index.html")}
+    return render_decisions(lines, reports)
+
+
+_OWN_PAGES: dict[str, Callable[[Path], str]] = {"/": list_page, "/decisions": decisions_page}

@@ -10,6 +10,11 @@ import yaml
 
 from components.errors import ConfigError, KeraslineError
 
+NO_CREDENTIALS = (
+    "expected credentials for Google Cloud, found none; run 'gcloud auth application-default login', or set "
+    "GOOGLE_APPLICATION_CREDENTIALS to the file of a service account's key"
+)
+
 
 def vertex_request(
     file: Path, project: str, region: str, service_account: str | None, network: str | None
@@ -91,10 +96,7 @@ def _send_to_vertex(request: dict[str, Any], file: Path, wait: bool) -> dict[str
         if wait:
             job.wait()
     except DefaultCredentialsError as error:
-        raise ConfigError(
-            "expected credentials for Google Cloud, found none; run 'gcloud auth application-default login', or set "
-            "GOOGLE_APPLICATION_CREDENTIALS to the file of a service account's key"
-        ) from error
+        raise ConfigError(NO_CREDENTIALS) from error
     except exceptions.GoogleAPICallError as error:
         raise KeraslineError(f"Vertex AI refused the job: {error.message}") from error
     return {"id": job.name, "state": job.state.name, "link": job._dashboard_uri()}

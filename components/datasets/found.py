@@ -27,6 +27,7 @@ class Found:
       licence: of the data.
       skipped: one line for each file or kind of row that is not used, and why.
       notes: what a reader should know.
+      spans: key of each span to the digest of its content; its shards say ``span``.
     """
 
     kind: Literal["table", "image", "array", "tokens"]
@@ -41,3 +42,4 @@ class Found:
     licence: str = ""
     skipped: tuple[str, ...] = ()
     notes: tuple[str, ...] = field(default=())
+    spans: dict[str, str] = field(default_factory=dict)

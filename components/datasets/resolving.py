@@ -78,6 +78,7 @@ def resolve(
         licence=found.licence,
         skipped=found.skipped,
         notes=found.notes,
+        spans=found.spans,
     )
     plan, notes = finish_plan(draft, _read_rows, may_change=options.split.method is None)
     return draft.model_copy(update={"split": plan, "notes": (*draft.notes, *notes)})

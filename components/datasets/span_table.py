@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import replace
 
 from pydantic import ValidationError
@@ -36,6 +37,16 @@ def find(options: SpanOptions, places: Places, split: SplitColumn | None) -> Fou
             f"spans.reader.{where}: {first['msg']}; it takes keys of the {options.format}: block."
         ) from None
     keys = [str(span.key) for span in spans.chosen]
+    key_of = {str(path): str(span.key) for span in spans.chosen for path in span.files}
+    contents: dict[str, list[str]] = {}
+    for path, digest in zip(key_of, found.digest.split(","), strict=True):
+        contents.setdefault(key_of[path], []).append(digest)
     shown = keys[0] if len(keys) == 1 else f"{keys[0]} to {keys[-1]}"
     note = f"spans {shown}: {len(keys)} in {len(files)} files"
-    return replace(found, skipped=(*spans.skipped, *found.skipped), notes=(note, *found.notes))
+    return replace(
+        found,
+        shards=[{**shard, "span": key_of[shard["path"]]} for shard in found.shards],
+        skipped=(*spans.skipped, *found.skipped),
+        notes=(note, *found.notes),
+        spans={key: hashlib.sha256(",".join(content).encode()).hexdigest()[:16] for key, content in contents.items()},
+    )

@@ -15,6 +15,7 @@ from components.datasets.files import Places
 from components.datasets.options import SpanOptions
 from components.errors import ConfigError
 
+_WAITING = ("perhaps still being copied", "yet")
 _TOKENS = {"SPAN": r"\d+", "VERSION": r"\d+", "YYYY": r"\d{4}", "MM": r"\d{2}", "DD": r"\d{2}"}
 
 
@@ -89,6 +90,11 @@ def find_spans(options: SpanOptions, places: Places, now_seconds: float | None =
         raise ConfigError(f"No span of {options.pattern} can be used yet; wait or change spans.first and last.{reason}")
     chosen = complete[-options.window :] if options.window else complete
     return Spans(tuple(chosen), (*skipped, *_gaps([span.key for span in chosen], _usual_step(sorted(found)))))
+
+
+def is_waiting(line: str) -> bool:
+    """Says whether a line of :attr:`Spans.skipped` is of a span that may become complete."""
+    return line.startswith("span ") and line.endswith(_WAITING)
 
 
 def _expression(pattern: str) -> re.Pattern[str]:

@@ -78,6 +78,7 @@ class Dataset(_Frozen):
     licence: str = ""
     skipped: tuple[str, ...] = ()  # one line for each file or row that could not be used, and why
     notes: tuple[str, ...] = ()  # what a reader should know: columns that change their type, infinite values, ...
+    spans: dict[str, str] = {}  # data that arrives in spans: those that are used, oldest first, and their digests
 
     def splits(self) -> tuple[str, ...]:
         """Names the splits that rows are meant to reach, in their usual order."""

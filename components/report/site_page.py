@@ -1,8 +1,8 @@
-"""Renders the list of a workspace's runs and models, the first page of the site."""
+"""Renders the pages of the site that no run wrote: the list of runs and models, and the decisions to train again."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from components.metrics import METRICS
@@ -10,11 +10,15 @@ from components.report.charts import Series, line_chart
 from components.report.page import assets, environment
 from components.report.plots import Plot, make_plot
 
-SITE = "site.html.j2"
+SITE, DECISIONS = "site.html.j2", "decisions.html.j2"
 
 
 def render_site(
-    runs: Mapping[str, Sequence[Mapping[str, Any]]], models: Mapping[str, Mapping[str, Any]], comparisons: Sequence[str]
+    runs: Mapping[str, Sequence[Mapping[str, Any]]],
+    models: Mapping[str, Mapping[str, Any]],
+    comparisons: Sequence[str],
+    *,
+    has_decisions: bool = False,
 ) -> str:
     """Makes the HTML.
 
@@ -22,13 +26,27 @@ def render_site(
       runs: recipe to the outcomes of its runs, oldest first.
       models: recipe to ``versions`` (how many) and ``production`` (``version``, ``pushed_at``, or None).
       comparisons: names of the pages of comparisons.
+      has_decisions: whether there is a page of decisions to link to.
     """
     recipes = [
         {"name": name, "runs": list(reversed(found)), "model": models.get(name), "course": plot_course(found)}
         for name, found in sorted(runs.items())
     ]
     pairs = [(stem, *stem.split("--", 1)) for stem in comparisons if "--" in stem]
-    return environment().get_template(SITE).render(recipes=recipes, comparisons=pairs, **assets())
+    told = {"recipes": recipes, "comparisons": pairs, "has_decisions": has_decisions}
+    return environment().get_template(SITE).render(**told, **assets())
+
+
+def render_decisions(lines: Mapping[str, Sequence[Mapping[str, Any]]], reports: Collection[str]) -> str:
+    """Makes the page of decisions to train again.
+
+    Args:
+      lines: recipe to its decisions, oldest first, each with ``when``, ``since``, ``times``, ``reason``, ``changed``,
+        ``run``, ``run_id``, ``status``, ``blessed``, ``version`` and ``message``.
+      reports: ids of the runs that have a report.
+    """
+    recipes = {name: list(reversed(found)) for name, found in sorted(lines.items())}
+    return environment().get_template(DECISIONS).render(recipes=recipes, reports=reports, **assets())
 
 
 def plot_course(found: Sequence[Mapping[str, Any]]) -> Plot | None:

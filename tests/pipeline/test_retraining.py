@@ -5,16 +5,19 @@ from __future__ import annotations
 import json
 import sys
 import threading
+from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import filelock
 import pytest
 
-from components.options import NotifyOptions, ScheduleOptions
+from components.errors import ConfigError
 from pipeline import retraining
-from pipeline.retraining import Decision, decide, read_decisions, retrain
+from pipeline.decisions import Decision, read_decisions
+from pipeline.evidence import Evidence
+from pipeline.retraining import decide, retrain
+from pipeline.schedule_options import ScheduleOptions
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 
@@ -57,6 +60,38 @@ def test_decisions_that_led_to_no_run_do_not_count() -> None:
     assert decision.run
 
 
+LOOK = Evidence(True, "x drifted in 40 new rows since version 1", ("x: 0.4",))
+
+
+@pytest.mark.parametrize(
+    ("trigger", "fingerprint", "history", "evidence", "runs", "reason"),
+    [
+        ("drift", "b", [ran("a")], LOOK, True, "x drifted in 40 new rows"),
+        ("metric", "b", [ran("a")], Evidence(False, "accuracy 0.97"), False, "accuracy 0.97"),
+        # What is in production may have come from a run by hand.
+        ("drift", "b", [], Evidence(False, "no column drifted"), False, "no column drifted"),
+        ("drift", "a", [ran("a", status="data_rejected", exit_code=3)], None, False, "ended as data_rejected"),
+        ("drift", "a", [ran("a", status="failed", exit_code=1)], None, True, "ended with exit code 1"),
+    ],
+)
+def test_the_model_in_production_is_asked_only_where_nothing_else_decides(
+    trigger: str, fingerprint: str, history: list[Decision], evidence: Evidence | None, runs: bool, reason: str
+) -> None:
+    asked = []
+
+    def gather() -> Evidence:
+        asked.append(trigger)
+        assert evidence is not None
+        return evidence
+
+    thresholds = {"accuracy": {"min": 0.9}} if trigger == "metric" else {}
+    schedule = ScheduleOptions(trigger=trigger, thresholds=thresholds)
+    decision = decide(schedule, fingerprint, history, NOON + timedelta(hours=1), gather)
+    assert (decision.run, reason in decision.reason) == (runs, True)
+    assert bool(asked) is (evidence is not None)
+    assert decision.changed == (evidence.details if evidence else ())
+
+
 @pytest.fixture
 def recipe(tmp_path: Path) -> Path:
     """A recipe on iris."""
@@ -87,7 +122,9 @@ def test_retrain_runs_once_for_the_same_data(recipe: Path, tmp_path: Path, monke
     second = retrain(str(recipe), ["training.epochs=2"], None, tmp_path / "ws")
     assert (first.run, first.status, first.run_id) == (True, "pushed", "r7")
     assert (second.run, second.status) == (False, "up_to_date")
-    assert read_decisions(tmp_path / "ws" / "schedules" / "flowers") == [first, second]
+    assert [asdict(decision) for decision in read_decisions(tmp_path / "ws" / "schedules" / "flowers")] == [
+        {**asdict(decision), "changed": []} for decision in (first, second)
+    ]
     assert "training.epochs=2" in child.commands[0]
 
 
@@ -119,13 +156,6 @@ def test_a_second_retrain_changes_nothing(recipe: Path, tmp_path: Path) -> None:
     assert read_decisions(folder) == []
 
 
-def test_a_line_that_a_crash_cut_off_is_left_out(tmp_path: Path) -> None:
-    """The decisions before it stay."""
-    whole = json.dumps({"when": "w", "run": True, "reason": "r", "fingerprint": "f"})
-    (tmp_path / "decisions.jsonl").write_text(f"{whole}\n{whole[:20]}")
-    assert [decision.reason for decision in read_decisions(tmp_path)] == ["r"]
-
-
 def test_a_run_out_of_time_is_stopped_with_its_children(tmp_path: Path) -> None:
     """The whole process group ends."""
     marker = tmp_path / "marker"
@@ -135,32 +165,67 @@ def test_a_run_out_of_time_is_stopped_with_its_children(tmp_path: Path) -> None:
     assert not marker.exists()
 
 
-def test_notifications_reach_a_command_and_a_webhook(tmp_path: Path) -> None:
-    """Both get the decision as JSON."""
-    received: list[dict[str, object]] = []
-
-    class Hook(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:  # noqa: N802 (the library's name)
-            received.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
-            self.send_response(204)
-            self.end_headers()
-
-        def log_message(self, *_: object) -> None:
-            """Keeps the test's output clean."""
-
-    server = HTTPServer(("127.0.0.1", 0), Hook)
-    threading.Thread(target=server.handle_request, daemon=True).start()
-    target = tmp_path / "told.json"
-    options = NotifyOptions(
-        command=["sh", "-c", f"cat > {target}"], webhook=f"http://127.0.0.1:{server.server_port}/hook"
-    )
-    retraining._notify(options, "flowers", ran())
-    server.server_close()
-    assert json.loads(target.read_text())["status"] == "pushed"
-    assert received[0]["recipe"] == "flowers"
+def test_data_that_cannot_be_read_is_a_decision_too(tmp_path: Path) -> None:
+    """The history says why nothing was trained, and the command ends with exit code 2."""
+    path = tmp_path / "late.yaml"
+    path.write_text("name: late\ndata: {spans: {pattern: 'day-{SPAN}.csv', label: y, settle_seconds: 3600}}\n")
+    (tmp_path / "day-1.csv").write_text("x,y\n1,2\n")
+    with pytest.raises(ConfigError, match="perhaps still being copied"):
+        retrain(str(path), [], None, tmp_path / "ws")
+    (decision,) = read_decisions(tmp_path / "ws" / "schedules" / "late")
+    assert (decision.run, decision.status, decision.exit_code) == (False, "failed", 2)
+    assert "day-1.csv changed" in decision.reason
 
 
-def test_a_notification_that_fails_is_mentioned(capsys: pytest.CaptureFixture[str]) -> None:
-    """It changes nothing else."""
-    retraining._notify(NotifyOptions(command=["false"]), "flowers", ran())
-    assert "schedule.notify did not get through" in capsys.readouterr().err
+def write_span(folder: Path, number: int, first: int, version: int = 1) -> Path:
+    """Writes 20 rows whose x starts at a number."""
+    path = folder / f"span-{number}" / f"v{version}" / "rows.csv"
+    path.parent.mkdir(parents=True)
+    path.write_text("x,y\n" + "".join(f"{first + row},{row % 2}\n" for row in range(20)))
+    return path
+
+
+def test_spans_that_are_late_come_twice_or_are_half_copied(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each is told from the others, and only what changes the data starts a run."""
+    spans, workspace, recipe = tmp_path / "spans", tmp_path / "ws", tmp_path / "daily.yaml"
+    block = "{pattern: 'spans/span-{SPAN}/v{VERSION}/*', label: y, window: 3, marker: _DONE}"
+    recipe.write_text(f"name: daily\ndata: {{spans: {block}}}\ntask: binary\n")
+    child = Child(*[0] * 9)
+    monkeypatch.setattr(retraining, "_run_child", child)
+
+    def arrive(number: int, first: int, version: int = 1, done: bool = True) -> Decision:
+        folder = write_span(spans, number, first, version).parent
+        if done:
+            (folder / "_DONE").touch()
+        return retrain(str(recipe), [], None, workspace)
+
+    def remember(decision: Decision) -> None:
+        """Leaves the record that the push of a real run leaves."""
+        from components.datasets import resolve
+        from pipeline.config import load_experiment
+
+        experiment, base_dir = load_experiment(str(recipe))
+        data = resolve(experiment.data, name="daily", base_dir=base_dir, data_dir=None)
+        version = workspace / "models" / "daily" / "1"
+        version.mkdir(parents=True, exist_ok=True)
+        (version / "version.json").write_text(json.dumps({"span_digests": data.spans}))
+        (version.parent / "current.json").write_text(json.dumps({"version": 1}))
+
+    assert arrive(1, 100).run
+    arrive(3, 300)
+    remember(arrive(4, 400))
+
+    late = arrive(2, 200)
+    assert late.run and late.changed == ("span 2 is new and late", "span 1 has left the window")
+    remember(late)
+    again = arrive(4, 400, version=2)
+    assert not again.run and "no new data" in again.reason and again.changed == ()
+    corrected = arrive(4, 444, version=3)
+    assert corrected.run and corrected.changed == ("span 4 came again with other content",)
+    remember(corrected)
+    half = arrive(5, 500, done=False)
+    assert not half.run and len(half.changed) == 1
+    assert half.changed[0].startswith("span 5 version 1: ") and half.changed[0].endswith("has no _DONE yet")
+    (spans / "span-5" / "v1" / "_DONE").touch()
+    whole = retrain(str(recipe), [], None, workspace)
+    assert whole.run and whole.changed == ("span 5 is new", "span 2 has left the window")

@@ -1,4 +1,4 @@
-"""Schedules: what is refused, what is written for other schedulers, missed ticks and daylight saving."""
+"""Schedules: what is refused, what is written for other schedulers, and the scheduler in the foreground."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import signal
 import subprocess
 import sys
 import time
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -15,8 +14,8 @@ import yaml
 from pydantic import ValidationError
 
 from components.errors import ConfigError
-from components.options import ScheduleOptions
-from pipeline.scheduling import emit, missed_tick, on_calendar
+from pipeline.schedule_options import ScheduleOptions
+from pipeline.scheduling import emit, on_calendar
 
 
 @pytest.fixture
@@ -37,6 +36,8 @@ def recipe(tmp_path: Path) -> str:
         ({"cron": "0 3 * * 1"}, "expected weekdays by name"),
         ({"timezone": "Mars/Olympus"}, "expected an IANA name"),
         ({"notify": {"webhook": "ftp://x"}}, "webhook"),
+        ({"trigger": "metric"}, "expected thresholds with trigger: metric"),
+        ({"thresholds": {"accuracy": {"min": 0.9}}}, "expected trigger: metric with thresholds, got .*new_data"),
     ],
 )
 def test_what_is_refused(block: dict[str, object], message: str) -> None:
@@ -49,8 +50,9 @@ def test_cron_line(recipe: str, tmp_path: Path) -> None:
     """Absolute paths, the recipe's time zone."""
     zone, line = emit("cron", recipe, None, tmp_path / "ws").splitlines()
     assert zone == "CRON_TZ=Europe/Berlin"
-    assert line.startswith("30 2 * * mon-fri /")
+    assert line.startswith("30 2 * * mon-fri sleep")
     assert line.endswith(f"kerasline retrain {recipe} --workspace {tmp_path / 'ws'}")
+    assert "sleep $(shuf -i 0-10 -n 1); /" in line
 
 
 def test_systemd_unit(recipe: str, tmp_path: Path) -> None:
@@ -87,31 +89,24 @@ def test_calendar_cannot_say_or() -> None:
 
 def test_cron_job(recipe: str, tmp_path: Path) -> None:
     """A Kubernetes CronJob that never runs twice at a time."""
-    job = yaml.safe_load(emit("k8s", recipe, None, tmp_path, "registry/kerasline:1.0"))
+    job = yaml.safe_load(emit("k8s", recipe, None, tmp_path, "registry/kerasline:1.0", "disk"))
     assert job["metadata"]["name"] == "kerasline-flowers-nightly"
     assert (job["spec"]["schedule"], job["spec"]["timeZone"]) == ("30 2 * * mon-fri", "Europe/Berlin")
     assert job["spec"]["concurrencyPolicy"] == "Forbid"
     pod = job["spec"]["jobTemplate"]["spec"]
     assert pod["activeDeadlineSeconds"] == 2700
-    assert pod["template"]["spec"]["containers"][0]["image"] == "registry/kerasline:1.0"
-    with pytest.raises(ConfigError, match="--image"):
-        emit("k8s", recipe, None, tmp_path)
-
-
-def test_missed_ticks() -> None:
-    """A tick between the last decision and now is missed, unless it is long ago."""
-    nightly = ScheduleOptions(cron="0 3 * * *")
-    at = datetime(2026, 3, 2, 3, tzinfo=UTC)
-    assert missed_tick(nightly, at - timedelta(hours=24), at + timedelta(minutes=5))
-    assert not missed_tick(nightly, at, at + timedelta(minutes=5))
-    assert not missed_tick(nightly, at - timedelta(hours=24), at + timedelta(hours=7))
-
-
-def test_daylight_saving() -> None:
-    """At 02:30 on the day when Berlin's clocks skip that time, there is still exactly one tick."""
-    nightly = ScheduleOptions(cron="30 2 * * *", timezone="Europe/Berlin")
-    before, after = datetime(2026, 3, 28, 2, tzinfo=UTC), datetime(2026, 3, 29, 3, tzinfo=UTC)
-    assert missed_tick(nightly, before, after)
+    (container,) = pod["template"]["spec"]["containers"]
+    assert container["image"] == "registry/kerasline:1.0"
+    assert container["args"] == ["retrain", recipe, "--workspace", str(tmp_path)]
+    assert container["volumeMounts"] == [{"name": "workspace", "mountPath": str(tmp_path)}]
+    (volume,) = pod["template"]["spec"]["volumes"]
+    assert volume == {"name": "workspace", "persistentVolumeClaim": {"claimName": "disk"}}
+    elsewhere = yaml.safe_load(emit("k8s", recipe, None, tmp_path, "i:1", "disk", "/recipes/f.yaml"))
+    pod = elsewhere["spec"]["jobTemplate"]["spec"]["template"]["spec"]
+    assert pod["containers"][0]["args"][:2] == ["retrain", "/recipes/f.yaml"]
+    for image, claim, message in ((None, "disk", "--image"), ("kerasline", "disk", "a tag"), ("i:1", None, "--claim")):
+        with pytest.raises(ConfigError, match=message):
+            emit("k8s", recipe, None, tmp_path, image, claim)
 
 
 def test_the_scheduler_ends_at_sigterm(recipe: str, tmp_path: Path) -> None:

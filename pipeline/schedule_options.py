@@ -1,0 +1,114 @@
+"""The config's ``schedule:`` block: when to train again, and whom to tell."""
+
+from __future__ import annotations
+
+import re
+from typing import Literal
+
+from pydantic import Field, field_validator, model_validator
+
+from components.options import Options, Threshold
+
+
+class FailureOptions(Options):
+    """What to do when a scheduled run fails for another reason than its data or its model."""
+
+    retries: int = Field(0, ge=0, le=10)
+    backoff_seconds: float = Field(60, ge=0, description="Before the first retry; doubled before each further one.")
+
+
+class EmailOptions(Options):
+    """A mail server and who gets the mail; a password comes from the environment, never from the recipe."""
+
+    to: list[str] = Field(min_length=1, description="Addresses.")
+    sender: str = Field("kerasline@localhost", description="The address that it comes from.")
+    host: str = Field("localhost", description="The mail server.")
+    port: int = Field(25, ge=1, le=65535, description="25 without encryption, 587 with starttls, 465 with tls.")
+    security: Literal["none", "starttls", "tls"] = Field("none", description="Of the connection.")
+    user: str | None = Field(None, description="Who logs in; its password is in password_variable.")
+    password_variable: str = Field("KERASLINE_SMTP_PASSWORD", description="The environment variable with the password.")
+
+    @field_validator("to")
+    @classmethod
+    def _are_addresses(cls, value: list[str]) -> list[str]:
+        for address in value:
+            if not re.fullmatch(r"[^@\s]+@[^@\s]+", address):
+                raise ValueError(f"expected addresses such as team@example.org, got {address!r}")
+        return value
+
+    @model_validator(mode="after")
+    def _logs_in_encrypted(self) -> EmailOptions:
+        if self.user is not None and self.security == "none" and self.host not in ("localhost", "127.0.0.1", "::1"):
+            raise ValueError(
+                f"expected security: starttls or tls with a user, since {self.host} would get the password in the open"
+            )
+        return self
+
+
+class NotifyOptions(Options):
+    """Whom to tell about decisions that led to a run. Command and webhook get the decision as JSON."""
+
+    when: Literal["runs", "problems"] = Field(
+        "runs", description="problems: only runs that did not end with a model in production."
+    )
+    command: list[str] | None = Field(None, min_length=1, description="A program and its arguments; JSON on its input.")
+    webhook: str | None = Field(None, pattern=r"^https?://", description="A URL that takes a POST.")
+    email: EmailOptions | None = None
+
+
+class ScheduleOptions(Options):
+    """When to train again."""
+
+    cron: str = Field("0 3 * * *", description="Minute, hour, day of month, month, day of week (mon, tue, ...).")
+    timezone: str = Field("UTC", description="An IANA name such as Europe/Berlin; daylight saving follows it.")
+    trigger: Literal["always", "new_data", "drift", "metric"] = Field(
+        "new_data",
+        description="new_data: when the data is not what it was at the last attempt. drift: when the new data is "
+        "further from that of the model in production than validation.drift allows. metric: when that model answers "
+        "new spans worse than schedule.thresholds allows.",
+    )
+    thresholds: dict[str, Threshold] = Field(
+        default={},
+        description="With trigger metric: metric name to limits; max_drop counts from the model's figure when it was "
+        "pushed.",
+    )
+    cooldown_minutes: float = Field(0, ge=0, description="Least time between the starts of two runs.")
+    max_runtime_minutes: float | None = Field(None, gt=0, description="A run that takes longer is stopped.")
+    jitter_seconds: int = Field(0, ge=0, description="Starts are spread at random over this time.")
+    on_failure: FailureOptions = Field(default=FailureOptions())
+    notify: NotifyOptions = Field(default=NotifyOptions())
+
+    @model_validator(mode="after")
+    def _has_what_the_trigger_needs(self) -> ScheduleOptions:
+        if self.trigger == "metric" and not self.thresholds:
+            raise ValueError(
+                "expected thresholds with trigger: metric, such as thresholds: {accuracy: {min: 0.9, max_drop: 0.05}}, "
+                "got none"
+            )
+        if self.trigger != "metric" and self.thresholds:
+            raise ValueError(f"expected trigger: metric with thresholds, got trigger: {self.trigger}")
+        return self
+
+    @model_validator(mode="after")
+    def _fires(self) -> ScheduleOptions:
+        from datetime import datetime
+        from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+        from apscheduler.triggers.cron import CronTrigger
+
+        try:
+            zone = ZoneInfo(self.timezone)
+        except (ZoneInfoNotFoundError, ValueError) as error:
+            raise ValueError(f"timezone: expected an IANA name such as Europe/Berlin, got {self.timezone!r}") from error
+        weekday = self.cron.split()[-1] if self.cron.split() else ""
+        if any(c.isdigit() for c in weekday):
+            raise ValueError(
+                f"cron: expected weekdays by name (mon, tue, ...), got {weekday!r}, which schedulers count differently"
+            )
+        try:
+            following = CronTrigger.from_crontab(self.cron, zone).get_next_fire_time(None, datetime.now(zone))
+        except ValueError as error:
+            raise ValueError(f"cron: expected five fields such as '0 3 * * *', got {self.cron!r} ({error})") from error
+        if following is None:
+            raise ValueError(f"cron: expected a line that fires some day, but {self.cron!r} never does")
+        return self

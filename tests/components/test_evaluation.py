@@ -125,23 +125,21 @@ def test_tfma_measures_the_same(task: Task) -> None:
         assert ours[name] == pytest.approx(found[name], rel=tolerance[name]), name
 
 
-@pytest.mark.parametrize("task", ["binary", "multiclass", "multilabel"])
-def test_certain_scores_have_a_log_loss_the_wrong_ones_too(task: Task) -> None:
+def test_certain_scores_have_a_log_loss_the_wrong_ones_too() -> None:
     import pandas as pd
     import tensorflow_model_analysis as tfma
 
-    labels, predictions, classes, dtype = made_up(task)
-    predictions[:40] = np.float32(predictions[:40] == predictions[:40].max(axis=1, keepdims=True))
-    predictions[40:60] = 0 if task != "multiclass" else predictions[40:60]
+    labels, predictions, classes, dtype = made_up("binary")
+    predictions[:40], predictions[40:60] = 1, 0
     config = tfma.EvalConfig(
         model_specs=[tfma.ModelSpec(label_key="label", prediction_key="prediction")],
-        metrics_specs=config_of(task, classes, dtype, metrics=["log_loss"]).metrics_specs,
+        metrics_specs=config_of("binary", classes, dtype, metrics=["log_loss"]).metrics_specs,
         slicing_specs=[tfma.SlicingSpec()],
     )
     result = tfma.analyze_raw_data(pd.DataFrame({"label": list(labels), "prediction": list(predictions)}), config)
     ((_, values),) = result.slicing_metrics
     found = values[""][""]["log_loss"]["doubleValue"]
-    assert found == pytest.approx(measure(["log_loss"], labels, predictions, task)["log_loss"], rel=1e-5)
+    assert found == pytest.approx(measure(["log_loss"], labels, predictions, "binary")["log_loss"], rel=1e-6)
     assert 0.5 < found < 5
 
 

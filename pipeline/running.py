@@ -14,6 +14,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from components.datasets.spec import Dataset
 from components.errors import DataRejected, KeraslineError
 from components.fitting.checks import check_machine
 from components.production import PushRefused
@@ -28,6 +29,7 @@ from pipeline.starting_weights import resolve_weights
 from pipeline.steps import StepForecast, forecast, write_steps
 from pipeline.workspace import Workspace, only_run, open_workspace
 
+_MOST_REMARKS = 5  # on the data, on the screen
 EXIT_CODES = {"pushed": 0, "up_to_date": 0, "data_rejected": 3, "not_blessed": 4, "failed": 1}
 
 
@@ -77,6 +79,8 @@ def run_recipe(
             schema_file = find_schema_file(experiment.name, base_dir, home.root)
             plan = plan_run(experiment, base_dir, data_dir, home.models(experiment.name), schema_file)
             screen.line(f"  {_describe_data(plan)}")
+            for remark in _data_remarks(plan.dataset):
+                screen.line(f"  {remark}")
             plan = _with_start(plan, home)
             if plan.search_start.note:
                 screen.line(f"  {plan.search_start.note}")
@@ -258,3 +262,12 @@ def _describe_data(plan: RunPlan) -> str:
     data = plan.dataset
     inputs = ", ".join(f"{spec.name} {'×'.join(map(str, spec.shape))}" for spec in plan.features.inputs())
     return f"data {data.title or data.name}: {data.rows} rows, {plan.features.task}, inputs {inputs}"
+
+
+def _data_remarks(dataset: Dataset) -> list[str]:
+    """Says what was skipped and what is odd, in a few lines; the report has all of them."""
+    remarks = [f"skipped {line}" for line in dataset.skipped] + [f"note {line}" for line in dataset.notes]
+    if len(remarks) > _MOST_REMARKS:
+        hidden = len(remarks) - _MOST_REMARKS + 1
+        remarks[_MOST_REMARKS - 1 :] = [f"and {hidden} more, which the report lists"]
+    return remarks

@@ -61,6 +61,7 @@ class ColumnScan:
     name: str
     missing_values: frozenset[str]
     dtype: Type | None = None
+    read: int = 0  # cells with a value
     missing: int = 0
     infinite: int = 0
     infinite_line: int = 0
@@ -68,7 +69,9 @@ class ColumnScan:
     maximum: float = -math.inf
     whole: bool = True
     counts: dict[str, int] | None = field(default_factory=dict)
-    turned: str | None = None  # how numbers became text half-way
+    first_text: str = ""  # where the first cell stands that is no number
+    began_with_numbers: bool = False  # text only
+    strays: int | None = 0  # cells of text among numbers; None where half of the cells or more are text
     file: str = ""  # that is being scanned, for messages
     decimal: str = "."
 
@@ -79,11 +82,15 @@ class ColumnScan:
         self._count(cells)
         values = [cell for cell in cells if cell not in self.missing_values]
         self.missing += len(cells) - len(values)
+        self.read += len(values)
+        if self.dtype == "string":
+            self._count_strays(values)
         if self.dtype == "string" or not values:
             return
         as_type, parsed = parse(values)
         if as_type == "string":
             self._turn(cells, numbers)
+            self._count_strays(values)
             return
         self.dtype = "float" if "float" in (as_type, self.dtype) else "int"
         self._measure(parsed, cells, numbers)
@@ -111,14 +118,17 @@ class ColumnScan:
             if parse([cell])[0] != "string":
                 was_number = True
             else:
-                if was_number:
-                    hint = " (a decimal comma?)" if re.fullmatch(r"[+-]?\d+,\d+", cell) else ""
-                    self.turned = (
-                        f"column {self.name!r} is text although it begins with numbers: line {number} of "
-                        f"{self.file} holds {_shorten(cell)}{hint}"
-                    )
+                hint = " (a decimal comma?)" if re.fullmatch(r"[+-]?\d+,\d+", cell) else ""
+                self.first_text = f"line {number} of {self.file} holds {_shorten(cell)}{hint}"
                 break
-        self.dtype = "string"
+        self.dtype, self.began_with_numbers = "string", was_number
+
+    def _count_strays(self, values: Sequence[str]) -> None:
+        """Counts text where most cells are numbers; a column of text is given up with its first block."""
+        if self.strays is not None:
+            self.strays += sum(1 for value in values if parse([value])[0] == "string")
+            if 2 * self.strays >= self.read:
+                self.strays = None
 
     def _count(self, cells: Sequence[str]) -> None:
         if self.counts is None:
@@ -142,12 +152,24 @@ class ColumnScan:
                     merged[value] = merged.get(value, 0) + count
         return merged
 
+    @property
+    def text_note(self) -> str:
+        """Says why a column is text whose cells are numbers, empty for any other."""
+        if self.dtype != "string" or not (self.strays or self.began_with_numbers):
+            return ""
+        if not self.strays:
+            return f"column {self.name!r} is text although it begins with numbers: {self.first_text}"
+        return (
+            f"column {self.name!r} is text although all but {self.strays:,} of its values are numbers: "
+            f"{self.first_text}; kind: numeric under features takes the numbers"
+        )
+
     def column(self) -> Column:
         """Describes the column as an input."""
         counts = self.value_counts
         return Column(
             name=self.name, dtype=self.dtype or "string", missing=self.missing,
-            distinct=None if counts is None else len(counts),
+            distinct=None if counts is None else len(counts), strays=self.strays or 0 if self.dtype == "string" else 0,
         )  # fmt: skip
 
     def label(self, rows: int, origin: str) -> LabelFacts:
@@ -162,6 +184,7 @@ class ColumnScan:
             minimum=self.minimum if numbers else None,
             maximum=self.maximum if numbers else None,
             whole=dtype == "float" and self.whole,
+            first_text=self.first_text if self.strays else "",
             origin=origin,
         )
 

@@ -119,8 +119,8 @@ def _found(
     if rows and not columns:
         raise ConfigError(f"No input column of {origin} has a value; check csv.delimiter and csv.missing_values.")
     for column in scans.values():
-        if column.turned:
-            notes.append(column.turned)
+        if column.text_note:
+            notes.append(column.text_note)
         if column.infinite and column.dtype == "float":
             notes.append(
                 f"column {column.name!r} has {column.infinite} infinite values, first in line {column.infinite_line}"

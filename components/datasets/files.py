@@ -55,8 +55,11 @@ class Places:
                 return candidate
         for candidate in tried:
             if candidate.exists():
-                wanted, there = ("a folder", "a file") if folder else ("a file", "a folder")
+                wanted = "a folder" if folder else "a file"
+                there = "a folder" if candidate.is_dir() else "a file" if candidate.is_file() else "neither"
                 raise ConfigError(f"Expected {wanted} at {candidate}, but it is {there}; correct the path in 'data'.")
+            if candidate.is_symlink():
+                raise ConfigError(f"{candidate} is a link to nothing; correct the link or the path in 'data'.")
         raise ConfigError(missing_file(tried[0], tried[1:]))
 
     def find_all(self, patterns: str | Iterable[str]) -> list[Path]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
@@ -34,6 +35,7 @@ class LabelFacts:
       classes: in the order that the source gives; default: sorted.
       task: what the source is known for, which ``auto`` follows.
       unit: of the values.
+      first_text: for text, most of which is numbers: where the first value stands that is none.
     """
 
     name: str
@@ -46,6 +48,7 @@ class LabelFacts:
     classes: tuple[str, ...] | None = None
     task: Literal["classification", "regression"] | None = None
     unit: str | None = None
+    first_text: str = ""
     origin: str = field(default="the data")  # for messages
 
 
@@ -116,10 +119,15 @@ def settle_label(facts: LabelFacts, task: str) -> Label:
         raise ConfigError(
             f"Task multilabel needs several 0/1 label columns, but the {where} is one; give a list as 'label'."
         )
+    if facts.first_text and task == "auto" and not _may_be_names(facts.counts):
+        raise ConfigError(
+            f"The {where} is numbers, but {facts.first_text}; correct such rows, list their text in "
+            "csv.missing_values, or set task: multiclass if these are names of classes."
+        )
     if _is_classes(facts, task):
         return _settle_classes(facts, task, where)
     if facts.dtype == "string":
-        shown = _some(facts.counts)
+        shown = f": {facts.first_text}" if facts.first_text else _some(facts.counts)
         raise ConfigError(f"Task {task} needs numbers, but the {where} holds text{shown}; use task: auto.")
     minimum, maximum = facts.minimum, facts.maximum
     if minimum is None or maximum is None or not (math.isfinite(minimum) and math.isfinite(maximum)):
@@ -134,6 +142,14 @@ def settle_label(facts: LabelFacts, task: str) -> Label:
             f"The {where} is {minimum:g} in every row, so there is nothing to learn; name another column."
         )
     return Label(name=facts.name, dtype="float", unit=facts.unit, minimum=minimum, maximum=maximum)
+
+
+def _may_be_names(counts: Mapping[str | int | float, int] | None) -> bool:
+    """Says whether text, much of which is numbers, may be classes such as 1, 2, 3 and "other"."""
+    if counts is None:
+        return False
+    numbers = [str(value) for value in counts if re.fullmatch(r"[+-]?[\d.]+", str(value))]
+    return len(numbers) <= _MAX_INTEGER_CLASSES and not any("." in number for number in numbers)
 
 
 def _is_classes(facts: LabelFacts, task: str) -> bool:

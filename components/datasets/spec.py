@@ -31,6 +31,7 @@ class Column(_Frozen):
     shape: tuple[int, ...] = ()  # image: (height, width, channels) of the first image; array, tokens: of every value
     unit: str | None = None
     missing: int = 0  # rows without a value
+    strays: int = 0  # string only: rows with text where most rows have numbers
     distinct: int | None = None  # number of different values, None where not counted or above 10,000
     vocabulary_size: int | None = None  # tokens only: ids are below this
 

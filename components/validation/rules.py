@@ -18,7 +18,7 @@ def make_rules(schema_text: str, dataset: Dataset, options: ValidationOptions) -
     """Says what ingest does with single rows.
 
     Args:
-      schema_text: the curated schema, empty where there is none yet.
+      schema_text: the curated schema, empty where there is none yet: then only what is plain is a rule.
       dataset: the resolved data, as its reader gives it.
       options: policies.
 
@@ -44,6 +44,11 @@ def make_rules(schema_text: str, dataset: Dataset, options: ValidationOptions) -
                 rules.append(ColumnRule(name=feature.name, cast=cast, **_limits(feature, schema)))
             elif cast is not None:
                 rules.append(ColumnRule(name=feature.name, cast=cast))
+    elif quarantine:
+        # Nobody has said yet what the data looks like, but numbers with a little text between them are numbers.
+        allowed = options.quarantine.max_share * dataset.rows
+        strayed = [column for column in dataset.columns if 0 < column.strays <= allowed]
+        rules = [ColumnRule(name=column.name, cast="float") for column in strayed]
     rules = [rule for rule in rules if rule != ColumnRule(name=rule.name)]
     return RowRules(
         columns=tuple(rules),

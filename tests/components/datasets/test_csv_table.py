@@ -88,10 +88,31 @@ def test_numbers_that_become_text_are_text_and_noted(resolve, rows, write):
     lines = "".join(f"{n},{n % 2}\n" for n in range(6000))
     write("t.csv", "a,y\n" + lines + "unknown,1\n5,0\n")
     dataset = resolve(**block())
-    assert dataset.columns[0].dtype == "string"
-    assert dataset.notes == ("column 'a' is text although it begins with numbers: line 6002 of t.csv holds 'unknown'",)
+    assert (dataset.columns[0].dtype, dataset.columns[0].strays) == ("string", 1)
+    assert dataset.notes == (
+        "column 'a' is text although all but 1 of its values are numbers: line 6002 of t.csv holds 'unknown'; kind: "
+        "numeric under features takes the numbers",
+    )
     found = rows(dataset)
     assert (found[0]["a"], found[-1]["a"]) == ("0", "5")
+
+
+def test_a_column_that_is_text_from_its_middle_on(resolve, write):
+    lines = "".join(f"{n if n < 3000 else f'w{n % 5}'},w{n % 7},{n % 2}\n" for n in range(9000))
+    write("t.csv", "a,b,y\n" + lines)
+    dataset = resolve(**block())
+    assert [(column.dtype, column.strays) for column in dataset.columns] == [("string", 0), ("string", 0)]
+    assert dataset.notes == ("column 'a' is text although it begins with numbers: line 3002 of t.csv holds 'w0'",)
+
+
+def test_a_label_of_numbers_with_a_word_among_them_is_refused(resolve, write):
+    write("t.csv", "a,y\n" + "".join(f"{n},{n / 7:.3f}\n" for n in range(90)) + "5,n/k\n")
+    with pytest.raises(ConfigError, match="'y' of .* is numbers, but line 92 of t.csv holds 'n/k'; correct such rows"):
+        resolve(**block())
+    assert resolve(task="multiclass", **block()).label.dtype == "string"
+    assert resolve(csv={"path": "t.csv", "label": "y", "missing_values": ["n/k"]}).label.dtype == "float"
+    write("t.csv", "a,y\n" + "".join(f"{n},{['1', '2', '3', 'other'][n % 4]}\n" for n in range(90)))
+    assert resolve(**block()).label.classes == ("1", "2", "3", "other")
 
 
 def test_integers_that_become_floats_are_floats(resolve, rows, write):

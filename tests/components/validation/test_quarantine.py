@@ -46,6 +46,22 @@ def test_bad_rows_go_aside_with_column_and_reason_and_the_rest_goes_on(judge: Ju
     assert {line["check"] for line in judged.verdict["findings"]} == {"quarantine"}
 
 
+def test_text_among_numbers_goes_aside_before_there_is_a_schema(judge: Judge, people: People) -> None:
+    rows = people()
+    rows[0]["age"], rows[300]["age"] = "n/k", "forty"
+    judged = judge(rows, validation=QUARANTINE)
+    assert {row["_row"]: (row["_column"], row["_reason"]) for row in judged.aside()} == {
+        0: ("age", "expected a number, got 'n/k'"),
+        300: ("age", "expected a number, got 'forty'"),
+    }
+    assert total(judged) == 598
+    assert 'name: "age"\n  type: FLOAT' in judged.schema
+    assert next(step.kind for step in judged.plan.steps if step.name == "age") == "numeric"
+    assert {line["check"] for line in judged.verdict["findings"]} == {"quarantine"}
+    many = judge([{**row, "age": "n/k"} if i % 10 == 0 else row for i, row in enumerate(rows)], validation=QUARANTINE)
+    assert many.aside() == [], "more than may go aside: text is what this column holds"
+
+
 def test_the_verdict_counts_rows_by_reason(judge: Judge, people: People) -> None:
     schema = judge(people()).schema
     rows = people(seed=1)

@@ -104,7 +104,9 @@ def test_names_of_columns_and_classes_are_escaped(make_figures: MakeFigures) -> 
         EVIL: {"train": {"rows": 9, "missing": 0, "distinct": 1, "values": [{"value": EVIL, "rows": 9}]}},
     }
     figures["gate_verdict"] = {
-        "stopped": True, "message": EVIL, "reference": EVIL, "quarantine": None, "checks": [],
+        "stopped": True, "message": EVIL, "reference": EVIL, "checks": [],
+        "quarantine": {"rows": 3, "share": 0.06, "limit": 0.05, "folder": EVIL,
+                       "reasons": [{"column": EVIL, "reason": EVIL, "rows": 3}]},
         "findings": [{"check": EVIL, "status": EVIL, "text": EVIL, "split": EVIL, "column": EVIL, "measure": "",
                       "accept": EVIL, "figure": 1.0, "limit": 0.5, "allowance": 0.0}],
     }  # fmt: skip
@@ -114,6 +116,26 @@ def test_names_of_columns_and_classes_are_escaped(make_figures: MakeFigures) -> 
     checker = Balanced()
     checker.feed(page)
     assert checker.faults == []
+
+
+def test_what_became_of_the_data_is_said(make_figures: MakeFigures) -> None:
+    labels = np.array([0, 1] * 5)
+    figures = make_figures(labels, np.eye(2)[labels], classes=("a", "b"))
+    figures["data"] |= {"skipped": ["t.csv: 1 lines with too few or too many cells (line 9)"], "notes": ["odd: x"]}
+    figures["gate_verdict"] = {
+        "stopped": False, "message": "", "reference": "version 3, in production", "findings": [],
+        "quarantine": {"rows": 12, "share": 0.012, "limit": 0.05, "folder": "/tmp/quarantine",
+                       "reasons": [{"column": "age", "reason": "expected a value", "rows": 11},
+                                   {"column": "", "reason": "duplicate of a row in train", "rows": 1}]},
+        "checks": [{"check": "drift", "status": "passed", "text": "fine", "split": "train", "column": "age",
+                    "measure": "", "accept": "", "figure": 0.021, "limit": 0.1, "allowance": 0.004}],
+    }  # fmt: skip
+    words = text_of(render(figures))
+    assert "12 rows are in quarantine: 1.20 % of all, of 5 % that may be" in words
+    assert "age expected a value 11 the whole row duplicate of a row in train 1" in words
+    assert "All 1 checks of the data gate, compared with version 3, in production" in words
+    assert "drift train age ✓ passed fine 0.021 0.104" in words
+    assert "1 lines with too few or too many cells (line 9)" in words and "! odd: x" in words
 
 
 def test_a_thousand_classes(make_figures: MakeFigures) -> None:

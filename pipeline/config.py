@@ -103,6 +103,24 @@ class Experiment(Options):
             for name, block in value.items()
         }
 
+    @model_validator(mode="after")
+    def _model_reads_pixels_from_0_to_1(self) -> Experiment:
+        """Refuses standardised images where the model counts on values from 0 to 1."""
+        augmentation = getattr(self.model, "augmentation", None)
+        if self.model.family == "transfer":
+            reason = "the transfer family scales pixels from 0..1 to what its base was trained on"
+        elif augmentation is not None and augmentation.contrast:
+            reason = "model.augmentation.contrast changes pixels within 0..1"
+        else:
+            return self
+        for name, options in self.features.items():
+            if options.normalise == "standard":
+                raise ValueError(
+                    f"features.{name}.normalise: expected none, because {reason}, got standard, which centres them "
+                    "on 0; leave normalise out"
+                )
+        return self
+
 
 def load_experiment(recipe: str, changes: Sequence[str] = ()) -> tuple[Experiment, Path]:
     """Reads a recipe.
@@ -284,14 +302,13 @@ def explain(error: ValidationError, raw: Mapping[str, Any], source: str) -> str:
 
 def _location(found: Sequence[str | int], raw: Any, *, is_missing: bool) -> list[str]:
     """Leaves out of pydantic's location what stands in no config: the names of a union's alternatives."""
-    *parents, last = found
     location = []
-    for part in parents if is_missing else found:
+    for part in found[:-1] if is_missing else found:
         known = range(len(raw)) if isinstance(raw, (list, tuple)) else raw if isinstance(raw, Mapping) else ()
         if part in known:
             location.append(str(part))
             raw = raw[part]
-    return location + ([str(last)] if is_missing else [])
+    return location + ([str(found[-1])] if is_missing else [])
 
 
 def _known_keys(parents: Sequence[str], error: ValidationError) -> list[str]:

@@ -170,6 +170,19 @@ def test_an_unknown_key_is_refused_with_the_nearest_one(blocks: dict[str, Any], 
             f"the recipe: training.reduce_on_plateau.monitor: Metric 'val_los' is not known; use one of: "
             f"{METRIC_NAMES}. Did you mean 'loss'?",
         ),
+        (
+            {"features": {"photo": {"normalise": "standard"}}, "model": {"family": "transfer"}},
+            "the recipe: features.photo.normalise: expected none, because the transfer family scales pixels from 0..1 "
+            "to what its base was trained on, got standard, which centres them on 0; leave normalise out",
+        ),
+        (
+            {
+                "features": {"photo": {"normalise": "standard"}},
+                "model": {"family": "cnn", "augmentation": {"contrast": 0.2}},
+            },
+            "the recipe: features.photo.normalise: expected none, because model.augmentation.contrast changes pixels "
+            "within 0..1, got standard, which centres them on 0; leave normalise out",
+        ),
     ],
 )
 def test_a_wrong_value_is_named_with_what_was_expected(blocks: dict[str, Any], expected: str) -> None:

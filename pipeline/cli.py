@@ -66,6 +66,15 @@ def run(
     data_dir: Annotated[Path | None, typer.Option(help="Where the files of the data set are.")] = None,
     workspace: WorkspaceOption = _WORKSPACE,
     no_cache: Annotated[bool, typer.Option("--no-cache", help="Run every step anew.")] = False,
+    first: Annotated[
+        str | None,
+        typer.Option(
+            "--from", metavar="STEP", help="Run it and what depends on it anew; what is before must be there."
+        ),
+    ] = None,
+    last: Annotated[
+        str | None, typer.Option("--until", metavar="STEP", help="Stop when this step has finished.")
+    ] = None,
     deterministic: Annotated[
         bool, typer.Option("--deterministic", help="The same weights in every run (training.deterministic=true).")
     ] = False,
@@ -73,11 +82,14 @@ def run(
     debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks.")] = False,
 ) -> None:
     """Run a recipe from its data to a pushed model."""
+    from pipeline.partial import Part
     from pipeline.running import run_recipe
 
     _check_writable(json_file)
     changes = [*changes, "training.deterministic=true"] if deterministic else changes
-    outcome = run_recipe(recipe, changes, data_dir=data_dir, workspace=workspace, cache=not no_cache, debug=debug)
+    outcome = run_recipe(
+        recipe, changes, data_dir=data_dir, workspace=workspace, cache=not no_cache, debug=debug, part=Part(first, last)
+    )
     if json_file:
         json_file.write_text(json.dumps(outcome.result, indent=1), encoding="utf-8")
     show_outcome(outcome.result)
@@ -174,6 +186,7 @@ def show_outcome(result: dict[str, Any]) -> None:
         console.print(table)
     words = {
         "pushed": "blessed and pushed",
+        "partial": f"stopped after {(result.get('part') or {}).get('until')}, as asked: nothing was pushed",
         "up_to_date": "everything was cached: already up to date",
         "not_blessed": "not blessed: nothing was pushed",
         "data_rejected": "the data gate stopped the run",

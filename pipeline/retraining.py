@@ -183,7 +183,7 @@ def _run(
         exit_code=code,
         blessed={"pushed": True, "up_to_date": True, "not_blessed": False}.get(status),
         version=(result.get("model") or {}).get("version") if status == "pushed" else None,
-        message=result.get("message") or "",
+        message=result.get("message") or ("" if code == 0 else f"the run ended with exit code {code} and no outcome"),
     )
 
 

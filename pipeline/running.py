@@ -6,6 +6,7 @@ import itertools
 import json
 import os
 import shlex
+import shutil
 import time
 import traceback
 from collections.abc import Sequence
@@ -15,12 +16,13 @@ from pathlib import Path
 from typing import Any
 
 from components.datasets.spec import Dataset
-from components.errors import DataRejected, KeraslineError
+from components.errors import ConfigError, DataRejected, KeraslineError
 from components.fitting.checks import check_machine
 from components.production import PushRefused
 from pipeline.config import load_experiment
 from pipeline.earlier_searches import check_budget, find_start
 from pipeline.model_card import write_missing_card
+from pipeline.partial import WHOLE, Part, UnfinishedStep, describe_end, explain_unfinished, select_steps
 from pipeline.planning import RunPlan, plan_run
 from pipeline.reporting import publish_report, read_figures
 from pipeline.schemas import find_schema_file, keep_gate_records
@@ -30,7 +32,7 @@ from pipeline.steps import StepForecast, forecast, write_steps
 from pipeline.workspace import Workspace, only_run, open_workspace
 
 _MOST_REMARKS = 5  # on the data, on the screen
-EXIT_CODES = {"pushed": 0, "up_to_date": 0, "data_rejected": 3, "not_blessed": 4, "failed": 1}
+EXIT_CODES = {"pushed": 0, "up_to_date": 0, "partial": 0, "data_rejected": 3, "not_blessed": 4, "failed": 1}
 
 
 @dataclass
@@ -61,11 +63,13 @@ def run_recipe(
     workspace: Path,
     cache: bool,
     debug: bool,
+    part: Part = WHOLE,
 ) -> Outcome:
-    """Runs a recipe with progress on the screen.
+    """Runs a recipe, or a part of it, with progress on the screen.
 
     Raises:
-      ConfigError: the config, the arguments or the data are wrong; nothing has run.
+      ConfigError: the config, the arguments or the data are wrong, or what comes before the part has not finished;
+        nothing has run.
     """
     experiment, base_dir = load_experiment(recipe, changes)
     home = open_workspace(workspace)
@@ -85,9 +89,13 @@ def run_recipe(
             if plan.search_start.note:
                 screen.line(f"  {plan.search_start.note}")
             check_machine(experiment.training)
-            command = _command(recipe, changes, data_dir)
+            command = _command(recipe, changes, data_dir, part)
             use_cache = cache and experiment.run.cache
-            return _run_plan(plan, home, run_id, screen, log, command=command, cache=use_cache, debug=debug)
+            try:
+                return _run_plan(plan, home, run_id, screen, log, command, part, cache=use_cache, debug=debug)
+            except UnfinishedStep as missing:
+                command = _command(recipe, changes, data_dir, Part(last=missing.step))
+                raise ConfigError(explain_unfinished(missing.step, missing.reason, command)) from None
 
 
 def forecast_recipe(
@@ -118,7 +126,16 @@ def _with_start(plan: RunPlan, home: Workspace) -> RunPlan:
 
 
 def _run_plan(
-    plan: RunPlan, home: Workspace, run_id: str, screen: Screen, log: Path, *, command: str, cache: bool, debug: bool
+    plan: RunPlan,
+    home: Workspace,
+    run_id: str,
+    screen: Screen,
+    log: Path,
+    command: str,
+    part: Part,
+    *,
+    cache: bool,
+    debug: bool,
 ) -> Outcome:
     started = time.monotonic()
     screen.line("  loading TensorFlow and TFX, which takes 10 to 30 s")
@@ -131,25 +148,34 @@ def _run_plan(
     screen.stop()
     screen.line(f"  {'loaded':<12} {format_seconds(import_seconds)}")
     steps: list[local.StepResult] = []
+    folder = home.reports(plan.experiment.name) / run_id
+    ir = local.compile_plan(plan, home, cache=cache)
+    inputs = local.step_inputs(ir)
+    selection = select_steps(inputs, part)
 
     def on_end(step: local.StepResult) -> None:
         screen.stop()
         steps.append(step)
+        # At once, so that what a killed run had finished is known to the next one's plan.
+        write_steps(folder, inputs, [step.id for step in steps])
         screen.line(f"  {step.id:<12} {'cached' if step.cached else format_seconds(step.seconds)}")
 
     error: Exception | None = None
-    inputs: dict[str, StepInputs] = {}
     try:
-        ir = local.compile_plan(plan, home, cache=cache)
-        inputs = local.step_inputs(ir)
-        local.run(ir, home, run_id, on_start=lambda step: screen.start(f"  {step}"), on_end=on_end)
+        local.run(ir, home, run_id, selection, on_start=lambda step: screen.start(f"  {step}"), on_end=on_end)
+    except UnfinishedStep as missing:
+        shutil.rmtree(folder, ignore_errors=True)
+        reasons = {step.id: step.reason for step in forecast(inputs, folder.parent)}
+        raise UnfinishedStep(missing.step, reasons[missing.step]) from None
     except Exception as caught:
         error = caught
         traceback.print_exc()
-    folder = home.reports(plan.experiment.name) / run_id
     _keep_gate_records(plan, home, run_id, error, folder, screen)
     failure = None if error is None else _describe_failure(error, steps, log)
-    figures = read_figures(plan, home, run_id, failure[1] if failure else None)
+    if failure or "report" in selection.run:
+        figures = read_figures(plan, home, run_id, failure[1] if failure else None)
+    else:
+        figures = read_figures(plan, home, run_id, "") | _describe_end(home, run_id, part)
     status, message = failure or _judge(figures, steps, folder / "index.html", log)
     result = {
         "run_id": run_id,
@@ -168,18 +194,24 @@ def _run_plan(
         "training": figures.get("training"),
         "data_fingerprint": plan.dataset.fingerprint,
         "run_key": plan.key,
+        "part": {"from": part.first, "until": part.last} if part.words() else None,
         "seconds": {"import": round(import_seconds, 3), "total": round(time.monotonic() - started, 3)},
         "log": str(log),
         "started_at": datetime.now().astimezone().isoformat(timespec="seconds"),
     }
     publish_report(folder, figures, result, command)
-    write_steps(folder, inputs, [step.id for step in steps])
     (folder / "run.json").write_text(json.dumps(result, indent=1), encoding="utf-8")
     if status in ("pushed", "up_to_date"):
         write_missing_card(home.models(plan.experiment.name) / str(figures["model"]["version"]), figures)
     if error is not None and debug:
         message = "".join(traceback.format_exception(error)) + message
     return Outcome(result, message, log)
+
+
+def _describe_end(home: Workspace, run_id: str, part: Part) -> dict[str, Any]:
+    from pipeline.lineage import run_artifacts
+
+    return {**describe_end(run_artifacts(home, run_id)), "stopped_after": part.last}
 
 
 def _keep_gate_records(
@@ -214,6 +246,9 @@ def _describe_failure(error: Exception, steps: Sequence[Any], log: Path) -> tupl
 
 def _judge(figures: dict[str, Any], steps: Sequence[Any], report: Path, log: Path) -> tuple[str, str]:
     """Returns the status of a run whose steps have all finished, and the sentence that goes with it."""
+    stopped = figures.get("stopped_after")
+    if stopped and figures["blessed"] is not False and figures["model"] is None:
+        return "partial", ""
     if not figures["blessed"]:
         from components.report.page import headline
 
@@ -223,8 +258,8 @@ def _judge(figures: dict[str, Any], steps: Sequence[Any], report: Path, log: Pat
     return ("up_to_date" if all(step.cached for step in steps) else "pushed"), ""
 
 
-def _command(recipe: str, changes: Sequence[str], data_dir: Path | None) -> str:
-    words = ["kerasline", "run", recipe, *(word for change in changes for word in ("--set", change))]
+def _command(recipe: str, changes: Sequence[str], data_dir: Path | None, part: Part) -> str:
+    words = ["kerasline", "run", recipe, *(word for change in changes for word in ("--set", change)), *part.words()]
     return shlex.join([*words, "--data-dir", str(data_dir)] if data_dir else words)
 
 

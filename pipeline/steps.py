@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -48,7 +49,10 @@ def write_steps(folder: Path, steps: Mapping[str, StepInputs], finished: Sequenc
     """Keeps what the finished steps of a run were told, in ``steps.json``."""
     keys = step_keys(steps)
     kept = {name: {"key": keys[name], "parameters": steps[name].parameters} for name in finished}
-    (folder / STEPS_FILE).write_text(json.dumps(kept), encoding="utf-8")
+    folder.mkdir(parents=True, exist_ok=True)
+    temporary = folder / f".{STEPS_FILE}"
+    temporary.write_text(json.dumps(kept), encoding="utf-8")
+    os.replace(temporary, folder / STEPS_FILE)
 
 
 def forecast(steps: Mapping[str, StepInputs], reports: Path) -> list[StepForecast]:

@@ -13,6 +13,8 @@ MOST = 3
 def headline(figures: Mapping[str, Any]) -> str:
     """Says in one sentence what became of the run."""
     metric = figures["main_metric"]
+    if figures.get("stopped_after") and not figures["model"] and figures["blessed"] is not False:
+        return f"Stopped after {figures['stopped_after']}, as asked; nothing was pushed."
     if figures["metrics"] is None:
         failure = figures.get("failure")
         return f"The run ended before the model was evaluated{': ' + failure if failure else ''}.".replace("..", ".")

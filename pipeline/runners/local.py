@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import NoReturn
 
+from ml_metadata import ListOptions
 from ml_metadata.proto import metadata_store_pb2
 from tfx import v1 as tfx
 from tfx.dsl.compiler import compiler, constants
 from tfx.orchestration import metadata
 from tfx.orchestration.local import runner_utils
-from tfx.orchestration.portable import launcher, runtime_parameter_utils
-from tfx.proto.orchestration import pipeline_pb2
+from tfx.orchestration.portable import base_executor_operator, data_types, launcher, runtime_parameter_utils
+from tfx.proto.orchestration import executable_spec_pb2, pipeline_pb2
 
 from pipeline.graph import create_pipeline
+from pipeline.partial import Selection, UnfinishedStep
 from pipeline.planning import RunPlan
 from pipeline.steps import StepInputs
 from pipeline.workspace import Workspace
@@ -62,33 +66,45 @@ def run(
     ir: pipeline_pb2.Pipeline,
     workspace: Workspace,
     run_id: str,
+    selection: Selection | None = None,
     *,
     on_start: Callable[[str], None],
     on_end: Callable[[StepResult], None],
 ) -> list[StepResult]:
-    """Runs every step.
+    """Runs the chosen steps.
 
-    This is LocalDagRunner's loop over TFX's own launcher, with a word before and after each step.
+    This is LocalDagRunner's loop over TFX's own launcher, with a word before and after each step. Steps whose outputs
+    are taken from an earlier run go through the same launcher, which finds them in its cache, so they belong to this
+    run too; it never executes them.
 
     Args:
       ir: from :func:`compile_plan`.
       workspace: the one that it was compiled for.
       run_id: names the run in ML Metadata.
+      selection: of its steps; None for all.
       on_start: told the id of a step before it runs.
       on_end: told its result after it ran.
 
     Returns:
-      The results of all steps, in order.
+      The results of the steps that ran or were taken, in order.
 
     Raises:
+      UnfinishedStep: the outputs of a step that were to be taken are not there.
       Exception: whatever a step raised.
     """
     connection = _connection(workspace)
     runtime_parameter_utils.substitute_runtime_parameter(ir, {constants.PIPELINE_RUN_ID_PARAMETER_NAME: run_id})
     deployment = runner_utils.extract_local_deployment_config(ir)
+    close_interrupted(workspace)
     results = []
     for node in ir.nodes:
         step_id = node.pipeline_node.node_info.id
+        is_taken = selection is not None and step_id in selection.taken
+        if selection is not None:
+            if step_id not in selection.run | selection.taken:
+                continue
+            caching = node.pipeline_node.execution_options.caching_options
+            caching.enable_cache = is_taken or (caching.enable_cache and not selection.anew)
         on_start(step_id)
         started = time.monotonic()
         information = launcher.Launcher(
@@ -98,12 +114,54 @@ def run(
             pipeline_runtime_spec=ir.runtime_spec,
             executor_spec=runner_utils.extract_executor_spec(deployment, step_id),
             custom_driver_spec=runner_utils.extract_custom_driver_spec(deployment, step_id),
+            custom_executor_operators=_REFUSED if is_taken else None,
         ).launch()
         cached = information is not None and _was_cached(connection, information.execution_id)
         result = StepResult(step_id, time.monotonic() - started, cached)
         on_end(result)
         results.append(result)
     return results
+
+
+def close_interrupted(workspace: Workspace) -> int:
+    """Says of the steps that a killed run left running that they failed, and removes what they had begun to write.
+
+    Args:
+      workspace: held by the caller, so that no step of it is really running.
+
+    Returns:
+      How many there were.
+    """
+    with metadata.Metadata(_connection(workspace)) as handle:
+        running = handle.store.get_executions(list_options=ListOptions(filter_query="last_known_state = RUNNING"))
+        for execution in running:
+            execution.last_known_state = metadata_store_pb2.Execution.FAILED
+            for context in handle.store.get_contexts_by_execution(execution.id):
+                if context.type == "node":
+                    name, step = context.name.split(".", 1)
+                    for folder in (workspace.pipeline(name) / step).glob(f"*/{execution.id}"):
+                        shutil.rmtree(folder, ignore_errors=True)
+        if running:
+            handle.store.put_executions(running)
+    return len(running)
+
+
+class _Refuse(base_executor_operator.BaseExecutorOperator):
+    """Stands in for the executor of a step that is not to be executed."""
+
+    SUPPORTED_EXECUTOR_SPEC_TYPE = (
+        executable_spec_pb2.PythonClassExecutableSpec,
+        executable_spec_pb2.BeamExecutableSpec,
+    )
+    SUPPORTED_PLATFORM_CONFIG_TYPE = ()
+
+    def run_executor(self, execution_info: data_types.ExecutionInfo) -> NoReturn:
+        """Ends the run: the cache has no outputs of this step."""
+        assert execution_info.pipeline_node is not None
+        raise UnfinishedStep(execution_info.pipeline_node.node_info.id)
+
+
+_REFUSED = dict.fromkeys(_Refuse.SUPPORTED_EXECUTOR_SPEC_TYPE, _Refuse)
 
 
 def _connection(workspace: Workspace) -> metadata_store_pb2.ConnectionConfig:

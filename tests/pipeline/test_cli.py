@@ -16,6 +16,7 @@ import yaml
 from components.errors import ConfigError, DataRejected, KeraslineError
 from pipeline import cli, running
 from pipeline.config import load_experiment, recipe_names
+from pipeline.partial import Part
 from pipeline.running import Outcome
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -200,10 +201,11 @@ def test_what_the_run_is_told(kerasline: Command, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(running, "run_recipe", listen)
     kerasline("run", "digits_mlp")
     kerasline("run", "mine.yaml", "--set", "a=1", "--set", "b=2", "--data-dir", "d", "--workspace", "w", "--no-cache",
-              "--debug")  # fmt: skip
-    defaults = {"data_dir": None, "workspace": Path("workspace"), "cache": True, "debug": False}
+              "--debug", "--from", "train", "--until", "gate")  # fmt: skip
+    defaults = {"data_dir": None, "workspace": Path("workspace"), "cache": True, "debug": False, "part": Part()}
     assert told[0] == (("digits_mlp", []), defaults)
     changed = {"data_dir": Path("d"), "workspace": Path("w"), "cache": False, "debug": True}
+    changed["part"] = Part("train", "gate")
     assert told[1] == (("mine.yaml", ["a=1", "b=2"]), changed)
 
 

@@ -216,7 +216,7 @@ def test_kubeflow_gets_a_recurring_run_and_keeps_one_of_a_name(
     assert first.output == f"created r1\n{address}/#/recurringrun/details/r1\n"
     (body,) = seen.made
     assert body["trigger"]["cron_schedule"]["cron"] == "0 30 2 * * mon-fri"
-    assert (body["max_concurrency"], body["no_catchup"], body["mode"]) == ("1", True, "ENABLE")
+    assert (body["max_concurrency"], body["no_catchup"], body["mode"]) == (1, True, "ENABLE")
     assert body["service_account"] == "robot@shop"
     spec = body["pipeline_spec"]["pipeline_spec"]
     assert spec["deploymentSpec"]["executors"]["exec-retrain"]["container"]["args"][-1] == "/mnt/kerasline"

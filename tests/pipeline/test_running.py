@@ -85,5 +85,5 @@ def test_what_ended_a_run_decides_its_status(error: Exception, status: str, text
 
 @pytest.mark.parametrize("status", EXIT_CODES)
 def test_exit_codes_are_those_of_the_contract(status: str) -> None:
-    contract = {"pushed": 0, "up_to_date": 0, "data_rejected": 3, "not_blessed": 4, "failed": 1}
+    contract = {"pushed": 0, "up_to_date": 0, "partial": 0, "data_rejected": 3, "not_blessed": 4, "failed": 1}
     assert Outcome({"status": status}, "", Path("log")).exit_code == contract[status]

@@ -1,0 +1,109 @@
+"""The runner of this machine: parts of a run, and what kill -9 leaves."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytestmark = pytest.mark.slow
+
+ROOT = Path(__file__).resolve().parents[3]
+# Imported and not run as a script, since the cache tells steps apart by their modules' names.
+PROGRAM = """
+import pathlib, sys
+from tests.pipeline.runners.three_steps import run_steps
+run_steps(pathlib.Path(sys.argv[1]), "r1")
+"""
+
+
+@pytest.fixture(scope="module")
+def steps() -> Any:
+    """The script as a module, in this process."""
+    from tests.pipeline.runners import three_steps
+
+    return three_steps
+
+
+@pytest.fixture
+def run(steps: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Callable[..., list[list[Any]]]:
+    """Runs the three steps in the test's own folder; returns each step with whether it was cached."""
+
+    def call(*arguments: str) -> list[list[Any]]:
+        steps.run_steps(tmp_path, *arguments)
+        return [json.loads(line) for line in capsys.readouterr().out.splitlines() if line.startswith("[")]
+
+    return call
+
+
+def states(workspace: Path) -> list[tuple[str, str]]:
+    """Reads every execution with its state, oldest first."""
+    from ml_metadata.metadata_store import metadata_store
+    from ml_metadata.proto import metadata_store_pb2
+
+    config = metadata_store_pb2.ConnectionConfig()
+    config.sqlite.filename_uri = str(workspace / "metadata.sqlite")
+    store = metadata_store.MetadataStore(config)
+    found = []
+    for execution in sorted(store.get_executions(), key=lambda e: e.id):
+        (node,) = (c.name for c in store.get_contexts_by_execution(execution.id) if c.type == "node")
+        found.append((node.split(".")[1], metadata_store_pb2.Execution.State.Name(execution.last_known_state)))
+    return found
+
+
+def texts(workspace: Path, step: str) -> list[str]:
+    """Reads what a step wrote, run by run."""
+    return [path.read_text() for path in sorted(workspace.glob(f"pipelines/steps/{step}/out/*/text"))]
+
+
+def test_until_stops_and_the_next_run_goes_on(run: Callable[..., Any], tmp_path: Path) -> None:
+    assert run("r1", "b", "", "second") == [["first", False], ["second", False]]
+    assert texts(tmp_path, "third") == []
+    assert run("r2") == [["first", True], ["second", True], ["third", False]]
+    assert texts(tmp_path, "third") == ["abc"]
+
+
+def test_from_runs_anew_what_is_cached_and_takes_what_is_before(run: Callable[..., Any], tmp_path: Path) -> None:
+    run("r1")
+    assert run("r2", "b", "second") == [["first", True], ["second", False], ["third", False]]
+    assert run("r3", "b", "second", "second") == [["first", True], ["second", False]]
+    assert texts(tmp_path, "first") == ["a"] and texts(tmp_path, "second") == ["ab"] * 3
+
+
+def test_what_is_before_is_never_executed(run: Callable[..., Any], tmp_path: Path) -> None:
+    run("r1")
+    assert run("r2", "x", "third") == [["first", True], ["unfinished", "second"]]
+    assert texts(tmp_path, "second") == ["ab"], "the changed step did not run"
+    assert run("r3", "x") == [["first", True], ["second", False], ["third", False]]
+    assert texts(tmp_path, "third") == ["abc", "axc"]
+
+
+@pytest.mark.parametrize(("killed", "finished"), [("second", ["first"]), ("third", ["first", "second"])])
+def test_after_kill_9_the_next_run_continues_with_what_was_finished(
+    run: Callable[..., Any], tmp_path: Path, killed: str, finished: list[str]
+) -> None:
+    """The store is whole, the step that was killed has failed, and what it had begun to write is gone."""
+    (tmp_path / "kill").write_text(killed)
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "TF_CPP_MIN_LOG_LEVEL": "3"}
+    command = [sys.executable, "-c", PROGRAM, str(tmp_path)]
+    child = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=300)
+    assert child.returncode == -signal.SIGKILL, child.stderr
+    with sqlite3.connect(f"file:{tmp_path}/metadata.sqlite?mode=ro", uri=True) as connection:
+        assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+    assert states(tmp_path)[-1] == (killed, "RUNNING")
+    (begun,) = tmp_path.glob(f"pipelines/steps/{killed}/out/*")
+
+    (tmp_path / "kill").unlink()
+    assert run("r2") == [[step, step in finished] for step in ("first", "second", "third")]
+    assert texts(tmp_path, "third") == ["abc"]
+    assert not begun.exists()
+    assert states(tmp_path)[len(finished)] == (killed, "FAILED")
+    assert "RUNNING" not in dict(states(tmp_path)).values()

@@ -1,4 +1,4 @@
-"""The fitted network as a ``.keras`` file that plain Keras loads: it takes transformed inputs and has nothing of ours."""
+"""The fitted network as a ``.keras`` file that plain Keras loads: it takes transformed inputs; nothing of it is ours."""
 
 from __future__ import annotations
 
@@ -39,10 +39,9 @@ def _bare(model: keras.Model, label_units: tuple[float, float]) -> keras.Model:
     def call(layer: keras.layers.Layer, *arguments: Any, **named: Any) -> Any:
         return arguments[0] if isinstance(layer, Augmentation) else layer(*arguments, **named)
 
+    shared = keras.models.clone_model(model, clone_function=lambda layer: layer, call_function=call)
+    output, (scale, shift) = shared.output, label_units
+    if (scale, shift) != (1.0, 0.0):
+        output = keras.layers.Rescaling(scale, shift, name="label_units")(output)
     # The same layers in a model that was never compiled.
-    bare = keras.models.clone_model(model, clone_function=lambda layer: layer, call_function=call)
-    scale, shift = label_units
-    if (scale, shift) == (1.0, 0.0):
-        return bare
-    output = keras.layers.Rescaling(scale, shift, name="label_units")(bare.output)
-    return keras.Model(bare.input, output, name=model.name)
+    return keras.Model(shared.input, output, name=model.name)

@@ -193,6 +193,8 @@ def show_outcome(result: dict[str, Any]) -> None:
         "failed": "the run failed",
     }
     console.print(f"{words[result['status']]}, {result['seconds']['total']:.0f} s", markup=False)
+    if result["status"] == "pushed" and result.get("missing_baseline"):
+        console.print(f"gate    compared with limits only, since {result['missing_baseline']}", markup=False)
     if result["model"]:
         console.print(f"model   version {result['model']['version']}, {result['model']['path']}", markup=False)
     console.print(f"report  {result['report']}", markup=False)

@@ -180,8 +180,6 @@ def create_pipeline(
     )
     parity.add_upstream_node(evaluate)
 
-    # Copies a blessed model, with the profile of its data, to the next version and points production at it.
-    steps["push"] = push = RegistryPush(
     # Makes the formats that are wanted beside the SavedModel, and compares each with the trained model.
     formats = None
     if plan.experiment.push.further_formats():
@@ -212,13 +210,15 @@ def create_pipeline(
         code_version=code_version("components.gating"),
     )
 
+    # Copies a blessed model, with the profile of its data, to the next version and points production at it.
+    steps["push"] = push = RegistryPush(
         model=model,
         model_blessing=model_gate.outputs["blessing"],
         infra_blessing=parity.outputs["blessing"],
         verdict=gate.outputs["verdict"],
+        formats=formats,
         models=models,
         custom_config={
-        formats=formats,
             "record": plan.record(),
             "keep": plan.experiment.push.keep,
             "code_version": code_version("components.pushing"),

@@ -32,6 +32,7 @@ from components.validation.rules import follow_types, make_rules
 from pipeline.config import Experiment
 from pipeline.earlier_searches import SearchStart
 from pipeline.schemas import SchemaFile, curated_text
+from pipeline.starting_weights import resolve_weights
 
 # For workers elsewhere TFX packs itself, in every step that uses Beam: a second or two of each, and 50 MB that stay in
 # the temporary folder. It does not where one of these options has a value, and on this machine no worker reads it.
@@ -62,6 +63,7 @@ class RunPlan:
       reference: the profile that drift is measured from.
       schema_file: where the curated schema is, None to keep none.
       search_start: what the search takes over from an earlier one.
+      pointer: changes when somebody else than this run moved what is in production, so that it pushes again.
     """
 
     experiment: Experiment
@@ -75,7 +77,7 @@ class RunPlan:
     reference: Reference = Reference()
     schema_file: SchemaFile | None = None
     search_start: SearchStart = SearchStart()
-      pointer: changes when somebody else than this run moved what is in production, so that it pushes again.
+    pointer: str = ""
 
     def fit_settings(self) -> FitSettings:
         """Returns what the Tuner and the Trainer are told."""
@@ -89,7 +91,6 @@ class RunPlan:
     def own_modules(self) -> tuple[str, ...]:
         """Names the user's module whose code decides the weights, if there is one."""
         return _own_modules(self.experiment)
-    pointer: str = ""
 
     def held_out_splits(self) -> list[str]:
         """Lists the splits that the model is not fitted on."""
@@ -128,6 +129,7 @@ class RunPlan:
             "data_fingerprint": self.dataset.fingerprint,
             "run_key": self.key,
             "baseline_version": self.baseline_version,
+            "pointer_before": self.pointer,
         }
 
 
@@ -145,7 +147,6 @@ def plan_run(
       experiment: the config.
       base_dir: where relative paths of the recipe start.
       data_dir: ``--data-dir``, or None.
-            "pointer_before": self.pointer,
       models: ``MODELS/NAME``.
       schema_file: where the curated schema is; None to infer it and keep none.
       reference: what drift is measured from, where that is not found on this machine.
@@ -156,6 +157,7 @@ def plan_run(
     Raises:
       ConfigError: the data cannot be read, or the config does not suit it.
     """
+    experiment = resolve_weights(experiment, models.parent.parent)
     dataset = resolve(
         experiment.data, name=experiment.name, base_dir=base_dir, data_dir=data_dir, task=experiment.task,
         seed=experiment.seed,
@@ -165,6 +167,7 @@ def plan_run(
     ingested = follow_types(dataset, rules)
     task = infer_task(ingested.label) if experiment.task == "auto" else experiment.task
     features = plan_features(ingested, _leave_out_weight(experiment, ingested), task)
+    check_formats(experiment.push.further_formats())
     columns = [column.name for column in dataset.columns] + [dataset.label.name]
     check_column_names(experiment.validation, columns)
     evaluation = settle_evaluation(experiment.evaluation, task, columns)
@@ -186,7 +189,6 @@ def plan_run(
     return plan
 
 
-    check_formats(experiment.push.further_formats())
 def _own_modules(experiment: Experiment) -> tuple[str, ...]:
     model = experiment.model
     return (model.build.partition(":")[0],) if isinstance(model, CustomOptions) else ()
@@ -232,6 +234,10 @@ def _baseline_version(models: Path, key: str) -> int:
     current = current_version(models)
     if current is None:
         return 0
+    try:
+        check_baseline(models, current)
+    except BaselineLost as error:
+        raise ConfigError(str(error)) from error
     record = read_record(models, current)
     if record.get("run_key") != key:
         return current
@@ -252,8 +258,6 @@ def _describe_pointer(models: Path, key: str) -> str:
         pushed = [path.parent.name for path in runs if json.loads(path.read_text())["status"] == "pushed"]
         return f"emptied after {pushed[-1]}" if pushed else ""
     record = read_record(models, int(pointer["version"]))
-    return str(record.get("pointer_before", "") if record.get("run_key") == key else pointer["moved_at"])
-    try:
-        check_baseline(models, current)
-    except BaselineLost as error:
-        raise ConfigError(str(error)) from error
+    if record.get("run_key") == key:
+        return str(record.get("pointer_before", ""))
+    return f"{pointer.get('action', 'push')} of version {pointer['version']}, {pointer['moved_at']}"

@@ -27,7 +27,6 @@ from pipeline.planning import RunPlan, plan_run
 from pipeline.reporting import publish_report, read_figures
 from pipeline.schemas import find_schema_file, keep_gate_records
 from pipeline.screen import Screen, format_seconds, screen_apart
-from pipeline.starting_weights import resolve_weights
 from pipeline.steps import StepForecast, forecast, write_steps
 from pipeline.workspace import Workspace, only_run, open_workspace
 
@@ -79,7 +78,6 @@ def run_recipe(
         screen.line(f"kerasline {experiment.name}  run {run_id}")
         screen.line(f"  log {log}")
         with only_run(home, screen.line):
-    experiment = resolve_weights(experiment, home)
             schema_file = find_schema_file(experiment.name, base_dir, home.root)
             plan = plan_run(experiment, base_dir, data_dir, home.models(experiment.name), schema_file)
             screen.line(f"  {_describe_data(plan)}")
@@ -119,7 +117,6 @@ def forecast_recipe(
 
 def _with_start(plan: RunPlan, home: Workspace) -> RunPlan:
     """Settles what the search takes over from an earlier run, and refuses one that has no time for a trial."""
-    experiment = resolve_weights(experiment, home)
     tuning, settings, reports = plan.experiment.tuning, plan.fit_settings(), home.reports(plan.experiment.name)
     check_budget(tuning, settings, reports)
     return replace(plan, search_start=find_start(tuning, settings, plan.key, reports))
@@ -187,6 +184,10 @@ def _run_plan(
         "baseline": figures.get("baseline"),
         "trivial": figures.get("trivial"),
         "main_metric": figures.get("main_metric"),
+        "gate": figures.get("gate") or [],
+        "missing_baseline": figures.get("missing_baseline") or "",
+        "cost": figures.get("cost"),
+        "formats": (figures.get("formats") or {}).get("formats") or {},
         "model": figures.get("model") if status in ("pushed", "up_to_date") else None,
         "report": str(folder / "index.html"),
         "steps": [{"id": s.id, "seconds": round(s.seconds, 3), "cached": s.cached} for s in steps],
@@ -222,10 +223,6 @@ def _keep_gate_records(
     cause = None if error is None else find_cause(error)
     name = plan.experiment.name
     written = keep_gate_records(plan.schema_file, plan.dataset, name, run_artifacts(home, run_id), cause, folder)
-        "gate": figures.get("gate") or [],
-        "missing_baseline": figures.get("missing_baseline") or "",
-        "cost": figures.get("cost"),
-        "formats": (figures.get("formats") or {}).get("formats") or {},
     if written:
         screen.line(f"  schema written to {written}: later data is checked against it; edit and commit it")
 

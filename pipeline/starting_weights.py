@@ -16,14 +16,14 @@ from pipeline.workspace import Workspace
 _REFERENCE = re.compile(r"[A-Za-z0-9._-]+@\S*")
 
 
-def resolve_weights(experiment: Experiment, home: Workspace) -> Experiment:
+def resolve_weights(experiment: Experiment, root: Path) -> Experiment:
     """Puts the file that a version's weights are in where the recipe names the version.
 
     The version's own ``.keras`` file counts, or the one that its run has left in the workspace.
 
     Args:
       experiment: as it was read.
-      home: the workspace that has the version.
+      root: the workspace that has the version.
 
     Returns:
       The experiment with a path in ``model.weights``, or as it was.
@@ -37,12 +37,12 @@ def resolve_weights(experiment: Experiment, home: Workspace) -> Experiment:
     if not _REFERENCE.fullmatch(model.weights) or Path(model.weights).exists():
         return experiment
     try:
-        folder, version = find_version(home.root / "models", model.weights)
+        folder, version = find_version(root / "models", model.weights)
     except ConfigError as error:
         raise ConfigError(f"model.weights: {error}") from error
     file = folder / str(version) / FORMATS_FOLDER / KINDS["keras"].file
     if not file.is_file():
-        found = _left_by_its_run(home, read_record(folder, version).get("run_id"))
+        found = _left_by_its_run(Workspace(root), read_record(folder, version).get("run_id"))
         if found is None:
             raise ConfigError(
                 f"model.weights: expected weights of {folder.name}@{version}, but the version has no .keras file, and "

@@ -23,6 +23,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import keras
 import numpy as np
 import tensorflow as tf
+from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
 from components.features import FeaturePlan
 from components.formats.kinds import KINDS, MEAN
@@ -55,6 +56,7 @@ def main() -> None:
         ask = _READERS[path.suffix](path)
         answers = np.concatenate([ask(batch) for batch in _batches(rows, len(expected))])
         outcomes[name] = {
+            "title": KINDS[name].title,
             "file": path.name,
             "bytes": path.stat().st_size,
             "rows": len(expected),
@@ -107,18 +109,29 @@ def _write_int8(source: Path, target: Path, sample: Inputs) -> None:
 
 @contextmanager
 def _converter(source: Path) -> Iterator[Any]:
-    """Gives a converter of the network, whose signature has the inputs by their names."""
+    """Gives a converter of the network, whose signature has the inputs by their names.
+
+    The weights are made constants first: TensorFlow 2.21's converter keeps those of Keras 3 as variables that nobody
+    sets, and the file then answers nonsense.
+    """
     model = keras.saving.load_model(source, compile=False)
     specs = {
         name: tf.TensorSpec([None, *tensor.shape[1:]], tensor.dtype, name=name) for name, tensor in model.input.items()
     }
 
     @tf.function(input_signature=[specs])
+    def network(inputs: dict[str, tf.Tensor]) -> tf.Tensor:
+        return model(inputs, training=False)
+
+    constant = convert_variables_to_constants_v2(network.get_concrete_function())
+
+    @tf.function(input_signature=[specs])
     def serve(inputs: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
-        return {"output": model(inputs, training=False)}
+        # tf.function flattens a dict in the order of its keys.
+        return {"output": tf.nest.flatten(constant(*(inputs[name] for name in sorted(specs))))[0]}
 
     module = tf.Module()
-    module.model, module.serve = model, serve
+    module.serve = serve
     with tempfile.TemporaryDirectory() as folder:
         tf.saved_model.save(module, folder, signatures={"serving_default": serve.get_concrete_function()})
         yield tf.lite.TFLiteConverter.from_saved_model(folder)

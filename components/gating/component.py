@@ -45,7 +45,7 @@ def ModelGate(  # noqa: N802 (a component is named like a class)
       baseline: holds the trivial model; its custom property ``missing`` says why there is no model to compare with.
       evaluation: TFMA's figures and validation.
       evaluated: the Evaluator's blessing.
-      parity: ``parity.json`` has the latency.
+      parity: ``parity.json`` has what the serving check found, and the latency.
       blessing: output, read by the Pusher; ``gate.json`` has a row for each part of the gate.
       options: settled metrics, slices and limits as JSON.
       plan: the :class:`FeaturePlan` as JSON.
@@ -71,6 +71,7 @@ def ModelGate(  # noqa: N802 (a component is named like a class)
         "size_bytes": size_bytes(Path(path_utils.serving_model_dir(model.uri))),
         "parameters": summary["parameters"],
     }
+    rows.append(judging.judge_parity(served))
     rows += judging.judge_budgets(limits.budgets, cost)
     others = json.loads(Path(formats.uri, "formats.json").read_text(encoding="utf-8")) if formats else {"formats": {}}
     rows += judging.judge_formats(others["formats"])

@@ -17,6 +17,8 @@ from components.slices import EVERY, covers, parse_slice, show_slice
 
 PASSED, FAILED, NOT_GATED = "passed", "failed", "not gated"
 _NOISE = 1e-6  # equal models differ by so much in float32
+# Who always says yes misses nobody, and who answers with the shares of the classes is calibrated.
+_TRIVIALLY_GOOD = ("recall", "calibration_error")
 _BUDGETS = {
     "latency_p50_ms": ("median latency of single requests", "ms"),
     "latency_p99_ms": ("99th percentile of the latency of single requests", "ms"),
@@ -30,7 +32,7 @@ class Row:
     """A part of the gate.
 
     Attributes:
-      part: ``threshold``, ``baseline``, ``slice``, ``trivial``, ``budget`` or ``format``.
+      part: ``threshold``, ``baseline``, ``slice``, ``trivial``, ``parity``, ``budget`` or ``format``.
       metric: a key of METRICS or of the budgets, or the name of a format.
       title: the same in words.
       slice: such as ``sex=female``, empty for the whole eval split.
@@ -187,15 +189,15 @@ def judge_against_trivial(
     constant = np.tile(trivial.astype(np.float32), (len(labels), 1))
     name = options.metrics[0]
     known = measure([name], labels, constant, task)[name]
-    if (known is None or known == 1) and task in ("binary", "multiclass", "multilabel"):
-        # A model that always says yes misses nobody: no recall beats it. The log loss tells them apart.
+    if task in ("binary", "multiclass", "multilabel") and (name in _TRIVIALLY_GOOD or known in (None, 1)):
+        # The log loss tells them apart.
         name = "log_loss"
         known = measure([name], labels, constant, task)[name]
     metric = METRICS[name]
     value = whole.get(name, measure([name], labels, predictions, task)[name])
     interval = metric_intervals([name], labels, predictions, task)[name]
     if interval is None or known is None:
-        text = f"better than the trivial model, which {len(labels)} eval rows do not show"
+        text = f"better than the trivial model, which so few eval rows ({len(labels)}) do not show"
         return Row("trivial", name, metric.title, "", value, known, text, FAILED)
     low, high = interval
     is_better = low > known if metric.higher_is_better else high < known
@@ -220,13 +222,26 @@ def judge_budgets(budgets: Budgets, measured: Mapping[str, float | None]) -> lis
     return rows
 
 
+def judge_parity(outcome: Mapping[str, Any]) -> Row:
+    """Gives the row of the serving check: how far the exported model is from the trained one.
+
+    Args:
+      outcome: of ``parity.json``.
+    """
+    text = f"at most {outcome['tolerance']:g} (largest difference, {outcome['rows']:,} eval rows)"
+    holds = not outcome["problems"] and outcome["largest_difference"] <= outcome["tolerance"]
+    title = "difference of the exported model from the trained one"
+    value, limit = outcome["largest_difference"], outcome["tolerance"]
+    return Row("parity", "saved_model", title, "", value, limit, text, PASSED if holds else FAILED)
+
+
 def judge_formats(formats: Mapping[str, Mapping[str, Any]]) -> list[Row]:
-    """Gives a row for each further format: how far it is from the SavedModel on eval rows."""
+    """Gives a row for each further format: how far it is from the trained model on eval rows."""
     return [
         Row(
             "format",
             name,
-            f"difference of {name} from the SavedModel",
+            f"difference of {outcome['title']} from the trained model",
             "",
             outcome["difference"],
             outcome["tolerance"],

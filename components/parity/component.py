@@ -62,6 +62,7 @@ def ParityCheck(  # noqa: N802 (a component is named like a class)
         "columns": {argument: column for column, argument in settled.raw_arguments().items()},
         "task": settled.task,
         "rows": rows,
+        "tolerance": tolerance,
         "outcome": outcome_path,
         "label": settled.label,
         "requests": os.path.join(blessing.uri, REQUESTS_FILE),

@@ -1,9 +1,9 @@
 """Run as a script in a process of its own: loads a SavedModel with TensorFlow alone and replays rows through it.
 
 Usage: replay.py TASK.json, whose keys are ``model``, ``examples``, ``predictions``, ``classes``, ``columns`` (argument
-of ``serving_raw`` to raw column), ``label`` (its column), ``task``, ``rows``, ``outcome`` (the file to write) and
-``requests`` (another: the first rows as warm-up requests for TensorFlow Serving). Exit code 0 means that the comparison
-was made, whatever it found.
+of ``serving_raw`` to raw column), ``label`` (its column), ``task``, ``rows``, ``tolerance``, ``outcome`` (the file to
+write) and ``requests`` (another: the first rows as warm-up requests for TensorFlow Serving). Exit code 0 means that the
+comparison was made, whatever it found.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ def main() -> None:
         problems.append(f"{row} rows where the Trainer saw {len(expected)}")
     with open(task["outcome"], "w", encoding="utf-8") as file:
         outcome = {"rows": row, "largest_difference": largest, "problems": problems, "latency": latency}
-        json.dump(outcome, file)
+        json.dump({**outcome, "tolerance": task["tolerance"]}, file)
 
 
 def _measure_latency(model: Any, records: tf.Tensor) -> dict[str, float]:

@@ -6,6 +6,7 @@ import json
 import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -126,11 +127,13 @@ class PredictShard(beam.DoFn):
     def __init__(self, plan: PredictionPlan, parts: str) -> None:
         super().__init__()
         self._plan, self._parts = plan, parts
-        self._model: ServedModel | None = None
+        self._model: Future[ServedModel] | None = None
 
     def setup(self) -> None:
-        """Loads the model."""
-        self._model = ServedModel(self._plan.model, self._plan.record)
+        """Begins to load the model; the first rows are read meanwhile."""
+        pool = ThreadPoolExecutor(1, thread_name_prefix="model")
+        self._model = pool.submit(ServedModel, self._plan.model, self._plan.record)
+        pool.shutdown(wait=False)
 
     def process(self, index: int) -> Iterator[int]:
         """Writes ``part-INDEX``, its rejected rows, and last of all its summary, by which it counts as done."""
@@ -146,7 +149,7 @@ class PredictShard(beam.DoFn):
         ):
             writer = PartWriter(file, plan.suffix, header=index == 0)
             for block in READERS[plan.kind](plan, shard):
-                predicted, answer = self._model.answer(block, str(shard["path"]))
+                predicted, answer = self._model.result().answer(block, str(shard["path"]))
                 writer.write(prediction_table(predicted.keys, answer, plan))
                 for row in sorted(predicted.rejected, key=lambda row: row["place"]):
                     aside.write(json.dumps(row, default=str, ensure_ascii=False).encode() + b"\n")
@@ -155,7 +158,8 @@ class PredictShard(beam.DoFn):
                 speed = rows / max(time.monotonic() - started, 1e-3)
                 progress.report("shard", index + 1, len(plan.shards), f"{rows:,} rows, {speed:,.0f} rows/s")
             writer.close()
-        with written_at_once(_summary(parts, index)) as file:
+        # Were it lost in a power failure, the shard would be predicted again.
+        with written_at_once(_summary(parts, index), lasting=False) as file:
             file.write(json.dumps({"rows": rows, "rejected": rejected, "reasons": reasons}).encode())
         yield rows
 

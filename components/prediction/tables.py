@@ -8,6 +8,10 @@ from itertools import islice
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+from pyarrow import csv
 
 from components.datasets.csv_text import Line, lines
 from components.datasets.files import GZIP_ERRORS, open_bytes
@@ -50,8 +54,6 @@ def _read_any(plan: PredictionPlan, shard: Mapping[str, Any]) -> Iterator[Block]
 
 
 def _block_of_lines(plan: PredictionPlan, shard: Mapping[str, Any], rows: Sequence[Line]) -> Block:
-    import pyarrow as pa
-
     names, path = shard["names"], shard["path"]
     fitting = [(number, cells) for number, cells in rows if len(cells) == len(names)]
     ragged = [
@@ -73,8 +75,6 @@ def _block_of_texts(
     plan: PredictionPlan, path: str, texts: Mapping[str, Any], places: Sequence[int], ragged: list[dict[str, Any]]
 ) -> Block:
     """Turns columns of cells, which are Arrow strings without spaces around them, into values and keys."""
-    import pyarrow as pa
-
     missing = frozenset(plan.reading["missing_values"]) | {""}
     dtypes = {column["name"]: column["dtype"] for column in plan.record["columns"]}
     columns: dict[str, Any] = {}
@@ -107,10 +107,6 @@ def is_simple(plan: PredictionPlan, shard: Mapping[str, Any]) -> bool:
 
 def read_simple(plan: PredictionPlan, shard: Mapping[str, Any]) -> Iterator[Block]:
     """Reads a simple file chunk by chunk with Arrow; a chunk that Arrow refuses is read line by line."""
-    import pyarrow as pa
-    import pyarrow.compute as pc
-    from pyarrow import csv
-
     names, number = shard["names"], 0
     parsing = csv.ParseOptions(delimiter=shard["delimiter"], quote_char=False, newlines_in_values=False)
     reading = csv.ReadOptions(column_names=names, block_size=2 * _CHUNK_BYTES)
@@ -166,9 +162,6 @@ def _split(chunk: bytes, first: int, delimiter: str, path: str, plan: Prediction
 
 def _parse_texts(name: str, texts: Any, dtype: str, missing: frozenset[str], problems: Problems) -> Any:
     """Turns cells into values, all at once where they are what they should be."""
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
     known = pc.if_else(pc.is_in(texts, pa.array(sorted(missing), pa.string())), pa.scalar(None, pa.string()), texts)
     if dtype == "string":
         return known.to_pylist()
@@ -215,9 +208,6 @@ def _number(cell: str) -> float | None:
 
 def read_parquet(plan: PredictionPlan, shard: Mapping[str, Any]) -> Iterator[Block]:
     """Yields the rows of row groups of a Parquet table."""
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
     path = shard["path"]
     file = pq.ParquetFile(path)
     wanted = list(dict.fromkeys([*(column["name"] for column in plan.record["columns"]), *plan.keys]))
@@ -243,9 +233,6 @@ def _rows_of_parquet(record: Mapping[str, Any]) -> int:
 
 
 def _arrow_values(values: Any, column: Mapping[str, Any], problems: Problems) -> Any:
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
     name, dtype = column["name"], column["dtype"]
     if pa.types.is_dictionary(values.type):
         values = values.dictionary_decode()

@@ -14,6 +14,9 @@ from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
 
 _ABOVE_HALF = 0.5
 
@@ -29,8 +32,6 @@ def prediction_table(keys: Any, answer: Mapping[str, np.ndarray], plan: Any) -> 
     Returns:
       An Arrow table with the columns of :func:`~components.prediction.planning.output_columns` added.
     """
-    import pyarrow as pa
-
     classes = plan.record["classes"]
     added: dict[str, Any] = {}
     if classes is None:
@@ -71,8 +72,6 @@ class PartWriter:
     def write(self, table: Any) -> None:
         """Appends rows."""
         if self._suffix == ".parquet":
-            import pyarrow.parquet as pq
-
             self._parquet = self._parquet or pq.ParquetWriter(self._file, table.schema)
             self._parquet.write_table(table)
             return
@@ -100,9 +99,6 @@ class PartWriter:
 
 def _plain_values(column: Any, *, as_text: bool) -> list[Any]:
     """Gives an Arrow column as Python values, with no more digits than a float32 has."""
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
     if pa.types.is_float32(column.type):
         digits = pc.cast(column, pa.string()).to_pylist()
         return digits if as_text else [None if text is None else float(text) for text in digits]
@@ -110,14 +106,20 @@ def _plain_values(column: Any, *, as_text: bool) -> list[Any]:
 
 
 @contextmanager
-def written_at_once(path: Path) -> Iterator[IO[bytes]]:
-    """Gives a file that appears under its name when it is complete, and not at all otherwise."""
+def written_at_once(path: Path, *, lasting: bool = True) -> Iterator[IO[bytes]]:
+    """Gives a file that appears under its name when it is complete, and not at all otherwise.
+
+    Args:
+      path: its name.
+      lasting: whether it must be on the disk before it appears, so that a power failure leaves all of it or nothing.
+    """
     temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}")
     try:
         with open(temporary, "wb") as file:
             yield file
-            file.flush()
-            os.fsync(file.fileno())
+            if lasting and file.tell():
+                file.flush()
+                os.fsync(file.fileno())
         os.replace(temporary, path)
     except BaseException:
         temporary.unlink(missing_ok=True)
@@ -126,13 +128,15 @@ def written_at_once(path: Path) -> Iterator[IO[bytes]]:
 
 def join_parts(parts: Sequence[Path], output: Path, suffix: str) -> None:
     """Writes the rows of all parts, in order, as one file; of text tables the first part has the header."""
+    if len(parts) == 1:
+        _link(parts[0], output)
+        return
     with written_at_once(output) as target:
-        if suffix != ".parquet" or len(parts) == 1:
+        if suffix != ".parquet":
             for part in parts:
                 with open(part, "rb") as source:
                     shutil.copyfileobj(source, target)
             return
-        import pyarrow.parquet as pq
 
         writer = PartWriter(target, suffix)
         for part in parts:
@@ -140,3 +144,13 @@ def join_parts(parts: Sequence[Path], output: Path, suffix: str) -> None:
             for group in range(file.num_row_groups):
                 writer.write(file.read_row_group(group))
         writer.close()
+
+
+def _link(part: Path, output: Path) -> None:
+    """Gives a part, which is on the disk already, the output's name too; it stays for a command that ends now."""
+    temporary = output.with_name(f".{output.name}.{uuid.uuid4().hex[:8]}")
+    try:
+        os.link(part, temporary)
+    except OSError:  # not every file system has links
+        shutil.copyfile(part, temporary)
+    os.replace(temporary, output)

@@ -81,6 +81,7 @@ def test_the_first_one_is_gated_by_limits_only_and_says_so(good: Any) -> None:
         ("baseline", "accuracy", ""): "not gated",
         ("slice", "accuracy", "group"): "not gated",
         ("trivial", "accuracy", ""): "passed",
+        ("parity", "saved_model", ""): "passed",
         ("budget", "latency_p99_ms", ""): "passed",
         ("budget", "size_bytes", ""): "passed",
         ("budget", "parameters", ""): "passed",
@@ -89,6 +90,7 @@ def test_the_first_one_is_gated_by_limits_only_and_says_so(good: Any) -> None:
         ("format", "tflite_int8", ""): "passed",
     }
     assert good.result["missing_baseline"] == "nothing is in production yet"
+    assert "gate    compared with limits only, since nothing is in production yet" in good.out
     page = Path(good.result["report"]).read_text()
     assert "compared with limits only, since nothing is in production yet" in page
     assert 0 < good.result["cost"]["latency_p50_ms"] <= good.result["cost"]["latency_p99_ms"]

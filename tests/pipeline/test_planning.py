@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -28,7 +29,9 @@ def plan(tmp_path: Path, **blocks: Any) -> RunPlan:
 
 def push(tmp_path: Path, made_by: RunPlan) -> int:
     """Puts a version into production as a run would."""
-    (tmp_path / "exported").mkdir(exist_ok=True)
+    (tmp_path / "exported" / "variables").mkdir(parents=True, exist_ok=True)
+    for file in ("saved_model.pb", "variables/variables.index"):
+        (tmp_path / "exported" / file).write_bytes(b"a model")
     folder = tmp_path / "models" / "flowers"
     version = add_version(folder, tmp_path / "exported", made_by.record())
     move_pointer(folder, version, "pushed by a run", previous=None)
@@ -104,6 +107,43 @@ def test_a_run_that_is_repeated_has_the_baseline_that_it_had(tmp_path: Path) -> 
     push(tmp_path, second)
     assert plan(tmp_path, seed=2).baseline_version == 1
     assert plan(tmp_path, seed=1).baseline_version == 2, "another run's model is in production now"
+
+
+def test_a_version_in_production_that_is_not_whole_stops_before_anything_runs(tmp_path: Path) -> None:
+    push(tmp_path, plan(tmp_path, seed=1))
+    (tmp_path / "models" / "flowers" / "1" / "saved_model.pb").unlink()
+    with pytest.raises(ConfigError) as caught:
+        plan(tmp_path, seed=2)
+    models = tmp_path / "models" / "flowers"
+    assert str(caught.value) == (
+        "expected version 1 of flowers, which is in production, to compare the new model with, but saved_model.pb is "
+        f"missing; restore {models / '1'}, or move {models} away to begin without a model in production"
+    )
+    push(tmp_path, plan(tmp_path / "elsewhere", seed=2))
+    with pytest.raises(ConfigError, match="the new model with"):
+        move_pointer(models, 1, "test", previous=2)
+        plan(tmp_path, seed=2)
+    with pytest.raises(ConfigError, match="kerasline promote flowers 2 --reason TEXT"):
+        plan(tmp_path, seed=3)
+
+
+def test_a_push_is_repeated_when_somebody_changed_the_registry(tmp_path: Path) -> None:
+    models = tmp_path / "models" / "flowers"
+    first = plan(tmp_path, seed=1)
+    push(tmp_path, first)
+    assert plan(tmp_path, seed=1).pointer == first.pointer == "", "nothing happened since"
+    second = plan(tmp_path, seed=2)
+    push(tmp_path, second)
+    assert plan(tmp_path, seed=2).pointer == second.pointer != ""
+    move_pointer(models, 1, "slow", previous=None, action="rollback", replaced=2)
+    assert plan(tmp_path, seed=2).pointer not in (first.pointer, second.pointer)
+    move_pointer(models, 2, "after all", previous=1, action="promote")
+    assert plan(tmp_path, seed=2).pointer == second.pointer
+    run = tmp_path / "reports" / "flowers" / "20260101-000000"
+    run.mkdir(parents=True)
+    (run / "run.json").write_text(json.dumps({"status": "pushed"}))
+    shutil.rmtree(models)
+    assert plan(tmp_path, seed=1).pointer == "emptied after 20260101-000000"
 
 
 def test_the_record_of_a_version_says_where_it_comes_from(tmp_path: Path) -> None:

@@ -151,17 +151,18 @@ def test_errors_must_be_below_those_of_the_mean() -> None:
     assert against_trivial("regression", labels, useless[:, None], mean, "mae").status == FAILED
 
 
-def test_where_always_yes_is_perfect_the_log_loss_decides() -> None:
+@pytest.mark.parametrize("metric", ["recall", "calibration_error"])
+def test_where_always_yes_is_perfect_the_log_loss_decides(metric: str) -> None:
     labels = [1] * 70 + [0] * 30
     good = [[0.9]] * 68 + [[0.2]] * 2 + [[0.1]] * 28 + [[0.8]] * 2
-    row = against_trivial("binary", labels, good, [0.7], "recall")
+    row = against_trivial("binary", labels, good, [0.7], metric)
     assert (row.metric, row.status) == ("log_loss", PASSED)
 
 
 def test_one_row_shows_nothing() -> None:
     row = against_trivial("binary", [1], [[0.9]], [0.2], "accuracy")
     assert row.status == FAILED
-    assert row.text == "better than the trivial model, which 1 eval rows do not show"
+    assert row.text == "better than the trivial model, which so few eval rows (1) do not show"
 
 
 def test_budgets() -> None:
@@ -180,12 +181,21 @@ def test_budgets() -> None:
 
 
 def test_formats_have_tolerances_of_their_own() -> None:
-    outcome = {"difference": 2e-4, "measure": "largest difference", "rows": 1000}
+    outcome = {"title": "LiteRT", "difference": 2e-4, "measure": "largest difference", "rows": 1000}
     rows = judging.judge_formats(
         {"tflite": {**outcome, "tolerance": 1e-4}, "tflite_int8": {**outcome, "tolerance": 0.05}}
     )
     assert [(row.metric, row.status) for row in rows] == [("tflite", FAILED), ("tflite_int8", PASSED)]
     assert rows[0].text == "at most 0.0001 (largest difference, 1,000 eval rows)"
+
+
+def test_the_serving_check_is_a_part() -> None:
+    outcome = {"largest_difference": 2e-8, "tolerance": 1e-5, "rows": 1234, "problems": []}
+    row = judging.judge_parity(outcome)
+    assert (row.part, row.value, row.limit, row.status) == ("parity", 2e-8, 1e-5, PASSED)
+    assert row.text == "at most 1e-05 (largest difference, 1,234 eval rows)"
+    assert judging.judge_parity({**outcome, "largest_difference": 1e-4}).status == FAILED
+    assert judging.judge_parity({**outcome, "problems": ["another order"]}).status == FAILED
 
 
 def test_every_row_has_a_title_for_people() -> None:

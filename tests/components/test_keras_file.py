@@ -1,0 +1,73 @@
+"""The network as a .keras file: without what acts in training alone, and with the label's units."""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from components.models import AugmentationOptions, CnnOptions, InputSpec, MlpOptions, OutputSpec, build_model
+from components.models.weights import load_weights
+
+pytestmark = pytest.mark.slow
+
+
+def test_a_fitted_network_without_its_optimizer_and_augmentation(tmp_path: Path) -> None:
+    import keras
+
+    from components.keras_file import save_keras
+
+    options = CnnOptions(filters=(4,), augmentation=AugmentationOptions(flip="horizontal", cutout=0.2))
+    inputs = [InputSpec("image", "image", (8, 8, 1))]
+    model = build_model(options, inputs, OutputSpec("multiclass", 3), seed=1)
+    model.compile("adam", "sparse_categorical_crossentropy")
+    images = np.random.default_rng(1).random((16, 8, 8, 1), np.float32)
+    model.fit({"image": images}, np.arange(16) % 3, verbose=0)
+    assert save_keras(str(tmp_path / "model.keras"), model, (1.0, 0.0)) == ""
+    with zipfile.ZipFile(tmp_path / "model.keras") as archive:
+        config = archive.read("config.json").decode()
+    assert "kerasline" not in config and "components" not in config, "plain Keras has to load it"
+    assert json.loads(config)["compile_config"] is None
+    loaded = keras.saving.load_model(tmp_path / "model.keras")
+    expected = model.predict({"image": images}, verbose=0)
+    np.testing.assert_allclose(loaded.predict({"image": images}, verbose=0), expected, atol=1e-6)
+    # The same network can start from it.
+    other = build_model(options, inputs, OutputSpec("multiclass", 3), seed=2)
+    load_weights(other, tmp_path / "model.keras")
+    np.testing.assert_allclose(other.predict({"image": images}, verbose=0), expected, atol=1e-6)
+
+
+def test_values_come_in_the_units_of_the_label(tmp_path: Path) -> None:
+    import keras
+
+    from components.keras_file import save_keras
+
+    inputs = [InputSpec("features", "dense", (3,))]
+    model = build_model(MlpOptions(units=(4,)), inputs, OutputSpec("regression", 1), seed=1)
+    assert save_keras(str(tmp_path / "model.keras"), model, (20.0, 100.0)) == ""
+    rows = {"features": np.random.default_rng(1).random((5, 3), np.float32)}
+    found = keras.saving.load_model(tmp_path / "model.keras").predict(rows, verbose=0)
+    np.testing.assert_allclose(found, model.predict(rows, verbose=0) * 20 + 100, rtol=1e-6)
+
+
+def test_a_network_that_cannot_be_saved_is_told_and_leaves_nothing(tmp_path: Path) -> None:
+    import keras
+
+    from components.keras_file import save_keras
+
+    class Odd(keras.layers.Layer):
+        def __init__(self, secret: object) -> None:
+            super().__init__()
+            self.secret = secret
+
+        def call(self, values: keras.KerasTensor) -> keras.KerasTensor:
+            return values
+
+    tensor = keras.Input((3,), name="features")
+    model = keras.Model({"features": tensor}, Odd(object())(tensor))
+    problem = save_keras(str(tmp_path / "model.keras"), model, (1.0, 0.0))
+    assert problem.startswith("NotImplementedError: ")
+    assert list(tmp_path.iterdir()) == []

@@ -1,0 +1,64 @@
+"""Versions of the registry as weights to start from."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from components.errors import ConfigError
+from pipeline.config import parse_experiment
+from pipeline.starting_weights import resolve_weights
+
+
+def push(root: Path, name: str, version: int, *, keras: bool) -> Path:
+    """Leaves what a push leaves of a version; returns where its .keras file is."""
+    folder = root / "models" / name / str(version)
+    (folder / "variables").mkdir(parents=True)
+    for file in ("saved_model.pb", "variables/variables.index"):
+        (folder / file).write_bytes(b"weights")
+    (folder / "version.json").write_text(json.dumps({"run_id": "20260101-000000"}))
+    if keras:
+        (folder / "formats").mkdir()
+        (folder / "formats" / "model.keras").write_bytes(b"weights")
+    return folder / "formats" / "model.keras"
+
+
+def weights_of(root: Path, weights: str, family: str = "transfer") -> str:
+    """What becomes of ``model.weights`` in a workspace."""
+    model = {"family": family, "base": "squeezenet", "weights": weights}
+    experiment = parse_experiment({"name": "cats", "data": {"dataset": "digits"}, "model": model})
+    return resolve_weights(experiment, root).model.weights
+
+
+def test_a_version_stands_for_its_file(tmp_path: Path) -> None:
+    push(tmp_path, "photos", 1, keras=True)
+    second = push(tmp_path, "photos", 2, keras=True)
+    assert weights_of(tmp_path, "photos@2") == str(second)
+
+
+@pytest.mark.parametrize("weights", ["imagenet", "none", "some/file.keras", "file.weights.h5"])
+def test_other_weights_stay_as_they_are(tmp_path: Path, weights: str) -> None:
+    assert weights_of(tmp_path, weights) == weights
+
+
+@pytest.mark.parametrize(
+    ("weights", "expected"),
+    [
+        ("phots@1", "model.weights: expected the name of a pushed model in .*, got 'phots'"),
+        ("photos@9", "model.weights: photos has no version 9; it has 1"),
+        ("photos@best", "model.weights: expected NAME or NAME@VERSION with a number such as photos@1"),
+        ("photos@1", "expected weights of photos@1, but the version has no .keras file.*push.formats"),
+    ],
+)
+def test_what_cannot_be_started_from(tmp_path: Path, weights: str, expected: str) -> None:
+    push(tmp_path, "photos", 1, keras=False)
+    with pytest.raises(ConfigError, match=expected):
+        weights_of(tmp_path, weights)
+
+
+def test_a_file_of_that_name_comes_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("mine@home").write_bytes(b"")
+    assert weights_of(tmp_path, "mine@home") == "mine@home"

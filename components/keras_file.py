@@ -1,4 +1,4 @@
-"""The fitted network as a ``.keras`` file that plain Keras loads: it takes transformed inputs; nothing of it is ours."""
+"""The fitted network as a ``.keras`` file that plain Keras loads: on transformed inputs, and nothing of it is ours."""
 
 from __future__ import annotations
 

@@ -57,7 +57,10 @@ class Places:
             if candidate.exists():
                 wanted = "a folder" if folder else "a file"
                 there = "a folder" if candidate.is_dir() else "a file" if candidate.is_file() else "neither"
-                raise ConfigError(f"Expected {wanted} at {candidate}, but it is {there}; correct the path in 'data'.")
+                hint = f"; for the files in it write {path.rstrip('/')}/*" if candidate.is_dir() else ""
+                raise ConfigError(
+                    f"Expected {wanted} at {candidate}, but it is {there}; correct the path in 'data'{hint}."
+                )
             if candidate.is_symlink():
                 raise ConfigError(f"{candidate} is a link to nothing; correct the link or the path in 'data'.")
         raise ConfigError(missing_file(tried[0], tried[1:]))

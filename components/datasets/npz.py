@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zipfile
+import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from functools import lru_cache
@@ -196,9 +197,17 @@ def _cached(path: str, key: str, modified_ns: int) -> np.ndarray:
         raise ConfigError(
             f"Array {key!r} of {path} holds pickled objects, which could run code; save it as numbers or text."
         ) from None
-    except (zipfile.BadZipFile, EOFError, OSError) as error:
+    except (zipfile.BadZipFile, zlib.error, EOFError, OSError) as error:
         raise ConfigError(f"Array {key!r} of {path} is damaged ({error}); copy or save it again.") from None
-    return values.astype(np.int64) if values.ndim == 1 and values.dtype.kind in "bu" else values
+    if values.dtype.kind not in ("biufUS" if values.ndim == 1 else "biuf"):
+        raise ConfigError(
+            f"Array {key!r} of {path} is {values.dtype} {values.shape}; save it as numbers, or as text with one value "
+            "a row."
+        )
+    if values.ndim == 1 and values.dtype.kind in "bu":
+        fits = not values.size or values.max() <= np.iinfo(np.int64).max
+        return values.astype(np.int64 if fits else np.float64)
+    return values
 
 
 def _names(path: Path) -> list[str]:

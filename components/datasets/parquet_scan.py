@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,11 +12,14 @@ from components.datasets.spec import Column
 from components.errors import ConfigError
 
 if TYPE_CHECKING:
+    from pyarrow import RecordBatch
     from pyarrow.parquet import ParquetFile
 
 _MAX_DISTINCT = 10_000
 # Of a column, as it is read; without a limit all of a row group is, and one row group may be the whole file.
 _BUFFER_BYTES = 1 << 16
+_ROWS_PER_BATCH = 8192
+LARGEST_INTEGER = (1 << 63) - 1  # that a tf.Example holds
 
 
 def open_file(path: Path) -> ParquetFile:
@@ -34,6 +37,20 @@ def open_file(path: Path) -> ParquetFile:
         raise ConfigError(f"{path} is not a Parquet file that can be read ({str(error).splitlines()[0]}).") from None
     except OSError as error:
         raise ConfigError(f"Cannot read {path}: {error.strerror or error}; copy or write it again.") from None
+
+
+def read_batches(file: ParquetFile, path: Path, groups: Sequence[int], columns: Sequence[str]) -> Iterator[RecordBatch]:
+    """Yields the rows of row groups, some thousand at a time.
+
+    Raises:
+      ConfigError: the data is damaged.
+    """
+    import pyarrow as pa
+
+    try:
+        yield from file.iter_batches(_ROWS_PER_BATCH, row_groups=groups, columns=columns)
+    except (pa.ArrowException, OSError) as error:
+        raise ConfigError(f"{path} is damaged ({str(error).splitlines()[0]}); copy or write it again.") from None
 
 
 def column_type(field: Any, path: Path) -> str:

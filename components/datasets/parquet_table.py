@@ -9,7 +9,14 @@ from typing import TYPE_CHECKING, Any
 from components.datasets.files import Places, check_unchanged, digest_file, size_of
 from components.datasets.found import Found
 from components.datasets.options import ParquetOptions
-from components.datasets.parquet_scan import ParquetScan, column_type, open_file, plain_values
+from components.datasets.parquet_scan import (
+    LARGEST_INTEGER,
+    ParquetScan,
+    column_type,
+    open_file,
+    plain_values,
+    read_batches,
+)
 from components.datasets.sampling import thin
 from components.datasets.spec import Dataset
 from components.datasets.tables import Roles, SplitColumn, assign_roles, label_value, multi_facts, same_columns
@@ -18,7 +25,6 @@ from components.errors import ConfigError
 if TYPE_CHECKING:
     from pyarrow.parquet import ParquetFile
 
-ROWS_PER_BATCH = 8192
 # Row groups are joined into one shard up to this many rows.
 _ROWS_PER_SHARD = 200_000
 
@@ -59,7 +65,7 @@ def describe(files: Sequence[tuple[Path, str | None]], options: ParquetOptions, 
         unlabelled = 0
         for groups in _group_ranges(file):
             rows = 0
-            for batch in file.iter_batches(ROWS_PER_BATCH, row_groups=groups, columns=wanted):
+            for batch in read_batches(file, path, groups, wanted):
                 values, lost = _columns(batch, wanted, types, roles.labels)
                 unlabelled += lost
                 rows += len(values[wanted[0]])
@@ -96,6 +102,9 @@ def _found(
     skipped: list[str],
 ) -> Found:
     first_path = files[0][0]
+    for scan in scans.values():
+        if scan.dtype == "int" and scan.maximum > LARGEST_INTEGER:
+            scan.dtype = "float"
     types = {name: scan.dtype for name, scan in scans.items()}
     rows = sum(shard["rows"] for shard in shards)
     if len(roles.labels) > 1:
@@ -131,9 +140,8 @@ def _rows(dataset: Dataset, shard: Mapping[str, Any]) -> Iterator[dict[str, Any]
     options = dataset.reader_options
     labels, types = options["labels"], options["types"]
     names = [*(column.name for column in dataset.columns), *options["extra"]]
-    batches = open_file(Path(shard["path"])).iter_batches(
-        ROWS_PER_BATCH, row_groups=shard["groups"], columns=[*names, *labels]
-    )
+    path = Path(shard["path"])
+    batches = read_batches(open_file(path), path, shard["groups"], [*names, *labels])
     for batch in batches:
         values, _ = _columns(batch, [*names, *labels], types, labels)
         joined: Any = values[labels[0]]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -140,7 +141,7 @@ def _records(path: Path) -> Iterator[dict[str, tuple[str, list[Any]]]]:
         try:
             record = next(records, None)
         except (tf.errors.DataLossError, tf.errors.OutOfRangeError) as error:
-            reason = str(error.message).split(" [")[0]
+            reason = re.sub(r"^\{\{.*?\}\} ", "", str(error.message).split(" [")[0])
             raise ConfigError(f"{path} is damaged after record {number} ({reason}); copy or write it again.") from None
         if record is None:
             return

@@ -17,7 +17,7 @@ from components.datasets.csv_scan import ColumnScan, parse
 from components.datasets.csv_text import detect_delimiter, lines
 from components.datasets.files import is_gzip, open_bytes
 from components.datasets.options import MISSING_VALUES
-from components.datasets.parquet_scan import column_type, open_file, plain_values
+from components.datasets.parquet_scan import column_type, open_file, plain_values, read_batches
 from components.errors import ConfigError
 
 _CELLS = 1_500_000  # cells to look at
@@ -274,7 +274,7 @@ def _sample_parquet(path: Path) -> TableSample:
     # From several row groups, so that a sorted file shows more than its beginning.
     for group in sorted({groups * place // 8 for place in range(8)} if groups > 1 else {0}):
         here = 0
-        for batch in file.iter_batches(4096, row_groups=[group], columns=list(types)):
+        for batch in read_batches(file, path, [group], list(types)):
             for name, dtype in types.items():
                 values[name] += plain_values(batch.column(name), dtype)
             here += batch.num_rows

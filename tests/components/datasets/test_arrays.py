@@ -229,6 +229,13 @@ def test_npz_columns_arrays_and_labels(resolve, rows, tmp_path):
     assert row["series"].dtype == np.float32 and row["series"].tolist() == [5.0] * 6
 
 
+def test_npz_arrays_that_are_no_numbers(resolve, tmp_path):
+    for values, shown in ((np.zeros((60, 3), complex), "complex128"), (np.full((60, 3), "a"), "<U1")):
+        save_npz(tmp_path, x=values, y=np.arange(60) % 2)
+        with pytest.raises(ConfigError, match=rf"Array 'x' of .* is {shown} \(60, 3\); save it as numbers"):
+            resolve(npz={"path": "a.npz"})
+
+
 def test_npz_train_and_test_images_with_one_hot_labels(resolve, rows, tmp_path):
     images = np.random.default_rng(0).integers(0, 256, (40, 6, 6, 3), np.uint8)
     labels = np.eye(4)[np.arange(40) % 4]

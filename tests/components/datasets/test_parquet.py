@@ -141,3 +141,21 @@ def test_a_row_group_is_read_piece_by_piece(resolve, tmp_path):
             largest = max(largest, pa.total_allocated_bytes() - before)
     assert index == rows - 1
     assert 0 < largest < 8_000_000, "of 12,000,000"
+
+
+def test_numbers_beyond_64_bits_are_floats(resolve, rows, save):
+    save(
+        "t.parquet", x=pa.array([2**63 + v * 2**20 for v in range(60)], pa.uint64()), y=["ab"[v % 2] for v in range(60)]
+    )
+    dataset = resolve(parquet={"path": "t.parquet", "label": "y"})
+    assert dataset.columns[0].dtype == "float"
+    assert rows(dataset)[3]["x"] == float(2**63 + 3 * 2**20)
+
+
+def test_a_damaged_page_is_found_before_the_run(resolve, save, tmp_path):
+    save("t.parquet", x=list(range(2000)), y=[v % 2 for v in range(2000)])
+    content = bytearray((tmp_path / "t.parquet").read_bytes())
+    content[40:400] = bytes(360)
+    (tmp_path / "t.parquet").write_bytes(bytes(content))
+    with pytest.raises(ConfigError, match=r"t\.parquet is damaged \(.*\); copy or write it again"):
+        resolve(parquet={"path": "t.parquet", "label": "y"})

@@ -11,7 +11,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from components.datasets.spec import Dataset
 from components.metrics import METRICS, measure
@@ -20,7 +20,11 @@ from components.production import current_version, read_record
 from pipeline.planning import RunPlan
 from pipeline.registry import describe_versions
 
+if TYPE_CHECKING:
+    from components.validation.verdict import Finding
+
 _ROWS_PER_CALL = 2048
+_MOST_DETAILS = 5  # columns whose drift a decision names, the furthest first
 
 
 @dataclass(frozen=True)
@@ -30,7 +34,7 @@ class Evidence:
     Attributes:
       is_reason: whether it is a reason to train.
       reason: in words.
-      details: figure by figure, those that are no reason too.
+      details: the figures, those that are no reason too.
     """
 
     is_reason: bool
@@ -87,19 +91,25 @@ def gather_drift(plan: RunPlan, models: Path) -> Evidence:
     from components.validation.sampling import SplitSample, decode_columns, kinds_of
 
     kinds = kinds_of(plan.features)
-    records = read_records(plan, shards, SAMPLE_IMAGES if "image" in kinds.values() else SAMPLE_ROWS)
-    sample = SplitSample(len(records), np.zeros((0,), np.int64), decode_columns(records, kinds))
+    wanted = SAMPLE_IMAGES if "image" in kinds.values() else SAMPLE_ROWS
     with tf.io.gfile.GFile(reference.path, "r") as file:
         profile = json.loads(file.read())["columns"]
-    findings = check_drift(sample, profile, reference.name, options, "warn", plan.features.classes)
-    empty = [name for name in profile if name in kinds and name not in sample.columns]
-    details = [f"{finding.column}: {finding.text}" for finding in findings]
-    details += [f"{name}: no value in the new rows" for name in empty]
-    drifted = [finding.column for finding in findings if finding.status == "warned"] + empty
-    rows = f"{len(records):,} new rows"
-    if drifted:
-        return Evidence(True, f"{', '.join(drifted)} drifted in {rows}, from {reference.name}", tuple(details))
-    return Evidence(False, f"no column drifted in {rows}, from {reference.name}", tuple(details))
+    evidence = None
+    for shown, group in group_shards(shards):
+        records = read_records(plan, group, wanted)
+        sample = SplitSample(len(records), np.zeros((0,), np.int64), decode_columns(records, kinds))
+        findings = check_drift(sample, profile, reference.name, options, "warn", plan.features.classes)
+        empty = [name for name in profile if name in kinds and name not in sample.columns]
+        furthest = sorted(findings, key=_room)[:_MOST_DETAILS]
+        details = [f"{name}: no value in any row" for name in empty]
+        details += [f"{finding.column}: {finding.text}" for finding in furthest]
+        drifted = ", ".join([finding.column for finding in findings if finding.status == "warned"] + empty)
+        text = f"{drifted or 'no column'} drifted in {len(records):,} {shown}, from {reference.name}"
+        evidence = Evidence(bool(drifted), text, tuple(details))
+        if drifted:
+            break
+    assert evidence is not None
+    return evidence
 
 
 def gather_metric(plan: RunPlan, models: Path, workspace: Path, limits: Mapping[str, Threshold]) -> Evidence:
@@ -120,26 +130,26 @@ def gather_metric(plan: RunPlan, models: Path, workspace: Path, limits: Mapping[
         return Evidence(False, f"nothing is new since version {version}")
     from components.validation.judging import SAMPLE_ROWS
 
-    records = read_records(plan, shards, SAMPLE_ROWS)
-    answered = _answer(models / str(version), records)
-    if isinstance(answered, str):
-        return Evidence(True, f"version {version} cannot answer the new rows: {answered}")
-    labels, predictions = answered
-    known = labels.reshape(len(labels), -1).min(axis=1) >= 0 if record["classes"] else labels == labels
-    unknown = int((~known).sum())
-    if unknown:
-        return Evidence(
-            True, f"{unknown} of {len(labels):,} new rows have a label that version {version} does not know"
-        )
-    figures = measure(list(limits), labels, predictions, record["task"])
     (pushed,) = [v for v in describe_versions(workspace, models.name) if v["version"] == version]
-    judged = [judge_figure(name, figures[name], pushed["metrics"].get(name), limits[name]) for name in limits]
-    details = tuple(text for _, text in judged)
-    failed = [text for is_reason, text in judged if is_reason]
-    rows = f"on {len(labels):,} new rows"
-    if failed:
-        return Evidence(True, f"version {version} {rows}: {'; '.join(failed)}", details)
-    return Evidence(False, f"version {version} holds its limits {rows}: {'; '.join(details)}", details)
+    evidence = None
+    for shown, group in group_shards(shards):
+        answered = _answer(models / str(version), read_records(plan, group, SAMPLE_ROWS))
+        if isinstance(answered, str):
+            return Evidence(True, f"version {version} cannot answer the {shown}: {answered}")
+        labels, predictions = answered
+        rows = f"{len(labels):,} {shown}"
+        unknown = int((labels.reshape(len(labels), -1).min(axis=1) < 0).sum()) if record["classes"] else 0
+        if unknown:
+            return Evidence(True, f"{unknown} of {rows} have a label that version {version} does not know")
+        figures = measure(list(limits), labels, predictions, record["task"])
+        judged = [judge_figure(name, figures[name], pushed["metrics"].get(name), limits[name]) for name in limits]
+        details = tuple(text for _, text in judged)
+        failed = [text for is_reason, text in judged if is_reason]
+        if failed:
+            return Evidence(True, f"version {version} on {rows}: {'; '.join(failed)}", details)
+        evidence = Evidence(False, f"version {version} holds its limits on {rows}: {'; '.join(details)}", details)
+    assert evidence is not None
+    return evidence
 
 
 def judge_figure(name: str, value: float | None, at_push: float | None, limit: Threshold) -> tuple[bool, str]:
@@ -180,6 +190,24 @@ def new_shards(dataset: Dataset, record: Mapping[str, Any]) -> list[dict[str, An
         return []
     seen = record.get("span_digests") or {}
     return [s for s in dataset.shards if "span" not in s or dataset.spans[s["span"]] != seen.get(s["span"])]
+
+
+def group_shards(shards: Sequence[Mapping[str, Any]]) -> list[tuple[str, Sequence[Mapping[str, Any]]]]:
+    """Says which rows are judged together: those of the newest span, and all.
+
+    What is new in one span would be diluted by the spans before it, and what comes slowly is in none of them alone.
+
+    Args:
+      shards: of the new rows, oldest span first.
+
+    Returns:
+      Each group with its name.
+    """
+    spans = list(dict.fromkeys(shard.get("span") for shard in shards))
+    groups: list[tuple[str, Sequence[Mapping[str, Any]]]] = [("new rows", shards)]
+    if len(spans) > 1:
+        groups.insert(0, (f"rows of span {spans[-1]}", [shard for shard in shards if shard["span"] == spans[-1]]))
+    return groups
 
 
 def read_records(plan: RunPlan, shards: Sequence[Mapping[str, Any]], wanted: int) -> list[bytes]:
@@ -226,6 +254,11 @@ def _answer(model: Path, records: Sequence[bytes]) -> tuple[Any, Any] | str:
     except tf.errors.OpError as error:
         return str(error.message).splitlines()[0]
     return np.concatenate(labels), np.concatenate(predictions)
+
+
+def _room(finding: Finding) -> float:
+    """Returns how far a figure may still go up to its limit, negative beyond it."""
+    return (finding.limit or 0.0) + finding.allowance - (finding.figure or 0.0)
 
 
 def _order(key: str) -> tuple[int, str]:

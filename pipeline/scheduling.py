@@ -14,6 +14,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+import filelock
+
 from components.errors import ConfigError
 from components.options import RunOptions
 from pipeline.commands_cloud import check_image
@@ -33,14 +35,22 @@ def run_scheduler(recipe: str, data_dir: Path | None, workspace: Path) -> None:
     Nothing else has to outlive a restart, so there is no job store (APScheduler's are pickles).
 
     Raises:
-      ConfigError: the recipe has no schedule.
+      ConfigError: the recipe has no schedule, or another scheduler runs it in this workspace.
     """
     from apscheduler.schedulers.blocking import BlockingScheduler
 
     from pipeline.cron import LATE, make_trigger, missed_tick
 
     schedule, name = schedule_of(recipe)
-    decisions = read_decisions(schedule_folder(open_workspace(workspace).root, name))
+    folder = schedule_folder(open_workspace(workspace).root, name)
+    only_one = filelock.FileLock(folder / ".scheduler.lock")
+    try:
+        only_one.acquire(timeout=0)
+    except filelock.Timeout:
+        raise ConfigError(
+            f"expected no other scheduler of {name} in {workspace}, but one is running; stop that one first"
+        ) from None
+    decisions = read_decisions(folder)
     trigger = make_trigger(schedule)
     command = [sys.executable, "-m", "pipeline.cli", *retrain_arguments(recipe, data_dir, workspace)]
     scheduler = BlockingScheduler(timezone=ZoneInfo(schedule.timezone))
@@ -55,9 +65,17 @@ def run_scheduler(recipe: str, data_dir: Path | None, workspace: Path) -> None:
     print(
         f"{name}: retrains on '{schedule.cron}' ({schedule.timezone}), next {following:%Y-%m-%d %H:%M %Z}", flush=True
     )
+
+    def stop(*_: object) -> None:
+        _stopping.set()
+        scheduler.shutdown(wait=True)
+
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: (_stopping.set(), scheduler.shutdown(wait=True)))
-    scheduler.start()
+        signal.signal(number, stop)
+    try:
+        scheduler.start()
+    finally:
+        only_one.release()
 
 
 def schedule_of(recipe: str) -> tuple[ScheduleOptions, str]:

@@ -15,7 +15,7 @@ from pydantic import ValidationError
 
 from components.errors import ConfigError
 from pipeline.schedule_options import ScheduleOptions
-from pipeline.scheduling import emit, on_calendar
+from pipeline.scheduling import emit, on_calendar, run_scheduler
 
 
 @pytest.fixture
@@ -109,13 +109,15 @@ def test_cron_job(recipe: str, tmp_path: Path) -> None:
             emit("k8s", recipe, None, tmp_path, image, claim)
 
 
-def test_the_scheduler_ends_at_sigterm(recipe: str, tmp_path: Path) -> None:
+def test_the_scheduler_is_alone_and_ends_at_sigterm(recipe: str, tmp_path: Path) -> None:
     """It says when it fires next, and ends with exit code 0."""
     command = [sys.executable, "-m", "pipeline.cli", "schedule", recipe, "--workspace", str(tmp_path / "ws")]
     environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
     child = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment)
     assert child.stdout is not None
     first = child.stdout.readline()
+    with pytest.raises(ConfigError, match="expected no other scheduler of flowers_nightly in .*, but one is running"):
+        run_scheduler(recipe, None, tmp_path / "ws")
     time.sleep(0.5)
     child.send_signal(signal.SIGTERM)
     assert child.wait(20) == 0

@@ -186,8 +186,9 @@ def _add_calibration(sums: np.ndarray | None, row: _Row) -> np.ndarray:
     if sums is None:
         sums = np.zeros((2, CALIBRATION_BINS))
     scores, hits = scored_hits(row[0], row[1][np.newaxis], _task(row))
-    np.add.at(sums, (0, calibration_bins(scores)), 1)
-    np.add.at(sums, (1, calibration_bins(scores)), scores.astype(np.float64) - hits)
+    bins = calibration_bins(scores)
+    sums[0] += np.bincount(bins, minlength=CALIBRATION_BINS)
+    sums[1] += np.bincount(bins, weights=scores.astype(np.float64) - hits, minlength=CALIBRATION_BINS)
     return sums
 
 

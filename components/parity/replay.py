@@ -55,7 +55,7 @@ def main() -> None:
         json.dump({**outcome, "tolerance": task["tolerance"]}, file)
 
 
-def _measure_latency(model: Any, records: tf.Tensor) -> dict[str, float]:
+def _measure_latency(model: Any, records: tf.Tensor) -> dict[str, float | None]:
     """Asks for one row after the other, and returns percentiles of the time that an answer takes, in milliseconds."""
     answer = model.signatures["serving_default"]
     seconds: list[float] = []

@@ -22,7 +22,13 @@ from components.prediction.blocks import Block
 from components.prediction.encoded import read_images, read_records
 from components.prediction.planning import PredictionPlan
 from components.prediction.tables import read_csv, read_parquet
-from components.prediction.writing import PartWriter, join_parts, prediction_table, written_at_once
+from components.prediction.writing import (
+    PartWriter,
+    join_parts,
+    prediction_table,
+    rejected_line,
+    written_at_once,
+)
 
 READERS: dict[str, Callable[[PredictionPlan, Mapping[str, Any]], Iterator[Block]]] = {
     "csv": read_csv,
@@ -152,7 +158,7 @@ class PredictShard(beam.DoFn):
                 predicted, answer = self._model.result().answer(block, str(shard["path"]))
                 writer.write(prediction_table(predicted.keys, answer, plan))
                 for row in sorted(predicted.rejected, key=lambda row: row["place"]):
-                    aside.write(json.dumps(row, default=str, ensure_ascii=False).encode() + b"\n")
+                    aside.write(rejected_line(row))
                 rows, rejected = rows + len(predicted), rejected + len(predicted.rejected)
                 reasons = reasons or [row["reason"] for row in predicted.rejected[:1]]
                 speed = rows / max(time.monotonic() - started, 1e-3)

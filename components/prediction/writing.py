@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import math
 import os
 import shutil
 import uuid
@@ -102,7 +103,24 @@ def _plain_values(column: Any, *, as_text: bool) -> list[Any]:
     if pa.types.is_float32(column.type):
         digits = pc.cast(column, pa.string()).to_pylist()
         return digits if as_text else [None if text is None else float(text) for text in digits]
-    return pc.cast(column, pa.string()).to_pylist() if as_text else column.to_pylist()
+    if as_text:
+        return pc.cast(column, pa.string()).to_pylist()
+    if pa.types.is_floating(column.type):
+        column = pc.if_else(pc.is_finite(column), column, pa.scalar(None, column.type))  # JSON has no infinity
+    return column.to_pylist()
+
+
+def rejected_line(row: Mapping[str, Any]) -> bytes:
+    """Writes a row that was set aside as a line of JSON, which has no infinity.
+
+    Args:
+      row: ``file``, ``place``, ``reason`` and ``keys``.
+    """
+    keys = {
+        name: None if isinstance(value, float) and not math.isfinite(value) else value
+        for name, value in row["keys"].items()
+    }
+    return json.dumps({**row, "keys": keys}, default=str, ensure_ascii=False).encode() + b"\n"
 
 
 @contextmanager

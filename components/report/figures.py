@@ -149,7 +149,8 @@ def _slices(slices: list[SliceFigures], names: Iterable[str]) -> list[dict[str, 
     """Gives for each slice its rows, its figures, and an interval for each metric that is a share of the rows."""
     listed = []
     for entry in slices:
-        shares = {name: entry.candidate[name] for name in SHARES_OF_ROWS if entry.candidate.get(name) is not None}
+        found = ((name, entry.candidate.get(name)) for name in SHARES_OF_ROWS)
+        shares = {name: share for name, share in found if share is not None}
         listed.append(
             {
                 "slice": entry.slice,

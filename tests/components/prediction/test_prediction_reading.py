@@ -18,7 +18,13 @@ from components.prediction.blocks import Block
 from components.prediction.encoded import read_images
 from components.prediction.planning import PredictionPlan, plan_prediction
 from components.prediction.tables import read_csv, read_parquet
-from components.prediction.writing import PartWriter, join_parts, prediction_table, written_at_once
+from components.prediction.writing import (
+    PartWriter,
+    join_parts,
+    prediction_table,
+    rejected_line,
+    written_at_once,
+)
 
 
 def column(name: str, dtype: str, shape: tuple[int, ...] = ()) -> dict[str, Any]:
@@ -284,3 +290,14 @@ def test_a_file_appears_when_it_is_complete(tmp_path: Path) -> None:
         raise KeyError
     assert (tmp_path / "out.csv").read_text() == "before"
     assert [path.name for path in tmp_path.iterdir()] == ["out.csv"]
+
+
+def test_json_has_no_infinity(tmp_path: Path) -> None:
+    table = pa.table({"x": pa.array([1.5, math.inf, None, math.nan])})
+    with written_at_once(tmp_path / "out.jsonl") as file:
+        PartWriter(file, ".jsonl").write(table)
+    lines = (tmp_path / "out.jsonl").read_text().splitlines()
+    assert lines == ['{"x": 1.5}', '{"x": null}', '{"x": null}', '{"x": null}']
+    row = {"file": "a.csv", "place": 3, "reason": "no number", "keys": {"x": -math.inf, "y": 2.0}}
+    expected = '{"file": "a.csv", "place": 3, "reason": "no number", "keys": {"x": null, "y": 2.0}}\n'
+    assert rejected_line(row).decode() == expected

@@ -193,6 +193,7 @@ def _run_plan(
         "steps": [{"id": s.id, "seconds": round(s.seconds, 3), "cached": s.cached} for s in steps],
         "diagnosis": figures.get("diagnosis") or [],
         "training": figures.get("training"),
+        "tuning": _outline_search(figures.get("tuning")),
         "data_fingerprint": plan.dataset.fingerprint,
         "run_key": plan.key,
         "part": {"from": part.first, "until": part.last} if part.words() else None,
@@ -213,6 +214,12 @@ def _describe_end(home: Workspace, run_id: str, part: Part) -> dict[str, Any]:
     from pipeline.lineage import run_artifacts
 
     return {**describe_end(run_artifacts(home, run_id)), "stopped_after": part.last}
+
+
+def _outline_search(tuning: dict[str, Any] | None) -> dict[str, Any] | None:
+    """Returns what a search came to: trials, winner, which keys changed, and by how much the objective moved."""
+    names = ("objective", "direction", "best", "untuned", "moved", "changed", "importance", "trials")
+    return None if tuning is None else {name: tuning[name] for name in names}
 
 
 def _keep_gate_records(

@@ -26,6 +26,7 @@ from components import progress
 from components.errors import TrainingFailed
 from components.fitting.processes import MARK, write_rows
 from components.settings import decode_hyperparameters
+from components.tuning.halving import remove_lost
 
 if TYPE_CHECKING:
     from components.tuning.tuner import ConfigTuner
@@ -155,6 +156,7 @@ def search_in_parallel(tuner: ConfigTuner) -> None:
             crew.start(number)
         while crew.look():
             time.sleep(0.1)
+            remove_lost(tuner.oracle, tuner.states)
     finally:
         crew.end()
         server.stop(None)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 from tfx import types
 from tfx.components.tuner import component, executor
@@ -13,7 +13,9 @@ from tfx.dsl.components.base import executor_spec
 from tfx.types import artifact_utils
 
 from components.tuning.record import TRIALS_FILE
-from components.tuning.tuner import ConfigTuner
+
+if TYPE_CHECKING:
+    from components.tuning.tuner import ConfigTuner
 
 
 class SearchExecutor(executor.Executor):
@@ -39,8 +41,9 @@ class SearchExecutor(executor.Executor):
         exec_properties: dict[str, Any],
     ) -> None:
         """Searches, and writes the winner and all trials."""
-        tuner = executor.search(input_dict, exec_properties, self._get_tmp_dir(), print_tuning_summary=False)
-        assert isinstance(tuner, ConfigTuner)
+        found = executor.search(input_dict, exec_properties, self._get_tmp_dir(), print_tuning_summary=False)
+        # TFX loads the module of tuner_fn anew, so its class is not the very one that is imported here.
+        tuner = cast("ConfigTuner", found)
         executor.write_best_hyperparameters(tuner, output_dict)
         folder = artifact_utils.get_single_uri(output_dict["tuner_results"])
         with open(os.path.join(folder, TRIALS_FILE), "w", encoding="utf-8") as file:

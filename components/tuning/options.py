@@ -12,8 +12,10 @@ from components.options import Options
 class TuningOptions(Options):
     """The hyperparameter search; its space names config keys."""
 
-    algorithm: Literal["random", "grid", "hyperband", "bayesian"] = "random"
-    max_trials: int = Field(8, ge=1, description="Trials in all; trial 0 is the untuned config.")
+    algorithm: Literal["random", "grid", "hyperband", "bayesian"] = Field(
+        "random", description="hyperband gives most trials few epochs and goes on with the best of them."
+    )
+    max_trials: int = Field(8, ge=1, description="Trials in all, also of a grid; trial 0 is the untuned config.")
     max_epochs: int | None = Field(None, ge=1, description="Epochs of a trial; default: training.epochs.")
     objective: str = Field(
         "val_loss", description="A metric of the validation rows; accuracy is val_accuracy. Its direction is inferred."

@@ -83,7 +83,13 @@ def make_oracle(
     deadline = None if seconds is None else time.monotonic() + seconds - spent_seconds
 
     class UntunedFirst(base):  # type: ignore[misc, valid-type]
-        """The algorithm's oracle, whose first trial is the config as it is."""
+        """The algorithm's oracle, whose first trial is the config as it is.
+
+        Attributes:
+          broken: what the algorithm raised where it could not choose values, which ends the search.
+        """
+
+        broken: Exception | None = None
 
         def populate_space(self, trial_id: str) -> dict[str, Any]:
             number = len(self.start_order)
@@ -95,12 +101,20 @@ def make_oracle(
             if hasattr(self, "_random_state"):
                 # KerasTuner does not keep this state; so a search that was killed goes on as if it had not been.
                 self._random_state = np.random.RandomState((self.seed + number) % 2**32)
-            return super().populate_space(trial_id)
+            try:
+                return super().populate_space(trial_id)
+            except Exception as error:
+                # Not here: KerasTuner would keep its lock, and every worker would wait for it.
+                self.broken = error
+                return {"status": trial_module.TrialStatus.STOPPED, "values": None}
 
+        @keras_tuner.synchronized
         def end_trial(self, trial: trial_module.Trial) -> None:
             # What comes back from another process has lost digits on the way.
             trial.hyperparameters = self.trials[trial.trial_id].hyperparameters
             super().end_trial(trial)
+            # KerasTuner saves before it takes the trial off the list of those that run, and would run it again.
+            self.save()
 
         def _vectorize_trials(self) -> Any:
             """Computes with the nearest values of the space where the given trials lie outside of it."""

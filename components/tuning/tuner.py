@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 import os
 import time
@@ -26,11 +27,14 @@ from components.fitting.reading import make_reader, read_fit_data
 from components.fitting.rows import FitData
 from components.models.heads import direction
 from components.settings import FitSettings, decode_hyperparameters, explain_refusal
+from components.tuning.halving import checkpoint_of, remove_lost
 from components.tuning.options import TuningOptions
 from components.tuning.oracles import make_oracle
 from components.tuning.record import best_score, keep_trial, read_trials
+from components.tuning.space import combinations
 
 PROJECT = "oracle"
+_MOST_COUNTED = 10_001
 
 
 def tuner_fn(fn_args: FnArgs) -> TunerFnResult:
@@ -81,7 +85,7 @@ class ConfigTuner(base_tuner.BaseTuner):
         start: Mapping[str, Any] | None = None,
     ) -> None:
         self.settings, self.options, self.data, self.start = settings, options, data, dict(start or {})
-        self.record = Path(folder, "trials")
+        self.record, self.states = Path(folder, "trials"), Path(folder, "states")
         earlier = self.trials
         spent = sum(entry["seconds"] for entry in earlier) / options.parallel
         super().__init__(
@@ -124,7 +128,8 @@ class ConfigTuner(base_tuner.BaseTuner):
         settings = self.settings.with_changes(values)
         settings = settings.model_copy(update={"seed": settings.seed + index})
         epochs = trial.hyperparameters.values.get("tuner/epochs") or self.options.max_epochs
-        _, history = fit(settings, self.data, epochs)
+        checkpoint = checkpoint_of(trial, index, settings, self.states)
+        _, history = fit(settings, self.data, epochs, checkpoint=checkpoint)
         objective = self.options.objective
         if objective not in history:
             raise TrainingFailed(
@@ -171,6 +176,12 @@ class ConfigTuner(base_tuner.BaseTuner):
 
         return change
 
+    def on_trial_end(self, trial: trial_module.Trial) -> None:
+        """Tells the oracle, and removes what trials that lost have left."""
+        super().on_trial_end(trial)
+        if not self._is_worker():
+            remove_lost(self.oracle, self.states)
+
     def search(self, *args: Any, **kwargs: Any) -> None:
         """Runs the trials that are left.
 
@@ -180,6 +191,8 @@ class ConfigTuner(base_tuner.BaseTuner):
         if self._is_worker():
             super().search(*args, **kwargs)
             return
+        if self.options.algorithm == "grid":
+            self._tell_grid()
         if self.options.parallel > 1:
             from components.tuning.chief import search_in_parallel
 
@@ -188,6 +201,12 @@ class ConfigTuner(base_tuner.BaseTuner):
         else:
             super().search(*args, **kwargs)
         trials = self.trials
+        broken = getattr(self.oracle, "broken", None)
+        if broken is not None:
+            raise TrainingFailed(
+                f"tuning.algorithm {self.options.algorithm}: expected values for trial {len(trials)}, got "
+                f"{type(broken).__name__}: {_first_line(broken)}; use another algorithm"
+            ) from broken
         if len(trials) == 1 < self.options.max_trials and self.options.budget is not None:
             text = f"took {trials[0]['seconds']:.0f} s, the whole budget of {self.options.budget}; no other was started"
             progress.report("trial", 1, self.options.max_trials, text, permanent=True)
@@ -196,6 +215,15 @@ class ConfigTuner(base_tuner.BaseTuner):
             raise TrainingFailed(
                 f"expected at least one completed trial, but all {len(trials)} failed; the first said: {reason}"
             )
+
+    def _tell_grid(self) -> None:
+        """Says how much of the grid the search will see."""
+        count = sum(1 for _ in itertools.islice(combinations(self.oracle.get_space().space), _MOST_COUNTED))
+        if count + 1 > self.options.max_trials:
+            many = f"more than {count - 1}" if count == _MOST_COUNTED else str(count)
+            wanted = self.options.max_trials
+            text = f"the grid has {many} combinations, of which tuning.max_trials {wanted} takes the first {wanted - 1}"
+            progress.report("trial", len(self.trials), wanted, text, permanent=True)
 
     def _follow_the_chief(self) -> None:
         """Takes trials as the chief has written them: on the way through gRPC numbers lose half of their digits."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import signal
@@ -79,8 +80,8 @@ def test_two_workers_make_the_trials_of_one(tmp_path: Path) -> None:
     best = tuner.oracle.get_best_trials()[0]
     assert best.score == pytest.approx(max(trial["score"] for trial in trials))
     assert decode_hyperparameters(best.hyperparameters.values) == trials[int(best.trial_id)]["values"]
-    # The live line tells of both workers, and each trial leaves a line.
-    assert any(" | " in message.text and "epoch" in message.text for message in said if not message.permanent)
+    # The live line tells of epochs, and each trial leaves a line.
+    assert any("epoch 3/3" in message.text for message in said if not message.permanent)
     assert sorted(message.done for message in said if message.permanent) == [1, 2, 3, 4, 5]
     assert not (tmp_path / "two" / "job").exists()
 
@@ -114,6 +115,31 @@ def test_a_killed_worker_costs_its_trial_and_a_killed_search_nothing(tmp_path: P
     assert [trial for trial in after if trial["trial_id"] in {t["trial_id"] for t in before}] == before
     assert [trial["values"] for trial in after] == drawn(tmp_path, 6)
     assert [trial["status"] for trial in after].count("COMPLETED") == 5
+
+
+def test_the_live_line_tells_of_all_workers(tmp_path: Path) -> None:
+    """What is no message of ours goes to the log; a trial that has ended leaves the line."""
+    tuner = ConfigTuner(iris_settings(), iris_options(parallel=2), iris_data(), str(tmp_path))
+    crew, said = chief._Crew(tuner, tmp_path, 0), []
+    forget = progress.listen(lambda message: said.append((message.permanent, message.done, message.text)))
+
+    def line(done: int, text: str, permanent: bool = False) -> str:
+        told = {"activity": "trial", "done": done, "total": 5, "text": text, "permanent": permanent}
+        return chief.MARK + json.dumps(told) + "\n"
+
+    try:
+        crew._listen("worker1", io.StringIO(line(2, "epoch 1/3")))
+        crew._listen("worker0", io.StringIO("a warning\n" + line(1, "epoch 2/3")))
+        crew._listen("worker1", io.StringIO(line(2, "ended", permanent=True)))
+        crew._listen("worker0", io.StringIO(line(1, "epoch 3/3")))
+    finally:
+        forget()
+    assert said == [
+        (False, 2, "2: epoch 1/3"),
+        (False, 1, "1: epoch 2/3 | 2: epoch 1/3"),
+        (True, 2, "ended"),
+        (False, 1, "1: epoch 3/3"),
+    ]
 
 
 def test_workers_that_do_not_start_fail_the_search(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

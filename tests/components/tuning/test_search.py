@@ -16,7 +16,8 @@ import pytest
 from components import progress
 from components.errors import TrainingFailed
 from components.settings import FitSettings, decode_hyperparameters
-from components.tuning.oracles import make_oracle
+from components.tuning import oracles
+from components.tuning.oracles import ProductOracle, make_oracle
 from components.tuning.record import read_trials
 from components.tuning.tuner import ConfigTuner
 from tests.components.tuning.search_of_iris import iris_data, iris_options, iris_settings
@@ -57,6 +58,54 @@ def test_every_algorithm_stops_at_max_trials(tmp_path: Path, algorithm: str) -> 
     assert all(isinstance(trial["values"]["model.units"], list) for trial in tuner.trials)
     epochs = [len(trial["history"]["loss"]) for trial in tuner.trials]
     assert (min(epochs) < 3) is (algorithm == "hyperband")
+
+
+def test_hyperband_goes_on_with_those_that_it_promotes(tmp_path: Path) -> None:
+    """Their first epochs are those of the trial that they come from; states of the others are removed on the way."""
+    space = {"training.learning_rate": {"float": [0.0001, 0.1], "log": True}, "model.dropout": {"float": [0, 0.5]}}
+    options = iris_options(algorithm="hyperband", max_trials=16, max_epochs=9, space=space)
+    tuner = ConfigTuner(iris_settings(), options, iris_data(), str(tmp_path))
+    kept = []
+    end = tuner.on_trial_end
+
+    def look(trial: Any) -> None:
+        end(trial)
+        kept.append(len(list((tmp_path / "states").glob("*"))))
+
+    tuner.on_trial_end = look  # type: ignore[method-assign]
+    tuner.search()
+    trials = {trial["trial_id"]: trial for trial in tuner.trials}
+    promoted = 0
+    for trial in tuner.oracle.trials.values():
+        before = trial.hyperparameters.values.get("tuner/trial_id")
+        if before is not None:
+            promoted += 1
+            earlier, later = (trials[one]["history"]["loss"] for one in (before, trial.trial_id))
+            assert len(earlier) < len(later) <= trial.hyperparameters.values["tuner/epochs"]
+            assert later[: len(earlier)] == earlier
+    assert promoted >= 4
+    # The first bracket has 9 trials, of which 3 go on, of which 1 does.
+    assert max(kept) == 9 and kept[-1] < 5
+
+
+def test_a_grid_that_is_cut_short_says_so(tmp_path: Path) -> None:
+    said: list[progress.Progress] = []
+    forget = progress.listen(said.append)
+    try:
+        search(tmp_path, algorithm="grid", max_trials=2, space={"model.units": {"choice": [[2], [4], [8]]}})
+    finally:
+        forget()
+    assert said[0].text == "the grid has 3 combinations, of which tuning.max_trials 2 takes the first 1"
+
+
+def test_an_algorithm_that_breaks_fails_the_search(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Broken(ProductOracle):
+        def populate_space(self, trial_id: str) -> dict[str, Any]:
+            raise ValueError("no values left")
+
+    monkeypatch.setitem(oracles._ORACLES, "grid", Broken)
+    with pytest.raises(TrainingFailed, match="algorithm grid: expected values for trial 1, got ValueError: no values"):
+        search(tmp_path, algorithm="grid", space={"model.units": {"choice": [[2], [4]]}})
 
 
 def test_the_same_seed_gives_the_same_trials(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from pipeline.workspace import Workspace
 
 _FIGURES = (
     *("main_metric", "metrics", "test_metrics", "trivial", "baseline", "baseline_version"),
-    *("gate", "missing_baseline", "cost", "slices"),
+    *("gate", "missing_baseline", "cost", "formats", "slices"),
 )
 
 

@@ -163,7 +163,8 @@ def plan_run(
         seed=experiment.seed,
     )  # fmt: skip
     schema = curated_text(schema_file, dataset) if schema_file else ""
-    rules = make_rules(schema, dataset, experiment.validation)
+    settled = [name for name, options in experiment.features.items() if options.kind]
+    rules = make_rules(schema, dataset, experiment.validation, settled)
     ingested = follow_types(dataset, rules)
     task = infer_task(ingested.label) if experiment.task == "auto" else experiment.task
     features = plan_features(ingested, _leave_out_weight(experiment, ingested), task)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Collection
 from typing import Any, Literal
 
 from components.datasets.spec import Dataset
@@ -14,13 +15,16 @@ _TYPES: dict[int, Literal["string", "int", "float"]] = {1: "string", 2: "int", 3
 _WIDENING = (("int", "float"), ("int", "string"))
 
 
-def make_rules(schema_text: str, dataset: Dataset, options: ValidationOptions) -> RowRules:
+def make_rules(
+    schema_text: str, dataset: Dataset, options: ValidationOptions, settled: Collection[str] = ()
+) -> RowRules:
     """Says what ingest does with single rows.
 
     Args:
       schema_text: the curated schema, empty where there is none yet: then only what is plain is a rule.
       dataset: the resolved data, as its reader gives it.
       options: policies.
+      settled: columns for which the recipe says what they are, text among numbers included.
 
     Returns:
       The rules; without quarantine, only types that follow the schema.
@@ -47,8 +51,8 @@ def make_rules(schema_text: str, dataset: Dataset, options: ValidationOptions) -
     elif quarantine:
         # Nobody has said yet what the data looks like, but numbers with a little text between them are numbers.
         allowed = options.quarantine.max_share * dataset.rows
-        strayed = [column for column in dataset.columns if 0 < column.strays <= allowed]
-        rules = [ColumnRule(name=column.name, cast="float") for column in strayed]
+        strayed = [column.name for column in dataset.columns if 0 < column.strays <= allowed]
+        rules = [ColumnRule(name=name, cast="float") for name in strayed if name not in settled]
     rules = [rule for rule in rules if rule != ColumnRule(name=rule.name)]
     return RowRules(
         columns=tuple(rules),

@@ -85,9 +85,9 @@ def judge_dataset(tmp_path: Path) -> Callable[..., Judged]:
         reference: dict[str, Any] | None = None,
     ) -> Judged:
         options = ValidationOptions.model_validate(validation or {})
-        rules = make_rules(schema, dataset, options)
-        ingested = follow_types(dataset, rules)
         kinds = {name: ColumnOptions.model_validate(block) for name, block in (features or {}).items()}
+        rules = make_rules(schema, dataset, options, [name for name, block in kinds.items() if block.kind])
+        ingested = follow_types(dataset, rules)
         plan = plan_features(ingested, kinds, infer_task(ingested.label))
         root = tmp_path / f"judged-{len(list(tmp_path.glob('judged-*')))}"
         text = run_steps(dataset, rules, plan, schema, root)

@@ -60,6 +60,9 @@ def test_text_among_numbers_goes_aside_before_there_is_a_schema(judge: Judge, pe
     assert {line["check"] for line in judged.verdict["findings"]} == {"quarantine"}
     many = judge([{**row, "age": "n/k"} if i % 10 == 0 else row for i, row in enumerate(rows)], validation=QUARANTINE)
     assert many.aside() == [], "more than may go aside: text is what this column holds"
+    said = judge(rows, validation=QUARANTINE, features={"age": {"kind": "numeric"}})
+    assert said.aside() == [], "the recipe wants the numbers in this text; the rest counts as missing"
+    assert total(said) == 600
 
 
 def test_the_verdict_counts_rows_by_reason(judge: Judge, people: People) -> None:

@@ -127,11 +127,10 @@ def overhead(folder: Path, data: Path, trials: int, epochs: int) -> tuple[dict[s
     ours = run_recipe("digits_cnn", changes, data, folder / "workspace", (0, NOT_BLESSED))
     searched = json.loads(Path(ours["report"]).with_name("figures.json").read_text(encoding="utf-8"))["tuning"]
     rows = folder / "rows.npz"
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     words = [sys.executable, "-m", "benchmarks.plain_tuning", "--rows", str(rows), "--json", str(folder / "plain.json")]
     words += ["--trials", str(trials), "--epochs", str(epochs), "--seed", str(SEED)]
     take_rows(folder / "workspace", ours, rows)
-    subprocess.run(words, cwd=ROOT, env=environment, check=True, capture_output=True)
+    run_child(words)
     plain = json.loads((folder / "plain.json").read_text(encoding="utf-8"))
     if plain["parameters"] != ours["training"]["parameters"]:
         raise SystemExit(f"the networks differ: {plain['parameters']} and {ours['training']['parameters']} parameters")
@@ -177,9 +176,19 @@ def take_rows(workspace: Path, result: dict[str, Any], target: Path) -> None:
     steps = json.loads(Path(result["report"]).with_name("steps.json").read_text(encoding="utf-8"))
     settings = json.loads(steps["tune"]["parameters"]["custom_config"])["settings"]
     root = workspace / "pipelines" / result["recipe"]
+    run_child([sys.executable, "-c", code, str(root), settings, str(target)])
+
+
+def run_child(words: Sequence[str]) -> None:
+    """Runs a part in a process of its own.
+
+    Raises:
+      SystemExit: it failed; with the end of what it said.
+    """
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    words = [sys.executable, "-c", code, str(root), settings, str(target)]
-    subprocess.run(words, cwd=ROOT, env=environment, check=True, capture_output=True)
+    done = subprocess.run(words, cwd=ROOT, env=environment, check=False, capture_output=True, text=True)
+    if done.returncode:
+        raise SystemExit(f"{' '.join(words[:4])} ended with {done.returncode}: {done.stderr.strip()[-2000:]}")
 
 
 def gain(folder: Path, options: argparse.Namespace) -> tuple[dict[str, Any], Table, int]:

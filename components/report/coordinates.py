@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from components.report.svg import BOTTOM, HEIGHT, TOP, Scale, draw_legend, mark, shorten, text, wrap
 
-_SIDE = 48  # room beside the outer axes for their labels
+_SIDE = 58  # room beside the outer axes for their labels
 _WIDTH = 440
 
 
@@ -59,7 +59,7 @@ def coordinates_chart(
     parts += [mark(0, x, y, 2.6) for x, y in _corners(top[0], axes, positions, scales)] if top else []
     for index, (axis, x, scale) in enumerate(zip(axes, positions, scales, strict=True)):
         side, anchor = (-5, "end") if index < len(axes) - 1 else (5, "start")
-        room = int((_SIDE if index in (0, len(axes) - 1) else distance * 0.7) / 6)
+        room = int((_SIDE if index in (0, len(axes) - 1) else distance * 0.85) / 6.3)
         parts += [text(x + side, scale(at) + 4, shorten(name, max(room, 4)), anchor=anchor) for at, name in axis.labels]
     names = [best_name] + (["untuned config"] if other is not None and other not in top else [])
     parts.append(draw_legend(names))

@@ -90,7 +90,9 @@ def _plot_importance(tuning: Mapping[str, Any]) -> Plot | None:
     first = shares[0]
     clear = len(shares) == 1 or first["interval"][0] > shares[1]["interval"][1]
     title = f"{_short(first['key'])} mattered most: it explains {first['share']:.0%} of what moved the {words(tuning)}"
-    if importance["is_weak"]:
+    if importance["is_weak"] and clear:
+        title = f"As far as {importance['trials']} trials can tell, {title}"
+    elif importance["is_weak"]:
         title = f"{_short(first['key'])} seems to matter most, but {importance['trials']} trials say little"
     elif not clear:
         title = f"{_short(first['key'])} and {_short(shares[1]['key'])} mattered most; which more is not clear"

@@ -163,3 +163,16 @@ def test_the_page_tells_the_search(make_figures: MakeFigures) -> None:
         "learning_rate mattered most",
     ]
     assert plots[0].note == "1 more failed"
+
+
+def test_a_weak_estimate_says_so_in_its_title() -> None:
+    """Clear or not."""
+    tuning = {"objective": "val_loss", "direction": "min", "best": 0, "untuned": 0, "space": SPACE}
+    titles = {}
+    for count in (12, 25):
+        trials = made_trials(count)
+        best = min(trials, key=lambda trial: trial["score"])["number"]
+        found = {**tuning, "trials": trials, "best": best, "importance": key_importance(trials, SPACE)}
+        titles[count] = plot_search({"tuning": found})[2].title
+    assert titles[12] == "dropout seems to matter most, but 12 trials say little"
+    assert titles[25].startswith("learning_rate seems to matter most") or titles[25].startswith("As far as 25 trials")

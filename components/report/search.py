@@ -59,7 +59,7 @@ def read_trials(folder: str | None, tuning: Mapping[str, Any] | None) -> dict[st
         "best": best["number"],
         "untuned": untuned["number"] if untuned else None,
         "changed": _changes(untuned["values"], best["values"]) if untuned else [],
-        "moved": None if untuned is None else (best["score"] - untuned["score"]) * (1 if way == "max" else -1),
+        "moved": None if untuned is None else ((best["score"] - untuned["score"]) * (1 if way == "max" else -1)) or 0.0,
         "importance": key_importance(trials, tuning["space"]),
     }
 

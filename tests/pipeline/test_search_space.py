@@ -73,6 +73,17 @@ def test_a_tuning_space_is_tried_before_anything_runs(space: dict[str, Any], exp
     assert complaint(tuning={"space": space}) == f"the recipe: {expected}"
 
 
+def test_a_search_may_not_reach_contrast_with_standardised_images() -> None:
+    blocks: dict[str, Any] = {
+        "features": {"photo": {"normalise": "standard"}},
+        "model": {"family": "cnn"},
+        "tuning": {"space": {"model.augmentation.contrast": {"float": [0, 0.5]}}},
+    }
+    assert "the recipe: tuning.space.model.augmentation.contrast: features.photo.normalise: expected none" in complaint(
+        **blocks
+    )
+
+
 def test_a_tuning_space_reaches_every_key_of_model_and_training() -> None:
     space = {
         "model.units": {"choice": [[8], [8, 4]]},

@@ -100,24 +100,24 @@ def _show_history(recipe: str, workspace: Path) -> None:
 
     experiment, _ = load_experiment(recipe)
     decisions = read_decisions(schedule_folder(open_workspace(workspace).root, experiment.name))
-    print_table(decisions_table({experiment.name: join_quiet(decisions)}))
+    print_table(decisions_table({experiment.name: join_quiet(decisions)}, with_evidence=True))
 
 
-def decisions_table(lines: Mapping[str, Sequence[Mapping[str, Any]]]) -> Table:
+def decisions_table(lines: Mapping[str, Sequence[Mapping[str, Any]]], *, with_evidence: bool = False) -> Table:
     """Makes the table of decisions.
 
     Args:
       lines: recipe to its lines, from :func:`~pipeline.decisions.join_quiet`.
+      with_evidence: also show the figures behind the reasons.
     """
     table = Table(box=None, header_style="bold")
-    for title in ("when", "recipe", "run", "why", "what changed", "became"):
+    for title in ("when", "recipe", "run", "why", "what changed", "became", *(["figures"] if with_evidence else [])):
         table.add_column(title, overflow="fold")
     rows = sorted(((line, name) for name, found in lines.items() for line in found), key=lambda row: row[0]["when"])
     for line, name in rows:
         became = line["status"].replace("_", " ") + (f" as version {line['version']}" if line["version"] else "")
         times = f" ({line['times']} times since {line['since'][:16]})" if line["times"] > 1 else ""
-        table.add_row(
-            line["when"][:16], name, line["run_id"] or ("yes" if line["run"] else "no"), line["reason"] + times,
-            "; ".join(line["changed"]), became,
-        )  # fmt: skip
+        cells = [line["when"][:16], name, line["run_id"] or ("yes" if line["run"] else "no"), line["reason"] + times]
+        cells += ["; ".join(line["changed"]), became]
+        table.add_row(*cells, *(["; ".join(line["evidence"])] if with_evidence else []))
     return table

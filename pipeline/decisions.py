@@ -24,7 +24,8 @@ class Decision:
       status: of the run (as in ``--json``); without one ``up_to_date``, or ``failed`` where the data could not be read.
       run_id: of the run, None without one.
       exit_code: of the run; without one 0, or 2 where the data could not be read.
-      changed: what is not as it was for the model in production, and the figures behind the reason.
+      changed: what is not as it was for the model in production.
+      evidence: the figures that the reason goes by, where the new rows were looked at.
       blessed: whether the run's model was good enough, None where there was none to judge.
       version: that the run put into production, None where it put none.
       message: of a run that did not end well.
@@ -38,6 +39,7 @@ class Decision:
     run_id: str | None = None
     exit_code: int = 0
     changed: Sequence[str] = ()
+    evidence: Sequence[str] = ()
     blessed: bool | None = None
     version: int | None = None
     message: str = ""
@@ -89,7 +91,7 @@ def join_quiet(decisions: Iterable[Decision]) -> list[dict[str, Any]]:
     lines: list[dict[str, Any]] = []
     for decision in decisions:
         told = {**asdict(decision), "since": decision.when, "times": 1}
-        same = ("run", "reason", "status", "changed")
+        same = ("run", "reason", "status", "changed", "evidence")
         if lines and not decision.run and all(lines[-1][key] == told[key] for key in same):
             told |= {"since": lines[-1]["since"], "times": lines[-1]["times"] + 1}
             lines.pop()

@@ -109,8 +109,7 @@ def _look(
     version = current_version(models)
     before = read_record(models, version).get("span_digests") or {} if version else {}
     changed = (*describe_changes(dataset.spans, before), *(line for line in dataset.skipped if is_waiting(line)))
-    decision = decide(schedule, dataset.fingerprint, history, now, gather)
-    return replace(decision, changed=(*changed, *decision.changed))
+    return replace(decide(schedule, dataset.fingerprint, history, now, gather), changed=changed)
 
 
 def decide(
@@ -144,7 +143,7 @@ def decide(
         return replace(no_run, reason=f"no new data since the last attempt, which ended as {last.status}")
     if gather is not None:
         evidence = gather()
-        return replace(no_run, run=evidence.is_reason, reason=evidence.reason, changed=evidence.details)
+        return replace(no_run, run=evidence.is_reason, reason=evidence.reason, evidence=evidence.details)
     if last is None:
         return replace(no_run, run=True, reason="this recipe has not been trained by a schedule before")
     return replace(no_run, run=True, reason="the data is not what it was at the last attempt")

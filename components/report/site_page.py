@@ -42,7 +42,7 @@ def render_decisions(lines: Mapping[str, Sequence[Mapping[str, Any]]], reports: 
 
     Args:
       lines: recipe to its decisions, oldest first, each with ``when``, ``since``, ``times``, ``reason``, ``changed``,
-        ``run``, ``run_id``, ``status``, ``blessed``, ``version`` and ``message``.
+        ``evidence``, ``run``, ``run_id``, ``status``, ``blessed``, ``version`` and ``message``.
       reports: ids of the runs that have a report.
     """
     recipes = {name: list(reversed(found)) for name, found in sorted(lines.items())}

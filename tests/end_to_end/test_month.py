@@ -112,7 +112,7 @@ def test_it_trains_three_times(month: Month) -> None:
 def test_more_of_the_same_is_no_reason(month: Month) -> None:
     for day in range(8, 14):
         assert month.days[day].reason == "no column drifted in 240 new rows, from version 1, in production"
-        assert month.days[day].changed[0] == "span 2026-03-09 is new"
+        assert month.days[day].changed == ("span 2026-03-09 is new",)
     assert all(month.days[day].reason.startswith("no new data since the last attempt") for day in range(2, 8))
 
 
@@ -127,11 +127,12 @@ def test_drift_in_week_three_is_trained_on(month: Month) -> None:
     decision = month.days[15]
     assert decision.reason == "petal_length drifted in 240 rows of span 2026-03-16, from version 1, in production"
     assert (decision.blessed, decision.version) == (True, 2)
-    assert decision.changed[:3] == (
+    assert decision.changed == (
         "span 2026-03-09 is new",
         "span 2026-03-16 is new",
         "span 2026-03-02 has left the window",
     )
+    assert decision.evidence[0].startswith("petal_length: its Jensen-Shannon divergence from version 1, in production")
     run = json.loads((month.workspace / "reports" / "greenhouse" / decision.run_id / "run.json").read_text())
     assert run["metrics"]["accuracy"] > 0.85
     assert run["metrics"]["accuracy"] > run["baseline"]["accuracy"], "version 1 has not seen such petals"

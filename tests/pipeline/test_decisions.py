@@ -18,7 +18,7 @@ from pipeline.site import make_server
 QUIET = Decision("2026-03-02T03:00:00+00:00", False, "no new data since the last attempt", "f1")
 RUN = Decision(
     "2026-03-01T03:00:00+00:00", True, "x drifted in 40 new rows", "f1", "pushed", "20260301-030000",
-    changed=("span 3 is new", "x: <b>0.4</b>"), blessed=True, version=2,
+    changed=("span 3 is new",), evidence=("x: <b>0.4</b>",), blessed=True, version=2,
 )  # fmt: skip
 REFUSED = Decision(
     "2026-03-04T03:00:00+00:00", True, "x drifted in 9 new rows", "f2", "data_rejected", "20260304-030000", 3,
@@ -40,7 +40,7 @@ def workspace(tmp_path: Path) -> Path:
 
 def test_what_is_written_is_read(workspace: Path) -> None:
     (found,) = list_decisions(workspace).values()
-    assert found[0] == replace(RUN, changed=list(RUN.changed))
+    assert found[0] == replace(RUN, changed=list(RUN.changed), evidence=list(RUN.evidence))
     assert [decision.status for decision in found] == ["pushed", "up_to_date", "up_to_date", "data_rejected"]
 
 
@@ -67,9 +67,18 @@ def test_runs_lists_them(workspace: Path) -> None:
     result = CliRunner().invoke(app, ["runs", "--workspace", str(workspace)])
     assert result.exit_code == 0, result.output
     text = " ".join(result.output.split())
-    assert "20260301-030000 x drifted in 40 new rows span 3 is new; x: <b>0.4</b> pushed as version 2" in text
+    assert "20260301-030000 x drifted in 40 new rows span 3 is new pushed as version 2" in text
+    assert "<b>0.4</b>" not in text, "the figures are in the history"
     assert "no no new data since the last attempt (2 times since 2026-03-02T03:00)" in text
     assert "20260304-030000 x drifted in 9 new rows span 4 is new data rejected" in text
+
+
+def test_the_history_has_the_figures(workspace: Path, tmp_path: Path) -> None:
+    recipe = tmp_path / "daily.yaml"
+    recipe.write_text("name: daily\ndata: {dataset: iris}\n")
+    result = CliRunner().invoke(app, ["schedule", str(recipe), "--history", "--workspace", str(workspace)])
+    assert result.exit_code == 0, result.output
+    assert "span 3 is new pushed as version 2 x: <b>0.4</b>" in " ".join(result.output.split())
 
 
 def test_the_site_has_a_page_of_them(workspace: Path) -> None:

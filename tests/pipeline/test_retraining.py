@@ -89,7 +89,7 @@ def test_the_model_in_production_is_asked_only_where_nothing_else_decides(
     decision = decide(schedule, fingerprint, history, NOON + timedelta(hours=1), gather)
     assert (decision.run, reason in decision.reason) == (runs, True)
     assert bool(asked) is (evidence is not None)
-    assert decision.changed == (evidence.details if evidence else ())
+    assert decision.evidence == (evidence.details if evidence else ())
 
 
 @pytest.fixture
@@ -123,7 +123,7 @@ def test_retrain_runs_once_for_the_same_data(recipe: Path, tmp_path: Path, monke
     assert (first.run, first.status, first.run_id) == (True, "pushed", "r7")
     assert (second.run, second.status) == (False, "up_to_date")
     assert [asdict(decision) for decision in read_decisions(tmp_path / "ws" / "schedules" / "flowers")] == [
-        {**asdict(decision), "changed": []} for decision in (first, second)
+        {**asdict(decision), "changed": [], "evidence": []} for decision in (first, second)
     ]
     assert "training.epochs=2" in child.commands[0]
 

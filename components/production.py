@@ -31,6 +31,7 @@ from components.errors import KeraslineError
 RECORD_FILE = "version.json"
 FORMATS_FOLDER = "formats"  # of a version: what there is beside the SavedModel
 SERVING_CONFIG = "tensorflow_serving.config"
+_PLAIN = ["saved_model"]
 _POINTER, _HISTORY, _PINS = "current.json", "history.jsonl", "pins.json"
 _LEFTOVER = re.compile(r"\.\d+\.(deleted|[0-9a-f]{8})$|\.(current|pins)\.json\.[0-9a-f]{8}$")
 _LOCK_SECONDS = 60.0
@@ -172,10 +173,12 @@ def _pushed_before(folder: Path, digest: str, formats: Any) -> int | None:
     current = current_version(folder)
     for version in reversed(list_versions(folder)):
         found = read_record(folder, version)
-        if found.get("digest") != digest or found.get("formats") != formats or find_problem(folder, version):
+        if found.get("digest") != digest or find_problem(folder, version):
             continue
         if version == current or version not in moved:
-            return version
+            if (found.get("formats") or _PLAIN) == (formats or _PLAIN):
+                return version
+            continue  # with other formats beside the model it is a version of its own
         leaving = [move for move in history if move.get("replaced", move["previous"]) == version]
         left = leaving[-1] if leaving else {}
         if left.get("action") == "rollback":

@@ -129,6 +129,18 @@ def test_a_model_that_was_replaced_comes_back_under_a_new_number(folder: Path) -
     assert [push(folder, "a"), push(folder, "b"), push(folder, "a")] == [1, 2, 3]
 
 
+def test_other_formats_make_a_version_of_their_own(folder: Path) -> None:
+    model = write_model(folder.parents[1] / "exported-a", "a")
+    assert push(folder, "a") == 1
+    both = {"by": "a", "formats": ["saved_model", "tflite"]}
+    assert [push_version(folder, model, both, 5) for _ in range(2)] == [2, 2]
+    assert push_version(folder, model, {"by": "a", "formats": ["saved_model"]}, 5) == 3
+    assert roll_back(folder) == 2
+    other = {"by": "a", "formats": ["saved_model", "keras"]}
+    with pytest.raises(PushRefused, match="this model is version 3 of digits again"):
+        push_version(folder, model, other, 5)
+
+
 def test_a_model_that_was_rolled_back_does_not_come_back_by_itself(folder: Path) -> None:
     push(folder, "a")
     push(folder, "b")

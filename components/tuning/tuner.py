@@ -28,6 +28,7 @@ from components.fitting.rows import FitData
 from components.models.heads import direction
 from components.settings import FitSettings, decode_hyperparameters, explain_refusal
 from components.tuning.halving import checkpoint_of, remove_lost
+from components.tuning.memory import forgetting
 from components.tuning.options import TuningOptions
 from components.tuning.oracles import make_oracle
 from components.tuning.record import best_score, keep_trial, read_trials
@@ -129,7 +130,8 @@ class ConfigTuner(base_tuner.BaseTuner):
         settings = settings.model_copy(update={"seed": settings.seed + index})
         epochs = trial.hyperparameters.values.get("tuner/epochs") or self.options.max_epochs
         checkpoint = checkpoint_of(trial, index, settings, self.states)
-        _, history = fit(settings, self.data, epochs, checkpoint=checkpoint)
+        with forgetting():
+            _, history = fit(settings, self.data, epochs, checkpoint=checkpoint)
         objective = self.options.objective
         if objective not in history:
             raise TrainingFailed(

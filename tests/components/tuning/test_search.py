@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import subprocess
@@ -10,6 +11,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import keras
 import numpy as np
 import pytest
 
@@ -106,6 +108,19 @@ def test_an_algorithm_that_breaks_fails_the_search(tmp_path: Path, monkeypatch: 
     monkeypatch.setitem(oracles._ORACLES, "grid", Broken)
     with pytest.raises(TrainingFailed, match="algorithm grid: expected values for trial 1, got ValueError: no values"):
         search(tmp_path, algorithm="grid", space={"model.units": {"choice": [[2], [4]]}})
+
+
+def test_trials_leave_no_graphs_behind(tmp_path: Path) -> None:
+    """So memory does not grow with their number; the graphs of the last one may still be there."""
+
+    def graphs() -> int:
+        keras.backend.clear_session(free_memory=True)
+        return sum(type(one).__name__ == "FuncGraph" for one in gc.get_objects())
+
+    search(tmp_path / "first", max_trials=1, max_epochs=1)
+    before = graphs()
+    search(tmp_path / "more", max_trials=5, max_epochs=1)
+    assert graphs() <= before
 
 
 def test_the_same_seed_gives_the_same_trials(tmp_path: Path) -> None:

@@ -8,15 +8,16 @@ from __future__ import annotations
 import json
 import os
 import sys
-import threading
 import traceback
 from pathlib import Path
 from typing import Any
 
+from components.fitting.parents import end_with_parent
+
 
 def main() -> int:
     """Fits; returns the exit code."""
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    end_with_parent()
     folder = Path(sys.argv[1])
     job = json.loads((folder / "job.json").read_text(encoding="utf-8"))
     number = int(os.environ.get("KERAS_DISTRIBUTION_PROCESS_ID", "0"))
@@ -31,12 +32,6 @@ def main() -> int:
         (folder / f"{number}-error.json").write_text(json.dumps(told), encoding="utf-8")
         return 1
     return 0
-
-
-def _end_with_parent() -> None:
-    """Ends this process when the one that started it is gone."""
-    sys.stdin.read()
-    os._exit(1)
 
 
 def _fit(folder: Path, job: dict[str, Any], number: int) -> None:

@@ -131,7 +131,8 @@ def _underfitting(figures: Mapping[str, Any], reading: Reading, advice: Treatmen
     if best is None or best >= HIGH_SKILL or (gap is not None and gap > max(GAP, reading.doubt)):
         return None
     falling = still_improving(reading)
-    if best >= LOW_SKILL and not falling:
+    missed = any(not row["passed"] for row in figures.get("gate") or [])
+    if best >= LOW_SKILL and not falling and not missed:
         return None
     evidence = [
         f"Even on the rows that it was fitted on the model reaches a skill of only {skill:.2f} "
@@ -140,9 +141,11 @@ def _underfitting(figures: Mapping[str, Any], reading: Reading, advice: Treatmen
     ]
     if falling:
         evidence.append(f"Training ended after {reading.epochs} while the loss was still falling.")
+    if missed:
+        evidence.append("It misses a limit of the gate, and is no better on the rows that it was fitted on.")
     treatments = advice.longer() + advice.larger() if falling else advice.larger() + advice.longer()
     treatments.append(treatment("more features, or better ones: what would a person look at?"))
-    return _result("underfitting", "problem" if best < LOW_SKILL else "hint", evidence, treatments)
+    return _result("underfitting", "problem" if best < LOW_SKILL or missed else "hint", evidence, treatments)
 
 
 def _noisy(reading: Reading, advice: Treatments) -> Diagnosis | None:

@@ -117,9 +117,7 @@ def test_the_gpu_list_is_what_tensorflow_asks_for() -> None:
     assert set(asked) & set(LOCK) == set()
 
 
-@pytest.mark.parametrize(
-    ("name", "added"), [("jax", {"jax", "jaxlib"}), ("onnx", {"tf2onnx", "onnx", "onnxruntime"})]
-)
+@pytest.mark.parametrize(("name", "added"), [("jax", {"jax", "jaxlib"}), ("onnx", {"tf2onnx", "onnx", "onnxruntime"})])
 def test_an_extra_list_changes_nothing_of_the_lock(name: str, added: set[str]) -> None:
     entries = locked(REQUIREMENTS / f"{name}.txt")
     assert {name: entry[0] for name, entry in entries.items() if name in LOCK} == {

@@ -123,14 +123,21 @@ class RunPlan:
             "label": {"name": data.label.name, "columns": list(data.reader_options.get("labels", [data.label.name]))},
             "reading": {key: reading[key] for key in ("header", "columns", "encoding", "missing_values") if reading},
             "main_metric": self.evaluation.metrics[0],
-            "data": {"title": data.title or data.name, "kind": data.kind, "rows": data.rows},
-            "span_digests": self.dataset.spans,
-            "spans": next((note for note in data.notes if note.startswith("spans ")), None),
-            "data_fingerprint": self.dataset.fingerprint,
+            **data_record(self.dataset),
             "run_key": self.key,
             "baseline_version": self.baseline_version,
             "pointer_before": self.pointer,
         }
+
+
+def data_record(dataset: Dataset) -> dict[str, Any]:
+    """Returns what is written beside a pushed version of the data that it was made from."""
+    return {
+        "data": {"title": dataset.title or dataset.name, "kind": dataset.kind, "rows": dataset.rows},
+        "span_digests": dataset.spans,
+        "spans": next((note for note in dataset.notes if note.startswith("spans ")), None),
+        "data_fingerprint": dataset.fingerprint,
+    }
 
 
 def plan_run(

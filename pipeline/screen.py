@@ -16,8 +16,10 @@ from pathlib import Path
 from typing import TextIO
 
 from rich.console import Console
-from rich.status import Status
+from rich.live import Live
+from rich.spinner import Spinner
 from rich.table import Table
+from rich.text import Text
 
 from components import progress
 from components.progress import Progress
@@ -30,7 +32,8 @@ class Screen:
 
     def __init__(self, stream: TextIO) -> None:
         self.console = Console(file=stream, highlight=False, soft_wrap=not stream.isatty())
-        self._status: Status | None = None
+        self._live: Live | None = None
+        self._spinner = Spinner("dots", style="status.spinner")
         self._title = ""
         self._started = self._heard = time.monotonic()
 
@@ -44,14 +47,18 @@ class Screen:
         self._title, self._started = title, time.monotonic()
         self._heard = self._started
         if self.console.is_terminal:
-            self._status = self.console.status(title)
-            self._status.start()
+            self._spinner.update(text=Text(title))
+            # Left alone, rich would show what the libraries print as long as the line is there.
+            self._live = Live(
+                self._spinner, console=self.console, transient=True, redirect_stdout=False, redirect_stderr=False
+            )
+            self._live.start()
 
     def stop(self) -> None:
         """Ends the live line."""
-        if self._status:
-            self._status.stop()
-            self._status = None
+        if self._live:
+            self._live.stop()
+            self._live = None
 
     def show(self, message: Progress) -> None:
         """Shows how far an activity of the running step is, with the time that it will still take."""
@@ -59,8 +66,8 @@ class Screen:
         if message.permanent:
             self.console.print(f"    {text}", markup=False)
             return
-        if self._status:
-            self._status.update(f"{self._title}  {text}")
+        if self._live:
+            self._spinner.update(text=Text(f"{self._title}  {text}"))
         elif time.monotonic() - self._heard > _QUIET_SECONDS:
             self._heard = time.monotonic()
             self.console.print(f"    {text}", markup=False)

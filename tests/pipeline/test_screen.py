@@ -53,6 +53,18 @@ def test_noise_goes_to_the_log_and_steps_to_the_terminal(tmp_path: Path) -> None
     assert "kerasline.progress trial 1/3 val_accuracy 0.9" in noise
 
 
+def test_noise_stays_away_from_a_live_line(tmp_path: Path) -> None:
+    script = NOISY.replace('    print("printed', '    screen.start("  step [1]")\n    print("printed')
+    done = subprocess.run(
+        [sys.executable, "-c", script, str(tmp_path / "log")],
+        cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT), "FORCE_COLOR": "1"}, capture_output=True, text=True,
+        check=True, timeout=60,
+    )  # fmt: skip
+    assert "step [1]" in done.stdout, "no live line was drawn"
+    assert "printed by" not in done.stdout and "written by" not in done.stdout
+    assert "printed by a library" in (tmp_path / "log").read_text()
+
+
 def test_the_descriptors_come_back_after_an_error(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(RuntimeError), screen_module.screen_apart(tmp_path / "log"):
         os.write(1, b"noise\n")

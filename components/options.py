@@ -12,7 +12,9 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from components.fitting import names
+from components.engine import join_options
 from components.slices import parse_slice
+from components.metadata_url import PASSWORD_VARIABLE, parse_metadata_url
 
 
 class Options(BaseModel):
@@ -263,3 +265,20 @@ class RunOptions(Options):
         default=[], description="Beam pipeline options, as on its command line: ['--direct_num_workers=2', ...]."
     )
     cache: bool = Field(True, description="Reuse the outputs of steps whose inputs have not changed.")
+    metadata: str | None = Field(
+        None,
+        description="mysql://USER@HOST:PORT/DATABASE for ML Metadata of a team, the password in "
+        f"{PASSWORD_VARIABLE}; default: a SQLite file in the workspace.",
+    )
+
+    @field_validator("beam")
+    @classmethod
+    def _beam_takes_options(cls, value: list[str]) -> list[str]:
+        return join_options(value)
+
+    @field_validator("metadata")
+    @classmethod
+    def _metadata_is_an_address(cls, value: str | None) -> str | None:
+        if value is not None:
+            parse_metadata_url(value)
+        return value

@@ -109,18 +109,25 @@ def predict(
     ] = None,
     workspace: WorkspaceOption = _WORKSPACE,
     json_file: Annotated[Path | None, typer.Option("--json", help="Write the figures to this file.")] = None,
-    beam: Annotated[list[str], typer.Option(metavar="OPTION", help="Of Beam, such as --direct_num_workers=2.")] = [],  # noqa: B006
+    beam: Annotated[
+        list[str], typer.Option(metavar="OPTION", help="Of Beam: --beam=--direct_num_workers=2; default: run.beam.")
+    ] = [],  # noqa: B006
     debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks.")] = False,
 ) -> None:
     """Predict every row of a table, every image of a folder, or every record of TFRecord files."""
+    from components.engine import join_options
     from components.prediction.planning import KINDS
     from pipeline.prediction import predict_file
 
     if kind is not None and kind not in KINDS:
         raise ConfigError(f"--format: expected one of {', '.join(KINDS)}, got {kind!r}.{nearest(kind, KINDS)}")
     _check_folder(json_file)
+    try:
+        engine = join_options(beam)
+    except ValueError as error:
+        raise ConfigError(f"--beam: {error}") from error
     result = predict_file(
-        source, model, output, keys=keys, kind=kind, workspace=workspace, beam_arguments=beam, debug=debug
+        source, model, output, keys=keys, kind=kind, workspace=workspace, beam_arguments=engine, debug=debug
     )
     _write_json(json_file, result)
 

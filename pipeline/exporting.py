@@ -52,7 +52,7 @@ def export_version(home: Workspace, reference: str, target: Path) -> list[str]:
     try:
         shutil.copytree(folder / str(version), staging / "model")
         missing = _add_figures(home, folder.name, version, record, staging)
-        missing += _add_artifacts(home, record.get("run_id"), staging)
+        missing += _add_artifacts(home, folder.name, record.get("run_id"), staging)
         (staging / "model" / RECORD_FILE).replace(staging / RECORD_FILE)
         try_model(staging / "model", f"the copy of {folder.name}@{version}")
         if target.exists():
@@ -89,12 +89,10 @@ def _add_figures(home: Workspace, name: str, version: int, record: dict[str, Any
     return []
 
 
-def _add_artifacts(home: Workspace, run_id: str | None, staging: Path) -> list[str]:
-    artifacts: dict[str, Any] = {}
-    if run_id and home.metadata.is_file():
-        from pipeline.lineage import run_artifacts
+def _add_artifacts(home: Workspace, name: str, run_id: str | None, staging: Path) -> list[str]:
+    from pipeline.lineage import run_artifacts
 
-        artifacts = run_artifacts(home, run_id)
+    artifacts = run_artifacts(home.of_run(name, run_id), run_id) if run_id else {}
     missing = []
     for step, output in (("schema", "schema"), ("transform", "transform_graph")):
         artifact = artifacts.get(step, {}).get(output)

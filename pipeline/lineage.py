@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from ml_metadata.metadata_store import metadata_store
 from ml_metadata.proto import metadata_store_pb2
 
 from components.report.figures import RunFolders
+from pipeline.store import open_store, split_node
 from pipeline.workspace import Workspace
 
 Artifacts = dict[str, dict[str, metadata_store_pb2.Artifact]]
@@ -25,15 +25,14 @@ _REPORTED = {
 
 
 def run_artifacts(workspace: Workspace, run_id: str) -> Artifacts:
-    """Finds the outputs of a run's finished steps, reused ones among them.
+    """Finds the outputs of a run's finished steps, reused ones among them; nothing where there is no such run.
 
     Returns:
       Step id to output name to artifact.
     """
-    config = metadata_store_pb2.ConnectionConfig()
-    config.sqlite.filename_uri = str(workspace.metadata)
-    config.sqlite.connection_mode = metadata_store_pb2.SqliteMetadataSourceConfig.READONLY
-    store = metadata_store.MetadataStore(config)
+    if workspace.server is None and not workspace.metadata.is_file():
+        return {}
+    store = open_store(workspace)
     context = store.get_context_by_type_and_name("pipeline_run", run_id)
     if context is None:
         return {}
@@ -41,8 +40,11 @@ def run_artifacts(workspace: Workspace, run_id: str) -> Artifacts:
     steps = {}
     for execution in store.get_executions_by_context(context.id):
         if execution.last_known_state in finished:
-            node = [c.name for c in store.get_contexts_by_execution(execution.id) if c.type == "node"]
-            steps[execution.id] = node[0].split(".", 1)[1]
+            (node,) = (c.name for c in store.get_contexts_by_execution(execution.id) if c.type == "node")
+            owned = split_node(workspace, node)
+            # Runs of two workspaces may have begun in the same second.
+            if owned is not None:
+                steps[execution.id] = owned[1]
     found: Artifacts = {}
     events = store.get_events_by_execution_ids(list(steps)) if steps else []
     outputs = [event for event in events if event.type == metadata_store_pb2.Event.OUTPUT]

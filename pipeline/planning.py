@@ -14,6 +14,7 @@ from typing import Any
 
 from components.datasets import infer_task, resolve
 from components.datasets.spec import Dataset
+from components.engine import complete_options
 from components.errors import ConfigError
 from components.features import ColumnOptions, FeaturePlan, plan_features
 from components.fitting.checks import check_fit, check_weight_column
@@ -33,18 +34,6 @@ from pipeline.config import Experiment
 from pipeline.earlier_searches import SearchStart
 from pipeline.schemas import SchemaFile, curated_text
 from pipeline.starting_weights import resolve_weights
-
-# For workers elsewhere TFX packs itself, in every step that uses Beam: a second or two of each, and 50 MB that stay in
-# the temporary folder. It does not where one of these options has a value, and on this machine no worker reads it.
-_PACKAGE_OPTIONS = (
-    "--extra_package",
-    "--extra_packages",
-    "--setup_file",
-    "--requirements_file",
-    "--sdk_container_image",
-    "--worker_harness_container_image",
-)
-NO_PACKAGE = "--sdk_container_image=none-on-this-machine"
 
 
 @dataclass(frozen=True)
@@ -97,17 +86,8 @@ class RunPlan:
         return [split for split in self.dataset.splits() if split != "train"]
 
     def beam_arguments(self) -> list[str]:
-        """Returns Beam's options: one process unless the recipe says otherwise, the fastest for small data."""
-        given = self.experiment.run.beam
-        defaults = ["--runner=DirectRunner", "--direct_running_mode=in_memory", "--direct_num_workers=1"]
-        settings = dict(argument.partition("=")[::2] for argument in [*defaults, *given])
-        if settings["--runner"] != "DirectRunner" or settings["--direct_running_mode"] != "in_memory":
-            # Without TFX's import stubs, workers in other processes cannot unpickle its steps.
-            defaults.append("--beam_plugins=tfx")
-        names = {argument.split("=")[0] for argument in given}
-        if settings["--runner"] == "DirectRunner" and not names & set(_PACKAGE_OPTIONS):
-            defaults.append(NO_PACKAGE)
-        return [argument for argument in defaults if argument.split("=")[0] not in names] + given
+        """Returns Beam's options: one process unless the recipe says otherwise."""
+        return complete_options(self.experiment.run.beam)
 
     def record(self) -> dict[str, Any]:
         """Returns what is written beside a pushed version: where it comes from, and how to read data for it."""

@@ -10,13 +10,14 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from components.engine import check_engine
 from components.errors import KeraslineError
 from components.prediction.planning import plan_prediction
 from components.production import read_record
 from pipeline.registry import find_version
 from pipeline.running import find_cause
 from pipeline.screen import format_seconds, screen_apart
-from pipeline.workspace import open_workspace
+from pipeline.workspace import Workspace, open_workspace
 
 
 def predict_file(
@@ -39,7 +40,7 @@ def predict_file(
       keys: columns of the input to repeat; none for all.
       kind: csv, parquet, images or tfrecord, where the name of the input does not say it.
       workspace: where the model is.
-      beam_arguments: Beam's options.
+      beam_arguments: Beam's options; none for those of the latest run of the model's recipe.
       debug: show tracebacks.
 
     Returns:
@@ -55,19 +56,23 @@ def predict_file(
     record = read_record(folder, version)
     plan = plan_prediction(source, folder / str(version), f"{folder.name}@{version}", record, output, keys, kind)
     log = home.log(f"predict-{datetime.now():%Y%m%d-%H%M%S}")
+    engine = list(beam_arguments) or _engine_of_recipe(home, folder.name)
     with screen_apart(log) as screen:
         screen.line(f"kerasline predict  {plan.version}  {len(plan.shards)} shards of {plan.kind}  log {log}")
         for note in plan.notes:
             screen.line(f"  {note}")
         screen.start("  loading TensorFlow and Beam")
         started = time.monotonic()
+        if engine and not beam_arguments:
+            screen.line(f"  {'beam':<12} {' '.join(engine)}, as in its latest run")
         from components.prediction.job import predict
 
         screen.stop()
         screen.line(f"  {'loaded':<12} {format_seconds(time.monotonic() - started)}")
+        check_engine(engine, "--beam" if beam_arguments else "run.beam")
         screen.start("  predict")
         try:
-            done = predict(plan, output, beam_arguments)
+            done = predict(plan, output, engine)
         except Exception as error:
             traceback.print_exc()
             cause = find_cause(error)
@@ -97,3 +102,9 @@ def predict_file(
         "seconds": round(done.seconds, 3),
         "rows_per_second": round(speed, 1),
     }
+
+
+def _engine_of_recipe(home: Workspace, name: str) -> list[str]:
+    """Returns the Beam options of a recipe's latest run, so that ``run.beam`` moves its predictions, too."""
+    runs = sorted(home.reports(name).glob("*/run.json"))
+    return list(json.loads(runs[-1].read_text(encoding="utf-8")).get("beam", [])) if runs else []

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import os
+import re
 import shlex
 import shutil
 import time
@@ -15,8 +16,10 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from components import errors
 from components.datasets.spec import Dataset
 from components.errors import ConfigError, DataRejected, KeraslineError
+from components.engine import check_engine
 from components.fitting.checks import check_machine
 from components.production import PushRefused
 from pipeline.config import load_experiment
@@ -29,10 +32,12 @@ from pipeline.schemas import find_schema_file, keep_gate_records
 from pipeline.screen import Screen, format_seconds, screen_apart
 from pipeline.steps import StepForecast, forecast, write_steps
 from pipeline.workspace import Workspace, only_run, open_workspace
+from pipeline.store import check_store
 
 _MOST_REMARKS = 5  # on the data, on the screen
 EXIT_CODES = {"pushed": 0, "up_to_date": 0, "partial": 0, "data_rejected": 3, "not_blessed": 4, "failed": 1}
 
+_TOLD = re.compile(rf"^{re.escape(errors.__name__)}\.(\w+): (.+)$", re.MULTILINE)
 
 @dataclass
 class Outcome:
@@ -71,7 +76,7 @@ def run_recipe(
         nothing has run.
     """
     experiment, base_dir = load_experiment(recipe, changes)
-    home = open_workspace(workspace)
+    home = open_workspace(workspace, experiment.run.metadata)
     run_id = _new_run_id(home, experiment.name)
     log = home.log(run_id)
     with screen_apart(log) as screen:
@@ -105,7 +110,7 @@ def forecast_recipe(
       ConfigError: the config, the arguments or the data are wrong.
     """
     experiment, base_dir = load_experiment(recipe, changes)
-    home = open_workspace(workspace)
+    home = open_workspace(workspace, experiment.run.metadata)
     with screen_apart(home.log("plan")):
         from pipeline.runners import local
 
@@ -144,6 +149,8 @@ def _run_plan(
     import_seconds = time.monotonic() - started
     screen.stop()
     screen.line(f"  {'loaded':<12} {format_seconds(import_seconds)}")
+    check_engine(plan.experiment.run.beam)
+    check_store(home)
     steps: list[local.StepResult] = []
     folder = home.reports(plan.experiment.name) / run_id
     ir = local.compile_plan(plan, home, cache=cache)
@@ -200,6 +207,8 @@ def _run_plan(
         "seconds": {"import": round(import_seconds, 3), "total": round(time.monotonic() - started, 3)},
         "log": str(log),
         "started_at": datetime.now().astimezone().isoformat(timespec="seconds"),
+        "beam": plan.experiment.run.beam,
+        "metadata": plan.experiment.run.metadata,
     }
     publish_report(folder, figures, result, command)
     (folder / "run.json").write_text(json.dumps(result, indent=1), encoding="utf-8")
@@ -268,7 +277,10 @@ def _command(recipe: str, changes: Sequence[str], data_dir: Path | None, part: P
 
 
 def find_cause(error: BaseException) -> BaseException:
-    """Finds the error that is meant for the user below those that wrapped it, or the outermost one."""
+    """Finds the error that is meant for the user below those that wrapped it, or the outermost one.
+
+    Of an error in another process, such as a Beam worker's, only the text of its traceback arrives.
+    """
     current: BaseException | None = error
     while current is not None:
         if isinstance(current, KeraslineError):
@@ -284,6 +296,10 @@ def _first_line(error: BaseException) -> str:
 def _new_run_id(home: Workspace, name: str) -> str:
     """Names a run by the time, and takes the name by making the run's log: two runs may start in the same second."""
     stem = datetime.now().strftime("%Y%m%d-%H%M%S")
+    for name, text in reversed(_TOLD.findall(str(error))):
+        kind = getattr(errors, name, None)
+        if isinstance(kind, type) and issubclass(kind, KeraslineError):
+            return kind(text)
     for number in itertools.count(1):
         run_id = stem if number == 1 else f"{stem}-{number}"
         log = home.log(run_id)

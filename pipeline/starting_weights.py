@@ -42,7 +42,7 @@ def resolve_weights(experiment: Experiment, root: Path) -> Experiment:
         raise ConfigError(f"model.weights: {error}") from error
     file = folder / str(version) / FORMATS_FOLDER / KINDS["keras"].file
     if not file.is_file():
-        found = _left_by_its_run(Workspace(root), read_record(folder, version).get("run_id"))
+        found = _left_by_its_run(Workspace(root), folder.name, read_record(folder, version).get("run_id"))
         if found is None:
             raise ConfigError(
                 f"model.weights: expected weights of {folder.name}@{version}, but the version has no .keras file, and "
@@ -52,11 +52,11 @@ def resolve_weights(experiment: Experiment, root: Path) -> Experiment:
     return experiment.model_copy(update={"model": model.model_copy(update={"weights": str(file)})})
 
 
-def _left_by_its_run(home: Workspace, run_id: str | None) -> Path | None:
-    if not run_id or not home.metadata.is_file():
+def _left_by_its_run(home: Workspace, name: str, run_id: str | None) -> Path | None:
+    if not run_id:
         return None
     from pipeline.lineage import run_artifacts
 
-    artifact = run_artifacts(home, run_id).get("train", {}).get("model_run")
+    artifact = run_artifacts(home.of_run(name, run_id), run_id).get("train", {}).get("model_run")
     file = Path(artifact.uri, KINDS["keras"].file) if artifact is not None else None
     return file if file is not None and file.is_file() else None

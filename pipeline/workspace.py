@@ -16,13 +16,19 @@ from components.errors import ConfigError
 
 @dataclass(frozen=True)
 class Workspace:
-    """Paths below one workspace."""
+    """Paths below one workspace.
+
+    Attributes:
+      root: the folder.
+      server: ``run.metadata``, the address of a server that keeps ML Metadata; None for a file in the folder.
+    """
 
     root: Path
+    server: str | None = None
 
     @property
     def metadata(self) -> Path:
-        """The ML Metadata store."""
+        """The ML Metadata store where no server keeps it."""
         return self.root / "metadata.sqlite"
 
     def pipeline(self, name: str) -> Path:
@@ -37,13 +43,23 @@ class Workspace:
         """Where the reports of a pipeline's runs are, a folder for each run."""
         return self.root / "reports" / name
 
+    def of_run(self, name: str, run_id: str) -> Workspace:
+        """Returns the workspace with the store that a run wrote to."""
+        file = self.reports(name) / run_id / "run.json"
+        server = json.loads(file.read_text(encoding="utf-8")).get("metadata") if file.is_file() else None
+        return Workspace(self.root, server)
+
     def log(self, run_id: str) -> Path:
         """The log of a run."""
         return self.root / "logs" / f"{run_id}.log"
 
 
-def open_workspace(root: Path) -> Workspace:
+def open_workspace(root: Path, server: str | None = None) -> Workspace:
     """Makes sure that a workspace exists and can be written.
+
+    Args:
+      root: the folder.
+      server: ``run.metadata``.
 
     Raises:
       ConfigError: it cannot.
@@ -59,7 +75,7 @@ def open_workspace(root: Path) -> Workspace:
             f"--workspace: expected a folder that can be written, but {root} cannot be ({error.strerror}); "
             "give another one"
         ) from error
-    return Workspace(root)
+    return Workspace(root, server)
 
 
 @contextmanager

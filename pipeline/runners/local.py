@@ -10,7 +10,6 @@ from typing import NoReturn
 
 from ml_metadata import ListOptions
 from ml_metadata.proto import metadata_store_pb2
-from tfx import v1 as tfx
 from tfx.dsl.compiler import compiler, constants
 from tfx.orchestration import metadata
 from tfx.orchestration.local import runner_utils
@@ -21,6 +20,7 @@ from pipeline.graph import create_pipeline
 from pipeline.partial import Selection, UnfinishedStep
 from pipeline.planning import RunPlan
 from pipeline.steps import StepInputs
+from pipeline.store import connection, pipeline_name, split_node
 from pipeline.workspace import Workspace
 
 
@@ -36,12 +36,13 @@ class StepResult:
 def compile_plan(plan: RunPlan, workspace: Workspace, *, cache: bool) -> pipeline_pb2.Pipeline:
     """Builds the graph with this workspace's paths and compiles it to TFX's intermediate representation."""
     name = plan.experiment.name
+    # The store is not part of it: its password would be.
     pipeline = create_pipeline(
         plan,
         pipeline_root=str(workspace.pipeline(name)),
         models=str(workspace.models(name)),
+        name=pipeline_name(workspace, name),
         enable_cache=cache,
-        metadata_connection_config=_connection(workspace),
     )
     return compiler.Compiler().compile(pipeline)
 
@@ -92,7 +93,7 @@ def run(
       UnfinishedStep: the outputs of a step that were to be taken are not there.
       Exception: whatever a step raised.
     """
-    connection = _connection(workspace)
+    store = connection(workspace)
     runtime_parameter_utils.substitute_runtime_parameter(ir, {constants.PIPELINE_RUN_ID_PARAMETER_NAME: run_id})
     deployment = runner_utils.extract_local_deployment_config(ir)
     close_interrupted(workspace)
@@ -109,14 +110,14 @@ def run(
         started = time.monotonic()
         information = launcher.Launcher(
             pipeline_node=node.pipeline_node,
-            mlmd_connection=metadata.Metadata(connection),
+            mlmd_connection=metadata.Metadata(store),
             pipeline_info=ir.pipeline_info,
             pipeline_runtime_spec=ir.runtime_spec,
             executor_spec=runner_utils.extract_executor_spec(deployment, step_id),
             custom_driver_spec=runner_utils.extract_custom_driver_spec(deployment, step_id),
             custom_executor_operators=_REFUSED if is_taken else None,
         ).launch()
-        cached = information is not None and _was_cached(connection, information.execution_id)
+        cached = information is not None and _was_cached(store, information.execution_id)
         result = StepResult(step_id, time.monotonic() - started, cached)
         on_end(result)
         results.append(result)
@@ -127,23 +128,26 @@ def close_interrupted(workspace: Workspace) -> int:
     """Says of the steps that a killed run left running that they failed, and removes what they had begun to write.
 
     Args:
-      workspace: held by the caller, so that no step of it is really running.
+      workspace: held by the caller, so that no step of it is really running; steps of other workspaces are left alone.
 
     Returns:
       How many there were.
     """
-    with metadata.Metadata(_connection(workspace)) as handle:
+    closed = []
+    with metadata.Metadata(connection(workspace)) as handle:
         running = handle.store.get_executions(list_options=ListOptions(filter_query="last_known_state = RUNNING"))
         for execution in running:
-            execution.last_known_state = metadata_store_pb2.Execution.FAILED
-            for context in handle.store.get_contexts_by_execution(execution.id):
-                if context.type == "node":
-                    name, step = context.name.split(".", 1)
+            contexts = handle.store.get_contexts_by_execution(execution.id)
+            for owned in (split_node(workspace, context.name) for context in contexts if context.type == "node"):
+                if owned is not None:
+                    name, step = owned
                     for folder in (workspace.pipeline(name) / step).glob(f"*/{execution.id}"):
                         shutil.rmtree(folder, ignore_errors=True)
-        if running:
-            handle.store.put_executions(running)
-    return len(running)
+                    execution.last_known_state = metadata_store_pb2.Execution.FAILED
+                    closed.append(execution)
+        if closed:
+            handle.store.put_executions(closed)
+    return len(closed)
 
 
 class _Refuse(base_executor_operator.BaseExecutorOperator):
@@ -164,11 +168,7 @@ class _Refuse(base_executor_operator.BaseExecutorOperator):
 _REFUSED = dict.fromkeys(_Refuse.SUPPORTED_EXECUTOR_SPEC_TYPE, _Refuse)
 
 
-def _connection(workspace: Workspace) -> metadata_store_pb2.ConnectionConfig:
-    return tfx.orchestration.metadata.sqlite_metadata_connection_config(str(workspace.metadata))
-
-
-def _was_cached(connection: metadata_store_pb2.ConnectionConfig, execution_id: int) -> bool:
-    with metadata.Metadata(connection) as handle:
+def _was_cached(store: metadata_store_pb2.ConnectionConfig, execution_id: int) -> bool:
+    with metadata.Metadata(store) as handle:
         (execution,) = handle.store.get_executions_by_id([execution_id])
     return execution.last_known_state == metadata_store_pb2.Execution.CACHED

@@ -16,7 +16,7 @@ from components.errors import ConfigError
 from components.options import Threshold
 from components.production import add_version, move_pointer
 from pipeline.config import parse_experiment
-from pipeline.planning import NO_PACKAGE, RunPlan, plan_run
+from pipeline.planning import RunPlan, plan_run
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -160,22 +160,6 @@ def test_the_record_of_a_version_says_where_it_comes_from(tmp_path: Path) -> Non
             "baseline_version": 0,
         }.items()
     )
-
-
-def test_beam_options_of_the_recipe_go_before_the_defaults(tmp_path: Path) -> None:
-    assert plan(tmp_path).beam_arguments() == [
-        *("--runner=DirectRunner", "--direct_running_mode=in_memory", "--direct_num_workers=1", NO_PACKAGE),
-    ]
-    given = ["--direct_num_workers=4", "--direct_running_mode=multi_processing", "--temp_location=/tmp/x"]
-    assert plan(tmp_path, run={"beam": given}).beam_arguments() == [
-        "--runner=DirectRunner",
-        "--beam_plugins=tfx",
-        NO_PACKAGE,
-        *given,
-    ]
-    elsewhere = ["--runner=DataflowRunner", "--project=shop"]
-    assert NO_PACKAGE not in plan(tmp_path, run={"beam": elsewhere}).beam_arguments()
-    assert NO_PACKAGE not in plan(tmp_path, run={"beam": ["--setup_file=./setup.py"]}).beam_arguments()
 
 
 @pytest.mark.slow

@@ -54,6 +54,18 @@ def test_the_users_error_is_found_below_those_that_wrap_it() -> None:
 
 
 def test_an_error_that_nobody_foresaw_stays_what_it_is() -> None:
+def test_the_users_error_is_found_in_what_a_worker_process_tells() -> None:
+    told = (
+        "Pipeline job-1 failed in state FAILED: Traceback (most recent call last):\n"
+        '  File "shards.py", line 70, in write_shard\n'
+        "components.errors.DataRejected: line 7 has 3 values [while running 'WriteShard']\n\n"
+    )
+    cause = find_cause(RuntimeError(told))
+    assert type(cause) is DataRejected and str(cause) == "line 7 has 3 values [while running 'WriteShard']"
+    error = RuntimeError("components.errors.Unheard: x")
+    assert find_cause(error) is error
+
+
     error = RuntimeError("surprise")
     error.__context__ = ValueError("below")
     assert find_cause(error) is error

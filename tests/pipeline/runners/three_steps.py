@@ -16,6 +16,7 @@ from tfx.types.standard_artifacts import Examples
 
 from pipeline.partial import Part, UnfinishedStep, select_steps
 from pipeline.runners import local
+from pipeline.store import pipeline_name
 from pipeline.workspace import Workspace
 
 _Parameter = tfx.dsl.components.Parameter
@@ -50,7 +51,9 @@ def Third(given: _Input[Examples], out: _Output[Examples], root: _Parameter[str]
     write(out.uri, "third", Path(given.uri, "text").read_text() + "c", root)
 
 
-def run_steps(folder: Path, run_id: str, text: str = "b", first: str = "", last: str = "") -> None:
+def run_steps(
+    folder: Path, run_id: str, text: str = "b", first: str = "", last: str = "", server: str | None = None
+) -> None:
     """Runs the pipeline, or a part of it; prints a line of JSON for each step.
 
     Args:
@@ -58,20 +61,18 @@ def run_steps(folder: Path, run_id: str, text: str = "b", first: str = "", last:
       run_id: of the run.
       text: what the second step adds.
       first, last: ``--from`` and ``--until``.
+      server: ``run.metadata``.
     """
-    workspace = Workspace(folder)
+    workspace = Workspace(folder, server)
     root = str(folder)
     one = First(root=root).with_id("first")
     two = Second(given=one.outputs["out"], text=text, root=root).with_id("second")
     three = Third(given=two.outputs["out"], root=root).with_id("third")
     pipeline = tfx.dsl.Pipeline(
-        pipeline_name="steps",
+        pipeline_name=pipeline_name(workspace, "steps"),
         pipeline_root=str(workspace.pipeline("steps")),
         components=[one, two, three],
         enable_cache=True,
-        metadata_connection_config=tfx.orchestration.metadata.sqlite_metadata_connection_config(
-            str(workspace.metadata)
-        ),
     )
     ir = compiler.Compiler().compile(pipeline)
     selection = select_steps(local.step_inputs(ir), Part(first or None, last or None))

@@ -1,0 +1,168 @@
+"""Where Beam's steps run: the options of ``run.beam`` and of ``predict --beam``, completed and checked.
+
+Beam takes options as a command line does and passes over what it does not know, so a slip would end as a run on the
+wrong engine, or as an error of a worker in the middle of a run.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import socket
+from collections.abc import Sequence
+
+from components.errors import ConfigError, nearest
+
+# One process: the fastest for small data.
+DEFAULTS = ("--runner=DirectRunner", "--direct_running_mode=in_memory", "--direct_num_workers=1")
+# For workers elsewhere TFX packs itself, in every step that uses Beam: a second or two of each, and 50 MB that stay in
+# the temporary folder. It does not where one of these options has a value. The package would not be enough anyway:
+# workers need this project, too, so they are on this machine, or have an environment or an image of their own.
+_PACKAGE_OPTIONS = (
+    "--extra_package",
+    "--extra_packages",
+    "--setup_file",
+    "--requirements_file",
+    "--sdk_container_image",
+    "--worker_harness_container_image",
+)
+NO_PACKAGE = "--sdk_container_image=none-is-needed"
+# Without TFX's import stubs, workers in other processes cannot unpickle its steps.
+_STUBS = "--beam_plugins=tfx"
+_UNUSABLE = {"dask": "with Beam 2.77 it loses rows"}
+_REQUIRED = {"dataflow": ("--project", "--region", "--temp_location")}
+_REACH_SECONDS = 5.0
+
+
+def join_options(given: Sequence[str]) -> list[str]:
+    """Joins options whose values are items of their own, as on a command line, into ``--name=value``.
+
+    Raises:
+      ValueError: an item is neither an option nor the value of one.
+    """
+    joined: list[str] = []
+    for item in given:
+        name = item.partition("=")[0]
+        if name.startswith("--") and " " not in name.strip():
+            joined.append(item.strip())
+        elif joined and "=" not in joined[-1] and not item.startswith("-"):
+            joined[-1] = f"{joined[-1]}={item}"
+        else:
+            raise ValueError(f"expected options of Beam such as --runner=PortableRunner, one an item, got {item!r}")
+    return joined
+
+
+def complete_options(given: Sequence[str]) -> list[str]:
+    """Adds the defaults, and what TFX's steps need of workers in other processes.
+
+    Args:
+      given: as from :func:`join_options`.
+    """
+    names = {option.partition("=")[0] for option in given}
+    settings = _settings([*DEFAULTS, *given])
+    added = [option for option in DEFAULTS if option.partition("=")[0] not in names]
+    if _kind(settings) != "direct" or settings["--direct_running_mode"] != "in_memory":
+        added += [] if _STUBS in given else [_STUBS]
+    if not names & set(_PACKAGE_OPTIONS) and not _needs_image(settings):
+        added.append(NO_PACKAGE)
+    return [*added, *given]
+
+
+def check_engine(given: Sequence[str], key: str = "run.beam", *, reach: bool = True) -> None:
+    """Refuses an engine that cannot run the steps, before any of them runs. Loads Beam.
+
+    Args:
+      given: as from :func:`join_options`.
+      key: where they come from, for messages.
+      reach: whether it is this machine that hands the steps over, so that a job service has to answer.
+
+    Raises:
+      ConfigError: an option is unknown or missing, no such runner, or nothing answers where it should be.
+    """
+    if not given:
+        return
+    from apache_beam.runners.runner import create_runner
+
+    settings = _settings([*DEFAULTS, *given])
+    runner, kind = settings["--runner"], _kind(settings)
+    if kind in _UNUSABLE:
+        raise ConfigError(f"{key}: expected another runner than {runner}; {_UNUSABLE[kind]}")
+    try:
+        create_runner(runner)
+    except (ValueError, ImportError, AttributeError) as error:
+        raise ConfigError(f"{key}: expected a runner of Beam, got {runner!r}: {error}") from error
+    _check_values(given, key, is_complete=kind == "direct")
+    missing = [name for name in _REQUIRED.get(kind, ()) if name not in settings]
+    if missing:
+        raise ConfigError(f"{key}: expected {', '.join(missing)} with {runner}, got none")
+    if _needs_image(settings) and not set(settings) & set(_PACKAGE_OPTIONS):
+        raise ConfigError(
+            f"{key}: expected --sdk_container_image=IMAGE with {runner}, an image of Beam's workers that has kerasline"
+            f"{'' if kind == 'dataflow' else ', or --environment_type=LOOPBACK for workers on this machine'}; got none"
+        )
+    if reach:
+        _check_reachable(settings.get("--job_endpoint", "embed"), key)
+
+
+def _settings(options: Sequence[str]) -> dict[str, str]:
+    return dict(option.partition("=")[::2] for option in options)
+
+
+def _kind(settings: dict[str, str]) -> str:
+    """Names the runner as Beam finds it: in any case, with or without its last word."""
+    return settings["--runner"].lower().removesuffix("runner")
+
+
+def _needs_image(settings: dict[str, str]) -> bool:
+    """Says whether the workers are containers that the engine starts."""
+    runner, environment = _kind(settings), settings.get("--environment_type")
+    if runner == "dataflow":
+        return True
+    if runner not in ("portable", "flink", "spark"):
+        return False
+    # Beam's own rule: the runner of a cluster that it starts itself has its workers in the process that submits.
+    own_cluster = {"flink": "--flink_master", "spark": "--spark_master_url"}.get(runner)
+    if environment is None and own_cluster and "--job_endpoint" not in settings:
+        return not settings.get(own_cluster, "[auto]").startswith(("[local]", "[auto]", "local"))
+    return environment in (None, "DOCKER")
+
+
+def _check_values(given: Sequence[str], key: str, *, is_complete: bool) -> None:
+    """Lets Beam parse the options.
+
+    Args:
+      given: the options.
+      key: for messages.
+      is_complete: whether it must know them all; runners with a job service ask that, which may know more.
+    """
+    from apache_beam.options.pipeline_options import PipelineOptions
+
+    unknown: list[str] = []
+    said = io.StringIO()
+    try:
+        with contextlib.redirect_stderr(said):
+            options = PipelineOptions(list(given))
+            known = options.get_all_options(
+                add_extra_args_fn=lambda parser: unknown.extend(parser.parse_known_args(list(given))[1])
+            )
+    except SystemExit as error:
+        problem = said.getvalue().strip().rpartition("error: ")[2]
+        raise ConfigError(f"{key}: expected options that Beam takes; it says: {problem}") from error
+    if is_complete and unknown:
+        name = unknown[0].partition("=")[0]
+        raise ConfigError(f"{key}: Beam knows no option {name}.{nearest(name.removeprefix('--'), known)}")
+
+
+def _check_reachable(endpoint: str, key: str) -> None:
+    if endpoint == "embed":
+        return
+    host, _, port = endpoint.rpartition(":")
+    if not host or not port.isdigit():
+        raise ConfigError(f"{key}: expected --job_endpoint=HOST:PORT, got {endpoint!r}")
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), _REACH_SECONDS).close()
+    except (OSError, OverflowError) as error:
+        raise ConfigError(
+            f"{key}: expected Beam's job service at {endpoint}, but nothing answers there ({error}); start it, or "
+            "correct --job_endpoint"
+        ) from error

@@ -11,10 +11,10 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from components.fitting import names
 from components.engine import join_options
-from components.slices import parse_slice
+from components.fitting import names
 from components.metadata_url import PASSWORD_VARIABLE, parse_metadata_url
+from components.slices import parse_slice
 
 
 class Options(BaseModel):
@@ -264,12 +264,12 @@ class RunOptions(Options):
     beam: list[str] = Field(
         default=[], description="Beam pipeline options, as on its command line: ['--direct_num_workers=2', ...]."
     )
-    cache: bool = Field(True, description="Reuse the outputs of steps whose inputs have not changed.")
     metadata: str | None = Field(
         None,
         description="mysql://USER@HOST:PORT/DATABASE for ML Metadata of a team, the password in "
         f"{PASSWORD_VARIABLE}; default: a SQLite file in the workspace.",
     )
+    cache: bool = Field(True, description="Reuse the outputs of steps whose inputs have not changed.")
 
     @field_validator("beam")
     @classmethod

@@ -14,6 +14,7 @@ from components.engine import check_engine
 from components.errors import KeraslineError
 from components.prediction.planning import plan_prediction
 from components.production import read_record
+from components.wording import counted
 from pipeline.registry import find_version
 from pipeline.running import find_cause
 from pipeline.screen import format_seconds, screen_apart
@@ -55,21 +56,22 @@ def predict_file(
     folder, version = find_version(home.root / "models", reference)
     record = read_record(folder, version)
     plan = plan_prediction(source, folder / str(version), f"{folder.name}@{version}", record, output, keys, kind)
-    log = home.log(f"predict-{datetime.now():%Y%m%d-%H%M%S}")
     engine = list(beam_arguments) or _engine_of_recipe(home, folder.name)
+    log = home.log(f"predict-{datetime.now():%Y%m%d-%H%M%S}")
     with screen_apart(log) as screen:
-        screen.line(f"kerasline predict  {plan.version}  {len(plan.shards)} shards of {plan.kind}  log {log}")
+        shards = counted(len(plan.shards), "shard")
+        screen.line(f"kerasline predict  {plan.version}  {shards} of {plan.kind}  log {log}")
         for note in plan.notes:
             screen.line(f"  {note}")
-        screen.start("  loading TensorFlow and Beam")
-        started = time.monotonic()
         if engine and not beam_arguments:
             screen.line(f"  {'beam':<12} {' '.join(engine)}, as in its latest run")
+        screen.start("  loading TensorFlow and Beam")
+        started = time.monotonic()
         from components.prediction.job import predict
 
+        check_engine(engine, "--beam" if beam_arguments else "run.beam")
         screen.stop()
         screen.line(f"  {'loaded':<12} {format_seconds(time.monotonic() - started)}")
-        check_engine(engine, "--beam" if beam_arguments else "run.beam")
         screen.start("  predict")
         try:
             done = predict(plan, output, engine)
@@ -84,11 +86,14 @@ def predict_file(
             screen.stop()
         speed = done.rows / max(done.seconds, 1e-9)
         if done.reused_shards:
-            screen.line(f"  {done.reused_shards} of {len(plan.shards)} shards were done by an interrupted command")
-        screen.line(f"  {'predicted':<12} {done.rows:,} rows in {format_seconds(done.seconds)}, {speed:,.0f} rows/s")
+            reused = counted(done.reused_shards, "was", "were")
+            screen.line(f"  of {shards}, {reused} done by an interrupted command")
+        screen.line(
+            f"  {'predicted':<12} {counted(done.rows, 'row')} in {format_seconds(done.seconds)}, {speed:,.0f} rows/s"
+        )
         if done.rejected_path:
             first = json.loads(done.rejected_path.read_text(encoding="utf-8").splitlines()[0])
-            screen.line(f"  {'rejected':<12} {done.rejected:,} rows, listed in {done.rejected_path}")
+            screen.line(f"  {'rejected':<12} {counted(done.rejected, 'row')}, listed in {done.rejected_path}")
             screen.line(f"               the first: {first['place']}: {first['reason']}")
         screen.line(f"  {'output':<12} {output}")
     return {

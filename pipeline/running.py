@@ -18,8 +18,8 @@ from typing import Any
 
 from components import errors
 from components.datasets.spec import Dataset
-from components.errors import ConfigError, DataRejected, KeraslineError
 from components.engine import check_engine
+from components.errors import ConfigError, DataRejected, KeraslineError
 from components.fitting.checks import check_machine
 from components.production import PushRefused
 from pipeline.config import load_experiment
@@ -31,13 +31,13 @@ from pipeline.reporting import publish_report, read_figures
 from pipeline.schemas import find_schema_file, keep_gate_records
 from pipeline.screen import Screen, format_seconds, screen_apart
 from pipeline.steps import StepForecast, forecast, write_steps
-from pipeline.workspace import Workspace, only_run, open_workspace
 from pipeline.store import check_store
+from pipeline.workspace import Workspace, only_run, open_workspace
 
 _MOST_REMARKS = 5  # on the data, on the screen
+_TOLD = re.compile(rf"^{re.escape(errors.__name__)}\.(\w+): (.+)$", re.MULTILINE)
 EXIT_CODES = {"pushed": 0, "up_to_date": 0, "partial": 0, "data_rejected": 3, "not_blessed": 4, "failed": 1}
 
-_TOLD = re.compile(rf"^{re.escape(errors.__name__)}\.(\w+): (.+)$", re.MULTILINE)
 
 @dataclass
 class Outcome:
@@ -146,11 +146,11 @@ def _run_plan(
     os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")  # training needs most of a GPU's memory, not this one
     from pipeline.runners import local
 
+    check_engine(plan.experiment.run.beam)
+    check_store(home)
     import_seconds = time.monotonic() - started
     screen.stop()
     screen.line(f"  {'loaded':<12} {format_seconds(import_seconds)}")
-    check_engine(plan.experiment.run.beam)
-    check_store(home)
     steps: list[local.StepResult] = []
     folder = home.reports(plan.experiment.name) / run_id
     ir = local.compile_plan(plan, home, cache=cache)
@@ -204,11 +204,11 @@ def _run_plan(
         "data_fingerprint": plan.dataset.fingerprint,
         "run_key": plan.key,
         "part": {"from": part.first, "until": part.last} if part.words() else None,
+        "beam": plan.experiment.run.beam,
+        "metadata": plan.experiment.run.metadata,
         "seconds": {"import": round(import_seconds, 3), "total": round(time.monotonic() - started, 3)},
         "log": str(log),
         "started_at": datetime.now().astimezone().isoformat(timespec="seconds"),
-        "beam": plan.experiment.run.beam,
-        "metadata": plan.experiment.run.metadata,
     }
     publish_report(folder, figures, result, command)
     (folder / "run.json").write_text(json.dumps(result, indent=1), encoding="utf-8")
@@ -286,6 +286,10 @@ def find_cause(error: BaseException) -> BaseException:
         if isinstance(current, KeraslineError):
             return current
         current = current.__cause__ or current.__context__
+    for name, text in reversed(_TOLD.findall(str(error))):
+        kind = getattr(errors, name, None)
+        if isinstance(kind, type) and issubclass(kind, KeraslineError):
+            return kind(text)
     return error
 
 
@@ -296,10 +300,6 @@ def _first_line(error: BaseException) -> str:
 def _new_run_id(home: Workspace, name: str) -> str:
     """Names a run by the time, and takes the name by making the run's log: two runs may start in the same second."""
     stem = datetime.now().strftime("%Y%m%d-%H%M%S")
-    for name, text in reversed(_TOLD.findall(str(error))):
-        kind = getattr(errors, name, None)
-        if isinstance(kind, type) and issubclass(kind, KeraslineError):
-            return kind(text)
     for number in itertools.count(1):
         run_id = stem if number == 1 else f"{stem}-{number}"
         log = home.log(run_id)

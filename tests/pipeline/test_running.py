@@ -53,7 +53,6 @@ def test_the_users_error_is_found_below_those_that_wrap_it() -> None:
         assert find_cause(outer) is wanted
 
 
-def test_an_error_that_nobody_foresaw_stays_what_it_is() -> None:
 def test_the_users_error_is_found_in_what_a_worker_process_tells() -> None:
     told = (
         "Pipeline job-1 failed in state FAILED: Traceback (most recent call last):\n"
@@ -66,6 +65,7 @@ def test_the_users_error_is_found_in_what_a_worker_process_tells() -> None:
     assert find_cause(error) is error
 
 
+def test_an_error_that_nobody_foresaw_stays_what_it_is() -> None:
     error = RuntimeError("surprise")
     error.__context__ = ValueError("below")
     assert find_cause(error) is error

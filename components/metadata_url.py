@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 PASSWORD_VARIABLE = "KERASLINE_METADATA_PASSWORD"
 _FORM = "expected mysql://USER@HOST:PORT/DATABASE"
 _MYSQL_PORT = 3306
-# Of the address's query to that of ML Metadata's options.
-_FILES = {"ssl_ca": "ca", "ssl_cert": "cert", "ssl_key": "key"}
+_OPTIONS = ("ssl", "socket")
 
 
 @dataclass(frozen=True)
@@ -20,7 +18,7 @@ class MetadataServer:
     Attributes:
       host, port, user, database: of the address.
       socket: a socket of this machine to go through, empty for none.
-      ssl: paths of PEM files by ML Metadata's names: ca, cert, key.
+      encrypted: whether the connection is; the server's certificate is not checked.
     """
 
     host: str
@@ -28,7 +26,7 @@ class MetadataServer:
     user: str
     database: str
     socket: str
-    ssl: Mapping[str, str]
+    encrypted: bool
 
 
 def parse_metadata_url(url: str) -> MetadataServer:
@@ -53,8 +51,9 @@ def parse_metadata_url(url: str) -> MetadataServer:
     if not parts.username or not parts.hostname or not database or "/" in database:
         raise ValueError(f"{_FORM}, got {url!r}")
     options = dict(parse_qsl(parts.query, keep_blank_values=True))
-    unknown = [name for name in options if name not in (*_FILES, "socket")]
-    if unknown:
-        raise ValueError(f"expected of {', '.join((*_FILES, 'socket'))} after the question mark, got {unknown[0]!r}")
-    ssl = {_FILES[name]: path for name, path in options.items() if name in _FILES}
-    return MetadataServer(parts.hostname, port, unquote(parts.username), database, options.get("socket", ""), ssl)
+    unknown = [name for name in options if name not in _OPTIONS]
+    if unknown or options.get("ssl", "on") != "on":
+        raise ValueError(f"expected ssl=on or socket=PATH after the question mark, got {parts.query!r}")
+    return MetadataServer(
+        parts.hostname, port, unquote(parts.username), database, options.get("socket", ""), "ssl" in options
+    )

@@ -35,13 +35,17 @@ def connection(workspace: Workspace) -> metadata_store_pb2.ConnectionConfig:
         config.sqlite.connection_mode = metadata_store_pb2.SqliteMetadataSourceConfig.READWRITE_OPENCREATE
         return config
     server = parse_metadata_url(workspace.server)
-    config.mysql.host, config.mysql.port = server.host, server.port
+    if server.socket:  # it aborts the process where both are given
+        config.mysql.socket = server.socket
+    else:
+        # Its client takes this name for a socket of a fixed path, whatever the port.
+        config.mysql.host = "127.0.0.1" if server.host == "localhost" else server.host
+        config.mysql.port = server.port
     config.mysql.user, config.mysql.database = server.user, server.database
     config.mysql.password = os.environ.get(PASSWORD_VARIABLE, "")
-    if server.socket:
-        config.mysql.socket = server.socket
-    for name, path in server.ssl.items():
-        setattr(config.mysql.ssl_options, name, path)
+    if server.encrypted:
+        # That the options are there is what encrypts. Its client finds no certificate right, so none can be checked.
+        config.mysql.ssl_options.verify_server_cert = False
     return config
 
 
@@ -107,10 +111,11 @@ def _workspace_id(workspace: Workspace) -> str:
         made.write_text(uuid.uuid4().hex[:12], encoding="utf-8")
         try:
             os.link(made, file)  # fails where another process was faster
-        except FileExistsError:
-            pass
-        finally:
             made.unlink()
+        except FileExistsError:
+            made.unlink()
+        except OSError:  # mounted buckets have no links
+            os.replace(made, file)
     return file.read_text(encoding="utf-8")
 
 
@@ -123,17 +128,21 @@ def _check_answers(server: MetadataServer) -> None:
         else:
             socket.create_connection((server.host, server.port), _REACH_SECONDS).close()
     except OSError as error:
-        where = server.socket or f"{server.host}:{server.port}"
         raise ConfigError(
-            f"run.metadata: expected a MySQL server at {where}, but nothing answers there ({error.strerror or error})"
+            f"run.metadata: expected a MySQL server at {_place(server)}, but nothing answers there "
+            f"({error.strerror or error})"
         ) from error
+
+
+def _place(server: MetadataServer) -> str:
+    return server.socket or f"{server.host}:{server.port}"
 
 
 def _explain(server: MetadataServer, error: Exception) -> str:
     said = str(error).rpartition("error: ")[2].strip().rstrip(".")
     password = "is set, and may be wrong" if os.environ.get(PASSWORD_VARIABLE) else "is not set"
     return (
-        f"run.metadata: expected the server at {server.host}:{server.port} to let {server.user} into the database "
+        f"run.metadata: expected the server at {_place(server)} to let {server.user} into the database "
         f"{server.database}, but it does not{f' ({said})' if said else ''}; {PASSWORD_VARIABLE} {password}, and the "
         "account has to sign in with mysql_native_password, the only way that ML Metadata has"
     )

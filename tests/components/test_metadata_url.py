@@ -11,10 +11,10 @@ from components.options import RunOptions
 
 def test_an_address_is_taken_apart() -> None:
     assert parse_metadata_url("mysql://ann@db.shop.internal/ml") == MetadataServer(
-        "db.shop.internal", 3306, "ann", "ml", "", {}
+        "db.shop.internal", 3306, "ann", "ml", "", False
     )
-    assert parse_metadata_url("mysql://a%40b@127.0.0.1:3307/a%20b?socket=/run/s&ssl_ca=/ca.pem") == MetadataServer(
-        "127.0.0.1", 3307, "a@b", "a b", "/run/s", {"ca": "/ca.pem"}
+    assert parse_metadata_url("mysql://a%40b@127.0.0.1:3307/a%20b?socket=/run/s&ssl=on") == MetadataServer(
+        "127.0.0.1", 3307, "a@b", "a b", "/run/s", True
     )
 
 
@@ -27,7 +27,8 @@ def test_an_address_is_taken_apart() -> None:
         ("postgresql://ann@db/ml", "without run.metadata it is a SQLite file in the workspace"),
         ("workspace/metadata.sqlite", "without run.metadata it is a SQLite file in the workspace"),
         ("mysql://ann@db:port/ml", "Port could not be cast to integer value as 'port'"),
-        ("mysql://ann@db/ml?tls=1", "expected of ssl_ca, ssl_cert, ssl_key, socket after the question mark, got 'tls'"),
+        ("mysql://ann@db/ml?tls=1", "expected ssl=on or socket=PATH after the question mark, got 'tls=1'"),
+        ("mysql://ann@db/ml?ssl=maybe", "expected ssl=on or socket=PATH after the question mark, got 'ssl=maybe'"),
     ],
 )
 def test_what_is_no_address_is_refused(address: str, came: str) -> None:

@@ -99,7 +99,7 @@ def _positive_mean_interval(values: np.ndarray) -> tuple[float, float]:
 def _bootstrap(
     name: str, labels: np.ndarray, predictions: np.ndarray, task: Task, seed: int
 ) -> tuple[float, float] | None:
-    if name == "macro_auc" and predictions.shape[1] > _MOST_CLASSES:
+    if name in ("macro_auc", "macro_auc_pr") and predictions.shape[1] > _MOST_CLASSES:
         return None
     random, rows = np.random.default_rng(seed), len(labels)
     drawn = min(rows, _MOST_ROWS)

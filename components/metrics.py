@@ -78,15 +78,28 @@ def _scikit(name: str) -> Callable[[np.ndarray, np.ndarray, Task], float]:
 
 
 def _auc_pr(labels: np.ndarray, predictions: np.ndarray, task: Task) -> float:
+    return _precision_recall_area(labels.reshape(-1) > 0.5, predictions.reshape(-1))
+
+
+def _precision_recall_area(truth: np.ndarray, scores: np.ndarray) -> float:
+    order = np.argsort(-scores, kind="stable")
+    last = np.append(np.diff(scores[order]) != 0, True)  # equal scores count as one step
+    return precision_recall_area(np.cumsum(truth[order])[last], np.arange(1, len(order) + 1)[last])
+
+
+def precision_recall_area(hits: np.ndarray, taken: np.ndarray) -> float:
     """Integrates precision over recall as Keras and TFMA do: between two scores the counts change in proportion.
+
+    Args:
+      hits: rows of the class among those with the highest scores, for one score after the other, [scores].
+      taken: how many rows those are, more with every score, [scores].
+
+    Returns:
+      0..1, or NaN where the class has no rows.
 
     Source: J. Davis, M. Goadrich: The Relationship Between Precision-Recall and ROC Curves, ICML 2006.
     """
-    truth, scores = labels.reshape(-1) > 0.5, predictions.reshape(-1)
-    order = np.argsort(-scores, kind="stable")
-    last = np.append(np.diff(scores[order]) != 0, True)  # equal scores count as one step
-    hits = np.append(0.0, np.cumsum(truth[order])[last])
-    taken = np.append(0.0, np.arange(1, len(order) + 1)[last])
+    hits, taken = np.append(0.0, hits), np.append(0.0, taken)
     slope = np.diff(hits) / np.diff(taken)
     intercept = hits[:-1] - slope * taken[:-1]
     ratio = taken[1:] / np.where(taken[:-1] > 0, taken[:-1], taken[1:])
@@ -143,6 +156,13 @@ def _macro_auc(labels: np.ndarray, predictions: np.ndarray, task: Task) -> float
     areas = [rank_auc(truth[:, index], predictions[:, index]) for index in range(predictions.shape[1])]
     known = [area for area in areas if area is not None]
     return float(np.mean(known)) if known else float("nan")
+
+
+def _macro_auc_pr(labels: np.ndarray, predictions: np.ndarray, task: Task) -> float:
+    truth, _ = one_hot_answers(labels, predictions, task)
+    classes = np.flatnonzero(truth.any(axis=0))
+    areas = [_precision_recall_area(truth[:, index], predictions[:, index]) for index in classes]
+    return float(np.mean(areas)) if areas else float("nan")
 
 
 def rank_auc(truth: np.ndarray, scores: np.ndarray) -> float | None:
@@ -226,6 +246,7 @@ METRICS: dict[str, Metric] = {
         for name, title in (("precision", "precision"), ("recall", "recall"), ("f1", "F1"))
     },
     "macro_auc": Metric("ROC AUC, mean over classes", True, _for(_CLASSES, "MacroAUC"), _macro_auc, "share"),
+    "macro_auc_pr": Metric("PR AUC, mean over classes", True, _for(_CLASSES, "MacroAUCPR"), _macro_auc_pr, "share"),
     "calibration_error": Metric(
         "calibration error", False, _for(["binary", *_CLASSES], "CalibrationError"), _calibration_error, "share"
     ),

@@ -19,6 +19,7 @@ from components.metrics import (
     calibration_bins,
     macro_figure,
     one_hot_answers,
+    precision_recall_area,
     row_log_losses,
     scored_hits,
 )
@@ -58,6 +59,13 @@ class MacroAUC(metric_types.Metric):
         super().__init__(_summed(_add_scores, _mean_area), name=name)
 
 
+class MacroAUCPR(metric_types.Metric):
+    """The area below the precision-recall curve of each class against the rest, averaged over those that have rows."""
+
+    def __init__(self, name: str = "macro_auc_pr", code_version: str = "") -> None:
+        super().__init__(_summed(_add_scores, _mean_precision_recall_area), name=name)
+
+
 class CalibrationError(metric_types.Metric):
     """How far scores are from how often they come true, averaged over bins by their rows."""
 
@@ -65,7 +73,7 @@ class CalibrationError(metric_types.Metric):
         super().__init__(_summed(_add_calibration, _calibration_error), name=name)
 
 
-for _metric in (CoefficientOfDetermination, BinaryLogLoss, MacroAverage, MacroAUC, CalibrationError):
+for _metric in (CoefficientOfDetermination, BinaryLogLoss, MacroAverage, MacroAUC, MacroAUCPR, CalibrationError):
     metric_types.register_metric(_metric)
 
 
@@ -180,6 +188,17 @@ def _mean_area(sums: np.ndarray) -> float:
     pairs = positives.sum(axis=1) * negatives.sum(axis=1)
     ordered = (positives * (below + negatives / 2)).sum(axis=1)
     return float((ordered[pairs > 0] / pairs[pairs > 0]).mean()) if (pairs > 0).any() else float("nan")
+
+
+def _mean_precision_recall_area(sums: np.ndarray) -> float:
+    # From the highest score to the lowest; scores that no row has are no steps.
+    counts = sums[:, :, ::-1]
+    areas = []
+    for negatives, positives in zip(counts[0], counts[1], strict=True):
+        rows = negatives + positives
+        if positives.any():
+            areas.append(precision_recall_area(np.cumsum(positives)[rows > 0], np.cumsum(rows)[rows > 0]))
+    return float(np.mean(areas)) if areas else float("nan")
 
 
 def _add_calibration(sums: np.ndarray | None, row: _Row) -> np.ndarray:

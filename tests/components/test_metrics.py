@@ -81,6 +81,20 @@ def test_macro_averages_count_every_class_alike() -> None:
     assert found == {"macro_f1": pytest.approx((2 / 3 + 2 / 3) / 2), "macro_auc": pytest.approx((1 / 2 + 1) / 2)}
 
 
+def test_the_area_of_each_class_against_the_rest() -> None:
+    # Class 0 first finds a row of its own, then one of class 1, then its second; class 1 leads; class 2 has no rows.
+    scores = [[0.8, 0.1, 0.1], [0.3, 0.4, 0.3], [0.5, 0.5, 0.0]]
+    own = figures("binary", [1, 1, 0], [[0.8], [0.3], [0.5]], "auc_pr")["auc_pr"]
+    assert own is not None and 0.7 < own < 0.9
+    found = figures("multiclass", [0, 0, 1], scores, "macro_auc_pr")
+    assert found == {"macro_auc_pr": pytest.approx((own + 1) / 2)}
+    labels = [[1, 0], [1, 0], [0, 0]]
+    assert figures("multilabel", labels, [[0.8, 0.1], [0.3, 0.4], [0.5, 0.2]], "macro_auc_pr") == {
+        "macro_auc_pr": pytest.approx(own)
+    }
+    assert figures("multilabel", [[0, 0]], [[0.5, 0.5]], "macro_auc_pr") == {"macro_auc_pr": None}
+
+
 def test_calibration_error() -> None:
     # 0.85 and 0.85 come true once in two: 0.35 too high; 0.25 comes true: 0.75 too low.
     labels, scores = [1, 0, 1], [[0.85], [0.85], [0.25]]
@@ -143,10 +157,14 @@ def test_a_metric_with_a_threshold_is_measured_too() -> None:
     [
         ("regression", {"metrics": ["accuracy"]},
          "evaluation.metrics: expected metrics of a regression task (mae, mse, rmse, r2), got 'accuracy'."),
+        ("multiclass", {"metrics": ["auc_pr"]},
+         "evaluation.metrics: expected metrics of a multiclass task (accuracy, top_2_accuracy, top_3_accuracy, "
+         "top_5_accuracy, top_10_accuracy, macro_precision, macro_recall, macro_f1, macro_auc, macro_auc_pr, "
+         "calibration_error, log_loss), got 'auc_pr'. Did you mean 'macro_auc_pr'?"),
         ("multiclass", {"thresholds": {"acuracy": {"min": 0.9}}},
          "evaluation.thresholds: expected metrics of a multiclass task (accuracy, top_2_accuracy, top_3_accuracy, "
-         "top_5_accuracy, top_10_accuracy, macro_precision, macro_recall, macro_f1, macro_auc, calibration_error, "
-         "log_loss), got 'acuracy'. Did you mean 'accuracy'?"),
+         "top_5_accuracy, top_10_accuracy, macro_precision, macro_recall, macro_f1, macro_auc, macro_auc_pr, "
+         "calibration_error, log_loss), got 'acuracy'. Did you mean 'accuracy'?"),
         ("binary", {"slices": ["city", ["age", "cit"]]},
          "evaluation.slices: expected columns of the data (age, city, ill), got 'cit'. Did you mean 'city'?"),
         ("binary", {"slice_thresholds": {"cit=Kyoto": {"accuracy": {"min": 0.5}}}},

@@ -8,6 +8,7 @@ can be checked without importing TensorFlow.
 from __future__ import annotations
 
 from typing import Any, Literal
+from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
@@ -239,6 +240,25 @@ class ReportOptions(Options):
     explanations: Literal["auto", "off"] = Field(
         "auto", description="What the model leans on and looks at, as far as it can be said in seconds; off: nothing."
     )
+    tensorboard: bool = Field(
+        False, description="TensorBoard logs of the fit, beside the report; of runs on this machine."
+    )
+    mlflow: str | None = Field(
+        None,
+        description="Log runs on this machine to MLflow there: sqlite:///mlflow.db, http://HOST:5000, databricks. "
+        "Needs make setup MLFLOW=1; a password goes into MLFLOW_TRACKING_PASSWORD.",
+    )
+
+    @field_validator("mlflow")
+    @classmethod
+    def _tells_no_password(cls, value: str | None) -> str | None:
+        if value is not None and (not value.strip() or urlsplit(value).password is not None):
+            # The value itself would be in the message, and so on the screen and in logs.
+            raise ValueError(
+                "expected the address of an MLflow store without a password, such as http://HOST:5000, got one that is "
+                "empty or has a password; put it into MLFLOW_TRACKING_PASSWORD"
+            )
+        return value
 
 
 class StepResources(Options):
@@ -252,10 +272,27 @@ class StepResources(Options):
     accelerator_count: int = Field(1, ge=1)
 
 
+class CustomJob(Options):
+    """A step as a custom job of Vertex AI, on a machine of its own; the step itself then only waits for it."""
+
+    machine: str = Field("n1-standard-8", description="Such as n1-standard-8, a2-highgpu-1g or ct5lp-hightpu-1t.")
+    accelerator: str | None = Field(None, description="Such as NVIDIA_TESLA_T4, or TPU_V3 with machine: cloud-tpu.")
+    accelerator_count: int = Field(1, ge=1)
+    tpu_topology: str | None = Field(None, description="Of machines whose TPUs have one: 1x1, 2x2, 2x4, ...")
+    disk_gb: int | None = Field(None, ge=100, description="Size of the boot disk; default: Vertex AI's, 100.")
+    spot: bool = Field(False, description="A Spot machine: cheaper, and taken away at any time.")
+    max_hours: float | None = Field(
+        None, gt=0, description="The job is stopped after this; default: Vertex AI's 7 days."
+    )
+
+
 class RunOptions(Options):
     """Where and how the steps run."""
 
     resources: dict[str, StepResources] = Field(default={}, description="By step, such as train: {cpu: 8}.")
+    custom_jobs: dict[Literal["train", "tune"], CustomJob] = Field(
+        default={}, description="Vertex: steps as custom jobs, such as train: {machine: a2-highgpu-1g}."
+    )
     retries: int = Field(0, ge=0, le=10, description="Vertex, Kubeflow: how often a failed step is tried again.")
     labels: dict[str, str] = Field(default={}, description="Vertex: labels of the job.")
     service_account: str | None = Field(None, description="Vertex, Kubeflow: who the steps run as.")

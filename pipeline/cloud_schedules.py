@@ -17,7 +17,7 @@ import yaml
 
 from components.errors import ConfigError, KeraslineError
 from pipeline.scheduling import RemoteJob
-from pipeline.submission import NO_CREDENTIALS
+from pipeline.vertex import make_client, plain_errors
 
 _STEP = "retrain"
 
@@ -101,16 +101,12 @@ def create_vertex_schedule(request: dict[str, Any], endpoint: str | None = None)
       ConfigError: there are no credentials.
       KeraslineError: the service refused.
     """
-    from google.api_core import exceptions
-    from google.api_core.client_options import ClientOptions
-    from google.auth.exceptions import GoogleAuthError
-    from google.cloud import aiplatform_v1
-
     _, project, _, region = request["parent"].split("/")
-    asked = aiplatform_v1.CreateScheduleRequest.from_json(json.dumps(request))
-    try:
-        options = ClientOptions(api_endpoint=endpoint or f"{region}-aiplatform.googleapis.com")
-        client = aiplatform_v1.ScheduleServiceClient(client_options=options, transport="rest")
+    with plain_errors("the schedule"):
+        from google.cloud import aiplatform_v1
+
+        asked = aiplatform_v1.CreateScheduleRequest.from_json(json.dumps(request))
+        client = make_client("ScheduleServiceClient", region, endpoint)
         wanted = f'display_name="{asked.schedule.display_name}" AND state!="COMPLETED"'
         there = list(client.list_schedules(request={"parent": asked.parent, "filter": wanted}))
         if there:
@@ -119,10 +115,6 @@ def create_vertex_schedule(request: dict[str, Any], endpoint: str | None = None)
             made = client.update_schedule(request={"schedule": asked.schedule, "update_mask": {"paths": changed}})
         else:
             made = client.create_schedule(request=asked)
-    except GoogleAuthError as error:
-        raise ConfigError(NO_CREDENTIALS) from error
-    except exceptions.GoogleAPICallError as error:
-        raise KeraslineError(f"Vertex AI refused the schedule: {error.message}") from error
     identity = made.name.rsplit("/", 1)[-1]
     link = f"https://console.cloud.google.com/vertex-ai/locations/{region}/schedules/{identity}?project={project}"
     return {"id": made.name, "action": "changed" if there else "created", "link": link}

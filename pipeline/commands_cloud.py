@@ -5,13 +5,15 @@ from __future__ import annotations
 import dataclasses
 import json
 import re
+import sys
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from components.errors import ConfigError
+from pipeline.runtime_parameters import check_pipeline_root
 
 LOOK_UP_LATER = -1  # the baseline's version is read from the registry's pointer when the spec runs
 
@@ -37,12 +39,16 @@ def compile_recipe(
     output: Annotated[Path, typer.Option("-o", "--output", help="The file to write.")],
     changes: Annotated[list[str], typer.Option("--set", metavar="KEY=VALUE")] = [],  # noqa: B006 (typer's way)
     data_dir: Annotated[Path | None, typer.Option(help="Where the files of the data set are.")] = None,
+    claim: Annotated[
+        str | None, typer.Option(help="Kubeflow: the PersistentVolumeClaim that every step mounts at the root.")
+    ] = None,
     workspace: Annotated[Path, typer.Option(help="Where the log goes.")] = Path("workspace"),
 ) -> None:
     """Write the spec that Vertex AI (JSON) or Kubeflow Pipelines (YAML) runs."""
     from components.validation.reference import reference_elsewhere
     from pipeline.config import load_experiment
     from pipeline.planning import plan_run
+    from pipeline.remote_paths import check_weights, data_remark, mount_of
     from pipeline.schemas import find_schema_file
     from pipeline.screen import screen_apart
     from pipeline.workspace import open_workspace
@@ -51,8 +57,11 @@ def compile_recipe(
     check_pipeline_root(pipeline_root)
     if not output.resolve().parent.is_dir():
         raise ConfigError(f"-o: expected a file in a folder that exists, but {output.resolve().parent} does not")
+    if claim and target is not Target.KUBEFLOW:
+        raise ConfigError("--claim: expected --target kubeflow, got vertex, which mounts buckets by itself")
     experiment, base_dir = load_experiment(recipe, changes)
     home = open_workspace(workspace)
+    check_weights(experiment, home.root, pipeline_root)
     with screen_apart(home.log("compile")) as screen:
         screen.line("loading TensorFlow and TFX, which takes 10 to 30 s")
         from pipeline.runners.kubeflow import compile_pipeline, models_below
@@ -63,9 +72,24 @@ def compile_recipe(
         reference = reference_elsewhere(experiment.validation.drift, there)
         plan = plan_run(experiment, base_dir, data_dir, home.models(experiment.name), schema_file, reference)
         plan = dataclasses.replace(plan, baseline_version=LOOK_UP_LATER)
-        spec = compile_pipeline(plan, target, image, pipeline_root, output)
+        spec = compile_pipeline(
+            plan, target, image, pipeline_root, output, base_dir=base_dir, data_dir=data_dir, claim=claim
+        )
         tasks = spec.get("pipelineSpec", spec)["root"]["dag"]["tasks"]
-        screen.line(f"{output}: {len(tasks)} steps for {target}, image {image}, artifacts in {pipeline_root}")
+        screen.line(f"{output}: {len(tasks)} steps for {target}, image {image}, models in {there}")
+        remarks = [data_remark(plan.dataset, pipeline_root)]
+        if target is Target.KUBEFLOW and not claim:
+            remarks.append(
+                f"every step must have {mount_of(pipeline_root)} mounted, or the models are lost with it; --claim NAME "
+                "mounts a PersistentVolumeClaim there"
+            )
+        if target is Target.KUBEFLOW and experiment.run.service_account:
+            remarks.append(
+                f"the spec has no place for run.service_account; give it to submit: --service-account "
+                f"{experiment.run.service_account}"
+            )
+        for remark in filter(None, remarks):
+            screen.line(f"  {remark}")
 
 
 def check_image(image: str) -> None:
@@ -77,17 +101,15 @@ def check_image(image: str) -> None:
         )
 
 
-def check_pipeline_root(uri: str) -> None:
-    """Raises ConfigError for what neither is a URI nor an absolute path (of a volume that every step mounts)."""
-    if not re.match(r"[a-z][a-z0-9+]*://[^/]", uri) and not uri.startswith("/"):
-        raise ConfigError(f"--pipeline-root: expected a URI such as gs://BUCKET/PATH, got {uri!r}")
-
-
 def submit(
     file: Annotated[Path, typer.Argument(help="What compile wrote.")],
     target: Annotated[Target, typer.Option(help="Where it runs.")],
+    parameters: Annotated[
+        list[str], typer.Option("--param", metavar="NAME=VALUE", help="epochs, learning_rate, span or pipeline_root.")
+    ] = [],  # noqa: B006 (typer's way)
     project: Annotated[str | None, typer.Option(help="Vertex: the project.")] = None,
     region: Annotated[str, typer.Option(help="Vertex: the region.")] = "europe-west4",
+    endpoint: Annotated[str | None, typer.Option(help="Vertex: URL of a private endpoint of its API.")] = None,
     host: Annotated[str | None, typer.Option(help="Kubeflow: the URL of its API.")] = None,
     experiment: Annotated[str, typer.Option(help="Kubeflow: the experiment.")] = "Default",
     service_account: Annotated[str | None, typer.Option(help="Who the steps run as.")] = None,
@@ -103,13 +125,21 @@ def submit(
     if target is Target.VERTEX:
         if not project:
             raise ConfigError("--project: expected the Google Cloud project that the job runs in, got none")
-        request = submission.vertex_request(file, project, region, service_account, network)
+        request = submission.vertex_request(file, project, region, service_account, network, parameters)
     else:
         if not host:
             raise ConfigError("--host: expected the URL of the Kubeflow Pipelines API, got none")
-        request = submission.kubeflow_request(file, host, experiment, service_account)
+        request = submission.kubeflow_request(file, host, experiment, service_account, parameters)
     if dry_run:
         print(json.dumps(request, indent=1))
         return
-    run: dict[str, Any] = submission.send(target, request, file, wait=wait)
-    print(f"{run['id']}  {run['state']}\n{run['link']}")
+    vertex = target is Target.VERTEX
+    run = submission.send_to_vertex(request, endpoint) if vertex else submission.send_to_kubeflow(request)
+    print(f"{run.id}  {run.state}\n{run.link}", flush=True)
+    if wait:
+        from pipeline.following import check_end, follow
+        from pipeline.screen import Screen
+
+        ended = follow(run.poll, Screen(sys.stdout))
+        print(f"{run.id}  {ended.state}")
+        check_end(ended, run.link)

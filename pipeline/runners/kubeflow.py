@@ -14,6 +14,9 @@ from components.errors import ConfigError, nearest
 from components.options import StepResources
 from pipeline.graph import create_pipeline
 from pipeline.planning import RunPlan
+from pipeline.remote_paths import mount_of
+from pipeline.runners.accelerators import check_accelerator
+from pipeline.runtime_parameters import declare_parameters
 
 ENTRY_POINT = ["python", "-m", "pipeline.container"]
 
@@ -23,7 +26,17 @@ def models_below(pipeline_root: str, name: str) -> str:
     return f"{pipeline_root.rstrip('/')}/models/{name}"
 
 
-def compile_pipeline(plan: RunPlan, target: str, image: str, pipeline_root: str, output: Path) -> dict[str, Any]:
+def compile_pipeline(
+    plan: RunPlan,
+    target: str,
+    image: str,
+    pipeline_root: str,
+    output: Path,
+    *,
+    base_dir: Path = Path(),
+    data_dir: Path | None = None,
+    claim: str | None = None,
+) -> dict[str, Any]:
     """Writes the spec of a plan.
 
     Args:
@@ -32,6 +45,9 @@ def compile_pipeline(plan: RunPlan, target: str, image: str, pipeline_root: str,
       image: the container image that every step runs in.
       pipeline_root: URI below which artifacts go; pushed models go to ``ROOT/models/NAME``.
       output: the file; it is written as a whole or not at all.
+      base_dir: the recipe's folder, where a step looks for another span than the newest of now.
+      data_dir: ``--data-dir``, where it looks first.
+      claim: Kubeflow: a PersistentVolumeClaim that every step has mounted where the pipeline root is.
 
     Returns:
       The spec as written.
@@ -39,9 +55,18 @@ def compile_pipeline(plan: RunPlan, target: str, image: str, pipeline_root: str,
     Raises:
       ConfigError: the recipe asks for a step or an accelerator that the target does not know.
     """
-    name = plan.experiment.name.replace("_", "-")
+    name, pipeline_root = plan.experiment.name.replace("_", "-"), pipeline_root.rstrip("/")
     models = models_below(pipeline_root, plan.experiment.name)
     pipeline = create_pipeline(plan, pipeline_root=pipeline_root, models=models, name=name)
+    if plan.experiment.run.custom_jobs:
+        if target != "vertex":
+            raise ConfigError(
+                f"run.custom_jobs: expected --target vertex, got {target}, which has none; size the steps under "
+                "run.resources, or leave them out with --set 'run.custom_jobs={}'"
+            )
+        from pipeline.runners.custom_jobs import move_to_jobs
+
+        move_to_jobs(pipeline, plan.experiment.run, image)
     config = tfx.orchestration.experimental.KubeflowV2DagRunnerConfig(
         display_name=name, default_image=image, default_commands=ENTRY_POINT, use_pipeline_spec_2_1=True
     )
@@ -50,12 +75,51 @@ def compile_pipeline(plan: RunPlan, target: str, image: str, pipeline_root: str,
         runner.run(pipeline)
         job = json.loads(Path(folder, "pipeline.json").read_text(encoding="utf-8"))
     _apply_run_options(job, plan, target)
+    values = declare_parameters(job["pipelineSpec"], _values(plan, pipeline_root), _data(plan, base_dir, data_dir))
+    job["runtimeConfig"]["parameterValues"] = {key: value for key, value in values.items() if value is not None}
     written = job if target == "vertex" else job["pipelineSpec"]
-    text = json.dumps(job, indent=1) if target == "vertex" else yaml.safe_dump(written, sort_keys=True)
+    documents = [written, _platform(job["pipelineSpec"], claim, mount_of(pipeline_root))] if claim else [written]
+    text = json.dumps(job, indent=1) if target == "vertex" else yaml.safe_dump_all(documents, sort_keys=True)
     temporary = output.with_name(f".{output.name}.part")
     temporary.write_text(text, encoding="utf-8")
     temporary.replace(output)
     return written
+
+
+def _values(plan: RunPlan, pipeline_root: str) -> dict[str, Any]:
+    """Returns the parameters that a submission can set, with their values as compiled."""
+    training = plan.experiment.training
+    values: dict[str, Any] = {
+        "pipeline_root": pipeline_root,
+        "epochs": training.epochs,
+        "learning_rate": training.learning_rate,
+    }
+    if plan.experiment.data.spans:
+        values["span"] = list(plan.dataset.spans)[-1]
+    if plan.experiment.run.custom_jobs:
+        values |= {"project": None, "region": None}
+    return values
+
+
+def _data(plan: RunPlan, base_dir: Path, data_dir: Path | None) -> dict[str, Any] | None:
+    """Returns what finds the data of another span, where the data comes in spans."""
+    if plan.experiment.data.spans is None:
+        return None
+    return {
+        "options": plan.experiment.data.model_dump(mode="json"),
+        "name": plan.experiment.name,
+        "base_dir": str(base_dir.resolve()),
+        "data_dir": None if data_dir is None else str(data_dir.resolve()),
+        "task": plan.experiment.task,
+        "seed": plan.experiment.seed,
+    }
+
+
+def _platform(spec: dict[str, Any], claim: str, folder: str) -> dict[str, Any]:
+    """Returns the PlatformSpec of Kubernetes that mounts a claim in every step."""
+    mount = {"mountPath": folder, "pvcNameParameter": {"runtimeValue": {"constant": claim}}}
+    executors = {label: {"pvcMount": [mount]} for label in spec["deploymentSpec"]["executors"]}
+    return {"platforms": {"kubernetes": {"deploymentSpec": {"executors": executors}}}}
 
 
 def _apply_run_options(job: dict[str, Any], plan: RunPlan, target: str) -> None:
@@ -75,8 +139,10 @@ def _apply_run_options(job: dict[str, Any], plan: RunPlan, target: str) -> None:
         if options.retries:
             task["retryPolicy"] = {"maxRetryCount": options.retries}
         task["cachingOptions"] = {"enableCache": options.cache and step not in never_cached}
-    if options.labels and target == "vertex":
-        job["labels"] = dict(options.labels)
+    if target == "vertex":
+        labels = {**job.get("labels", {}), **options.labels}
+        about = {"labels": labels, "serviceAccount": options.service_account, "network": options.network}
+        job.update({key: value for key, value in about.items() if value})
 
 
 def _resources(step: str, wanted: StepResources, target: str) -> dict[str, Any]:
@@ -86,23 +152,6 @@ def _resources(step: str, wanted: StepResources, target: str) -> dict[str, Any]:
     if wanted.memory_gb:
         result["memoryLimit"] = wanted.memory_gb
     if wanted.accelerator:
-        _check_accelerator(step, wanted.accelerator, target)
+        check_accelerator(f"run.resources.{step}.accelerator", wanted.accelerator, target)
         result["accelerator"] = {"type": wanted.accelerator, "count": str(wanted.accelerator_count)}
     return result
-
-
-def _check_accelerator(step: str, accelerator: str, target: str) -> None:
-    place = f"run.resources.{step}.accelerator"
-    if target == "kubeflow":
-        # The backend uses the type as the name of the Kubernetes resource.
-        if "/" not in accelerator:
-            raise ConfigError(f"{place}: expected a Kubernetes resource such as nvidia.com/gpu, got {accelerator!r}")
-        return
-    from google.cloud.aiplatform_v1.types import AcceleratorType
-
-    known = [kind.name for kind in AcceleratorType if kind.value]
-    if accelerator not in known:
-        raise ConfigError(
-            f"{place}: expected an accelerator of Vertex AI ({', '.join(known)}), got {accelerator!r}."
-            f"{nearest(accelerator, known)}"
-        )

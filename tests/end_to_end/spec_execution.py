@@ -1,9 +1,9 @@
 """Executes a compiled pipeline spec the way a backend does: each task's own container command, in a child process.
 
-For every task in dependency order an ExecutorInput is filled (parameters from the spec, artifacts from the producers'
-outputs, output URIs below a local root), ``{{$}}`` in the arguments is replaced by it, the command runs with this
-Python, and the ExecutorOutput that it leaves is read back. There is no resolver and no driver, as in the Kubeflow
-Pipelines backend.
+For every task in dependency order an ExecutorInput is filled (parameters from the spec and from the submission,
+artifacts from the producers' outputs, output URIs below a local root), ``{{$}}`` in the arguments is replaced by it,
+the command runs with this Python, and the ExecutorOutput that it leaves is read back. There is no resolver and no
+driver, as in the Kubeflow Pipelines backend.
 """
 
 from __future__ import annotations
@@ -12,17 +12,21 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 
-def execute_spec(spec: dict[str, Any], root: str, mount: Path) -> dict[str, dict[str, Any]]:
+def execute_spec(
+    spec: dict[str, Any], root: str, mount: Path, values: Mapping[str, Any] | None = None
+) -> dict[str, dict[str, Any]]:
     """Runs every task of a PipelineSpec.
 
     Args:
       spec: the PipelineSpec.
       root: URI below which the outputs go, ``gs://BUCKET/PATH``.
-      mount: the folder that buckets are mounted below, as ``/gcs`` on Vertex AI.
+      mount: the folder that buckets are mounted below, as ``/gcs`` on Vertex AI; its name is ``gcs``.
+      values: of the submission, by parameter; the others have their default.
 
     Returns:
       Task name to output name to the artifact as the task left it.
@@ -33,7 +37,7 @@ def execute_spec(spec: dict[str, Any], root: str, mount: Path) -> dict[str, dict
         ready = [n for n, task in tasks.items() if n not in finished and _producers(task) <= finished.keys()]
         assert ready, f"a cycle among {tasks.keys() - finished.keys()}"
         for name in sorted(ready):
-            finished[name] = execute_task(spec, name, finished, f"{root}/{name}", mount)
+            finished[name] = execute_task(spec, name, finished, f"{root}/{name}", mount, values)
     return finished
 
 
@@ -43,7 +47,12 @@ def _producers(task: dict[str, Any]) -> set[str]:
 
 
 def execute_task(
-    spec: dict[str, Any], name: str, finished: dict[str, dict[str, Any]], folder: str, mount: Path
+    spec: dict[str, Any],
+    name: str,
+    finished: dict[str, dict[str, Any]],
+    folder: str,
+    mount: Path,
+    values: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Runs one task, whose producers have finished; returns output name to the artifact as the task left it."""
     task = spec["root"]["dag"]["tasks"][name]
@@ -56,10 +65,17 @@ def execute_task(
         key: {"artifacts": [{"name": f"{name}-{key}", "uri": f"{folder}/{key}", "type": definition["artifactType"]}]}
         for key, definition in component.get("outputDefinitions", {}).get("artifacts", {}).items()
     }
+    declared = spec["root"].get("inputDefinitions", {}).get("parameters", {})
+    known = {key: definition["defaultValue"] for key, definition in declared.items()} | dict(values or {})
     given = task.get("inputs", {})
     executor_input = {
         "inputs": {
-            "parameterValues": {k: v["runtimeValue"]["constant"] for k, v in given.get("parameters", {}).items()},
+            "parameterValues": {
+                key: known[source["componentInputParameter"]]
+                if "componentInputParameter" in source
+                else source["runtimeValue"]["constant"]
+                for key, source in given.get("parameters", {}).items()
+            },
             "artifacts": {
                 key: {"artifacts": [finished[source["producerTask"]][source["outputArtifactKey"]]]}
                 for key, source in ((k, a["taskOutputArtifact"]) for k, a in given.get("artifacts", {}).items())
@@ -70,7 +86,7 @@ def execute_task(
     text = json.dumps(executor_input)
     command = [sys.executable if part == "python" else part for part in container["command"]]
     arguments = [argument.replace("{{$}}", text) for argument in container["args"]]
-    environment = {**os.environ, "KERASLINE_GCS_MOUNT": str(mount)}
+    environment = {**os.environ, "KERASLINE_MOUNTS": str(mount.parent)}
     child = subprocess.run(
         command + arguments, capture_output=True, text=True, check=False, timeout=600, env=environment
     )

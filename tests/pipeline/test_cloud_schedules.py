@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import json
-import threading
-from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, HTTPServer
+from collections.abc import Callable
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -102,37 +101,13 @@ class Service(BaseHTTPRequestHandler):
 
 
 @pytest.fixture
-def service() -> Iterator[tuple[str, type[Service]]]:
+def service(serve: Callable[[type[BaseHTTPRequestHandler]], str]) -> tuple[str, type[Service]]:
     """The address of a stand-in on loopback, and what it saw."""
 
     class Fresh(Service):
         seen, made = [], []
 
-    server = HTTPServer(("127.0.0.1", 0), Fresh)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_port}", Fresh
-    server.shutdown()
-    server.server_close()
-
-
-@pytest.fixture
-def robot(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The key of a service account that signs its own tokens, as Google's libraries find it."""
-    from cryptography.hazmat.primitives import serialization
-    from cryptography.hazmat.primitives.asymmetric import rsa
-
-    key = rsa.generate_private_key(65537, 2048).private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
-    account = {
-        "type": "service_account", "project_id": "shop", "private_key_id": "1", "private_key": key.decode(),
-        "client_email": "robot@shop.iam.gserviceaccount.com", "token_uri": "http://127.0.0.1:9/none",
-    }  # fmt: skip
-    path = tmp_path / "key.json"
-    path.write_text(json.dumps(account))
-    monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(path))
-    # Beside the request, the library asks another service of Google's in the background.
-    monkeypatch.setattr("google.auth._regional_access_boundary_utils._get_domain", lambda: "127.0.0.1:9")
+    return serve(Fresh), Fresh
 
 
 def test_the_step_is_a_retrain_with_the_resources_of_training(job: RemoteJob) -> None:
@@ -256,9 +231,8 @@ def test_what_is_refused(recipe: Path, words: list[str], message: str) -> None:
     assert all(part in str(result.exception) for part in message.split(".*"))
 
 
-def test_vertex_without_credentials(job: RemoteJob, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for variable, value in (("GOOGLE_APPLICATION_CREDENTIALS", ""), ("HOME", str(tmp_path)), ("NO_GCE_CHECK", "true")):
-        monkeypatch.setenv(variable, value)
+@pytest.mark.usefixtures("nobody")
+def test_vertex_without_credentials(job: RemoteJob) -> None:
     request = cloud_schedules.vertex_request(job, "shop", "europe-west4", "gs://shop/records")
     with pytest.raises(ConfigError, match="GOOGLE_APPLICATION_CREDENTIALS"):
         cloud_schedules.create_vertex_schedule(request)

@@ -9,40 +9,55 @@ from pathlib import Path
 import pytest
 
 from pipeline import container
+from pipeline.runtime_parameters import COMPILED
 
 
-def test_uris_become_paths_and_paths_uris(monkeypatch: pytest.MonkeyPatch) -> None:
-    """At any depth, and inside JSON that is text."""
-    monkeypatch.setattr(container, "MOUNT", "/mnt/gcs")
-    asked = {"a": ["gs://bucket/x", 3, None], "b": {"c": '{"folder": "gs://bucket/y"}'}}
+def test_uris_become_paths_and_paths_uris(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """At any depth, and inside JSON that is text; where the launcher has made no folder, nothing is changed."""
+    monkeypatch.setattr(container, "MOUNTS", str(tmp_path))
+    (tmp_path / "gcs").mkdir()
+    (tmp_path / "minio").mkdir()
+    asked = {"a": ["gs://bucket/x", 3, None, "minio://b/z", "s3://b/z"], "b": {"c": '{"folder": "gs://bucket/y"}'}}
     changed = container.change_strings(asked, container.to_folder)
-    assert changed == {"a": ["/mnt/gcs/bucket/x", 3, None], "b": {"c": '{"folder": "/mnt/gcs/bucket/y"}'}}
+    assert changed == {
+        "a": [f"{tmp_path}/gcs/bucket/x", 3, None, f"{tmp_path}/minio/b/z", "s3://b/z"],
+        "b": {"c": f'{{"folder": "{tmp_path}/gcs/bucket/y"}}'},
+    }
     assert container.change_strings(changed["a"], container.to_uri) == asked["a"]
 
 
 def test_what_a_step_writes_is_told_as_uris(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The entry point sees paths, the backend URIs."""
-    monkeypatch.setattr(container, "MOUNT", str(tmp_path))
-    request = {"outputs": {"outputFile": "gs://bucket/out.json", "artifacts": {"x": {"uri": "gs://bucket/x"}}}}
+    monkeypatch.setattr(container, "MOUNTS", str(tmp_path))
+    (tmp_path / "gcs").mkdir()
+    compiled = {"values": {"pipeline_root": "gs://bucket/root"}}
+    values = {"models": "gs://bucket/root/models/x", "pipeline_root": "gs://bucket/new", COMPILED: json.dumps(compiled)}
+    request = {
+        "inputs": {"parameterValues": values},
+        "outputs": {"outputFile": "gs://bucket/out.json", "artifacts": {"x": {"uri": "gs://bucket/x"}}},
+    }
     monkeypatch.setattr(sys, "argv", ["container", "--json_serialized_invocation_args", json.dumps(request)])
     seen: dict[str, object] = {}
 
     def entry_point(module: str, **_: object) -> None:
         seen.update(json.loads(sys.argv[2]), module=module)
-        (tmp_path / "bucket").mkdir()
-        (tmp_path / "bucket" / "out.json").write_text(json.dumps({"uri": f"{tmp_path}/bucket/x"}))
+        (tmp_path / "gcs" / "bucket").mkdir()
+        (tmp_path / "gcs" / "bucket" / "out.json").write_text(json.dumps({"uri": f"{tmp_path}/gcs/bucket/x"}))
 
     monkeypatch.setattr(container.runpy, "run_module", entry_point)
     container.main()
     assert seen["module"] == "tfx.orchestration.kubeflow.v2.container.kubeflow_v2_run_executor"
-    assert seen["outputs"]["artifacts"]["x"]["uri"] == f"{tmp_path}/bucket/x"  # type: ignore[index]
-    assert json.loads((tmp_path / "bucket" / "out.json").read_text()) == {"uri": "gs://bucket/x"}
+    assert seen["outputs"]["artifacts"]["x"]["uri"] == f"{tmp_path}/gcs/bucket/x"  # type: ignore[index]
+    given = seen["inputs"]["parameterValues"]  # type: ignore[index]
+    assert given == {"models": f"{tmp_path}/gcs/bucket/new/models/x"}, "TFX hears of no parameter but its own"
+    assert json.loads((tmp_path / "gcs" / "bucket" / "out.json").read_text()) == {"uri": "gs://bucket/x"}
 
 
 def test_without_a_mount_nothing_is_changed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """On Kubeflow with a volume, URIs are paths already."""
-    monkeypatch.setattr(container, "MOUNT", str(tmp_path / "absent"))
-    arguments = ["container", "--json_serialized_invocation_args", '{"uri": "gs://bucket/x"}']
+    monkeypatch.setattr(container, "MOUNTS", str(tmp_path))
+    asked = {"inputs": {"parameterValues": {"uri": "gs://bucket/x"}}, "outputs": {"outputFile": "/none/out.json"}}
+    arguments = ["container", "--json_serialized_invocation_args", json.dumps(asked)]
     monkeypatch.setattr(sys, "argv", list(arguments))
     monkeypatch.setattr(container.runpy, "run_module", lambda *_, **__: None)
     container.main()

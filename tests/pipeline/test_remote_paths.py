@@ -1,0 +1,74 @@
+"""Paths of this machine that a compiled spec would take elsewhere."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from components.datasets import resolve
+from components.datasets.options import DataOptions
+from components.errors import ConfigError
+from pipeline.config import Experiment, parse_experiment
+from pipeline.remote_paths import check_weights, data_remark, mount_of
+
+ROOT = "gs://bucket/root"
+
+
+def photos(weights: str) -> Experiment:
+    """A recipe that starts from weights."""
+    model = {"family": "transfer", "base": "squeezenet", "weights": weights}
+    return parse_experiment({"name": "photos", "data": {"dataset": "digits"}, "model": model}, [], "photos.yaml")
+
+
+def test_a_version_of_this_workspace_is_refused_with_what_to_copy(tmp_path: Path) -> None:
+    file = tmp_path / "models" / "photos" / "2" / "formats" / "model.keras"
+    version = file.parents[1]
+    for left in (file, version / "saved_model.pb", version / "variables" / "variables.index"):
+        left.parent.mkdir(parents=True, exist_ok=True)
+        left.write_bytes(b"weights")
+    (version / "version.json").write_text(json.dumps({"run_id": "20260101-000000"}))
+    with pytest.raises(ConfigError) as refused:
+        check_weights(photos("photos@2"), tmp_path, f"{ROOT}/")
+    assert str(refused.value) == (
+        "model.weights: expected weights that the steps can read, got photos@2, a version of this machine's workspace; "
+        f"copy {file} to {ROOT}/weights/photos-2.keras and give that as model.weights"
+    )
+    with pytest.raises(ConfigError, match="model.weights: photos has no version 9"):
+        check_weights(photos("photos@9"), tmp_path, ROOT)
+
+
+def test_relative_weights_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="got 'mine/base.keras', which is relative to a folder of this machine"):
+        check_weights(photos("mine/base.keras"), tmp_path, ROOT)
+
+
+@pytest.mark.parametrize("weights", ["imagenet", "none", "/gcs/bucket/base.keras", f"{ROOT}/weights/photos-2.keras"])
+def test_weights_that_the_steps_find(tmp_path: Path, weights: str) -> None:
+    check_weights(photos(weights), tmp_path, ROOT)
+
+
+def test_other_families_have_no_weights(tmp_path: Path) -> None:
+    check_weights(parse_experiment({"name": "a", "data": {"dataset": "iris"}}, [], "a.yaml"), tmp_path, ROOT)
+
+
+@pytest.mark.parametrize(
+    ("root", "mount"),
+    [("gs://b/x/y", "/gcs/b"), ("s3://b", "/s3/b"), ("minio://b/x", "/minio/b"), ("/mnt/disk/", "/mnt/disk")],
+)
+def test_what_a_step_needs_mounted(root: str, mount: str) -> None:
+    assert mount_of(root) == mount
+
+
+def test_data_of_this_machine_is_named(tmp_path: Path) -> None:
+    """Unless it lies where the steps find it."""
+    for name in ("a", "b"):
+        (tmp_path / f"{name}.csv").write_text("x,y\n" + "".join(f"{i},{i % 2}\n" for i in range(50)))
+    options = DataOptions.model_validate({"csv": {"path": "*.csv", "label": "y"}})
+    found = resolve(options, name="a", base_dir=tmp_path, data_dir=None)
+    remark = data_remark(found, ROOT)
+    assert remark is not None and remark.startswith(f"the steps read {tmp_path}/a.csv and 1 more: the image")
+    assert data_remark(found, str(tmp_path)) is None
+    bundled = resolve(DataOptions.model_validate({"dataset": "iris"}), name="a", base_dir=tmp_path, data_dir=None)
+    assert data_remark(bundled, ROOT) is None

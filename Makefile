@@ -12,7 +12,7 @@ RECIPE ?= digits_cnn
 ARGS ?=
 # Test processes; each takes up to 4 GiB.
 JOBS ?= 2
-EXTRAS := $(if $(GPU),--gpu) $(if $(JAX),--jax) $(if $(ONNX),--onnx)
+EXTRAS := $(if $(GPU),--gpu) $(if $(JAX),--jax) $(if $(ONNX),--onnx) $(if $(MLFLOW),--mlflow)
 COMPILE := uv pip compile --python-version 3.11 --python-platform x86_64-manylinux_2_28 --generate-hashes --no-header \
 	$(if $(UPGRADE),--upgrade)
 
@@ -21,7 +21,7 @@ COMPILE := uv pip compile --python-version 3.11 --python-platform x86_64-manylin
 help:  ## List what there is
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{ printf "  make %-7s %s\n", $$1, $$2 }'
 
-setup:  ## Make .venv from the lock (GPU=1 adds CUDA, JAX=1 JAX, ONNX=1 ONNX); returns at once when it is up to date
+setup:  ## Make .venv from the lock (GPU=1, JAX=1, ONNX=1, MLFLOW=1 add to it); returns at once when it is up to date
 	@if [ -z "$(PYTHON)" ]; then \
 		echo "make setup: python3.11 was not found; install it (Debian, Ubuntu: apt install python3.11 python3.11-venv), or" \
 			"give another as make PYTHON=/path/to/python3.11 setup." >&2; exit 2; fi
@@ -52,3 +52,5 @@ lock:  ## Renew the lists in requirements/ (needs uv); UPGRADE=1 takes newer ver
 	$(COMPILE) requirements/gpu.in -c requirements/lock.txt -o requirements/gpu.txt >/dev/null
 	$(COMPILE) requirements/jax.in -c requirements/lock.txt -o requirements/jax.txt >/dev/null
 	$(COMPILE) requirements/onnx.in -c requirements/lock.txt -o requirements/onnx.txt >/dev/null
+	$(COMPILE) requirements/mlflow.in -c requirements/lock.txt --override requirements/mlflow-overrides.in \
+		-o requirements/mlflow.txt >/dev/null

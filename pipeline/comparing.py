@@ -57,7 +57,7 @@ def changed_from_defaults(experiment: Experiment) -> dict[str, list[Any]]:
     The default is None where there is none: for required keys, and within blocks that are not there by default.
     """
     model = experiment.model
-    given = flatten(_shown(experiment.model_dump(mode="json", exclude_defaults=True)))
+    given = flatten(_shown(experiment.model_dump(mode="json", exclude_defaults=True, exclude={"report": {"mlflow"}})))
     usual = Experiment.model_fields["model"].default.family
     given |= {"model.family": model.family} if model.family != usual else {}
     required = {name: getattr(model, name) for name, field in type(model).model_fields.items() if field.is_required()}

@@ -22,7 +22,7 @@ from components.formats.kinds import check_formats
 from components.incumbent import BaselineLost, check_baseline
 from components.metrics import settle_evaluation
 from components.models import MODEL_FAMILIES, CustomOptions
-from components.options import EvaluationOptions
+from components.options import EvaluationOptions, TrainingOptions
 from components.production import current_version, find_problem, read_pointer, read_record
 from components.row_rules import RowRules
 from components.settings import FitSettings
@@ -73,9 +73,13 @@ class RunPlan:
         return FitSettings(
             plan=self.features,
             model=self.experiment.model,
-            training=self.experiment.training,
+            training=self._training(),
             seed=self.experiment.seed,
         )
+
+    def _training(self) -> TrainingOptions:
+        training = self.experiment.training
+        return training.model_copy(update={"tensorboard": True}) if self.experiment.report.tensorboard else training
 
     def own_modules(self) -> tuple[str, ...]:
         """Names the user's module whose code decides the weights, if there is one."""
@@ -205,8 +209,9 @@ def _version_of_other_data(models: Path, version: int, fingerprint: str) -> int:
 def _run_key(experiment: Experiment, dataset: Dataset, rules: RowRules) -> str:
     from components.code_version import code_version
 
+    elsewhere: Any = {"run": True, "schedule": True, "description": True, "report": {"mlflow"}}
     decisive = {
-        "experiment": experiment.model_dump(mode="json", exclude={"run", "schedule", "description"}),
+        "experiment": experiment.model_dump(mode="json", exclude=elsewhere),
         "data": dataset.fingerprint,
         "rules": rules.to_json(),
         "code": code_version("pipeline.graph", *_own_modules(experiment)),

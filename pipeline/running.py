@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from components import errors
+from components.datasets.damage import explain_damage, is_about_images
 from components.datasets.spec import Dataset
 from components.engine import check_engine
 from components.errors import ConfigError, DataRejected, KeraslineError
@@ -32,6 +33,7 @@ from pipeline.schemas import find_schema_file, keep_gate_records
 from pipeline.screen import Screen, format_seconds, screen_apart
 from pipeline.steps import StepForecast, forecast, write_steps
 from pipeline.store import check_store
+from pipeline.tracking import check_tracking, keep_logs, log_run
 from pipeline.workspace import Workspace, only_run, open_workspace
 
 _MOST_REMARKS = 5  # on the data, on the screen
@@ -92,6 +94,7 @@ def run_recipe(
             if plan.search_start.note:
                 screen.line(f"  {plan.search_start.note}")
             check_machine(experiment.training)
+            check_tracking(experiment.report.mlflow)
             command = _command(recipe, changes, data_dir, part)
             use_cache = cache and experiment.run.cache
             try:
@@ -175,13 +178,13 @@ def _run_plan(
         error = caught
         traceback.print_exc()
     _keep_gate_records(plan, home, run_id, error, folder, screen)
-    failure = None if error is None else _describe_failure(error, steps, log)
+    failure = None if error is None else _describe_failure(error, steps, log, plan.dataset)
     if failure or "report" in selection.run:
         figures = read_figures(plan, home, run_id, failure[1] if failure else None)
     else:
         figures = read_figures(plan, home, run_id, "") | _describe_end(home, run_id, part)
     status, message = failure or _judge(figures, steps, folder / "index.html", log)
-    result = {
+    result: dict[str, Any] = {
         "run_id": run_id,
         "recipe": plan.experiment.name,
         "status": status,
@@ -211,6 +214,11 @@ def _run_plan(
         "started_at": datetime.now().astimezone().isoformat(timespec="seconds"),
     }
     publish_report(folder, figures, result, command)
+    if plan.experiment.report.tensorboard and keep_logs(figures, folder):
+        screen.line(f"  curves  tensorboard --logdir {folder.parent}")
+    if plan.experiment.report.mlflow:
+        result["mlflow"] = log_run(plan.experiment.report.mlflow, folder, figures, result, command)
+        screen.line(f"  mlflow  {result['mlflow'].get('error') or result['mlflow']['uri']}")
     (folder / "run.json").write_text(json.dumps(result, indent=1), encoding="utf-8")
     if status in ("pushed", "up_to_date"):
         write_missing_card(home.models(plan.experiment.name) / str(figures["model"]["version"]), figures)
@@ -243,7 +251,7 @@ def _keep_gate_records(
         screen.line(f"  schema written to {written}: later data is checked against it; edit and commit it")
 
 
-def _describe_failure(error: Exception, steps: Sequence[Any], log: Path) -> tuple[str, str]:
+def _describe_failure(error: Exception, steps: Sequence[Any], log: Path, data: Dataset) -> tuple[str, str]:
     """Returns the status of a run that an error ended, and the sentence that goes with it."""
     cause = find_cause(error)
     if isinstance(cause, KeraslineError):
@@ -251,6 +259,8 @@ def _describe_failure(error: Exception, steps: Sequence[Any], log: Path) -> tupl
         # By kind and not by class: the gate's own error is one that knows its verdict.
         rejected, refused = isinstance(cause, DataRejected), isinstance(cause, PushRefused)
         return "data_rejected" if rejected else "not_blessed" if refused else "failed", text
+    if any(column.dtype == "image" for column in data.columns) and is_about_images(str(error)):
+        return "data_rejected", explain_damage(data)
     return "failed", (
         f"the step after {steps[-1].id if steps else 'loading'} failed with {type(cause).__name__}: "
         f"{_first_line(cause)}; the log {log} has the rest, --debug shows it here"

@@ -22,9 +22,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-EXTRAS = ("gpu", "jax", "onnx")
+EXTRAS = ("gpu", "jax", "onnx", "mlflow")
 OLDEST_GLIBC = (2, 28)
-NEEDED_DISK_GIB = {"lock": 5, "gpu": 7, "jax": 1, "onnx": 1}
+NEEDED_DISK_GIB = {"lock": 5, "gpu": 7, "jax": 1, "onnx": 1, "mlflow": 1}
 BUILD_TOOLS = ("setuptools", "wheel")
 EXACT = ("--no-deps", "--require-hashes", "--no-build-isolation")
 
@@ -56,7 +56,7 @@ def set_up(venv: Path, wanted: list[str]) -> None:
 
     Args:
         venv: the environment's folder; made when absent.
-        wanted: extra lists (``gpu``, ``jax``, ``onnx``) to install beside the lock; those installed before are kept.
+        wanted: extra lists (names in ``EXTRAS``) to install beside the lock; those installed before are kept.
 
     Raises:
         SetupFailed: when this machine cannot run the lock's wheels, or the installer failed.

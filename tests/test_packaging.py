@@ -42,7 +42,7 @@ LOCK = locked(REQUIREMENTS / "lock.txt")
 OVERRIDES = {canonicalize_name(override.name): override for override in wanted(REQUIREMENTS / "overrides.in")}
 
 
-@pytest.mark.parametrize("name", ["lock", "gpu", "jax", "onnx"])
+@pytest.mark.parametrize("name", ["lock", "gpu", "jax", "onnx", "mlflow"])
 def test_every_entry_has_hashes(name: str) -> None:
     entries = locked(REQUIREMENTS / f"{name}.txt")
     assert entries, f"{name}.txt has no entries"
@@ -51,7 +51,7 @@ def test_every_entry_has_hashes(name: str) -> None:
 
 @pytest.mark.parametrize(
     ("source", "target"),
-    [("requirements", "lock"), ("overrides", "lock"), ("gpu", "gpu"), ("jax", "jax"), ("onnx", "onnx")],
+    [("requirements", "lock"), ("overrides", "lock"), *((name, name) for name in ("gpu", "jax", "onnx", "mlflow"))],
 )
 def test_what_is_asked_for_is_locked(source: str, target: str) -> None:
     entries = locked(REQUIREMENTS / f"{target}.txt")
@@ -117,7 +117,15 @@ def test_the_gpu_list_is_what_tensorflow_asks_for() -> None:
     assert set(asked) & set(LOCK) == set()
 
 
-@pytest.mark.parametrize(("name", "added"), [("jax", {"jax", "jaxlib"}), ("onnx", {"tf2onnx", "onnx", "onnxruntime"})])
+@pytest.mark.parametrize(
+    ("name", "added"),
+    [
+        ("jax", {"jax", "jaxlib"}),
+        ("onnx", {"tf2onnx", "onnx", "onnxruntime"}),
+        ("mlflow", {"mlflow-skinny", "alembic", "mako", "databricks-sdk", "fastapi", "starlette", "uvicorn", "smmap"}
+         | {"gitpython", "gitdb", "opentelemetry-proto", "python-dotenv"}),
+    ],
+)  # fmt: skip
 def test_an_extra_list_changes_nothing_of_the_lock(name: str, added: set[str]) -> None:
     entries = locked(REQUIREMENTS / f"{name}.txt")
     assert {name: entry[0] for name, entry in entries.items() if name in LOCK} == {
@@ -224,6 +232,42 @@ def test_the_entry_point_takes_the_command_and_whole_commands(tmp_path: Path, ar
     )
     assert done.stdout.strip() == ran
     assert values(2, "ENTRYPOINT") == ['["kerasline-entrypoint"]']
+
+
+@pytest.mark.parametrize(("gpu", "more"), [("0", ""), ("1", " --gpu")])
+def test_the_build_argument_chooses_the_packages(tmp_path: Path, gpu: str, more: str) -> None:
+    """The first stage's step, run by a shell as Docker runs it, with a Python that says what it was asked for."""
+    (tmp_path / "python").write_text('#!/bin/sh\necho "$@"\n')
+    (tmp_path / "python").chmod(0o755)
+    (command,) = values(1, "RUN")
+    environment = {"PATH": f"{tmp_path}{os.pathsep}{os.environ['PATH']}", "GPU": gpu}
+    command = command.replace("/opt/venv", str(tmp_path / "venv"))
+    done = subprocess.run(["sh", "-c", command], env=environment, capture_output=True, text=True, check=True)
+    assert done.stdout == f"requirements/set_up.py --venv {tmp_path}/venv{more}\n"
+
+
+def test_what_is_copied_is_enough_to_start_the_command(tmp_path: Path) -> None:
+    """The second stage's copies and its last step, in a clean folder, with this environment in place of the lock's."""
+    code = tmp_path / "code"
+    for source, target in (rest.split() for rest in values(2, "COPY") if "--from" not in rest):
+        place = tmp_path / target.lstrip("/") if target.startswith("/") else code / target
+        if (ROOT / source).is_dir():
+            shutil.copytree(ROOT / source, place, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            place = place / source if target.endswith("/") else place
+            place.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(ROOT / source, place)
+    starter = f"import sys; sys.path.insert(0, {str(code)!r}); import pipeline; from pipeline.cli import main"
+    there = f"assert pipeline.__file__.startswith({str(code)!r})"
+    for name, text in (("python", ' "$@"'), ("kerasline", f' -I -c "{starter}; {there}; main()" "$@"')):
+        (tmp_path / name).write_text(f"#!/bin/sh\nexec {sys.executable}{text}\n")
+        (tmp_path / name).chmod(0o755)
+    environment = {"PATH": f"{tmp_path}{os.pathsep}{os.environ['PATH']}", "HOME": str(tmp_path)}
+    command = values(2, "RUN")[-1]
+    subprocess.run(["sh", "-c", command], cwd=code, env=environment, capture_output=True, check=True)
+    entry = [tmp_path / "usr" / "local" / "bin" / "kerasline-entrypoint", "recipes"]
+    listed = subprocess.run(entry, cwd=tmp_path, env=environment, capture_output=True, text=True, check=True).stdout
+    assert all(path.stem in listed for path in (ROOT / "pipeline" / "recipes").glob("*.yaml"))
 
 
 def test_compiled_specs_start_with_a_command_that_the_image_has() -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from components.datasets import DataOptions, resolve
 from components.errors import ConfigError, DataRejected, ParityFailed
 from components.production import PushRefused
 from pipeline import running
@@ -92,7 +93,8 @@ class GateStopped(DataRejected):
     ],
 )
 def test_what_ended_a_run_decides_its_status(error: Exception, status: str, text: str) -> None:
-    assert running._describe_failure(error, [], Path("run.log")) == (status, text)
+    iris = resolve(DataOptions(dataset="iris"), name="iris", base_dir=Path())
+    assert running._describe_failure(error, [], Path("run.log"), iris) == (status, text)
 
 
 @pytest.mark.parametrize("status", EXIT_CODES)

@@ -41,10 +41,11 @@ SEED = 7
 
 @dataclass(frozen=True)
 class Gain:
-    """What a recipe is judged by on the test split, whether less of it is better, and where a search may look."""
+    """What a recipe is judged by on the test split, whether less is better, and what a search goes by and where."""
 
     metric: str
     is_less_better: bool
+    objective: str
     space: dict[str, dict[str, Any]]
 
 
@@ -52,6 +53,7 @@ GAINS = {
     "regression_surface": Gain(
         "rmse",
         True,
+        "val_rmse",
         {
             "model.units": {"choice": [[32, 32], [64, 64, 32], [128, 128, 64]]},
             "model.activation": {"choice": ["gelu", "tanh", "silu"]},
@@ -62,6 +64,7 @@ GAINS = {
     "boston_housing": Gain(
         "rmse",
         True,
+        "val_rmse",
         {
             "model.units": {"choice": [[32], [64, 32], [128, 64], [128, 64, 32]]},
             "model.dropout": {"float": [0.0, 0.3]},
@@ -72,6 +75,7 @@ GAINS = {
     "digits_cnn": Gain(
         "accuracy",
         False,
+        "val_loss",
         {
             "model.filters": {"choice": [[16, 32], [32, 64], [64, 128]]},
             "model.batch_normalization": {"boolean": True},
@@ -96,6 +100,9 @@ def main() -> int:
     parser.add_argument("--algorithms", nargs="+", choices=ALGORITHMS, default=list(ALGORITHMS), help="gain")
     parser.add_argument("--budget", default="45s", help="gain: time of each search (%(default)s)")
     parser.add_argument("--set", nargs="+", default=[], metavar="KEY=VALUE", help="gain: for every run, such as seed=8")
+    parser.add_argument(
+        "--tuning", type=json.loads, default={}, metavar="JSON", help='gain: of every search, such as {"folds": 1}'
+    )
     parser.add_argument("--json", type=Path, help="file to write the figures to")
     options = parser.parse_args()
     console = Console()
@@ -204,7 +211,8 @@ def gain(folder: Path, options: argparse.Namespace) -> tuple[dict[str, Any], Tab
         row: dict[str, dict[str, Any]] = {}
         result[recipe] = row
         for algorithm in ("untuned", *options.algorithms):
-            tuning = {"algorithm": algorithm, "max_trials": 500, "budget": options.budget, "space": judged.space}
+            tuning = {"algorithm": algorithm, "max_trials": 500, "budget": options.budget}
+            tuning |= {"objective": judged.objective, "space": judged.space, **options.tuning}
             text = "null" if algorithm == "untuned" else json.dumps(tuning)
             row[algorithm] = run_one(recipe, [f"tuning={text}", *options.set], options, folder)
             print(f"{recipe} {algorithm} {metric} {describe(row[algorithm], metric)}", flush=True)

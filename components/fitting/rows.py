@@ -33,6 +33,13 @@ class Arrays:
         weights = None if self.weights is None else self.weights[rows]
         return Arrays({name: values[rows] for name, values in self.inputs.items()}, self.labels[rows], weights)
 
+    def join(self, other: Arrays) -> Arrays:
+        """Returns these rows and then those of another."""
+        inputs = {name: np.concatenate([values, other.inputs[name]]) for name, values in self.inputs.items()}
+        is_weighed = self.weights is not None and other.weights is not None
+        weights = np.concatenate([self.weights, other.weights]) if is_weighed else None
+        return Arrays(inputs, np.concatenate([self.labels, other.labels]), weights)
+
 
 @dataclass(frozen=True)
 class FitData:

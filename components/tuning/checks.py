@@ -36,6 +36,7 @@ def check_search(settings: FitSettings, options: TuningOptions) -> None:
       ConfigError: names the key, what was expected, and what came.
     """
     check_objective(options.objective, settings.plan.task)
+    _check_meaning(options, settings.plan.task)
     if settings.training.validation_fraction == 0:
         raise ConfigError(
             "tuning: expected validation rows to score trials on, but training.validation_fraction is 0; set it above 0"
@@ -45,6 +46,26 @@ def check_search(settings: FitSettings, options: TuningOptions) -> None:
             check_fit(settings.with_changes(changes))
         except ConfigError as error:
             raise ConfigError(f"tuning.space.{key}: {changes[key]!r} does not suit the data: {error}") from error
+
+
+# What changes val_loss without a change in what the model answers.
+_IN_THE_LOSS = {
+    "model.l1": "the penalty on weights is a part of it",
+    "model.l2": "the penalty on weights is a part of it",
+    "training.loss": "it is that loss",
+    "training.label_smoothing": "it counts the distance from smoothed labels",
+}
+
+
+def _check_meaning(options: TuningOptions, task: Task) -> None:
+    """Refuses to compare losses that mean different things."""
+    for key, why in _IN_THE_LOSS.items():
+        if key in options.space and options.objective == "val_loss":
+            others = " or ".join(f"val_{name}" for name in HEADS[task].metrics)
+            raise ConfigError(
+                f"tuning.objective: expected a figure that means the same in every trial, such as {others}, got "
+                f"val_loss, while the space has {key}: {why}"
+            )
 
 
 def usable_start(settings: FitSettings, options: TuningOptions, values: Mapping[str, Any]) -> dict[str, Any]:

@@ -104,7 +104,10 @@ def _check_key(key: str) -> None:
             "by 'kerasline compare'"
         )
     if room not in ("model", "training") or "." not in key:
-        raise ValueError(f"{key}: expected a config key that starts with model. or training.")
+        raise ValueError(
+            f"{key}: expected a config key that starts with model. or training., got {key}; a search changes the "
+            "network and how it is trained, and all else is the same in every trial"
+        )
     if key in ("training.validation_fraction", "training.sample_weight", "training.memory_limit_mb"):
         raise ValueError(
             f"{key}: expected a key that leaves the rows alone, got {key}; all trials are fitted and scored on the "

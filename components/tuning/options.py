@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator
 
@@ -21,6 +21,12 @@ class TuningOptions(Options):
         "val_loss", description="A metric of the validation rows; accuracy is val_accuracy. Its direction is inferred."
     )
     executions_per_trial: int = Field(1, ge=1, description="Fits of each trial with different seeds, averaged.")
+    folds: Literal["auto"] | Annotated[int, Field(ge=1, le=20)] = Field(
+        "auto",
+        description="1: the validation part of the train split scores a trial. More: the train split is cut into so "
+        "many parts, each is held out from one fit, and the mean of these fits is the score; it takes as many times "
+        "as long. auto: 5 where the train split has fewer than 1,000 rows, else 1.",
+    )
     budget: str | None = Field(
         None, pattern=r"^\d+(\.\d+)?[smh]$", description="No trial starts after this time: 90s, 20m, 2h."
     )

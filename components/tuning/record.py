@@ -19,7 +19,8 @@ def keep_trial(folder: Path, entry: dict[str, Any]) -> None:
     Args:
       folder: of the records.
       entry: ``trial_id``, ``status`` (COMPLETED or FAILED), ``score`` (None where it failed), ``values`` by config
-        key, ``reason`` (empty where it completed), ``seconds`` and ``history``.
+        key, ``reason`` (empty where it completed), ``seconds``, ``history`` (of the first fit) and, where it
+        completed, ``scores`` (of each fit, whose mean is the score).
     """
     folder.mkdir(parents=True, exist_ok=True)
     temporary = folder / f"{entry['trial_id']}.part"

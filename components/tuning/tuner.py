@@ -27,6 +27,7 @@ from components.fitting.reading import make_reader, read_fit_data
 from components.fitting.rows import FitData
 from components.models.heads import direction
 from components.settings import FitSettings, decode_hyperparameters, explain_refusal
+from components.tuning.folds import count_folds, take_fold
 from components.tuning.halving import checkpoint_of, remove_lost
 from components.tuning.memory import forgetting
 from components.tuning.options import TuningOptions
@@ -86,6 +87,7 @@ class ConfigTuner(base_tuner.BaseTuner):
         start: Mapping[str, Any] | None = None,
     ) -> None:
         self.settings, self.options, self.data, self.start = settings, options, data, dict(start or {})
+        self.folds = count_folds(options.folds, data)
         self.record, self.states = Path(folder, "trials"), Path(folder, "states")
         earlier = self.trials
         spent = sum(entry["seconds"] for entry in earlier) / options.parallel
@@ -106,20 +108,24 @@ class ConfigTuner(base_tuner.BaseTuner):
         return read_trials(self.record)
 
     def run_trial(self, trial: trial_module.Trial, *args: Any, **kwargs: Any) -> dict[str, float]:
-        """Fits the config with a trial's values; returns the metrics of the best epoch, averaged over executions."""
+        """Fits the config with a trial's values; returns the metrics of the best epochs, averaged over its fits."""
         objective = self.options.objective
         values = decode_hyperparameters(trial.hyperparameters.values)
         entry: dict[str, Any] = {"trial_id": trial.trial_id, "values": values, "reason": "", "history": {}}
         started = time.monotonic()
         try:
-            with progress.within(self._inside(int(trial.trial_id))):
-                executions = [self._execute(values, trial, index) for index in range(self.options.executions_per_trial)]
+            fits = []
+            count = self.options.executions_per_trial * self.folds
+            for index in range(count):
+                with progress.within(self._inside(int(trial.trial_id), index, count)):
+                    fits.append(self._execute(values, trial, index))
         except Exception as error:
             self.keep(entry | {"status": "FAILED", "score": None, "reason": _first_line(error)}, started)
             # KerasTuner records the trial as failed and goes on.
             raise keras_tuner.errors.FailedTrialError(str(error)) from error
-        metrics = {name: float(np.mean([e["metrics"][name] for e in executions])) for name in executions[0]["metrics"]}
-        entry |= {"status": "COMPLETED", "score": metrics[objective], "history": executions[0]["history"]}
+        metrics = {name: float(np.mean([one["metrics"][name] for one in fits])) for name in fits[0]["metrics"]}
+        entry |= {"status": "COMPLETED", "score": metrics[objective], "history": fits[0]["history"]}
+        entry["scores"] = [one["metrics"][objective] for one in fits]
         self.keep(entry, started)
         return metrics
 
@@ -127,11 +133,13 @@ class ConfigTuner(base_tuner.BaseTuner):
         # What Keras remembers of the models of earlier trials would otherwise add up.
         keras.backend.clear_session(free_memory=True)
         settings = self.settings.with_changes(values)
-        settings = settings.model_copy(update={"seed": settings.seed + index})
+        execution, fold = divmod(index, self.folds)
+        data = take_fold(self.data, fold, self.folds, settings.seed)
+        settings = settings.model_copy(update={"seed": settings.seed + execution})
         epochs = trial.hyperparameters.values.get("tuner/epochs") or self.options.max_epochs
         checkpoint = checkpoint_of(trial, index, settings, self.states)
         with forgetting():
-            _, history = fit(settings, self.data, epochs, checkpoint=checkpoint)
+            _, history = fit(settings, data, epochs, checkpoint=checkpoint)
         objective = self.options.objective
         if objective not in history:
             raise TrainingFailed(
@@ -159,7 +167,7 @@ class ConfigTuner(base_tuner.BaseTuner):
         text = f"{self.options.objective} {score}  {so_far}  {entry['seconds']:.1f} s  {values}"
         progress.report("trial", int(entry["trial_id"]) + 1, self.options.max_trials, text, permanent=True)
 
-    def _inside(self, number: int) -> Callable[[progress.Progress], progress.Progress]:
+    def _inside(self, number: int, index: int, fits: int) -> Callable[[progress.Progress], progress.Progress]:
         """Tells of the epochs of a trial as a part of it, with the best score so far and the time that is left."""
         ended = self.trials
         best = best_score(ended, direction(self.options.objective))
@@ -173,7 +181,8 @@ class ConfigTuner(base_tuner.BaseTuner):
         def change(said: progress.Progress) -> progress.Progress:
             if said.activity != "epoch":
                 return said
-            inner = f"epoch {said.done}/{said.total}  {said.text}{text}"
+            which = f"fit {index + 1}/{fits}  " if fits > 1 else ""
+            inner = f"{which}epoch {said.done}/{said.total}  {said.text}{text}"
             return progress.Progress("trial", number + 1, self.options.max_trials, inner)
 
         return change

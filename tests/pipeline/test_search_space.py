@@ -32,7 +32,8 @@ SPACE_FORMS = "one of {choice: [...]}, {float: [low, high], log: true}, {int: [l
         ),
         (
             {"dropout": {"float": [0, 0.5]}},
-            "tuning.space.dropout: expected a config key that starts with model. or training.",
+            "tuning.space.dropout: expected a config key that starts with model. or training., got dropout; a search "
+            "changes the network and how it is trained, and all else is the same in every trial",
         ),
         (
             {"training.optimizer": {"choices": ["adam"]}},

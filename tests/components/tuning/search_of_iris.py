@@ -47,9 +47,9 @@ def iris_data() -> FitData:
 
 
 def iris_options(**changes: object) -> TuningOptions:
-    """Five random trials over rate and dropout."""
+    """Five random trials over rate and dropout, of one fit each."""
     space = {"training.learning_rate": {"float": [0.0001, 0.1], "log": True}, "model.dropout": {"float": [0, 0.5]}}
-    return TuningOptions(**{"max_trials": 5, "objective": "val_accuracy", "space": space, **changes})
+    return TuningOptions(**{"max_trials": 5, "folds": 1, "objective": "val_accuracy", "space": space, **changes})
 
 
 def main() -> None:

@@ -34,6 +34,18 @@ def test_a_search_that_does_not_suit_the_data(changes: dict[str, Any], expected:
     assert str(caught.value).startswith(expected)
 
 
+@pytest.mark.parametrize("key", ["model.l2", "training.label_smoothing", "training.loss"])
+def test_losses_that_mean_different_things_are_not_compared(key: str) -> None:
+    space = {key: {"choice": ["sparse_categorical_crossentropy"]} if key == "training.loss" else {"float": [0, 0.1]}}
+    with pytest.raises(ConfigError) as caught:
+        check_search(iris_settings(), iris_options(objective="val_loss", space=space))
+    assert str(caught.value).startswith(
+        "tuning.objective: expected a figure that means the same in every trial, such as val_accuracy, got val_loss, "
+        f"while the space has {key}: "
+    )
+    check_search(iris_settings(), iris_options(objective="val_accuracy", space=space))
+
+
 def test_a_search_without_validation_rows() -> None:
     with pytest.raises(ConfigError, match="expected validation rows to score trials on"):
         check_search(iris_settings(validation_fraction=0), iris_options())

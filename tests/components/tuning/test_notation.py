@@ -20,7 +20,11 @@ FAMILY = {"choice": ["mlp", "cnn"]}
             "features.age.scale: expected a config key that starts with model. or training., got features.age.scale; "
             "the preprocessing is analysed once, before the search, and is the same in every trial",
         ),
-        ({"seed": {"int": [1, 9]}}, "seed: expected a config key that starts with model. or training."),
+        (
+            {"seed": {"int": [1, 9]}},
+            "seed: expected a config key that starts with model. or training., got seed; a search changes the network "
+            "and how it is trained, and all else is the same in every trial",
+        ),
         (
             {"training.validation_fraction": {"float": [0.1, 0.5]}},
             "training.validation_fraction: expected a key that leaves the rows alone",

@@ -1,0 +1,82 @@
+"""Cross-validation of trials: the train split in parts, each of which is held out from one of a trial's fits.
+
+Where rows are few, one validation part says more about its own rows than about a trial. Light: NumPy only.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import numpy as np
+
+from components.errors import TrainingFailed
+from components.fitting.rows import FitData
+
+FEW_ROWS = 1000
+FOLDS_OF_FEW_ROWS = 5
+
+
+def count_folds(wanted: int | Literal["auto"], data: FitData) -> int:
+    """Settles ``tuning.folds``.
+
+    Args:
+      wanted: of the recipe.
+      data: the train split in its two parts.
+
+    Returns:
+      How many fits score a trial; 1 stands for one fit with the split's own validation part.
+
+    Raises:
+      TrainingFailed: there are fewer rows than parts, or they stream.
+    """
+    rows = None if data.train is None or data.validation is None else len(data.train) + len(data.validation)
+    if wanted == "auto":
+        return FOLDS_OF_FEW_ROWS if rows is not None and FOLDS_OF_FEW_ROWS <= rows < FEW_ROWS else 1
+    if wanted > 1 and rows is None:
+        raise TrainingFailed(
+            f"tuning.folds: expected rows that fit into memory to cut into {wanted} parts, but the data is larger than "
+            "training.memory_limit_mb and streams; raise that limit, or use tuning.folds: 1"
+        )
+    if rows is not None and wanted > rows:
+        raise TrainingFailed(f"tuning.folds: expected at most one part for each of {rows} train rows, got {wanted}")
+    return wanted
+
+
+def take_fold(data: FitData, number: int, count: int, seed: int) -> FitData:
+    """Returns the train split cut anew: one part held out, the others to be fitted.
+
+    Args:
+      data: in memory.
+      number: of the part, from 0.
+      count: how many parts there are; 1 leaves the data as it is.
+      seed: of the parts, which are the same for every trial.
+    """
+    if count == 1 or data.train is None or data.validation is None:
+        return data
+    rows = data.train.join(data.validation)
+    held_out = assign_folds(rows.labels, count, seed) == number
+    return FitData(rows.take(~held_out), rows.take(held_out), None, True)
+
+
+def assign_folds(labels: np.ndarray, count: int, seed: int) -> np.ndarray:
+    """Deals rows out to parts, so that each part has its share of every class, or of small and large labels.
+
+    Args:
+      labels: [rows] class indices or numbers, or [rows, labels].
+      count: of parts.
+      seed: of what the labels do not decide.
+
+    Returns:
+      int64 [rows], the number of each row's part.
+    """
+    generator = np.random.default_rng([seed, count])
+    rows = len(labels)
+    shuffled = generator.permutation(rows)
+    # Rows with several labels go by how many they have.
+    level = labels.reshape(rows, -1).sum(axis=1)
+    order = shuffled[np.argsort(level[shuffled], kind="stable")]
+    # Of any neighbours by label each part gets one.
+    deals = [generator.permutation(count) for _ in range(-(-rows // count))]
+    folds = np.empty(rows, np.int64)
+    folds[order] = np.concatenate(deals)[:rows]
+    return folds

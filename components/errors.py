@@ -33,7 +33,7 @@ class TrainingFailed(KeraslineError):
 
 
 class ParityFailed(KeraslineError):
-    """The exported model answers differently from the model that was trained."""
+    """The exported model could not be compared with the model that was trained."""
 
 
 def nearest(word: str, known: Iterable[str]) -> str:

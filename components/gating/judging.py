@@ -40,6 +40,7 @@ class Row:
       limit: None where nothing was compared.
       text: the limit in words, or why there is none.
       status: PASSED, FAILED or NOT_GATED.
+      detail: what else was found, mostly empty.
     """
 
     part: str
@@ -50,6 +51,7 @@ class Row:
     limit: float | None
     text: str
     status: str
+    detail: str = ""
 
     def to_json(self) -> dict[str, Any]:
         """Returns the row for ``gate.json``; ``passed`` is False for what keeps the model out of production."""
@@ -223,16 +225,23 @@ def judge_budgets(budgets: Budgets, measured: Mapping[str, float | None]) -> lis
 
 
 def judge_parity(outcome: Mapping[str, Any]) -> Row:
-    """Gives the row of the serving check: how far the exported model is from the trained one.
+    """Gives the row of the serving check: how far the exported model is from the trained one, and in which rows.
 
     Args:
       outcome: of ``parity.json``.
     """
     text = f"at most {outcome['tolerance']:g} (largest difference, {outcome['rows']:,} eval rows)"
-    holds = not outcome["problems"] and outcome["largest_difference"] <= outcome["tolerance"]
     title = "difference of the exported model from the trained one"
     value, limit = outcome["largest_difference"], outcome["tolerance"]
-    return Row("parity", "saved_model", title, "", value, limit, text, PASSED if holds else FAILED)
+    beyond, named = outcome["rows_beyond"], outcome["first_beyond"]
+    found = list(outcome["problems"])
+    if beyond:
+        such = ", ".join(map(str, named)) + (", ..." if beyond > len(named) else "")
+        worst = f", most of all in row {outcome['worst_row']}" if beyond > 1 else ""
+        rows = "rows" if beyond > 1 else "row"
+        found.append(f"it is larger in {beyond:,} of them ({rows} {such} of the eval split{worst})")
+    status = PASSED if outcome["passed"] else FAILED
+    return Row("parity", "saved_model", title, "", value, limit, text, status, "; ".join(found))
 
 
 def judge_formats(formats: Mapping[str, Mapping[str, Any]]) -> list[Row]:

@@ -3,7 +3,11 @@
 Usage: replay.py TASK.json, whose keys are ``model``, ``examples``, ``predictions``, ``classes``, ``columns`` (argument
 of ``serving_raw`` to raw column), ``label`` (its column), ``task``, ``rows``, ``tolerance``, ``outcome`` (the file to
 write) and ``requests`` (another: the first rows as warm-up requests for TensorFlow Serving). Exit code 0 means that the
-comparison was made, whatever it found.
+outcome was written, whatever was found: a model that does not load or does not answer is a finding, too.
+
+The outcome has ``passed``, ``rows`` (that were compared), ``largest_difference`` and ``worst_row`` (None where nothing
+could be compared), ``rows_beyond`` (how many differ by more than the tolerance), ``first_beyond`` (a few of them),
+``problems`` (sentences), ``latency`` and ``tolerance``. Rows are counted from 1 in the order of the eval split.
 """
 
 from __future__ import annotations
@@ -12,6 +16,8 @@ import json
 import os
 import sys
 import time
+import traceback
+from collections.abc import Iterator
 from typing import Any
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -21,7 +27,7 @@ import tensorflow as tf
 
 _BATCH = 256
 _MISSING = {tf.string: b"", tf.float32: float("nan"), tf.int64: tf.int64.min}
-_WARMUP_ROWS = 4
+_WARMUP_ROWS, _ROWS_NAMED = 4, 3
 _SINGLE_REQUESTS, _SINGLE_SECONDS, _FIRST_REQUESTS = 300, 3.0, 10
 
 
@@ -31,28 +37,60 @@ def main() -> None:
         task = json.load(file)
     with np.load(task["predictions"], allow_pickle=False) as stored:
         expected = stored["predictions"][: task["rows"]]
-    model = tf.saved_model.load(task["model"])
     problems: list[str] = []
-    largest, row = 0.0, 0
+    differences: list[np.ndarray] = []
     latency: dict[str, float | None] = {"latency_p50_ms": None, "latency_p99_ms": None}
-    files = sorted(tf.io.gfile.glob(task["examples"]))
-    records = tf.data.TFRecordDataset(files, compression_type="GZIP").take(len(expected))
-    for index, batch in enumerate(records.batch(_BATCH)):
-        wanted = expected[row : row + len(batch)]
-        row += len(batch)
-        answer = model.signatures["serving_default"](examples=batch)
-        largest = max(largest, _compare(answer, wanted, task, problems, "serving_default"))
-        if index == 0:
-            columns = _raw_columns(model, batch.numpy(), task["columns"])
-            raw = model.signatures["serving_raw"](**columns)
-            largest = max(largest, _compare(raw, wanted, task, problems, "serving_raw"))
-            _write_requests(task["requests"], batch.numpy()[:_WARMUP_ROWS], columns, task["label"])
-            latency = _measure_latency(model, batch)
-    if row != len(expected):
-        problems.append(f"{row} rows where the Trainer saw {len(expected)}")
+    try:
+        model = tf.saved_model.load(task["model"])
+        for index, batch in enumerate(_batches(task, len(expected))):
+            start = index * _BATCH
+            wanted = expected[start : start + len(batch)]
+            answer = model.signatures["serving_default"](examples=batch)
+            differences.append(_compare(answer, wanted, task, problems, "serving_default"))
+            if index == 0:
+                columns = _raw_columns(model, batch.numpy(), task["columns"])
+                raw = model.signatures["serving_raw"](**columns)
+                differences[0] = np.fmax(differences[0], _compare(raw, wanted, task, problems, "serving_raw"))
+                _write_requests(task["requests"], batch.numpy()[:_WARMUP_ROWS], columns, task["label"])
+                latency = _measure_latency(model, batch)
+    except tf.errors.ResourceExhaustedError:
+        raise  # says more about the machine than about the model
+    except (tf.errors.OpError, OSError, ValueError, TypeError, KeyError) as error:
+        traceback.print_exc()
+        problems.append(f"it does not load and answer in a fresh process: {_first_line(error)}")
+    found = np.concatenate([np.zeros(0, np.float32), *differences])
+    if not problems and len(found) != len(expected):
+        problems.append(f"there are {len(found)} rows where the Trainer saw {len(expected)}")
+    if not problems and not np.isfinite(found).all():
+        problems.append(f"the Trainer's own answers are no numbers for {(~np.isfinite(found)).sum()} rows")
+    outcome = {**_sum_up(found, task["tolerance"]), "problems": problems, "latency": latency}
+    passed = not problems and not outcome["rows_beyond"]
     with open(task["outcome"], "w", encoding="utf-8") as file:
-        outcome = {"rows": row, "largest_difference": largest, "problems": problems, "latency": latency}
-        json.dump({**outcome, "tolerance": task["tolerance"]}, file)
+        json.dump({"passed": passed, "tolerance": task["tolerance"], **outcome}, file)
+
+
+def _batches(task: dict[str, Any], rows: int) -> Iterator[tf.Tensor]:
+    """Gives the first rows of the eval split, serialized."""
+    files = sorted(tf.io.gfile.glob(task["examples"]))
+    yield from tf.data.TFRecordDataset(files, compression_type="GZIP").take(rows).batch(_BATCH)
+
+
+def _sum_up(differences: np.ndarray, tolerance: float) -> dict[str, Any]:
+    """Says how large the differences are, and in which rows; NaN, which is a problem of its own, is no difference."""
+    known = np.isfinite(differences)
+    beyond = np.flatnonzero(known & (differences > tolerance))
+    return {
+        "rows": len(differences),
+        "largest_difference": float(differences[known].max()) if known.any() else None,
+        "worst_row": int(np.argmax(np.where(known, differences, -1))) + 1 if known.any() else None,
+        "rows_beyond": len(beyond),
+        "first_beyond": (beyond[:_ROWS_NAMED] + 1).tolist(),
+    }
+
+
+def _first_line(error: Exception) -> str:
+    lines = str(error).strip().splitlines()
+    return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__
 
 
 def _measure_latency(model: Any, records: tf.Tensor) -> dict[str, float | None]:
@@ -93,14 +131,14 @@ def _write_requests(path: str, records: np.ndarray, columns: dict[str, tf.Tensor
             writer.write(log.SerializeToString())
 
 
-def _compare(answer: Any, wanted: np.ndarray, task: dict[str, Any], problems: list[str], signature: str) -> float:
-    """Returns the largest difference; notes class names that are in another order than the training's, and NaN."""
+def _compare(answer: Any, wanted: np.ndarray, task: dict[str, Any], problems: list[str], signature: str) -> np.ndarray:
+    """Returns each row's difference; notes class names that are in another order than the training's, and NaN."""
     numbers = answer["value" if task["classes"] is None else "scores"].numpy()
     if not np.isfinite(numbers).all():
         problems.append(f"{signature} answers {(~np.isfinite(numbers)).sum()} times with something that is no number")
     if task["classes"] is None:
         wanted = wanted.reshape(-1)
-        return float((np.abs(numbers - wanted) / (1 + np.abs(wanted))).max(initial=0))
+        return np.abs(numbers - wanted) / (1 + np.abs(wanted))
     scores = np.concatenate([1 - wanted, wanted], axis=1) if task["task"] == "binary" else wanted
     classes = np.array(task["classes"])
     served = _decode(answer["classes"])
@@ -112,7 +150,7 @@ def _compare(answer: Any, wanted: np.ndarray, task: dict[str, Any], problems: li
         wrong = (_decode(answer["class"]) != classes[scores.argmax(axis=1)]) & (margin > 1e-5)
         if wrong.any():
             problems.append(f"{signature} gives another class for {wrong.sum()} rows")
-    return float(np.abs(numbers - scores).max(initial=0))
+    return np.abs(numbers - scores).max(axis=1)
 
 
 def _decode(names: tf.Tensor) -> np.ndarray:

@@ -28,7 +28,7 @@ def headline(figures: Mapping[str, Any]) -> str:
         compared = f"; compared with limits only, since {missing}" if missing else ""
         return f"Blessed and pushed as version {version}: {title} {value} on the eval split{compared}."
     failed = [row for row in figures["gate"] if not row["passed"]]
-    reason = show_limit(failed[0]) + " was asked" if failed else f"{title} {value}"
+    reason = show_limit(failed[0]) + " was asked" + show_detail(failed[0]) if failed else f"{title} {value}"
     more = f" (and {len(failed) - 1} more limits are not kept)" if len(failed) > 1 else ""
     return f"Not blessed, nothing was pushed: {reason}{more}."
 
@@ -37,6 +37,11 @@ def show_limit(row: Mapping[str, Any]) -> str:
     """Says what a part of the gate found, and what it asks for."""
     where = f" on {row['slice']}" if row["slice"] else ""
     return f"{row['title']}{where} {show_figure(row['value'])}, {row['text']}"
+
+
+def show_detail(row: Mapping[str, Any]) -> str:
+    """Says what else a part of the gate found; reports of earlier versions have no such text."""
+    return f"; {row['detail']}" if row.get("detail") else ""
 
 
 def show_figure(value: float | None) -> str:
@@ -83,7 +88,7 @@ def _gate(figures: Mapping[str, Any]) -> _Found:
     return [
         (
             f"{row['title']}{' on ' + row['slice'] if row['slice'] else ''} is {show_figure(row['value'])}, but "
-            f"{row['text']} was asked.",
+            f"{row['text']} was asked{show_detail(row)}.",
             "evaluation",
         )
         for row in failed

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -39,6 +40,25 @@ answers = [keras.saving.load_model(folder + "/model.keras").predict(rows, verbos
 answers.append(tf.lite.Interpreter(folder + "/model.tflite").get_signature_runner("serving_default")(**rows)["output"])
 assert not any(name.startswith(("components", "pipeline")) for name in sys.modules)
 print(json.dumps([np.asarray(answer).tolist() for answer in answers]))
+"""
+# Noise that is for training only, in a layer that forgot to ask whether this is training.
+RESTLESS = """
+import keras
+
+
+class Noise(keras.layers.Layer):
+    def __init__(self):
+        super().__init__()
+        self.draws = keras.random.SeedGenerator(5)
+
+    def call(self, value):
+        return value + keras.random.normal(keras.ops.shape(value), stddev=0.1, seed=self.draws)
+
+
+def build_model(config, inputs, output):
+    tensors = [keras.Input(spec.shape, name=spec.name) for spec in inputs]
+    hidden = keras.layers.Dense(32, activation="relu")(keras.layers.Concatenate()(tensors))
+    return keras.Model(tensors, keras.layers.Dense(1, activation="sigmoid")(Noise()(hidden)))
 """
 
 
@@ -111,6 +131,30 @@ def test_a_model_that_is_worse_on_one_slice_only_is_refused(good: Any, blind: An
     assert f"accuracy on group=B {row['value']:.4g}, not worse than {row['limit']:.4g} (the model in" in sentence
     assert json.loads((home / "w" / "models" / NAME / "current.json").read_text())["version"] == 1
     assert "group=B" in Path(blind.result["report"]).read_text()
+
+
+def test_a_model_that_is_served_otherwise_is_refused(kerasline: Callable[..., Any], good: Any, home: Path) -> None:
+    """Its noise is on outside of training, too: no two answers are the same."""
+    (home / "restless.py").write_text(RESTLESS)
+    changes = ("push.formats=[saved_model]", 'report.explanations="off"', "training.epochs=4")
+    changes += ("model={family: custom, build: 'restless:build_model'}", "evaluation.thresholds={accuracy: {min: 0.4}}")
+    changes += ("evaluation.slice_thresholds={}", "evaluation.beat_trivial=false")
+    settings = [word for change in changes for word in ("--set", change)]
+    restless = kerasline(home / "w", str(home / f"{NAME}.yaml"), *settings)
+    assert restless.code == 4, restless.err
+    assert restless.result["status"] == "not_blessed"
+    (row,) = [row for row in restless.result["gate"] if not row["passed"]]
+    assert (row["part"], row["metric"], row["limit"]) == ("parity", "saved_model", 1e-5)
+    assert row["value"] > 0.01
+    (sentence,) = restless.err.splitlines()
+    start, _, rest = sentence.partition(" was asked; it is larger in ")
+    assert start == (
+        "Not blessed, nothing was pushed: difference of the exported model from the trained one "
+        f"{row['value']:.4g}, {row['text']}"
+    )
+    assert re.match(r"\d+ of them \(rows 1, 2, 3, \.\.\. of the eval split, most of all in row \d+\)\. What", rest)
+    assert json.loads((home / "w" / "models" / NAME / "current.json").read_text())["version"] == 1
+    assert "most of all in row" in Path(restless.result["report"]).read_text()
 
 
 def test_every_format_is_measured_and_pushed(good: Any) -> None:

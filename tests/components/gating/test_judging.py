@@ -190,12 +190,32 @@ def test_formats_have_tolerances_of_their_own() -> None:
 
 
 def test_the_serving_check_is_a_part() -> None:
-    outcome = {"largest_difference": 2e-8, "tolerance": 1e-5, "rows": 1234, "problems": []}
+    outcome = {"passed": True, "largest_difference": 2e-8, "tolerance": 1e-5, "rows": 1234, "problems": []}
+    outcome |= {"worst_row": 7, "rows_beyond": 0, "first_beyond": []}
     row = judging.judge_parity(outcome)
     assert (row.part, row.value, row.limit, row.status) == ("parity", 2e-8, 1e-5, PASSED)
-    assert row.text == "at most 1e-05 (largest difference, 1,234 eval rows)"
-    assert judging.judge_parity({**outcome, "largest_difference": 1e-4}).status == FAILED
-    assert judging.judge_parity({**outcome, "problems": ["another order"]}).status == FAILED
+    assert (row.text, row.detail) == ("at most 1e-05 (largest difference, 1,234 eval rows)", "")
+
+
+@pytest.mark.parametrize(
+    ("found", "detail"),
+    [
+        (
+            {"rows_beyond": 212, "first_beyond": [1, 2, 5], "worst_row": 17},
+            "it is larger in 212 of them (rows 1, 2, 5, ... of the eval split, most of all in row 17)",
+        ),
+        (
+            {"rows_beyond": 1, "first_beyond": [9], "worst_row": 9},
+            "it is larger in 1 of them (row 9 of the eval split)",
+        ),
+        ({"problems": ["another order", "a NaN"]}, "another order; a NaN"),
+    ],
+)
+def test_the_serving_check_says_what_differs_and_where(found: dict[str, Any], detail: str) -> None:
+    outcome = {"passed": False, "largest_difference": 1e-4, "tolerance": 1e-5, "rows": 300, "problems": []}
+    outcome |= {"worst_row": 1, "rows_beyond": 0, "first_beyond": []}
+    row = judging.judge_parity({**outcome, **found})
+    assert (row.value, row.status, row.detail) == (1e-4, FAILED, detail)
 
 
 def test_every_row_has_a_title_for_people() -> None:

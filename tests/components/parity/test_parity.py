@@ -98,12 +98,15 @@ def run(trained: Path, tmp_path: Path) -> Run:
     return Run(tmp_path / "model" / "Format-Serving", tmp_path / "model_run" / "predictions-eval.npz", check)
 
 
-def refused(run: Run, *arguments: Any, **named: Any) -> str:
-    """The sentence with which the check refuses; nothing is blessed then."""
-    with pytest.raises(ParityFailed) as caught:
-        run.check(*arguments, **named)
-    assert not (run.model.parents[1] / "blessing" / "INFRA_BLESSED").exists()
-    return str(caught.value)
+def refused(run: Run, *arguments: Any, **named: Any) -> dict[str, Any]:
+    """The outcome of a check that does not bless, and does not end the run."""
+    blessing = run.check(*arguments, **named)
+    assert blessing.get_int_custom_property("blessed") == 0
+    assert (Path(blessing.uri) / "INFRA_NOT_BLESSED").is_file()
+    assert not (Path(blessing.uri) / "INFRA_BLESSED").exists()
+    outcome: dict[str, Any] = json.loads((Path(blessing.uri) / "parity.json").read_text())
+    assert outcome["passed"] is False
+    return outcome
 
 
 def change_predictions(run: Run, change: Callable[[np.ndarray], None]) -> None:
@@ -130,7 +133,7 @@ def test_the_model_that_was_trained_passes_with_class_names_of_any_script(run: R
     folder = Path(blessing.uri)
     assert (folder / "INFRA_BLESSED").is_file()
     outcome = json.loads((folder / "parity.json").read_text())
-    assert (outcome["rows"], outcome["problems"]) == (300, [])
+    assert (outcome["passed"], outcome["rows"], outcome["problems"], outcome["first_beyond"]) == (True, 300, [], [])
     assert 0 <= outcome["largest_difference"] < 1e-6
 
 
@@ -146,31 +149,36 @@ def test_rows_beyond_the_limit_and_differences_within_the_tolerance_pass(run: Ru
 
 def test_other_weights_are_found(run: Run) -> None:
     tamper(run, lambda bias: bias.assign_add([0.001, 0.0, 0.0]))
-    message = refused(run)
-    assert message.startswith(
-        "expected the exported model to answer as the trained one within 1e-05, but found a difference of 0.00"
-    )
-    assert "over 300 rows; nothing was pushed, see " in message
+    outcome = refused(run)
+    assert (outcome["rows"], outcome["rows_beyond"], outcome["first_beyond"]) == (300, 300, [1, 2, 3])
+    assert 1e-4 < outcome["largest_difference"] < 1e-3
+    assert outcome["latency"]["latency_p50_ms"] > 0
 
 
-def test_one_wrong_prediction_in_the_last_row_is_found(run: Run) -> None:
+def test_wrong_predictions_are_found_in_their_rows(run: Run) -> None:
     def change(predictions: np.ndarray) -> None:
+        predictions[4, 0] -= 2e-5
         predictions[299, 1] += 3e-5
 
     change_predictions(run, change)
-    assert "found a difference of 3e-05 over 300 rows" in refused(run)
+    outcome = refused(run)
+    assert (outcome["rows_beyond"], outcome["first_beyond"], outcome["worst_row"]) == (2, [5, 300], 300)
+    assert outcome["largest_difference"] == pytest.approx(3e-5, rel=0.05)
+    assert outcome["problems"] == []
 
 
 def test_a_model_that_answers_nan_is_found(run: Run) -> None:
     tamper(run, lambda bias: bias.assign([float("nan")] * 3))
-    assert "serving_default answers 768 times with something that is no number" in refused(run)
+    outcome = refused(run)
+    assert "serving_default answers 768 times with something that is no number" in outcome["problems"]
+    assert outcome["largest_difference"] is None
 
 
 def test_classes_in_another_order_are_found(run: Run) -> None:
-    message = refused(run, PLAN.model_copy(update={"classes": (CLASSES[1], CLASSES[0], CLASSES[2])}))
+    outcome = refused(run, PLAN.model_copy(update={"classes": (CLASSES[1], CLASSES[0], CLASSES[2])}))
     assert (
         "serving_default names the classes ['Zürich', 'a b', '東京'] where training had ['a b', 'Zürich', '東京']"
-        in message
+        in outcome["problems"]
     )
 
 
@@ -178,11 +186,23 @@ def test_a_row_that_is_not_in_the_examples_is_found(run: Run) -> None:
     with np.load(run.predictions) as stored:
         predictions, labels = stored["predictions"], stored["labels"]
     np.savez_compressed(run.predictions, predictions=np.concatenate([predictions, predictions[:1]]), labels=labels)
-    assert "found 300 rows where the Trainer saw 301" in refused(run)
+    assert refused(run)["problems"] == ["there are 300 rows where the Trainer saw 301"]
 
 
 def test_a_model_that_does_not_load_is_found(run: Run) -> None:
     shutil.rmtree(run.model / "variables")
-    message = refused(run)
-    assert message.startswith("expected the exported model to load and answer in a fresh process, but it ended with ")
-    assert message.endswith(f"the model is in {run.model}")
+    outcome = refused(run)
+    (problem,) = outcome["problems"]
+    assert problem.startswith("it does not load and answer in a fresh process: ")
+    assert (outcome["rows"], outcome["largest_difference"], outcome["latency"]["latency_p99_ms"]) == (0, None, None)
+
+
+def test_a_process_that_is_killed_judges_no_model(run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    from components.parity import component
+
+    script = tmp_path / "killed.py"
+    script.write_text("import os, signal\nos.kill(os.getpid(), signal.SIGKILL)\n")
+    monkeypatch.setattr(component, "_SCRIPT", script)
+    with pytest.raises(ParityFailed, match="but it was killed by signal 9; it may have run out of memory"):
+        run.check()
+    assert not (run.model.parents[1] / "blessing" / "INFRA_BLESSED").exists()

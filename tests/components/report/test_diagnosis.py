@@ -89,10 +89,13 @@ def test_underfitting_of_a_line_where_a_circle_is_needed(fit_and_diagnose: Diagn
     assert any("training.epochs=20" in line for line in lines)
 
 
-@pytest.mark.parametrize("passed", [True, False])
-def test_a_middling_model_underfits_where_the_gate_asks_for_more(fit_and_diagnose: Diagnose, passed: bool) -> None:
-    """The same fit is good enough until a limit says otherwise."""
-    limit = {"metric": "accuracy", "value": 0.78, "limit": 0.9, "text": "at least 0.9", "passed": passed}
+@pytest.mark.parametrize(("part", "passed"), [("threshold", True), ("threshold", False), ("parity", False)])
+def test_a_middling_model_underfits_where_the_gate_asks_for_more(
+    fit_and_diagnose: Diagnose, part: str, passed: bool
+) -> None:
+    """The same fit is good enough until a limit on its metrics says otherwise."""
+    limit = {"metric": "accuracy", "value": 0.78, "limit": 0.9, "text": "at least 0.9", "passed": passed, "part": part}
+    passed = passed or part == "parity"
     found = fit_and_diagnose(blobs(1400, distance=1.6), units=(8,), epochs=6, rate=0.02, gate=[limit])
     assert ("good_fit" in found, "underfitting" in found) == (passed, not passed)
     assert passed or found["underfitting"]["level"] == "problem"

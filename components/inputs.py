@@ -16,6 +16,7 @@ from components.columns import LABEL, LABEL_SCALE, LABEL_SHIFT, encode_label
 from components.errors import KeraslineError, TrainingFailed
 from components.features import FeaturePlan
 from components.fitting.rows import Arrays
+from components.wording import counted
 
 WEIGHT = "sample_weight"
 _READ_BATCH = 512
@@ -45,13 +46,14 @@ class ExamplesReader:
         return (
             self._records(files)
             .batch(_READ_BATCH)
-            .map(self._transform, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
+            .map(self.transform, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
         )
 
     def _records(self, files: Sequence[str]) -> tf.data.Dataset:
         return tf.data.TFRecordDataset(sorted(expand(files)), compression_type="GZIP")
 
-    def _transform(self, serialized: tf.Tensor) -> dict[str, tf.Tensor]:
+    def transform(self, serialized: tf.Tensor) -> dict[str, tf.Tensor]:
+        """Transforms a batch of serialized tf.Examples."""
         raw = tf.io.parse_example(serialized, self._spec)
         # TFT gives its own dict class, which Keras refuses.
         transformed = dict(self.layer(dict(raw)))
@@ -144,14 +146,15 @@ class ExamplesReader:
         """Returns (scale, shift) such that a label in its own units is ``scaled * scale + shift``."""
         if self.plan.label_scale == "none":
             return 1.0, 0.0
-        batch = self._transform(next(iter(self._records(files).batch(1))))
+        batch = self.transform(next(iter(self._records(files).batch(1))))
         return float(batch[LABEL_SCALE][0]), float(batch[LABEL_SHIFT][0])
 
     def _check_labels(self, labels: np.ndarray) -> None:
         if self.plan.classes is not None and labels.ndim == 1 and (labels < 0).any():
             raise KeraslineError(
-                f"expected every label to be one of {len(self.plan.classes)} classes, but {(labels < 0).sum()} rows "
-                "hold another value; the data changed while the run was reading it, so run again"
+                f"expected every label to be one of {len(self.plan.classes)} classes, but "
+                f"{counted(int((labels < 0).sum()), 'row holds', 'rows hold')} another value; the data changed while "
+                "the run was reading it, so run again"
             )
 
 

@@ -51,7 +51,10 @@ def choose_examples(
         # How sure the model is of its surest mistake, and of its least sure label.
         sure = np.where(wrong, np.abs(predictions - 0.5), -1).max(axis=1) + 0.5
         unsure = np.abs(predictions - 0.5).min(axis=1) + 0.5
-        names = [_join(classes, row > 0.5) for row in labels], [_join(classes, row > 0.5) for row in predictions]
+        names = (
+            [join_classes(classes, row > 0.5) for row in labels],
+            [join_classes(classes, row > 0.5) for row in predictions],
+        )
         return _choose(wrong.any(axis=1), sure, unsure, names, count)
     scores = np.concatenate([1 - predictions, predictions], axis=1) if task == "binary" else predictions
     truth = labels.reshape(-1).astype(int)
@@ -74,5 +77,6 @@ def _choose(
     }
 
 
-def _join(classes: Sequence[str], chosen: np.ndarray) -> str:
+def join_classes(classes: Sequence[str], chosen: np.ndarray) -> str:
+    """Names the classes that a row of several labels has."""
     return ", ".join(name for name, there in zip(classes, chosen, strict=True) if there) or "none"

@@ -12,13 +12,19 @@ from typing import Any
 import numpy as np
 
 from components.explanations.examples import choose_examples
-from components.explanations.pictures import overlay, picture
-from components.explanations.rows import decode_row, find_records
+from components.explanations.pictures import overlay, picture, small
+from components.explanations.rows import decode_row, find_records, sample_records
 from components.explanations.showing import show_row
 from components.explanations.tables import MOST_ROWS, dependence, permutation_importance, surface
 from components.features import FeaturePlan
+from components.models.spec import InputSpec
 
 EXPLANATIONS_FILE = "explanations.json"
+MOST_EXCITED = 12  # maps whose exciting images are sought
+SMALL_IMAGE = 96  # pixels
+NEIGHBOURS = 3
+MOST_TRAINING_ROWS = 5_000  # among which neighbours are sought
+MOST_TRAINING_VALUES = 2**26  # of their inputs
 logger = logging.getLogger(__name__)
 
 
@@ -66,11 +72,10 @@ class Explainer:
         result: dict[str, Any] = {"mistakes": [], "hits": []}
         for kind, entries in chosen.items():
             result[kind] = [self._show(kind, entry, records) for entry in entries if entry["row"] in records]
-        kinds = {spec.kind for spec in plan.inputs()}
         if any(spec.kind in ("dense", "ids") for spec in plan.inputs()):
             self._attempt("the columns", lambda: result.update(self._explain_table(labels, metric)))
-        if "image" in kinds and len(labels):
-            self._attempt("the images", lambda: result.update(self._explain_images(result, predictions)))
+        if len(labels):
+            self._attempt("what happens inside the model", lambda: self._explain_network(result, predictions))
         result |= {"notes": self._notes, "seconds": round(time.monotonic() - started, 2)}
         (self._folder / EXPLANATIONS_FILE).write_text(json.dumps(result, indent=1), encoding="utf-8")
 
@@ -107,41 +112,96 @@ class Explainer:
             "surface": surface(predict, columns, labels[:rows], self._plan, order, units),
         }
 
-    def _explain_images(self, result: dict[str, Any], predictions: np.ndarray) -> dict[str, Any]:
-        import tensorflow as tf
-
-        from components.explanations.images import activation_maps, first_filters, heat_maps, map_layers
-        from components.explanations.loading import rebuild_model
+    def _explain_network(self, result: dict[str, Any], predictions: np.ndarray) -> None:
+        """Builds the model anew, makes sure that it is the one that was trained, and looks inside."""
+        from components.explanations.loading import read_inputs, rebuild_model
         from components.inputs import ExamplesReader
 
-        image = next(spec for spec in self._plan.inputs() if spec.kind == "image")
-        entries = result["mistakes"] + result["hits"]
-        rows = [entry["row"] for entry in entries] or [0]
+        rows = [entry["row"] for entry in result["mistakes"] + result["hits"]] or [0]
         records = find_records(self._examples, "eval", rows)
         reader = ExamplesReader(self._transform_graph, self._plan)
-        raw = tf.io.parse_example([records[row] for row in rows], reader.graph.raw_feature_spec())
-        transformed = dict(reader.layer(dict(raw)))
-        inputs = {spec.name: transformed[spec.name].numpy() for spec in self._plan.inputs()}
+        inputs, _ = read_inputs([records[row] for row in rows], reader)
         model = rebuild_model(self._saved_model, self._settings, self._plan)
         self._check(model, inputs, predictions[rows])
-        found: dict[str, Any] = {"filters": None, "activations": []}
+        image = next((spec for spec in self._plan.inputs() if spec.kind == "image"), None)
+        if image:
+            self._attempt("the images", lambda: result.update(self._explain_images(result, model, inputs, image)))
+        if result["mistakes"]:
+            self._attempt("mistakes by the rows it learnt from", lambda: self._find_neighbours(result, model, reader))
+
+    def _explain_images(
+        self, result: dict[str, Any], model: Any, inputs: Mapping[str, np.ndarray], image: InputSpec
+    ) -> dict[str, Any]:
+        from components.explanations.images import activation_maps, first_filters, heat_maps, map_layers, saliency_maps
+        from components.explanations.maximising import maximising_images
+
+        entries = result["mistakes"] + result["hits"]
+        found: dict[str, Any] = {"filters": None, "activations": [], "maximising": None}
         filters = first_filters(model, image)
         if filters:
             name, kernels = filters
             files = [self._save(f"filter-{i}.png", picture(_drawable(kernel))) for i, kernel in enumerate(kernels)]
             found["filters"] = {"layer": name, "shape": list(kernels.shape[1:]), "images": files}
-        layers = map_layers(model)
+        layers, first_row = map_layers(model), {name: values[:1] for name, values in inputs.items()}
+        strongest: list[int] = []
         for index, layer in enumerate([layers[0], *layers[-1:]] if len(layers) > 1 else layers):
-            maps = activation_maps(model, {name: values[:1] for name, values in inputs.items()}, layer)
+            strongest, maps = activation_maps(model, first_row, layer)
             files = [self._save(f"map-{index}-{i}.png", picture(map_)) for i, map_ in enumerate(maps)]
-            found["activations"].append({"layer": layer.name, "row": rows[0], "images": files})
+            row = entries[0]["row"] if entries else 0
+            found["activations"].append({"layer": layer.name, "row": row, "images": files})
+        if layers:
+            # Behind them come layers without places; large images take long and fill the page.
+            wanted = strongest[: MOST_EXCITED if max(image.shape) <= SMALL_IMAGE else MOST_EXCITED // 2]
+            excited = maximising_images(model, layers[-1], wanted, inputs, image.name)
+            files = [
+                self._save(f"excites-{i}.png", small(picture(_drawable(pixels)))) for i, pixels in enumerate(excited)
+            ]
+            found["maximising"] = {"layer": layers[-1].name, "maps": wanted, "images": files}
         method, heats = heat_maps(model, inputs, image.name, self._plan.task)
-        for entry, pixels, heat in zip(entries, inputs[image.name], heats, strict=True):
+        salient = saliency_maps(model, inputs, image.name, self._plan.task) if layers else [None] * len(heats)
+        for entry, pixels, heat, saliency in zip(entries, inputs[image.name], heats, salient, strict=False):
             low, high = float(pixels.min()), float(pixels.max())
             shown = (pixels - low) / (high - low) if low < 0 or high > 1 else pixels
-            entry["heat"] = self._save(f"heat-{entry['row']}.png", overlay(shown, heat))
+            entry["heat"] = self._save(f"heat-{entry['row']}.png", small(overlay(shown, heat)))
+            if saliency is not None:
+                entry["saliency"] = self._save(f"saliency-{entry['row']}.png", small(picture(saliency)))
         found["heat_method"] = method
         return found
+
+    def _find_neighbours(self, result: dict[str, Any], model: Any, reader: Any) -> None:
+        """Puts beside each mistake the training rows that the model finds most like it."""
+        from components.explanations.loading import read_inputs
+        from components.explanations.neighbours import last_features, nearest_rows
+
+        features = last_features(model)
+        if features is None:
+            return
+        values = sum(int(np.prod(spec.shape)) or 1 for spec in self._plan.inputs())
+        sample = sample_records(self._examples, "train", min(MOST_TRAINING_ROWS, MOST_TRAINING_VALUES // values))
+        known, labels = read_inputs(list(sample.values()), reader)
+        mistakes = result["mistakes"]
+        records = find_records(self._examples, "eval", [entry["row"] for entry in mistakes])
+        asked, _ = read_inputs([records[entry["row"]] for entry in mistakes], reader)
+        places, distances = nearest_rows(
+            features.predict(asked, verbose=0), features.predict(known, verbose=0), NEIGHBOURS
+        )
+        positions = list(sample)
+        for entry, near, far in zip(mistakes, places, distances, strict=True):
+            entry["neighbours"] = []
+            for place, distance in zip(near.tolist(), far.tolist(), strict=True):
+                row = positions[place]
+                shown = show_row(decode_row(sample[row]), self._columns)
+                image = self._save(f"train-{row}.png", shown["image"]) if shown["image"] else None
+                entry["neighbours"].append(
+                    {
+                        "row": row,
+                        "label": labels[place],
+                        "distance": distance,
+                        "image": image,
+                        "values": shown["values"],
+                    }
+                )
+        result["neighbours_of"] = len(sample)
 
     def _check(self, model: Any, inputs: Mapping[str, np.ndarray], known: np.ndarray) -> None:
         """Makes sure that the rebuilt model is the one that was trained: it must answer as that did."""

@@ -1,7 +1,8 @@
-"""What a model of images looks at: its first filters, its activations, and heat maps over single images."""
+"""What a model of images looks at: its first filters, its activations, heat maps and saliency over single images."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import keras
@@ -57,18 +58,24 @@ def map_layers(model: keras.Model) -> list[keras.layers.Layer]:
     return found
 
 
-def activation_maps(model: keras.Model, inputs: dict[str, np.ndarray], layer: keras.layers.Layer) -> np.ndarray:
-    """Returns what a layer gives for one row: float32 [maps, height, width], at most MOST_MAPS, the strongest first."""
+def activation_maps(
+    model: keras.Model, inputs: Mapping[str, np.ndarray], layer: keras.layers.Layer
+) -> tuple[list[int], np.ndarray]:
+    """Returns what a layer gives for one row, the strongest maps first, at most MOST_MAPS.
+
+    Returns:
+      The maps' numbers in the layer, and float32 [maps, height, width].
+    """
     inner = keras.Model(model.inputs, layer.output)
     maps = np.asarray(inner([inputs[tensor.name] for tensor in model.inputs], training=False))[0]
     order = np.argsort(-maps.max(axis=(0, 1)), kind="stable")[:MOST_MAPS]
-    return np.moveaxis(maps, -1, 0)[order]
+    return order.tolist(), np.moveaxis(maps, -1, 0)[order]
 
 
-def heat_maps(model: keras.Model, inputs: dict[str, np.ndarray], image: str, task: Task) -> tuple[str, np.ndarray]:
+def heat_maps(model: keras.Model, inputs: Mapping[str, np.ndarray], image: str, task: Task) -> tuple[str, np.ndarray]:
     """Shows where in each image the model finds what it answers.
 
-    With feature maps this is Grad-CAM over the last of them, otherwise the gradient over the pixels themselves.
+    With feature maps this is Grad-CAM over the last of them, otherwise the saliency of the pixels themselves.
 
     Args:
       model: the model.
@@ -83,14 +90,10 @@ def heat_maps(model: keras.Model, inputs: dict[str, np.ndarray], image: str, tas
       ICCV 2017.
     """
     layers = map_layers(model)
-    tensors = {name: tf.convert_to_tensor(values) for name, values in inputs.items()}
     if not layers:
-        with tf.GradientTape() as tape:
-            tape.watch(tensors[image])
-            evidence = _evidence(model(tensors, training=False), task)
-        gradient = tape.gradient(evidence, tensors[image])
-        return "the gradient of the answer over the pixels", _to_one(np.abs(gradient.numpy()).max(axis=-1))
+        return "the gradient of the answer over the pixels", saliency_maps(model, inputs, image, task)
     layer = layers[-1]
+    tensors = {name: tf.convert_to_tensor(values) for name, values in inputs.items()}
     both = keras.Model(model.inputs, [layer.output, model.outputs[0]])
     with tf.GradientTape() as tape:
         # Watching the pixels has every operation recorded, also those behind layers that are not trained.
@@ -100,6 +103,25 @@ def heat_maps(model: keras.Model, inputs: dict[str, np.ndarray], image: str, tas
     gradient = tape.gradient(evidence, maps)
     weights = tf.reduce_mean(gradient, axis=(1, 2), keepdims=True)
     return f"Grad-CAM over {layer.name}", _to_one(tf.nn.relu(tf.reduce_sum(weights * maps, axis=-1)).numpy())
+
+
+def saliency_maps(model: keras.Model, inputs: Mapping[str, np.ndarray], image: str, task: Task) -> np.ndarray:
+    """Shows the pixels that would change the answer most if they changed a little.
+
+    Args:
+      model, inputs, image, task: as in :func:`heat_maps`.
+
+    Returns:
+      float32 [rows, height, width] in 0..1: the largest gradient of a pixel's channels, without its sign.
+
+    Source: K. Simonyan, A. Vedaldi, A. Zisserman, Deep Inside Convolutional Networks: Visualising Image
+      Classification Models and Saliency Maps, 2013, https://arxiv.org/abs/1312.6034
+    """
+    tensors = {name: tf.convert_to_tensor(values) for name, values in inputs.items()}
+    with tf.GradientTape() as tape:
+        tape.watch(tensors[image])
+        evidence = _evidence(model(tensors, training=False), task)
+    return _to_one(np.abs(tape.gradient(evidence, tensors[image]).numpy()).max(axis=-1))
 
 
 def _evidence(output: Any, task: Task) -> tf.Tensor:

@@ -10,9 +10,12 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from components.columns import LABEL
 from components.errors import KeraslineError
-from components.explanations.rows import Row
+from components.explanations.examples import join_classes
+from components.explanations.rows import Row, decode_row
 from components.features import FeaturePlan
+from components.inputs import ExamplesReader
 from components.models import build_model
 from components.settings import FitSettings
 from components.signatures import raw_input_specs
@@ -20,6 +23,7 @@ from components.signatures import raw_input_specs
 Columns = dict[str, np.ndarray]
 Predict = Callable[[Columns], np.ndarray]
 _BATCH = 4096
+_READ_BATCH = 64
 _KEY = "variables_of_model/{}/.ATTRIBUTES/VARIABLE_VALUE"
 
 
@@ -64,6 +68,26 @@ def raw_columns(rows: Sequence[Row], plan: FeaturePlan) -> Columns:
             values = [row[name][0] if row.get(name) else missing for row in rows]
         columns[argument] = np.array(values, object if spec.dtype == tf.string else spec.dtype.as_numpy_dtype)
     return columns
+
+
+def read_inputs(records: Sequence[bytes], reader: ExamplesReader) -> tuple[Columns, list[str]]:
+    """Makes the model's inputs and the labels of serialized tf.Examples.
+
+    Returns:
+      Input name to [rows, ...], and the labels as texts: names of classes, or values in the label's units.
+    """
+    plan, names = reader.plan, [spec.name for spec in reader.plan.inputs()]
+    parts: dict[str, list[np.ndarray]] = {name: [] for name in [*names, LABEL]}
+    for batch in tf.data.Dataset.from_tensor_slices(list(records)).batch(_READ_BATCH).map(reader.transform):
+        for name, values in parts.items():
+            values.append(batch[name].numpy())
+    joined = {name: np.concatenate(values) for name, values in parts.items()}
+    labels = joined.pop(LABEL)
+    if plan.classes is None:
+        return joined, [f"{decode_row(record)[plan.label][0]:.5g}" for record in records]
+    if labels.ndim == 1:
+        return joined, [plan.classes[int(label)] for label in labels]
+    return joined, [join_classes(plan.classes, row > 0.5) for row in labels]
 
 
 def rebuild_model(saved_model: str | Path, settings: Mapping[str, Any], plan: FeaturePlan) -> keras.Model:

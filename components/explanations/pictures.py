@@ -42,6 +42,11 @@ def picture(values: np.ndarray) -> bytes:
     return _png(Image.fromarray((np.nan_to_num(scaled) * 255).round().astype(np.uint8)))
 
 
+def small(png: bytes) -> bytes:
+    """Makes a picture no larger than a thumbnail."""
+    return thumbnail(png) or png
+
+
 def overlay(image: np.ndarray, heat: np.ndarray) -> bytes:
     """Makes a PNG of an image with a heat map over it.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import random
 import struct
 from collections.abc import Collection, Iterator
 from functools import cache
@@ -44,6 +45,23 @@ def find_records(examples: str | Path, split: str, wanted: Collection[int]) -> d
             if not missing:
                 break
     return found
+
+
+def sample_records(examples: str | Path, split: str, count: int) -> dict[int, bytes]:
+    """Draws ``count`` rows of a split, or all where it has no more, as :func:`find_records` gives them.
+
+    One pass holds no more than the sample; the same rows are drawn every time.
+
+    Source: J. S. Vitter, Random Sampling with a Reservoir (algorithm R), 1985.
+    """
+    draw = random.Random(0)
+    kept: list[tuple[int, bytes]] = []
+    for position, record in enumerate(read_records(Path(examples, f"Split-{split}"))):
+        if position < count:
+            kept.append((position, record))
+        elif (place := draw.randrange(position + 1)) < count:
+            kept[place] = (position, record)
+    return dict(sorted(kept))
 
 
 def read_records(folder: Path) -> Iterator[bytes]:

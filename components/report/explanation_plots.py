@@ -9,6 +9,7 @@ from components.metrics import METRICS
 from components.report.charts import Bar, Series, bar_chart, line_chart, surface_chart
 from components.report.plots import Plot, make_plot
 from components.report.svg import show
+from components.wording import counted
 
 _MOST_BARS = 15
 
@@ -42,7 +43,7 @@ def plot_importance(importance: Mapping[str, Any]) -> Plot:
     if len(columns) > _MOST_BARS:
         note += f"; the first {_MOST_BARS} of {len(columns)} columns"
     if importance["skipped"]:
-        note += f"; no time for {len(importance['skipped'])} columns"
+        note += f"; no time for {counted(len(importance['skipped']), 'column')}"
     return make_plot(title, bar_chart(title, bars, f"loss of {metric.title} when shuffled"), note)
 
 

@@ -140,7 +140,7 @@ def test_a_label_that_the_plan_does_not_know_stops_the_fit(
     with pytest.raises(KeraslineError) as caught:
         reader.load(pattern)
     assert str(caught.value) == (
-        "expected every label to be one of 2 classes, but 1 rows hold another value; the data changed while the run "
+        "expected every label to be one of 2 classes, but 1 row holds another value; the data changed while the run "
         "was reading it, so run again"
     )
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 from PIL import Image
 
 from components.datasets.spec import Column, Dataset, Label, SplitPlan
@@ -51,6 +52,7 @@ def test_images_are_explained_from_the_exported_model(
     data, settled = rows(), plan()
     graph = analyse(data, settled, tmp_path / "analysis")
     write_split(data, tmp_path / "examples", "eval", files=2)
+    write_split(data, tmp_path / "examples", "train")
     fit = FitSettings.model_validate({**SETTINGS, "plan": settled})
     model = build_model(fit.model, settled.inputs(), fit.output(), seed=3)
     module = tf.Module()
@@ -78,6 +80,16 @@ def test_images_are_explained_from_the_exported_model(
     entry = (found["mistakes"] + found["hits"])[0]
     assert (tmp_path / "out" / entry["image"]).is_file() and (tmp_path / "out" / entry["heat"]).is_file()
 
+    assert (tmp_path / "out" / entry["saliency"]).is_file()
+    assert found["maximising"]["layer"] == "conv2_relu" and len(found["maximising"]["images"]) == 4
+    # The train split holds the same rows here, so that each mistake's nearest row is itself.
+    assert found["mistakes"] and found["neighbours_of"] == 24
+    for mistake in found["mistakes"]:
+        assert len(mistake["neighbours"]) == 3
+        nearest = mistake["neighbours"][0]
+        assert (nearest["row"], nearest["label"]) == (mistake["row"], mistake["label"])
+        assert nearest["distance"] == pytest.approx(0, abs=1e-5) and nearest["image"]
+
     # Predictions of another model: the rows are shown still, and the page says why the rest is not.
     other = explain(tmp_path / "other", predictions[:, ::-1] * 0.5 + 0.25)
     assert "the rebuilt model answers otherwise than the trained one" in other["notes"][0]
@@ -94,6 +106,6 @@ def test_what_cannot_be_explained_is_said(tmp_path: Path, write_split: Callable[
     explainer = Explainer(tmp_path / "out", str(tmp_path / "examples"), nowhere, nowhere, SETTINGS, plan(), columns)
     explainer.write(np.array([0, 1] * 12), np.eye(2)[[0, 0] * 12], "accuracy", 4)
     found = json.loads((tmp_path / "out" / "explanations.json").read_text())
-    assert len(found["notes"]) == 1 and found["notes"][0].startswith("could not explain the images:")
+    assert len(found["notes"]) == 1 and found["notes"][0].startswith("could not explain what happens inside")
     assert [entry["row"] for entry in found["mistakes"]] == [1, 3, 5, 7]
     assert found["mistakes"][0]["label"] == "bright" and found["mistakes"][0]["prediction"] == "dark"

@@ -70,6 +70,54 @@ def test_without_convolutions_the_gradient_shows_the_pixels(pixels: dict[str, np
     assert heat.sum() == pytest.approx(1.5)
 
 
+def test_saliency_shows_the_pixels_that_the_answer_hangs_on(pixels: dict[str, np.ndarray]) -> None:
+    from components.explanations.images import saliency_maps
+
+    salient = saliency_maps(bright_corner_model(), pixels, "image", "multiclass")[0]
+    # The answer adds up the upper left quarter with equal weights, and reads nothing else.
+    assert salient[:4, :4] == pytest.approx(1.0)
+    assert salient[4:].max() == salient[:, 4:].max() == 0.0
+
+
+def test_gradient_ascent_finds_what_excites_a_map() -> None:
+    import keras
+
+    from components.explanations.maximising import maximising_images
+
+    inputs = {"image": keras.Input((8, 8, 1), name="image")}
+    kernel = np.zeros((3, 3, 1, 3), np.float32)
+    kernel[1, 1, 0, 0], kernel[1, 1, 0, 1] = 1.0, -1.0
+    kernel[:, 0, 0, 2], kernel[:, 2, 0, 2] = -1.0, 1.0
+    conv = keras.layers.Conv2D(3, 3, activation="relu", name="conv")
+    model = keras.Model(inputs, keras.layers.Flatten()(conv(inputs["image"])))
+    conv.set_weights([kernel, np.zeros(3, np.float32)])
+    seen = {"image": np.array([0.0, 1.0], np.float32).reshape(2, 1, 1, 1) * np.ones((2, 8, 8, 1), np.float32)}
+    bright, dark, edge = maximising_images(model, conv, [0, 1, 2], seen, "image")
+    assert bright[1:-1, 1:-1].min() > 0.95  # grows to the brightest pixel that was seen
+    assert dark[1:-1, 1:-1].max() < 0.6  # the ReLU is silent for every image: nothing to climb
+    # Every other pair of columns rises: more bright beside dark than any smooth image has.
+    kernel_excitement = np.maximum(edge[:, 2:, 0] - edge[:, :-2, 0], 0).mean()
+    assert kernel_excitement > 0.3
+
+
+def test_neighbours_are_those_of_the_last_hidden_layer() -> None:
+    import keras
+
+    from components.explanations.neighbours import last_features, nearest_rows
+
+    inputs = {"x": keras.Input((2,), name="x")}
+    hidden = keras.layers.Dense(1, use_bias=False)
+    model = keras.Model(inputs, keras.layers.Dense(3, activation="softmax")(hidden(inputs["x"])))
+    hidden.set_weights([np.array([[1.0], [0.0]], np.float32)])  # the second column counts for nothing
+    features = last_features(model)
+    assert features is not None
+    known = {"x": np.array([[0, 0], [5, 0], [1, 900], [2, 1]], np.float32)}
+    asked = {"x": np.array([[1.2, 0]], np.float32)}
+    places, distances = nearest_rows(np.asarray(features(asked)), np.asarray(features(known)), 3)
+    assert places.tolist() == [[2, 3, 0]]
+    assert distances[0] == pytest.approx([0.2, 0.8, 1.2], abs=1e-6)
+
+
 def test_the_first_filters_are_the_kernels() -> None:
     from components.explanations.images import first_filters
 
@@ -96,8 +144,8 @@ def test_activations_are_what_the_layer_gives(pixels: dict[str, np.ndarray]) -> 
     from components.explanations.images import activation_maps
 
     model = bright_corner_model()
-    maps = activation_maps(model, pixels, model.get_layer("conv"))
-    assert maps.shape == (2, 8, 8)
+    numbers, maps = activation_maps(model, pixels, model.get_layer("conv"))
+    assert numbers == [0, 1] and maps.shape == (2, 8, 8)
     assert maps[0] == pytest.approx(pixels["image"][0, :, :, 0])
     assert maps[1].max() == 0.0
 

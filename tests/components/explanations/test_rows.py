@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from components.explanations.pictures import overlay, picture, thumbnail
-from components.explanations.rows import read_rows
+from components.explanations.rows import read_rows, sample_records
 from components.explanations.showing import show_row
 
 
@@ -45,6 +45,18 @@ def write(folder: Path, name: str, records: list[bytes]) -> None:
     with gzip.open(folder / name, "wb") as file:
         for record in records:
             file.write(struct.pack("<Q", len(record)) + b"crc!" + record + b"crc!")
+
+
+def test_a_sample_is_drawn_from_the_whole_split_and_the_same_each_time(tmp_path: Path) -> None:
+    rows = [example(count=ints(number)) for number in range(100)]
+    write(tmp_path / "Split-train", "data-00000-of-00002.gz", rows[:60])
+    write(tmp_path / "Split-train", "data-00001-of-00002.gz", rows[60:])
+    drawn = sample_records(tmp_path, "train", 20)
+    assert len(drawn) == 20 and list(drawn) == sorted(drawn)
+    assert all(rows[position] == record for position, record in drawn.items())
+    assert min(drawn) < 30 and max(drawn) >= 70
+    assert sample_records(tmp_path, "train", 20) == drawn
+    assert list(sample_records(tmp_path, "train", 500)) == list(range(100))
 
 
 def test_rows_are_found_across_files_in_their_order(tmp_path: Path) -> None:

@@ -29,6 +29,10 @@ _PACKAGE_OPTIONS = (
 NO_PACKAGE = "--sdk_container_image=none-is-needed"
 # Without TFX's import stubs, workers in other processes cannot unpickle its steps.
 _STUBS = "--beam_plugins=tfx"
+# The DirectRunner of Beam 2.68 and later downloads Prism, another runner, from GitHub at the first step and runs on it
+# what it can, in processes of its own; without a network every step waits for the attempt to fail. It does not where a
+# pipeline may have triggers that lose data. None here has triggers.
+NO_PRISM = "--allow_unsafe_triggers"
 _UNUSABLE = {"dask": "with Beam 2.77 it loses rows"}
 _REQUIRED = {"dataflow": ("--project", "--region", "--temp_location")}
 _REACH_SECONDS = 5.0
@@ -53,7 +57,7 @@ def join_options(given: Sequence[str]) -> list[str]:
 
 
 def complete_options(given: Sequence[str]) -> list[str]:
-    """Adds the defaults, and what TFX's steps need of workers in other processes.
+    """Adds the defaults, what TFX's steps need of workers in other processes, and what keeps Beam from a download.
 
     Args:
       given: as from :func:`join_options`.
@@ -63,6 +67,8 @@ def complete_options(given: Sequence[str]) -> list[str]:
     added = [option for option in DEFAULTS if option.partition("=")[0] not in names]
     if _kind(settings) != "direct" or settings["--direct_running_mode"] != "in_memory":
         added += [] if _STUBS in given else [_STUBS]
+    if _kind(settings) == "direct" and NO_PRISM not in given:
+        added.append(NO_PRISM)
     if not names & set(_PACKAGE_OPTIONS) and not _needs_image(settings):
         added.append(NO_PACKAGE)
     return [*added, *given]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping
 from typing import Any
 
@@ -29,6 +30,14 @@ class ServedModel:
             raise KeraslineError(f"{path} does not load: {(str(error).splitlines() or ['no message'])[0]}") from error
         self._raw, self._default = (self._model.signatures[name] for name in ("serving_raw", "serving_default"))
         _, self._specs = self._raw.structured_input_signature
+        if is_plain:
+            self._warm_up()
+
+    def _warm_up(self) -> None:
+        """Asks for a row without values, since TensorFlow prepares a graph when it is first called."""
+        row = {name: tf.zeros([1, *spec.shape[1:]], spec.dtype) for name, spec in self._specs.items()}
+        with contextlib.suppress(tf.errors.OpError):
+            self._raw(**row)
 
     def answer(self, block: Block, origin: str) -> tuple[Block, dict[str, np.ndarray]]:
         """Predicts a block.

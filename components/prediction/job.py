@@ -16,6 +16,7 @@ import filelock
 from apache_beam.options.pipeline_options import PipelineOptions
 
 from components import progress
+from components.engine import complete_options
 from components.errors import ConfigError, DataRejected
 from components.prediction.answering import ServedModel
 from components.prediction.blocks import Block
@@ -36,7 +37,6 @@ READERS: dict[str, Callable[[PredictionPlan, Mapping[str, Any]], Iterator[Block]
     "images": read_images,
     "tfrecord": read_records,
 }
-BEAM_DEFAULTS = ("--runner=DirectRunner", "--direct_running_mode=in_memory", "--direct_num_workers=1")
 
 
 @dataclass(frozen=True)
@@ -89,7 +89,7 @@ def predict(plan: PredictionPlan, output: Path, beam_arguments: Sequence[str] = 
         rows, rejected = (sum(summary[key] for summary in summaries) for key in ("rows", "rejected"))
         if rows == 0:
             first = next((reason for summary in summaries for reason in summary["reasons"]), "there are none")
-            raise DataRejected(f"{plan.version} can predict none of the {rejected} rows: {first}")
+            raise DataRejected(f"{plan.version} can predict no row of {rejected}: {first}")
         rejected_path = output.with_name(f"{output.name}.rejected.jsonl")
         if rejected:
             join_parts([_rejected(parts, i) for i in range(len(plan.shards))], rejected_path, ".jsonl")
@@ -116,15 +116,31 @@ def _continue(parts: Path, fingerprint: str) -> set[int]:
 def _run(plan: PredictionPlan, parts: Path, waiting: Sequence[int], beam_arguments: Sequence[str]) -> None:
     if not waiting:
         return
-    names = {argument.split("=")[0] for argument in beam_arguments}
-    arguments = [a for a in BEAM_DEFAULTS if a.split("=")[0] not in names] + list(beam_arguments)
-    with beam.Pipeline(options=PipelineOptions(arguments)) as pipeline:
-        (
-            pipeline
-            | "Shards" >> beam.Create(waiting)
-            | "Spread" >> beam.Reshuffle()
-            | "Predict" >> beam.ParDo(PredictShard(plan, str(parts)))
-        )
+    arguments = complete_options(beam_arguments)
+    if _IN_THIS_PROCESS.issubset(arguments):
+        _loading[plan.model] = _begin_to_load(plan)
+    try:
+        with beam.Pipeline(options=PipelineOptions(arguments)) as pipeline:
+            (
+                pipeline
+                | "Shards" >> beam.Create(waiting)
+                | "Spread" >> beam.Reshuffle()
+                | "Predict" >> beam.ParDo(PredictShard(plan, str(parts)))
+            )
+    finally:
+        _loading.pop(plan.model, None)
+
+
+# The model is what takes longest to be ready: where the work is done in this process, it loads while Beam starts.
+_IN_THIS_PROCESS = {"--runner=DirectRunner", "--direct_running_mode=in_memory"}
+_loading: dict[str, Future[ServedModel]] = {}
+
+
+def _begin_to_load(plan: PredictionPlan) -> Future[ServedModel]:
+    pool = ThreadPoolExecutor(1, thread_name_prefix="model")
+    loading = pool.submit(ServedModel, plan.model, plan.record)
+    pool.shutdown(wait=False)
+    return loading
 
 
 class PredictShard(beam.DoFn):
@@ -137,9 +153,7 @@ class PredictShard(beam.DoFn):
 
     def setup(self) -> None:
         """Begins to load the model; the first rows are read meanwhile."""
-        pool = ThreadPoolExecutor(1, thread_name_prefix="model")
-        self._model = pool.submit(ServedModel, self._plan.model, self._plan.record)
-        pool.shutdown(wait=False)
+        self._model = _loading.pop(self._plan.model, None) or _begin_to_load(self._plan)
 
     def process(self, index: int) -> Iterator[int]:
         """Writes ``part-INDEX``, its rejected rows, and last of all its summary, by which it counts as done."""

@@ -12,12 +12,13 @@ from pathlib import Path
 from typing import Any
 
 from components.datasets.csv_text import detect_delimiter, header_of
-from components.datasets.files import missing_file
+from components.datasets.files import Places
 from components.datasets.image_check import SUFFIXES
 from components.datasets.options import MISSING_VALUES
 from components.datasets.parquet_scan import column_type
 from components.datasets.tables import same_columns
 from components.errors import ConfigError, nearest
+from components.wording import counted
 
 KINDS = ("csv", "parquet", "images", "tfrecord")
 OUTPUTS = (".parquet", ".csv", ".jsonl")
@@ -126,6 +127,8 @@ def output_columns(record: Mapping[str, Any]) -> list[str]:
 def _find_files(source: str, record: Mapping[str, Any], kind: str | None) -> tuple[list[Path], str]:
     path = Path(os.path.expanduser(source))
     reads_images = [column["dtype"] for column in record["columns"]] == ["image"]
+    if not glob.has_magic(source) and not os.path.isdir(path):
+        path = Places(Path.cwd(), None).find(str(path))
     if path.is_dir():
         if kind == "images" or (kind is None and reads_images):
             return [path], "images"
@@ -142,7 +145,7 @@ def _find_files(source: str, record: Mapping[str, Any], kind: str | None) -> tup
     files = [path] if path.is_file() else sorted(Path(p) for p in glob.glob(str(path), recursive=True))
     files = [p for p in files if p.is_file()]
     if not files:
-        raise ConfigError(f"no file matches {source}" if glob.has_magic(source) else missing_file(path.absolute()))
+        raise ConfigError(f"no file matches {source}")
     found = kind or _kind_of(files[0])
     if found is None:
         raise ConfigError(
@@ -267,7 +270,8 @@ def _plan_images(
         raise ConfigError(
             f"{root} has no file that ends in {', '.join(SUFFIXES)}; check that the right folder was named"
         )
-    notes = [f"{len(names) - len(images)} files are no images by their names"] if len(names) > len(images) else []
+    others = len(names) - len(images)
+    notes = [counted(others, "file is no image by its name", "files are no images by their names")] if others else []
     shards = [
         {"path": str(root), "names": images[start : start + IMAGES_PER_SHARD]}
         for start in range(0, len(images), IMAGES_PER_SHARD)

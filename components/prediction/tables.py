@@ -19,6 +19,7 @@ from components.datasets.parquet_scan import plain_values
 from components.errors import ConfigError
 from components.prediction.blocks import Block
 from components.prediction.planning import PredictionPlan
+from components.wording import counted
 
 ROWS_PER_BLOCK = 8192
 _CHUNK_BYTES, _BOM = 1 << 22, b"\xef\xbb\xbf"
@@ -60,7 +61,7 @@ def _block_of_lines(plan: PredictionPlan, shard: Mapping[str, Any], rows: Sequen
         {
             "file": path,
             "place": number,
-            "reason": f"{len(cells)} cells where {len(names)} are expected",
+            "reason": f"{counted(len(cells), 'cell')} where {counted(len(names), 'is', 'are')} expected",
             "keys": dict(zip(names, cells, strict=False)),
         }
         for number, cells in rows

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from components.engine import DEFAULTS, NO_PACKAGE, check_engine, complete_options, join_options
+from components.engine import DEFAULTS, NO_PACKAGE, NO_PRISM, check_engine, complete_options, join_options
 from components.errors import ConfigError
 
 STUBS = "--beam_plugins=tfx"
@@ -36,12 +36,12 @@ def test_what_beam_would_pass_over_is_refused(given: list[str]) -> None:
 @pytest.mark.parametrize(
     ("given", "added"),
     [
-        ([], [*DEFAULTS, NO_PACKAGE]),
+        ([], [*DEFAULTS, NO_PRISM, NO_PACKAGE]),
         (
             ["--direct_num_workers=4", "--direct_running_mode=multi_processing"],
-            ["--runner=DirectRunner", STUBS, NO_PACKAGE],
+            ["--runner=DirectRunner", STUBS, NO_PRISM, NO_PACKAGE],
         ),
-        (["--setup_file=./setup.py"], list(DEFAULTS)),
+        (["--setup_file=./setup.py"], [*DEFAULTS, NO_PRISM]),
         (LOOPBACK, [*DEFAULTS[1:], STUBS, NO_PACKAGE]),
         ([*LOOPBACK, STUBS], [*DEFAULTS[1:], NO_PACKAGE]),
         (["--runner=FlinkRunner"], [*DEFAULTS[1:], STUBS, NO_PACKAGE]),
@@ -51,6 +51,16 @@ def test_what_beam_would_pass_over_is_refused(given: list[str]) -> None:
 )
 def test_options_of_the_recipe_go_before_what_is_added(given: list[str], added: list[str]) -> None:
     assert complete_options(given) == [*added, *given]
+
+
+def test_nothing_is_downloaded_to_run_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    import apache_beam as beam
+    from apache_beam.options.pipeline_options import PipelineOptions
+    from apache_beam.runners.portability.prism_runner import PrismRunner
+
+    monkeypatch.setattr(PrismRunner, "run_pipeline", lambda *_: pytest.fail("Beam takes another runner"))
+    with beam.Pipeline(options=PipelineOptions(complete_options([]))) as pipeline:
+        pipeline | beam.Create([1, 2]) | beam.Reshuffle() | beam.Map(str)
 
 
 def test_an_engine_that_answers_is_taken(endpoint: str) -> None:

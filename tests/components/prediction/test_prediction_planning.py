@@ -92,7 +92,7 @@ def test_images_below_a_folder(tmp_path: Path) -> None:
     planned = plan(tmp_path, tmp_path / "in", IMAGES)
     assert (planned.kind, planned.keys) == ("images", ("path",))
     assert [name for shard in planned.shards for name in shard["names"]] == ["3.bmp", "a/1.jpg", "b/2.PNG"]
-    assert planned.notes == ("1 files are no images by their names",)
+    assert planned.notes == ("1 file is no image by its name",)
     assert plan(tmp_path, tmp_path / "in" / "3.bmp", IMAGES).shards[0]["names"] == ["3.bmp"]
 
 

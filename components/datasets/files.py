@@ -19,6 +19,9 @@ _GZIP_MAGIC = b"\x1f\x8b"
 GZIP_ERRORS = (EOFError, zlib.error, gzip.BadGzipFile)
 
 
+_LONGEST_PATH = 300  # in messages
+
+
 @dataclass(frozen=True)
 class Places:
     """Where relative paths and named data sets are looked for.
@@ -51,12 +54,15 @@ class Places:
         """
         tried = self.candidates(path)
         for candidate in tried:
-            if candidate.is_dir() if folder else candidate.is_file():
-                return candidate
+            try:
+                if candidate.is_dir() if folder else candidate.is_file():
+                    return candidate
+            except OSError as error:
+                raise _unreadable(candidate, error) from None
         for candidate in tried:
             if candidate.exists():
                 wanted = "a folder" if folder else "a file"
-                there = "a folder" if candidate.is_dir() else "a file" if candidate.is_file() else "neither"
+                there = "a folder" if candidate.is_dir() else "a file" if candidate.is_file() else "a device or a pipe"
                 hint = f"; for the files in it write {path.rstrip('/')}/*" if candidate.is_dir() else ""
                 raise ConfigError(
                     f"Expected {wanted} at {candidate}, but it is {there}; correct the path in 'data'{hint}."
@@ -105,16 +111,18 @@ def open_bytes(path: str | Path) -> IO[bytes]:
     """Opens a file for reading, unpacking gzip by its first bytes and not by its name.
 
     Raises:
-      ConfigError: the file is gone, may not be read, or is a zip archive.
+      ConfigError: the file is gone, may not be read, has no end, or is a zip archive.
     """
     try:
+        if not Path(path).is_file() and Path(path).exists():
+            raise ConfigError(f"Expected a file at {path}, but it is a folder, a device or a pipe; name a file.")
         plain = open(path, "rb")  # noqa: SIM115 - the caller closes it
+        magic = plain.read(4)
+        plain.seek(0)
     except FileNotFoundError:
         raise ConfigError(missing_file(Path(path))) from None
     except OSError as error:
-        raise ConfigError(f"Cannot read {path}: {error.strerror or error}; check its permissions.") from None
-    magic = plain.read(4)
-    plain.seek(0)
+        raise _unreadable(path, error) from None
     if magic == b"PK\x03\x04":
         plain.close()
         raise ConfigError(f"{path} is a zip archive; unpack it and name the file inside.")
@@ -154,7 +162,7 @@ def digest_file(path: str | Path) -> str:
         with open(path, "rb") as stream:
             return hashlib.file_digest(stream, "sha256").hexdigest()
     except OSError as error:
-        raise ConfigError(f"Cannot read {path}: {error.strerror or error}; check its permissions.") from None
+        raise _unreadable(path, error) from None
 
 
 def check_unchanged(path: str | Path, size_bytes: int) -> None:
@@ -176,3 +184,9 @@ def check_unchanged(path: str | Path, size_bytes: int) -> None:
 def size_of(path: str | Path) -> int:
     """Returns a file's size in bytes."""
     return os.stat(path).st_size
+
+
+def _unreadable(path: str | Path, error: OSError) -> ConfigError:
+    advice = "check its permissions" if isinstance(error, PermissionError) else "name another file, or copy it again"
+    shown = f"{str(path)[:_LONGEST_PATH]}…" if len(str(path)) > _LONGEST_PATH else path
+    return ConfigError(f"Cannot read {shown}: {error.strerror or error}; {advice}.")

@@ -106,6 +106,12 @@ def read(dataset: Dataset, shard: Mapping[str, Any]) -> Iterator[dict[str, Any]]
     Raises:
       ConfigError: files came or went since the dataset was resolved.
     """
+    for path in files_of(dataset, shard):
+        yield {"image": read_image(path), dataset.label.name: shard["label"]}
+
+
+def files_of(dataset: Dataset, shard: Mapping[str, Any]) -> Iterator[Path]:
+    """Yields the files of a shard's rows."""
     unusable = set(dataset.reader_options["unusable"])
     folder = Path(shard["folder"])
     try:
@@ -115,8 +121,7 @@ def read(dataset: Dataset, shard: Mapping[str, Any]) -> Iterator[dict[str, Any]]
     if digest_names(names) != shard["names"]:
         raise ConfigError(f"The images in {folder} changed while the run was reading them; run again.")
     for index in indices_of(shard):
-        name = names[shard["start"] + index - shard["first"]]
-        yield {"image": read_image(folder / name), dataset.label.name: shard["label"]}
+        yield folder / names[shard["start"] + index - shard["first"]]
 
 
 def _shards(group: ClassFolder, names: Sequence[str], first: int) -> list[dict[str, Any]]:
@@ -183,7 +188,10 @@ def read_image(path: Path) -> bytes:
     try:
         return plain_bytes(path)
     except (OSError, ValueError, SyntaxError):
-        raise ConfigError(f"Image {path} changed while the run was reading it; run again.") from None
+        raise ConfigError(
+            f"Image {path} cannot be decoded, or changed while the run was reading it; run again, with images.check: "
+            "decode, which leaves such images out and lists them."
+        ) from None
 
 
 def shortened(lines: Sequence[str]) -> tuple[str, ...]:

@@ -28,6 +28,7 @@ from components.datasets.options import NpzOptions
 from components.datasets.spec import Dataset
 from components.datasets.tables import multi_facts
 from components.errors import ConfigError, nearest
+from components.wording import counted
 
 if TYPE_CHECKING:
     import numpy as np
@@ -125,7 +126,9 @@ def _part(options: Mapping[str, Any], split: str | None) -> Part:
 def _skipped(options: Mapping[str, Any], split: str | None) -> str:
     label = _keys(options, split)[1]
     count = int((~_usable(_label(_array(options["path"], label)))).sum())
-    return f"{Path(options['path']).name}: {count} rows whose {label!r} is not a finite number" if count else ""
+    return (
+        f"{Path(options['path']).name}: {counted(count, 'row')} whose {label!r} is not a finite number" if count else ""
+    )
 
 
 def _keys(options: Mapping[str, Any], split: str | None) -> tuple[dict[str, str], str]:
@@ -193,10 +196,14 @@ def _cached(path: str, key: str, modified_ns: int) -> np.ndarray:
     try:
         with np.load(path, allow_pickle=False) as archive:
             values = archive[key]
-    except ValueError:
+    except ValueError as error:
+        if "pickle" not in str(error):
+            raise ConfigError(f"Array {key!r} of {path} is damaged ({error}); copy or save it again.") from None
         raise ConfigError(
             f"Array {key!r} of {path} holds pickled objects, which could run code; save it as numbers or text."
         ) from None
+    except MemoryError as error:
+        raise ConfigError(f"Array {key!r} of {path} does not fit into memory ({error}); save less in a file.") from None
     except (zipfile.BadZipFile, zlib.error, EOFError, OSError) as error:
         raise ConfigError(f"Array {key!r} of {path} is damaged ({error}); copy or save it again.") from None
     if values.dtype.kind not in ("biufUS" if values.ndim == 1 else "biuf"):

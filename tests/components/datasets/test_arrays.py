@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import io
 import struct
+import zipfile
 
 import numpy as np
 import pytest
@@ -223,7 +224,7 @@ def test_npz_columns_arrays_and_labels(resolve, rows, tmp_path):
         ("word", "string", ()),
         ("series", "array", (6,)),
     ]
-    assert dataset.kind == "array" and dataset.skipped == ("a.npz: 1 rows whose 'target' is not a finite number",)
+    assert dataset.kind == "array" and dataset.skipped == ("a.npz: 1 row whose 'target' is not a finite number",)
     row = rows(dataset)[4]
     assert (row["age"], row["word"], row["target"]) == (5, "n5", 5 / 7)
     assert row["series"].dtype == np.float32 and row["series"].tolist() == [5.0] * 6
@@ -276,6 +277,23 @@ def test_truncated_npz(resolve, write, tmp_path):
     write("a.npz", (tmp_path / "a.npz").read_bytes()[:-40])
     with pytest.raises(ConfigError, match="is not a complete .npz archive"):
         resolve(npz={"path": "a.npz"})
+
+
+def test_npz_that_promises_what_it_does_not_hold(resolve, tmp_path):
+    def header(rows):
+        text = f"{{'descr': '<f8', 'fortran_order': False, 'shape': ({rows}, 9), }}".ljust(117) + "\n"
+        return b"\x93NUMPY\x01\x00" + struct.pack("<H", len(text)) + text.encode()
+
+    for content, sentence in (
+        (header(10**15), "does not fit into memory"),
+        (header(10), "is damaged"),
+        (header(10**5) + bytes(8 * 9 * 10**4), "is damaged"),
+    ):
+        with zipfile.ZipFile(tmp_path / "a.npz", "w", zipfile.ZIP_DEFLATED) as archive:
+            archive.writestr("x.npy", content)
+            archive.writestr("y.npy", content)
+        with pytest.raises(ConfigError, match=sentence):
+            resolve(npz={"path": "a.npz"})
 
 
 def test_surface_lies_where_the_workshop_has_it(shared_data):

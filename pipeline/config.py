@@ -5,6 +5,7 @@ Each room owns its options; this module only composes them. Nothing here imports
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -44,6 +45,7 @@ class Experiment(Options):
 
     name: str = Field(
         pattern=r"^[a-z0-9]([a-z0-9_-]*[a-z0-9])?$",
+        max_length=50,  # TFX takes 63, and a workspace on a metadata server adds 13
         description="Names the pipeline and the model: lower-case letters, digits, - and _.",
     )
     description: str = Field("", description="One sentence for the list of recipes.")
@@ -144,8 +146,9 @@ def find_recipe(recipe: str) -> Path:
     if recipe.endswith((".yaml", ".yml")) or "/" in recipe:
         path = Path(recipe)
         if not path.is_file():
+            there = "is none" if path.exists() else "does not exist"
             raise ConfigError(
-                f"expected a recipe file, but {recipe} does not exist; 'kerasline recipes' lists the shipped ones"
+                f"expected a recipe file, but {recipe} {there}; 'kerasline recipes' lists the shipped ones"
             )
         return path
     path = RECIPES / f"{recipe}.yaml"
@@ -164,9 +167,21 @@ def recipe_names() -> list[str]:
 
 
 class _Loader(yaml.SafeLoader):
-    """Reads 1e-3 as a number, as YAML 1.2 does; YAML 1.1 takes it for text."""
+    """Reads 1e-3 as a number, as YAML 1.2 does; YAML 1.1 takes it for text. Refuses a key that stands twice."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        """Builds a mapping; PyYAML would keep the last of two values of a key and say nothing."""
+        seen = set()
+        for key, _ in node.value:
+            if isinstance(key, yaml.ScalarNode) and key.tag != _MERGE:
+                if key.value in seen:
+                    problem = f"the key {key.value!r} stands twice"
+                    raise yaml.constructor.ConstructorError(None, None, problem, key.start_mark)
+                seen.add(key.value)
+        return super().construct_mapping(node, deep)
 
 
+_MERGE = "tag:yaml.org,2002:merge"
 _NUMBER_WITH_EXPONENT = re.compile(r"[-+]?\d+(\.\d*)?[eE][-+]?\d+$")
 _Loader.add_implicit_resolver("tag:yaml.org,2002:float", _NUMBER_WITH_EXPONENT, list("-+0123456789"))
 
@@ -175,13 +190,17 @@ def read_yaml(path: Path) -> dict[str, Any]:
     """Reads a YAML mapping; configs are data, so nothing in it is executed."""
     try:
         raw = yaml.load(path.read_text(encoding="utf-8"), _Loader)
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        json.dumps(raw, default=str, skipkeys=True)  # a block that contains itself has no end
+    except RecursionError:
+        raise ConfigError(f"expected blocks within blocks in {path}, but they go too deep") from None
+    except (yaml.YAMLError, ValueError) as error:
         problem = " ".join(str(error).split())
         raise ConfigError(f"expected YAML in {path}, but it does not parse: {problem}") from error
     except OSError as error:
         raise ConfigError(f"expected a readable file, but {path} cannot be read: {error.strerror}") from error
     if not isinstance(raw, dict):
-        raise ConfigError(f"expected keys such as name, data and model in {path}, got {type(raw).__name__}")
+        came = "an empty file" if raw is None else "a list" if isinstance(raw, list) else repr(raw)[:100]
+        raise ConfigError(f"expected keys such as name, data and model in {path}, got {came}")
     return raw
 
 
@@ -266,6 +285,15 @@ def _parse_changes(changes: Sequence[str]) -> dict[str, Any]:
     return parsed
 
 
+# Where pydantic names its own classes.
+_SHAPES = {
+    "model_type": "expected a block of keys",
+    "model_attributes_type": "expected a block of keys",
+    "dict_type": "expected a block of keys",
+    "list_type": "expected a list such as [a, b]",
+}
+
+
 def explain(error: ValidationError, raw: Mapping[str, Any], source: str) -> str:
     """Puts one of pydantic's findings into a sentence: key, what was expected, what came, the nearest key.
 
@@ -293,7 +321,7 @@ def explain(error: ValidationError, raw: Mapping[str, Any], source: str) -> str:
             f"{source}: {key}.family: expected one of {', '.join(MODEL_FAMILIES)}, got {tag!r}."
             f"{nearest(tag, MODEL_FAMILIES)}{more}"
         )
-    message = first["msg"].removeprefix("Value error, ")
+    message = _SHAPES.get(first["type"]) or first["msg"].removeprefix("Value error, ")
     message = message[0].lower() + message[1:]
     is_named = "got" in message or (isinstance(came, str) and repr(came) in message)
     shown = "" if is_named or isinstance(came, (dict, list, BaseModel)) else f", got {came!r}"

@@ -253,8 +253,15 @@ def test_exponents_are_numbers_in_files_too(tmp_path: Path) -> None:
     ("content", "expected"),
     [
         (b"name: [", "expected YAML in {path}, but it does not parse: while parsing a flow node"),
-        (b"- name\n", "expected keys such as name, data and model in {path}, got list"),
-        (b"", "expected keys such as name, data and model in {path}, got NoneType"),
+        (b"- name\n", "expected keys such as name, data and model in {path}, got a list"),
+        (b"", "expected keys such as name, data and model in {path}, got an empty file"),
+        (b"a: " + b"{a: " * 3000, "expected blocks within blocks in {path}, but they go too deep"),
+        (b"a: &b {c: *b}", "expected YAML in {path}, but it does not parse: Circular reference detected"),
+        (
+            b"name: x\nseed: 1\nname: y",
+            "expected YAML in {path}, but it does not parse: the key 'name' stands twice in \"<unicode string>\", line "
+            "3, column 1: name: y ^",
+        ),
         (b"name: \xff\xfe", "expected YAML in {path}, but it does not parse: 'utf-8' codec can't decode"),
         (
             b"name: !!python/object/apply:os.system [echo]",

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from components.production import read_record
+from components.wording import counted
 
 CARD_FOLDER = "assets.extra"  # no part of the model, so it may come after the version
 _NAME = "model_card"
@@ -79,6 +80,7 @@ def _model(record: Mapping[str, Any], figures: Mapping[str, Any]) -> Section:
 
 def _data(record: Mapping[str, Any], figures: Mapping[str, Any]) -> Section:
     data = figures.get("data") or {}
+    left_out = len(data.get("skipped") or ())
     splits = ", ".join(f"{split} {rows:,}" for split, rows in (data.get("splits") or {}).items())
     rows = [
         ("data", data.get("title") or (record.get("data") or {}).get("title")),
@@ -87,7 +89,7 @@ def _data(record: Mapping[str, Any], figures: Mapping[str, Any]) -> Section:
         ("rows", _count(data.get("rows") or (record.get("data") or {}).get("rows"))),
         ("splits", splits),
         ("spans", record.get("spans")),
-        ("left out", f"{len(data['skipped'])} files or groups of rows" if data.get("skipped") else None),
+        ("left out", counted(left_out, "file or group of rows", "files or groups of rows") if left_out else None),
         ("fingerprint", record.get("data_fingerprint")),
     ]
     return Section("Data", (), ("", ""), tuple((key, str(value)) for key, value in rows if value))

@@ -12,6 +12,7 @@ from components.datasets.png import encode_png
 from components.datasets.sampling import indices_of
 from components.datasets.spec import Column, Dataset
 from components.errors import ConfigError
+from components.wording import counted
 
 if TYPE_CHECKING:
     import numpy as np
@@ -54,8 +55,8 @@ def check_lengths(part: Part, origin: str) -> Part:
     for name, values in part.columns.items():
         if len(values) != part.rows:
             raise ConfigError(
-                f"{origin} has {len(values)} rows of {name!r} but {part.rows} labels; they must belong to "
-                "the same rows."
+                f"{origin} has {counted(len(values), 'row')} of {name!r} but {counted(part.rows, 'label')}; they must "
+                "belong to the same rows."
             )
     if part.rows == 0:
         raise ConfigError(f"{origin} has no rows; check that the right file was named.")

@@ -24,6 +24,7 @@ from components.datasets.tables import (
     same_columns,
 )
 from components.errors import ConfigError
+from components.wording import counted
 
 _READER_KEYS = ("header", "columns", "encoding", "missing_values", "ragged_rows", "class_names", "label_decimal")
 
@@ -75,9 +76,9 @@ def describe(files: Sequence[tuple[Path, str | None]], options: CsvOptions, spli
             unlabelled,
         )
         if ragged.count:
-            skipped.append(f"{path.name}: {ragged.count} lines with too few or too many cells ({ragged})")
+            skipped.append(f"{path.name}: {counted(ragged.count, 'line')} with too few or too many cells ({ragged})")
         if unlabelled.count:
-            skipped.append(f"{path.name}: {unlabelled.count} rows without a label ({unlabelled})")
+            skipped.append(f"{path.name}: {counted(unlabelled.count, 'row')} without a label ({unlabelled})")
         elif rows == 0:
             raise ConfigError(f"{path} has a header but no rows; check that the right file was named.")
         shard: dict[str, Any] = {"path": str(path), "bytes": size_of(path), "delimiter": delimiter}

@@ -11,6 +11,7 @@ from typing import Any
 
 from components.datasets.files import GZIP_ERRORS, damaged_gzip, open_bytes
 from components.errors import ConfigError
+from components.wording import counted
 
 _DELIMITERS = (",", ";", "\t", "|")
 _LONGEST_CELL = 1 << 24  # characters; a quote that is never closed would otherwise swallow the file
@@ -80,7 +81,10 @@ def header_of(path: str | Path, options: Mapping[str, Any], delimiter: str) -> l
     width, columns = len(first[1]), options["columns"]
     if columns is not None:
         if len(columns) != width:
-            raise ConfigError(f"'columns' has {len(columns)} names, but {path} has {width} columns; name every column.")
+            raise ConfigError(
+                f"'columns' has {counted(len(columns), 'name')}, but {path} has {counted(width, 'column')}; name "
+                "every column."
+            )
         return list(columns)
     if not options["header"]:
         return [f"column_{number}" for number in range(1, width + 1)]
@@ -123,8 +127,8 @@ def body(
             continue  # a line of spaces
         elif options["ragged_rows"] == "fail":
             raise ConfigError(
-                f"Line {number} of {path} has {len(cells)} cells where {width} are expected; correct the "
-                "line or set csv.ragged_rows: skip."
+                f"Line {number} of {path} has {counted(len(cells), 'cell')} where {counted(width, 'is', 'are')} "
+                "expected; correct the line or set csv.ragged_rows: skip."
             )
         elif ragged is not None:
             ragged([number])

@@ -21,6 +21,7 @@ from components.datasets.sampling import thin
 from components.datasets.spec import Dataset
 from components.datasets.tables import Roles, SplitColumn, assign_roles, label_value, multi_facts, same_columns
 from components.errors import ConfigError
+from components.wording import counted
 
 if TYPE_CHECKING:
     from pyarrow.parquet import ParquetFile
@@ -76,7 +77,7 @@ def describe(files: Sequence[tuple[Path, str | None]], options: ParquetOptions, 
             next_row[part] = shard["first"] + rows
             shards.append(shard if part is None else {**shard, "split": part})
         if unlabelled:
-            skipped.append(f"{path.name}: {unlabelled} rows without a label")
+            skipped.append(f"{path.name}: {counted(unlabelled, 'row')} without a label")
         elif file.metadata.num_rows == 0:
             raise ConfigError(f"{path} has no rows; check that the right file was named.")
     return _found(files, scans, roles, shards, skipped)

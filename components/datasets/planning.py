@@ -11,6 +11,7 @@ from components.datasets.spec import SPLITS, Dataset, Label, SplitPlan
 from components.datasets.split_points import class_cuts, time_boundaries
 from components.datasets.splits import assign_split
 from components.errors import ConfigError
+from components.wording import counted
 
 _DEFAULT_FRACTION = 0.1
 # Above this many rows a hash leaves no split of 1 % or more empty; below it is counted.
@@ -118,6 +119,6 @@ def _refuse_empty(empty: Sequence[str], dataset: Dataset, plan: SplitPlan) -> No
         )
     if empty:
         raise ConfigError(
-            f"The {empty[0]} split of {dataset.name} would have none of its {dataset.rows} rows (equal rows stay "
-            f"together); add rows, make split.{empty[0]} larger, or use another split.seed or split.method."
+            f"The {empty[0]} split of {dataset.name} would have none of its {counted(dataset.rows, 'row')} (equal "
+            f"rows stay together); add rows, make split.{empty[0]} larger, or use another split.seed or split.method."
         )

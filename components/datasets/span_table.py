@@ -14,6 +14,7 @@ from components.datasets.options import CsvOptions, ParquetOptions, SpanOptions
 from components.datasets.spans import find_spans
 from components.datasets.tables import SplitColumn
 from components.errors import ConfigError
+from components.wording import counted
 
 
 def find(options: SpanOptions, places: Places, split: SplitColumn | None) -> Found:
@@ -42,7 +43,7 @@ def find(options: SpanOptions, places: Places, split: SplitColumn | None) -> Fou
     for path, digest in zip(key_of, found.digest.split(","), strict=True):
         contents.setdefault(key_of[path], []).append(digest)
     shown = keys[0] if len(keys) == 1 else f"{keys[0]} to {keys[-1]}"
-    note = f"spans {shown}: {len(keys)} in {len(files)} files"
+    note = f"{'span' if len(keys) == 1 else 'spans'} {shown}: {len(keys)} in {counted(len(files), 'file')}"
     return replace(
         found,
         shards=[{**shard, "span": key_of[shard["path"]]} for shard in found.shards],

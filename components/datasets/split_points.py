@@ -12,6 +12,7 @@ from typing import Any
 from components.datasets.spec import SplitPlan
 from components.datasets.splits import position, row_key, stratum
 from components.errors import ConfigError
+from components.wording import counted
 
 # Of a larger class no places are kept: a hash alone then meets each share within 0.1 points.
 _MAX_ROWS_PER_CLASS = 250_000
@@ -113,7 +114,11 @@ def time_boundaries(plan: SplitPlan, rows: Iterable[Row]) -> tuple[tuple[float |
     if has_test:
         end = _nearest(starts, plan.fractions["train"] + plan.fractions["eval"], begin + 1, len(different) - 1)
         found.append(different[end])
-    notes = (f"{missing} rows have no {column!r} and are train",) if missing else ()
+    notes = (
+        (counted(missing, f"row has no {column!r} and is train", f"rows have no {column!r} and are train"),)
+        if missing
+        else ()
+    )
     return tuple(found), notes
 
 

@@ -17,6 +17,7 @@ from components.datasets.options import TfRecordOptions
 from components.datasets.sampling import thin
 from components.datasets.spec import Column, Dataset
 from components.errors import ConfigError, nearest
+from components.wording import counted
 
 _MAX_DISTINCT = 10_000
 _MAX_PIXELS = 5e7
@@ -84,7 +85,7 @@ def find(options: TfRecordOptions, places: Places) -> Found:
             for name, (kind, values) in features.items():
                 scans.setdefault(name, FeatureScan(name)).add(kind, values)
         if unlabelled:
-            skipped.append(f"{path.name}: {unlabelled} records without {options.label!r}")
+            skipped.append(f"{path.name}: {counted(unlabelled, 'record')} without {options.label!r}")
         shard: dict[str, Any] = {
             "path": str(path),
             "bytes": size_of(path),

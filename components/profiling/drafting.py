@@ -17,12 +17,19 @@ from components.profiling.leaks import gives_away
 from components.profiling.sampling import TableSample, sample_table
 from components.profiling.settings import Settings, choose_settings
 from components.profiling.writing import block, comment, listed, pair
+from components.wording import counted
 
 _GUESSES = "Guesses have their reason beside them; change what is wrong."
 _UNNAMED = "Columns not named under features go by their type: numbers by z-score, text with few values one-hot."
 _TRANSFER = (
     "With few photographs, a pretrained network learns more: model: {family: transfer} (it downloads its weights)."
 )
+# What a recipe can read, but the draft cannot look into.
+_ARRAYS = {
+    "npz: {path: FILE}": (".npz",),
+    "idx: {path: FOLDER}": ("-ubyte", "-ubyte.gz"),
+    "tfrecord: {path: FILES, label: FEATURE}": (".tfrecord", ".tfrecords", ".tfrecord.gz", ".tfrecords.gz"),
+}
 _TABLES = (".csv", ".tsv", ".txt", ".parquet", ".gz")
 
 
@@ -55,8 +62,7 @@ def draft_recipe(data: Path, labels: Sequence[str], name: str | None, shown_path
     Raises:
       ConfigError: there is nothing to learn from, or the label is not named.
     """
-    if not data.exists():
-        raise ConfigError(f"expected a CSV or Parquet file or a folder of images, but {data} does not exist")
+    _check_is_table_or_folder(data)
     if data.is_dir():
         files = sorted(path for path in data.iterdir() if path.is_file() and _is_table(path))
         if is_image_folder(data):
@@ -71,6 +77,21 @@ def draft_recipe(data: Path, labels: Sequence[str], name: str | None, shown_path
     return _draft_table([data], labels, name or safe_name(data), shown_path)
 
 
+def _check_is_table_or_folder(data: Path) -> None:
+    wanted = "expected a CSV or Parquet file or a folder of images"
+    try:
+        exists = data.exists()
+    except OSError as error:
+        raise ConfigError(f"{wanted}, but {str(data)[:300]} cannot be looked at: {error.strerror}") from error
+    if not exists:
+        raise ConfigError(f"{wanted}, but {data} does not exist")
+    source = next((key for key, ends in _ARRAYS.items() if data.name.endswith(ends)), None)
+    if source is not None:
+        raise ConfigError(
+            f"{wanted}, got {data.name}; for such files write the recipe by hand, with {source} under data"
+        )
+
+
 def _draft_table(files: Sequence[Path], labels: Sequence[str], name: str, shown_path: str) -> Draft:
     sample = sample_table(files)
     require_label([*sample.names, *sample.unusable], labels, files[0])
@@ -81,15 +102,17 @@ def _draft_table(files: Sequence[Path], labels: Sequence[str], name: str, shown_
     _drop_leaks(sample, guesses, label)
     inputs = [guess for guess in guesses if guess.kind != "drop"]
     if not inputs:
+        told = [f"{guess.name!r} {guess.why}" for guess in guesses]
+        told += [f"{unusable!r}: {why}" for unusable, why in sample.unusable.items()]
         raise ConfigError(
             f"no column of {files[0]} is left to learn from besides the label: "
-            + "; ".join(f"{guess.name!r} {guess.why}" for guess in guesses[:5])
+            + ("; ".join(told[:5]) or "it has no other")
         )
     settings = choose_settings(sample.rows, label)
     text = "\n".join(_table_lines(sample, label, guesses, settings, name, shown_path)) + "\n"
     about = f"about {sample.rows:,}" if not sample.complete else f"{sample.rows:,}"
     summary = (
-        f"{shown_path}: {about} rows, {len(sample.columns) + len(sample.unusable)} columns",
+        f"{shown_path}: {about} rows, {counted(len(sample.columns) + len(sample.unusable), 'column')}",
         f"label {' and '.join(map(repr, labels))}: {describe_label(label)}",
     )
     columns = [(g.name, g.kind, f"{g.missing:.1%}" if g.missing else "", _detail(g)) for g in guesses]
@@ -124,7 +147,7 @@ def _is_finite(value: Any) -> bool:
 def _table_lines(
     sample: TableSample, label: LabelGuess, guesses: Sequence[ColumnGuess], settings: Settings, name: str, path: str
 ) -> list[str]:
-    about = f"{sample.rows:,} rows" if sample.complete else (
+    about = counted(sample.rows, "row") if sample.complete else (
         f"about {sample.rows:,} rows, of which {len(sample.columns[0].values):,} were looked at"
     )  # fmt: skip
     lines = comment(f"A first recipe for {path}: {about}. {_GUESSES}")

@@ -10,6 +10,7 @@ from typing import Any
 
 from components.datasets.image_check import SUFFIXES, examine
 from components.errors import ConfigError
+from components.wording import counted
 
 _FILES_TO_OPEN = 400
 _SIDES = (8, 16, 24, 28, 32, 48, 64, 96, 128)  # what images are resized to where their sizes differ, or are larger
@@ -66,13 +67,13 @@ def sample_images(folder: Path) -> ImageSample:
     if len(files) < 2:
         raise ConfigError(
             f"expected a folder of images for each class in {folder}, such as cat/1.png and dog/1.png, but "
-            f"{len(files)} folders have images; sort the images into folders of classes"
+            f"{counted(len(files), 'folder has', 'folders have')} images; sort the images into folders of classes"
         )
     step = max(1, sum(map(len, files.values())) // _FILES_TO_OPEN)
     opened = [path for paths in files.values() for path in paths[::step]]
     shapes, bad = _shapes(opened)
     if not shapes:
-        raise ConfigError(f"none of the {len(opened)} images of {folder} that were opened can be read")
+        raise ConfigError(f"no image of {folder} can be read ({counted(len(opened), 'image')} opened)")
     heights, widths = sorted(shape[0] for shape in shapes), sorted(shape[1] for shape in shapes)
     height, width = heights[len(heights) // 2], widths[len(widths) // 2]
     different = heights[0] < heights[-1] or widths[0] < widths[-1]
@@ -82,7 +83,7 @@ def sample_images(folder: Path) -> ImageSample:
         side = max((s for s in _SIDES if s <= min(height, width)), default=min(height, width))
         size = (side, side)
     channels = Counter(1 if shape[2] == 1 else 3 for shape in shapes)
-    remarks = [f"{bad} of {len(opened)} images that were opened cannot be read and are left out"] if bad else []
+    remarks = [f"of {len(opened)} images that were opened, {bad} cannot be read; such are left out"] if bad else []
     remarks += [f"class folders without an image are left out: {', '.join(empty)}"] if empty else []
     if len(channels) > 1:
         remarks.append("grey images among those in colour become RGB")

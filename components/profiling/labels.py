@@ -15,6 +15,7 @@ from components.datasets.labels import LabelFacts, infer_task, settle_label
 from components.errors import ConfigError, nearest
 from components.models.spec import Task
 from components.profiling.sampling import SampledColumn, TableSample
+from components.wording import counted
 
 _LIKELY = (
     "label", "labels", "target", "y", "class", "outcome", "result", "response", "output", "survived", "churn",
@@ -124,7 +125,9 @@ def guess_label(sample: TableSample, labels: Sequence[str]) -> LabelGuess:
     if len(lowered) < len(ordered):
         remarks.append("some classes differ in capital letters only; write them alike")
     if smallest * scale < 3:
-        remarks.append(f"class {min(ordered, key=lambda name: ordered[name])!r} has {smallest} rows, too few to learn")
+        remarks.append(
+            f"class {min(ordered, key=lambda name: ordered[name])!r} has {counted(smallest, 'row')}, too few to learn"
+        )
     uneven = largest >= _UNEVEN * smallest
     return LabelGuess(
         (column.name,), task, ordered, len(present), missing,

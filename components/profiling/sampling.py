@@ -15,10 +15,11 @@ from typing import Any
 
 from components.datasets.csv_scan import ColumnScan, parse
 from components.datasets.csv_text import detect_delimiter, lines
-from components.datasets.files import is_gzip, open_bytes
+from components.datasets.files import GZIP_ERRORS, damaged_gzip, is_gzip, open_bytes
 from components.datasets.options import MISSING_VALUES
 from components.datasets.parquet_scan import column_type, open_file, plain_values, read_batches
 from components.errors import ConfigError
+from components.wording import counted
 
 _CELLS = 1_500_000  # cells to look at
 _FEWEST_ROWS, _MOST_ROWS = 2_000, 60_000
@@ -94,9 +95,12 @@ def sample_table(files: Sequence[Path]) -> TableSample:
       ConfigError: the file cannot be read as a table, or has no rows.
     """
     first = files[0]
-    with open_bytes(first) as stream:
-        is_parquet = stream.read(4) == b"PAR1"
-    found = _sample_parquet(first) if is_parquet else _sample_csv(first)
+    try:
+        with open_bytes(first) as stream:
+            is_parquet = stream.read(4) == b"PAR1"
+        found = _sample_parquet(first) if is_parquet else _sample_csv(first)
+    except GZIP_ERRORS as error:
+        raise damaged_gzip(first, error) from None
     if len(files) > 1:
         share = sum(path.stat().st_size for path in files) / max(1, first.stat().st_size)
         found.rows, found.complete = round(found.rows * share), False
@@ -117,8 +121,8 @@ def _sample_csv(path: Path) -> TableSample:
     usual = Counter(len(cells) for cells in head[1:]).most_common(1)
     if usual and usual[0][0] != width and usual[0][1] > len(head) // 2:
         raise ConfigError(
-            f"The first line of {path} has {width} cells but the others have {usual[0][0]}; leave only the line with "
-            "the names of the columns above the rows"
+            f"The first line of {path} has {counted(width, 'cell')} but the others have {usual[0][0]}; leave only the "
+            "line with the names of the columns above the rows"
         )
     wanted = max(_FEWEST_ROWS, min(_MOST_ROWS, _CELLS // max(1, width)))
     rows = head[1:] + list(islice(stream, wanted))
@@ -131,11 +135,14 @@ def _sample_csv(path: Path) -> TableSample:
     ragged = sum(1 for cells in rows if len(cells) != width and cells != [""])
     if ragged > _MOST_RAGGED * len(rows):
         raise ConfigError(
-            f"{ragged} of {len(rows)} lines of {path} have another number of cells than the first ({width}, divided by "
-            f"{delimiter!r}); check that it is one table"
+            f"Of {counted(len(rows), 'line')} of {path}, {counted(ragged, 'has', 'have')} another number of cells than "
+            f"the first ({width}, divided by {delimiter!r}); check that it is one table"
         )
     if ragged:
-        reading["ragged_rows"] = ("skip", f"{ragged} lines have too few or too many cells; the report lists them")
+        reading["ragged_rows"] = (
+            "skip",
+            counted(ragged, "line has", "lines have") + " too few or too many cells; the report lists them",
+        )
     if not kept:
         raise ConfigError(f"{path} has a header but no rows; check that the right file was named")
     total = len(kept)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from components.profiling.labels import LabelGuess
+from components.wording import counted
 
 _SMALL = 1_000  # rows below which eval and test need a larger share
 
@@ -44,7 +45,7 @@ def choose_settings(rows: int, label: LabelGuess, model: dict[str, Any] | None =
     if model is None:
         units = [32, 16] if rows < _SMALL else [64, 32] if rows < 20_000 else [128, 64]
         model = {"family": "mlp", "units": units, "dropout": 0.1 if rows < 20_000 else 0.2}
-        why = f"a table of {rows:,} rows"
+        why = f"a table of {counted(rows, 'row')}"
     reasons["model"] = why
     training, reasons["training"] = _training(rows, label)
     evaluation, reasons["evaluation"] = _evaluation(held_out, label)

@@ -26,6 +26,7 @@ from components.report.svg import (
     ticks,
     wrap,
 )
+from components.wording import counted
 
 _ROW = 26  # height of a bar with its room
 _NAME = 24  # characters of a name beside a bar
@@ -291,7 +292,7 @@ def shade_table(
             share = count / total
             kind = "hit" if index == column else "miss"
             level = 0 if not count else min(1 + int(share * 5), 5)
-            label = f"{count} rows of {name} taken for {names[column]}, {share:.0%}"
+            label = f"{counted(count, 'row')} of {name} taken for {names[column]}, {share:.0%}"
             cells.append(f'<td class="{kind}{level}" title="{escape(label, quote=True)}">{count or ""}</td>')
         body.append(f'<tr><th scope="row">{escape(shorten(name, 16))}</th>{"".join(cells)}</tr>')
     return (

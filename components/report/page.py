@@ -19,6 +19,7 @@ from components.report import plots
 from components.report.attention import headline, show_figure
 from components.report.explanation_plots import plot_explanations
 from components.report.search_plots import plot_search
+from components.wording import counted
 
 _HERE = Path(__file__).parent
 PAGE = "page.html.j2"
@@ -106,6 +107,7 @@ def environment() -> jinja2.Environment:
     made.filters["interval"] = show_interval
     made.filters["setting"] = show_setting
     made.filters["count"] = show_count
+    made.filters["counted"] = counted
     return made
 
 

@@ -13,6 +13,7 @@ from components.models.heads import direction
 from components.report.attention import show_figure
 from components.report.charts import Bar, Series, bar_chart, histogram_chart, line_chart, scatter_chart, shade_table
 from components.report.svg import show
+from components.wording import counted
 
 MOST_COLUMNS = 40  # of the data that get a plot; a table lists them all
 _MOST_CURVES = 3
@@ -149,8 +150,8 @@ def _confusion_title(confusion: Mapping[str, Any], rows: int) -> str:
         return f"All {rows} rows of the eval split are right"
     pair = confusion["pairs"][0]
     return (
-        f"{confusion['wrong']} of {rows} rows are wrong; most often {pair['true']} is taken for {pair['predicted']} "
-        f"({pair['rows']}×)"
+        f"Of {rows} rows, {counted(confusion['wrong'], 'is', 'are')} wrong; most often {pair['true']} is taken for "
+        f"{pair['predicted']} ({pair['rows']}×)"
     )
 
 
@@ -292,8 +293,5 @@ def plot_steps(steps: Sequence[Mapping[str, Any]]) -> list[Plot]:
     title = f"{longest['id']} took longest: {longest['seconds']:.1f} of {total:.1f} s"
     bars = [Bar(step["id"], round(step["seconds"], 2)) for step in ran]
     reused = len(steps) - len(ran)
-    return [
-        make_plot(
-            title, bar_chart(title, bars, "seconds"), f"{reused} steps were reused from the cache" if reused else ""
-        )
-    ]
+    note = f"{counted(reused, 'step was', 'steps were')} reused from the cache" if reused else ""
+    return [make_plot(title, bar_chart(title, bars, "seconds"), note)]

@@ -22,11 +22,12 @@ def read_trials(folder: str | None, tuning: Mapping[str, Any] | None) -> dict[st
 
     Returns:
       ``objective``, ``direction`` (max or min), ``wanted`` (trials asked for), ``algorithm``, ``budget``, ``space``;
-      ``trials`` in the order of their numbers (``number``, ``score``, ``values``, ``epochs``, ``seconds``, and
-      ``reason`` where one failed, whose score is None); ``best`` and ``untuned`` (their numbers, the latter None where
-      trial 0 failed); ``changed``: for each key that the winner sets differently from the untuned config, ``key``,
-      ``untuned`` and ``tuned``, None where one of the two does not have it; ``moved``: how much better the winner's
-      score is than the untuned one's, None without that; and ``importance`` (see
+      ``trials`` in the order of their numbers (``number``, ``score``, ``range`` (the lowest and the highest score of
+      its fits, None where there is one only), ``values``, ``epochs``, ``seconds``, and ``reason`` where one failed,
+      whose score is None); ``best`` and ``untuned`` (their numbers, the latter None where trial 0 failed); ``fits``:
+      how many fits a score is the mean of; ``changed``: for each key that the winner sets differently from the untuned
+      config, ``key``, ``untuned`` and ``tuned``, None where one of the two does not have it; ``moved``: how much better
+      the winner's score is than the untuned one's, None without that; and ``importance`` (see
       :func:`~components.report.importance.key_importance`). None where there was no search.
     """
     path = Path(folder or "", TRIALS_FILE)
@@ -37,6 +38,7 @@ def read_trials(folder: str | None, tuning: Mapping[str, Any] | None) -> dict[st
         {
             "number": int(entry["trial_id"]),
             "score": entry["score"],
+            "range": [min(entry["scores"]), max(entry["scores"])] if len(entry.get("scores") or []) > 1 else None,
             "values": entry["values"],
             "epochs": len(entry["history"].get("loss", [])),
             "seconds": entry["seconds"],
@@ -57,6 +59,7 @@ def read_trials(folder: str | None, tuning: Mapping[str, Any] | None) -> dict[st
         "space": dict(tuning["space"]),
         "trials": trials,
         "best": best["number"],
+        "fits": max(len(entry.get("scores") or [0]) for entry in stored["trials"]),
         "untuned": untuned["number"] if untuned else None,
         "changed": _changes(untuned["values"], best["values"]) if untuned else [],
         "moved": None if untuned is None else ((best["score"] - untuned["score"]) * (1 if way == "max" else -1)) or 0.0,

@@ -9,6 +9,7 @@ from tensorflow_metadata.proto.v0 import anomalies_pb2, schema_pb2
 from components.validation.schema import domain_of, tolerated_share
 from components.validation.statistics import Column, Statistics, columns_by_name, value_counts
 from components.validation.verdict import Finding, status_of
+from components.wording import counted
 
 ANOMALIES_FILE = "SchemaDiff.pb"
 _UNEXPECTED_VALUES = anomalies_pb2.AnomalyInfo.ENUM_TYPE_UNEXPECTED_STRING_VALUES
@@ -64,9 +65,10 @@ def check_anomalies(
                 reasons.setdefault(column, set()).add(reason.type)
         for reason in proto.dataset_anomaly_info.reason:
             found.append(_finding(reason.description.strip(), split, "", policy, accept))
+        agree = counted(len(features), "column agrees", "columns agree")
         findings += found or [
             Finding(
-                "anomalies", "passed", f"{len(features)} columns agree with the schema", split,
+                "anomalies", "passed", f"{agree} with the schema", split,
                 measure="contradictions", figure=0, limit=0,
             )
         ]  # fmt: skip

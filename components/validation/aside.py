@@ -11,6 +11,7 @@ import tensorflow as tf
 from components.row_rules import COLUMN, QUARANTINE_FOLDER, REASON
 from components.validation.statistics import Statistics
 from components.validation.verdict import Finding
+from components.wording import counted
 
 _MOST_REASONS = 20
 
@@ -45,11 +46,12 @@ def check_quarantine(
     }
     (column, reason), count = reasons.most_common(1)[0]
     passed = share <= max_share
-    text = f"{rows} rows ({share:.2%}) are in quarantine, most often{f' column {column!r}' if column else ''}: {reason}"
+    mostly = f"most often{f' column {column!r}' if column else ''}: {reason}"
+    text = f"{counted(rows, 'row')} ({share:.2%}) in quarantine, {mostly}"
     finding = Finding(
         "quarantine",
         "quarantined" if passed else "failed",
-        f"{text} ({count} rows); they are in {folder}" + ("" if passed else f", above the limit {max_share:.4g}"),
+        f"{text} ({counted(count, 'row')}); see {folder}" + ("" if passed else f", above the limit {max_share:.4g}"),
         measure="share of rows",
         figure=share,
         limit=max_share,

@@ -9,6 +9,7 @@ import numpy as np
 from components.validation.options import DuplicatesCheck
 from components.validation.sampling import SplitSample
 from components.validation.verdict import Finding, status_of
+from components.wording import counted
 
 # 8 bytes each; beyond this, hashes are a sample.
 MOST_HASHES = 8_000_000
@@ -35,7 +36,7 @@ def check_duplicates(samples: Mapping[str, SplitSample], options: DuplicatesChec
             share = float(copies.mean())
             count = round(share * samples[split].rows)
             passed = share <= options.limit
-            text = f"{count} of {samples[split].rows} rows ({share:.2%}) stand in {' or '.join(names)} too"
+            text = f"{count} of {counted(samples[split].rows, 'row')} ({share:.2%}) also in {' or '.join(names)}"
             findings.append(
                 Finding(
                     "duplicates", status_of(passed, policy),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from components.features import FeaturePlan
 from components.validation.statistics import Statistics, columns_by_name, not_finite
 from components.validation.verdict import Finding, status_of
+from components.wording import counted
 
 
 def check_finite(statistics: Statistics, plan: FeaturePlan, policy: str) -> list[Finding]:
@@ -39,5 +40,5 @@ def check_finite(statistics: Statistics, plan: FeaturePlan, policy: str) -> list
                     limit=0, accept="--set validation.nonfinite=warn, or put the rows aside with =quarantine",
                 )
             )  # fmt: skip
-    text = f"{len(checked)} columns of numbers, all finite"
+    text = counted(len(checked), "column of numbers", "columns of numbers") + ", all finite"
     return findings or [Finding("nonfinite", "passed", text, measure="values", figure=0, limit=0)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import os
 import random
 import subprocess
@@ -131,6 +132,37 @@ def test_what_cannot_be_learned_is_refused(init: Init, tmp_path: Path, text: str
     (tmp_path / "t.csv").write_text(text)
     code, _, err = init("t.csv", "--label", "y")
     assert (code, expected in err, (tmp_path / "t.yaml").exists()) == (2, True, False)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "expected"),
+    [
+        ("a.npz", b"PK", "write the recipe by hand, with npz: {path: FILE} in data"),
+        ("a.tfrecord", b"", "write the recipe by hand, with tfrecord: {path: FILES, label: FEATURE} in data"),
+        ("train-images-idx3-ubyte.gz", b"", "write the recipe by hand, with idx: {path: FOLDER} in data"),
+        ("t.csv.gz", gzip.compress(b"x,y\n" * 999)[:-9], "t.csv.gz ends too early; copy or download it again"),
+        ("t.csv", b"y\n" + b"a\nb\n" * 40, "is left to learn from besides the label: it has no other"),
+        ("/dev/zero", None, "Expected a file at /dev/zero, but it is a folder, a device or a pipe; name a file"),
+        ("a" * 3000, None, "cannot be looked at: File name too long"),
+    ],
+)
+def test_what_is_no_table_is_refused(
+    init: Init, tmp_path: Path, name: str, content: bytes | None, expected: str
+) -> None:
+    if content is not None:
+        (tmp_path / name).write_bytes(content)
+    code, _, err = init(name, "--label", "y", "-o", "draft.yaml")
+    assert (code, expected in err, (tmp_path / "draft.yaml").exists()) == (2, True, False), err
+    assert len(err.splitlines()) == 1
+
+
+def test_columns_that_no_reader_takes_are_named_where_nothing_is_left(init: Init, tmp_path: Path) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    pq.write_table(pa.table({"x": [[1, 2], [3]] * 30, "y": ["a", "b"] * 30}), tmp_path / "t.parquet")
+    code, _, err = init("t.parquet", "--label", "y")
+    assert (code, "besides the label: 'x': list<element: int64> cannot be an input" in err) == (2, True), err
 
 
 def test_doubled_names_ragged_lines_and_another_encoding(init: Init, tmp_path: Path) -> None:

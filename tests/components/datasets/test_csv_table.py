@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import os
 import re
 
 import pytest
@@ -274,7 +275,7 @@ def test_multi_line_cells_keep_line_numbers(resolve, rows, write):
         resolve(**block())
     dataset = resolve(**block(ragged_rows="skip"))
     assert rows(dataset)[0]["a"] == "two\nlines"
-    assert dataset.skipped == ("t.csv: 1 lines with too few or too many cells (line 24)",)
+    assert dataset.skipped == ("t.csv: 1 line with too few or too many cells (line 24)",)
 
 
 @pytest.mark.parametrize(
@@ -370,3 +371,19 @@ def test_fingerprint_follows_content_and_reading_but_not_place_or_time(resolve, 
     write("t.csv", table("a,b,y", "1,1,0", "2,3,1"))
     others.append(resolve(**block()))
     assert len({first.fingerprint, *(other.fingerprint for other in others)}) == 6
+
+
+@pytest.mark.parametrize(
+    ("path", "sentence"),
+    [
+        ("/dev/zero", "Expected a file at /dev/zero, but it is a device or a pipe"),
+        ("pipe", "but it is a device or a pipe"),
+        ("a" * 3000, "Cannot read .*: File name too long; name another file"),
+        ("nul\0.csv", "File not found"),
+    ],
+)
+def test_what_can_be_no_table_is_not_opened(resolve, tmp_path, path, sentence):
+    """Reading a device or a pipe would never end."""
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(ConfigError, match=sentence):
+        resolve(csv={"path": path, "label": "y"})

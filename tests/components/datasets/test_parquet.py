@@ -104,7 +104,7 @@ def test_infinite_values_are_noted_and_infinite_labels_skipped(resolve, rows, sa
     save("t.parquet", x=[float("inf"), 1.0] * 20, y=[float("-inf") if v == 1 else v / 3 for v in range(40)])
     dataset = resolve(parquet={"path": "t.parquet", "label": "y"})
     assert dataset.notes == ("column 'x' has 20 infinite values",)
-    assert dataset.skipped == ("t.parquet: 1 rows without a label",) and len(rows(dataset)) == 39
+    assert dataset.skipped == ("t.parquet: 1 row without a label",) and len(rows(dataset)) == 39
 
 
 def test_bad_parquet(resolve, save, write, tmp_path):

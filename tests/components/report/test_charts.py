@@ -87,7 +87,7 @@ def test_histograms_compare_shares() -> None:
 def test_confusions_are_shaded_by_their_share_of_the_row() -> None:
     table = shade_table([[9, 1], [0, 0]], ["a", EVIL], "finding", "true", "predicted")
     assert 'class="hit5"' in table and 'class="miss1"' in table
-    assert "1 rows of a taken for &lt;script&gt;" in table and "<script>" not in table
+    assert "1 row of a taken for &lt;script&gt;" in table and "<script>" not in table
 
 
 def test_names_are_escaped_in_plots() -> None:
@@ -107,7 +107,7 @@ def test_importance_names_the_column_and_what_it_is_worth() -> None:
     importance = {"metric": "mae", "value": 50.0, "rows": 80, "columns": columns, "skipped": ["view"]}
     plot = plot_importance(importance)
     assert plot.title == "The model leans most on area: without it the mean absolute error rises by 12.5"
-    assert "80 eval rows" in plot.note and "no time for 1 columns" in plot.note
+    assert "80 eval rows" in plot.note and "no time for 1 column" in plot.note
     nothing = plot_importance({**importance, "columns": columns[1:]})
     assert nothing.title.startswith("No single column matters")
 

@@ -78,6 +78,16 @@ def test_what_changed_and_by_how_much_it_moved(tmp_path: Path) -> None:
     assert read_trials(folder, None) is None and read_trials(None, TUNING) is None
 
 
+def test_scores_that_are_means_have_a_range(tmp_path: Path, make_figures: MakeFigures) -> None:
+    made = [entry(0, 0.5, model__dropout=0.1) | {"scores": [0.75, 0.25]}, entry(1, None, model__dropout=0.2)]
+    found = read_trials(write(tmp_path, 0, *made), TUNING)
+    assert found is not None
+    assert (found["fits"], [trial["range"] for trial in found["trials"]]) == (2, [[0.25, 0.75], None])
+    figures = make_figures(np.array([0, 1] * 20), np.eye(2)[[0, 1] * 20], classes=("a", "b"))
+    page = render({**figures, "tuning": found})
+    assert "Each score is the mean of 2 fits" in page and "0.25 to 0.75" in page
+
+
 def test_an_untuned_config_that_failed(tmp_path: Path) -> None:
     folder = write(tmp_path, 1, entry(0, None, model__dropout=0.9), entry(1, 0.4, model__dropout=0.1))
     found = read_trials(folder, TUNING)

@@ -90,7 +90,7 @@ class Explainer:
     def _show(self, kind: str, entry: dict[str, Any], records: Mapping[int, bytes]) -> dict[str, Any]:
         shown = show_row(decode_row(records[entry["row"]]), self._columns)
         image = self._save(f"{kind}-{entry['row']}.png", shown["image"]) if shown["image"] else None
-        return {**entry, "image": image, "heat": None, "values": shown["values"]}
+        return {**entry, "image": image, "heat": None, "saliency": None, "neighbours": [], "values": shown["values"]}
 
     def _save(self, name: str, png: bytes) -> str:
         (self._folder / "images" / name).write_bytes(png)
@@ -187,7 +187,6 @@ class Explainer:
         )
         positions = list(sample)
         for entry, near, far in zip(mistakes, places, distances, strict=True):
-            entry["neighbours"] = []
             for place, distance in zip(near.tolist(), far.tolist(), strict=True):
                 row = positions[place]
                 shown = show_row(decode_row(sample[row]), self._columns)

@@ -67,7 +67,7 @@ def test_the_first_screen_says_whether_to_ship(three_classes: dict[str, Any]) ->
     assert "multiclass: predicts species, 3 classes" in words
     assert "Made-up rows, 1 000 rows: 900 train, 60 eval, 40 test" in words
     assert "accuracy 0.9: better than the trivial model (0.3333)" in words
-    assert "6 of 60 rows are wrong; most often versicolor is taken for virginica (6×)" in words
+    assert "Of 60 rows, 6 are wrong; most often versicolor is taken for virginica (6×)" in words
     assert "training.epochs 30 10" in words
     checker = Balanced()
     checker.feed(page)
@@ -193,7 +193,7 @@ def test_the_last_run_is_told(three_classes: dict[str, Any]) -> None:
         "since": {"run_id": "20261120-010101", "changes": [{"key": "training.epochs", "before": 10, "now": 30}]},
     }  # fmt: skip
     words = text_of(render(three_classes))
-    assert "train took longest: 4.2 of 4.2 s" in words and "1 steps were reused" in words
+    assert "train took longest: 4.2 of 4.2 s" in words and "1 step was reused" in words
     assert "What differs from the last run, 20261120-010101" in words
     assert "kerasline run made --set training.epochs=30" in words
 

@@ -7,8 +7,8 @@ import shlex
 from pathlib import Path
 from typing import Any
 
-import click
 import pytest
+import typer
 import typer.main
 import yaml
 
@@ -33,27 +33,29 @@ BLOCKS = (
 
 
 def commands() -> list[str]:
-    """The commands in blocks of code and in running text, without their remarks."""
-    lines = [line for language, text in CODE if not language for line in text.replace("\\\n", " ").splitlines()]
+    """The commands in blocks of code and in running text, without their remarks and where their output goes."""
+    typed = [text for language, text in CODE if not language and not text.startswith("$ ")]  # else with its output
+    lines = [line for text in typed for line in text.replace("\\\n", " ").splitlines()]
     spans = re.findall(r"`(kerasline [^`]*)`", re.sub(r"(?ms)^```.*?^```", "", README))
-    found = [line.split("  #")[0].strip() for line in [*lines, *spans] if line.startswith("kerasline ")]
-    return sorted({line for line in found if "[" not in line})
+    found = [re.split(r"  #| > ", line)[0].strip() for line in [*lines, *spans] if line.startswith("kerasline ")]
+    return sorted({line.replace("VERSION", "3") for line in found if "[" not in line})
 
 
 @pytest.mark.parametrize("line", commands())
 def test_every_command_is_one(line: str) -> None:
-    """Parsed as the command line is, and not run."""
+    """Parsed as the command line is, and not run. A command alone, or with dots, is not all that one types."""
     words = [word for word in shlex.split(line)[1:] if word != "..."]
     command: Any = typer.main.get_command(app)
-    context = click.Context(command)
-    while isinstance(command, click.Group):
-        name, command, words = command.resolve_command(context, words)
-        assert command is not None, name
-    missing = [parameter.name for parameter in command.params if parameter.required] if "..." in line else []
+    while hasattr(command, "commands") and words:
+        name, *words = words
+        assert name in command.commands, line
+        command = command.commands[name]
+    is_short = not words or "..." in line
+    required = [parameter.name for parameter in getattr(command, "params", ()) if parameter.required]
     try:
         command.make_context(name, words)
-    except click.MissingParameter as error:
-        assert error.param is not None and error.param.name in missing
+    except typer.BadParameter as error:
+        assert is_short and error.param is not None and error.param.name in required
 
 
 def examples() -> list[dict[str, Any]]:

@@ -8,7 +8,7 @@ widths and vocabularies are in it, so the model's shape is known without reading
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field
 
@@ -21,6 +21,7 @@ from components.options import Options
 ONE_HOT_LIMIT = 30  # more categories than this become an embedding
 TEXT_DISTINCT = 2000  # a string column with more distinct values than this is text or an id, not a category
 DENSE = "features"  # the model input that holds all scalar columns side by side
+ALTERNATIVE = "alternative{}__"  # begins the names of the inputs of a plan that is not the first of its graph
 # Names of the transform graph's own outputs, which no column's input may take.
 RESERVED = (DENSE, "label", "label_shift", "label_scale", "sample_weight")
 DATE_PARTS = ("year", "month", "day", "weekday", "hour")
@@ -104,8 +105,12 @@ class FeatureStep(Options):
 
 
 class FeaturePlan(Options):
-    """Every step from raw columns to model inputs, and the label."""
+    """Every step from raw columns to model inputs, and the label.
 
+    One transform graph may hold several plans (see ``components.alternatives``); ``number`` tells their inputs apart.
+    """
+
+    number: int = 0
     steps: tuple[FeatureStep, ...]
     label: str
     label_dtype: str
@@ -123,12 +128,17 @@ class FeaturePlan(Options):
 
     def input_names(self) -> dict[str, str]:
         """Maps each step to the name that its tensor has between the transform graph and the model."""
-        return _safe_names((step.name for step in self.steps), RESERVED)
+        names = _safe_names((step.name for step in self.steps), RESERVED)
+        return {step: self.input_name(name) for step, name in names.items()}
+
+    def input_name(self, name: str = DENSE) -> str:
+        """Returns what an input of this plan is called in the transform graph; by default the dense one."""
+        return ALTERNATIVE.format(self.number) + name if self.number else name
 
     def inputs(self) -> list[InputSpec]:
         """Lists the tensors that the transform graph gives the model, in a fixed order."""
         width = tuple(name for step in self.steps for name in dense_columns(step))
-        specs = [InputSpec(DENSE, "dense", (len(width),), columns=width)] if width else []
+        specs = [InputSpec(self.input_name(), "dense", (len(width),), columns=width)] if width else []
         names = self.input_names()
         for step in self.steps:
             options, name = step.options, names[step.name]
@@ -183,6 +193,12 @@ def dense_columns(step: FeatureStep) -> list[str]:
     else:
         return []
     return names + ([f"{name} missing"] if step.indicator else [])
+
+
+def expand_shorthand(block: Any) -> Any:
+    """Gives ``drop``, ``min_max`` and the like, which may stand for a column's options, as the block that they mean."""
+    kinds = ("numeric", "categorical", "boolean", "date", "text", "image", "drop")
+    return ({"kind": block} if block in kinds else {"scale": block}) if isinstance(block, str) else block
 
 
 def plan_features(dataset: Dataset, features: Mapping[str, ColumnOptions], task: Task) -> FeaturePlan:

@@ -28,15 +28,24 @@ _GOLDEN = 0.6180339887498949
 class ExamplesReader:
     """Reads splits of raw tf.Examples through a transform graph."""
 
-    def __init__(self, transform_graph: str, plan: FeaturePlan, weight: str | None = None) -> None:
+    def __init__(
+        self,
+        transform_graph: str,
+        plan: FeaturePlan,
+        weight: str | None = None,
+        alternatives: Sequence[FeaturePlan] = (),
+    ) -> None:
         """Opens a transform graph.
 
         Args:
           transform_graph: its folder.
           plan: the features and the label.
           weight: the raw column that weighs the rows, if there is one.
+          alternatives: more plans of the graph, whose inputs are wanted beside those of ``plan``.
         """
         self.plan, self.weight = plan, weight
+        #: The model inputs, by their names in the graph.
+        self.names = list(dict.fromkeys(spec.name for one in (plan, *alternatives) for spec in one.inputs()))
         self.graph = tft.TFTransformOutput(transform_graph)
         self.layer = self.graph.transform_features_layer()
         self._spec = self.graph.raw_feature_spec()
@@ -56,7 +65,9 @@ class ExamplesReader:
         """Transforms a batch of serialized tf.Examples."""
         raw = tf.io.parse_example(serialized, self._spec)
         # TFT gives its own dict class, which Keras refuses.
-        transformed = dict(self.layer(dict(raw)))
+        everything = dict(self.layer(dict(raw)))
+        wanted = (*self.names, LABEL, LABEL_SCALE, LABEL_SHIFT)
+        transformed = {name: everything[name] for name in wanted if name in everything}
         if self.weight is not None:
             column = raw[self.weight]
             dense = tf.sparse.to_dense(column) if isinstance(column, tf.SparseTensor) else column
@@ -73,7 +84,7 @@ class ExamplesReader:
         Returns:
           The arrays, or None where they do not fit the limit.
         """
-        names = [spec.name for spec in self.plan.inputs()]
+        names = self.names
         weights = [] if self.weight is None else [WEIGHT]
         parts: dict[str, list[np.ndarray]] = {name: [] for name in [*names, LABEL, *weights]}
         size = 0
@@ -114,7 +125,7 @@ class ExamplesReader:
           seed: of the choice of validation rows and of the shuffle.
           epoch: asked at the start of each pass; the order of the rows follows from it and the seed.
         """
-        names = [spec.name for spec in self.plan.inputs()]
+        names = self.names
         weights = [] if self.weight is None else [WEIGHT]
         rows = self.batches(files).unbatch().enumerate()
         if part != "all":

@@ -9,7 +9,8 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from components.features import FeaturePlan
+from components.alternatives import Alternative, choose_plan, is_feature_key, split_feature_key
+from components.features import FeaturePlan, expand_shorthand
 from components.models import MODEL_FAMILIES, ModelOptions, OutputSpec
 from components.options import Options, TrainingOptions
 
@@ -21,6 +22,7 @@ class FitSettings(Options):
     model: ModelOptions
     training: TrainingOptions
     seed: int
+    alternatives: tuple[Alternative, ...] = ()  # of the plan, for a search; the first is the recipe's own
 
     def output(self) -> OutputSpec:
         """Returns what the last layer must give."""
@@ -28,9 +30,21 @@ class FitSettings(Options):
         units = len(classes) if classes is not None and self.plan.task in ("multiclass", "multilabel") else 1
         return OutputSpec(self.plan.task, units)
 
+    def feature_values(self) -> dict[str, Any]:
+        """Returns the values of the searched ``features.`` keys in this plan."""
+        return next((dict(one.values) for one in self.alternatives if one.plan.number == self.plan.number), {})
+
     def with_changes(self, changes: Mapping[str, Any]) -> FitSettings:
-        """Returns a copy in which dotted config keys (``model.dropout``) have other values; see `change_config`."""
-        return FitSettings.model_validate(change_config(self.model_dump(), changes))
+        """Returns a copy in which dotted config keys (``model.dropout``) have other values; see `change_config`.
+
+        Raises:
+          ConfigError: the transform graph has no such features.
+        """
+        features = {key: value for key, value in changes.items() if is_feature_key(key)}
+        others = {key: value for key, value in changes.items() if key not in features}
+        changed = change_config(self.model_dump(exclude={"plan", "alternatives"}), others)
+        plan = choose_plan(self.alternatives, features) if features else self.plan
+        return FitSettings.model_validate({**changed, "plan": plan, "alternatives": self.alternatives})
 
 
 AS_JSON = "json:"  # before values of which KerasTuner knows no type
@@ -75,11 +89,12 @@ def set_keys(config: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str,
     """Returns a deep copy of nested dicts in which dotted keys have new values."""
     result = copy.deepcopy(dict(config))
     for key, value in changes.items():
-        *parents, last = key.split(".")
+        *parents, last = split_feature_key(key) if is_feature_key(key) else key.split(".")
         place = result
         for parent in parents:
-            if not isinstance(place.get(parent), dict):
-                place[parent] = {}
+            # A column's options may be written as one word.
+            found = expand_shorthand(place.get(parent)) if place is result.get("features") else place.get(parent)
+            place[parent] = found if isinstance(found, dict) else {}
             place = place[parent]
         place[last] = value
     return result

@@ -25,6 +25,7 @@ from components.signatures import export
 
 HISTORY_FILE = "history.json"
 SUMMARY_FILE = "summary.json"
+PLAN_FILE = "plan.json"
 PREDICTIONS_FILE = "predictions-{split}.npz"
 LOG_FOLDER = "tensorboard"
 
@@ -59,6 +60,8 @@ def run_fn(fn_args: FnArgs) -> None:
             os.path.join(fn_args.model_run_dir, PREDICTIONS_FILE.format(split=split)), model, reader, files, label_units
         )
     _write_json(fn_args.model_run_dir, HISTORY_FILE, history)
+    # A search may have chosen other features than the recipe's; what comes after the Trainer reads them here.
+    _write_json(fn_args.model_run_dir, PLAN_FILE, settings.plan.model_dump(mode="json"))
     _write_json(
         fn_args.model_run_dir,
         SUMMARY_FILE,
@@ -75,7 +78,8 @@ def run_fn(fn_args: FnArgs) -> None:
             "rows": {"train": _rows(data.train), "validation": _rows(data.validation)},
             "weights_sha256": hash_weights(model),
             "place": choose_place(settings.training).describe(),
-            "settings": settings.model_dump(mode="json", exclude={"plan"}),
+            "features": settings.feature_values(),
+            "settings": settings.model_dump(mode="json", exclude={"plan", "alternatives"}),
         },
     )
     if checkpoint is not None:
@@ -106,7 +110,7 @@ def write_predictions(
     The parity check compares the exported model with them, the report shows them.
     ``predictions`` is float32 [rows, units] and ``labels`` [rows], both in the label's units for regression.
     """
-    names = [spec.name for spec in reader.plan.inputs()]
+    names = reader.names
     predictions, labels = [], []
     for batch in reader.batches(files).prefetch(2):
         predictions.append(np.asarray(model.predict_on_batch({name: batch[name] for name in names}), np.float32))

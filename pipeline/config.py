@@ -16,7 +16,7 @@ from pydantic import BaseModel, Field, ValidationError, field_validator, model_v
 
 from components.datasets.options import DataOptions
 from components.errors import ConfigError, nearest
-from components.features import ColumnOptions
+from components.features import ColumnOptions, expand_shorthand
 from components.models import MODEL_FAMILIES, ModelOptions
 from components.models.heads import direction
 from components.models.options import MlpOptions
@@ -99,11 +99,7 @@ class Experiment(Options):
         """Lets ``{age: drop}`` and ``{age: min_max}`` stand for the blocks that they mean."""
         if not isinstance(value, Mapping):
             return value
-        kinds = ("numeric", "categorical", "boolean", "date", "text", "image", "drop")
-        return {
-            name: ({"kind": block} if block in kinds else {"scale": block}) if isinstance(block, str) else block
-            for name, block in value.items()
-        }
+        return {name: expand_shorthand(block) for name, block in value.items()}
 
     @model_validator(mode="after")
     def _model_reads_pixels_from_0_to_1(self) -> Experiment:

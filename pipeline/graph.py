@@ -102,7 +102,11 @@ def create_pipeline(
         examples=examples,
         schema=schema.outputs["schema"],
         preprocessing_fn="components.transform.preprocessing_fn",
-        custom_config={"plan": features, "code_version": code_version("components.transform")},
+        custom_config={
+            "plan": features,
+            "alternatives": [other.plan.model_dump_json() for other in plan.alternatives[1:]],
+            "code_version": code_version("components.transform"),
+        },
         materialize=False,
         disable_statistics=True,
         disable_analyzer_cache=True,
@@ -190,7 +194,6 @@ def create_pipeline(
             parity=parity.outputs["blessing"],
             formats=json.dumps(plan.experiment.push.further_formats()),
             modules=json.dumps(plan.own_modules()),
-            plan=features,
             rows=FORMAT_ROWS,
             code_version=code_version("components.formats.component", *plan.own_modules()),
         )
@@ -234,7 +237,6 @@ def create_pipeline(
             model=model,
             model_run=train.outputs["model_run"],
             dataset=dataset,
-            plan=features,
             metric=plan.evaluation.metrics[0],
             count=plan.experiment.report.examples,
             code_version=code_version("components.explanations.component", *plan.own_modules()),

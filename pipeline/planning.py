@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from components.alternatives import Alternative, plan_alternatives
 from components.datasets import infer_task, resolve
 from components.datasets.spec import Dataset
 from components.engine import complete_options
@@ -27,6 +28,7 @@ from components.production import current_version, find_problem, read_pointer, r
 from components.row_rules import RowRules
 from components.settings import FitSettings
 from components.tuning.checks import check_search
+from components.tuning.notation import feature_values
 from components.validation.options import check_column_names
 from components.validation.reference import Reference, find_reference
 from components.validation.rules import follow_types, make_rules
@@ -52,6 +54,7 @@ class RunPlan:
       reference: the profile that drift is measured from.
       schema_file: where the curated schema is, None to keep none.
       search_start: what the search takes over from an earlier one.
+      alternatives: the plans that the search chooses among, ``features`` first; empty where it changes none.
       pointer: changes when somebody else than this run moved what is in production, so that it pushes again.
     """
 
@@ -67,6 +70,7 @@ class RunPlan:
     schema_file: SchemaFile | None = None
     search_start: SearchStart = SearchStart()
     pointer: str = ""
+    alternatives: tuple[Alternative, ...] = ()
 
     def fit_settings(self) -> FitSettings:
         """Returns what the Tuner and the Trainer are told."""
@@ -75,6 +79,7 @@ class RunPlan:
             model=self.experiment.model,
             training=self._training(),
             seed=self.experiment.seed,
+            alternatives=self.alternatives,
         )
 
     def _training(self) -> TrainingOptions:
@@ -158,7 +163,10 @@ def plan_run(
     rules = make_rules(schema, dataset, experiment.validation, settled)
     ingested = follow_types(dataset, rules)
     task = infer_task(ingested.label) if experiment.task == "auto" else experiment.task
-    features = plan_features(ingested, _leave_out_weight(experiment, ingested), task)
+    options = _leave_out_weight(experiment, ingested)
+    features = plan_features(ingested, options, task)
+    searched = feature_values(experiment.tuning.space) if experiment.tuning else {}
+    alternatives = plan_alternatives(searched, ingested, options, features)
     check_formats(experiment.push.further_formats())
     columns = [column.name for column in dataset.columns] + [dataset.label.name]
     check_column_names(experiment.validation, columns)
@@ -173,7 +181,7 @@ def plan_run(
     reference = reference or find_reference(experiment.validation.drift, models, compared, base_dir)
     plan = RunPlan(
         experiment, dataset, features, evaluation, baseline, key, schema, rules, reference, schema_file,
-        pointer=_describe_pointer(models, key),
+        pointer=_describe_pointer(models, key), alternatives=alternatives,
     )  # fmt: skip
     check_fit(plan.fit_settings())
     if experiment.tuning:

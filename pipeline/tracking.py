@@ -141,10 +141,11 @@ def _log(uri: str, folder: Path, figures: Mapping[str, Any], result: Mapping[str
 
 def _parameters(figures: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """Gives the config as it was trained: what a search found stands in place of what the recipe says."""
-    settled = (figures.get("training") or {}).get("settings") or {}
+    training = figures.get("training") or {}
+    settled = training.get("settings") or {}
     config = {key: value for key, value in figures["experiment"].items() if value is not None}
     config |= {key: settled[key] for key in ("model", "training") if key in settled}
-    for key, value in flatten(config).items():
+    for key, value in (flatten(config) | training.get("features", {})).items():
         text = value if isinstance(value, str) else json.dumps(value)
         yield _allowed(key), text[:_LONGEST]
 

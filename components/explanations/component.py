@@ -25,7 +25,6 @@ def Explain(  # noqa: N802 (a component is named like a class)
     model_run: InputArtifact[ModelRun],
     explanations: OutputArtifact[Explanations],
     dataset: Parameter[str],
-    plan: Parameter[str],
     metric: Parameter[str],
     count: Parameter[int],
     code_version: Parameter[str],
@@ -36,10 +35,9 @@ def Explain(  # noqa: N802 (a component is named like a class)
       examples: the eval split.
       transform_graph: makes inputs of its rows.
       model: the exported model.
-      model_run: holds the Trainer's predictions on the eval split and the settings of the fit.
+      model_run: holds the Trainer's predictions on the eval split, the settings of the fit and its feature plan.
       explanations: output: ``explanations.json`` and ``images/``.
       dataset: the resolved dataset as JSON.
-      plan: the :class:`FeaturePlan` as JSON.
       metric: the main metric, in which importance is measured.
       count: of mistakes to show.
       code_version: part of the cache key.
@@ -54,7 +52,7 @@ def Explain(  # noqa: N802 (a component is named like a class)
         transform_graph.uri,
         path_utils.serving_model_dir(model.uri),
         summary["settings"],
-        FeaturePlan.model_validate_json(plan),
+        FeaturePlan.model_validate_json(Path(model_run.uri, "plan.json").read_text(encoding="utf-8")),
         columns,
     )
     explainer.write(labels, predictions, metric, count)

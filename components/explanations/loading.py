@@ -76,7 +76,7 @@ def read_inputs(records: Sequence[bytes], reader: ExamplesReader) -> tuple[Colum
     Returns:
       Input name to [rows, ...], and the labels as texts: names of classes, or values in the label's units.
     """
-    plan, names = reader.plan, [spec.name for spec in reader.plan.inputs()]
+    plan, names = reader.plan, reader.names
     parts: dict[str, list[np.ndarray]] = {name: [] for name in [*names, LABEL]}
     for batch in tf.data.Dataset.from_tensor_slices(list(records)).batch(_READ_BATCH).map(reader.transform):
         for name, values in parts.items():

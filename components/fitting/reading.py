@@ -6,14 +6,23 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from components.errors import TrainingFailed
+from components.features import FeaturePlan
 from components.fitting.rows import FitData
 from components.inputs import ExamplesReader, validation_mask
 from components.settings import FitSettings
 
 
-def make_reader(transform_graph: str, settings: FitSettings) -> ExamplesReader:
-    """Opens the transform graph, with the column that weighs the rows if there is one."""
-    return ExamplesReader(transform_graph, settings.plan, settings.training.sample_weight)
+def make_reader(
+    transform_graph: str, settings: FitSettings, alternatives: Sequence[FeaturePlan] = ()
+) -> ExamplesReader:
+    """Opens the transform graph, with the column that weighs the rows if there is one.
+
+    Args:
+      transform_graph: its folder.
+      settings: of the fit.
+      alternatives: plans whose inputs are wanted beside those of the settings' own.
+    """
+    return ExamplesReader(transform_graph, settings.plan, settings.training.sample_weight, alternatives)
 
 
 def read_fit_data(reader: ExamplesReader, files: Sequence[str], settings: FitSettings) -> FitData:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -33,6 +33,10 @@ class Arrays:
         weights = None if self.weights is None else self.weights[rows]
         return Arrays({name: values[rows] for name, values in self.inputs.items()}, self.labels[rows], weights)
 
+    def only(self, names: Sequence[str]) -> Arrays:
+        """Returns the rows with these inputs and no others."""
+        return Arrays({name: self.inputs[name] for name in names}, self.labels, self.weights)
+
     def join(self, other: Arrays) -> Arrays:
         """Returns these rows and then those of another."""
         inputs = {name: np.concatenate([values, other.inputs[name]]) for name, values in self.inputs.items()}
@@ -56,6 +60,19 @@ class FitData:
     validation: Arrays | None
     stream: Callable[[str, int, Callable[[], int]], Any] | None
     has_validation: bool
+
+    def only(self, names: Sequence[str]) -> FitData:
+        """Returns the data with these inputs and no others."""
+        if self.stream is None:
+            train = None if self.train is None else self.train.only(names)
+            validation = None if self.validation is None else self.validation.only(names)
+            return FitData(train, validation, None, self.has_validation)
+        stream = self.stream
+
+        def select(inputs: dict[str, Any], *rest: Any) -> tuple[Any, ...]:
+            return ({name: inputs[name] for name in names}, *rest)
+
+        return FitData(None, None, lambda *wanted: stream(*wanted).map(select), self.has_validation)
 
 
 def class_table(

@@ -32,21 +32,19 @@ def FormatExport(  # noqa: N802 (a component is named like a class)
     exported: OutputArtifact[Model],
     formats: Parameter[str],
     modules: Parameter[str],
-    plan: Parameter[str],
     rows: Parameter[int],
     code_version: Parameter[str],
 ) -> None:
     """Writes the formats and ``formats.json``, which says how far each is off, how large it is and how fast.
 
     Args:
-      model_run: holds ``model.keras`` and the Trainer's predictions on the eval split.
+      model_run: holds ``model.keras``, the feature plan and the Trainer's predictions on the eval split.
       examples: the train split tells the int8 conversion the range of numbers; eval rows are compared.
       transform_graph: gives the networks's inputs.
       parity: of the SavedModel, which comes first.
       exported: output.
       formats: names of KINDS as a JSON list.
       modules: a user's own modules with layers, as a JSON list.
-      plan: the :class:`FeaturePlan` as JSON.
       rows: how many eval rows to compare at most.
       code_version: part of the cache key.
 
@@ -66,7 +64,7 @@ def FormatExport(  # noqa: N802 (a component is named like a class)
         "train": os.path.join(examples.uri, "Split-train", "*"),
         "eval": os.path.join(examples.uri, "Split-eval", "*"),
         "transform_graph": transform_graph.uri,
-        "plan": plan,
+        "plan": os.path.join(model_run.uri, "plan.json"),
         "formats": json.loads(formats),
         "modules": json.loads(modules),
         "rows": rows,

@@ -43,7 +43,7 @@ def main() -> None:
     for module in task["modules"]:
         importlib.import_module(module)
     folder, source = Path(task["folder"]), Path(task["keras"])
-    plan = FeaturePlan.model_validate_json(task["plan"])
+    plan = FeaturePlan.model_validate_json(Path(task["plan"]).read_text(encoding="utf-8"))
     reader = ExamplesReader(task["transform_graph"], plan)
     with np.load(task["predictions"], allow_pickle=False) as stored:
         expected = stored["predictions"][: task["rows"]]
@@ -71,7 +71,7 @@ def main() -> None:
 
 def _rows(reader: ExamplesReader, files: str, count: int) -> Inputs:
     """Reads transformed inputs of the first rows of a split."""
-    names = [spec.name for spec in reader.plan.inputs()]
+    names = reader.names
     parts: dict[str, list[np.ndarray]] = {name: [] for name in names}
     found = 0
     for batch in reader.batches([files]).as_numpy_iterator():

@@ -70,6 +70,7 @@ def collect_figures(
       ``experiment``, ``changes``, ``environment``, ``artifacts`` and ``failure``.
     """
     settled = FeaturePlan.model_validate_json(plan)
+    fitted = FeaturePlan.model_validate(_read_json(folders.model_run, "plan.json") or settled)
     options = EvaluationOptions.model_validate_json(evaluation_options)
     data = Dataset.from_json(dataset)
     is_evaluated = folders.evaluation is not None and os.path.isdir(folders.evaluation)
@@ -102,7 +103,7 @@ def collect_figures(
             "notes": list(data.notes),
         },
         "statistics": statistics["columns"],
-        "inputs": [{"name": spec.name, "kind": spec.kind, "shape": list(spec.shape)} for spec in settled.inputs()],
+        "inputs": [{"name": spec.name, "kind": spec.kind, "shape": list(spec.shape)} for spec in fitted.inputs()],
         "gate_verdict": read_verdict(folders.verdict),
         "tuning": read_trials(folders.tuner_results, config.get("tuning")),
         "training": _read_json(folders.model_run, "summary.json"),

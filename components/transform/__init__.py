@@ -15,7 +15,7 @@ import tensorflow as tf
 import tensorflow_transform as tft
 
 from components.columns import LABEL, LABEL_SCALE, LABEL_SHIFT, encode_label, scalar_values
-from components.features import DENSE, FeaturePlan, dense_columns
+from components.features import FeaturePlan, dense_columns
 from components.transform.blocks import Block, join_blocks
 from components.transform.categories import encode_categories
 from components.transform.images import decode_images
@@ -29,13 +29,22 @@ def preprocessing_fn(inputs: dict[str, Any], custom_config: dict[str, Any]) -> d
 
     Args:
       inputs: raw columns by name, as sparse or dense tensors of shape [batch, n].
-      custom_config: ``plan``, the :class:`FeaturePlan` as JSON.
+      custom_config: ``plan``, the :class:`FeaturePlan` as JSON, and perhaps ``alternatives``, more of them, which a
+        search chooses among.
 
     Returns:
-      The tensors named in ``FeaturePlan.inputs()`` and, where the batch has labels, ``label``; for regression also
-      ``label_shift`` and ``label_scale``, float32 [batch], equal in every row.
+      The tensors named in ``FeaturePlan.inputs()`` of every plan and, where the batch has labels, ``label``; for
+      regression also ``label_shift`` and ``label_scale``, float32 [batch], equal in every row.
     """
     plan = FeaturePlan.model_validate_json(custom_config["plan"])
+    results: dict[str, tf.Tensor] = {}
+    for one in (plan, *map(FeaturePlan.model_validate_json, custom_config.get("alternatives", []))):
+        results |= _model_inputs(one, inputs)
+    return results | _label(plan, inputs)
+
+
+def _model_inputs(plan: FeaturePlan, inputs: dict[str, Any]) -> dict[str, tf.Tensor]:
+    """Gives the tensors of a plan."""
     blocks: list[Block] = []
     numbers, buckets = scale_numbers(plan.steps, inputs)
     blocks += numbers
@@ -52,8 +61,7 @@ def preprocessing_fn(inputs: dict[str, Any], custom_config: dict[str, Any]) -> d
     results = {names[name]: tensor for name, tensor in outputs.items()}
     if blocks:
         wanted = [(step.name, place) for step in plan.steps for place in range(len(dense_columns(step)))]
-        results[DENSE] = join_blocks(blocks, wanted)
-    results.update(_label(plan, inputs))
+        results[plan.input_name()] = join_blocks(blocks, wanted)
     return results
 
 

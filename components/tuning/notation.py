@@ -7,6 +7,7 @@ import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from components.alternatives import is_feature_key
 from components.errors import nearest
 
 Space = Mapping[str, Mapping[str, Any]]
@@ -70,6 +71,11 @@ def values_to_try(entry: Mapping[str, Any]) -> list[Any]:
     return [True, False] if kind == "boolean" else list(entry[kind])
 
 
+def feature_values(space: Space) -> dict[str, list[Any]]:
+    """Returns the values of the keys that choose what the model reads."""
+    return {key: values_to_try(entry) for key, entry in space.items() if is_feature_key(key)}
+
+
 def candidates(space: Space) -> Iterator[tuple[str, dict[str, Any]]]:
     """Gives, for each key, every choice or end of its range, with the values of other keys beside which it is searched.
 
@@ -97,16 +103,12 @@ def _needed(space: Space, key: str) -> dict[str, Any]:
 
 def _check_key(key: str) -> None:
     room = key.split(".")[0]
-    if room == "features":
+    if room == "features" and not is_feature_key(key):
+        raise ValueError(f"{key}: expected features.COLUMN.OPTION, such as features.area.scale, got {key}")
+    if room not in ("model", "training", "features") or "." not in key:
         raise ValueError(
-            f"{key}: expected a config key that starts with model. or training., got {key}; the preprocessing is "
-            "analysed once, before the search, and is the same in every trial, so compare runs with different features "
-            "by 'kerasline compare'"
-        )
-    if room not in ("model", "training") or "." not in key:
-        raise ValueError(
-            f"{key}: expected a config key that starts with model. or training., got {key}; a search changes the "
-            "network and how it is trained, and all else is the same in every trial"
+            f"{key}: expected a config key that starts with model., training. or features., got {key}; a search "
+            "changes the network, how it is trained and what it reads, and all else is the same in every trial"
         )
     if key in ("training.validation_fraction", "training.sample_weight", "training.memory_limit_mb"):
         raise ValueError(
@@ -122,6 +124,11 @@ def _check_form(key: str, entry: Mapping[str, Any]) -> None:
         unknown = [name for name in entry if name not in (*KINDS, *_WITH_NUMBERS)]
         hint = nearest(unknown[0], (*KINDS, *_WITH_NUMBERS)) if unknown else ""
         raise ValueError(f"{key}: expected {_FORMS}, got {dict(entry)}{hint and '.' + hint}")
+    if is_feature_key(key) and kinds not in (["choice"], ["boolean"]):
+        raise ValueError(
+            f"{key}: expected {{choice: [...]}} or {{boolean: true}}, got {dict(entry)}; each value of a features. key "
+            "is analysed before the search"
+        )
     values = entry[kinds[0]]
     if kinds == ["boolean"]:
         return

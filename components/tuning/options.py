@@ -39,9 +39,9 @@ class TuningOptions(Options):
     seed: int | None = Field(None, ge=0, lt=2**31, description="Default: the recipe's seed.")
     space: dict[str, dict[str, Any]] = Field(
         default={},
-        description="Config keys and their values: {choice: [...]}, {float: [low, high], log: true}, "
-        "{int: [low, high], step: 1}, {boolean: true}; with when: {model.family: cnn} only beside these values of "
-        "other keys of the space. Default: the model family's own space.",
+        description="Config keys below model., training. and features. and their values: {choice: [...]}, "
+        "{float: [low, high], log: true}, {int: [low, high], step: 1}, {boolean: true}; with when: {model.family: cnn} "
+        "only beside these values of other keys of the space. Default: the model family's own space.",
     )
 
     @field_validator("objective")

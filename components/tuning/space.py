@@ -62,9 +62,13 @@ def untuned_values(settings: FitSettings, space: Space) -> dict[str, Any]:
     """Returns the config's own value for each key of the space that is searched beside its own values of the others."""
     config = settings.model_dump(mode="json")
     found: dict[str, Any] = {}
+    own = settings.alternatives[0].values if settings.alternatives else {}
     for key in in_order(space):
         needed = conditions(space[key])
         if any(parent not in found or found[parent] not in values for parent, values in needed.items()):
+            continue
+        if key in own:
+            found[key] = own[key]
             continue
         place: Any = config
         for part in key.split("."):

@@ -50,7 +50,7 @@ def tuner_fn(fn_args: FnArgs) -> TunerFnResult:
     custom = fn_args.custom_config
     settings = FitSettings.model_validate_json(custom["settings"])
     options = TuningOptions.model_validate_json(custom["tuning"])
-    reader = make_reader(fn_args.transform_graph_path, settings)
+    reader = make_reader(fn_args.transform_graph_path, settings, [one.plan for one in settings.alternatives])
     data = read_fit_data(reader, fn_args.train_files, settings)
     if not data.has_validation:
         raise TrainingFailed(
@@ -134,7 +134,9 @@ class ConfigTuner(base_tuner.BaseTuner):
         keras.backend.clear_session(free_memory=True)
         settings = self.settings.with_changes(values)
         execution, fold = divmod(index, self.folds)
-        data = take_fold(self.data, fold, self.folds, settings.seed)
+        data = take_fold(
+            self.data.only([spec.name for spec in settings.plan.inputs()]), fold, self.folds, settings.seed
+        )
         settings = settings.model_copy(update={"seed": settings.seed + execution})
         epochs = trial.hyperparameters.values.get("tuner/epochs") or self.options.max_epochs
         checkpoint = checkpoint_of(trial, index, settings, self.states)

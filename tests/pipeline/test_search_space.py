@@ -32,8 +32,14 @@ SPACE_FORMS = "one of {choice: [...]}, {float: [low, high], log: true}, {int: [l
         ),
         (
             {"dropout": {"float": [0, 0.5]}},
-            "tuning.space.dropout: expected a config key that starts with model. or training., got dropout; a search "
-            "changes the network and how it is trained, and all else is the same in every trial",
+            "tuning.space.dropout: expected a config key that starts with model., training. or features., got dropout; "
+            "a search changes the network, how it is trained and what it reads, and all else is the same in every "
+            "trial",
+        ),
+        (
+            {"features.photo.scale": {"choice": ["log", "lag"]}},
+            "tuning.space.features.photo.scale: features.photo.scale: input should be 'z_score', 'min_max', 'log', "
+            "'buckets' or 'none', got 'lag'",
         ),
         (
             {"training.optimizer": {"choices": ["adam"]}},

@@ -16,14 +16,18 @@ FAMILY = {"choice": ["mlp", "cnn"]}
     ("space", "expected"),
     [
         (
-            {"features.age.scale": {"choice": ["z_score", "log"]}},
-            "features.age.scale: expected a config key that starts with model. or training., got features.age.scale; "
-            "the preprocessing is analysed once, before the search, and is the same in every trial",
+            {"features.age": {"choice": ["z_score", "log"]}},
+            "features.age: expected features.COLUMN.OPTION, such as features.area.scale, got features.age",
+        ),
+        (
+            {"features.age.buckets": {"int": [2, 9]}},
+            "features.age.buckets: expected {choice: [...]} or {boolean: true}, got {'int': [2, 9]}; each value of a "
+            "features. key is analysed before the search",
         ),
         (
             {"seed": {"int": [1, 9]}},
-            "seed: expected a config key that starts with model. or training., got seed; a search changes the network "
-            "and how it is trained, and all else is the same in every trial",
+            "seed: expected a config key that starts with model., training. or features., got seed; a search changes "
+            "the network, how it is trained and what it reads, and all else is the same in every trial",
         ),
         (
             {"training.validation_fraction": {"float": [0.1, 0.5]}},

@@ -69,7 +69,7 @@ class Explainer:
         chosen = choose_examples(labels, predictions, plan.task, plan.classes, count)
         wanted = [entry["row"] for entries in chosen.values() for entry in entries]
         records = find_records(self._examples, "eval", wanted)
-        result: dict[str, Any] = {"mistakes": [], "hits": []}
+        result: dict[str, Any] = {"mistakes": [], "hits": [], "neighbours_of": 0}
         for kind, entries in chosen.items():
             result[kind] = [self._show(kind, entry, records) for entry in entries if entry["row"] in records]
         if any(spec.kind in ("dense", "ids") for spec in plan.inputs()):

@@ -116,7 +116,7 @@ def test_a_dirty_csv_becomes_a_model(kerasline: Callable[..., Any], tmp_path: Pa
     assert made.done.result["metrics"]["log_loss"] < made.done.result["trivial"]["log_loss"]
     assert sum(made.figures["data"]["splits"].values()) == ROWS - 5 - 1, "5 without a label, 1 ragged"
     assert any("5 rows without a label" in line for line in made.figures["data"]["skipped"])
-    assert any("1 lines with too few or too many cells" in line for line in made.figures["data"]["skipped"])
+    assert any("1 line with too few or too many cells" in line for line in made.figures["data"]["skipped"])
     assert any("all but 7 of its values are numbers" in line for line in made.figures["data"]["notes"])
     columns = {column["name"] for column in made.figures["data"]["columns"]}
     assert {"größe (cm)", "sign.up", "monthly fee", "examples", "label_index", "features"} <= columns

@@ -291,7 +291,7 @@ def test_multi_line_cells_keep_line_numbers(resolve, rows, write):
         ("a,y\n1,\n2,NA\n", r"label 'y' of .*t.csv has no value in any row"),
         ("a,y\n1,ok\n2,ok\n", r"has only one class, 'ok'"),
         ("a,y\n1,0.5\n2,0.5\n", r"is 0.5 in every row"),
-        ('a,y\n1,0\n"never closed,1\n', r"Line 3 of .* has 1 cells where 2"),
+        ('a,y\n1,0\n"never closed,1\n', r"Line 3 of .* has 1 cell where 2"),
         (b"PK\x03\x04rest", r"is a zip archive; unpack it"),
         (gzip.compress(b"a,y\n" + b"1,0\n2,1\n" * 5000)[:-20], r"The gzip file .*t.csv ends too early"),
         (gzip.compress(b"a,y\n1,0\n2,1\n")[:-8] + b"wrong!!!", r"The gzip file .*t.csv is damaged"),

@@ -216,7 +216,7 @@ def test_duplicates_across_splits(judge: Judge, people: People) -> None:
     judged = judge(rows, test=[*people(90, seed=1), *rows[:10]])
     line = judged.check("duplicates", split="test")
     assert (line["status"], line["figure"]) == ("warned", 0.1)
-    assert line["text"] == "10 of 100 rows (10.00%) stand in train or eval too, above the limit 0.01"
+    assert line["text"] == "10 of 100 rows (10.00%) also in train or eval, above the limit 0.01"
     assert judged.check("duplicates", split="eval")["figure"] == 0
     judged = judge(rows, test=[*people(90, seed=1), *rows[:10]], validation={"duplicates": "fail"})
     assert "the test split: duplicates: 10 of 100 rows" in judged.verdict["message"]

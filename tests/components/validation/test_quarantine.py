@@ -87,7 +87,7 @@ def test_too_many_bad_rows_stop_the_run_and_can_be_looked_at(judge: Judge, peopl
     judged = judge(rows, schema=schema, validation=QUARANTINE)
     assert judged.verdict["stopped"] is True
     message = judged.verdict["message"]
-    assert "60 rows (10.00%) are in quarantine, most often column 'town': expected one of the 3 values" in message
+    assert "60 rows (10.00%) in quarantine, most often column 'town': expected one of the 3 values" in message
     assert "above the limit 0.05" in message
     assert "--set validation.quarantine.max_share=0.1" in message
     assert str(judged.examples / "quarantine") in message

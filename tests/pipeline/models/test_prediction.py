@@ -110,7 +110,7 @@ def test_without_a_good_row_there_is_no_output(workspace: Path, tmp_path: Path) 
 
     (tmp_path / "in.csv").write_text("area (m²),district\nx,\ny,\n")
     output = tmp_path / "out.csv"
-    with pytest.raises(DataRejected, match="doubler@2 can predict none of the 2 rows: 'x' in column"):
+    with pytest.raises(DataRejected, match="doubler@2 can predict no row of 2: 'x' in column"):
         predict(plan(workspace, tmp_path / "in.csv", output), output)
     assert not output.exists()
 

@@ -57,7 +57,10 @@ def changed_from_defaults(experiment: Experiment) -> dict[str, list[Any]]:
     The default is None where there is none: for required keys, and within blocks that are not there by default.
     """
     model = experiment.model
-    given = flatten(_shown(experiment.model_dump(mode="json", exclude_defaults=True, exclude={"report": {"mlflow"}})))
+    # Where a run is logged says nothing of it.
+    report = experiment.report.model_copy(update={"mlflow": None})
+    told = experiment.model_copy(update={"report": report})
+    given = flatten(_shown(told.model_dump(mode="json", exclude_defaults=True)))
     usual = Experiment.model_fields["model"].default.family
     given |= {"model.family": model.family} if model.family != usual else {}
     required = {name: getattr(model, name) for name, field in type(model).model_fields.items() if field.is_required()}

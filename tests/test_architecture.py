@@ -15,9 +15,9 @@ PACKAGES = ("components", "pipeline")
 OUTSIDE = ("tests", "notebooks", "benchmarks")
 # What rooms of `components` may share. A leaf looks at leaves alone; a room looks at itself and at leaves.
 LEAVES = {
-    *("artifacts", "code_version", "columns", "datasets", "engine", "errors", "evaluated", "features", "fitting"),
-    *("incumbent", "inputs", "intervals", "keras_file", "metadata_url", "metrics", "models", "options", "production"),
-    *("progress", "row_rules", "settings", "signatures", "slices", "tfma_metrics", "wording"),
+    *("alternatives", "artifacts", "code_version", "columns", "datasets", "engine", "errors", "evaluated", "features"),
+    *("fitting", "incumbent", "inputs", "intervals", "keras_file", "metadata_url", "metrics", "models", "options"),
+    *("production", "progress", "row_rules", "settings", "signatures", "slices", "tfma_metrics", "wording"),
 }
 MODEL_LIBRARIES = {"keras", "numpy", "pydantic", "h5py"}
 HEAVY = {

@@ -93,7 +93,7 @@ class GateStopped(DataRejected):
     ],
 )
 def test_what_ended_a_run_decides_its_status(error: Exception, status: str, text: str) -> None:
-    iris = resolve(DataOptions(dataset="iris"), name="iris", base_dir=Path())
+    iris = resolve(DataOptions(dataset="iris"), name="iris", base_dir=Path(), data_dir=None)
     assert running._describe_failure(error, [], Path("run.log"), iris) == (status, text)
 
 

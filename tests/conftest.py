@@ -18,5 +18,6 @@ def shared_data() -> Path:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Puts the longest tests, whole runs of the command, first: of two processes none then waits long for the other."""
-    items.sort(key=lambda item: "end_to_end" not in item.path.parts)
+    """Puts whole runs of the command first, then other files with slow tests: none of two processes waits for long."""
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: (not {"end_to_end", "notebooks"} & {*item.path.parts}, item.path not in slow))

@@ -199,7 +199,7 @@ def test_06_evaluate_and_ship(execute: Execute, folder: Path) -> None:
     by_tfma = dict(re.findall(r"\{'district': '([\w ]+)'\} .*?'mae': ([\d.]+)", printed.by("!python analyse.py")))
     assert set(errors) == set(by_tfma) == {"centre", "harbour", "hills", "old town"}
     assert all(abs(float(errors[name]) - float(by_tfma[name])) <= 0.051 for name in errors)
-    assert "Not blessed, nothing was pushed: mae" in printed.by("worse = run(")
+    assert "Not blessed, nothing was pushed: mean absolute error" in printed.by("worse = run(")
     assert re.search(r"flats_gate\s+1\s+1\s", printed.by("kerasline models"))
     predictions = (folder / "predictions.csv").read_text().splitlines()
     assert predictions[0] == "area_m2,district,built,balcony,predicted_value,model_version" and len(predictions) == 6

@@ -118,8 +118,9 @@ def plan(
     console = Console(highlight=False)
     console.print(table)
     running = [step for step in steps if not step.cached]
-    known = sum(step.seconds or 0 for step in running)
-    console.print(f"{len(running)} of {len(steps)} steps would run, about {known:.0f} s by earlier runs")
+    known = [step.seconds for step in running if step.seconds is not None]
+    time = f", about {sum(known):.0f} s by earlier runs" if known else ""
+    console.print(f"{len(running)} of {len(steps)} steps would run{time}")
 
 
 @app.command()

@@ -140,7 +140,7 @@ def test_what_cannot_be_learned_is_refused(init: Init, tmp_path: Path, text: str
         ("a.npz", b"PK", "write the recipe by hand, with npz: {path: FILE} under data"),
         ("a.tfrecord", b"", "write the recipe by hand, with tfrecord: {path: FILES, label: FEATURE} under data"),
         ("train-images-idx3-ubyte.gz", b"", "write the recipe by hand, with idx: {path: FOLDER} under data"),
-        ("t.csv.gz", gzip.compress(b"x,y\n" * 999)[:-9], "t.csv.gz ends too early; copy or download it again"),
+        ("t.csv.gz", gzip.compress(b"x,y\n" * 999, mtime=0)[:-9], "t.csv.gz ends too early; copy or download it again"),
         ("t.csv", b"y\n" + b"a\nb\n" * 40, "is left to learn from besides the label: it has no other"),
         ("/dev/zero", None, "Expected a file at /dev/zero, but it is a folder, a device or a pipe; name a file"),
         ("a" * 3000, None, "cannot be looked at: File name too long"),

@@ -30,8 +30,8 @@ setup:  ## Make .venv from the lock (GPU=1, JAX=1, ONNX=1, MLFLOW=1 add to it); 
 run: setup  ## Run a recipe from data to a pushed model (RECIPE=digits_cnn, ARGS="--set training.epochs=3")
 	@$(BIN)/kerasline run $(RECIPE) $(ARGS)
 
-test: setup  ## Run the tests (ARGS="-m 'not slow'" leaves out those of more than 5 s)
-	@$(BIN)/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder $(ARGS)
+test: setup  ## Run the tests (ALL=1: those of minutes, too; ARGS="-m 'not slow'" leaves out those of more than 5 s)
+	@$(BIN)/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder $(if $(ALL),,-m "not long") $(ARGS)
 
 lint: setup  ## Check style, formatting and types
 	$(BIN)/ruff check .

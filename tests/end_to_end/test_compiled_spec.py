@@ -32,6 +32,7 @@ def drift_of(gate: dict[str, Any], mount: Path) -> list[dict[str, Any]]:
 
 
 @pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.timeout(1500)
 def test_the_spec_pushes_the_model_that_a_local_run_pushes(tmp_path: Path) -> None:
     """Every task runs with the command and arguments that the spec holds, each in a process of its own."""

@@ -20,7 +20,7 @@ import pytest
 import yaml
 from sklearn.datasets import load_iris
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.long]
 
 NAME = "flowers"
 HERE = "here"

@@ -17,7 +17,7 @@ pytestmark = pytest.mark.slow
 COMMAND = str(Path(sys.executable).with_name("kerasline"))
 
 TUNING = {
-    "max_trials": 4, "max_epochs": 3, "parallel": 2, "reuse": "latest", "objective": "accuracy",
+    "max_trials": 4, "max_epochs": 3, "folds": 1, "parallel": 2, "reuse": "latest", "objective": "accuracy",
     "space": {
         "model.units": {"choice": [[8], [16, 8]]},
         "training.learning_rate": {"choice": [1e30, 0.003, 0.03]},

@@ -153,6 +153,7 @@ def test_02_look_at_your_data(execute: Execute, folder: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_03_mlp_cnn_transfer(execute: Execute, shared_data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("KERASLINE_WEIGHTS", str(shared_data / "weights" / "squeezenet_imagenet_notop.h5"))
     printed = execute("03_mlp_cnn_transfer")
@@ -170,6 +171,7 @@ def test_03_mlp_cnn_transfer(execute: Execute, shared_data: Path, monkeypatch: p
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_04_underfitting_overfitting(execute: Execute) -> None:
     printed = execute("04_underfitting_overfitting")
     small, rest = printed.by("outcomes.items():\n    print(f").split("too large:")
@@ -191,6 +193,7 @@ def test_05_tuning(execute: Execute) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_06_evaluate_and_ship(execute: Execute, folder: Path) -> None:
     printed = execute("06_evaluate_and_ship")
     assert "blessed and pushed" in printed.by("first = run(")

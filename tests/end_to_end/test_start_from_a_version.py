@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.long]
 
 MODEL = "model: {family: transfer, base: squeezenet, input_size: 32, weights: %s}"
 RECIPE = """

@@ -135,6 +135,7 @@ def test_01_first_pipeline(execute: Execute, folder: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_02_look_at_your_data(execute: Execute, folder: Path) -> None:
     printed = execute("02_look_at_your_data")
     assert "label: rent_eur" in printed.by("kerasline init")
@@ -184,6 +185,7 @@ def test_04_underfitting_overfitting(execute: Execute) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_05_tuning(execute: Execute) -> None:
     printed = execute("05_tuning")
     assert "trial 6/6" in printed.by("tuned = run(")
@@ -209,6 +211,7 @@ def test_06_evaluate_and_ship(execute: Execute, folder: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_07_from_notebook_to_pipeline(execute: Execute) -> None:
     printed = execute("07_from_notebook_to_pipeline")
     of_notebook = float(re.findall(r"accuracy ([\d.]+) on 450 images", printed.by("x_train, x_test"))[0])
@@ -223,6 +226,7 @@ def test_07_from_notebook_to_pipeline(execute: Execute) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_08_vertex_and_kubeflow(execute: Execute) -> None:
     printed = execute("08_vertex_and_kubeflow")
     sources = dict(re.split(r"\s+from ", line) for line in printed.by("tasks.items()").splitlines())

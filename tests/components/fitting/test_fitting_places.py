@@ -171,6 +171,7 @@ def test_what_a_worker_says_reaches_the_user(
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_a_worker_continues_and_ends_with_the_one_that_started_it(
     settings: Make, rows: FitData, tmp_path: Path
 ) -> None:

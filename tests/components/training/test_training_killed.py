@@ -61,6 +61,7 @@ def wait_for_epoch(folder: Path, process: subprocess.Popen[bytes], epoch: int) -
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_a_killed_run_continues_and_ends_as_one_that_was_not(tmp_path: Path) -> None:
     folder = tmp_path / "interrupted" / "pipelines" / "killed" / "checkpoints"
     first = start(tmp_path, "interrupted")

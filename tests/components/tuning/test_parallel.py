@@ -87,6 +87,7 @@ def test_two_workers_make_the_trials_of_one(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_a_killed_worker_costs_its_trial_and_a_killed_search_nothing(tmp_path: Path) -> None:
     """kill -9 of a worker, then of the whole search, whose workers end; then it is taken up again."""
     folder, options = tmp_path / "search", {"parallel": 2, "max_trials": 6, "max_epochs": 40}

@@ -44,7 +44,7 @@ class ExamplesReader:
           alternatives: more plans of the graph, whose inputs are wanted beside those of ``plan``.
         """
         self.plan, self.weight = plan, weight
-        #: The model inputs, by their names in the graph.
+        # The model inputs, by their names in the graph.
         self.names = list(dict.fromkeys(spec.name for one in (plan, *alternatives) for spec in one.inputs()))
         self.graph = tft.TFTransformOutput(transform_graph)
         self.layer = self.graph.transform_features_layer()

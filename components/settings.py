@@ -30,7 +30,7 @@ class FitSettings(Options):
         units = len(classes) if classes is not None and self.plan.task in ("multiclass", "multilabel") else 1
         return OutputSpec(self.plan.task, units)
 
-    def feature_values(self) -> dict[str, Any]:
+    def chosen_features(self) -> dict[str, Any]:
         """Returns the values of the searched ``features.`` keys in this plan."""
         return next((dict(one.values) for one in self.alternatives if one.plan.number == self.plan.number), {})
 

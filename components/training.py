@@ -78,7 +78,7 @@ def run_fn(fn_args: FnArgs) -> None:
             "rows": {"train": _rows(data.train), "validation": _rows(data.validation)},
             "weights_sha256": hash_weights(model),
             "place": choose_place(settings.training).describe(),
-            "features": settings.feature_values(),
+            "features": settings.chosen_features(),
             "settings": settings.model_dump(mode="json", exclude={"plan", "alternatives"}),
         },
     )

@@ -16,6 +16,7 @@ from components.errors import ConfigError, KeraslineError
 from pipeline import cloud_schedules
 from pipeline.cli import app
 from pipeline.scheduling import RemoteJob, remote_job
+from tests.pipeline.stand_in import JsonService
 
 WORKSPACE = Path("/gcs/shop/kerasline")
 PARENT = "projects/shop/locations/europe-west4"
@@ -40,7 +41,7 @@ def job(recipe: Path) -> RemoteJob:
     return remote_job("vertex", str(recipe), None, WORKSPACE, "registry/kerasline:1.0", "/recipes/flowers.yaml")
 
 
-class Service(BaseHTTPRequestHandler):
+class Service(JsonService):
     """The part of both APIs that a schedule calls; remembers the requests and what was made."""
 
     seen: list[tuple[str, str, dict[str, list[str]], Any]]
@@ -59,45 +60,34 @@ class Service(BaseHTTPRequestHandler):
         """Lists what was made."""
         path, _, _ = self._take()
         if path.endswith("/schedules"):
-            self._answer({"schedules": self.made})
+            self.answer({"schedules": self.made})
         elif path.endswith("/recurringruns"):
-            self._answer({"recurringRuns": self.made, "total_size": len(self.made)})
+            self.answer({"recurringRuns": self.made, "total_size": len(self.made)})
         else:
             found = {"experiment_id": "e1", "display_name": "Default"}
-            self._answer({"experiments": [found], **found} if "experiments" in path else {"multi_user": False})
+            self.answer({"experiments": [found], **found} if "experiments" in path else {"multi_user": False})
 
     def do_POST(self) -> None:  # noqa: N802 (the library's name)
         """Makes one."""
         path, _, body = self._take()
         if self.refuses:
-            self._answer({"error": {"code": 403, "message": "robot may not", "status": "PERMISSION_DENIED"}}, 403)
+            self.answer({"error": {"code": 403, "message": "robot may not", "status": "PERMISSION_DENIED"}}, 403)
             return
         number = len(self.made) + 1
         named = {"name": f"{PARENT}/schedules/{number}"} if path.endswith("schedules") else {}
         self.made.append({**body, **named, "recurring_run_id": f"r{number}"} if not named else {**body, **named})
-        self._answer(self.made[-1])
+        self.answer(self.made[-1])
 
     def do_PATCH(self) -> None:  # noqa: N802 (the library's name)
         """Changes one."""
         path, _, body = self._take()
-        self._answer({**body, "name": path.removeprefix("/v1/")})
+        self.answer({**body, "name": path.removeprefix("/v1/")})
 
     def do_DELETE(self) -> None:  # noqa: N802 (the library's name)
         """Takes one away."""
         path, _, _ = self._take()
         self.made[:] = [run for run in self.made if run["recurring_run_id"] != path.rsplit("/", 1)[-1]]
-        self._answer({})
-
-    def _answer(self, value: Any, status: int = 200) -> None:
-        text = json.dumps(value).encode()
-        self.send_response(status)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(text)))
-        self.end_headers()
-        self.wfile.write(text)
-
-    def log_message(self, *_: object) -> None:
-        """Keeps the test's output clean."""
+        self.answer({})
 
 
 @pytest.fixture

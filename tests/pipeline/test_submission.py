@@ -15,6 +15,7 @@ from typer.testing import CliRunner, Result
 from components.errors import ConfigError, KeraslineError
 from pipeline import following, submission
 from pipeline.cli import app
+from tests.pipeline.stand_in import JsonService
 
 PARENT = "projects/shop/locations/europe-west4"
 Serve = Callable[[type[BaseHTTPRequestHandler]], str]
@@ -81,7 +82,7 @@ def submit(file: Path, target: str, *words: str) -> Result:
     return CliRunner().invoke(app, ["submit", str(file), "--target", target, *words])
 
 
-class Service(BaseHTTPRequestHandler):
+class Service(JsonService):
     """A service that takes a run, and tells of it what ``story`` says, one answer after the other."""
 
     seen: ClassVar[list[tuple[str, str, Any]]]
@@ -93,33 +94,22 @@ class Service(BaseHTTPRequestHandler):
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         self.seen.append(("POST", self.path, body))
         if self.refusal:
-            self._answer(self.refusal[1], self.refusal[0])
+            self.answer(self.refusal[1], self.refusal[0])
         elif "/pipelineJobs" in self.path:
             name = f"{PARENT}/pipelineJobs/{self.path.partition('pipelineJobId=')[2].partition('&')[0]}"
-            self._answer({**body, "name": name, "state": "PIPELINE_STATE_PENDING"})
+            self.answer({**body, "name": name, "state": "PIPELINE_STATE_PENDING"})
         else:
-            self._answer({"run_id": "r1", "experiment_id": "e1", **body})
+            self.answer({"run_id": "r1", "experiment_id": "e1", **body})
 
     def do_GET(self) -> None:  # noqa: N802 (the library's name)
         """How far it is; the last answer holds for good."""
         if "/pipelineJobs/" in self.path or "/runs/" in self.path:
             self.seen.append(("GET", self.path, None))
             answer = self.story.pop(0) if len(self.story) > 1 else self.story[0]
-            self._answer(answer, answer.get("status", 200))
+            self.answer(answer, answer.get("status", 200))
             return
         found = {"experiment_id": "e1", "display_name": "Default"}
-        self._answer({"experiments": [found], **found} if "experiments" in self.path else {"multi_user": False})
-
-    def _answer(self, value: Any, status: int = 200) -> None:
-        text = json.dumps(value).encode()
-        self.send_response(status)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(text)))
-        self.end_headers()
-        self.wfile.write(text)
-
-    def log_message(self, *_: object) -> None:
-        """Keeps the test's output clean."""
+        self.answer({"experiments": [found], **found} if "experiments" in self.path else {"multi_user": False})
 
 
 def service(serve: Serve, story: list[dict[str, Any]]) -> tuple[str, type[Service]]:

@@ -1,6 +1,7 @@
 """A search with KerasTuner as its users write one, and nothing else: the other side of the tuning benchmark.
 
-Run by tuning.py in a process of its own, on the very rows that kerasline's Tuner step read.
+Run by tuning.py in a process of its own, on the very rows that kerasline's Tuner step read, in the order in which it
+takes them: trials that are close to each other would change places by the order of their batches alone.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import json
 import tempfile
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -35,18 +36,44 @@ def main() -> None:
         train, validation = (rows["train_x"], rows["train_y"]), (rows["validation_x"], rows["validation_y"])
     parameters: list[int] = []
 
-    def build(hyperparameters: keras_tuner.HyperParameters) -> keras.Model:
-        keras.utils.set_random_seed(options.seed)
-        model = build_model(hyperparameters)
-        parameters.append(model.count_params())
-        return model
+    class Batches(keras.utils.PyDataset):
+        """Batches of 32, in an order that follows from the seed and the epoch."""
+
+        def __init__(self, rows: np.ndarray, labels: np.ndarray) -> None:
+            super().__init__()
+            self.rows, self.labels = rows, labels
+            self.epoch = -1
+            self.on_epoch_end()
+
+        def on_epoch_end(self) -> None:
+            self.epoch += 1
+            self.order = np.random.default_rng([options.seed, self.epoch]).permutation(len(self.rows))
+
+        def __len__(self) -> int:
+            return -(-len(self.rows) // 32)
+
+        def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
+            places = self.order[index * 32 : (index + 1) * 32]
+            return self.rows[places], self.labels[places]
+
+    class Digits(keras_tuner.HyperModel):
+        """The network, and a fit of it from the first epoch's order on."""
+
+        def build(self, hp: keras_tuner.HyperParameters) -> keras.Model:
+            keras.utils.set_random_seed(options.seed)
+            model = build_model(hp)
+            parameters.append(model.count_params())
+            return model
+
+        def fit(self, hp: keras_tuner.HyperParameters, model: keras.Model, *rows: np.ndarray, **named: Any) -> Any:
+            return model.fit(Batches(*rows), shuffle=False, **named)
 
     with tempfile.TemporaryDirectory() as folder:
         started = time.monotonic()
         tuner = keras_tuner.RandomSearch(
-            build, objective="val_loss", max_trials=options.trials, seed=options.seed, directory=folder
+            Digits(), objective="val_loss", max_trials=options.trials, seed=options.seed, directory=folder
         )
-        tuner.search(*train, validation_data=validation, epochs=options.epochs, batch_size=32, verbose=0)
+        tuner.search(*train, validation_data=validation, epochs=options.epochs, verbose=0)
         seconds = time.monotonic() - started
         trials = [tuner.oracle.trials[number] for number in tuner.oracle.start_order]
     found = [{"values": trial.hyperparameters.values, "score": trial.score} for trial in trials]

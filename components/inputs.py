@@ -49,6 +49,11 @@ class ExamplesReader:
         self.graph = tft.TFTransformOutput(transform_graph)
         self.layer = self.graph.transform_features_layer()
         self._spec = self.graph.raw_feature_spec()
+        # Serialized tf.Examples [batch] to what the model reads; traced once for all splits, and without autograph, which
+        # would rewrite code that has nothing for it.
+        self.transform = tf.function(
+            self._read_and_transform, input_signature=[tf.TensorSpec([None], tf.string)], autograph=False
+        )
 
     def batches(self, files: Sequence[str]) -> tf.data.Dataset:
         """Gives transformed batches (dict of tensors, label among them) in the order of the files."""
@@ -61,8 +66,7 @@ class ExamplesReader:
     def _records(self, files: Sequence[str]) -> tf.data.Dataset:
         return tf.data.TFRecordDataset(sorted(expand(files)), compression_type="GZIP")
 
-    def transform(self, serialized: tf.Tensor) -> dict[str, tf.Tensor]:
-        """Transforms a batch of serialized tf.Examples."""
+    def _read_and_transform(self, serialized: tf.Tensor) -> dict[str, tf.Tensor]:
         raw = tf.io.parse_example(serialized, self._spec)
         # TFT gives its own dict class, which Keras refuses.
         everything = dict(self.layer(dict(raw)))

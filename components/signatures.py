@@ -50,9 +50,8 @@ class ServingModule(tf.Module):
         output = tf.cast(output, tf.float32)
         return output * self._scale + self._shift if (self._scale, self._shift) != (1.0, 0.0) else output
 
-    def answer(self, raw: dict[str, tf.Tensor | tf.SparseTensor]) -> dict[str, tf.Tensor]:
-        """Gives what a client reads: scores with class names, or values."""
-        output = self.predict(raw)
+    def answer(self, output: tf.Tensor) -> dict[str, tf.Tensor]:
+        """Gives what a client reads of a model's output: scores with class names, or values."""
         task, classes = self._plan.task, self._plan.classes
         if classes is None:
             return {"value": tf.reshape(output, (-1,))}
@@ -64,28 +63,33 @@ class ServingModule(tf.Module):
         return {"scores": scores, "classes": tiled, "class": tf.gather(names, tf.argmax(scores, axis=1))}
 
     def signatures(self) -> dict[str, tf.types.experimental.ConcreteFunction]:
-        """Traces the four signatures."""
+        """Traces the four signatures; without autograph, which would rewrite code that has nothing for it."""
         serialized = tf.TensorSpec([None], tf.string, name="examples")
         evaluated = tf.TensorSpec([None], tf.string, name=EVALUATION_ARGUMENT)
 
-        @tf.function(input_signature=[serialized])
+        @tf.function(input_signature=[serialized], autograph=False)
+        def predict_examples(examples: tf.Tensor) -> tf.Tensor:
+            return self.predict(tf.io.parse_example(examples, self._spec))
+
+        @tf.function(input_signature=[serialized], autograph=False)
         def serving_default(examples: tf.Tensor) -> dict[str, tf.Tensor]:
-            return self.answer(tf.io.parse_example(examples, self._spec))
+            return self.answer(predict_examples(examples))
 
-        @tf.function(input_signature=[evaluated])
+        @tf.function(input_signature=[evaluated], autograph=False)
         def evaluation(examples: tf.Tensor) -> dict[str, tf.Tensor]:
-            return {"prediction": self.predict(tf.io.parse_example(examples, self._spec))}
+            return {"prediction": predict_examples(examples)}
 
-        @tf.function(input_signature=[evaluated])
+        @tf.function(input_signature=[evaluated], autograph=False)
         def label_index(examples: tf.Tensor) -> dict[str, tf.Tensor]:
             raw = tf.io.parse_example(examples, self._label_spec)
             return {"label_index": encode_label(self._plan, raw[self._plan.label])}
 
         arguments = self._plan.raw_arguments()
 
-        @tf.function(input_signature=[raw_input_specs(self._plan)])
+        @tf.function(input_signature=[raw_input_specs(self._plan)], autograph=False)
         def serving_raw(columns: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
-            return self.answer({name: self._to_raw(name, columns[key]) for name, key in arguments.items()})
+            raw = {name: self._to_raw(name, columns[key]) for name, key in arguments.items()}
+            return self.answer(self.predict(raw))
 
         # The traced functions hang on the module, so that their tables are tracked.
         self.functions = {

@@ -273,12 +273,13 @@ def create_pipeline(
     )
 
 
-def _statistics_options(dataset: Dataset) -> tfdv.StatsOptions | None:
-    """Tells TFDV which columns are images: it would count how often every file occurs, as if files were words."""
-    images = [column.name for column in dataset.columns if column.dtype == "image"]
-    if not images:
-        return None
+def _statistics_options(dataset: Dataset) -> tfdv.StatsOptions:
+    """Spares TFDV what nobody reads.
+
+    Its sketches count values exactly up to a thousand different ones, which is more than any check goes by, and their
+    number up to 16,384. It is told which columns are images, since it would count files as if they were words.
+    """
     schema = schema_pb2.Schema()
-    for name in images:
+    for name in (column.name for column in dataset.columns if column.dtype == "image"):
         schema.feature.add(name=name, type=schema_pb2.BYTES).image_domain.SetInParent()
-    return tfdv.StatsOptions(schema=schema)
+    return tfdv.StatsOptions(schema=schema if schema.feature else None, use_sketch_based_topk_uniques=True)

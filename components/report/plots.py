@@ -17,6 +17,7 @@ from components.wording import counted
 
 MOST_COLUMNS = 40  # of the data that get a plot; a table lists them all
 _MOST_CURVES = 3
+_COUNTED_VALUES = 16_384  # the statistics estimate the number of different values beyond
 
 
 @dataclass(frozen=True)
@@ -280,7 +281,8 @@ def _column_plot(name: str, splits: Mapping[str, Mapping[str, Any]], unit: str |
     title = f"{name}: {values[0]['value']!r} is the most frequent value ({values[0]['rows'] / total:.0%}){lacking}"
     bars = [Bar(entry["value"], entry["rows"]) for entry in values]
     rest = first["distinct"] - len(values)
-    return make_plot(title, bar_chart(title, bars, "training rows"), f"and {rest} other values" if rest > 0 else "")
+    about = "about " if rest > _COUNTED_VALUES else ""
+    return make_plot(title, bar_chart(title, bars, "training rows"), f"and {about}{rest} other values" if rest > 0 else "")
 
 
 def plot_steps(steps: Sequence[Mapping[str, Any]]) -> list[Plot]:

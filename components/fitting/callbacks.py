@@ -45,7 +45,9 @@ class EpochProgress(keras.callbacks.Callback):
         if now - self._last > 0.5:
             self._last = now
             steps = self.params.get("steps")
-            progress.report("epoch", self._epoch, self.epochs, f"step {batch + 1}/{steps or '?'}")
+            # Where Keras makes several steps at once, the last ones of an epoch may be counted beyond its end.
+            step = min(batch + 1, steps) if steps else batch + 1
+            progress.report("epoch", self._epoch, self.epochs, f"step {step}/{steps or '?'}")
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         """Reports the figures of the epoch."""
@@ -54,26 +56,32 @@ class EpochProgress(keras.callbacks.Callback):
 
 
 class StopAtNaN(keras.callbacks.Callback):
-    """Stops in the batch whose loss is not finite, and says where.
+    """Stops after the batch, or the few batches that Keras takes at once, whose loss is not finite, and says where.
 
     Attributes:
-      found: (epoch from 1, batch from 1, loss), or None.
+      found: (epoch from 1, such as "batch 3" or "batches 1 to 8", loss), or None.
     """
 
     def __init__(self) -> None:
         super().__init__()
-        self.found: tuple[int, int, float] | None = None
-        self._epoch = 0
+        self.found: tuple[int, str, float] | None = None
+        self._epoch = self._first = 0
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         """Remembers which epoch runs."""
         self._epoch = epoch
 
+    def on_train_batch_begin(self, batch: int, logs: dict[str, float] | None = None) -> None:
+        """Remembers where it begins."""
+        self._first = batch + 1
+
     def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
         """Looks at the loss."""
         loss = float((logs or {}).get("loss", 0.0))
         if self.found is None and not math.isfinite(loss):
-            self.found = (self._epoch + 1, batch + 1, loss)
+            last = min(batch + 1, self.params.get("steps") or batch + 1)
+            batches = f"batch {last}" if last == self._first else f"batches {self._first} to {last}"
+            self.found = (self._epoch + 1, batches, loss)
             self.model.stop_training = True
 
 

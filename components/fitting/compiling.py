@@ -15,8 +15,18 @@ from components.options import TrainingOptions
 from components.settings import FitSettings
 
 
+# A call of TensorFlow costs milliseconds of Python, as much as a whole step of a small network.
+_MOST_TOGETHER = 8
+_LIGHT_STEP = 1e9  # multiplications of the forward pass, some tenths of a second of a few cores
+
+
 def compile_model(
-    model: keras.Model, settings: FitSettings, *, steps: int | None, learning_rate: float | None = None
+    model: keras.Model,
+    settings: FitSettings,
+    *,
+    steps: int | None,
+    learning_rate: float | None = None,
+    together: int = 1,
 ) -> None:
     """Compiles with the configured optimizer and the task's loss and metrics.
 
@@ -25,6 +35,7 @@ def compile_model(
       settings: the training options and the task.
       steps: batches in an epoch, None where unknown; schedules that count in epochs need it.
       learning_rate: a constant one instead of that of the options and their schedule.
+      together: steps that Keras makes before it looks at its callbacks; see :func:`steps_together`.
     """
     options = settings.training
     loss, form = loss_of(settings)
@@ -33,7 +44,30 @@ def compile_model(
         optimizer=make_optimizer(options, steps, learning_rate),
         loss=make_loss(loss, **options.loss_arguments, **smoothing),
         metrics=make_metrics(settings.output(), one_hot=form == "one_hot"),
+        steps_per_execution=together,
     )
+
+
+def steps_together(model: keras.Model, batch_size: int) -> int:
+    """Returns how many steps a call of TensorFlow makes: several where they are light, with the same result.
+
+    Heavy ones are made one by one, so that progress shows, and a loss that is no number stops the fit, after each. A
+    network whose work cannot be told from its layers counts as heavy.
+    """
+    work = 0
+    for layer in model.layers:
+        if not layer.count_params():
+            continue
+        try:
+            shape = keras.tree.flatten(layer.input)[0].shape
+        except (AttributeError, ValueError):  # the layers of a model that is a class of its own
+            return 1
+        # Weights are used at every position of an image or a series.
+        positions = shape[1:-1]
+        if None in positions:
+            return 1
+        work += layer.count_params() * math.prod(positions)
+    return _MOST_TOGETHER if batch_size * work < _LIGHT_STEP else 1
 
 
 def make_optimizer(

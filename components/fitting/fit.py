@@ -15,7 +15,7 @@ from components.errors import TrainingFailed
 from components.fitting.callbacks import EpochProgress, SaveEpochs, StopAtNaN, TensorBoardLog, watchers
 from components.fitting.checkpoints import CheckpointFile, FitState
 from components.fitting.checks import loss_of
-from components.fitting.compiling import compile_model
+from components.fitting.compiling import compile_model, steps_together
 from components.fitting.feeding import WHOLE, Feed, FeedOrder, Share
 from components.fitting.places import Place, choose_place, settled
 from components.fitting.rows import FitData, class_table, weigh_classes
@@ -136,12 +136,16 @@ def fit_here(
         if start is not None:
             model.set_weights(list(start))
         train, validation, order = _feeds(settings, data, place, share)
+        steps = _steps(train)
+        # Other backends, and data of unknown length, keep to single steps.
+        is_countable = steps is not None and not isinstance(train, Feed)
+        together = steps_together(model, settings.training.batch_size) if is_countable else 1
         for phase in phases(settings):
             if phase.from_layer is not None:
                 _unfreeze(model, phase.from_layer)
             if state is not None and state.phase > phase.number:
                 continue
-            compile_model(model, settings, steps=_steps(train), learning_rate=phase.learning_rate)
+            compile_model(model, settings, steps=steps, learning_rate=phase.learning_rate, together=together)
             model.optimizer.build(model.trainable_variables)
             resumed, state = state, None
             if resumed is not None:
@@ -282,11 +286,11 @@ def _check_finite(nan: StopAtNaN, history: History, epochs: int, settings: FitSe
     losses = history.get("loss", [])
     found = nan.found
     if found is None and losses and not math.isfinite(losses[-1]):
-        found = (len(losses), 0, losses[-1])
+        found = (len(losses), "", losses[-1])
     if found is None:
         return
-    epoch, batch, loss = found
-    where = f"in batch {batch} of epoch {epoch}" if batch else f"in epoch {epoch}"
+    epoch, batches, loss = found
+    where = f"in {batches} of epoch {epoch}" if batches else f"in epoch {epoch}"
     rate = settings.training.learning_rate / 10
     raise TrainingFailed(
         f"the loss became {loss} {where} of {epochs}, so training stopped; try a lower rate, such as "

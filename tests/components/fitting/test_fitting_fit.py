@@ -15,7 +15,7 @@ from tensorflow.python.framework import config
 from components.errors import TrainingFailed
 from components.fitting import callbacks
 from components.fitting.checkpoints import CheckpointFile
-from components.fitting.compiling import compile_model, make_schedule
+from components.fitting.compiling import compile_model, make_schedule, steps_together
 from components.fitting.fit import fit, phases
 from components.fitting.rows import Arrays, FitData
 from components.models import build_model
@@ -36,11 +36,13 @@ class KillIn(keras.callbacks.Callback):
         super().__init__()
         self._epoch = epoch
         self.epochs: list[int] = []
+        self.calls = 0
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         self.epochs.append(epoch)
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+        self.calls += 1
         if self.epochs[-1] == self._epoch and batch >= 1:
             raise Killed
 
@@ -140,13 +142,53 @@ def test_the_same_seed_gives_the_same_weights(settings: Make, rows: FitData) -> 
     assert config.is_op_determinism_enabled() is False
 
 
+def test_steps_made_together_give_what_single_steps_give(
+    settings: Make, rows: FitData, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chosen = settings(
+        model={"units": [8], "dropout": 0.4, "batch_normalization": True}, deterministic=True, epochs=4, batch_size=6,
+        learning_rate_schedule={"name": "CosineDecay"},
+    )  # fmt: skip
+    assert rows.train is not None
+    counted = KillIn(-1)
+    together = fit(chosen, rows, callbacks=[counted])
+    monkeypatch.setattr("components.fitting.compiling._LIGHT_STEP", 0)
+    alone = KillIn(-1)
+    assert_same(together, fit(chosen, rows, callbacks=[alone]))
+    batches = -(-len(rows.train) // chosen.training.batch_size)
+    assert batches % 8 and batches > 8
+    assert (counted.calls, alone.calls) == (4 * -(-batches // 8), 4 * batches)
+
+
+def test_only_light_steps_are_made_together() -> None:
+    dense = keras.layers.Dense(8)
+    image = keras.Input((None, 32, 3))
+    assert steps_together(keras.Sequential([keras.Input((4,)), dense]), 32) == 8
+    heavy = keras.Sequential([keras.Input((224, 224, 3)), keras.layers.Conv2D(64, 3)])
+    assert steps_together(heavy, 32) == 1
+    assert steps_together(keras.Sequential([keras.Input((224, 224, 3)), keras.layers.Flatten()]), 32) == 8
+    assert steps_together(keras.Model(image, keras.layers.Conv2D(4, 3)(image)), 1) == 1
+
+    class Own(keras.Model):
+        def __init__(self) -> None:
+            super().__init__()
+            self.inner = keras.layers.Dense(2)
+
+        def call(self, inputs: Any) -> Any:
+            return self.inner(inputs)
+
+    own = Own()
+    own(np.zeros((1, 4), np.float32))
+    assert steps_together(own, 1) == 1
+
+
 def test_a_loss_that_is_not_finite_stops_at_once(settings: Make, rows: FitData, tmp_path: Path) -> None:
     assert rows.train is not None
     rows.train.inputs["features"][17] = np.nan
     file = CheckpointFile(str(tmp_path), "key")
     with pytest.raises(TrainingFailed) as caught:
         fit(settings(epochs=50, learning_rate=0.01, model={"units": []}), rows, checkpoint=file)
-    assert "the loss became nan in batch" in str(caught.value) and "of epoch 1 of 50" in str(caught.value)
+    assert "the loss became nan in batches 1 to" in str(caught.value) and "of epoch 1 of 50" in str(caught.value)
     assert "--set training.learning_rate=0.001" in str(caught.value)
     assert file.load() is None
 
@@ -157,7 +199,7 @@ def test_a_rate_that_is_far_too_high_stops_with_advice(settings: Make, rows: Fit
     )
     assert rows.train is not None
     labels = rows.train.labels.astype(np.float32)
-    with pytest.raises(TrainingFailed, match=r"the loss became (nan|inf) in batch \d+ of epoch \d+ of 50"):
+    with pytest.raises(TrainingFailed, match=r"the loss became (nan|inf) in batch(es \d+ to)? \d+ of epoch \d+ of 50"):
         fit(chosen, FitData(Arrays(rows.train.inputs, labels), None, None, False))
 
 

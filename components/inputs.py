@@ -49,8 +49,8 @@ class ExamplesReader:
         self.graph = tft.TFTransformOutput(transform_graph)
         self.layer = self.graph.transform_features_layer()
         self._spec = self.graph.raw_feature_spec()
-        # Serialized tf.Examples [batch] to what the model reads; traced once for all splits, and without autograph, which
-        # would rewrite code that has nothing for it.
+        # Serialized tf.Examples [batch] to what the model reads; traced once for all splits, and without autograph,
+        # which would rewrite code that has nothing for it.
         self.transform = tf.function(
             self._read_and_transform, input_signature=[tf.TensorSpec([None], tf.string)], autograph=False
         )

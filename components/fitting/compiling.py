@@ -14,7 +14,6 @@ from components.models.heads import make_loss, make_metrics
 from components.options import TrainingOptions
 from components.settings import FitSettings
 
-
 # A call of TensorFlow costs milliseconds of Python, as much as a whole step of a small network.
 _MOST_TOGETHER = 8
 _LIGHT_STEP = 1e9  # multiplications of the forward pass, some tenths of a second of a few cores

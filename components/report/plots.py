@@ -282,7 +282,8 @@ def _column_plot(name: str, splits: Mapping[str, Mapping[str, Any]], unit: str |
     bars = [Bar(entry["value"], entry["rows"]) for entry in values]
     rest = first["distinct"] - len(values)
     about = "about " if rest > _COUNTED_VALUES else ""
-    return make_plot(title, bar_chart(title, bars, "training rows"), f"and {about}{rest} other values" if rest > 0 else "")
+    note = f"and {about}{rest} other values" if rest > 0 else ""
+    return make_plot(title, bar_chart(title, bars, "training rows"), note)
 
 
 def plot_steps(steps: Sequence[Mapping[str, Any]]) -> list[Plot]:

@@ -11,13 +11,16 @@ import json
 import tempfile
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 if TYPE_CHECKING:
     import keras
     import keras_tuner
+    import tensorflow as tf
+
+BATCH_SIZE = 32
 
 
 def main() -> None:
@@ -33,51 +36,42 @@ def main() -> None:
     import keras_tuner
 
     with np.load(options.rows) as rows:
-        train, validation = (rows["train_x"], rows["train_y"]), (rows["validation_x"], rows["validation_y"])
+        train_x, train_y = rows["train_x"], rows["train_y"]
+        validation = rows["validation_x"], rows["validation_y"]
     parameters: list[int] = []
 
-    class Batches(keras.utils.PyDataset):
-        """Batches of 32, in an order that follows from the seed and the epoch."""
-
-        def __init__(self, rows: np.ndarray, labels: np.ndarray) -> None:
-            super().__init__()
-            self.rows, self.labels = rows, labels
-            self.epoch = -1
-            self.on_epoch_end()
-
-        def on_epoch_end(self) -> None:
-            self.epoch += 1
-            self.order = np.random.default_rng([options.seed, self.epoch]).permutation(len(self.rows))
-
-        def __len__(self) -> int:
-            return -(-len(self.rows) // 32)
-
-        def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
-            places = self.order[index * 32 : (index + 1) * 32]
-            return self.rows[places], self.labels[places]
-
-    class Digits(keras_tuner.HyperModel):
-        """The network, and a fit of it from the first epoch's order on."""
-
-        def build(self, hp: keras_tuner.HyperParameters) -> keras.Model:
-            keras.utils.set_random_seed(options.seed)
-            model = build_model(hp)
-            parameters.append(model.count_params())
-            return model
-
-        def fit(self, hp: keras_tuner.HyperParameters, model: keras.Model, *rows: np.ndarray, **named: Any) -> Any:
-            return model.fit(Batches(*rows), shuffle=False, **named)
+    def build(hyperparameters: keras_tuner.HyperParameters) -> keras.Model:
+        keras.utils.set_random_seed(options.seed)
+        model = build_model(hyperparameters)
+        parameters.append(model.count_params())
+        return model
 
     with tempfile.TemporaryDirectory() as folder:
         started = time.monotonic()
         tuner = keras_tuner.RandomSearch(
-            Digits(), objective="val_loss", max_trials=options.trials, seed=options.seed, directory=folder
+            build, objective="val_loss", max_trials=options.trials, seed=options.seed, directory=folder
         )
-        tuner.search(*train, validation_data=validation, epochs=options.epochs, verbose=0)
+        batches = make_batches(train_x, train_y, options.epochs, options.seed)
+        steps = -(-len(train_x) // BATCH_SIZE)
+        tuner.search(batches, steps_per_epoch=steps, validation_data=validation, epochs=options.epochs, verbose=0)
         seconds = time.monotonic() - started
         trials = [tuner.oracle.trials[number] for number in tuner.oracle.start_order]
     found = [{"values": trial.hyperparameters.values, "score": trial.score} for trial in trials]
     options.json.write_text(json.dumps({"seconds": seconds, "trials": found, "parameters": parameters[-1]}))
+
+
+def make_batches(inputs: np.ndarray, labels: np.ndarray, epochs: int, seed: int) -> tf.data.Dataset:
+    """Gives the batches of all epochs, the rows of each in an order of its own."""
+    import tensorflow as tf
+
+    orders = np.stack([np.random.default_rng([seed, epoch]).permutation(len(inputs)) for epoch in range(epochs)])
+
+    def take(order: tf.Tensor) -> tf.data.Dataset:
+        return tf.data.Dataset.from_tensor_slices((tf.gather(inputs, order), tf.gather(labels, order))).batch(
+            BATCH_SIZE
+        )
+
+    return tf.data.Dataset.from_tensor_slices(orders).flat_map(take).prefetch(tf.data.AUTOTUNE)
 
 
 def build_model(hyperparameters: keras_tuner.HyperParameters) -> keras.Model:

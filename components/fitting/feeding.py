@@ -111,13 +111,15 @@ class Feed(keras.utils.PyDataset):
         """Returns the same batches as a tf.data.Dataset, which TensorFlow reads faster; :meth:`start` steers it too."""
         import tensorflow as tf
 
-        size = self._batch_size
+        size, labels = self._batch_size, self._rows.labels
+        if self._seed is None and self._units is not None:
+            labels = np.eye(self._units, dtype=np.float32)[labels]
+        rows = (self._rows.inputs, labels, *(() if self._rows.weights is None else (self._rows.weights,)))
+        if self._seed is None:
+            # Keras makes an iterator for every epoch, which takes milliseconds where there is a function to call.
+            with tf.device("CPU:0"):
+                return tf.data.Dataset.from_tensor_slices(rows).batch(size).prefetch(tf.data.AUTOTUNE)
         with tf.device("CPU:0"):
-            rows = (
-                self._rows.inputs,
-                self._rows.labels,
-                *(() if self._rows.weights is None else (self._rows.weights,)),
-            )
             tensors = tf.nest.map_structure(tf.convert_to_tensor, rows)
             # Variables, because a pass reads them when it begins, which is after start().
             self._variables = [tf.Variable(values) for values in self._drawn()]

@@ -252,10 +252,16 @@ def _run(
     last: int,
     settings: FitSettings,
 ) -> History:
+    lengths = {}
+    if not isinstance(train, Feed):
+        # Keras makes two iterators for an epoch whose length it is not told.
+        lengths["steps_per_epoch"] = _steps(train)
+        lengths["validation_steps"] = None if validation is None else _steps(validation)
     try:
         return model.fit(
             train,
             validation_data=validation,
+            **lengths,
             initial_epoch=first,
             epochs=last,
             verbose=0,

@@ -16,7 +16,8 @@ from components.settings import FitSettings
 
 # A call of TensorFlow costs milliseconds of Python, as much as a whole step of a small network.
 _MOST_TOGETHER = 8
-_LIGHT_STEP = 1e9  # multiplications of the forward pass, some tenths of a second of a few cores
+_LIGHT_STEP = 1e9  # multiplications of the forward pass: some tenths of a second of a few cores
+_LIGHT_EPOCH = 8e9
 
 
 def compile_model(
@@ -47,11 +48,16 @@ def compile_model(
     )
 
 
-def steps_together(model: keras.Model, batch_size: int) -> int:
-    """Returns how many steps a call of TensorFlow makes: several where they are light, with the same result.
+def steps_together(model: keras.Model, batch_size: int, steps: int) -> int:
+    """Returns how many steps a call of TensorFlow makes: a light epoch's all, some light ones, or one.
 
-    Heavy ones are made one by one, so that progress shows, and a loss that is no number stops the fit, after each. A
-    network whose work cannot be told from its layers counts as heavy.
+    The result is the same. After each call progress shows, and a loss that is no number stops the fit. A network whose
+    work cannot be told from its layers counts as heavy.
+
+    Args:
+      model: to be fitted.
+      batch_size: rows in a step.
+      steps: in an epoch.
     """
     work = 0
     for layer in model.layers:
@@ -66,6 +72,8 @@ def steps_together(model: keras.Model, batch_size: int) -> int:
         if None in positions:
             return 1
         work += layer.count_params() * math.prod(positions)
+    if batch_size * work * steps < _LIGHT_EPOCH:
+        return steps
     return _MOST_TOGETHER if batch_size * work < _LIGHT_STEP else 1
 
 

@@ -6,6 +6,8 @@ same batches.
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -57,14 +59,12 @@ class Feed(keras.utils.PyDataset):
         super().__init__()
         self._rows, self._batch_size, self._seed, self._units = rows, batch_size, seed, units
         self._mixup, self._share = mixup, share
-        self._variables: list[Any] = []  # TensorFlow's copies of what start() draws
         self.start(0)
 
     def start(self, epoch: int) -> None:
         """Settles the order of an epoch."""
+        self._epoch = epoch
         self._order, self._partners, self._shares = self.draw(epoch)
-        for variable, values in zip(self._variables, self._drawn(), strict=False):
-            variable.assign(values)
 
     def draw(self, epoch: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Returns an epoch's order of the rows, the row that each place is blended with, and its own share of it.
@@ -107,39 +107,51 @@ class Feed(keras.utils.PyDataset):
         batch = (inputs, _narrow(labels))
         return batch if self._rows.weights is None else (*batch, self._rows.weights[indices])
 
-    def to_tensorflow(self) -> Any:
-        """Returns the same batches as a tf.data.Dataset, which TensorFlow reads faster; :meth:`start` steers it too."""
+    def to_tensorflow(self, *, is_endless: bool = False) -> Any:
+        """Returns the same batches as a tf.data.Dataset, which TensorFlow reads faster.
+
+        Args:
+          is_endless: goes on with the epochs that follow the one that was started; otherwise a pass is that one alone.
+            Making an iterator, which Keras otherwise does for every epoch, takes as long as many small steps.
+        """
         import tensorflow as tf
 
-        size, labels = self._batch_size, self._rows.labels
-        if self._seed is None and self._units is not None:
-            labels = np.eye(self._units, dtype=np.float32)[labels]
-        rows = (self._rows.inputs, labels, *(() if self._rows.weights is None else (self._rows.weights,)))
+        size, labels, steps = self._batch_size, self._rows.labels, len(self)
+        weights = () if self._rows.weights is None else (self._rows.weights,)
         if self._seed is None:
-            # Keras makes an iterator for every epoch, which takes milliseconds where there is a function to call.
+            if self._units is not None:
+                labels = np.eye(self._units, dtype=np.float32)[labels]
             with tf.device("CPU:0"):
-                return tf.data.Dataset.from_tensor_slices(rows).batch(size).prefetch(tf.data.AUTOTUNE)
+                rows = tf.data.Dataset.from_tensor_slices((self._rows.inputs, labels, *weights))
+            return rows.batch(size).prefetch(tf.data.AUTOTUNE)
         with tf.device("CPU:0"):
-            tensors = tf.nest.map_structure(tf.convert_to_tensor, rows)
-            # Variables, because a pass reads them when it begins, which is after start().
-            self._variables = [tf.Variable(values) for values in self._drawn()]
+            tensors = tf.nest.map_structure(tf.convert_to_tensor, (self._rows.inputs, labels, *weights))
+
+        def epochs() -> Iterator[int]:
+            # Asked when the first batch is taken, which is after start().
+            yield from itertools.count(self._epoch) if is_endless else [self._epoch]
+
+        def cut(epoch: Any) -> Any:
+            """Gives the rows of each batch, and with mixup those that they are blended with and their own shares."""
+            drawn = tf.numpy_function(self.draw, [epoch], [tf.int64, tf.int64, tf.float32])
+            drawn = [tf.ensure_shape(values, [None]) for values in drawn][: 3 if self._mixup else 1]
+            numbers = tf.data.Dataset.range(steps)
+            return numbers.map(lambda number: tuple(each[number * size : (number + 1) * size] for each in drawn))
 
         def take(indices: Any) -> tuple[Any, ...]:
             inputs, labels, *weights = tf.nest.map_structure(lambda values: tf.gather(values, indices), tensors)
             return (inputs, labels if self._units is None else tf.one_hot(labels, self._units), *weights)
 
-        def batch(index: Any) -> tuple[Any, ...]:
-            order, *mixed = (values[index * size : (index + 1) * size] for values in self._variables)
+        def batch(order: Any, *mixed: Any) -> tuple[Any, ...]:
             if not mixed:
                 return take(order)
             partners, shares = mixed
             return tf.nest.map_structure(lambda mine, theirs: _blend(mine, theirs, shares), take(order), take(partners))
 
-        batches = tf.data.Dataset.range(-(-len(self._rows) // size))
-        return batches.map(batch, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True).prefetch(tf.data.AUTOTUNE)
-
-    def _drawn(self) -> list[np.ndarray]:
-        return [values for values in (self._order, self._partners, self._shares) if len(values)]
+        numbers = tf.data.Dataset.from_generator(epochs, output_signature=tf.TensorSpec((), tf.int64))
+        batches = numbers.flat_map(cut).map(batch, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
+        length = tf.data.INFINITE_CARDINALITY if is_endless else steps
+        return batches.apply(tf.data.experimental.assert_cardinality(length)).prefetch(tf.data.AUTOTUNE)
 
 
 class FeedOrder(keras.callbacks.Callback):

@@ -135,17 +135,13 @@ def fit_here(
         model = build_model(settings.model, settings.plan.inputs(), settings.output(), seed=settings.seed)
         if start is not None:
             model.set_weights(list(start))
-        train, validation, order = _feeds(settings, data, place, share)
-        steps = _steps(train)
-        # Other backends, and data of unknown length, keep to single steps.
-        is_countable = steps is not None and not isinstance(train, Feed)
-        together = steps_together(model, settings.training.batch_size) if is_countable else 1
+        read = _read(model, settings, data, share)
         for phase in phases(settings):
             if phase.from_layer is not None:
                 _unfreeze(model, phase.from_layer)
             if state is not None and state.phase > phase.number:
                 continue
-            compile_model(model, settings, steps=steps, learning_rate=phase.learning_rate, together=together)
+            compile_model(model, settings, steps=read.steps, learning_rate=phase.learning_rate, together=read.together)
             model.optimizer.build(model.trainable_variables)
             resumed, state = state, None
             if resumed is not None:
@@ -153,38 +149,62 @@ def fit_here(
                 _tell_resumed(resumed, phase)
             watched = watchers(settings.training)
             nan = StopAtNaN()
-            every = [order, EpochProgress(phases(settings)[-1].last), nan, *watched, *callbacks]
+            every = [read.order, EpochProgress(phases(settings)[-1].last), nan, *watched, *callbacks]
             if log_folder:
                 every.append(TensorBoardLog(log_folder, history))
             if checkpoint:
                 every.append(SaveEpochs(checkpoint, phase.number, watched, history, resumed))
             first = phase.first if resumed is None else phase.last if resumed.stopped else resumed.epoch
-            fitted = _run(model, train, validation, every, first, phase.last, settings)
+            fitted = _run(model, read, every, first, phase.last, settings)
             for name, values in fitted.items():
                 history.setdefault(name, []).extend(float(value) for value in values)
             _check_finite(nan, history, phase.last, settings)
     return model, history
 
 
-def _feeds(
-    settings: FitSettings, data: FitData, place: Place, share: Share
-) -> tuple[Any, Any, keras.callbacks.Callback]:
-    """Makes what ``model.fit`` reads: training batches, validation data, and the callback that orders the former."""
+@dataclass(frozen=True)
+class _Reading:
+    """What ``model.fit`` reads.
+
+    Attributes:
+      train, validation: batches; None where nothing is held out.
+      order: a callback that tells ``train`` which epoch begins.
+      steps, validation_steps: how many batches there are; None where unknown.
+      together: steps that Keras makes at once.
+    """
+
+    train: Any
+    validation: Any
+    order: keras.callbacks.Callback
+    steps: int | None = None
+    validation_steps: int | None = None
+    together: int = 1
+
+
+def _read(model: keras.Model, settings: FitSettings, data: FitData, share: Share) -> _Reading:
     options = settings.training
     units = settings.output().units if loss_of(settings)[1] == "one_hot" else None
     table = class_table(options.class_weights, settings.plan.classes, None if data.train is None else data.train.labels)
     if data.train is None:
         return _streams(settings, data, units, table)
     rows = weigh_classes(data.train, table)
-    feed = Feed(rows, options.batch_size, seed=settings.seed, units=units, mixup=options.mixup, share=share)
-    is_plain = keras.backend.backend() == "tensorflow" and share.replicas == 1
-    train = feed.to_tensorflow() if is_plain else feed
-    validation = None
+    train = Feed(rows, options.batch_size, seed=settings.seed, units=units, mixup=options.mixup, share=share)
+    held_out, order = None, FeedOrder(train)
     if data.validation is not None:
         size = max(options.batch_size, _VALIDATION_BATCH // share.replicas * share.replicas)
         held_out = Feed(data.validation, size, units=units, share=share)
-        validation = held_out.to_tensorflow() if is_plain else held_out
-    return train, validation, FeedOrder(feed)
+    steps = len(train)
+    if keras.backend.backend() != "tensorflow" or share.replicas > 1:
+        return _Reading(train, held_out, order, steps)
+    together = steps_together(model, options.batch_size, steps)
+    return _Reading(
+        train.to_tensorflow(is_endless=together == steps),
+        None if held_out is None else held_out.to_tensorflow(),
+        order,
+        steps,
+        None if held_out is None else len(held_out),
+        together,
+    )
 
 
 class _StreamEpoch:
@@ -198,9 +218,7 @@ class _StreamEpoch:
         self.number = epoch
 
 
-def _streams(
-    settings: FitSettings, data: FitData, units: int | None, table: np.ndarray | None
-) -> tuple[Any, Any, keras.callbacks.Callback]:
+def _streams(settings: FitSettings, data: FitData, units: int | None, table: np.ndarray | None) -> _Reading:
     import tensorflow as tf
 
     assert data.stream is not None
@@ -221,7 +239,7 @@ def _streams(
     made = {part: data.stream(part, options.batch_size, lambda: epoch.number).map(prepare(part)) for part in parts}
     if options.mixup:
         made["train"] = made["train"].enumerate().map(_mix_stream(options.mixup, settings.seed))
-    return made["train"], made.get("validation"), FeedOrder(epoch)
+    return _Reading(made["train"], made.get("validation"), FeedOrder(epoch))
 
 
 def _mix_stream(strength: float, seed: int) -> Callable[[Any, tuple[Any, ...]], tuple[Any, ...]]:
@@ -245,23 +263,19 @@ def _mix_stream(strength: float, seed: int) -> Callable[[Any, tuple[Any, ...]], 
 
 def _run(
     model: keras.Model,
-    train: Any,
-    validation: Any,
+    read: _Reading,
     callbacks: list[keras.callbacks.Callback],
     first: int,
     last: int,
     settings: FitSettings,
 ) -> History:
-    lengths = {}
-    if not isinstance(train, Feed):
-        # Keras makes two iterators for an epoch whose length it is not told.
-        lengths["steps_per_epoch"] = _steps(train)
-        lengths["validation_steps"] = None if validation is None else _steps(validation)
     try:
         return model.fit(
-            train,
-            validation_data=validation,
-            **lengths,
+            read.train,
+            validation_data=read.validation,
+            # Without it Keras makes two iterators for an epoch; other backends' batches are no iterators.
+            steps_per_epoch=None if isinstance(read.train, Feed) else read.steps,
+            validation_steps=read.validation_steps,
             initial_epoch=first,
             epochs=last,
             verbose=0,
@@ -313,9 +327,3 @@ def _unfreeze(model: keras.Model, from_layer: str) -> None:
 def _tell_resumed(state: FitState, phase: Phase) -> None:
     text = f"continuing in epoch {min(state.epoch + 1, phase.last)} of {phase.last}"
     progress.report("epoch", state.epoch, phase.last, text, permanent=True)
-
-
-def _steps(train: Any) -> int | None:
-    """Returns the batches in an epoch, None where they are unknown."""
-    number = len(train) if isinstance(train, Feed) else int(train.cardinality())
-    return number if number > 0 else None

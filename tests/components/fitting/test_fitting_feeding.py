@@ -65,6 +65,20 @@ def test_tensorflow_reads_the_same_batches(rows: Arrays, units: int | None, mixu
             np.testing.assert_allclose(theirs[2], ours[2], rtol=1e-6)
 
 
+def test_an_endless_stream_goes_on_from_the_epoch_that_was_started(rows: Arrays) -> None:
+    feed = Feed(rows, 5, seed=7)
+    stream = feed.to_tensorflow(is_endless=True)
+    feed.start(3)
+    batches = iter(stream.as_numpy_iterator())
+    for epoch in (3, 4):
+        feed.start(epoch)
+        for inputs, labels, weights in feed:
+            theirs = next(batches)
+            np.testing.assert_array_equal(theirs[0]["features"], inputs["features"])
+            np.testing.assert_array_equal(theirs[1], labels)
+            np.testing.assert_array_equal(theirs[2], weights)
+
+
 def test_mixup_blends_inputs_labels_and_weights_by_one_share(rows: Arrays) -> None:
     feed = Feed(rows, 23, seed=7, units=3, mixup=0.4)
     feed.start(1)

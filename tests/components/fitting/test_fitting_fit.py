@@ -142,32 +142,38 @@ def test_the_same_seed_gives_the_same_weights(settings: Make, rows: FitData) -> 
     assert config.is_op_determinism_enabled() is False
 
 
+@pytest.mark.parametrize("options", [{}, {"mixup": 0.2}, {"label_smoothing": 0.1}], ids=str)
 def test_steps_made_together_give_what_single_steps_give(
-    settings: Make, rows: FitData, monkeypatch: pytest.MonkeyPatch
+    settings: Make, rows: FitData, monkeypatch: pytest.MonkeyPatch, options: dict[str, Any]
 ) -> None:
     chosen = settings(
         model={"units": [8], "dropout": 0.4, "batch_normalization": True}, deterministic=True, epochs=4, batch_size=6,
-        learning_rate_schedule={"name": "CosineDecay"},
+        learning_rate_schedule={"name": "CosineDecay"}, **options,
     )  # fmt: skip
     assert rows.train is not None
-    counted = KillIn(-1)
-    together = fit(chosen, rows, callbacks=[counted])
-    monkeypatch.setattr("components.fitting.compiling._LIGHT_STEP", 0)
-    alone = KillIn(-1)
-    assert_same(together, fit(chosen, rows, callbacks=[alone]))
-    batches = -(-len(rows.train) // chosen.training.batch_size)
+    batches = -(-len(rows.train) // 6)
     assert batches % 8 and batches > 8
-    assert (counted.calls, alone.calls) == (4 * -(-batches // 8), 4 * batches)
+    fits, calls = [], []
+    for light_step, light_epoch in ((1e9, 8e9), (1e9, 0), (0, 0)):
+        monkeypatch.setattr("components.fitting.compiling._LIGHT_STEP", light_step)
+        monkeypatch.setattr("components.fitting.compiling._LIGHT_EPOCH", light_epoch)
+        counted = KillIn(-1)
+        fits.append(fit(chosen, rows, callbacks=[counted]))
+        calls.append(counted.calls)
+    assert calls == [4, 4 * -(-batches // 8), 4 * batches]
+    for other in fits[1:]:
+        assert_same(fits[0], other)
 
 
 def test_only_light_steps_are_made_together() -> None:
-    dense = keras.layers.Dense(8)
-    image = keras.Input((None, 32, 3))
-    assert steps_together(keras.Sequential([keras.Input((4,)), dense]), 32) == 8
-    heavy = keras.Sequential([keras.Input((224, 224, 3)), keras.layers.Conv2D(64, 3)])
-    assert steps_together(heavy, 32) == 1
-    assert steps_together(keras.Sequential([keras.Input((224, 224, 3)), keras.layers.Flatten()]), 32) == 8
-    assert steps_together(keras.Model(image, keras.layers.Conv2D(4, 3)(image)), 1) == 1
+    flat, image = keras.Input((4,)), keras.Input((224, 224, 3))
+    light = keras.Sequential([flat, keras.layers.Dense(8)])
+    assert [steps_together(light, 32, steps) for steps in (1, 50, 10**9)] == [1, 50, 8]
+    convolution = keras.Sequential([image, keras.layers.Conv2D(64, 3)])
+    assert steps_together(convolution, 32, 50) == 1
+    assert steps_together(keras.Sequential([image, keras.layers.Flatten()]), 32, 50) == 50
+    of_any_size = keras.Input((None, 32, 3))
+    assert steps_together(keras.Model(of_any_size, keras.layers.Conv2D(4, 3)(of_any_size)), 1, 50) == 1
 
     class Own(keras.Model):
         def __init__(self) -> None:
@@ -179,7 +185,7 @@ def test_only_light_steps_are_made_together() -> None:
 
     own = Own()
     own(np.zeros((1, 4), np.float32))
-    assert steps_together(own, 1) == 1
+    assert steps_together(own, 1, 50) == 1
 
 
 def test_a_loss_that_is_not_finite_stops_at_once(settings: Make, rows: FitData, tmp_path: Path) -> None:

@@ -46,7 +46,8 @@ def _plot_trials(tuning: Mapping[str, Any]) -> Plot:
             f"Trial {best['number']} reached {words(tuning)} {show_figure(best['score'])}; the untuned config failed"
         )
     elif best is untuned:
-        title = f"No trial beat the untuned config: {words(tuning)} {show_figure(best['score'])}"
+        clearly = "" if choose(scores) == best["score"] else " by more than its fits differ"
+        title = f"No trial beat the untuned config{clearly}: {words(tuning)} {show_figure(best['score'])}"
     else:
         title = (
             f"Trial {best['number']} took the {words(tuning)} from {show_figure(untuned['score'])} (untuned) to "

@@ -47,7 +47,7 @@ class SearchExecutor(executor.Executor):
         executor.write_best_hyperparameters(tuner, output_dict)
         folder = artifact_utils.get_single_uri(output_dict["tuner_results"])
         with open(os.path.join(folder, TRIALS_FILE), "w", encoding="utf-8") as file:
-            json.dump({"best": tuner.oracle.get_best_trials()[0].trial_id, "trials": tuner.trials}, file)
+            json.dump({"best": tuner.winner()["trial_id"], "trials": tuner.trials}, file)
         shutil.rmtree(tuner.directory, ignore_errors=True)
 
 

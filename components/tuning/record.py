@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import statistics
 from pathlib import Path
 from typing import Any
 
@@ -38,3 +39,30 @@ def best_score(entries: list[dict[str, Any]], way: str) -> float | None:
     """Returns the best score among trials, None where none completed."""
     scores = [entry["score"] for entry in entries if entry["score"] is not None]
     return (max if way == "max" else min)(scores) if scores else None
+
+
+def choose_winner(entries: list[dict[str, Any]], way: str) -> dict[str, Any]:
+    """Returns the trial whose values are handed on.
+
+    Of many trials that are as good as each other, one is ahead by chance. Where several fits score a trial, it has to
+    be better than trial 0, the untuned config, by more than one standard error of the differences between their fits;
+    where none is, trial 0 wins.
+
+    Source: the one-standard-error rule, L. Breiman et al., Classification and Regression Trees (1984), section 3.4.3.
+
+    Args:
+      entries: as :func:`read_trials` gives them; at least one completed.
+      way: ``max`` or ``min``, of the objective.
+    """
+    sign = 1 if way == "max" else -1
+    completed = [entry for entry in entries if entry["score"] is not None]
+    ranked = sorted(completed, key=lambda entry: -sign * entry["score"])
+    untuned = next((entry for entry in completed if int(entry["trial_id"]) == 0), None)
+    if untuned is None or len(untuned["scores"]) == 1:
+        return ranked[0]
+
+    def is_clear(entry: dict[str, Any]) -> bool:
+        gains = [sign * (mine - its) for mine, its in zip(entry["scores"], untuned["scores"], strict=True)]
+        return statistics.mean(gains) > statistics.stdev(gains) / len(gains) ** 0.5
+
+    return next((entry for entry in ranked if is_clear(entry)), untuned)

@@ -32,7 +32,7 @@ from components.tuning.halving import checkpoint_of, remove_lost
 from components.tuning.memory import forgetting
 from components.tuning.options import TuningOptions
 from components.tuning.oracles import make_oracle
-from components.tuning.record import best_score, keep_trial, read_trials
+from components.tuning.record import best_score, choose_winner, keep_trial, read_trials
 from components.tuning.space import combinations
 
 PROJECT = "oracle"
@@ -106,6 +106,14 @@ class ConfigTuner(base_tuner.BaseTuner):
     def trials(self) -> list[dict[str, Any]]:
         """The trials that have ended, by their numbers; see :func:`components.tuning.record.keep_trial`."""
         return read_trials(self.record)
+
+    def winner(self) -> dict[str, Any]:
+        """Returns the trial that the Trainer fits; see :func:`components.tuning.record.choose_winner`."""
+        return choose_winner(self.trials, direction(self.options.objective))
+
+    def get_best_hyperparameters(self, num_trials: int = 1) -> list[keras_tuner.HyperParameters]:
+        """Returns the winner's values, which TFX's Tuner hands on, and nothing of others."""
+        return [self.oracle.get_trial(self.winner()["trial_id"]).hyperparameters]
 
     def run_trial(self, trial: trial_module.Trial, *args: Any, **kwargs: Any) -> dict[str, float]:
         """Fits the config with a trial's values; returns the metrics of the best epochs, averaged over its fits."""

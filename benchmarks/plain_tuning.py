@@ -67,9 +67,8 @@ def make_batches(inputs: np.ndarray, labels: np.ndarray, epochs: int, seed: int)
     orders = np.stack([np.random.default_rng([seed, epoch]).permutation(len(inputs)) for epoch in range(epochs)])
 
     def take(order: tf.Tensor) -> tf.data.Dataset:
-        return tf.data.Dataset.from_tensor_slices((tf.gather(inputs, order), tf.gather(labels, order))).batch(
-            BATCH_SIZE
-        )
+        rows = tf.gather(inputs, order), tf.gather(labels, order)
+        return tf.data.Dataset.from_tensor_slices(rows).batch(BATCH_SIZE)
 
     return tf.data.Dataset.from_tensor_slices(orders).flat_map(take).prefetch(tf.data.AUTOTUNE)
 

@@ -44,15 +44,19 @@ class EpochProgress(keras.callbacks.Callback):
         now = time.monotonic()
         if now - self._last > 0.5:
             self._last = now
-            steps = self.params.get("steps")
-            # Where Keras makes several steps at once, the last ones of an epoch may be counted beyond its end.
-            step = min(batch + 1, steps) if steps else batch + 1
-            progress.report("epoch", self._epoch, self.epochs, f"step {step}/{steps or '?'}")
+            progress.report(
+                "epoch", self._epoch, self.epochs, f"step {_steps_done(self, batch)}/{self.params.get('steps') or '?'}"
+            )
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         """Reports the figures of the epoch."""
         figures = "  ".join(f"{name} {value:.4g}" for name, value in (logs or {}).items())
         progress.report("epoch", epoch + 1, self.epochs, figures)
+
+
+def _steps_done(callback: keras.callbacks.Callback, batch: int) -> int:
+    """Counts an epoch's steps; where Keras makes several at once, it may count the last ones beyond the end."""
+    return min(batch + 1, callback.params.get("steps") or batch + 1)
 
 
 class StopAtNaN(keras.callbacks.Callback):
@@ -79,7 +83,7 @@ class StopAtNaN(keras.callbacks.Callback):
         """Looks at the loss."""
         loss = float((logs or {}).get("loss", 0.0))
         if self.found is None and not math.isfinite(loss):
-            last = min(batch + 1, self.params.get("steps") or batch + 1)
+            last = _steps_done(self, batch)
             batches = f"batch {last}" if last == self._first else f"batches {self._first} to {last}"
             self.found = (self._epoch + 1, batches, loss)
             self.model.stop_training = True

@@ -62,9 +62,9 @@ class Feed(keras.utils.PyDataset):
         self.start(0)
 
     def start(self, epoch: int) -> None:
-        """Settles the order of an epoch."""
+        """Settles which epoch is read; its order is drawn when a batch is asked for."""
         self._epoch = epoch
-        self._order, self._partners, self._shares = self.draw(epoch)
+        self._drawn: tuple[np.ndarray, np.ndarray, np.ndarray] | None = None
 
     def draw(self, epoch: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Returns an epoch's order of the rows, the row that each place is blended with, and its own share of it.
@@ -92,14 +92,17 @@ class Feed(keras.utils.PyDataset):
         places = np.arange(start, min(start + self._batch_size, len(self._rows)))
         places = places[: len(places) // self._share.replicas * self._share.replicas]
         places = places[self._share.process :: self._share.processes]
-        batch = self._take(self._order[places])
-        if not len(self._partners):
+        if self._drawn is None:
+            self._drawn = self.draw(self._epoch)
+        order, partners, shares = self._drawn
+        batch = self._take(order[places])
+        if not len(partners):
             return batch
-        other, shares = self._take(self._partners[places]), self._shares[places]
+        other, shares = self._take(partners[places]), shares[places]
         inputs = {name: _blend(values, other[0][name], shares) for name, values in batch[0].items()}
         return (inputs, *(_blend(mine, theirs, shares) for mine, theirs in zip(batch[1:], other[1:], strict=True)))
 
-    def _take(self, indices: np.ndarray) -> tuple[Any, ...]:
+    def _take(self, indices: np.ndarray | slice) -> tuple[Any, ...]:
         inputs = {name: _narrow(values[indices]) for name, values in self._rows.inputs.items()}
         labels = self._rows.labels[indices]
         if self._units is not None:
@@ -116,16 +119,14 @@ class Feed(keras.utils.PyDataset):
         """
         import tensorflow as tf
 
-        size, labels, steps = self._batch_size, self._rows.labels, len(self)
-        weights = () if self._rows.weights is None else (self._rows.weights,)
+        size, steps = self._batch_size, len(self)
         if self._seed is None:
-            if self._units is not None:
-                labels = np.eye(self._units, dtype=np.float32)[labels]
             with tf.device("CPU:0"):
-                rows = tf.data.Dataset.from_tensor_slices((self._rows.inputs, labels, *weights))
+                rows = tf.data.Dataset.from_tensor_slices(self._take(slice(None)))
             return rows.batch(size).prefetch(tf.data.AUTOTUNE)
+        weights = () if self._rows.weights is None else (self._rows.weights,)
         with tf.device("CPU:0"):
-            tensors = tf.nest.map_structure(tf.convert_to_tensor, (self._rows.inputs, labels, *weights))
+            tensors = tf.nest.map_structure(tf.convert_to_tensor, (self._rows.inputs, self._rows.labels, *weights))
 
         def epochs() -> Iterator[int]:
             # Asked when the first batch is taken, which is after start().

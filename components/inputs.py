@@ -148,6 +148,11 @@ class ExamplesReader:
             )
         return data.batch(batch_size).prefetch(tf.data.AUTOTUNE)
 
+    def count(self, files: Sequence[str]) -> int:
+        """Returns how many rows a split has; it reads all records, but parses none."""
+        batches = self._records(files).batch(_READ_BATCH)
+        return int(batches.reduce(np.int64(0), lambda rows, batch: rows + tf.size(batch, tf.int64)))
+
     def load_labels(self, files: Sequence[str]) -> np.ndarray:
         """Reads only the labels of a split, encoded but not scaled; the inputs are left alone."""
         labels = [self._label(batch).numpy() for batch in self._records(files).batch(_READ_BATCH)]

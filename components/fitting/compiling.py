@@ -7,7 +7,7 @@ from typing import Any
 
 import keras
 
-from components.errors import ConfigError, TrainingFailed
+from components.errors import ConfigError
 from components.fitting.checks import loss_of
 from components.fitting.names import OPTIMIZERS, SCHEDULES, find_schedule, in_epochs
 from components.models.heads import make_loss, make_metrics
@@ -24,7 +24,7 @@ def compile_model(
     model: keras.Model,
     settings: FitSettings,
     *,
-    steps: int | None,
+    steps: int,
     learning_rate: float | None = None,
     together: int = 1,
 ) -> None:
@@ -33,7 +33,7 @@ def compile_model(
     Args:
       model: built from the settings.
       settings: the training options and the task.
-      steps: batches in an epoch, None where unknown; schedules that count in epochs need it.
+      steps: batches in an epoch, in which schedules count.
       learning_rate: a constant one instead of that of the options and their schedule.
       together: steps that Keras makes before it looks at its callbacks; see :func:`steps_together`.
     """
@@ -78,13 +78,12 @@ def steps_together(model: keras.Model, batch_size: int, steps: int) -> int:
 
 
 def make_optimizer(
-    options: TrainingOptions, steps: int | None, learning_rate: float | None = None
+    options: TrainingOptions, steps: int, learning_rate: float | None = None
 ) -> keras.optimizers.Optimizer:
     """Makes the configured optimizer.
 
     Raises:
       ConfigError: it does not take a value that it was given.
-      TrainingFailed: the schedule counts in epochs, and their steps are unknown.
     """
     rate: Any = learning_rate or options.learning_rate
     if options.learning_rate_schedule and learning_rate is None:
@@ -101,12 +100,11 @@ def make_optimizer(
         ) from error
 
 
-def make_schedule(options: TrainingOptions, steps: int | None) -> keras.optimizers.schedules.LearningRateSchedule:
+def make_schedule(options: TrainingOptions, steps: int) -> keras.optimizers.schedules.LearningRateSchedule:
     """Makes the configured schedule; what is given in epochs, or not at all, becomes steps.
 
     Raises:
       ConfigError: the schedule does not take a value that it was given.
-      TrainingFailed: it counts in epochs, and their steps are unknown.
     """
     block = dict(options.learning_rate_schedule or {})
     name = find_schedule(block)
@@ -116,10 +114,10 @@ def make_schedule(options: TrainingOptions, steps: int | None) -> keras.optimize
         if argument in block:
             arguments[argument] = block[argument]
         elif epochs_key != argument and epochs_key in block:
-            arguments[argument] = _to_steps(block[epochs_key], steps, epochs_key)
+            arguments[argument] = _to_steps(block[epochs_key], steps)
         elif argument in ("decay_steps", "first_decay_steps"):
             warmup = arguments.get("warmup_steps", 0)
-            arguments[argument] = max(1, _to_steps(options.epochs, steps, epochs_key) - warmup)
+            arguments[argument] = max(1, _to_steps(options.epochs, steps) - warmup)
     if name != "PiecewiseConstantDecay":
         arguments["initial_learning_rate"] = options.learning_rate
     try:
@@ -131,14 +129,9 @@ def make_schedule(options: TrainingOptions, steps: int | None) -> keras.optimize
         ) from error
 
 
-def _to_steps(epochs: Any, steps: int | None, key: str) -> Any:
-    if steps is None:
-        raise TrainingFailed(
-            f"training.learning_rate_schedule: expected steps, since the data streams and its epochs have no known "
-            f"length; give {key.replace('_epochs', '_steps')} instead of {key}, or raise training.memory_limit_mb"
-        )
+def _to_steps(epochs: Any, steps: int) -> Any:
     if isinstance(epochs, (list, tuple)):
-        return [_to_steps(value, steps, key) for value in epochs]
+        return [_to_steps(value, steps) for value in epochs]
     return max(1, math.ceil(float(epochs) * steps))
 
 

@@ -17,6 +17,7 @@ from components.fitting.checkpoints import CheckpointFile, FitState
 from components.fitting.checks import loss_of
 from components.fitting.compiling import compile_model, steps_together
 from components.fitting.feeding import WHOLE, Feed, FeedOrder, Share
+from components.fitting.keeping import KeptModel
 from components.fitting.places import Place, choose_place, settled
 from components.fitting.rows import FitData, class_table, weigh_classes
 from components.models import build_model
@@ -57,21 +58,22 @@ def phases(settings: FitSettings) -> list[Phase]:
 def fit(
     settings: FitSettings,
     data: FitData,
-    epochs: int | None = None,
     callbacks: Sequence[keras.callbacks.Callback] = (),
     *,
     checkpoint: CheckpointFile | None = None,
     log_folder: str | None = None,
+    kept: KeptModel | None = None,
 ) -> tuple[keras.Model, History]:
     """Builds, compiles and fits the model.
 
     Args:
       settings: model and training options.
       data: from ``read_fit_data``.
-      epochs: instead of ``training.epochs``.
       callbacks: more Keras callbacks; a fit in a process of its own tells them only the ends of its epochs.
       checkpoint: where to keep the state of every epoch, and to look for one to continue from.
       log_folder: for TensorBoard logs, None for none.
+      kept: where fits of the same settings pass their network on; a fit of two phases, or in a process of its own,
+        leaves it alone.
 
     Returns:
       The model, in float32 and under the backend of this process, and its history: metric name to a value for each
@@ -81,8 +83,6 @@ def fit(
       TrainingFailed: the loss is not finite, memory ran out, or the data does not suit the place.
       ConfigError: the model does not suit the data, or the machine lacks what the options name.
     """
-    if epochs is not None:
-        settings = settings.with_changes({"training.epochs": epochs})
     place = choose_place(settings.training)
     has_to_stream = data.train is None
     if has_to_stream and (place.backend != "tensorflow" or place.strategy != "none"):
@@ -96,7 +96,11 @@ def fit(
 
         weights, history = fit_in_process(settings, data, place, callbacks, checkpoint, log_folder)
     else:
-        model, history = fit_here(settings, data, place, callbacks, checkpoint=checkpoint, log_folder=log_folder)
+        # The second phase compiles the network anew.
+        kept = kept if settings.training.fine_tune is None else None
+        model, history = fit_here(
+            settings, data, place, callbacks, checkpoint=checkpoint, log_folder=log_folder, kept=kept
+        )
         if place.precision == "float32":
             return model, history
         weights = model.get_weights()
@@ -116,11 +120,12 @@ def fit_here(
     start: Sequence[np.ndarray] | None = None,
     checkpoint: CheckpointFile | None = None,
     log_folder: str | None = None,
+    kept: KeptModel | None = None,
 ) -> tuple[keras.Model, History]:
     """Fits under the backend of this process.
 
     Args:
-      settings, data, callbacks, checkpoint, log_folder: see :func:`fit`.
+      settings, data, callbacks, checkpoint, log_folder, kept: see :func:`fit`.
       place: what was chosen.
       share: of each batch that this process reads.
       start: initial weights, in the order of ``model.get_weights()``; None leaves them as built.
@@ -132,7 +137,9 @@ def fit_here(
     state = checkpoint.load() if checkpoint else None
     history: History = {}
     with settled(place) as scope, scope:
-        model = build_model(settings.model, settings.plan.inputs(), settings.output(), seed=settings.seed)
+        model = taken = None if kept is None else kept.take(settings)
+        if model is None:
+            model = build_model(settings.model, settings.plan.inputs(), settings.output(), seed=settings.seed)
         if start is not None:
             model.set_weights(list(start))
         read = _read(model, settings, data, share)
@@ -141,8 +148,12 @@ def fit_here(
                 _unfreeze(model, phase.from_layer)
             if state is not None and state.phase > phase.number:
                 continue
-            compile_model(model, settings, steps=read.steps, learning_rate=phase.learning_rate, together=read.together)
-            model.optimizer.build(model.trainable_variables)
+            if taken is None or kept is None or kept.steps != read.steps:
+                rate, together = phase.learning_rate, read.together
+                compile_model(model, settings, steps=read.steps, learning_rate=rate, together=together)
+                model.optimizer.build(model.trainable_variables)
+                if kept is not None:
+                    kept.put(model, settings, read.steps)
             resumed, state = state, None
             if resumed is not None:
                 history = {name: list(values) for name, values in resumed.history.items()}
@@ -169,14 +180,14 @@ class _Reading:
     Attributes:
       train, validation: batches; None where nothing is held out.
       order: a callback that tells ``train`` which epoch begins.
-      steps, validation_steps: how many batches there are; None where unknown.
+      steps, validation_steps: how many batches there are; the latter None where unknown.
       together: steps that Keras makes at once.
     """
 
     train: Any
     validation: Any
     order: keras.callbacks.Callback
-    steps: int | None = None
+    steps: int
     validation_steps: int | None = None
     together: int = 1
 
@@ -239,7 +250,9 @@ def _streams(settings: FitSettings, data: FitData, units: int | None, table: np.
     made = {part: data.stream(part, options.batch_size, lambda: epoch.number).map(prepare(part)) for part in parts}
     if options.mixup:
         made["train"] = made["train"].enumerate().map(_mix_stream(options.mixup, settings.seed))
-    return _Reading(made["train"], made.get("validation"), FeedOrder(epoch))
+    steps = math.ceil(data.stream_rows / options.batch_size)
+    train = made["train"].apply(tf.data.experimental.assert_cardinality(steps))
+    return _Reading(train, made.get("validation"), FeedOrder(epoch), steps)
 
 
 def _mix_stream(strength: float, seed: int) -> Callable[[Any, tuple[Any, ...]], tuple[Any, ...]]:

@@ -39,7 +39,8 @@ def read_fit_data(reader: ExamplesReader, files: Sequence[str], settings: FitSet
         def stream(part: str, batch_size: int, epoch: Callable[[], int]) -> Any:
             return reader.stream(files, batch_size, part, fraction, seed, epoch)
 
-        return FitData(None, None, stream, fraction > 0)
+        held_out = validation_mask(reader.count(files), fraction, seed)
+        return FitData(None, None, stream, fraction > 0, int((~held_out).sum()))
     mask = validation_mask(len(arrays), fraction, seed)
     train, validation = arrays.take(~mask), arrays.take(mask)
     if not len(train):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -54,12 +54,14 @@ class FitData:
       stream: (part, batch size, epoch) to a tf.data stream of (inputs, label) or (inputs, label, weight), where
         ``epoch`` is asked for its number at the start of each pass; None where the data is in memory.
       has_validation: whether any rows are held out.
+      stream_rows: how many rows the stream's train part has; 0 where the data is in memory.
     """
 
     train: Arrays | None
     validation: Arrays | None
     stream: Callable[[str, int, Callable[[], int]], Any] | None
     has_validation: bool
+    stream_rows: int = 0
 
     def only(self, names: Sequence[str]) -> FitData:
         """Returns the data with these inputs and no others."""
@@ -72,7 +74,7 @@ class FitData:
         def select(inputs: dict[str, Any], *rest: Any) -> tuple[Any, ...]:
             return ({name: inputs[name] for name in names}, *rest)
 
-        return FitData(None, None, lambda *wanted: stream(*wanted).map(select), self.has_validation)
+        return replace(self, stream=lambda *wanted: stream(*wanted).map(select))
 
 
 def class_table(

@@ -23,8 +23,10 @@ from tfx.components.tuner.component import TunerFnResult
 from components import progress
 from components.errors import TrainingFailed
 from components.fitting.fit import fit
+from components.fitting.keeping import KeptModel
 from components.fitting.reading import make_reader, read_fit_data
 from components.fitting.rows import FitData
+from components.fitting.stopping import kept_epoch
 from components.models.heads import direction
 from components.settings import FitSettings, decode_hyperparameters, explain_refusal
 from components.tuning.folds import count_folds, take_fold
@@ -116,17 +118,23 @@ class ConfigTuner(base_tuner.BaseTuner):
         return [self.oracle.get_trial(self.winner()["trial_id"]).hyperparameters]
 
     def run_trial(self, trial: trial_module.Trial, *args: Any, **kwargs: Any) -> dict[str, float]:
-        """Fits the config with a trial's values; returns the metrics of the best epochs, averaged over its fits."""
+        """Fits the config with a trial's values; returns the metrics of the weights that it ends with.
+
+        They are averaged over its fits.
+        """
         objective = self.options.objective
         values = decode_hyperparameters(trial.hyperparameters.values)
         entry: dict[str, Any] = {"trial_id": trial.trial_id, "values": values, "reason": "", "history": {}}
         started = time.monotonic()
         try:
-            fits = []
+            fits, kept = [], KeptModel()
             count = self.options.executions_per_trial * self.folds
-            for index in range(count):
-                with progress.within(self._inside(int(trial.trial_id), index, count)):
-                    fits.append(self._execute(values, trial, index))
+            # What Keras and TensorFlow remember of the models of earlier trials would otherwise add up.
+            keras.backend.clear_session(free_memory=True)
+            with forgetting():
+                for index in range(count):
+                    with progress.within(self._inside(int(trial.trial_id), index, count)):
+                        fits.append(self._execute(values, trial, index, kept))
         except Exception as error:
             self.keep(entry | {"status": "FAILED", "score": None, "reason": _first_line(error)}, started)
             # KerasTuner records the trial as failed and goes on.
@@ -137,29 +145,27 @@ class ConfigTuner(base_tuner.BaseTuner):
         self.keep(entry, started)
         return metrics
 
-    def _execute(self, values: dict[str, Any], trial: trial_module.Trial, index: int) -> dict[str, Any]:
-        # What Keras remembers of the models of earlier trials would otherwise add up.
-        keras.backend.clear_session(free_memory=True)
-        settings = self.settings.with_changes(values)
-        execution, fold = divmod(index, self.folds)
-        data = take_fold(
-            self.data.only([spec.name for spec in settings.plan.inputs()]), fold, self.folds, settings.seed
-        )
-        settings = settings.model_copy(update={"seed": settings.seed + execution})
+    def _execute(
+        self, values: dict[str, Any], trial: trial_module.Trial, index: int, kept: KeptModel
+    ) -> dict[str, Any]:
         epochs = trial.hyperparameters.values.get("tuner/epochs") or self.options.max_epochs
+        settings = self.settings.with_changes(values | ({"training.epochs": epochs} if epochs else {}))
+        execution, fold = divmod(index, self.folds)
+        inputs = [spec.name for spec in settings.plan.inputs()]
+        data = take_fold(self.data.only(inputs), fold, self.folds, settings.seed)
+        settings = settings.model_copy(update={"seed": settings.seed + execution})
         checkpoint = checkpoint_of(trial, index, settings, self.states)
-        with forgetting():
-            _, history = fit(settings, data, epochs, checkpoint=checkpoint)
+        _, history = fit(settings, data, checkpoint=checkpoint, kept=kept)
         objective = self.options.objective
         if objective not in history:
             raise TrainingFailed(
                 f"tuning.objective: expected one of the training metrics ({', '.join(history)}), got {objective!r}"
             )
-        series = np.array(history[objective], dtype=np.float64)
-        if not np.isfinite(series).any():
-            raise TrainingFailed(f"{objective} is {series[-1]} in every epoch; try a lower training.learning_rate")
-        best = int(np.nanargmax(series) if direction(objective) == "max" else np.nanargmin(series))
-        return {"metrics": {name: values_[best] for name, values_ in history.items()}, "history": history}
+        epoch = kept_epoch(history, settings.training)
+        metrics = {name: values_[epoch] for name, values_ in history.items()}
+        if not np.isfinite(metrics[objective]):
+            raise TrainingFailed(f"{objective} is {metrics[objective]}; try a lower training.learning_rate")
+        return {"metrics": metrics, "history": history}
 
     def keep(self, entry: dict[str, Any], started: float) -> None:
         """Records a trial that has ended, and tells of it.

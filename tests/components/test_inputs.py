@@ -101,6 +101,7 @@ def test_validation_is_the_same_part_from_memory_and_from_the_stream(reader: Exa
     assert sorted(rest) == arrays.take(~mask).inputs["features"][:, 0].tolist()
     assert rest != sorted(rest), "training rows are shuffled"
     assert not set(rest) & set(x)
+    assert reader.count(files) == len(rest) + len(x)
 
 
 def test_the_shuffle_follows_the_seed(reader: ExamplesReader, files: list[str]) -> None:

@@ -17,8 +17,11 @@ from components.fitting import callbacks
 from components.fitting.checkpoints import CheckpointFile
 from components.fitting.compiling import compile_model, make_schedule, steps_together
 from components.fitting.fit import fit, phases
+from components.fitting.keeping import KeptModel
 from components.fitting.rows import Arrays, FitData
+from components.fitting.stopping import kept_epoch
 from components.models import build_model
+from components.options import TrainingOptions
 from components.progress import Progress, listen
 from components.settings import FitSettings
 
@@ -106,7 +109,8 @@ def test_a_fit_killed_after_its_last_epoch_only_finishes(settings: Make, rows: F
 
 
 def test_a_stream_continues_too(settings: Make, rows: FitData, tmp_path: Path) -> None:
-    chosen = settings(epochs=5, mixup=0.2, class_weights={"setosa": 3.0})
+    schedule = {"name": "CosineDecay"}
+    chosen = settings(epochs=5, mixup=0.2, class_weights={"setosa": 3.0}, learning_rate_schedule=schedule)
     assert rows.train is not None
     train = tf.data.Dataset.from_tensor_slices((rows.train.inputs, rows.train.labels))
 
@@ -116,10 +120,67 @@ def test_a_stream_continues_too(settings: Make, rows: FitData, tmp_path: Path) -
         numbers = tf.data.Dataset.from_generator(lambda: iter([epoch()]), output_signature=tf.TensorSpec((), tf.int64))
         return numbers.flat_map(lambda n: train.shuffle(50, seed=n, reshuffle_each_iteration=False)).batch(batch_size)
 
-    data = FitData(None, None, stream, True)
+    data = FitData(None, None, stream, True, len(rows.train))
     model, history, epochs = fit_with_a_kill(chosen, data, tmp_path, 2)
     assert epochs == [2, 3, 4]
     assert_same((model, history), fit(chosen, data))
+
+
+def test_the_steps_of_a_stream_are_known(settings: Make, rows: FitData) -> None:
+    assert rows.train is not None
+    train = tf.data.Dataset.from_tensor_slices((rows.train.inputs, rows.train.labels))
+    data = FitData(None, None, lambda part, batch_size, epoch: train.batch(batch_size), False, len(rows.train))
+    counted = KillIn(-1)
+    fit(settings(batch_size=50), data, callbacks=[counted])
+    assert counted.params["steps"] == 3
+    assert counted.calls == 3 * 4
+
+
+def test_fits_of_the_same_settings_share_a_network(settings: Make, rows: FitData) -> None:
+    """Each of them ends as it would alone, also after one with other steps in an epoch."""
+    chosen = settings(
+        model={"units": [8], "dropout": 0.4, "batch_normalization": True}, early_stopping={"patience": 1}, epochs=6,
+        learning_rate_schedule={"name": "CosineDecay"}, deterministic=True,
+    )  # fmt: skip
+    assert rows.train is not None
+    some = [rows, rows, FitData(rows.train.take(np.arange(60)), rows.validation, None, True), rows]
+    kept, models = KeptModel(), []
+    for data in some:
+        model, history = fit(chosen, data, kept=kept)
+        assert_same((model, history), fit(chosen, data))
+        models.append(model)
+    assert all(model is models[0] for model in models)
+    assert fit(settings(), rows, kept=kept)[0] is not models[0]
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"early_stopping": {"patience": 3, "min_delta": 0.02}},
+        {"early_stopping": {"monitor": "val_accuracy", "patience": 2}},
+    ],
+    ids=str,
+)
+def test_the_kept_epoch_is_that_of_the_weights(settings: Make, rows: FitData, options: dict[str, Any]) -> None:
+    chosen = settings(epochs=12, learning_rate=0.1, **options)
+    model, history = fit(chosen, rows)
+    epoch = kept_epoch(history, chosen.training)
+    assert rows.validation is not None
+    found = model.evaluate(rows.validation.inputs, rows.validation.labels, batch_size=256, return_dict=True, verbose=0)
+    assert found["loss"] == pytest.approx(history["val_loss"][epoch], rel=1e-6)
+    assert (epoch < len(history["loss"]) - 1) is bool(options)
+
+
+def test_the_kept_epoch_is_one_of_the_last_phase() -> None:
+    """The first may have ended early."""
+    stopping = {"monitor": "val_loss", "patience": 2}
+    options = TrainingOptions(epochs=5, early_stopping=stopping, fine_tune={"epochs": 3})
+    losses = [3.0, 1.0, 2.0, 2.0, 9.0, 8.0, 8.5]
+    assert kept_epoch({"val_loss": losses, "loss": losses}, options) == 5
+    assert kept_epoch({"loss": losses}, TrainingOptions(epochs=5, fine_tune={"epochs": 2})) == 6
+    falling = [5.0, 4.0, 3.0, 2.0, 1.0, 7.0, 6.0, 6.5]
+    assert kept_epoch({"val_loss": falling, "loss": falling}, options) == 6
 
 
 def test_whoever_continues_is_told(settings: Make, rows: FitData, tmp_path: Path) -> None:
@@ -259,12 +320,6 @@ def test_schedules_count_in_epochs_or_steps(settings: Make) -> None:
     assert rates(8, [8, 9, 33], name="PiecewiseConstantDecay", boundary_epochs=[1, 4], values=[3, 2, 1]) == [3, 2, 1]
     warmed = rates(8, [0, 16, 80], name="CosineDecay", warmup_epochs=2, warmup_target=2.0)
     assert warmed == [1.0, 2.0, 0.0]
-
-
-def test_a_schedule_in_epochs_needs_their_length(settings: Make) -> None:
-    options = settings(learning_rate_schedule={"name": "CosineDecay", "decay_epochs": 3}).training
-    with pytest.raises(TrainingFailed, match="give decay_steps instead of decay_epochs"):
-        make_schedule(options, None)
 
 
 def test_compiling_sets_clipping_loss_and_rate(settings: Make) -> None:

@@ -17,6 +17,7 @@ from components.settings import FitSettings
 from components.tuning.options import TuningOptions
 from components.tuning.space import combinations, declare_space, fit_into, start_values, untuned_values
 
+_MOST_HALVINGS = 3  # so that a first trial has a 27th of the epochs, and says something about the last
 _SEED_FOR_0 = 2**31 - 1  # KerasTuner takes 0 for no seed
 
 
@@ -130,7 +131,26 @@ def make_oracle(
     oracle = UntunedFirst(**arguments)
     if isinstance(oracle, ProductOracle):
         oracle.first = len(given)
+    elif options.algorithm == "hyperband":
+        _halve_for(oracle, options.max_trials - len(given))
     # TFX asks the oracle for its best max_trials trials, which Hyperband's does not set.
     oracle.max_trials = options.max_trials
     oracle.verbose = 0  # the tuner itself tells of trials
     return oracle
+
+
+def _halve_for(oracle: Any, trials: int) -> None:
+    """Lets Hyperband's first bracket be the one of most halvings that ends within a number of trials.
+
+    KerasTuner's begins with trials of an epoch or two, hundreds of them where the last have hundreds of epochs, of
+    which none would go on before the search ends.
+    """
+
+    def count(bracket: int) -> int:
+        return sum(oracle._get_size(bracket, number) for number in range(bracket + 1))
+
+    possible = range(min(_MOST_HALVINGS + 1, oracle._get_num_brackets()))
+    first = max((bracket for bracket in possible if count(bracket) <= trials), default=0)
+    oracle.min_epochs = int(oracle.max_epochs / oracle.factor**first)
+    oracle._brackets, oracle._current_bracket = [], first
+    oracle._start_new_bracket()

@@ -42,11 +42,11 @@ def test_trial_0_is_the_config_as_it_is(tmp_path: Path) -> None:
 
 
 def test_the_winner_has_the_best_score(tmp_path: Path) -> None:
-    """Over the epochs of each trial, and over the trials."""
+    """A trial's score is that of the weights that its fit ends with."""
     tuner = search(tmp_path)
     scores = [trial["score"] for trial in tuner.trials]
     assert len(scores) == 5
-    assert all(trial["score"] == max(trial["history"]["val_accuracy"]) for trial in tuner.trials)
+    assert all(trial["score"] == trial["history"]["val_accuracy"][-1] for trial in tuner.trials)
     winner = tuner.trials[int(np.argmax(scores))]
     assert decode_hyperparameters(tuner.get_best_hyperparameters()[0].values) == winner["values"]
 
@@ -55,8 +55,8 @@ def test_the_winner_has_the_best_score(tmp_path: Path) -> None:
 def test_every_algorithm_stops_at_max_trials(tmp_path: Path, algorithm: str) -> None:
     """Hyperband gives early trials fewer epochs."""
     space = {"model.units": {"choice": [[4], [8, 4], [16]]}, "training.batch_size": {"int": [8, 32], "step": 8}}
-    tuner = search(tmp_path, algorithm=algorithm, max_trials=4, max_epochs=3, space=space)
-    assert [trial["status"] for trial in tuner.trials] == ["COMPLETED"] * 4
+    tuner = search(tmp_path, algorithm=algorithm, max_trials=5, max_epochs=3, space=space)
+    assert [trial["status"] for trial in tuner.trials] == ["COMPLETED"] * 5
     assert all(isinstance(trial["values"]["model.units"], list) for trial in tuner.trials)
     epochs = [len(trial["history"]["loss"]) for trial in tuner.trials]
     assert (min(epochs) < 3) is (algorithm == "hyperband")
@@ -88,6 +88,19 @@ def test_hyperband_goes_on_with_those_that_it_promotes(tmp_path: Path) -> None:
     assert promoted >= 4
     # The first bracket has 9 trials, of which 3 go on, of which 1 does.
     assert max(kept) == 9 and kept[-1] < 5
+
+
+@pytest.mark.parametrize(("max_trials", "epochs"), [(8, 300), (16, 100), (32, 34), (73, 12), (1000, 12)])
+def test_hyperband_begins_with_as_many_halvings_as_its_trials_allow(
+    tmp_path: Path, max_trials: int, epochs: int
+) -> None:
+    """So that one of its first trials reaches all epochs."""
+    options = iris_options(algorithm="hyperband", max_trials=max_trials, max_epochs=300)
+    oracle = make_oracle(iris_settings(), options)
+    oracle._set_project_dir(tmp_path, "oracle")
+    given = [oracle.create_trial(name).hyperparameters.values for name in ("one", "two")]
+    assert "tuner/epochs" not in given[0]
+    assert given[1]["tuner/epochs"] == epochs
 
 
 def test_a_grid_that_is_cut_short_says_so(tmp_path: Path) -> None:

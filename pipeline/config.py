@@ -20,7 +20,7 @@ from components.features import ColumnOptions, expand_shorthand
 from components.models import MODEL_FAMILIES, ModelOptions
 from components.models.heads import direction
 from components.models.options import MlpOptions
-from components.models.spaces import DEFAULT_SPACES
+from components.models.spaces import DEFAULT_SPACES, default_space
 from components.models.spec import Task
 from components.options import (
     EvaluationOptions,
@@ -85,7 +85,8 @@ class Experiment(Options):
         model = value.get("model")
         family = model.get("family", "mlp") if isinstance(model, Mapping) else "mlp"
         if isinstance(tuning, Mapping) and not tuning.get("space") and family in DEFAULT_SPACES:
-            tuning = {**tuning, "space": DEFAULT_SPACES[family]}
+            training = value.get("training")
+            tuning = {**tuning, "space": default_space(family, training if isinstance(training, Mapping) else {})}
         return {**value, "tuning": tuning}
 
     @field_validator("model", mode="before")

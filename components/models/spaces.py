@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
+_SCHEDULE = "training.learning_rate_schedule"
 _RATE: dict[str, Any] = {"float": [1e-4, 1e-2], "log": True}
 _DROPOUT: dict[str, Any] = {"float": [0.0, 0.6]}
+_DECAY: dict[str, Any] = {"choice": [None, {"name": "CosineDecay"}]}
 
 DEFAULT_SPACES: dict[str, dict[str, dict[str, Any]]] = {
     "mlp": {
         "model.units": {"choice": [[32], [64], [128, 64], [256, 128], [128, 64, 32]]},
-        "model.activation": {"choice": ["relu", "tanh"]},
+        "model.activation": {"choice": ["relu", "gelu", "tanh"]},
         "model.dropout": _DROPOUT,
         "model.batch_normalization": {"boolean": True},
         "training.learning_rate": {"float": [1e-4, 1e-1], "log": True},
+        _SCHEDULE: _DECAY,
     },
     "cnn": {
         "model.filters": {"choice": [[16, 32], [32, 64], [32, 64, 64], [32, 64, 128]]},
@@ -22,18 +26,34 @@ DEFAULT_SPACES: dict[str, dict[str, dict[str, Any]]] = {
         "model.dense": {"choice": [[], [64], [128]]},
         "model.dropout": _DROPOUT,
         "training.learning_rate": _RATE,
+        _SCHEDULE: _DECAY,
     },
     "sequence": {
         "model.layer": {"choice": ["gru", "lstm", "conv1d"]},
         "model.units": {"choice": [[32], [64], [128], [64, 64]]},
         "model.dropout": _DROPOUT,
         "training.learning_rate": _RATE,
+        _SCHEDULE: _DECAY,
     },
     "transfer": {
         "model.dense": {"choice": [[], [128], [256]]},
         "model.pooling": {"choice": ["average", "max"]},
         "model.dropout": _DROPOUT,
         "training.learning_rate": _RATE,
+        _SCHEDULE: _DECAY,
     },
-    "custom": {"training.learning_rate": _RATE},
+    "custom": {"training.learning_rate": _RATE, _SCHEDULE: _DECAY},
 }
+
+
+def default_space(family: str, training: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """Returns a family's space, less what the config's own training options leave no choice of.
+
+    Args:
+      family: of :data:`DEFAULT_SPACES`.
+      training: the config's block.
+    """
+    space = DEFAULT_SPACES[family]
+    # Two things cannot set one rate.
+    taken = {_SCHEDULE} if training.get("reduce_on_plateau") else set()
+    return {key: entry for key, entry in space.items() if key not in taken}

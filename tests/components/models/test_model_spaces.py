@@ -9,7 +9,8 @@ import pytest
 from pydantic import TypeAdapter
 
 from components.models import MODEL_FAMILIES, ModelOptions
-from components.models.spaces import DEFAULT_SPACES
+from components.models.spaces import DEFAULT_SPACES, default_space
+from components.options import TrainingOptions
 
 ADAPTER = TypeAdapter(ModelOptions)
 
@@ -31,9 +32,18 @@ def test_every_value_is_one_that_the_family_takes(family: str) -> None:
     for key, entry in DEFAULT_SPACES[family].items():
         room, _, name = key.partition(".")
         assert room in ("model", "training")
+        if room == "training":
+            for value in values_of(entry):
+                assert TrainingOptions.model_validate({name: value})
         if room == "model":
             for value in values_of(entry):
                 assert getattr(ADAPTER.validate_python(base | {name: value}), name) is not None
+
+
+def test_a_plateau_leaves_no_choice_of_a_schedule() -> None:
+    key = "training.learning_rate_schedule"
+    assert key in default_space("mlp", {})
+    assert key not in default_space("mlp", {"reduce_on_plateau": {"patience": 2}})
 
 
 def test_ranges_rise_and_logarithmic_ones_start_above_0() -> None:

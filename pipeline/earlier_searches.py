@@ -46,7 +46,7 @@ def find_start(options: TuningOptions | None, settings: FitSettings, run_key: st
     for folder, search in _searches(reports):
         if _read(folder / "run.json").get("run_key") == run_key:
             continue
-        best = next(trial for trial in search["trials"] if trial["number"] == search["best"])
+        best = _best_tuned(search)
         try:
             values = usable_start(settings, options, best["values"])
         except ConfigError as error:
@@ -57,6 +57,15 @@ def find_start(options: TuningOptions | None, settings: FitSettings, run_key: st
             return SearchStart({}, f"tuning.reuse: the space has no key of the search of run {folder.name}")
         return SearchStart(values, f"tuning.reuse: trial 1 starts from trial {best['number']} of run {folder.name}")
     return SearchStart({}, "tuning.reuse: there is no earlier search of this recipe to start from")
+
+
+def _best_tuned(search: dict[str, Any]) -> dict[str, Any]:
+    """Returns the winner, or the best of the other trials where the config as it was won, which is trial 0 again."""
+    trials = [trial for trial in search["trials"] if trial["score"] is not None]
+    tuned = [trial for trial in trials if trial["number"] > 0]
+    if search["best"] == 0 and tuned:
+        return (max if search["direction"] == "max" else min)(tuned, key=lambda trial: trial["score"])
+    return next(trial for trial in trials if trial["number"] == search["best"])
 
 
 def check_budget(options: TuningOptions | None, settings: FitSettings, reports: Path) -> None:

@@ -37,7 +37,7 @@ def leave(reports: Path, run_id: str, run_key: str, *values: dict[str, Any]) -> 
         {"number": number, "values": one, "score": 0.5, "seconds": 10.0 + number, "epochs": 5}
         for number, one in enumerate(values)
     ]
-    tuning = {"best": len(values) - 1, "trials": trials} if values else None
+    tuning = {"best": len(values) - 1, "direction": "min", "trials": trials} if values else None
     (reports / run_id / "figures.json").write_text(json.dumps({"tuning": tuning}))
     (reports / run_id / "run.json").write_text(json.dumps({"run_key": run_key}))
 
@@ -51,6 +51,16 @@ def test_the_last_run_with_a_search_counts(tmp_path: Path) -> None:
     assert start.values == {"model.dropout": 0.2}
     assert start.note == "tuning.reuse: trial 1 starts from trial 1 of run 20261102-000000"
     assert find_start(OPTIONS, settings(), "b", tmp_path).values == {"model.dropout": 0.1}
+
+
+def test_a_search_that_kept_the_config_gives_its_best_other_trial(tmp_path: Path) -> None:
+    leave(tmp_path, "20261101-000000", "a", *({"model.dropout": rate} for rate in (0.0, 0.1, 0.2, 0.3)))
+    file = tmp_path / "20261101-000000" / "figures.json"
+    search = json.loads(file.read_text())["tuning"] | {"best": 0}
+    for trial, score in zip(search["trials"], (0.4, 0.7, 0.5, None), strict=True):
+        trial["score"] = score
+    file.write_text(json.dumps({"tuning": search}))
+    assert find_start(OPTIONS, settings(), "new", tmp_path).values == {"model.dropout": 0.2}
 
 
 def test_nothing_to_start_from_is_said(tmp_path: Path) -> None:

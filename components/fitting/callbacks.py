@@ -45,7 +45,7 @@ class EpochProgress(keras.callbacks.Callback):
         if now - self._last > 0.5:
             self._last = now
             progress.report(
-                "epoch", self._epoch, self.epochs, f"step {_steps_done(self, batch)}/{self.params.get('steps') or '?'}"
+                "epoch", self._epoch, self.epochs, f"step {_steps_done(self, batch)}/{self.params['steps']}"
             )
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
@@ -56,7 +56,7 @@ class EpochProgress(keras.callbacks.Callback):
 
 def _steps_done(callback: keras.callbacks.Callback, batch: int) -> int:
     """Counts an epoch's steps; where Keras makes several at once, it may count the last ones beyond the end."""
-    return min(batch + 1, callback.params.get("steps") or batch + 1)
+    return min(batch + 1, callback.params["steps"])
 
 
 class StopAtNaN(keras.callbacks.Callback):

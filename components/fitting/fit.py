@@ -137,7 +137,7 @@ def fit_here(
     state = checkpoint.load() if checkpoint else None
     history: History = {}
     with settled(place) as scope, scope:
-        model = taken = None if kept is None else kept.take(settings)
+        model = None if kept is None else kept.take(settings)
         if model is None:
             model = build_model(settings.model, settings.plan.inputs(), settings.output(), seed=settings.seed)
         if start is not None:
@@ -148,7 +148,7 @@ def fit_here(
                 _unfreeze(model, phase.from_layer)
             if state is not None and state.phase > phase.number:
                 continue
-            if taken is None or kept is None or kept.steps != read.steps:
+            if kept is None or not kept.is_compiled(model, read.steps):
                 rate, together = phase.learning_rate, read.together
                 compile_model(model, settings, steps=read.steps, learning_rate=rate, together=together)
                 model.optimizer.build(model.trainable_variables)

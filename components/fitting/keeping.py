@@ -16,27 +16,26 @@ class KeptModel:
     """One compiled network, as it was before its first fit.
 
     Each fit of the same settings trains this very network, so the model that an earlier one returned changes with it.
-
-    Attributes:
-      steps: in an epoch; learning-rate schedules count in them. 0 before there is a network.
     """
 
     def __init__(self) -> None:
-        self.steps = 0
         self._model: keras.Model | None = None
         self._settings: FitSettings | None = None
         self._start: FitState | None = None
-
-    def put(self, model: keras.Model, settings: FitSettings, steps: int) -> None:
-        """Keeps a network that is compiled, whose optimizer is built, and that is not fitted yet."""
-        self._model, self._settings, self.steps = model, settings, steps
-        self._start = capture_state(model, (), 0, 0, {})
+        self._steps = 0
 
     def take(self, settings: FitSettings) -> keras.Model | None:
-        """Returns the network with its first weights and a new optimizer's state; None where there is none of these
-        settings.
-        """
+        """Returns the network with its first weights and a new optimizer's state, or None if there is none of these."""
         if self._model is None or self._start is None or self._settings != settings:
             return None
         restore_state(self._start, self._model, ())
         return self._model
+
+    def is_compiled(self, model: keras.Model, steps: int) -> bool:
+        """Says whether a model is the one that is kept, compiled for epochs of so many steps; schedules count them."""
+        return model is self._model and steps == self._steps
+
+    def put(self, model: keras.Model, settings: FitSettings, steps: int) -> None:
+        """Keeps a network that is compiled, whose optimizer is built, and that is not fitted yet."""
+        self._model, self._settings, self._steps = model, settings, steps
+        self._start = capture_state(model, (), 0, 0, {})

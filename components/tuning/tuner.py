@@ -127,7 +127,7 @@ class ConfigTuner(base_tuner.BaseTuner):
         entry: dict[str, Any] = {"trial_id": trial.trial_id, "values": values, "reason": "", "history": {}}
         started = time.monotonic()
         try:
-            fits, kept = [], KeptModel()
+            fits, kept = [], KeptModel() if self.folds > 1 else None
             count = self.options.executions_per_trial * self.folds
             # What Keras and TensorFlow remember of the models of earlier trials would otherwise add up.
             keras.backend.clear_session(free_memory=True)
@@ -146,7 +146,7 @@ class ConfigTuner(base_tuner.BaseTuner):
         return metrics
 
     def _execute(
-        self, values: dict[str, Any], trial: trial_module.Trial, index: int, kept: KeptModel
+        self, values: dict[str, Any], trial: trial_module.Trial, index: int, kept: KeptModel | None
     ) -> dict[str, Any]:
         epochs = trial.hyperparameters.values.get("tuner/epochs") or self.options.max_epochs
         settings = self.settings.with_changes(values | ({"training.epochs": epochs} if epochs else {}))

@@ -130,9 +130,9 @@ def test_trials_leave_no_graphs_behind(tmp_path: Path) -> None:
         keras.backend.clear_session(free_memory=True)
         return sum(type(one).__name__ == "FuncGraph" for one in gc.get_objects())
 
-    search(tmp_path / "first", max_trials=1, max_epochs=1)
+    search(tmp_path / "first", max_trials=1, max_epochs=1, folds=2)
     before = graphs()
-    search(tmp_path / "more", max_trials=5, max_epochs=1)
+    search(tmp_path / "more", max_trials=5, max_epochs=1, folds=2)
     assert graphs() <= before
 
 

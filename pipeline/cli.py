@@ -199,9 +199,10 @@ def show_outcome(result: dict[str, Any]) -> None:
     if result["model"]:
         console.print(f"model   version {result['model']['version']}, {result['model']['path']}", markup=False)
     console.print(f"report  {result['report']}", markup=False)
+    epochs = 2 * result["training"]["settings"]["training"]["epochs"] if result["training"] else 20
     console.print(
         f"next    kerasline runs · kerasline show {result['recipe']} · "
-        f"kerasline run {result['recipe']} --set training.epochs=20",
+        f"kerasline run {result['recipe']} --set training.epochs={epochs}",
         markup=False,
     )
 

@@ -15,14 +15,12 @@ import tensorflow_transform as tft
 from components.columns import LABEL, LABEL_SCALE, LABEL_SHIFT, encode_label
 from components.errors import KeraslineError, TrainingFailed
 from components.features import FeaturePlan
-from components.fitting.rows import Arrays
+from components.fitting.rows import Arrays, place_of
 from components.wording import counted
 
 WEIGHT = "sample_weight"
 _READ_BATCH = 512
 _SHUFFLE_RECORDS = 10_000
-# Multiples of the golden ratio spread over 0..1 as evenly as any sequence can: https://oeis.org/A001622
-_GOLDEN = 0.6180339887498949
 
 
 class ExamplesReader:
@@ -178,18 +176,8 @@ class ExamplesReader:
             )
 
 
-def validation_mask(rows: int, fraction: float, seed: int) -> np.ndarray:
-    """Says for each position of a split whether it is validation: bool [rows], evenly spread."""
-    return _position(np.arange(rows, dtype=np.float64), seed) < fraction
-
-
 def _is_validation_tensor(index: tf.Tensor, fraction: float, seed: int) -> tf.Tensor:
-    return _position(tf.cast(index, tf.float64), seed) < fraction
-
-
-def _position(index: np.ndarray | tf.Tensor, seed: int) -> np.ndarray | tf.Tensor:
-    offset = float(np.random.default_rng(seed).random())
-    return (index * _GOLDEN + offset) % 1.0
+    return place_of(tf.cast(index, tf.float64), seed) < fraction
 
 
 def expand(patterns: Sequence[str]) -> Iterator[str]:

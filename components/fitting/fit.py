@@ -3,28 +3,26 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import keras
 import numpy as np
 
 from components import progress
 from components.errors import TrainingFailed
+from components.fitting.batches import Batches, read_batches
 from components.fitting.callbacks import EpochProgress, SaveEpochs, StopAtNaN, TensorBoardLog, watchers
 from components.fitting.checkpoints import CheckpointFile, FitState
-from components.fitting.checks import loss_of
-from components.fitting.compiling import compile_model, steps_together
-from components.fitting.feeding import WHOLE, Feed, FeedOrder, Share
+from components.fitting.compiling import compile_model
+from components.fitting.feeding import WHOLE, Feed, Share
 from components.fitting.keeping import KeptModel
 from components.fitting.places import Place, choose_place, settled
-from components.fitting.rows import FitData, class_table, weigh_classes
+from components.fitting.rows import FitData
 from components.models import build_model
 from components.settings import FitSettings
 
 History = dict[str, list[float]]
-_VALIDATION_BATCH = 256
 
 
 @dataclass(frozen=True)
@@ -142,7 +140,7 @@ def fit_here(
             model = build_model(settings.model, settings.plan.inputs(), settings.output(), seed=settings.seed)
         if start is not None:
             model.set_weights(list(start))
-        read = _read(model, settings, data, share)
+        read = read_batches(model, settings, data, share)
         for phase in phases(settings):
             if phase.from_layer is not None:
                 _unfreeze(model, phase.from_layer)
@@ -173,110 +171,9 @@ def fit_here(
     return model, history
 
 
-@dataclass(frozen=True)
-class _Reading:
-    """What ``model.fit`` reads.
-
-    Attributes:
-      train, validation: batches; None where nothing is held out.
-      order: a callback that tells ``train`` which epoch begins.
-      steps, validation_steps: how many batches there are; the latter None where unknown.
-      together: steps that Keras makes at once.
-    """
-
-    train: Any
-    validation: Any
-    order: keras.callbacks.Callback
-    steps: int
-    validation_steps: int | None = None
-    together: int = 1
-
-
-def _read(model: keras.Model, settings: FitSettings, data: FitData, share: Share) -> _Reading:
-    options = settings.training
-    units = settings.output().units if loss_of(settings)[1] == "one_hot" else None
-    table = class_table(options.class_weights, settings.plan.classes, None if data.train is None else data.train.labels)
-    if data.train is None:
-        return _streams(settings, data, units, table)
-    rows = weigh_classes(data.train, table)
-    train = Feed(rows, options.batch_size, seed=settings.seed, units=units, mixup=options.mixup, share=share)
-    held_out, order = None, FeedOrder(train)
-    if data.validation is not None:
-        size = max(options.batch_size, _VALIDATION_BATCH // share.replicas * share.replicas)
-        held_out = Feed(data.validation, size, units=units, share=share)
-    steps = len(train)
-    if keras.backend.backend() != "tensorflow" or share.replicas > 1:
-        return _Reading(train, held_out, order, steps)
-    together = steps_together(model, options.batch_size, steps)
-    return _Reading(
-        train.to_tensorflow(is_endless=together == steps),
-        None if held_out is None else held_out.to_tensorflow(),
-        order,
-        steps,
-        None if held_out is None else len(held_out),
-        together,
-    )
-
-
-class _StreamEpoch:
-    """The number of the epoch that a stream is asked for."""
-
-    def __init__(self) -> None:
-        self.number = 0
-
-    def start(self, epoch: int) -> None:
-        """Remembers it."""
-        self.number = epoch
-
-
-def _streams(settings: FitSettings, data: FitData, units: int | None, table: np.ndarray | None) -> _Reading:
-    import tensorflow as tf
-
-    assert data.stream is not None
-    options, epoch = settings.training, _StreamEpoch()
-
-    def prepare(part: str) -> Callable[..., tuple[Any, ...]]:
-        def encode(inputs: Any, labels: Any, weights: Any = None) -> tuple[Any, ...]:
-            if table is not None and part == "train":
-                own = tf.gather(tf.constant(table), labels)
-                weights = own if weights is None else weights * own
-            if units is not None:
-                labels = tf.one_hot(labels, units)
-            return (inputs, labels) if weights is None else (inputs, labels, weights)
-
-        return encode
-
-    parts = ("train", "validation") if data.has_validation else ("train",)
-    made = {part: data.stream(part, options.batch_size, lambda: epoch.number).map(prepare(part)) for part in parts}
-    if options.mixup:
-        made["train"] = made["train"].enumerate().map(_mix_stream(options.mixup, settings.seed))
-    steps = math.ceil(data.stream_rows / options.batch_size)
-    train = made["train"].apply(tf.data.experimental.assert_cardinality(steps))
-    return _Reading(train, made.get("validation"), FeedOrder(epoch), steps)
-
-
-def _mix_stream(strength: float, seed: int) -> Callable[[Any, tuple[Any, ...]], tuple[Any, ...]]:
-    """Blends each batch of a stream with itself in reverse; the shares follow from the seed and the batch's number."""
-    import tensorflow as tf
-
-    def mix(number: Any, batch: tuple[Any, ...]) -> tuple[Any, ...]:
-        rows = tf.shape(batch[1])[0]
-        draws = [tf.random.stateless_gamma([rows], [seed + part, number], strength) for part in (0, 1)]
-        shares = draws[0] / (draws[0] + draws[1])
-        shares = tf.maximum(shares, 1 - shares)
-
-        def blend(values: Any) -> Any:
-            column = tf.reshape(shares, (-1, *[1] * (values.shape.rank - 1)))
-            return values * column + tf.reverse(values, [0]) * (1 - column)
-
-        return tf.nest.map_structure(blend, batch)
-
-    return mix
-
-
 def _run(
     model: keras.Model,
-    read: _Reading,
+    read: Batches,
     callbacks: list[keras.callbacks.Callback],
     first: int,
     last: int,

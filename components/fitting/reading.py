@@ -7,8 +7,8 @@ from typing import Any
 
 from components.errors import TrainingFailed
 from components.features import FeaturePlan
-from components.fitting.rows import FitData
-from components.inputs import ExamplesReader, validation_mask
+from components.fitting.rows import FitData, validation_mask
+from components.inputs import ExamplesReader
 from components.settings import FitSettings
 
 

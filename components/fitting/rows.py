@@ -10,6 +10,9 @@ import numpy as np
 
 from components.errors import TrainingFailed
 
+# Multiples of the golden ratio spread over 0..1 as evenly as any sequence can: https://oeis.org/A001622
+_GOLDEN = 0.6180339887498949
+
 
 @dataclass(frozen=True)
 class Arrays:
@@ -110,3 +113,14 @@ def weigh_classes(rows: Arrays, table: np.ndarray | None) -> Arrays:
         return rows
     own = table[rows.labels.astype(np.int64)]
     return Arrays(rows.inputs, rows.labels, own if rows.weights is None else own * rows.weights)
+
+
+def validation_mask(rows: int, fraction: float, seed: int) -> np.ndarray:
+    """Says for each position of a split whether it is validation: bool [rows], evenly spread."""
+    return place_of(np.arange(rows, dtype=np.float64), seed) < fraction
+
+
+def place_of(index: Any, seed: int) -> Any:
+    """Returns where in 0..1 a row stands by its position, which may be an array or a tensor of float64."""
+    offset = float(np.random.default_rng(seed).random())
+    return (index * _GOLDEN + offset) % 1.0

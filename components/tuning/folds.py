@@ -5,12 +5,14 @@ Where rows are few, one validation part says more about its own rows than about 
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Literal
 
 import numpy as np
 
 from components.errors import TrainingFailed
-from components.fitting.rows import FitData
+from components.fitting.rows import FitData, validation_mask
+from components.settings import FitSettings
 
 FEW_ROWS = 1000
 FOLDS_OF_FEW_ROWS = 5
@@ -42,20 +44,30 @@ def count_folds(wanted: int | Literal["auto"], data: FitData) -> int:
     return wanted
 
 
-def take_fold(data: FitData, number: int, count: int, seed: int) -> FitData:
-    """Returns the train split cut anew: one part held out, the others to be fitted.
+def take_fold(data: FitData, number: int, count: int, settings: FitSettings) -> tuple[FitData, FitData]:
+    """Cuts the train split anew: one part scores a fit, which has the others.
+
+    The fit sees of the others what the Trainer would: some rows are its validation part, by which early stopping
+    chooses an epoch. The score is of rows that chose nothing.
 
     Args:
       data: in memory.
       number: of the part, from 0.
-      count: how many parts there are; 1 leaves the data as it is.
-      seed: of the parts, which are the same for every trial.
+      count: how many parts there are; 1 leaves the data as it is, and its validation part scores.
+      settings: of the fit; the parts follow from the seed, and are the same for every trial.
+
+    Returns:
+      What is fitted, and that whose validation part scores the fit.
     """
     if count == 1 or data.train is None or data.validation is None:
-        return data
+        return data, data
     rows = data.train.join(data.validation)
-    held_out = assign_folds(rows.labels, count, seed) == number
-    return FitData(rows.take(~held_out), rows.take(held_out), None, True)
+    is_scored = assign_folds(rows.labels, count, settings.seed) == number
+    others = rows.take(~is_scored)
+    is_validation = validation_mask(len(others), settings.training.validation_fraction, settings.seed)
+    validation = others.take(is_validation) if is_validation.any() else None
+    fitted = FitData(others.take(~is_validation), validation, None, validation is not None)
+    return fitted, replace(fitted, validation=rows.take(is_scored), has_validation=True)
 
 
 def assign_folds(labels: np.ndarray, count: int, seed: int) -> np.ndarray:

@@ -26,7 +26,7 @@ from components.fitting.fit import fit
 from components.fitting.keeping import KeptModel
 from components.fitting.reading import make_reader, read_fit_data
 from components.fitting.rows import FitData
-from components.fitting.stopping import kept_epoch
+from components.fitting.scoring import score
 from components.models.heads import direction
 from components.settings import FitSettings, decode_hyperparameters, explain_refusal
 from components.tuning.folds import count_folds, take_fold
@@ -152,17 +152,16 @@ class ConfigTuner(base_tuner.BaseTuner):
         settings = self.settings.with_changes(values | ({"training.epochs": epochs} if epochs else {}))
         execution, fold = divmod(index, self.folds)
         inputs = [spec.name for spec in settings.plan.inputs()]
-        data = take_fold(self.data.only(inputs), fold, self.folds, settings.seed)
+        fitted, scored = take_fold(self.data.only(inputs), fold, self.folds, settings)
         settings = settings.model_copy(update={"seed": settings.seed + execution})
         checkpoint = checkpoint_of(trial, index, settings, self.states)
-        _, history = fit(settings, data, checkpoint=checkpoint, kept=kept)
+        model, history = fit(settings, fitted, checkpoint=checkpoint, kept=kept)
+        metrics = score(model, settings, scored)
         objective = self.options.objective
-        if objective not in history:
+        if objective not in metrics:
             raise TrainingFailed(
-                f"tuning.objective: expected one of the training metrics ({', '.join(history)}), got {objective!r}"
+                f"tuning.objective: expected one of the training metrics ({', '.join(metrics)}), got {objective!r}"
             )
-        epoch = kept_epoch(history, settings.training)
-        metrics = {name: values_[epoch] for name, values_ in history.items()}
         if not np.isfinite(metrics[objective]):
             raise TrainingFailed(f"{objective} is {metrics[objective]}; try a lower training.learning_rate")
         return {"metrics": metrics, "history": history}

@@ -10,7 +10,8 @@ import pytest
 
 from components.errors import KeraslineError
 from components.features import ColumnOptions, FeaturePlan, FeatureStep
-from components.inputs import ExamplesReader, validation_mask
+from components.fitting.rows import validation_mask
+from components.inputs import ExamplesReader
 
 pytestmark = pytest.mark.slow
 

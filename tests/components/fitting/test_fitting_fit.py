@@ -19,9 +19,8 @@ from components.fitting.compiling import compile_model, make_schedule, steps_tog
 from components.fitting.fit import fit, phases
 from components.fitting.keeping import KeptModel
 from components.fitting.rows import Arrays, FitData
-from components.fitting.stopping import kept_epoch
+from components.fitting.scoring import score
 from components.models import build_model
-from components.options import TrainingOptions
 from components.progress import Progress, listen
 from components.settings import FitSettings
 
@@ -153,34 +152,30 @@ def test_fits_of_the_same_settings_share_a_network(settings: Make, rows: FitData
     assert fit(settings(), rows, kept=kept)[0] is not models[0]
 
 
-@pytest.mark.parametrize(
-    "options",
-    [
-        {},
-        {"early_stopping": {"patience": 3, "min_delta": 0.02}},
-        {"early_stopping": {"monitor": "val_accuracy", "patience": 2}},
-    ],
-    ids=str,
-)
-def test_the_kept_epoch_is_that_of_the_weights(settings: Make, rows: FitData, options: dict[str, Any]) -> None:
-    chosen = settings(epochs=12, learning_rate=0.1, **options)
-    model, history = fit(chosen, rows)
-    epoch = kept_epoch(history, chosen.training)
-    assert rows.validation is not None
-    found = model.evaluate(rows.validation.inputs, rows.validation.labels, batch_size=256, return_dict=True, verbose=0)
-    assert found["loss"] == pytest.approx(history["val_loss"][epoch], rel=1e-6)
-    assert (epoch < len(history["loss"]) - 1) is bool(options)
-
-
-def test_the_kept_epoch_is_one_of_the_last_phase() -> None:
-    """The first may have ended early."""
-    stopping = {"monitor": "val_loss", "patience": 2}
-    options = TrainingOptions(epochs=5, early_stopping=stopping, fine_tune={"epochs": 3})
-    losses = [3.0, 1.0, 2.0, 2.0, 9.0, 8.0, 8.5]
-    assert kept_epoch({"val_loss": losses, "loss": losses}, options) == 5
-    assert kept_epoch({"loss": losses}, TrainingOptions(epochs=5, fine_tune={"epochs": 2})) == 6
-    falling = [5.0, 4.0, 3.0, 2.0, 1.0, 7.0, 6.0, 6.5]
-    assert kept_epoch({"val_loss": falling, "loss": falling}, options) == 6
+@pytest.mark.parametrize("options", [{}, {"mixup": 0.2}, {"class_weights": {"setosa": 3.0}}], ids=str)
+@pytest.mark.parametrize("streams", [False, True])
+def test_a_score_is_that_of_the_weights_that_a_fit_ends_with(
+    settings: Make, rows: FitData, options: dict[str, Any], streams: bool
+) -> None:
+    """With early stopping those of the best epoch, otherwise those of the last."""
+    train, validation = rows.train, rows.validation
+    assert train is not None and validation is not None
+    parts = {
+        part: tf.data.Dataset.from_tensor_slices((one.inputs, one.labels))
+        for part, one in (("train", train), ("validation", validation))
+    }
+    streamed = FitData(None, None, lambda part, size, epoch: parts[part].batch(size), True, len(train))
+    for stopping in (None, {"patience": 3}):
+        chosen = settings(epochs=8, learning_rate=0.1, early_stopping=stopping, **options)
+        data = streamed if streams else rows
+        model, history = fit(chosen, data)
+        best = int(np.argmin(history["val_loss"])) if stopping else -1
+        assert score(model, chosen, data) == {
+            name: pytest.approx(values[best], rel=1e-5) for name, values in history.items() if name.startswith("val_")
+        }
+        rebuilt = build_model(chosen.model, chosen.plan.inputs(), chosen.output())
+        rebuilt.set_weights(model.get_weights())
+        assert score(rebuilt, chosen, data) == pytest.approx(score(model, chosen, data), rel=1e-6)
 
 
 def test_whoever_continues_is_told(settings: Make, rows: FitData, tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from components.errors import TrainingFailed
 from components.fitting.fit import fit
-from components.fitting.rows import Arrays, FitData
+from components.fitting.rows import Arrays, FitData, validation_mask
 from components.tuning.folds import assign_folds, count_folds, take_fold
 from components.tuning.tuner import ConfigTuner
 from tests.components.tuning.search_of_iris import iris_data, iris_options, iris_settings
@@ -50,19 +50,22 @@ def test_rows_of_several_labels_are_dealt_out() -> None:
     assert np.bincount(assign_folds(labels, 4, 0)).tolist() == [25] * 4
 
 
-def test_each_row_is_held_out_once() -> None:
-    data = rows_in_memory(23)
-    held_out = []
+def test_each_row_scores_once() -> None:
+    """And what is fitted is cut as the Trainer's rows are, without those that score."""
+    data, settings = rows_in_memory(23), iris_settings(validation_fraction=0.25)
+    scoring = []
     for number in range(4):
-        part = take_fold(data, number, 4, seed=5)
-        assert part.train is not None and part.validation is not None
-        together = part.train.join(part.validation)
+        fitted, scored = take_fold(data, number, 4, settings)
+        assert fitted.train is not None and fitted.validation is not None and scored.validation is not None
+        others = fitted.train.join(fitted.validation)
+        assert validation_mask(len(others), 0.25, settings.seed).sum() == len(fitted.validation) > 0
+        together = others.join(scored.validation)
         assert sorted(together.weights.tolist()) == list(range(23))  # type: ignore[union-attr]
         assert (together.inputs["x"][:, 0] == together.weights).all()
         assert (together.labels == together.inputs["x"][:, 0] % 3).all()
-        held_out += part.validation.inputs["x"][:, 0].tolist()
-    assert sorted(held_out) == list(range(23))
-    assert take_fold(data, 0, 1, seed=5) is data
+        scoring += scored.validation.inputs["x"][:, 0].tolist()
+    assert sorted(scoring) == list(range(23))
+    assert take_fold(data, 0, 1, settings) == (data, data)
 
 
 @pytest.mark.parametrize(("rows", "folds"), [(4, 1), (5, 5), (999, 5), (1000, 1)])
@@ -89,7 +92,9 @@ def test_a_score_is_the_mean_over_the_parts(tmp_path: Path) -> None:
     (trial,) = tuner.trials
     expected = []
     for number in range(3):
-        _, history = fit(settings, take_fold(iris_data(), number, 3, settings.seed))
-        expected.append(history["val_accuracy"][-1])
+        fitted, scored = take_fold(iris_data(), number, 3, settings)
+        assert scored.validation is not None
+        answers = fit(settings, fitted)[0].predict(scored.validation.inputs, verbose=0).argmax(axis=1)
+        expected.append((answers == scored.validation.labels).mean())
     assert trial["scores"] == pytest.approx(expected)
     assert trial["score"] == pytest.approx(np.mean(expected))

@@ -129,10 +129,11 @@ class ConfigTuner(base_tuner.BaseTuner):
         try:
             fits, kept = [], KeptModel() if self.folds > 1 else None
             count = self.options.executions_per_trial * self.folds
-            # What Keras and TensorFlow remember of the models of earlier trials would otherwise add up.
-            keras.backend.clear_session(free_memory=True)
             with forgetting():
                 for index in range(count):
+                    if index % self.folds == 0:
+                        # What Keras remembers of earlier models would otherwise add up.
+                        keras.backend.clear_session(free_memory=True)
                     with progress.within(self._inside(int(trial.trial_id), index, count)):
                         fits.append(self._execute(values, trial, index, kept))
         except Exception as error:

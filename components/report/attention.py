@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import yaml
+
 from components.metrics import METRICS
 
 MOST = 3
@@ -47,6 +49,14 @@ def show_detail(row: Mapping[str, Any]) -> str:
 def show_figure(value: float | None) -> str:
     """Formats a figure with four significant digits."""
     return "not defined" if value is None else f"{value:.4g}"
+
+
+def show_setting(value: Any) -> str:
+    """Formats a config value as YAML on one line."""
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    text = yaml.safe_dump(value, default_flow_style=True, allow_unicode=True, width=10_000)
+    return text.removesuffix("\n").removesuffix("\n...").removesuffix("...").strip()
 
 
 def look_at(figures: Mapping[str, Any]) -> list[dict[str, str]]:

@@ -16,7 +16,7 @@ from markupsafe import Markup
 
 from components.metrics import METRICS
 from components.report import plots
-from components.report.attention import headline, show_figure
+from components.report.attention import headline, show_figure, show_setting
 from components.report.explanation_plots import plot_explanations
 from components.report.search_plots import plot_search
 from components.wording import counted
@@ -122,14 +122,6 @@ def assets() -> dict[str, Any]:
 def show_interval(interval: Sequence[float] | None) -> str:
     """Formats an interval."""
     return "" if interval is None else f"{interval[0]:.3g} to {interval[1]:.3g}"
-
-
-def show_setting(value: Any) -> str:
-    """Formats a config value as YAML on one line."""
-    if isinstance(value, float):
-        return f"{value:.4g}"
-    text = yaml.safe_dump(value, default_flow_style=True, allow_unicode=True, width=10_000)
-    return text.removesuffix("\n").removesuffix("\n...").removesuffix("...").strip()
 
 
 def show_count(number: int | None) -> str:

@@ -7,13 +7,14 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from components.report.attention import show_figure
+from components.report.attention import show_figure, show_setting
 from components.report.charts import Bar, Series, bar_chart, line_chart
 from components.report.coordinates import Axis, coordinates_chart
 from components.report.plots import Plot, make_plot
 from components.report.svg import show
 
 _MOST_AXES = 9
+_ABSENT = object()  # the value of a key in a trial that does not have it; null is a value
 
 
 def plot_search(figures: Mapping[str, Any]) -> list[Plot]:
@@ -68,13 +69,14 @@ def _plot_coordinates(tuning: Mapping[str, Any]) -> Plot | None:
     order = [entry["key"] for entry in (tuning.get("importance") or {}).get("shares", [])]
     keys.sort(key=lambda key: order.index(key) if key in order else len(order))
     kept = keys[:_MOST_AXES]
-    axes = [_axis(key, [t["values"].get(key) for t in trials], tuning["space"][key]) for key in kept]
+    axes = [_axis(key, [t["values"].get(key, _ABSENT) for t in trials], tuning["space"][key]) for key in kept]
     scores = [float(t["score"]) for t in trials]
     axes.append(Axis(words(tuning), scores, [(value, show(value)) for value in (min(scores), max(scores))]))
     ranked = sorted(range(len(trials)), key=lambda i: scores[i], reverse=tuning["direction"] == "max")
     top = ranked[: max(1, len(trials) // 10)]
     best = trials[ranked[0]]
-    settings = ", ".join(f"{_short(key)} {_show(best['values'].get(key))}" for key in kept[:3])
+    named = [key for key in kept if key in best["values"]][:3]
+    settings = ", ".join(f"{_short(key)} {_show(best['values'][key])}" for key in named)
     title = f"The best of {len(trials)} trials has {settings}"
     untuned = next((i for i, t in enumerate(trials) if t["number"] == tuning["untuned"]), None)
     left_out = f"; the {len(keys) - len(kept)} least important keys are left out" if len(keys) > len(kept) else ""
@@ -107,16 +109,16 @@ def _plot_importance(tuning: Mapping[str, Any]) -> Plot | None:
 
 def _axis(key: str, values: Sequence[Any], entry: Mapping[str, Any]) -> Axis:
     """Places values on an axis: numbers by size, on a logarithmic range by their logarithm, all others side by side."""
-    known = [value for value in values if value is not None]
+    known = [value for value in values if value is not _ABSENT]
     if all(type(value) in (int, float) for value in known) and len(set(known)) > 1:
         is_log = (bool(entry.get("log")) or entry.get("scale") == "log") and min(known) > 0
-        places = [None if v is None else math.log(v) if is_log else float(v) for v in values]
+        places = [None if v is _ABSENT else math.log(v) if is_log else float(v) for v in values]
         ends = [(math.log(v) if is_log else float(v), show(v)) for v in (min(known), max(known))]
         return Axis(_short(key), places, ends)
     offered = [_text(choice) for choice in entry.get("choice", [])]
     seen = [text for text in dict.fromkeys([*offered, *map(_text, known)]) if text in set(map(_text, known))]
     names = {text: _show(next(v for v in known if _text(v) == text)) for text in seen}
-    places = [None if v is None else float(seen.index(_text(v))) for v in values]
+    places = [None if v is _ABSENT else float(seen.index(_text(v))) for v in values]
     return Axis(_short(key), places, [(float(place), names[text]) for place, text in enumerate(seen)])
 
 
@@ -125,9 +127,10 @@ def _short(key: str) -> str:
 
 
 def _show(value: Any) -> str:
-    if value is None:
-        return "–"
-    return show(value) if type(value) in (int, float) else value if isinstance(value, str) else json.dumps(value)
+    """Shows a value; of a block that names something, such as a schedule, the name."""
+    if isinstance(value, dict) and isinstance(value.get("name"), str):
+        return value["name"]
+    return show(value) if type(value) in (int, float) else show_setting(value)
 
 
 def _text(value: Any) -> str:

@@ -73,8 +73,19 @@ def untuned_values(settings: FitSettings, space: Space) -> dict[str, Any]:
         place: Any = config
         for part in key.split("."):
             place = place.get(part) if isinstance(place, dict) else None
-        found[key] = place
-    return {key: UNCHANGED if value is None else encode(value, space[key]) for key, value in found.items()}
+        found[key] = _as_offered(settings, key, place, space[key])
+    return {
+        key: UNCHANGED if value is None and None not in space[key].get("choice", []) else encode(value, space[key])
+        for key, value in found.items()
+    }
+
+
+def _as_offered(settings: FitSettings, key: str, value: Any, entry: Mapping[str, Any]) -> Any:
+    """Returns the choice that means what the config says, such as a block without its defaults; else the value."""
+    choices = entry.get("choice", [])
+    if value is None or value in choices:
+        return value
+    return next((choice for choice in choices if settings.with_changes({key: choice}) == settings), value)
 
 
 def start_values(untuned: Mapping[str, Any], start: Mapping[str, Any], space: Space) -> dict[str, Any]:

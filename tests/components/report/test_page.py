@@ -13,7 +13,8 @@ import numpy as np
 import pytest
 
 from components.datasets.spec import Column
-from components.report.page import render, show_setting, write_report
+from components.report.attention import show_setting
+from components.report.page import render, write_report
 
 MakeFigures = Callable[..., dict[str, Any]]
 EVIL = "<img src=x onerror=alert(1)>"

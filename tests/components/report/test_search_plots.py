@@ -175,6 +175,27 @@ def test_the_page_tells_the_search(make_figures: MakeFigures) -> None:
     assert plots[0].note == "1 more failed"
 
 
+def test_null_is_a_value_with_a_place_and_a_name() -> None:
+    """Other than a key that a trial does not have."""
+    space = {"training.learning_rate_schedule": {"choice": [None, {"name": "CosineDecay"}]}, "model.family": {}}
+    trials = [
+        {"number": number, "score": 0.5 - number, "values": values}
+        for number, values in enumerate(
+            [
+                {},
+                {"training.learning_rate_schedule": {"name": "CosineDecay"}},
+                {"training.learning_rate_schedule": None},
+            ]
+        )
+    ]
+    tuning = {"objective": "val_loss", "direction": "min", "best": 2, "untuned": 0, "space": space, "trials": trials}
+    plot = plot_search({"tuning": tuning})[1]
+    assert plot.title == "The best of 3 trials has learning_rate_schedule null"
+    assert ">null</text>" in plot.body and ">CosineDecay</text>" in plot.body
+    corners = [points.split() for points in re.findall(r'<polyline class="[^"]+" points="([^"]+)"', plot.body)]
+    assert sorted(map(len, corners)) == [1, 2, 2]
+
+
 def test_a_weak_estimate_says_so_in_its_title() -> None:
     """Clear or not."""
     tuning = {"objective": "val_loss", "direction": "min", "best": 0, "untuned": 0, "space": SPACE}

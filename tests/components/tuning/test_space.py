@@ -62,6 +62,21 @@ def test_what_the_config_does_not_say_stays_unsaid() -> None:
     assert decode_hyperparameters({**untuned, "tuner/epochs": 3}) == {}
 
 
+def test_the_config_is_found_among_the_choices() -> None:
+    """Also where it is null, or a block without its defaults, which would otherwise be tried once more."""
+    space = {
+        "training.early_stopping": {"choice": [None, {"patience": 2}, {"patience": 3}]},
+        "training.learning_rate_schedule": {"choice": [None, {"name": "CosineDecay"}]},
+    }
+    untuned = untuned_values(iris_settings(early_stopping={"patience": 3}), space)
+    assert decode_hyperparameters(untuned) == {
+        "training.early_stopping": {"patience": 3}, "training.learning_rate_schedule": None,
+    }  # fmt: skip
+    own = {"monitor": "val_loss", "patience": 4, "min_delta": 0.0}
+    untuned = untuned_values(iris_settings(early_stopping=own), space)
+    assert decode_hyperparameters(untuned)["training.early_stopping"] == own
+
+
 def test_a_condition_hides_keys() -> None:
     declared = declare_space(TWO_FAMILIES)
     assert [hp.name for hp in declared.space] == ["model.family", "model.filters", "model.units"]

@@ -81,7 +81,8 @@ def make_oracle(
         started = start_values(untuned, start, options.space)
         given += [started] if started != untuned else []
     seconds = options.budget_seconds()
-    deadline = None if seconds is None else time.monotonic() + seconds - spent_seconds
+    begun = time.monotonic() - spent_seconds
+    deadline = None if seconds is None else begun + seconds
 
     class UntunedFirst(base):  # type: ignore[misc, valid-type]
         """The algorithm's oracle, whose first trial is the config as it is.
@@ -102,6 +103,12 @@ def make_oracle(
             if hasattr(self, "_random_state"):
                 # KerasTuner does not keep this state; so a search that was killed goes on as if it had not been.
                 self._random_state = np.random.RandomState((self.seed + number) % 2**32)
+            if options.algorithm == "hyperband" and deadline is not None and number == len(given):
+                trials = options.max_trials - number
+                if not self.ongoing_trials:  # it is known how long those before took
+                    now = time.monotonic()
+                    trials = min(trials, int((deadline - now) / (now - begun) * number))
+                _halve_for(self, trials)
             try:
                 return super().populate_space(trial_id)
             except Exception as error:
@@ -140,7 +147,7 @@ def make_oracle(
 
 
 def _halve_for(oracle: Any, trials: int) -> None:
-    """Lets Hyperband's first bracket be the one of most halvings that ends within a number of trials.
+    """Lets Hyperband's first bracket be the one of most halvings that ends within a number of trials of all epochs.
 
     KerasTuner's begins with trials of an epoch or two, hundreds of them where the last have hundreds of epochs, of
     which none would go on before the search ends.

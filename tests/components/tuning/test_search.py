@@ -103,6 +103,19 @@ def test_hyperband_begins_with_as_many_halvings_as_its_trials_allow(
     assert given[1]["tuner/epochs"] == epochs
 
 
+@pytest.mark.parametrize(("budget", "epochs"), [("100s", 300), ("350s", 34), ("20m", 12)])
+def test_hyperband_begins_with_as_many_halvings_as_its_budget_allows(tmp_path: Path, budget: str, epochs: int) -> None:
+    """Where the first trial took ten seconds, the others would take no longer."""
+    options = iris_options(algorithm="hyperband", max_trials=500, max_epochs=300, budget=budget)
+    oracle = make_oracle(iris_settings(), options, spent_seconds=10.0)
+    oracle._set_project_dir(tmp_path, "oracle")
+    first = oracle.create_trial("one")
+    oracle.update_trial(first.trial_id, {"val_accuracy": 0.5})
+    first.status = "COMPLETED"
+    oracle.end_trial(first)
+    assert oracle.create_trial("one").hyperparameters.values["tuner/epochs"] == epochs
+
+
 def test_a_grid_that_is_cut_short_says_so(tmp_path: Path) -> None:
     said: list[progress.Progress] = []
     forget = progress.listen(said.append)

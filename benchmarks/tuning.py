@@ -50,7 +50,7 @@ class Gain:
     space: dict[str, dict[str, Any]]
 
 
-# A search of minutes tries a dozen or two of values, so the spaces of the tables have few keys.
+# A search of minutes makes a dozen trials or two, so the spaces of the tables have few keys.
 _DECAY = {"choice": [None, {"name": "CosineDecay"}]}
 GAINS = {
     "regression_surface": Gain(

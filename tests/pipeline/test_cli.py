@@ -135,7 +135,7 @@ def outcome(status: str, **more: Any) -> Outcome:
     """What a run gives back."""
     result = {
         "status": status, "recipe": "digits_mlp", "metrics": {}, "model": None, "report": "/r/index.html",
-        "seconds": {"total": 3.2}, **more,
+        "seconds": {"total": 3.2}, "training": None, **more,
     }  # fmt: skip
     return Outcome(result, "" if status in ("pushed", "up_to_date") else f"it was {status}", Path("log"))
 
@@ -158,6 +158,7 @@ def test_the_table_at_the_end_sets_figures_side_by_side(kerasline: Command, monk
         "pushed",
         metrics={"accuracy": 0.98765, "log_loss": None}, test_metrics={"accuracy": 0.9},
         baseline={"accuracy": 0.95}, trivial={"accuracy": 0.1}, model={"version": 3, "path": "/w/models/digits_mlp/3"},
+        training={"settings": {"training": {"epochs": 30}}},
     )  # fmt: skip
     monkeypatch.setattr(running, "run_recipe", lambda *arguments, **named: result)
     _, out, _ = kerasline("run", "digits_mlp")
@@ -168,6 +169,7 @@ def test_the_table_at_the_end_sets_figures_side_by_side(kerasline: Command, monk
     assert ["blessed", "and", "pushed,", "3", "s"] in lines
     assert ["model", "version", "3,", "/w/models/digits_mlp/3"] in lines
     assert ["report", "/r/index.html"] in lines
+    assert lines[-1][-2:] == ["--set", "training.epochs=60"]
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,6 @@ from components.fitting.compiling import compile_model, make_schedule, steps_tog
 from components.fitting.fit import fit, phases
 from components.fitting.keeping import KeptModel
 from components.fitting.rows import Arrays, FitData
-from components.fitting.scoring import score
 from components.models import build_model
 from components.progress import Progress, listen
 from components.settings import FitSettings
@@ -150,32 +149,6 @@ def test_fits_of_the_same_settings_share_a_network(settings: Make, rows: FitData
         models.append(model)
     assert all(model is models[0] for model in models)
     assert fit(settings(), rows, kept=kept)[0] is not models[0]
-
-
-@pytest.mark.parametrize("options", [{}, {"mixup": 0.2}, {"class_weights": {"setosa": 3.0}}], ids=str)
-@pytest.mark.parametrize("streams", [False, True])
-def test_a_score_is_that_of_the_weights_that_a_fit_ends_with(
-    settings: Make, rows: FitData, options: dict[str, Any], streams: bool
-) -> None:
-    """With early stopping those of the best epoch, otherwise those of the last."""
-    train, validation = rows.train, rows.validation
-    assert train is not None and validation is not None
-    parts = {
-        part: tf.data.Dataset.from_tensor_slices((one.inputs, one.labels))
-        for part, one in (("train", train), ("validation", validation))
-    }
-    streamed = FitData(None, None, lambda part, size, epoch: parts[part].batch(size), True, len(train))
-    for stopping in (None, {"patience": 3}):
-        chosen = settings(epochs=8, learning_rate=0.1, early_stopping=stopping, **options)
-        data = streamed if streams else rows
-        model, history = fit(chosen, data)
-        best = int(np.argmin(history["val_loss"])) if stopping else -1
-        assert score(model, chosen, data) == {
-            name: pytest.approx(values[best], rel=1e-5) for name, values in history.items() if name.startswith("val_")
-        }
-        rebuilt = build_model(chosen.model, chosen.plan.inputs(), chosen.output())
-        rebuilt.set_weights(model.get_weights())
-        assert score(rebuilt, chosen, data) == pytest.approx(score(model, chosen, data), rel=1e-6)
 
 
 def test_whoever_continues_is_told(settings: Make, rows: FitData, tmp_path: Path) -> None:

@@ -1,0 +1,44 @@
+"""What a fitted model answers on the rows that are held out is what its fit said of the weights that it ends with."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from components.fitting.fit import fit
+from components.fitting.rows import FitData
+from components.fitting.scoring import score
+from components.models import build_model
+from components.settings import FitSettings
+
+Make = Callable[..., FitSettings]
+
+
+@pytest.mark.parametrize("options", [{}, {"mixup": 0.2}, {"class_weights": {"setosa": 3.0}}], ids=str)
+@pytest.mark.parametrize("streams", [False, True])
+def test_a_score_is_that_of_the_weights_that_a_fit_ends_with(
+    settings: Make, rows: FitData, options: dict[str, Any], streams: bool
+) -> None:
+    """With early stopping those of the best epoch, otherwise those of the last."""
+    train, validation = rows.train, rows.validation
+    assert train is not None and validation is not None
+    parts = {
+        part: tf.data.Dataset.from_tensor_slices((one.inputs, one.labels))
+        for part, one in (("train", train), ("validation", validation))
+    }
+    streamed = FitData(None, None, lambda part, size, epoch: parts[part].batch(size), True, len(train))
+    for stopping in (None, {"patience": 3}):
+        chosen = settings(epochs=8, learning_rate=0.1, early_stopping=stopping, **options)
+        data = streamed if streams else rows
+        model, history = fit(chosen, data)
+        best = int(np.argmin(history["val_loss"])) if stopping else -1
+        assert score(model, chosen, data) == {
+            name: pytest.approx(values[best], rel=1e-5) for name, values in history.items() if name.startswith("val_")
+        }
+        rebuilt = build_model(chosen.model, chosen.plan.inputs(), chosen.output())
+        rebuilt.set_weights(model.get_weights())
+        assert score(rebuilt, chosen, data) == pytest.approx(score(model, chosen, data), rel=1e-6)

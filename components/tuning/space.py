@@ -9,7 +9,9 @@ from typing import Any
 
 import keras_tuner
 from keras_tuner.engine import hyperparameters as hp_module
+from pydantic import ValidationError
 
+from components.errors import ConfigError
 from components.settings import AS_JSON, UNCHANGED, FitSettings
 from components.tuning.notation import Space, conditions, in_order, is_logarithmic, kind_of, values_to_try
 
@@ -85,7 +87,14 @@ def _as_offered(settings: FitSettings, key: str, value: Any, entry: Mapping[str,
     choices = entry.get("choice", [])
     if value is None or value in choices:
         return value
-    return next((choice for choice in choices if settings.with_changes({key: choice}) == settings), value)
+    return next((choice for choice in choices if _is_the_same(settings, key, choice)), value)
+
+
+def _is_the_same(settings: FitSettings, key: str, choice: Any) -> bool:
+    try:
+        return settings.with_changes({key: choice}) == settings
+    except (ConfigError, ValidationError):  # it is offered beside other values than the config's
+        return False
 
 
 def start_values(untuned: Mapping[str, Any], start: Mapping[str, Any], space: Space) -> dict[str, Any]:

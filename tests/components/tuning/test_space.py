@@ -77,6 +77,15 @@ def test_the_config_is_found_among_the_choices() -> None:
     assert decode_hyperparameters(untuned)["training.early_stopping"] == own
 
 
+def test_a_choice_that_the_config_refuses_by_itself_is_another() -> None:
+    """Such as a family that needs a key of its own, where the config's family is not offered."""
+    space = {
+        "model.family": {"choice": ["custom", "cnn"]},
+        "model.build": {"choice": ["a.b:c"], "when": {"model.family": "custom"}},
+    }
+    assert decode_hyperparameters(untuned_values(iris_settings(), space)) == {"model.family": "mlp"}
+
+
 def test_a_condition_hides_keys() -> None:
     declared = declare_space(TWO_FAMILIES)
     assert [hp.name for hp in declared.space] == ["model.family", "model.filters", "model.units"]

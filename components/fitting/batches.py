@@ -38,7 +38,7 @@ class Batches:
     together: int = 1
 
 
-def read_batches(model: keras.Model, settings: FitSettings, data: FitData, share: Share = WHOLE) -> Batches:
+def read_batches(model: keras.Model, settings: FitSettings, data: FitData, share: Share) -> Batches:
     """Cuts both parts of the rows into batches.
 
     Args:

@@ -7,7 +7,7 @@ from typing import Any
 
 from components.errors import TrainingFailed
 from components.features import FeaturePlan
-from components.fitting.rows import FitData, validation_mask
+from components.fitting.rows import FitData, hold_out, validation_mask
 from components.inputs import ExamplesReader
 from components.settings import FitSettings
 
@@ -41,13 +41,11 @@ def read_fit_data(reader: ExamplesReader, files: Sequence[str], settings: FitSet
 
         held_out = validation_mask(reader.count(files), fraction, seed)
         return FitData(None, None, stream, fraction > 0, int((~held_out).sum()))
-    mask = validation_mask(len(arrays), fraction, seed)
-    train, validation = arrays.take(~mask), arrays.take(mask)
-    if not len(train):
+    data = hold_out(arrays, fraction, seed)
+    if not data.train:
         raise TrainingFailed(
             f"expected rows to train on, but the train split holds {len(arrays)}; give it a larger share in data.split"
         )
-    data = FitData(train, validation if len(validation) else None, None, len(validation) > 0)
     for block in (options.early_stopping, options.reduce_on_plateau):
         if block and block.monitor.startswith("val_") and not data.has_validation:
             raise TrainingFailed(

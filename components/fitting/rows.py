@@ -115,6 +115,13 @@ def weigh_classes(rows: Arrays, table: np.ndarray | None) -> Arrays:
     return Arrays(rows.inputs, rows.labels, own if rows.weights is None else own * rows.weights)
 
 
+def hold_out(rows: Arrays, fraction: float, seed: int) -> FitData:
+    """Cuts rows in memory into those that are fitted and a validation part; see :func:`validation_mask`."""
+    mask = validation_mask(len(rows), fraction, seed)
+    validation = rows.take(mask) if mask.any() else None
+    return FitData(rows.take(~mask), validation, None, validation is not None)
+
+
 def validation_mask(rows: int, fraction: float, seed: int) -> np.ndarray:
     """Says for each position of a split whether it is validation: bool [rows], evenly spread."""
     return place_of(np.arange(rows, dtype=np.float64), seed) < fraction

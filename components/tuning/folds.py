@@ -11,7 +11,7 @@ from typing import Literal
 import numpy as np
 
 from components.errors import TrainingFailed
-from components.fitting.rows import FitData, validation_mask
+from components.fitting.rows import FitData, hold_out
 from components.settings import FitSettings
 
 FEW_ROWS = 1000
@@ -63,10 +63,7 @@ def take_fold(data: FitData, number: int, count: int, settings: FitSettings) -> 
         return data, data
     rows = data.train.join(data.validation)
     is_scored = assign_folds(rows.labels, count, settings.seed) == number
-    others = rows.take(~is_scored)
-    is_validation = validation_mask(len(others), settings.training.validation_fraction, settings.seed)
-    validation = others.take(is_validation) if is_validation.any() else None
-    fitted = FitData(others.take(~is_validation), validation, None, validation is not None)
+    fitted = hold_out(rows.take(~is_scored), settings.training.validation_fraction, settings.seed)
     return fitted, replace(fitted, validation=rows.take(is_scored), has_validation=True)
 
 

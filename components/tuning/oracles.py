@@ -103,9 +103,9 @@ def make_oracle(
             if hasattr(self, "_random_state"):
                 # KerasTuner does not keep this state; so a search that was killed goes on as if it had not been.
                 self._random_state = np.random.RandomState((self.seed + number) % 2**32)
-            if options.algorithm == "hyperband" and deadline is not None and number == len(given):
+            if options.algorithm == "hyperband" and number == len(given):
                 trials = options.max_trials - number
-                if not self.ongoing_trials:  # it is known how long those before took
+                if deadline is not None and not self.ongoing_trials:  # it is known how long those before took
                     now = time.monotonic()
                     trials = min(trials, int((deadline - now) / (now - begun) * number))
                 _halve_for(self, trials)
@@ -138,8 +138,6 @@ def make_oracle(
     oracle = UntunedFirst(**arguments)
     if isinstance(oracle, ProductOracle):
         oracle.first = len(given)
-    elif options.algorithm == "hyperband":
-        _halve_for(oracle, options.max_trials - len(given))
     # TFX asks the oracle for its best max_trials trials, which Hyperband's does not set.
     oracle.max_trials = options.max_trials
     oracle.verbose = 0  # the tuner itself tells of trials

@@ -13,7 +13,9 @@ WORKDIR /opt/kerasline
 # Only what decides the packages: a change of the code leaves this layer, of several gigabytes, as it is.
 COPY setup.py ./
 COPY requirements/ requirements/
-RUN if [ "${GPU}" = 1 ]; then extra=--gpu; else extra=; fi \
+# An editable install wants to see the folders; the code comes later.
+RUN mkdir -p kerasline components pipeline \
+    && if [ "${GPU}" = 1 ]; then extra=--gpu; else extra=; fi \
     && python requirements/set_up.py --venv /opt/venv ${extra} \
     && rm -rf /opt/venv/kerasline-setup.log /opt/venv/build-tools.txt
 
@@ -25,6 +27,7 @@ WORKDIR /opt/kerasline
 COPY setup.py ./
 COPY docker/entrypoint /usr/local/bin/kerasline-entrypoint
 COPY requirements/ requirements/
+COPY kerasline/ kerasline/
 COPY components/ components/
 COPY pipeline/ pipeline/
 ENV PATH=/opt/venv/bin:$PATH \
@@ -33,7 +36,7 @@ ENV PATH=/opt/venv/bin:$PATH \
     NVIDIA_VISIBLE_DEVICES=all \
     NVIDIA_DRIVER_CAPABILITIES=compute,utility
 # The environment has a plain path to /opt/kerasline in it; this says at build time that it leads to the command.
-RUN python -m compileall -q components pipeline && kerasline recipes > /dev/null
+RUN python -m compileall -q kerasline components pipeline && kerasline recipes > /dev/null
 USER 1000:1000
 WORKDIR /home/kerasline
 ENTRYPOINT ["kerasline-entrypoint"]

@@ -1,4 +1,4 @@
-"""Packaging of kerasline: two packages, the shipped recipes and templates, and the command.
+"""Packaging of kerasline: one package from three folders, the shipped recipes and templates, and the command.
 
 There is no ``install_requires``: requirements/lock.txt is the one place that says which versions belong
 together, and it is installed with ``--no-deps`` because no set of releases fits all of TFX's bounds on an
@@ -8,17 +8,28 @@ setup``.
 
 from setuptools import find_packages, setup
 
+# The folders at the top are parts of the package kerasline. Nothing is importable as plain `components` or
+# `pipeline`: every TFX project has folders of those names.
+FOLDERS = ("components", "pipeline")
+
 setup(
     name="kerasline",
     version="0.1.0",
     description="From a dataset, a Keras model and one YAML file to a validated model in production, on TFX.",
     python_requires="==3.11.*",
-    package_dir={"": "."},  # makes an editable install one plain path, which type checkers and editors follow
-    packages=find_packages(include=["components", "components.*", "pipeline", "pipeline.*"]),
+    package_dir={"kerasline": "kerasline"} | {f"kerasline.{folder}": folder for folder in FOLDERS},
+    packages=[
+        "kerasline",
+        *(
+            f"kerasline.{name}"
+            for folder in FOLDERS
+            for name in [folder, *(f"{folder}.{inner}" for inner in find_packages(folder))]
+        ),
+    ],
     package_data={
-        "components": ["**/*.html", "**/*.css", "**/*.js", "**/*.j2"],
-        "pipeline": ["recipes/*.yaml", "**/*.html"],
+        "kerasline.components": ["**/*.html", "**/*.css", "**/*.js", "**/*.j2"],
+        "kerasline.pipeline": ["recipes/*.yaml", "**/*.html"],
     },
-    entry_points={"console_scripts": ["kerasline = pipeline.cli:main"]},
+    entry_points={"console_scripts": ["kerasline = kerasline.pipeline.cli:main"]},
     zip_safe=False,
 )

@@ -1,8 +1,8 @@
 """How fast each model family trains on whatever this machine has, under any Keras backend.
 
-Every case is built by ``components.models`` and fitted from arrays of random numbers; nothing but Keras, its backend,
-pydantic and h5py is needed. The first epoch, which compiles, is shown apart; the speed is the median of the epochs
-after it. Ratios are against the first row of the table. Which backend trains is Keras' own setting:
+Every case is built by ``kerasline.components.models`` and fitted from arrays of random numbers; nothing but Keras, its
+backend, pydantic and h5py is needed. The first epoch, which compiles, is shown apart; the speed is the median of
+the epochs after it. Ratios are against the first row of the table. Which backend trains is Keras' own setting:
 
     python -m benchmarks.gpu
     KERAS_BACKEND=jax python -m benchmarks.gpu --precision float32,mixed_bfloat16 --json jax.json
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     import keras
     import numpy as np
 
-    from components.models import InputSpec, ModelOptions, OutputSpec
+    from kerasline.components.models import InputSpec, ModelOptions, OutputSpec
 
 PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
 COLUMNS = ("case", "precision", "parameters", "first epoch s", "images/s", "ratio", "loss")
@@ -125,7 +125,7 @@ def time_case(name: str, precision: str, rows: int, batch_size: int, epochs: int
     """
     import keras
 
-    from components.models import build_model
+    from kerasline.components.models import build_model
 
     keras.utils.clear_session()
     keras.config.set_dtype_policy(precision)
@@ -154,10 +154,10 @@ def time_case(name: str, precision: str, rows: int, batch_size: int, epochs: int
 
 
 def describe_case(case: Case) -> tuple[ModelOptions, InputSpec, OutputSpec]:
-    """Returns what :func:`components.models.build_model` takes."""
+    """Returns what :func:`kerasline.components.models.build_model` takes."""
     from pydantic import TypeAdapter
 
-    from components.models import InputSpec, ModelOptions, OutputSpec
+    from kerasline.components.models import InputSpec, ModelOptions, OutputSpec
 
     spec = InputSpec("input", case.kind, case.shape, case.vocabulary_size)  # type: ignore[arg-type]
     return TypeAdapter(ModelOptions).validate_python(case.options), spec, OutputSpec("multiclass", case.classes)

@@ -66,7 +66,7 @@ def measure(data: str, side: str, root: Path) -> float:
     """Runs one side and returns its seconds."""
     from tfx import v1 as tfx
 
-    import components.example_gen  # noqa: F401 (not part of the time)
+    import kerasline.components.example_gen  # noqa: F401 (not part of the time)
 
     started = time.monotonic()
     if side == "ours":
@@ -84,7 +84,7 @@ def write_images(root: Path, count: int) -> None:
     import numpy as np
     import tensorflow as tf
 
-    from components.datasets.png import encode_png
+    from kerasline.components.datasets.png import encode_png
 
     random = np.random.default_rng(5)
     coarse = random.integers(0, 256, (count, 7, 7), np.uint8)

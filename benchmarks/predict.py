@@ -39,7 +39,17 @@ def write_rows(path: Path, rows: int) -> None:
 def measure_kerasline(workspace: Path, source: Path, output: Path) -> float:
     """Returns the seconds that the command reports."""
     figures = output.with_suffix(".json")
-    command = [sys.executable, "-m", "pipeline.cli", "predict", str(source), "--model", "iris_mlp", "-o", str(output)]
+    command = [
+        sys.executable,
+        "-m",
+        "kerasline.pipeline.cli",
+        "predict",
+        str(source),
+        "--model",
+        "iris_mlp",
+        "-o",
+        str(output),
+    ]
     command += ["--workspace", str(workspace), "--json", str(figures)]
     subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
     return float(json.loads(figures.read_text())["seconds"])

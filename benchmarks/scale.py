@@ -63,7 +63,7 @@ def measure(stage: str, source: str, root: Path) -> dict[str, float]:
     """Runs one stage and returns ``seconds`` and ``peak_mib``; the stage before it is reused."""
     from tfx import v1 as tfx
 
-    import components.example_gen  # noqa: F401 (not part of the time)
+    import kerasline.components.example_gen  # noqa: F401 (not part of the time)
 
     started = time.monotonic()
     ingest = own_ingest({source: {"path": str(root / f"table.{source}"), "label": "label"}}, root)

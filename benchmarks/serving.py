@@ -84,7 +84,16 @@ def main() -> None:
     """Measures and prints."""
     workspace, seconds = Path(sys.argv[1]).resolve(), float(sys.argv[2]) if len(sys.argv) > 2 else 5.0
     bare = measure(bare_call(workspace), seconds)
-    command = [sys.executable, "-m", "pipeline.cli", "serve", "--workspace", str(workspace), "--model", "iris_mlp"]
+    command = [
+        sys.executable,
+        "-m",
+        "kerasline.pipeline.cli",
+        "serve",
+        "--workspace",
+        str(workspace),
+        "--model",
+        "iris_mlp",
+    ]
     server = subprocess.Popen([*command, "--port", "0"], cwd=ROOT, stdout=subprocess.PIPE, text=True)
     assert server.stdout is not None
     try:

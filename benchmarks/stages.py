@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
-# As pipeline.planning sets them, for both sides: TFX then packs nothing for workers elsewhere, which takes it seconds.
+# As kerasline.pipeline.planning sets them, for both sides: TFX then packs nothing for workers elsewhere, which takes
+# it seconds.
 BEAM = [
     "--runner=DirectRunner",
     "--direct_running_mode=in_memory",
@@ -62,8 +63,8 @@ def run_components(components: list[Any], root: Path) -> dict[str, float]:
     from tfx import v1 as tfx
     from tfx.dsl.compiler import compiler
 
-    from pipeline.runners import local
-    from pipeline.workspace import open_workspace
+    from kerasline.pipeline.runners import local
+    from kerasline.pipeline.workspace import open_workspace
 
     workspace = open_workspace(root)
     pipeline = tfx.dsl.Pipeline(
@@ -85,8 +86,8 @@ def run_components(components: list[Any], root: Path) -> dict[str, float]:
 
 def own_ingest(block: dict[str, Any], base_dir: Path) -> Any:
     """Makes the project's ingest step for a ``data:`` block."""
-    from components.datasets import DataOptions, resolve
-    from components.example_gen import DatasetExampleGen
+    from kerasline.components.datasets import DataOptions, resolve
+    from kerasline.components.example_gen import DatasetExampleGen
 
     dataset = resolve(DataOptions.model_validate(block), name="benchmark", base_dir=base_dir, data_dir=None)
     return DatasetExampleGen(dataset=dataset.to_json(), rules="", code_version="").with_id("ingest")

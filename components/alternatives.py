@@ -13,10 +13,10 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from components.datasets.spec import Dataset
-from components.errors import ConfigError, nearest
-from components.features import ColumnOptions, FeaturePlan, plan_features
-from components.options import Options
+from kerasline.components.datasets.spec import Dataset
+from kerasline.components.errors import ConfigError, nearest
+from kerasline.components.features import ColumnOptions, FeaturePlan, plan_features
+from kerasline.components.options import Options
 
 MOST_ALTERNATIVES = 32
 _ROOM = "features."

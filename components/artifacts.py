@@ -10,16 +10,16 @@ from tfx.types.artifact import Artifact
 class Verdict(Artifact):
     """What the data gate decided: ``verdict.json``."""
 
-    TYPE_NAME = "components.Verdict"
+    TYPE_NAME = "kerasline.Verdict"
 
 
 class RunReport(Artifact):
     """A run's report: ``index.html``, and its figures in ``figures.json``."""
 
-    TYPE_NAME = "components.RunReport"
+    TYPE_NAME = "kerasline.RunReport"
 
 
 class Explanations(Artifact):
     """What a model leans on and looks at: ``explanations.json``, and its pictures in ``images/``."""
 
-    TYPE_NAME = "components.Explanations"
+    TYPE_NAME = "kerasline.Explanations"

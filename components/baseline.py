@@ -14,12 +14,12 @@ from tfx.dsl.component.experimental.decorators import component
 from tfx.types.standard_artifacts import Examples, Model, TransformGraph
 from tfx.utils import path_utils
 
-from components.columns import encode_label
-from components.features import FeaturePlan
-from components.incumbent import BaselineLost, check_baseline, lost_baseline
-from components.inputs import ExamplesReader
-from components.production import current_version, read_record
-from components.signatures import EVALUATION_ARGUMENT
+from kerasline.components.columns import encode_label
+from kerasline.components.features import FeaturePlan
+from kerasline.components.incumbent import BaselineLost, check_baseline, lost_baseline
+from kerasline.components.inputs import ExamplesReader
+from kerasline.components.production import current_version, read_record
+from kerasline.components.signatures import EVALUATION_ARGUMENT
 
 TRIVIAL_FILE = "trivial.json"  # what the trivial model predicts, in the label's units
 

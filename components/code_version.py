@@ -16,6 +16,7 @@ from importlib import metadata
 from pathlib import Path
 
 _ROOT = Path(__file__).resolve().parents[1]
+_PACKAGE = "kerasline"
 # The libraries whose version decides what a step computes.
 _LIBRARIES = ("tfx", "tensorflow", "keras", "apache-beam", "tensorflow-transform", "keras-tuner", "numpy")
 
@@ -56,11 +57,13 @@ def _local_sources(module: str) -> set[Path]:
 
 def _source_file(module: str) -> Path | None:
     """Locates a module below the project without importing it; others (libraries) give None."""
-    base = _ROOT.joinpath(*module.split("."))
+    top, *inner = module.split(".")
+    # The folders of the package kerasline stand at the top of the project.
+    base = _ROOT.joinpath(*inner) if top == _PACKAGE and inner else _ROOT.joinpath(*module.split("."))
     for path in (base / "__init__.py", base.with_suffix(".py")):
         if path.is_file():
             return path
-    if module.split(".")[0] in ("components", "pipeline"):
+    if top == _PACKAGE:
         return None
     return _user_module(module)
 
@@ -87,15 +90,15 @@ def _references(path: Path) -> tuple[list[str], list[Path]]:
         elif isinstance(node, ast.ImportFrom) and node.level:
             files += _relative_files(path.parents[node.level - 1], node)
         elif isinstance(node, ast.ImportFrom) and node.module:
-            # "from components import inputs" names a module in its alias, "from components.errors import X" does not.
+            # "from kerasline.components import inputs" names a module in its alias, "from keras import Model" does not.
             names += [node.module] + [f"{node.module}.{alias.name}" for alias in node.names]
         elif isinstance(node, ast.Constant) and isinstance(node.value, str) and re.fullmatch(r"[\w.]+", node.value):
-            # Registries name modules as text ("components.models.mlp") to import them late.
+            # Registries name modules as text ("kerasline.components.models.mlp") to import them late.
             if node.value.startswith("components."):
                 names.append(node.value)
             elif "." in node.value and (path.parent / node.value).is_file():
                 files.append(path.parent / node.value)
-    return [name for name in names if name.split(".")[0] == "components" or not _is_third_party(name)], files
+    return [name for name in names if name.startswith(f"{_PACKAGE}.components") or not _is_third_party(name)], files
 
 
 def _relative_files(folder: Path, node: ast.ImportFrom) -> list[Path]:

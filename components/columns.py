@@ -7,7 +7,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from components.features import FeaturePlan
+from kerasline.components.features import FeaturePlan
 
 LABEL = "label"  # class index (int64), scaled number or 0/1 vector (float32)
 LABEL_SHIFT, LABEL_SCALE = "label_shift", "label_scale"  # label in its units = label * scale + shift

@@ -11,7 +11,7 @@ import io
 import socket
 from collections.abc import Sequence
 
-from components.errors import ConfigError, nearest
+from kerasline.components.errors import ConfigError, nearest
 
 # One process: the fastest for small data.
 DEFAULTS = ("--runner=DirectRunner", "--direct_running_mode=in_memory", "--direct_num_workers=1")

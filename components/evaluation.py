@@ -7,12 +7,12 @@ from typing import Any
 
 import tensorflow_model_analysis as tfma
 
-from components import tfma_metrics
-from components.code_version import code_version
-from components.features import FeaturePlan
-from components.metrics import METRICS
-from components.options import EvaluationOptions, Threshold
-from components.slices import crossing, parse_slice
+from kerasline.components import tfma_metrics
+from kerasline.components.code_version import code_version
+from kerasline.components.features import FeaturePlan
+from kerasline.components.metrics import METRICS
+from kerasline.components.options import EvaluationOptions, Threshold
+from kerasline.components.slices import crossing, parse_slice
 
 CANDIDATE, BASELINE = "candidate", "baseline"
 

@@ -1,8 +1,8 @@
 """From columns to model inputs: what the Transform graph does with each column, decided before anything runs.
 
-:func:`plan_features` joins what is known of the data (:class:`~components.datasets.spec.Dataset`) with the recipe's
-``features:`` block into a :class:`FeaturePlan`. Transform builds its graph from the plan, the Trainer its model: the
-widths and vocabularies are in it, so the model's shape is known without reading the data again.
+:func:`plan_features` joins what is known of the data (:class:`~kerasline.components.datasets.spec.Dataset`) with the
+recipe's ``features:`` block into a :class:`FeaturePlan`. Transform builds its graph from the plan, the Trainer its
+model: the widths and vocabularies are in it, so the model's shape is known without reading the data again.
 """
 
 from __future__ import annotations
@@ -12,11 +12,11 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from components.datasets.forms import DateFormat
-from components.datasets.spec import Column, Dataset
-from components.errors import ConfigError, nearest
-from components.models.spec import InputSpec, Task
-from components.options import Options
+from kerasline.components.datasets.forms import DateFormat
+from kerasline.components.datasets.spec import Column, Dataset
+from kerasline.components.errors import ConfigError, nearest
+from kerasline.components.models.spec import InputSpec, Task
+from kerasline.components.options import Options
 
 ONE_HOT_LIMIT = 30  # more categories than this become an embedding
 TEXT_DISTINCT = 2000  # a string column with more distinct values than this is text or an id, not a category
@@ -107,7 +107,8 @@ class FeatureStep(Options):
 class FeaturePlan(Options):
     """Every step from raw columns to model inputs, and the label.
 
-    One transform graph may hold several plans (see ``components.alternatives``); ``number`` tells their inputs apart.
+    One transform graph may hold several plans (see ``kerasline.components.alternatives``); ``number`` tells their
+    inputs apart.
     """
 
     number: int = 0

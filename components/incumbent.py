@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from components.errors import KeraslineError
-from components.production import find_problem, list_versions
+from kerasline.components.errors import KeraslineError
+from kerasline.components.production import find_problem, list_versions
 
 
 class BaselineLost(KeraslineError):

@@ -12,11 +12,11 @@ import numpy as np
 import tensorflow as tf
 import tensorflow_transform as tft
 
-from components.columns import LABEL, LABEL_SCALE, LABEL_SHIFT, encode_label
-from components.errors import KeraslineError, TrainingFailed
-from components.features import FeaturePlan
-from components.fitting.rows import Arrays, place_of
-from components.wording import counted
+from kerasline.components.columns import LABEL, LABEL_SCALE, LABEL_SHIFT, encode_label
+from kerasline.components.errors import KeraslineError, TrainingFailed
+from kerasline.components.features import FeaturePlan
+from kerasline.components.fitting.rows import Arrays, place_of
+from kerasline.components.wording import counted
 
 WEIGHT = "sample_weight"
 _READ_BATCH = 512

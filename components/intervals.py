@@ -7,8 +7,8 @@ from math import exp, sqrt
 
 import numpy as np
 
-from components.metrics import METRICS, rank_auc, row_log_losses
-from components.models.spec import Task
+from kerasline.components.metrics import METRICS, rank_auc, row_log_losses
+from kerasline.components.models.spec import Task
 
 _Z = 1.959963984540054  # of the normal distribution, for 95 %
 _RESAMPLES = 200

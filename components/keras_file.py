@@ -7,7 +7,7 @@ from typing import Any
 
 import keras
 
-from components.models.augment import Augmentation
+from kerasline.components.models.augment import Augmentation
 
 KERAS_FILE = "model.keras"
 

@@ -12,10 +12,10 @@ from typing import Any
 
 import numpy as np
 
-from components.errors import ConfigError, nearest
-from components.models.spec import Task
-from components.options import EvaluationOptions, Threshold
-from components.slices import crossing, parse_slice
+from kerasline.components.errors import ConfigError, nearest
+from kerasline.components.models.spec import Task
+from kerasline.components.options import EvaluationOptions, Threshold
+from kerasline.components.slices import crossing, parse_slice
 
 
 @dataclass(frozen=True)

@@ -12,10 +12,10 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from components.engine import join_options
-from components.fitting import names
-from components.metadata_url import PASSWORD_VARIABLE, parse_metadata_url
-from components.slices import parse_slice
+from kerasline.components.engine import join_options
+from kerasline.components.fitting import names
+from kerasline.components.metadata_url import PASSWORD_VARIABLE, parse_metadata_url
+from kerasline.components.slices import parse_slice
 
 
 class Options(BaseModel):

@@ -26,7 +26,7 @@ from typing import Any
 
 import filelock
 
-from components.errors import KeraslineError
+from kerasline.components.errors import KeraslineError
 
 RECORD_FILE = "version.json"
 FORMATS_FOLDER = "formats"  # of a version: what there is beside the SavedModel

@@ -9,10 +9,10 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from components.alternatives import Alternative, choose_plan, is_feature_key, split_feature_key
-from components.features import FeaturePlan, expand_shorthand
-from components.models import MODEL_FAMILIES, ModelOptions, OutputSpec
-from components.options import Options, TrainingOptions
+from kerasline.components.alternatives import Alternative, choose_plan, is_feature_key, split_feature_key
+from kerasline.components.features import FeaturePlan, expand_shorthand
+from kerasline.components.models import MODEL_FAMILIES, ModelOptions, OutputSpec
+from kerasline.components.options import Options, TrainingOptions
 
 
 class FitSettings(Options):

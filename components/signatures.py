@@ -19,8 +19,8 @@ import keras
 import tensorflow as tf
 import tensorflow_transform as tft
 
-from components.columns import encode_label
-from components.features import FeaturePlan, FeatureStep
+from kerasline.components.columns import encode_label
+from kerasline.components.features import FeaturePlan, FeatureStep
 
 # TFMA hands a signature the column that is named like its argument, and the serialized rows only where there is none.
 EVALUATION_ARGUMENT = "serialized_examples_for_evaluation"

@@ -14,7 +14,7 @@ import numpy as np
 import tensorflow_model_analysis as tfma
 from tensorflow_model_analysis.metrics import metric_types, metric_util
 
-from components.metrics import (
+from kerasline.components.metrics import (
     CALIBRATION_BINS,
     calibration_bins,
     macro_figure,
@@ -23,7 +23,7 @@ from components.metrics import (
     row_log_losses,
     scored_hits,
 )
-from components.models.spec import Task
+from kerasline.components.models.spec import Task
 
 _Row = tuple[np.ndarray, np.ndarray]  # label [1] or [labels], prediction [units]
 

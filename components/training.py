@@ -13,15 +13,15 @@ import keras
 import numpy as np
 from tfx.components.trainer.fn_args_utils import FnArgs
 
-from components.fitting.checkpoints import CheckpointFile, checkpoint_key
-from components.fitting.fit import fit
-from components.fitting.places import choose_place
-from components.fitting.reading import make_reader, read_fit_data
-from components.fitting.rows import Arrays
-from components.inputs import ExamplesReader, expand
-from components.keras_file import KERAS_FILE, save_keras
-from components.settings import FitSettings, decode_hyperparameters
-from components.signatures import export
+from kerasline.components.fitting.checkpoints import CheckpointFile, checkpoint_key
+from kerasline.components.fitting.fit import fit
+from kerasline.components.fitting.places import choose_place
+from kerasline.components.fitting.reading import make_reader, read_fit_data
+from kerasline.components.fitting.rows import Arrays
+from kerasline.components.inputs import ExamplesReader, expand
+from kerasline.components.keras_file import KERAS_FILE, save_keras
+from kerasline.components.settings import FitSettings, decode_hyperparameters
+from kerasline.components.signatures import export
 
 HISTORY_FILE = "history.json"
 SUMMARY_FILE = "summary.json"

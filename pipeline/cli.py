@@ -12,9 +12,16 @@ import yaml
 from rich.console import Console
 from rich.table import Table
 
-from components.errors import ConfigError, KeraslineError
-from pipeline import commands_cloud, commands_init, commands_models, commands_report, commands_schedule, commands_schema
-from pipeline.config import find_recipe, load_experiment, read_yaml, recipe_names
+from kerasline.components.errors import ConfigError, KeraslineError
+from kerasline.pipeline import (
+    commands_cloud,
+    commands_init,
+    commands_models,
+    commands_report,
+    commands_schedule,
+    commands_schema,
+)
+from kerasline.pipeline.config import find_recipe, load_experiment, read_yaml, recipe_names
 
 app = typer.Typer(
     name="kerasline",
@@ -82,8 +89,8 @@ def run(
     debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks.")] = False,
 ) -> None:
     """Run a recipe from its data to a pushed model."""
-    from pipeline.partial import Part
-    from pipeline.running import run_recipe
+    from kerasline.pipeline.partial import Part
+    from kerasline.pipeline.running import run_recipe
 
     _check_writable(json_file)
     changes = [*changes, "training.deterministic=true"] if deterministic else changes
@@ -106,7 +113,7 @@ def plan(
     workspace: WorkspaceOption = _WORKSPACE,
 ) -> None:
     """Say which steps would run and why; nothing is executed."""
-    from pipeline.running import forecast_recipe
+    from kerasline.pipeline.running import forecast_recipe
 
     table = Table(box=None, header_style="bold")
     for title in ("step", "forecast", "why", "last time"):
@@ -156,7 +163,7 @@ def validate(
 @app.command()
 def doctor(workspace: WorkspaceOption = _WORKSPACE) -> None:
     """Check this machine and the installation, and run a smoke pipeline."""
-    from pipeline.doctor import diagnose
+    from kerasline.pipeline.doctor import diagnose
 
     console = Console()
     marks = {"ok": "[green]ok[/]", "warn": "[yellow]warn[/]", "fail": "[red]fail[/]"}
@@ -166,7 +173,7 @@ def doctor(workspace: WorkspaceOption = _WORKSPACE) -> None:
             f"{marks[check.status]:<6} {check.name}: {check.found}" + (f" -> {check.advice}" if check.advice else "")
         )
         failed = failed or check.status == "fail"
-    from pipeline.smoke import run_smoke
+    from kerasline.pipeline.smoke import run_smoke
 
     with console.status("running a smoke pipeline, about a minute"):
         status, text = run_smoke()

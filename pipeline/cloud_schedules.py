@@ -15,9 +15,9 @@ from typing import Any
 
 import yaml
 
-from components.errors import ConfigError, KeraslineError
-from pipeline.scheduling import RemoteJob
-from pipeline.vertex import make_client, plain_errors
+from kerasline.components.errors import ConfigError, KeraslineError
+from kerasline.pipeline.scheduling import RemoteJob
+from kerasline.pipeline.vertex import make_client, plain_errors
 
 _STEP = "retrain"
 

@@ -12,8 +12,8 @@ from typing import Annotated
 
 import typer
 
-from components.errors import ConfigError
-from pipeline.runtime_parameters import check_pipeline_root
+from kerasline.components.errors import ConfigError
+from kerasline.pipeline.runtime_parameters import check_pipeline_root
 
 LOOK_UP_LATER = -1  # the baseline's version is read from the registry's pointer when the spec runs
 
@@ -45,13 +45,13 @@ def compile_recipe(
     workspace: Annotated[Path, typer.Option(help="Where the log goes.")] = Path("workspace"),
 ) -> None:
     """Write the spec that Vertex AI (JSON) or Kubeflow Pipelines (YAML) runs."""
-    from components.validation.reference import reference_elsewhere
-    from pipeline.config import load_experiment
-    from pipeline.planning import plan_run
-    from pipeline.remote_paths import check_weights, data_remark, mount_of
-    from pipeline.schemas import find_schema_file
-    from pipeline.screen import screen_apart
-    from pipeline.workspace import open_workspace
+    from kerasline.components.validation.reference import reference_elsewhere
+    from kerasline.pipeline.config import load_experiment
+    from kerasline.pipeline.planning import plan_run
+    from kerasline.pipeline.remote_paths import check_weights, data_remark, mount_of
+    from kerasline.pipeline.schemas import find_schema_file
+    from kerasline.pipeline.screen import screen_apart
+    from kerasline.pipeline.workspace import open_workspace
 
     check_image(image)
     check_pipeline_root(pipeline_root)
@@ -64,7 +64,7 @@ def compile_recipe(
     check_weights(experiment, home.root, pipeline_root)
     with screen_apart(home.log("compile")) as screen:
         screen.line("loading TensorFlow and TFX, which takes 10 to 30 s")
-        from pipeline.runners.kubeflow import compile_pipeline, models_below
+        from kerasline.pipeline.runners.kubeflow import compile_pipeline, models_below
 
         schema_file = find_schema_file(experiment.name, base_dir, home.root)
         # The versions of this workspace are not those over there.
@@ -118,7 +118,7 @@ def submit(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the request, send nothing.")] = False,
 ) -> None:
     """Send a compiled spec to its service."""
-    from pipeline import submission
+    from kerasline.pipeline import submission
 
     if not file.is_file():
         raise ConfigError(f"expected a file that 'kerasline compile' wrote, but {file} does not exist")
@@ -137,8 +137,8 @@ def submit(
     run = submission.send_to_vertex(request, endpoint) if vertex else submission.send_to_kubeflow(request)
     print(f"{run.id}  {run.state}\n{run.link}", flush=True)
     if wait:
-        from pipeline.following import check_end, follow
-        from pipeline.screen import Screen
+        from kerasline.pipeline.following import check_end, follow
+        from kerasline.pipeline.screen import Screen
 
         ended = follow(run.poll, Screen(sys.stdout))
         print(f"{run.id}  {ended.state}")

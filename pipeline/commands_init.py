@@ -14,8 +14,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from components.errors import ConfigError
-from pipeline.config import parse_experiment
+from kerasline.components.errors import ConfigError
+from kerasline.pipeline.config import parse_experiment
 
 _MOST_COLUMNS = 40  # of a wide table, on the screen
 
@@ -37,7 +37,7 @@ def init(
     force: Annotated[bool, typer.Option("--force", help="Overwrite the file.")] = False,
 ) -> None:
     """Look at data and write a first recipe that runs as it is."""
-    from components.profiling import draft_recipe, safe_name
+    from kerasline.components.profiling import draft_recipe, safe_name
 
     target = output or Path(f"{safe_name(data)}.yaml")
     if target.suffix not in (".yaml", ".yml"):

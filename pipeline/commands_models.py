@@ -13,7 +13,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from components.errors import ConfigError, nearest
+from kerasline.components.errors import ConfigError, nearest
 
 NameArgument = Annotated[str, typer.Argument(help="The name of a pushed model.")]
 VersionArgument = Annotated[int, typer.Argument(help="One of its versions.")]
@@ -39,7 +39,7 @@ def models(
     json_file: Annotated[Path | None, typer.Option("--json", help="Write the list to this file.")] = None,
 ) -> None:
     """List the models that were pushed, or the versions of one."""
-    from pipeline.registry import describe_models, describe_versions
+    from kerasline.pipeline.registry import describe_models, describe_versions
 
     found = describe_versions(workspace, name) if name else describe_models(workspace)
     _write_json(json_file, found)
@@ -58,7 +58,7 @@ def promote(
     workspace: WorkspaceOption = _WORKSPACE,
 ) -> None:
     """Put a version into production, once it has loaded and answered in a fresh process."""
-    from pipeline import registry
+    from kerasline.pipeline import registry
 
     move, trial = registry.promote(workspace / "models", name, version, reason)
     _say_moved(name, move, trial)
@@ -70,7 +70,7 @@ def rollback(
     workspace: WorkspaceOption = _WORKSPACE,
 ) -> None:
     """Put the version into production that was there before, once it has loaded and answered."""
-    from pipeline import registry
+    from kerasline.pipeline import registry
 
     move, trial = registry.roll_back(workspace / "models", name, reason)
     _say_moved(name, move, trial)
@@ -83,7 +83,7 @@ def pin(
     workspace: WorkspaceOption = _WORKSPACE,
 ) -> None:
     """Keep a version, whatever push.keep says."""
-    from pipeline import registry
+    from kerasline.pipeline import registry
 
     registry.pin(workspace / "models", name, version, reason)
     print(f"version {version} of {name} stays until: kerasline unpin {name} {version}")
@@ -91,7 +91,7 @@ def pin(
 
 def unpin(name: NameArgument, version: VersionArgument, workspace: WorkspaceOption = _WORKSPACE) -> None:
     """Let a pinned version be pruned again."""
-    from pipeline import registry
+    from kerasline.pipeline import registry
 
     registry.pin(workspace / "models", name, version, None)
     print(f"version {version} of {name} goes when push.keep says so")
@@ -115,9 +115,9 @@ def predict(
     debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks.")] = False,
 ) -> None:
     """Predict every row of a table, every image of a folder, or every record of TFRecord files."""
-    from components.engine import join_options
-    from components.prediction.planning import KINDS
-    from pipeline.prediction import predict_file
+    from kerasline.components.engine import join_options
+    from kerasline.components.prediction.planning import KINDS
+    from kerasline.pipeline.prediction import predict_file
 
     if kind is not None and kind not in KINDS:
         raise ConfigError(f"--format: expected one of {', '.join(KINDS)}, got {kind!r}.{nearest(kind, KINDS)}")
@@ -141,7 +141,7 @@ def serve(
     workspace: WorkspaceOption = _WORKSPACE,
 ) -> None:
     """Answer TensorFlow Serving's REST API, for development; follows promote and rollback."""
-    from pipeline.registry import find_model
+    from kerasline.pipeline.registry import find_model
 
     models_folder = workspace / "models"
     for name in names:
@@ -152,7 +152,7 @@ def serve(
     if host not in ("127.0.0.1", "localhost", "::1"):
         print(f"anybody who reaches {host} can use these models: there is no password", file=sys.stderr)
     print("loading TensorFlow, which takes some seconds", flush=True)
-    from pipeline.serving.server import serve as serve_models
+    from kerasline.pipeline.serving.server import serve as serve_models
 
     serve_models(
         models_folder,
@@ -170,8 +170,8 @@ def export(
     workspace: WorkspaceOption = _WORKSPACE,
 ) -> None:
     """Copy a version with all that explains it into a folder that loads with plain TensorFlow."""
-    from pipeline.exporting import export_version
-    from pipeline.workspace import open_workspace
+    from kerasline.pipeline.exporting import export_version
+    from kerasline.pipeline.workspace import open_workspace
 
     for line in export_version(open_workspace(workspace), model, folder):
         print(f"left out  {line}")
@@ -226,7 +226,7 @@ def _show_versions(workspace: Path, name: str, found: list[dict[str, Any]]) -> N
         size = f"{version['size_bytes'] / 1e6:.2f}"
         table.add_row(str(version["version"]), state, *_columns(version), version["run_id"] or "", size)
     _print_table(table)
-    from components.production import read_history
+    from kerasline.components.production import read_history
 
     print("\nwhat was in production:")
     for move in read_history(workspace / "models" / name):

@@ -11,9 +11,9 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from components.errors import ConfigError
-from pipeline.commands_schedule import decisions_table
-from pipeline.screen import print_table
+from kerasline.components.errors import ConfigError
+from kerasline.pipeline.commands_schedule import decisions_table
+from kerasline.pipeline.screen import print_table
 
 WorkspaceOption = Annotated[Path, typer.Option(help="The folder of runs and models.")]
 _WORKSPACE = Path("workspace")
@@ -32,8 +32,8 @@ def register(app: typer.Typer) -> None:
 
 def runs(workspace: WorkspaceOption = _WORKSPACE) -> None:
     """List the runs of a workspace, newest last, with the course of the main metric, and decisions to train again."""
-    from pipeline.decisions import join_quiet, list_decisions
-    from pipeline.history import list_runs
+    from kerasline.pipeline.decisions import join_quiet, list_decisions
+    from kerasline.pipeline.history import list_runs
 
     found = list_runs(workspace)
     decisions = {name: join_quiet(made)[-_DECISIONS:] for name, made in list_decisions(workspace).items()}
@@ -68,7 +68,7 @@ def report(
     show: Annotated[bool, typer.Option("--open", help="Open it in the browser.")] = False,
 ) -> None:
     """Print the path of a run's report; the newest one by default."""
-    from pipeline.reporting import find_report
+    from kerasline.pipeline.reporting import find_report
 
     page = (find_report(workspace, run) / "index.html").resolve()
     print(page)
@@ -86,9 +86,9 @@ def compare(
     json_file: Annotated[Path | None, typer.Option("--json", help="Write the comparison to this file.")] = None,
 ) -> None:
     """Show two runs side by side: config, data, metrics, and the rows that they answer differently."""
-    from components.report.comparison_page import describe, render_comparison
-    from pipeline.comparing import add_rows, compare_runs
-    from pipeline.reporting import find_report
+    from kerasline.components.report.comparison_page import describe, render_comparison
+    from kerasline.pipeline.comparing import add_rows, compare_runs
+    from kerasline.pipeline.reporting import find_report
 
     folders = [find_report(workspace, reference) for reference in (first, second)]
     comparison = compare_runs(*folders)
@@ -116,7 +116,7 @@ def ui(
     show: Annotated[bool, typer.Option("--open", help="Open it in the browser.")] = False,
 ) -> None:
     """Serve the reports and the models of a workspace as a small site, on this machine only."""
-    from pipeline.site import make_server
+    from kerasline.pipeline.site import make_server
 
     server = make_server(workspace, port)
     address = f"http://127.0.0.1:{server.server_port}/"

@@ -12,7 +12,7 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
-from components.errors import ConfigError, nearest
+from kerasline.components.errors import ConfigError, nearest
 
 RecipeArgument = Annotated[str, typer.Argument(help="A shipped recipe's name, or the path of a YAML file.")]
 DataOption = Annotated[Path | None, typer.Option(help="Where the files of the data set are.")]
@@ -34,7 +34,7 @@ def retrain_recipe(
     json_file: Annotated[Path | None, typer.Option("--json", help="Write the decision to this file.")] = None,
 ) -> None:
     """Train again if there is reason to: one decision, and at most one run."""
-    from pipeline.retraining import retrain
+    from kerasline.pipeline.retraining import retrain
 
     decision = retrain(recipe, changes, data_dir, workspace)
     if json_file:
@@ -63,7 +63,7 @@ def schedule_recipe(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the request, send nothing.")] = False,
 ) -> None:
     """Retrain on the recipe's cron in the foreground, or set another scheduler up for it."""
-    from pipeline import scheduling
+    from kerasline.pipeline import scheduling
 
     if history:
         _show_history(recipe, workspace)
@@ -72,7 +72,7 @@ def schedule_recipe(
     elif emit in scheduling.EMITTED:
         print(scheduling.emit(emit, recipe, data_dir, workspace, image, claim, recipe_at), end="")
     elif emit in ("vertex", "kubeflow"):
-        from pipeline import cloud_schedules
+        from kerasline.pipeline import cloud_schedules
 
         job = scheduling.remote_job(emit, recipe, data_dir, workspace, image, recipe_at)
         if emit == "vertex":
@@ -93,10 +93,10 @@ def schedule_recipe(
 
 
 def _show_history(recipe: str, workspace: Path) -> None:
-    from pipeline.config import load_experiment
-    from pipeline.decisions import join_quiet, read_decisions, schedule_folder
-    from pipeline.screen import print_table
-    from pipeline.workspace import open_workspace
+    from kerasline.pipeline.config import load_experiment
+    from kerasline.pipeline.decisions import join_quiet, read_decisions, schedule_folder
+    from kerasline.pipeline.screen import print_table
+    from kerasline.pipeline.workspace import open_workspace
 
     experiment, _ = load_experiment(recipe)
     decisions = read_decisions(schedule_folder(open_workspace(workspace).root, experiment.name))
@@ -107,7 +107,7 @@ def decisions_table(lines: Mapping[str, Sequence[Mapping[str, Any]]], *, with_ev
     """Makes the table of decisions.
 
     Args:
-      lines: recipe to its lines, from :func:`~pipeline.decisions.join_quiet`.
+      lines: recipe to its lines, from :func:`~kerasline.pipeline.decisions.join_quiet`.
       with_evidence: also show the figures behind the reasons.
     """
     table = Table(box=None, header_style="bold")

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from pipeline.config import Experiment, load_experiment
+from kerasline.pipeline.config import Experiment, load_experiment
 
 WorkspaceOption = Annotated[Path, typer.Option(help="The folder of runs and models.")]
 _WORKSPACE = Path("workspace")
@@ -35,7 +35,7 @@ def accept(
     workspace: WorkspaceOption = _WORKSPACE,
 ) -> None:
     """Write what the last run found in contradiction to the curated schema into it, and print the difference."""
-    from pipeline.schemas import accept_findings, find_schema_file, last_schema_file
+    from kerasline.pipeline.schemas import accept_findings, find_schema_file, last_schema_file
 
     reports = workspace / "reports"
     known = last_schema_file(reports / recipe) if "/" not in recipe else None

@@ -10,13 +10,13 @@ from typing import Any
 
 import numpy as np
 
-from components.errors import ConfigError
-from components.explanations.pictures import data_uri
-from components.explanations.rows import read_rows
-from components.explanations.showing import show_row
-from components.metrics import METRICS
-from components.report.figures import load_predictions
-from pipeline.config import Experiment
+from kerasline.components.errors import ConfigError
+from kerasline.components.explanations.pictures import data_uri
+from kerasline.components.explanations.rows import read_rows
+from kerasline.components.explanations.showing import show_row
+from kerasline.components.metrics import METRICS
+from kerasline.components.report.figures import load_predictions
+from kerasline.pipeline.config import Experiment
 
 MOST_EXAMPLES = 24
 

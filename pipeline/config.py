@@ -14,15 +14,15 @@ from typing import Any, Literal
 import yaml
 from pydantic import BaseModel, Field, ValidationError, field_validator, model_validator
 
-from components.datasets.options import DataOptions
-from components.errors import ConfigError, nearest
-from components.features import ColumnOptions, expand_shorthand
-from components.models import MODEL_FAMILIES, ModelOptions
-from components.models.heads import direction
-from components.models.options import MlpOptions
-from components.models.spaces import DEFAULT_SPACES, default_space
-from components.models.spec import Task
-from components.options import (
+from kerasline.components.datasets.options import DataOptions
+from kerasline.components.errors import ConfigError, nearest
+from kerasline.components.features import ColumnOptions, expand_shorthand
+from kerasline.components.models import MODEL_FAMILIES, ModelOptions
+from kerasline.components.models.heads import direction
+from kerasline.components.models.options import MlpOptions
+from kerasline.components.models.spaces import DEFAULT_SPACES, default_space
+from kerasline.components.models.spec import Task
+from kerasline.components.options import (
     EvaluationOptions,
     Options,
     PushOptions,
@@ -30,12 +30,12 @@ from components.options import (
     RunOptions,
     TrainingOptions,
 )
-from components.settings import change_config, set_keys
-from components.tuning.checks import check_objective
-from components.tuning.notation import FAMILY, Space, candidates, check_space, conditions
-from components.tuning.options import TuningOptions
-from components.validation.options import ValidationOptions
-from pipeline.schedule_options import ScheduleOptions
+from kerasline.components.settings import change_config, set_keys
+from kerasline.components.tuning.checks import check_objective
+from kerasline.components.tuning.notation import FAMILY, Space, candidates, check_space, conditions
+from kerasline.components.tuning.options import TuningOptions
+from kerasline.components.validation.options import ValidationOptions
+from kerasline.pipeline.schedule_options import ScheduleOptions
 
 RECIPES = Path(__file__).with_name("recipes")
 

@@ -19,7 +19,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from pipeline.runtime_parameters import put_in_place
+from kerasline.pipeline.runtime_parameters import put_in_place
 
 MOUNTS = os.environ.get("KERASLINE_MOUNTS", "/")
 _FOLDERS = {"gs": "gcs", "minio": "minio", "s3": "s3"}

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 from apscheduler.triggers.cron import CronTrigger
 
-from pipeline.schedule_options import ScheduleOptions
+from kerasline.pipeline.schedule_options import ScheduleOptions
 
 LATE = timedelta(hours=6)  # a tick that was missed by less than this is made up for, once
 

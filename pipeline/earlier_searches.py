@@ -11,10 +11,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from components.errors import ConfigError
-from components.settings import FitSettings
-from components.tuning.checks import usable_start
-from components.tuning.options import TuningOptions
+from kerasline.components.errors import ConfigError
+from kerasline.components.settings import FitSettings
+from kerasline.components.tuning.checks import usable_start
+from kerasline.components.tuning.options import TuningOptions
 
 
 @dataclass(frozen=True)

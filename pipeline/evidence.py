@@ -13,15 +13,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from components.datasets.spec import Dataset
-from components.metrics import METRICS, measure
-from components.options import Threshold
-from components.production import current_version, read_record
-from pipeline.planning import RunPlan
-from pipeline.registry import describe_versions
+from kerasline.components.datasets.spec import Dataset
+from kerasline.components.metrics import METRICS, measure
+from kerasline.components.options import Threshold
+from kerasline.components.production import current_version, read_record
+from kerasline.pipeline.planning import RunPlan
+from kerasline.pipeline.registry import describe_versions
 
 if TYPE_CHECKING:
-    from components.validation.verdict import Finding
+    from kerasline.components.validation.verdict import Finding
 
 _ROWS_PER_CALL = 2048
 _MOST_DETAILS = 5  # columns whose drift a decision names, the furthest first
@@ -86,9 +86,9 @@ def gather_drift(plan: RunPlan, models: Path) -> Evidence:
     import numpy as np
     import tensorflow as tf
 
-    from components.validation.drift import check_drift
-    from components.validation.judging import SAMPLE_IMAGES, SAMPLE_ROWS
-    from components.validation.sampling import SplitSample, decode_columns, kinds_of
+    from kerasline.components.validation.drift import check_drift
+    from kerasline.components.validation.judging import SAMPLE_IMAGES, SAMPLE_ROWS
+    from kerasline.components.validation.sampling import SplitSample, decode_columns, kinds_of
 
     kinds = kinds_of(plan.features)
     wanted = SAMPLE_IMAGES if "image" in kinds.values() else SAMPLE_ROWS
@@ -128,7 +128,7 @@ def gather_metric(plan: RunPlan, models: Path, workspace: Path, limits: Mapping[
     shards = new_shards(plan.dataset, record)
     if not shards:
         return Evidence(False, f"nothing is new since version {version}")
-    from components.validation.judging import SAMPLE_ROWS
+    from kerasline.components.validation.judging import SAMPLE_ROWS
 
     (pushed,) = [v for v in describe_versions(workspace, models.name) if v["version"] == version]
     evidence = None
@@ -218,9 +218,9 @@ def read_records(plan: RunPlan, shards: Sequence[Mapping[str, Any]], wanted: int
       shards: to read.
       wanted: how many rows at most.
     """
-    from components.datasets import read_shard
-    from components.example_gen.shards import encode_row
-    from components.row_rules import make_judge
+    from kerasline.components.datasets import read_shard
+    from kerasline.components.example_gen.shards import encode_row
+    from kerasline.components.row_rules import make_judge
 
     judge: Callable[[dict[str, Any]], Any] = make_judge(plan.rules) or (lambda row: None)
     total = sum(shard["rows"] for shard in shards)

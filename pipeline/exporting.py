@@ -10,11 +10,11 @@ from typing import Any
 
 import yaml
 
-from components.errors import ConfigError
-from components.production import RECORD_FILE, read_record
-from pipeline.model_card import CARD_FOLDER, card_paths, write_card
-from pipeline.registry import find_version, try_model
-from pipeline.workspace import Workspace
+from kerasline.components.errors import ConfigError
+from kerasline.components.production import RECORD_FILE, read_record
+from kerasline.pipeline.model_card import CARD_FOLDER, card_paths, write_card
+from kerasline.pipeline.registry import find_version, try_model
+from kerasline.pipeline.workspace import Workspace
 
 _FIGURES = (
     *("main_metric", "metrics", "test_metrics", "trivial", "baseline", "baseline_version"),
@@ -90,7 +90,7 @@ def _add_figures(home: Workspace, name: str, version: int, record: dict[str, Any
 
 
 def _add_artifacts(home: Workspace, name: str, run_id: str | None, staging: Path) -> list[str]:
-    from pipeline.lineage import run_artifacts
+    from kerasline.pipeline.lineage import run_artifacts
 
     artifacts = run_artifacts(home.of_run(name, run_id), run_id) if run_id else {}
     missing = []

@@ -6,8 +6,8 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from components.errors import KeraslineError
-from pipeline.screen import Screen, format_seconds
+from kerasline.components.errors import KeraslineError
+from kerasline.pipeline.screen import Screen, format_seconds
 
 POLL_SECONDS = 10.0
 _MOST_FAILURES = 10  # of the service to answer, one after the other

@@ -10,22 +10,22 @@ import tensorflow_data_validation as tfdv
 from tensorflow_metadata.proto.v0 import schema_pb2
 from tfx.dsl.components.base.base_component import BaseComponent
 
-from components.baseline import Baseline
-from components.code_version import code_version
-from components.datasets.spec import Dataset
-from components.evaluation import eval_config
-from components.example_gen import DatasetExampleGen
-from components.explanations.component import Explain
-from components.formats.component import FormatExport
-from components.gating import ModelGate
-from components.parity import ParityCheck
-from components.pushing import RegistryPush
-from components.report.component import Report
-from components.tuning.component import ConfigSearch
-from components.validation.curated import CuratedSchema
-from components.validation.gate import DataGate
-from pipeline.planning import RunPlan
-from pipeline.reporting import report_parameters
+from kerasline.components.baseline import Baseline
+from kerasline.components.code_version import code_version
+from kerasline.components.datasets.spec import Dataset
+from kerasline.components.evaluation import eval_config
+from kerasline.components.example_gen import DatasetExampleGen
+from kerasline.components.explanations.component import Explain
+from kerasline.components.formats.component import FormatExport
+from kerasline.components.gating import ModelGate
+from kerasline.components.parity import ParityCheck
+from kerasline.components.pushing import RegistryPush
+from kerasline.components.report.component import Report
+from kerasline.components.tuning.component import ConfigSearch
+from kerasline.components.validation.curated import CuratedSchema
+from kerasline.components.validation.gate import DataGate
+from kerasline.pipeline.planning import RunPlan
+from kerasline.pipeline.reporting import report_parameters
 
 PARITY_TOLERANCE = 1e-5
 PARITY_ROWS = 10_000
@@ -52,7 +52,7 @@ def create_pipeline(
 
     # Reads the source and writes tf.Examples into train, eval and test, and rows that may not go on into quarantine.
     steps["ingest"] = ingest = DatasetExampleGen(
-        dataset=dataset, rules=plan.rules.to_json(), code_version=code_version("components.example_gen")
+        dataset=dataset, rules=plan.rules.to_json(), code_version=code_version("kerasline.components.example_gen")
     )
     examples = ingest.outputs["examples"]
 
@@ -73,7 +73,7 @@ def create_pipeline(
         label=plan.features.label,
         classes=json.dumps(plan.features.classes),
         open_columns=json.dumps(plan.features.open_columns()),
-        code_version=code_version("components.validation.curated"),
+        code_version=code_version("kerasline.components.validation.curated"),
     )
 
     # Compares every split with it.
@@ -94,18 +94,18 @@ def create_pipeline(
         reference_name=plan.reference.name,
         reference_digest=plan.reference.digest,
         models=plan.reference.models,
-        code_version=code_version("components.validation"),
+        code_version=code_version("kerasline.components.validation"),
     )
 
     # Analyses the train split and writes the preprocessing graph; copies no data.
     steps["transform"] = transform = tfx.components.Transform(
         examples=examples,
         schema=schema.outputs["schema"],
-        preprocessing_fn="components.transform.preprocessing_fn",
+        preprocessing_fn="kerasline.components.transform.preprocessing_fn",
         custom_config={
             "plan": features,
             "alternatives": [other.plan.model_dump_json() for other in plan.alternatives[1:]],
-            "code_version": code_version("components.transform"),
+            "code_version": code_version("kerasline.components.transform"),
         },
         materialize=False,
         disable_statistics=True,
@@ -121,7 +121,7 @@ def create_pipeline(
         steps["tune"] = tune = ConfigSearch(
             examples=examples,
             transform_graph=transform_graph,
-            tuner_fn="components.tuning.tuner.tuner_fn",
+            tuner_fn="kerasline.components.tuning.tuner.tuner_fn",
             train_args=tfx.proto.TrainArgs(splits=["train"]),
             eval_args=tfx.proto.EvalArgs(splits=["eval"]),
             custom_config={
@@ -130,7 +130,7 @@ def create_pipeline(
                 "start": json.dumps(plan.search_start.values),
                 # A search that was killed goes on with the trials that it left there.
                 "searches": f"{pipeline_root}/searches",
-                "code_version": code_version("components.tuning", *plan.own_modules()),
+                "code_version": code_version("kerasline.components.tuning", *plan.own_modules()),
             },
         )
         hyperparameters, tuner_results = tune.outputs["best_hyperparameters"], tune.outputs["tuner_results"]
@@ -140,14 +140,14 @@ def create_pipeline(
         examples=examples,
         transform_graph=transform_graph,
         hyperparameters=hyperparameters,
-        run_fn="components.training.run_fn",
+        run_fn="kerasline.components.training.run_fn",
         train_args=tfx.proto.TrainArgs(splits=["train"]),
         eval_args=tfx.proto.EvalArgs(splits=plan.held_out_splits()),
         custom_config={
             **fit_config,
             # One folder for all runs: a fit that was killed continues from the epoch that it left there.
             "checkpoints": f"{pipeline_root}/checkpoints",
-            "code_version": code_version("components.training", *plan.own_modules()),
+            "code_version": code_version("kerasline.components.training", *plan.own_modules()),
         },
     )
     model = train.outputs["model"]
@@ -159,7 +159,7 @@ def create_pipeline(
         models=models,
         version=plan.baseline_version,
         plan=features,
-        code_version=code_version("components.baseline"),
+        code_version=code_version("kerasline.components.baseline"),
     )
     baseline.add_upstream_node(train)
 
@@ -180,7 +180,7 @@ def create_pipeline(
         plan=features,
         tolerance=PARITY_TOLERANCE,
         rows=PARITY_ROWS,
-        code_version=code_version("components.parity"),
+        code_version=code_version("kerasline.components.parity"),
     )
     parity.add_upstream_node(evaluate)
 
@@ -195,7 +195,7 @@ def create_pipeline(
             formats=json.dumps(plan.experiment.push.further_formats()),
             modules=json.dumps(plan.own_modules()),
             rows=FORMAT_ROWS,
-            code_version=code_version("components.formats.component", *plan.own_modules()),
+            code_version=code_version("kerasline.components.formats.component", *plan.own_modules()),
         )
         formats = export.outputs["exported"]
 
@@ -210,7 +210,7 @@ def create_pipeline(
         formats=formats,
         options=plan.evaluation.model_dump_json(),
         plan=features,
-        code_version=code_version("components.gating"),
+        code_version=code_version("kerasline.components.gating"),
     )
 
     # Copies a blessed model, with the profile of its data, to the next version and points production at it.
@@ -224,7 +224,7 @@ def create_pipeline(
         custom_config={
             "record": plan.record(),
             "keep": plan.experiment.push.keep,
-            "code_version": code_version("components.pushing"),
+            "code_version": code_version("kerasline.components.pushing"),
         },
     )
 
@@ -239,7 +239,7 @@ def create_pipeline(
             dataset=dataset,
             metric=plan.evaluation.metrics[0],
             count=plan.experiment.report.examples,
-            code_version=code_version("components.explanations.component", *plan.own_modules()),
+            code_version=code_version("kerasline.components.explanations.component", *plan.own_modules()),
         )
         # Production does not wait for it.
         explain.add_upstream_node(push)
@@ -258,7 +258,7 @@ def create_pipeline(
         pushed_model=push.outputs["pushed_model"],
         tuner_results=tuner_results,
         explanations=explanations,
-        code_version=code_version("components.report.component"),
+        code_version=code_version("kerasline.components.report.component"),
         **report_parameters(plan),
     )
 

@@ -19,7 +19,7 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
-from components.errors import ConfigError, KeraslineError, nearest
+from kerasline.components.errors import ConfigError, KeraslineError, nearest
 
 Run = dict[str, Any]
 _WORKSPACE = "workspace"
@@ -80,7 +80,7 @@ def load_run(reference: str | None = None, workspace: str | Path = _WORKSPACE) -
     Raises:
       ConfigError: there is no such run, or it has not ended.
     """
-    from pipeline.reporting import find_report
+    from kerasline.pipeline.reporting import find_report
 
     file = find_report(Path(workspace), reference) / "run.json"
     if not file.is_file():
@@ -143,9 +143,9 @@ def show_plots(result: Run, part: str, only: Sequence[int] | None = None) -> Sho
     Raises:
       ConfigError: there is no such part, or the run has no such plots.
     """
-    from components.report import page, plots
-    from components.report.explanation_plots import plot_explanations
-    from components.report.search_plots import plot_search
+    from kerasline.components.report import page, plots
+    from kerasline.components.report.explanation_plots import plot_explanations
+    from kerasline.components.report.search_plots import plot_search
 
     parts = {
         "columns": plots.plot_columns,

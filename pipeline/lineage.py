@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from ml_metadata.proto import metadata_store_pb2
 
-from components.report.figures import RunFolders
-from pipeline.store import open_store, split_node
-from pipeline.workspace import Workspace
+from kerasline.components.report.figures import RunFolders
+from kerasline.pipeline.store import open_store, split_node
+from kerasline.pipeline.workspace import Workspace
 
 Artifacts = dict[str, dict[str, metadata_store_pb2.Artifact]]
 

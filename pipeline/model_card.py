@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from components.production import read_record
-from components.wording import counted
+from kerasline.components.production import read_record
+from kerasline.components.wording import counted
 
 CARD_FOLDER = "assets.extra"  # no part of the model, so it may come after the version
 _NAME = "model_card"

@@ -13,8 +13,8 @@ from collections.abc import Callable, Mapping
 from email.message import EmailMessage
 from typing import Any
 
-from components.errors import ConfigError
-from pipeline.schedule_options import EmailOptions, NotifyOptions
+from kerasline.components.errors import ConfigError
+from kerasline.pipeline.schedule_options import EmailOptions, NotifyOptions
 
 _SECONDS = 30.0
 

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from components.errors import ConfigError, nearest
-from pipeline.steps import StepInputs
+from kerasline.components.errors import ConfigError, nearest
+from kerasline.pipeline.steps import StepInputs
 
 
 @dataclass(frozen=True)

@@ -12,30 +12,30 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from components.alternatives import Alternative, plan_alternatives
-from components.datasets import infer_task, resolve
-from components.datasets.spec import Dataset
-from components.engine import complete_options
-from components.errors import ConfigError
-from components.features import ColumnOptions, FeaturePlan, plan_features
-from components.fitting.checks import check_fit, check_weight_column
-from components.formats.kinds import check_formats
-from components.incumbent import BaselineLost, check_baseline
-from components.metrics import settle_evaluation
-from components.models import MODEL_FAMILIES, CustomOptions
-from components.options import EvaluationOptions, TrainingOptions
-from components.production import current_version, find_problem, read_pointer, read_record
-from components.row_rules import RowRules
-from components.settings import FitSettings
-from components.tuning.checks import check_search
-from components.tuning.notation import feature_values
-from components.validation.options import check_column_names
-from components.validation.reference import Reference, find_reference
-from components.validation.rules import follow_types, make_rules
-from pipeline.config import Experiment
-from pipeline.earlier_searches import SearchStart
-from pipeline.schemas import SchemaFile, curated_text
-from pipeline.starting_weights import resolve_weights
+from kerasline.components.alternatives import Alternative, plan_alternatives
+from kerasline.components.datasets import infer_task, resolve
+from kerasline.components.datasets.spec import Dataset
+from kerasline.components.engine import complete_options
+from kerasline.components.errors import ConfigError
+from kerasline.components.features import ColumnOptions, FeaturePlan, plan_features
+from kerasline.components.fitting.checks import check_fit, check_weight_column
+from kerasline.components.formats.kinds import check_formats
+from kerasline.components.incumbent import BaselineLost, check_baseline
+from kerasline.components.metrics import settle_evaluation
+from kerasline.components.models import MODEL_FAMILIES, CustomOptions
+from kerasline.components.options import EvaluationOptions, TrainingOptions
+from kerasline.components.production import current_version, find_problem, read_pointer, read_record
+from kerasline.components.row_rules import RowRules
+from kerasline.components.settings import FitSettings
+from kerasline.components.tuning.checks import check_search
+from kerasline.components.tuning.notation import feature_values
+from kerasline.components.validation.options import check_column_names
+from kerasline.components.validation.reference import Reference, find_reference
+from kerasline.components.validation.rules import follow_types, make_rules
+from kerasline.pipeline.config import Experiment
+from kerasline.pipeline.earlier_searches import SearchStart
+from kerasline.pipeline.schemas import SchemaFile, curated_text
+from kerasline.pipeline.starting_weights import resolve_weights
 
 
 @dataclass(frozen=True)
@@ -215,14 +215,14 @@ def _version_of_other_data(models: Path, version: int, fingerprint: str) -> int:
 
 
 def _run_key(experiment: Experiment, dataset: Dataset, rules: RowRules) -> str:
-    from components.code_version import code_version
+    from kerasline.components.code_version import code_version
 
     elsewhere: Any = {"run": True, "schedule": True, "description": True, "report": {"mlflow"}}
     decisive = {
         "experiment": experiment.model_dump(mode="json", exclude=elsewhere),
         "data": dataset.fingerprint,
         "rules": rules.to_json(),
-        "code": code_version("pipeline.graph", *_own_modules(experiment)),
+        "code": code_version("kerasline.pipeline.graph", *_own_modules(experiment)),
     }
     return hashlib.sha256(json.dumps(decisive, sort_keys=True).encode()).hexdigest()[:16]
 

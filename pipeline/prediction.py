@@ -10,15 +10,15 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from components.engine import check_engine
-from components.errors import KeraslineError
-from components.prediction.planning import plan_prediction
-from components.production import read_record
-from components.wording import counted
-from pipeline.registry import find_version
-from pipeline.running import find_cause
-from pipeline.screen import format_seconds, screen_apart
-from pipeline.workspace import Workspace, open_workspace
+from kerasline.components.engine import check_engine
+from kerasline.components.errors import KeraslineError
+from kerasline.components.prediction.planning import plan_prediction
+from kerasline.components.production import read_record
+from kerasline.components.wording import counted
+from kerasline.pipeline.registry import find_version
+from kerasline.pipeline.running import find_cause
+from kerasline.pipeline.screen import format_seconds, screen_apart
+from kerasline.pipeline.workspace import Workspace, open_workspace
 
 
 def predict_file(
@@ -67,7 +67,7 @@ def predict_file(
             screen.line(f"  {'beam':<12} {' '.join(engine)}, as in its latest run")
         screen.start("  loading TensorFlow and Beam")
         started = time.monotonic()
-        from components.prediction.job import predict
+        from kerasline.components.prediction.job import predict
 
         check_engine(engine, "--beam" if beam_arguments else "run.beam")
         screen.stop()

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import components
-from components.errors import ConfigError, KeraslineError, nearest
-from components.production import (
+from kerasline import components
+from kerasline.components.errors import ConfigError, KeraslineError, nearest
+from kerasline.components.production import (
     RECORD_FILE,
     current_version,
     find_predecessor,
@@ -29,9 +29,9 @@ from components.production import (
     registry_lock,
     set_pin,
 )
-from pipeline.history import list_runs
+from kerasline.pipeline.history import list_runs
 
-_PROBE = Path(str(components.__file__)).parent / "prediction" / "probe.py"
+_PROBE = Path(components.__file__).parent / "prediction" / "probe.py"
 _PROBE_SECONDS = 600
 
 

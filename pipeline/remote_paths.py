@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from components.datasets.spec import Dataset
-from components.errors import ConfigError
-from components.models import TransferOptions
-from pipeline.config import Experiment
-from pipeline.starting_weights import resolve_weights
+from kerasline.components.datasets.spec import Dataset
+from kerasline.components.errors import ConfigError
+from kerasline.components.models import TransferOptions
+from kerasline.pipeline.config import Experiment
+from kerasline.pipeline.starting_weights import resolve_weights
 
 _BUCKETS = {"gs://": "/gcs/", "s3://": "/s3/", "minio://": "/minio/"}
 

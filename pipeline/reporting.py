@@ -8,11 +8,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from components.code_version import code_version
-from components.errors import ConfigError, nearest
-from pipeline.comparing import changed_from_defaults, config_changes
-from pipeline.planning import RunPlan
-from pipeline.workspace import Workspace
+from kerasline.components.code_version import code_version
+from kerasline.components.errors import ConfigError, nearest
+from kerasline.pipeline.comparing import changed_from_defaults, config_changes
+from kerasline.pipeline.planning import RunPlan
+from kerasline.pipeline.workspace import Workspace
 
 FIGURES_FILE = "figures.json"
 
@@ -37,8 +37,8 @@ def read_figures(plan: RunPlan, home: Workspace, run_id: str, failure: str | Non
       run_id: its id.
       failure: what the error said, None where every step has finished.
     """
-    from components.report.figures import collect_figures
-    from pipeline.lineage import report_folders, run_artifacts
+    from kerasline.components.report.figures import collect_figures
+    from kerasline.pipeline.lineage import report_folders, run_artifacts
 
     artifacts = run_artifacts(home, run_id)
     if failure is None:
@@ -61,10 +61,15 @@ def publish_report(folder: Path, figures: Mapping[str, Any], outcome: Mapping[st
       outcome: the fields of ``--json``.
       command: that started the run.
     """
-    from components.report.page import write_report
+    from kerasline.components.report.page import write_report
 
     told = {key: outcome[key] for key in ("run_id", "status", "steps", "seconds", "started_at")}
-    run = {**told, "command": command, "code_version": code_version("pipeline.graph"), "since": _since(folder, figures)}
+    run = {
+        **told,
+        "command": command,
+        "code_version": code_version("kerasline.pipeline.graph"),
+        "since": _since(folder, figures),
+    }
     write_report(folder, {**figures, "run": run})
 
 

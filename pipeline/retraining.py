@@ -6,7 +6,6 @@ import json
 import os
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
@@ -16,17 +15,18 @@ from typing import Any
 
 import filelock
 
-from components.datasets.spans import is_waiting
-from components.errors import ConfigError
-from components.production import current_version, read_record
-from pipeline.config import Experiment, load_experiment
-from pipeline.decisions import Decision, append_decision, read_decisions, schedule_folder
-from pipeline.evidence import Evidence, describe_changes, gather_drift, gather_metric
-from pipeline.notifying import notify
-from pipeline.schedule_options import ScheduleOptions
-from pipeline.schemas import find_schema_file
-from pipeline.screen import screen_apart
-from pipeline.workspace import Workspace, open_workspace
+from kerasline.components.child_process import module_command
+from kerasline.components.datasets.spans import is_waiting
+from kerasline.components.errors import ConfigError
+from kerasline.components.production import current_version, read_record
+from kerasline.pipeline.config import Experiment, load_experiment
+from kerasline.pipeline.decisions import Decision, append_decision, read_decisions, schedule_folder
+from kerasline.pipeline.evidence import Evidence, describe_changes, gather_drift, gather_metric
+from kerasline.pipeline.notifying import notify
+from kerasline.pipeline.schedule_options import ScheduleOptions
+from kerasline.pipeline.schemas import find_schema_file
+from kerasline.pipeline.screen import screen_apart
+from kerasline.pipeline.workspace import Workspace, open_workspace
 
 _RETRIED = (1, 124)  # unexpected failures and runs out of time; bad data or a worse model stays what it is
 
@@ -88,7 +88,7 @@ def _look(
     models = home.models(experiment.name)
     gather: Callable[[], Evidence] | None = None
     if schedule.trigger in ("drift", "metric"):
-        from pipeline.planning import plan_run
+        from kerasline.pipeline.planning import plan_run
 
         plan = plan_run(experiment, base_dir, data_dir, models, find_schema_file(experiment.name, base_dir, home.root))
         dataset = plan.dataset
@@ -100,7 +100,7 @@ def _look(
                 return gather_metric(plan, models, home.root, schedule.thresholds)
 
     else:
-        from components.datasets import resolve
+        from kerasline.components.datasets import resolve
 
         dataset = resolve(
             experiment.data, name=experiment.name, base_dir=base_dir, data_dir=data_dir, task=experiment.task,
@@ -159,7 +159,7 @@ def _run(
 ) -> Decision:
     """Runs the recipe in a child process within its time, again after a failure as often as the schedule says."""
     outcome = schedule_folder(home.root, "outcomes") / f"{os.getpid()}.json"
-    command = [sys.executable, "-m", "pipeline.cli", "run", recipe, "--workspace", str(home.root)]
+    command = module_command("kerasline.pipeline.cli", "run", recipe, "--workspace", str(home.root))
     command += ["--json", str(outcome), *(["--data-dir", str(data_dir)] if data_dir else [])]
     command += [part for change in changes for part in ("--set", change)]
     pause = schedule.on_failure.backoff_seconds

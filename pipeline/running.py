@@ -16,25 +16,25 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from components import errors
-from components.datasets.damage import explain_damage, is_about_images
-from components.datasets.spec import Dataset
-from components.engine import check_engine
-from components.errors import ConfigError, DataRejected, KeraslineError
-from components.fitting.checks import check_machine
-from components.production import PushRefused
-from pipeline.config import load_experiment
-from pipeline.earlier_searches import check_budget, find_start
-from pipeline.model_card import write_missing_card
-from pipeline.partial import WHOLE, Part, UnfinishedStep, describe_end, explain_unfinished, select_steps
-from pipeline.planning import RunPlan, plan_run
-from pipeline.reporting import publish_report, read_figures
-from pipeline.schemas import find_schema_file, keep_gate_records
-from pipeline.screen import Screen, format_seconds, screen_apart
-from pipeline.steps import StepForecast, forecast, write_steps
-from pipeline.store import check_store
-from pipeline.tracking import check_tracking, keep_logs, log_run
-from pipeline.workspace import Workspace, only_run, open_workspace
+from kerasline.components import errors
+from kerasline.components.datasets.damage import explain_damage, is_about_images
+from kerasline.components.datasets.spec import Dataset
+from kerasline.components.engine import check_engine
+from kerasline.components.errors import ConfigError, DataRejected, KeraslineError
+from kerasline.components.fitting.checks import check_machine
+from kerasline.components.production import PushRefused
+from kerasline.pipeline.config import load_experiment
+from kerasline.pipeline.earlier_searches import check_budget, find_start
+from kerasline.pipeline.model_card import write_missing_card
+from kerasline.pipeline.partial import WHOLE, Part, UnfinishedStep, describe_end, explain_unfinished, select_steps
+from kerasline.pipeline.planning import RunPlan, plan_run
+from kerasline.pipeline.reporting import publish_report, read_figures
+from kerasline.pipeline.schemas import find_schema_file, keep_gate_records
+from kerasline.pipeline.screen import Screen, format_seconds, screen_apart
+from kerasline.pipeline.steps import StepForecast, forecast, write_steps
+from kerasline.pipeline.store import check_store
+from kerasline.pipeline.tracking import check_tracking, keep_logs, log_run
+from kerasline.pipeline.workspace import Workspace, only_run, open_workspace
 
 _MOST_REMARKS = 5  # on the data, on the screen
 _TOLD = re.compile(rf"^{re.escape(errors.__name__)}\.(\w+): (.+)$", re.MULTILINE)
@@ -115,7 +115,7 @@ def forecast_recipe(
     experiment, base_dir = load_experiment(recipe, changes)
     home = open_workspace(workspace, experiment.run.metadata)
     with screen_apart(home.log("plan")):
-        from pipeline.runners import local
+        from kerasline.pipeline.runners import local
 
         schema_file = find_schema_file(experiment.name, base_dir, home.root)
         plan = _with_start(plan_run(experiment, base_dir, data_dir, home.models(experiment.name), schema_file), home)
@@ -147,7 +147,7 @@ def _run_plan(
     screen.start("  loading")
     os.environ["KERAS_BACKEND"] = "tensorflow"  # of the steps; training.backend has processes of its own
     os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")  # training needs most of a GPU's memory, not this one
-    from pipeline.runners import local
+    from kerasline.pipeline.runners import local
 
     check_engine(plan.experiment.run.beam)
     check_store(home)
@@ -228,7 +228,7 @@ def _run_plan(
 
 
 def _describe_end(home: Workspace, run_id: str, part: Part) -> dict[str, Any]:
-    from pipeline.lineage import run_artifacts
+    from kerasline.pipeline.lineage import run_artifacts
 
     return {**describe_end(run_artifacts(home, run_id)), "stopped_after": part.last}
 
@@ -242,7 +242,7 @@ def _outline_search(tuning: dict[str, Any] | None) -> dict[str, Any] | None:
 def _keep_gate_records(
     plan: RunPlan, home: Workspace, run_id: str, error: Exception | None, folder: Path, screen: Screen
 ) -> None:
-    from pipeline.lineage import run_artifacts
+    from kerasline.pipeline.lineage import run_artifacts
 
     cause = None if error is None else find_cause(error)
     name = plan.experiment.name
@@ -273,7 +273,7 @@ def _judge(figures: dict[str, Any], steps: Sequence[Any], report: Path, log: Pat
     if stopped and figures["blessed"] is not False and figures["model"] is None:
         return "partial", ""
     if not figures["blessed"]:
-        from components.report.page import headline
+        from kerasline.components.report.page import headline
 
         return "not_blessed", f"{headline(figures)} What is in production stays there; see {report}"
     if not (figures.get("model") or {}).get("version"):

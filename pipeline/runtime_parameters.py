@@ -15,11 +15,11 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from components.datasets.options import DataOptions
-from components.datasets.spec import Dataset
-from components.errors import ConfigError, nearest
-from components.options import TrainingOptions
-from components.settings import set_keys
+from kerasline.components.datasets.options import DataOptions
+from kerasline.components.datasets.spec import Dataset
+from kerasline.components.errors import ConfigError, nearest
+from kerasline.components.options import TrainingOptions
+from kerasline.components.settings import set_keys
 
 COMPILED = "compiled_with"  # the values that a spec was compiled with, beside the parameters of each step
 _NUMBERS = {"epochs": "training.epochs", "learning_rate": "training.learning_rate"}
@@ -198,8 +198,8 @@ def _with_config(parameters: Parameters, changes: Mapping[str, Any]) -> Paramete
     parameters = _change_json(parameters, "custom_config", in_settings)
     if "experiment" not in parameters:
         return parameters
-    from pipeline.comparing import changed_from_defaults
-    from pipeline.config import Experiment
+    from kerasline.pipeline.comparing import changed_from_defaults
+    from kerasline.pipeline.config import Experiment
 
     experiment = set_keys(json.loads(parameters["experiment"]), changes)
     differing = changed_from_defaults(Experiment.model_validate(experiment))
@@ -224,8 +224,8 @@ def _with_root(parameters: Parameters, before: str, now: str) -> Parameters:
 
 def _with_span(parameters: Parameters, data: Mapping[str, Any], span: str) -> Parameters:
     """Finds the data again, with another span as the newest."""
-    from components.datasets import resolve
-    from pipeline.planning import data_record
+    from kerasline.components.datasets import resolve
+    from kerasline.pipeline.planning import data_record
 
     options = DataOptions.model_validate(data["options"])
     assert options.spans is not None

@@ -7,7 +7,7 @@ from typing import Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from components.options import Options, Threshold
+from kerasline.components.options import Options, Threshold
 
 
 class FailureOptions(Options):

@@ -16,13 +16,14 @@ from zoneinfo import ZoneInfo
 
 import filelock
 
-from components.errors import ConfigError
-from components.options import RunOptions
-from pipeline.commands_cloud import check_image
-from pipeline.config import load_experiment
-from pipeline.decisions import read_decisions, schedule_folder
-from pipeline.schedule_options import ScheduleOptions
-from pipeline.workspace import open_workspace
+from kerasline.components.child_process import module_command
+from kerasline.components.errors import ConfigError
+from kerasline.components.options import RunOptions
+from kerasline.pipeline.commands_cloud import check_image
+from kerasline.pipeline.config import load_experiment
+from kerasline.pipeline.decisions import read_decisions, schedule_folder
+from kerasline.pipeline.schedule_options import ScheduleOptions
+from kerasline.pipeline.workspace import open_workspace
 
 EMITTED = ("cron", "systemd", "k8s")
 _stopping = threading.Event()
@@ -39,7 +40,7 @@ def run_scheduler(recipe: str, data_dir: Path | None, workspace: Path) -> None:
     """
     from apscheduler.schedulers.blocking import BlockingScheduler
 
-    from pipeline.cron import LATE, make_trigger, missed_tick
+    from kerasline.pipeline.cron import LATE, make_trigger, missed_tick
 
     schedule, name = schedule_of(recipe)
     folder = schedule_folder(open_workspace(workspace).root, name)
@@ -52,7 +53,7 @@ def run_scheduler(recipe: str, data_dir: Path | None, workspace: Path) -> None:
         ) from None
     decisions = read_decisions(folder)
     trigger = make_trigger(schedule)
-    command = [sys.executable, "-m", "pipeline.cli", *retrain_arguments(recipe, data_dir, workspace)]
+    command = module_command("kerasline.pipeline.cli", *retrain_arguments(recipe, data_dir, workspace))
     scheduler = BlockingScheduler(timezone=ZoneInfo(schedule.timezone))
     late = int(LATE.total_seconds())
     scheduler.add_job(

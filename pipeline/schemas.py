@@ -16,10 +16,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from components.datasets.spec import Dataset
-from components.errors import ConfigError
-from components.validation.verdict import VERDICT_FILE
-from pipeline.config import RECIPES
+from kerasline.components.datasets.spec import Dataset
+from kerasline.components.errors import ConfigError
+from kerasline.components.validation.verdict import VERDICT_FILE
+from kerasline.pipeline.config import RECIPES
 
 SUFFIX = ".schema.pbtxt"
 
@@ -203,7 +203,7 @@ def _last_verdict(reports: Path, name: str) -> tuple[str, dict[str, Any]]:
 
 def _take_columns(text: str, origin: str, proposed: str, columns: set[str]) -> str:
     """Returns the schema with some columns as the proposal has them, added or removed."""
-    from components.validation.schema import parse_schema, print_schema
+    from kerasline.components.validation.schema import parse_schema, print_schema
 
     schema, wanted = parse_schema(text, origin), parse_schema(proposed, "the proposal")
     there = {feature.name: feature for feature in wanted.feature}
@@ -223,7 +223,7 @@ def _take_columns(text: str, origin: str, proposed: str, columns: set[str]) -> s
 
 
 def _canonical(text: str, origin: str) -> str:
-    from components.validation.schema import parse_schema, print_schema
+    from kerasline.components.validation.schema import parse_schema, print_schema
 
     return print_schema(parse_schema(text, origin))
 

@@ -21,8 +21,8 @@ from rich.spinner import Spinner
 from rich.table import Table
 from rich.text import Text
 
-from components import progress
-from components.progress import Progress
+from kerasline.components import progress
+from kerasline.components.progress import Progress
 
 _QUIET_SECONDS = 10.0  # without a terminal, a running step is heard of this often
 

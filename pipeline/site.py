@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
-from components.errors import ConfigError
-from pipeline.decisions import join_quiet, list_decisions
+from kerasline.components.errors import ConfigError
+from kerasline.pipeline.decisions import join_quiet, list_decisions
 
 _PAGES = re.compile(r"/(reports/[^/]+/[^/]+/(?:index\.html|figures\.json)|comparisons/[^/]+\.html)")
 _TYPES = {".html": "text/html; charset=utf-8", ".json": "application/json"}
@@ -79,9 +79,9 @@ class SiteHandler(BaseHTTPRequestHandler):
 
 def list_page(workspace: Path) -> str:
     """Renders the list of recipes with their runs and models."""
-    from components.report.site_page import render_site
-    from pipeline.history import list_runs
-    from pipeline.registry import describe_models
+    from kerasline.components.report.site_page import render_site
+    from kerasline.pipeline.history import list_runs
+    from kerasline.pipeline.registry import describe_models
 
     runs: dict[str, list[Mapping[str, Any]]] = {}
     for result in list_runs(workspace):
@@ -93,7 +93,7 @@ def list_page(workspace: Path) -> str:
 
 def decisions_page(workspace: Path) -> str:
     """Renders what retrain decided."""
-    from components.report.site_page import render_decisions
+    from kerasline.components.report.site_page import render_decisions
 
     lines = {name: join_quiet(decisions) for name, decisions in list_decisions(workspace).items()}
     reports = {path.parent.name for path in workspace.glob("reports/*/*/index.html")}

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 import tempfile
 from pathlib import Path
+
+from kerasline.components.child_process import module_command
 
 _LIMIT_SECONDS = 600
 _CHANGES = ("data.limit=300", "training.epochs=2", "evaluation.thresholds={accuracy: {min: 0.0}}")
@@ -20,7 +21,7 @@ def run_smoke() -> tuple[str, str]:
     """
     with tempfile.TemporaryDirectory(prefix="kerasline-smoke-") as folder:
         outcome = Path(folder) / "outcome.json"
-        command = [sys.executable, "-m", "pipeline.cli", "run", "digits_mlp", "--workspace", folder]
+        command = module_command("kerasline.pipeline.cli", "run", "digits_mlp", "--workspace", folder)
         command += ["--json", str(outcome)]
         for change in _CHANGES:
             command += ["--set", change]

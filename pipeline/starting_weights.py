@@ -5,13 +5,13 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from components.errors import ConfigError
-from components.formats.kinds import KINDS
-from components.models import TransferOptions
-from components.production import FORMATS_FOLDER, read_record
-from pipeline.config import Experiment
-from pipeline.registry import find_version
-from pipeline.workspace import Workspace
+from kerasline.components.errors import ConfigError
+from kerasline.components.formats.kinds import KINDS
+from kerasline.components.models import TransferOptions
+from kerasline.components.production import FORMATS_FOLDER, read_record
+from kerasline.pipeline.config import Experiment
+from kerasline.pipeline.registry import find_version
+from kerasline.pipeline.workspace import Workspace
 
 _REFERENCE = re.compile(r"[A-Za-z0-9._-]+@\S*")
 
@@ -55,7 +55,7 @@ def resolve_weights(experiment: Experiment, root: Path) -> Experiment:
 def _left_by_its_run(home: Workspace, name: str, run_id: str | None) -> Path | None:
     if not run_id:
         return None
-    from pipeline.lineage import run_artifacts
+    from kerasline.pipeline.lineage import run_artifacts
 
     artifact = run_artifacts(home.of_run(name, run_id), run_id).get("train", {}).get("model_run")
     file = Path(artifact.uri, KINDS["keras"].file) if artifact is not None else None

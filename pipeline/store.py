@@ -13,9 +13,9 @@ import time
 import uuid
 from typing import TYPE_CHECKING
 
-from components.errors import ConfigError
-from components.metadata_url import PASSWORD_VARIABLE, MetadataServer, parse_metadata_url
-from pipeline.workspace import Workspace
+from kerasline.components.errors import ConfigError
+from kerasline.components.metadata_url import PASSWORD_VARIABLE, MetadataServer, parse_metadata_url
+from kerasline.pipeline.workspace import Workspace
 
 if TYPE_CHECKING:
     from ml_metadata.metadata_store.metadata_store import MetadataStore

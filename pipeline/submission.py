@@ -13,10 +13,10 @@ from typing import Any
 
 import yaml
 
-from components.errors import ConfigError, KeraslineError
-from pipeline.following import RemoteRun, RemoteStep, Unreachable
-from pipeline.runtime_parameters import read_values
-from pipeline.vertex import make_client, plain_errors
+from kerasline.components.errors import ConfigError, KeraslineError
+from kerasline.pipeline.following import RemoteRun, RemoteStep, Unreachable
+from kerasline.pipeline.runtime_parameters import read_values
+from kerasline.pipeline.vertex import make_client, plain_errors
 
 _STATES = {
     "SUCCEEDED": "done", "FAILED": "failed", "CANCELLED": "cancelled", "CANCELED": "cancelled", "SKIPPED": "skipped",

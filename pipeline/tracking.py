@@ -18,8 +18,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from components.errors import ConfigError
-from pipeline.comparing import flatten
+from kerasline.components.errors import ConfigError
+from kerasline.pipeline.comparing import flatten
 
 _BATCH = 100  # parameters, and 1,000 metrics: what MLflow takes at once
 _LONGEST = 6000  # characters of a parameter
@@ -66,7 +66,7 @@ def keep_logs(figures: Mapping[str, Any], folder: Path) -> bool:
     Returns:
       Whether there are any.
     """
-    from components.training import LOG_FOLDER
+    from kerasline.components.training import LOG_FOLDER
 
     model_run = (figures.get("artifacts") or {}).get("model_run")
     if model_run is None or not Path(model_run, LOG_FOLDER).is_dir():

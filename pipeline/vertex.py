@@ -6,8 +6,8 @@ import contextlib
 from collections.abc import Iterator
 from typing import Any
 
-from components.errors import ConfigError, KeraslineError
-from pipeline.following import Unreachable
+from kerasline.components.errors import ConfigError, KeraslineError
+from kerasline.pipeline.following import Unreachable
 
 NO_CREDENTIALS = (
     "expected credentials for Google Cloud, found none; run 'gcloud auth application-default login', or set "

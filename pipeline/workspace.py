@@ -11,7 +11,7 @@ from pathlib import Path
 
 import filelock
 
-from components.errors import ConfigError
+from kerasline.components.errors import ConfigError
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
+PACKAGE = "kerasline"
 PACKAGES = ("components", "pipeline")
 OUTSIDE = ("tests", "notebooks", "benchmarks")
 # What rooms of `components` may share. A leaf looks at leaves alone; a room looks at itself and at leaves.
@@ -29,14 +30,19 @@ MOST_LINES = 400
 
 
 def module_name(path: Path, root: Path) -> str:
-    """``components/models/__init__.py`` is the module ``components.models``."""
+    """``components/models/__init__.py`` is the module ``kerasline.components.models``."""
     parts = path.relative_to(root).with_suffix("").parts
     return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
 
+def within(name: str) -> str:
+    """``kerasline.components.models`` is the module ``components.models`` of the tree."""
+    return name.removeprefix(f"{PACKAGE}.")
+
+
 def module_path(name: str, root: Path) -> Path | None:
     """The file of a module of this project, or None for everything else."""
-    base = root.joinpath(*name.split("."))
+    base = root.joinpath(*name.removeprefix(f"{PACKAGE}.").split("."))
     return next((path for path in (base.with_suffix(".py"), base / "__init__.py") if path.is_file()), None)
 
 
@@ -63,14 +69,14 @@ def imports(path: Path, root: Path, at_import_only: bool = False) -> frozenset[s
         at_import_only: leave out what only functions and type checkers import.
 
     Returns:
-        Dotted names; ``from components.datasets import idx`` gives the module ``components.datasets.idx``
-        if there is one, else ``components.datasets``.
+        Dotted names within kerasline; ``from kerasline.components.datasets import idx`` gives
+        ``components.datasets.idx`` if there is such a module, else ``components.datasets``.
     """
     tree = ast.parse(path.read_text(), filename=str(path))
     found: set[str] = set()
     for node in statements(tree.body) if at_import_only else ast.walk(tree):
         if isinstance(node, ast.Import):
-            found |= {alias.name for alias in node.names}
+            found |= {within(alias.name) for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
             package = module_name(path, root).split(".")
             package = package if path.name == "__init__.py" else package[:-1]
@@ -78,7 +84,7 @@ def imports(path: Path, root: Path, at_import_only: bool = False) -> frozenset[s
             origin = ".".join([*above, *([node.module] if node.module else [])])
             for alias in node.names:
                 inner = f"{origin}.{alias.name}"
-                found.add(inner if module_path(inner, root) else origin)
+                found.add(within(inner if module_path(inner, root) else origin))
     return frozenset(found)
 
 
@@ -189,10 +195,10 @@ def test_the_checks_see_a_step_back(tmp_path: Path) -> None:
         {
             "components/__init__.py": "",
             "components/errors.py": "",
-            "components/tuning.py": "def search():\n    from pipeline import config\n",
-            "components/training.py": "from components import tuning, errors\n",
+            "components/tuning.py": "def search():\n    from kerasline.pipeline import config\n",
+            "components/training.py": "from kerasline.components import tuning, errors\n",
             "pipeline/__init__.py": "",
-            "pipeline/config.py": "from . import graph\nimport components.tuning\n",
+            "pipeline/config.py": "from . import graph\nimport kerasline.components.tuning\n",
             "pipeline/graph.py": "import benchmarks.overhead\n",
         },
     )
@@ -208,14 +214,14 @@ def test_the_checks_see_heavy_imports_through_other_files(tmp_path: Path) -> Non
         tmp_path,
         {
             "components/__init__.py": "",
-            "components/datasets/__init__.py": "from components.datasets import csv\n",
+            "components/datasets/__init__.py": "from kerasline.components.datasets import csv\n",
             "components/datasets/csv.py": "def read():\n    import pandas\n",
             "components/models/__init__.py": "",
             "components/models/cnn.py": "import keras\nimport json\nfrom tensorflow import nn\n",
             "components/options.py": (
                 "from typing import TYPE_CHECKING\n"
                 "if TYPE_CHECKING:\n    import tfx\n"
-                "try:\n    from components.models.cnn import build\nexcept ImportError:\n    pass\n"
+                "try:\n    from kerasline.components.models.cnn import build\nexcept ImportError:\n    pass\n"
             ),
         },
     )

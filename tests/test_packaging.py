@@ -143,13 +143,13 @@ def test_the_package_lists_no_requirements_of_its_own() -> None:
     assert metadata.requires("kerasline") is None
     assert metadata.metadata("kerasline")["Requires-Python"] == "==3.11.*"
     (command,) = metadata.entry_points(group="console_scripts", name="kerasline")
-    assert command.value == "pipeline.cli:main"
+    assert command.value == "kerasline.pipeline.cli:main"
 
 
 def test_a_wheel_carries_recipes_and_templates(tmp_path: Path) -> None:
     source = tmp_path / "source"
-    for name in ("components", "pipeline"):
-        shutil.copytree(ROOT / name, source / name, ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("kerasline", "components", "pipeline"):
+        shutil.copytree(ROOT / name, source / name, symlinks=True, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(ROOT / "setup.py", source)
     command = [sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "--no-build-isolation", "--use-pep517"]
     subprocess.run([*command, "-w", str(tmp_path), str(source)], check=True, capture_output=True)
@@ -159,10 +159,12 @@ def test_a_wheel_carries_recipes_and_templates(tmp_path: Path) -> None:
         ("components", ("*.py", "*.html", "*.css", "*.js", "*.j2")),
         ("pipeline", ("*.py", "*.yaml")),
     ):
-        files = {str(path.relative_to(source)) for pattern in patterns for path in (source / folder).rglob(pattern)}
+        files = {
+            f"kerasline/{path.relative_to(source)}" for pattern in patterns for path in (source / folder).rglob(pattern)
+        }
         assert files - inside == set()
-    assert "pipeline/recipes/digits_cnn.yaml" in inside
-    assert {name.split("/")[0] for name in inside if ".dist-info" not in name} == {"components", "pipeline"}
+    assert "kerasline/pipeline/recipes/digits_cnn.yaml" in inside
+    assert {name.split("/")[0] for name in inside if ".dist-info" not in name} == {"kerasline"}
 
 
 def instructions(stage: int) -> list[tuple[str, str]]:
@@ -252,13 +254,15 @@ def test_what_is_copied_is_enough_to_start_the_command(tmp_path: Path) -> None:
     for source, target in (rest.split() for rest in values(2, "COPY") if "--from" not in rest):
         place = tmp_path / target.lstrip("/") if target.startswith("/") else code / target
         if (ROOT / source).is_dir():
-            shutil.copytree(ROOT / source, place, ignore=shutil.ignore_patterns("__pycache__"))
+            shutil.copytree(ROOT / source, place, symlinks=True, ignore=shutil.ignore_patterns("__pycache__"))
         else:
             place = place / source if target.endswith("/") else place
             place.parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(ROOT / source, place)
-    starter = f"import sys; sys.path.insert(0, {str(code)!r}); import pipeline; from pipeline.cli import main"
-    there = f"assert pipeline.__file__.startswith({str(code)!r})"
+    starter = (
+        f"import sys; sys.path.insert(0, {str(code)!r}); import kerasline; from kerasline.pipeline.cli import main"
+    )
+    there = f"assert kerasline.__file__.startswith({str(code)!r})"
     for name, text in (("python", ' "$@"'), ("kerasline", f' -I -c "{starter}; {there}; main()" "$@"')):
         (tmp_path / name).write_text(f"#!/bin/sh\nexec {sys.executable}{text}\n")
         (tmp_path / name).chmod(0o755)

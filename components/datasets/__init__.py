@@ -8,14 +8,14 @@ pandas, pyarrow, scikit-learn and PIL only when a source needs them.
 
 from __future__ import annotations
 
-from components.datasets.files import Places
-from components.datasets.labels import infer_task
-from components.datasets.options import DataOptions
-from components.datasets.registry import DATASETS, READERS, NamedDataset
-from components.datasets.resolving import read_shard, resolve
-from components.datasets.spans import Span, Spans, find_spans
-from components.datasets.spec import SPLITS, Column, Dataset, Label, SplitPlan
-from components.datasets.splits import assign_split, row_key
+from kerasline.components.datasets.files import Places
+from kerasline.components.datasets.labels import infer_task
+from kerasline.components.datasets.options import DataOptions
+from kerasline.components.datasets.registry import DATASETS, READERS, NamedDataset
+from kerasline.components.datasets.resolving import read_shard, resolve
+from kerasline.components.datasets.spans import Span, Spans, find_spans
+from kerasline.components.datasets.spec import SPLITS, Column, Dataset, Label, SplitPlan
+from kerasline.components.datasets.splits import assign_split, row_key
 
 __all__ = [
     "DATASETS",

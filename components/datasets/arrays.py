@@ -7,12 +7,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from components.datasets.labels import LabelFacts, facts_of_values
-from components.datasets.png import encode_png
-from components.datasets.sampling import indices_of
-from components.datasets.spec import Column, Dataset
-from components.errors import ConfigError
-from components.wording import counted
+from kerasline.components.datasets.labels import LabelFacts, facts_of_values
+from kerasline.components.datasets.png import encode_png
+from kerasline.components.datasets.sampling import indices_of
+from kerasline.components.datasets.spec import Column, Dataset
+from kerasline.components.errors import ConfigError
+from kerasline.components.wording import counted
 
 if TYPE_CHECKING:
     import numpy as np

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache
 from typing import Any
 
-from components.datasets.arrays import (
+from kerasline.components.datasets.arrays import (
     IMAGES_PER_SHARD,
     TABLE_ROWS_PER_SHARD,
     Dtype,
@@ -18,8 +18,8 @@ from components.datasets.arrays import (
     rows_of,
     shards_of,
 )
-from components.datasets.found import Found
-from components.datasets.spec import Dataset
+from kerasline.components.datasets.found import Found
+from kerasline.components.datasets.spec import Dataset
 
 _DIABETES_UNITS = {"age": "years", "bmi": "kg/m²", "bp": "mmHg", "s1": "mg/dL", "s2": "mg/dL", "s3": "mg/dL",
                    "s6": "mg/dL"}  # fmt: skip

@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any, Literal
 
-from components.datasets.csv_text import Line
-from components.datasets.labels import LabelFacts
-from components.datasets.spec import Column
+from kerasline.components.datasets.csv_text import Line
+from kerasline.components.datasets.labels import LabelFacts
+from kerasline.components.datasets.spec import Column
 
 ROWS_PER_BLOCK = 4096
 _MAX_DISTINCT = 10_000

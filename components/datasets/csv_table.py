@@ -7,15 +7,15 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from components.datasets.csv_scan import INFINITIES, NANS, ROWS_PER_BLOCK, ColumnScan, Tally, scan, with_point
-from components.datasets.csv_text import body, detect_delimiter, header_of
-from components.datasets.files import Places, check_unchanged, digest_file, size_of
-from components.datasets.found import Found
-from components.datasets.labels import LabelFacts
-from components.datasets.options import CsvOptions
-from components.datasets.sampling import thin
-from components.datasets.spec import Dataset
-from components.datasets.tables import (
+from kerasline.components.datasets.csv_scan import INFINITIES, NANS, ROWS_PER_BLOCK, ColumnScan, Tally, scan, with_point
+from kerasline.components.datasets.csv_text import body, detect_delimiter, header_of
+from kerasline.components.datasets.files import Places, check_unchanged, digest_file, size_of
+from kerasline.components.datasets.found import Found
+from kerasline.components.datasets.labels import LabelFacts
+from kerasline.components.datasets.options import CsvOptions
+from kerasline.components.datasets.sampling import thin
+from kerasline.components.datasets.spec import Dataset
+from kerasline.components.datasets.tables import (
     Roles,
     SplitColumn,
     assign_roles,
@@ -23,8 +23,8 @@ from components.datasets.tables import (
     multi_facts,
     same_columns,
 )
-from components.errors import ConfigError
-from components.wording import counted
+from kerasline.components.errors import ConfigError
+from kerasline.components.wording import counted
 
 _READER_KEYS = ("header", "columns", "encoding", "missing_values", "ragged_rows", "class_names", "label_decimal")
 

@@ -9,9 +9,9 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from components.datasets.files import GZIP_ERRORS, damaged_gzip, open_bytes
-from components.errors import ConfigError
-from components.wording import counted
+from kerasline.components.datasets.files import GZIP_ERRORS, damaged_gzip, open_bytes
+from kerasline.components.errors import ConfigError
+from kerasline.components.wording import counted
 
 _DELIMITERS = (",", ";", "\t", "|")
 _LONGEST_CELL = 1 << 24  # characters; a quote that is never closed would otherwise swallow the file

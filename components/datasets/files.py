@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from components.errors import ConfigError, nearest
+from kerasline.components.errors import ConfigError, nearest
 
 _GZIP_MAGIC = b"\x1f\x8b"
 # What reading a damaged gzip file raises; OSError is gzip.BadGzipFile's base.

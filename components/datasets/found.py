@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from components.datasets.labels import LabelFacts
-from components.datasets.spec import Column
+from kerasline.components.datasets.labels import LabelFacts
+from kerasline.components.datasets.spec import Column
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from components.datasets import csv_table
-from components.datasets.arrays import (
+from kerasline.components.datasets import csv_table
+from kerasline.components.datasets.arrays import (
     TABLE_ROWS_PER_SHARD,
     Part,
     Parts,
@@ -19,12 +19,12 @@ from components.datasets.arrays import (
     rows_of,
     shards_of,
 )
-from components.datasets.files import Places
-from components.datasets.found import Found
-from components.datasets.keras_files import download, find_file
-from components.datasets.options import CsvOptions
-from components.datasets.spec import Dataset
-from components.errors import ConfigError
+from kerasline.components.datasets.files import Places
+from kerasline.components.datasets.found import Found
+from kerasline.components.datasets.keras_files import download, find_file
+from kerasline.components.datasets.options import CsvOptions
+from kerasline.components.datasets.spec import Dataset
+from kerasline.components.errors import ConfigError
 
 _BOSTON_COLUMNS = (
     "crim", "zn", "indus", "chas", "nox", "rm", "age", "dis", "rad", "tax", "ptratio", "b", "lstat",

@@ -9,7 +9,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from components.datasets.arrays import (
+from kerasline.components.datasets.arrays import (
     IMAGES_PER_SHARD,
     Part,
     check_lengths,
@@ -18,11 +18,11 @@ from components.datasets.arrays import (
     rows_of,
     shards_of,
 )
-from components.datasets.files import Places, digest_file, missing_file, read_bytes
-from components.datasets.found import Found
-from components.datasets.options import IdxOptions
-from components.datasets.spec import Dataset
-from components.errors import ConfigError
+from kerasline.components.datasets.files import Places, digest_file, missing_file, read_bytes
+from kerasline.components.datasets.found import Found
+from kerasline.components.datasets.options import IdxOptions
+from kerasline.components.datasets.spec import Dataset
+from kerasline.components.errors import ConfigError
 
 if TYPE_CHECKING:
     import numpy as np

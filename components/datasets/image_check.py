@@ -99,7 +99,7 @@ def plain_bytes(path: str | Path) -> bytes:
     import numpy as np
     from PIL import Image
 
-    from components.datasets.png import encode_png
+    from kerasline.components.datasets.png import encode_png
 
     with Image.open(io.BytesIO(content)) as image:
         channels = _channels(image.mode, image.info, image.palette)

@@ -9,14 +9,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from components.datasets.files import Places
-from components.datasets.found import Found
-from components.datasets.image_check import SUFFIXES, Checked, check_all, plain_bytes
-from components.datasets.labels import LabelFacts
-from components.datasets.options import ImageOptions
-from components.datasets.sampling import indices_of
-from components.datasets.spec import Column, Dataset
-from components.errors import ConfigError
+from kerasline.components.datasets.files import Places
+from kerasline.components.datasets.found import Found
+from kerasline.components.datasets.image_check import SUFFIXES, Checked, check_all, plain_bytes
+from kerasline.components.datasets.labels import LabelFacts
+from kerasline.components.datasets.options import ImageOptions
+from kerasline.components.datasets.sampling import indices_of
+from kerasline.components.datasets.spec import Column, Dataset
+from kerasline.components.errors import ConfigError
 
 _IMAGES_PER_SHARD = 1024
 _MAX_LISTED = 100

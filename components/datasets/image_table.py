@@ -6,18 +6,18 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from components.datasets.csv_scan import INFINITIES, NANS, parse
-from components.datasets.csv_text import body, detect_delimiter, header_of
-from components.datasets.files import Places, check_unchanged, digest_file, missing_file, size_of
-from components.datasets.found import Found
-from components.datasets.image_check import check_all
-from components.datasets.image_folder import Survey, read_image, shortened
-from components.datasets.labels import facts_of_values
-from components.datasets.options import MISSING_VALUES, CsvOptions, ImageOptions
-from components.datasets.sampling import indices_of
-from components.datasets.spec import Dataset
-from components.datasets.tables import SplitColumn, assign_roles
-from components.errors import ConfigError
+from kerasline.components.datasets.csv_scan import INFINITIES, NANS, parse
+from kerasline.components.datasets.csv_text import body, detect_delimiter, header_of
+from kerasline.components.datasets.files import Places, check_unchanged, digest_file, missing_file, size_of
+from kerasline.components.datasets.found import Found
+from kerasline.components.datasets.image_check import check_all
+from kerasline.components.datasets.image_folder import Survey, read_image, shortened
+from kerasline.components.datasets.labels import facts_of_values
+from kerasline.components.datasets.options import MISSING_VALUES, CsvOptions, ImageOptions
+from kerasline.components.datasets.sampling import indices_of
+from kerasline.components.datasets.spec import Dataset
+from kerasline.components.datasets.tables import SplitColumn, assign_roles
+from kerasline.components.errors import ConfigError
 
 _IMAGES_PER_SHARD = 1024
 _UNUSABLE = frozenset(MISSING_VALUES) | INFINITIES | NANS

@@ -6,8 +6,8 @@ import os
 from importlib import import_module
 from pathlib import Path
 
-from components.datasets.files import Places
-from components.errors import ConfigError
+from kerasline.components.datasets.files import Places
+from kerasline.components.errors import ConfigError
 
 
 def keras_folder() -> Path:

@@ -8,9 +8,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from components.datasets.spec import Label
-from components.errors import ConfigError
-from components.models.spec import Task
+from kerasline.components.datasets.spec import Label
+from kerasline.components.errors import ConfigError
+from kerasline.components.models.spec import Task
 
 MAX_CLASSES = 10_000
 # An integer label counts as classes when it has at most this many values ...

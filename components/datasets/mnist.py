@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from components.datasets import idx, npz
-from components.datasets.files import Places
-from components.datasets.found import Found
-from components.datasets.keras_files import download, find_file, folders
-from components.errors import ConfigError
+from kerasline.components.datasets import idx, npz
+from kerasline.components.datasets.files import Places
+from kerasline.components.datasets.found import Found
+from kerasline.components.datasets.keras_files import download, find_file, folders
+from kerasline.components.errors import ConfigError
 
 FASHION_CLASSES = [
     "T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot",

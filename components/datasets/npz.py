@@ -10,7 +10,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from components.datasets.arrays import (
+from kerasline.components.datasets.arrays import (
     IMAGES_PER_SHARD,
     TABLE_ROWS_PER_SHARD,
     Dtype,
@@ -22,13 +22,13 @@ from components.datasets.arrays import (
     rows_of,
     shards_of,
 )
-from components.datasets.files import Places, digest_file
-from components.datasets.found import Found
-from components.datasets.options import NpzOptions
-from components.datasets.spec import Dataset
-from components.datasets.tables import multi_facts
-from components.errors import ConfigError, nearest
-from components.wording import counted
+from kerasline.components.datasets.files import Places, digest_file
+from kerasline.components.datasets.found import Found
+from kerasline.components.datasets.options import NpzOptions
+from kerasline.components.datasets.spec import Dataset
+from kerasline.components.datasets.tables import multi_facts
+from kerasline.components.errors import ConfigError, nearest
+from kerasline.components.wording import counted
 
 if TYPE_CHECKING:
     import numpy as np

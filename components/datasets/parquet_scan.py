@@ -7,9 +7,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from components.datasets.labels import LabelFacts
-from components.datasets.spec import Column
-from components.errors import ConfigError
+from kerasline.components.datasets.labels import LabelFacts
+from kerasline.components.datasets.spec import Column
+from kerasline.components.errors import ConfigError
 
 if TYPE_CHECKING:
     from pyarrow import RecordBatch

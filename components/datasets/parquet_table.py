@@ -6,10 +6,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from components.datasets.files import Places, check_unchanged, digest_file, size_of
-from components.datasets.found import Found
-from components.datasets.options import ParquetOptions
-from components.datasets.parquet_scan import (
+from kerasline.components.datasets.files import Places, check_unchanged, digest_file, size_of
+from kerasline.components.datasets.found import Found
+from kerasline.components.datasets.options import ParquetOptions
+from kerasline.components.datasets.parquet_scan import (
     LARGEST_INTEGER,
     ParquetScan,
     column_type,
@@ -17,11 +17,18 @@ from components.datasets.parquet_scan import (
     plain_values,
     read_batches,
 )
-from components.datasets.sampling import thin
-from components.datasets.spec import Dataset
-from components.datasets.tables import Roles, SplitColumn, assign_roles, label_value, multi_facts, same_columns
-from components.errors import ConfigError
-from components.wording import counted
+from kerasline.components.datasets.sampling import thin
+from kerasline.components.datasets.spec import Dataset
+from kerasline.components.datasets.tables import (
+    Roles,
+    SplitColumn,
+    assign_roles,
+    label_value,
+    multi_facts,
+    same_columns,
+)
+from kerasline.components.errors import ConfigError
+from kerasline.components.wording import counted
 
 if TYPE_CHECKING:
     from pyarrow.parquet import ParquetFile

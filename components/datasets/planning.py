@@ -6,12 +6,12 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any
 
-from components.datasets.options import SplitOptions
-from components.datasets.spec import SPLITS, Dataset, Label, SplitPlan
-from components.datasets.split_points import class_cuts, time_boundaries
-from components.datasets.splits import assign_split
-from components.errors import ConfigError
-from components.wording import counted
+from kerasline.components.datasets.options import SplitOptions
+from kerasline.components.datasets.spec import SPLITS, Dataset, Label, SplitPlan
+from kerasline.components.datasets.split_points import class_cuts, time_boundaries
+from kerasline.components.datasets.splits import assign_split
+from kerasline.components.errors import ConfigError
+from kerasline.components.wording import counted
 
 _DEFAULT_FRACTION = 0.1
 # Above this many rows a hash leaves no split of 1 % or more empty; below it is counted.

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from components.datasets import (
+from kerasline.components.datasets import (
     bundled,
     cifar,
     csv_table,
@@ -22,9 +22,9 @@ from components.datasets import (
     surface,
     tfrecord,
 )
-from components.datasets.files import Places
-from components.datasets.found import Found
-from components.datasets.spec import Dataset
+from kerasline.components.datasets.files import Places
+from kerasline.components.datasets.found import Found
+from kerasline.components.datasets.spec import Dataset
 
 
 @dataclass(frozen=True)

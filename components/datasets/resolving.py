@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from components.datasets import (
+from kerasline.components.datasets import (
     csv_table,
     idx,
     image_folder,
@@ -18,17 +18,17 @@ from components.datasets import (
     span_table,
     tfrecord,
 )
-from components.datasets.files import Places
-from components.datasets.found import Found
-from components.datasets.labels import settle_label
-from components.datasets.options import DataOptions
-from components.datasets.planning import finish_plan, plan_split
-from components.datasets.registry import DATASETS, READERS
-from components.datasets.sampling import apply_limit
-from components.datasets.spec import Dataset, Label
-from components.datasets.splits import assign_split
-from components.datasets.tables import SplitColumn
-from components.errors import ConfigError, nearest
+from kerasline.components.datasets.files import Places
+from kerasline.components.datasets.found import Found
+from kerasline.components.datasets.labels import settle_label
+from kerasline.components.datasets.options import DataOptions
+from kerasline.components.datasets.planning import finish_plan, plan_split
+from kerasline.components.datasets.registry import DATASETS, READERS
+from kerasline.components.datasets.sampling import apply_limit
+from kerasline.components.datasets.spec import Dataset, Label
+from kerasline.components.datasets.splits import assign_split
+from kerasline.components.datasets.tables import SplitColumn
+from kerasline.components.errors import ConfigError, nearest
 
 # Reader options that say where the data lies and not what it is.
 _PLACES = ("files", "path", "root", "unusable")
@@ -51,7 +51,7 @@ def resolve(
       base_dir: the recipe's folder; relative paths are looked for in ``data_dir`` and then here.
       data_dir: ``--data-dir``.
       task: the config's task; ``auto`` follows the label, see
-        :func:`components.datasets.labels.settle_label`.
+        :func:`kerasline.components.datasets.labels.settle_label`.
       seed: of splits and generated data, where the block itself gives none.
 
     Raises:

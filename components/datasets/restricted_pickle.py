@@ -11,7 +11,7 @@ import zipfile
 from pathlib import Path
 from typing import IO, Any
 
-from components.errors import ConfigError
+from kerasline.components.errors import ConfigError
 
 _ALLOWED = {
     ("numpy", "ndarray"),

@@ -7,7 +7,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from components.datasets.arrays import (
+from kerasline.components.datasets.arrays import (
     IMAGES_PER_SHARD,
     Part,
     Parts,
@@ -18,12 +18,12 @@ from components.datasets.arrays import (
     rows_of,
     shards_of,
 )
-from components.datasets.files import Places
-from components.datasets.found import Found
-from components.datasets.keras_files import download, find_file
-from components.datasets.restricted_pickle import load_object_array
-from components.datasets.spec import Dataset
-from components.errors import ConfigError
+from kerasline.components.datasets.files import Places
+from kerasline.components.datasets.found import Found
+from kerasline.components.datasets.keras_files import download, find_file
+from kerasline.components.datasets.restricted_pickle import load_object_array
+from kerasline.components.datasets.spec import Dataset
+from kerasline.components.errors import ConfigError
 
 OPTIONS: dict[str, Any] = {"num_words": 10_000, "length": 200}
 CLASSES = {

@@ -7,14 +7,14 @@ from dataclasses import replace
 
 from pydantic import ValidationError
 
-from components.datasets import csv_table, parquet_table
-from components.datasets.files import Places
-from components.datasets.found import Found
-from components.datasets.options import CsvOptions, ParquetOptions, SpanOptions
-from components.datasets.spans import find_spans
-from components.datasets.tables import SplitColumn
-from components.errors import ConfigError
-from components.wording import counted
+from kerasline.components.datasets import csv_table, parquet_table
+from kerasline.components.datasets.files import Places
+from kerasline.components.datasets.found import Found
+from kerasline.components.datasets.options import CsvOptions, ParquetOptions, SpanOptions
+from kerasline.components.datasets.spans import find_spans
+from kerasline.components.datasets.tables import SplitColumn
+from kerasline.components.errors import ConfigError
+from kerasline.components.wording import counted
 
 
 def find(options: SpanOptions, places: Places, split: SplitColumn | None) -> Found:

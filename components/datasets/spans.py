@@ -11,9 +11,9 @@ from datetime import date, timedelta
 from itertools import pairwise
 from pathlib import Path
 
-from components.datasets.files import Places
-from components.datasets.options import SpanOptions
-from components.errors import ConfigError
+from kerasline.components.datasets.files import Places
+from kerasline.components.datasets.options import SpanOptions
+from kerasline.components.errors import ConfigError
 
 _WAITING = ("perhaps still being copied", "yet")
 _TOKENS = {"SPAN": r"\d+", "VERSION": r"\d+", "YYYY": r"\d{4}", "MM": r"\d{2}", "DD": r"\d{2}"}

@@ -9,10 +9,10 @@ from bisect import bisect_left
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from components.datasets.spec import SplitPlan
-from components.datasets.splits import position, row_key, stratum
-from components.errors import ConfigError
-from components.wording import counted
+from kerasline.components.datasets.spec import SplitPlan
+from kerasline.components.datasets.splits import position, row_key, stratum
+from kerasline.components.errors import ConfigError
+from kerasline.components.wording import counted
 
 # Of a larger class no places are kept: a hash alone then meets each share within 0.1 points.
 _MAX_ROWS_PER_CLASS = 250_000

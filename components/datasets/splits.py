@@ -7,8 +7,8 @@ import struct
 from collections.abc import Mapping
 from typing import Any
 
-from components.datasets.spec import SPLITS, SplitPlan
-from components.errors import ConfigError
+from kerasline.components.datasets.spec import SPLITS, SplitPlan
+from kerasline.components.errors import ConfigError
 
 _SPLIT_NAMES = {
     "train": "train",

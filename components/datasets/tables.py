@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from components.datasets.labels import LabelFacts
-from components.errors import ConfigError, nearest
+from kerasline.components.datasets.labels import LabelFacts
+from kerasline.components.errors import ConfigError, nearest
 
 MULTILABEL_FEATURE = "labels"
 

@@ -9,15 +9,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from components.datasets.files import Places, check_unchanged, digest_file, is_gzip, size_of
-from components.datasets.found import Found
-from components.datasets.image_check import examine
-from components.datasets.labels import LabelFacts
-from components.datasets.options import TfRecordOptions
-from components.datasets.sampling import thin
-from components.datasets.spec import Column, Dataset
-from components.errors import ConfigError, nearest
-from components.wording import counted
+from kerasline.components.datasets.files import Places, check_unchanged, digest_file, is_gzip, size_of
+from kerasline.components.datasets.found import Found
+from kerasline.components.datasets.image_check import examine
+from kerasline.components.datasets.labels import LabelFacts
+from kerasline.components.datasets.options import TfRecordOptions
+from kerasline.components.datasets.sampling import thin
+from kerasline.components.datasets.spec import Column, Dataset
+from kerasline.components.errors import ConfigError, nearest
+from kerasline.components.wording import counted
 
 _MAX_DISTINCT = 10_000
 _MAX_PIXELS = 5e7

@@ -7,8 +7,8 @@ import os
 import numpy as np
 import tensorflow as tf
 
-from components.datasets.spec import SPLITS, Dataset
-from components.example_gen.quarantine import QuarantineFile
+from kerasline.components.datasets.spec import SPLITS, Dataset
+from kerasline.components.example_gen.quarantine import QuarantineFile
 
 _HASHES = 1 << 62
 _BATCH = 1024

@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from components.datasets import assign_split, read_shard
-from components.datasets.spec import Dataset
-from components.example_gen.quarantine import QuarantineFile
-from components.row_rules import RowRules, make_judge
+from kerasline.components.datasets import assign_split, read_shard
+from kerasline.components.datasets.spec import Dataset
+from kerasline.components.example_gen.quarantine import QuarantineFile
+from kerasline.components.row_rules import RowRules, make_judge
 
 _GZIP = tf.io.TFRecordOptions(compression_type="GZIP", compression_level=1)
 

@@ -11,10 +11,10 @@ from tfx.dsl.component.experimental.decorators import component
 from tfx.types.standard_artifacts import Examples, Model, ModelRun, TransformGraph
 from tfx.utils import path_utils
 
-from components.artifacts import Explanations
-from components.datasets.spec import Dataset
-from components.explanations.explain import Explainer
-from components.features import FeaturePlan
+from kerasline.components.artifacts import Explanations
+from kerasline.components.datasets.spec import Dataset
+from kerasline.components.explanations.explain import Explainer
+from kerasline.components.features import FeaturePlan
 
 
 @component

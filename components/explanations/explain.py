@@ -11,13 +11,13 @@ from typing import Any
 
 import numpy as np
 
-from components.explanations.examples import choose_examples
-from components.explanations.pictures import overlay, picture, small
-from components.explanations.rows import decode_row, find_records, sample_records
-from components.explanations.showing import show_row
-from components.explanations.tables import MOST_ROWS, dependence, permutation_importance, surface
-from components.features import FeaturePlan
-from components.models.spec import InputSpec
+from kerasline.components.explanations.examples import choose_examples
+from kerasline.components.explanations.pictures import overlay, picture, small
+from kerasline.components.explanations.rows import decode_row, find_records, sample_records
+from kerasline.components.explanations.showing import show_row
+from kerasline.components.explanations.tables import MOST_ROWS, dependence, permutation_importance, surface
+from kerasline.components.features import FeaturePlan
+from kerasline.components.models.spec import InputSpec
 
 EXPLANATIONS_FILE = "explanations.json"
 MOST_EXCITED = 12  # maps whose exciting images are sought
@@ -97,7 +97,7 @@ class Explainer:
         return f"images/{name}"
 
     def _explain_table(self, labels: np.ndarray, metric: str) -> dict[str, Any]:
-        from components.explanations.loading import load_predictor, raw_columns
+        from kerasline.components.explanations.loading import load_predictor, raw_columns
 
         rows = min(len(labels), MOST_ROWS)
         records = find_records(self._examples, "eval", range(rows))
@@ -114,8 +114,8 @@ class Explainer:
 
     def _explain_network(self, result: dict[str, Any], predictions: np.ndarray) -> None:
         """Builds the model anew, makes sure that it is the one that was trained, and looks inside."""
-        from components.explanations.loading import read_inputs, rebuild_model
-        from components.inputs import ExamplesReader
+        from kerasline.components.explanations.loading import read_inputs, rebuild_model
+        from kerasline.components.inputs import ExamplesReader
 
         rows = [entry["row"] for entry in result["mistakes"] + result["hits"]] or [0]
         records = find_records(self._examples, "eval", rows)
@@ -132,8 +132,14 @@ class Explainer:
     def _explain_images(
         self, result: dict[str, Any], model: Any, inputs: Mapping[str, np.ndarray], image: InputSpec
     ) -> dict[str, Any]:
-        from components.explanations.images import activation_maps, first_filters, heat_maps, map_layers, saliency_maps
-        from components.explanations.maximising import maximising_images
+        from kerasline.components.explanations.images import (
+            activation_maps,
+            first_filters,
+            heat_maps,
+            map_layers,
+            saliency_maps,
+        )
+        from kerasline.components.explanations.maximising import maximising_images
 
         entries = result["mistakes"] + result["hits"]
         found: dict[str, Any] = {"filters": None, "activations": [], "maximising": None}
@@ -170,8 +176,8 @@ class Explainer:
 
     def _find_neighbours(self, result: dict[str, Any], model: Any, reader: Any) -> None:
         """Puts beside each mistake the training rows that the model finds most like it."""
-        from components.explanations.loading import read_inputs
-        from components.explanations.neighbours import last_features, nearest_rows
+        from kerasline.components.explanations.loading import read_inputs
+        from kerasline.components.explanations.neighbours import last_features, nearest_rows
 
         features = last_features(model)
         if features is None:

@@ -9,7 +9,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from components.models.spec import InputSpec, Task
+from kerasline.components.models.spec import InputSpec, Task
 
 MOST_FILTERS = 32
 MOST_MAPS = 16

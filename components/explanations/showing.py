@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from components.explanations.pictures import picture, thumbnail
+from kerasline.components.explanations.pictures import picture, thumbnail
 
 MOST_COLUMNS = 12
 _LONGEST_TEXT = 120
@@ -17,7 +17,7 @@ def show_row(row: Mapping[str, list[Any]], columns: Sequence[Mapping[str, Any]])
     """Shows one row.
 
     Args:
-      row: column name to values, from :func:`~components.explanations.rows.read_rows`.
+      row: column name to values, from :func:`~kerasline.components.explanations.rows.read_rows`.
       columns: of the dataset as plain values: ``name``, ``dtype``, ``shape``, ``unit``.
 
     Returns:

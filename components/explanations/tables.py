@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from components.explanations.loading import Columns, Predict
-from components.features import FeaturePlan
-from components.metrics import METRICS, measure
+from kerasline.components.explanations.loading import Columns, Predict
+from kerasline.components.features import FeaturePlan
+from kerasline.components.metrics import METRICS, measure
 
 MOST_ROWS = 500
 _REPEATS = 3

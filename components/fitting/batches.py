@@ -10,11 +10,11 @@ from typing import Any
 import keras
 import numpy as np
 
-from components.fitting.checks import loss_of
-from components.fitting.compiling import steps_together
-from components.fitting.feeding import WHOLE, Feed, FeedOrder, Share
-from components.fitting.rows import FitData, class_table, weigh_classes
-from components.settings import FitSettings
+from kerasline.components.fitting.checks import loss_of
+from kerasline.components.fitting.compiling import steps_together
+from kerasline.components.fitting.feeding import WHOLE, Feed, FeedOrder, Share
+from kerasline.components.fitting.rows import FitData, class_table, weigh_classes
+from kerasline.components.settings import FitSettings
 
 _VALIDATION_BATCH = 256
 

@@ -6,13 +6,13 @@ import importlib.util
 import os
 from pathlib import Path
 
-from components.datasets.spec import Dataset
-from components.errors import ConfigError, nearest
-from components.fitting.names import LOSS_ARGUMENTS, SMOOTHED_LOSSES, check_loss_arguments
-from components.models.heads import LabelForm, resolve_loss
-from components.models.options import TransferOptions
-from components.options import TrainingOptions
-from components.settings import FitSettings
+from kerasline.components.datasets.spec import Dataset
+from kerasline.components.errors import ConfigError, nearest
+from kerasline.components.fitting.names import LOSS_ARGUMENTS, SMOOTHED_LOSSES, check_loss_arguments
+from kerasline.components.models.heads import LabelForm, resolve_loss
+from kerasline.components.models.options import TransferOptions
+from kerasline.components.options import TrainingOptions
+from kerasline.components.settings import FitSettings
 
 FLOAT_KINDS = ("dense", "image", "array")
 _PACKAGES = {  # backend: module, name, what to do where it is missing

@@ -14,7 +14,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from components.fitting.rows import Arrays
+from kerasline.components.fitting.rows import Arrays
 
 
 @dataclass(frozen=True)

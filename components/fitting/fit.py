@@ -9,18 +9,18 @@ from dataclasses import dataclass
 import keras
 import numpy as np
 
-from components import progress
-from components.errors import TrainingFailed
-from components.fitting.batches import Batches, read_batches
-from components.fitting.callbacks import EpochProgress, SaveEpochs, StopAtNaN, TensorBoardLog, watchers
-from components.fitting.checkpoints import CheckpointFile, FitState
-from components.fitting.compiling import compile_model
-from components.fitting.feeding import WHOLE, Feed, Share
-from components.fitting.keeping import KeptModel
-from components.fitting.places import Place, choose_place, settled
-from components.fitting.rows import FitData
-from components.models import build_model
-from components.settings import FitSettings
+from kerasline.components import progress
+from kerasline.components.errors import TrainingFailed
+from kerasline.components.fitting.batches import Batches, read_batches
+from kerasline.components.fitting.callbacks import EpochProgress, SaveEpochs, StopAtNaN, TensorBoardLog, watchers
+from kerasline.components.fitting.checkpoints import CheckpointFile, FitState
+from kerasline.components.fitting.compiling import compile_model
+from kerasline.components.fitting.feeding import WHOLE, Feed, Share
+from kerasline.components.fitting.keeping import KeptModel
+from kerasline.components.fitting.places import Place, choose_place, settled
+from kerasline.components.fitting.rows import FitData
+from kerasline.components.models import build_model
+from kerasline.components.settings import FitSettings
 
 History = dict[str, list[float]]
 
@@ -90,7 +90,7 @@ def fit(
             "strategy: none"
         )
     if place.own_process and not has_to_stream:
-        from components.fitting.processes import fit_in_process
+        from kerasline.components.fitting.processes import fit_in_process
 
         weights, history = fit_in_process(settings, data, place, callbacks, checkpoint, log_folder)
     else:
@@ -229,7 +229,7 @@ def _check_finite(nan: StopAtNaN, history: History, epochs: int, settings: FitSe
 
 
 def _unfreeze(model: keras.Model, from_layer: str) -> None:
-    from components.models.transfer import unfreeze
+    from kerasline.components.models.transfer import unfreeze
 
     unfreeze(model, None if from_layer == "all" else from_layer)
 

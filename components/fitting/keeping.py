@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import keras
 
-from components.fitting.callbacks import capture_state, restore_state
-from components.fitting.checkpoints import FitState
-from components.settings import FitSettings
+from kerasline.components.fitting.callbacks import capture_state, restore_state
+from kerasline.components.fitting.checkpoints import FitState
+from kerasline.components.settings import FitSettings
 
 
 class KeptModel:

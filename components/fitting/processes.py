@@ -22,17 +22,18 @@ from typing import IO, Any
 import keras
 import numpy as np
 
-from components import progress
-from components.errors import ConfigError, KeraslineError, TrainingFailed
-from components.fitting.checkpoints import CheckpointFile
-from components.fitting.places import Place
-from components.fitting.rows import Arrays, FitData
-from components.models import build_model
-from components.settings import FitSettings
+from kerasline.components import progress
+from kerasline.components.child_process import module_command
+from kerasline.components.errors import ConfigError, KeraslineError, TrainingFailed
+from kerasline.components.fitting.checkpoints import CheckpointFile
+from kerasline.components.fitting.places import Place
+from kerasline.components.fitting.rows import Arrays, FitData
+from kerasline.components.models import build_model
+from kerasline.components.settings import FitSettings
 
 JOB, RESULT, HISTORY, ERROR, START = "job.json", "weights.npz", "history.json", "error.json", "start.npz"
 MARK = "@kerasline "  # what a worker says to us; all else on its standard output is for the log
-_WORKER = "components.fitting.worker"
+_WORKER = "kerasline.components.fitting.worker"
 _ROOT = Path(__file__).resolve().parents[2]
 _ERRORS: dict[str, type[KeraslineError]] = {"ConfigError": ConfigError, "TrainingFailed": TrainingFailed}
 
@@ -48,7 +49,7 @@ def fit_in_process(
     """Fits elsewhere.
 
     Args:
-      settings, data, callbacks, checkpoint, log_folder: see ``components.fitting.fit.fit``.
+      settings, data, callbacks, checkpoint, log_folder: see ``kerasline.components.fitting.fit.fit``.
       place: what was chosen.
 
     Returns:
@@ -160,7 +161,7 @@ def _start_worker(folder: Path, place: Place, number: int, processes: int, port:
             "KERAS_DISTRIBUTION_PROCESS_ID": str(number),
         }
     return subprocess.Popen(
-        [sys.executable, "-m", _WORKER, str(folder)],
+        module_command(_WORKER, str(folder)),
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         env=environment,

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from components.errors import TrainingFailed
-from components.features import FeaturePlan
-from components.fitting.rows import FitData, hold_out, validation_mask
-from components.inputs import ExamplesReader
-from components.settings import FitSettings
+from kerasline.components.errors import TrainingFailed
+from kerasline.components.features import FeaturePlan
+from kerasline.components.fitting.rows import FitData, hold_out, validation_mask
+from kerasline.components.inputs import ExamplesReader
+from kerasline.components.settings import FitSettings
 
 
 def make_reader(

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import keras
 
-from components.fitting.batches import validation_batches
-from components.fitting.compiling import compile_model
-from components.fitting.rows import FitData
-from components.settings import FitSettings
+from kerasline.components.fitting.batches import validation_batches
+from kerasline.components.fitting.compiling import compile_model
+from kerasline.components.fitting.rows import FitData
+from kerasline.components.settings import FitSettings
 
 
 def score(model: keras.Model, settings: FitSettings, data: FitData) -> dict[str, float]:

@@ -1,4 +1,4 @@
-"""Run as ``python -m components.fitting.worker FOLDER``: fits a job under the KERAS_BACKEND of its environment.
+"""Run as ``python -m kerasline.components.fitting.worker FOLDER``: fits a job under the KERAS_BACKEND that is set.
 
 Writes ``weights.npz`` and ``history.json`` into the folder, or ``error.json``; says on standard output how far it is.
 """
@@ -12,7 +12,7 @@ import traceback
 from pathlib import Path
 from typing import Any
 
-from components.fitting.parents import end_with_parent
+from kerasline.components.fitting.parents import end_with_parent
 
 
 def main() -> int:
@@ -41,14 +41,14 @@ def _fit(folder: Path, job: dict[str, Any], number: int) -> None:
     import keras
     import numpy as np
 
-    from components import progress
-    from components.fitting.checkpoints import CheckpointFile
-    from components.fitting.feeding import Share
-    from components.fitting.fit import fit_here
-    from components.fitting.places import Place
-    from components.fitting.processes import HISTORY, RESULT, START, read_rows, save_weights
-    from components.fitting.rows import FitData
-    from components.settings import FitSettings
+    from kerasline.components import progress
+    from kerasline.components.fitting.checkpoints import CheckpointFile
+    from kerasline.components.fitting.feeding import Share
+    from kerasline.components.fitting.fit import fit_here
+    from kerasline.components.fitting.places import Place
+    from kerasline.components.fitting.processes import HISTORY, RESULT, START, read_rows, save_weights
+    from kerasline.components.fitting.rows import FitData
+    from kerasline.components.settings import FitSettings
 
     is_chief = number == 0
     if is_chief:
@@ -98,7 +98,7 @@ def _prepare_backend(place: dict[str, Any]) -> None:
 
 
 def _say(said: dict[str, Any]) -> None:
-    from components.fitting.processes import MARK
+    from kerasline.components.fitting.processes import MARK
 
     print(MARK + json.dumps(said), flush=True)
 

@@ -13,8 +13,9 @@ from tfx.dsl.component.experimental.annotations import InputArtifact, OutputArti
 from tfx.dsl.component.experimental.decorators import component
 from tfx.types.standard_artifacts import Examples, InfraBlessing, Model, ModelRun, TransformGraph
 
-from components.errors import KeraslineError
-from components.keras_file import KERAS_FILE
+from kerasline.components.child_process import module_command
+from kerasline.components.errors import KeraslineError
+from kerasline.components.keras_file import KERAS_FILE
 
 FORMATS_FILE = "formats.json"
 
@@ -75,7 +76,7 @@ def FormatExport(  # noqa: N802 (a component is named like a class)
         file.flush()
         # TFLite's converter writes to the terminal from C++, and may end the process.
         child = subprocess.run(
-            [sys.executable, "-m", "components.formats.convert", file.name],
+            module_command("kerasline.components.formats.convert", file.name),
             capture_output=True, text=True, check=False, timeout=3600,
             env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path)), "KERAS_BACKEND": "tensorflow"},
         )  # fmt: skip

@@ -1,7 +1,8 @@
 """Run in a process of its own: converts a ``.keras`` file and asks every format for the same eval rows.
 
-Usage: ``python -m components.formats.convert TASK.json``; the keys are those that the component writes. It leaves the
-files and ``formats.json`` in ``folder``; exit code 0 means that everything was made, however far it is off.
+Usage: ``python -m kerasline.components.formats.convert TASK.json``; the keys are those that the component
+writes. It leaves the files and ``formats.json`` in ``folder``; exit code 0 means that everything was made, however far
+it is off.
 """
 
 from __future__ import annotations
@@ -25,9 +26,9 @@ import numpy as np
 import tensorflow as tf
 from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
-from components.features import FeaturePlan
-from components.formats.kinds import KINDS, MEAN
-from components.inputs import ExamplesReader
+from kerasline.components.features import FeaturePlan
+from kerasline.components.formats.kinds import KINDS, MEAN
+from kerasline.components.inputs import ExamplesReader
 
 Inputs = dict[str, np.ndarray]
 Asked = Callable[[Inputs], np.ndarray]

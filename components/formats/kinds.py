@@ -6,7 +6,7 @@ import importlib.util
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from components.errors import ConfigError
+from kerasline.components.errors import ConfigError
 
 LARGEST, MEAN = "largest difference", "mean difference"
 

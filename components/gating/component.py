@@ -12,10 +12,10 @@ from tfx.dsl.component.experimental.decorators import component
 from tfx.types.standard_artifacts import InfraBlessing, Model, ModelBlessing, ModelEvaluation, ModelRun
 from tfx.utils import path_utils
 
-from components.evaluated import read_evaluation, read_failures
-from components.features import FeaturePlan
-from components.gating import judging
-from components.options import EvaluationOptions
+from kerasline.components.evaluated import read_evaluation, read_failures
+from kerasline.components.features import FeaturePlan
+from kerasline.components.gating import judging
+from kerasline.components.options import EvaluationOptions
 
 GATE_FILE = "gate.json"
 

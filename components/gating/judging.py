@@ -8,12 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from components.evaluated import Failure, Figures, SliceFigures
-from components.intervals import metric_intervals
-from components.metrics import METRICS, measure
-from components.models.spec import Task
-from components.options import Budgets, EvaluationOptions, Threshold
-from components.slices import EVERY, covers, parse_slice, show_slice
+from kerasline.components.evaluated import Failure, Figures, SliceFigures
+from kerasline.components.intervals import metric_intervals
+from kerasline.components.metrics import METRICS, measure
+from kerasline.components.models.spec import Task
+from kerasline.components.options import Budgets, EvaluationOptions, Threshold
+from kerasline.components.slices import EVERY, covers, parse_slice, show_slice
 
 PASSED, FAILED, NOT_GATED = "passed", "failed", "not gated"
 _NOISE = 1e-6  # equal models differ by so much in float32

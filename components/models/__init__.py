@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING
 
 from pydantic import BaseModel
 
-from components.errors import ConfigError, nearest
-from components.models.heads import check_output
-from components.models.options import (
+from kerasline.components.errors import ConfigError, nearest
+from kerasline.components.models.heads import check_output
+from kerasline.components.models.options import (
     AugmentationOptions,
     CnnOptions,
     CustomOptions,
@@ -25,7 +25,7 @@ from components.models.options import (
     SequenceOptions,
     TransferOptions,
 )
-from components.models.spec import InputSpec, OutputSpec, Task
+from kerasline.components.models.spec import InputSpec, OutputSpec, Task
 
 if TYPE_CHECKING:
     import keras
@@ -40,11 +40,11 @@ class Family:
 
 
 MODEL_FAMILIES: dict[str, Family] = {
-    "mlp": Family(MlpOptions, "components.models.mlp"),
-    "cnn": Family(CnnOptions, "components.models.cnn"),
-    "sequence": Family(SequenceOptions, "components.models.sequence"),
-    "transfer": Family(TransferOptions, "components.models.transfer"),
-    "custom": Family(CustomOptions, "components.models.custom"),
+    "mlp": Family(MlpOptions, "kerasline.components.models.mlp"),
+    "cnn": Family(CnnOptions, "kerasline.components.models.cnn"),
+    "sequence": Family(SequenceOptions, "kerasline.components.models.sequence"),
+    "transfer": Family(TransferOptions, "kerasline.components.models.transfer"),
+    "custom": Family(CustomOptions, "kerasline.components.models.custom"),
 }
 
 

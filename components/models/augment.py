@@ -7,9 +7,9 @@ from typing import Any
 
 import keras
 
-from components.errors import ConfigError
-from components.models.options import AugmentationOptions
-from components.models.spec import InputSpec
+from kerasline.components.errors import ConfigError
+from kerasline.components.models.options import AugmentationOptions
+from kerasline.components.models.spec import InputSpec
 
 
 @keras.saving.register_keras_serializable("kerasline")

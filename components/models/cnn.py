@@ -6,10 +6,10 @@ from collections.abc import Sequence
 
 import keras
 
-from components.errors import ConfigError
-from components.models.augment import augmented, check_augmentation
-from components.models.heads import output_layer
-from components.models.layers import (
+from kerasline.components.errors import ConfigError
+from kerasline.components.models.augment import augmented, check_augmentation
+from kerasline.components.models.heads import output_layer
+from kerasline.components.models.layers import (
     activated,
     dense_layers,
     join,
@@ -18,8 +18,8 @@ from components.models.layers import (
     regularizer,
     side_vectors,
 )
-from components.models.options import CnnOptions, per_layer
-from components.models.spec import InputSpec, OutputSpec
+from kerasline.components.models.options import CnnOptions, per_layer
+from kerasline.components.models.spec import InputSpec, OutputSpec
 
 
 def build(options: CnnOptions, inputs: Sequence[InputSpec], output: OutputSpec) -> keras.Model:

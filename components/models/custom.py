@@ -20,11 +20,11 @@ from typing import Any
 
 import keras
 
-from components.errors import ConfigError, nearest
-from components.models.heads import HEADS
-from components.models.layers import make_inputs
-from components.models.options import CustomOptions
-from components.models.spec import InputSpec, OutputSpec
+from kerasline.components.errors import ConfigError, nearest
+from kerasline.components.models.heads import HEADS
+from kerasline.components.models.layers import make_inputs
+from kerasline.components.models.options import CustomOptions
+from kerasline.components.models.spec import InputSpec, OutputSpec
 
 SIGNATURE = "(config: dict, inputs: list[InputSpec], output: OutputSpec) -> keras.Model"
 

@@ -11,8 +11,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from components.errors import ConfigError, nearest
-from components.models.spec import OutputSpec, Task
+from kerasline.components.errors import ConfigError, nearest
+from kerasline.components.models.spec import OutputSpec, Task
 
 if TYPE_CHECKING:
     import keras

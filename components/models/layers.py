@@ -7,9 +7,9 @@ from collections.abc import Sequence
 
 import keras
 
-from components.errors import ConfigError
-from components.models.options import DenseOptions, per_layer
-from components.models.spec import InputSpec
+from kerasline.components.errors import ConfigError
+from kerasline.components.models.options import DenseOptions, per_layer
+from kerasline.components.models.spec import InputSpec
 
 ALSO = {
     "image": "cnn or transfer",

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 
 import keras
 
-from components.errors import ConfigError
-from components.models.augment import augmented, check_augmentation
-from components.models.heads import output_layer
-from components.models.layers import dense_layers, join, layer_name, make_inputs, side_vectors
-from components.models.options import MlpOptions
-from components.models.spec import InputSpec, OutputSpec
+from kerasline.components.errors import ConfigError
+from kerasline.components.models.augment import augmented, check_augmentation
+from kerasline.components.models.heads import output_layer
+from kerasline.components.models.layers import dense_layers, join, layer_name, make_inputs, side_vectors
+from kerasline.components.models.options import MlpOptions
+from kerasline.components.models.spec import InputSpec, OutputSpec
 
 
 def build(options: MlpOptions, inputs: Sequence[InputSpec], output: OutputSpec) -> keras.Model:

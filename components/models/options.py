@@ -10,8 +10,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
-from components.errors import nearest
-from components.models.bases import BASES
+from kerasline.components.errors import nearest
+from kerasline.components.models.bases import BASES
 
 Activation = Literal[
     "relu", "relu6", "leaky_relu", "elu", "selu", "gelu", "silu", "swish", "mish", "tanh", "sigmoid",

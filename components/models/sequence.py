@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 import keras
 
-from components.errors import ConfigError
-from components.models.heads import output_layer
-from components.models.layers import (
+from kerasline.components.errors import ConfigError
+from kerasline.components.models.heads import output_layer
+from kerasline.components.models.layers import (
     activated,
     dense_layers,
     embedding_width,
@@ -18,8 +18,8 @@ from components.models.layers import (
     regularizer,
     side_vectors,
 )
-from components.models.options import SequenceOptions
-from components.models.spec import InputSpec, OutputSpec
+from kerasline.components.models.options import SequenceOptions
+from kerasline.components.models.spec import InputSpec, OutputSpec
 
 RECURRENT = {"simple_rnn": "SimpleRNN", "lstm": "LSTM", "gru": "GRU"}
 

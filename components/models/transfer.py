@@ -10,15 +10,15 @@ from pathlib import Path
 
 import keras
 
-from components.errors import ConfigError, nearest
-from components.models.augment import augmented
-from components.models.bases import BASES, Base
-from components.models.heads import output_layer
-from components.models.layers import dense_layers, join, main_input, make_inputs, side_vectors
-from components.models.options import TransferOptions
-from components.models.spec import InputSpec, OutputSpec
-from components.models.squeezenet import squeezenet
-from components.models.weights import load_weights
+from kerasline.components.errors import ConfigError, nearest
+from kerasline.components.models.augment import augmented
+from kerasline.components.models.bases import BASES, Base
+from kerasline.components.models.heads import output_layer
+from kerasline.components.models.layers import dense_layers, join, main_input, make_inputs, side_vectors
+from kerasline.components.models.options import TransferOptions
+from kerasline.components.models.spec import InputSpec, OutputSpec
+from kerasline.components.models.squeezenet import squeezenet
+from kerasline.components.models.weights import load_weights
 
 SMALLEST_AUTO = 96  # pixels; below it the features of ImageNet networks lose most of their worth
 SQUEEZENET_FILE = "squeezenet_imagenet_notop.h5"

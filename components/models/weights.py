@@ -8,8 +8,8 @@ import h5py
 import keras
 import numpy as np
 
-from components.errors import ConfigError
-from components.models.layers import layer_name
+from kerasline.components.errors import ConfigError
+from kerasline.components.models.layers import layer_name
 
 Arrays = dict[str, list[np.ndarray]]
 

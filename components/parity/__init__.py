@@ -1,5 +1,5 @@
 """The serving check: a fresh process loads the exported model and must answer as the trained model did."""
 
-from components.parity.component import ParityCheck
+from kerasline.components.parity.component import ParityCheck
 
 __all__ = ["ParityCheck"]

@@ -14,8 +14,8 @@ from tfx.dsl.component.experimental.decorators import component
 from tfx.types.standard_artifacts import Examples, InfraBlessing, Model, ModelRun
 from tfx.utils import path_utils
 
-from components.errors import ParityFailed
-from components.features import FeaturePlan
+from kerasline.components.errors import ParityFailed
+from kerasline.components.features import FeaturePlan
 
 PARITY_FILE = "parity.json"
 REQUESTS_FILE = "tf_serving_warmup_requests"  # the Pusher puts it where TensorFlow Serving looks for it
@@ -44,7 +44,7 @@ def ParityCheck(  # noqa: N802 (a component is named like a class)
       model: the exported model.
       model_run: holds the Trainer's predictions on the eval split.
       examples: the eval split.
-      blessing: output, read by the gate and the Pusher; ``parity.json`` is what :mod:`components.parity.replay` found.
+      blessing: output, read by the gate and the Pusher; ``parity.json`` is what :mod:`.replay` found.
       plan: the :class:`FeaturePlan` as JSON; its classes are the order that scores must have.
       tolerance: largest difference: absolute for scores, relative to 1 + |value| for regression.
       rows: how many rows to replay at most.

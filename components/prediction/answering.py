@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from components.errors import KeraslineError
-from components.prediction.blocks import Block
+from kerasline.components.errors import KeraslineError
+from kerasline.components.prediction.blocks import Block
 
 # The more rows in a call the less it costs for each, as long as what the layers hold in between fits the memory.
 ROWS_PER_CALL, PLAIN_ROWS_PER_CALL = 2048, 16384

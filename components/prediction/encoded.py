@@ -8,11 +8,11 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from components.datasets.files import is_gzip
-from components.datasets.image_check import examine, plain_bytes
-from components.errors import ConfigError, nearest
-from components.prediction.blocks import Block
-from components.prediction.planning import PredictionPlan
+from kerasline.components.datasets.files import is_gzip
+from kerasline.components.datasets.image_check import examine, plain_bytes
+from kerasline.components.errors import ConfigError, nearest
+from kerasline.components.prediction.blocks import Block
+from kerasline.components.prediction.planning import PredictionPlan
 
 IMAGES_PER_BLOCK = 64  # decoded images take far more memory than rows of a table
 RECORDS_PER_BLOCK = 1024

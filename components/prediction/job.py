@@ -15,15 +15,15 @@ import apache_beam as beam
 import filelock
 from apache_beam.options.pipeline_options import PipelineOptions
 
-from components import progress
-from components.engine import complete_options
-from components.errors import ConfigError, DataRejected
-from components.prediction.answering import ServedModel
-from components.prediction.blocks import Block
-from components.prediction.encoded import read_images, read_records
-from components.prediction.planning import PredictionPlan
-from components.prediction.tables import read_csv, read_parquet
-from components.prediction.writing import (
+from kerasline.components import progress
+from kerasline.components.engine import complete_options
+from kerasline.components.errors import ConfigError, DataRejected
+from kerasline.components.prediction.answering import ServedModel
+from kerasline.components.prediction.blocks import Block
+from kerasline.components.prediction.encoded import read_images, read_records
+from kerasline.components.prediction.planning import PredictionPlan
+from kerasline.components.prediction.tables import read_csv, read_parquet
+from kerasline.components.prediction.writing import (
     PartWriter,
     join_parts,
     prediction_table,
@@ -65,7 +65,7 @@ def predict(plan: PredictionPlan, output: Path, beam_arguments: Sequence[str] = 
     that was interrupted goes on where it ended, without a row twice.
 
     Args:
-      plan: from :func:`~components.prediction.planning.plan_prediction`.
+      plan: from :func:`~kerasline.components.prediction.planning.plan_prediction`.
       output: the file to write; ``OUTPUT.rejected.jsonl`` holds the rows that could not be predicted.
       beam_arguments: Beam's options; default: one process.
 

@@ -11,14 +11,14 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from components.datasets.csv_text import detect_delimiter, header_of
-from components.datasets.files import Places
-from components.datasets.image_check import SUFFIXES
-from components.datasets.options import MISSING_VALUES
-from components.datasets.parquet_scan import column_type
-from components.datasets.tables import same_columns
-from components.errors import ConfigError, nearest
-from components.wording import counted
+from kerasline.components.datasets.csv_text import detect_delimiter, header_of
+from kerasline.components.datasets.files import Places
+from kerasline.components.datasets.image_check import SUFFIXES
+from kerasline.components.datasets.options import MISSING_VALUES
+from kerasline.components.datasets.parquet_scan import column_type
+from kerasline.components.datasets.tables import same_columns
+from kerasline.components.errors import ConfigError, nearest
+from kerasline.components.wording import counted
 
 KINDS = ("csv", "parquet", "images", "tfrecord")
 OUTPUTS = (".parquet", ".csv", ".jsonl")

@@ -13,13 +13,13 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from pyarrow import csv
 
-from components.datasets.csv_text import Line, lines
-from components.datasets.files import GZIP_ERRORS, open_bytes
-from components.datasets.parquet_scan import plain_values
-from components.errors import ConfigError
-from components.prediction.blocks import Block
-from components.prediction.planning import PredictionPlan
-from components.wording import counted
+from kerasline.components.datasets.csv_text import Line, lines
+from kerasline.components.datasets.files import GZIP_ERRORS, open_bytes
+from kerasline.components.datasets.parquet_scan import plain_values
+from kerasline.components.errors import ConfigError
+from kerasline.components.prediction.blocks import Block
+from kerasline.components.prediction.planning import PredictionPlan
+from kerasline.components.wording import counted
 
 ROWS_PER_BLOCK = 8192
 _CHUNK_BYTES, _BOM = 1 << 22, b"\xef\xbb\xbf"

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from components.profiling.drafting import Draft, draft_recipe, safe_name
+from kerasline.components.profiling.drafting import Draft, draft_recipe, safe_name
 
 __all__ = ["Draft", "draft_recipe", "safe_name"]

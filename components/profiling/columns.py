@@ -9,9 +9,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from components.datasets.forms import read_date, read_number
-from components.features import ONE_HOT_LIMIT
-from components.profiling.sampling import SampledColumn, words_of
+from kerasline.components.datasets.forms import read_date, read_number
+from kerasline.components.features import ONE_HOT_LIMIT
+from kerasline.components.profiling.sampling import SampledColumn, words_of
 
 _BOOLEANS = ({"true", "false"}, {"yes", "no"}, {"y", "n"}, {"t", "f"}, {"on", "off"})
 _ID_NAME = re.compile(r"(^|[_\s.\-])(id|ids|uuid|guid|index|idx|row|rownum|row_number|nr|no|number|key|hash)$", re.I)

@@ -9,15 +9,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from components.errors import ConfigError
-from components.profiling.columns import ColumnGuess, guess_column
-from components.profiling.images import choose_model, is_image_folder, sample_images
-from components.profiling.labels import LabelGuess, guess_label, require_label
-from components.profiling.leaks import gives_away
-from components.profiling.sampling import TableSample, sample_table
-from components.profiling.settings import Settings, choose_settings
-from components.profiling.writing import block, comment, listed, pair
-from components.wording import counted
+from kerasline.components.errors import ConfigError
+from kerasline.components.profiling.columns import ColumnGuess, guess_column
+from kerasline.components.profiling.images import choose_model, is_image_folder, sample_images
+from kerasline.components.profiling.labels import LabelGuess, guess_label, require_label
+from kerasline.components.profiling.leaks import gives_away
+from kerasline.components.profiling.sampling import TableSample, sample_table
+from kerasline.components.profiling.settings import Settings, choose_settings
+from kerasline.components.profiling.writing import block, comment, listed, pair
+from kerasline.components.wording import counted
 
 _GUESSES = "Guesses have their reason beside them; change what is wrong."
 _UNNAMED = "Columns not named under features go by their type: numbers by z-score, text with few values one-hot."

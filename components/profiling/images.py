@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from components.datasets.image_check import SUFFIXES, examine
-from components.errors import ConfigError
-from components.wording import counted
+from kerasline.components.datasets.image_check import SUFFIXES, examine
+from kerasline.components.errors import ConfigError
+from kerasline.components.wording import counted
 
 _FILES_TO_OPEN = 400
 _SIDES = (8, 16, 24, 28, 32, 48, 64, 96, 128)  # what images are resized to where their sizes differ, or are larger

@@ -9,13 +9,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from components.datasets.csv_scan import parse, with_point
-from components.datasets.forms import read_date, read_number
-from components.datasets.labels import LabelFacts, infer_task, settle_label
-from components.errors import ConfigError, nearest
-from components.models.spec import Task
-from components.profiling.sampling import SampledColumn, TableSample
-from components.wording import counted
+from kerasline.components.datasets.csv_scan import parse, with_point
+from kerasline.components.datasets.forms import read_date, read_number
+from kerasline.components.datasets.labels import LabelFacts, infer_task, settle_label
+from kerasline.components.errors import ConfigError, nearest
+from kerasline.components.models.spec import Task
+from kerasline.components.profiling.sampling import SampledColumn, TableSample
+from kerasline.components.wording import counted
 
 _LIKELY = (
     "label", "labels", "target", "y", "class", "outcome", "result", "response", "output", "survived", "churn",

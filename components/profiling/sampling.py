@@ -13,13 +13,13 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from components.datasets.csv_scan import ColumnScan, parse
-from components.datasets.csv_text import detect_delimiter, lines
-from components.datasets.files import GZIP_ERRORS, damaged_gzip, is_gzip, open_bytes
-from components.datasets.options import MISSING_VALUES
-from components.datasets.parquet_scan import column_type, open_file, plain_values, read_batches
-from components.errors import ConfigError
-from components.wording import counted
+from kerasline.components.datasets.csv_scan import ColumnScan, parse
+from kerasline.components.datasets.csv_text import detect_delimiter, lines
+from kerasline.components.datasets.files import GZIP_ERRORS, damaged_gzip, is_gzip, open_bytes
+from kerasline.components.datasets.options import MISSING_VALUES
+from kerasline.components.datasets.parquet_scan import column_type, open_file, plain_values, read_batches
+from kerasline.components.errors import ConfigError
+from kerasline.components.wording import counted
 
 _CELLS = 1_500_000  # cells to look at
 _FEWEST_ROWS, _MOST_ROWS = 2_000, 60_000

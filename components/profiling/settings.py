@@ -6,8 +6,8 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-from components.profiling.labels import LabelGuess
-from components.wording import counted
+from kerasline.components.profiling.labels import LabelGuess
+from kerasline.components.wording import counted
 
 _SMALL = 1_000  # rows below which eval and test need a larger share
 

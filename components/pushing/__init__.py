@@ -1,5 +1,5 @@
 """The push: a blessed model becomes the next version in production. The door of the room is :class:`RegistryPush`."""
 
-from components.pushing.component import RegistryPush
+from kerasline.components.pushing.component import RegistryPush
 
 __all__ = ["RegistryPush"]

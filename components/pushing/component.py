@@ -11,8 +11,8 @@ from tfx.types import standard_artifacts, standard_component_specs
 from tfx.types.component_spec import ChannelParameter
 from tfx.utils import json_utils
 
-from components.artifacts import Verdict
-from components.pushing.executor import RegistryPusher
+from kerasline.components.artifacts import Verdict
+from kerasline.components.pushing.executor import RegistryPusher
 
 
 class RegistryPushSpec(standard_component_specs.PusherSpec):

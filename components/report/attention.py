@@ -7,7 +7,7 @@ from typing import Any
 
 import yaml
 
-from components.metrics import METRICS
+from kerasline.components.metrics import METRICS
 
 MOST = 3
 

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 
-from components.report.svg import (
+from kerasline.components.report.svg import (
     BOTTOM,
     LEFT,
     RIGHT,
@@ -26,7 +26,7 @@ from components.report.svg import (
     ticks,
     wrap,
 )
-from components.wording import counted
+from kerasline.components.wording import counted
 
 _ROW = 26  # height of a bar with its room
 _NAME = 24  # characters of a name beside a bar

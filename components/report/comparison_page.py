@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from components.metrics import METRICS
-from components.report.charts import Series, line_chart
-from components.report.page import assets, environment
-from components.report.plots import Plot, make_plot
+from kerasline.components.metrics import METRICS
+from kerasline.components.report.charts import Series, line_chart
+from kerasline.components.report.page import assets, environment
+from kerasline.components.report.plots import Plot, make_plot
 
 COMPARISON = "comparison.html.j2"
 

@@ -18,9 +18,9 @@ from tfx.types.standard_artifacts import (
     TunerResults,
 )
 
-from components.artifacts import Explanations, RunReport, Verdict
-from components.report.figures import RunFolders, collect_figures
-from components.report.page import write_report
+from kerasline.components.artifacts import Explanations, RunReport, Verdict
+from kerasline.components.report.figures import RunFolders, collect_figures
+from kerasline.components.report.page import write_report
 
 
 @component

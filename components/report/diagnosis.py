@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from statistics import median
 from typing import Any
 
-from components.metrics import METRICS
-from components.report.reading import Reading, read, still_improving
-from components.report.treatments import Treatment, Treatments, treatment
+from kerasline.components.metrics import METRICS
+from kerasline.components.report.reading import Reading, read, still_improving
+from kerasline.components.report.treatments import Treatment, Treatments, treatment
 
 Diagnosis = dict[str, Any]
 
@@ -43,13 +43,13 @@ def diagnose(figures: Mapping[str, Any]) -> list[Diagnosis]:
     """Says what ails a model and what to try.
 
     Args:
-      figures: of a run, from :func:`~components.report.figures.collect_figures`; whatever is missing is left out of
-        account.
+      figures: of a run, from :func:`~kerasline.components.report.figures.collect_figures`; whatever is missing is
+        left out of account.
 
     Returns:
       Diagnoses, most urgent first, each with ``name`` (a key of TITLES), ``title``, ``level`` (``problem``, ``hint`` or
       ``good``), ``evidence`` (sentences with numbers) and ``treatments`` (from
-      :func:`~components.report.treatments.treatment`). Empty where nothing was trained.
+      :func:`~kerasline.components.report.treatments.treatment`). Empty where nothing was trained.
     """
     experiment = figures.get("experiment") or {}
     settings = (figures.get("training") or {}).get("settings") or experiment

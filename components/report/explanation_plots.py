@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from components.metrics import METRICS
-from components.report.charts import Bar, Series, bar_chart, line_chart, surface_chart
-from components.report.plots import Plot, make_plot
-from components.report.svg import show
-from components.wording import counted
+from kerasline.components.metrics import METRICS
+from kerasline.components.report.charts import Bar, Series, bar_chart, line_chart, surface_chart
+from kerasline.components.report.plots import Plot, make_plot
+from kerasline.components.report.svg import show
+from kerasline.components.wording import counted
 
 _MOST_BARS = 15
 

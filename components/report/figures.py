@@ -13,19 +13,19 @@ from typing import Any
 
 import numpy as np
 
-from components.datasets.spec import Dataset
-from components.evaluated import SliceFigures, read_evaluation
-from components.features import FeaturePlan
-from components.intervals import SHARES_OF_ROWS, wilson
-from components.metrics import measure
-from components.options import EvaluationOptions
-from components.report.attention import look_at
-from components.report.columns import read_statistics
-from components.report.diagnosis import diagnose
-from components.report.environment import describe_environment
-from components.report.gate import read_verdict
-from components.report.performance import describe_performance
-from components.report.search import read_trials
+from kerasline.components.datasets.spec import Dataset
+from kerasline.components.evaluated import SliceFigures, read_evaluation
+from kerasline.components.features import FeaturePlan
+from kerasline.components.intervals import SHARES_OF_ROWS, wilson
+from kerasline.components.metrics import measure
+from kerasline.components.options import EvaluationOptions
+from kerasline.components.report.attention import look_at
+from kerasline.components.report.columns import read_statistics
+from kerasline.components.report.diagnosis import diagnose
+from kerasline.components.report.environment import describe_environment
+from kerasline.components.report.gate import read_verdict
+from kerasline.components.report.performance import describe_performance
+from kerasline.components.report.search import read_trials
 
 
 @dataclass(frozen=True)

@@ -14,12 +14,12 @@ import jinja2
 import yaml
 from markupsafe import Markup
 
-from components.metrics import METRICS
-from components.report import plots
-from components.report.attention import headline, show_figure, show_setting
-from components.report.explanation_plots import plot_explanations
-from components.report.search_plots import plot_search
-from components.wording import counted
+from kerasline.components.metrics import METRICS
+from kerasline.components.report import plots
+from kerasline.components.report.attention import headline, show_figure, show_setting
+from kerasline.components.report.explanation_plots import plot_explanations
+from kerasline.components.report.search_plots import plot_search
+from kerasline.components.wording import counted
 
 _HERE = Path(__file__).parent
 PAGE = "page.html.j2"
@@ -46,8 +46,8 @@ def write_report(folder: Path, figures: Mapping[str, Any]) -> None:
 
     Args:
       folder: of the report.
-      figures: from :func:`~components.report.figures.collect_figures`, with ``blessed``, ``baseline_version`` and
-        ``model``, and after the run with ``run`` (see :func:`render`).
+      figures: from :func:`~kerasline.components.report.figures.collect_figures`, with ``blessed``,
+        ``baseline_version`` and ``model``, and after the run with ``run`` (see :func:`render`).
     """
     folder.mkdir(parents=True, exist_ok=True)
     (folder / FIGURES_FILE).write_text(json.dumps(figures, indent=1), encoding="utf-8")

@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from components.intervals import metric_intervals, wilson
-from components.metrics import rank_auc
-from components.models.spec import Task
+from kerasline.components.intervals import metric_intervals, wilson
+from kerasline.components.metrics import rank_auc
+from kerasline.components.models.spec import Task
 
 CLASSES_IN_MATRIX = 30  # more do not fit a page
 MOST_PAIRS = 12

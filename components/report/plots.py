@@ -8,12 +8,20 @@ from typing import Any
 
 from markupsafe import Markup
 
-from components.metrics import METRICS
-from components.models.heads import direction
-from components.report.attention import show_figure
-from components.report.charts import Bar, Series, bar_chart, histogram_chart, line_chart, scatter_chart, shade_table
-from components.report.svg import show
-from components.wording import counted
+from kerasline.components.metrics import METRICS
+from kerasline.components.models.heads import direction
+from kerasline.components.report.attention import show_figure
+from kerasline.components.report.charts import (
+    Bar,
+    Series,
+    bar_chart,
+    histogram_chart,
+    line_chart,
+    scatter_chart,
+    shade_table,
+)
+from kerasline.components.report.svg import show
+from kerasline.components.wording import counted
 
 MOST_COLUMNS = 40  # of the data that get a plot; a table lists them all
 _MOST_CURVES = 3

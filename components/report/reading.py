@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from math import sqrt
 from typing import Any
 
-from components.metrics import METRICS
-from components.models.heads import direction
+from kerasline.components.metrics import METRICS
+from kerasline.components.models.heads import direction
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from components.models.heads import direction
-from components.report.importance import key_importance
+from kerasline.components.models.heads import direction
+from kerasline.components.report.importance import key_importance
 
 TRIALS_FILE = "trials.json"
 
@@ -28,7 +28,7 @@ def read_trials(folder: str | None, tuning: Mapping[str, Any] | None) -> dict[st
       how many fits a score is the mean of; ``changed``: for each key that the winner sets differently from the untuned
       config, ``key``, ``untuned`` and ``tuned``, None where one of the two does not have it; ``moved``: how much better
       the winner's score is than the untuned one's, None without that; and ``importance`` (see
-      :func:`~components.report.importance.key_importance`). None where there was no search.
+      :func:`~kerasline.components.report.importance.key_importance`). None where there was no search.
     """
     path = Path(folder or "", TRIALS_FILE)
     if folder is None or tuning is None or not path.is_file():

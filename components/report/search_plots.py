@@ -7,11 +7,11 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from components.report.attention import show_figure, show_setting
-from components.report.charts import Bar, Series, bar_chart, line_chart
-from components.report.coordinates import Axis, coordinates_chart
-from components.report.plots import Plot, make_plot
-from components.report.svg import show
+from kerasline.components.report.attention import show_figure, show_setting
+from kerasline.components.report.charts import Bar, Series, bar_chart, line_chart
+from kerasline.components.report.coordinates import Axis, coordinates_chart
+from kerasline.components.report.plots import Plot, make_plot
+from kerasline.components.report.svg import show
 
 _MOST_AXES = 9
 _ABSENT = object()  # the value of a key in a trial that does not have it; null is a value

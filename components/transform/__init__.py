@@ -14,12 +14,12 @@ from typing import Any
 import tensorflow as tf
 import tensorflow_transform as tft
 
-from components.columns import LABEL, LABEL_SCALE, LABEL_SHIFT, encode_label, scalar_values
-from components.features import FeaturePlan, dense_columns
-from components.transform.blocks import Block, join_blocks
-from components.transform.categories import encode_categories
-from components.transform.images import decode_images
-from components.transform.numbers import scale_numbers, spread
+from kerasline.components.columns import LABEL, LABEL_SCALE, LABEL_SHIFT, encode_label, scalar_values
+from kerasline.components.features import FeaturePlan, dense_columns
+from kerasline.components.transform.blocks import Block, join_blocks
+from kerasline.components.transform.categories import encode_categories
+from kerasline.components.transform.images import decode_images
+from kerasline.components.transform.numbers import scale_numbers, spread
 
 __all__ = ["preprocessing_fn"]
 

@@ -7,10 +7,10 @@ from typing import Any
 
 import tensorflow as tf
 
-from components.columns import text_matrix
-from components.features import FeatureStep
-from components.transform.blocks import Block
-from components.transform.vocabularies import Vocabularies
+from kerasline.components.columns import text_matrix
+from kerasline.components.features import FeatureStep
+from kerasline.components.transform.blocks import Block
+from kerasline.components.transform.vocabularies import Vocabularies
 
 _HASHES = 1 << 62
 _NO_LETTER = r"[^\p{L}\p{N}']+"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tensorflow as tf
 
-from components.datasets.forms import DATE_PATTERNS, FIRST_YEAR_OF_TWO_DIGITS, MONTHS
+from kerasline.components.datasets.forms import DATE_PATTERNS, FIRST_YEAR_OF_TWO_DIGITS, MONTHS
 
 _NAN = float("nan")
 _SECONDS_PER_DAY = 86_400

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tensorflow as tf
 
-from components.features import FeatureStep
+from kerasline.components.features import FeatureStep
 
 
 def decode_images(encoded: tf.Tensor, step: FeatureStep) -> tf.Tensor:

@@ -8,11 +8,11 @@ from typing import Any
 import tensorflow as tf
 import tensorflow_transform as tft
 
-from components.columns import number_matrix, text_matrix
-from components.datasets.forms import NUMBER_CLEANING, NUMBER_PATTERNS
-from components.features import DATE_PARTS, FeatureStep
-from components.transform.blocks import Block, Slot, pick
-from components.transform.dates import split_timestamps, split_written_dates
+from kerasline.components.columns import number_matrix, text_matrix
+from kerasline.components.datasets.forms import NUMBER_CLEANING, NUMBER_PATTERNS
+from kerasline.components.features import DATE_PARTS, FeatureStep
+from kerasline.components.transform.blocks import Block, Slot, pick
+from kerasline.components.transform.dates import split_timestamps, split_written_dates
 
 _NAN = float("nan")
 # Below this part of its mean, a deviation is rounding: the column is constant.

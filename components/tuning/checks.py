@@ -7,13 +7,13 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from components.errors import ConfigError
-from components.fitting.checks import check_fit
-from components.models.heads import HEADS
-from components.models.spec import Task
-from components.settings import FitSettings, explain_refusal
-from components.tuning.notation import candidates
-from components.tuning.options import TuningOptions
+from kerasline.components.errors import ConfigError
+from kerasline.components.fitting.checks import check_fit
+from kerasline.components.models.heads import HEADS
+from kerasline.components.models.spec import Task
+from kerasline.components.settings import FitSettings, explain_refusal
+from kerasline.components.tuning.notation import candidates
+from kerasline.components.tuning.options import TuningOptions
 
 
 def check_objective(objective: str, task: Task) -> None:

@@ -22,18 +22,19 @@ from keras_tuner.engine import trial as trial_module
 from keras_tuner.src import protos
 from keras_tuner.src.distribute import oracle_chief
 
-from components import progress
-from components.errors import TrainingFailed
-from components.fitting.processes import MARK, write_rows
-from components.settings import decode_hyperparameters
-from components.tuning.halving import remove_lost
+from kerasline.components import progress
+from kerasline.components.child_process import module_command
+from kerasline.components.errors import TrainingFailed
+from kerasline.components.fitting.processes import MARK, write_rows
+from kerasline.components.settings import decode_hyperparameters
+from kerasline.components.tuning.halving import remove_lost
 
 if TYPE_CHECKING:
-    from components.tuning.tuner import ConfigTuner
+    from kerasline.components.tuning.tuner import ConfigTuner
 
 JOB = "job.json"
 ERROR = "error-{name}.txt"
-_WORKER = "components.tuning.worker"
+_WORKER = "kerasline.components.tuning.worker"
 _ROOT = Path(__file__).resolve().parents[2]
 _LOOPBACK = "127.0.0.1"
 _STARTS = 2  # of a worker that dies before it has a trial
@@ -54,7 +55,7 @@ class _Crew:
         """Starts a worker, or starts it again."""
         name = f"worker{number}"
         process = subprocess.Popen(
-            [sys.executable, "-m", _WORKER, str(self.folder)],
+            module_command(_WORKER, str(self.folder)),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             env=os.environ | _environment(number, self.count) | {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tfx.extensions.google_cloud_ai_platform.trainer import executor
 
-from components.tuning.component import SearchExecutor
+from kerasline.components.tuning.component import SearchExecutor
 
 
 class SearchJob(executor.GenericExecutor):

@@ -12,10 +12,10 @@ from tfx.components.tuner import component, executor
 from tfx.dsl.components.base import executor_spec
 from tfx.types import artifact_utils
 
-from components.tuning.record import TRIALS_FILE
+from kerasline.components.tuning.record import TRIALS_FILE
 
 if TYPE_CHECKING:
-    from components.tuning.tuner import ConfigTuner
+    from kerasline.components.tuning.tuner import ConfigTuner
 
 
 class SearchExecutor(executor.Executor):
@@ -27,11 +27,11 @@ class SearchExecutor(executor.Executor):
     Outputs:
       best_hyperparameters: the winner's values by config key.
       tuner_results: TFX's ``tuner_results.json``, and ``trials.json``: ``best``, the winner's id, and ``trials``, each
-        as :func:`components.tuning.record.keep_trial` describes it.
+        as :func:`kerasline.components.tuning.record.keep_trial` describes it.
 
     Execution properties:
       tuner_fn: dotted path.
-      custom_config: see :func:`components.tuning.tuner.tuner_fn`.
+      custom_config: see :func:`kerasline.components.tuning.tuner.tuner_fn`.
     """
 
     def Do(  # noqa: N802 (TFX's name)

@@ -10,9 +10,9 @@ from typing import Literal
 
 import numpy as np
 
-from components.errors import TrainingFailed
-from components.fitting.rows import FitData, hold_out
-from components.settings import FitSettings
+from kerasline.components.errors import TrainingFailed
+from kerasline.components.fitting.rows import FitData, hold_out
+from kerasline.components.settings import FitSettings
 
 FEW_ROWS = 1000
 FOLDS_OF_FEW_ROWS = 5

@@ -12,8 +12,8 @@ from typing import Any
 from keras_tuner.engine import oracle as oracle_module
 from keras_tuner.engine import trial as trial_module
 
-from components.fitting.checkpoints import CheckpointFile
-from components.settings import FitSettings
+from kerasline.components.fitting.checkpoints import CheckpointFile
+from kerasline.components.settings import FitSettings
 
 
 def checkpoint_of(

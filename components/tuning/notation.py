@@ -7,8 +7,8 @@ import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from components.alternatives import is_feature_key
-from components.errors import nearest
+from kerasline.components.alternatives import is_feature_key
+from kerasline.components.errors import nearest
 
 Space = Mapping[str, Mapping[str, Any]]
 KINDS = ("choice", "float", "int", "boolean")

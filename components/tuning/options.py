@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator
 
-from components.options import Options
+from kerasline.components.options import Options
 
 
 class TuningOptions(Options):

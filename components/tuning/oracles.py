@@ -12,10 +12,10 @@ import numpy as np
 from keras_tuner.engine import oracle as oracle_module
 from keras_tuner.engine import trial as trial_module
 
-from components.models.heads import direction
-from components.settings import FitSettings
-from components.tuning.options import TuningOptions
-from components.tuning.space import combinations, declare_space, fit_into, start_values, untuned_values
+from kerasline.components.models.heads import direction
+from kerasline.components.settings import FitSettings
+from kerasline.components.tuning.options import TuningOptions
+from kerasline.components.tuning.space import combinations, declare_space, fit_into, start_values, untuned_values
 
 _MOST_HALVINGS = 3  # so that a first trial has a 27th of the epochs, and says something about the last
 _SEED_FOR_0 = 2**31 - 1  # KerasTuner takes 0 for no seed

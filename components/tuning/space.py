@@ -11,9 +11,9 @@ import keras_tuner
 from keras_tuner.engine import hyperparameters as hp_module
 from pydantic import ValidationError
 
-from components.errors import ConfigError
-from components.settings import AS_JSON, UNCHANGED, FitSettings
-from components.tuning.notation import Space, conditions, in_order, is_logarithmic, kind_of, values_to_try
+from kerasline.components.errors import ConfigError
+from kerasline.components.settings import AS_JSON, UNCHANGED, FitSettings
+from kerasline.components.tuning.notation import Space, conditions, in_order, is_logarithmic, kind_of, values_to_try
 
 
 def declare_space(space: Space) -> keras_tuner.HyperParameters:

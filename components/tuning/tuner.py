@@ -20,22 +20,22 @@ from pydantic import ValidationError
 from tfx.components.trainer.fn_args_utils import FnArgs
 from tfx.components.tuner.component import TunerFnResult
 
-from components import progress
-from components.errors import TrainingFailed
-from components.fitting.fit import fit
-from components.fitting.keeping import KeptModel
-from components.fitting.reading import make_reader, read_fit_data
-from components.fitting.rows import FitData
-from components.fitting.scoring import score
-from components.models.heads import direction
-from components.settings import FitSettings, decode_hyperparameters, explain_refusal
-from components.tuning.folds import count_folds, take_fold
-from components.tuning.halving import checkpoint_of, remove_lost
-from components.tuning.memory import forgetting
-from components.tuning.options import TuningOptions
-from components.tuning.oracles import make_oracle
-from components.tuning.record import best_score, choose_winner, keep_trial, read_trials
-from components.tuning.space import combinations
+from kerasline.components import progress
+from kerasline.components.errors import TrainingFailed
+from kerasline.components.fitting.fit import fit
+from kerasline.components.fitting.keeping import KeptModel
+from kerasline.components.fitting.reading import make_reader, read_fit_data
+from kerasline.components.fitting.rows import FitData
+from kerasline.components.fitting.scoring import score
+from kerasline.components.models.heads import direction
+from kerasline.components.settings import FitSettings, decode_hyperparameters, explain_refusal
+from kerasline.components.tuning.folds import count_folds, take_fold
+from kerasline.components.tuning.halving import checkpoint_of, remove_lost
+from kerasline.components.tuning.memory import forgetting
+from kerasline.components.tuning.options import TuningOptions
+from kerasline.components.tuning.oracles import make_oracle
+from kerasline.components.tuning.record import best_score, choose_winner, keep_trial, read_trials
+from kerasline.components.tuning.space import combinations
 
 PROJECT = "oracle"
 _MOST_COUNTED = 10_001
@@ -106,11 +106,11 @@ class ConfigTuner(base_tuner.BaseTuner):
 
     @property
     def trials(self) -> list[dict[str, Any]]:
-        """The trials that have ended, by their numbers; see :func:`components.tuning.record.keep_trial`."""
+        """The trials that have ended, by their numbers; see :func:`kerasline.components.tuning.record.keep_trial`."""
         return read_trials(self.record)
 
     def winner(self) -> dict[str, Any]:
-        """Returns the trial that the Trainer fits; see :func:`components.tuning.record.choose_winner`."""
+        """Returns the trial that the Trainer fits; see :func:`kerasline.components.tuning.record.choose_winner`."""
         return choose_winner(self.trials, direction(self.options.objective))
 
     def get_best_hyperparameters(self, num_trials: int = 1) -> list[keras_tuner.HyperParameters]:
@@ -171,7 +171,7 @@ class ConfigTuner(base_tuner.BaseTuner):
         """Records a trial that has ended, and tells of it.
 
         Args:
-          entry: see :func:`components.tuning.record.keep_trial`; ``seconds`` are filled in.
+          entry: see :func:`kerasline.components.tuning.record.keep_trial`; ``seconds`` are filled in.
           started: when it did, by ``time.monotonic``.
         """
         entry["seconds"] = round(time.monotonic() - started, 3)
@@ -221,7 +221,7 @@ class ConfigTuner(base_tuner.BaseTuner):
         if self.options.algorithm == "grid":
             self._tell_grid()
         if self.options.parallel > 1:
-            from components.tuning.chief import search_in_parallel
+            from kerasline.components.tuning.chief import search_in_parallel
 
             self.save()
             search_in_parallel(self)

@@ -1,4 +1,4 @@
-"""Run as ``python -m components.tuning.worker FOLDER``: takes trials from the chief that the environment names.
+"""Run as ``python -m kerasline.components.tuning.worker FOLDER``: takes trials from the chief named in os.environ.
 
 Says on standard output how far it is; an error that ends it is left in the folder, in one line.
 """
@@ -15,7 +15,7 @@ from typing import Any
 
 def main() -> int:
     """Takes trials until there are no more; returns the exit code."""
-    from components.fitting.parents import end_with_parent
+    from kerasline.components.fitting.parents import end_with_parent
 
     end_with_parent()
     folder = Path(sys.argv[1])
@@ -33,12 +33,12 @@ def main() -> int:
 
 
 def _search(job: dict[str, Any]) -> None:
-    from components import progress
-    from components.fitting.processes import MARK, read_rows
-    from components.fitting.rows import FitData
-    from components.settings import FitSettings
-    from components.tuning.options import TuningOptions
-    from components.tuning.tuner import ConfigTuner
+    from kerasline.components import progress
+    from kerasline.components.fitting.processes import MARK, read_rows
+    from kerasline.components.fitting.rows import FitData
+    from kerasline.components.settings import FitSettings
+    from kerasline.components.tuning.options import TuningOptions
+    from kerasline.components.tuning.tuner import ConfigTuner
 
     progress.listen(lambda said: print(MARK + json.dumps(vars(said)), flush=True))
     data = FitData(read_rows(job["train"]), read_rows(job["validation"]), None, True)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from components.validation.options import ColumnLimits
-from components.validation.profile import compare_column, profile_columns
-from components.validation.sampling import SplitSample
-from components.validation.verdict import Finding, status_of
+from kerasline.components.validation.options import ColumnLimits
+from kerasline.components.validation.profile import compare_column, profile_columns
+from kerasline.components.validation.sampling import SplitSample
+from kerasline.components.validation.verdict import Finding, status_of
 
 _FEWEST_ROWS = 10  # fewer have no distribution
 

@@ -11,12 +11,12 @@ from tfx.dsl.component.experimental.decorators import component
 from tfx.types import artifact_utils
 from tfx.types.standard_artifacts import ExampleAnomalies, Examples, ExampleStatistics, Schema
 
-from components.artifacts import Verdict
-from components.features import FeaturePlan
-from components.validation.judging import DataFolders, Judgement, judge_data
-from components.validation.options import ValidationOptions
-from components.validation.reference import settle_reference
-from components.validation.verdict import PROFILE_FILE, VERDICT_FILE, GateStopped
+from kerasline.components.artifacts import Verdict
+from kerasline.components.features import FeaturePlan
+from kerasline.components.validation.judging import DataFolders, Judgement, judge_data
+from kerasline.components.validation.options import ValidationOptions
+from kerasline.components.validation.reference import settle_reference
+from kerasline.components.validation.verdict import PROFILE_FILE, VERDICT_FILE, GateStopped
 
 
 @component

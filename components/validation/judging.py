@@ -10,20 +10,20 @@ from typing import Any
 
 import tensorflow as tf
 
-from components import progress
-from components.features import FeaturePlan
-from components.validation.anomalies import check_anomalies, load_anomalies
-from components.validation.aside import check_quarantine
-from components.validation.drift import check_drift, check_skew
-from components.validation.duplicates import check_duplicates, hash_share
-from components.validation.leakage import check_leakage
-from components.validation.numbers import check_finite
-from components.validation.options import ValidationOptions
-from components.validation.profile import FORMAT, profile_columns
-from components.validation.sampling import SplitSample, kinds_of, read_split
-from components.validation.schema import SCHEMA_FILE, amend_schema, infer_schema, parse_schema, print_schema
-from components.validation.statistics import Statistics, load_statistics
-from components.validation.verdict import Finding, describe, worst_first
+from kerasline.components import progress
+from kerasline.components.features import FeaturePlan
+from kerasline.components.validation.anomalies import check_anomalies, load_anomalies
+from kerasline.components.validation.aside import check_quarantine
+from kerasline.components.validation.drift import check_drift, check_skew
+from kerasline.components.validation.duplicates import check_duplicates, hash_share
+from kerasline.components.validation.leakage import check_leakage
+from kerasline.components.validation.numbers import check_finite
+from kerasline.components.validation.options import ValidationOptions
+from kerasline.components.validation.profile import FORMAT, profile_columns
+from kerasline.components.validation.sampling import SplitSample, kinds_of, read_split
+from kerasline.components.validation.schema import SCHEMA_FILE, amend_schema, infer_schema, parse_schema, print_schema
+from kerasline.components.validation.statistics import Statistics, load_statistics
+from kerasline.components.validation.verdict import Finding, describe, worst_first
 
 logger = logging.getLogger(__name__)
 

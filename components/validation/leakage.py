@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from components.features import FeaturePlan
-from components.validation.options import LeakageCheck
-from components.validation.sampling import Column, SplitSample
-from components.validation.verdict import Finding, status_of
+from kerasline.components.features import FeaturePlan
+from kerasline.components.validation.options import LeakageCheck
+from kerasline.components.validation.sampling import Column, SplitSample
+from kerasline.components.validation.verdict import Finding, status_of
 
 _FEWEST_ROWS = 20
 # Rules found on one half are tried on the other; with fewer rows than this, a single column separates

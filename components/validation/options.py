@@ -13,8 +13,8 @@ from pydantic import Field, GetJsonSchemaHandler, model_validator
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
-from components.errors import ConfigError, nearest
-from components.options import Options
+from kerasline.components.errors import ConfigError, nearest
+from kerasline.components.options import Options
 
 Policy = Literal["fail", "warn", "off"]
 # Only where single rows are to blame can they be put aside.

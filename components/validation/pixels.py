@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from components.validation.distances import chance_jensen_shannon, jensen_shannon
+from kerasline.components.validation.distances import chance_jensen_shannon, jensen_shannon
 
 _BINS = 16
 _LARGEST_SIDE = 256  # larger images are reduced first; their histogram stays the same

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from components.errors import ConfigError
-from components.production import current_version, list_versions
-from components.validation.options import DriftCheck
-from components.validation.verdict import PROFILE_FILE
+from kerasline.components.errors import ConfigError
+from kerasline.components.production import current_version, list_versions
+from kerasline.components.validation.options import DriftCheck
+from kerasline.components.validation.verdict import PROFILE_FILE
 
 _KEY = "validation.drift.baseline"
 

@@ -6,9 +6,9 @@ import math
 from collections.abc import Collection
 from typing import Any, Literal
 
-from components.datasets.spec import Dataset
-from components.row_rules import ColumnRule, RowRules
-from components.validation.options import ValidationOptions
+from kerasline.components.datasets.spec import Dataset
+from kerasline.components.row_rules import ColumnRule, RowRules
+from kerasline.components.validation.options import ValidationOptions
 
 _TYPES: dict[int, Literal["string", "int", "float"]] = {1: "string", 2: "int", 3: "float"}  # schema_pb2.FeatureType
 # What a value can always become: a table whose numbers happen to be whole this time is still one of floats.
@@ -35,7 +35,7 @@ def make_rules(
         types[dataset.label.name] = dataset.label.dtype
     rules = []
     if schema_text:
-        from components.validation.schema import parse_schema
+        from kerasline.components.validation.schema import parse_schema
 
         schema = parse_schema(schema_text, "the curated schema")
         for feature in schema.feature:
@@ -77,7 +77,7 @@ def follow_types(dataset: Dataset, rules: RowRules) -> Dataset:
 
 
 def _limits(feature: Any, schema: Any) -> dict[str, Any]:
-    from components.validation.schema import domain_of
+    from kerasline.components.validation.schema import domain_of
 
     limits: dict[str, Any] = {"required": feature.presence.min_fraction == 1}
     domain = domain_of(feature, schema)

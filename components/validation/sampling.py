@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from components.datasets.forms import read_number
-from components.features import FeaturePlan
+from kerasline.components.datasets.forms import read_number
+from kerasline.components.features import FeaturePlan
 
 _HASHES = 1 << 62
 _BATCH = 1024

@@ -2,4 +2,4 @@
 
 from __future__ import annotations
 
-RUNNERS: dict[str, str] = {"local": "pipeline.runners.local"}
+RUNNERS: dict[str, str] = {"local": "kerasline.pipeline.runners.local"}

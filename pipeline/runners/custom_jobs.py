@@ -10,10 +10,10 @@ from tfx.dsl.components.base import executor_spec
 from tfx.extensions.google_cloud_ai_platform import constants
 from tfx.extensions.google_cloud_ai_platform.trainer import executor as trainer_executor
 
-from components.errors import ConfigError
-from components.options import CustomJob, RunOptions
-from components.tuning.cloud_job import SearchJob
-from pipeline.runners.accelerators import check_accelerator
+from kerasline.components.errors import ConfigError
+from kerasline.components.options import CustomJob, RunOptions
+from kerasline.components.tuning.cloud_job import SearchJob
+from kerasline.pipeline.runners.accelerators import check_accelerator
 
 _EXECUTORS = {"train": trainer_executor.GenericExecutor, "tune": SearchJob}
 

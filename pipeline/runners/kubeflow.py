@@ -10,15 +10,15 @@ from typing import Any
 import yaml
 from tfx import v1 as tfx
 
-from components.errors import ConfigError, nearest
-from components.options import StepResources
-from pipeline.graph import create_pipeline
-from pipeline.planning import RunPlan
-from pipeline.remote_paths import mount_of
-from pipeline.runners.accelerators import check_accelerator
-from pipeline.runtime_parameters import declare_parameters
+from kerasline.components.errors import ConfigError, nearest
+from kerasline.components.options import StepResources
+from kerasline.pipeline.graph import create_pipeline
+from kerasline.pipeline.planning import RunPlan
+from kerasline.pipeline.remote_paths import mount_of
+from kerasline.pipeline.runners.accelerators import check_accelerator
+from kerasline.pipeline.runtime_parameters import declare_parameters
 
-ENTRY_POINT = ["python", "-m", "pipeline.container"]
+ENTRY_POINT = ["python", "-P", "-m", "kerasline.pipeline.container"]
 
 
 def models_below(pipeline_root: str, name: str) -> str:
@@ -64,7 +64,7 @@ def compile_pipeline(
                 f"run.custom_jobs: expected --target vertex, got {target}, which has none; size the steps under "
                 "run.resources, or leave them out with --set 'run.custom_jobs={}'"
             )
-        from pipeline.runners.custom_jobs import move_to_jobs
+        from kerasline.pipeline.runners.custom_jobs import move_to_jobs
 
         move_to_jobs(pipeline, plan.experiment.run, image)
     config = tfx.orchestration.experimental.KubeflowV2DagRunnerConfig(

@@ -17,10 +17,10 @@ from typing import Any
 import tensorflow as tf
 from google.protobuf import json_format
 
-from components.errors import ConfigError
-from pipeline.serving.json_tensors import ROW, BadRequest, parse_body, read_tensors, write_answer
-from pipeline.serving.metering import Meter
-from pipeline.serving.models import LoadedVersion, NotServed, ServedModels
+from kerasline.components.errors import ConfigError
+from kerasline.pipeline.serving.json_tensors import ROW, BadRequest, parse_body, read_tensors, write_answer
+from kerasline.pipeline.serving.metering import Meter
+from kerasline.pipeline.serving.models import LoadedVersion, NotServed, ServedModels
 
 logger = logging.getLogger("kerasline.serve")
 _PREDICT = re.compile(r"/v1/models/([^/:]+)(?:/versions/(\d+))?:predict")

@@ -22,7 +22,7 @@ def write_split() -> WriteSplit:
     """Writes rows as ingest does, dealt out to files in their order; returns the pattern that names the files."""
     import tensorflow as tf
 
-    from components.example_gen.shards import encode_row
+    from kerasline.components.example_gen.shards import encode_row
 
     def write(rows: Sequence[Row], uri: Path, split: str, files: int = 1) -> list[str]:
         folder = uri / f"Split-{split}"
@@ -47,7 +47,7 @@ def analyse() -> Analyse:
     import tensorflow_transform.beam as tft_beam
     from tensorflow_transform.tf_metadata import dataset_metadata, metadata_io, schema_utils
 
-    from components.transform import preprocessing_fn
+    from kerasline.components.transform import preprocessing_fn
 
     types = {"float": tf.float32, "int": tf.int64, "string": tf.string, "image": tf.string}
 

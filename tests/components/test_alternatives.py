@@ -7,10 +7,16 @@ from typing import Any
 
 import pytest
 
-from components.alternatives import Alternative, choose_plan, is_feature_key, plan_alternatives, split_feature_key
-from components.datasets.spec import Column, Dataset, Label, SplitPlan
-from components.errors import ConfigError
-from components.features import ColumnOptions, plan_features
+from kerasline.components.alternatives import (
+    Alternative,
+    choose_plan,
+    is_feature_key,
+    plan_alternatives,
+    split_feature_key,
+)
+from kerasline.components.datasets.spec import Column, Dataset, Label, SplitPlan
+from kerasline.components.errors import ConfigError
+from kerasline.components.features import ColumnOptions, plan_features
 
 TABLE = Dataset(
     name="flats",

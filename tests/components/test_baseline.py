@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from components.features import ColumnOptions, FeaturePlan, FeatureStep
-from components.incumbent import BaselineLost
-from components.production import add_version, move_pointer
+from kerasline.components.features import ColumnOptions, FeaturePlan, FeatureStep
+from kerasline.components.incumbent import BaselineLost
+from kerasline.components.production import add_version, move_pointer
 
 pytestmark = pytest.mark.slow
 
@@ -38,7 +38,7 @@ def look_up(place: Path, output: Path, version: int) -> Any:
     """Runs the component; returns its output."""
     from tfx.types import standard_artifacts
 
-    from components.baseline import Baseline
+    from kerasline.components.baseline import Baseline
 
     made = {name: kind() for name, kind in (
         ("examples", standard_artifacts.Examples), ("transform_graph", standard_artifacts.TransformGraph),
@@ -56,8 +56,8 @@ def push(place: Path, output: Path, classes: tuple[str, ...]) -> None:
     """Puts a version into production that answers blue, whatever it is asked."""
     import tensorflow as tf
 
-    from components.baseline import _TrivialModule
-    from components.inputs import ExamplesReader
+    from kerasline.components.baseline import _TrivialModule
+    from kerasline.components.inputs import ExamplesReader
 
     reader = ExamplesReader(str(place / "graph"), PLAN)
     module = _TrivialModule(reader, np.array([0, 0, 1], np.float32))
@@ -77,7 +77,7 @@ def push(place: Path, output: Path, classes: tuple[str, ...]) -> None:
     ],
 )
 def test_a_model_that_ignores_its_inputs(task: Any, classes: Any, labels: list[Any], expected: list[float]) -> None:
-    from components.baseline import trivial_prediction
+    from kerasline.components.baseline import trivial_prediction
 
     plan = PLAN.model_copy(update={"task": task, "classes": classes})
     prediction = trivial_prediction(np.array(labels), plan)
@@ -88,8 +88,8 @@ def test_a_model_that_ignores_its_inputs(task: Any, classes: Any, labels: list[A
 def test_before_the_first_push_it_is_the_shares_of_the_classes(place: Path, tmp_path: Path) -> None:
     import tensorflow as tf
 
-    from components.example_gen.shards import encode_row
-    from components.signatures import EVALUATION_ARGUMENT
+    from kerasline.components.example_gen.shards import encode_row
+    from kerasline.components.signatures import EVALUATION_ARGUMENT
 
     baseline = look_up(place, tmp_path, 0)
     assert baseline.get_int_custom_property("version") == 0

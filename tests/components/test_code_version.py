@@ -10,28 +10,28 @@ from pathlib import Path
 
 import pytest
 
-from components import code_version as module
-from components.code_version import code_version
+from kerasline.components import code_version as module
+from kerasline.components.code_version import code_version
 
 ROOT = Path(__file__).resolve().parents[2]
 SMALL_TREE = {
     "components/__init__.py": "",
     "components/errors.py": "class ConfigError(Exception): ...\n",
-    "components/shared.py": "from components.errors import ConfigError\n",
-    "components/room/__init__.py": "from components.room.door import open_door\n",
+    "components/shared.py": "from kerasline.components.errors import ConfigError\n",
+    "components/room/__init__.py": "from kerasline.components.room.door import open_door\n",
     "components/room/door.py": (
         "import json\nfrom pathlib import Path\n\nTEMPLATE = Path(__file__).with_name('page.html.j2')\n\n\n"
-        "def open_door() -> None:\n    from components import shared\n    print(shared, json, 'script.py')\n"
+        "def open_door() -> None:\n    from kerasline.components import shared\n    print(shared, json, 'script.py')\n"
     ),
     "components/room/page.html.j2": "<p>{{ text }}</p>\n",
-    "components/room/script.py": "import components.lonely\n",
+    "components/room/script.py": "import kerasline.components.lonely\n",
     "components/room/unused.py": "",
     "components/lonely.py": "",
     "components/families.py": "FAMILIES = {'mlp': 'components.mlp'}\n",
     "components/mlp.py": "",
     "pipeline/__init__.py": "",
-    "pipeline/graph.py": "import components.room\nfrom pipeline import planning\n",
-    "pipeline/planning.py": "import components.families\n",
+    "pipeline/graph.py": "import kerasline.components.room\nfrom kerasline.pipeline import planning\n",
+    "pipeline/planning.py": "import kerasline.components.families\n",
 }
 
 
@@ -65,27 +65,31 @@ def tree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_a_version_is_sixteen_hexadecimal_digits(tree: Path) -> None:
-    assert re.fullmatch(r"[0-9a-f]{16}", version("components.room"))
-    assert version("components.room") == version("components.room") != version("components.families")
+    assert re.fullmatch(r"[0-9a-f]{16}", version("kerasline.components.room"))
+    assert (
+        version("kerasline.components.room")
+        == version("kerasline.components.room")
+        != version("kerasline.components.families")
+    )
 
 
 @pytest.mark.parametrize(
     ("changed", "steps"),
     [
-        ("components/room/door.py", {"components.room", "pipeline.graph"}),
-        ("components/room/page.html.j2", {"components.room", "pipeline.graph"}),
-        ("components/room/script.py", {"components.room", "pipeline.graph"}),
-        ("components/lonely.py", {"components.room", "pipeline.graph"}),
-        ("components/shared.py", {"components.room", "pipeline.graph"}),
-        ("components/errors.py", {"components.room", "pipeline.graph"}),
-        ("components/mlp.py", {"components.families", "pipeline.graph"}),
-        ("pipeline/planning.py", {"pipeline.graph"}),
-        ("components/room/unused.py", {"components.room"}),
+        ("components/room/door.py", {"kerasline.components.room", "kerasline.pipeline.graph"}),
+        ("components/room/page.html.j2", {"kerasline.components.room", "kerasline.pipeline.graph"}),
+        ("components/room/script.py", {"kerasline.components.room", "kerasline.pipeline.graph"}),
+        ("components/lonely.py", {"kerasline.components.room", "kerasline.pipeline.graph"}),
+        ("components/shared.py", {"kerasline.components.room", "kerasline.pipeline.graph"}),
+        ("components/errors.py", {"kerasline.components.room", "kerasline.pipeline.graph"}),
+        ("components/mlp.py", {"kerasline.components.families", "kerasline.pipeline.graph"}),
+        ("pipeline/planning.py", {"kerasline.pipeline.graph"}),
+        ("components/room/unused.py", {"kerasline.components.room"}),
         ("components/new.py", set()),
     ],
 )
 def test_the_version_changes_with_every_file_that_the_code_reaches(tree: Path, changed: str, steps: set[str]) -> None:
-    names = ("components.room", "components.families", "pipeline.graph")
+    names = ("kerasline.components.room", "kerasline.components.families", "kerasline.pipeline.graph")
     before = {name: version(name) for name in names}
     with open(tree / changed, "a", encoding="utf-8") as file:
         file.write("# Changed.\n")
@@ -93,26 +97,26 @@ def test_the_version_changes_with_every_file_that_the_code_reaches(tree: Path, c
 
 
 def test_a_new_import_joins_the_hash(tree: Path) -> None:
-    before = version("components.families")
-    (tree / "components" / "mlp.py").write_text("import components.lonely\n")
-    after = version("components.families")
+    before = version("kerasline.components.families")
+    (tree / "components" / "mlp.py").write_text("import kerasline.components.lonely\n")
+    after = version("kerasline.components.families")
     assert after != before
     (tree / "components" / "lonely.py").write_text("LIMIT = 2\n")
-    assert version("components.families") != after
+    assert version("kerasline.components.families") != after
 
 
 def test_where_the_project_lies_does_not_matter(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    here = version("pipeline.graph")
+    here = version("kerasline.pipeline.graph")
     shutil.copytree(tree, tree / "elsewhere" / "deeper")
     use(tree / "elsewhere" / "deeper", monkeypatch)
-    assert version("pipeline.graph") == here
+    assert version("kerasline.pipeline.graph") == here
 
 
 def test_the_versions_of_the_libraries_count(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    before = version("components.room")
+    before = version("kerasline.components.room")
     real = module.metadata.version
     monkeypatch.setattr(module.metadata, "version", lambda name: "0.0" if name == "keras" else real(name))
-    assert version("components.room") != before
+    assert version("kerasline.components.room") != before
 
 
 def test_a_module_of_the_users_counts_with_what_it_imports(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -131,7 +135,7 @@ def test_a_module_of_the_users_counts_with_what_it_imports(tmp_path: Path, monke
 def steps_of_the_graph() -> list[str]:
     """The modules whose code pipeline/graph.py puts into cache keys."""
     graph = (ROOT / "pipeline" / "graph.py").read_text()
-    return [*re.findall(r'code_version\("([\w.]+)"\)', graph), "components.training"]
+    return [*re.findall(r'code_version\("([\w.]+)"\)', graph), "kerasline.components.training"]
 
 
 def test_every_step_of_the_graph_has_code_of_its_own() -> None:
@@ -146,28 +150,32 @@ def test_every_step_of_the_graph_has_code_of_its_own() -> None:
     ("step", "reaches", "does_not_reach"),
     [
         (
-            "components.example_gen",
+            "kerasline.components.example_gen",
             {"example_gen/shards.py", "datasets/csv_table.py"},
             {"training.py", "models/mlp.py"},
         ),
         (
-            "components.transform",
+            "kerasline.components.transform",
             {"transform/numbers.py", "features.py"},
             {"training.py", "models/mlp.py", "datasets/idx.py"},
         ),
         (
-            "components.training",
+            "kerasline.components.training",
             {"training.py", "features.py", "signatures.py", "models/cnn.py", "models/heads.py"},
             {"tuning.py", "datasets/idx.py", "production.py"},
         ),
         (
-            "components.tuning",
+            "kerasline.components.tuning",
             {"tuning/tuner.py", "fitting/fit.py", "models/cnn.py"},
             {"datasets/idx.py", "production.py"},
         ),
-        ("components.baseline", {"baseline.py", "production.py"}, {"training.py", "models/mlp.py"}),
-        ("components.parity", {"parity/component.py", "parity/replay.py"}, {"training.py", "models/mlp.py"}),
-        ("components.report.component", {"report/page.py", "report/page.html.j2"}, {"training.py", "models/mlp.py"}),
+        ("kerasline.components.baseline", {"baseline.py", "production.py"}, {"training.py", "models/mlp.py"}),
+        ("kerasline.components.parity", {"parity/component.py", "parity/replay.py"}, {"training.py", "models/mlp.py"}),
+        (
+            "kerasline.components.report.component",
+            {"report/page.py", "report/page.html.j2"},
+            {"training.py", "models/mlp.py"},
+        ),
     ],
 )
 def test_what_the_steps_of_the_project_reach(step: str, reaches: set[str], does_not_reach: set[str]) -> None:

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from components.engine import DEFAULTS, NO_PACKAGE, NO_PRISM, check_engine, complete_options, join_options
-from components.errors import ConfigError
+from kerasline.components.engine import DEFAULTS, NO_PACKAGE, NO_PRISM, check_engine, complete_options, join_options
+from kerasline.components.errors import ConfigError
 
 STUBS = "--beam_plugins=tfx"
 LOOPBACK = ["--runner=PortableRunner", "--environment_type=LOOPBACK"]

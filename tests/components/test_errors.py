@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from components.errors import ConfigError, DataRejected, KeraslineError, ParityFailed, TrainingFailed, nearest
+from kerasline.components.errors import ConfigError, DataRejected, KeraslineError, ParityFailed, TrainingFailed, nearest
 
 
 def test_exit_codes_are_those_of_the_contract() -> None:

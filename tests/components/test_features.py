@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from components.datasets.spec import Column, Dataset, Label, SplitPlan
-from components.errors import ConfigError
-from components.features import ColumnOptions, FeaturePlan, FeatureStep, dense_columns, plan_features
-from components.models.spec import InputSpec, Task
+from kerasline.components.datasets.spec import Column, Dataset, Label, SplitPlan
+from kerasline.components.errors import ConfigError
+from kerasline.components.features import ColumnOptions, FeaturePlan, FeatureStep, dense_columns, plan_features
+from kerasline.components.models.spec import InputSpec, Task
 
 ROWS = 100
 CLASSES = ("no", "yes")

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from components.errors import KeraslineError
-from components.features import ColumnOptions, FeaturePlan, FeatureStep
-from components.fitting.rows import validation_mask
-from components.inputs import ExamplesReader
+from kerasline.components.errors import KeraslineError
+from kerasline.components.features import ColumnOptions, FeaturePlan, FeatureStep
+from kerasline.components.fitting.rows import validation_mask
+from kerasline.components.inputs import ExamplesReader
 
 pytestmark = pytest.mark.slow
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from components.models import AugmentationOptions, CnnOptions, InputSpec, MlpOptions, OutputSpec, build_model
-from components.models.weights import load_weights
+from kerasline.components.models import AugmentationOptions, CnnOptions, InputSpec, MlpOptions, OutputSpec, build_model
+from kerasline.components.models.weights import load_weights
 
 pytestmark = pytest.mark.slow
 
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.slow
 def test_a_fitted_network_without_its_optimizer_and_augmentation(tmp_path: Path) -> None:
     import keras
 
-    from components.keras_file import save_keras
+    from kerasline.components.keras_file import save_keras
 
     options = CnnOptions(filters=(4,), augmentation=AugmentationOptions(flip="horizontal", cutout=0.2))
     inputs = [InputSpec("image", "image", (8, 8, 1))]
@@ -43,7 +43,7 @@ def test_a_fitted_network_without_its_optimizer_and_augmentation(tmp_path: Path)
 def test_values_come_in_the_units_of_the_label(tmp_path: Path) -> None:
     import keras
 
-    from components.keras_file import save_keras
+    from kerasline.components.keras_file import save_keras
 
     inputs = [InputSpec("features", "dense", (3,))]
     model = build_model(MlpOptions(units=(4,)), inputs, OutputSpec("regression", 1), seed=1)
@@ -56,7 +56,7 @@ def test_values_come_in_the_units_of_the_label(tmp_path: Path) -> None:
 def test_a_network_that_cannot_be_saved_is_told_and_leaves_nothing(tmp_path: Path) -> None:
     import keras
 
-    from components.keras_file import save_keras
+    from kerasline.components.keras_file import save_keras
 
     class Odd(keras.layers.Layer):
         def __init__(self, secret: object) -> None:

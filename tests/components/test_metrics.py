@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from components.errors import ConfigError
-from components.metrics import DEFAULT_METRICS, METRICS, measure, settle_evaluation
-from components.models.spec import Task
-from components.options import EvaluationOptions, Threshold
+from kerasline.components.errors import ConfigError
+from kerasline.components.metrics import DEFAULT_METRICS, METRICS, measure, settle_evaluation
+from kerasline.components.models.spec import Task
+from kerasline.components.options import EvaluationOptions, Threshold
 
 COLUMNS = ("age", "city", "ill")
 

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from components import production
-from components.production import (
+from kerasline.components import production
+from kerasline.components.production import (
     add_version,
     current_version,
     list_versions,

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 from pydantic import ValidationError
 
-from components.features import FeaturePlan
-from components.models import CnnOptions, MlpOptions, OutputSpec, Task
-from components.options import TrainingOptions
-from components.settings import FitSettings, explain_refusal, set_keys
+from kerasline.components.features import FeaturePlan
+from kerasline.components.models import CnnOptions, MlpOptions, OutputSpec, Task
+from kerasline.components.options import TrainingOptions
+from kerasline.components.settings import FitSettings, explain_refusal, set_keys
 
 
 def settings_of(task: Task, classes: tuple[str, ...] | None) -> FitSettings:

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from components.features import FeaturePlan, FeatureStep
-from components.models import MlpOptions, OutputSpec, Task, build_model
+from kerasline.components.features import FeaturePlan, FeatureStep
+from kerasline.components.models import MlpOptions, OutputSpec, Task, build_model
 
 pytestmark = pytest.mark.slow
 
@@ -77,8 +77,8 @@ def served(analyse: Any, write_split: Any, tmp_path_factory: pytest.TempPathFact
     """For each task: exports a model with random weights; returns the loaded one and the Keras model's answers."""
     import tensorflow as tf
 
-    from components.inputs import ExamplesReader
-    from components.signatures import export
+    from kerasline.components.inputs import ExamplesReader
+    from kerasline.components.signatures import export
 
     graphs: dict[str, Path] = {}
     made: dict[str, tuple[Any, np.ndarray]] = {}
@@ -107,7 +107,7 @@ def serialized(rows: list[dict[str, Any]]) -> Any:
     """Rows as tf.Examples, without their labels: a server is not told them."""
     import tensorflow as tf
 
-    from components.example_gen.shards import encode_row
+    from kerasline.components.example_gen.shards import encode_row
 
     unlabelled = [{name: value for name, value in row.items() if name not in ("kind", "price")} for row in rows]
     return tf.constant([encode_row(row) for row in unlabelled], tf.string)
@@ -180,7 +180,7 @@ def test_multilabel_gives_a_score_for_every_label(served: Any) -> None:
 
 
 def test_regression_answers_in_the_units_of_the_label(served: Any) -> None:
-    from components.signatures import EVALUATION_ARGUMENT
+    from kerasline.components.signatures import EVALUATION_ARGUMENT
 
     model, wanted = served("regression")
     answer = model.signatures["serving_default"](examples=serialized(ROWS))
@@ -206,8 +206,8 @@ def test_a_value_that_a_client_leaves_out_is_a_missing_one(served: Any, column: 
 def test_labels_become_the_index_that_the_metrics_count_in(served: Any) -> None:
     import tensorflow as tf
 
-    from components.example_gen.shards import encode_row
-    from components.signatures import EVALUATION_ARGUMENT
+    from kerasline.components.example_gen.shards import encode_row
+    from kerasline.components.signatures import EVALUATION_ARGUMENT
 
     model, _ = served("multiclass")
     index = model.signatures["label_index"]

@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from components.datasets.spec import Column, Dataset, Label, SplitPlan
-from components.features import ColumnOptions, FeaturePlan, plan_features
-from components.models.spec import Task
+from kerasline.components.datasets.spec import Column, Dataset, Label, SplitPlan
+from kerasline.components.features import ColumnOptions, FeaturePlan, plan_features
+from kerasline.components.models.spec import Task
 
 pytestmark = pytest.mark.slow
 
@@ -113,7 +113,7 @@ def transform(graph: Path, plan: FeaturePlan, rows: Sequence[dict[str, Any]]) ->
     import tensorflow as tf
     import tensorflow_transform as tft
 
-    from components.example_gen.shards import encode_row
+    from kerasline.components.example_gen.shards import encode_row
 
     output = tft.TFTransformOutput(str(graph))
     parsed = tf.io.parse_example([encode_row(row) for row in rows], output.raw_feature_spec())

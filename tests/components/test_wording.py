@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from components.wording import counted
+from kerasline.components.wording import counted
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from typing import Any
 import nbformat
 import pytest
 
-import pipeline
+import kerasline
 
 FOLDER = Path(__file__).resolve().parents[2] / "notebooks"
 NOTEBOOKS = sorted(FOLDER.glob("*.ipynb"))
@@ -69,9 +69,9 @@ def test_notebooks_call_public_doors_only(path: Path) -> None:
     for cell in code_cells(path):
         for node in ast.walk(python_of(cell)):
             if isinstance(node, ast.Import):
-                assert not any(alias.name.split(".")[0] in ("components", "pipeline") for alias in node.names)
-            elif isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] in ("components", "pipeline"):
-                assert node.module == "pipeline" and {alias.name for alias in node.names} <= set(pipeline.__all__)
+                assert not any(alias.name.split(".")[0] == "kerasline" for alias in node.names)
+            elif isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "kerasline":
+                assert node.module == "kerasline" and {alias.name for alias in node.names} <= set(kerasline.__all__)
             assert not (isinstance(node, ast.Attribute) and node.attr.startswith("_"))
 
 

@@ -13,11 +13,11 @@ from typing import Any
 import pytest
 import yaml
 
-from components.errors import ConfigError, DataRejected, KeraslineError
-from pipeline import cli, running
-from pipeline.config import load_experiment, recipe_names
-from pipeline.partial import Part
-from pipeline.running import Outcome
+from kerasline.components.errors import ConfigError, DataRejected, KeraslineError
+from kerasline.pipeline import cli, running
+from kerasline.pipeline.config import load_experiment, recipe_names
+from kerasline.pipeline.partial import Part
+from kerasline.pipeline.running import Outcome
 
 ROOT = Path(__file__).resolve().parents[2]
 Command = Callable[..., tuple[int, str, str]]
@@ -44,7 +44,7 @@ def kerasline(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str
 def test_answers_about_recipes_load_no_heavy_library(arguments: list[str], tmp_path: Path) -> None:
     script = (
         "import sys\n"
-        "from pipeline.cli import main\n"
+        "from kerasline.pipeline.cli import main\n"
         "try:\n    main()\n"
         "finally:\n"
         "    heavy = {'tensorflow', 'keras', 'tfx', 'apache_beam', 'pandas', 'sklearn', 'pyarrow', 'ml_metadata'}\n"

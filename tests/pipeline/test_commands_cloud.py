@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from components.errors import ConfigError
-from pipeline.commands_cloud import check_image
-from pipeline.runtime_parameters import check_pipeline_root
+from kerasline.components.errors import ConfigError
+from kerasline.pipeline.commands_cloud import check_image
+from kerasline.pipeline.runtime_parameters import check_pipeline_root
 
 
 @pytest.mark.parametrize("image", ["kerasline", "registry:5000/kerasline", "registry/kerasline:", ""])

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from components.errors import ConfigError
-from pipeline.comparing import (
+from kerasline.components.errors import ConfigError
+from kerasline.pipeline.comparing import (
     changed_from_defaults,
     compare_predictions,
     compare_runs,
@@ -17,7 +17,7 @@ from pipeline.comparing import (
     flatten,
     sign_test,
 )
-from pipeline.config import load_experiment, parse_experiment
+from kerasline.pipeline.config import load_experiment, parse_experiment
 
 
 def test_flatten_keeps_lists_and_empty_blocks() -> None:

@@ -8,11 +8,18 @@ from typing import Any
 import pytest
 import yaml
 
-from components.errors import ConfigError
-from components.features import ColumnOptions
-from components.models.options import CnnOptions, MlpOptions
-from pipeline.config import Experiment, find_recipe, load_experiment, parse_experiment, read_yaml, recipe_names
-from pipeline.schedule_options import ScheduleOptions
+from kerasline.components.errors import ConfigError
+from kerasline.components.features import ColumnOptions
+from kerasline.components.models.options import CnnOptions, MlpOptions
+from kerasline.pipeline.config import (
+    Experiment,
+    find_recipe,
+    load_experiment,
+    parse_experiment,
+    read_yaml,
+    recipe_names,
+)
+from kerasline.pipeline.schedule_options import ScheduleOptions
 
 SMALLEST: dict[str, Any] = {"name": "flowers", "data": {"dataset": "iris"}}
 METRIC_NAMES = "accuracy, auc, crossentropy, loss, mae, mape, mse, precision, r2, recall, rmse, top_5_accuracy"

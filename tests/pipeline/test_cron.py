@@ -7,8 +7,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from pipeline.cron import make_trigger, missed_tick
-from pipeline.schedule_options import ScheduleOptions
+from kerasline.pipeline.cron import make_trigger, missed_tick
+from kerasline.pipeline.schedule_options import ScheduleOptions
 
 BERLIN = "Europe/Berlin"
 

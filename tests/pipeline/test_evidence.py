@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from components.options import Threshold
-from components.production import push_version
-from pipeline.config import parse_experiment
-from pipeline.evidence import describe_changes, gather_drift, gather_metric, judge_figure, new_shards
-from pipeline.planning import RunPlan, plan_run
+from kerasline.components.options import Threshold
+from kerasline.components.production import push_version
+from kerasline.pipeline.config import parse_experiment
+from kerasline.pipeline.evidence import describe_changes, gather_drift, gather_metric, judge_figure, new_shards
+from kerasline.pipeline.planning import RunPlan, plan_run
 
 RECIPE: dict[str, Any] = {
     "name": "weekly",
@@ -74,9 +74,9 @@ def folder(tmp_path: Path, saved: Path) -> Path:
     for week in (1, 2):
         write_week(tmp_path, week)
     plan = plan_now(tmp_path)
-    from components.validation.profile import profile_columns
-    from components.validation.sampling import decode_columns, kinds_of
-    from pipeline.evidence import read_records
+    from kerasline.components.validation.profile import profile_columns
+    from kerasline.components.validation.sampling import decode_columns, kinds_of
+    from kerasline.pipeline.evidence import read_records
 
     columns = decode_columns(read_records(plan, plan.dataset.shards, 1000), kinds_of(plan.features))
     profile = {"columns": profile_columns(columns, plan.features.classes)}

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-import pipeline
-from components.errors import ConfigError
+import kerasline
+from kerasline.components.errors import ConfigError
 
 HISTORY = {"loss": [1.0, 0.4], "val_loss": [1.1, 0.5], "accuracy": [0.5, 0.9]}
 
@@ -47,13 +47,13 @@ def page_of(shown: Any) -> str:
 
 def test_a_wrong_recipe_is_told_as_on_the_command_line(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(ConfigError, match="digits_mlp"):
-        pipeline.run("digits_mpl", workspace=tmp_path)
+        kerasline.run("digits_mpl", workspace=tmp_path)
     assert "digits_mpl" in capfd.readouterr().out
 
 
 def test_changes_keep_their_types_on_the_way(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(ConfigError, match=r"training\.epochs.*'ten, \[20\]: #'"):
-        pipeline.run(
+        kerasline.run(
             "iris_mlp", {"model.units": [8], "training.epochs": "ten, [20]: #"}, workspace=tmp_path, quiet=True
         )
     assert capfd.readouterr().out == ""
@@ -63,54 +63,54 @@ def test_the_command_must_be_installed(monkeypatch: pytest.MonkeyPatch, tmp_path
     monkeypatch.setattr(sys, "executable", str(tmp_path / "python"))
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(ConfigError, match="make setup"):
-        pipeline.run("iris_mlp")
+        kerasline.run("iris_mlp")
 
 
 def test_an_earlier_run_is_read_again(result: dict[str, Any], tmp_path: Path) -> None:
-    assert pipeline.load_run(workspace=tmp_path) == result
-    assert pipeline.load_run("pets", tmp_path) == result
-    assert pipeline.load_figures(result)["history"] == HISTORY
+    assert kerasline.load_run(workspace=tmp_path) == result
+    assert kerasline.load_run("pets", tmp_path) == result
+    assert kerasline.load_figures(result)["history"] == HISTORY
     with pytest.raises(ConfigError, match="Did you mean 'pets'"):
-        pipeline.load_run("pet", tmp_path)
+        kerasline.load_run("pet", tmp_path)
 
 
 def test_a_run_that_did_not_end_is_said_to_be_one(result: dict[str, Any], tmp_path: Path) -> None:
     Path(result["report"]).with_name("run.json").unlink()
     with pytest.raises(ConfigError, match="run it again"):
-        pipeline.load_run("pets", tmp_path)
+        kerasline.load_run("pets", tmp_path)
 
 
 def test_the_report_is_shown_as_it_is(result: dict[str, Any]) -> None:
-    shown = pipeline.show_report(result)
+    shown = kerasline.show_report(result)
     assert page_of(shown) == Path(result["report"]).read_text()
     assert repr(shown) == f"the report of run 20260101-000000: {result['report']}"
 
 
 def test_plots_have_their_findings_as_titles_and_stay_in_a_frame(result: dict[str, Any]) -> None:
-    both = pipeline.show_plots(result, "curves")
+    both = kerasline.show_plots(result, "curves")
     assert page_of(both).count("<svg") == 2 and page_of(both).startswith("<style>")
     assert repr(both).startswith("The validation loss was best in epoch 2 of 2: 0.5")
-    last = pipeline.show_plots(result, "curves", only=[-1])
+    last = kerasline.show_plots(result, "curves", only=[-1])
     assert page_of(last).count("<svg") == 1 and ">epoch</text>" in page_of(last)
     assert "accuracy" in repr(last).lower()
-    assert "train took longest" in repr(pipeline.show_plots(result, "steps"))
+    assert "train took longest" in repr(kerasline.show_plots(result, "steps"))
 
 
 def test_pictures_are_named_and_names_are_escaped(result: dict[str, Any]) -> None:
-    filters = page_of(pipeline.show_images(result, "filters"))
+    filters = page_of(kerasline.show_images(result, "filters"))
     assert filters.count('src="data:image/png;base64,AA"') == 2 and "the filters of conv1, 3×3×1" in filters
-    mistakes = page_of(pipeline.show_images(result, "mistakes"))
+    mistakes = page_of(kerasline.show_images(result, "mistakes"))
     assert "label &lt;cat&gt;, predicted dog (row 3)" in mistakes and "<cat>" not in mistakes
 
 
 @pytest.mark.parametrize(
     ("ask", "message"),
     [
-        (lambda result: pipeline.show_plots(result, "curvs"), "Did you mean 'curves'"),
-        (lambda result: pipeline.show_plots(result, "curves", only=[2]), "below 2"),
-        (lambda result: pipeline.show_plots(result, "evaluation"), "has no plots of the part evaluation"),
-        (lambda result: pipeline.show_images(result, "filter"), "Did you mean 'filters'"),
-        (lambda result: pipeline.show_images(result, "hits"), "has no pictures of the part hits"),
+        (lambda result: kerasline.show_plots(result, "curvs"), "Did you mean 'curves'"),
+        (lambda result: kerasline.show_plots(result, "curves", only=[2]), "below 2"),
+        (lambda result: kerasline.show_plots(result, "evaluation"), "has no plots of the part evaluation"),
+        (lambda result: kerasline.show_images(result, "filter"), "Did you mean 'filters'"),
+        (lambda result: kerasline.show_images(result, "hits"), "has no pictures of the part hits"),
     ],
 )
 def test_what_is_not_there_is_said(result: dict[str, Any], ask: Any, message: str) -> None:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from components.errors import ConfigError
-from pipeline.partial import Part, select_steps
-from pipeline.steps import StepInputs
+from kerasline.components.errors import ConfigError
+from kerasline.pipeline.partial import Part, select_steps
+from kerasline.pipeline.steps import StepInputs
 
 STEPS = {
     name: StepInputs({}, tuple(upstream.split()))

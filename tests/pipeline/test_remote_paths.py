@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from components.datasets import resolve
-from components.datasets.options import DataOptions
-from components.errors import ConfigError
-from pipeline.config import Experiment, parse_experiment
-from pipeline.remote_paths import check_weights, data_remark, mount_of
+from kerasline.components.datasets import resolve
+from kerasline.components.datasets.options import DataOptions
+from kerasline.components.errors import ConfigError
+from kerasline.pipeline.config import Experiment, parse_experiment
+from kerasline.pipeline.remote_paths import check_weights, data_remark, mount_of
 
 ROOT = "gs://bucket/root"
 

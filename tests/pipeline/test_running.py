@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from components.datasets import DataOptions, resolve
-from components.errors import ConfigError, DataRejected, ParityFailed
-from components.production import PushRefused
-from pipeline import running
-from pipeline.running import EXIT_CODES, Outcome, find_cause
-from pipeline.workspace import Workspace
+from kerasline.components.datasets import DataOptions, resolve
+from kerasline.components.errors import ConfigError, DataRejected, ParityFailed
+from kerasline.components.production import PushRefused
+from kerasline.pipeline import running
+from kerasline.pipeline.running import EXIT_CODES, Outcome, find_cause
+from kerasline.pipeline.workspace import Workspace
 
 
 @pytest.fixture
@@ -58,11 +58,11 @@ def test_the_users_error_is_found_in_what_a_worker_process_tells() -> None:
     told = (
         "Pipeline job-1 failed in state FAILED: Traceback (most recent call last):\n"
         '  File "shards.py", line 70, in write_shard\n'
-        "components.errors.DataRejected: line 7 has 3 values [while running 'WriteShard']\n\n"
+        "kerasline.components.errors.DataRejected: line 7 has 3 values [while running 'WriteShard']\n\n"
     )
     cause = find_cause(RuntimeError(told))
     assert type(cause) is DataRejected and str(cause) == "line 7 has 3 values [while running 'WriteShard']"
-    error = RuntimeError("components.errors.Unheard: x")
+    error = RuntimeError("kerasline.components.errors.Unheard: x")
     assert find_cause(error) is error
 
 

@@ -10,13 +10,13 @@ from typing import Any
 
 import pytest
 
-from components.datasets import DataOptions, Dataset, resolve
-from components.errors import ConfigError
-from components.validation.options import ValidationOptions, check_column_names
-from components.validation.verdict import GateStopped
-from pipeline.config import RECIPES, parse_experiment
-from pipeline.planning import plan_run
-from pipeline.schemas import (
+from kerasline.components.datasets import DataOptions, Dataset, resolve
+from kerasline.components.errors import ConfigError
+from kerasline.components.validation.options import ValidationOptions, check_column_names
+from kerasline.components.validation.verdict import GateStopped
+from kerasline.pipeline.config import RECIPES, parse_experiment
+from kerasline.pipeline.planning import plan_run
+from kerasline.pipeline.schemas import (
     SchemaFile,
     accept_findings,
     curated_text,

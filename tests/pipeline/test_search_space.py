@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from components.errors import ConfigError
-from pipeline.config import parse_experiment
+from kerasline.components.errors import ConfigError
+from kerasline.pipeline.config import parse_experiment
 
 SMALLEST: dict[str, Any] = {"name": "flowers", "data": {"dataset": "iris"}}
 METRIC_NAMES = "accuracy, auc, crossentropy, loss, mae, mape, mse, precision, r2, recall, rmse, top_5_accuracy"

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from components.errors import ConfigError
-from pipeline.config import parse_experiment
-from pipeline.starting_weights import resolve_weights
+from kerasline.components.errors import ConfigError
+from kerasline.pipeline.config import parse_experiment
+from kerasline.pipeline.starting_weights import resolve_weights
 
 
 def push(root: Path, name: str, version: int, *, keras: bool) -> Path:

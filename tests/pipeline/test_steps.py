@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from pipeline.steps import StepInputs, forecast, step_keys, write_steps
+from kerasline.pipeline.steps import StepInputs, forecast, step_keys, write_steps
 
 
 def steps(settings: dict[str, object] | None = None, data: str = "a", version: str = "0") -> dict[str, StepInputs]:

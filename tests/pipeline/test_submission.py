@@ -12,9 +12,9 @@ import pytest
 import yaml
 from typer.testing import CliRunner, Result
 
-from components.errors import ConfigError, KeraslineError
-from pipeline import following, submission
-from pipeline.cli import app
+from kerasline.components.errors import ConfigError, KeraslineError
+from kerasline.pipeline import following, submission
+from kerasline.pipeline.cli import app
 from tests.pipeline.stand_in import JsonService
 
 PARENT = "projects/shop/locations/europe-west4"

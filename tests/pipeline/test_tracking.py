@@ -10,12 +10,12 @@ from typing import Any
 
 import pytest
 
-from components.errors import ConfigError
-from pipeline import tracking
-from pipeline.config import load_experiment
-from pipeline.planning import RunPlan, plan_run
-from pipeline.reporting import report_parameters
-from pipeline.tracking import check_tracking, log_run
+from kerasline.components.errors import ConfigError
+from kerasline.pipeline import tracking
+from kerasline.pipeline.config import load_experiment
+from kerasline.pipeline.planning import RunPlan, plan_run
+from kerasline.pipeline.reporting import report_parameters
+from kerasline.pipeline.tracking import check_tracking, log_run
 
 HAS_MLFLOW = importlib.util.find_spec("mlflow") is not None
 needs_mlflow = pytest.mark.skipif(not HAS_MLFLOW, reason="needs MLflow: make setup MLFLOW=1")
@@ -153,7 +153,7 @@ def test_a_pushed_version_answers_through_mlflow(tmp_path: Path, monkeypatch: py
     import mlflow
     import pandas as pd
 
-    from pipeline import run
+    from kerasline.pipeline import run
 
     monkeypatch.chdir(tmp_path)
     address = f"sqlite:///{tmp_path}/mlflow.db"

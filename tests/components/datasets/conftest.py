@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from components.datasets import DataOptions, Dataset, assign_split, read_shard
-from components.datasets import resolve as resolve_dataset
+from kerasline.components.datasets import DataOptions, Dataset, assign_split, read_shard
+from kerasline.components.datasets import resolve as resolve_dataset
 
 
 @pytest.fixture
@@ -26,7 +26,7 @@ def resolve(tmp_path: Path) -> Callable[..., Dataset]:
 @pytest.fixture
 def no_split_check(monkeypatch: pytest.MonkeyPatch) -> None:
     """Lets tables of a few different rows pass, which a hash may well put on one side."""
-    monkeypatch.setattr("components.datasets.planning._ROWS_TO_COUNT", 0)
+    monkeypatch.setattr("kerasline.components.datasets.planning._ROWS_TO_COUNT", 0)
 
 
 @pytest.fixture

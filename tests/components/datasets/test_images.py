@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from components.datasets import image_check, infer_task
-from components.datasets.png import encode_png
-from components.errors import ConfigError
+from kerasline.components.datasets import image_check, infer_task
+from kerasline.components.datasets.png import encode_png
+from kerasline.components.errors import ConfigError
 
 
 def image(number=0, size=(6, 5), mode="RGB", form="PNG", **options) -> bytes:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from components.datasets import Label, infer_task
-from components.datasets.labels import LabelFacts, facts_of_values, settle_label
-from components.errors import ConfigError
+from kerasline.components.datasets import Label, infer_task
+from kerasline.components.datasets.labels import LabelFacts, facts_of_values, settle_label
+from kerasline.components.errors import ConfigError
 
 
 def settle(values, task="auto", **known):

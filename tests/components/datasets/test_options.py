@@ -8,7 +8,7 @@ import sys
 import pytest
 from pydantic import ValidationError
 
-from components.datasets import DATASETS, READERS, DataOptions
+from kerasline.components.datasets import DATASETS, READERS, DataOptions
 
 
 @pytest.mark.parametrize(
@@ -56,7 +56,7 @@ def test_every_named_data_set_is_documented():
 
 
 def test_a_misspelt_name_or_option_is_answered_with_the_nearest(resolve):
-    from components.errors import ConfigError
+    from kerasline.components.errors import ConfigError
 
     with pytest.raises(ConfigError, match=r"There is no data set named 'minst'.* Did you mean 'mnist'\?"):
         resolve(dataset="minst")
@@ -68,7 +68,7 @@ def test_a_misspelt_name_or_option_is_answered_with_the_nearest(resolve):
 
 def test_the_room_imports_nothing_heavy():
     code = (
-        "import sys; import components.datasets; "
+        "import sys; import kerasline.components.datasets; "
         "print(sorted({'numpy', 'pandas', 'pyarrow', 'sklearn', 'PIL', 'tensorflow', 'keras', 'tfx', 'apache_beam'} "
         "& set(sys.modules)))"
     )

@@ -7,10 +7,10 @@ from datetime import date
 
 import pytest
 
-from components.datasets.files import Places
-from components.datasets.options import SpanOptions
-from components.datasets.spans import find_spans
-from components.errors import ConfigError
+from kerasline.components.datasets.files import Places
+from kerasline.components.datasets.options import SpanOptions
+from kerasline.components.datasets.spans import find_spans
+from kerasline.components.errors import ConfigError
 
 NUMBERED = "data/span-{SPAN}/*.csv"
 

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from components.datasets import DataOptions, SplitPlan, assign_split, row_key
-from components.errors import ConfigError
+from kerasline.components.datasets import DataOptions, SplitPlan, assign_split, row_key
+from kerasline.components.errors import ConfigError
 
 FRACTIONS = {"train": 0.8, "eval": 0.1, "test": 0.1}
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from components.datasets import infer_task
-from components.datasets.png import encode_png
-from components.errors import ConfigError
+from kerasline.components.datasets import infer_task
+from kerasline.components.datasets.png import encode_png
+from kerasline.components.errors import ConfigError
 
 tf = pytest.importorskip("tensorflow")
 

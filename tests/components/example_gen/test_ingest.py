@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from components.datasets import DataOptions, read_shard, resolve
-from components.datasets.spec import Dataset
-from components.errors import ConfigError, DataRejected
-from components.example_gen import shards
-from components.example_gen.shards import encode_row, split_folder, write_shard
-from components.row_rules import RowRules
+from kerasline.components.datasets import DataOptions, read_shard, resolve
+from kerasline.components.datasets.spec import Dataset
+from kerasline.components.errors import ConfigError, DataRejected
+from kerasline.components.example_gen import shards
+from kerasline.components.example_gen.shards import encode_row, split_folder, write_shard
+from kerasline.components.row_rules import RowRules
 
 Read = Callable[[Path], dict[str, list[Any]]]
 
@@ -128,7 +128,7 @@ def ingest(dataset: Dataset, uri: Path) -> Any:
     import apache_beam as beam
     from tfx.types import standard_artifacts
 
-    from components.example_gen import DatasetExampleGen
+    from kerasline.components.example_gen import DatasetExampleGen
 
     examples = standard_artifacts.Examples()
     examples.uri = str(uri)

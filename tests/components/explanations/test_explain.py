@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from components.datasets.spec import Column, Dataset, Label, SplitPlan
-from components.features import FeaturePlan, plan_features
+from kerasline.components.datasets.spec import Column, Dataset, Label, SplitPlan
+from kerasline.components.features import FeaturePlan, plan_features
 
 COLUMNS = (Column(name="image", dtype="image", shape=(8, 8, 1)),)
 SETTINGS: dict[str, Any] = {"model": {"family": "cnn", "filters": [3, 4], "dense": [6]}, "training": {}, "seed": 3}
@@ -45,9 +45,9 @@ def test_images_are_explained_from_the_exported_model(
 ) -> None:
     import tensorflow as tf
 
-    from components.explanations.explain import Explainer
-    from components.models import build_model
-    from components.settings import FitSettings
+    from kerasline.components.explanations.explain import Explainer
+    from kerasline.components.models import build_model
+    from kerasline.components.settings import FitSettings
 
     data, settled = rows(), plan()
     graph = analyse(data, settled, tmp_path / "analysis")
@@ -98,7 +98,7 @@ def test_images_are_explained_from_the_exported_model(
 
 
 def test_what_cannot_be_explained_is_said(tmp_path: Path, write_split: Callable[..., list[str]]) -> None:
-    from components.explanations.explain import Explainer
+    from kerasline.components.explanations.explain import Explainer
 
     write_split(rows(), tmp_path / "examples", "eval")
     columns = [column.model_dump(mode="json") for column in COLUMNS]

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from components.datasets.spec import Column, Dataset, Label, SplitPlan
-from components.explanations.examples import choose_examples
-from components.explanations.tables import dependence, permutation_importance, surface
-from components.features import FeaturePlan, plan_features
+from kerasline.components.datasets.spec import Column, Dataset, Label, SplitPlan
+from kerasline.components.explanations.examples import choose_examples
+from kerasline.components.explanations.tables import dependence, permutation_importance, surface
+from kerasline.components.features import FeaturePlan, plan_features
 
 Columns = dict[str, np.ndarray]
 

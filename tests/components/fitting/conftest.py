@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from components.fitting.rows import Arrays, FitData
-from components.settings import FitSettings
+from kerasline.components.fitting.rows import Arrays, FitData
+from kerasline.components.settings import FitSettings
 
 CLASSES = ("setosa", "versicolor", "virginica")
 

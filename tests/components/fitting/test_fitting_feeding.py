@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from components.errors import TrainingFailed
-from components.fitting.feeding import Feed, FeedOrder, Share
-from components.fitting.rows import Arrays, class_table, weigh_classes
+from kerasline.components.errors import TrainingFailed
+from kerasline.components.fitting.feeding import Feed, FeedOrder, Share
+from kerasline.components.fitting.rows import Arrays, class_table, weigh_classes
 
 
 @pytest.fixture

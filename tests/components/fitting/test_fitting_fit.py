@@ -12,16 +12,16 @@ import pytest
 import tensorflow as tf
 from tensorflow.python.framework import config
 
-from components.errors import TrainingFailed
-from components.fitting import callbacks
-from components.fitting.checkpoints import CheckpointFile
-from components.fitting.compiling import compile_model, make_schedule, steps_together
-from components.fitting.fit import fit, phases
-from components.fitting.keeping import KeptModel
-from components.fitting.rows import Arrays, FitData
-from components.models import build_model
-from components.progress import Progress, listen
-from components.settings import FitSettings
+from kerasline.components.errors import TrainingFailed
+from kerasline.components.fitting import callbacks
+from kerasline.components.fitting.checkpoints import CheckpointFile
+from kerasline.components.fitting.compiling import compile_model, make_schedule, steps_together
+from kerasline.components.fitting.fit import fit, phases
+from kerasline.components.fitting.keeping import KeptModel
+from kerasline.components.fitting.rows import Arrays, FitData
+from kerasline.components.models import build_model
+from kerasline.components.progress import Progress, listen
+from kerasline.components.settings import FitSettings
 
 Make = Callable[..., FitSettings]
 
@@ -184,8 +184,8 @@ def test_steps_made_together_give_what_single_steps_give(
     assert batches % 8 and batches > 8
     fits, calls = [], []
     for light_step, light_epoch in ((1e9, 8e9), (1e9, 0), (0, 0)):
-        monkeypatch.setattr("components.fitting.compiling._LIGHT_STEP", light_step)
-        monkeypatch.setattr("components.fitting.compiling._LIGHT_EPOCH", light_epoch)
+        monkeypatch.setattr("kerasline.components.fitting.compiling._LIGHT_STEP", light_step)
+        monkeypatch.setattr("kerasline.components.fitting.compiling._LIGHT_EPOCH", light_epoch)
         counted = KillIn(-1)
         fits.append(fit(chosen, rows, callbacks=[counted]))
         calls.append(counted.calls)

@@ -8,7 +8,7 @@ import keras
 import pytest
 from pydantic import ValidationError
 
-from components.fitting.names import (
+from kerasline.components.fitting.names import (
     LOSS_ARGUMENTS,
     OPTIMIZERS,
     SCHEDULES,
@@ -17,8 +17,8 @@ from components.fitting.names import (
     find_schedule,
     in_epochs,
 )
-from components.models.heads import LOSS_CLASSES
-from components.options import TrainingOptions
+from kerasline.components.models.heads import LOSS_CLASSES
+from kerasline.components.options import TrainingOptions
 
 NOT_OURS = {"self", "name", "kwargs", "learning_rate", "initial_learning_rate"}
 

@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from components.fitting.fit import fit
-from components.fitting.rows import FitData
-from components.fitting.scoring import score
-from components.models import build_model
-from components.settings import FitSettings
+from kerasline.components.fitting.fit import fit
+from kerasline.components.fitting.rows import FitData
+from kerasline.components.fitting.scoring import score
+from kerasline.components.models import build_model
+from kerasline.components.settings import FitSettings
 
 Make = Callable[..., FitSettings]
 

@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from components.evaluated import Failure, SliceFigures
-from components.gating import judging
-from components.gating.judging import FAILED, NOT_GATED, PASSED, Row
-from components.metrics import METRICS
-from components.models.spec import Task
-from components.options import Budgets, EvaluationOptions
+from kerasline.components.evaluated import Failure, SliceFigures
+from kerasline.components.gating import judging
+from kerasline.components.gating.judging import FAILED, NOT_GATED, PASSED, Row
+from kerasline.components.metrics import METRICS
+from kerasline.components.models.spec import Task
+from kerasline.components.options import Budgets, EvaluationOptions
 
 FIRST = "nothing is in production yet"
 

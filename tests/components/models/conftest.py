@@ -8,8 +8,8 @@ import keras
 import numpy as np
 import pytest
 
-from components.models import InputSpec, ModelOptions, OutputSpec, build_model
-from components.models.heads import make_loss, make_metrics, resolve_loss
+from kerasline.components.models import InputSpec, ModelOptions, OutputSpec, build_model
+from kerasline.components.models.heads import make_loss, make_metrics, resolve_loss
 
 
 @pytest.fixture

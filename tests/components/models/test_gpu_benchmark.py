@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from components.models import MODEL_FAMILIES
+from kerasline.components.models import MODEL_FAMILIES
 
 ROOT = Path(__file__).resolve().parents[3]
 

@@ -6,9 +6,9 @@ import keras
 import numpy as np
 import pytest
 
-from components.errors import ConfigError
-from components.models import AugmentationOptions, CnnOptions, InputSpec, MlpOptions, OutputSpec, build_model
-from components.models.augment import RandomCutout, build_augmentation
+from kerasline.components.errors import ConfigError
+from kerasline.components.models import AugmentationOptions, CnnOptions, InputSpec, MlpOptions, OutputSpec, build_model
+from kerasline.components.models.augment import RandomCutout, build_augmentation
 
 EVERYTHING = AugmentationOptions(flip="both", rotate=30, zoom=0.2, translate=0.1, contrast=0.3, cutout=0.3)
 

@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from components.errors import ConfigError
-from components.models import CustomOptions, InputSpec, OutputSpec, build_model
+from kerasline.components.errors import ConfigError
+from kerasline.components.models import CustomOptions, InputSpec, OutputSpec, build_model
 
 IMAGE = InputSpec("image", "image", (8, 8, 1))
 SIDE = InputSpec("age", "dense", (2,))

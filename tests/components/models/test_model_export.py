@@ -9,7 +9,7 @@ import keras
 import numpy as np
 import pytest
 
-from components.models import (
+from kerasline.components.models import (
     AugmentationOptions,
     CnnOptions,
     InputSpec,

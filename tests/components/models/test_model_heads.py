@@ -6,9 +6,9 @@ import keras
 import numpy as np
 import pytest
 
-from components.errors import ConfigError
-from components.models import InputSpec, MlpOptions, OutputSpec, build_model
-from components.models.heads import (
+from kerasline.components.errors import ConfigError
+from kerasline.components.models import InputSpec, MlpOptions, OutputSpec, build_model
+from kerasline.components.models.heads import (
     HEADS,
     LOSS_CLASSES,
     METRICS,

@@ -8,9 +8,9 @@ import keras
 import numpy as np
 import pytest
 
-from components.errors import ConfigError
-from components.models import InputSpec, MlpOptions, OutputSpec, build_model
-from components.models.layers import embedding_width
+from kerasline.components.errors import ConfigError
+from kerasline.components.models import InputSpec, MlpOptions, OutputSpec, build_model
+from kerasline.components.models.layers import embedding_width
 
 TEN = OutputSpec("multiclass", 10)
 

@@ -9,9 +9,9 @@ import sys
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
-from components.models import MODEL_FAMILIES, CnnOptions, MlpOptions, ModelOptions
-from components.models.bases import BASES
-from components.models.options import AugmentationOptions, TransferOptions
+from kerasline.components.models import MODEL_FAMILIES, CnnOptions, MlpOptions, ModelOptions
+from kerasline.components.models.bases import BASES
+from kerasline.components.models.options import AugmentationOptions, TransferOptions
 
 ADAPTER = TypeAdapter(ModelOptions)
 
@@ -85,7 +85,9 @@ def test_augmentation_is_off_by_default() -> None:
 
 def test_options_are_read_without_keras() -> None:
     code = (
-        "import sys, components.models, components.models.heads, components.models.spaces\n"
+        "import sys\n"
+        "from kerasline.components import models\n"
+        "from kerasline.components.models import heads, spaces\n"
         "print([m for m in ('keras', 'tensorflow', 'numpy', 'h5py') if m in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

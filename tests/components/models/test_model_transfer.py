@@ -11,11 +11,11 @@ import keras
 import numpy as np
 import pytest
 
-from components.errors import ConfigError
-from components.models import InputSpec, OutputSpec, TransferOptions, build_model
-from components.models.bases import BASES, Base
-from components.models.squeezenet import squeezenet
-from components.models.transfer import base_of, base_size, preprocess, unfreeze
+from kerasline.components.errors import ConfigError
+from kerasline.components.models import InputSpec, OutputSpec, TransferOptions, build_model
+from kerasline.components.models.bases import BASES, Base
+from kerasline.components.models.squeezenet import squeezenet
+from kerasline.components.models.transfer import base_of, base_size, preprocess, unfreeze
 
 PHOTO = InputSpec("image", "image", (32, 32, 3))
 TEN = OutputSpec("multiclass", 10)

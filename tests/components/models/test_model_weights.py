@@ -9,9 +9,9 @@ import keras
 import numpy as np
 import pytest
 
-from components.errors import ConfigError
-from components.models.squeezenet import squeezenet
-from components.models.weights import load_weights
+from kerasline.components.errors import ConfigError
+from kerasline.components.models.squeezenet import squeezenet
+from kerasline.components.models.weights import load_weights
 
 
 def network(filters: int = 4, prefix: str = "conv", name: str = "small") -> keras.Model:

@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from components.errors import ParityFailed
-from components.features import ColumnOptions, FeaturePlan, FeatureStep
-from components.models import MlpOptions, OutputSpec, build_model
+from kerasline.components.errors import ParityFailed
+from kerasline.components.features import ColumnOptions, FeaturePlan, FeatureStep
+from kerasline.components.models import MlpOptions, OutputSpec, build_model
 
 pytestmark = pytest.mark.slow
 
@@ -51,8 +51,8 @@ class Run:
 @pytest.fixture(scope="module")
 def trained(analyse: Any, write_split: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with examples, a model of random weights and its predictions, as ingest and Trainer leave them."""
-    from components.inputs import ExamplesReader
-    from components.signatures import export
+    from kerasline.components.inputs import ExamplesReader
+    from kerasline.components.signatures import export
 
     folder = tmp_path_factory.mktemp("trained")
     files = write_split(ROWS, folder / "examples", "eval", files=2)
@@ -72,7 +72,7 @@ def run(trained: Path, tmp_path: Path) -> Run:
     """A copy of it, to be tampered with."""
     from tfx.types import standard_artifacts
 
-    from components.parity import ParityCheck
+    from kerasline.components.parity import ParityCheck
 
     shutil.copytree(trained, tmp_path, dirs_exist_ok=True)
 
@@ -200,7 +200,7 @@ def test_a_model_that_does_not_load_is_found(run: Run) -> None:
 
 
 def test_a_process_that_is_killed_judges_no_model(run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    from components.parity import component
+    from kerasline.components.parity import component
 
     script = tmp_path / "killed.py"
     script.write_text("import os, signal\nos.kill(os.getpid(), signal.SIGKILL)\n")

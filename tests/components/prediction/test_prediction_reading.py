@@ -12,13 +12,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from components.errors import ConfigError
-from components.prediction import tables
-from components.prediction.blocks import Block
-from components.prediction.encoded import read_images
-from components.prediction.planning import PredictionPlan, plan_prediction
-from components.prediction.tables import read_csv, read_parquet
-from components.prediction.writing import (
+from kerasline.components.errors import ConfigError
+from kerasline.components.prediction import tables
+from kerasline.components.prediction.blocks import Block
+from kerasline.components.prediction.encoded import read_images
+from kerasline.components.prediction.planning import PredictionPlan, plan_prediction
+from kerasline.components.prediction.tables import read_csv, read_parquet
+from kerasline.components.prediction.writing import (
     PartWriter,
     join_parts,
     prediction_table,

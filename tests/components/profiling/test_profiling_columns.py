@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from components.datasets.forms import read_date, read_number
-from components.profiling.columns import ColumnGuess, guess_column
-from components.profiling.leaks import gives_away
-from components.profiling.sampling import SampledColumn
+from kerasline.components.datasets.forms import read_date, read_number
+from kerasline.components.profiling.columns import ColumnGuess, guess_column
+from kerasline.components.profiling.leaks import gives_away
+from kerasline.components.profiling.sampling import SampledColumn
 
 ROWS = 200
 

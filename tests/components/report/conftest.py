@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from components.datasets.spec import Column, Dataset, Label, SplitPlan
-from components.features import plan_features
-from components.metrics import settle_evaluation
-from components.options import EvaluationOptions
-from components.report.figures import RunFolders, collect_figures
+from kerasline.components.datasets.spec import Column, Dataset, Label, SplitPlan
+from kerasline.components.features import plan_features
+from kerasline.components.metrics import settle_evaluation
+from kerasline.components.options import EvaluationOptions
+from kerasline.components.report.figures import RunFolders, collect_figures
 
 MakeFigures = Callable[..., dict[str, Any]]
 

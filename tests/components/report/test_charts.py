@@ -6,9 +6,17 @@ import re
 
 import pytest
 
-from components.report.charts import Bar, Series, bar_chart, histogram_chart, line_chart, shade_table, surface_chart
-from components.report.explanation_plots import plot_dependence, plot_importance, plot_surface
-from components.report.svg import Scale, show, ticks
+from kerasline.components.report.charts import (
+    Bar,
+    Series,
+    bar_chart,
+    histogram_chart,
+    line_chart,
+    shade_table,
+    surface_chart,
+)
+from kerasline.components.report.explanation_plots import plot_dependence, plot_importance, plot_surface
+from kerasline.components.report.svg import Scale, show, ticks
 
 EVIL = "<script>alert(1)</script>"
 LABEL = {"name": "rent", "unit": "EUR"}

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from components.report.diagnosis import TITLES, diagnose
+from kerasline.components.report.diagnosis import TITLES, diagnose
 
 Rows = tuple[np.ndarray, np.ndarray]
 Diagnose = Callable[..., dict[str, dict[str, Any]]]
@@ -46,7 +46,7 @@ def fit_and_diagnose(make_figures: Callable[..., dict[str, Any]]) -> Diagnose:
             y[last_rows], model.predict(x[last_rows], verbose=0), task="multiclass" if classes else "regression",
             classes=names, trivial=shares, history=history, evaluation={},
         )  # fmt: skip
-        from components.metrics import measure
+        from kerasline.components.metrics import measure
 
         task = "multiclass" if classes else "regression"
         figures["metrics"] = measure(
@@ -206,7 +206,7 @@ def test_nothing_trained_nothing_diagnosed() -> None:
 
 def test_tuned_keys_are_changed_without_the_search(make_figures: Callable[..., dict[str, Any]]) -> None:
     """While the search sets a key, another value of it would mean nothing."""
-    from components.report.treatments import Treatments
+    from kerasline.components.report.treatments import Treatments
 
     settings = {"model": {"family": "mlp", "units": [8], "dropout": 0.1, "l2": 0.0}, "training": {"epochs": 3}}
     advice = Treatments(settings, {"space": {"model.dropout": {"float": [0, 0.5]}}})

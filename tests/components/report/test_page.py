@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from components.datasets.spec import Column
-from components.report.attention import show_setting
-from components.report.page import render, write_report
+from kerasline.components.datasets.spec import Column
+from kerasline.components.report.attention import show_setting
+from kerasline.components.report.page import render, write_report
 
 MakeFigures = Callable[..., dict[str, Any]]
 EVIL = "<img src=x onerror=alert(1)>"

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from components.report.page import write_report
+from kerasline.components.report.page import write_report
 
 _SPEC = importlib.util.spec_from_file_location("report_browser", Path(__file__).with_name("browser.py"))
 assert _SPEC and _SPEC.loader

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from sklearn import metrics as reference
 
-from components.report.performance import (
+from kerasline.components.report.performance import (
     CLASSES_IN_MATRIX,
     calibration,
     describe_performance,

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from components.report.treatments import Treatments, treatment
-from pipeline.config import load_experiment, recipe_names
+from kerasline.components.report.treatments import Treatments, treatment
+from kerasline.pipeline.config import load_experiment, recipe_names
 
 
 def every_treatment(advice: Treatments, task: str) -> list[dict[str, Any]]:

@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from components.errors import TrainingFailed
-from components.features import ColumnOptions, FeaturePlan, FeatureStep
-from components.fitting.checkpoints import CheckpointFile, FitState
-from components.settings import FitSettings
-from components.training import run_fn
+from kerasline.components.errors import TrainingFailed
+from kerasline.components.features import ColumnOptions, FeaturePlan, FeatureStep
+from kerasline.components.fitting.checkpoints import CheckpointFile, FitState
+from kerasline.components.settings import FitSettings
+from kerasline.components.training import run_fn
 
 pytestmark = pytest.mark.slow
 

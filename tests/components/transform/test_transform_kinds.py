@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from components.datasets.spec import Column, Dataset, Label, SplitPlan
-from components.features import ColumnOptions, FeaturePlan, plan_features
+from kerasline.components.datasets.spec import Column, Dataset, Label, SplitPlan
+from kerasline.components.features import ColumnOptions, FeaturePlan, plan_features
 
 pytestmark = pytest.mark.slow
 
@@ -53,7 +53,7 @@ def outputs(analyse: Any, tmp_path_factory: pytest.TempPathFactory) -> tuple[Fea
     import tensorflow as tf
     import tensorflow_transform as tft
 
-    from components.example_gen.shards import encode_row
+    from kerasline.components.example_gen.shards import encode_row
 
     dataset = Dataset(
         name="table", kind="table", columns=tuple(column(*item) for item in TABLE.items()),

@@ -13,14 +13,14 @@ import time
 import numpy as np
 from sklearn.datasets import load_iris
 
-from components.datasets.spec import Column, Dataset, Label, SplitPlan
-from components.features import plan_features
-from components.fitting.rows import Arrays, FitData
-from components.models.options import MlpOptions
-from components.options import TrainingOptions
-from components.settings import FitSettings
-from components.tuning.options import TuningOptions
-from components.tuning.tuner import ConfigTuner
+from kerasline.components.datasets.spec import Column, Dataset, Label, SplitPlan
+from kerasline.components.features import plan_features
+from kerasline.components.fitting.rows import Arrays, FitData
+from kerasline.components.models.options import MlpOptions
+from kerasline.components.options import TrainingOptions
+from kerasline.components.settings import FitSettings
+from kerasline.components.tuning.options import TuningOptions
+from kerasline.components.tuning.tuner import ConfigTuner
 
 
 def iris_settings(**training: object) -> FitSettings:

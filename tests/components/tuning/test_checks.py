@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from components.errors import ConfigError
-from components.tuning.checks import check_objective, check_search, usable_start
+from kerasline.components.errors import ConfigError
+from kerasline.components.tuning.checks import check_objective, check_search, usable_start
 from tests.components.tuning.search_of_iris import iris_options, iris_settings
 
 

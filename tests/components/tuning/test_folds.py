@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from components.errors import TrainingFailed
-from components.fitting.fit import fit
-from components.fitting.rows import Arrays, FitData, validation_mask
-from components.tuning.folds import assign_folds, count_folds, take_fold
-from components.tuning.tuner import ConfigTuner
+from kerasline.components.errors import TrainingFailed
+from kerasline.components.fitting.fit import fit
+from kerasline.components.fitting.rows import Arrays, FitData, validation_mask
+from kerasline.components.tuning.folds import assign_folds, count_folds, take_fold
+from kerasline.components.tuning.tuner import ConfigTuner
 from tests.components.tuning.search_of_iris import iris_data, iris_options, iris_settings
 
 

@@ -14,13 +14,13 @@ from typing import Any
 
 import pytest
 
-from components import progress
-from components.errors import TrainingFailed
-from components.settings import decode_hyperparameters
-from components.tuning import chief
-from components.tuning.oracles import make_oracle
-from components.tuning.record import read_trials
-from components.tuning.tuner import ConfigTuner
+from kerasline.components import progress
+from kerasline.components.errors import TrainingFailed
+from kerasline.components.settings import decode_hyperparameters
+from kerasline.components.tuning import chief
+from kerasline.components.tuning.oracles import make_oracle
+from kerasline.components.tuning.record import read_trials
+from kerasline.components.tuning.tuner import ConfigTuner
 from tests.components.tuning.search_of_iris import iris_data, iris_options, iris_settings
 
 SCRIPT = Path(__file__).with_name("search_of_iris.py")
@@ -144,7 +144,7 @@ def test_the_live_line_tells_of_all_workers(tmp_path: Path) -> None:
 
 
 def test_workers_that_do_not_start_fail_the_search(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(chief, "_WORKER", "components.tuning.nobody")
+    monkeypatch.setattr(chief, "_WORKER", "kerasline.components.tuning.nobody")
     options = iris_options(parallel=2)
     tuner = ConfigTuner(iris_settings(), options, iris_data(), str(tmp_path))
     with pytest.raises(TrainingFailed, match="expected 2 processes that take trials, but its process ended with exit"):

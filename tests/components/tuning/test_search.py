@@ -15,13 +15,13 @@ import keras
 import numpy as np
 import pytest
 
-from components import progress
-from components.errors import TrainingFailed
-from components.settings import FitSettings, decode_hyperparameters
-from components.tuning import oracles
-from components.tuning.oracles import ProductOracle, make_oracle
-from components.tuning.record import read_trials
-from components.tuning.tuner import ConfigTuner
+from kerasline.components import progress
+from kerasline.components.errors import TrainingFailed
+from kerasline.components.settings import FitSettings, decode_hyperparameters
+from kerasline.components.tuning import oracles
+from kerasline.components.tuning.oracles import ProductOracle, make_oracle
+from kerasline.components.tuning.record import read_trials
+from kerasline.components.tuning.tuner import ConfigTuner
 from tests.components.tuning.search_of_iris import iris_data, iris_options, iris_settings
 
 SCRIPT = Path(__file__).with_name("search_of_iris.py")

@@ -6,9 +6,16 @@ from typing import Any
 
 import pytest
 
-from components.models.options import CnnOptions
-from components.settings import UNCHANGED, change_config, decode_hyperparameters
-from components.tuning.space import combinations, declare_space, encode, fit_into, start_values, untuned_values
+from kerasline.components.models.options import CnnOptions
+from kerasline.components.settings import UNCHANGED, change_config, decode_hyperparameters
+from kerasline.components.tuning.space import (
+    combinations,
+    declare_space,
+    encode,
+    fit_into,
+    start_values,
+    untuned_values,
+)
 from tests.components.tuning.search_of_iris import iris_settings
 
 TWO_FAMILIES: dict[str, Any] = {

@@ -12,11 +12,11 @@ from typing import Any
 
 import pytest
 
-from components.datasets import DataOptions, Dataset, infer_task, resolve
-from components.features import ColumnOptions, FeaturePlan, plan_features
-from components.row_rules import RowRules
-from components.validation.options import ValidationOptions
-from components.validation.rules import follow_types, make_rules
+from kerasline.components.datasets import DataOptions, Dataset, infer_task, resolve
+from kerasline.components.features import ColumnOptions, FeaturePlan, plan_features
+from kerasline.components.row_rules import RowRules
+from kerasline.components.validation.options import ValidationOptions
+from kerasline.components.validation.rules import follow_types, make_rules
 
 # Rows as dicts, None for a missing cell.
 Rows = Sequence[Mapping[str, Any]]
@@ -92,7 +92,7 @@ def judge_dataset(tmp_path: Path) -> Callable[..., Judged]:
         root = tmp_path / f"judged-{len(list(tmp_path.glob('judged-*')))}"
         text = run_steps(dataset, rules, plan, schema, root)
 
-        from components.validation.judging import DataFolders, judge_data
+        from kerasline.components.validation.judging import DataFolders, judge_data
 
         folders = DataFolders(*(str(root / name) for name in ("examples", "statistics", "schema", "anomalies")))
         splits = splits_of(root / "examples")
@@ -122,9 +122,9 @@ def judge(tmp_path: Path, judge_dataset: Callable[..., Judged]) -> Callable[...,
 
 def run_steps(dataset: Dataset, rules: RowRules, plan: FeaturePlan, schema: str, root: Path) -> str:
     """Does what the components from ingest to anomalies do, with their own functions; returns the schema."""
-    from components.example_gen.duplicates import put_duplicates_aside
-    from components.example_gen.shards import write_shard
-    from components.validation.schema import infer_schema, parse_schema, print_schema
+    from kerasline.components.example_gen.duplicates import put_duplicates_aside
+    from kerasline.components.example_gen.shards import write_shard
+    from kerasline.components.validation.schema import infer_schema, parse_schema, print_schema
 
     examples = root / "examples"
     for index in range(len(dataset.shards)):

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from components.errors import ConfigError
-from components.validation.schema import amend_schema, parse_schema, print_schema
+from kerasline.components.errors import ConfigError
+from kerasline.components.validation.schema import amend_schema, parse_schema, print_schema
 
 Judge = Callable[..., Any]
 
@@ -122,7 +122,7 @@ def test_what_is_no_schema_says_where() -> None:
 def test_arrays_have_a_fixed_length(judge_dataset: Judge, tmp_path: Path) -> None:
     import numpy as np
 
-    from components.datasets import DataOptions, resolve
+    from kerasline.components.datasets import DataOptions, resolve
 
     values = np.random.default_rng(0).normal(size=(80, 5, 2)).astype(np.float32)
     np.savez(tmp_path / "signals.npz", x_train=values, y_train=np.arange(80) % 2)

@@ -7,9 +7,9 @@ import math
 import numpy as np
 import pytest
 
-from components.datasets.png import encode_png
-from components.validation.distances import chance_jensen_shannon, jensen_shannon, largest_difference
-from components.validation.pixels import image_distance, profile_images
+from kerasline.components.datasets.png import encode_png
+from kerasline.components.validation.distances import chance_jensen_shannon, jensen_shannon, largest_difference
+from kerasline.components.validation.pixels import image_distance, profile_images
 
 
 def test_jensen_shannon_divergence() -> None:

@@ -236,7 +236,7 @@ def test_infinities_warn_in_a_column_and_stop_on_request(judge: Judge, people: P
 def test_nan_in_an_array_stops_the_run(judge_dataset: Judge, tmp_path: Path) -> None:
     import numpy as np
 
-    from components.datasets import DataOptions, resolve
+    from kerasline.components.datasets import DataOptions, resolve
 
     random = np.random.default_rng(0)
     signals = random.normal(size=(200, 6)).astype(np.float32)

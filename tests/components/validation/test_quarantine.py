@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from components.row_rules import ColumnRule, RowRules, make_judge
+from kerasline.components.row_rules import ColumnRule, RowRules, make_judge
 
 People = Callable[..., list[dict[str, Any]]]
 Judge = Callable[..., Any]
@@ -179,10 +179,10 @@ def test_images_in_quarantine_keep_their_bytes(tmp_path: Path) -> None:
     import numpy as np
     import pyarrow.parquet as pq
 
-    from components.datasets import DataOptions, resolve
-    from components.datasets.png import encode_png
-    from components.example_gen.duplicates import put_duplicates_aside
-    from components.example_gen.shards import write_shard
+    from kerasline.components.datasets import DataOptions, resolve
+    from kerasline.components.datasets.png import encode_png
+    from kerasline.components.example_gen.duplicates import put_duplicates_aside
+    from kerasline.components.example_gen.shards import write_shard
 
     random = np.random.default_rng(0)
     train = random.integers(0, 256, (40, 6, 6), np.uint8)

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from components.errors import ConfigError
-from components.validation.options import DriftCheck
-from components.validation.reference import Reference, find_reference, reference_elsewhere, settle_reference
+from kerasline.components.errors import ConfigError
+from kerasline.components.validation.options import DriftCheck
+from kerasline.components.validation.reference import Reference, find_reference, reference_elsewhere, settle_reference
 
 THERE = "gs://bucket/root/models/people"
 

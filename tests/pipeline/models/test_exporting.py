@@ -11,11 +11,11 @@ from typing import Any
 
 import pytest
 
-from components.errors import ConfigError, KeraslineError
-from components.production import digest_model, find_problem, read_record
-from pipeline.exporting import export_version
-from pipeline.model_card import card_paths, write_card, write_missing_card
-from pipeline.workspace import Workspace
+from kerasline.components.errors import ConfigError, KeraslineError
+from kerasline.components.production import digest_model, find_problem, read_record
+from kerasline.pipeline.exporting import export_version
+from kerasline.pipeline.model_card import card_paths, write_card, write_missing_card
+from kerasline.pipeline.workspace import Workspace
 
 FIGURES: dict[str, Any] = {
     "experiment": {"name": "doubler", "description": "rents of <flats> | by area"},

@@ -12,9 +12,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from components.errors import ConfigError, DataRejected
-from components.prediction.planning import PredictionPlan, plan_prediction
-from components.production import read_record
+from kerasline.components.errors import ConfigError, DataRejected
+from kerasline.components.prediction.planning import PredictionPlan, plan_prediction
+from kerasline.components.production import read_record
 
 Command = Any
 
@@ -26,7 +26,7 @@ def plan(workspace: Path, source: Path, output: Path, **more: Any) -> Prediction
 
 
 def test_rows_are_predicted_and_bad_ones_listed(workspace: Path, tmp_path: Path) -> None:
-    from components.prediction.job import predict
+    from kerasline.components.prediction.job import predict
 
     (tmp_path / "in.csv").write_text("id,area (m²),district\na,10,xy\nb,1,bad\nc,,\nd,x,\ne,20,\n")
     done = predict(plan(workspace, tmp_path / "in.csv", tmp_path / "out.jsonl", keys=["id"]), tmp_path / "out.jsonl")
@@ -52,7 +52,7 @@ def test_rows_are_predicted_and_bad_ones_listed(workspace: Path, tmp_path: Path)
 def test_an_interrupted_command_goes_on_without_a_row_twice(
     workspace: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from components.prediction import job
+    from kerasline.components.prediction import job
 
     (tmp_path / "in").mkdir()
     for number in range(3):
@@ -80,7 +80,7 @@ def test_an_interrupted_command_goes_on_without_a_row_twice(
 
 
 def test_parts_of_another_job_are_not_used(workspace: Path, tmp_path: Path) -> None:
-    from components.prediction.job import predict
+    from kerasline.components.prediction.job import predict
 
     (tmp_path / "in.csv").write_text("area (m²),district\n1,\n")
     parts = tmp_path / ".out.csv.parts"
@@ -94,7 +94,7 @@ def test_parts_of_another_job_are_not_used(workspace: Path, tmp_path: Path) -> N
 def test_two_commands_do_not_write_one_output(workspace: Path, tmp_path: Path) -> None:
     import filelock
 
-    from components.prediction.job import predict
+    from kerasline.components.prediction.job import predict
 
     (tmp_path / "in.csv").write_text("area (m²),district\n1,\n")
     (tmp_path / ".out.csv.parts").mkdir()
@@ -106,7 +106,7 @@ def test_two_commands_do_not_write_one_output(workspace: Path, tmp_path: Path) -
 
 
 def test_without_a_good_row_there_is_no_output(workspace: Path, tmp_path: Path) -> None:
-    from components.prediction.job import predict
+    from kerasline.components.prediction.job import predict
 
     (tmp_path / "in.csv").write_text("area (m²),district\nx,\ny,\n")
     output = tmp_path / "out.csv"
@@ -118,7 +118,7 @@ def test_without_a_good_row_there_is_no_output(workspace: Path, tmp_path: Path) 
 def test_tf_examples_of_which_some_are_none(workspace: Path, tmp_path: Path) -> None:
     import tensorflow as tf
 
-    from components.prediction.job import predict
+    from kerasline.components.prediction.job import predict
 
     def example(**features: Any) -> bytes:
         made = tf.train.Example()

@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 
-from components.errors import ConfigError, KeraslineError
-from components.production import current_version, list_versions, push_version, read_history, read_pointer
-from pipeline import registry
+from kerasline.components.errors import ConfigError, KeraslineError
+from kerasline.components.production import current_version, list_versions, push_version, read_history, read_pointer
+from kerasline.pipeline import registry
 
 Command = Any
 
@@ -211,7 +211,7 @@ def test_two_processes_that_promote_at_once_leave_one_winner(workspace: Path) ->
     root = Path(__file__).resolve().parents[3]
     children = {}
     for version in (1, 2):
-        command = [sys.executable, "-m", "pipeline.cli", "promote", "doubler", str(version)]
+        command = [sys.executable, "-m", "kerasline.pipeline.cli", "promote", "doubler", str(version)]
         command += ["--reason", f"I want {version}", "--workspace", str(workspace)]
         children[version] = subprocess.Popen(command, cwd=root, stderr=subprocess.PIPE, text=True)
     stderr = {version: child.communicate()[1] for version, child in children.items()}

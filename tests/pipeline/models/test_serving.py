@@ -19,7 +19,7 @@ from typing import Any
 
 import pytest
 
-from components.production import add_version, current_version, move_pointer
+from kerasline.components.production import add_version, current_version, move_pointer
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -31,7 +31,7 @@ class Running:
         command = [
             sys.executable,
             "-m",
-            "pipeline.cli",
+            "kerasline.pipeline.cli",
             "serve",
             "--workspace",
             str(workspace),
@@ -77,7 +77,7 @@ class Running:
 @pytest.fixture(scope="module")
 def served(tmp_path_factory: pytest.TempPathFactory, doublers: list[Path]) -> Iterator[tuple[Running, Path]]:
     """A server of the doubler, which other tests of this module use too: move production and move it back."""
-    from components.production import push_version
+    from kerasline.components.production import push_version
 
     root = tmp_path_factory.mktemp("served") / "workspace"
     folder = root / "models" / "doubler"

@@ -12,10 +12,10 @@ from typing import Any, ClassVar
 import pytest
 import yaml
 
-from components.errors import ConfigError
-from pipeline.commands_cloud import LOOK_UP_LATER
-from pipeline.config import parse_experiment
-from pipeline.runtime_parameters import put_in_place, read_values
+from kerasline.components.errors import ConfigError
+from kerasline.pipeline.commands_cloud import LOOK_UP_LATER
+from kerasline.pipeline.config import parse_experiment
+from kerasline.pipeline.runtime_parameters import put_in_place, read_values
 from tests.end_to_end.spec_execution import execute_task
 
 pytestmark = pytest.mark.slow
@@ -28,8 +28,8 @@ SEARCH = {"algorithm": "random", "max_trials": 2, "max_epochs": 1}
 @pytest.fixture
 def compile_recipe(tmp_path: Path) -> Compile:
     """Compiles a recipe in this process, and returns what the file holds (a list, where it has several documents)."""
-    from pipeline.planning import plan_run
-    from pipeline.runners.kubeflow import compile_pipeline
+    from kerasline.pipeline.planning import plan_run
+    from kerasline.pipeline.runners.kubeflow import compile_pipeline
 
     def call(target: str, run: Mapping[str, Any], *, claim: str | None = None, **recipe: Any) -> Any:
         block = {"name": "flowers", "data": {"dataset": "iris"}, "run": run, **recipe}
@@ -91,7 +91,7 @@ def test_training_and_the_search_as_custom_jobs(jobs: dict[str, Any]) -> None:
     executors = {step: container(spec, step)["args"][1] for step in ("train", "tune", "evaluate")}
     assert executors == {
         "train": "tfx.extensions.google_cloud_ai_platform.trainer.executor.GenericExecutor",
-        "tune": "components.tuning.cloud_job.SearchJob",
+        "tune": "kerasline.components.tuning.cloud_job.SearchJob",
         "evaluate": "tfx.components.evaluator.executor.Executor",
     }
     values = read_values(spec, [], {"project": "shop", "region": "europe-west4"})
@@ -154,7 +154,7 @@ def test_the_step_starts_the_job_with_the_command_that_it_would_have_run(
     from tfx.types import standard_artifacts
     from tfx.utils import import_utils
 
-    from pipeline.vertex import make_client
+    from kerasline.pipeline.vertex import make_client
 
     class Fresh(Jobs):
         posted: ClassVar[list[tuple[str, Any]]] = []
@@ -169,7 +169,7 @@ def test_the_step_starts_the_job_with_the_command_that_it_would_have_run(
     monkeypatch.setattr(training_clients.gapic, "JobServiceClient", client)
     examples, results = standard_artifacts.Examples(), standard_artifacts.TunerResults()
     examples.uri, results.uri = "/gcs/bucket/examples", "/gcs/bucket/results"
-    for step, module in (("tune", "components.tuning.component.SearchExecutor"),
+    for step, module in (("tune", "kerasline.components.tuning.component.SearchExecutor"),
                          ("train", "tfx.components.trainer.executor.GenericExecutor")):  # fmt: skip
         spec = jobs["pipelineSpec"]
         values = read_values(spec, ["epochs=9"], {"project": "shop", "region": "europe-west4"})

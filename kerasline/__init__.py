@@ -1,0 +1,60 @@
+"""kerasline from Python: ``import kerasline as kl; kl.run("iris_mlp")``.
+
+Importing this loads nothing else; each name is fetched from its room when it is first used. ``kerasline.components``
+and ``kerasline.pipeline`` are the folders of that name at the top of the project, which ``setup.py`` maps here. The
+links beside this file show them to tools that look for packages by path.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module, metadata
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from kerasline.components.errors import ConfigError, DataRejected, KeraslineError
+    from kerasline.pipeline.interactive import load_figures, load_run, run, show_images, show_plots, show_report
+
+    __version__: str
+
+# Where each public name stands. The artifact types are here since Kubeflow wants type names of the form
+# ``namespace.Name``, and TFX's container entry point imports them by that name.
+_ROOMS = {
+    "kerasline.components.artifacts": ("Explanations", "RunReport", "Verdict"),
+    "kerasline.components.errors": ("ConfigError", "DataRejected", "KeraslineError"),
+    "kerasline.pipeline.interactive": (
+        "load_figures",
+        "load_run",
+        "run",
+        "show_images",
+        "show_plots",
+        "show_report",
+    ),
+}
+_ROOM_OF = {name: room for room, names in _ROOMS.items() for name in names}
+
+__all__ = [
+    "ConfigError",
+    "DataRejected",
+    "KeraslineError",
+    "__version__",
+    "load_figures",
+    "load_run",
+    "run",
+    "show_images",
+    "show_plots",
+    "show_report",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """Fetches a public name from the room that it stands in."""
+    if name == "__version__":
+        return metadata.version("kerasline")
+    if name in _ROOM_OF:
+        return getattr(import_module(_ROOM_OF[name]), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    """Lists the public names, which a notebook completes."""
+    return sorted(__all__)

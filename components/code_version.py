@@ -94,7 +94,7 @@ def _references(path: Path) -> tuple[list[str], list[Path]]:
             names += [node.module] + [f"{node.module}.{alias.name}" for alias in node.names]
         elif isinstance(node, ast.Constant) and isinstance(node.value, str) and re.fullmatch(r"[\w.]+", node.value):
             # Registries name modules as text ("kerasline.components.models.mlp") to import them late.
-            if node.value.startswith("components."):
+            if node.value.startswith(f"{_PACKAGE}.components."):
                 names.append(node.value)
             elif "." in node.value and (path.parent / node.value).is_file():
                 files.append(path.parent / node.value)

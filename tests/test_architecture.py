@@ -16,7 +16,18 @@ PACKAGES = ("components", "pipeline")
 OUTSIDE = ("tests", "notebooks", "benchmarks")
 # What rooms of `components` may share. A leaf looks at leaves alone; a room looks at itself and at leaves.
 LEAVES = {
-    *("alternatives", "artifacts", "code_version", "columns", "datasets", "engine", "errors", "evaluated", "features"),
+    *(
+        "alternatives",
+        "artifacts",
+        "child_process",
+        "code_version",
+        "columns",
+        "datasets",
+        "engine",
+        "errors",
+        "evaluated",
+        "features",
+    ),
     *("fitting", "incumbent", "inputs", "intervals", "keras_file", "metadata_url", "metrics", "models", "options"),
     *("production", "progress", "row_rules", "settings", "signatures", "slices", "tfma_metrics", "wording"),
 }

@@ -27,7 +27,7 @@ SMALL_TREE = {
     "components/room/script.py": "import kerasline.components.lonely\n",
     "components/room/unused.py": "",
     "components/lonely.py": "",
-    "components/families.py": "FAMILIES = {'mlp': 'components.mlp'}\n",
+    "components/families.py": "FAMILIES = {'mlp': 'kerasline.components.mlp'}\n",
     "components/mlp.py": "",
     "pipeline/__init__.py": "",
     "pipeline/graph.py": "import kerasline.components.room\nfrom kerasline.pipeline import planning\n",

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -15,6 +18,21 @@ def shared_data() -> Path:
     if not root.is_dir():
         pytest.skip(f"needs the real data sets; {root} does not exist (set KERASLINE_DATA)")
     return root
+
+
+@pytest.fixture(scope="session")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The wheel of the project, built from a copy so that nothing is left in the checkout."""
+    root = Path(__file__).resolve().parents[1]
+    folder = tmp_path_factory.mktemp("wheel")
+    source = folder / "source"
+    for name in ("kerasline", "components", "pipeline"):
+        shutil.copytree(root / name, source / name, symlinks=True, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(root / "setup.py", source)
+    command = [sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "--no-build-isolation", "--use-pep517"]
+    subprocess.run([*command, "-w", str(folder), str(source)], check=True, capture_output=True)
+    (built,) = folder.glob("kerasline-*.whl")
+    return built
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -146,21 +146,14 @@ def test_the_package_lists_no_requirements_of_its_own() -> None:
     assert command.value == "kerasline.pipeline.cli:main"
 
 
-def test_a_wheel_carries_recipes_and_templates(tmp_path: Path) -> None:
-    source = tmp_path / "source"
-    for name in ("kerasline", "components", "pipeline"):
-        shutil.copytree(ROOT / name, source / name, symlinks=True, ignore=shutil.ignore_patterns("__pycache__"))
-    shutil.copy(ROOT / "setup.py", source)
-    command = [sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "--no-build-isolation", "--use-pep517"]
-    subprocess.run([*command, "-w", str(tmp_path), str(source)], check=True, capture_output=True)
-    (wheel,) = tmp_path.glob("kerasline-*.whl")
+def test_a_wheel_carries_recipes_and_templates(wheel: Path) -> None:
     inside = set(zipfile.ZipFile(wheel).namelist())
     for folder, patterns in (
         ("components", ("*.py", "*.html", "*.css", "*.js", "*.j2")),
         ("pipeline", ("*.py", "*.yaml")),
     ):
         files = {
-            f"kerasline/{path.relative_to(source)}" for pattern in patterns for path in (source / folder).rglob(pattern)
+            f"kerasline/{path.relative_to(ROOT)}" for pattern in patterns for path in (ROOT / folder).rglob(pattern)
         }
         assert files - inside == set()
     assert "kerasline/pipeline/recipes/digits_cnn.yaml" in inside

@@ -67,7 +67,7 @@ def plain(value):
     if isinstance(value, list):
         return [plain(v) for v in value]
     return value.decode() if isinstance(value, bytes) else value
-assert not {"components", "pipeline", "tensorflow_transform"} & set(sys.modules)
+assert not {"kerasline", "tensorflow_transform"} & set(sys.modules)
 print(json.dumps({name: {k: plain(v.numpy().tolist()) for k, v in a.items()} for name, a in answers.items()}))
 """
 

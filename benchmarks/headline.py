@@ -126,7 +126,7 @@ def run_recipe(
     """
     workspace.mkdir(parents=True, exist_ok=True)
     outcome = workspace / "outcome.json"
-    command = [sys.executable, "-m", "kerasline.pipeline.cli", "run", recipe, "--data-dir", str(data)]
+    command = [sys.executable, "-m", "kerasline", "run", recipe, "--data-dir", str(data)]
     command += ["--workspace", str(workspace), "--json", str(outcome)]
     command += [word for change in changes for word in ("--set", change)]
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))}
@@ -184,7 +184,7 @@ def run_iris(name: str, case: Case, data: Path) -> Row:
         questions, answers = workspace / "flowers.csv", workspace / "answers.csv"
         with questions.open("w", newline="", encoding="utf-8") as file:
             csv.writer(file).writerows(FLOWERS)  # like the training file, without a header
-        command = [sys.executable, "-m", "kerasline.pipeline.cli", "predict", str(questions), "--model", case.recipe]
+        command = [sys.executable, "-m", "kerasline", "predict", str(questions), "--model", case.recipe]
         command += ["--output", str(answers), "--workspace", str(workspace)]
         done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
         if done.returncode:

@@ -42,7 +42,7 @@ def measure_kerasline(workspace: Path, source: Path, output: Path) -> float:
     command = [
         sys.executable,
         "-m",
-        "kerasline.pipeline.cli",
+        "kerasline",
         "predict",
         str(source),
         "--model",

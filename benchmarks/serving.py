@@ -87,7 +87,7 @@ def main() -> None:
     command = [
         sys.executable,
         "-m",
-        "kerasline.pipeline.cli",
+        "kerasline",
         "serve",
         "--workspace",
         str(workspace),

@@ -221,6 +221,3 @@ def _check_writable(path: Path | None) -> None:
 
 for commands in (commands_cloud, commands_init, commands_schedule, commands_report, commands_models, commands_schema):
     commands.register(app)
-
-if __name__ == "__main__":
-    main()

@@ -9,9 +9,7 @@ from __future__ import annotations
 import json
 import os
 import re
-import shutil
 import subprocess
-import sys
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -19,6 +17,7 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
+from kerasline.components.child_process import module_command
 from kerasline.components.errors import ConfigError, KeraslineError, nearest
 
 Run = dict[str, Any]
@@ -62,7 +61,7 @@ def run(
     arguments += [] if cache else ["--no-cache"]
     with tempfile.TemporaryDirectory() as folder:
         outcome = Path(folder, "outcome.json")
-        code, last_line = _stream([_command(), "run", recipe, *arguments, "--json", str(outcome)], quiet)
+        code, last_line = _stream(module_command("kerasline", "run", recipe, *arguments, "--json", str(outcome)), quiet)
         result: Run = json.loads(outcome.read_text(encoding="utf-8")) if outcome.is_file() else {}
     if result.get("status", "failed") == "failed":
         message = result.get("message") or last_line.removeprefix("kerasline: ")
@@ -224,22 +223,6 @@ def _height(body: str) -> int:
     size = re.search(r'viewBox="0 0 ([\d.]+) ([\d.]+)"', body)
     drawn = _PLOT_WIDTH * float(size[2]) / float(size[1]) if size else _PLOT_HEIGHT
     return round(drawn) + _TITLE_HEIGHT
-
-
-def _command() -> str:
-    """Finds the command: beside this Python where kerasline is installed there, else on the PATH.
-
-    Raises:
-      ConfigError: it is in neither place.
-    """
-    beside = Path(sys.executable).with_name("kerasline")
-    found = str(beside) if beside.is_file() else shutil.which("kerasline")
-    if found is None:
-        raise ConfigError(
-            f"expected the command kerasline beside {sys.executable} or on the PATH, but it is in neither place; "
-            "run make setup in the project's folder and start Python from its .venv"
-        )
-    return found
 
 
 def _stream(words: list[str], quiet: bool) -> tuple[int, str]:

@@ -159,7 +159,7 @@ def _run(
 ) -> Decision:
     """Runs the recipe in a child process within its time, again after a failure as often as the schedule says."""
     outcome = schedule_folder(home.root, "outcomes") / f"{os.getpid()}.json"
-    command = module_command("kerasline.pipeline.cli", "run", recipe, "--workspace", str(home.root))
+    command = module_command("kerasline", "run", recipe, "--workspace", str(home.root))
     command += ["--json", str(outcome), *(["--data-dir", str(data_dir)] if data_dir else [])]
     command += [part for change in changes for part in ("--set", change)]
     pause = schedule.on_failure.backoff_seconds

@@ -53,7 +53,7 @@ def run_scheduler(recipe: str, data_dir: Path | None, workspace: Path) -> None:
         ) from None
     decisions = read_decisions(folder)
     trigger = make_trigger(schedule)
-    command = module_command("kerasline.pipeline.cli", *retrain_arguments(recipe, data_dir, workspace))
+    command = module_command("kerasline", *retrain_arguments(recipe, data_dir, workspace))
     scheduler = BlockingScheduler(timezone=ZoneInfo(schedule.timezone))
     late = int(LATE.total_seconds())
     scheduler.add_job(

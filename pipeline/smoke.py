@@ -21,7 +21,7 @@ def run_smoke() -> tuple[str, str]:
     """
     with tempfile.TemporaryDirectory(prefix="kerasline-smoke-") as folder:
         outcome = Path(folder) / "outcome.json"
-        command = module_command("kerasline.pipeline.cli", "run", "digits_mlp", "--workspace", folder)
+        command = module_command("kerasline", "run", "digits_mlp", "--workspace", folder)
         command += ["--json", str(outcome)]
         for change in _CHANGES:
             command += ["--set", change]

@@ -39,7 +39,7 @@ def test_the_spec_pushes_the_model_that_a_local_run_pushes(tmp_path: Path) -> No
     compiled, changes = (
         [part for change in [*CHANGES, *more] for part in ("--set", change)] for more in (COMPILED, LOCAL)
     )
-    command = [sys.executable, "-m", "kerasline.pipeline.cli"]
+    command = [sys.executable, "-m", "kerasline"]
     spec_file, mount = tmp_path / "digits.yaml", tmp_path / "gcs"
     where = [
         "--target",

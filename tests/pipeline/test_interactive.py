@@ -5,7 +5,6 @@ from __future__ import annotations
 import html
 import json
 import re
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -57,13 +56,6 @@ def test_changes_keep_their_types_on_the_way(tmp_path: Path, capfd: pytest.Captu
             "iris_mlp", {"model.units": [8], "training.epochs": "ten, [20]: #"}, workspace=tmp_path, quiet=True
         )
     assert capfd.readouterr().out == ""
-
-
-def test_the_command_must_be_installed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(sys, "executable", str(tmp_path / "python"))
-    monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(ConfigError, match="make setup"):
-        kerasline.run("iris_mlp")
 
 
 def test_an_earlier_run_is_read_again(result: dict[str, Any], tmp_path: Path) -> None:

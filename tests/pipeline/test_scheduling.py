@@ -111,7 +111,7 @@ def test_cron_job(recipe: str, tmp_path: Path) -> None:
 
 def test_the_scheduler_is_alone_and_ends_at_sigterm(recipe: str, tmp_path: Path) -> None:
     """It says when it fires next, and ends with exit code 0."""
-    command = [sys.executable, "-m", "kerasline.pipeline.cli", "schedule", recipe, "--workspace", str(tmp_path / "ws")]
+    command = [sys.executable, "-m", "kerasline", "schedule", recipe, "--workspace", str(tmp_path / "ws")]
     environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
     child = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment)
     assert child.stdout is not None

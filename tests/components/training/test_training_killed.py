@@ -35,7 +35,7 @@ def start(folder: Path, workspace: str) -> subprocess.Popen[bytes]:
     """Starts ``kerasline run --deterministic`` in a workspace."""
     recipe = folder / "killed.yaml"
     recipe.write_text(RECIPE)
-    command = [sys.executable, "-m", "kerasline.pipeline.cli", "run", str(recipe), "--deterministic"]
+    command = [sys.executable, "-m", "kerasline", "run", str(recipe), "--deterministic"]
     options = ["--workspace", str(folder / workspace), "--json", str(folder / f"{workspace}.json")]
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
     return subprocess.Popen([*command, *options], cwd=folder, env=environment, stdout=subprocess.DEVNULL)

@@ -116,7 +116,7 @@ def kerasline() -> Command:
     """Runs the command in a process of its own."""
 
     def run(*arguments: str | Path, cwd: Path = ROOT, timeout: float = 600) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-m", "kerasline.pipeline.cli", *map(str, arguments)]
+        command = [sys.executable, "-m", "kerasline", *map(str, arguments)]
         environment = {**os.environ, "PYTHONPATH": str(ROOT), "TF_CPP_MIN_LOG_LEVEL": "3"}
         return subprocess.run(
             command, cwd=cwd, env=environment, capture_output=True, text=True, check=False, timeout=timeout

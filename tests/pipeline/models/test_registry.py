@@ -211,7 +211,7 @@ def test_two_processes_that_promote_at_once_leave_one_winner(workspace: Path) ->
     root = Path(__file__).resolve().parents[3]
     children = {}
     for version in (1, 2):
-        command = [sys.executable, "-m", "kerasline.pipeline.cli", "promote", "doubler", str(version)]
+        command = [sys.executable, "-m", "kerasline", "promote", "doubler", str(version)]
         command += ["--reason", f"I want {version}", "--workspace", str(workspace)]
         children[version] = subprocess.Popen(command, cwd=root, stderr=subprocess.PIPE, text=True)
     stderr = {version: child.communicate()[1] for version, child in children.items()}

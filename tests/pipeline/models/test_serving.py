@@ -31,7 +31,7 @@ class Running:
         command = [
             sys.executable,
             "-m",
-            "kerasline.pipeline.cli",
+            "kerasline",
             "serve",
             "--workspace",
             str(workspace),

@@ -8,6 +8,7 @@ model: the widths and vocabularies are in it, so the model's shape is known with
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from keyword import iskeyword
 from typing import Any, Literal
 
 from pydantic import Field
@@ -158,18 +159,23 @@ class FeaturePlan(Options):
 
 
 def _safe_names(names: Iterable[str], reserved: Iterable[str] = ()) -> dict[str, str]:
-    """Gives each name one of letters, digits and underscores, as TensorFlow wants: ``area (m²)`` is ``area__m__``."""
+    """Gives each name one of letters, digits and underscores, as TensorFlow wants: ``area (m²)`` is ``area__m__``.
+
+    A signature's arguments are parameters of a Python function, so ``class`` becomes ``class_``; and TensorFlow takes
+    ``a`` and ``A`` for the same one, so the second becomes ``A_2``.
+    """
     safe_names: dict[str, str] = {}
-    taken = set(reserved)
+    taken = {name.lower() for name in reserved}
     for name in names:
         safe = "".join(c if c.isascii() and c.isalnum() else "_" for c in name)
-        safe = stem = safe if safe[:1].isalpha() else f"c{safe}"
+        safe = safe if safe[:1].isalpha() else f"c{safe}"
+        safe = stem = f"{safe}_" if iskeyword(safe) or safe == "self" else safe
         number = 1
-        while safe in taken:
+        while safe.lower() in taken:
             number += 1
             safe = f"{stem}_{number}"
         safe_names[name] = safe
-        taken.add(safe)
+        taken.add(safe.lower())
     return safe_names
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import keyword
 from typing import Any
 
 import pytest
@@ -186,6 +187,16 @@ def test_inputs_have_names_that_tensorflow_and_the_graph_can_take() -> None:
     }  # fmt: skip
     assert [spec.name for spec in settled.inputs()] == list(settled.input_names().values())
     assert settled.raw_arguments()["features"] == "features", "raw columns meet no outputs of the graph"
+
+
+def test_arguments_of_the_signature_are_names_that_python_can_take() -> None:
+    names = [*keyword.kwlist, *keyword.softkwlist, "self", "class_", "training", "mask", "a", "A", "", "人口"]
+    arguments = plan(*(Column(name=name, dtype="string", distinct=3) for name in names)).raw_arguments()
+    assert (arguments["class"], arguments["self"], arguments["class_"]) == ("class_", "self_", "class__2")
+    assert (arguments["match"], arguments["training"]) == ("match", "training"), "these may stay"
+    assert len({argument.lower() for argument in arguments.values()}) == len(names), "TensorFlow knows no case"
+    for argument in arguments.values():
+        assert argument.isidentifier() and argument.isascii() and not keyword.iskeyword(argument), argument
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import keyword
 from pathlib import Path
 from typing import Any
 
@@ -135,6 +136,28 @@ def raw(rows: list[dict[str, Any]]) -> dict[str, Any]:
 def names(answer: Any, key: str) -> list[Any]:
     """Text of an answer."""
     return np.char.decode(answer[key].numpy().astype(bytes), "utf-8").tolist()
+
+
+def test_columns_may_be_called_as_python_and_tensorflow_may_not(tmp_path: Path) -> None:
+    import tensorflow as tf
+
+    from kerasline.components.signatures import raw_input_specs
+
+    names = [*keyword.kwlist, "self", "cls", "args", "inputs", "training", "mask", "name", "_", "a", "A", "class_", ""]
+    columns = tuple(step(name, "numeric", "float") for name in names)
+    plan = plan_of("regression").model_copy(update={"steps": columns})
+    arguments, module = plan.raw_arguments(), tf.Module()
+
+    @tf.function(input_signature=[raw_input_specs(plan)], autograph=False)
+    def numbered(columns: dict[str, Any]) -> dict[str, Any]:
+        return {"value": tf.add_n([columns[arguments[name]] * i for i, name in enumerate(names)])}
+
+    module.numbered = numbered
+    tf.saved_model.save(module, str(tmp_path), signatures={"serving_raw": numbered.get_concrete_function()})
+    loaded = tf.saved_model.load(str(tmp_path)).signatures["serving_raw"]
+    for i, name in enumerate(names):
+        given = {arguments[other]: tf.constant([float(other == name)]) for other in names}
+        assert loaded(**given)["value"].numpy().tolist() == [float(i)], name
 
 
 def test_every_signature_is_there(served: Any) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import re
 import socket
 from collections.abc import Sequence
 
@@ -163,7 +164,7 @@ def _check_reachable(endpoint: str, key: str) -> None:
     if endpoint == "embed":
         return
     host, _, port = endpoint.rpartition(":")
-    if not host or not port.isdigit():
+    if not host or not re.fullmatch("[0-9]{1,5}", port):
         raise ConfigError(f"{key}: expected --job_endpoint=HOST:PORT, got {endpoint!r}")
     try:
         socket.create_connection((host.strip("[]"), int(port)), _REACH_SECONDS).close()

@@ -27,6 +27,7 @@ from typing import Any
 import filelock
 
 from kerasline.components.errors import KeraslineError
+from kerasline.components.versions import is_version
 
 RECORD_FILE = "version.json"
 FORMATS_FOLDER = "formats"  # of a version: what there is beside the SavedModel
@@ -54,7 +55,7 @@ def list_versions(folder: Path) -> list[int]:
     """Returns the versions below ``MODELS/NAME``, oldest first."""
     if not folder.is_dir():
         return []
-    return sorted(int(child.name) for child in folder.iterdir() if child.name.isdigit() and child.is_dir())
+    return sorted(int(child.name) for child in folder.iterdir() if is_version(child.name) and child.is_dir())
 
 
 def read_pointer(folder: Path) -> dict[str, Any] | None:

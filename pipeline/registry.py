@@ -29,6 +29,7 @@ from kerasline.components.production import (
     registry_lock,
     set_pin,
 )
+from kerasline.components.versions import is_version
 from kerasline.pipeline.history import list_runs
 
 _PROBE = Path(components.__file__).parent / "prediction" / "probe.py"
@@ -71,8 +72,9 @@ def find_version(models: Path, reference: str) -> tuple[Path, int]:
     name, at, text = reference.partition("@")
     folder = find_model(models, name)
     if at:
-        if not text.isdigit():
-            raise ConfigError(f"expected NAME or NAME@VERSION with a number such as {name}@1, got {reference!r}")
+        if not is_version(text):
+            shown = reference if len(reference) <= 100 else reference[:99] + "…"
+            raise ConfigError(f"expected NAME or NAME@VERSION with a number such as {name}@1, got {shown!r}")
         version = int(text)
     else:
         current = current_version(folder)

@@ -14,6 +14,7 @@ from kerasline.components.errors import ConfigError
 from kerasline.components.production import current_version, list_versions
 from kerasline.components.validation.options import DriftCheck
 from kerasline.components.validation.verdict import PROFILE_FILE
+from kerasline.components.versions import is_version
 
 _KEY = "validation.drift.baseline"
 
@@ -52,7 +53,7 @@ def find_reference(options: DriftCheck, models: Path, baseline_version: int, bas
     wanted = str(options.baseline)
     if wanted == "production":
         return reference_in_production(models, baseline_version)
-    if wanted.isdigit():
+    if is_version(wanted):
         path, name = str((models / wanted / PROFILE_FILE).resolve()), f"version {wanted}"
         if not Path(path).is_file():
             known = ", ".join(map(str, list_versions(models))) or "none yet"
@@ -103,7 +104,7 @@ def reference_elsewhere(options: DriftCheck, models: str) -> Reference:
     wanted = str(options.baseline)
     if wanted == "production":
         return Reference(name="the version in production when the step runs", models=models)
-    if wanted.isdigit():
+    if is_version(wanted):
         return Reference(f"{models}/{wanted}/{PROFILE_FILE}", f"version {wanted}")
     if _is_uri(wanted) or wanted.startswith("/"):
         return Reference(wanted, wanted)

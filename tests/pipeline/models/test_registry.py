@@ -109,6 +109,8 @@ def test_references_to_versions(models: Path) -> None:
     for reference, message in {
         "doubler@": "expected NAME or NAME@VERSION with a number such as doubler@1",
         "doubler@new": "expected NAME or NAME@VERSION with a number such as doubler@1",
+        "doubler@²": "expected NAME or NAME@VERSION with a number such as doubler@1, got 'doubler@²'",
+        "doubler@" + "9" * 5000: "such as doubler@1, got 'doubler@9+…'",
         "doubler@9": "doubler has no version 9; it has 1, 2, 3",
         "other": "expected the name of a pushed model",
     }.items():

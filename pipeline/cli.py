@@ -12,7 +12,8 @@ import yaml
 from rich.console import Console
 from rich.table import Table
 
-from kerasline.components.errors import ConfigError, KeraslineError
+from kerasline.components.errors import KeraslineError
+from kerasline.components.outputs import check_output
 from kerasline.pipeline import (
     commands_cloud,
     commands_init,
@@ -92,7 +93,7 @@ def run(
     from kerasline.pipeline.partial import Part
     from kerasline.pipeline.running import run_recipe
 
-    _check_writable(json_file)
+    check_output(json_file, "--json")
     changes = [*changes, "training.deterministic=true"] if deterministic else changes
     outcome = run_recipe(
         recipe, changes, data_dir=data_dir, workspace=workspace, cache=not no_cache, debug=debug, part=Part(first, last)
@@ -212,11 +213,6 @@ def show_outcome(result: dict[str, Any]) -> None:
         f"kerasline run {result['recipe']} --set training.epochs={epochs}",
         markup=False,
     )
-
-
-def _check_writable(path: Path | None) -> None:
-    if path is not None and not path.resolve().parent.is_dir():
-        raise ConfigError(f"--json: expected a file in a folder that exists, but {path.resolve().parent} does not")
 
 
 for commands in (commands_cloud, commands_init, commands_schedule, commands_report, commands_models, commands_schema):

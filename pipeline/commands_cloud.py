@@ -13,6 +13,7 @@ from typing import Annotated
 import typer
 
 from kerasline.components.errors import ConfigError
+from kerasline.components.outputs import check_output
 from kerasline.pipeline.runtime_parameters import check_pipeline_root
 
 LOOK_UP_LATER = -1  # the baseline's version is read from the registry's pointer when the spec runs
@@ -55,8 +56,7 @@ def compile_recipe(
 
     check_image(image)
     check_pipeline_root(pipeline_root)
-    if not output.resolve().parent.is_dir():
-        raise ConfigError(f"-o: expected a file in a folder that exists, but {output.resolve().parent} does not")
+    check_output(output, "-o")
     if claim and target is not Target.KUBEFLOW:
         raise ConfigError("--claim: expected --target kubeflow, got vertex, which mounts buckets by itself")
     experiment, base_dir = load_experiment(recipe, changes)

@@ -15,7 +15,9 @@ from rich.table import Table
 from rich.text import Text
 
 from kerasline.components.errors import ConfigError
+from kerasline.components.outputs import check_output
 from kerasline.pipeline.config import parse_experiment
+from kerasline.pipeline.steps import free_name
 
 _MOST_COLUMNS = 40  # of a wide table, on the screen
 
@@ -39,14 +41,14 @@ def init(
     """Look at data and write a first recipe that runs as it is."""
     from kerasline.components.profiling import draft_recipe, safe_name
 
-    target = output or Path(f"{safe_name(data)}.yaml")
+    name = free_name(safe_name(data))
+    target = output or Path(f"{name}.yaml")
     if target.suffix not in (".yaml", ".yml"):
         raise ConfigError(f"-o: expected a file that ends in .yaml, got {target}")
-    if not target.resolve().parent.is_dir():
-        raise ConfigError(f"-o: expected a file in a folder that exists, but {target.resolve().parent} does not")
+    check_output(target, "-o")
     if target.exists() and not force:
         raise ConfigError(f"{target} exists already; write elsewhere with -o FILE, or over it with --force")
-    draft = draft_recipe(data, labels, None, path_from(target, data))
+    draft = draft_recipe(data, labels, name, path_from(target, data))
     parse_experiment(yaml.safe_load(draft.text), source=str(target))  # what is written can be read
     target.write_text(draft.text, encoding="utf-8")
     console = Console(highlight=False, soft_wrap=True)

@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.table import Table
 
 from kerasline.components.errors import ConfigError, nearest
+from kerasline.components.outputs import check_output
 
 NameArgument = Annotated[str, typer.Argument(help="The name of a pushed model.")]
 VersionArgument = Annotated[int, typer.Argument(help="One of its versions.")]
@@ -41,6 +42,7 @@ def models(
     """List the models that were pushed, or the versions of one."""
     from kerasline.pipeline.registry import describe_models, describe_versions
 
+    check_output(json_file, "--json")
     found = describe_versions(workspace, name) if name else describe_models(workspace)
     _write_json(json_file, found)
     if not found:
@@ -121,7 +123,7 @@ def predict(
 
     if kind is not None and kind not in KINDS:
         raise ConfigError(f"--format: expected one of {', '.join(KINDS)}, got {kind!r}.{nearest(kind, KINDS)}")
-    _check_folder(json_file)
+    check_output(json_file, "--json")
     try:
         engine = join_options(beam)
     except ValueError as error:
@@ -178,13 +180,7 @@ def export(
     print(f"{folder} has {', '.join(sorted(path.name for path in folder.iterdir()))}")
 
 
-def _check_folder(json_file: Path | None) -> None:
-    if json_file is not None and not json_file.resolve().parent.is_dir():
-        raise ConfigError(f"--json: expected a file in a folder that exists, but {json_file.parent} does not")
-
-
 def _write_json(json_file: Path | None, value: Any) -> None:
-    _check_folder(json_file)
     if json_file is not None:
         json_file.write_text(json.dumps(value, indent=1), encoding="utf-8")
 

@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from kerasline.components.errors import ConfigError
+from kerasline.components.outputs import check_output
 from kerasline.pipeline.commands_schedule import decisions_table
 from kerasline.pipeline.screen import print_table
 
@@ -90,12 +91,11 @@ def compare(
     from kerasline.pipeline.comparing import add_rows, compare_runs
     from kerasline.pipeline.reporting import find_report
 
+    check_output(json_file, "--json")
     folders = [find_report(workspace, reference) for reference in (first, second)]
     comparison = compare_runs(*folders)
     add_rows(comparison)
     if json_file:
-        if not json_file.resolve().parent.is_dir():
-            raise ConfigError(f"--json: expected a file in a folder that exists, but {json_file.parent} does not")
         told = {run: {k: v for k, v in comparison[run].items() if k != "figures"} for run in ("a", "b")}
         json_file.write_text(json.dumps({**comparison, **told}, indent=1), encoding="utf-8")
     page = workspace / "comparisons" / f"{folders[0].name}--{folders[1].name}.html"

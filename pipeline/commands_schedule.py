@@ -13,6 +13,7 @@ import typer
 from rich.table import Table
 
 from kerasline.components.errors import ConfigError, nearest
+from kerasline.components.outputs import check_output
 
 RecipeArgument = Annotated[str, typer.Argument(help="A shipped recipe's name, or the path of a YAML file.")]
 DataOption = Annotated[Path | None, typer.Option(help="Where the files of the data set are.")]
@@ -36,6 +37,7 @@ def retrain_recipe(
     """Train again if there is reason to: one decision, and at most one run."""
     from kerasline.pipeline.retraining import retrain
 
+    check_output(json_file, "--json")
     decision = retrain(recipe, changes, data_dir, workspace)
     if json_file:
         json_file.write_text(json.dumps(asdict(decision), indent=1), encoding="utf-8")

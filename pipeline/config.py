@@ -36,6 +36,7 @@ from kerasline.components.tuning.notation import FAMILY, Space, candidates, chec
 from kerasline.components.tuning.options import TuningOptions
 from kerasline.components.validation.options import ValidationOptions
 from kerasline.pipeline.schedule_options import ScheduleOptions
+from kerasline.pipeline.steps import STEPS, free_name
 
 RECIPES = Path(__file__).with_name("recipes")
 
@@ -62,6 +63,15 @@ class Experiment(Options):
     report: ReportOptions = Field(default=ReportOptions())
     schedule: ScheduleOptions | None = None
     run: RunOptions = Field(default=RunOptions())
+
+    @field_validator("name")
+    @classmethod
+    def _is_no_step(cls, name: str) -> str:
+        if name in STEPS:
+            raise ValueError(
+                f"expected a name that is no step's ({', '.join(STEPS)}), got {name!r}; take {free_name(name)!r}"
+            )
+        return name
 
     @model_validator(mode="after")
     def _trigger_has_its_check(self) -> Experiment:

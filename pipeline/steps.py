@@ -14,8 +14,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+# The ids of all steps that a pipeline can have, in the order of the graph.
+STEPS = (
+    *("ingest", "statistics", "schema", "curated", "anomalies", "validate", "transform", "tune", "train", "baseline"),
+    *("evaluate", "parity", "formats", "gate", "push", "explain", "report"),
+)
 STEPS_FILE = "steps.json"
 _LONGEST_VALUE = 40
+
+
+def free_name(name: str) -> str:
+    """Gives a pipeline that has the id of a step, which TFX does not take, a name beside it: ``train_model``."""
+    return f"{name}_model" if name in STEPS else name
 
 
 @dataclass(frozen=True)

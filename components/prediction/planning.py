@@ -18,6 +18,7 @@ from kerasline.components.datasets.options import MISSING_VALUES
 from kerasline.components.datasets.parquet_scan import column_type
 from kerasline.components.datasets.tables import same_columns
 from kerasline.components.errors import ConfigError, nearest
+from kerasline.components.outputs import check_output
 from kerasline.components.wording import counted
 
 KINDS = ("csv", "parquet", "images", "tfrecord")
@@ -94,8 +95,7 @@ def plan_prediction(
     suffix = output.suffix.lower()
     if suffix not in OUTPUTS:
         raise ConfigError(f"--output: expected a name that ends in {', '.join(OUTPUTS)}, got {output.name!r}")
-    if not output.resolve().parent.is_dir():
-        raise ConfigError(f"--output: expected a file in a folder that exists, but {output.parent} does not")
+    check_output(output, "--output")
     files, found = _find_files(source, record, kind)
     if any(path.resolve() == output.resolve() for path in files):
         raise ConfigError(f"--output: {output} is the input; name another file")

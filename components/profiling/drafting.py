@@ -30,6 +30,7 @@ _ARRAYS = {
     "idx: {path: FOLDER}": ("-ubyte", "-ubyte.gz"),
     "tfrecord: {path: FILES, label: FEATURE}": (".tfrecord", ".tfrecords", ".tfrecord.gz", ".tfrecords.gz"),
 }
+_LONGEST_NAME = 50  # that a recipe may have
 _TABLES = (".csv", ".tsv", ".txt", ".parquet", ".gz")
 
 
@@ -298,9 +299,9 @@ def _is_table(path: Path) -> bool:
 
 
 def safe_name(path: Path) -> str:
-    """Makes a name for the experiment: lower-case letters, digits, - and _."""
+    """Makes a name for the experiment: up to 50 lower-case letters, digits, - and _."""
     stem = path.resolve().name
     while (suffix := Path(stem).suffix).lower() in _TABLES:
         stem = stem.removesuffix(suffix)
     plain = unicodedata.normalize("NFKD", stem).encode("ascii", "ignore").decode().lower()
-    return re.sub(r"[^a-z0-9]+", "_", plain).strip("_") or "my_data"
+    return re.sub(r"[^a-z0-9]+", "_", plain).strip("_")[:_LONGEST_NAME].strip("_") or "my_data"

@@ -148,6 +148,12 @@ def test_an_unknown_key_is_refused_with_the_nearest_one(blocks: dict[str, Any], 
             {"name": "No Spaces"},
             "the recipe: name: string should match pattern '^[a-z0-9]([a-z0-9_-]*[a-z0-9])?$', got 'No Spaces'",
         ),
+        (
+            {"name": "train"},
+            "the recipe: name: expected a name that is no step's (ingest, statistics, schema, curated, anomalies, "
+            "validate, transform, tune, train, baseline, evaluate, parity, formats, gate, push, explain, report), got "
+            "'train'; take 'train_model'",
+        ),
         ({"seed": -1}, "the recipe: seed: input should be greater than or equal to 0, got -1"),
         (
             {"features": {"age": {"scale": "zscore"}}},

@@ -101,6 +101,34 @@ def test_nothing_is_overwritten_unasked(init: Init, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("file", "name"),
+    [("train.csv", "train_model"), ("Report.CSV", "report_model"), ("schema.tsv", "schema_model"),
+     ("current.csv", "current"), ("con.csv", "con"), ("-größe 2.csv", "große_2".replace("ß", "")),
+     ("x" * 80 + ".csv", "x" * 50), ("売上.csv", "my_data"), ("2024.csv", "2024")],
+)  # fmt: skip
+def test_every_table_finds_a_name_that_runs(init: Init, tmp_path: Path, file: str, name: str) -> None:
+    (tmp_path / file).write_text("x,y\n" + "".join(f"{i * 7 % 97},{i % 2}\n" for i in range(300)))
+    code, _, err = init("--label", "y", "--", file)
+    assert (code, err) == (0, "")
+    assert load_experiment(str(tmp_path / f"{name}.yaml"))[0].name == name
+
+
+def test_a_recipe_is_written_where_files_can_be(init: Init, tmp_path: Path) -> None:
+    dirty_table(tmp_path / "t.csv")
+    (tmp_path / "folder.yaml").mkdir()
+    (tmp_path / "loop.yaml").symlink_to("loop.yaml")
+    for target, expected in {
+        "/proc/t.yaml": "-o: expected a file that can be written, but /proc/t.yaml cannot be (",
+        "folder.yaml": "-o: expected a file, but folder.yaml is a folder; name a file in it",
+        "loop.yaml": "-o: expected a file that can be written, but loop.yaml cannot be (",
+        "nowhere/t.yaml": f"-o: expected a file in a folder that exists, but {tmp_path / 'nowhere'} does not",
+    }.items():
+        code, out, err = init("t.csv", "--label", "has left?", "-o", target)
+        assert (code, out, expected in err) == (2, "", True), err
+        assert len(err.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
     ("label", "task"),
     [(lambda i: float(i % 2), "binary"), (lambda i: "yes" if i % 3 else "no", "binary"),
      (lambda i: i % 5, "multiclass"), (lambda i: f"{i * 0.37:.2f}", "regression")],

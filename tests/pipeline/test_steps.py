@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
-from kerasline.pipeline.steps import StepInputs, forecast, step_keys, write_steps
+from kerasline.pipeline import steps as steps_module
+from kerasline.pipeline.steps import STEPS, StepInputs, forecast, step_keys, write_steps
 
 
 def steps(settings: dict[str, object] | None = None, data: str = "a", version: str = "0") -> dict[str, StepInputs]:
@@ -77,3 +79,8 @@ def test_going_back_to_an_earlier_config_is_cached(tmp_path: Path) -> None:
     remember(tmp_path, "1", steps(), ["ingest", "train", "baseline", "push"])
     remember(tmp_path, "2", steps({"training": {"epochs": 6}}), ["ingest", "train", "baseline", "push"])
     assert all(s.cached for s in forecast(steps(), tmp_path))
+
+
+def test_the_steps_are_those_of_the_graph() -> None:
+    graph = Path(steps_module.__file__).with_name("graph.py").read_text(encoding="utf-8")
+    assert tuple(re.findall(r'^ +steps\["(\w+)"\] = ', graph, re.MULTILINE)) == STEPS

@@ -7,13 +7,27 @@ as it is and shows a traceback only with ``--debug``.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+import json
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+LONGEST_MESSAGE = 1500  # characters; what is cut is the middle, for the end says what to do
 
 
 class KeraslineError(Exception):
-    """A failure whose message is meant for the user."""
+    """A failure whose message is meant for the user.
+
+    Attributes:
+      details: lines to show before the message, such as every further fault of a file.
+    """
 
     exit_code = 1
+    details: tuple[str, ...] = ()
+
+    def __init__(self, message: object = "", *, details: Sequence[str] = ()) -> None:
+        super().__init__(cut(str(message), LONGEST_MESSAGE))
+        if details:
+            self.details = tuple(cut(line, LONGEST_MESSAGE) for line in details)
 
 
 class ConfigError(KeraslineError):
@@ -36,7 +50,47 @@ class ParityFailed(KeraslineError):
     """The exported model could not be compared with the model that was trained."""
 
 
-def nearest(word: str, known: Iterable[str]) -> str:
+def nearest(word: str, known: Iterable[str], cutoff: float = 0.5) -> str:
     """Returns a hint such as `` Did you mean 'epochs'?`` for a misspelt word, or an empty string."""
-    matches = difflib.get_close_matches(str(word), [str(k) for k in known], n=1, cutoff=0.5)
+    # Comparing takes time by the square of the length; no name is that long.
+    if len(str(word)) > _LONGEST_NAME:
+        return ""
+    names = [name for name in map(str, known) if len(name) <= _LONGEST_NAME][:_MOST_NAMES]
+    matches = difflib.get_close_matches(str(word), names, n=1, cutoff=cutoff)
     return f" Did you mean {matches[0]!r}?" if matches else ""
+
+
+def cut(text: str, longest: int) -> str:
+    """Returns a text without its middle where it is too long for a reader."""
+    if len(text) <= longest:
+        return text
+    end = longest // 3
+    return f"{text[: longest - end - 3]} … {text[-end:]}"
+
+
+def shown(value: Any, *, plain: bool = False) -> str:
+    """Returns a value as a message shows it: as YAML has it, and short.
+
+    Args:
+      value: of a config.
+      plain: without quotes around text.
+    """
+    if value is None:
+        return "nothing"
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, str):
+        text = "".join(c if c.isprintable() else " " for c in cut(value, _LONGEST_SHOWN))
+        return text if plain else repr(text)
+    if isinstance(value, (dict, list, tuple)):
+        try:
+            text = json.dumps(value, default=str, ensure_ascii=False)
+        except (TypeError, ValueError, RecursionError):
+            text = ""
+        return (
+            text if text and len(text) <= _LONGEST_SHOWN else "a block of keys" if isinstance(value, dict) else "a list"
+        )
+    return cut(str(value), _LONGEST_SHOWN)
+
+
+_LONGEST_NAME, _MOST_NAMES, _LONGEST_SHOWN = 100, 2_000, 80

@@ -10,11 +10,12 @@ from __future__ import annotations
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
 from kerasline.components.engine import join_options
 from kerasline.components.fitting import names
 from kerasline.components.metadata_url import PASSWORD_VARIABLE, parse_metadata_url
+from kerasline.components.refusals import refuse_boolean
 from kerasline.components.slices import parse_slice
 
 
@@ -22,6 +23,11 @@ class Options(BaseModel):
     """Base of every config block: unknown keys are refused, values cannot change after loading."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _no_boolean_for_a_number(cls, value: Any, info: ValidationInfo) -> Any:
+        return refuse_boolean(cls.model_fields[str(info.field_name)].annotation, value)
 
 
 class EarlyStopping(Options):

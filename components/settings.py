@@ -13,6 +13,7 @@ from kerasline.components.alternatives import Alternative, choose_plan, is_featu
 from kerasline.components.features import FeaturePlan, expand_shorthand
 from kerasline.components.models import MODEL_FAMILIES, ModelOptions, OutputSpec
 from kerasline.components.options import Options, TrainingOptions
+from kerasline.components.refusals import describe
 
 
 class FitSettings(Options):
@@ -75,14 +76,12 @@ def change_config(config: Mapping[str, Any], changes: Mapping[str, Any]) -> dict
 
 def explain_refusal(error: ValidationError) -> str:
     """Says in a line which key a changed config refuses, and why."""
-    found = error.errors()[0]
+    findings = error.errors(include_url=False)
     # Among the keys are the names of a union's alternatives.
-    parts = [str(part) for part in found["loc"]]
+    parts = [str(part) for part in findings[0]["loc"]]
     named = [part for part in parts if part.isalnum() or part.isidentifier()]
     key = ".".join(part for part in named if part not in (*MODEL_FAMILIES, "int", "float", "str", "bool"))
-    came, message = found["input"], found["msg"].removeprefix("Value error, ")
-    is_said = isinstance(came, (dict, list, tuple)) or "got" in message
-    return f"{key}: {message}" + ("" if is_said else f", got {came!r}")
+    return f"{key}: {describe(findings[:1])}"
 
 
 def set_keys(config: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:

@@ -12,7 +12,7 @@ import yaml
 from rich.console import Console
 from rich.table import Table
 
-from kerasline.components.errors import KeraslineError
+from kerasline.components.errors import LONGEST_MESSAGE, KeraslineError, cut
 from kerasline.components.outputs import check_output
 from kerasline.pipeline import (
     commands_cloud,
@@ -53,13 +53,16 @@ def main() -> None:
         print("interrupted; what is in production stays there", file=sys.stderr)
         sys.exit(1)
     except KeraslineError as error:
+        for line in error.details:
+            print(line, file=sys.stderr)
         print(f"kerasline: {error}", file=sys.stderr)
         sys.exit(error.exit_code)
     except Exception as error:
         # typer raises click's usage errors, which know how to show themselves.
         show, code = getattr(error, "show", None), getattr(error, "exit_code", 1)
         if show is None:
-            print(f"kerasline: {type(error).__name__}: {error}; --debug shows more", file=sys.stderr)
+            text = cut(" ".join(str(error).split()), LONGEST_MESSAGE)
+            print(f"kerasline: {type(error).__name__}: {text}; --debug shows more", file=sys.stderr)
             if "--debug" in sys.argv:
                 raise
         else:

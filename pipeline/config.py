@@ -5,20 +5,18 @@ Each room owns its options; this module only composes them. Nothing here imports
 
 from __future__ import annotations
 
-import json
-import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
-import yaml
-from pydantic import BaseModel, Field, ValidationError, field_validator, model_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 
+from kerasline.components.alternatives import is_feature_key, split_feature_key
 from kerasline.components.datasets.options import DataOptions
-from kerasline.components.errors import ConfigError, nearest
+from kerasline.components.errors import ConfigError, nearest, shown
 from kerasline.components.features import ColumnOptions, expand_shorthand
-from kerasline.components.models import MODEL_FAMILIES, ModelOptions
-from kerasline.components.models.heads import direction
+from kerasline.components.models import ModelOptions
 from kerasline.components.models.options import MlpOptions
 from kerasline.components.models.spaces import DEFAULT_SPACES, default_space
 from kerasline.components.models.spec import Task
@@ -31,14 +29,17 @@ from kerasline.components.options import (
     TrainingOptions,
 )
 from kerasline.components.settings import change_config, set_keys
-from kerasline.components.tuning.checks import check_objective
 from kerasline.components.tuning.notation import FAMILY, Space, candidates, check_space, conditions
 from kerasline.components.tuning.options import TuningOptions
 from kerasline.components.validation.options import ValidationOptions
+from kerasline.pipeline.findings import Finding, find, refusal
+from kerasline.pipeline.name_checks import check_names
+from kerasline.pipeline.recipe_text import Location, Origin, read_file, read_text
 from kerasline.pipeline.schedule_options import ScheduleOptions
 from kerasline.pipeline.steps import STEPS, free_name
 
 RECIPES = Path(__file__).with_name("recipes")
+_LONGEST_KEY = 500
 
 
 class Experiment(Options):
@@ -145,7 +146,8 @@ def load_experiment(recipe: str, changes: Sequence[str] = ()) -> tuple[Experimen
       ConfigError: no such recipe, or a key or value in it is wrong.
     """
     path = find_recipe(recipe)
-    return parse_experiment(read_yaml(path), changes, str(path)), path.parent
+    raw, origin = read_file(path)
+    return parse_experiment(raw, changes, origin), path.parent
 
 
 def find_recipe(recipe: str) -> Path:
@@ -173,51 +175,14 @@ def recipe_names() -> list[str]:
     return sorted(path.stem for path in RECIPES.glob("*.yaml"))
 
 
-class _Loader(yaml.SafeLoader):
-    """Reads 1e-3 as a number and off as text, as YAML 1.2 does and 1.1 does not. Refuses a key that stands twice."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        """Builds a mapping; PyYAML would keep the last of two values of a key and say nothing."""
-        seen = set()
-        for key, _ in node.value:
-            if isinstance(key, yaml.ScalarNode) and key.tag != _MERGE:
-                if key.value in seen:
-                    problem = f"the key {key.value!r} stands twice"
-                    raise yaml.constructor.ConstructorError(None, None, problem, key.start_mark)
-                seen.add(key.value)
-        return super().construct_mapping(node, deep)
-
-
-_BOOLEAN = "tag:yaml.org,2002:bool"
-_MERGE = "tag:yaml.org,2002:merge"
-_NUMBER_WITH_EXPONENT = re.compile(r"[-+]?\d+(\.\d*)?[eE][-+]?\d+$")
-_Loader.yaml_implicit_resolvers = {
-    first: [resolver for resolver in resolvers if resolver[0] != _BOOLEAN]
-    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
-}
-_Loader.add_implicit_resolver(_BOOLEAN, re.compile(r"(?:true|True|TRUE|false|False|FALSE)$"), list("tTfF"))
-_Loader.add_implicit_resolver("tag:yaml.org,2002:float", _NUMBER_WITH_EXPONENT, list("-+0123456789"))
-
-
 def read_yaml(path: Path) -> dict[str, Any]:
     """Reads a YAML mapping; configs are data, so nothing in it is executed."""
-    try:
-        raw = yaml.load(path.read_text(encoding="utf-8"), _Loader)
-        json.dumps(raw, default=str, skipkeys=True)  # a block that contains itself has no end
-    except RecursionError:
-        raise ConfigError(f"expected blocks within blocks in {path}, but they go too deep") from None
-    except (yaml.YAMLError, ValueError) as error:
-        problem = " ".join(str(error).split())
-        raise ConfigError(f"expected YAML in {path}, but it does not parse: {problem}") from error
-    except OSError as error:
-        raise ConfigError(f"expected a readable file, but {path} cannot be read: {error.strerror}") from error
-    if not isinstance(raw, dict):
-        came = "an empty file" if raw is None else "a list" if isinstance(raw, list) else repr(raw)[:100]
-        raise ConfigError(f"expected keys such as name, data and model in {path}, got {came}")
-    return raw
+    return read_file(path)[0]
 
 
-def parse_experiment(raw: Mapping[str, Any], changes: Sequence[str] = (), source: str = "the recipe") -> Experiment:
+def parse_experiment(
+    raw: Mapping[str, Any], changes: Sequence[str] = (), source: str | Origin = "the recipe"
+) -> Experiment:
     """Validates a config.
 
     Args:
@@ -226,147 +191,80 @@ def parse_experiment(raw: Mapping[str, Any], changes: Sequence[str] = (), source
       source: where it came from, for messages.
 
     Raises:
-      ConfigError: names the key, what was expected, what came, and the nearest known key.
+      ConfigError: names the key, what was expected, what came, and the nearest known key; where more is wrong, its
+        details have a line for each.
     """
-    changed = set_keys(raw, _parse_changes(changes))
+    parsed, places = _parse_changes(changes)
+    changed = set_keys(raw, parsed)
+    origin = replace(Origin(source) if isinstance(source, str) else source, changes=places)
     try:
         experiment = Experiment.model_validate(changed)
     except ValidationError as error:
-        raise ConfigError(explain(error, changed, source)) from error
-    _check_monitors(experiment, source)
+        raise refusal(find(error, changed, Experiment), origin) from error
+    findings = [*check_names(experiment)]
     if experiment.tuning:
-        _check_space(experiment.tuning.space, changed, source)
+        findings += _check_space(experiment.tuning.space, changed)
+    if findings:
+        raise refusal(findings, origin)
     return experiment
 
 
-def _check_monitors(experiment: Experiment, source: str) -> None:
-    """Refuses names of metrics that nobody knows, which would otherwise end the run in the middle."""
-    training, tuning = experiment.training, experiment.tuning
-    named = {
-        "training.early_stopping.monitor": training.early_stopping and training.early_stopping.monitor,
-        "training.reduce_on_plateau.monitor": training.reduce_on_plateau and training.reduce_on_plateau.monitor,
-        "tuning.objective": tuning and tuning.objective,
-    }
-    for key, metric in named.items():
-        try:
-            direction(metric or "loss")
-        except ConfigError as error:
-            raise ConfigError(f"{source}: {key}: {error}") from error
-    if tuning and experiment.task != "auto":
-        try:
-            check_objective(tuning.objective, experiment.task)
-        except ConfigError as error:
-            raise ConfigError(f"{source}: {error}") from error
-
-
-def _check_space(space: Space, raw: Mapping[str, Any], source: str) -> None:
+def _check_space(space: Space, raw: Mapping[str, Any]) -> list[Finding]:
     """Tries the ends of every range and every choice in the config itself, before anything runs."""
     try:
         check_space(space)
     except ValueError as error:
-        raise ConfigError(f"{source}: tuning.space.{error}") from error
+        return [(("tuning", "space"), f"tuning.space.{error}")]
     refused: dict[str, tuple[Any, str]] = {}
     suits: dict[str, list[Any]] = {}
     for key, changes in candidates(space):
-        changed, family = change_config(raw, changes), changes.get(FAMILY)
+        changed, family = change_config(_decisive(raw, changes), changes), changes.get(FAMILY)
         try:
             Experiment.model_validate(changed)
         except ValidationError as error:
-            refused.setdefault(key, (family, explain(error, changed, f"{source}: tuning.space.{key}")))
+            refused.setdefault(key, (family, find(error, changed, Experiment)[0][1]))
         else:
             suits.setdefault(key, []).append(family)
-    for key, (family, text) in refused.items():
-        others = [one for one in dict.fromkeys(suits.get(key, [])) if one != family]
-        if family and others and FAMILY not in conditions(space[key]):
-            text = (
-                f"{source}: tuning.space.{key}: expected when: {{{FAMILY}: {' or '.join(others)}}}, since {family}, "
-                "which the space tries too, does not take it"
-            )
-        raise ConfigError(text)
+    return [_refused_key(key, space, *why, suits.get(key, [])) for key, why in refused.items()]
 
 
-def _parse_changes(changes: Sequence[str]) -> dict[str, Any]:
-    parsed = {}
+def _decisive(raw: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns the part of a config that a candidate could contradict; a search tries thousands of them."""
+    rooms = ("name", "data", "task", "model", "training")
+    kept = {room: raw[room] for room in rooms if room in raw}
+    features = raw.get("features")
+    if isinstance(features, Mapping):
+        columns = {split_feature_key(key)[1] for key in changes if is_feature_key(key)}
+        scaled = {name for name, block in features.items() if isinstance(block, Mapping) and "normalise" in block}
+        kept["features"] = {name: block for name, block in features.items() if name in columns | scaled}
+    return kept
+
+
+def _refused_key(key: str, space: Space, family: Any, text: str, suits: Sequence[Any]) -> Finding:
+    others = [one for one in dict.fromkeys(suits) if one != family]
+    if family and others and FAMILY not in conditions(space[key]):
+        text = (
+            f"expected when: {{{FAMILY}: {' or '.join(others)}}}, since {family}, which the space tries too, does not "
+            "take it"
+        )
+    return ("tuning", "space", key), f"tuning.space.{key}: {text}"
+
+
+def _parse_changes(changes: Sequence[str]) -> tuple[dict[str, Any], dict[Location, str]]:
+    """Returns the values of ``--set`` by their dotted keys, and the arguments by the places that they change."""
+    parsed, places = {}, {}
     for change in changes:
         key, equals, text = change.partition("=")
-        if not equals or not key.strip():
-            raise ConfigError(f"--set: expected KEY=VALUE such as training.epochs=5, got {change!r}")
+        key = key.strip()
+        if not equals or not key or len(key) > _LONGEST_KEY or not all(key.split(".")):
+            raise ConfigError(f"--set: expected KEY=VALUE such as training.epochs=5, got {shown(change)}")
         try:
-            parsed[key.strip()] = yaml.load(text, _Loader)
-        except yaml.YAMLError as error:
-            raise ConfigError(f"--set {key}: expected a YAML value, got {text!r}") from error
-    return parsed
-
-
-# Where pydantic names its own classes.
-_SHAPES = {
-    "model_type": "expected a block of keys",
-    "model_attributes_type": "expected a block of keys",
-    "dict_type": "expected a block of keys",
-    "list_type": "expected a list such as [a, b]",
-}
-
-
-def explain(error: ValidationError, raw: Mapping[str, Any], source: str) -> str:
-    """Puts one of pydantic's findings into a sentence: key, what was expected, what came, the nearest key.
-
-    Args:
-      error: what pydantic found.
-      raw: the config that it was given.
-      source: where that came from.
-    """
-    findings = error.errors()
-    # A required key that is misspelt is both missing and unknown, and the second says more.
-    first = next((f for f in findings if f["type"] == "extra_forbidden"), findings[0])
-    location = _location(first["loc"], raw, is_missing=first["type"] == "missing")
-    key = ".".join(location)
-    more = f" (and {len(findings) - 1} more)" if len(findings) > 1 else ""
-    came = first["input"]
-    if first["type"] == "extra_forbidden":
-        known = _known_keys(location[:-1], error)
-        hint = nearest(location[-1], known) or f" Known keys: {', '.join(sorted(known))}."
-        return f"{source}: unknown key {key!r}.{hint}{more}"
-    if first["type"] == "missing":
-        return f"{source}: expected the key {key!r}, which is not there{more}"
-    if first["type"] == "union_tag_invalid":
-        tag = first["ctx"]["tag"]
-        return (
-            f"{source}: {key}.family: expected one of {', '.join(MODEL_FAMILIES)}, got {tag!r}."
-            f"{nearest(tag, MODEL_FAMILIES)}{more}"
-        )
-    message = _SHAPES.get(first["type"]) or first["msg"].removeprefix("Value error, ")
-    message = message[0].lower() + message[1:]
-    is_named = "got" in message or (isinstance(came, str) and repr(came) in message)
-    shown = "" if is_named or isinstance(came, (dict, list, BaseModel)) else f", got {came!r}"
-    return f"{source}: {key}: {message}{shown}{more}" if key else f"{source}: {message}{more}"
-
-
-def _location(found: Sequence[str | int], raw: Any, *, is_missing: bool) -> list[str]:
-    """Leaves out of pydantic's location what stands in no config: the names of a union's alternatives."""
-    location = []
-    for part in found[:-1] if is_missing else found:
-        known = range(len(raw)) if isinstance(raw, (list, tuple)) else raw if isinstance(raw, Mapping) else ()
-        if part in known:
-            location.append(str(part))
-            raw = raw[part]
-    return location + ([str(found[-1])] if is_missing else [])
-
-
-def _known_keys(parents: Sequence[str], error: ValidationError) -> list[str]:
-    """Lists the keys that the block at a place of the config has."""
-    if parents and parents[0] == "model":
-        tag = next((str(part) for part in error.errors()[0]["loc"] if str(part) in MODEL_FAMILIES), "mlp")
-        block: type[BaseModel] = MODEL_FAMILIES[tag].options
-        parents = parents[1:]
-    else:
-        block = Experiment
-    for parent in parents:
-        nested = _block_of(block.model_fields[parent].annotation) if parent in block.model_fields else None
-        if nested is not None:
-            block = nested
-    return list(block.model_fields)
-
-
-def _block_of(annotation: Any) -> type[BaseModel] | None:
-    candidates = [annotation, *getattr(annotation, "__args__", ())]
-    return next((c for c in candidates if isinstance(c, type) and issubclass(c, BaseModel)), None)
+            parsed[key] = read_text(text, f"--set {key}")
+        except ConfigError as error:
+            if not error.details:
+                raise
+            raise ConfigError(
+                f"--set {key}: expected a YAML value, got {shown(text)}", details=error.details
+            ) from error
+        places[tuple(split_feature_key(key) if is_feature_key(key) else key.split("."))] = change
+    return parsed, places

@@ -7,6 +7,7 @@ from typing import Literal
 
 from pydantic import Field, field_validator, model_validator
 
+from kerasline.components.errors import shown
 from kerasline.components.options import Options, Threshold
 
 
@@ -98,8 +99,10 @@ class ScheduleOptions(Options):
 
         try:
             zone = ZoneInfo(self.timezone)
-        except (ZoneInfoNotFoundError, ValueError) as error:
-            raise ValueError(f"timezone: expected an IANA name such as Europe/Berlin, got {self.timezone!r}") from error
+        except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+            raise ValueError(
+                f"timezone: expected an IANA name such as Europe/Berlin, got {shown(self.timezone)}"
+            ) from error
         weekday = self.cron.split()[-1] if self.cron.split() else ""
         if any(c.isdigit() for c in weekday):
             raise ValueError(

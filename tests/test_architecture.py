@@ -29,7 +29,18 @@ LEAVES = {
         "features",
     ),
     *("fitting", "incumbent", "inputs", "intervals", "keras_file", "metadata_url", "metrics", "models", "options"),
-    *("outputs", "production", "progress", "row_rules", "settings", "signatures", "slices", "tfma_metrics", "versions"),
+    *(
+        "outputs",
+        "production",
+        "progress",
+        "refusals",
+        "row_rules",
+        "settings",
+        "signatures",
+        "slices",
+        "tfma_metrics",
+        "versions",
+    ),
     "wording",
 }
 MODEL_LIBRARIES = {"keras", "numpy", "pydantic", "h5py"}

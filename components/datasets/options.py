@@ -9,7 +9,9 @@ from __future__ import annotations
 from datetime import date
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
+
+from kerasline.components.refusals import refuse_boolean
 
 # Cells of a text table that mean "no value". Numbers that read as NaN are missing whatever this list says.
 MISSING_VALUES = ("", "NA", "N/A", "n/a", "NaN", "nan", "NAN", "null", "NULL", "Null", "?")
@@ -19,6 +21,11 @@ class Options(BaseModel):
     """Base of every block: unknown keys are refused, values cannot change after loading."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _no_boolean_for_a_number(cls, value: Any, info: ValidationInfo) -> Any:
+        return refuse_boolean(cls.model_fields[str(info.field_name)].annotation, value)
 
 
 class TableOptions(Options):

@@ -6,12 +6,21 @@ One class a family, told apart by ``family``. Field descriptions become the JSON
 from __future__ import annotations
 
 import re
+from functools import partial
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    field_validator,
+    model_validator,
+)
 
 from kerasline.components.errors import nearest
 from kerasline.components.models.bases import BASES
+from kerasline.components.refusals import refuse_boolean
 
 Activation = Literal[
     "relu", "relu6", "leaky_relu", "elu", "selu", "gelu", "silu", "swish", "mish", "tanh", "sigmoid",
@@ -22,13 +31,14 @@ Initializer = Literal[
     "orthogonal", "random_normal", "random_uniform", "truncated_normal",
 ]  # fmt: skip
 Count = Annotated[int, Field(ge=1, le=1_000_000, strict=True)]
-Rate = Annotated[float, Field(ge=0, lt=1)]
-Penalty = Annotated[float, Field(ge=0)]
+NotBoolean = BeforeValidator(partial(refuse_boolean, float))
+Rate = Annotated[float, Field(ge=0, lt=1), NotBoolean]
+Penalty = Annotated[float, Field(ge=0), NotBoolean]
 
 
 def _as_tuple(value: Any) -> Any:
     """Lets a single number stand for a list of one."""
-    return (value,) if isinstance(value, int) else value
+    return (value,) if isinstance(value, int) and not isinstance(value, bool) else value
 
 
 Counts = Annotated[tuple[Count, ...], BeforeValidator(_as_tuple, json_schema_input_type=Count | list[Count])]
@@ -49,7 +59,7 @@ def _name_the_bases(schema: dict[str, Any]) -> None:
 
 
 class _Options(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, allow_inf_nan=False)
 
     def _require_length(self, name: str, of: str) -> None:
         """Refuses a list that does not have one value for each entry of the field ``of``."""
@@ -65,15 +75,15 @@ class AugmentationOptions(_Options):
 
     flip: Literal["none", "horizontal", "vertical", "both"] = "none"
     """Mirror images at random along these axes."""
-    rotate: Annotated[float, Field(ge=0, le=180)] = 0.0
+    rotate: Annotated[float, Field(ge=0, le=180), NotBoolean] = 0.0
     """Rotate by up to this many degrees either way."""
-    zoom: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    zoom: Annotated[float, Field(ge=0, lt=1), NotBoolean] = 0.0
     """Zoom in or out by up to this fraction."""
-    translate: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    translate: Annotated[float, Field(ge=0, lt=1), NotBoolean] = 0.0
     """Move by up to this fraction of height and width."""
-    contrast: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    contrast: Annotated[float, Field(ge=0, lt=1), NotBoolean] = 0.0
     """Change the contrast by up to this fraction."""
-    cutout: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    cutout: Annotated[float, Field(ge=0, lt=1), NotBoolean] = 0.0
     """Blank a square whose side is this fraction of the image's shorter side."""
     fill: Literal["constant", "nearest", "reflect", "wrap"] = "constant"
     """What rotation, zoom and translation put where no pixel is; ``constant`` is 0."""
@@ -217,7 +227,7 @@ class TransferOptions(DenseOptions):
     """``all``, ``none``, the last layer to freeze, or ``auto``: all, but none where weights are random."""
     input_size: Count | tuple[Count, Count] | Literal["auto"] = "auto"
     """Side, or height and width, in pixels; ``auto`` is from 96 to the size that the base was trained at."""
-    alpha: Annotated[float, Field(gt=0, le=2)] = 1.0
+    alpha: Annotated[float, Field(gt=0, le=2), NotBoolean] = 1.0
     """Width multiplier, mobilenet and mobilenet_v2 only."""
     pooling: Literal["average", "max", "flatten"] = "average"
     """How the base's last feature map becomes a vector."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterator, Mapping
+from itertools import islice
 from typing import Any
 
 from kerasline.components.alternatives import is_feature_key
@@ -13,6 +14,8 @@ from kerasline.components.errors import nearest
 Space = Mapping[str, Mapping[str, Any]]
 KINDS = ("choice", "float", "int", "boolean")
 FAMILY = "model.family"
+MOST_KEYS = 100
+MOST_VALUES = 2_000  # choices and ends of ranges, those counted again that several families try
 _FORMS = "one of {choice: [...]}, {float: [low, high], log: true}, {int: [low, high]} and {boolean: true}"
 # What else an entry may have.
 _WITH_NUMBERS = ("log", "scale", "step", "when")
@@ -24,12 +27,22 @@ def check_space(space: Space) -> None:
     Raises:
       ValueError: starts with the key; says what was expected and what came.
     """
+    if len(space) > MOST_KEYS:
+        raise ValueError(
+            f"{next(iter(space))}: expected at most {MOST_KEYS} keys in a space, got {len(space)}; search fewer"
+        )
     for key, entry in space.items():
         _check_key(key)
         _check_form(key, entry)
     for key, entry in space.items():
         _check_conditions(key, entry, space)
     in_order(space)
+    if next(islice(candidates(space), MOST_VALUES, None), None) is not None:
+        key = max(space, key=lambda key: len(values_to_try(space[key])))
+        raise ValueError(
+            f"{key}: expected at most {MOST_VALUES:,} values to try in the whole space, got more; give a range such as "
+            "{int: [low, high]} instead of single values"
+        )
 
 
 def kind_of(entry: Mapping[str, Any]) -> str:
@@ -81,8 +94,9 @@ def candidates(space: Space) -> Iterator[tuple[str, dict[str, Any]]]:
 
     A key of ``model`` without a condition is tried in every family that is searched.
     """
+    known: dict[str, dict[str, Any]] = {}
     for key, entry in space.items():
-        needed = _needed(space, key)
+        needed = _needed(space, key, known)
         families: list[Any] = [needed.get(FAMILY)]
         if FAMILY in space and key != FAMILY and key.startswith("model."):
             families = conditions(entry).get(FAMILY) or families
@@ -93,12 +107,14 @@ def candidates(space: Space) -> Iterator[tuple[str, dict[str, Any]]]:
                 yield key, {**beside, key: value}
 
 
-def _needed(space: Space, key: str) -> dict[str, Any]:
-    """Chooses values of the keys that a key depends on, directly or not."""
-    needed: dict[str, Any] = {}
-    for parent, values in conditions(space[key]).items():
-        needed |= _needed(space, parent) | {parent: values[0]}
-    return needed
+def _needed(space: Space, key: str, known: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    """Chooses values of the keys that a key depends on, directly or not; what it found stays in ``known``."""
+    if key not in known:
+        needed: dict[str, Any] = {}
+        for parent, values in conditions(space[key]).items():
+            needed |= _needed(space, parent, known) | {parent: values[0]}
+        known[key] = needed
+    return known[key]
 
 
 def _check_key(key: str) -> None:

@@ -38,7 +38,7 @@ def test_dotted_keys_change_a_copy() -> None:
 def test_a_change_is_validated() -> None:
     with pytest.raises(ValidationError, match="dropout") as caught:
         settings_of("binary", ("n", "y")).with_changes({"model.dropout": 1.5})
-    assert explain_refusal(caught.value) == "model.dropout: Input should be less than 1, got 1.5"
+    assert explain_refusal(caught.value) == "model.dropout: expected a number below 1, got 1.5"
     with pytest.raises(ValidationError, match="widths"):
         settings_of("binary", ("n", "y")).with_changes({"model.widths": 3})
 

@@ -82,7 +82,7 @@ def test_validate_checks_a_file_without_reading_the_data(kerasline: Command, tmp
     assert kerasline("validate", "mine.yaml") == (0, "mine.yaml is valid: mine\n", "")
     code, out, err = kerasline("validate", "mine.yaml", "--set", "training.epoch=3")
     assert (code, out) == (2, "")
-    assert err == "kerasline: mine.yaml: unknown key 'training.epoch'. Did you mean 'epochs'?\n"
+    assert err == "kerasline: --set training.epoch=3: unknown key 'training.epoch'. Did you mean 'epochs'?\n"
     code, _, err = kerasline("validate", "absent.yaml")
     assert (code, err) == (
         2,

@@ -183,8 +183,8 @@ def test_limits_for_columns_that_there_are_not() -> None:
 @pytest.mark.parametrize(
     ("block", "message"),
     [
-        ({"drift": "quarantine"}, "validation.drift: input should be 'fail', 'warn' or 'off', got 'quarantine'"),
-        ({"skew": {"limit": 2}}, "validation.skew.limit: input should be less than or equal to 1, got 2"),
+        ({"drift": "quarantine"}, "validation.drift: expected one of fail, warn, off, got 'quarantine'"),
+        ({"skew": {"limit": 2}}, "validation.skew.limit: expected 1 at most, got 2"),
         ({"duplicate": "warn"}, "unknown key 'validation.duplicate'. Did you mean 'duplicates'?"),
     ],
 )

@@ -38,8 +38,8 @@ SPACE_FORMS = "one of {choice: [...]}, {float: [low, high], log: true}, {int: [l
         ),
         (
             {"features.photo.scale": {"choice": ["log", "lag"]}},
-            "tuning.space.features.photo.scale: features.photo.scale: input should be 'z_score', 'min_max', 'log', "
-            "'buckets' or 'none', got 'lag'",
+            "tuning.space.features.photo.scale: features.photo.scale: expected one of z_score, min_max, log, buckets, "
+            "none, got 'lag'. Did you mean 'log'?",
         ),
         (
             {"training.optimizer": {"choices": ["adam"]}},
@@ -64,7 +64,7 @@ SPACE_FORMS = "one of {choice: [...]}, {float: [low, high], log: true}, {int: [l
         ),
         (
             {"model.dropout": {"float": [0, 2]}},
-            "tuning.space.model.dropout: model.dropout: input should be less than 1, got 2 (and 1 more)",
+            "tuning.space.model.dropout: model.dropout: expected a number below 1, got 2",
         ),
         (
             {"training.learning_rate": {"float": [0, 0.1], "log": True}},
@@ -72,7 +72,7 @@ SPACE_FORMS = "one of {choice: [...]}, {float: [low, high], log: true}, {int: [l
         ),
         (
             {"model.units": {"choice": [[64], [64, 0]]}},
-            "tuning.space.model.units: model.units.1: input should be greater than or equal to 1, got 0",
+            "tuning.space.model.units: model.units.1: expected 1 or more, got 0",
         ),
     ],
 )
@@ -114,10 +114,10 @@ def test_an_objective_that_nobody_knows() -> None:
 @pytest.mark.parametrize(
     ("tuning", "expected"),
     [
-        ({"max_trials": 0}, "tuning.max_trials: input should be greater than or equal to 1, got 0"),
+        ({"max_trials": 0}, "tuning.max_trials: expected 1 or more, got 0"),
         ({"budget": "0m"}, "tuning.budget: expected time for at least one trial, such as 20m, got 0m"),
-        ({"parallel": 0}, "tuning.parallel: input should be greater than or equal to 1, got 0"),
-        ({"reuse": "best"}, "tuning.reuse: input should be 'latest', got 'best'"),
+        ({"parallel": 0}, "tuning.parallel: expected 1 or more, got 0"),
+        ({"reuse": "best"}, "tuning.reuse: expected latest, got 'best'. Did you mean 'latest'?"),
         ({"max_trial": 3}, "unknown key 'tuning.max_trial'. Did you mean 'max_trials'?"),
     ],
 )

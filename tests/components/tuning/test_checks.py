@@ -61,5 +61,5 @@ def test_of_an_earlier_winner_the_keys_that_are_still_searched_are_used() -> Non
     options = iris_options(space={"model.dropout": {"float": [0, 0.5]}})
     found = usable_start(iris_settings(), options, {"model.dropout": 0.3, "model.units": [8]})
     assert found == {"model.dropout": 0.3}
-    with pytest.raises(ConfigError, match=r"model.dropout: Input should be less than 1, got 1.5"):
+    with pytest.raises(ConfigError, match=r"model.dropout: expected a number below 1, got 1.5"):
         usable_start(iris_settings(), options, {"model.dropout": 1.5})

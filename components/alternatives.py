@@ -107,6 +107,8 @@ def _own_value(key: str, plan: FeaturePlan, dataset: Dataset) -> Any:
             f"tuning.space.{key}: expected an option of a column ({', '.join(ColumnOptions.model_fields)}), got "
             f"{option!r}.{nearest(option, ColumnOptions.model_fields)}"
         )
+    if option == "missing_values":
+        raise ConfigError(f"tuning.space.{key}: expected an option that the reading of the data does not depend on")
     if option == "kind":
         return steps[column].kind
     return steps[column].options.model_dump(mode="json")[option]

@@ -14,6 +14,7 @@ from typing import Any, Literal
 from pydantic import Field
 
 from kerasline.components.datasets.forms import DateFormat
+from kerasline.components.datasets.options import Words
 from kerasline.components.datasets.spec import Column, Dataset
 from kerasline.components.errors import ConfigError, nearest
 from kerasline.components.models.spec import InputSpec, Task
@@ -61,6 +62,11 @@ class ColumnOptions(Options):
         description="Dates, each with a time or without: ymd is 2024-01-31, 2024/1/31 or 20240131; dmy is 31.01.2024, "
         "31/1/24 or 31 Jan 2024; mdy is 01/31/2024 or Jan 31, 2024; unix and unix_ms count from 1970 in seconds or "
         "milliseconds.",
+    )
+    missing_values: Words | None = Field(
+        None,
+        description="Cells that mean 'no value' in this column, or in the label, in place of the table's own list "
+        "(csv.missing_values; of Parquet, none): [] leaves the empty cell alone, so that NA and null are values.",
     )
     impute: Literal["mean", "median"] | float = Field("mean", description="What stands for a missing number.")
     indicator: bool | None = Field(
@@ -200,6 +206,11 @@ def dense_columns(step: FeatureStep) -> list[str]:
     else:
         return []
     return names + ([f"{name} missing"] if step.indicator else [])
+
+
+def named_columns(features: Mapping[str, ColumnOptions]) -> dict[str, list[str] | None]:
+    """Lists the columns that a recipe names, each with its own words for a missing value, for who reads the data."""
+    return {name: options.missing_values for name, options in features.items() if not options.cross}
 
 
 def expand_shorthand(block: Any) -> Any:

@@ -17,7 +17,7 @@ from kerasline.components.datasets import infer_task, resolve
 from kerasline.components.datasets.spec import Dataset
 from kerasline.components.engine import complete_options
 from kerasline.components.errors import ConfigError
-from kerasline.components.features import ColumnOptions, FeaturePlan, plan_features
+from kerasline.components.features import ColumnOptions, FeaturePlan, named_columns, plan_features
 from kerasline.components.fitting.checks import check_fit, check_weight_column
 from kerasline.components.formats.kinds import check_formats
 from kerasline.components.incumbent import BaselineLost, check_baseline
@@ -36,6 +36,9 @@ from kerasline.pipeline.config import Experiment
 from kerasline.pipeline.earlier_searches import SearchStart
 from kerasline.pipeline.schemas import SchemaFile, curated_text
 from kerasline.pipeline.starting_weights import resolve_weights
+
+# What predicting needs to read a table as training did; of the csv: block, missing_in of Parquet, too.
+_READING = ("header", "columns", "encoding", "missing_values", "missing_in")
 
 
 @dataclass(frozen=True)
@@ -102,7 +105,7 @@ class RunPlan:
         """Returns what is written beside a pushed version: where it comes from, and how to read data for it."""
         arguments, data = self.features.raw_arguments(), follow_types(self.dataset, self.rules)
         columns = [c.model_dump(mode="json", exclude={"distinct"}) for c in data.columns if c.name in arguments]
-        reading = data.reader_options if data.reader == "csv" else {}
+        reading = data.reader_options if data.reader in ("csv", "parquet") else {}
         return {
             "recipe": self.experiment.name,
             "task": self.features.task,
@@ -110,7 +113,7 @@ class RunPlan:
             "arguments": arguments,
             "columns": columns,
             "label": {"name": data.label.name, "columns": list(data.reader_options.get("labels", [data.label.name]))},
-            "reading": {key: reading[key] for key in ("header", "columns", "encoding", "missing_values") if reading},
+            "reading": {key: reading[key] for key in _READING if key in reading},
             "main_metric": self.evaluation.metrics[0],
             **data_record(self.dataset),
             "run_key": self.key,
@@ -156,7 +159,7 @@ def plan_run(
     experiment = resolve_weights(experiment, models.parent.parent)
     dataset = resolve(
         experiment.data, name=experiment.name, base_dir=base_dir, data_dir=data_dir, task=experiment.task,
-        seed=experiment.seed,
+        seed=experiment.seed, named=named_columns(experiment.features),
     )  # fmt: skip
     schema = curated_text(schema_file, dataset) if schema_file else ""
     settled = [name for name, options in experiment.features.items() if options.kind]

@@ -101,10 +101,11 @@ def _look(
 
     else:
         from kerasline.components.datasets import resolve
+        from kerasline.components.features import named_columns
 
         dataset = resolve(
             experiment.data, name=experiment.name, base_dir=base_dir, data_dir=data_dir, task=experiment.task,
-            seed=experiment.seed,
+            seed=experiment.seed, named=named_columns(experiment.features),
         )  # fmt: skip
     version = current_version(models)
     before = read_record(models, version).get("span_digests") or {} if version else {}

@@ -233,6 +233,7 @@ def _with_span(parameters: Parameters, data: Mapping[str, Any], span: str) -> Pa
     found = resolve(
         options, name=data["name"], base_dir=Path(data["base_dir"]),
         data_dir=Path(data["data_dir"]) if data["data_dir"] else None, task=data["task"], seed=data["seed"],
+        named=data["named"],
     )  # fmt: skip
     if "dataset" in parameters:
         _check_same_form(Dataset.from_json(parameters["dataset"]), found, span)

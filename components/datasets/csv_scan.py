@@ -48,6 +48,13 @@ class Tally:
 
 
 @dataclass
+class LostRows(Tally):
+    """Counts the lines without a label, by what stands in its place."""
+
+    words: Counter[str] = field(default_factory=Counter)
+
+
+@dataclass
 class ColumnScan:
     """What is known of one column after the rows so far.
 
@@ -206,27 +213,32 @@ def parse(values: Sequence[str]) -> tuple[Type, Sequence[float]]:
         return "string", ()
 
 
-def scan(rows: Iterator[Line], scans: Mapping[int, ColumnScan], needed: Sequence[int], missing_label: Tally) -> int:
+def scan(
+    rows: Iterator[Line], scans: Mapping[int, ColumnScan], unusable: Mapping[int, frozenset[str]], lost: LostRows
+) -> int:
     """Feeds a file's rows to the scans of its columns.
 
     Args:
       rows: of the file.
       scans: position in the file to scan.
-      needed: positions of the labels; rows without a value there are not used.
-      missing_label: collects these rows.
+      unusable: positions of the labels, and the cells that are none; rows with such a cell are not used.
+      lost: collects these rows.
 
     Returns:
       How many rows are usable.
     """
     used = 0
-    unusable = {position: scans[position].missing_values | INFINITIES | NANS for position in needed}
     while block := list(islice(rows, ROWS_PER_BLOCK)):
         kept = block
         for position, bad in unusable.items():
             kept = [row for row in kept if row[1][position] not in bad]
         if len(kept) < len(block):
             lines = {row[0] for row in kept}
-            missing_label.add([number for number, _ in block if number not in lines])
+            gone = [row for row in block if row[0] not in lines]
+            lost.add([number for number, _ in gone])
+            lost.words.update(
+                next(cells[place] for place, bad in unusable.items() if cells[place] in bad) for _, cells in gone
+            )
         if not kept:
             continue
         used += len(kept)

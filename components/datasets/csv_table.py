@@ -2,16 +2,28 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from kerasline.components.datasets.csv_scan import INFINITIES, NANS, ROWS_PER_BLOCK, ColumnScan, Tally, scan, with_point
+from kerasline.components.datasets.csv_scan import (
+    INFINITIES,
+    NANS,
+    ROWS_PER_BLOCK,
+    ColumnScan,
+    LostRows,
+    Tally,
+    scan,
+    with_point,
+)
 from kerasline.components.datasets.csv_text import body, detect_delimiter, header_of
 from kerasline.components.datasets.files import Places, check_unchanged, digest_file, size_of
 from kerasline.components.datasets.found import Found
 from kerasline.components.datasets.labels import LabelFacts
+from kerasline.components.datasets.missing import Named, check_lost, describe_lost, missing_words, own_words
 from kerasline.components.datasets.options import CsvOptions
 from kerasline.components.datasets.sampling import thin
 from kerasline.components.datasets.spec import Dataset
@@ -27,13 +39,20 @@ from kerasline.components.errors import ConfigError
 from kerasline.components.wording import counted
 
 _READER_KEYS = ("header", "columns", "encoding", "missing_values", "ragged_rows", "class_names", "label_decimal")
+_NO_NUMBERS = INFINITIES | NANS
 
 
-def find(options: CsvOptions, places: Places, split: SplitColumn | None) -> Found:
+def find(options: CsvOptions, places: Places, split: SplitColumn | None, named: Named) -> Found:
     """Describes a text table: types over all rows, labels, files to read.
 
     Text such as true/false or yes/no stays text, so that classes keep the words of the table; codes with
     leading zeros are text; numbers with a decimal comma are text and noted.
+
+    Args:
+      options: the ``csv:`` block.
+      places: where files are looked for.
+      split: the column that ``split`` names.
+      named: columns that the recipe names under features, with their own words for a missing value.
 
     Raises:
       ConfigError: see ``csv_text`` and ``tables``; also a table without rows.
@@ -42,13 +61,34 @@ def find(options: CsvOptions, places: Places, split: SplitColumn | None) -> Foun
     files = [path for path in places.find_all(options.path) if path not in tests]
     if not files:
         raise ConfigError("Every file of csv.path is also in csv.test_path; name the files for training as 'path'.")
-    return describe([(path, None) for path in files] + [(path, "test") for path in tests], options, split)
+    return describe([(path, None) for path in files] + [(path, "test") for path in tests], options, split, named)
 
 
-def describe(files: Sequence[tuple[Path, str | None]], options: CsvOptions, split: SplitColumn | None) -> Found:
+def describe(
+    files: Sequence[tuple[Path, str | None]], options: CsvOptions, split: SplitColumn | None, named: Named
+) -> Found:
     """Describes a table whose files, with the split that the source gives each, are known."""
-    reading = options.model_dump(include=set(_READER_KEYS))
-    missing_values = frozenset(options.missing_values) | {""}
+    found, lost = _describe(files, options, split, named, _NO_NUMBERS)
+    label = found.label
+    decided = named.get(label.name) is not None
+    if decided and label.dtype == "string" and any(word in _NO_NUMBERS for word in lost):
+        found, lost = _describe(files, options, split, named, frozenset())  # a class may be called nan or inf
+    if label.dtype == "string" and not decided and "missing_values" not in options.model_fields_set:
+        check_lost(label.name, lost, label.rows, label.origin)
+    return found
+
+
+def _describe(
+    files: Sequence[tuple[Path, str | None]],
+    options: CsvOptions,
+    split: SplitColumn | None,
+    named: Named,
+    no_label: frozenset[str],
+) -> tuple[Found, Counter[str]]:
+    """Describes a table; cells of ``no_label`` are no label, besides those that are missing."""
+    reading = {**options.model_dump(include=set(_READER_KEYS)), "missing_in": own_words(named)}
+    reading["no_label"] = sorted(no_label)
+    lost: Counter[str] = Counter()
     first_path = files[0][0]
     shards: list[dict[str, Any]] = []
     skipped: list[str] = []
@@ -62,23 +102,24 @@ def describe(files: Sequence[tuple[Path, str | None]], options: CsvOptions, spli
         if roles is None:
             names, roles = here, assign_roles(here, options.label, options.drop, split, str(path))
             wanted = (*roles.inputs, *roles.labels, *roles.extra)
-            scans = {name: ColumnScan(name, missing_values) for name in wanted}
+            scans = {name: ColumnScan(name, missing_words(reading, name)) for name in wanted}
             for name in roles.labels:
                 scans[name].decimal = options.label_decimal
         same_columns(here, names, path, first_path)
         for column in scans.values():
             column.file = path.name
-        ragged, unlabelled = Tally(), Tally()
+        ragged, unlabelled = Tally(), LostRows()
         rows = scan(
             body(path, reading, delimiter, len(here), ragged.add),
             {here.index(name): column for name, column in scans.items()},
-            [here.index(name) for name in roles.labels],
+            {here.index(name): scans[name].missing_values | no_label for name in roles.labels},
             unlabelled,
         )
         if ragged.count:
             skipped.append(f"{path.name}: {counted(ragged.count, 'line')} with too few or too many cells ({ragged})")
         if unlabelled.count:
-            skipped.append(f"{path.name}: {counted(unlabelled.count, 'row')} without a label ({unlabelled})")
+            lost.update(unlabelled.words)
+            skipped.append(f"{path.name}: {_describe_lost(unlabelled, [scans[name] for name in roles.labels])}")
         elif rows == 0:
             raise ConfigError(f"{path} has a header but no rows; check that the right file was named.")
         shard: dict[str, Any] = {"path": str(path), "bytes": size_of(path), "delimiter": delimiter}
@@ -86,7 +127,16 @@ def describe(files: Sequence[tuple[Path, str | None]], options: CsvOptions, spli
         next_row[part] = shard["first"] + rows
         shards.append(shard if part is None else {**shard, "split": part})
     assert roles is not None
-    return _found(files, scans, roles, reading, shards, skipped)
+    return _found(files, scans, roles, reading, shards, skipped), lost
+
+
+def _describe_lost(lost: LostRows, labels: Sequence[ColumnScan]) -> str:
+    """Names the words that stand where a label should; among numbers, nan and inf are as good as empty."""
+    is_text = any(label.dtype == "string" for label in labels)
+    words: Counter[str] = Counter()
+    for word, count in lost.words.items():
+        words["" if word in _NO_NUMBERS and not is_text else word] += count
+    return describe_lost(words, str(lost))
 
 
 def read(dataset: Dataset, shard: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
@@ -157,26 +207,26 @@ def _with_names(facts: LabelFacts, names: list[str] | None) -> LabelFacts:
 
 def _rows(dataset: Dataset, shard: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     options = dataset.reader_options
-    missing = frozenset(options["missing_values"]) | {""}
+    words = partial(missing_words, options)
     names = header_of(shard["path"], options, shard["delimiter"])
     position = {name: index for index, name in enumerate(names)}
     labels = options["labels"]
     label_positions = [position[name] for name in labels]
     inputs = [
-        (column.name, position[column.name], _converter(column.dtype, missing if column.missing else None))
+        (column.name, position[column.name], _converter(column.dtype, words(column.name) if column.missing else None))
         for column in dataset.columns
     ]
-    inputs += [(name, position[name], _converter(dtype, missing)) for name, dtype in options["extra"].items()]
+    inputs += [(name, position[name], _converter(dtype, words(name))) for name, dtype in options["extra"].items()]
     class_names = options["class_names"]
     label_dtype = "float" if len(labels) > 1 else "int" if class_names else dataset.label.dtype
-    convert_label = _converter(label_dtype, missing)
-    unusable = missing | INFINITIES | NANS
+    convert_label = _converter(label_dtype, frozenset())
+    unusable = {position[name]: words(name).union(options["no_label"]) for name in labels}
     keys = [*(name for name, _, _ in inputs), dataset.label.name]
     lines = body(shard["path"], options, shard["delimiter"], len(names))
     while block := list(islice(lines, ROWS_PER_BLOCK)):
         rows = [cells for _, cells in block]
-        for index in label_positions:
-            rows = [cells for cells in rows if cells[index] not in unusable]
+        for index, bad in unusable.items():
+            rows = [cells for cells in rows if cells[index] not in bad]
         if not rows:
             continue
         columns: list[Any] = list(zip(*rows, strict=True))

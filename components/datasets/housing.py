@@ -110,7 +110,7 @@ def read(dataset: Dataset, shard: Mapping[str, Any]) -> Iterator[dict[str, Any]]
 
 
 def _csv(places: Places, options: Mapping[str, Any]) -> Found:
-    found = csv_table.find(CsvOptions.model_validate(options), places, None)
+    found = csv_table.find(CsvOptions.model_validate(options), places, None, {})
     columns = tuple(column.model_copy(update={"unit": _UNITS.get(column.name)}) for column in found.columns)
     return replace(found, columns=columns, label=replace(found.label, unit=_UNITS.get(found.label.name)))
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,17 +14,18 @@ from kerasline.components.datasets.found import Found
 from kerasline.components.datasets.image_check import check_all
 from kerasline.components.datasets.image_folder import Survey, read_image, shortened
 from kerasline.components.datasets.labels import facts_of_values
-from kerasline.components.datasets.options import MISSING_VALUES, CsvOptions, ImageOptions
+from kerasline.components.datasets.missing import Named, check_lost, describe_lost, missing_words, own_words
+from kerasline.components.datasets.options import CsvOptions, ImageOptions
 from kerasline.components.datasets.sampling import indices_of
 from kerasline.components.datasets.spec import Dataset
 from kerasline.components.datasets.tables import SplitColumn, assign_roles
 from kerasline.components.errors import ConfigError
 
 _IMAGES_PER_SHARD = 1024
-_UNUSABLE = frozenset(MISSING_VALUES) | INFINITIES | NANS
+_NO_NUMBERS = INFINITIES | NANS
 
 
-def find(options: ImageOptions, places: Places, split: SplitColumn | None) -> Found:
+def find(options: ImageOptions, places: Places, split: SplitColumn | None, named: Named) -> Found:
     """Describes the images that ``labels_csv`` lists.
 
     The CSV is looked for within the image folder first. Rows without a label, and images that are absent, damaged, too
@@ -39,7 +41,7 @@ def find(options: ImageOptions, places: Places, split: SplitColumn | None) -> Fo
     table = root / options.labels_csv
     if not table.is_file():
         table = places.find(options.labels_csv)
-    reading = _reading(table)
+    reading = {**_reading(table), "missing_in": own_words(named)}
     names = reading["names"]
     roles = assign_roles(names, options.label_column, [], split, str(table))
     if options.path_column not in names:
@@ -48,7 +50,10 @@ def find(options: ImageOptions, places: Places, split: SplitColumn | None) -> Fo
         raise ConfigError("images.label_column and images.path_column must be two different columns.")
     wanted = [options.path_column, options.label_column, *([split.name] if split else [])]
     rows = [(number, [cells[names.index(name)] for name in wanted]) for number, cells in _body(table, reading)]
+    decided = named.get(options.label_column) is not None
+    no_label = _no_label([cells[1] for _, cells in rows], missing_words(reading, options.label_column), decided)
     skipped: list[str] = []
+    lost: Counter[str] = Counter()
     unusable: list[int] = []
     survey = Survey()
     kept: list[list[str]] = []
@@ -58,8 +63,9 @@ def find(options: ImageOptions, places: Places, split: SplitColumn | None) -> Fo
     )
     for (number, cells), checked in zip(rows, checks, strict=True):
         problem = checked.problem
-        if cells[1] in _UNUSABLE:
-            problem = "row without a label"
+        if cells[1] in no_label:
+            lost[cells[1]] += 1
+            problem = describe_lost({cells[1]: 1}, "").removeprefix("1 ")
         elif not (root / cells[0]).resolve().is_relative_to(inside):
             problem = "outside of the data folder"
         elif not (root / cells[0]).is_file():
@@ -74,6 +80,8 @@ def find(options: ImageOptions, places: Places, split: SplitColumn | None) -> Fo
         reason = f" The first: {skipped[0]}." if skipped else ""
         raise ConfigError(f"No image of {table} can be used; correct its paths.{reason}")
     labels, dtype = _typed([cells[1] for cells in kept])
+    if dtype == "string" and not decided:
+        check_lost(options.label_column, lost, len(kept), str(table))
     extra_type = parse([cells[2] for cells in kept if cells[2]] or ["-"])[0] if split else None
     shards: list[dict[str, Any]] = []
     for first in range(0, len(kept), _IMAGES_PER_SHARD):
@@ -117,7 +125,9 @@ def read(dataset: Dataset, shard: Mapping[str, Any]) -> Iterator[dict[str, Any]]
             path, label, *extra = (cells[position] for position in positions)
             row = {"image": read_image(root / path), dataset.label.name: _value(label, options["label_type"])}
             if extra:
-                row[options["columns"][2]] = _value(extra[0], options["extra_type"])
+                column = options["columns"][2]
+                known = extra[0] not in missing_words(options["reading"], column)
+                row[column] = _value(extra[0], options["extra_type"]) if known else None
             yield row
 
 
@@ -138,7 +148,11 @@ def _typed(labels: list[str]) -> tuple[list[Any], str]:
     return (labels, dtype) if dtype == "string" else (list(numbers), dtype)
 
 
+def _no_label(cells: Sequence[str], missing: frozenset[str], decided: bool) -> frozenset[str]:
+    """Returns the cells that are no label; where the recipe lists them, classes may be called nan or inf."""
+    known = [cell for cell in cells if cell not in missing and cell not in _NO_NUMBERS]
+    return missing if decided and known and parse(known)[0] == "string" else missing | _NO_NUMBERS
+
+
 def _value(cell: str, dtype: str | None) -> Any:
-    if cell in _UNUSABLE:
-        return None
     return int(cell) if dtype == "int" else float(cell) if dtype == "float" else cell

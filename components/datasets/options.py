@@ -7,14 +7,27 @@ field descriptions become the JSON Schema that editors show.
 from __future__ import annotations
 
 from datetime import date
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
 from kerasline.components.refusals import refuse_boolean
 
 # Cells of a text table that mean "no value". Numbers that read as NaN are missing whatever this list says.
 MISSING_VALUES = ("", "NA", "N/A", "n/a", "NaN", "nan", "NAN", "null", "NULL", "Null", "?")
+
+
+def read_words(words: object) -> object:
+    """Reads a list of cells as YAML gives it: null and -999 without quotes are words, too."""
+    if not isinstance(words, list | tuple):
+        raise ValueError(f"expected a list of cells such as [NA, '-'], got {words!r}")
+    for word in words:
+        if isinstance(word, bool) or not isinstance(word, str | int | float | None):
+            raise ValueError(f"expected cells such as [NA, '-'], got {word!r}; put quotes around the word")
+    return ["null" if word is None else str(word) for word in words]
+
+
+Words = Annotated[list[str], BeforeValidator(read_words)]
 
 
 class Options(BaseModel):
@@ -76,9 +89,10 @@ class CsvOptions(TableOptions):
     label_decimal: Literal[".", ","] = Field(
         default=".", description="The decimal sign of the label; for inputs see features.COLUMN.decimal."
     )
-    missing_values: list[str] = Field(
+    missing_values: Words = Field(
         default=list(MISSING_VALUES),
-        description="Cells that mean 'no value', after spaces around them are removed.",
+        description="Cells that mean 'no value' in any column, after spaces around them are removed; the empty cell "
+        "always does. features.COLUMN.missing_values says it for one column, the label included.",
     )
     ragged_rows: Literal["fail", "skip"] = Field(
         default="fail",

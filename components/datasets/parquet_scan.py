@@ -95,7 +95,9 @@ def plain_values(values: Any, dtype: str) -> list[Any]:
         return [None if value is None else np.array(value, np.float32) for value in listed]
     if pa.types.is_boolean(values.type):
         return [None if value is None else "true" if value else "false" for value in listed]
-    return [None if value is None or value == "" else _text(value) for value in listed]
+    return [
+        None if value is None or (isinstance(value, str) and not value.strip()) else _text(value) for value in listed
+    ]
 
 
 def _text(value: Any) -> str:

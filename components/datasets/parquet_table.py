@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kerasline.components.datasets.files import Places, check_unchanged, digest_file, size_of
 from kerasline.components.datasets.found import Found
-from kerasline.components.datasets.options import ParquetOptions
+from kerasline.components.datasets.missing import Named, describe_lost, missing_words, own_words, without
+from kerasline.components.datasets.options import MISSING_VALUES, ParquetOptions
 from kerasline.components.datasets.parquet_scan import (
     LARGEST_INTEGER,
     ParquetScan,
@@ -28,7 +30,6 @@ from kerasline.components.datasets.tables import (
     same_columns,
 )
 from kerasline.components.errors import ConfigError
-from kerasline.components.wording import counted
 
 if TYPE_CHECKING:
     from pyarrow.parquet import ParquetFile
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
 _ROWS_PER_SHARD = 200_000
 
 
-def find(options: ParquetOptions, places: Places, split: SplitColumn | None) -> Found:
+def find(options: ParquetOptions, places: Places, split: SplitColumn | None, named: Named) -> Found:
     """Describes a Parquet table.
 
     Whole numbers, floats, decimals, booleans (as text true/false), text, dates (as ISO text) and fixed-size lists of
@@ -50,11 +51,14 @@ def find(options: ParquetOptions, places: Places, split: SplitColumn | None) -> 
     files = [path for path in places.find_all(options.path) if path not in tests]
     if not files:
         raise ConfigError("Every file of parquet.path is also in parquet.test_path; name files for training as 'path'.")
-    return describe([(path, None) for path in files] + [(path, "test") for path in tests], options, split)
+    return describe([(path, None) for path in files] + [(path, "test") for path in tests], options, split, named)
 
 
-def describe(files: Sequence[tuple[Path, str | None]], options: ParquetOptions, split: SplitColumn | None) -> Found:
+def describe(
+    files: Sequence[tuple[Path, str | None]], options: ParquetOptions, split: SplitColumn | None, named: Named
+) -> Found:
     """Describes a table whose files, with the split that the source gives each, are known."""
+    own = own_words(named)
     first_path = files[0][0]
     names = open_file(first_path).schema_arrow.names
     roles = assign_roles(names, options.label, options.drop, split, str(first_path))
@@ -70,12 +74,12 @@ def describe(files: Sequence[tuple[Path, str | None]], options: ParquetOptions, 
         _join_types(file, wanted, types, (path, first_path))
         for name in wanted:
             scans.setdefault(name, ParquetScan(name)).dtype = types[name]
-        unlabelled = 0
+        unlabelled: Counter[str] = Counter()
         for groups in _group_ranges(file):
             rows = 0
             for batch in read_batches(file, path, groups, wanted):
-                values, lost = _columns(batch, wanted, types, roles.labels)
-                unlabelled += lost
+                values, lost = _columns(batch, wanted, types, roles.labels, own)
+                unlabelled.update(lost)
                 rows += len(values[wanted[0]])
                 for name in wanted:
                     scans[name].add(values[name])
@@ -84,10 +88,10 @@ def describe(files: Sequence[tuple[Path, str | None]], options: ParquetOptions, 
             next_row[part] = shard["first"] + rows
             shards.append(shard if part is None else {**shard, "split": part})
         if unlabelled:
-            skipped.append(f"{path.name}: {counted(unlabelled, 'row')} without a label")
+            skipped.append(f"{path.name}: {describe_lost(unlabelled, '')}")
         elif file.metadata.num_rows == 0:
             raise ConfigError(f"{path} has no rows; check that the right file was named.")
-    return _found(files, scans, roles, shards, skipped)
+    return _found(files, scans, roles, shards, skipped, own)
 
 
 def _join_types(file: ParquetFile, names: Sequence[str], types: dict[str, str], paths: tuple[Path, Path]) -> None:
@@ -108,6 +112,7 @@ def _found(
     roles: Roles,
     shards: list[dict[str, Any]],
     skipped: list[str],
+    own: Mapping[str, list[str]],
 ) -> Found:
     first_path = files[0][0]
     for scan in scans.values():
@@ -126,7 +131,12 @@ def _found(
         columns=tuple(scans[name].column() for name in roles.inputs if name not in empty),
         label=label,
         reader="parquet",
-        reader_options={"labels": list(roles.labels), "extra": list(roles.extra), "types": types},
+        reader_options={
+            "labels": list(roles.labels),
+            "extra": list(roles.extra),
+            "types": types,
+            "missing_in": {**_values_of(scans), **own},
+        },
         shards=[shard for shard in shards if shard["rows"]],
         digest=",".join(digest_file(path) for path, _ in files),
         title=first_path.stem,
@@ -151,7 +161,7 @@ def _rows(dataset: Dataset, shard: Mapping[str, Any]) -> Iterator[dict[str, Any]
     path = Path(shard["path"])
     batches = read_batches(open_file(path), path, shard["groups"], [*names, *labels])
     for batch in batches:
-        values, _ = _columns(batch, [*names, *labels], types, labels)
+        values, _ = _columns(batch, [*names, *labels], types, labels, options["missing_in"])
         joined: Any = values[labels[0]]
         if len(labels) > 1:
             joined = map(label_value, zip(*(values[name] for name in labels), strict=True))
@@ -161,17 +171,46 @@ def _rows(dataset: Dataset, shard: Mapping[str, Any]) -> Iterator[dict[str, Any]
 
 
 def _columns(
-    batch: Any, names: Sequence[str], types: Mapping[str, str], labels: Sequence[str]
-) -> tuple[dict[str, list[Any]], int]:
-    """Returns a batch's values by column without the rows that lack a label, and how many these are."""
-    values = {name: plain_values(batch.column(name), types[name]) for name in names}
+    batch: Any,
+    names: Sequence[str],
+    types: Mapping[str, str],
+    labels: Sequence[str],
+    missing_in: Mapping[str, Sequence[str]],
+) -> tuple[dict[str, list[Any]], Counter[str]]:
+    """Returns a batch's values by column without the rows that lack a label, and what these have in its place."""
+    written = {name: plain_values(batch.column(name), types[name]) for name in names}
+    values = {name: _without_words(name, column, missing_in) for name, column in written.items()}
     usable = [all(_is_label(value) for value in row) for row in zip(*(values[name] for name in labels), strict=True)]
-    lost = usable.count(False)
-    if lost:
+    lost: Counter[str] = Counter()
+    if not all(usable):
+        stands = [written[name] for name in labels if name in missing_in] or [[None] * len(usable)]
+        for keep, *row in zip(usable, *stands, strict=True):
+            if not keep:
+                lost[next((f"{value}".strip() for value in row if _is_label(value)), "")] += 1
         values = {
             name: [value for value, keep in zip(column, usable, strict=True) if keep] for name, column in values.items()
         }
     return values, lost
+
+
+def _without_words(name: str, values: list[Any], missing_in: Mapping[str, Sequence[str]]) -> list[Any]:
+    """Makes None of a column's own words for a missing value; Parquet has no others."""
+    if not missing_in.get(name):
+        return values
+    words = missing_words({"missing_values": [], "missing_in": missing_in}, name)
+    return list(map(without(words), values))
+
+
+def _values_of(scans: Mapping[str, ParquetScan]) -> dict[str, list[str]]:
+    """Lists the words for columns of text in which one that usually means a missing value is a value.
+
+    A text table with the same rows must be read alike when it comes to be predicted.
+    """
+    found = {}
+    for name, scan in scans.items():
+        if scan.dtype == "string" and scan.counts and any(word in scan.counts for word in MISSING_VALUES):
+            found[name] = [word for word in MISSING_VALUES if word not in scan.counts]
+    return found
 
 
 def _is_label(value: Any) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ from kerasline.components.datasets import (
 from kerasline.components.datasets.files import Places
 from kerasline.components.datasets.found import Found
 from kerasline.components.datasets.labels import settle_label
+from kerasline.components.datasets.missing import Named, own_words
 from kerasline.components.datasets.options import DataOptions
 from kerasline.components.datasets.planning import finish_plan, plan_split
 from kerasline.components.datasets.registry import DATASETS, READERS
@@ -32,6 +33,7 @@ from kerasline.components.errors import ConfigError, nearest
 
 # Reader options that say where the data lies and not what it is.
 _PLACES = ("files", "path", "root", "unusable")
+_TABLES = ("csv", "parquet", "image_table")  # readers of columns that may have words for a missing value
 
 
 def resolve(
@@ -42,6 +44,7 @@ def resolve(
     data_dir: Path | None,
     task: str = "auto",
     seed: int = 0,
+    named: Named | None = None,
 ) -> Dataset:
     """Finds out everything about the data that the graph is built from.
 
@@ -53,11 +56,13 @@ def resolve(
       task: the config's task; ``auto`` follows the label, see
         :func:`kerasline.components.datasets.labels.settle_label`.
       seed: of splits and generated data, where the block itself gives none.
+      named: columns that the recipe names under ``features``, each with its own words for a missing value or None.
 
     Raises:
       ConfigError: the data is not there, cannot be read, or cannot be what the config says.
     """
-    found = _find(options, Places(Path(base_dir), None if data_dir is None else Path(data_dir)), seed)
+    found = _find(options, Places(Path(base_dir), None if data_dir is None else Path(data_dir)), seed, named or {})
+    _check_words(found, own_words(named or {}))
     label = settle_label(found.label, task)
     shards = apply_limit(found.shards, options.limit)
     plan = plan_split(options.split, label, shards, seed)
@@ -118,18 +123,18 @@ def _read_rows(dataset: Dataset, shard: Mapping[str, Any]) -> Iterator[tuple[str
         yield split, row
 
 
-def _find(options: DataOptions, places: Places, seed: int) -> Found:
+def _find(options: DataOptions, places: Places, seed: int, named: Named) -> Found:
     split = None
     if options.split.column is not None:
         split = SplitColumn(options.split.column, may_be_input=options.split.method != "source")
     if options.csv is not None:
-        return csv_table.find(options.csv, places, split)
+        return csv_table.find(options.csv, places, split, named)
     if options.parquet is not None:
-        return parquet_table.find(options.parquet, places, split)
+        return parquet_table.find(options.parquet, places, split, named)
     if options.spans is not None:
-        return span_table.find(options.spans, places, split)
+        return span_table.find(options.spans, places, split, named)
     if options.images is not None and options.images.labels_csv is not None:
-        return image_table.find(options.images, places, split)
+        return image_table.find(options.images, places, split, named)
     if split is not None:
         raise ConfigError(f"split.column {split.name!r} needs a table, but the source is {options.source}; remove it.")
     if options.images is not None:
@@ -141,6 +146,17 @@ def _find(options: DataOptions, places: Places, seed: int) -> Found:
     if options.tfrecord is not None:
         return tfrecord.find(options.tfrecord, places)
     return _find_named(options, places, seed)
+
+
+def _check_words(found: Found, own: Mapping[str, Sequence[str]]) -> None:
+    """Refuses words for a missing value where no text or number is read from a table."""
+    arrays = [column.name for column in found.columns if column.dtype in ("image", "array", "tokens")]
+    for name in own:
+        if found.reader not in _TABLES or name in arrays:
+            raise ConfigError(
+                f"features.{name}.missing_values: expected a column of a text or Parquet table, got one of "
+                f"{'an array' if name in arrays else found.title or 'other data'}; remove it."
+            )
 
 
 def _find_named(options: DataOptions, places: Places, seed: int) -> Found:

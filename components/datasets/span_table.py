@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from kerasline.components.datasets import csv_table, parquet_table
 from kerasline.components.datasets.files import Places
 from kerasline.components.datasets.found import Found
+from kerasline.components.datasets.missing import Named
 from kerasline.components.datasets.options import CsvOptions, ParquetOptions, SpanOptions
 from kerasline.components.datasets.spans import find_spans
 from kerasline.components.datasets.tables import SplitColumn
@@ -17,7 +18,7 @@ from kerasline.components.errors import ConfigError
 from kerasline.components.wording import counted
 
 
-def find(options: SpanOptions, places: Places, split: SplitColumn | None) -> Found:
+def find(options: SpanOptions, places: Places, split: SplitColumn | None, named: Named) -> Found:
     """Describes the table that the chosen spans make together.
 
     Raises:
@@ -28,9 +29,9 @@ def find(options: SpanOptions, places: Places, split: SplitColumn | None) -> Fou
     block = {"path": options.pattern, "label": options.label, "drop": options.drop, **options.reader}
     try:
         if options.format == "csv":
-            found = csv_table.describe(files, CsvOptions.model_validate(block), split)
+            found = csv_table.describe(files, CsvOptions.model_validate(block), split, named)
         else:
-            found = parquet_table.describe(files, ParquetOptions.model_validate(block), split)
+            found = parquet_table.describe(files, ParquetOptions.model_validate(block), split, named)
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])

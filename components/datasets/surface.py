@@ -47,7 +47,7 @@ def find(places: Places, options: Mapping[str, Any]) -> Found:
             {"path": str(train), "test_path": str(train.with_name(_TEST)), "label": "y", "header": False,
              "columns": ["x1", "x2", "y"]}
         )  # fmt: skip
-        return csv_table.find(table, places, None)
+        return csv_table.find(table, places, None, {})
     size, noise = _SIZE if size is None else size, _NOISE if noise is None else noise
     if isinstance(size, bool) or not isinstance(size, int) or not 10 <= size <= 10_000_000:
         raise ConfigError(f"data.options.size must be a whole number from 10 to 10,000,000, got {size!r}.")

@@ -15,6 +15,7 @@ from pyarrow import csv
 
 from kerasline.components.datasets.csv_text import Line, lines
 from kerasline.components.datasets.files import GZIP_ERRORS, open_bytes
+from kerasline.components.datasets.missing import missing_words, numbers_of, without
 from kerasline.components.datasets.parquet_scan import plain_values
 from kerasline.components.errors import ConfigError
 from kerasline.components.prediction.blocks import Block
@@ -76,12 +77,11 @@ def _block_of_texts(
     plan: PredictionPlan, path: str, texts: Mapping[str, Any], places: Sequence[int], ragged: list[dict[str, Any]]
 ) -> Block:
     """Turns columns of cells, which are Arrow strings without spaces around them, into values and keys."""
-    missing = frozenset(plan.reading["missing_values"]) | {""}
     dtypes = {column["name"]: column["dtype"] for column in plan.record["columns"]}
     columns: dict[str, Any] = {}
     problems = Problems()
     for name, dtype in dtypes.items():
-        columns[name] = _parse_texts(name, texts[name], dtype, missing, problems)
+        columns[name] = _parse_texts(name, texts[name], dtype, missing_words(plan.reading, name), problems)
     keys: dict[str, Any] = {}
     for name in plan.keys:
         # In a CSV file values keep their spelling; the other formats have types.
@@ -217,7 +217,7 @@ def read_parquet(plan: PredictionPlan, shard: Mapping[str, Any]) -> Iterator[Blo
         columns, problems = {}, Problems()
         for column in plan.record["columns"]:
             name = column["name"]
-            columns[name] = _arrow_values(batch.column(name), column, problems)
+            columns[name] = _arrow_values(batch.column(name), column, missing_words(plan.reading, name), problems)
         places = list(range(first + 1, first + len(batch) + 1))
         keys = pa.table({name: batch.column(name) for name in plan.keys} or {"row": places})
         first += len(batch)
@@ -233,19 +233,21 @@ def _rows_of_parquet(record: Mapping[str, Any]) -> int:
     )
 
 
-def _arrow_values(values: Any, column: Mapping[str, Any], problems: Problems) -> Any:
+def _arrow_values(values: Any, column: Mapping[str, Any], missing: frozenset[str], problems: Problems) -> Any:
     name, dtype = column["name"], column["dtype"]
     if pa.types.is_dictionary(values.type):
         values = values.dictionary_decode()
     if dtype == "string":
-        return plain_values(values, "string")
+        return list(map(without(missing), plain_values(values, "string")))
     if dtype == "image":
         return [bytes(value) if value else None for value in values.to_pylist()]
     if dtype in ("array", "tokens"):
         return _lists(values.to_pylist(), column, problems)
     if pa.types.is_string(values.type) or pa.types.is_large_string(values.type):
         cells = ["" if value is None else value.strip() for value in values.to_pylist()]
-        return _parse_cells(name, cells, dtype, frozenset({""}), problems)
+        return _parse_cells(name, cells, dtype, missing, problems)
+    if numbers_of(missing):
+        values = pa.array(map(without(missing), values.to_pylist()), values.type)
     if dtype == "int" and pa.types.is_integer(values.type):
         return values.to_pylist() if values.null_count else values.to_numpy(zero_copy_only=False)
     numbers = np.array(pc.cast(values, pa.float64(), safe=False).to_numpy(zero_copy_only=False), np.float64)

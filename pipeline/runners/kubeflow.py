@@ -11,6 +11,7 @@ import yaml
 from tfx import v1 as tfx
 
 from kerasline.components.errors import ConfigError, nearest
+from kerasline.components.features import named_columns
 from kerasline.components.options import StepResources
 from kerasline.pipeline.graph import create_pipeline
 from kerasline.pipeline.planning import RunPlan
@@ -112,6 +113,7 @@ def _data(plan: RunPlan, base_dir: Path, data_dir: Path | None) -> dict[str, Any
         "data_dir": None if data_dir is None else str(data_dir.resolve()),
         "task": plan.experiment.task,
         "seed": plan.experiment.seed,
+        "named": named_columns(plan.experiment.features),
     }
 
 

@@ -16,9 +16,13 @@ from kerasline.components.datasets import resolve as resolve_dataset
 def resolve(tmp_path: Path) -> Callable[..., Dataset]:
     """Resolves a data block whose relative paths lie in the test's own folder."""
 
-    def call(data_dir: Path | None = None, task: str = "auto", seed: int = 0, **block: Any) -> Dataset:
+    def call(
+        data_dir: Path | None = None, task: str = "auto", seed: int = 0, named: Any = None, **block: Any
+    ) -> Dataset:
         options = DataOptions.model_validate(block)
-        return resolve_dataset(options, name="test", base_dir=tmp_path, data_dir=data_dir, task=task, seed=seed)
+        return resolve_dataset(
+            options, name="test", base_dir=tmp_path, data_dir=data_dir, task=task, seed=seed, named=named
+        )
 
     return call
 

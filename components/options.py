@@ -30,18 +30,30 @@ class Options(BaseModel):
         return refuse_boolean(cls.model_fields[str(info.field_name)].annotation, value)
 
 
-class EarlyStopping(Options):
+class Monitor(Options):
+    """Base of what watches a figure of the fit."""
+
+    monitor: str = Field(
+        "val_loss",
+        description="val_loss or another figure that the task has, such as val_auc; its direction is inferred.",
+    )
+
+    @field_validator("monitor")
+    @classmethod
+    def _is_one_name(cls, value: str) -> str:
+        return names.find_metric(value)
+
+
+class EarlyStopping(Monitor):
     """Stop when the monitored value no longer improves, and keep the best weights."""
 
-    monitor: str = Field("val_loss", description="A training metric; its direction is inferred from the name.")
     patience: int = Field(3, ge=0, description="Epochs without improvement before training stops.")
     min_delta: float = Field(0.0, ge=0, description="Smaller changes do not count as improvement.")
 
 
-class ReduceOnPlateau(Options):
+class ReduceOnPlateau(Monitor):
     """Lower the learning rate when the monitored value no longer improves."""
 
-    monitor: str = "val_loss"
     factor: float = Field(0.5, gt=0, lt=1)
     patience: int = Field(2, ge=0)
     min_learning_rate: float = Field(1e-6, ge=0)

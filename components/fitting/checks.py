@@ -9,7 +9,7 @@ from pathlib import Path
 from kerasline.components.datasets.spec import Dataset
 from kerasline.components.errors import ConfigError, nearest
 from kerasline.components.fitting.names import LOSS_ARGUMENTS, SMOOTHED_LOSSES, check_loss_arguments
-from kerasline.components.models.heads import LabelForm, resolve_loss
+from kerasline.components.models.heads import HEADS, LabelForm, computable, resolve_loss
 from kerasline.components.models.options import TransferOptions
 from kerasline.components.options import TrainingOptions
 from kerasline.components.settings import FitSettings
@@ -40,7 +40,7 @@ def check_fit(settings: FitSettings) -> None:
     """
     _check_loss(settings)
     _check_class_weights(settings)
-    _check_monitors(settings.training)
+    _check_monitors(settings)
     options, model = settings.training, settings.model
     if options.mixup:
         ids = [spec.name for spec in settings.plan.inputs() if spec.kind not in FLOAT_KINDS]
@@ -97,11 +97,32 @@ def _check_class_weights(settings: FitSettings) -> None:
             raise ConfigError(f"training.class_weights.{negative[0]}: expected 0 or more, got {wanted[negative[0]]}")
 
 
-def _check_monitors(options: TrainingOptions) -> None:
-    for key, block in (("early_stopping", options.early_stopping), ("reduce_on_plateau", options.reduce_on_plateau)):
-        if block and block.monitor.startswith("val_") and options.validation_fraction == 0:
+def watched_metrics(settings: FitSettings) -> list[str]:
+    """Lists the metrics that a fit measures: the task's usual ones, and those that its callbacks watch."""
+    found = [*HEADS[settings.plan.task].metrics, *(monitor.removeprefix("val_") for _, monitor in _monitors(settings))]
+    return [name for name in dict.fromkeys(found) if name != "loss"]
+
+
+def _monitors(settings: FitSettings) -> list[tuple[str, str]]:
+    """Lists the callbacks' keys, each with what it watches."""
+    options = settings.training
+    blocks = {"early_stopping": options.early_stopping, "reduce_on_plateau": options.reduce_on_plateau}
+    return [(key, block.monitor) for key, block in blocks.items() if block]
+
+
+def _check_monitors(settings: FitSettings) -> None:
+    known = computable(settings.output())
+    for key, monitor in _monitors(settings):
+        if monitor.removeprefix("val_") not in known:
+            listed = ", ".join(f"val_{name}" for name in known)
             raise ConfigError(
-                f"training.{key}.monitor: expected rows to measure {block.monitor} on, but "
+                f"training.{key}.monitor: expected a figure that a fit of a {settings.plan.task} task has ({listed}; "
+                f"without val_ it is that of the training rows), got {monitor}."
+                f"{nearest(monitor, [f'val_{name}' for name in known])}"
+            )
+        if monitor.startswith("val_") and settings.training.validation_fraction == 0:
+            raise ConfigError(
+                f"training.{key}.monitor: expected rows to measure {monitor} on, but "
                 "training.validation_fraction is 0; set it above 0, or monitor loss"
             )
 

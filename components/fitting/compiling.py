@@ -8,7 +8,7 @@ from typing import Any
 import keras
 
 from kerasline.components.errors import ConfigError
-from kerasline.components.fitting.checks import loss_of
+from kerasline.components.fitting.checks import loss_of, watched_metrics
 from kerasline.components.fitting.names import OPTIMIZERS, SCHEDULES, find_schedule, in_epochs
 from kerasline.components.models.heads import make_loss, make_metrics
 from kerasline.components.options import TrainingOptions
@@ -43,7 +43,7 @@ def compile_model(
     model.compile(
         optimizer=make_optimizer(options, steps, learning_rate),
         loss=make_loss(loss, **options.loss_arguments, **smoothing),
-        metrics=make_metrics(settings.output(), one_hot=form == "one_hot"),
+        metrics=make_metrics(settings.output(), watched_metrics(settings), one_hot=form == "one_hot"),
         steps_per_execution=together,
     )
 

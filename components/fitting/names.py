@@ -87,6 +87,21 @@ LOSS_ARGUMENTS: dict[str, tuple[str, ...]] = {
     "tversky": ("alpha", "beta"),
     "huber": ("delta",),
 }
+# Other names of what a fit measures: Keras' own, scikit-learn's, and those under which the evaluation has it.
+_METRIC_ALIASES = {
+    "acc": "accuracy",
+    **dict.fromkeys(("binary_accuracy", "categorical_accuracy", "sparse_categorical_accuracy"), "accuracy"),
+    **dict.fromkeys(("log_loss", "logloss", "cross_entropy", "binary_crossentropy"), "crossentropy"),
+    **dict.fromkeys(("categorical_crossentropy", "sparse_categorical_crossentropy"), "crossentropy"),
+    **dict.fromkeys(("roc_auc", "auc_roc"), "auc"),
+    **dict.fromkeys(("pr_auc", "average_precision"), "auc_pr"),
+    "f1_score": "f1",
+    "mean_absolute_error": "mae",
+    "mean_squared_error": "mse",
+    "root_mean_squared_error": "rmse",
+    "mean_absolute_percentage_error": "mape",
+    **dict.fromkeys(("r2_score", "r_squared"), "r2"),
+}
 SMOOTHED_LOSSES = (
     "binary_crossentropy", "binary_focal_crossentropy", "categorical_crossentropy", "categorical_focal_crossentropy",
 )  # fmt: skip
@@ -152,6 +167,13 @@ def find_schedule(block: Mapping[str, Any]) -> str:
 def in_epochs(argument: str) -> str:
     """Returns the argument that says the same in epochs: ``decay_steps`` gives ``decay_epochs``."""
     return "boundary_epochs" if argument == "boundaries" else argument.replace("_steps", "_epochs")
+
+
+def find_metric(name: str) -> str:
+    """Returns the name under which a fit measures something: ``val_log_loss`` is ``val_crossentropy``."""
+    prefix = "val_" if name.startswith("val_") else ""
+    plain = name.removeprefix("val_")
+    return prefix + _METRIC_ALIASES.get(plain.lower(), plain)
 
 
 def check_loss_arguments(loss: str, arguments: Iterable[str]) -> None:

@@ -8,7 +8,7 @@ and the loss follows.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 from kerasline.components.errors import ConfigError, nearest
@@ -122,6 +122,7 @@ class MetricEntry:
     mode: Literal["max", "min"]
     tasks: tuple[Task, ...]
     one_hot_class: str | None = None
+    arguments: Mapping[str, Any] = field(default_factory=dict)
 
 
 _CLASSES: tuple[Task, ...] = ("multiclass",)
@@ -138,6 +139,8 @@ METRICS: dict[tuple[str, Task], MetricEntry] = {
             MetricEntry("SparseTopKCategoricalAccuracy", "max", _CLASSES, "TopKCategoricalAccuracy"),
         ),
         ("auc", MetricEntry("AUC", "max", _YES_NO)),
+        ("auc_pr", MetricEntry("AUC", "max", _YES_NO, arguments={"curve": "PR"})),
+        ("f1", MetricEntry("F1Score", "max", ("binary",), arguments={"threshold": 0.5, "average": "micro"})),
         ("precision", MetricEntry("Precision", "max", _YES_NO)),
         ("recall", MetricEntry("Recall", "max", _YES_NO)),
         ("crossentropy", MetricEntry("BinaryCrossentropy", "min", _YES_NO)),
@@ -272,15 +275,29 @@ def make_metrics(
             raise ConfigError(
                 f"Metric 'top_5_accuracy' is 1 for any model of {output.units} classes; leave it out, or use accuracy."
             )
-        arguments: dict[str, Any] = {"name": name}
+        arguments: dict[str, Any] = {"name": name, **entry.arguments}
         if entry.keras_class == "AUC" and output.task == "multilabel":
             arguments |= {"multi_label": True, "num_labels": output.units}
         if entry.keras_class == "BinaryCrossentropy":
             made.append(keras.metrics.MeanMetricWrapper(_crossentropy, name=name))
             continue
+        if entry.keras_class == "F1Score":
+            made.append(_in_columns(keras.metrics.F1Score)(**arguments))
+            continue
         keras_class = entry.one_hot_class if one_hot and entry.one_hot_class else entry.keras_class
         made.append(getattr(keras.metrics, keras_class)(**arguments))
     return made
+
+
+def _in_columns(metric: type[keras.metrics.Metric]) -> type[keras.metrics.Metric]:
+    """Returns the metric for labels without a second axis, which Keras' own does not take."""
+    import keras
+
+    class InColumns(metric):  # type: ignore[valid-type, misc]
+        def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+            super().update_state(keras.ops.reshape(y_true, keras.ops.shape(y_pred)), y_pred, sample_weight)
+
+    return InColumns
 
 
 def _crossentropy(labels: keras.KerasTensor, predictions: keras.KerasTensor) -> keras.KerasTensor:
@@ -289,6 +306,14 @@ def _crossentropy(labels: keras.KerasTensor, predictions: keras.KerasTensor) -> 
 
     labels = keras.ops.reshape(keras.ops.cast(labels, predictions.dtype), keras.ops.shape(predictions))
     return keras.losses.binary_crossentropy(labels, predictions)
+
+
+def computable(output: OutputSpec) -> list[str]:
+    """Lists what a fit can measure after every epoch: the loss, and the names of ``METRICS`` that suit the output."""
+    known = [name for name, task in METRICS if task == output.task]
+    if output.units < 6:
+        known = [name for name in known if name != "top_5_accuracy"]  # 1 for any model
+    return ["loss", *known]
 
 
 def direction(metric: str) -> Literal["max", "min"]:

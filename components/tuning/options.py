@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator
 
+from kerasline.components.fitting import names
 from kerasline.components.options import Options
 
 
@@ -47,7 +48,7 @@ class TuningOptions(Options):
     @field_validator("objective")
     @classmethod
     def _is_of_validation_rows(cls, value: str) -> str:
-        return value if value.startswith("val_") else f"val_{value}"
+        return names.find_metric(value if value.startswith("val_") else f"val_{value}")
 
     @field_validator("budget")
     @classmethod

@@ -22,7 +22,9 @@ from kerasline.pipeline.config import (
 from kerasline.pipeline.schedule_options import ScheduleOptions
 
 SMALLEST: dict[str, Any] = {"name": "flowers", "data": {"dataset": "iris"}}
-METRIC_NAMES = "accuracy, auc, crossentropy, loss, mae, mape, mse, precision, r2, recall, rmse, top_5_accuracy"
+METRIC_NAMES = (
+    "accuracy, auc, auc_pr, crossentropy, f1, loss, mae, mape, mse, precision, r2, recall, rmse, top_5_accuracy"
+)
 
 
 def complaint(changes: tuple[str, ...] = (), **blocks: Any) -> str:

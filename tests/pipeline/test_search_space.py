@@ -10,7 +10,9 @@ from kerasline.components.errors import ConfigError
 from kerasline.pipeline.config import parse_experiment
 
 SMALLEST: dict[str, Any] = {"name": "flowers", "data": {"dataset": "iris"}}
-METRIC_NAMES = "accuracy, auc, crossentropy, loss, mae, mape, mse, precision, r2, recall, rmse, top_5_accuracy"
+METRIC_NAMES = (
+    "accuracy, auc, auc_pr, crossentropy, f1, loss, mae, mape, mse, precision, r2, recall, rmse, top_5_accuracy"
+)
 
 
 def complaint(**blocks: Any) -> str:

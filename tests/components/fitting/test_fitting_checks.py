@@ -63,6 +63,53 @@ def test_options_that_suit_pass(settings: Callable[..., FitSettings]) -> None:
     checks.check_fit(settings(loss="huber", loss_arguments={"delta": 2.0}, **NUMBER))
 
 
+@pytest.mark.parametrize(
+    ("task", "classes", "wanted", "known"),
+    [
+        ("multiclass", ("a", "b", "c"), "val_precision", "val_loss, val_accuracy, val_crossentropy;"),
+        ("multiclass", ("a", "b", "c"), "val_top_5_accuracy", "val_loss, val_accuracy, val_crossentropy;"),
+        ("regression", None, "val_auc", "val_loss, val_mae, val_mse, val_rmse, val_mape, val_r2;"),
+        (
+            "binary",
+            ("a", "b"),
+            "rmse",
+            "val_loss, val_accuracy, val_auc, val_auc_pr, val_f1, val_precision, val_recall",
+        ),
+        ("multilabel", ("a", "b"), "val_f1", "val_loss, val_accuracy, val_auc, val_auc_pr, val_precision, val_recall"),
+    ],
+)
+@pytest.mark.parametrize("key", ["early_stopping", "reduce_on_plateau"])
+def test_a_monitor_that_no_fit_of_the_task_computes(
+    settings: Callable[..., FitSettings], key: str, task: str, classes: Any, wanted: str, known: str
+) -> None:
+    with pytest.raises(ConfigError) as caught:
+        checks.check_fit(settings(task=task, classes=classes, **{key: {"monitor": wanted}}))
+    assert f"training.{key}.monitor: expected a figure that a fit of a {task} task has ({known}" in str(caught.value)
+    assert wanted in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("task", "classes", "written", "read"),
+    [
+        ("multiclass", ("a", "b", "c"), "val_crossentropy", "val_crossentropy"),
+        ("multiclass", ("a", "b", "c"), "val_sparse_categorical_crossentropy", "val_crossentropy"),
+        ("multiclass", ("a", "b", "c"), "val_acc", "val_accuracy"),
+        ("binary", ("a", "b"), "val_log_loss", "val_crossentropy"),
+        ("binary", ("a", "b"), "val_f1_score", "val_f1"),
+        ("binary", ("a", "b"), "val_average_precision", "val_auc_pr"),
+        ("regression", None, "val_r2_score", "val_r2"),
+        ("regression", None, "mean_absolute_error", "mae"),
+    ],
+)
+def test_what_is_watched_is_measured(
+    settings: Callable[..., FitSettings], task: str, classes: Any, written: str, read: str
+) -> None:
+    chosen = settings(task=task, classes=classes, early_stopping={"monitor": written})
+    checks.check_fit(chosen)
+    assert chosen.training.early_stopping is not None and chosen.training.early_stopping.monitor == read
+    assert read.removeprefix("val_") in checks.watched_metrics(chosen)
+
+
 @pytest.mark.parametrize("backend", ["jax", "torch"])
 def test_a_backend_that_is_not_installed(monkeypatch: pytest.MonkeyPatch, backend: str) -> None:
     monkeypatch.setattr(checks.importlib.util, "find_spec", lambda module: None)

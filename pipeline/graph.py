@@ -27,7 +27,8 @@ from kerasline.components.validation.gate import DataGate
 from kerasline.pipeline.planning import RunPlan
 from kerasline.pipeline.reporting import report_parameters
 
-PARITY_TOLERANCE = 1e-5
+PARITY_TOLERANCE = 1e-5  # of scores
+PARITY_DEVIATIONS = 1e-4  # of a regression, in deviations of the label
 PARITY_ROWS = 10_000
 FORMAT_ROWS = 1_000
 
@@ -178,7 +179,7 @@ def create_pipeline(
         model_run=train.outputs["model_run"],
         examples=examples,
         plan=features,
-        tolerance=PARITY_TOLERANCE,
+        tolerance=PARITY_TOLERANCE if plan.features.classes is not None else PARITY_DEVIATIONS,
         rows=PARITY_ROWS,
         code_version=code_version("kerasline.components.parity"),
     )

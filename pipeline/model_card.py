@@ -131,10 +131,11 @@ def _gate(figures: Mapping[str, Any]) -> Section:
     ]
     parity = figures.get("parity") or {}
     text: tuple[str, ...] = ()
+    measure = parity.get("measure", "")
     if parity:
         text = (
             f"Over {parity['rows']:,} eval rows the exported model differs from the trained one by at most "
-            f"{parity['largest_difference']:.2g}.",
+            f"{parity['largest_difference']:.2g}{' deviations of the label' if 'label' in measure else ''}.",
         )
     if figures.get("missing_baseline"):
         text += (f"It was compared with limits only, since {figures['missing_baseline']}.",)

@@ -39,6 +39,7 @@ LEAVES = {
         "signatures",
         "slices",
         "tfma_metrics",
+        "tolerance",
         "versions",
     ),
     "wording",

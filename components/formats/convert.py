@@ -29,6 +29,7 @@ from tensorflow.python.framework.convert_to_constants import convert_variables_t
 from kerasline.components.features import FeaturePlan
 from kerasline.components.formats.kinds import KINDS, MEAN
 from kerasline.components.inputs import ExamplesReader
+from kerasline.components.tolerance import distances, spread_of
 
 Inputs = dict[str, np.ndarray]
 Asked = Callable[[Inputs], np.ndarray]
@@ -48,6 +49,7 @@ def main() -> None:
     reader = ExamplesReader(task["transform_graph"], plan)
     with np.load(task["predictions"], allow_pickle=False) as stored:
         expected = stored["predictions"][: task["rows"]]
+        unit = None if plan.classes is not None else spread_of(stored["labels"], stored["predictions"])
     rows = _rows(reader, task["eval"], len(expected))
     sample = _rows(reader, task["train"], _CALIBRATION_ROWS)
     outcomes = {}
@@ -61,8 +63,8 @@ def main() -> None:
             "file": path.name,
             "bytes": path.stat().st_size,
             "rows": len(expected),
-            "difference": _difference(answers.reshape(expected.shape), expected, plan, KINDS[name].measure),
-            "measure": KINDS[name].measure,
+            "difference": _difference(answers.reshape(expected.shape), expected, unit, KINDS[name].measure),
+            "measure": KINDS[name].measure if unit is None else f"{KINDS[name].measure}, in deviations of the label",
             "tolerance": KINDS[name].tolerance,
             **_latency(ask, rows, len(expected)),
         }
@@ -176,11 +178,9 @@ _WRITERS: dict[str, Callable[[Path, Path, Inputs], None]] = {
 _READERS: dict[str, Callable[[Path], Asked]] = {".keras": _ask_keras, ".tflite": _ask_tflite, ".onnx": _ask_onnx}
 
 
-def _difference(answers: np.ndarray, expected: np.ndarray, plan: FeaturePlan, measure: str) -> float:
-    distance = np.abs(answers.astype(np.float64) - expected)
-    if plan.classes is None:
-        # Eight bits are relative to the range of the numbers, floats to each number.
-        distance /= max(float(expected.std()), 1e-9) if measure == MEAN else 1 + np.abs(expected)
+def _difference(answers: np.ndarray, expected: np.ndarray, unit: float | None, measure: str) -> float:
+    """Returns how far answers are off; ``unit`` is that of a regression, None for scores."""
+    distance = distances(answers, expected, 1.0 if unit is None else unit)
     # A difference that is no number is beyond any tolerance, and JSON has no infinity.
     figure = float(distance.mean() if measure == MEAN else distance.max(initial=0))
     return figure if np.isfinite(figure) else 1e30

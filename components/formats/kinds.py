@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from kerasline.components.errors import ConfigError
+from kerasline.components.tolerance import LARGEST
 
-LARGEST, MEAN = "largest difference", "mean difference"
+MEAN = "mean difference"
 
 
 @dataclass(frozen=True)
@@ -18,7 +19,7 @@ class Kind:
     Attributes:
       file: its name.
       title: for people.
-      measure: what is compared: LARGEST or MEAN, of scores, or for regression relative to 1 + |value|.
+      measure: what is compared: LARGEST or MEAN, of scores, or for regression in deviations of the label.
       tolerance: how much of it is allowed.
       needs: packages that the lock does not have.
     """

@@ -9,6 +9,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+import numpy as np
 from tfx.dsl.component.experimental.annotations import InputArtifact, OutputArtifact, Parameter
 from tfx.dsl.component.experimental.decorators import component
 from tfx.types.standard_artifacts import Examples, InfraBlessing, Model, ModelRun
@@ -16,6 +17,7 @@ from tfx.utils import path_utils
 
 from kerasline.components.errors import ParityFailed
 from kerasline.components.features import FeaturePlan
+from kerasline.components.tolerance import LARGEST, LARGEST_IN_DEVIATIONS, ROUNDING, spread_of
 
 PARITY_FILE = "parity.json"
 REQUESTS_FILE = "tf_serving_warmup_requests"  # the Pusher puts it where TensorFlow Serving looks for it
@@ -46,7 +48,7 @@ def ParityCheck(  # noqa: N802 (a component is named like a class)
       examples: the eval split.
       blessing: output, read by the gate and the Pusher; ``parity.json`` is what :mod:`.replay` found.
       plan: the :class:`FeaturePlan` as JSON; its classes are the order that scores must have.
-      tolerance: largest difference: absolute for scores, relative to 1 + |value| for regression.
+      tolerance: largest difference: of scores; of a regression in deviations of the label, beyond float32's rounding.
       rows: how many rows to replay at most.
       code_version: part of the cache key.
 
@@ -56,15 +58,19 @@ def ParityCheck(  # noqa: N802 (a component is named like a class)
     settled = FeaturePlan.model_validate_json(plan)
     os.makedirs(blessing.uri, exist_ok=True)
     outcome_path = os.path.join(blessing.uri, PARITY_FILE)
+    predictions = os.path.join(model_run.uri, "predictions-eval.npz")
     task = {
         "model": path_utils.serving_model_dir(model.uri),
         "examples": os.path.join(examples.uri, "Split-eval", "*"),
-        "predictions": os.path.join(model_run.uri, "predictions-eval.npz"),
+        "predictions": predictions,
         "classes": settled.classes,
         "columns": {argument: column for column, argument in settled.raw_arguments().items()},
         "task": settled.task,
         "rows": rows,
         "tolerance": tolerance,
+        "measure": LARGEST if settled.classes is not None else LARGEST_IN_DEVIATIONS,
+        "unit": spread_of(*_read(predictions)),
+        "rounding": ROUNDING,
         "outcome": outcome_path,
         "label": settled.label,
         "requests": os.path.join(blessing.uri, REQUESTS_FILE),
@@ -77,6 +83,11 @@ def ParityCheck(  # noqa: N802 (a component is named like a class)
     # The file and the property by which TFX knows a blessing.
     Path(blessing.uri, "INFRA_BLESSED" if passed else "INFRA_NOT_BLESSED").touch()
     blessing.set_int_custom_property("blessed", int(passed))
+
+
+def _read(path: str) -> tuple[np.ndarray, np.ndarray]:
+    with np.load(path, allow_pickle=False) as stored:
+        return stored["labels"], stored["predictions"]
 
 
 def _replay(task: str) -> None:

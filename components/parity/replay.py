@@ -1,13 +1,16 @@
 """Run as a script in a process of its own: loads a SavedModel with TensorFlow alone and replays rows through it.
 
 Usage: replay.py TASK.json, whose keys are ``model``, ``examples``, ``predictions``, ``classes``, ``columns`` (argument
-of ``serving_raw`` to raw column), ``label`` (its column), ``task``, ``rows``, ``tolerance``, ``outcome`` (the file to
-write) and ``requests`` (another: the first rows as warm-up requests for TensorFlow Serving). Exit code 0 means that the
-outcome was written, whatever was found: a model that does not load or does not answer is a finding, too.
+of ``serving_raw`` to raw column), ``label`` (its column), ``task``, ``rows``, ``tolerance``, ``measure`` (of what, in
+words), ``unit`` and ``rounding`` (of a regression: the unit of differences, and the share of a number that is none),
+``outcome`` (the file to write) and ``requests`` (another: the first rows as warm-up requests for TensorFlow Serving).
+Exit code 0 means that the outcome was written, whatever was found: a model that does not load or does not answer is a
+finding, too.
 
 The outcome has ``passed``, ``rows`` (that were compared), ``largest_difference`` and ``worst_row`` (None where nothing
 could be compared), ``rows_beyond`` (how many differ by more than the tolerance), ``first_beyond`` (a few of them),
-``problems`` (sentences), ``latency`` and ``tolerance``. Rows are counted from 1 in the order of the eval split.
+``problems`` (sentences), ``latency``, ``tolerance`` and ``measure``. Rows are counted from 1 in the order of the eval
+split.
 """
 
 from __future__ import annotations
@@ -66,7 +69,7 @@ def main() -> None:
     outcome = {**_sum_up(found, task["tolerance"]), "problems": problems, "latency": latency}
     passed = not problems and not outcome["rows_beyond"]
     with open(task["outcome"], "w", encoding="utf-8") as file:
-        json.dump({"passed": passed, "tolerance": task["tolerance"], **outcome}, file)
+        json.dump({"passed": passed, "tolerance": task["tolerance"], "measure": task["measure"], **outcome}, file)
 
 
 def _batches(task: dict[str, Any], rows: int) -> Iterator[tf.Tensor]:
@@ -137,8 +140,8 @@ def _compare(answer: Any, wanted: np.ndarray, task: dict[str, Any], problems: li
     if not np.isfinite(numbers).all():
         problems.append(f"{signature} answers {(~np.isfinite(numbers)).sum()} times with something that is no number")
     if task["classes"] is None:
-        wanted = wanted.reshape(-1)
-        return np.abs(numbers - wanted) / (1 + np.abs(wanted))
+        wanted = wanted.reshape(-1).astype(np.float64)
+        return np.maximum(np.abs(numbers - wanted) - task["rounding"] * np.abs(wanted), 0.0) / task["unit"]
     scores = np.concatenate([1 - wanted, wanted], axis=1) if task["task"] == "binary" else wanted
     classes = np.array(task["classes"])
     served = _decode(answer["classes"])

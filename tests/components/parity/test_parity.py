@@ -208,3 +208,56 @@ def test_a_process_that_is_killed_judges_no_model(run: Run, monkeypatch: pytest.
     with pytest.raises(ParityFailed, match="but it was killed by signal 9; it may have run out of memory"):
         run.check()
     assert not (run.model.parents[1] / "blessing" / "INFRA_BLESSED").exists()
+
+
+SCALES = pytest.mark.parametrize(
+    ("mean", "spread"), [(0, 1e6), (3e6, 1e6), (0, 1e-6), (2e-6, 1e-6), (22, 9), (1e9, 1), (1e4, 3), (0, 1)]
+)
+
+
+def regression_differences(mean: float, spread: float, change: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
+    """What the check finds where a model of labels of this scale answers otherwise than it was trained."""
+    import tensorflow as tf
+
+    from kerasline.components.parity.replay import _compare
+    from kerasline.components.tolerance import ROUNDING, spread_of
+
+    random = np.random.default_rng(0)
+    labels = (mean + spread * random.normal(size=500)).astype(np.float32)
+    expected = (mean + spread * random.normal(size=(500, 1))).astype(np.float32)
+    answer = {"value": tf.constant(change(expected[:, 0]).astype(np.float32))}
+    task = {"classes": None, "unit": spread_of(labels, expected), "rounding": ROUNDING}
+    problems: list[str] = []
+    differences = _compare(answer, expected, task, problems, "serving_default")
+    assert problems == []
+    return differences
+
+
+@SCALES
+def test_float32_noise_of_a_regression_passes_whatever_its_scale(mean: float, spread: float) -> None:
+    from kerasline.pipeline.graph import PARITY_DEVIATIONS
+
+    random = np.random.default_rng(1)
+
+    def change(values: np.ndarray) -> np.ndarray:
+        noise = 2e-5 * spread * random.uniform(-1, 1, len(values))
+        return np.nextafter(values, np.inf, dtype=np.float32) + noise.astype(np.float32)
+
+    assert regression_differences(mean, spread, change).max() < PARITY_DEVIATIONS
+
+
+@SCALES
+@pytest.mark.parametrize("fault", ["shifted", "scaled", "one row"])
+def test_a_wrong_regression_is_found_whatever_its_scale(mean: float, spread: float, fault: str) -> None:
+    from kerasline.pipeline.graph import PARITY_DEVIATIONS
+
+    step = max(0.01 * spread, 1e-6 * abs(mean))
+
+    def change(values: np.ndarray) -> np.ndarray:
+        if fault == "one row":
+            return values + step * (np.arange(len(values)) == 17)
+        return values + step if fault == "shifted" else values * np.float32(1.01)
+
+    found = regression_differences(mean, spread, change) > PARITY_DEVIATIONS
+    assert found[17]
+    assert found.sum() == 1 if fault == "one row" else found.sum() > 450

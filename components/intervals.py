@@ -11,6 +11,7 @@ from kerasline.components.metrics import METRICS, rank_auc, row_log_losses
 from kerasline.components.models.spec import Task
 
 _Z = 1.959963984540054  # of the normal distribution, for 95 %
+_FEWEST_PAIRS = 8  # even if one model is better in each of fewer rows, luck may be all there is
 _RESAMPLES = 200
 _MOST_CLASSES = 30  # an area for each of more, in every resample, takes too long
 # Metrics that are a share of the rows.
@@ -82,8 +83,42 @@ def _interval(
     return _bootstrap(name, labels, predictions, task, seed)
 
 
-def _mean_interval(values: np.ndarray) -> tuple[float, float]:
-    half = _Z * float(values.std(ddof=1)) / sqrt(len(values))
+def paired_interval(
+    name: str, labels: np.ndarray, predictions: np.ndarray, others: np.ndarray, task: Task, sure: float = _Z
+) -> tuple[float, float] | None:
+    """Computes by which part a model's loss is lower than another's on the same rows.
+
+    What makes a row hard for both does not count, so that it tells models apart which their own intervals do not.
+
+    Args:
+      name: log_loss, mae, or mse, rmse and r2 (the squared error).
+      labels: [rows] or [rows, labels].
+      predictions, others: of the two models, [rows, units].
+      task: the task.
+      sure: quantile of the normal distribution that the interval reaches to.
+
+    Returns:
+      (low, high), both shares of the other's loss, above 0 where the first model is better; None for other metrics,
+      for fewer than _FEWEST_PAIRS rows, and where the other has no loss.
+    """
+    mine, theirs = (_row_losses(name, labels, answers, task) for answers in (predictions, others))
+    if mine is None or theirs is None or len(mine) < _FEWEST_PAIRS or not theirs.mean() > 0:
+        return None
+    low, high = _mean_interval(theirs - mine, sure * (1 + (1 + sure**2) / (4 * len(mine))))  # nearly Student's t
+    return low / float(theirs.mean()), high / float(theirs.mean())
+
+
+def _row_losses(name: str, labels: np.ndarray, predictions: np.ndarray, task: Task) -> np.ndarray | None:
+    if name == "log_loss":
+        return row_log_losses(labels, predictions, task)
+    if name not in ("mae", "mse", "rmse", "r2"):
+        return None
+    errors = np.abs(labels.reshape(-1).astype(np.float64) - predictions.reshape(-1))
+    return errors if name == "mae" else errors**2
+
+
+def _mean_interval(values: np.ndarray, sure: float = _Z) -> tuple[float, float]:
+    half = sure * float(values.std(ddof=1)) / sqrt(len(values))
     return float(values.mean()) - half, float(values.mean()) + half
 
 

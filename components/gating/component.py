@@ -15,6 +15,7 @@ from tfx.utils import path_utils
 from kerasline.components.evaluated import read_evaluation, read_failures
 from kerasline.components.features import FeaturePlan
 from kerasline.components.gating import judging
+from kerasline.components.gating.trivial import judge_against_trivial
 from kerasline.components.options import EvaluationOptions
 
 GATE_FILE = "gate.json"
@@ -37,7 +38,7 @@ def ModelGate(  # noqa: N802 (a component is named like a class)
     """Holds what the Evaluator and the serving check measured against the recipe's limits.
 
     TFMA's own thresholds decide on metrics; what it has no limit for is added here: small slices that pass whatever
-    they reach, the interval against the trivial model, latency and size.
+    they reach, the comparison with the trivial model, latency and size.
 
     Args:
       model: the exported model, for its size.
@@ -59,13 +60,14 @@ def ModelGate(  # noqa: N802 (a component is named like a class)
     rows = judging.judge_thresholds(limits, whole, slices, missing)
     if evaluated.get_int_custom_property("blessed") != 1:
         rows += judging.judge_unexplained(rows, read_failures(evaluation.uri))
+    summary = json.loads(Path(model_run.uri, "summary.json").read_text(encoding="utf-8"))
     if limits.beat_trivial:
         trivial = np.array(json.loads(Path(baseline.uri, "trivial.json").read_text(encoding="utf-8")))
         with np.load(os.path.join(model_run.uri, "predictions-eval.npz"), allow_pickle=False) as stored:
             labels, predictions = stored["labels"], stored["predictions"]
-        rows.append(judging.judge_against_trivial(limits, labels, predictions, trivial, settled.task, whole.candidate))
+        weighed = bool(summary["settings"]["training"]["class_weights"])
+        rows.append(judge_against_trivial(limits, labels, predictions, trivial, settled.task, whole.candidate, weighed))
     served = json.loads(Path(parity.uri, "parity.json").read_text(encoding="utf-8"))
-    summary = json.loads(Path(model_run.uri, "summary.json").read_text(encoding="utf-8"))
     cost = {
         **served["latency"],
         "size_bytes": size_bytes(Path(path_utils.serving_model_dir(model.uri))),

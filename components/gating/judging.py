@@ -3,59 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
-from kerasline.components.evaluated import Failure, Figures, SliceFigures
-from kerasline.components.intervals import metric_intervals
-from kerasline.components.metrics import METRICS, measure
-from kerasline.components.models.spec import Task
+from kerasline.components.evaluated import Failure, SliceFigures
+from kerasline.components.gating.rows import FAILED, NOT_GATED, PASSED, Row
+from kerasline.components.metrics import METRICS
 from kerasline.components.options import Budgets, EvaluationOptions, Threshold
 from kerasline.components.slices import EVERY, covers, parse_slice, show_slice
+from kerasline.components.tolerance import LARGEST
 
-PASSED, FAILED, NOT_GATED = "passed", "failed", "not gated"
 _NOISE = 1e-6  # equal models differ by so much in float32
-# Who always says yes misses nobody, and who answers with the shares of the classes is calibrated.
-_TRIVIALLY_GOOD = ("recall", "calibration_error")
 _BUDGETS = {
     "latency_p50_ms": ("median latency of single requests", "ms"),
     "latency_p99_ms": ("99th percentile of the latency of single requests", "ms"),
     "size_bytes": ("size of the SavedModel", "bytes"),
     "parameters": ("parameters of the network", ""),
 }
-
-
-@dataclass(frozen=True)
-class Row:
-    """A part of the gate.
-
-    Attributes:
-      part: ``threshold``, ``baseline``, ``slice``, ``trivial``, ``parity``, ``budget`` or ``format``.
-      metric: a key of METRICS or of the budgets, or the name of a format.
-      title: the same in words.
-      slice: such as ``sex=female``, empty for the whole eval split.
-      value: the model's figure, None where it is not defined.
-      limit: None where nothing was compared.
-      text: the limit in words, or why there is none.
-      status: PASSED, FAILED or NOT_GATED.
-      detail: what else was found, mostly empty.
-    """
-
-    part: str
-    metric: str
-    title: str
-    slice: str
-    value: float | None
-    limit: float | None
-    text: str
-    status: str
-    detail: str = ""
-
-    def to_json(self) -> dict[str, Any]:
-        """Returns the row for ``gate.json``; ``passed`` is False for what keeps the model out of production."""
-        return {**vars(self), "passed": self.status != FAILED}
 
 
 def judge_thresholds(
@@ -171,42 +134,6 @@ def judge_unexplained(rows: Sequence[Row], failures: Sequence[Failure]) -> list[
     return list(added.values())
 
 
-def judge_against_trivial(
-    options: EvaluationOptions,
-    labels: np.ndarray,
-    predictions: np.ndarray,
-    trivial: np.ndarray,
-    task: Task,
-    whole: Figures,
-) -> Row:
-    """Asks whether the model is better than one that ignores its inputs, beyond the luck of the eval rows.
-
-    Args:
-      options: the main metric is the first.
-      labels, predictions: of the eval split.
-      trivial: what the trivial model answers, [units].
-      task: the task.
-      whole: the model's figures as TFMA measured them.
-    """
-    constant = np.tile(trivial.astype(np.float32), (len(labels), 1))
-    name = options.metrics[0]
-    known = measure([name], labels, constant, task)[name]
-    if task in ("binary", "multiclass", "multilabel") and (name in _TRIVIALLY_GOOD or known in (None, 1)):
-        # The log loss tells them apart.
-        name = "log_loss"
-        known = measure([name], labels, constant, task)[name]
-    metric = METRICS[name]
-    value = whole.get(name, measure([name], labels, predictions, task)[name])
-    interval = metric_intervals([name], labels, predictions, task)[name]
-    if interval is None or known is None:
-        text = f"better than the trivial model, which so few eval rows ({len(labels)}) do not show"
-        return Row("trivial", name, metric.title, "", value, known, text, FAILED)
-    low, high = interval
-    is_better = low > known if metric.higher_is_better else high < known
-    text = f"95 % interval clear of the trivial model's {known:.4g} (it is {low:.4g} to {high:.4g})"
-    return Row("trivial", name, metric.title, "", value, known, text, PASSED if is_better else FAILED)
-
-
 def judge_budgets(budgets: Budgets, measured: Mapping[str, float | None]) -> list[Row]:
     """Holds latency and size against their budgets.
 
@@ -230,7 +157,8 @@ def judge_parity(outcome: Mapping[str, Any]) -> Row:
     Args:
       outcome: of ``parity.json``.
     """
-    text = f"at most {outcome['tolerance']:g} (largest difference, {outcome['rows']:,} eval rows)"
+    measure = outcome.get("measure", LARGEST)  # earlier versions had one
+    text = f"at most {outcome['tolerance']:g} ({measure}, {outcome['rows']:,} eval rows)"
     title = "difference of the exported model from the trained one"
     value, limit = outcome["largest_difference"], outcome["tolerance"]
     beyond, named = outcome["rows_beyond"], outcome["first_beyond"]

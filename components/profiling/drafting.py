@@ -223,8 +223,12 @@ def _rest(settings: Settings, label: LabelGuess) -> list[str]:
     if label.balanced:
         rare = min(label.counts, key=lambda name: label.counts[name])
         share = label.counts[rare] / max(1, label.rows)
-        position = next(i for i, line in enumerate(lines) if line.strip().startswith("class_weights"))
-        lines[position] += f"  # {rare!r} is {share:.1%} of the rows"
+        lines += comment(
+            f"{rare!r} is {share:.1%} of the rows. To find more of it at the price of more false alarms (accuracy and "
+            "log loss get worse, and scores are no probabilities any more):",
+            2,
+        )
+        lines += comment("class_weights: balanced", 2)
     return [*lines, "", *block("evaluation", settings.evaluation, why=settings.reasons["evaluation"])]
 
 

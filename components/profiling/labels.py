@@ -37,7 +37,7 @@ class LabelGuess:
       counts: rows of each class in the rows that were looked at; of a multilabel task, rows with a 1.
       rows: that have a label, of those that were looked at.
       missing: share of the rows without one.
-      balanced: whether rare classes should weigh as much as others.
+      balanced: whether the classes are so uneven that accuracy says little, and there are rows enough to see more.
       stratified: whether some class is so small that a random split might leave it out.
       majority: share of the largest class.
       deviation: of a number to predict.

@@ -10,6 +10,7 @@ from kerasline.components.profiling.labels import LabelGuess
 from kerasline.components.wording import counted
 
 _SMALL = 1_000  # rows below which eval and test need a larger share
+_EVAL_ROWS = 30  # that eval should have, up to 30 % of the data
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,8 @@ def choose_settings(rows: int, label: LabelGuess, model: dict[str, Any] | None =
         split["method"] = "stratified"
         reasons["split"] = "small classes: each split gets its share of every class"
     if rows < _SMALL:
-        split |= {"eval": 0.15, "test": 0.15}
+        # Fewer than some twenty rows to evaluate on can hardly prove that a model is better than none.
+        split |= {"eval": round(min(0.3, max(0.15, _EVAL_ROWS / max(rows, 1))), 2), "test": 0.15}
         found = [reasons["split"], "few rows: larger shares make figures steadier"]
         reasons["split"] = "; ".join(filter(None, found))
     held_out = max(1.0, rows * split.get("eval", 0.1))
@@ -47,12 +49,12 @@ def choose_settings(rows: int, label: LabelGuess, model: dict[str, Any] | None =
         model = {"family": "mlp", "units": units, "dropout": 0.1 if rows < 20_000 else 0.2}
         why = f"a table of {counted(rows, 'row')}"
     reasons["model"] = why
-    training, reasons["training"] = _training(rows, label)
+    training, reasons["training"] = _training(rows)
     evaluation, reasons["evaluation"] = _evaluation(held_out, label)
     return Settings(split, model, training, evaluation, reasons)
 
 
-def _training(rows: int, label: LabelGuess) -> tuple[dict[str, Any], str]:
+def _training(rows: int) -> tuple[dict[str, Any], str]:
     steps = ((500, 16, 120, 15), (5_000, 32, 60, 8), (50_000, 64, 30, 4), (500_000, 256, 20, 3))
     batch_size, epochs, patience = next((values for limit, *values in steps if rows < limit), (1024, 10, 2))
     training: dict[str, Any] = {
@@ -62,43 +64,42 @@ def _training(rows: int, label: LabelGuess) -> tuple[dict[str, Any], str]:
     }
     if rows < _SMALL:
         training["validation_fraction"] = 0.15
-    if label.balanced:
-        training["class_weights"] = "balanced"
     return training, "stops early where more epochs no longer help"
 
 
 def _evaluation(held_out: float, label: LabelGuess) -> tuple[dict[str, Any], str]:
-    """Chooses a floor that a model without skill misses, and room for chance in later comparisons."""
+    """Chooses a floor that a model without skill misses, and room for chance, there and in later comparisons."""
+    luck = 1 / math.sqrt(held_out)
     if label.task in ("regression", "bounded_regression"):
-        room = _round_up(label.deviation * max(0.02, 0.5 / math.sqrt(held_out)))
-        thresholds: dict[str, Any] = {"mae": {"max_drop": room}, "r2": {"min": 0.0}}
+        room = _round_up(label.deviation * max(0.02, 0.5 * luck))
+        thresholds: dict[str, Any] = {"mae": {"max_drop": room}, "r2": {"min": -_round_up(luck)}}
         return (
             {"metrics": ["mae", "rmse", "r2"], "thresholds": thresholds},
-            "r2 0 is what answering with the mean reaches; max_drop is room for chance against the one in production",
-        )
-    error = math.sqrt(0.25 / held_out)  # of a share that is measured on so many rows, at most
-    room = _round_up(max(0.005, min(0.1, error)))
-    if label.task == "binary" and label.balanced:
-        rare = max(1.0, held_out * (1 - label.majority))
-        floor = max(0.5, round(0.6 - 0.5 / math.sqrt(rare), 2))
-        return (
-            {
-                "metrics": ["auc", "auc_pr", "f1", "precision", "recall", "accuracy"],
-                "thresholds": {"auc": {"min": floor, "max_drop": room}},
-            },
-            f"one class has {label.majority:.0%} of the rows, so accuracy says little; auc 0.5 is a guess",
+            "answering with the mean has r2 0, here less a margin for chance; max_drop is room for chance against the "
+            "one in production",
         )
     if label.task == "multilabel":
-        return {"thresholds": {"log_loss": {"max_drop": 0.02}}}, "what it may lose against the one in production"
-    if label.balanced:  # weighed classes trade accuracy for the rare ones
-        floor = max(0.0, round(1 / max(2, len(label.counts)) - error, 2))
-        reason = "better than a guess among all classes"
-    else:
-        floor = max(0.0, math.floor(100 * (label.majority - min(0.1, 2 * error))) / 100)
-        first = next(iter(label.counts), "")
-        reason = f"always answering {first!r} is right in {label.majority:.0%} of the rows, less a margin for chance"
+        room = _round_up(max(0.02, 0.3 * luck))
+        return {"thresholds": {"log_loss": {"max_drop": room}}}, "what it may lose against the one in production"
+    if label.task == "binary" and label.balanced:
+        return _rare_evaluation(held_out, label)
+    error = 0.5 * luck  # of a share that is measured on so many rows, at most
+    floor = max(0.0, math.floor(100 * (label.majority - 2 * error)) / 100)
+    first = next(iter(label.counts), "")
+    reason = f"always answering {first!r} is right in {label.majority:.0%} of the rows, less a margin for chance"
     metrics = ["accuracy", "auc", "f1", "log_loss"] if label.task == "binary" else ["accuracy", "log_loss"]
+    room = _round_up(max(0.005, min(0.25, error)))
     return {"metrics": metrics, "thresholds": {"accuracy": {"min": floor, "max_drop": room}}}, reason
+
+
+def _rare_evaluation(held_out: float, label: LabelGuess) -> tuple[dict[str, Any], str]:
+    """Asks of a rare class whether the scores put it in order, which the share of right answers hardly shows."""
+    rare = max(1.0, held_out * (1 - label.majority))
+    floor = max(0.5, round(0.6 - 0.5 / math.sqrt(rare), 2))
+    room = _round_up(max(0.005, min(0.25, 0.3 / math.sqrt(rare))))
+    metrics = ["auc", "auc_pr", "log_loss", "f1", "precision", "recall", "accuracy"]
+    reason = f"one class has {label.majority:.0%} of the rows, so accuracy says little; auc 0.5 is a guess"
+    return {"metrics": metrics, "thresholds": {"auc": {"min": floor, "max_drop": room}}}, reason
 
 
 def _round_up(value: float) -> float:

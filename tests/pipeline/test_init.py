@@ -72,7 +72,9 @@ def test_a_dirty_table_becomes_a_recipe_that_resolves(init: Init, tmp_path: Path
     assert table["drop"] == ["Kunden-ID", "constant", "empty"]
     assert recipe["features"]["sign.up"] == {"kind": "date", "date_format": "dmy"}
     assert recipe["features"]["fee"] == {"kind": "numeric", "decimal": ","}
-    assert recipe["training"]["class_weights"] == "balanced"
+    assert "class_weights" not in recipe["training"], "the limits ask for what weights would spoil"
+    text = (tmp_path / "churn_2024.yaml").read_text()
+    assert "  # class_weights: balanced\n" in text and "at the price of more false alarms" in text
     assert list(recipe["evaluation"]["thresholds"]) == ["auc"]
     _, plan = settle(tmp_path / "churn_2024.yaml")
     kinds = {step.name: step.kind for step in plan.steps}

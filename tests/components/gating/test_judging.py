@@ -9,7 +9,8 @@ import pytest
 
 from kerasline.components.evaluated import Failure, SliceFigures
 from kerasline.components.gating import judging
-from kerasline.components.gating.judging import FAILED, NOT_GATED, PASSED, Row
+from kerasline.components.gating.rows import FAILED, NOT_GATED, PASSED, Row
+from kerasline.components.gating.trivial import judge_against_trivial
 from kerasline.components.metrics import METRICS
 from kerasline.components.models.spec import Task
 from kerasline.components.options import Budgets, EvaluationOptions
@@ -128,7 +129,7 @@ def test_what_tfma_alone_refuses_is_a_row_too() -> None:
 def against_trivial(task: Task, labels: Any, predictions: Any, trivial: list[float], *metrics: str) -> Row:
     """Judges small lists."""
     truth, guess = np.array(labels), np.array(predictions, np.float32)
-    return judging.judge_against_trivial(options(metrics=list(metrics)), truth, guess, np.array(trivial), task, {})
+    return judge_against_trivial(options(metrics=list(metrics)), truth, guess, np.array(trivial), task, {})
 
 
 def test_a_model_must_be_better_than_the_majority_beyond_luck() -> None:

@@ -293,7 +293,7 @@ def _in_columns(metric: type[keras.metrics.Metric]) -> type[keras.metrics.Metric
     """Returns the metric for labels without a second axis, which Keras' own does not take."""
     import keras
 
-    class InColumns(metric):  # type: ignore[valid-type, misc]
+    class InColumns(metric):
         def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
             super().update_state(keras.ops.reshape(y_true, keras.ops.shape(y_pred)), y_pred, sample_weight)
 

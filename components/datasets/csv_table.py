@@ -73,7 +73,7 @@ def describe(
     decided = named.get(label.name) is not None
     if decided and label.dtype == "string" and any(word in _NO_NUMBERS for word in lost):
         found, lost = _describe(files, options, split, named, frozenset())  # a class may be called nan or inf
-    if label.dtype == "string" and not decided and "missing_values" not in options.model_fields_set:
+    if label.dtype == "string" and not decided:
         check_lost(label.name, lost, label.rows, label.origin)
     return found
 

@@ -122,7 +122,7 @@ def settle_label(facts: LabelFacts, task: str) -> Label:
     if facts.first_text and task == "auto" and not _may_be_names(facts.counts):
         raise ConfigError(
             f"The {where} is numbers, but {facts.first_text}; correct such rows, list their text in "
-            "csv.missing_values, or set task: multiclass if these are names of classes."
+            f"features.{facts.name}.missing_values, or set task: multiclass if these are names of classes."
         )
     if _is_classes(facts, task):
         return _settle_classes(facts, task, where)

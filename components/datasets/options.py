@@ -9,7 +9,16 @@ from __future__ import annotations
 from datetime import date
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationInfo,
+    WithJsonSchema,
+    field_validator,
+    model_validator,
+)
 
 from kerasline.components.refusals import refuse_boolean
 
@@ -27,7 +36,8 @@ def read_words(words: object) -> object:
     return ["null" if word is None else str(word) for word in words]
 
 
-Words = Annotated[list[str], BeforeValidator(read_words)]
+_IN_SCHEMA = {"type": "array", "items": {"type": ["string", "number", "null"]}}
+Words = Annotated[list[str], BeforeValidator(read_words), WithJsonSchema(_IN_SCHEMA)]
 
 
 class Options(BaseModel):

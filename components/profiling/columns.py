@@ -67,6 +67,9 @@ def guess_column(column: SampledColumn, rows: int, complete: bool) -> ColumnGues
     present = column.present
     counts: Counter[Any] = Counter(present)
     guess = _guess(column, present, counts, rows, complete)
+    if column.words.own is not None and guess.kind != "drop":
+        guess.options["missing_values"] = list(column.words.own)
+        guess.why += f"; {column.words.why}"
     guess.missing = 1 - len(present) / max(1, len(column.values))
     guess.distinct = len(counts)
     return guess
@@ -109,7 +112,8 @@ def _guess_number(name: str, dtype: str, present: Sequence[Any], counts: Counter
     sentinel = _sentinel(finite, counts)
     if sentinel is not None:
         guess.remark = (
-            f"{sentinel:g} stands far outside and may mean a missing value; if so, add it to missing_values of the data"
+            f"{sentinel:g} stands far outside and may mean a missing value; if so, give the column missing_values: "
+            f"['{sentinel:g}']"
         )
     return guess
 

@@ -94,7 +94,7 @@ def _check_is_table_or_folder(data: Path) -> None:
 
 
 def _draft_table(files: Sequence[Path], labels: Sequence[str], name: str, shown_path: str) -> Draft:
-    sample = sample_table(files)
+    sample = sample_table(files, labels)
     require_label([*sample.names, *sample.unusable], labels, files[0])
     label = guess_label(sample, labels)
     guesses = [
@@ -170,7 +170,7 @@ def _table_lines(
             (written,) = pair("x", item)
             lines += _item(written.removeprefix("x: "), why)
     lines += _split_lines(settings, guesses)
-    lines += _feature_lines(guesses)
+    lines += _feature_lines(guesses, _label_lines(label))
     lines += _rest(settings, label)
     return lines
 
@@ -194,7 +194,14 @@ def _split_lines(settings: Settings, guesses: Sequence[ColumnGuess]) -> list[str
     return lines
 
 
-def _feature_lines(guesses: Sequence[ColumnGuess]) -> list[str]:
+def _label_lines(label: LabelGuess) -> list[str]:
+    """Gives the label its own words for a missing value, where it has some."""
+    if label.words.own is None:
+        return []
+    return pair(label.columns[0], {"missing_values": list(label.words.own)}, 2, label.words.why)
+
+
+def _feature_lines(guesses: Sequence[ColumnGuess], of_label: Sequence[str]) -> list[str]:
     inputs = [guess for guess in guesses if guess.kind != "drop"]
     lines = [""]
     for kind in ("numeric", "categorical", "boolean", "date", "text", "array"):
@@ -207,10 +214,10 @@ def _feature_lines(guesses: Sequence[ColumnGuess]) -> list[str]:
             f"values are missing in {listed(found)}; a missing number becomes the mean, with a 0/1 input that says so"
         )
     named = [guess for guess in inputs if guess.options or guess.remark]
-    if not any(guess.options for guess in named):
+    if not of_label and not any(guess.options for guess in named):
         lines += [text for guess in named for text in comment(f"{guess.name}: {guess.remark}")]
         return [*lines, "features: {}"]
-    lines.append("features:")
+    lines += ["features:", *of_label]
     for guess in named:
         lines += comment(f"{guess.name}: {guess.remark}", 2) if guess.remark else []
         lines += pair(guess.name, guess.options, 2, guess.why) if guess.options else []

@@ -14,6 +14,7 @@ from kerasline.components.datasets.forms import read_date, read_number
 from kerasline.components.datasets.labels import LabelFacts, infer_task, settle_label
 from kerasline.components.errors import ConfigError, nearest
 from kerasline.components.models.spec import Task
+from kerasline.components.profiling.missing import Words, remark_on_classes
 from kerasline.components.profiling.sampling import SampledColumn, TableSample
 from kerasline.components.wording import counted
 
@@ -43,6 +44,7 @@ class LabelGuess:
       deviation: of a number to predict.
       reading: keys of the ``csv:`` block that the label needs.
       remarks: for the reader of the recipe.
+      words: what means that a row has no label.
     """
 
     columns: tuple[str, ...]
@@ -56,6 +58,7 @@ class LabelGuess:
     deviation: float = 0.0
     reading: dict[str, tuple[Any, str]] = field(default_factory=dict)
     remarks: tuple[str, ...] = ()
+    words: Words = Words()
 
 
 def require_label(names: Sequence[str], labels: Sequence[str], path: Path) -> None:
@@ -109,13 +112,15 @@ def guess_label(sample: TableSample, labels: Sequence[str]) -> LabelGuess:
     facts = _facts(column, counts, len(present), str(sample.path))
     settled = settle_label(facts, "auto")
     task = infer_task(settled)
+    words = columns[labels[0]].words
     remarks = [f"{missing:.1%} of the rows have no label and are left out"] if missing else []
+    remarks += [words.remark] if words.remark else []
     if settled.classes is None:
         mean = sum(present) / len(present)
         deviation = (sum((value - mean) ** 2 for value in present) / len(present)) ** 0.5
         return LabelGuess(
             (column.name,), task, {}, len(present), missing,
-            deviation=deviation, reading=reading, remarks=tuple(remarks),
+            deviation=deviation, reading=reading, remarks=tuple(remarks), words=words,
         )  # fmt: skip
     sizes = {str(int(value) if column.dtype == "float" else value): count for value, count in counts.items()}
     ordered = dict(sorted(sizes.items(), key=lambda item: -item[1]))
@@ -128,13 +133,14 @@ def guess_label(sample: TableSample, labels: Sequence[str]) -> LabelGuess:
         remarks.append(
             f"class {min(ordered, key=lambda name: ordered[name])!r} has {counted(smallest, 'row')}, too few to learn"
         )
+    remarks += filter(None, [remark_on_classes(ordered)])
     uneven = largest >= _UNEVEN * smallest
     return LabelGuess(
         (column.name,), task, ordered, len(present), missing,
         balanced=uneven and smallest * scale >= _FEWEST_TO_WEIGH,
         stratified=smallest * scale * 0.1 < _EVAL_ROWS,
         majority=largest / len(present),
-        reading=reading, remarks=tuple(remarks),
+        reading=reading, remarks=tuple(remarks), words=words,
     )  # fmt: skip
 
 

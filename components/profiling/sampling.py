@@ -7,7 +7,7 @@ import csv
 import io
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -16,9 +16,11 @@ from typing import Any
 from kerasline.components.datasets.csv_scan import ColumnScan, parse
 from kerasline.components.datasets.csv_text import detect_delimiter, lines
 from kerasline.components.datasets.files import GZIP_ERRORS, damaged_gzip, is_gzip, open_bytes
+from kerasline.components.datasets.missing import missing_words
 from kerasline.components.datasets.options import MISSING_VALUES
 from kerasline.components.datasets.parquet_scan import column_type, open_file, plain_values, read_batches
 from kerasline.components.errors import ConfigError
+from kerasline.components.profiling.missing import Words, decide_words, shared_words
 from kerasline.components.wording import counted
 
 _CELLS = 1_500_000  # cells to look at
@@ -26,13 +28,6 @@ _FEWEST_ROWS, _MOST_ROWS = 2_000, 60_000
 _PLACES, _PLACE_BYTES = 40, 1 << 16  # of large files, looked at behind the beginning
 _ENCODING_BYTES = 1 << 26
 _MOST_RAGGED = 0.2
-# Cells that mean "no value" in any column ...
-_ALWAYS_MISSING = frozenset({"#N/A", "#NA", "#VALUE!", "#DIV/0!", "#REF!", "#NULL!", "<NA>", "NaT", "(null)", "\\N"})
-# ... and those that do where all others are numbers.
-_MISSING_AMONG_NUMBERS = _ALWAYS_MISSING | {
-    "-", "--", "---", ".", "..", "none", "None", "NONE", "n.a.", "N.A.", "na", "Na", "nil", "missing", "Missing",
-    "unknown", "Unknown", "n/k",
-}  # fmt: skip
 
 
 @dataclass
@@ -43,11 +38,13 @@ class SampledColumn:
       name: of the column.
       dtype: as the reader will see it: int, float, string or array.
       values: of the type, None where there is none.
+      words: what means no value in it.
     """
 
     name: str
     dtype: str
     values: list[Any]
+    words: Words = Words()
 
     @property
     def present(self) -> list[Any]:
@@ -85,11 +82,12 @@ class TableSample:
         return [column.name for column in self.columns]
 
 
-def sample_table(files: Sequence[Path]) -> TableSample:
+def sample_table(files: Sequence[Path], labels: Collection[str] = ()) -> TableSample:
     """Looks into a CSV or Parquet table.
 
     Args:
       files: of one table; rows are taken from the first, sizes from all.
+      labels: columns without a value in which a row is left out.
 
     Raises:
       ConfigError: the file cannot be read as a table, or has no rows.
@@ -98,7 +96,7 @@ def sample_table(files: Sequence[Path]) -> TableSample:
     try:
         with open_bytes(first) as stream:
             is_parquet = stream.read(4) == b"PAR1"
-        found = _sample_parquet(first) if is_parquet else _sample_csv(first)
+        found = _sample_parquet(first) if is_parquet else _sample_csv(first, labels)
     except GZIP_ERRORS as error:
         raise damaged_gzip(first, error) from None
     if len(files) > 1:
@@ -107,7 +105,7 @@ def sample_table(files: Sequence[Path]) -> TableSample:
     return found
 
 
-def _sample_csv(path: Path) -> TableSample:
+def _sample_csv(path: Path, labels: Collection[str]) -> TableSample:
     reading: dict[str, tuple[Any, str]] = {}
     encoding = _detect_encoding(path)
     if encoding != "utf-8":
@@ -150,14 +148,18 @@ def _sample_csv(path: Path) -> TableSample:
         total = _estimate_rows(path, kept, delimiter)
         kept += _rows_further_on(path, delimiter, encoding, width)
     by_column = list(zip(*kept, strict=True))
-    tokens = _missing_tokens(by_column)
-    if tokens:
+    counts = [Counter(cells) for cells in by_column]
+    shared = shared_words(counts)
+    if shared:
         reading["missing_values"] = (
-            [*MISSING_VALUES, *tokens],
-            f"{' and '.join(map(repr, tokens))} {'stands' if len(tokens) == 1 else 'stand'} for a missing value",
+            [*MISSING_VALUES, *shared],
+            f"{' and '.join(map(repr, shared))} {'stands' if len(shared) == 1 else 'stand'} for a missing value",
         )
-    missing = frozenset([*MISSING_VALUES, *tokens, ""])
-    columns = [_typed(name, cells, missing) for name, cells in zip(names, by_column, strict=True)]
+    columns = []
+    for name, cells, count in zip(names, by_column, counts, strict=True):
+        words = decide_words(count, shared, name in labels)
+        listed = [*MISSING_VALUES, *shared] if words.own is None else words.own
+        columns.append(_typed(name, cells, missing_words({"missing_values": listed}, name), words))
     return TableSample(path, "csv", columns, total, complete, reading, delimiter)
 
 
@@ -192,24 +194,12 @@ def _is_data(first: Sequence[str], rows: Sequence[Sequence[str]]) -> bool:
     return numeric > 0
 
 
-def _typed(name: str, cells: Sequence[str], missing: frozenset[str]) -> SampledColumn:
+def _typed(name: str, cells: Sequence[str], missing: frozenset[str], words: Words) -> SampledColumn:
     scan = ColumnScan(name, missing)
     scan.add(cells, range(len(cells)))
     dtype = scan.dtype or "string"
     convert: Any = {"int": int, "float": float}.get(dtype, str)
-    return SampledColumn(name, dtype, [None if cell in missing else convert(cell) for cell in cells])
-
-
-def _missing_tokens(columns: Sequence[Sequence[str]]) -> list[str]:
-    known = frozenset([*MISSING_VALUES, ""])
-    found: dict[str, None] = {}
-    for cells in columns:
-        values = set(cells) - known
-        found.update(dict.fromkeys(sorted(values & _ALWAYS_MISSING)))
-        tokens = values & _MISSING_AMONG_NUMBERS
-        if tokens and values - tokens and parse(list(values - tokens))[0] != "string":
-            found.update(dict.fromkeys(sorted(tokens)))
-    return list(found)
+    return SampledColumn(name, dtype, [None if cell in missing else convert(cell) for cell in cells], words)
 
 
 def _detect_encoding(path: Path) -> str:

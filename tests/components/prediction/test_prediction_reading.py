@@ -162,6 +162,21 @@ def test_the_recipe_says_what_is_missing_and_how_text_is_encoded(tmp_path: Path)
     assert block.columns["rooms"] == [None, 1]
 
 
+@pytest.mark.parametrize("suffix", [".csv", ".parquet"])
+def test_columns_have_their_own_words_for_a_missing_value(tmp_path: Path, suffix: str) -> None:
+    reading = {"missing_values": ["-"], "missing_in": {"area": ["-999", "unknown"], "town": []}}
+    table = pa.table({"area": [-999.0, 5.0, 1.0], "rooms": [-999, 2, 3], "town": ["NA", "-", " "]})
+    if suffix == ".csv":
+        (tmp_path / "in.csv").write_text("area,rooms,town\n-999.00,-999,NA\n5,2,-\n1,3,  \n")
+    else:
+        pq.write_table(table, tmp_path / "in.parquet")
+    planned = plan(tmp_path, tmp_path / f"in{suffix}", {**FLATS, "reading": reading})
+    (block,) = (read_csv if suffix == ".csv" else read_parquet)(planned, planned.shards[0])
+    assert math.isnan(block.columns["area"][0]) and list(block.columns["area"][1:]) == [5, 1]
+    assert list(block.columns["rooms"]) == [-999, 2, 3]
+    assert block.columns["town"] == ["NA", "-", None]
+
+
 def test_parquet_values_of_many_types(tmp_path: Path) -> None:
     table = pa.table(
         {

@@ -1,0 +1,151 @@
+"""Which cells of a column seem to mean that there is no value: decided for each column by what else stands in it."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from kerasline.components.datasets.csv_scan import parse
+from kerasline.components.datasets.options import MISSING_VALUES
+from kerasline.components.wording import counted
+
+# What spreadsheets and databases write for no value in any column ...
+ALWAYS_MISSING = frozenset(
+    {
+        *("#N/A", "#NA", "#N/V", "#NV", "#N/D", "#VALUE!", "#WERT!", "#VALEUR!", "#¡VALOR!", "#DIV/0!", "#¡DIV/0!"),
+        *("#REF!", "#BEZUG!", "#NULL!", "#NUM!", "#ZAHL!", "#NAME?", "<NA>", "NaT", "(null)", "\\N"),
+    }
+)
+# ... and what people write for it, which may be a category in a column of text.
+_MAY_BE_MISSING = frozenset(
+    {
+        *("-", "--", "---", "–", "—", ".", "..", "*", "none", "None", "NONE", "n.a.", "N.A.", "na", "Na", "nil", "n/k"),
+        *("missing", "Missing", "unknown", "Unknown", "UNKNOWN", "k.A.", "k. A.", "o.A.", "s/d", "S/D", "n/d", "N/D"),
+        *("n.d.", "N.D.", "nd", "ND", "b.d.", "н/д", "不明", "unbekannt", "Unbekannt", "inconnu", "desconocido"),
+    }
+)
+_MOST_STRAYS = 3  # different words that nobody knows
+_FEWEST_NUMBERS = 10  # different ones beside them
+_MOST_CLASSES = 20
+_FREQUENT = 0.05
+_FEWEST_CODES = 3
+_MARK = re.compile(r"[^\w\s]")
+
+
+@dataclass(frozen=True)
+class Words:
+    """What means no value in one column.
+
+    Attributes:
+      own: the column's own list, in place of the file's, or None where that one is right.
+      why: what the list was chosen by.
+      remark: for the reader of the recipe: rows of a label that are left out, or may have to be.
+    """
+
+    own: tuple[str, ...] | None = None
+    why: str = ""
+    remark: str = ""
+
+
+def shared_words(columns: Iterable[Collection[str]]) -> list[str]:
+    """Lists what means no value in every column, besides the usual words."""
+    return sorted({word for cells in columns for word in ALWAYS_MISSING.intersection(cells)})
+
+
+def decide_words(counts: Mapping[str, int], shared: Sequence[str], is_label: bool) -> Words:
+    """Decides what means no value in a column of a text table.
+
+    Args:
+      counts: rows of each cell.
+      shared: words of the file besides the usual ones.
+      is_label: whether rows without a value are left out.
+    """
+    usual = [word for word in (*MISSING_VALUES, *shared) if word]
+    others = {word: count for word, count in counts.items() if word and word not in usual}
+    strays = _strays_among_numbers(others)
+    if strays and is_label:
+        strays = _without_classes(strays, others)
+    if strays:
+        told = " and ".join(f"{word!r}" for word in strays)
+        rows = counted(sum(others[word] for word in strays), "row")
+        left_out = f"{rows} whose label is {told} are left out" if is_label else ""
+        return Words((*usual, *strays), f"{told} among numbers: no value in {rows}", left_out)
+    seen = [word for word in usual if word in counts]
+    values = [word for word in seen if _is_value(word, others)]
+    if values:
+        told, example = " and ".join(map(repr, values)), next(iter(others))
+        why = f"{told} is one of the column's values, as {example!r} is"
+        return Words(tuple(word for word in usual if word not in values), why)
+    return _words_of_label(counts, seen, usual, others) if is_label else Words()
+
+
+def remark_on_classes(counts: Mapping[str, int]) -> str:
+    """Says which class of a label may mean that there is none."""
+    for word, rows in counts.items():
+        if word in _MAY_BE_MISSING or word in MISSING_VALUES:
+            return (
+                f"{word!r} is a class here ({counted(rows, 'row')}); if it means that there is no label, give the "
+                f"label missing_values: ['{word}'] under features"
+            )
+    return ""
+
+
+def _words_of_label(
+    counts: Mapping[str, int], seen: Sequence[str], usual: Sequence[str], others: Mapping[str, int]
+) -> Words:
+    """Leaves out rows whose label says NA or the like, unless empty cells say so and the word is frequent."""
+    if not seen or not others or parse(list(others))[0] != "string":
+        return Words()
+    rows = sum(others.values())
+    frequent = [word for word in seen if counts[word] > _FREQUENT * (rows + counts[word])]
+    if frequent and counts.get("", 0):
+        kept = tuple(word for word in usual if word not in frequent)
+        told = " and ".join(f"{word!r}" for word in frequent)
+        return Words(kept, f"{told} is frequent, and rows without a label have an empty cell: a class")
+    told = " and ".join(f"{counted(counts[word], 'row')} whose label is {word!r}" for word in seen)
+    share = sum(counts[word] for word in seen) / (rows + sum(counts[word] for word in seen))
+    remark = f"left out: {told} ({share:.1%}); if that is a class, write missing_values: [] for the label"
+    return Words(tuple(usual) if frequent else None, "read as: no label" if frequent else "", remark)
+
+
+def _strays_among_numbers(others: Mapping[str, int]) -> list[str]:
+    """Finds the few words of a column whose other values are numbers."""
+    if not others or parse(list(others))[0] != "string":
+        return []
+    known: list[str] = []
+    unknown: list[str] = []
+    for word in others:
+        if parse([word])[0] == "string":
+            (known if word in _MAY_BE_MISSING else unknown).append(word)
+            if len(unknown) > _MOST_STRAYS:
+                return []
+    strays = [*known, *unknown]
+    numbers = [word for word in others if word not in set(strays)]
+    if not numbers or parse(numbers)[0] == "string":
+        return []
+    read = sum(others[word] for word in numbers)
+    if unknown and (
+        len(numbers) < _FEWEST_NUMBERS or 2 * read < sum(others.values()) or any(re.search(r"\d", w) for w in unknown)
+    ):
+        return []
+    return strays
+
+
+def _without_classes(strays: Sequence[str], others: Mapping[str, int]) -> list[str]:
+    """Keeps words beside a few whole numbers as the classes that they may be: 1, 2, 3 and unknown."""
+    numbers = {word: count for word, count in others.items() if word not in strays}
+    rows = sum(numbers.values())
+    if len(numbers) > _MOST_CLASSES or rows < 5 * len(numbers) or parse(list(numbers))[0] != "int":
+        return list(strays)
+    return [word for word in strays if others[word] <= _FREQUENT * rows]
+
+
+def _is_value(word: str, others: Mapping[str, int]) -> bool:
+    """Says whether a word that usually means no value is one of its like: NA among countries, ? among marks."""
+    like = re.compile(r"[A-Z]{2}") if word == "NA" else _MARK if word == "?" else None
+    if like is None:
+        return False
+    same = Counter(bool(like.fullmatch(other)) for other in others)
+    return same[True] >= _FEWEST_CODES and same[True] >= 0.9 * len(others)

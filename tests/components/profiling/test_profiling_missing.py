@@ -1,0 +1,96 @@
+"""Words for a missing value: what a first recipe makes of them, column by column."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from kerasline.components.datasets.options import MISSING_VALUES
+from kerasline.components.profiling.drafting import draft_recipe
+from kerasline.components.profiling.missing import decide_words
+
+USUAL = [word for word in MISSING_VALUES if word]
+
+
+def draft(tmp_path: Path, columns: dict[str, list[Any]], label: str = "y") -> tuple[dict[str, Any], str]:
+    lines = [",".join(columns), *(",".join(map(str, row)) for row in zip(*columns.values(), strict=True))]
+    path = tmp_path / "t.csv"
+    path.write_text("\n".join(lines) + "\n")
+    text = draft_recipe(path, [label], None, "t.csv").text
+    return yaml.safe_load(text), text
+
+
+def test_a_word_among_numbers_is_missing_in_that_column_alone(tmp_path: Path) -> None:
+    rows = range(600)
+    recipe, text = draft(
+        tmp_path,
+        {
+            "income": ["unknown" if n % 9 == 0 else 1000 + 7 * n for n in rows],
+            "job": [("clerk", "unknown", "cook")[n % 3] for n in rows],
+            "y": ["unknown" if n % 8 < 3 else "yes" for n in rows],
+        },
+    )
+    assert "missing_values" not in recipe["data"]["csv"]
+    assert recipe["features"] == {"income": {"missing_values": [*USUAL, "unknown"]}}
+    assert "'unknown' among numbers: no value in 67 rows" in text
+    assert "'unknown' is a class here (225 rows)" in text
+
+
+def test_namibia_is_a_country(tmp_path: Path) -> None:
+    codes = ["NA", "DE", "FR", "ZA", "AO", "ZM"]
+    columns = {"a": list(range(0, 1200, 2)), "land": [codes[n % 5] for n in range(600)]}
+    recipe, text = draft(tmp_path, {**columns, "y": [codes[(n // 2) % 6] for n in range(600)]})
+    without = [word for word in USUAL if word != "NA"]
+    assert recipe["features"]["y"] == {"missing_values": without}
+    assert recipe["features"]["land"]["missing_values"] == without
+    assert "NA 17%" in text and "'NA' is one of the column's values, as" in text
+
+
+@pytest.mark.parametrize(
+    ("counts", "own", "told"),
+    [
+        ({"a": 90, "b": 90, "NA": 20}, USUAL, "20 rows whose label is 'NA' (10.0%); if that is a class"),
+        ({"a": 90, "b": 90, "NA": 2}, None, "2 rows whose label is 'NA' (1.1%); if that is a class"),
+        ({"a": 90, "b": 90, "null": 90, "": 3}, [w for w in USUAL if w != "null"], ""),
+        ({".": 9, ",": 9, "!": 9, "?": 9}, [w for w in USUAL if w != "?"], ""),
+        ({"1": 50, "2": 50, "3": 50, "unknown": 50}, None, ""),
+        (
+            {"1": 50, "2": 50, "3": 50, "unknown": 2},
+            [*USUAL, "unknown"],
+            "2 rows whose label is 'unknown' are left out",
+        ),
+        ({f"{n}.5": 2 for n in range(50)} | {"s/d": 40}, [*USUAL, "s/d"], "40 rows whose label is 's/d' are left out"),
+        ({f"{n}.5": 2 for n in range(50)} | {"ikke malt": 9}, [*USUAL, "ikke malt"], "9 rows whose label"),
+    ],
+)
+def test_a_label_never_loses_a_word_in_silence(counts: dict[str, int], own: list[str] | None, told: str) -> None:
+    words = decide_words(counts, [], is_label=True)
+    assert words.own == (None if own is None else tuple(own))
+    assert told in words.remark and (told or not words.remark)
+
+
+@pytest.mark.parametrize(
+    ("counts", "own"),
+    [
+        ({"a": 9, "NA": 3}, None),
+        ({"1": 5, "2": 5, "-": 3}, (*USUAL, "-")),
+        ({"1": 5, "2": 5, "k.A.": 3, "–": 1}, (*USUAL, "k.A.", "–")),
+        ({str(n): 2 for n in range(20)} | {"fehlt": 9}, (*USUAL, "fehlt")),
+        ({str(n): 2 for n in range(20)} | {"<5": 9}, None),
+        ({str(n): 2 for n in range(20)} | {"fehlt": 90}, None),
+        ({str(n): 2 for n in range(20)} | dict.fromkeys("abcd", 1), None),
+        ({"1": 5, "2": 5, "low": 3}, None),
+    ],
+)
+def test_words_of_inputs(counts: dict[str, int], own: tuple[str, ...] | None) -> None:
+    assert decide_words(counts, [], is_label=False).own == own
+
+
+def test_what_spreadsheets_write_is_missing_in_every_column(tmp_path: Path) -> None:
+    columns = {"a": ["#NV", *range(99)], "b": [("x", "z", "#N/A", "z")[n % 4] for n in range(100)]}
+    recipe, text = draft(tmp_path, {**columns, "y": ["u", "v"] * 50})
+    assert recipe["data"]["csv"]["missing_values"] == [*MISSING_VALUES, "#N/A", "#NV"]
+    assert recipe["features"] == {}

@@ -29,12 +29,16 @@ def resolve_weights(experiment: Experiment, root: Path) -> Experiment:
       The experiment with a path in ``model.weights``, or as it was.
 
     Raises:
-      ConfigError: there is no such version, or it has no weights to start from.
+      ConfigError: there is no such version, or it has no weights to start from; or a file takes them from others.
     """
     model = experiment.model
     if not isinstance(model, TransferOptions):
         return experiment
     if not _REFERENCE.fullmatch(model.weights) or Path(model.weights).exists():
+        if model.weights not in ("imagenet", "none"):
+            from kerasline.components.models.hdf5 import check_weights
+
+            check_weights(Path(model.weights).expanduser())
         return experiment
     try:
         folder, version = find_version(root / "models", model.weights)

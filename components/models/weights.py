@@ -9,6 +9,7 @@ import keras
 import numpy as np
 
 from kerasline.components.errors import ConfigError
+from kerasline.components.models.hdf5 import check_archive, open_weights
 from kerasline.components.models.layers import layer_name
 
 Arrays = dict[str, list[np.ndarray]]
@@ -23,7 +24,8 @@ def load_weights(model: keras.Model, path: str | Path) -> None:
         (``.h5``: weights or a whole model), with or without more layers, such as a top, than ``model`` has.
 
     Raises:
-      ConfigError: the file is missing or unreadable, or does not fit; names the layer and both shapes.
+      ConfigError: the file is missing or unreadable, takes values from other files of this machine, or does not fit;
+        names the layer and both shapes.
     """
     path = Path(path).expanduser()
     if not path.is_file():
@@ -87,6 +89,7 @@ def _text(shapes: list[tuple[int, ...]]) -> str:
 
 def _from_keras(path: Path) -> Arrays:
     """Reads a whole Keras model and returns the values of its layers."""
+    check_archive(path)
     try:
         model = keras.saving.load_model(path, compile=False)
     except (ValueError, TypeError, OSError, KeyError) as error:
@@ -99,7 +102,7 @@ def _from_keras(path: Path) -> Arrays:
 def _from_hdf5(path: Path) -> Arrays:
     """Reads HDF5, of the classic layout or of Keras 3's ``.weights.h5``, and returns the values of its layers."""
     try:
-        with h5py.File(path, "r") as file:
+        with open_weights(path) as file:
             group = file.get("model_weights", file)
             names = _names(group, "layer_names")
             if not names:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import zipfile
+from collections.abc import Callable
 from pathlib import Path
 
 import h5py
@@ -10,6 +12,7 @@ import numpy as np
 import pytest
 
 from kerasline.components.errors import ConfigError
+from kerasline.components.models.hdf5 import check_weights
 from kerasline.components.models.squeezenet import squeezenet
 from kerasline.components.models.weights import load_weights
 
@@ -132,3 +135,63 @@ def test_published_squeezenet_weights_load(shared_data: Path) -> None:
     with h5py.File(path) as file:
         kernel = np.asarray(file["fire5/expand3x3/uniform13"])
     np.testing.assert_array_equal(model.get_layer("fire5_expand3x3").get_weights()[0], kernel)
+
+
+def with_external_storage(file: h5py.File, secret: Path) -> str:
+    file.create_dataset("thief", (8,), "uint8", external=[(str(secret), 0, 8)])
+    return "'/thief' as external storage"
+
+
+def with_external_link(file: h5py.File, secret: Path) -> str:
+    group = file.require_group("deep/down")
+    group["thief"] = h5py.ExternalLink(str(secret), "/values")
+    file["loop"] = file["deep"]  # a hard link to where it lies
+    file["soft"] = h5py.SoftLink("/deep/down/thief")
+    return "thief' as a link into another file"
+
+
+def with_virtual_array(file: h5py.File, secret: Path) -> str:
+    layout = h5py.VirtualLayout((8,), "uint8")
+    layout[:] = h5py.VirtualSource(str(secret), "values", shape=(8,))
+    file.create_virtual_dataset("thief", layout)
+    return "'/thief' as a virtual array"
+
+
+@pytest.mark.parametrize("steal", [with_external_storage, with_external_link, with_virtual_array])
+@pytest.mark.parametrize("name", ["classic.h5", "own.weights.h5", "whole.keras"])
+def test_weights_that_take_values_from_other_files_are_refused(
+    tmp_path: Path, name: str, steal: Callable[[h5py.File, Path], str]
+) -> None:
+    path, model, secret = tmp_path / name, randomised(network()), tmp_path / "secret.txt"
+    secret.write_text("password")
+    inner = tmp_path / "inner.h5"
+    if name == "classic.h5":
+        write_classic(path, model)
+        inner = path
+    elif name == "own.weights.h5":
+        model.save_weights(path)
+        inner = path
+    else:
+        model.save(path)
+        with zipfile.ZipFile(path) as archive:
+            members = {member: archive.read(member) for member in archive.namelist()}
+        inner.write_bytes(members["model.weights.h5"])
+    with h5py.File(inner, "a") as file:
+        told = steal(file, secret)
+    if inner != path:
+        with zipfile.ZipFile(path, "w") as archive:
+            for member, content in (members | {"model.weights.h5": inner.read_bytes()}).items():
+                archive.writestr(member, content)
+    for refuse in (lambda: load_weights(network(), path), lambda: check_weights(path)):
+        with pytest.raises(ConfigError) as caught:
+            refuse()
+        assert told in str(caught.value) and str(secret) in str(caught.value) and name in str(caught.value)
+
+
+def test_weights_of_their_own_pass_the_look_into_them(tmp_path: Path) -> None:
+    model = randomised(network())
+    model.save(tmp_path / "w.keras")
+    model.save_weights(tmp_path / "w.weights.h5")
+    (tmp_path / "text.h5").write_text("no HDF5")
+    for name in ("w.keras", "w.weights.h5", "text.h5", "absent.keras"):
+        check_weights(tmp_path / name)

@@ -41,8 +41,10 @@ def models(
 ) -> None:
     """List the models that were pushed, or the versions of one."""
     from kerasline.pipeline.registry import describe_models, describe_versions
+    from kerasline.pipeline.workspace import mend_models
 
     check_output(json_file, "--json")
+    mend_models(workspace)
     found = describe_versions(workspace, name) if name else describe_models(workspace)
     _write_json(json_file, found)
     if not found:

@@ -21,6 +21,7 @@ from kerasline.components.production import (
     find_problem,
     list_models,
     list_versions,
+    mend_serving_config,
     move_pointer,
     read_history,
     read_pins,
@@ -155,7 +156,7 @@ def promote(models: Path, name: str, version: int, reason: str) -> tuple[dict[st
       ConfigError: no such version, files of it are missing, it is in production already, or there is no reason.
       KeraslineError: it does not answer, or somebody else moved production meanwhile.
     """
-    folder = find_model(models, name)
+    folder = _open_model(models, name)
     return _move(folder, version, _check_reason(reason), "promote", read_pointer(folder))
 
 
@@ -169,7 +170,7 @@ def roll_back(models: Path, name: str, reason: str) -> tuple[dict[str, Any], Tri
       ConfigError: there is none, or files of it are missing.
       KeraslineError: it does not answer, or somebody else moved production meanwhile.
     """
-    folder = find_model(models, name)
+    folder = _open_model(models, name)
     seen = read_pointer(folder)
     target = find_predecessor(folder)
     if target is None:
@@ -178,6 +179,13 @@ def roll_back(models: Path, name: str, reason: str) -> tuple[dict[str, Any], Tri
             f"{name}' lists what 'kerasline promote' can take"
         )
     return _move(folder, target, _check_reason(reason), "rollback", seen)
+
+
+def _open_model(models: Path, name: str) -> Path:
+    """Finds a model to change something of, and first mends what a process that was killed left half done."""
+    folder = find_model(models, name)
+    mend_serving_config(models)
+    return folder
 
 
 def _move(
@@ -216,7 +224,7 @@ def pin(models: Path, name: str, version: int, reason: str | None) -> None:
     Raises:
       ConfigError: no such version, or it is not pinned.
     """
-    folder = find_model(models, name)
+    folder = _open_model(models, name)
     with registry_lock(folder):
         if reason is not None:
             check_version(folder, version)

@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import filelock
 
 from kerasline.components.errors import ConfigError
+from kerasline.components.production import mend_serving_config
 
 
 @dataclass(frozen=True)
@@ -55,7 +56,7 @@ class Workspace:
 
 
 def open_workspace(root: Path, server: str | None = None) -> Workspace:
-    """Makes sure that a workspace exists and can be written.
+    """Makes sure that a workspace exists and can be written, and that its file for TensorFlow Serving is right.
 
     Args:
       root: the folder.
@@ -75,7 +76,18 @@ def open_workspace(root: Path, server: str | None = None) -> Workspace:
             f"--workspace: expected a folder that can be written, but {root} cannot be ({error.strerror}); "
             "give another one"
         ) from error
+    mend_models(root)
     return Workspace(root, server)
+
+
+def mend_models(root: Path) -> None:
+    """Writes what TensorFlow Serving is told again where a process was killed before it came to that.
+
+    Nothing is said of a folder that cannot be written or a pointer that cannot be read: the command at hand may need
+    neither, and says so where it does.
+    """
+    with suppress(OSError, ValueError, KeyError, TypeError):
+        mend_serving_config(root / "models")
 
 
 @contextmanager

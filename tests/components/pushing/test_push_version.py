@@ -170,7 +170,7 @@ def test_a_copy_that_differs_does_not_go_into_production(folder: Path, monkeypat
     def copy_badly(source: str, target: str) -> None:
         Path(target).write_bytes(Path(source).read_bytes()[:-1])
 
-    monkeypatch.setattr("kerasline.components.production._copy_to_disk", copy_badly)
+    monkeypatch.setattr("kerasline.components.production.versions.copy_to_disk", copy_badly)
     with pytest.raises(KeraslineError, match="differ from those in .*check the disk"):
         push(folder, "bb")
     assert current_version(folder) == 1

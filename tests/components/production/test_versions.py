@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 
-from kerasline.components import production
 from kerasline.components.production import (
     add_version,
     current_version,
@@ -19,7 +18,9 @@ from kerasline.components.production import (
     prune,
     read_pointer,
     read_record,
+    writing,
 )
+from kerasline.components.production import versions as versions_module
 
 
 @pytest.fixture
@@ -73,7 +74,7 @@ def test_numbers_are_compared_as_numbers_and_other_names_do_not_count(folder: Pa
     assert list_versions(folder) == [10, 11]
 
 
-@pytest.mark.parametrize("broken", ["copytree", "rename", "_write_json"])
+@pytest.mark.parametrize("broken", ["copytree", "rename", "write_json"])
 def test_a_crash_while_a_version_is_written_leaves_nothing(
     folder: Path, saved_model: Path, monkeypatch: pytest.MonkeyPatch, broken: str
 ) -> None:
@@ -86,7 +87,7 @@ def test_a_crash_while_a_version_is_written_leaves_nothing(
             (Path(arguments[1]) / "half").write_text("")
         raise KeyboardInterrupt
 
-    owner = {"copytree": production.shutil, "rename": production.os, "_write_json": production}[broken]
+    owner = {"copytree": shutil, "rename": os, "write_json": versions_module}[broken]
     monkeypatch.setattr(owner, broken, crash)
     with pytest.raises(KeyboardInterrupt):
         add_version(folder, saved_model, {})
@@ -108,7 +109,7 @@ def test_a_version_is_invisible_until_it_is_complete(
         assert json.loads((Path(source) / "version.json").read_text())["version"] == 1
         rename(source, target)
 
-    monkeypatch.setattr(production.os, "rename", watch)
+    monkeypatch.setattr(versions_module.os, "rename", watch)
     add_version(folder, saved_model, {})
     assert seen == [[]]
 
@@ -135,7 +136,7 @@ def test_a_crash_while_the_pointer_moves_leaves_the_old_one(
     def crash(*arguments: Any) -> None:
         raise OSError("the disk is full")
 
-    monkeypatch.setattr(production.os, "replace", crash)
+    monkeypatch.setattr(writing.os, "replace", crash)
     with pytest.raises(OSError, match="full"):
         move_pointer(folder, 2, "pushed by a run", previous=1)
     assert (folder / "current.json").read_bytes() == before

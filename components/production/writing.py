@@ -1,0 +1,68 @@
+"""How files of the registry are written: on the disk before they appear, whole or not at all."""
+
+from __future__ import annotations
+
+import getpass
+import glob
+import json
+import os
+import shutil
+import socket
+import uuid
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+
+def append_line(path: Path, move: Mapping[str, Any]) -> None:
+    """Appends a line of JSON; it is on the disk when this returns."""
+    with open(path, "a", encoding="utf-8") as history:
+        history.write(json.dumps(move) + "\n")
+        history.flush()
+        os.fsync(history.fileno())
+
+
+def copy_to_disk(source: str, target: str) -> None:
+    """Copies a file; its content is on the disk when this returns."""
+    shutil.copyfile(source, target)
+    with open(target, "rb") as file:
+        os.fsync(file.fileno())
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Replaces a file by a value as JSON; see :func:`replace_file`."""
+    replace_file(path, json.dumps(value, indent=1))
+
+
+def replace_file(path: Path, text: str) -> None:
+    """Replaces a file at once, and removes what processes that were killed meanwhile left of the same attempt.
+
+    Hold the lock under which this file is written.
+    """
+    for left in path.parent.glob(f".{glob.escape(path.name)}.{'[0-9a-f]' * 8}"):
+        left.unlink(missing_ok=True)
+    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}")
+    try:
+        with open(temporary, "w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+
+
+def who_text() -> str:
+    """Names the user and the machine."""
+    try:
+        user = getpass.getuser()
+    except (OSError, KeyError):  # a user without a name, as in containers
+        user = str(os.getuid())
+    return f"{user}@{socket.gethostname()}"
+
+
+def now_text() -> str:
+    """Returns the time as ISO 8601, UTC."""
+    return datetime.now(UTC).isoformat(timespec="seconds")

@@ -158,9 +158,23 @@ def show(recipe: RecipeArgument, changes: SetOption = []) -> None:  # noqa: B006
 def validate(
     file: Annotated[Path, typer.Argument(help="A YAML file.")],
     changes: SetOption = [],  # noqa: B006 (typer's way)
+    data: Annotated[
+        bool, typer.Option("--data/--no-data", help="Look at the data as well, or at the config alone.")
+    ] = True,
+    data_dir: Annotated[Path | None, typer.Option(help="Where the files of the data set are.")] = None,
+    workspace: WorkspaceOption = _WORKSPACE,
 ) -> None:
-    """Check a recipe without running anything; the data is not read."""
-    experiment, _ = load_experiment(str(file), changes)
+    """Check a recipe without running anything: its keys and names, and the data's files and columns.
+
+    Data of up to a megabyte is read whole, of more the header alone.
+    """
+    experiment, base_dir = load_experiment(str(file), changes)
+    if data:
+        from kerasline.pipeline.first_checks import WHOLE_BYTES, check_first, check_whole
+
+        found = check_first(experiment, base_dir, data_dir, workspace)
+        if found.bytes is not None and found.bytes <= WHOLE_BYTES:
+            check_whole(experiment, base_dir, data_dir, workspace)
     print(f"{file} is valid: {experiment.name}")
 
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
+from kerasline.components.datasets import task_of_named
 from kerasline.components.errors import ConfigError, nearest, shown
 from kerasline.components.models.heads import ALIASES, LOSS_CLASSES, check_loss, direction
+from kerasline.components.models.spec import Task
 from kerasline.components.options import Threshold
 from kerasline.components.tuning.checks import check_objective
 from kerasline.pipeline.findings import Finding
@@ -14,6 +16,11 @@ from kerasline.pipeline.findings import Finding
 if TYPE_CHECKING:
     from kerasline.components.metrics import Metric
     from kerasline.pipeline.config import Experiment
+
+
+def _task(experiment: Experiment) -> Task | None:
+    """Returns the task as far as it is known without the data's rows."""
+    return task_of_named(experiment.data.dataset) if experiment.task == "auto" else experiment.task
 
 
 def check_names(experiment: Experiment) -> Iterator[Finding]:
@@ -31,7 +38,7 @@ def check_names(experiment: Experiment) -> Iterator[Finding]:
 
 
 def _check_monitors(experiment: Experiment) -> Iterator[Finding]:
-    training, tuning = experiment.training, experiment.tuning
+    training, tuning, task = experiment.training, experiment.tuning, _task(experiment)
     named: dict[tuple[str, ...], Any] = {
         ("training", "early_stopping", "monitor"): training.early_stopping and training.early_stopping.monitor,
         ("training", "reduce_on_plateau", "monitor"): training.reduce_on_plateau and training.reduce_on_plateau.monitor,
@@ -40,20 +47,20 @@ def _check_monitors(experiment: Experiment) -> Iterator[Finding]:
     for place, metric in named.items():
         try:
             direction(metric or "loss")
-            if tuning and place[0] == "tuning" and experiment.task != "auto":
-                check_objective(tuning.objective, experiment.task)
+            if tuning and place[0] == "tuning" and task:
+                check_objective(tuning.objective, task)
         except ConfigError as error:
             text = str(error)
             yield place, text if text.startswith(".".join(place)) else f"{'.'.join(place)}: {text}"
 
 
 def _check_loss(experiment: Experiment) -> Iterator[Finding]:
-    loss, place = experiment.training.loss, ("training", "loss")
+    loss, place, task = experiment.training.loss, ("training", "loss"), _task(experiment)
     if loss is None:
         return
-    if experiment.task != "auto":
+    if task:
         try:
-            check_loss(experiment.task, loss)
+            check_loss(task, loss)
         except ConfigError as error:
             yield place, str(error)
     elif loss not in ("auto", *LOSS_CLASSES, *ALIASES):
@@ -109,13 +116,13 @@ def _check_range(place: tuple[str, ...], limit: Threshold, metric: Metric) -> It
 def _metric(name: str, experiment: Experiment) -> Metric | None:
     from kerasline.components.metrics import METRICS
 
-    metric = METRICS.get(name)
-    return metric if metric and (experiment.task == "auto" or experiment.task in metric.tfma) else None
+    metric, task = METRICS.get(name), _task(experiment)
+    return metric if metric and (task is None or task in metric.tfma) else None
 
 
 def _unknown_metric(name: str, experiment: Experiment) -> str:
     from kerasline.components.metrics import METRICS
 
     known = [one for one in METRICS if _metric(one, experiment)]
-    of = "" if experiment.task == "auto" else f" of a {experiment.task} task"
+    of = f" of a {_task(experiment)} task" if _task(experiment) else ""
     return f"expected metrics{of} ({', '.join(known)}), got {shown(name)}.{nearest(name, known)}"

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from kerasline.components.errors import ConfigError, nearest
-from kerasline.pipeline.steps import StepInputs
+from kerasline.pipeline.config import Experiment
+from kerasline.pipeline.steps import STEPS, StepInputs
 
 
 @dataclass(frozen=True)
@@ -59,6 +60,24 @@ class UnfinishedStep(ConfigError):
         self.step, self.reason = step, reason
 
 
+def check_steps(part: Part, experiment: Experiment) -> None:
+    """Refuses names that are no steps of a recipe; this takes no graph, so it is told at once.
+
+    Raises:
+      ConfigError: names the steps that there are, and the nearest one.
+    """
+    left_out = {"tune": not experiment.tuning, "formats": not experiment.push.further_formats()}
+    left_out["explain"] = experiment.report.explanations == "off"
+    steps = [step for step in STEPS if not left_out.get(step)]
+    for flag, step in (("--from", part.first), ("--until", part.last)):
+        if step is not None and step not in steps:
+            raise ConfigError(_no_step(flag, step, steps))
+
+
+def _no_step(flag: str, step: str, steps: Iterable[str]) -> str:
+    return f"{flag}: expected a step of this recipe ({', '.join(steps)}), got {step!r}.{nearest(step, steps)}"
+
+
 def select_steps(steps: Mapping[str, StepInputs], part: Part) -> Selection:
     """Chooses the steps that depend on ``part.first`` and that ``part.last`` depends on, those two included.
 
@@ -71,9 +90,7 @@ def select_steps(steps: Mapping[str, StepInputs], part: Part) -> Selection:
     """
     for flag, step in (("--from", part.first), ("--until", part.last)):
         if step is not None and step not in steps:
-            raise ConfigError(
-                f"{flag}: expected a step of this recipe ({', '.join(steps)}), got {step!r}.{nearest(step, steps)}"
-            )
+            raise ConfigError(_no_step(flag, step, steps))
     chosen = _ancestors(steps, part.last) if part.last is not None else set(steps)
     if part.first is not None:
         if part.first not in chosen:

@@ -22,7 +22,8 @@ from kerasline.components.fitting.checks import check_fit, check_weight_column
 from kerasline.components.formats.kinds import check_formats
 from kerasline.components.incumbent import BaselineLost, check_baseline
 from kerasline.components.metrics import settle_evaluation
-from kerasline.components.models import MODEL_FAMILIES, CustomOptions
+from kerasline.components.models import CustomOptions
+from kerasline.components.models.suiting import check_inputs
 from kerasline.components.options import EvaluationOptions, TrainingOptions
 from kerasline.components.production import current_version, find_problem, read_pointer, read_record
 from kerasline.components.row_rules import RowRules
@@ -156,7 +157,53 @@ def plan_run(
     Raises:
       ConfigError: the data cannot be read, or the config does not suit it.
     """
-    experiment = resolve_weights(experiment, models.parent.parent)
+    settled = settle(experiment, base_dir, data_dir, models.parent.parent, schema_file)
+    experiment, dataset, rules = settled.experiment, settled.dataset, settled.rules
+    if experiment.model.family == "custom" and str(base_dir.resolve()) not in sys.path:
+        sys.path.append(str(base_dir.resolve()))  # the user's module may lie beside the recipe
+    key = _run_key(experiment, dataset, rules)
+    baseline = _baseline_version(models, key)
+    compared = _version_of_other_data(models, baseline, dataset.fingerprint)
+    reference = reference or find_reference(experiment.validation.drift, models, compared, base_dir)
+    return RunPlan(
+        experiment, dataset, settled.features, settled.evaluation, baseline, key, settled.schema, rules, reference,
+        schema_file, pointer=_describe_pointer(models, key), alternatives=settled.alternatives,
+    )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Settled:
+    """What a config and its data decide together; see :class:`RunPlan` for the fields."""
+
+    experiment: Experiment
+    dataset: Dataset
+    features: FeaturePlan
+    evaluation: EvaluationOptions
+    schema: str
+    rules: RowRules
+    alternatives: tuple[Alternative, ...]
+
+
+def settle(
+    experiment: Experiment,
+    base_dir: Path,
+    data_dir: Path | None,
+    workspace: Path,
+    schema_file: SchemaFile | None = None,
+) -> Settled:
+    """Resolves data, task and features, and checks the config against them.
+
+    Args:
+      experiment: the config.
+      base_dir: where relative paths of the recipe start.
+      data_dir: ``--data-dir``, or None.
+      workspace: that has the versions which the config may start from.
+      schema_file: where the curated schema is; None to infer it.
+
+    Raises:
+      ConfigError: the data cannot be read, or the config does not suit it.
+    """
+    experiment = resolve_weights(experiment, workspace)
     dataset = resolve(
         experiment.data, name=experiment.name, base_dir=base_dir, data_dir=data_dir, task=experiment.task,
         seed=experiment.seed, named=named_columns(experiment.features),
@@ -174,22 +221,15 @@ def plan_run(
     columns = [column.name for column in dataset.columns] + [dataset.label.name]
     check_column_names(experiment.validation, columns)
     evaluation = settle_evaluation(experiment.evaluation, task, columns)
-    if experiment.model.family not in MODEL_FAMILIES:
-        raise ConfigError(f"model.family: expected one of {', '.join(MODEL_FAMILIES)}, got {experiment.model.family}")
-    if experiment.model.family == "custom" and str(base_dir.resolve()) not in sys.path:
-        sys.path.append(str(base_dir.resolve()))  # the user's module may lie beside the recipe
-    key = _run_key(experiment, dataset, rules)
-    baseline = _baseline_version(models, key)
-    compared = _version_of_other_data(models, baseline, dataset.fingerprint)
-    reference = reference or find_reference(experiment.validation.drift, models, compared, base_dir)
-    plan = RunPlan(
-        experiment, dataset, features, evaluation, baseline, key, schema, rules, reference, schema_file,
-        pointer=_describe_pointer(models, key), alternatives=alternatives,
+    check_inputs(experiment.model, features.inputs())
+    fit = FitSettings(
+        plan=features, model=experiment.model, training=experiment.training, seed=experiment.seed,
+        alternatives=alternatives,
     )  # fmt: skip
-    check_fit(plan.fit_settings())
+    check_fit(fit)
     if experiment.tuning:
-        check_search(plan.fit_settings(), experiment.tuning)
-    return plan
+        check_search(fit, experiment.tuning)
+    return Settled(experiment, dataset, features, evaluation, schema, rules, alternatives)
 
 
 def _own_modules(experiment: Experiment) -> tuple[str, ...]:

@@ -25,8 +25,17 @@ from kerasline.components.fitting.checks import check_machine
 from kerasline.components.production import PushRefused
 from kerasline.pipeline.config import load_experiment
 from kerasline.pipeline.earlier_searches import check_budget, find_start
+from kerasline.pipeline.first_checks import check_first
 from kerasline.pipeline.model_card import write_missing_card
-from kerasline.pipeline.partial import WHOLE, Part, UnfinishedStep, describe_end, explain_unfinished, select_steps
+from kerasline.pipeline.partial import (
+    WHOLE,
+    Part,
+    UnfinishedStep,
+    check_steps,
+    describe_end,
+    explain_unfinished,
+    select_steps,
+)
 from kerasline.pipeline.planning import RunPlan, plan_run
 from kerasline.pipeline.reporting import publish_report, read_figures
 from kerasline.pipeline.schemas import find_schema_file, keep_gate_records
@@ -78,6 +87,8 @@ def run_recipe(
         nothing has run.
     """
     experiment, base_dir = load_experiment(recipe, changes)
+    check_steps(part, experiment)
+    check_first(experiment, base_dir, data_dir, workspace)
     home = open_workspace(workspace, experiment.run.metadata)
     run_id = _new_run_id(home, experiment.name)
     log = home.log(run_id)
@@ -113,6 +124,7 @@ def forecast_recipe(
       ConfigError: the config, the arguments or the data are wrong.
     """
     experiment, base_dir = load_experiment(recipe, changes)
+    check_first(experiment, base_dir, data_dir, workspace)
     home = open_workspace(workspace, experiment.run.metadata)
     with screen_apart(home.log("plan")):
         from kerasline.pipeline.runners import local

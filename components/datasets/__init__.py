@@ -11,6 +11,7 @@ from __future__ import annotations
 from kerasline.components.datasets.files import Places
 from kerasline.components.datasets.labels import infer_task
 from kerasline.components.datasets.options import DataOptions
+from kerasline.components.datasets.peeking import Peek, peek, task_of_named
 from kerasline.components.datasets.registry import DATASETS, READERS, NamedDataset
 from kerasline.components.datasets.resolving import read_shard, resolve
 from kerasline.components.datasets.spans import Span, Spans, find_spans
@@ -26,6 +27,7 @@ __all__ = [
     "Dataset",
     "Label",
     "NamedDataset",
+    "Peek",
     "Places",
     "Span",
     "Spans",
@@ -33,7 +35,9 @@ __all__ = [
     "assign_split",
     "find_spans",
     "infer_task",
+    "peek",
     "read_shard",
     "resolve",
     "row_key",
+    "task_of_named",
 ]

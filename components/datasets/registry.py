@@ -24,7 +24,10 @@ from kerasline.components.datasets import (
 )
 from kerasline.components.datasets.files import Places
 from kerasline.components.datasets.found import Found
+from kerasline.components.datasets.options import DataOptions
 from kerasline.components.datasets.spec import Dataset
+from kerasline.components.errors import ConfigError, nearest
+from kerasline.components.models.spec import Task
 
 
 @dataclass(frozen=True)
@@ -37,6 +40,7 @@ class NamedDataset:
       source: citation.
       licence: of the data.
       description: rows, inputs and label in a sentence.
+      task: that its label makes.
       options: names and defaults of what ``options`` may set.
     """
 
@@ -45,6 +49,7 @@ class NamedDataset:
     source: str
     licence: str
     description: str
+    task: Task
     options: Mapping[str, Any] | None = None
 
 
@@ -75,6 +80,7 @@ DATASETS: dict[str, NamedDataset] = {
         f"E. Alpaydin, C. Kaynak: Optical Recognition of Handwritten Digits, 1998. {_UCI}",
         _CC_BY,
         "1,797 grey images of 8×8 pixels, digits 0 to 9; the 17 grey levels 0 to 16 are stored times 15.",
+        "multiclass",
     ),
     "iris": NamedDataset(
         partial(_bundled, "iris"),
@@ -82,6 +88,7 @@ DATASETS: dict[str, NamedDataset] = {
         f"R. A. Fisher: The use of multiple measurements in taxonomic problems, 1936. {_UCI}",
         _CC_BY,
         "150 flowers, 4 measures in cm, 3 species.",
+        "multiclass",
     ),
     "wine": NamedDataset(
         partial(_bundled, "wine"),
@@ -89,6 +96,7 @@ DATASETS: dict[str, NamedDataset] = {
         f"S. Aeberhard, M. Forina: Wine, 1991. {_UCI}",
         _CC_BY,
         "178 wines, 13 chemical measures, 3 cultivars.",
+        "multiclass",
     ),
     "breast_cancer": NamedDataset(
         partial(_bundled, "breast_cancer"),
@@ -96,6 +104,7 @@ DATASETS: dict[str, NamedDataset] = {
         f"W. Wolberg, O. Mangasarian, N. Street, W. Street, 1995. {_UCI}",
         _CC_BY,
         "569 cell samples, 30 measures of their nuclei, benign or malignant.",
+        "binary",
     ),
     "diabetes": NamedDataset(
         partial(_bundled, "diabetes"),
@@ -103,6 +112,7 @@ DATASETS: dict[str, NamedDataset] = {
         "B. Efron, T. Hastie, I. Johnstone, R. Tibshirani: Least Angle Regression, 2004, as bundled with scikit-learn",
         "public, no licence stated",
         "442 patients, 10 measures in their own units, progression of the disease one year later (25 to 346).",
+        "regression",
     ),
     "mnist": NamedDataset(
         partial(_mnist, "mnist"),
@@ -110,6 +120,7 @@ DATASETS: dict[str, NamedDataset] = {
         "Y. LeCun, C. Cortes, C. J. C. Burges: The MNIST database of handwritten digits",
         "CC BY-SA 3.0",
         "60,000 + 10,000 grey images of 28×28 pixels, digits 0 to 9.",
+        "multiclass",
     ),
     "fashion_mnist": NamedDataset(
         partial(_mnist, "fashion_mnist"),
@@ -117,6 +128,7 @@ DATASETS: dict[str, NamedDataset] = {
         "H. Xiao, K. Rasul, R. Vollgraf: Fashion-MNIST, arXiv:1708.07747, 2017",
         "MIT",
         "60,000 + 10,000 grey images of 28×28 pixels, 10 kinds of clothing.",
+        "multiclass",
     ),
     "cifar10": NamedDataset(
         partial(_cifar, "cifar10"),
@@ -124,6 +136,7 @@ DATASETS: dict[str, NamedDataset] = {
         _CIFAR,
         "public, no licence stated",
         "50,000 + 10,000 photographs of 32×32 pixels, 10 classes.",
+        "multiclass",
     ),
     "cifar100": NamedDataset(
         partial(_cifar, "cifar100"),
@@ -131,6 +144,7 @@ DATASETS: dict[str, NamedDataset] = {
         _CIFAR,
         "public, no licence stated",
         "50,000 + 10,000 photographs of 32×32 pixels, 100 classes (label_mode fine) or 20 (coarse).",
+        "multiclass",
         cifar.OPTIONS_100,
     ),
     "imdb": NamedDataset(
@@ -139,6 +153,7 @@ DATASETS: dict[str, NamedDataset] = {
         "A. Maas et al.: Learning Word Vectors for Sentiment Analysis, ACL 2011, as prepared by Keras",
         "public, no licence stated",
         "25,000 + 25,000 reviews as word ids, positive or negative.",
+        "binary",
         sequences.OPTIONS,
     ),
     "reuters": NamedDataset(
@@ -147,6 +162,7 @@ DATASETS: dict[str, NamedDataset] = {
         "D. Lewis: Reuters-21578, 1987, as prepared by Keras",
         "free for research",
         "11,228 newswires as word ids, 46 topics.",
+        "multiclass",
         sequences.OPTIONS,
     ),
     "boston_housing": NamedDataset(
@@ -156,6 +172,7 @@ DATASETS: dict[str, NamedDataset] = {
         "public, no licence stated",
         "506 districts of 1970, 13 inputs, median value of homes (medv) in $1000; its column b assumes that "
         "segregation by race sets prices, so use it for teaching only.",
+        "regression",
     ),
     "california_housing": NamedDataset(
         housing.find_california,
@@ -163,6 +180,7 @@ DATASETS: dict[str, NamedDataset] = {
         "R. K. Pace, R. Barry: Sparse Spatial Autoregressions, 1997, by scikit-learn's download",
         "public, no licence stated",
         "20,640 districts of 1990, 8 inputs, median value of houses in $100,000.",
+        "regression",
     ),
     "iris_csv": NamedDataset(
         housing.find_iris_csv,
@@ -170,6 +188,7 @@ DATASETS: dict[str, NamedDataset] = {
         "R. A. Fisher: The use of multiple measurements in taxonomic problems, 1936",
         _CC_BY,
         "120 + 30 flowers in two CSV files without headers, 4 measures in cm, 3 species.",
+        "multiclass",
     ),
     "regression_surface": NamedDataset(
         surface.find,
@@ -178,9 +197,31 @@ DATASETS: dict[str, NamedDataset] = {
         "made here, free",
         "x1, x2 from 0 to 1 -> y: parabolic along one axis, sinusoidal along the other; the workshop's 110 "
         "+ 40 points where the data folder has them.",
+        "regression",
         surface.OPTIONS,
     ),
 }
+
+
+def check_named(options: DataOptions) -> NamedDataset:
+    """Returns the data set that a block names, without looking for its files.
+
+    Raises:
+      ConfigError: there is none of that name, or it takes no such option.
+    """
+    entry = DATASETS.get(options.dataset or "")
+    if entry is None:
+        raise ConfigError(
+            f"There is no data set named {options.dataset!r}; the names are "
+            f"{', '.join(DATASETS)}.{nearest(options.dataset or '', DATASETS)}"
+        )
+    known = dict(entry.options or {})
+    for key in options.options:
+        if key not in known:
+            takes = f"takes {', '.join(known)}" if known else "takes none"
+            raise ConfigError(f"data.options has {key!r}, but {options.dataset} {takes}.{nearest(key, known)}")
+    return entry
+
 
 READERS: dict[str, Callable[[Dataset, Mapping[str, Any]], Iterator[dict[str, Any]]]] = {
     "bundled": bundled.read,

@@ -24,12 +24,12 @@ from kerasline.components.datasets.labels import settle_label
 from kerasline.components.datasets.missing import Named, own_words
 from kerasline.components.datasets.options import DataOptions
 from kerasline.components.datasets.planning import finish_plan, plan_split
-from kerasline.components.datasets.registry import DATASETS, READERS
+from kerasline.components.datasets.registry import READERS, check_named
 from kerasline.components.datasets.sampling import apply_limit
 from kerasline.components.datasets.spec import Dataset, Label
 from kerasline.components.datasets.splits import assign_split
 from kerasline.components.datasets.tables import SplitColumn
-from kerasline.components.errors import ConfigError, nearest
+from kerasline.components.errors import ConfigError
 
 # Reader options that say where the data lies and not what it is.
 _PLACES = ("files", "path", "root", "unusable")
@@ -160,17 +160,8 @@ def _check_words(found: Found, own: Mapping[str, Sequence[str]]) -> None:
 
 
 def _find_named(options: DataOptions, places: Places, seed: int) -> Found:
-    entry = DATASETS.get(options.dataset or "")
-    if entry is None:
-        raise ConfigError(
-            f"There is no data set named {options.dataset!r}; the names are "
-            f"{', '.join(DATASETS)}.{nearest(options.dataset or '', DATASETS)}"
-        )
+    entry = check_named(options)
     known = dict(entry.options or {})
-    for key in options.options:
-        if key not in known:
-            takes = f"takes {', '.join(known)}" if known else "takes none"
-            raise ConfigError(f"data.options has {key!r}, but {options.dataset} {takes}.{nearest(key, known)}")
     arguments = {**known, **options.options}
     if "seed" in known and arguments["seed"] is None:
         arguments["seed"] = seed

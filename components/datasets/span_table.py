@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import replace
+from typing import TypeVar
 
 from pydantic import ValidationError
 
@@ -14,8 +15,11 @@ from kerasline.components.datasets.missing import Named
 from kerasline.components.datasets.options import CsvOptions, ParquetOptions, SpanOptions
 from kerasline.components.datasets.spans import find_spans
 from kerasline.components.datasets.tables import SplitColumn
-from kerasline.components.errors import ConfigError
+from kerasline.components.errors import ConfigError, nearest
+from kerasline.components.refusals import describe
 from kerasline.components.wording import counted
+
+_Table = TypeVar("_Table", CsvOptions, ParquetOptions)
 
 
 def find(options: SpanOptions, places: Places, split: SplitColumn | None, named: Named) -> Found:
@@ -26,18 +30,10 @@ def find(options: SpanOptions, places: Places, split: SplitColumn | None, named:
     """
     spans = find_spans(options, places)
     files = [(path, None) for span in spans.chosen for path in span.files]
-    block = {"path": options.pattern, "label": options.label, "drop": options.drop, **options.reader}
-    try:
-        if options.format == "csv":
-            found = csv_table.describe(files, CsvOptions.model_validate(block), split, named)
-        else:
-            found = parquet_table.describe(files, ParquetOptions.model_validate(block), split, named)
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise ConfigError(
-            f"spans.reader.{where}: {first['msg']}; it takes keys of the {options.format}: block."
-        ) from None
+    if options.format == "csv":
+        found = csv_table.describe(files, csv_options(options), split, named)
+    else:
+        found = parquet_table.describe(files, _table_options(options, ParquetOptions), split, named)
     keys = [str(span.key) for span in spans.chosen]
     key_of = {str(path): str(span.key) for span in spans.chosen for path in span.files}
     contents: dict[str, list[str]] = {}
@@ -52,3 +48,24 @@ def find(options: SpanOptions, places: Places, split: SplitColumn | None, named:
         notes=(note, *found.notes),
         spans={key: hashlib.sha256(",".join(content).encode()).hexdigest()[:16] for key, content in contents.items()},
     )
+
+
+def csv_options(options: SpanOptions) -> CsvOptions:
+    """Returns the ``csv:`` block that spans of text tables are read with.
+
+    Raises:
+      ConfigError: ``reader`` has a key or a value that the block does not take.
+    """
+    return _table_options(options, CsvOptions)
+
+
+def _table_options(options: SpanOptions, kind: type[_Table]) -> _Table:
+    block = {"path": options.pattern, "label": options.label, "drop": options.drop, **options.reader}
+    try:
+        return kind.model_validate(block)
+    except ValidationError as error:
+        findings = error.errors(include_url=False)[:1]
+        where = ".".join(str(part) for part in findings[0]["loc"])
+        is_unknown = findings[0]["type"] == "extra_forbidden"
+        problem = f"unknown key.{nearest(where, kind.model_fields)}" if is_unknown else f"{describe(findings)}."
+        raise ConfigError(f"spans.reader.{where}: {problem} It takes keys of the {options.format}: block.") from None

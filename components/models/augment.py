@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import keras
 
-from kerasline.components.errors import ConfigError
 from kerasline.components.models.options import AugmentationOptions
-from kerasline.components.models.spec import InputSpec
 
 
 @keras.saving.register_keras_serializable("kerasline")
@@ -78,15 +75,6 @@ def build_augmentation(options: AugmentationOptions) -> list[keras.layers.Layer]
     if options.cutout:
         made.append(RandomCutout(options.cutout, name="augment_cutout"))
     return made
-
-
-def check_augmentation(options: AugmentationOptions, inputs: Sequence[InputSpec]) -> None:
-    """Raises ConfigError where changes to images are asked for, but no input is one."""
-    if options.active and not any(spec.kind == "image" for spec in inputs):
-        kinds = ", ".join(sorted({spec.kind for spec in inputs}))
-        raise ConfigError(
-            f"model.augmentation changes images, but the data has only {kinds} inputs; leave model.augmentation out."
-        )
 
 
 @keras.saving.register_keras_serializable("kerasline")

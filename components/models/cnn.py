@@ -7,19 +7,19 @@ from collections.abc import Sequence
 import keras
 
 from kerasline.components.errors import ConfigError
-from kerasline.components.models.augment import augmented, check_augmentation
+from kerasline.components.models.augment import augmented
 from kerasline.components.models.heads import output_layer
 from kerasline.components.models.layers import (
     activated,
     dense_layers,
     join,
-    main_input,
     make_inputs,
     regularizer,
     side_vectors,
 )
 from kerasline.components.models.options import CnnOptions, per_layer
 from kerasline.components.models.spec import InputSpec, OutputSpec
+from kerasline.components.models.suiting import check_augmentation, main_input
 
 
 def build(options: CnnOptions, inputs: Sequence[InputSpec], output: OutputSpec) -> keras.Model:

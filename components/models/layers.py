@@ -11,15 +11,6 @@ from kerasline.components.errors import ConfigError
 from kerasline.components.models.options import DenseOptions, per_layer
 from kerasline.components.models.spec import InputSpec
 
-ALSO = {
-    "image": "cnn or transfer",
-    "array": "cnn or sequence",
-    "tokens": "sequence",
-    "dense": "mlp",
-    "ids": "mlp",
-}
-SIDE_KINDS = ("dense", "ids")
-
 
 def layer_name(text: str) -> str:
     """Returns ``text`` with what a layer's name may not hold replaced by ``_``."""
@@ -46,35 +37,6 @@ def make_inputs(inputs: Sequence[InputSpec]) -> dict[str, keras.KerasTensor]:
             dtype = "int32"  # JAX has no int64 unless it is switched on for everything
         tensors[spec.name] = keras.Input(shape=spec.shape, dtype=dtype, name=spec.name)
     return tensors
-
-
-def main_input(family: str, inputs: Sequence[InputSpec], kinds: tuple[str, ...]) -> InputSpec:
-    """Returns the one input of these kinds; all others must be side columns (dense, ids).
-
-    Raises:
-      ConfigError: there is none, more than one, or an input of another kind; says which family would suit.
-    """
-    found = [spec for spec in inputs if spec.kind in kinds]
-    others = [spec for spec in inputs if spec.kind not in (*kinds, *SIDE_KINDS)]
-    wanted = " or ".join(kinds)
-    if others:
-        raise ConfigError(
-            f"model.family {family} takes one {wanted} input, but {others[0].name!r} is of kind "
-            f"{others[0].kind}; use family {ALSO[others[0].kind]}."
-        )
-    if not found:
-        kinds_given = ", ".join(sorted({spec.kind for spec in inputs}))
-        raise ConfigError(
-            f"model.family {family} takes one {wanted} input, but the data has only {kinds_given} "
-            "inputs; use family mlp."
-        )
-    if len(found) > 1:
-        names = ", ".join(repr(spec.name) for spec in found)
-        raise ConfigError(
-            f"model.family {family} takes one {wanted} input, but the data has {len(found)} ({names}); "
-            "leave one of them in the features, or use family custom."
-        )
-    return found[0]
 
 
 def embedding_width(vocabulary_size: int, chosen: int | str) -> int:

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 
 import keras
 
-from kerasline.components.errors import ConfigError
-from kerasline.components.models.augment import augmented, check_augmentation
+from kerasline.components.models.augment import augmented
 from kerasline.components.models.heads import output_layer
 from kerasline.components.models.layers import dense_layers, join, layer_name, make_inputs, side_vectors
 from kerasline.components.models.options import MlpOptions
 from kerasline.components.models.spec import InputSpec, OutputSpec
+from kerasline.components.models.suiting import check_augmentation, refuse_tokens
 
 
 def build(options: MlpOptions, inputs: Sequence[InputSpec], output: OutputSpec) -> keras.Model:
@@ -22,14 +22,10 @@ def build(options: MlpOptions, inputs: Sequence[InputSpec], output: OutputSpec) 
         augmentation is asked for.
     """
     check_augmentation(options.augmentation, inputs)
+    refuse_tokens(inputs)
     tensors = make_inputs(inputs)
     vectors = side_vectors(inputs, tensors, options)
     for spec in inputs:
-        if spec.kind == "tokens":
-            raise ConfigError(
-                f"model.family mlp takes columns, images and arrays, but {spec.name!r} holds tokens; "
-                "use family sequence."
-            )
         if spec.kind in ("image", "array"):
             value = augmented(tensors[spec.name], options.augmentation) if spec.kind == "image" else tensors[spec.name]
             vectors.append(keras.layers.Flatten(name=f"flat_{layer_name(spec.name)}")(value))

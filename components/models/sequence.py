@@ -13,13 +13,13 @@ from kerasline.components.models.layers import (
     dense_layers,
     embedding_width,
     join,
-    main_input,
     make_inputs,
     regularizer,
     side_vectors,
 )
 from kerasline.components.models.options import SequenceOptions
 from kerasline.components.models.spec import InputSpec, OutputSpec
+from kerasline.components.models.suiting import main_input
 
 RECURRENT = {"simple_rnn": "SimpleRNN", "lstm": "LSTM", "gru": "GRU"}
 

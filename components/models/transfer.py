@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import traceback
 from collections.abc import Sequence
@@ -14,14 +13,14 @@ from kerasline.components.errors import ConfigError, nearest
 from kerasline.components.models.augment import augmented
 from kerasline.components.models.bases import BASES, Base
 from kerasline.components.models.heads import output_layer
-from kerasline.components.models.layers import dense_layers, join, main_input, make_inputs, side_vectors
+from kerasline.components.models.layers import dense_layers, join, make_inputs, side_vectors
 from kerasline.components.models.options import TransferOptions
 from kerasline.components.models.spec import InputSpec, OutputSpec
 from kerasline.components.models.squeezenet import squeezenet
+from kerasline.components.models.suiting import keras_models, main_input, squeezenet_weights
 from kerasline.components.models.weights import load_weights
 
 SMALLEST_AUTO = 96  # pixels; below it the features of ImageNet networks lose most of their worth
-SQUEEZENET_FILE = "squeezenet_imagenet_notop.h5"
 MEANS = (0.485, 0.456, 0.406)  # of ImageNet's red, green and blue, in [0, 1]
 DEVIATIONS = (0.229, 0.224, 0.225)
 CAFFE_MEANS = (103.939, 116.779, 123.68)  # of its blue, green and red, in [0, 255]
@@ -148,27 +147,6 @@ def build_base(options: TransferOptions, input_shape: tuple[int, int, int]) -> k
     if options.weights not in ("imagenet", "none"):
         load_weights(network, options.weights)
     return network
-
-
-def keras_models() -> Path:
-    """Returns the folder in which Keras keeps pretrained weights."""
-    return Path(os.environ.get("KERAS_HOME") or "~/.keras").expanduser() / "models"
-
-
-def squeezenet_weights() -> Path:
-    """Returns where SqueezeNet's ImageNet weights lie; Keras has no download for them.
-
-    Raises:
-      ConfigError: they are not there; names the file and the folder.
-    """
-    path = keras_models() / SQUEEZENET_FILE
-    if not path.is_file():
-        raise ConfigError(
-            f"SqueezeNet's ImageNet weights are not at {path}, and Keras offers no download of them; put the "
-            f"file {SQUEEZENET_FILE} into {path.parent}, give its path as model.weights, or use weights: "
-            "none."
-        )
-    return path
 
 
 def offline(base: str, error: Exception) -> str:

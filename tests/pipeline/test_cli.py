@@ -40,8 +40,18 @@ def kerasline(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str
     return call
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["recipes"], ["show", "digits_cnn"], ["schema"]], ids=" ".join)
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--help"], ["recipes"], ["show", "digits_cnn"], ["schema"], ["validate", "flats.yaml"],
+        ["validate", "flats.yaml", "--no-data"],
+    ],
+    ids=" ".join,
+)  # fmt: skip
 def test_answers_about_recipes_load_no_heavy_library(arguments: list[str], tmp_path: Path) -> None:
+    (tmp_path / "flats.csv").write_text("area,rent\n" + "".join(f"{n},{n * 10.5}\n" for n in range(40)))
+    (tmp_path / "flats.yaml").write_text("name: flats\ndata: {csv: {path: flats.csv, label: rent}}\n")
+    before = sorted(tmp_path.iterdir())
     script = (
         "import sys\n"
         "from kerasline.pipeline.cli import main\n"
@@ -56,7 +66,7 @@ def test_answers_about_recipes_load_no_heavy_library(arguments: list[str], tmp_p
     )  # fmt: skip
     assert (done.returncode, done.stderr) == (0, "[]\n")
     assert done.stdout
-    assert list(tmp_path.iterdir()) == []
+    assert sorted(tmp_path.iterdir()) == before
 
 
 def test_recipes_are_listed_with_data_and_model(kerasline: Command) -> None:
@@ -77,9 +87,12 @@ def test_show_prints_the_resolved_config(kerasline: Command) -> None:
     assert printed["model"]["units"] == [16]
 
 
-def test_validate_checks_a_file_without_reading_the_data(kerasline: Command, tmp_path: Path) -> None:
+def test_validate_checks_a_file_with_and_without_its_data(kerasline: Command, tmp_path: Path) -> None:
     (tmp_path / "mine.yaml").write_text("name: mine\ndata: {csv: {path: not-yet-there.csv, label: y}}\n")
-    assert kerasline("validate", "mine.yaml") == (0, "mine.yaml is valid: mine\n", "")
+    assert kerasline("validate", "mine.yaml", "--no-data") == (0, "mine.yaml is valid: mine\n", "")
+    code, out, err = kerasline("validate", "mine.yaml")
+    assert (code, out) == (2, "")
+    assert err == f"kerasline: File not found: {tmp_path}/not-yet-there.csv; correct the path or --data-dir.\n"
     code, out, err = kerasline("validate", "mine.yaml", "--set", "training.epoch=3")
     assert (code, out) == (2, "")
     assert err == "kerasline: --set training.epoch=3: unknown key 'training.epoch'. Did you mean 'epochs'?\n"
@@ -110,6 +123,16 @@ def test_the_schema_knows_every_block_and_refuses_other_keys(kerasline: Command)
         (["run", "digits_cnn", "--json", "nowhere/out.json"],
          "--json: expected a file in a folder that exists, but {cwd}/nowhere does not\n"),
         (["run", "digits_cnn", "--set", "data.dataset=digit"], "There is no data set named 'digit'"),
+        (["run", "digits_cnn", "--from", "trian"], "--from: expected a step of this recipe (ingest, statistics,"),
+        (["run", "digits_cnn", "--from", "trian"], "got 'trian'. Did you mean 'train'?\n"),
+        (["run", "digits_cnn", "--until", "evalute"], "got 'evalute'. Did you mean 'evaluate'?\n"),
+        (["run", "iris_mlp", "--until", "formats"], "--until: expected a step of this recipe"),
+        (["run", "digits_cnn", "--data-dir", "/nope"], "--data-dir: expected a folder, but /nope does not exist"),
+        (["plan", "digits_cnn", "--data-dir", "/nope"], "--data-dir: expected a folder, but /nope does not exist"),
+        (["run", "digits_cnn", "--set", "evaluation.metrics=[mae]"],
+         "expected metrics of a multiclass task (accuracy,"),
+        (["run", "iris_mlp", "--set", "model={family: custom, build: 'a_b_c:d'}"],
+         "expected a module a_b_c that Python"),
         (["show"], "Missing argument "),
         (["run", "digits_cnn", "--epochs", "3"], "No such option: --epochs"),
         (["rum"], "No such command 'rum'."),
@@ -122,7 +145,7 @@ def test_wrong_arguments_end_with_2_and_one_sentence(
     assert code == 2
     assert expected.format(cwd=tmp_path) in err
     assert "Traceback" not in err
-    for made in ("metadata.sqlite", "pipelines", "models", "reports"):
+    for made in ("metadata.sqlite", "pipelines", "models", "reports", "logs"):
         assert not (tmp_path / "workspace" / made).exists(), "nothing ran"
 
 

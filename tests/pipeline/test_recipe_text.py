@@ -157,6 +157,10 @@ def test_every_fault_is_told_with_its_line_and_the_first_one_last(tmp_path: Path
         ({"evaluation": {"thresholds": {"mae": {"max": -1}}}}, "max: expected 0 or more, as mae is, got -1"),
         ({"evaluation": {"thresholds": {"r2": {"min": 1.5}}}}, "min: expected 1 at most, as r2 is, got 1.5"),
         ({"evaluation": {"slice_thresholds": {"sex": {"auc": {"min": 2}}}}}, "sex.auc.min: expected 0 to 1"),
+        (
+            {"data": {"dataset": "iris"}, "evaluation": {"metrics": ["mae"]}},
+            "expected metrics of a multiclass task (accuracy,",
+        ),
         ({"evaluation": {"metrics": ["acuracy"]}}, "got 'acuracy'. Did you mean 'accuracy'?"),
         ({"task": "regression", "evaluation": {"metrics": ["auc"]}}, "expected metrics of a regression task (mae,"),
         ({"training": {"loss": "mes"}}, "got 'mes'. Did you mean 'mse'?"),
@@ -174,5 +178,5 @@ def test_every_fault_is_told_with_its_line_and_the_first_one_last(tmp_path: Path
 )  # fmt: skip
 def test_what_was_meant(blocks: dict[str, object], expected: str) -> None:
     with pytest.raises(ConfigError) as caught:
-        parse_experiment({"name": "x", "data": {"dataset": "iris"}, **blocks})
+        parse_experiment({"name": "x", "data": {"csv": {"path": "a.csv", "label": "y"}}, **blocks})
     assert expected in str(caught.value)

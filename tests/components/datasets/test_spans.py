@@ -140,7 +140,7 @@ def test_spans_pass_options_to_their_reader(resolve, rows, write):
     block = {"pattern": NUMBERED, "label": "y", "reader": {"delimiter": "|"}}
     assert len(rows(resolve(spans=block))) == 20
     with pytest.raises(
-        ConfigError, match="spans.reader.delimeter: Extra inputs are not permitted; it takes keys of the csv"
+        ConfigError, match="spans.reader.delimeter: unknown key. Did you mean 'delimiter'. It takes keys of the csv"
     ):
         resolve(spans={**block, "reader": {"delimeter": "|"}})
 

@@ -1,0 +1,119 @@
+"""A look at the source of a recipe that takes no time: whether its files are there, and the names of its columns."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+
+from kerasline.components.datasets.csv_text import detect_delimiter, header_of
+from kerasline.components.datasets.files import Places
+from kerasline.components.datasets.options import CsvOptions, DataOptions
+from kerasline.components.datasets.registry import DATASETS, check_named
+from kerasline.components.datasets.span_table import csv_options
+from kerasline.components.datasets.spans import find_spans
+from kerasline.components.datasets.tables import SplitColumn, assign_roles, same_columns
+from kerasline.components.errors import ConfigError
+from kerasline.components.models.spec import Task
+
+_MOST_FILES = 2_000  # whose sizes are asked for
+
+
+@dataclass(frozen=True)
+class Peek:
+    """What a look at the source tells.
+
+    Attributes:
+      columns: of a table, its label among them; None where the source has none that can be read so fast.
+      bytes: of the files; None for more than can be counted at once, and for data sets by name.
+      where: the source, for messages.
+    """
+
+    columns: tuple[str, ...] | None
+    bytes: int | None
+    where: str
+
+
+def peek(options: DataOptions, places: Places) -> Peek:
+    """Looks at the source.
+
+    Args:
+      options: the config's ``data:`` block.
+      places: where relative paths are looked for.
+
+    Raises:
+      ConfigError: a file or a column that the block names is not there.
+    """
+    if options.dataset is not None:
+        check_named(options)
+        return Peek(None, None, options.dataset)
+    files = _files(options, places)
+    columns = _columns(options, files)
+    return Peek(columns, _size(files), str(files[0]))
+
+
+def _files(options: DataOptions, places: Places) -> list[Path]:
+    if options.spans is not None:
+        spans = find_spans(options.spans, places)
+        return [path for span in spans.chosen for path in span.files]
+    if options.images is not None:
+        folders = [options.images.path, *([options.images.test_path] if options.images.test_path else [])]
+        found = [places.find(folder, folder=True) for folder in folders]
+        return [*found, *([places.find(options.images.labels_csv)] if options.images.labels_csv else [])]
+    if options.idx is not None:
+        return [places.find(options.idx.path, folder=True)]
+    block = options.csv or options.parquet or options.npz or options.tfrecord
+    if block is None:  # the options have one source
+        raise ConfigError("data: expected a source, got none")
+    test = getattr(block, "test_path", None)
+    return [*places.find_all(block.path), *(places.find_all(test) if test else [])]
+
+
+def _columns(options: DataOptions, files: Sequence[Path]) -> tuple[str, ...] | None:
+    table = options.csv or options.parquet or options.spans
+    if table is None:
+        return None
+    is_csv = options.csv is not None or (options.spans is not None and options.spans.format == "csv")
+    names = [_header(path, options) if is_csv else _parquet_names(path) for path in files[:_MOST_FILES]]
+    split = None
+    if options.split.column is not None:
+        split = SplitColumn(options.split.column, may_be_input=options.split.method != "source")
+    for path, here in zip(files, names, strict=False):
+        same_columns(here, names[0], path, files[0])
+    # Folders such as year=2023 may be columns, too.
+    columns = [*names[0], *(part.partition("=")[0] for part in files[0].parent.parts if "=" in part)]
+    assign_roles(columns, table.label, table.drop, split, str(files[0]))
+    return tuple(dict.fromkeys(columns))
+
+
+def _header(path: Path, options: DataOptions) -> list[str]:
+    reading = options.csv
+    if reading is None:
+        reading = csv_options(options.spans) if options.spans else CsvOptions(path="-", label="-")
+    delimiter = reading.delimiter
+    if delimiter == "auto":
+        delimiter = detect_delimiter(path, reading.encoding)
+    return header_of(path, reading.model_dump(), "\t" if delimiter == "tab" else delimiter)
+
+
+def _parquet_names(path: Path) -> list[str]:
+    from kerasline.components.datasets.parquet_scan import open_file
+
+    return list(open_file(path).schema_arrow.names)
+
+
+def _size(files: Sequence[Path]) -> int | None:
+    every = list(islice(_flat(files), _MOST_FILES + 1))
+    return None if len(every) > _MOST_FILES else sum(path.stat().st_size for path in every if path.is_file())
+
+
+def _flat(files: Sequence[Path]) -> Iterator[Path]:
+    for path in files:
+        yield from path.rglob("*") if path.is_dir() else (path,)
+
+
+def task_of_named(name: str | None) -> Task | None:
+    """Returns the task of a data set by name, or None where it has none or is unknown."""
+    entry = DATASETS.get(name or "")
+    return entry.task if entry else None

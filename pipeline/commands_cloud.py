@@ -14,6 +14,7 @@ import typer
 
 from kerasline.components.errors import ConfigError
 from kerasline.components.outputs import check_output
+from kerasline.pipeline.buckets import check_reachable, mount_of
 from kerasline.pipeline.runtime_parameters import check_pipeline_root
 
 LOOK_UP_LATER = -1  # the baseline's version is read from the registry's pointer when the spec runs
@@ -49,13 +50,14 @@ def compile_recipe(
     from kerasline.components.validation.reference import reference_elsewhere
     from kerasline.pipeline.config import load_experiment
     from kerasline.pipeline.planning import plan_run
-    from kerasline.pipeline.remote_paths import check_weights, data_remark, mount_of
+    from kerasline.pipeline.remote_paths import check_weights, data_remark
     from kerasline.pipeline.schemas import find_schema_file
     from kerasline.pipeline.screen import screen_apart
     from kerasline.pipeline.workspace import open_workspace
 
     check_image(image)
     check_pipeline_root(pipeline_root)
+    check_reachable(pipeline_root, target)
     check_output(output, "-o")
     if claim and target is not Target.KUBEFLOW:
         raise ConfigError("--claim: expected --target kubeflow, got vertex, which mounts buckets by itself")

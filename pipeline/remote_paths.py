@@ -9,10 +9,9 @@ from typing import Any
 from kerasline.components.datasets.spec import Dataset
 from kerasline.components.errors import ConfigError
 from kerasline.components.models import TransferOptions
+from kerasline.pipeline.buckets import BUCKETS, mount_of
 from kerasline.pipeline.config import Experiment
 from kerasline.pipeline.starting_weights import resolve_weights
-
-_BUCKETS = {"gs://": "/gcs/", "s3://": "/s3/", "minio://": "/minio/"}
 
 
 def check_weights(experiment: Experiment, home: Path, pipeline_root: str) -> None:
@@ -41,14 +40,6 @@ def check_weights(experiment: Experiment, home: Path, pipeline_root: str) -> Non
         )
 
 
-def mount_of(pipeline_root: str) -> str:
-    """Says which folder a step must have mounted to reach a pipeline root: the bucket's, or the path itself."""
-    for uri, folder in _BUCKETS.items():
-        if pipeline_root.startswith(uri):
-            return folder + pipeline_root.removeprefix(uri).split("/")[0]
-    return pipeline_root.rstrip("/")
-
-
 def data_remark(dataset: Dataset, pipeline_root: str) -> str | None:
     """Says which files of this machine the steps would look for, None where there are none.
 
@@ -56,7 +47,7 @@ def data_remark(dataset: Dataset, pipeline_root: str) -> str | None:
       dataset: as it was found here.
       pipeline_root: what lies below it, or in a bucket's folder, is known to be there.
     """
-    known = (*_BUCKETS.values(), f"{mount_of(pipeline_root)}/")
+    known = (*BUCKETS.values(), f"{mount_of(pipeline_root)}/")
     named = [value for place in (*dataset.shards, dataset.reader_options) for value in _named(place)]
     paths = sorted({path for path in named if path.startswith("/") and not path.startswith(known)})
     if not paths:

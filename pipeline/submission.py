@@ -14,8 +14,10 @@ from typing import Any
 import yaml
 
 from kerasline.components.errors import ConfigError, KeraslineError
+from kerasline.pipeline.buckets import check_reachable
 from kerasline.pipeline.following import RemoteRun, RemoteStep, Unreachable
 from kerasline.pipeline.runtime_parameters import read_values
+from kerasline.pipeline.shared_places import check_claim_reaches
 from kerasline.pipeline.vertex import make_client, plain_errors
 
 _STATES = {
@@ -54,8 +56,7 @@ def vertex_request(
             raise ConfigError(f"expected a spec compiled with --target vertex, but {file} has no {key}")
     values = read_values(job["pipelineSpec"], parameters, {"project": project, "region": region})
     root = values.get("pipeline_root", job["runtimeConfig"]["gcsOutputDirectory"])
-    if not root.startswith("gs://"):
-        raise ConfigError(f"--param pipeline_root: expected a bucket's URI such as gs://BUCKET/PATH, got {root!r}")
+    check_reachable(root, "vertex", "--param pipeline_root")
     runtime = {**job["runtimeConfig"], "gcsOutputDirectory": root, "parameterValues": values}
     about = {
         "labels": job.get("labels"),
@@ -87,7 +88,7 @@ def kubeflow_request(
       parameters: ``NAME=VALUE``.
 
     Raises:
-      ConfigError: the file is not a PipelineSpec, or a parameter is wrong.
+      ConfigError: the file is not a PipelineSpec, a parameter is wrong, or the root lies outside the claim.
     """
     try:
         documents = list(yaml.safe_load_all(file.read_text(encoding="utf-8")))
@@ -97,6 +98,11 @@ def kubeflow_request(
     if not isinstance(spec, dict) or "pipelineInfo" not in spec:
         raise ConfigError(f"expected a spec compiled with --target kubeflow, but {file} has no pipelineInfo")
     name = spec["pipelineInfo"]["name"]
+    values = read_values(spec, parameters, {})
+    if "pipeline_root" in values:
+        check_reachable(values["pipeline_root"], "kubeflow", "--param pipeline_root")
+        if len(documents) > 1:
+            check_claim_reaches(documents[1], values["pipeline_root"])
     return {
         "host": host,
         "experiment": experiment,
@@ -104,7 +110,7 @@ def kubeflow_request(
             "display_name": f"{name} {datetime.now(UTC):%Y-%m-%d %H:%M:%S}",
             "pipeline_spec": spec,
             **({"platform_spec": documents[1]} if len(documents) > 1 else {}),
-            "runtime_config": {"parameters": read_values(spec, parameters, {})},
+            "runtime_config": {"parameters": values},
             **({"service_account": service_account} if service_account else {}),
         },
     }

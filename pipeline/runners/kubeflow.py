@@ -13,9 +13,10 @@ from tfx import v1 as tfx
 from kerasline.components.errors import ConfigError, nearest
 from kerasline.components.features import named_columns
 from kerasline.components.options import StepResources
+from kerasline.pipeline.buckets import mount_of
+from kerasline.pipeline.compiled_for import VARIABLE, describe
 from kerasline.pipeline.graph import create_pipeline
 from kerasline.pipeline.planning import RunPlan
-from kerasline.pipeline.remote_paths import mount_of
 from kerasline.pipeline.runners.accelerators import check_accelerator
 from kerasline.pipeline.runtime_parameters import declare_parameters
 
@@ -76,6 +77,9 @@ def compile_pipeline(
         runner.run(pipeline)
         job = json.loads(Path(folder, "pipeline.json").read_text(encoding="utf-8"))
     _apply_run_options(job, plan, target)
+    facts = {"name": VARIABLE, "value": describe(target, mount_of(pipeline_root), claim)}
+    for executor in job["pipelineSpec"]["deploymentSpec"]["executors"].values():
+        executor["container"]["env"] = [facts]
     values = declare_parameters(job["pipelineSpec"], _values(plan, pipeline_root), _data(plan, base_dir, data_dir))
     job["runtimeConfig"]["parameterValues"] = {key: value for key, value in values.items() if value is not None}
     written = job if target == "vertex" else job["pipelineSpec"]

@@ -1,43 +1,60 @@
-"""Executes a compiled pipeline spec the way a backend does: each task's own container command, in a child process.
+"""Executes a compiled pipeline spec as Kubeflow Pipelines does: its driver, its launcher, its ML Metadata.
 
-For every task in dependency order an ExecutorInput is filled (parameters from the spec and from the submission,
-artifacts from the producers' outputs, output URIs below a local root), ``{{$}}`` in the arguments is replaced by it,
-the command runs with this Python, and the ExecutorOutput that it leaves is read back. There is no resolver and no
-driver, as in the Kubeflow Pipelines backend.
+For every task in dependency order the driver resolves an ExecutorInput, a pod of its own runs the task's command with
+it, and what the launcher finds afterwards is registered. There is no resolver and no driver of TFX's. The launcher is
+in ``kubeflow_launcher.py``; where a behaviour comes from stands beside it, as there.
 """
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
-import sys
-from collections.abc import Mapping
+import uuid
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+import yaml
+
+from tests.end_to_end.kubeflow_launcher import SCHEMES, Cluster, TaskFailed, run_pod
+
+Outputs = dict[str, dict[str, Any]]
+Documents = list[dict[str, Any]]
+
 
 def execute_spec(
-    spec: dict[str, Any], root: str, mount: Path, values: Mapping[str, Any] | None = None
-) -> dict[str, dict[str, Any]]:
+    documents: Documents,
+    cluster: Cluster,
+    values: Mapping[str, Any] | None = None,
+    *,
+    cached: Mapping[str, Outputs] | None = None,
+    kill: Mapping[str, Callable[[Path], bool]] | None = None,
+) -> dict[str, Outputs]:
     """Runs every task of a PipelineSpec.
 
     Args:
-      spec: the PipelineSpec.
-      root: URI below which the outputs go, ``gs://BUCKET/PATH``.
-      mount: the folder that buckets are mounted below, as ``/gcs`` on Vertex AI; its name is ``gcs``.
+      documents: of the file: the PipelineSpec, and the PlatformSpec where there is one.
+      cluster: where it runs.
       values: of the submission, by parameter; the others have their default.
+      cached: tasks that are not run again, and their outputs in an earlier run: driver/cache.go hands on the artifacts
+        of that run, with their URIs.
+      kill: tasks whose first try is killed, and when; another try follows.
 
     Returns:
-      Task name to output name to the artifact as the task left it.
+      Task name to output name to the artifact as ML Metadata has it.
     """
-    tasks = spec["root"]["dag"]["tasks"]
-    finished: dict[str, dict[str, Any]] = {}
+    tasks = documents[0]["root"]["dag"]["tasks"]
+    finished: dict[str, Outputs] = dict(cached or {})
     while len(finished) < len(tasks):
         ready = [n for n, task in tasks.items() if n not in finished and _producers(task) <= finished.keys()]
         assert ready, f"a cycle among {tasks.keys() - finished.keys()}"
         for name in sorted(ready):
-            finished[name] = execute_task(spec, name, finished, f"{root}/{name}", mount, values)
+            if kill and name in kill:
+                try:
+                    execute_task(documents, name, finished, cluster, values, kill=kill[name])
+                except TaskFailed as failure:
+                    assert failure.code == -9, failure
+                else:
+                    raise AssertionError(f"{name} ended before it was killed")
+            finished[name] = execute_task(documents, name, finished, cluster, values)
     return finished
 
 
@@ -47,50 +64,104 @@ def _producers(task: dict[str, Any]) -> set[str]:
 
 
 def execute_task(
-    spec: dict[str, Any],
+    documents: Documents,
     name: str,
-    finished: dict[str, dict[str, Any]],
-    folder: str,
-    mount: Path,
+    finished: Mapping[str, Outputs],
+    cluster: Cluster,
     values: Mapping[str, Any] | None = None,
-) -> dict[str, Any]:
-    """Runs one task, whose producers have finished; returns output name to the artifact as the task left it."""
+    *,
+    salt: str = "",
+    kill: Callable[[Path], bool] | None = None,
+) -> Outputs:
+    """Runs one task, whose producers have finished.
+
+    Args:
+      documents: of the file.
+      name: of the task.
+      finished: outputs of the tasks before it.
+      cluster: where it runs.
+      values: of the submission.
+      salt: of the try before, where Argo starts a pod again (the task's ``retryPolicy``) and the driver does not run.
+      kill: says when the pod is killed.
+
+    Returns:
+      Output name to the artifact as ML Metadata has it.
+
+    Raises:
+      TaskFailed: it failed.
+    """
+    spec, *platforms = documents
     task = spec["root"]["dag"]["tasks"][name]
     component = spec["components"][task["componentRef"]["name"]]
-    container = spec["deploymentSpec"]["executors"][component["executorLabel"]]["container"]
-    output_file = f"{folder}/executor_output.json"
-    written = mount / output_file.removeprefix("gs://")
-    written.parent.mkdir(parents=True)
-    outputs = {
-        key: {"artifacts": [{"name": f"{name}-{key}", "uri": f"{folder}/{key}", "type": definition["artifactType"]}]}
-        for key, definition in component.get("outputDefinitions", {}).get("artifacts", {}).items()
-    }
-    declared = spec["root"].get("inputDefinitions", {}).get("parameters", {})
-    known = {key: definition["defaultValue"] for key, definition in declared.items()} | dict(values or {})
-    given = task.get("inputs", {})
+    label = component["executorLabel"]
     executor_input = {
         "inputs": {
-            "parameterValues": {
-                key: known[source["componentInputParameter"]]
-                if "componentInputParameter" in source
-                else source["runtimeValue"]["constant"]
-                for key, source in given.get("parameters", {}).items()
-            },
+            "parameterValues": _parameters(spec, name, values or {}),
             "artifacts": {
-                key: {"artifacts": [finished[source["producerTask"]][source["outputArtifactKey"]]]}
-                for key, source in ((k, a["taskOutputArtifact"]) for k, a in given.get("artifacts", {}).items())
+                key: {"artifacts": [_to_runtime(finished[source["producerTask"]][source["outputArtifactKey"]])]}
+                for key, source in (
+                    (key, given["taskOutputArtifact"])
+                    for key, given in task.get("inputs", {}).get("artifacts", {}).items()
+                )
             },
         },
-        "outputs": {"artifacts": outputs, "outputFile": output_file},
+        "outputs": _provision_outputs(cluster, name, component, salt or str(uuid.uuid4())),
     }
-    text = json.dumps(executor_input)
-    command = [sys.executable if part == "python" else part for part in container["command"]]
-    arguments = [argument.replace("{{$}}", text) for argument in container["args"]]
-    environment = {**os.environ, "KERASLINE_MOUNTS": str(mount.parent)}
-    child = subprocess.run(
-        command + arguments, capture_output=True, text=True, check=False, timeout=600, env=environment
-    )
-    assert child.returncode == 0, f"task {name} ended with {child.returncode}:\n{child.stderr[-3000:]}"
-    left = json.loads(written.read_text(encoding="utf-8"))["artifacts"]
-    # The backend knows the type from the spec; what the task wrote adds URI and metadata.
-    return {key: outputs[key]["artifacts"][0] | left[key]["artifacts"][0] for key in outputs}
+    executors = platforms[0]["platforms"]["kubernetes"]["deploymentSpec"]["executors"] if platforms else {}
+    container = spec["deploymentSpec"]["executors"][label]["container"]
+    mounts = executors.get(label, {}).get("pvcMount", [])
+    registered = run_pod(cluster, name, container, executor_input, mounts, kill)
+    return {key: _record(cluster, name, key, artifact) for key, artifact in registered.items()}
+
+
+def _parameters(spec: Mapping[str, Any], name: str, values: Mapping[str, Any]) -> dict[str, Any]:
+    declared = spec["root"].get("inputDefinitions", {}).get("parameters", {})
+    known = {key: definition["defaultValue"] for key, definition in declared.items() if "defaultValue" in definition}
+    known |= values
+    sources = spec["root"]["dag"]["tasks"][name].get("inputs", {}).get("parameters", {})
+    return {
+        key: known[source["componentInputParameter"]]
+        if "componentInputParameter" in source
+        else source["runtimeValue"]["constant"]
+        for key, source in sources.items()
+    }
+
+
+def _provision_outputs(cluster: Cluster, name: str, component: Mapping[str, Any], salt: str) -> dict[str, Any]:
+    # driver/driver.go, provisionOutputs: ROOT/TASK/SALT/KEY with the type of the component's definition, and its key
+    # for a name (since 2.15). The salt is new each time that the driver runs.
+    folder = f"{cluster.root.rstrip('/')}/{name}/{salt}"
+    types = {k: d["artifactType"] for k, d in component.get("outputDefinitions", {}).get("artifacts", {}).items()}
+    if cluster.publishes_logs:
+        types["executor-logs"] = {"schemaTitle": "system.Artifact"}
+    old = cluster.release == "2.14"
+    artifacts = {
+        key: {"artifacts": [{"uri": f"{folder}/{key}", "type": kind} | ({} if old else {"name": key})]}
+        for key, kind in types.items()
+    }
+    scheme = next((scheme for scheme in SCHEMES if folder.startswith(scheme)), None)
+    local = f"/{SCHEMES[scheme]}/{folder.removeprefix(scheme)}" if scheme and not old else "/tmp/kfp_outputs"
+    return {"artifacts": artifacts, "outputFile": f"{local}/output_metadata.json"}
+
+
+def _record(cluster: Cluster, name: str, key: str, artifact: Mapping[str, Any]) -> dict[str, Any]:
+    """metadata/client.go, RecordArtifact: an artifact goes into ML Metadata."""
+    properties = {}
+    for entry, value in (artifact.get("metadata") or {}).items():
+        # metadata/converter.go, StructValueToMLMDValue.
+        if value is None:
+            raise TaskFailed(name, None, f"output {key}, {entry}: unknown/unsupported value type *structpb.NullValue")
+        if isinstance(value, list | dict):
+            value = {"list" if isinstance(value, list) else "struct": value}
+        properties[entry] = float(value) if isinstance(value, int | float) else value
+    properties.setdefault("display_name", key)
+    properties.setdefault("store_session_info", '{"Provider":"minio","Params":{"fromEnv":"true"}}')
+    cluster.last_id += 1
+    schema = artifact["type"]
+    title = schema.get("schemaTitle") or yaml.safe_load(schema["instanceSchema"])["title"]  # SchemaToArtifactType
+    return {"id": cluster.last_id, "uri": artifact["uri"], "type": title, "metadata": properties}
+
+
+def _to_runtime(artifact: Mapping[str, Any]) -> dict[str, Any]:
+    """metadata/converter.go, toRuntimeArtifact: id, URI and metadata come out of it, and no type."""
+    return {"name": str(artifact["id"]), "uri": artifact["uri"], "metadata": artifact["metadata"]}

@@ -1,8 +1,13 @@
-"""A compiled spec, executed without a cloud, ends in the same model as a run on this machine."""
+"""A compiled spec, executed as Kubeflow Pipelines does without a cluster, ends in the model of a run on this machine.
+
+``KERASLINE_SPECS=iris_mlp,photos10`` names further recipes that the last test takes through the same.
+"""
 
 from __future__ import annotations
 
 import json
+import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -11,8 +16,12 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.end_to_end.spec_execution import execute_spec, execute_task
+from tests.end_to_end.kubeflow_launcher import Cluster, TaskFailed
+from tests.end_to_end.spec_execution import Documents, execute_spec, execute_task
 
+pytestmark = [pytest.mark.slow, pytest.mark.long]
+
+COMMAND = [sys.executable, "-m", "kerasline"]
 CHANGES = [
     "data.limit=600",
     "evaluation.thresholds={accuracy: {min: 0.2}}",
@@ -24,63 +33,130 @@ SUBMITTED = {"epochs": 3, "learning_rate": 0.002, "pipeline_root": "gs://bucket/
 LOCAL = ["training.epochs=3", "training.learning_rate=0.002"]
 
 
-def drift_of(gate: dict[str, Any], mount: Path) -> list[dict[str, Any]]:
+def compile_recipe(recipe: str, changes: list[str], folder: Path, *more: str) -> Documents:
+    """What ``kerasline compile`` writes."""
+    words = [part for change in changes for part in ("--set", change)]
+    words += ["--target", "kubeflow", "--image", "kerasline:1", "--pipeline-root", "gs://bucket/root"]
+    file = folder / "spec.yaml"
+    words += ["-o", str(file), "--workspace", str(folder / "ws"), *more]
+    subprocess.run([*COMMAND, "compile", recipe, *words], check=True, cwd=folder)
+    return list(yaml.safe_load_all(file.read_text()))
+
+
+def run_here(recipe: str, changes: list[str], folder: Path) -> dict[str, Any]:
+    """The outcome of ``kerasline run``, blessed or not."""
+    words = [part for change in changes for part in ("--set", change)]
+    outcome = folder / "outcome.json"
+    where = ["--workspace", str(folder / "ws"), "--json", str(outcome)]
+    subprocess.run([*COMMAND, "run", recipe, *words, *where], check=False, cwd=folder)
+    return dict(json.loads(outcome.read_text()))
+
+
+def figures_of(cluster: Cluster, outputs: dict[str, Any]) -> dict[str, Any]:
+    """The figures of a run's report."""
+    return dict(json.loads((cluster.stored(outputs["report"]["report"]["uri"]) / "figures.json").read_text()))
+
+
+def drift_of(cluster: Cluster, gate: dict[str, Any]) -> list[dict[str, Any]]:
     """What a step of the gate said about drift."""
-    folder = mount / gate["verdict"]["uri"].removeprefix("gs://")
-    checks = json.loads((folder / "verdict.json").read_text())["checks"]
+    checks = json.loads((cluster.stored(gate["verdict"]["uri"]) / "verdict.json").read_text())["checks"]
     return [line for line in checks if line["check"] == "drift"]
 
 
-@pytest.mark.slow
-@pytest.mark.long
-@pytest.mark.timeout(1500)
+@pytest.mark.timeout(1800)
 def test_the_spec_pushes_the_model_that_a_local_run_pushes(tmp_path: Path) -> None:
-    """Every task runs with the command and arguments that the spec holds, each in a process of its own."""
-    compiled, changes = (
-        [part for change in [*CHANGES, *more] for part in ("--set", change)] for more in (COMPILED, LOCAL)
-    )
-    command = [sys.executable, "-m", "kerasline"]
-    spec_file, mount = tmp_path / "digits.yaml", tmp_path / "gcs"
-    where = [
-        "--target",
-        "kubeflow",
-        "--image",
-        "kerasline:1",
-        "--pipeline-root",
-        "gs://bucket/root",
-        "-o",
-        str(spec_file),
-    ]
-    subprocess.run(
-        [*command, "compile", "digits_mlp", *compiled, *where, "--workspace", str(tmp_path / "ws")], check=True
-    )
-    spec = yaml.safe_load(spec_file.read_text())
-    assert spec["schemaVersion"] == "2.1.0"
+    """With a claim, and a fit that is killed: the next pod continues from the checkpoint that the claim kept."""
+    documents = compile_recipe("digits_mlp", [*CHANGES, *COMPILED], tmp_path, "--claim", "disk")
+    assert documents[0]["schemaVersion"] == "2.1.0"
+    cluster = Cluster(tmp_path / "cluster", claims=("disk",))
+    root = cluster.claim("disk") / "elsewhere"
 
-    outputs = execute_spec(spec, "gs://bucket/run", mount, SUBMITTED)
+    def has_checkpoint(_: Path) -> bool:
+        return any((root / "checkpoints").glob("*.npz"))
+
+    outputs = execute_spec(documents, cluster, SUBMITTED, kill={"train": has_checkpoint})
 
     assert outputs["push"]["pushed_model"]["metadata"]["pushed"] == 1
-    models = mount / "bucket" / "elsewhere" / "models" / "digits_mlp"
-    assert not (mount / "bucket" / "root").exists(), "everything follows the root of the submission"
+    models = root / "models" / "digits_mlp"
+    assert [path.name for path in cluster.claim("disk").iterdir()] == ["elsewhere"], "it follows the submission's root"
     assert (models / "1" / "saved_model.pb").is_file()
     assert json.loads((models / "current.json").read_text())["version"] == 1
-    drift = drift_of(outputs["validate"], mount)
+    assert not any(log for log in cluster.logs.values() if "lies in this step's own file system" in log)
+    drift = drift_of(cluster, outputs["validate"])
     assert [(line["status"], line["column"]) for line in drift] == [("skipped", "")], "nothing was in production yet"
-    again = execute_task(spec, "validate", outputs, "gs://bucket/again/validate", mount, SUBMITTED)
-    assert "version 1, in production" in drift_of(again, mount)[0]["text"], "the gate looks production up when it runs"
 
-    figures = json.loads(
-        (mount / outputs["report"]["report"]["uri"].removeprefix("gs://") / "figures.json").read_text()
-    )
+    again = execute_task(documents, "validate", outputs, cluster, SUBMITTED)
+    text = drift_of(cluster, again)[0]["text"]
+    assert "version 1, in production" in text, "the gate looks production up when it runs"
+    salt = outputs["push"]["pushed_model"]["uri"].split("/")[-2]
+    pushed = execute_task(documents, "push", outputs, cluster, SUBMITTED, salt=salt)["pushed_model"]
+    assert pushed["metadata"]["pushed_version"] == "1", "a push that Argo starts again finds its version"
+
+    figures = figures_of(cluster, outputs)
     assert figures["blessed"] is True
     training = figures["experiment"]["training"]
     assert (training["epochs"], training["learning_rate"]) == (3, 0.002), "the report says what was submitted"
     assert len(figures["history"]["loss"]) == 3
 
-    outcome = tmp_path / "outcome.json"
-    local = [*command, "run", "digits_mlp", *changes, "--workspace", str(tmp_path / "ws"), "--json", str(outcome)]
-    subprocess.run(local, check=True)
-    result = json.loads(outcome.read_text())
+    result = run_here("digits_mlp", [*CHANGES, *LOCAL], tmp_path)
     assert figures["metrics"] == pytest.approx(result["metrics"], abs=1e-4)
     assert figures["test_metrics"] == pytest.approx(result["test_metrics"], abs=1e-4)
     assert {step["id"] for step in result["steps"]} == set(outputs)
+
+
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize(
+    ("release", "root", "publishes_logs"),
+    [("2.14", "s3://company/kfp", False), ("2.16", "gs://bucket/runs", True)],
+)
+def test_the_first_steps_at_other_roots_and_in_other_releases(
+    release: str, root: str, publishes_logs: bool, tmp_path: Path
+) -> None:
+    """The answer in /tmp, as 2.14 wants it; the administrator's logs as an artifact; a cached task's outputs."""
+    documents = compile_recipe("iris_mlp", [], tmp_path)
+    cluster = Cluster(tmp_path / "cluster", root, release=release, publishes_logs=publishes_logs)
+    ingested = {"ingest": execute_task(documents, "ingest", {}, cluster)}
+    examples = ingested["ingest"]["examples"]
+    assert examples["uri"].startswith(f"{root}/ingest/")
+    assert json.loads(examples["metadata"]["split_names"]) == ["train", "eval", "test"]
+
+    another_run = execute_task(documents, "statistics", ingested, cluster)
+    folder = cluster.stored(another_run["statistics"]["uri"])
+    assert {path.name for path in folder.iterdir()} == {"Split-train", "Split-eval", "Split-test"}
+
+
+@pytest.mark.timeout(300)
+def test_what_does_not_fit_is_said_before_anything_runs(tmp_path: Path) -> None:
+    """Without the file's second document, with a claim that is not there, and at a root that has no folder."""
+    documents = compile_recipe("iris_mlp", [], tmp_path, "--claim", "disk")
+    cluster = Cluster(tmp_path / "cluster", claims=("disk",))
+    with pytest.raises(TaskFailed, match="expected the claim disk mounted at /gcs/bucket.*both of its documents") as e:
+        execute_task(documents[:1], "ingest", {}, cluster)
+    assert e.value.code == 2
+    with pytest.raises(TaskFailed, match='persistentvolumeclaim "disk" not found'):
+        execute_task(documents, "ingest", {}, Cluster(tmp_path / "cluster"))
+    with pytest.raises(TaskFailed, match="unsupported scheme"):
+        execute_task(documents, "ingest", {}, Cluster(tmp_path / "cluster", "hdfs://host/runs", claims=("disk",)))
+    container = documents[0]["deploymentSpec"]["executors"]["ingest_executor"]["container"]
+    facts = json.loads(container["env"][0]["value"])
+    container["env"][0]["value"] = json.dumps({**facts, "version": "99.1"})
+    with pytest.raises(TaskFailed, match=r"expected an image with kerasline 99\.1.* but this image has") as e:
+        execute_task(documents, "ingest", {}, cluster)
+    assert e.value.code == 2
+
+
+@pytest.mark.timeout(3600)
+@pytest.mark.parametrize("recipe", [name for name in os.environ.get("KERASLINE_SPECS", "").split(",") if name])
+def test_a_recipe_ends_as_it_does_here(recipe: str, tmp_path: Path) -> None:
+    """Without a claim: every step does its work, the pushed version is lost with its pod, and the step says so."""
+    changes = ["training.deterministic=true", "training.epochs=2"]
+    changes += [change for change in os.environ.get("KERASLINE_SPECS_SET", "").split(";") if change]
+    documents = compile_recipe(recipe, changes, tmp_path)
+    cluster = Cluster(tmp_path / "cluster")
+    figures = figures_of(cluster, execute_spec(documents, cluster))
+    assert "version that is pushed there is lost with the step" in cluster.logs["push"]
+    shutil.rmtree(cluster.folder)
+    result = run_here(recipe, changes, tmp_path)
+    assert figures["blessed"] is (result["status"] == "pushed")
+    assert figures["metrics"] == pytest.approx(result["metrics"], abs=1e-3)
+    assert figures["test_metrics"] == pytest.approx(result["test_metrics"], abs=1e-3)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from kerasline.components.errors import ConfigError
+from kerasline.pipeline.buckets import check_reachable
 from kerasline.pipeline.commands_cloud import check_image
 from kerasline.pipeline.runtime_parameters import check_pipeline_root
 
@@ -29,3 +30,16 @@ def test_a_pipeline_root_is_a_uri() -> None:
             check_pipeline_root(root)
     check_pipeline_root("gs://bucket/path")
     check_pipeline_root("/mnt/volume")
+
+
+def test_a_root_is_one_that_the_steps_reach() -> None:
+    """As a folder: of a bucket, or of a volume."""
+    for root in ("gs://bucket/path", "s3://b/p", "minio://b/p", "/mnt/volume"):
+        check_reachable(root, "kubeflow")
+    check_reachable("gs://bucket/path", "vertex")
+    for root in ("s3://b/p", "/mnt/volume", "hdfs://host/p"):
+        with pytest.raises(ConfigError, match="--pipeline-root: expected a bucket's URI such as gs://BUCKET/PATH, got"):
+            check_reachable(root, "vertex")
+    for root in ("hdfs://host/p", "oci://b/p", "file:///x", "bucket/path", ""):
+        with pytest.raises(ConfigError, match=r"expected gs://, s3://, minio:// or an absolute path of a volume"):
+            check_reachable(root, "kubeflow")

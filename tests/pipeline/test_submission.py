@@ -288,3 +288,17 @@ def test_a_host_that_does_not_answer(spec_file: Path) -> None:
     request = submission.kubeflow_request(spec_file, "http://127.0.0.1:9", "Default")
     with pytest.raises(KeraslineError, match="expected Kubeflow Pipelines at http://127.0.0.1:9"):
         submission.send_to_kubeflow(request)
+
+
+def test_a_root_outside_the_claim_is_refused(spec_file: Path) -> None:
+    """The claim is mounted where the spec was compiled for; elsewhere every step would lose what it keeps."""
+    mount = {"mountPath": "/gcs/shop", "pvcNameParameter": {"runtimeValue": {"constant": "disk"}}}
+    platform = {"kubernetes": {"deploymentSpec": {"executors": {"train_executor": {"pvcMount": [mount]}}}}}
+    spec_file.write_text(yaml.safe_dump_all([SPEC, {"platforms": platform}]))
+    inside = ["--host", "http://x", "--dry-run", "--param", "pipeline_root=gs://shop/elsewhere"]
+    assert submit(spec_file, "kubeflow", *inside).exit_code == 0
+    for root in ("gs://other/root", "gs://shop2/root", "s3://shop/root"):
+        with pytest.raises(ConfigError, match="expected a place below /gcs/shop, where the claim disk is mounted, got"):
+            submission.kubeflow_request(spec_file, "http://x", "Default", parameters=[f"pipeline_root={root}"])
+    with pytest.raises(ConfigError, match="--param pipeline_root: expected gs://, s3://, minio:// or an absolute path"):
+        submission.kubeflow_request(spec_file, "http://x", "Default", parameters=["pipeline_root=hdfs://h/x"])

@@ -16,6 +16,7 @@ from kerasline.components.errors import ConfigError
 from kerasline.pipeline.commands_cloud import LOOK_UP_LATER
 from kerasline.pipeline.config import parse_experiment
 from kerasline.pipeline.runtime_parameters import put_in_place, read_values
+from tests.end_to_end.kubeflow_launcher import Cluster
 from tests.end_to_end.spec_execution import execute_task
 
 pytestmark = pytest.mark.slow
@@ -219,6 +220,8 @@ def test_kubeflow_mounts_a_claim_in_every_step(compile_recipe: Compile) -> None:
     assert mounts.keys() == spec["deploymentSpec"]["executors"].keys()
     mount = {"mountPath": "/gcs/bucket", "pvcNameParameter": {"runtimeValue": {"constant": "disk"}}}
     assert all(executor == {"pvcMount": [mount]} for executor in mounts.values())
+    (told,) = {container(spec, step)["env"][0]["value"] for step in spec["root"]["dag"]["tasks"]}
+    assert json.loads(told).items() >= {"target": "kubeflow", "mount": "/gcs/bucket", "claim": "disk"}.items()
 
 
 @pytest.mark.timeout(300)
@@ -239,8 +242,8 @@ def test_ingest_reads_the_span_of_the_submission(compile_recipe: Compile, tmp_pa
     assert spec["root"]["inputDefinitions"]["parameters"]["span"]["defaultValue"] == "2"
     write(3, 80)
     values = read_values(spec, ["span=3"], {})
-    outputs = execute_task(spec, "ingest", {}, "gs://bucket/run/ingest", tmp_path / "gcs", values)
-    folder = tmp_path / "gcs" / outputs["examples"]["uri"].removeprefix("gs://")
+    cluster = Cluster(tmp_path / "cluster")
+    folder = cluster.stored(execute_task([spec], "ingest", {}, cluster, values)["examples"]["uri"])
     records = tf.data.TFRecordDataset([str(p) for p in folder.glob("Split-*/*.gz")], "GZIP").as_numpy_iterator()
     rows = [tf.train.Example.FromString(record).features.feature["x"].float_list.value[0] for record in records]
     assert len(rows) == 80

@@ -1,0 +1,56 @@
+"""A spec says what it was compiled with, and a step of another version says so."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from kerasline.components.errors import ConfigError
+from kerasline.pipeline import compiled_for
+from kerasline.pipeline.compiled_for import check_code, describe, project_code, read_facts
+
+
+def test_the_same_version_is_silent() -> None:
+    """And so is a spec that says nothing, of a version before this check."""
+    facts = read_facts(describe("kubeflow", "/gcs/bucket", "disk"))
+    assert facts["target"] == "kubeflow"
+    assert (facts["mount"], facts["claim"]) == ("/gcs/bucket", "disk")
+    assert "claim" not in read_facts(describe("vertex", "/gcs/bucket", None))
+    assert check_code(facts) is None
+    assert check_code(read_facts("")) is None
+
+
+def test_another_version_is_refused_and_other_sources_are_said() -> None:
+    facts = read_facts(describe("vertex", "/gcs/b", None))
+    with pytest.raises(ConfigError, match=r"expected an image with kerasline 9\.0.* but this image has .*; compile"):
+        check_code({**facts, "version": "9.0"})
+    remark = check_code({**facts, "code": "0" * 12})
+    assert remark is not None
+    assert "000000000000" in remark
+    assert project_code() in remark
+
+
+def test_the_hash_changes_with_a_source_file(tmp_path: object, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In both folders, and with a file's name."""
+    from pathlib import Path
+
+    root = Path(str(tmp_path))
+    for folder in ("components", "pipeline"):
+        (root / folder).mkdir()
+        (root / folder / "a.py").write_text("x = 1\n")
+    monkeypatch.setattr(compiled_for, "_ROOT", root)
+    seen = set()
+    for change in (lambda: None, lambda: (root / "pipeline" / "a.py").write_text("x = 2\n"),
+                   lambda: (root / "components" / "a.py").rename(root / "components" / "b.py")):  # fmt: skip
+        change()
+        project_code.cache_clear()
+        seen.add(project_code())
+    project_code.cache_clear()
+    assert len(seen) == 3
+
+
+@pytest.mark.parametrize("text", ["{", "[]", "1", json.dumps("x")])
+def test_a_variable_that_is_not_ours(text: str) -> None:
+    with pytest.raises(ConfigError, match="KERASLINE_COMPILED: expected the JSON that compile wrote"):
+        read_facts(text)

@@ -39,7 +39,7 @@ from kerasline.pipeline.schemas import SchemaFile, curated_text
 from kerasline.pipeline.starting_weights import resolve_weights
 
 # What predicting needs to read a table as training did; of the csv: block, missing_in of Parquet, too.
-_READING = ("header", "columns", "encoding", "missing_values", "missing_in")
+_READING = ("header", "columns", "encoding", "missing_values", "missing_in", "quoting", "skip_lines")
 
 
 @dataclass(frozen=True)

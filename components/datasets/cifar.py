@@ -19,7 +19,7 @@ from kerasline.components.datasets.arrays import (
     rows_of,
     shards_of,
 )
-from kerasline.components.datasets.files import GZIP_ERRORS, Places
+from kerasline.components.datasets.files import PACKING_ERRORS, Places
 from kerasline.components.datasets.found import Found
 from kerasline.components.datasets.keras_files import download, find_file
 from kerasline.components.datasets.restricted_pickle import load_pickle
@@ -121,7 +121,7 @@ def _batch(name: str, path: str, file: str) -> dict[str, Any]:
                 raise ConfigError(f"{origin} is not a file; download the archive again.")
             with member:
                 return _load(member, origin)
-    except (OSError, KeyError, tarfile.TarError, *GZIP_ERRORS) as error:
+    except (KeyError, tarfile.TarError, *PACKING_ERRORS) as error:
         raise ConfigError(f"{origin} cannot be read ({error}); download it again.") from None
 
 

@@ -19,7 +19,7 @@ from kerasline.components.datasets.csv_scan import (
     scan,
     with_point,
 )
-from kerasline.components.datasets.csv_text import body, detect_delimiter, header_of
+from kerasline.components.datasets.csv_text import body, detect_delimiter, dialect_of, header_of
 from kerasline.components.datasets.files import Places, check_unchanged, digest_file, size_of
 from kerasline.components.datasets.found import Found
 from kerasline.components.datasets.labels import LabelFacts
@@ -38,7 +38,8 @@ from kerasline.components.datasets.tables import (
 from kerasline.components.errors import ConfigError
 from kerasline.components.wording import counted
 
-_READER_KEYS = ("header", "columns", "encoding", "missing_values", "ragged_rows", "class_names", "label_decimal")
+_READER_KEYS = ("header", "columns", "encoding", "missing_values", "ragged_rows", "class_names", "label_decimal",
+                "quoting", "skip_lines")  # fmt: skip
 _NO_NUMBERS = INFINITIES | NANS
 
 
@@ -273,5 +274,5 @@ def _float_or_none(value: float) -> float | None:
 
 def _delimiter(path: Path, options: CsvOptions) -> str:
     if options.delimiter == "auto":
-        return detect_delimiter(path, options.encoding)
+        return detect_delimiter(path, dialect_of(options.model_dump(), ","))
     return "\t" if options.delimiter == "tab" else options.delimiter

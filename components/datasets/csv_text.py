@@ -4,59 +4,143 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import chain, islice
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
-from kerasline.components.datasets.files import GZIP_ERRORS, damaged_gzip, open_bytes
+from kerasline.components.datasets.csv_encoding import check_is_text, undecodable, without_bom
+from kerasline.components.datasets.csv_quotes import ADVICE, Place, StrayQuote, check_quotes, stray_quote
+from kerasline.components.datasets.files import PACKING_ERRORS, damaged_packing, open_bytes
 from kerasline.components.errors import ConfigError
 from kerasline.components.wording import counted
 
 _DELIMITERS = (",", ";", "\t", "|")
 _LONGEST_CELL = 1 << 24  # characters; a quote that is never closed would otherwise swallow the file
+_LINES_LOOKED_AT = 200  # for the delimiter
+_SEP_LINE = re.compile(r'\ufeff?"?sep=(.)"?[\r\n]*', re.IGNORECASE)  # Excel's own first line
 
 Line = tuple[int, list[str]]
 
 
-def lines(path: str | Path, delimiter: str, encoding: str) -> Iterator[Line]:
+@dataclass(frozen=True)
+class Dialect:
+    """How a text table is written.
+
+    Attributes:
+      delimiter: the character between cells.
+      encoding: as Python names it.
+      quoting: ``auto`` refuses quotes that swallow rows, ``standard`` takes quotes as they are, ``none`` makes them
+        text.
+      skip_lines: lines above the header.
+      header: whether the first row names the columns.
+    """
+
+    delimiter: str
+    encoding: str = "utf-8"
+    quoting: str = "auto"
+    skip_lines: int = 0
+    header: bool = True
+
+
+def dialect_of(options: Mapping[str, Any], delimiter: str) -> Dialect:
+    """Takes how a table is written from the options of a ``csv:`` block; versions pushed earlier have fewer."""
+    known = {key: options[key] for key in ("encoding", "quoting", "skip_lines", "header") if key in options}
+    return Dialect(delimiter, **known)
+
+
+def lines(path: str | Path, dialect: Dialect) -> Iterator[Line]:
     """Yields the rows of a table, its header included, with the number of the line on which each ends.
 
-    Cells lose the spaces around them; empty lines are passed over.
+    Cells lose the spaces around them; empty lines are passed over, and so is Excel's line ``sep=;``.
 
     Raises:
-      ConfigError: the file is gone, damaged, not in this encoding, or has a cell that never ends.
+      ConfigError: the file is gone, damaged, not text in this encoding, or has a quote that swallows rows.
     """
     csv.field_size_limit(_LONGEST_CELL)
     with open_bytes(path) as raw:
-        text = io.TextIOWrapper(raw, encoding=_without_bom(encoding), newline="")
-        reader = csv.reader(text, delimiter=delimiter, skipinitialspace=True)
         try:
-            for row in reader:
-                if row:
-                    yield reader.line_num, list(map(str.strip, row))
+            check_is_text(raw, path, dialect.encoding)
+            text, skipped = _text_of(raw, dialect)
+            yield from _rows(text, skipped, dialect, Place(path))
         except UnicodeError:
-            raise _undecodable(path, encoding) from None
-        except GZIP_ERRORS as error:
-            raise damaged_gzip(path, error) from None
-        except csv.Error as error:
-            raise ConfigError(
-                f"{path} cannot be read at line {reader.line_num + 1} ({error}); is a quote there never closed?"
-            ) from None
+            raise undecodable(path, dialect.encoding) from None
+        except PACKING_ERRORS as error:
+            raise damaged_packing(path, error) from None
 
 
-def detect_delimiter(path: str | Path, encoding: str) -> str:
+def _text_of(raw: IO[bytes], dialect: Dialect) -> tuple[Iterator[str], int]:
+    """Returns the lines of a table, and how many lines are left out in front of them."""
+    text = io.TextIOWrapper(raw, encoding=without_bom(dialect.encoding), newline="")
+    skipped = sum(1 for _ in islice(text, dialect.skip_lines))
+    first = next(text, "")
+    if _SEP_LINE.fullmatch(first):
+        return text, skipped + 1
+    return chain([first.removeprefix("\ufeff")] if first else [], text), skipped
+
+
+def _rows(text: Iterator[str], skipped: int, dialect: Dialect, place: Place) -> Iterator[Line]:
+    quoting: Any = csv.QUOTE_NONE if dialect.quoting == "none" else csv.QUOTE_MINIMAL
+    reader = csv.reader(text, delimiter=dialect.delimiter, quoting=quoting, skipinitialspace=True)
+    watch, seen, before = dialect.quoting == "auto", False, list[str]()
+    row, begin, number = before, skipped, skipped
+    try:
+        for row in reader:
+            begin, number = number, reader.line_num + skipped
+            if watch and number - begin > 1:
+                check_quotes(row, before, begin + 1, dialect.delimiter, place)
+            elif row:
+                before = row
+            if row:
+                if not seen:
+                    seen, place.names = True, [name.strip() for name in row] if dialect.header else []
+                    before = row if len(row) > 1 else []
+                yield number, list(map(str.strip, row))
+    except csv.Error:
+        raise StrayQuote(
+            f'A cell in line {number + 1} of {place.path} has more than {_LONGEST_CELL:,} characters; a quote (") '
+            f"there is not closed: {ADVICE}."
+        ) from None
+    if watch and number - begin > 1 and row and row[-1].endswith(("\r", "\n")) and not _ends_with_quote(place, dialect):
+        raise stray_quote(row, begin + 1, place, is_closed=False)
+
+
+def _ends_with_quote(place: Place, dialect: Dialect) -> bool:
+    """Says whether the last cell of a file is closed; a cell that is may end with an empty line, too."""
+    last = ""
+    with open_bytes(place.path) as raw:
+        for line in io.TextIOWrapper(raw, encoding=without_bom(dialect.encoding), newline=""):
+            last = line.rstrip() or last
+    return last.endswith('"')
+
+
+def detect_delimiter(path: str | Path, dialect: Dialect) -> str:
     """Returns the character that divides the first lines into equally many cells, the most cells winning.
 
-    A table with a single column has none; a comma then does no harm.
+    A table with a single column has none; a comma then does no harm. What Excel's line ``sep=;`` says is believed.
+
+    Args:
+      path: the file.
+      dialect: how it is written; its delimiter does not count.
     """
+    with open_bytes(path) as raw:
+        try:
+            check_is_text(raw, path, dialect.encoding)
+            text = io.TextIOWrapper(raw, encoding=without_bom(dialect.encoding), newline="")
+            head = list(islice(text, dialect.skip_lines + _LINES_LOOKED_AT))[dialect.skip_lines :]
+        except UnicodeError:
+            raise undecodable(path, dialect.encoding) from None
+        except PACKING_ERRORS as error:
+            raise damaged_packing(path, error) from None
+    said = _SEP_LINE.fullmatch(head[0]) if head else None
+    if said:
+        return said[1]
     best, best_score = ",", (0, 1)
     for delimiter in _DELIMITERS:
-        widths: Counter[int] = Counter()
-        for number, (_, cells) in enumerate(lines(path, delimiter, encoding)):
-            if number == 50:
-                break
-            widths[len(cells)] += 1
+        widths = _widths(head, replace(dialect, delimiter=delimiter))
         if not widths:
             break
         width, agreeing = widths.most_common(1)[0]
@@ -67,13 +151,22 @@ def detect_delimiter(path: str | Path, encoding: str) -> str:
     return best
 
 
+def _widths(head: Sequence[str], dialect: Dialect) -> Counter[int]:
+    quoting: Any = csv.QUOTE_NONE if dialect.quoting == "none" else csv.QUOTE_MINIMAL
+    try:
+        rows = csv.reader(head, delimiter=dialect.delimiter, quoting=quoting, skipinitialspace=True)
+        return Counter(len(row) for row in islice(filter(None, rows), 50))
+    except csv.Error:
+        return Counter()
+
+
 def header_of(path: str | Path, options: Mapping[str, Any], delimiter: str) -> list[str]:
     """Returns the column names of a file: its header's, or ``columns``, or column_1, column_2, ...
 
     Raises:
       ConfigError: the file is empty, names a column twice, or has another number of columns than ``columns``.
     """
-    stream = lines(path, delimiter, options["encoding"])
+    stream = lines(path, dialect_of(options, delimiter))
     first = next(stream, None)
     if first is None:
         raise ConfigError(f"{path} is empty; check that the right file was named.")
@@ -112,15 +205,16 @@ def body(
       options: of the ``csv:`` block.
       delimiter: the character between cells.
       width: the number of columns.
-      ragged: collects the line numbers of rows of another width where the options say to skip them.
+      ragged: collects the numbers of the lines of rows of another width where the options say to skip them.
 
     Raises:
       ConfigError: as :func:`lines`, or a row has another width.
     """
-    stream = lines(path, delimiter, options["encoding"])
+    stream = lines(path, dialect_of(options, delimiter))
     if options["header"]:
         next(stream, None)
-    for number, cells in stream:
+    for number, found in stream:
+        cells = fitted(found, width)
         if len(cells) == width:
             yield number, cells
         elif cells == [""]:
@@ -131,28 +225,12 @@ def body(
                 "expected; correct the line or set csv.ragged_rows: skip."
             )
         elif ragged is not None:
-            ragged([number])
+            # A row may have lines within its cells.
+            ragged(list(range(number - sum(cell.count("\n") for cell in cells), number + 1)))
 
 
-def _without_bom(encoding: str) -> str:
-    return "utf-8-sig" if encoding.lower().replace("_", "-") in ("utf-8", "utf8") else encoding
-
-
-def _undecodable(path: str | Path, encoding: str) -> ConfigError:
-    """Finds the first byte that is not in the encoding, line by line."""
-    with open_bytes(path) as raw:
-        start = raw.read(2)
-        if start in (b"\xff\xfe", b"\xfe\xff"):
-            return ConfigError(f"{path} is UTF-16, not {encoding}; set csv.encoding: utf-16.")
-        raw.seek(0)
-        for number, line in enumerate(raw, start=1):
-            try:
-                line.decode(encoding)
-            except UnicodeDecodeError as error:
-                return ConfigError(
-                    f"{path} is not {encoding}: byte 0x{line[error.start]:02x} in line {number}; set "
-                    "csv.encoding, for instance to cp1252 or latin-1."
-                )
-            except UnicodeError:
-                break
-    return ConfigError(f"{path} is not {encoding}; set csv.encoding, for instance to utf-8 or cp1252.")
+def fitted(cells: list[str], width: int) -> list[str]:
+    """Takes from a row the empty cells beyond the table's width, which some programs write at the end of each line."""
+    while len(cells) > width and not cells[-1]:
+        cells = cells[:-1]
+    return cells

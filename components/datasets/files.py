@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+import bz2
 import glob
 import gzip
 import hashlib
+import lzma
 import os
+import zipfile
 import zlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
+from kerasline.components.datasets.kinds import name_zip
 from kerasline.components.errors import ConfigError, nearest
 
 _GZIP_MAGIC = b"\x1f\x8b"
-# What reading a damaged gzip file raises; OSError is gzip.BadGzipFile's base.
-GZIP_ERRORS = (EOFError, zlib.error, gzip.BadGzipFile)
+_PACKINGS: dict[bytes, Callable[..., Any]] = {_GZIP_MAGIC: gzip.open, b"BZh": bz2.open, b"\xfd7zXZ": lzma.open}
+# What reading a damaged packed file raises; OSError is gzip.BadGzipFile's base, and what bz2 raises.
+PACKING_ERRORS = (EOFError, zlib.error, lzma.LZMAError, OSError)
+PACKED = (".gz", ".bz2", ".xz")  # what their names end in
 
 
 _LONGEST_PATH = 300  # in messages
@@ -108,7 +114,7 @@ def missing_file(path: Path, others: Iterable[Path] = ()) -> str:
 
 
 def open_bytes(path: str | Path) -> IO[bytes]:
-    """Opens a file for reading, unpacking gzip by its first bytes and not by its name.
+    """Opens a file for reading, unpacking gzip, bzip2 and xz by its first bytes and not by its name.
 
     Raises:
       ConfigError: the file is gone, may not be read, has no end, or is a zip archive.
@@ -117,18 +123,32 @@ def open_bytes(path: str | Path) -> IO[bytes]:
         if not Path(path).is_file() and Path(path).exists():
             raise ConfigError(f"Expected a file at {path}, but it is a folder, a device or a pipe; name a file.")
         plain = open(path, "rb")  # noqa: SIM115 - the caller closes it
-        magic = plain.read(4)
+        magic = plain.read(6)
         plain.seek(0)
     except FileNotFoundError:
         raise ConfigError(missing_file(Path(path))) from None
     except OSError as error:
         raise _unreadable(path, error) from None
-    if magic == b"PK\x03\x04":
+    if magic.startswith(b"PK\x03\x04"):
         plain.close()
-        raise ConfigError(f"{path} is a zip archive; unpack it and name the file inside.")
-    if magic[:2] == _GZIP_MAGIC:
-        return gzip.open(plain, "rb")  # type: ignore[return-value]
-    return plain
+        raise ConfigError(f"{path} is {_name_zip(path)}.")
+    unpack = next((unpack for start, unpack in _PACKINGS.items() if magic.startswith(start)), None)
+    return plain if unpack is None else unpack(plain, "rb")
+
+
+def _name_zip(path: str | Path) -> str:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            kind = name_zip(archive.namelist())
+    except (zipfile.BadZipFile, OSError):
+        kind = name_zip(())
+    return f"{kind.what}; {kind.advice}"
+
+
+def is_packed(path: str | Path) -> bool:
+    """Tells gzip, bzip2 and xz by their first bytes."""
+    with open(path, "rb") as stream:
+        return stream.read(6).startswith(tuple(_PACKINGS))
 
 
 def is_gzip(path: str | Path) -> bool:
@@ -138,22 +158,23 @@ def is_gzip(path: str | Path) -> bool:
 
 
 def read_bytes(path: str | Path) -> bytes:
-    """Reads a whole file, unpacking gzip.
+    """Reads a whole file, unpacking it.
 
     Raises:
-      ConfigError: as :func:`open_bytes`, or the gzip data is damaged.
+      ConfigError: as :func:`open_bytes`, or the packed data is damaged.
     """
     with open_bytes(path) as stream:
         try:
             return stream.read()
-        except GZIP_ERRORS as error:
-            raise damaged_gzip(path, error) from None
+        except PACKING_ERRORS as error:
+            raise damaged_packing(path, error) from None
 
 
-def damaged_gzip(path: str | Path, error: Exception) -> ConfigError:
-    """Words the error for gzip data that ends early or fails its checksum."""
+def damaged_packing(path: str | Path, error: Exception) -> ConfigError:
+    """Words the error for packed data that ends early or fails its checksum."""
     state = "ends too early" if isinstance(error, EOFError) else "is damaged"
-    return ConfigError(f"The gzip file {path} {state}; copy or download it again.")
+    what = "gzip " if is_gzip(path) else "packed " if is_packed(path) else ""
+    return ConfigError(f"The {what}file {path} {state}; copy or download it again.")
 
 
 def digest_file(path: str | Path) -> str:

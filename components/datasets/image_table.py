@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from kerasline.components.datasets.csv_scan import INFINITIES, NANS, parse
-from kerasline.components.datasets.csv_text import body, detect_delimiter, header_of
+from kerasline.components.datasets.csv_text import body, detect_delimiter, dialect_of, header_of
 from kerasline.components.datasets.files import Places, check_unchanged, digest_file, missing_file, size_of
 from kerasline.components.datasets.found import Found
 from kerasline.components.datasets.image_check import check_all
@@ -133,9 +133,9 @@ def read(dataset: Dataset, shard: Mapping[str, Any]) -> Iterator[dict[str, Any]]
 
 def _reading(table: Path) -> dict[str, Any]:
     options = CsvOptions(path=str(table), label="label").model_dump(
-        include={"header", "columns", "encoding", "missing_values", "ragged_rows"}
+        include={"header", "columns", "encoding", "missing_values", "ragged_rows", "quoting", "skip_lines"}
     )
-    delimiter = detect_delimiter(table, options["encoding"])
+    delimiter = detect_delimiter(table, dialect_of(options, ","))
     return {**options, "delimiter": delimiter, "names": header_of(table, options, delimiter)}
 
 

@@ -104,6 +104,12 @@ class CsvOptions(TableOptions):
         description="Cells that mean 'no value' in any column, after spaces around them are removed; the empty cell "
         "always does. features.COLUMN.missing_values says it for one column, the label included.",
     )
+    quoting: Literal["auto", "standard", "none"] = Field(
+        default="auto",
+        description="Of cells between double quotes: auto refuses a quote that swallows lines which look like rows; "
+        "standard takes every such cell as it is; none makes quotes part of the text.",
+    )
+    skip_lines: int = Field(default=0, ge=0, description="Lines above the header that are no part of the table.")
     ragged_rows: Literal["fail", "skip"] = Field(
         default="fail",
         description="What to do with a line that has too few or too many cells; skipped lines are listed.",

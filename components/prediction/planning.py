@@ -11,8 +11,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from kerasline.components.datasets.csv_text import detect_delimiter, header_of
-from kerasline.components.datasets.files import Places
+from kerasline.components.datasets.csv_text import Dialect, detect_delimiter, dialect_of, header_of, lines
+from kerasline.components.datasets.files import PACKING_ERRORS, Places, damaged_packing, open_bytes
 from kerasline.components.datasets.image_check import SUFFIXES
 from kerasline.components.datasets.options import MISSING_VALUES
 from kerasline.components.datasets.parquet_scan import column_type
@@ -25,7 +25,11 @@ KINDS = ("csv", "parquet", "images", "tfrecord")
 OUTPUTS = (".parquet", ".csv", ".jsonl")
 IMAGES_PER_SHARD = 512
 _ROWS_PER_SHARD = 200_000
-_READING = {"header": True, "columns": None, "encoding": "utf-8", "missing_values": list(MISSING_VALUES)}
+_BYTES_READ_AHEAD = 1 << 26
+_READING: dict[str, Any] = {
+    "header": True, "columns": None, "encoding": "utf-8", "missing_values": list(MISSING_VALUES), "quoting": "auto",
+    "skip_lines": 0,
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -183,13 +187,27 @@ def _plan_csv(
     for path in files:
         if path.stat().st_size == 0:
             raise ConfigError(f"{path} is empty; check that the right file was named")
-        delimiter = detect_delimiter(path, reading["encoding"])
+        delimiter = detect_delimiter(path, dialect_of(reading, ","))
+        if path.stat().st_size < _BYTES_READ_AHEAD:
+            _check_to_its_end(path, dialect_of(reading, delimiter))
         names = _csv_names(path, reading, delimiter, record["label"]["columns"])
         first = first or names
         same_columns(names, first, path, files[0])
         shards.append({"path": str(path), "delimiter": delimiter, "names": names})
     notes = _check_columns(first, record, str(files[0]))
     return shards, _check_keys(keys, first, str(files[0])) or first, notes
+
+
+def _check_to_its_end(path: Path, dialect: Dialect) -> None:
+    """Reads a table that has quotes, so that one that swallows rows is found before TensorFlow loads."""
+    with open_bytes(path) as file:
+        try:
+            has_quotes = any(b'"' in chunk for chunk in iter(lambda: file.read(1 << 20), b""))
+        except PACKING_ERRORS as error:
+            raise damaged_packing(path, error) from None
+    if has_quotes:
+        for _ in lines(path, dialect):
+            pass
 
 
 def _csv_names(path: Path, reading: Mapping[str, Any], delimiter: str, labels: Sequence[str]) -> list[str]:

@@ -13,8 +13,8 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from pyarrow import csv
 
-from kerasline.components.datasets.csv_text import Line, lines
-from kerasline.components.datasets.files import GZIP_ERRORS, open_bytes
+from kerasline.components.datasets.csv_text import Line, dialect_of, fitted, lines
+from kerasline.components.datasets.files import PACKING_ERRORS, open_bytes
 from kerasline.components.datasets.missing import missing_words, numbers_of, without
 from kerasline.components.datasets.parquet_scan import plain_values
 from kerasline.components.errors import ConfigError
@@ -48,7 +48,7 @@ def read_csv(plan: PredictionPlan, shard: Mapping[str, Any]) -> Iterator[Block]:
 
 def _read_any(plan: PredictionPlan, shard: Mapping[str, Any]) -> Iterator[Block]:
     """Reads line by line, whatever a CSV file may be."""
-    stream = lines(shard["path"], shard["delimiter"], plan.reading["encoding"])
+    stream = lines(shard["path"], dialect_of(plan.reading, shard["delimiter"]))
     if plan.reading["header"]:
         next(stream, None)
     while rows := list(islice(stream, ROWS_PER_BLOCK)):
@@ -57,6 +57,7 @@ def _read_any(plan: PredictionPlan, shard: Mapping[str, Any]) -> Iterator[Block]
 
 def _block_of_lines(plan: PredictionPlan, shard: Mapping[str, Any], rows: Sequence[Line]) -> Block:
     names, path = shard["names"], shard["path"]
+    rows = [(number, fitted(cells, len(names))) for number, cells in rows]
     fitting = [(number, cells) for number, cells in rows if len(cells) == len(names)]
     ragged = [
         {
@@ -96,12 +97,17 @@ def is_simple(plan: PredictionPlan, shard: Mapping[str, Any]) -> bool:
     """Says whether every line of a file is a row: UTF-8 without quotes, as programs write numbers."""
     if plan.reading["encoding"].lower().replace("_", "-") not in ("utf-8", "utf8") or len(shard["names"]) < 2:
         return False
+    if plan.reading["skip_lines"]:
+        return False
     try:
         with open_bytes(shard["path"]) as file:
+            if file.read(len(_BOM) + 5).removeprefix(_BOM)[:4].lower() == b"sep=":
+                return False
+            file.seek(0)
             while chunk := file.read(_CHUNK_BYTES):
                 if b'"' in chunk or b"\r" in chunk.replace(b"\r\n", b""):
                     return False
-    except GZIP_ERRORS:
+    except PACKING_ERRORS:
         return False  # the other reader says what is wrong with it
     return True
 
@@ -152,7 +158,7 @@ def _split(chunk: bytes, first: int, delimiter: str, path: str, plan: Prediction
     try:
         text = chunk.decode("utf-8")
     except UnicodeDecodeError:
-        for _ in lines(path, delimiter, plan.reading["encoding"]):
+        for _ in lines(path, dialect_of(plan.reading, delimiter)):
             pass  # it says where the byte is
         raise
     for number, line in enumerate(text.split("\n"), start=first + 1):

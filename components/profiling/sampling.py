@@ -2,31 +2,31 @@
 
 from __future__ import annotations
 
-import codecs
 import csv
 import io
 import re
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
+from kerasline.components.datasets.csv_encoding import detect_encoding
 from kerasline.components.datasets.csv_scan import ColumnScan, parse
-from kerasline.components.datasets.csv_text import detect_delimiter, lines
-from kerasline.components.datasets.files import GZIP_ERRORS, damaged_gzip, is_gzip, open_bytes
+from kerasline.components.datasets.csv_text import Dialect, fitted, lines
+from kerasline.components.datasets.files import PACKING_ERRORS, damaged_packing, is_packed, open_bytes
 from kerasline.components.datasets.missing import missing_words
 from kerasline.components.datasets.options import MISSING_VALUES
 from kerasline.components.datasets.parquet_scan import column_type, open_file, plain_values, read_batches
 from kerasline.components.errors import ConfigError
+from kerasline.components.profiling.dialects import find_dialect
 from kerasline.components.profiling.missing import Words, decide_words, shared_words
 from kerasline.components.wording import counted
 
 _CELLS = 1_500_000  # cells to look at
 _FEWEST_ROWS, _MOST_ROWS = 2_000, 60_000
 _PLACES, _PLACE_BYTES = 40, 1 << 16  # of large files, looked at behind the beginning
-_ENCODING_BYTES = 1 << 26
 _MOST_RAGGED = 0.2
 
 
@@ -97,8 +97,8 @@ def sample_table(files: Sequence[Path], labels: Collection[str] = ()) -> TableSa
         with open_bytes(first) as stream:
             is_parquet = stream.read(4) == b"PAR1"
         found = _sample_parquet(first) if is_parquet else _sample_csv(first, labels)
-    except GZIP_ERRORS as error:
-        raise damaged_gzip(first, error) from None
+    except PACKING_ERRORS as error:
+        raise damaged_packing(first, error) from None
     if len(files) > 1:
         share = sum(path.stat().st_size for path in files) / max(1, first.stat().st_size)
         found.rows, found.complete = round(found.rows * share), False
@@ -107,11 +107,12 @@ def sample_table(files: Sequence[Path], labels: Collection[str] = ()) -> TableSa
 
 def _sample_csv(path: Path, labels: Collection[str]) -> TableSample:
     reading: dict[str, tuple[Any, str]] = {}
-    encoding = _detect_encoding(path)
+    encoding = detect_encoding(path)
     if encoding != "utf-8":
         reading["encoding"] = (encoding, "the file is not UTF-8")
-    delimiter = detect_delimiter(path, encoding)
-    stream = (cells for _, cells in lines(path, delimiter, encoding))
+    dialect = find_dialect(path, encoding, reading)
+    delimiter = dialect.delimiter
+    stream = (cells for _, cells in lines(path, dialect))
     head = list(islice(stream, 21))
     if not head:
         raise ConfigError(f"{path} is empty; check that the right file was named")
@@ -123,7 +124,7 @@ def _sample_csv(path: Path, labels: Collection[str]) -> TableSample:
             "line with the names of the columns above the rows"
         )
     wanted = max(_FEWEST_ROWS, min(_MOST_ROWS, _CELLS // max(1, width)))
-    rows = head[1:] + list(islice(stream, wanted))
+    rows = [fitted(cells, width) for cells in chain(head[1:], islice(stream, wanted))]
     complete = next(stream, None) is None
     stream.close()
     names = _names(head[0], rows, reading)
@@ -146,7 +147,7 @@ def _sample_csv(path: Path, labels: Collection[str]) -> TableSample:
     total = len(kept)
     if not complete:
         total = _estimate_rows(path, kept, delimiter)
-        kept += _rows_further_on(path, delimiter, encoding, width)
+        kept += _rows_further_on(path, dialect, width)
     by_column = list(zip(*kept, strict=True))
     counts = [Counter(cells) for cells in by_column]
     shared = shared_words(counts)
@@ -202,50 +203,28 @@ def _typed(name: str, cells: Sequence[str], missing: frozenset[str], words: Word
     return SampledColumn(name, dtype, [None if cell in missing else convert(cell) for cell in cells], words)
 
 
-def _detect_encoding(path: Path) -> str:
-    with open_bytes(path) as stream:
-        start = stream.read(2)
-        if start in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
-            return "utf-16"
-        decoder, left = codecs.getincrementaldecoder("utf-8")(), _ENCODING_BYTES
-        try:
-            decoder.decode(start)
-            while left > 0 and (block := stream.read(1 << 20)):
-                decoder.decode(block)
-                left -= len(block)
-        except UnicodeDecodeError:
-            return "cp1252" if _decodes(path, "cp1252") else "latin-1"
-    return "utf-8"
-
-
-def _decodes(path: Path, encoding: str) -> bool:
-    try:
-        with open_bytes(path) as stream:
-            stream.read(_ENCODING_BYTES).decode(encoding)
-    except UnicodeDecodeError:
-        return False
-    return True
-
-
 def _estimate_rows(path: Path, rows: Sequence[Sequence[str]], delimiter: str) -> int:
     written = sum(sum(map(len, cells)) + len(cells) for cells in rows)
-    size = path.stat().st_size * (5 if is_gzip(path) else 1)  # tables shrink to about a fifth
+    size = path.stat().st_size * (5 if is_packed(path) else 1)  # tables shrink to about a fifth
     return max(len(rows), round(size / written * len(rows)))
 
 
-def _rows_further_on(path: Path, delimiter: str, encoding: str, width: int) -> Iterator[list[str]]:
+def _rows_further_on(path: Path, dialect: Dialect, width: int) -> Iterator[list[str]]:
     """Reads whole lines at places spread over a large file, so that a sorted one shows more than its beginning."""
-    if is_gzip(path) or encoding == "utf-16":
+    if is_packed(path) or dialect.encoding.startswith("utf-16"):
         return
     size = path.stat().st_size
+    quoting: Any = csv.QUOTE_NONE if dialect.quoting == "none" else csv.QUOTE_MINIMAL
     with open(path, "rb") as stream:
         for place in range(1, _PLACES + 1):
             stream.seek(size * place // (_PLACES + 1))
             stream.readline()
-            text = stream.read(_PLACE_BYTES).decode(encoding, errors="replace")
+            text = stream.read(_PLACE_BYTES).decode(dialect.encoding, errors="replace")
             complete = text[: text.rfind("\n") + 1]
             try:
-                for cells in csv.reader(io.StringIO(complete), delimiter=delimiter, skipinitialspace=True):
+                for cells in csv.reader(
+                    io.StringIO(complete), delimiter=dialect.delimiter, quoting=quoting, skipinitialspace=True
+                ):
                     if len(cells) == width:
                         yield [cell.strip() for cell in cells]
             except csv.Error:

@@ -1,0 +1,115 @@
+"""Tells by its first bytes what a file is that is neither text nor one of the formats that are read."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class FileKind:
+    """A format of files.
+
+    Attributes:
+      what: it is, with an article.
+      advice: what to do with it.
+    """
+
+    what: str
+    advice: str
+
+
+def _table(what: str, read: str) -> FileKind:
+    return FileKind(what, f"turn it into Parquet, such as pandas.{read}(FILE).to_parquet('table.parquet')")
+
+
+_WORKBOOK = FileKind(
+    "an Excel workbook",
+    "save the sheet as CSV there, or turn it into Parquet with pandas.read_excel(FILE).to_parquet('table.parquet')",
+)
+_IMAGE = "put images into one folder a class, and name the folder under data.images"
+# The first bytes of a file, longest first where one begins another.
+_BEGINNINGS: tuple[tuple[bytes, FileKind], ...] = (
+    (b"PAR1", FileKind("a Parquet file", "name it under data.parquet")),
+    (b"ARROW1", _table("an Arrow or Feather file", "read_feather")),
+    (b"FEA1", _table("a Feather file", "read_feather")),
+    (b"\xff\xff\xff\xff", _table("an Arrow stream", "read_feather")),
+    (b"ORC", _table("an ORC file", "read_orc")),
+    (b"Obj\x01", FileKind("an Avro file", "turn it into Parquet or CSV first")),
+    (b"\x89HDF\r\n\x1a\n", _table("an HDF5 file", "read_hdf")),
+    (b"SQLite format 3\0", FileKind("an SQLite database", "write the table that is wanted as Parquet or CSV")),
+    (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", _WORKBOOK),
+    (
+        b"\x93NUMPY",
+        FileKind("a NumPy array", "save inputs x and labels y with numpy.savez, for data.npz"),
+    ),
+    (b"\x28\xb5\x2f\xfd", FileKind("packed with zstd", "unpack it, or pack it with gzip, bzip2 or xz")),
+    (b"\x04\x22\x4d\x18", FileKind("packed with lz4", "unpack it, or pack it with gzip, bzip2 or xz")),
+    (b"7z\xbc\xaf\x27\x1c", FileKind("a 7z archive", "unpack it, and name the file inside")),
+    (b"Rar!\x1a\x07", FileKind("a RAR archive", "unpack it, and name the file inside")),
+    (b"%PDF", FileKind("a PDF document", "save its table as CSV")),
+    (b"\x80\x02", _table("a Python pickle", "read_pickle")),
+    (b"\x80\x03", _table("a Python pickle", "read_pickle")),
+    (b"\x80\x04", _table("a Python pickle", "read_pickle")),
+    (b"\x80\x05", _table("a Python pickle", "read_pickle")),
+    (b"\x89PNG", FileKind("a PNG image", _IMAGE)),
+    (b"\xff\xd8\xff", FileKind("a JPEG image", _IMAGE)),
+    (b"GIF8", FileKind("a GIF image", _IMAGE)),
+    (b"II*\0", FileKind("a TIFF image", f"save it as PNG, and {_IMAGE}")),
+    (b"MM\0*", FileKind("a TIFF image", f"save it as PNG, and {_IMAGE}")),
+)
+_CONTROL = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f]")
+_IDX_TYPES = (8, 9, 11, 12, 13, 14)
+IDX = FileKind("an IDX file of MNIST's kind", "name its folder in the recipe: data: {idx: {path: FOLDER}}")
+TFRECORD = FileKind("a TFRecord file", "name it in the recipe: data: {tfrecord: {path: FILES, label: FEATURE}}")
+JSON_LINES = FileKind(
+    "a file of JSON lines",
+    "turn it into Parquet, such as pandas.read_json(FILE, lines=True).to_parquet('table.parquet')",
+)
+JSON = _table("a JSON document", "read_json")
+XML = FileKind("an XML or HTML document", "save its table as CSV")
+
+
+def name_kind(start: bytes) -> FileKind | None:
+    """Names the format of a file by its first bytes; None for text, and for what is not known.
+
+    Args:
+      start: up to some thousand bytes.
+    """
+    if _CONTROL.search(start[:1024]) is None:  # a table may have a column ORCID
+        return _name_text(start.removeprefix(b"\xef\xbb\xbf").lstrip())
+    for beginning, kind in _BEGINNINGS:
+        if start.startswith(beginning):
+            return kind
+    if start[:4] == b"RIFF" and start[8:12] == b"WEBP":
+        return FileKind("a WebP image", f"save it as PNG or JPEG, and {_IMAGE}")
+    if len(start) > 4 and start[:2] == b"\0\0" and start[2] in _IDX_TYPES and 1 <= start[3] <= 4:
+        return IDX
+    # A TFRecord begins with the length of its first record in eight bytes; a checksum and a message follow.
+    if len(start) > 12 and start[4:8] == b"\0\0\0\0" and start[:4] != b"\0\0\0\0" and start[12] == ord("\n"):
+        return TFRECORD
+    return None
+
+
+def _name_text(start: bytes) -> FileKind | None:
+    """Names formats of text that are no table."""
+    if start[:1] == b"{":
+        first = start.split(b"\n", 1)
+        is_lines = first[0].rstrip().endswith(b"}") and len(first) > 1 and first[1].lstrip()[:1] in (b"{", b"")
+        return JSON_LINES if is_lines else JSON
+    if start[:2] in (b"[{", b"[[") or (start[:1] == b"[" and start[1:].lstrip()[:1] in (b"{", b"[")):
+        return JSON
+    if start[:5].lower() in (b"<?xml", b"<html", b"<!doc", b"<tabl"):
+        return XML
+    return None
+
+
+def name_zip(names: Iterable[str]) -> FileKind:
+    """Names what a zip archive is by the names of its members."""
+    listed = list(names)
+    if any(name.startswith("xl/") for name in listed) or "content.xml" in listed:
+        return _WORKBOOK
+    if listed and all(name.endswith(".npy") for name in listed):
+        return FileKind("a file of NumPy arrays", "name it in the recipe: data: {npz: {path: FILE}}")
+    return FileKind("a zip archive", "unpack it and name the file inside")

@@ -1,0 +1,73 @@
+"""How a text table is written: what stands above its header, what divides its cells, and whether its quotes hold."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from kerasline.components.datasets.csv_quotes import StrayQuote
+from kerasline.components.datasets.csv_text import Dialect, Line, detect_delimiter, fitted, lines
+from kerasline.components.wording import counted
+
+_ROWS_LOOKED_AT = 60_000
+_MOST_LINES_ABOVE = 15
+
+
+def find_dialect(path: Path, encoding: str, reading: dict[str, tuple[Any, str]]) -> Dialect:
+    """Finds out how a table is written.
+
+    Args:
+      path: of the table.
+      encoding: of its text.
+      reading: takes the keys of the ``csv:`` block that are not the default, each with the reason.
+
+    Raises:
+      StrayQuote: a quote swallows rows, and without quotes the rows do not have one width either.
+    """
+    dialect = Dialect(detect_delimiter(path, Dialect(",", encoding)), encoding)
+    try:
+        head = _rows(path, dialect)[:30]
+    except StrayQuote as error:
+        dialect, head = _without_quotes(path, dialect, error), []
+        reading["quoting"] = ("none", f"quotes are part of the text: {str(error).split('; ')[0]}")
+        head = _rows(path, dialect)[:30]
+    above = _lines_above(head)
+    if above:
+        reading["skip_lines"] = (above, f"{counted(above, 'line stands', 'lines stand')} above the header")
+        dialect = replace(dialect, skip_lines=above)
+        dialect = replace(dialect, delimiter=detect_delimiter(path, dialect))
+    return dialect
+
+
+def _rows(path: Path, dialect: Dialect) -> list[Line]:
+    return list(islice(lines(path, dialect), _ROWS_LOOKED_AT))
+
+
+def _without_quotes(path: Path, dialect: Dialect, error: StrayQuote) -> Dialect:
+    """Takes quotes for text where all rows then have the width of the header, so that no cell was meant to be quoted.
+
+    Raises:
+      StrayQuote: they have not.
+    """
+    plain = replace(dialect, quoting="none")
+    rows = [cells for _, cells in _rows(path, plain)]
+    width = len(rows[0])
+    if width < 2 or any(len(fitted(cells, width)) != width for cells in rows if any(cells)):
+        raise error
+    return plain
+
+
+def _lines_above(head: Sequence[Line]) -> int:
+    """Counts the lines above the names of the columns, such as a title and a date."""
+    usual, count = Counter(len(cells) for _, cells in head[1:]).most_common(1)[0] if len(head) > 2 else (0, 0)
+    if usual < 2 or 2 * count <= len(head) or (len(head[0][1]) == usual and sum(map(bool, head[0][1])) > 1):
+        return 0
+    for place, (number, cells) in enumerate(head[: _MOST_LINES_ABOVE + 1]):
+        filled = sum(map(bool, cells))
+        if len(cells) == usual and 2 * filled > usual:
+            return number - 1 if place else 0
+    return 0

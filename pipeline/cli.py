@@ -14,6 +14,7 @@ from rich.table import Table
 
 from kerasline.components.errors import LONGEST_MESSAGE, KeraslineError, cut
 from kerasline.components.outputs import check_output
+from kerasline.components.wording import printable
 from kerasline.pipeline import (
     commands_cloud,
     commands_init,
@@ -55,14 +56,14 @@ def main() -> None:
     except KeraslineError as error:
         for line in error.details:
             print(line, file=sys.stderr)
-        print(f"kerasline: {error}", file=sys.stderr)
+        print(f"kerasline: {printable(str(error))}", file=sys.stderr)
         sys.exit(error.exit_code)
     except Exception as error:
         # typer raises click's usage errors, which know how to show themselves.
         show, code = getattr(error, "show", None), getattr(error, "exit_code", 1)
         if show is None:
             text = cut(" ".join(str(error).split()), LONGEST_MESSAGE)
-            print(f"kerasline: {type(error).__name__}: {text}; --debug shows more", file=sys.stderr)
+            print(f"kerasline: {type(error).__name__}: {printable(text)}; --debug shows more", file=sys.stderr)
             if "--debug" in sys.argv:
                 raise
         else:
@@ -105,7 +106,7 @@ def run(
         json_file.write_text(json.dumps(outcome.result, indent=1), encoding="utf-8")
     show_outcome(outcome.result)
     if outcome.message:
-        print(f"kerasline: {outcome.message}", file=sys.stderr)
+        print(f"kerasline: {printable(outcome.message)}", file=sys.stderr)
     raise typer.Exit(outcome.exit_code)
 
 

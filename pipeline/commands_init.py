@@ -16,6 +16,7 @@ from rich.text import Text
 
 from kerasline.components.errors import ConfigError
 from kerasline.components.outputs import check_output
+from kerasline.components.wording import printable
 from kerasline.pipeline.config import parse_experiment
 from kerasline.pipeline.steps import free_name
 
@@ -53,12 +54,12 @@ def init(
     target.write_text(draft.text, encoding="utf-8")
     console = Console(highlight=False, soft_wrap=True)
     for line in draft.summary:
-        console.print(line, markup=False)
+        console.print(printable(line), markup=False)
     console.print(_table(draft.columns[:_MOST_COLUMNS], Console().width))
     if len(draft.columns) > _MOST_COLUMNS:
         console.print(f"... and {len(draft.columns) - _MOST_COLUMNS} more columns", markup=False)
-    console.print(f"wrote   {target}", markup=False)
-    console.print(f"next    kerasline run {shlex.quote(str(target))}", markup=False)
+    console.print(f"wrote   {printable(str(target))}", markup=False)
+    console.print(f"next    kerasline run {printable(shlex.quote(str(target)))}", markup=False)
 
 
 def path_from(recipe: Path, data: Path) -> str:
@@ -83,5 +84,5 @@ def _table(columns: Sequence[tuple[str, str, str, str]], width: int) -> Table:
 
 
 def _cut(text: str, length: int) -> str:
-    plain = " ".join(text.split())
+    plain = " ".join(printable(text).split())
     return plain if len(plain) <= length else plain[: length - 1] + "…"

@@ -23,6 +23,7 @@ from rich.text import Text
 
 from kerasline.components import progress
 from kerasline.components.progress import Progress
+from kerasline.components.wording import printable
 
 _QUIET_SECONDS = 10.0  # without a terminal, a running step is heard of this often
 
@@ -39,7 +40,7 @@ class Screen:
 
     def line(self, text: str) -> None:
         """Prints a line that stays."""
-        self.console.print(text, markup=False)
+        self.console.print(printable(text), markup=False)
 
     def start(self, title: str) -> None:
         """Begins a live line."""

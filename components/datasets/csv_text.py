@@ -211,10 +211,11 @@ def body(
       ConfigError: as :func:`lines`, or a row has another width.
     """
     stream = lines(path, dialect_of(options, delimiter))
+    named = width
     if options["header"]:
-        next(stream, None)
+        named = count_named(next(stream, (0, [""] * width))[1])
     for number, found in stream:
-        cells = fitted(found, width)
+        cells = fitted(found, width, named)
         if len(cells) == width:
             yield number, cells
         elif cells == [""]:
@@ -229,8 +230,19 @@ def body(
             ragged(list(range(number - sum(cell.count("\n") for cell in cells), number + 1)))
 
 
-def fitted(cells: list[str], width: int) -> list[str]:
-    """Takes from a row the empty cells beyond the table's width, which some programs write at the end of each line."""
+def fitted(cells: list[str], width: int, named: int | None = None) -> list[str]:
+    """Evens out the empty cells at the end of a row, which some programs write in some lines only.
+
+    Args:
+      cells: of the row.
+      width: of the table.
+      named: how many columns there are up to the last that the header names; a row may end there.
+    """
     while len(cells) > width and not cells[-1]:
         cells = cells[:-1]
-    return cells
+    return cells + [""] * (width - len(cells)) if (named or width) <= len(cells) < width else cells
+
+
+def count_named(header: Sequence[str]) -> int:
+    """Counts the columns up to the last that has a name."""
+    return max((place for place, name in enumerate(header, start=1) if name), default=len(header))

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from kerasline.components.datasets.csv_text import Dialect, detect_delimiter, dialect_of, header_of, lines
-from kerasline.components.datasets.files import PACKING_ERRORS, Places, damaged_packing, open_bytes
+from kerasline.components.datasets.files import PACKED, PACKING_ERRORS, Places, damaged_packing, open_bytes
 from kerasline.components.datasets.image_check import SUFFIXES
 from kerasline.components.datasets.options import MISSING_VALUES
 from kerasline.components.datasets.parquet_scan import column_type
@@ -160,7 +160,9 @@ def _find_files(source: str, record: Mapping[str, Any], kind: str | None) -> tup
 
 
 def _kind_of(path: Path) -> str | None:
-    name = path.name.lower().removesuffix(".gz")
+    name = path.name.lower()
+    for packing in PACKED:
+        name = name.removesuffix(packing)
     if name.endswith((".csv", ".tsv", ".txt")):
         return "csv"
     if name.endswith((".parquet", ".pq")):

@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from pyarrow import csv
 
-from kerasline.components.datasets.csv_text import Line, dialect_of, fitted, lines
+from kerasline.components.datasets.csv_text import Line, count_named, dialect_of, fitted, lines
 from kerasline.components.datasets.files import PACKING_ERRORS, open_bytes
 from kerasline.components.datasets.missing import missing_words, numbers_of, without
 from kerasline.components.datasets.parquet_scan import plain_values
@@ -49,9 +49,11 @@ def read_csv(plan: PredictionPlan, shard: Mapping[str, Any]) -> Iterator[Block]:
 def _read_any(plan: PredictionPlan, shard: Mapping[str, Any]) -> Iterator[Block]:
     """Reads line by line, whatever a CSV file may be."""
     stream = lines(shard["path"], dialect_of(plan.reading, shard["delimiter"]))
+    named, width = None, len(shard["names"])
     if plan.reading["header"]:
-        next(stream, None)
-    while rows := list(islice(stream, ROWS_PER_BLOCK)):
+        named = count_named(next(stream, (0, [""]))[1])
+    while read := list(islice(stream, ROWS_PER_BLOCK)):
+        rows = [(number, fitted(cells, width, named)) for number, cells in read]
         yield _block_of_lines(plan, shard, rows)
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from kerasline.components.datasets.csv_quotes import StrayQuote
-from kerasline.components.datasets.csv_text import Dialect, Line, detect_delimiter, fitted, lines
+from kerasline.components.datasets.csv_text import Dialect, Line, count_named, detect_delimiter, fitted, lines
 from kerasline.components.wording import counted
 
 _ROWS_LOOKED_AT = 60_000
@@ -55,19 +55,19 @@ def _without_quotes(path: Path, dialect: Dialect, error: StrayQuote) -> Dialect:
     """
     plain = replace(dialect, quoting="none")
     rows = [cells for _, cells in _rows(path, plain)]
-    width = len(rows[0])
-    if width < 2 or any(len(fitted(cells, width)) != width for cells in rows if any(cells)):
+    width, named = len(rows[0]), count_named(rows[0])
+    if width < 2 or any(len(fitted(cells, width, named)) != width for cells in rows if any(cells)):
         raise error
     return plain
 
 
 def _lines_above(head: Sequence[Line]) -> int:
     """Counts the lines above the names of the columns, such as a title and a date."""
-    usual, count = Counter(len(cells) for _, cells in head[1:]).most_common(1)[0] if len(head) > 2 else (0, 0)
-    if usual < 2 or 2 * count <= len(head) or (len(head[0][1]) == usual and sum(map(bool, head[0][1])) > 1):
+    widths = [max((place for place, cell in enumerate(cells, start=1) if cell), default=0) for _, cells in head]
+    usual, count = Counter(widths[1:]).most_common(1)[0] if len(head) > 2 else (0, 0)
+    if usual < 2 or 2 * count <= len(head):
         return 0
-    for place, (number, cells) in enumerate(head[: _MOST_LINES_ABOVE + 1]):
-        filled = sum(map(bool, cells))
-        if len(cells) == usual and 2 * filled > usual:
-            return number - 1 if place else 0
+    for (number, cells), width in list(zip(head, widths, strict=True))[: _MOST_LINES_ABOVE + 1]:
+        if width >= usual and 2 * sum(map(bool, cells)) > usual:
+            return number - 1 if number != head[0][0] else 0
     return 0

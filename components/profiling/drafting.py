@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from kerasline.components.datasets.files import PACKED
 from kerasline.components.errors import ConfigError
 from kerasline.components.profiling.columns import ColumnGuess, guess_column
 from kerasline.components.profiling.images import choose_model, is_image_folder, sample_images
@@ -17,7 +18,7 @@ from kerasline.components.profiling.leaks import gives_away
 from kerasline.components.profiling.sampling import TableSample, sample_table
 from kerasline.components.profiling.settings import Settings, choose_settings
 from kerasline.components.profiling.writing import block, comment, listed, pair
-from kerasline.components.wording import counted
+from kerasline.components.wording import counted, printable
 
 _GUESSES = "Guesses have their reason beside them; change what is wrong."
 _UNNAMED = "Columns not named under features go by their type: numbers by z-score, text with few values one-hot."
@@ -30,8 +31,9 @@ _ARRAYS = {
     "idx: {path: FOLDER}": ("-ubyte", "-ubyte.gz"),
     "tfrecord: {path: FILES, label: FEATURE}": (".tfrecord", ".tfrecords", ".tfrecord.gz", ".tfrecords.gz"),
 }
+_TOLD = ("encoding", "quoting", "skip_lines", "header", "ragged_rows")  # what a user should hear of the file at once
 _LONGEST_NAME = 50  # that a recipe may have
-_TABLES = (".csv", ".tsv", ".txt", ".parquet", ".gz")
+_TABLES = (".csv", ".tsv", ".txt", ".parquet", ".pq", *PACKED)
 
 
 @dataclass(frozen=True)
@@ -115,6 +117,7 @@ def _draft_table(files: Sequence[Path], labels: Sequence[str], name: str, shown_
     summary = (
         f"{shown_path}: {about} rows, {counted(len(sample.columns) + len(sample.unusable), 'column')}",
         f"label {' and '.join(map(repr, labels))}: {describe_label(label)}",
+        *(f"csv.{key}: {sample.reading[key][0]} ({sample.reading[key][1]})" for key in _TOLD if key in sample.reading),
     )
     columns = [(g.name, g.kind, f"{g.missing:.1%}" if g.missing else "", _detail(g)) for g in guesses]
     columns += [(name_, "drop", "", why) for name_, why in sample.unusable.items()]
@@ -176,7 +179,7 @@ def _table_lines(
 
 
 def _item(written: str, why: str) -> list[str]:
-    line = f"      - {written}  # {why}"
+    line = f"      - {written}  # {' '.join(printable(why).split())}"
     return [line] if len(line) <= 118 else [*comment(why, 6), f"      - {written}"]
 
 

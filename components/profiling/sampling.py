@@ -14,7 +14,7 @@ from typing import Any
 
 from kerasline.components.datasets.csv_encoding import detect_encoding
 from kerasline.components.datasets.csv_scan import ColumnScan, parse
-from kerasline.components.datasets.csv_text import Dialect, fitted, lines
+from kerasline.components.datasets.csv_text import Dialect, count_named, fitted, lines
 from kerasline.components.datasets.files import PACKING_ERRORS, damaged_packing, is_packed, open_bytes
 from kerasline.components.datasets.missing import missing_words
 from kerasline.components.datasets.options import MISSING_VALUES
@@ -117,14 +117,15 @@ def _sample_csv(path: Path, labels: Collection[str]) -> TableSample:
     if not head:
         raise ConfigError(f"{path} is empty; check that the right file was named")
     width = len(head[0])
-    usual = Counter(len(cells) for cells in head[1:]).most_common(1)
+    named = count_named(head[0])
+    usual = Counter(len(fitted(cells, width, named)) for cells in head[1:]).most_common(1)
     if usual and usual[0][0] != width and usual[0][1] > len(head) // 2:
         raise ConfigError(
             f"The first line of {path} has {counted(width, 'cell')} but the others have {usual[0][0]}; leave only the "
             "line with the names of the columns above the rows"
         )
     wanted = max(_FEWEST_ROWS, min(_MOST_ROWS, _CELLS // max(1, width)))
-    rows = [fitted(cells, width) for cells in chain(head[1:], islice(stream, wanted))]
+    rows = [fitted(cells, width, named) for cells in chain(head[1:], islice(stream, wanted))]
     complete = next(stream, None) is None
     stream.close()
     names = _names(head[0], rows, reading)

@@ -7,6 +7,8 @@ from typing import Any
 
 import yaml
 
+from kerasline.components.wording import printable
+
 _WIDTH = 110
 
 
@@ -18,7 +20,7 @@ def scalar(value: Any) -> str:
 
 def pair(key: str, value: Any, indent: int = 0, why: str = "") -> list[str]:
     """Writes ``key: value`` on one line, with the reason as a comment behind it, or above where it is long."""
-    line = f"{' ' * indent}{scalar(key)}: {scalar(value)}"
+    line, why = f"{' ' * indent}{scalar(key)}: {scalar(value)}", " ".join(printable(why).split())
     if not why:
         return [line]
     if len(line) + len(why) + 4 <= _WIDTH:
@@ -38,7 +40,7 @@ def comment(text: str, indent: int = 0) -> list[str]:
     """Wraps a comment."""
     lines: list[str] = []
     line = ""
-    for word in text.split():
+    for word in printable(text).split():
         if line and len(line) + len(word) + 1 > _WIDTH - indent - 2:
             lines.append(line)
             line = word

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import bz2
 import gzip
+import lzma
 import os
 import random
 import subprocess
@@ -15,6 +17,7 @@ import pytest
 import yaml
 
 from kerasline.components.datasets import resolve
+from kerasline.components.errors import ConfigError
 from kerasline.components.features import plan_features
 from kerasline.pipeline import cli
 from kerasline.pipeline.config import Experiment, load_experiment
@@ -113,6 +116,87 @@ def test_every_table_finds_a_name_that_runs(init: Init, tmp_path: Path, file: st
     code, _, err = init("--label", "y", "--", file)
     assert (code, err) == (0, "")
     assert load_experiment(str(tmp_path / f"{name}.yaml"))[0].name == name
+
+
+def numbered(**changed: str) -> str:
+    """A table of 1,001 lines, some of them replaced: ``l500`` is line 500 of the file."""
+    found = ["n,word,y", *(f"{i * 7 % 97},{'abc'[i % 3]},{i % 2}" for i in range(1000))]
+    for key, line in changed.items():
+        found[int(key[1:]) - 1] = line
+    return "\n".join(found) + "\n"
+
+
+def test_stray_quotes_are_text_where_all_lines_are_rows(init: Init, tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text(numbered(l500='1,"a,0', l800='1,"b,0'))
+    code, out, err = init("t.csv", "--label", "y")
+    assert (code, err) == (0, "")
+    assert (
+        "csv.quoting: none (quotes are part of the text: The quote (\") that opens column 2 ('word') in line 500" in out
+    )
+    experiment, _ = load_experiment(str(tmp_path / "t.yaml"))
+    dataset = resolve(experiment.data, name="t", base_dir=tmp_path, data_dir=None)
+    assert (dataset.rows, dataset.skipped) == (1000, ())
+
+
+def test_stray_quotes_beside_quoted_cells_are_refused(init: Init, tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text(numbered(l300='1,"b, c",0', l500='1,"a,0'))
+    code, _, err = init("t.csv", "--label", "y")
+    assert (code, len(err.splitlines()), (tmp_path / "t.yaml").exists()) == (2, 1, False)
+    assert "in line 500 of t.csv is never closed and takes 501 more lines into its cell" in err
+    (tmp_path / "t.yaml").write_text("name: t\ndata: {csv: {path: t.csv, label: y, ragged_rows: skip}}\n")
+    with pytest.raises(ConfigError, match="in line 500 of .* is never closed and takes 501 more lines"):
+        settle(tmp_path / "t.yaml")
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        ("sep=;\nn;word;y\n", {"delimiter": ";"}),
+        ("Report of June\nmade by: me, you\n\nn;word;y\n", {"delimiter": ";", "skip_lines": 3}),
+        ("Report;;\n;;\nn;word;y\n", {"delimiter": ";", "skip_lines": 2}),
+        ("n;word;y;\n", {"delimiter": ";"}),
+        ('\ufeff"n";"word";"y"\n', {"delimiter": ";"}),
+    ],
+)
+@pytest.mark.parametrize(
+    ("encoding", "line_end"), [("utf-8", "\r\n"), ("utf-16", "\r\n"), ("utf-16-le", "\n"), ("cp1252", "\r")]
+)
+def test_tables_as_spreadsheets_save_them(
+    init: Init, tmp_path: Path, content: str, expected: dict[str, Any], encoding: str, line_end: str
+) -> None:
+    if encoding == "cp1252":
+        content = content.removeprefix("\ufeff")
+    rows = "".join(f"{i * 7 % 97};{'äöü'[i % 3]};{i % 2}{';' if i % 5 == 0 else ''}\n" for i in range(200))
+    (tmp_path / "t.csv").write_text(content + rows + "\n\n", encoding=encoding, newline=line_end)
+    code, out, err = init("t.csv", "--label", "y")
+    assert (code, err) == (0, "")
+    experiment, _ = load_experiment(str(tmp_path / "t.yaml"))
+    written = experiment.data.csv.model_dump()
+    assert {key: written[key] for key in expected} == expected
+    found = "utf-16" if encoding == "utf-16-le" and content[0] == "\ufeff" else encoding
+    assert written["encoding"] == found
+    assert encoding == "utf-8" or f"csv.encoding: {found} (the file is not UTF-8)" in out
+    dataset = resolve(experiment.data, name="t", base_dir=tmp_path, data_dir=None)
+    assert (dataset.rows, [column.name for column in dataset.columns]) == (200, ["n", "word"])
+
+
+@pytest.mark.parametrize("name", ["t.csv.bz2", "t.csv.xz", "t.csv.gz", "t.tsv"])
+def test_packed_tables(init: Init, tmp_path: Path, name: str) -> None:
+    pack: Any = {".bz2": bz2.compress, ".xz": lzma.compress, ".gz": gzip.compress}.get(Path(name).suffix, bytes)
+    (tmp_path / name).write_bytes(pack(numbered().encode()))
+    assert init(name, "--label", "y")[0] == 0
+    assert settle(tmp_path / "t.yaml")[0].data.csv.path == name
+    (tmp_path / name).write_bytes(pack(numbered().encode())[:-20])
+    code, _, err = init(name, "--label", "y", "--force")
+    assert (code, "ends too early; copy or download it again" in err) == ((0, False) if name == "t.tsv" else (2, True))
+
+
+def test_nothing_steers_the_terminal(init: Init, tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text("\x1b[31mred,y\n" + "".join(f"{i * 7 % 97},{i % 2}\n" for i in range(300)))
+    code, out, err = init("t.csv", "--label", "x")
+    assert (code, "\x1b" in err, "\\x1b[31mred" in err) == (2, False, True)
+    code, out, err = init("t.csv", "--label", "y")
+    assert (code, "\x1b" in out, "\\x1b[31mred" in out) == (0, False, True)
 
 
 def test_a_recipe_is_written_where_files_can_be(init: Init, tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
-from kerasline.components.datasets.csv_text import detect_delimiter, header_of
+from kerasline.components.datasets.csv_text import detect_delimiter, dialect_of, header_of
 from kerasline.components.datasets.files import Places
 from kerasline.components.datasets.options import CsvOptions, DataOptions
 from kerasline.components.datasets.registry import DATASETS, check_named
@@ -93,7 +93,7 @@ def _header(path: Path, options: DataOptions) -> list[str]:
         reading = csv_options(options.spans) if options.spans else CsvOptions(path="-", label="-")
     delimiter = reading.delimiter
     if delimiter == "auto":
-        delimiter = detect_delimiter(path, reading.encoding)
+        delimiter = detect_delimiter(path, dialect_of(reading.model_dump(), ","))
     return header_of(path, reading.model_dump(), "\t" if delimiter == "tab" else delimiter)
 
 

@@ -4,20 +4,28 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
 from kerasline.components.errors import ConfigError
 from kerasline.pipeline.decisions import join_quiet, list_decisions
+from kerasline.pipeline.http_hosts import allowed_hosts
+from kerasline.pipeline.http_server import Answer, Request, Rules, WebServer
 
 _PAGES = re.compile(r"/(reports/[^/]+/[^/]+/(?:index\.html|figures\.json)|comparisons/[^/]+\.html)")
+_TEXT = "text/plain; charset=utf-8"
 _TYPES = {".html": "text/html; charset=utf-8", ".json": "application/json"}
-_HOSTS = ("127.0.0.1", "localhost")
+_HEADERS = {
+    "Cache-Control": "no-store",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "no-referrer",
+}
 
 
-def make_server(workspace: Path, port: int) -> ThreadingHTTPServer:
+def make_server(workspace: Path, port: int) -> WebServer:
     """Binds a server on the loopback address; ``serve_forever`` runs it.
 
     Raises:
@@ -26,55 +34,32 @@ def make_server(workspace: Path, port: int) -> ThreadingHTTPServer:
     root = workspace.resolve()
     if not root.is_dir():
         raise ConfigError(f"--workspace: expected the folder of a workspace, but {root} is not there")
-
-    class Handler(SiteHandler):
-        """Answers for this workspace."""
-
-        folder = root
-
+    address = "127.0.0.1"
+    rules = Rules(partial(_respond, root), _refuse, hosts=allowed_hosts(address))
     try:
-        return ThreadingHTTPServer(("127.0.0.1", port), Handler)
+        return WebServer(address, port, rules)
     except OSError as error:
         raise ConfigError(f"--port: expected a free port, but {port} cannot be used ({error.strerror})") from error
 
 
-class SiteHandler(BaseHTTPRequestHandler):
+def _respond(folder: Path, request: Request) -> Answer:
     """Answers with the list, or with a page that a run wrote; nothing else of the disk is reachable."""
+    if request.method != "GET":
+        return Answer(405, b"these pages can be read only", _TEXT, {**_HEADERS, "Allow": "GET, HEAD"})
+    path = unquote(request.path)
+    if path in _OWN_PAGES:
+        return Answer(200, _OWN_PAGES[path](folder).encode(), _TYPES[".html"], _HEADERS)
+    try:
+        file = (folder / path.lstrip("/")).resolve()
+        if _PAGES.fullmatch(path) and file.is_relative_to(folder) and file.is_file():
+            return Answer(200, file.read_bytes(), _TYPES[file.suffix], _HEADERS)
+    except (OSError, ValueError):  # no file can have such a name, or it went
+        pass
+    return _refuse(404, "there is no such page; / lists them")
 
-    folder = Path()
-    server_version = "kerasline"
-    sys_version = ""
 
-    def do_GET(self) -> None:  # noqa: N802 (named by http.server)
-        """Answers a request."""
-        # Another site's page could point a name of its own at this address; such requests carry that name.
-        if self.headers.get("Host", "").rpartition(":")[0] not in _HOSTS and self.headers.get("Host") not in _HOSTS:
-            self._answer(403, b"this site answers to 127.0.0.1 and localhost only", "text/plain; charset=utf-8")
-            return
-        path = unquote(self.path.partition("?")[0])
-        if path in _OWN_PAGES:
-            self._answer(200, _OWN_PAGES[path](self.folder).encode(), _TYPES[".html"])
-            return
-        file = (self.folder / path.lstrip("/")).resolve()
-        if not _PAGES.fullmatch(path) or not file.is_relative_to(self.folder) or not file.is_file():
-            self._answer(404, b"there is no such page; / lists them", "text/plain; charset=utf-8")
-            return
-        self._answer(200, file.read_bytes(), _TYPES[file.suffix])
-
-    do_HEAD = do_GET  # noqa: N815 (named by http.server)
-
-    def _answer(self, status: int, body: bytes, kind: str) -> None:
-        self.send_response(status)
-        headers = {"Content-Type": kind, "Content-Length": str(len(body)), "Cache-Control": "no-store"}
-        headers |= {"X-Content-Type-Options": "nosniff", "X-Frame-Options": "DENY", "Referrer-Policy": "no-referrer"}
-        for name, value in headers.items():
-            self.send_header(name, value)
-        self.end_headers()
-        if self.command != "HEAD":
-            self.wfile.write(body)
-
-    def log_message(self, format: str, *args: Any) -> None:
-        """Says nothing: the terminal shows the address only."""
+def _refuse(code: int, message: str) -> Answer:
+    return Answer(code, message.encode(), _TEXT, _HEADERS)
 
 
 def list_page(workspace: Path) -> str:

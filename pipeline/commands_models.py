@@ -142,6 +142,9 @@ def serve(
     names: Annotated[list[str], typer.Option("--model", metavar="NAME", help="Serve this model; default: all.")] = [],  # noqa: B006 (typer's way)
     max_request_mb: Annotated[float, typer.Option(min=0.001, help="Larger requests are refused.")] = 32.0,
     poll_seconds: Annotated[float, typer.Option(min=0.05, help="How often to look at what is in production.")] = 1.0,
+    allow_host: Annotated[
+        list[str], typer.Option(metavar="NAME", help="Answer requests to this name, too; default: localhost.")
+    ] = [],  # noqa: B006
     workspace: WorkspaceOption = _WORKSPACE,
 ) -> None:
     """Answer TensorFlow Serving's REST API, for development; follows promote and rollback."""
@@ -165,6 +168,7 @@ def serve(
         names=names or None,
         max_bytes=int(max_request_mb * 1e6),
         poll_seconds=poll_seconds,
+        hosts=allow_host,
     )
 
 

@@ -11,6 +11,7 @@ import tensorflow as tf
 
 from kerasline.components.errors import KeraslineError
 from kerasline.components.prediction.blocks import Block
+from kerasline.components.prediction.reasons import plain_reason
 
 # The more rows in a call the less it costs for each, as long as what the layers hold in between fits the memory.
 ROWS_PER_CALL, PLAIN_ROWS_PER_CALL = 2048, 16384
@@ -68,7 +69,7 @@ class ServedModel:
             answer = self._call(block if len(rows) == len(block) else block.take_range(int(rows[0]), int(rows[-1]) + 1))
         except (tf.errors.OpError, ValueError, TypeError, OverflowError) as error:
             if len(rows) == 1:
-                failed[int(rows[0])] = _reason(error)
+                failed[int(rows[0])] = plain_reason(error)
                 return
             for half in np.array_split(rows, 2):
                 self._answer_rows(block, half, answers, failed)
@@ -141,11 +142,3 @@ def _encode(block: Block) -> list[bytes]:
                 feature.int64_list.value.append(int(value))
         records.append(example.SerializeToString())
     return records
-
-
-def _reason(error: Exception) -> str:
-    """Takes what went wrong out of TensorFlow's message, which puts the place in the graph around it."""
-    lines = [line.strip() for line in str(getattr(error, "message", None) or error).splitlines() if line.strip()]
-    marks = [number for number, line in enumerate(lines) if line.startswith("[[{{node") and number]
-    found = lines[marks[0] - 1] if marks else next(iter(lines), "")
-    return found.split("{{")[0].split(" [Op:")[0].strip().rstrip(":") or "the model fails on it"

@@ -12,11 +12,11 @@ from kerasline.components.datasets.files import is_gzip
 from kerasline.components.datasets.image_check import examine, plain_bytes
 from kerasline.components.errors import ConfigError, nearest
 from kerasline.components.prediction.blocks import Block
+from kerasline.components.prediction.pictures import MAX_PIXELS
 from kerasline.components.prediction.planning import PredictionPlan
 
 IMAGES_PER_BLOCK = 64  # decoded images take far more memory than rows of a table
 RECORDS_PER_BLOCK = 1024
-_MAX_PIXELS = 5e7
 _THREADS = 4
 _RECORDS_LOOKED_AT = 100
 
@@ -45,7 +45,7 @@ def _read_image(root: Path, name: str) -> tuple[bytes | None, str]:
         content = path.read_bytes()
     except OSError as error:
         return None, f"cannot be read ({error.strerror or error})"
-    checked = examine(content, decode=False, max_pixels=_MAX_PIXELS)
+    checked = examine(content, decode=False, max_pixels=MAX_PIXELS)
     if checked.shape is None:
         return None, checked.problem
     try:

@@ -19,6 +19,7 @@ from kerasline.components.datasets.missing import missing_words, numbers_of, wit
 from kerasline.components.datasets.parquet_scan import plain_values
 from kerasline.components.errors import ConfigError
 from kerasline.components.prediction.blocks import Block
+from kerasline.components.prediction.pictures import image_problems
 from kerasline.components.prediction.planning import PredictionPlan
 from kerasline.components.wording import counted
 
@@ -248,7 +249,10 @@ def _arrow_values(values: Any, column: Mapping[str, Any], missing: frozenset[str
     if dtype == "string":
         return list(map(without(missing), plain_values(values, "string")))
     if dtype == "image":
-        return [bytes(value) if value else None for value in values.to_pylist()]
+        images = [bytes(value) if value else None for value in values.to_pylist()]
+        for row, problem in image_problems(images).items():
+            problems.setdefault(row, f"the image in column {name!r}: {problem}")
+        return images
     if dtype in ("array", "tokens"):
         return _lists(values.to_pylist(), column, problems)
     if pa.types.is_string(values.type) or pa.types.is_large_string(values.type):

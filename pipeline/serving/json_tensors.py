@@ -1,4 +1,6 @@
-"""JSON to tensors and back, as TensorFlow Serving's REST API has it.
+"""JSON values to tensors and back, as TensorFlow Serving's REST API has it.
+
+A column is taken apart level by level and converted as a whole: a body of some MB holds a million values.
 
 Source: https://www.tensorflow.org/tfx/serving/api_rest
 """
@@ -8,56 +10,50 @@ from __future__ import annotations
 import base64
 import binascii
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from itertools import chain
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 import tensorflow as tf
 
-ROW, COLUMNAR = "instances", "inputs"
+from kerasline.pipeline.serving.json_body import COLUMNAR, ROW, BadRequest, shorten
 
-
-class BadRequest(Exception):
-    """The request cannot be understood; the message goes to the client."""
-
-
-def parse_body(body: bytes) -> dict[str, Any]:
-    """Reads a request's JSON object; NaN and Infinity are numbers here, as in TensorFlow Serving.
-
-    Raises:
-      BadRequest: it is not JSON, not an object, or has neither or both of instances and inputs.
-    """
-    if not body.strip():
-        raise BadRequest("JSON Parse error: The document is empty")
-    try:
-        request = json.loads(body)
-    except json.JSONDecodeError as error:
-        raise BadRequest(f"JSON Parse error: {error.msg} at offset: {error.pos}") from None
-    except (UnicodeDecodeError, RecursionError, ValueError) as error:
-        raise BadRequest(f"JSON Parse error: {type(error).__name__}") from None
-    if not isinstance(request, dict):
-        raise BadRequest(f"JSON Value: {_shorten(request)} Is not object")
-    if not isinstance(request.get("signature_name", ""), str):
-        raise BadRequest("'signature_name' key must be a string value.")
-    if ROW in request and COLUMNAR in request:
-        raise BadRequest("Not formatted correctly expecting only one of 'inputs' or 'instances' keys to exist")
-    if ROW not in request and COLUMNAR not in request:
-        raise BadRequest("Missing 'inputs' or 'instances' key")
-    return request
+_MOST_AXES = 32  # TensorFlow ends the whole process at 255
 
 
 def read_tensors(request: Mapping[str, Any], specs: Mapping[str, tf.TensorSpec]) -> dict[str, tf.Tensor]:
     """Makes a signature's tensors.
 
     Args:
-      request: from :func:`parse_body`.
+      request: from :func:`~kerasline.pipeline.serving.json_body.parse_body`.
       specs: of the signature, by input name.
 
     Raises:
-      BadRequest: an input is missing or unknown, or has the wrong type or shape.
+      BadRequest: an input is missing or unknown, has the wrong type or shape, or other rows than the rest.
     """
     columns = _from_rows(request[ROW], specs) if ROW in request else _from_columns(request[COLUMNAR], specs)
-    return {name: _tensor(name, columns[name], spec) for name, spec in specs.items()}
+    tensors = {name: _tensor(name, columns[name], spec) for name, spec in specs.items()}
+    lengths = {name: int(tensors[name].shape[0]) for name, spec in specs.items() if _is_batch(spec)}
+    if len(set(lengths.values())) > 1:
+        listed = ", ".join(f"{name} has {length}" for name, length in sorted(lengths.items()))
+        raise BadRequest(f"expected as many values in every column of 'inputs', but {listed}")
+    if 0 in lengths.values():
+        raise BadRequest(f"No values in '{COLUMNAR}'")
+    return tensors
+
+
+def count_rows(tensors: Mapping[str, tf.Tensor], specs: Mapping[str, tf.TensorSpec]) -> int | None:
+    """Returns how many rows a request has; None where its inputs are not all columns of rows."""
+    if not specs or not all(_is_batch(spec) for spec in specs.values()):
+        return None
+    return int(next(iter(tensors.values())).shape[0])
+
+
+def _is_batch(spec: tf.TensorSpec) -> bool:
+    return spec.shape.rank is not None and spec.shape.rank > 0 and spec.shape[0] is None
 
 
 def _from_rows(instances: Any, specs: Mapping[str, tf.TensorSpec]) -> dict[str, list[Any]]:
@@ -78,7 +74,7 @@ def _from_rows(instances: Any, specs: Mapping[str, tf.TensorSpec]) -> dict[str, 
     for number, item in enumerate(instances):
         if item.keys() != specs.keys():
             raise BadRequest(
-                f"Failed to process element: {number} of 'instances' list. JSON object: {_shorten(item)} keys must be "
+                f"Failed to process element: {number} of 'instances' list. JSON object: {shorten(item)} keys must be "
                 f"equal to: {','.join(sorted(specs))}"
             )
     return {name: [item[name] for item in instances] for name in specs}
@@ -97,62 +93,97 @@ def _from_columns(inputs: Any, specs: Mapping[str, tf.TensorSpec]) -> dict[str, 
             raise BadRequest(f"Missing named input: {name} in 'inputs' object.")
     for name in inputs:
         if name not in specs:
-            raise BadRequest(f"Unknown named input: {name}; the inputs are {', '.join(sorted(specs))}")
+            raise BadRequest(f"Unknown named input: {shorten(name)}; the inputs are {', '.join(sorted(specs))}")
     return inputs
 
 
 def _tensor(name: str, values: Any, spec: tf.TensorSpec) -> tf.Tensor:
     try:
-        if spec.dtype == tf.string:
-            tensor = tf.constant(_text(values), tf.string)
-        else:
-            _check_numbers(values, spec.dtype)
-            array = np.array(values, spec.dtype.as_numpy_dtype)
-            tensor = tf.constant(array, spec.dtype)
-    except (ValueError, TypeError, OverflowError) as error:
+        flat, shape = _flatten(values)
+        if not spec.shape.is_compatible_with(shape):
+            raise BadRequest(f"Failed to process input {name}: expecting shape {spec.shape} but got: {tuple(shape)}")
+        array = _texts(flat) if spec.dtype == tf.string else _numbers(flat, spec.dtype)
+    except (ValueError, TypeError) as error:
         raise BadRequest(
-            f"Failed to process input {name}: {_shorten(values)} is not of expected type {spec.dtype.name} and shape "
-            f"{spec.shape} ({(str(error).splitlines() or ['no reason'])[0]})"
+            f"Failed to process input {name}: {shorten(values)} is not of expected type {spec.dtype.name} and shape "
+            f"{spec.shape} ({error})"
         ) from None
-    if not spec.shape.is_compatible_with(tensor.shape):
-        raise BadRequest(f"Failed to process input {name}: expecting shape {spec.shape} but got: {tensor.shape}")
-    return tensor
+    return tf.constant(array.reshape(shape), spec.dtype)
 
 
-def _text(values: Any) -> Any:
-    if isinstance(values, list):
-        return [_text(value) for value in values]
-    if _is_base64(values):
-        try:
-            return base64.b64decode(values["b64"], validate=True)
-        except binascii.Error:
-            raise ValueError("Unable to base64 decode") from None
-    if not isinstance(values, str):
-        raise TypeError(f"{_shorten(values)} is no string")
-    return values
+def _flatten(values: Any) -> tuple[list[Any], list[int]]:
+    """Takes nested lists apart.
+
+    Returns:
+      The values, and the shape that they had.
+
+    Raises:
+      ValueError: the lists are not all of one length and depth, or are too deep.
+    """
+    flat, shape = [values], list[int]()
+    while list in (kinds := set(map(type, flat))):
+        if len(shape) == _MOST_AXES:
+            raise ValueError(f"lists are nested deeper than {_MOST_AXES}")
+        if len(kinds) > 1:
+            raise ValueError("lists stand beside values")
+        lengths = set(map(len, flat))
+        if len(lengths) > 1:
+            raise ValueError(f"lists have {min(lengths)} and {max(lengths)} values, where one length is expected")
+        shape.append(lengths.pop())
+        flat = list(chain.from_iterable(flat))
+    return flat, shape
 
 
-def _check_numbers(values: Any, dtype: tf.DType) -> None:
-    """Refuses what numpy would quietly convert: text, truth values, and fractions for whole numbers."""
-    if isinstance(values, list):
-        for value in values:
-            _check_numbers(value, dtype)
-        return
-    wanted = bool if dtype == tf.bool else (int, float) if dtype.is_floating else int
-    if not isinstance(values, wanted) or (isinstance(values, bool) and dtype != tf.bool):
-        raise TypeError(f"{_shorten(values)} is no {'truth value' if wanted is bool else 'such number'}")
+def _texts(flat: Sequence[Any]) -> np.ndarray:
+    array = np.empty(len(flat), object)
+    try:
+        array[:] = [value.encode() if type(value) is str else _bytes(value) for value in flat]
+    except UnicodeEncodeError:  # JSON can spell it, UTF-8 cannot
+        raise ValueError("a text has half of a surrogate pair, which is no character") from None
+    return array
+
+
+def _bytes(value: Any) -> bytes:
+    if not _is_base64(value):
+        raise TypeError(f"{shorten(value)} is no string")
+    try:
+        return base64.b64decode(value["b64"], validate=True)
+    except (binascii.Error, ValueError):  # the second for letters beyond ASCII
+        raise ValueError("Unable to base64 decode") from None
+
+
+def _numbers(flat: Sequence[Any], dtype: tf.DType) -> np.ndarray:
+    """Converts numbers, and refuses what NumPy would quietly bend: text, truth values, fractions, what is too large."""
+    wanted: set[type] = {bool} if dtype == tf.bool else {int, float} if dtype.is_floating else {int}
+    kinds = set(map(type, flat))
+    if not kinds <= wanted:
+        bad = next(value for value in flat if type(value) not in wanted)
+        raise TypeError(f"{shorten(bad)} is no {'truth value' if dtype == tf.bool else 'such number'}")
+    if dtype == tf.bool:
+        return np.array(flat, bool)
+    whole = np.float64 if dtype.is_floating else np.int64
+    try:
+        with np.errstate(over="ignore", invalid="ignore"):
+            values = np.array(flat, whole)
+            array = values.astype(dtype.as_numpy_dtype)
+    except OverflowError:
+        raise ValueError(f"a number is too large for {whole.__name__}") from None
+    lost = np.isinf(array) if dtype.is_floating else array != values
+    if lost.any():
+        raise ValueError(f"{shorten(flat[int(lost.argmax())])} is too large a number for {dtype.name}")
+    return array
 
 
 def _is_base64(value: Any) -> bool:
     return isinstance(value, dict) and value.keys() == {"b64"} and isinstance(value["b64"], str)
 
 
-def write_answer(answer: Mapping[str, tf.Tensor], row_format: bool) -> bytes:
+def write_answer(answer: Mapping[str, np.ndarray], row_format: bool) -> bytes:
     """Writes a signature's outputs: ``predictions`` for rows, ``outputs`` for columns.
 
     Strings whose output is named ``..._bytes`` are base64.
     """
-    columns = {name: _listed(name, values.numpy()) for name, values in answer.items()}
+    columns = {name: _listed(name, values) for name, values in answer.items()}
     only = next(iter(columns)) if len(columns) == 1 else None
     if row_format:
         rows = columns[only] if only else [dict(zip(columns, row, strict=True)) for row in zip(*columns.values())]  # noqa: B905
@@ -161,19 +192,21 @@ def write_answer(answer: Mapping[str, tf.Tensor], row_format: bool) -> bytes:
 
 
 def _listed(name: str, array: np.ndarray) -> Any:
-    if array.dtype.kind == "f":
+    if array.dtype.kind == "O":
+        written = {value: _text_out(value, name.endswith("_bytes")) for value in set(array.ravel().tolist())}
+        return _nested([written[value] for value in array.ravel().tolist()], array.shape)
+    if array.dtype in (np.float32, np.float16):
         # As many digits as the type has: 0.2 and not 0.20000000298.
-        flat = [float(str(value)) for value in array.ravel()]
-        return np.array(flat, np.float64).reshape(array.shape).tolist()
-    return _text_out(array.tolist(), name.endswith("_bytes")) if array.dtype.kind == "O" else array.tolist()
+        digits = pc.cast(pa.array(array.ravel().astype(np.float32)), pa.string()).to_pylist()
+        return _nested([float(text) for text in digits], array.shape)
+    return array.tolist()
 
 
-def _text_out(values: Any, binary: bool) -> Any:
-    if isinstance(values, list):
-        return [_text_out(value, binary) for value in values]
-    return {"b64": base64.b64encode(values).decode()} if binary else values.decode("utf-8", "replace")
+def _nested(flat: list[Any], shape: Sequence[int]) -> Any:
+    for size in reversed(shape[1:]):
+        flat = [flat[start : start + size] for start in range(0, len(flat), size)] if size else []
+    return flat if shape else flat[0]
 
 
-def _shorten(value: Any) -> str:
-    text = json.dumps(value, default=str)
-    return text if len(text) <= 100 else text[:97] + "..."
+def _text_out(value: bytes, binary: bool) -> Any:
+    return {"b64": base64.b64encode(value).decode()} if binary else value.decode("utf-8", "replace")

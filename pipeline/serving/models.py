@@ -13,10 +13,11 @@ from typing import Any
 import tensorflow as tf
 
 from kerasline.components.prediction.probe import WARMUP_FILE, read_requests
-from kerasline.components.production import current_version, find_problem, list_models, list_versions
+from kerasline.components.production import current_version, find_problem, list_models, list_versions, read_record
 
 logger = logging.getLogger("kerasline.serve")
 _KEPT_OLD_VERSIONS = 2  # asked for by number, besides the one in production
+_FIRST_WAIT_SECONDS, _LONGEST_WAIT_SECONDS = 2.0, 300.0  # before a version that failed is tried again
 
 
 class NotServed(Exception):
@@ -31,6 +32,7 @@ class LoadedVersion:
     version: int
     model: Any  # a signature does not keep its model alive
     signatures: Mapping[str, Any]
+    record: Mapping[str, Any]
     load_seconds: float
 
 
@@ -47,7 +49,21 @@ def load_version(folder: Path, version: int) -> LoadedVersion:
     model = tf.saved_model.load(str(folder / str(version)))
     for signature, inputs in read_requests(str(folder / str(version) / WARMUP_FILE)):
         model.signatures[signature](**inputs)
-    return LoadedVersion(folder.name, version, model, dict(model.signatures), time.monotonic() - started)
+    record = read_record(folder, version)
+    return LoadedVersion(folder.name, version, model, dict(model.signatures), record, time.monotonic() - started)
+
+
+@dataclass
+class _Failure:
+    """A version that did not load, and when to try again."""
+
+    reason: str
+    files: object  # as they were; other files are another trial
+    wait_seconds: float
+    next_trial: float
+
+    def is_over(self, files: object) -> bool:
+        return files != self.files or time.monotonic() >= self.next_trial
 
 
 @dataclass
@@ -56,7 +72,9 @@ class _Model:
 
     current: LoadedVersion | None = None
     others: dict[int, LoadedVersion] = field(default_factory=dict)
-    failed: tuple[int, str] | None = None  # the version that does not load, and why
+    failures: dict[int, _Failure] = field(default_factory=dict)
+    # What keeps production's version from answering: its number, None where the pointer cannot be read; and why.
+    failed: tuple[int | None, str] | None = None
     loading: threading.Lock = field(default_factory=threading.Lock)
 
 
@@ -64,38 +82,87 @@ class ServedModels:
     """Every model of a workspace, each with the version in production.
 
     :meth:`refresh` looks at the pointers and exchanges versions: the new one is loaded and warm before it takes over,
-    and the old one answers what it began. A version that does not load leaves the old one in place.
+    and the old one answers what it began. A version that does not load, or a pointer that cannot be read, leaves the
+    old one in place; both are looked at again.
     """
 
     def __init__(self, models: Path, names: list[str] | None = None) -> None:
         self._folder, self._names = models, names
         self._models: dict[str, _Model] = {}
+        self._problem = ""
 
     def refresh(self) -> None:
         """Brings every model to the version that its pointer names."""
-        for name in self._names or list_models(self._folder):
+        for name in self._names or self._list():
             model = self._models.setdefault(name, _Model())
-            wanted = current_version(self._folder / name)
-            served = model.current.version if model.current else None
-            if wanted is None or wanted == served or (model.failed and model.failed[0] == wanted):
-                continue
             try:
-                with model.loading:
-                    loaded = model.others.get(wanted) or load_version(self._folder / name, wanted)
-            except Exception as error:
-                model.failed = (wanted, (str(error).splitlines() or [type(error).__name__])[0])
-                logger.error("%s version %s does not load (%s); version %s stays", name, *model.failed, served)
-                continue
-            model.current, model.failed = loaded, None
-            logger.info("%s: version %s, loaded in %.1f s", name, wanted, loaded.load_seconds)
+                self._follow(name, model)
+            except Exception as error:  # whatever a file may hold: the next look may find better
+                self._note(name, model, None, f"its pointer cannot be read ({_first_line(error)})")
+
+    def _list(self) -> list[str]:
+        problem, names = "", sorted(self._models)
+        try:
+            names = list_models(self._folder)
+        except Exception as error:
+            problem = _first_line(error)
+        if problem and problem != self._problem:
+            logger.error("the models in %s cannot be listed: %s", self._folder, problem)
+        self._problem = problem
+        return names
+
+    def _follow(self, name: str, model: _Model) -> None:
+        """Brings one model to the version that its pointer names, unless that was just tried in vain."""
+        wanted = current_version(self._folder / name)
+        if wanted is None and model.current:
+            self._note(name, model, None, "its pointer is not there")
+            return
+        if wanted is None or (model.current and model.current.version == wanted):
+            model.failed = None
+            return
+        try:
+            loaded = self._load(name, model, wanted)
+        except NotServed as error:
+            self._note(name, model, wanted, str(error))
+            return
+        model.current, model.failed = loaded, None
+        logger.info("%s: version %s, loaded in %.1f s", name, wanted, loaded.load_seconds)
+
+    def _load(self, name: str, model: _Model, version: int) -> LoadedVersion:
+        """Returns a version from memory or from the disk; one that failed is tried again only after a while.
+
+        Raises:
+          NotServed: it does not load; the message says why.
+        """
+        folder = self._folder / name
+        with model.loading:
+            if version in model.others:
+                return model.others[version]
+            files, before = _look(folder / str(version)), model.failures.get(version)
+            if before and not before.is_over(files):
+                raise NotServed(before.reason)
+            try:
+                loaded = load_version(folder, version)
+            except Exception as error:  # TensorFlow, protobuf and the file system each have their own
+                again = before and before.files == files
+                wait = min(2 * before.wait_seconds, _LONGEST_WAIT_SECONDS) if before and again else _FIRST_WAIT_SECONDS
+                model.failures[version] = _Failure(_first_line(error), files, wait, time.monotonic() + wait)
+                raise NotServed(_first_line(error)) from error
+            model.failures.pop(version, None)
+            return loaded
+
+    def _note(self, name: str, model: _Model, version: int | None, reason: str) -> None:
+        """Keeps a failure for those who ask, and logs it once."""
+        if model.failed != (version, reason):
+            stays = f"; version {model.current.version} stays" if model.current else ""
+            what = "production" if version is None else f"version {version}"
+            logger.error("%s: %s does not load (%s)%s", name, what, reason, stays)
+        model.failed = (version, reason)
 
     def watch(self, stop: threading.Event, every_seconds: float) -> None:
         """Refreshes until ``stop`` is set."""
         while not stop.wait(every_seconds):
-            try:
-                self.refresh()
-            except (OSError, ValueError) as error:  # a pointer that cannot be read leaves everything as it is
-                logger.error("the models in %s cannot be read: %s", self._folder, error)
+            self.refresh()
 
     def get(self, name: str, version: int | None = None) -> LoadedVersion:
         """Returns a version to answer a request with; one asked for by number is loaded when it is first needed.
@@ -115,15 +182,15 @@ class ServedModels:
             return model.current
         if version not in list_versions(self._folder / name):
             raise unknown
+        try:
+            loaded = self._load(name, model, version)
+        except NotServed as error:
+            raise unknown from error
         with model.loading:
-            if version not in model.others:
-                try:
-                    model.others[version] = load_version(self._folder / name, version)
-                except (OSError, ValueError, tf.errors.OpError) as error:
-                    raise unknown from error
-                while len(model.others) > _KEPT_OLD_VERSIONS:
-                    del model.others[next(iter(model.others))]
-            return model.others[version]
+            model.others[version] = loaded
+            while len(model.others) > _KEPT_OLD_VERSIONS:
+                del model.others[next(iter(model.others))]
+        return loaded
 
     def states(self, name: str, version: int | None = None) -> list[dict[str, Any]]:
         """Describes versions as TensorFlow Serving does.
@@ -136,7 +203,7 @@ class ServedModels:
         if model:
             loaded = [*model.others.values(), *([model.current] if model.current else [])]
             found = {one.version: ("AVAILABLE", "OK", "") for one in loaded}
-            if model.failed:
+            if model.failed and model.failed[0] is not None:
                 found[model.failed[0]] = ("END", "UNKNOWN", model.failed[1])
         if version is not None:
             if version not in found:
@@ -159,3 +226,16 @@ class ServedModels:
             }
             for name, model in sorted(self._models.items())
         }
+
+
+def _look(folder: Path) -> object:
+    """Returns what changes when files of a version do: names, sizes and times."""
+    try:
+        stats = [(str(path), path.stat()) for path in sorted(folder.rglob("*"))]
+    except OSError as error:
+        return str(error)
+    return [(path, stat.st_size, stat.st_mtime_ns) for path, stat in stats]
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0]

@@ -6,13 +6,14 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from kerasline.components.production import push_version
+from tests.pipeline.models.serving_process import Running
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -106,6 +107,20 @@ def write_run(root: Path, name: str, run_id: str, version: int, metrics: dict[st
         "model": {"version": version},
     }
     (folder / "run.json").write_text(json.dumps(outcome))
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory, doublers: list[Path]) -> Iterator[tuple[Running, Path]]:
+    """A server of the doubler, which other tests of this module use too: move production and move it back."""
+    from kerasline.components.production import push_version
+
+    root = tmp_path_factory.mktemp("served") / "workspace"
+    folder = root / "models" / "doubler"
+    for model in doublers:
+        push_version(folder, model, {}, keep=5)
+    server = Running(root, "--poll-seconds", "0.1", "--max-request-mb", "0.1")
+    yield server, folder
+    assert server.stop() == 0
 
 
 Command = Callable[..., "subprocess.CompletedProcess[str]"]

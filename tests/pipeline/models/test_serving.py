@@ -1,110 +1,18 @@
-"""The development server: TensorFlow Serving's API over real HTTP, while production moves."""
+"""The development server: TensorFlow Serving's API over real HTTP."""
 
 from __future__ import annotations
 
 import base64
+import gzip
 import http.client
 import json
-import os
-import re
-import signal
 import socket
-import subprocess
-import sys
-import threading
-import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from kerasline.components.production import add_version, current_version, move_pointer
-
-ROOT = Path(__file__).resolve().parents[3]
-
-
-class Running:
-    """A server in a process of its own."""
-
-    def __init__(self, workspace: Path, *options: str) -> None:
-        command = [
-            sys.executable,
-            "-m",
-            "kerasline",
-            "serve",
-            "--workspace",
-            str(workspace),
-            "--port",
-            "0",
-            *options,
-        ]
-        environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-        self.process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True)
-        assert self.process.stdout is not None
-        self.said = []
-        for line in self.process.stdout:
-            self.said.append(line)
-            found = re.search(r"listening on http://127.0.0.1:(\d+)", line)
-            if found:
-                self.port = int(found[1])
-                return
-        raise AssertionError(f"the server ended: {self.said}")
-
-    def ask(
-        self, path: str, request: Any = None, connection: http.client.HTTPConnection | None = None
-    ) -> tuple[int, Any]:
-        """Sends a request; bytes go as they are, other values as JSON."""
-        used = connection or http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
-        if request is None:
-            used.request("GET", path)
-        else:
-            body = request if isinstance(request, bytes) else json.dumps(request).encode()
-            used.request("POST", path, body)
-        response = used.getresponse()
-        text = response.read()
-        if connection is None:
-            used.close()
-        is_json = response.getheader("Content-Type") == "application/json"
-        return response.status, json.loads(text) if is_json else text.decode()
-
-    def stop(self) -> int:
-        """Ends the server as an operator would."""
-        self.process.send_signal(signal.SIGTERM)
-        return self.process.wait(timeout=60)
-
-
-@pytest.fixture(scope="module")
-def served(tmp_path_factory: pytest.TempPathFactory, doublers: list[Path]) -> Iterator[tuple[Running, Path]]:
-    """A server of the doubler, which other tests of this module use too: move production and move it back."""
-    from kerasline.components.production import push_version
-
-    root = tmp_path_factory.mktemp("served") / "workspace"
-    folder = root / "models" / "doubler"
-    for model in doublers:
-        push_version(folder, model, {}, keep=5)
-    server = Running(root, "--poll-seconds", "0.1", "--max-request-mb", "0.1")
-    yield server, folder
-    assert server.stop() == 0
-
-
-ROWS = [{"area__m__": 10.0, "district": "xy"}, {"area__m__": 1, "district": ""}]
-RAW = {"signature_name": "serving_raw", "instances": ROWS}
-PREDICT = "/v1/models/doubler:predict"
-
-
-def move(folder: Path, version: int) -> None:
-    """Puts a version into production as promote does, the trial left out."""
-    move_pointer(folder, version, "test", previous=current_version(folder), action="promote")
-
-
-def wait_for(server: Running, version: int) -> None:
-    """Waits until the server has taken a version up."""
-    for _ in range(200):
-        if server.ask("/healthz")[1]["models"]["doubler"]["version"] == version:
-            return
-        time.sleep(0.05)
-    raise AssertionError(f"version {version} was not taken up")
+from tests.pipeline.models.serving_process import PREDICT, RAW, ROWS, Running
 
 
 def test_rows_and_columns(served: tuple[Running, Path]) -> None:
@@ -152,6 +60,19 @@ def test_status_and_metadata(served: tuple[Running, Path]) -> None:
     assert signature["method_name"] == "tensorflow/serving/predict"
 
 
+def nested(levels: int) -> Any:
+    """Puts a text into lists within lists."""
+    value: Any = "x"
+    for _ in range(levels):
+        value = [value]
+    return value
+
+
+def raw(area: str) -> bytes:
+    """Writes a row with a number as no Python value is written."""
+    return b'{"signature_name": "serving_raw", "instances": [{"area__m__": %b, "district": "a"}]}' % area.encode()
+
+
 @pytest.mark.parametrize(
     ("path", "request_", "code", "message"),
     [
@@ -194,6 +115,44 @@ def test_status_and_metadata(served: tuple[Running, Path]) -> None:
         (PREDICT, {**RAW, "instances": [{**ROWS[0], "district": {"b64": "%"}}]}, 400, "Unable to base64 decode"),
         (PREDICT, {**RAW, "instances": [{**ROWS[0], "district": "bad"}]}, 400, "a bad district"),
         (PREDICT, {"instances": [{"b64": "AAAA"}]}, 400, "Could not parse example"),
+        (PREDICT, {**RAW, "instances": [{**ROWS[0], "district": nested(255)}]}, 400, "nested deeper than 32"),
+        (PREDICT, {**RAW, "instances": [{**ROWS[0], "district": nested(500)}]}, 400, "nested deeper than 32"),
+        (PREDICT, {**RAW, "instances": [{**ROWS[0], "district": ["a", ["b"]]}]}, 400, "lists stand beside values"),
+        (PREDICT, {**RAW, "instances": [{**ROWS[0], "district": 5}]}, 400, "5 is no string"),
+        (PREDICT, {**RAW, "instances": [{**ROWS[0], "area__m__": True}]}, 400, "true is no such number"),
+        (PREDICT, {**RAW, "instances": [{**ROWS[0], "more": 1}]}, 400, "keys must be equal to: area__m__,district"),
+        (PREDICT, raw("1e400"), 400, "Infinity is too large a number for float32"),
+        (PREDICT, raw("1e39"), 400, "1e+39 is too large a number for float32"),
+        (PREDICT, raw("1" + "0" * 400), 400, "too large"),
+        (PREDICT, raw("9" * 5000), 400, "a number has too many digits"),
+        (PREDICT, raw("-Infinity"), 400, "-Infinity is no value"),
+        (PREDICT, raw('1, "area__m__": 2'), 400, '"area__m__" is given twice in one object'),
+        (PREDICT, {**RAW, "instances": [{**ROWS[0], "district": "\ud800"}]}, 400, "half of a surrogate pair"),
+        (PREDICT, {**RAW, "instances": [{**ROWS[0], "district": {"b64": "é"}}]}, 400, "Unable to base64 decode"),
+        (
+            PREDICT,
+            {"signature_name": "serving_raw", "inputs": {"area__m__": [1, 2, 3], "district": ["a"]}},
+            400,
+            "as many values in every column of 'inputs', but area__m__ has 3, district has 1",
+        ),
+        (
+            PREDICT,
+            {"signature_name": "serving_raw", "inputs": {"area__m__": [], "district": []}},
+            400,
+            "No values in 'inputs'",
+        ),
+        (
+            PREDICT,
+            {"signature_name": "serving_raw", "inputs": {"area__m__": [[1], [2, 3]], "district": ["a", "b"]}},
+            400,
+            "lists have 1 and 2 values",
+        ),
+        (
+            "/v1/models/doubler/versions/" + "9" * 5000,
+            None,
+            404,
+            "Servable not found for request: Specific(doubler, 99",
+        ),
         (PREDICT, b" " * 100_001, 413, "expected a body of at most 100000 bytes, got 100001"),
     ],
 )
@@ -218,6 +177,42 @@ def test_requests_that_are_no_http(served: tuple[Running, Path]) -> None:
     assert served[0].ask(PREDICT, RAW)[0] == 200
 
 
+def test_packed_bodies(served: tuple[Running, Path]) -> None:
+    def send(body: bytes, encoding: str) -> tuple[int, Any]:
+        connection = http.client.HTTPConnection("127.0.0.1", served[0].port, timeout=60)
+        connection.request("POST", PREDICT, body, {"Content-Encoding": encoding})
+        answer = connection.getresponse()
+        text = json.loads(answer.read())
+        connection.close()
+        return answer.status, text
+
+    body = json.dumps(RAW).encode()
+    assert send(gzip.compress(body), "gzip") == (200, {"predictions": [32.0, 3.0]})
+    assert send(body, "identity") == (200, {"predictions": [32.0, 3.0]})
+    assert send(body, "gzip") == (400, {"error": "the body is said to be gzip, but it is not"})
+    assert send(gzip.compress(body)[:-9], "gzip") == (400, {"error": "the body is gzip that ends too early"})
+    code, answer = send(gzip.compress(b" " * 50_000_000), "gzip")
+    assert code == 413 and "at most 100000 bytes once it is unpacked" in answer["error"]
+    assert send(body, "br")[0] == 415
+
+
+def test_other_methods_and_names_are_refused(served: tuple[Running, Path]) -> None:
+    def ask(method: str, path: str, **headers: str) -> tuple[int, str | None]:
+        connection = http.client.HTTPConnection("127.0.0.1", served[0].port, timeout=60)
+        connection.request(method, path, headers=headers)
+        answer = connection.getresponse()
+        answer.read()
+        connection.close()
+        return answer.status, answer.getheader("Allow")
+
+    assert ask("GET", PREDICT) == (405, "POST")
+    assert ask("DELETE", "/v1/models/doubler") == (405, "GET, HEAD")
+    assert ask("OPTIONS", "/healthz") == (405, "GET, HEAD")
+    assert ask("HEAD", "/healthz") == (200, None)
+    assert ask("GET", "/healthz", Host="evil.example") == (403, None)
+    assert ask("GET", "/healthz", Host=f"localhost:{served[0].port}") == (200, None)
+
+
 def test_metrics_are_counted(served: tuple[Running, Path]) -> None:
     server, _ = served
 
@@ -240,53 +235,6 @@ def test_metrics_are_counted(served: tuple[Running, Path]) -> None:
     assert (
         after[count] == after['kerasline_request_seconds_bucket{model="doubler",version="3",le="+Inf"}'] == after[good]
     )
-
-
-def test_production_moves_under_load_without_a_lost_request(served: tuple[Running, Path]) -> None:
-    server, folder = served
-    stop, answers, faults = threading.Event(), [], []
-
-    def ask_again_and_again() -> None:
-        connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=60)
-        while not stop.is_set():
-            try:
-                answers.append(server.ask(PREDICT, RAW, connection))
-            except (OSError, http.client.HTTPException) as error:
-                faults.append(error)
-
-    threads = [threading.Thread(target=ask_again_and_again) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    try:
-        for version in (1, 2, 3, 2, 3):
-            move(folder, version)
-            wait_for(server, version)
-    finally:
-        stop.set()
-        for thread in threads:
-            thread.join()
-    assert faults == []
-    assert {code for code, _ in answers} == {200}
-    seen = {answer["predictions"][0] for _, answer in answers}
-    assert seen == {12.0, 22.0, 32.0}
-    assert server.ask(PREDICT, RAW)[1] == {"predictions": [32.0, 3.0]}
-
-
-def test_a_version_that_does_not_load_leaves_the_old_one_answering(served: tuple[Running, Path]) -> None:
-    server, folder = served
-    version = add_version(folder, folder / "1", {})
-    (folder / str(version) / "variables" / "variables.index").write_bytes(b"x" * 7)
-    move(folder, version)
-    for _ in range(200):
-        health = server.ask("/healthz")[1]["models"]["doubler"]
-        if health["failed"]:
-            break
-        time.sleep(0.05)
-    assert health["version"] == 3
-    assert "variables.index has 7 bytes" in health["failed"]["reason"]
-    assert server.ask(PREDICT, RAW)[1] == {"predictions": [32.0, 3.0]}
-    assert 'kerasline_model_failed{model="doubler"} 1' in server.ask("/metrics")[1]
-    move(folder, 3)
 
 
 def test_addresses_and_names_that_cannot_be(workspace: Path, kerasline: Any, served: tuple[Running, Path]) -> None:

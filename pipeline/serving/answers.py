@@ -1,0 +1,160 @@
+"""What the server answers: which address means what, and predictions."""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+import time
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from kerasline.components.prediction.pictures import image_problems
+from kerasline.components.prediction.reasons import plain_reason
+from kerasline.pipeline.http_server import Answer, Request
+from kerasline.pipeline.serving.describing import describe_signatures
+from kerasline.pipeline.serving.json_body import ROW, BadRequest, parse_body, shorten, unpack
+from kerasline.pipeline.serving.json_tensors import count_rows, read_tensors, write_answer
+from kerasline.pipeline.serving.metering import Meter
+from kerasline.pipeline.serving.models import LoadedVersion, NotServed, ServedModels
+
+logger = logging.getLogger("kerasline.serve")
+HEALTH, METRICS = "/healthz", "/metrics"
+_PREDICT = re.compile(r"/v1/models/([^/:]+)(?:/versions/([0-9]+))?:predict")
+_STATUS = re.compile(r"/v1/models/([^/:]+)(?:/versions/([0-9]+))?(/metadata)?")
+_ROWS_PER_CALL = 16_384  # more rows in one call save nothing, and take memory for all of them at once
+_MOST_DIGITS = 18  # of a version
+_FAULTS_OF_THE_REQUEST = (tf.errors.InvalidArgumentError, tf.errors.UnimplementedError, tf.errors.OutOfRangeError)
+
+
+class Responder:
+    """Answers TensorFlow Serving's REST API, ``/metrics`` and ``/healthz``; safe to use from many threads."""
+
+    def __init__(self, models: ServedModels, max_bytes: int) -> None:
+        self._models, self._max_bytes = models, max_bytes
+        self._meter = Meter()
+
+    def respond(self, request: Request) -> Answer:
+        """Answers a request."""
+        path = request.path
+        predicts, asks = _PREDICT.fullmatch(path), path in (HEALTH, METRICS) or _STATUS.fullmatch(path)
+        if predicts and request.method == "POST":
+            return self._predict(predicts[1], predicts[2], request)
+        if asks and request.method == "GET":
+            return self._tell(path)
+        if predicts or (asks and request.method != "POST"):
+            allowed = "POST" if predicts else "GET, HEAD"
+            answer = refuse(405, f"expected {allowed} for {_shown(path)}, got {request.method}")
+            return Answer(answer.code, answer.body, headers={"Allow": allowed})
+        is_api = path.startswith("/v1/") or request.method == "POST"
+        return refuse(400 if is_api else 404, f"Malformed request: {request.method} {_shown(path)}")
+
+    def _tell(self, path: str) -> Answer:
+        """Answers questions about models and about the server."""
+        if path == HEALTH:
+            health = self._models.health()
+            ready = all(model["version"] is not None for model in health.values())
+            return Answer(200 if ready else 503, json.dumps({"ready": ready, "models": health}).encode())
+        if path == METRICS:
+            text = self._meter.text(self._models.health())
+            return Answer(200, text.encode(), "text/plain; version=0.0.4; charset=utf-8")
+        found = _STATUS.fullmatch(path)
+        assert found is not None
+        try:
+            version = _version(found[1], found[2])
+            if found[3]:
+                answer = describe_signatures(self._models.get(found[1], version))
+            else:
+                answer = {"model_version_status": self._models.states(found[1], version)}
+        except NotServed as error:
+            return refuse(404, str(error))
+        return Answer(200, json.dumps(answer, indent=1).encode())
+
+    def _predict(self, name: str, version: str | None, request: Request) -> Answer:
+        started = time.perf_counter()
+        reached = ""
+        try:
+            loaded = self._models.get(name, _version(name, version))
+            answer = Answer(200, self._infer(loaded, request))
+            reached = str(loaded.version)
+        except NotServed as error:
+            answer = refuse(404, str(error))
+        except BadRequest as error:
+            answer = refuse(error.code, str(error))
+        except _FAULTS_OF_THE_REQUEST as error:
+            answer = refuse(400, plain_reason(error))
+        except (MemoryError, tf.errors.ResourceExhaustedError):
+            answer = refuse(413, "the rows of this request do not fit into memory together; send fewer at a time")
+        except Exception:
+            logger.exception("a request to %s failed", name)
+            answer = refuse(500, "the model fails on this request; the server's log says why")
+        known = name if answer.code != 404 else ""  # names that clients make up are no labels
+        self._meter.count(known, reached, answer.code, time.perf_counter() - started)
+        return answer
+
+    def _infer(self, loaded: LoadedVersion, request: Request) -> bytes:
+        body = unpack(request.body, request.headers.get("content-encoding", ""), self._max_bytes)
+        asked = parse_body(body)
+        wanted = asked.get("signature_name") or "serving_default"
+        signature = loaded.signatures.get(wanted)
+        if signature is None:
+            raise BadRequest(f'Serving signature name: "{shorten(wanted)[1:-1]}" not found in signature def')
+        _, specs = signature.structured_input_signature
+        tensors = read_tensors(asked, specs)
+        _check_images(loaded, tensors)
+        return write_answer(_call(signature, tensors, count_rows(tensors, specs)), ROW in asked)
+
+
+def _call(signature: Any, tensors: Mapping[str, tf.Tensor], rows: int | None) -> dict[str, np.ndarray]:
+    """Lets a signature answer, some thousand rows at a time."""
+    if rows is None or rows <= _ROWS_PER_CALL:
+        return {name: values.numpy() for name, values in signature(**tensors).items()}
+    parts = [
+        signature(**{name: tensor[start : start + _ROWS_PER_CALL] for name, tensor in tensors.items()})
+        for start in range(0, rows, _ROWS_PER_CALL)
+    ]
+    return {name: np.concatenate([part[name].numpy() for part in parts]) for name in parts[0]}
+
+
+def _check_images(loaded: LoadedVersion, tensors: Mapping[str, tf.Tensor]) -> None:
+    """Refuses what is no image, or too large a one, before the graph makes room for its pixels."""
+    arguments = loaded.record.get("arguments", {})
+    for column in loaded.record.get("columns", ()):
+        if column["dtype"] != "image":
+            continue
+        if arguments.get(column["name"]) in tensors:
+            contents = tensors[arguments[column["name"]]].numpy().ravel().tolist()
+        elif "examples" in tensors:
+            contents = [_image_of(one, column["name"]) for one in tensors["examples"].numpy().ravel().tolist()]
+        else:
+            continue
+        for row, problem in image_problems(contents).items():
+            raise BadRequest(f"the image of row {row} cannot be used: {problem}")
+
+
+def _image_of(example: bytes, column: str) -> bytes | None:
+    try:
+        values = tf.train.Example.FromString(example).features.feature[column].bytes_list.value
+    except Exception:  # the model says what is wrong with it
+        return None
+    return values[0] if values else None
+
+
+def _version(name: str, digits: str | None) -> int | None:
+    if digits is None:
+        return None
+    if len(digits) > _MOST_DIGITS:
+        raise NotServed(f"Servable not found for request: Specific({name}, {_shown(digits)})")
+    return int(digits)
+
+
+def _shown(path: str) -> str:
+    return path if len(path) <= 200 else path[:197] + "..."
+
+
+def refuse(code: int, message: str) -> Answer:
+    """Makes the answer to what is not done, in TensorFlow Serving's form."""
+    return Answer(code, json.dumps({"error": message}).encode())

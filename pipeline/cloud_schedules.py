@@ -16,6 +16,7 @@ from typing import Any
 import yaml
 
 from kerasline.components.errors import ConfigError, KeraslineError
+from kerasline.pipeline.emitting import sleep
 from kerasline.pipeline.scheduling import RemoteJob
 from kerasline.pipeline.vertex import make_client, plain_errors
 
@@ -24,7 +25,10 @@ _STEP = "retrain"
 
 def retrain_spec(job: RemoteJob) -> dict[str, Any]:
     """Returns the PipelineSpec of the one step, with the resources that the recipe gives to training."""
-    container: dict[str, Any] = {"image": job.image, "command": ["kerasline"], "args": list(job.arguments)}
+    command = ["kerasline"]
+    if job.schedule.jitter_seconds:  # neither service has a jitter of its own
+        command = ["sh", "-c", f'{sleep(job.schedule)}; exec kerasline "$@"', "kerasline"]
+    container: dict[str, Any] = {"image": job.image, "command": command, "args": list(job.arguments)}
     resources = job.run.resources.get("train")
     if resources is not None:
         asked = {"cpuLimit": resources.cpu, "memoryLimit": resources.memory_gb}

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime
 from typing import Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import Field, field_validator, model_validator
 
 from kerasline.components.errors import shown
 from kerasline.components.options import Options, Threshold
+from kerasline.pipeline.cron_line import tidy_cron
 
 
 class FailureOptions(Options):
@@ -90,28 +93,25 @@ class ScheduleOptions(Options):
             raise ValueError(f"expected trigger: metric with thresholds, got trigger: {self.trigger}")
         return self
 
+    @field_validator("cron")
+    @classmethod
+    def _is_a_cron_line(cls, value: str) -> str:
+        return tidy_cron(value)
+
+    @field_validator("timezone")
+    @classmethod
+    def _is_a_zone(cls, value: str) -> str:
+        try:
+            ZoneInfo(value)
+        # Beside the library's own: a folder of the database, a name too long for a file, one with a null character.
+        except (ZoneInfoNotFoundError, ValueError, OSError):
+            raise ValueError(f"expected an IANA name such as Europe/Berlin, got {shown(value)}") from None
+        return value
+
     @model_validator(mode="after")
     def _fires(self) -> ScheduleOptions:
-        from datetime import datetime
-        from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+        from kerasline.pipeline.cron import make_trigger
 
-        from apscheduler.triggers.cron import CronTrigger
-
-        try:
-            zone = ZoneInfo(self.timezone)
-        except (ZoneInfoNotFoundError, ValueError, OSError) as error:
-            raise ValueError(
-                f"timezone: expected an IANA name such as Europe/Berlin, got {shown(self.timezone)}"
-            ) from error
-        weekday = self.cron.split()[-1] if self.cron.split() else ""
-        if any(c.isdigit() for c in weekday):
-            raise ValueError(
-                f"cron: expected weekdays by name (mon, tue, ...), got {weekday!r}, which schedulers count differently"
-            )
-        try:
-            following = CronTrigger.from_crontab(self.cron, zone).get_next_fire_time(None, datetime.now(zone))
-        except ValueError as error:
-            raise ValueError(f"cron: expected five fields such as '0 3 * * *', got {self.cron!r} ({error})") from error
-        if following is None:
+        if make_trigger(self).get_next_fire_time(None, datetime.now(UTC)) is None:
             raise ValueError(f"cron: expected a line that fires some day, but {self.cron!r} never does")
         return self

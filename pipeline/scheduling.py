@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-import shlex
 import signal
 import subprocess
 import sys
@@ -22,8 +21,20 @@ from kerasline.components.options import RunOptions
 from kerasline.pipeline.commands_cloud import check_image
 from kerasline.pipeline.config import load_experiment
 from kerasline.pipeline.decisions import read_decisions, schedule_folder
+from kerasline.pipeline.emitting import crontab_line, kubernetes_job, on_calendar, systemd_units
 from kerasline.pipeline.schedule_options import ScheduleOptions
 from kerasline.pipeline.workspace import open_workspace
+
+__all__ = [
+    "EMITTED",
+    "RemoteJob",
+    "emit",
+    "on_calendar",
+    "remote_job",
+    "retrain_arguments",
+    "run_scheduler",
+    "schedule_of",
+]
 
 EMITTED = ("cron", "systemd", "k8s")
 _stopping = threading.Event()
@@ -125,67 +136,22 @@ def emit(
       The text.
 
     Raises:
-      ConfigError: the recipe has no schedule, or a CronJob no image.
+      ConfigError: the recipe has no schedule, a CronJob no image, or the scheduler cannot say what is asked.
     """
     schedule, name = schedule_of(recipe)
     arguments = retrain_arguments(recipe, data_dir, workspace)
-    executable = str(Path(sys.executable).with_name("kerasline"))
-    command = shlex.join([executable, *arguments])
+    command = [str(Path(sys.executable).with_name("kerasline")), *arguments]
     if kind == "cron":
-        if schedule.jitter_seconds:
-            command = f"sleep $(shuf -i 0-{schedule.jitter_seconds} -n 1); {command}"
-        # Per cent signs end a crontab's command.
-        return f"CRON_TZ={schedule.timezone}\n{schedule.cron} {command.replace('%', chr(92) + '%')}\n"
+        return crontab_line(schedule, command)
     if kind == "systemd":
-        return _systemd(name, schedule, command)
+        return systemd_units(name, schedule, command)
     job = remote_job(kind, recipe, data_dir, workspace, image, recipe_at)
     if not claim:
         raise ConfigError(
             "--claim: expected the PersistentVolumeClaim that the workspace is on, got none; without one every run "
             "would begin with an empty workspace"
         )
-    return _cron_job(job, claim)
-
-
-def _systemd(name: str, schedule: ScheduleOptions, command: str) -> str:
-    limit = "infinity" if schedule.max_runtime_minutes is None else f"{schedule.max_runtime_minutes:g}min"
-    return (
-        f"# /etc/systemd/system/kerasline-{name}.service\n[Unit]\nDescription=kerasline retrain {name}\n\n"
-        f"[Service]\nType=oneshot\nExecStart={command}\nTimeoutStartSec={limit}\n"
-        "# A refused model or refused data is an answer, not a failure of the service.\nSuccessExitStatus=3 4\n\n"
-        f"# /etc/systemd/system/kerasline-{name}.timer\n[Unit]\nDescription=schedule of kerasline retrain {name}\n\n"
-        f"[Timer]\nOnCalendar={on_calendar(schedule)}\nPersistent=true\n"
-        f"RandomizedDelaySec={schedule.jitter_seconds}\n\n[Install]\nWantedBy=timers.target\n"
-    )
-
-
-def on_calendar(schedule: ScheduleOptions) -> str:
-    """Translates a cron line to systemd's OnCalendar.
-
-    Raises:
-      ConfigError: both the day of the month and the weekday are limited, which mean "or" to cron and "and" to systemd.
-    """
-    minute, hour, day, month, weekday = schedule.cron.split()
-    if day != "*" and weekday != "*":
-        raise ConfigError(
-            f"schedule.cron: {schedule.cron!r} limits both the day of the month and the weekday, which systemd cannot "
-            "say; use two recipes, or cron"
-        )
-
-    def field(text: str) -> str:
-        return text.replace("*/", "0/") if text.startswith("*/") else text.replace("-", "..")
-
-    date = f"*-{_from_one(month)}-{_from_one(day)}"
-    days = f"{_weekdays(weekday)} " if weekday != "*" else ""
-    return f"{days}{date} {field(hour)}:{field(minute)}:00 {schedule.timezone}"
-
-
-def _from_one(text: str) -> str:
-    return text.replace("*/", "1/") if text.startswith("*/") else text.replace("-", "..")
-
-
-def _weekdays(text: str) -> str:
-    return ",".join("..".join(day.capitalize() for day in part.split("-")) for part in text.split(","))
+    return kubernetes_job(job.name, schedule, job.image, job.arguments, job.workspace, claim)
 
 
 @dataclass(frozen=True)
@@ -235,33 +201,6 @@ def remote_job(
     there = arguments[arguments.index("--workspace") + 1]
     run = load_experiment(recipe)[0].run
     return RemoteJob(f"kerasline-{name.replace('_', '-')}", schedule, tuple(arguments), image, there, run)
-
-
-def _cron_job(retrain: RemoteJob, claim: str) -> str:
-    import yaml
-
-    schedule = retrain.schedule
-    job: dict[str, object] = {"backoffLimit": schedule.on_failure.retries}
-    if schedule.max_runtime_minutes is not None:
-        job["activeDeadlineSeconds"] = int(schedule.max_runtime_minutes * 60)
-    mount = {"name": "workspace", "mountPath": retrain.workspace}
-    container = {"name": "retrain", "image": retrain.image, "args": list(retrain.arguments), "volumeMounts": [mount]}
-    volume = {"name": "workspace", "persistentVolumeClaim": {"claimName": claim}}
-    job["template"] = {"spec": {"restartPolicy": "Never", "containers": [container], "volumes": [volume]}}
-    return yaml.safe_dump(
-        {
-            "apiVersion": "batch/v1",
-            "kind": "CronJob",
-            "metadata": {"name": retrain.name},
-            "spec": {
-                "schedule": schedule.cron,
-                "timeZone": schedule.timezone,
-                "concurrencyPolicy": "Forbid",
-                "jobTemplate": {"spec": job},
-            },
-        },
-        sort_keys=False,
-    )
 
 
 def _tick(command: Sequence[str], jitter_seconds: float) -> None:

@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from kerasline.components.datasets.forms import DateFormat
+from kerasline.components.datasets.date_forms import DateFormat
 from kerasline.components.datasets.options import Words
 from kerasline.components.datasets.spec import Column, Dataset
 from kerasline.components.errors import ConfigError, nearest
@@ -59,9 +59,11 @@ class ColumnOptions(Options):
     decimal: Literal[".", ","] = Field(".", description="The decimal sign of numbers that are text.")
     date_format: DateFormat = Field(
         "ymd",
-        description="Dates, each with a time or without: ymd is 2024-01-31, 2024/1/31 or 20240131; dmy is 31.01.2024, "
-        "31/1/24 or 31 Jan 2024; mdy is 01/31/2024 or Jan 31, 2024; unix and unix_ms count from 1970 in seconds or "
-        "milliseconds.",
+        description="Dates, each with a time or without: ymd is 2024-01-31, 2024/1/31, 20240131, 20240131T233800Z, "
+        "2024-01 or 2024Q1; dmy is 31.01.2024, 31/1/24, 31 Jan 2024 or Wed, 31 Jan 2024 23:38:00 +0200; mdy is "
+        "01/31/2024, Jan 31, 2024 or Wed Jan 31 23:38:00 2024. Hours are those that are written: zones and offsets "
+        "are passed over. time is a time of day or a duration, in hours: 23:38, 11:38 PM, 100:30:00, 1 day 02:03:04 or "
+        "P1DT2H. unix, unix_ms, unix_us and unix_ns count from 1970 in seconds or parts of them.",
     )
     missing_values: Words | None = Field(
         None,

@@ -9,7 +9,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from kerasline.components.datasets.forms import read_date, read_number
+from kerasline.components.datasets.date_forms import DATE_PATTERNS, UNIX_UNITS, read_date, reads_as_date
+from kerasline.components.datasets.forms import read_number
 from kerasline.components.features import ONE_HOT_LIMIT
 from kerasline.components.profiling.sampling import SampledColumn, words_of
 
@@ -21,6 +22,7 @@ _CODE_NAME = re.compile(
     r"(^|[_\s.\-])(code|zip|zipcode|postcode|postal|plz|type|class|category|group|region)($|[_\s.\-])", re.I
 )
 _TIME_NAME = re.compile(r"(^|[_\s.\-])(time|date|timestamp|stamp|ts|epoch|created|updated|at|when)($|[_\s.\-])", re.I)
+_PARTS_OF_SECONDS = ("", "milli", "micro", "nano")
 _LEADING_ZERO = re.compile(r"[+-]?0\d")
 _MOST_READ = 5_000  # different values that are tried as dates and numbers
 _MOST_UNREADABLE = 0.1
@@ -132,14 +134,19 @@ def _guess_whole_number(name: str, finite: Sequence[int], counts: Counter[Any]) 
     if _GROUP_NAME.search(name) and distinct > 50:
         return ColumnGuess(name, "drop", f"an id of about {repeats:.1f} rows each", group=True)
     some = list(counts)[:_MOST_READ]
-    if low >= 19_000_101 and high <= 21_001_231 and all(read_date(str(value), "ymd") for value in some):
+    shortest, longest = len(str(low)), len(str(high))
+    if (
+        shortest == longest
+        and longest in (8, 12, 14)
+        and 19 <= int(str(low)[:2]) <= int(str(high)[:2]) <= 21
+        and all(read_date(str(value), "ymd") for value in some)
+    ):
         return ColumnGuess(name, "date", f"dates such as {finite[0]}", options={"kind": "date"})
     if _TIME_NAME.search(name):
-        for form, unit in (("unix", 1), ("unix_ms", 1000)):
+        for (form, unit), part in zip(UNIX_UNITS.items(), _PARTS_OF_SECONDS, strict=True):
             if 631_152_000 * unit <= low and high <= 4_102_444_800 * unit:  # 1990 to 2100
                 options = {"kind": "date", "date_format": form}
-                return ColumnGuess(name, "date", f"seconds since 1970, such as {low}" if unit == 1 else
-                                   f"milliseconds since 1970, such as {low}", options=options)  # fmt: skip
+                return ColumnGuess(name, "date", f"{part}seconds since 1970, such as {low}", options=options)
     codes = _CODE_NAME.search(name) and distinct <= 1000 or _GROUP_NAME.search(name) and distinct <= 50
     if codes and distinct > 2 and repeats >= 3:
         return ColumnGuess(
@@ -198,7 +205,8 @@ def _guess_category(name: str, present: Sequence[str], counts: Counter[str], row
 def _guess_date(name: str, values: Sequence[str], counts: Counter[str]) -> ColumnGuess | None:
     total = sum(counts[value] for value in values)
     read = {
-        form: sum(counts[value] for value in values if read_date(value, form)) / total for form in ("ymd", "dmy", "mdy")
+        form: sum(counts[value] for value in values if reads_as_date(value, form)) / total
+        for form in (*DATE_PATTERNS, "time")
     }
     best = max(read, key=lambda form: read[form])
     if read[best] < 1 - _MOST_UNREADABLE:
@@ -209,11 +217,15 @@ def _guess_date(name: str, values: Sequence[str], counts: Counter[str]) -> Colum
         # Both can be; Americans write slashes.
         slashes = sum("/" in value for value in values) > len(values) / 2
         best = "mdy" if slashes else "dmy"
-        if any(value[:1].isdigit() for value in values):
-            remark = f"could also be {'day first: dmy' if slashes else 'month first: mdy'}"
+        if any(re.match(r"\d{1,2}\D+\d", value) for value in values):
+            other = "day first: dmy" if slashes else "month first: mdy"
+            remark = (
+                f"could also be {other}; no day is above 12, so the values do not tell, and "
+                f"{'slashes are' if slashes else 'dots and dashes are'} all that speaks for {best}"
+            )
     if best != "ymd":
         options["date_format"] = best
-    why = f"dates such as {values[0]}"
+    why = f"{'times, in hours,' if best == 'time' else 'dates'} such as {values[0]}"
     if read[best] < 1:
         options["indicator"] = True
         why += f"; {1 - read[best]:.1%} are none and count as missing"

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from kerasline.components.datasets.csv_scan import parse, with_point
-from kerasline.components.datasets.forms import read_date, read_number
+from kerasline.components.datasets.date_forms import read_date
+from kerasline.components.datasets.forms import read_number
 from kerasline.components.datasets.labels import LabelFacts, infer_task, settle_label
 from kerasline.components.errors import ConfigError, nearest
 from kerasline.components.models.spec import Task

@@ -9,10 +9,11 @@ import tensorflow as tf
 import tensorflow_transform as tft
 
 from kerasline.components.columns import number_matrix, text_matrix
+from kerasline.components.datasets.date_forms import DATE_PATTERNS, UNIX_UNITS
 from kerasline.components.datasets.forms import NUMBER_CLEANING, NUMBER_PATTERNS
 from kerasline.components.features import DATE_PARTS, FeatureStep
 from kerasline.components.transform.blocks import Block, Slot, pick
-from kerasline.components.transform.dates import split_timestamps, split_written_dates
+from kerasline.components.transform.dates import split_times, split_timestamps, split_written_dates
 
 _NAN = float("nan")
 # Below this part of its mean, a deviation is rounding: the column is constant.
@@ -103,15 +104,16 @@ def _known_numbers(steps: Sequence[FeatureStep], inputs: dict[str, Any]) -> tupl
         ]  # fmt: skip
         if written:
             add(written, _written_numbers(text_matrix(raw(written)), decimal))
-    for date_format in ("ymd", "dmy", "mdy", "unix", "unix_ms"):
+    for date_format in (*DATE_PATTERNS, "time", *UNIX_UNITS):
         dates = [step for step in steps if step.kind == "date" and step.options.date_format == date_format]
         if not dates:
             continue
-        if date_format in ("ymd", "dmy", "mdy"):
-            split = split_written_dates(text_matrix(raw(dates)), date_format)
+        if date_format in UNIX_UNITS:
+            split = split_timestamps(number_matrix(raw(dates)) / UNIX_UNITS[date_format])
+        elif date_format == "time":
+            split = split_times(text_matrix(raw(dates)))
         else:
-            unit = 1000.0 if date_format == "unix_ms" else 1.0
-            split = split_timestamps(number_matrix(raw(dates)) / unit)
+            split = split_written_dates(text_matrix(raw(dates)), date_format)
         add(dates, tf.reshape(split, (-1, len(dates) * len(DATE_PARTS))), len(DATE_PARTS))
     matrix = tf.concat(parts, axis=1)
     by_name = {step.name: step for step in steps}

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from kerasline.components.datasets.forms import read_date, read_number
+from kerasline.components.datasets.date_forms import read_date
+from kerasline.components.datasets.forms import read_number
 from kerasline.components.profiling.columns import ColumnGuess, guess_column
 from kerasline.components.profiling.leaks import gives_away
 from kerasline.components.profiling.sampling import SampledColumn
@@ -79,7 +80,9 @@ def test_a_value_far_outside_is_remarked_on() -> None:
 
 
 def test_dates_that_could_be_read_both_ways_say_so() -> None:
-    assert guess("day", ["01/02/2024", "03/04/2024", "05/06/2024"] * 60).remark == "could also be day first: dmy"
+    assert guess("day", ["01/02/2024", "03/04/2024", "05/06/2024"] * 60).remark.startswith(
+        "could also be day first: dmy; no day is above 12"
+    )
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,6 +20,8 @@ _MAX_DISTINCT = 10_000
 # Of a column, as it is read; without a limit all of a row group is, and one row group may be the whole file.
 _BUFFER_BYTES = 1 << 16
 _ROWS_PER_BATCH = 8192
+# What pandas calls an index without a name.
+INDEX_NAME = re.compile(r"__index_level_\d+__")
 LARGEST_INTEGER = (1 << 63) - 1  # that a tf.Example holds
 
 
@@ -37,6 +40,15 @@ def open_file(path: Path) -> ParquetFile:
         raise ConfigError(f"{path} is not a Parquet file that can be read ({str(error).splitlines()[0]}).") from None
     except OSError as error:
         raise ConfigError(f"Cannot read {path}: {error.strerror or error}; copy or write it again.") from None
+
+
+def index_columns(schema: Any) -> list[str]:
+    """Lists the columns that hold the index of the pandas data frame that was written, as the file's metadata says."""
+    try:
+        listed = (schema.pandas_metadata or {}).get("index_columns", [])
+    except ValueError:  # metadata that is no JSON
+        listed = []
+    return [name for name in schema.names if name in listed or INDEX_NAME.fullmatch(name)]
 
 
 def read_batches(file: ParquetFile, path: Path, groups: Sequence[int], columns: Sequence[str]) -> Iterator[RecordBatch]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,9 +13,11 @@ from kerasline.components.datasets.found import Found
 from kerasline.components.datasets.missing import Named, describe_lost, missing_words, own_words, without
 from kerasline.components.datasets.options import MISSING_VALUES, ParquetOptions
 from kerasline.components.datasets.parquet_scan import (
+    INDEX_NAME,
     LARGEST_INTEGER,
     ParquetScan,
     column_type,
+    index_columns,
     open_file,
     plain_values,
     read_batches,
@@ -60,8 +63,13 @@ def describe(
     """Describes a table whose files, with the split that the source gives each, are known."""
     own = own_words(named)
     first_path = files[0][0]
-    names = open_file(first_path).schema_arrow.names
-    roles = assign_roles(names, options.label, options.drop, split, str(first_path))
+    labels = [options.label] if isinstance(options.label, str) else options.label
+    asked = {*labels, *named, *([split.name] if split else [])}
+    schema = open_file(first_path).schema_arrow
+    names = _names(schema, asked)
+    index = [name for name in schema.names if name not in names]
+    drop = [name for name in options.drop if name not in index and not INDEX_NAME.fullmatch(name)]
+    roles = assign_roles(names, options.label, drop, split, str(first_path))
     wanted = [*roles.inputs, *roles.labels, *roles.extra]
     types: dict[str, str] = {}
     scans: dict[str, ParquetScan] = {}
@@ -70,7 +78,7 @@ def describe(
     next_row: dict[str | None, int] = {}
     for path, part in files:
         file = open_file(path)
-        same_columns(file.schema_arrow.names, names, path, first_path)
+        same_columns(_names(file.schema_arrow, asked), names, path, first_path)
         _join_types(file, wanted, types, (path, first_path))
         for name in wanted:
             scans.setdefault(name, ParquetScan(name)).dtype = types[name]
@@ -91,7 +99,19 @@ def describe(
             skipped.append(f"{path.name}: {describe_lost(unlabelled, '')}")
         elif file.metadata.num_rows == 0:
             raise ConfigError(f"{path} has no rows; check that the right file was named.")
-    return _found(files, scans, roles, shards, skipped, own)
+    found = _found(files, scans, roles, shards, skipped, own)
+    told = [
+        f"column {name!r} is the index of a data frame and no input; name it under features to make it one"
+        for name in index
+        if name not in options.drop
+    ]
+    return replace(found, notes=(*found.notes, *told))
+
+
+def _names(schema: Any, asked: Collection[str]) -> list[str]:
+    """Lists the columns of a file without the index of the data frame it was, unless the recipe asks for that."""
+    index = index_columns(schema)
+    return [name for name in schema.names if name not in index or name in asked]
 
 
 def _join_types(file: ParquetFile, names: Sequence[str], types: dict[str, str], paths: tuple[Path, Path]) -> None:

@@ -6,7 +6,7 @@ import glob
 import hashlib
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ from kerasline.components.datasets.csv_text import Dialect, detect_delimiter, di
 from kerasline.components.datasets.files import PACKED, PACKING_ERRORS, Places, damaged_packing, open_bytes
 from kerasline.components.datasets.image_check import SUFFIXES
 from kerasline.components.datasets.options import MISSING_VALUES
-from kerasline.components.datasets.parquet_scan import column_type
+from kerasline.components.datasets.parquet_scan import column_type, index_columns
 from kerasline.components.datasets.tables import same_columns
 from kerasline.components.errors import ConfigError, nearest
 from kerasline.components.outputs import check_output
@@ -231,6 +231,7 @@ def _plan_parquet(
 
     shards: list[dict[str, Any]] = []
     schema: Any = None
+    common: list[Any] = []
     for path in files:
         try:
             file = pq.ParquetFile(path)
@@ -240,8 +241,10 @@ def _plan_parquet(
         if file.metadata.num_rows == 0:
             raise ConfigError(f"{path} has no rows; check that the right file was named")
         schema = file.schema_arrow if schema is None else schema
-        same_columns(file.schema_arrow.names, schema.names, path, files[0])
-        for field in schema:
+        needed = {column["name"] for column in record["columns"]}
+        same_columns(_without_index(file.schema_arrow, needed), _without_index(schema, needed), path, files[0])
+        common = [field for field in common if field.name in file.schema_arrow.names] if shards else list(schema)
+        for field in common:
             other = file.schema_arrow.field(field.name).type
             if other != field.type:
                 raise ConfigError(
@@ -258,13 +261,19 @@ def _plan_parquet(
     for column in record["columns"]:
         if column["dtype"] in ("float", "int", "string"):
             column_type(schema.field(column["name"]), files[0])
-    plain = [field.name for field in schema if suffix == ".parquet" or not pa.types.is_nested(field.type)]
+    plain = [field.name for field in common if suffix == ".parquet" or not pa.types.is_nested(field.type)]
     plain = [name for name in plain if not _is_binary(schema.field(name).type)]
     chosen = _check_keys(keys, schema.names, str(files[0]))
     for name in chosen:
         if name not in plain:
             raise ConfigError(f"--key: column {name!r} is {schema.field(name).type}, which {suffix} cannot hold")
     return shards, chosen or plain, notes
+
+
+def _without_index(schema: Any, needed: Collection[str]) -> list[str]:
+    """Lists the columns without the index of a data frame, which one file may have and another not."""
+    index = index_columns(schema)
+    return [name for name in schema.names if name not in index or name in needed]
 
 
 def _is_binary(kind: Any) -> bool:

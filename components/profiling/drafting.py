@@ -166,6 +166,9 @@ def _table_lines(
         lines += pair("delimiter", "tab" if sample.delimiter == "\t" else sample.delimiter, 4)
     for key, (value, why) in {**sample.reading, **label.reading}.items():
         lines += pair(key, value, 4, why)
+    if sample.index:
+        told = f"the index of a data frame is no input: {listed(sample.index)}; name it under features to make it one"
+        lines += comment(told, 4)
     dropped = [guess for guess in guesses if guess.kind == "drop"]
     if dropped or sample.unusable:
         lines.append("    drop:")

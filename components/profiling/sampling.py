@@ -18,7 +18,7 @@ from kerasline.components.datasets.csv_text import Dialect, count_named, fitted,
 from kerasline.components.datasets.files import PACKING_ERRORS, damaged_packing, is_packed, open_bytes
 from kerasline.components.datasets.missing import missing_words
 from kerasline.components.datasets.options import MISSING_VALUES
-from kerasline.components.datasets.parquet_scan import column_type, open_file, plain_values, read_batches
+from kerasline.components.datasets.parquet_scan import column_type, index_columns, open_file, plain_values, read_batches
 from kerasline.components.errors import ConfigError
 from kerasline.components.profiling.dialects import find_dialect
 from kerasline.components.profiling.missing import Words, decide_words, shared_words
@@ -65,6 +65,7 @@ class TableSample:
       reading: keys of the ``csv:`` block that are not the default, each with the reason.
       delimiter: text tables only.
       unusable: columns that no reader takes, each with the reason.
+      index: columns that hold the index of a data frame, which the reader leaves out.
     """
 
     path: Path
@@ -75,6 +76,7 @@ class TableSample:
     reading: dict[str, tuple[Any, str]] = field(default_factory=dict)
     delimiter: str = ","
     unusable: dict[str, str] = field(default_factory=dict)
+    index: list[str] = field(default_factory=list)
 
     @property
     def names(self) -> list[str]:
@@ -96,7 +98,7 @@ def sample_table(files: Sequence[Path], labels: Collection[str] = ()) -> TableSa
     try:
         with open_bytes(first) as stream:
             is_parquet = stream.read(4) == b"PAR1"
-        found = _sample_parquet(first) if is_parquet else _sample_csv(first, labels)
+        found = _sample_parquet(first, labels) if is_parquet else _sample_csv(first, labels)
     except PACKING_ERRORS as error:
         raise damaged_packing(first, error) from None
     if len(files) > 1:
@@ -232,14 +234,17 @@ def _rows_further_on(path: Path, dialect: Dialect, width: int) -> Iterator[list[
                 continue
 
 
-def _sample_parquet(path: Path) -> TableSample:
+def _sample_parquet(path: Path, labels: Collection[str]) -> TableSample:
     file = open_file(path)
     if file.metadata.num_rows == 0:
         raise ConfigError(f"{path} has no rows; check that the right file was named")
     types: dict[str, str] = {}
     unusable: dict[str, str] = {}
-    for index, name in enumerate(file.schema_arrow.names):
-        item = file.schema_arrow.field(index)
+    index = [name for name in index_columns(file.schema_arrow) if name not in labels]
+    for place, name in enumerate(file.schema_arrow.names):
+        item = file.schema_arrow.field(place)
+        if name in index:
+            continue
         try:
             types[name] = column_type(item, path)
         except ConfigError:
@@ -260,7 +265,7 @@ def _sample_parquet(path: Path) -> TableSample:
         taken += here
     columns = [SampledColumn(name, types[name], values[name]) for name in types]
     rows = file.metadata.num_rows
-    return TableSample(path, "parquet", columns, rows, taken == rows, unusable=unusable)
+    return TableSample(path, "parquet", columns, rows, taken == rows, unusable=unusable, index=index)
 
 
 def words_of(text: str) -> list[str]:

@@ -215,10 +215,13 @@ def named_columns(features: Mapping[str, ColumnOptions]) -> dict[str, list[str] 
     return {name: options.missing_values for name, options in features.items() if not options.cross}
 
 
+# The kinds that one word can stand for.
+SHORT_KINDS: tuple[Kind, ...] = ("numeric", "categorical", "boolean", "date", "text", "image", "drop")
+
+
 def expand_shorthand(block: Any) -> Any:
     """Gives ``drop``, ``min_max`` and the like, which may stand for a column's options, as the block that they mean."""
-    kinds = ("numeric", "categorical", "boolean", "date", "text", "image", "drop")
-    return ({"kind": block} if block in kinds else {"scale": block}) if isinstance(block, str) else block
+    return ({"kind": block} if block in SHORT_KINDS else {"scale": block}) if isinstance(block, str) else block
 
 
 def plan_features(dataset: Dataset, features: Mapping[str, ColumnOptions], task: Task) -> FeaturePlan:

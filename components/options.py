@@ -54,9 +54,9 @@ class EarlyStopping(Monitor):
 class ReduceOnPlateau(Monitor):
     """Lower the learning rate when the monitored value no longer improves."""
 
-    factor: float = Field(0.5, gt=0, lt=1)
-    patience: int = Field(2, ge=0)
-    min_learning_rate: float = Field(1e-6, ge=0)
+    factor: float = Field(0.5, gt=0, lt=1, description="The rate is multiplied by this.")
+    patience: int = Field(2, ge=0, description="Epochs without improvement before that.")
+    min_learning_rate: float = Field(1e-6, ge=0, description="The rate is not lowered below this.")
 
 
 class FineTune(Options):
@@ -74,7 +74,7 @@ class TrainingOptions(Options):
 
     optimizer: str = Field("adam", description="Any Keras optimizer by name: adam, sgd, rmsprop, adagrad, ...")
     optimizer_arguments: dict[str, Any] = Field(default={}, description="More arguments of the optimizer, by name.")
-    learning_rate: float = Field(0.001, gt=0)
+    learning_rate: float = Field(0.001, gt=0, description="How far a step goes; a schedule starts from it.")
     learning_rate_schedule: dict[str, Any] | None = Field(
         None,
         description="A keras.optimizers.schedules class that starts from learning_rate: {name: CosineDecay, "
@@ -86,14 +86,14 @@ class TrainingOptions(Options):
     mixup: float = Field(
         0.0, ge=0, description="Blends pairs of rows by Beta(mixup, mixup) shares; 0.2 is usual, 0 turns it off."
     )
-    batch_size: int = Field(64, ge=1)
-    epochs: int = Field(10, ge=1)
-    fine_tune: FineTune | None = None
+    batch_size: int = Field(64, ge=1, description="Rows of a step.")
+    epochs: int = Field(10, ge=1, description="Times that the train split is gone through, at most.")
+    fine_tune: FineTune | None = Field(None, description="A second phase for model.family transfer.")
     validation_fraction: float = Field(
         0.1, ge=0, lt=0.9, description="Part of the train split kept for early stopping and tuning."
     )
-    early_stopping: EarlyStopping | None = Field(default=None)
-    reduce_on_plateau: ReduceOnPlateau | None = None
+    early_stopping: EarlyStopping | None = Field(None, description="When to stop before training.epochs.")
+    reduce_on_plateau: ReduceOnPlateau | None = Field(None, description="When to lower the learning rate.")
     clip_norm: float | None = Field(None, gt=0, description="Gradients are clipped to this norm, variable by variable.")
     class_weights: Literal["balanced"] | dict[str, float] | None = Field(
         None, description="'balanced', or a weight for each class by name."
@@ -287,7 +287,7 @@ class StepResources(Options):
     accelerator: str | None = Field(
         None, description="Vertex: such as NVIDIA_TESLA_T4. Kubeflow: the resource's name, such as nvidia.com/gpu."
     )
-    accelerator_count: int = Field(1, ge=1)
+    accelerator_count: int = Field(1, ge=1, description="How many of them.")
 
 
 class CustomJob(Options):
@@ -295,7 +295,7 @@ class CustomJob(Options):
 
     machine: str = Field("n1-standard-8", description="Such as n1-standard-8, a2-highgpu-1g or ct5lp-hightpu-1t.")
     accelerator: str | None = Field(None, description="Such as NVIDIA_TESLA_T4, or TPU_V3 with machine: cloud-tpu.")
-    accelerator_count: int = Field(1, ge=1)
+    accelerator_count: int = Field(1, ge=1, description="How many of them.")
     tpu_topology: str | None = Field(None, description="Of machines whose TPUs have one: 1x1, 2x2, 2x4, ...")
     disk_gb: int | None = Field(None, ge=100, description="Size of the boot disk; default: Vertex AI's, 100.")
     spot: bool = Field(False, description="A Spot machine: cheaper, and taken away at any time.")

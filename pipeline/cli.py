@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-import yaml
 from rich.console import Console
 from rich.table import Table
 
@@ -24,6 +23,7 @@ from kerasline.pipeline import (
     commands_schema,
 )
 from kerasline.pipeline.config import find_recipe, load_experiment, read_yaml, recipe_names
+from kerasline.pipeline.recipe_text import write_text
 
 app = typer.Typer(
     name="kerasline",
@@ -152,7 +152,7 @@ def recipes() -> None:
 def show(recipe: RecipeArgument, changes: SetOption = []) -> None:  # noqa: B006 (typer's way)
     """Print a recipe with every default filled in."""
     experiment, _ = load_experiment(recipe, changes)
-    print(yaml.safe_dump(experiment.model_dump(mode="json"), sort_keys=False, allow_unicode=True), end="")
+    print(write_text(experiment.model_dump(mode="json")), end="")
 
 
 @app.command()

@@ -8,7 +8,8 @@ from typing import Annotated
 
 import typer
 
-from kerasline.pipeline.config import Experiment, load_experiment
+from kerasline.pipeline.config import load_experiment
+from kerasline.pipeline.json_schema import recipe_schema
 
 WorkspaceOption = Annotated[Path, typer.Option(help="The folder of runs and models.")]
 _WORKSPACE = Path("workspace")
@@ -25,7 +26,7 @@ def register(app: typer.Typer) -> None:
 def schema(context: typer.Context) -> None:
     """Print the JSON Schema of a recipe, for editors that complete and check YAML; accept widens the data's schema."""
     if context.invoked_subcommand is None:
-        print(json.dumps(Experiment.model_json_schema(), indent=1))
+        print(json.dumps(recipe_schema(), indent=1))
 
 
 def accept(

@@ -56,13 +56,15 @@ class Experiment(Options):
     task: Literal["auto"] | Task = Field("auto", description="auto follows the label.")
     features: dict[str, ColumnOptions] = Field(default={}, description="Overrides by column; the rest is inferred.")
     validation: ValidationOptions = Field(default=ValidationOptions())
-    model: ModelOptions = Field(default=MlpOptions(family="mlp"))
+    model: ModelOptions = Field(default=MlpOptions(family="mlp"), description="The network; without a family, an mlp.")
     training: TrainingOptions = Field(default=TrainingOptions())
-    tuning: TuningOptions | None = None
+    tuning: TuningOptions | None = Field(
+        None, description="A search for better values; default: over the space of the model family."
+    )
     evaluation: EvaluationOptions = Field(default=EvaluationOptions())
     push: PushOptions = Field(default=PushOptions())
     report: ReportOptions = Field(default=ReportOptions())
-    schedule: ScheduleOptions | None = None
+    schedule: ScheduleOptions | None = Field(None, description="When to train again, and whom to tell.")
     run: RunOptions = Field(default=RunOptions())
 
     @field_validator("name")

@@ -55,6 +55,16 @@ for _tag, (_pattern, _first) in _RESOLVERS.items():
     _Loader.add_implicit_resolver(_tag, re.compile(_pattern), list(_first))
 
 
+class _Dumper(yaml.SafeDumper):
+    """The writer that quotes what this reader, or one of YAML 1.1, takes for something else than text."""
+
+
+_Dumper.yaml_implicit_resolvers = {
+    first: [*yaml.SafeDumper.yaml_implicit_resolvers.get(first, []), *_Loader.yaml_implicit_resolvers.get(first, [])]
+    for first in {*yaml.SafeDumper.yaml_implicit_resolvers, *_Loader.yaml_implicit_resolvers}
+}
+
+
 @dataclass(frozen=True)
 class Origin:
     """Where the keys of a config come from, for messages.
@@ -129,6 +139,11 @@ def read_text(text: str, name: str, lines: dict[Location, int] | None = None) ->
             loader.dispose()
     except yaml.YAMLError as error:
         raise _refusal(error, text, name) from error
+
+
+def write_text(value: Any) -> str:
+    """Writes a value as YAML that `read_text` reads as the same value."""
+    return yaml.dump(value, Dumper=_Dumper, sort_keys=False, allow_unicode=True)
 
 
 def _read(path: Path) -> bytes:

@@ -17,7 +17,7 @@ from kerasline.pipeline.cron_line import tidy_cron
 class FailureOptions(Options):
     """What to do when a scheduled run fails for another reason than its data or its model."""
 
-    retries: int = Field(0, ge=0, le=10)
+    retries: int = Field(0, ge=0, le=10, description="How often the run is tried again.")
     backoff_seconds: float = Field(60, ge=0, description="Before the first retry; doubled before each further one.")
 
 
@@ -57,7 +57,7 @@ class NotifyOptions(Options):
     )
     command: list[str] | None = Field(None, min_length=1, description="A program and its arguments; JSON on its input.")
     webhook: str | None = Field(None, pattern=r"^https?://", description="A URL that takes a POST.")
-    email: EmailOptions | None = None
+    email: EmailOptions | None = Field(None, description="A mail for each decision.")
 
 
 class ScheduleOptions(Options):

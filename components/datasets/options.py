@@ -279,13 +279,13 @@ class DataOptions(Options):
     """Where the rows come from and how they are split."""
 
     dataset: str | None = Field(default=None, description="A data set by name, such as digits, iris or mnist.")
-    csv: CsvOptions | None = None
-    parquet: ParquetOptions | None = None
-    images: ImageOptions | None = None
-    npz: NpzOptions | None = None
-    idx: IdxOptions | None = None
-    tfrecord: TfRecordOptions | None = None
-    spans: SpanOptions | None = None
+    csv: CsvOptions | None = Field(default=None, description="Text tables.")
+    parquet: ParquetOptions | None = Field(default=None, description="Parquet tables.")
+    images: ImageOptions | None = Field(default=None, description="A folder of images.")
+    npz: NpzOptions | None = Field(default=None, description="Arrays of NumPy.")
+    idx: IdxOptions | None = Field(default=None, description="Arrays in the files of MNIST.")
+    tfrecord: TfRecordOptions | None = Field(default=None, description="tf.Examples.")
+    spans: SpanOptions | None = Field(default=None, description="Tables that arrive piece by piece.")
     options: dict[str, Any] = Field(
         default={}, description="Arguments of a named data set, such as noise and size of regression_surface."
     )

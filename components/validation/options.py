@@ -37,9 +37,16 @@ class Check(Options):
 
     @classmethod
     def __get_pydantic_json_schema__(cls, core: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
-        """Tells editors that the bare word is as good as the block."""
+        """Tells editors that the bare word is as good as the block, and false as good as off."""
         block = handler.resolve_ref_schema(handler(core))
-        return {"anyOf": [{"enum": block["properties"]["policy"]["enum"]}, dict(block)]}
+        policy = block["properties"]["policy"]
+        if False not in policy["enum"]:
+            policy["enum"] = [*policy["enum"], False]
+            policy.pop("type", None)
+            limits = block["properties"].get("columns", {}).get("additionalProperties")
+            if limits is not None:
+                limits["anyOf"] = [*limits["anyOf"], {"const": False}]
+        return {"anyOf": [{"enum": policy["enum"]}, dict(block)]}
 
 
 class AnomalyCheck(Check):
@@ -78,7 +85,7 @@ class ColumnLimits(Check):
 class DriftCheck(ColumnLimits):
     """How far the train split is from the one that the model in production was fitted on."""
 
-    policy: Policy = "warn"
+    policy: Policy = Field("warn", description="What to do about a distance beyond the limit.")
     limit: float = Field(
         0.1,
         gt=0,
@@ -95,14 +102,14 @@ class DriftCheck(ColumnLimits):
 class SkewCheck(ColumnLimits):
     """How far the eval and test splits are from the train split."""
 
-    policy: Policy = "warn"
+    policy: Policy = Field("warn", description="What to do about a distance beyond the limit.")
     limit: float = Field(0.1, gt=0, le=1, description="As of drift.")
 
 
 class LeakageCheck(ColumnLimits):
     """Inputs that are the label, or tell it almost alone."""
 
-    policy: Policy = "fail"
+    policy: Policy = Field("fail", description="What to do about an input beyond the limit.")
     limit: float = Field(
         0.99, gt=0, le=1, description="Correlation with the label, or skill of predicting it from this input alone."
     )

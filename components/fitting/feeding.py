@@ -7,7 +7,7 @@ same batches.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -59,6 +59,7 @@ class Feed(keras.utils.PyDataset):
         super().__init__()
         self._rows, self._batch_size, self._seed, self._units = rows, batch_size, seed, units
         self._mixup, self._share = mixup, share
+        self.form: Callable[[dict[str, Any]], Any] = lambda inputs: inputs  # in which a model takes them
         self.start(0)
 
     def start(self, epoch: int) -> None:
@@ -97,10 +98,13 @@ class Feed(keras.utils.PyDataset):
         order, partners, shares = self._drawn
         batch = self._take(order[places])
         if not len(partners):
-            return batch
+            return (self.form(batch[0]), *batch[1:])
         other, shares = self._take(partners[places]), shares[places]
         inputs = {name: _blend(values, other[0][name], shares) for name, values in batch[0].items()}
-        return (inputs, *(_blend(mine, theirs, shares) for mine, theirs in zip(batch[1:], other[1:], strict=True)))
+        return (
+            self.form(inputs),
+            *(_blend(mine, theirs, shares) for mine, theirs in zip(batch[1:], other[1:], strict=True)),
+        )
 
     def _take(self, indices: np.ndarray | slice) -> tuple[Any, ...]:
         inputs = {name: _narrow(values[indices]) for name, values in self._rows.inputs.items()}

@@ -10,13 +10,22 @@ import keras
 import numpy as np
 
 from kerasline.components import progress
-from kerasline.components.errors import TrainingFailed
+from kerasline.components.errors import KeraslineError, TrainingFailed
 from kerasline.components.fitting.batches import Batches, read_batches
 from kerasline.components.fitting.callbacks import EpochProgress, SaveEpochs, StopAtNaN, TensorBoardLog, watchers
 from kerasline.components.fitting.checkpoints import CheckpointFile, FitState
 from kerasline.components.fitting.compiling import compile_model
 from kerasline.components.fitting.feeding import WHOLE, Feed, Share
 from kerasline.components.fitting.keeping import KeptModel
+from kerasline.components.fitting.own_training import (
+    CheckFigures,
+    build_metrics,
+    check_own_training,
+    explain_failure,
+    for_trainee,
+    own_methods,
+    trainee_of,
+)
 from kerasline.components.fitting.places import Place, choose_place, settled
 from kerasline.components.fitting.rows import FitData
 from kerasline.components.models import build_model
@@ -140,16 +149,18 @@ def fit_here(
             model = build_model(settings.model, settings.plan.inputs(), settings.output(), seed=settings.seed)
         if start is not None:
             model.set_weights(list(start))
-        read = read_batches(model, settings, data, share)
+        check_own_training(model, settings)
+        trainee = trainee_of(model)
+        read = read_batches(trainee, settings, data, share)
+        if trainee is not model:
+            read, kept = for_trainee(read, trainee), None
         for phase in phases(settings):
             if phase.from_layer is not None:
                 _unfreeze(model, phase.from_layer)
             if state is not None and state.phase > phase.number:
                 continue
             if kept is None or not kept.is_compiled(model, read.steps):
-                rate, together = phase.learning_rate, read.together
-                compile_model(model, settings, steps=read.steps, learning_rate=rate, together=together)
-                model.optimizer.build(model.trainable_variables)
+                _compile(trainee, settings, read, phase.learning_rate)
                 if kept is not None:
                     kept.put(model, settings, read.steps)
             resumed, state = state, None
@@ -158,17 +169,29 @@ def fit_here(
                 _tell_resumed(resumed, phase)
             watched = watchers(settings.training)
             nan = StopAtNaN()
-            every = [read.order, EpochProgress(phases(settings)[-1].last), nan, *watched, *callbacks]
+            figures = CheckFigures([callback.monitor for callback in watched])
+            every = [read.order, EpochProgress(phases(settings)[-1].last), nan, figures, *watched, *callbacks]
             if log_folder:
                 every.append(TensorBoardLog(log_folder, history))
             if checkpoint:
                 every.append(SaveEpochs(checkpoint, phase.number, watched, history, resumed))
             first = phase.first if resumed is None else phase.last if resumed.stopped else resumed.epoch
-            fitted = _run(model, read, every, first, phase.last, settings)
+            fitted = _run(trainee, read, every, first, phase.last, settings)
             for name, values in fitted.items():
                 history.setdefault(name, []).extend(float(value) for value in values)
             _check_finite(nan, history, phase.last, settings)
     return model, history
+
+
+def _compile(trainee: keras.Model, settings: FitSettings, read: Batches, rate: float | None) -> None:
+    try:
+        compile_model(trainee, settings, steps=read.steps, learning_rate=rate, together=read.together)
+        trainee.optimizer.build(trainee.trainable_variables)
+        build_metrics(trainee, read)
+    except Exception as error:
+        if own_methods(trainee) and not isinstance(error, KeraslineError):
+            raise explain_failure(error, trainee) from error
+        raise
 
 
 def _run(
@@ -198,6 +221,8 @@ def _run(
             raise TrainingFailed(
                 f"out of memory with training.batch_size {size}; try --set training.batch_size={max(1, size // 2)}"
             ) from error
+        if own_methods(model) and not isinstance(error, KeraslineError):
+            raise explain_failure(error, model) from error
         raise
 
 

@@ -6,7 +6,9 @@ import keras
 
 from kerasline.components.fitting.batches import validation_batches
 from kerasline.components.fitting.compiling import compile_model
+from kerasline.components.fitting.own_training import reform, trainee_of
 from kerasline.components.fitting.rows import FitData
+from kerasline.components.models.custom import arguments_of
 from kerasline.components.settings import FitSettings
 
 
@@ -21,7 +23,11 @@ def score(model: keras.Model, settings: FitSettings, data: FitData) -> dict[str,
     Returns:
       By their names in a history, such as ``val_loss``.
     """
-    if not model.compiled:
-        compile_model(model, settings, steps=1)
-    found = model.evaluate(validation_batches(settings, data), verbose=0, return_dict=True)
+    trainee = trainee_of(model)
+    if not trainee.compiled:
+        compile_model(trainee, settings, steps=1)
+    batches = validation_batches(settings, data)
+    if trainee is not model:
+        batches = reform(batches, lambda inputs: arguments_of(trainee, inputs))
+    found = trainee.evaluate(batches, verbose=0, return_dict=True)
     return {f"val_{name}": float(value) for name, value in found.items()}

@@ -101,25 +101,34 @@ def call(model: keras.Model, tensors: dict[str, keras.KerasTensor], dotted: str)
     """
     given = {name: tuple(tensor.shape) for name, tensor in tensors.items()}
     structure = getattr(model, "_inputs_struct", None)
-    if isinstance(structure, dict) or (structure is None and len(tensors) > 1):
-        arguments: Any = tensors
+    if takes_names(model, len(tensors)):
         unknown = sorted(set(structure or tensors) ^ set(tensors))
         if unknown:
             raise ConfigError(
                 f"model.build {dotted} returned a model of the inputs {sorted(structure or ())}, but the "
                 f"data gives {given}; use the name of each InputSpec as the key."
             )
-    else:
-        arguments = list(tensors.values())
-        if len(tensors) == 1:
-            arguments = arguments[0]
     try:
-        return model(arguments)
+        return model(arguments_of(model, tensors))
     except (ValueError, TypeError, KeyError, RuntimeError) as error:
         raise ConfigError(
             f"model.build {dotted} returned a model that does not take the inputs {given}: "
             f"{' '.join(str(error).split())}; build it from the InputSpecs that the function is given."
         ) from error
+
+
+def takes_names(model: keras.Model, inputs: int) -> bool:
+    """Says whether a model of so many inputs takes them as a dict."""
+    structure = getattr(model, "_inputs_struct", None)
+    return isinstance(structure, dict) or (structure is None and inputs > 1)
+
+
+def arguments_of(model: keras.Model, inputs: dict[str, Any]) -> Any:
+    """Returns inputs by name in the form that a user's model takes: as they are, as a list, or the only one."""
+    if takes_names(model, len(inputs)):
+        return inputs
+    values = list(inputs.values())
+    return values[0] if len(values) == 1 else values
 
 
 def check_result(result: Any, model: keras.Model, output: OutputSpec, dotted: str) -> None:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+import tempfile
+from collections.abc import Sequence
 from typing import Any
 
 import keras
 
+from kerasline.components.errors import ConfigError
 from kerasline.components.models.augment import Augmentation
 
 KERAS_FILE = "model.keras"
@@ -33,6 +36,49 @@ def save_keras(path: str, model: keras.Model, label_units: tuple[float, float]) 
             os.remove(path)
         return f"{type(error).__name__}: {(str(error).splitlines() or ['no message'])[0]}"
     return ""
+
+
+def check_savable(model: keras.Model, formats: Sequence[str]) -> None:
+    """Refuses a network that Keras cannot save and load again, which further formats need, before it is fitted.
+
+    Args:
+      model: as it was built.
+      formats: of ``push.formats`` beside the SavedModel.
+
+    Raises:
+      ConfigError: names the class that is not registered, or what else was wrong.
+    """
+    if not formats:
+        return
+    with tempfile.TemporaryDirectory(prefix="kerasline-keras-") as folder:
+        path = os.path.join(folder, KERAS_FILE)
+        reason = save_keras(path, model, (1.0, 0.0)) or _why_not_loaded(path)
+    if not reason:
+        return
+    own = sorted({type(layer).__name__ for layer in _layers(model) if _is_foreign(type(layer))})
+    named = f"its own {', '.join(own)}" if own else "its layers"
+    raise ConfigError(
+        f"push.formats: expected a network that Keras can save and load again, which {', '.join(formats)} need, but "
+        f"{named} cannot be ({reason}); put @keras.saving.register_keras_serializable() above each class and give it a "
+        "get_config with the arguments of its __init__, or leave push.formats at [saved_model]"
+    )
+
+
+def _why_not_loaded(path: str) -> str:
+    try:
+        keras.saving.load_model(path, compile=False)
+    except Exception as error:  # whatever a user's own class raises
+        return f"{type(error).__name__}: {' '.join(str(error).split())[:160]}"
+    return ""
+
+
+def _layers(model: keras.Model) -> list[keras.layers.Layer]:
+    nested = [inner for layer in model.layers if isinstance(layer, keras.Model) for inner in _layers(layer)]
+    return [*model.layers, *nested]
+
+
+def _is_foreign(kind: type) -> bool:
+    return not kind.__module__.startswith(("keras.", "kerasline."))
 
 
 def _bare(model: keras.Model, label_units: tuple[float, float]) -> keras.Model:

@@ -19,7 +19,8 @@ from kerasline.components.fitting.places import choose_place
 from kerasline.components.fitting.reading import make_reader, read_fit_data
 from kerasline.components.fitting.rows import Arrays
 from kerasline.components.inputs import ExamplesReader, expand
-from kerasline.components.keras_file import KERAS_FILE, save_keras
+from kerasline.components.keras_file import KERAS_FILE, check_savable, save_keras
+from kerasline.components.models import CustomOptions, build_model
 from kerasline.components.settings import FitSettings, decode_hyperparameters
 from kerasline.components.signatures import export
 
@@ -34,16 +35,18 @@ def run_fn(fn_args: FnArgs) -> None:
     """Trains on the train split, exports the model, and writes its predictions on the other splits.
 
     Args:
-      fn_args: TFX's arguments. ``custom_config`` holds ``settings`` (:class:`FitSettings` as JSON), ``code_version``
-        and ``checkpoints``, the folder where a fit that is killed leaves its last epoch; ``hyperparameters`` the
-        Tuner's winner, whose keys are config keys.
+      fn_args: TFX's arguments. ``custom_config`` holds ``settings`` (:class:`FitSettings` as JSON), ``code_version``,
+        ``checkpoints``, the folder where a fit that is killed leaves its last epoch, and ``formats``, those that are
+        wanted beside the SavedModel; ``hyperparameters`` the Tuner's winner, whose keys are config keys.
 
     Raises:
       TrainingFailed: the loss is not finite, or memory ran out.
+      ConfigError: a user's own network cannot be saved, and a format needs it.
     """
     settings = FitSettings.model_validate_json(fn_args.custom_config["settings"])
     if fn_args.hyperparameters:
         settings = settings.with_changes(decode_hyperparameters(fn_args.hyperparameters["values"]))
+    _check_formats(fn_args, settings)
     reader = make_reader(fn_args.transform_output, settings)
     data = read_fit_data(reader, fn_args.train_files, settings)
     checkpoint = _checkpoint(fn_args, settings)
@@ -84,6 +87,13 @@ def run_fn(fn_args: FnArgs) -> None:
     )
     if checkpoint is not None:
         checkpoint.remove()
+
+
+def _check_formats(fn_args: FnArgs, settings: FitSettings) -> None:
+    """Looks before the fit whether a user's own network can be saved in the formats that are wanted after it."""
+    formats = fn_args.custom_config.get("formats") or []
+    if formats and isinstance(settings.model, CustomOptions):
+        check_savable(build_model(settings.model, settings.plan.inputs(), settings.output()), formats)
 
 
 def _checkpoint(fn_args: FnArgs, settings: FitSettings) -> CheckpointFile | None:

@@ -148,6 +148,8 @@ def create_pipeline(
             **fit_config,
             # One folder for all runs: a fit that was killed continues from the epoch that it left there.
             "checkpoints": f"{pipeline_root}/checkpoints",
+            # Only a user's own network may not suit them; for any other a new format does not fit it anew.
+            "formats": plan.experiment.push.further_formats() if plan.own_modules() else [],
             "code_version": code_version("kerasline.components.training", *plan.own_modules()),
         },
     )

@@ -9,7 +9,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from kerasline.components.models import AugmentationOptions, CnnOptions, InputSpec, MlpOptions, OutputSpec, build_model
+from kerasline.components.errors import ConfigError
+from kerasline.components.models import (
+    AugmentationOptions,
+    CnnOptions,
+    CustomOptions,
+    InputSpec,
+    MlpOptions,
+    OutputSpec,
+    build_model,
+)
 from kerasline.components.models.weights import load_weights
 
 pytestmark = pytest.mark.slow
@@ -71,3 +80,54 @@ def test_a_network_that_cannot_be_saved_is_told_and_leaves_nothing(tmp_path: Pat
     problem = save_keras(str(tmp_path / "model.keras"), model, (1.0, 0.0))
     assert problem.startswith("NotImplementedError: ")
     assert list(tmp_path.iterdir()) == []
+
+
+OWN = """
+import keras
+
+class Wave(keras.layers.Layer):
+    def __init__(self, width):
+        super().__init__()
+        self.width = width
+        self.inner = keras.layers.Dense(width)
+
+    def call(self, x):
+        return keras.ops.sin(self.inner(x))
+
+    def build(self, shape):
+        self.inner.build(shape)
+
+class Stretch(keras.layers.Layer):
+    def call(self, x):
+        return 2 * x
+
+@keras.saving.register_keras_serializable("own")
+class Known(Stretch):
+    pass
+
+def build_model(config, inputs, output):
+    kinds = {"wave": lambda: Wave(3), "stretch": Stretch, "known": Known}
+    kinds["lambda"] = lambda: keras.layers.Lambda(lambda x: x)
+    return keras.Sequential([kinds[config["layer"]](), keras.layers.Dense(output.units)])
+"""
+
+
+@pytest.mark.parametrize(("layer", "named"), [("wave", "Wave"), ("stretch", "Stretch"), ("lambda", "its layers")])
+def test_a_network_that_no_format_can_hold_is_refused_before_its_fit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, layer: str, named: str
+) -> None:
+    from kerasline.components.keras_file import check_savable
+
+    (tmp_path / "own_layers.py").write_text(OWN)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    inputs, output = [InputSpec("features", "dense", (3,))], OutputSpec("regression", 1)
+    options = {"family": "custom", "build": "own_layers:build_model"}
+    made = build_model(CustomOptions.model_validate({**options, "config": {"layer": layer}}), inputs, output)
+    check_savable(made, [])
+    with pytest.raises(ConfigError) as caught:
+        check_savable(made, ["keras", "tflite"])
+    told = str(caught.value)
+    assert told.startswith("push.formats: expected a network that Keras can save and load again, which keras, tflite")
+    assert named in told and len(told) < 800 and "\n" not in told
+    known = build_model(CustomOptions.model_validate({**options, "config": {"layer": "known"}}), inputs, output)
+    check_savable(known, ["keras", "onnx"])

@@ -104,6 +104,7 @@ class FeatureStep(Options):
     options: ColumnOptions
     sources: tuple[str, ...] = ()  # cross only: the types of its columns
     bucketed: tuple[bool, ...] = ()  # cross only: which of its columns take part by their bucket
+    levels: int | None = None  # image only, as of the column
     size: int = 0  # categories kept for a vocabulary, without out-of-vocabulary buckets
     indicator: bool = False
 
@@ -305,7 +306,14 @@ def _plan_column(column: Column, options: ColumnOptions, dataset: Dataset) -> Fe
     indicator = options.indicator if options.indicator is not None else column.missing > 0
     indicator = indicator and kind in ("numeric", "boolean", "date")
     return FeatureStep(
-        name=column.name, kind=kind, dtype=column.dtype, shape=shape, options=options, size=size, indicator=indicator
+        name=column.name,
+        kind=kind,
+        dtype=column.dtype,
+        shape=shape,
+        options=options,
+        size=size,
+        indicator=indicator,
+        levels=column.levels,
     )
 
 

@@ -11,15 +11,17 @@ from typing import Any
 
 from kerasline.components.datasets.files import Places
 from kerasline.components.datasets.found import Found
-from kerasline.components.datasets.image_check import SUFFIXES, Checked, check_all, plain_bytes
+from kerasline.components.datasets.image_check import SUFFIXES, Checked, check_all, path_problem, plain_bytes
 from kerasline.components.datasets.labels import LabelFacts
 from kerasline.components.datasets.options import ImageOptions
 from kerasline.components.datasets.sampling import indices_of
 from kerasline.components.datasets.spec import Column, Dataset
 from kerasline.components.errors import ConfigError
+from kerasline.components.wording import counted
 
 _IMAGES_PER_SHARD = 1024
 _MAX_LISTED = 100
+_EIGHT_BITS, _SIXTEEN_BITS = 255, 65_535
 _SPLITS = {"train": None, "training": None, "test": "test", "testing": "test", "eval": "eval", "val": "eval",
            "valid": "eval", "validation": "eval"}  # fmt: skip
 
@@ -144,6 +146,7 @@ class Survey:
         self._channels: set[int] = set()
         self._heights: set[int] = set()
         self._widths: set[int] = set()
+        self._levels, self._deep, self._turned = _EIGHT_BITS, 0, 0
 
     def add(self, checked: Checked, name: str) -> None:
         """Takes in one image; ``name`` is part of the fingerprint."""
@@ -153,6 +156,9 @@ class Survey:
             self._heights.add(checked.shape[0])
             self._widths.add(checked.shape[1])
             self._channels.add(checked.shape[2])
+            self._levels = max(self._levels, checked.levels)
+            self._deep += checked.levels > _EIGHT_BITS
+            self._turned += checked.turned
 
     @property
     def digest(self) -> str:
@@ -169,6 +175,16 @@ class Survey:
         if len(self._channels) > 1:
             kinds = {1: "grey", 3: "colour", 4: "colour with alpha"}
             found.append(f"images differ in channels: {', '.join(kinds[c] for c in sorted(self._channels))}")
+        if self._deep and self._levels < _SIXTEEN_BITS:
+            found.append(
+                f"{counted(self._deep, 'image has', 'images have')} 16 bits a channel; their pixels are divided by "
+                f"{self._levels:,}, the largest value of as many bits as they need"
+            )
+        if self._turned:
+            found.append(
+                f"{counted(self._turned, 'image is', 'images are')} turned as EXIF data says, here and by 'kerasline "
+                "predict'; whoever sends images to the exported model turns them before"
+            )
         return tuple(found)
 
     def column(self) -> Column:
@@ -176,7 +192,8 @@ class Survey:
         if self._first is None:
             raise ConfigError("None of the images can be used; see the reasons by setting images.empty_classes: skip.")
         channels = 4 if self._channels == {4} else 1 if self._channels == {1} else 3
-        return Column(name="image", dtype="image", shape=(*self._first[:2], channels))
+        levels = self._levels if self._levels > _EIGHT_BITS else None
+        return Column(name="image", dtype="image", shape=(*self._first[:2], channels), levels=levels)
 
 
 def read_image(path: Path) -> bytes:
@@ -224,7 +241,7 @@ def _class_folders(parent: Path, split: str | None, inside: Path, skipped: list[
         if not entry.is_dir():
             skipped.append(f"{_shown(entry, inside)}: not in a class folder")
         elif entry.is_symlink() and not entry.resolve().is_relative_to(inside.resolve()):
-            skipped.append(f"{_shown(entry, inside)}: a link that leads out of the data folder")
+            skipped.append(f"{_shown(entry, inside)}: {path_problem(entry, inside.resolve())}")
         else:
             names = _image_names(entry)
             for other in sorted(os.listdir(entry)):

@@ -66,10 +66,8 @@ def find(options: ImageOptions, places: Places, split: SplitColumn | None, named
         if cells[1] in no_label:
             lost[cells[1]] += 1
             problem = describe_lost({cells[1]: 1}, "").removeprefix("1 ")
-        elif not (root / cells[0]).resolve().is_relative_to(inside):
-            problem = "outside of the data folder"
-        elif not (root / cells[0]).is_file():
-            problem = missing_file(root / cells[0])
+        else:
+            problem = _place_problem(root / cells[0], inside) or problem
         if problem:
             unusable.append(number)
             skipped.append(f"{table.name} line {number}, {cells[0]}: {problem}")
@@ -129,6 +127,15 @@ def read(dataset: Dataset, shard: Mapping[str, Any]) -> Iterator[dict[str, Any]]
                 known = extra[0] not in missing_words(options["reading"], column)
                 row[column] = _value(extra[0], options["extra_type"]) if known else None
             yield row
+
+
+def _place_problem(path: Path, inside: Path) -> str:
+    try:
+        if not path.resolve().is_relative_to(inside):
+            return "outside of the data folder"
+        return "" if path.exists() else missing_file(path)
+    except (OSError, RuntimeError):
+        return "a link that leads in circles"
 
 
 def _reading(table: Path) -> dict[str, Any]:

@@ -34,6 +34,7 @@ class Column(_Frozen):
     strays: int = 0  # string only: rows with text where most rows have numbers
     distinct: int | None = None  # number of different values, None where not counted or above 10,000
     vocabulary_size: int | None = None  # tokens only: ids are below this
+    levels: int | None = None  # image only: the largest value of a pixel, where some have 16 bits a channel
 
 
 class Label(_Frozen):

@@ -11,7 +11,7 @@ from typing import Any
 
 from kerasline.components.datasets.files import Places, check_unchanged, digest_file, is_gzip, size_of
 from kerasline.components.datasets.found import Found
-from kerasline.components.datasets.image_check import examine
+from kerasline.components.datasets.image_check import examine, is_deep
 from kerasline.components.datasets.labels import LabelFacts
 from kerasline.components.datasets.options import TfRecordOptions
 from kerasline.components.datasets.sampling import thin
@@ -21,6 +21,7 @@ from kerasline.components.wording import counted
 
 _MAX_DISTINCT = 10_000
 _MAX_PIXELS = 5e7
+_EIGHT_BITS = 255
 _IMAGE_STARTS = (b"\x89PNG\r\n", b"\xff\xd8\xff", b"GIF8", b"BM")
 
 
@@ -37,6 +38,7 @@ class FeatureScan:
     is_image: bool = True
     is_text: bool = True
     first_image: bytes = b""
+    levels: int = 255  # of the pixels of images
     counts: dict[Any, int] | None = field(default_factory=dict)
 
     def add(self, kind: str, values: list[Any]) -> None:
@@ -48,6 +50,8 @@ class FeatureScan:
             self.is_image = self.is_image and values[0].startswith(_IMAGE_STARTS)
             if self.is_image:
                 self.first_image = self.first_image or values[0]
+                if is_deep(values[0]):
+                    self.levels = max(self.levels, examine(values[0], decode=True, max_pixels=_MAX_PIXELS).levels)
                 self.counts = None
                 return
             self.is_text = self.is_text and _is_text(values[0])
@@ -148,21 +152,42 @@ def _records(path: Path) -> Iterator[dict[str, tuple[str, list[Any]]]]:
             return
         number += 1
         try:
-            example = tf.train.Example.FromString(record)
+            # Read as an Example is, which has the same first field and no other.
+            example = tf.train.SequenceExample.FromString(record)
         except Exception:  # protobuf's DecodeError differs between its backends
             raise ConfigError(
                 f"Record {number} of {path} is not a tf.Example; write it with tf.train.Example."
             ) from None
-        yield _features(example)
+        check_no_sequence(example, number, path)
+        yield _features(example.context)
 
 
 def _has_label(found: tuple[str, list[Any]] | None) -> bool:
     return found is not None and (found[0] == "bytes" or all(map(math.isfinite, found[1])))
 
 
-def _features(example: Any) -> dict[str, tuple[str, list[Any]]]:
+def check_no_sequence(example: Any, number: int, path: object) -> None:
+    """Refuses a record with lists of features, as a step of a sequence has them.
+
+    Args:
+      example: the record, read as a ``SequenceExample``.
+      number: of the record, from 1.
+      path: of the file.
+
+    Raises:
+      ConfigError: names the lists.
+    """
+    lists = sorted(example.feature_lists.feature_list)
+    if lists:
+        raise ConfigError(
+            f"Record {number} of {path} is a SequenceExample with the feature lists {', '.join(lists)[:200]}, which "
+            "are not read; write each as a feature of a tf.Example, numbers as an array of one length or ids as tokens."
+        )
+
+
+def _features(context: Any) -> dict[str, tuple[str, list[Any]]]:
     features = {}
-    for name, feature in example.features.feature.items():
+    for name, feature in context.feature.items():
         which = feature.WhichOneof("kind")
         if which is not None:
             values = list(getattr(feature, which).value)
@@ -206,6 +231,7 @@ def _column(scan: FeatureScan, dtype: str | None, rows: int) -> Column:
         missing=missing,
         distinct=distinct,
         vocabulary_size=int(scan.maximum) + 1 if found == "tokens" else None,
+        levels=scan.levels if found == "image" and scan.levels > _EIGHT_BITS else None,
     )
 
 

@@ -7,6 +7,8 @@ import io
 
 import numpy as np
 
+from kerasline.components.datasets.image_check import eight_bits
+
 LONGEST_SIDE = 160  # pixels of a thumbnail
 _PIXELS_KEPT_SHARP = 64  # smaller images are enlarged by whole factors, so that their pixels stay squares
 
@@ -19,7 +21,7 @@ def thumbnail(encoded: bytes) -> bytes | None:
         with Image.open(io.BytesIO(encoded)) as image:
             image.draft("RGB", (LONGEST_SIDE, LONGEST_SIDE))
             grey = image.mode in ("1", "L", "I;16", "I")
-            small = image.convert("L" if grey else "RGB")
+            small = eight_bits(image).convert("L" if grey else "RGB")
     except (OSError, ValueError, Image.DecompressionBombError):
         return None
     small.thumbnail((LONGEST_SIDE, LONGEST_SIDE))

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from kerasline.components.datasets.files import is_gzip
-from kerasline.components.datasets.image_check import examine, plain_bytes
+from kerasline.components.datasets.image_check import examine, path_problem, plain_bytes
+from kerasline.components.datasets.tfrecord import check_no_sequence
 from kerasline.components.errors import ConfigError, nearest
 from kerasline.components.prediction.blocks import Block
 from kerasline.components.prediction.pictures import MAX_PIXELS
@@ -39,8 +40,9 @@ def read_images(plan: PredictionPlan, shard: Mapping[str, Any]) -> Iterator[Bloc
 
 def _read_image(root: Path, name: str) -> tuple[bytes | None, str]:
     path = root / name
-    if path.is_symlink() and not path.resolve().is_relative_to(root.resolve()):
-        return None, "a link that leads out of the folder"
+    problem = path_problem(path, root.resolve())
+    if problem:
+        return None, problem
     try:
         content = path.read_bytes()
     except OSError as error:
@@ -92,11 +94,13 @@ def _check_features(records: Sequence[bytes], plan: PredictionPlan, path: str) -
     import tensorflow as tf
 
     found: set[str] = set()
-    for record in records:
+    for number, record in enumerate(records, start=1):
         try:
-            found.update(tf.train.Example.FromString(record).features.feature)
+            example = tf.train.SequenceExample.FromString(record)
         except Exception:  # protobuf's DecodeError differs between its backends; the model refuses such rows
             continue
+        check_no_sequence(example, number, path)
+        found.update(example.context.feature)
     if not found:
         raise ConfigError(f"the records of {path} are no tf.Examples; write them with tf.train.Example")
     needed = [column["name"] for column in plan.record["columns"]]

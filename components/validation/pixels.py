@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from kerasline.components.datasets.image_check import eight_bits
 from kerasline.components.validation.distances import chance_jensen_shannon, jensen_shannon
 
 _BINS = 16
@@ -75,7 +76,7 @@ def _decode(encoded: bytes) -> np.ndarray | None:
             image.draft("RGB", (_LARGEST_SIDE, _LARGEST_SIDE))  # JPEG decodes fewer pixels at once
             image.thumbnail((_LARGEST_SIDE, _LARGEST_SIDE), Image.Resampling.NEAREST)
             grey = image.mode in ("1", "L", "LA", "I", "I;16", "F")
-            pixels = np.asarray(image.convert("L" if grey else "RGB"), np.uint8)
+            pixels = np.asarray(eight_bits(image).convert("L" if grey else "RGB"), np.uint8)
     except (OSError, ValueError, SyntaxError):
         return None
     return pixels.reshape(-1, 1 if grey else 3)

@@ -111,3 +111,19 @@ def test_truncated_files(resolve, save, tmp_path):
     path.write_bytes(path.read_bytes()[:-9])
     with pytest.raises(ConfigError, match=r"a.tfrecord is damaged after record 9 \(.*\); copy or write it again"):
         resolve(tfrecord={"path": "a.tfrecord", "label": "y"})
+
+
+def test_sequences_are_refused_by_name(resolve, save):
+    sequence = tf.train.SequenceExample()
+    sequence.context.feature["y"].int64_list.value.append(1)
+    sequence.feature_lists.feature_list["pulse"].feature.add().float_list.value.append(0.5)
+    save("t.tfrecord", [record(1), sequence.SerializeToString()])
+    with pytest.raises(ConfigError, match="Record 2 of .* is a SequenceExample with the feature lists pulse"):
+        resolve(tfrecord={"path": "t.tfrecord", "label": "y"})
+
+
+def test_deep_images_keep_their_levels(resolve, save):
+    deep = [tf.io.encode_png(np.full((4, 4, 1), 1000 - n, np.uint16)).numpy() for n in range(30)]
+    plain = [encode_png(np.full((4, 4), n, np.uint8)) for n in range(30)]
+    save("t.tfrecord", [example(image=(deep if n % 2 else plain)[n], y=n % 2) for n in range(30)])
+    assert resolve(tfrecord={"path": "t.tfrecord", "label": "y"}).columns[0].levels == 1023

@@ -1,0 +1,146 @@
+"""Images as cameras and scanners write them: deep ones, turned ones, printed ones; and what only looks like a file."""
+
+from __future__ import annotations
+
+import io
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from kerasline.components.datasets.image_check import check, eight_bits, plain_bytes
+from kerasline.components.features import ColumnOptions, FeatureStep
+
+RAMP = np.arange(48, dtype=np.uint16).reshape(6, 8)
+
+
+def encoded(values: Any, form: str = "PNG", **options: Any) -> bytes:
+    """Encodes an array or a PIL image."""
+    stream = io.BytesIO()
+    (values if isinstance(values, Image.Image) else Image.fromarray(values)).save(stream, form, **options)
+    return stream.getvalue()
+
+
+def turned(orientation: int, form: str = "JPEG") -> bytes:
+    """A picture with a bright corner at the top left, stored as a camera held otherwise stores it."""
+    upright = Image.new("L", (32, 16), 20)
+    upright.paste(220, (0, 0, 16, 8))
+    undo = {1: None, 2: Image.Transpose.FLIP_LEFT_RIGHT, 3: Image.Transpose.ROTATE_180, 6: Image.Transpose.ROTATE_90,
+            8: Image.Transpose.ROTATE_270}[orientation]  # fmt: skip
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    return encoded(upright if undo is None else upright.transpose(undo), form, exif=exif)
+
+
+@pytest.fixture
+def scans(write: Any) -> Any:
+    """Writes grey images of 12 of 16 bits in two classes."""
+
+    def call(scale: int = 85) -> None:
+        for number in range(20):
+            write(f"scans/a/{number}.png", encoded(RAMP * scale + np.uint16(number)))
+            write(f"scans/b/{number}.png", encoded(RAMP[::-1].copy() * scale + np.uint16(number)))
+
+    return call
+
+
+@pytest.mark.parametrize(
+    ("scale", "levels"), [(1, None), (20, 1023), (85, 4095), (1300, 65535)], ids=["8", "10", "12", "16"]
+)
+def test_the_levels_of_deep_images_are_found(resolve: Any, scans: Any, scale: int, levels: int | None) -> None:
+    scans(scale)
+    dataset = resolve(images={"path": "scans"})
+    assert (dataset.columns[0].levels, dataset.columns[0].shape) == (levels, (6, 8, 1))
+    noted = any("40 images have 16 bits a channel; their pixels are divided by" in note for note in dataset.notes)
+    assert noted == (levels in (1023, 4095))
+
+
+def test_headers_alone_leave_all_sixteen_bits(resolve: Any, scans: Any) -> None:
+    scans()
+    assert resolve(images={"path": "scans", "check": "header"}).columns[0].levels == 65535
+
+
+def test_colour_images_of_sixteen_bits(resolve: Any, write: Any) -> None:
+    tf = pytest.importorskip("tensorflow")
+    for number in range(20):
+        pixels = np.stack([RAMP + np.uint16(number), RAMP * 2, RAMP * 80], axis=2)
+        write(f"scans/{'ab'[number % 2]}/{number}.png", tf.io.encode_png(pixels).numpy())
+    assert resolve(images={"path": "scans"}).columns[0].levels == 4095
+
+
+@pytest.mark.parametrize("size", [(6, 8), (3, 4)])
+def test_the_graph_sees_all_bits(size: tuple[int, int]) -> None:
+    tf = pytest.importorskip("tensorflow")
+    from kerasline.components.transform.images import decode_images
+
+    deep, plain = RAMP * 85, (RAMP * 5).astype(np.uint8)
+    step = FeatureStep(
+        name="image", kind="image", dtype="image", shape=(*size, 1), levels=4095, options=ColumnOptions()
+    )  # fmt: skip
+    found = decode_images(tf.constant([encoded(deep), encoded(plain), encoded(plain, "JPEG", quality=100)]), step)
+    found = found.numpy()[..., 0]
+    if size == (6, 8):
+        np.testing.assert_allclose(found[0], deep / 4095, rtol=1e-6)
+        np.testing.assert_allclose(found[1], plain / 255, rtol=1e-6)
+        np.testing.assert_allclose(found[2], plain / 255, atol=0.05)
+    assert found[0].max() > 0.8 and len(np.unique(found[0])) == size[0] * size[1]
+
+
+def test_pictures_of_deep_images_are_not_white() -> None:
+    with Image.open(io.BytesIO(encoded(RAMP * 85))) as image:
+        assert np.asarray(eight_bits(image)).max() == 47 * 85 * 255 // 4095
+
+
+@pytest.mark.parametrize("orientation", [1, 2, 3, 6, 8])
+@pytest.mark.parametrize("form", ["JPEG", "PNG"])
+def test_images_are_turned_as_their_camera_was(tmp_path: Path, orientation: int, form: str) -> None:
+    (tmp_path / "x").write_bytes(turned(orientation, form))
+    checked = check(tmp_path / "x", tmp_path, True, 1e6)
+    assert (checked.shape, checked.turned) == ((16, 32, 1), orientation != 1)
+    content = plain_bytes(tmp_path / "x")
+    assert (content == turned(orientation, form)) == (orientation == 1)
+    with Image.open(io.BytesIO(content)) as image:
+        pixels = np.asarray(image)
+    assert pixels[:6, :14].min() > 200 and pixels[10:].max() < 40, "the bright corner is at the top left"
+
+
+def test_turned_images_are_told_of(resolve: Any, rows: Any, write: Any) -> None:
+    for number in range(12):
+        write(f"pets/{'ab'[number % 2]}/{number}.jpg", turned(6 if number < 4 else 1))
+    dataset = resolve(images={"path": "pets"})
+    assert any(note.startswith("4 images are turned as EXIF data says") for note in dataset.notes)
+    assert {Image.open(io.BytesIO(row["image"])).size for row in rows(dataset)} == {(32, 16)}
+
+
+def test_cmyk_becomes_colour(tmp_path: Path) -> None:
+    tf = pytest.importorskip("tensorflow")
+    colours = Image.new("RGB", (16, 16), (200, 60, 20))
+    (tmp_path / "x").write_bytes(encoded(colours.convert("CMYK"), "JPEG", quality=95))
+    for channels in (1, 3):
+        pixels = tf.io.decode_image(plain_bytes(tmp_path / "x"), channels=channels).numpy()
+        wanted = np.asarray(colours.convert("L" if channels == 1 else "RGB")).reshape(16, 16, channels)
+        assert np.abs(pixels.astype(int) - wanted).max() <= 4
+
+
+def test_pipes_devices_and_circles_are_listed_and_not_opened(resolve: Any, write: Any, tmp_path: Path) -> None:
+    for number in range(40):
+        write(f"pets/{'ab'[number % 2]}/{number}.png", encoded(RAMP.astype(np.uint8) + np.uint8(number)))
+    os.mkfifo(tmp_path / "pets/a/fifo.png")
+    (tmp_path / "pets/a/self.png").symlink_to("self.png")
+    (tmp_path / "pets/a/gone.png").symlink_to("nothing.png")
+    (tmp_path / "pets/a/zero.png").symlink_to("/dev/zero")
+    (tmp_path / "pets/c").symlink_to("c")
+    assert set(resolve(images={"path": "pets"}).skipped) == {
+        "a/fifo.png: no file but a pipe or a device", "a/self.png: a link that leads in circles",
+        "a/gone.png: a link to nothing", "a/zero.png: a link that leads out of the data folder",
+        "c: not in a class folder",
+    }  # fmt: skip
+    table = "path,label\n" + "".join(f"{'ab'[n % 2]}/{n}.png,{'ab'[n % 2]}\n" for n in range(40))
+    write("pets/t.csv", table + "a/fifo.png,a\na/self.png,b\na/nowhere.png,a\n")
+    skipped = resolve(images={"path": "pets", "labels_csv": "t.csv"}).skipped
+    assert [line.split(": ", 1)[1][:30] for line in skipped] == [
+        "no file but a pipe or a device", "a link that leads in circles", f"File not found: {tmp_path}"[:30],
+    ]  # fmt: skip

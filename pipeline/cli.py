@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from rich.console import Console
@@ -94,6 +94,7 @@ def run(
     debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks.")] = False,
 ) -> None:
     """Run a recipe from its data to a pushed model."""
+    from kerasline.pipeline.closing import Typed, show_outcome
     from kerasline.pipeline.partial import Part
     from kerasline.pipeline.running import run_recipe
 
@@ -104,7 +105,7 @@ def run(
     )
     if json_file:
         json_file.write_text(json.dumps(outcome.result, indent=1), encoding="utf-8")
-    show_outcome(outcome.result)
+    show_outcome(outcome.result, Typed(recipe, changes, data_dir, workspace))
     if outcome.message:
         print(f"kerasline: {printable(outcome.message)}", file=sys.stderr)
     raise typer.Exit(outcome.exit_code)
@@ -198,39 +199,6 @@ def doctor(workspace: WorkspaceOption = _WORKSPACE) -> None:
         status, text = run_smoke()
     console.print(f"{marks[status]:<6} smoke pipeline: {text}")
     raise typer.Exit(1 if failed or status == "fail" else 0)
-
-
-def show_outcome(result: dict[str, Any]) -> None:
-    """Prints the short table at the end of a run, and the commands to try next."""
-    console = Console(highlight=False, soft_wrap=True)
-    if result["metrics"]:
-        table = Table(box=None, header_style="bold")
-        for title in ("metric", "eval", "production", "trivial", "test"):
-            table.add_column(title, justify="left" if title == "metric" else "right")
-        for name, value in result["metrics"].items():
-            others = [(result[key] or {}).get(name) for key in ("baseline", "trivial", "test_metrics")]
-            table.add_row(name, *("" if v is None else f"{v:.4f}" for v in [value, *others]))
-        console.print(table)
-    words = {
-        "pushed": "blessed and pushed",
-        "partial": f"stopped after {(result.get('part') or {}).get('until')}, as asked: nothing was pushed",
-        "up_to_date": "everything was cached: already up to date",
-        "not_blessed": "not blessed: nothing was pushed",
-        "data_rejected": "the data gate stopped the run",
-        "failed": "the run failed",
-    }
-    console.print(f"{words[result['status']]}, {result['seconds']['total']:.0f} s", markup=False)
-    if result["status"] == "pushed" and result.get("missing_baseline"):
-        console.print(f"gate    compared with limits only, since {result['missing_baseline']}", markup=False)
-    if result["model"]:
-        console.print(f"model   version {result['model']['version']}, {result['model']['path']}", markup=False)
-    console.print(f"report  {result['report']}", markup=False)
-    epochs = 2 * result["training"]["settings"]["training"]["epochs"] if result["training"] else 20
-    console.print(
-        f"next    kerasline runs · kerasline show {result['recipe']} · "
-        f"kerasline run {result['recipe']} --set training.epochs={epochs}",
-        markup=False,
-    )
 
 
 for commands in (commands_cloud, commands_init, commands_schedule, commands_report, commands_models, commands_schema):

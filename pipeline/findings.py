@@ -77,8 +77,9 @@ def _wrong(location: Location, group: Sequence[Mapping[str, Any]]) -> str:
     if first["type"] == "missing":
         return f"expected the key {key!r}, which is not there"
     if first["type"].startswith("union_tag"):
-        tag = first.get("ctx", {}).get("tag", "nothing")
-        hint = nearest(tag, MODEL_FAMILIES)
+        came = first["input"]
+        tag = came.get("family") if isinstance(came, Mapping) else came
+        hint = nearest(str(tag), MODEL_FAMILIES)
         return (
             f"{key}.family: expected one of {', '.join(MODEL_FAMILIES)}, got {shown(tag)}{'.' + hint if hint else ''}"
         )

@@ -182,6 +182,7 @@ def test_the_table_at_the_end_sets_figures_side_by_side(kerasline: Command, monk
         metrics={"accuracy": 0.98765, "log_loss": None}, test_metrics={"accuracy": 0.9},
         baseline={"accuracy": 0.95}, trivial={"accuracy": 0.1}, model={"version": 3, "path": "/w/models/digits_mlp/3"},
         training={"settings": {"training": {"epochs": 30}}},
+        diagnosis=[{"level": "hint", "treatments": [{"changes": ["training.epochs=60"]}]}],
     )  # fmt: skip
     monkeypatch.setattr(running, "run_recipe", lambda *arguments, **named: result)
     _, out, _ = kerasline("run", "digits_mlp")

@@ -16,6 +16,11 @@ def counted(count: int, noun: str, many: str | None = None) -> str:
     return f"{count:,} {noun if count == 1 else many or f'{noun}s'}"
 
 
+def rate(rows_per_second: float) -> str:
+    """Returns how fast rows go: ``1,200 rows/s``; slow ones have digits that tell them from none: ``0.4 rows/s``."""
+    return f"{rows_per_second:,.0f} rows/s" if rows_per_second >= 10 else f"{rows_per_second:.2g} rows/s"
+
+
 def printable(text: str) -> str:
     """Writes characters that would steer a terminal, such as the escape of a colour, as their codes; lines stay."""
     if text.isprintable():

@@ -233,7 +233,11 @@ def _show_versions(workspace: Path, name: str, found: list[dict[str, Any]]) -> N
     print("\nwhat was in production:")
     for move in read_history(workspace / "models" / name):
         by = f" by {move['who']}" if "who" in move else ""
-        print(f"  {move['moved_at']}  {move.get('action', 'push')} of version {move['version']}{by}: {move['reason']}")
+        # A push and a promotion are of a version, a return is to one.
+        of = "to" if move.get("action") == "rollback" else "of"
+        print(
+            f"  {move['moved_at']}  {move.get('action', 'push')} {of} version {move['version']}{by}: {move['reason']}"
+        )
 
 
 def _print_table(table: Table) -> None:

@@ -14,11 +14,28 @@ from rich.table import Table
 
 from kerasline.components.errors import ConfigError, nearest
 from kerasline.components.outputs import check_output
+from kerasline.pipeline.decisions import Decision
 
 RecipeArgument = Annotated[str, typer.Argument(help="A shipped recipe's name, or the path of a YAML file.")]
 DataOption = Annotated[Path | None, typer.Option(help="Where the files of the data set are.")]
 WorkspaceOption = Annotated[Path, typer.Option(help="Where metadata, artifacts, models and reports go.")]
 _WORKSPACE = Path("workspace")
+
+
+# What a run of each status came to; only one that ended well has trained a model for production.
+_ENDS = {
+    "pushed": "retrained",
+    "up_to_date": "retrained",
+    "not_blessed": "trained, but not blessed",
+    "data_rejected": "not retrained, the data gate stopped the run",
+    "failed": "not retrained, the run failed",
+}
+
+
+def _end_of(decision: Decision) -> str:
+    if decision.run:
+        return _ENDS.get(decision.status, "not retrained")
+    return "not retrained" if decision.status == "failed" else "up to date"
 
 
 def register(app: typer.Typer) -> None:
@@ -41,7 +58,7 @@ def retrain_recipe(
     decision = retrain(recipe, changes, data_dir, workspace)
     if json_file:
         json_file.write_text(json.dumps(asdict(decision), indent=1), encoding="utf-8")
-    print(f"{'retrained' if decision.run else 'up to date'}: {decision.reason} ({decision.status})")
+    print(f"{_end_of(decision)}: {decision.reason} ({decision.status})")
     if decision.exit_code == 124:
         print("kerasline: the run took longer than schedule.max_runtime_minutes and was stopped", file=sys.stderr)
     raise typer.Exit(1 if decision.exit_code == 124 else decision.exit_code)

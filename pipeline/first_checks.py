@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from kerasline.components.datasets import Peek, Places, peek
+from kerasline.components.datasets import Peek, Places, check_data_dir, peek
 from kerasline.components.errors import ConfigError, nearest
 from kerasline.components.models.suiting import check_parts
 from kerasline.components.slices import crossing, parse_slice
@@ -45,17 +45,6 @@ def check_first(experiment: Experiment, base_dir: Path, data_dir: Path | None, w
         )
     check_parts(resolve_weights(experiment, workspace).model, base_dir)
     return found
-
-
-def check_data_dir(data_dir: Path | None) -> None:
-    """Refuses a ``--data-dir`` that is no folder.
-
-    Raises:
-      ConfigError: says what it is.
-    """
-    if data_dir is not None and not data_dir.expanduser().is_dir():
-        there = "is a file" if data_dir.expanduser().exists() else "does not exist"
-        raise ConfigError(f"--data-dir: expected a folder, but {data_dir} {there}; correct the path, or leave it out")
 
 
 def check_whole(experiment: Experiment, base_dir: Path, data_dir: Path | None, workspace: Path) -> None:

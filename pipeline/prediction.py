@@ -14,7 +14,7 @@ from kerasline.components.engine import check_engine
 from kerasline.components.errors import KeraslineError
 from kerasline.components.prediction.planning import plan_prediction
 from kerasline.components.production import read_record
-from kerasline.components.wording import counted
+from kerasline.components.wording import counted, rate
 from kerasline.pipeline.registry import find_version
 from kerasline.pipeline.running import find_cause
 from kerasline.pipeline.screen import format_seconds, screen_apart
@@ -88,9 +88,7 @@ def predict_file(
         if done.reused_shards:
             reused = counted(done.reused_shards, "was", "were")
             screen.line(f"  of {shards}, {reused} done by an interrupted command")
-        screen.line(
-            f"  {'predicted':<12} {counted(done.rows, 'row')} in {format_seconds(done.seconds)}, {speed:,.0f} rows/s"
-        )
+        screen.line(f"  {'predicted':<12} {counted(done.rows, 'row')} in {format_seconds(done.seconds)}, {rate(speed)}")
         if done.rejected_path:
             first = json.loads(done.rejected_path.read_text(encoding="utf-8").splitlines()[0])
             screen.line(f"  {'rejected':<12} {counted(done.rejected, 'row')}, listed in {done.rejected_path}")

@@ -8,7 +8,7 @@ pandas, pyarrow, scikit-learn and PIL only when a source needs them.
 
 from __future__ import annotations
 
-from kerasline.components.datasets.files import Places
+from kerasline.components.datasets.files import Places, check_data_dir
 from kerasline.components.datasets.labels import infer_task
 from kerasline.components.datasets.options import DataOptions
 from kerasline.components.datasets.peeking import Peek, peek, task_of_named
@@ -33,6 +33,7 @@ __all__ = [
     "Spans",
     "SplitPlan",
     "assign_split",
+    "check_data_dir",
     "find_spans",
     "infer_task",
     "peek",

@@ -35,10 +35,12 @@ class Places:
     Attributes:
       base_dir: the recipe's folder.
       data_dir: ``--data-dir``, which comes first, or None.
+      advice: what to do about a path that leads nowhere; not every command has a ``--data-dir``.
     """
 
     base_dir: Path
     data_dir: Path | None
+    advice: str = "correct the path or --data-dir"
 
     def candidates(self, path: str) -> list[Path]:
         """Lists where a path of the config may lie, first choice first."""
@@ -75,7 +77,7 @@ class Places:
                 )
             if candidate.is_symlink():
                 raise ConfigError(f"{candidate} is a link to nothing; correct the link or the path in 'data'.")
-        raise ConfigError(missing_file(tried[0], tried[1:]))
+        raise ConfigError(missing_file(tried[0], tried[1:], self.advice))
 
     def find_all(self, patterns: str | Iterable[str]) -> list[Path]:
         """Returns the files that paths and globs name, each once, sorted within a glob.
@@ -101,16 +103,28 @@ class Places:
         return list(found)
 
 
-def missing_file(path: Path, others: Iterable[Path] = ()) -> str:
+def check_data_dir(data_dir: Path | None) -> None:
+    """Refuses a ``--data-dir`` that is no folder, before anything is looked for in it, or fetched in its place.
+
+    Raises:
+      ConfigError: says what it is.
+    """
+    if data_dir is None or data_dir.expanduser().is_dir():
+        return
+    there = "is no folder" if data_dir.expanduser().exists() else "does not exist"
+    raise ConfigError(f"--data-dir: expected a folder, but {data_dir} {there}; correct the path, or leave it out")
+
+
+def missing_file(path: Path, others: Iterable[Path] = (), advice: str = Places.advice) -> str:
     """Words the error for a file that does not exist, with the nearest name in its folder."""
     also = "".join(f" nor {other}" for other in others)
     folder = path.parent
     if not folder.is_dir():
         while not folder.is_dir() and folder != folder.parent:
             folder = folder.parent
-        return f"File not found: {path}{also} (the folder ends at {folder}); correct the path or --data-dir."
+        return f"File not found: {path}{also} (the folder ends at {folder}); {advice}."
     names = sorted(entry.name for entry in folder.iterdir())
-    return f"File not found: {path}{also}; correct the path or --data-dir.{nearest(path.name, names)}"
+    return f"File not found: {path}{also}; {advice}.{nearest(path.name, names)}"
 
 
 def open_bytes(path: str | Path) -> IO[bytes]:

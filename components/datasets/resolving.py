@@ -18,7 +18,7 @@ from kerasline.components.datasets import (
     span_table,
     tfrecord,
 )
-from kerasline.components.datasets.files import Places
+from kerasline.components.datasets.files import Places, check_data_dir
 from kerasline.components.datasets.found import Found
 from kerasline.components.datasets.labels import settle_label
 from kerasline.components.datasets.missing import Named, own_words
@@ -61,6 +61,7 @@ def resolve(
     Raises:
       ConfigError: the data is not there, cannot be read, or cannot be what the config says.
     """
+    check_data_dir(None if data_dir is None else Path(data_dir))
     found = _find(options, Places(Path(base_dir), None if data_dir is None else Path(data_dir)), seed, named or {})
     _check_words(found, own_words(named or {}))
     label = settle_label(found.label, task)

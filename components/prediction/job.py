@@ -30,6 +30,7 @@ from kerasline.components.prediction.writing import (
     rejected_line,
     written_at_once,
 )
+from kerasline.components.wording import rate
 
 READERS: dict[str, Callable[[PredictionPlan, Mapping[str, Any]], Iterator[Block]]] = {
     "csv": read_csv,
@@ -176,7 +177,7 @@ class PredictShard(beam.DoFn):
                 rows, rejected = rows + len(predicted), rejected + len(predicted.rejected)
                 reasons = reasons or [row["reason"] for row in predicted.rejected[:1]]
                 speed = rows / max(time.monotonic() - started, 1e-3)
-                progress.report("shard", index + 1, len(plan.shards), f"{rows:,} rows, {speed:,.0f} rows/s")
+                progress.report("shard", index + 1, len(plan.shards), f"{rows:,} rows, {rate(speed)}")
             writer.close()
         # Were it lost in a power failure, the shard would be predicted again.
         with written_at_once(_summary(parts, index), lasting=False) as file:

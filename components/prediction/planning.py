@@ -132,7 +132,7 @@ def _find_files(source: str, record: Mapping[str, Any], kind: str | None) -> tup
     path = Path(os.path.expanduser(source))
     reads_images = [column["dtype"] for column in record["columns"]] == ["image"]
     if not glob.has_magic(source) and not os.path.isdir(path):
-        path = Places(Path.cwd(), None).find(str(path))
+        path = Places(Path.cwd(), None, "correct the path").find(str(path))
     if path.is_dir():
         if kind == "images" or (kind is None and reads_images):
             return [path], "images"

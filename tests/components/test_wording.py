@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from kerasline.components.wording import counted
+from kerasline.components.wording import counted, rate
 
 
 @pytest.mark.parametrize(
@@ -21,3 +21,9 @@ from kerasline.components.wording import counted
 )
 def test_one_is_singular(words: tuple[int, str] | tuple[int, str, str], expected: str) -> None:
     assert counted(*words) == expected
+
+
+def test_a_rate_is_never_rounded_to_none() -> None:
+    assert [rate(value) for value in (123_456.7, 10, 2.345, 0.04)] == [
+        "123,457 rows/s", "10 rows/s", "2.3 rows/s", "0.04 rows/s",
+    ]  # fmt: skip

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from kerasline.components.datasets import DATASETS, DataOptions, infer_task, resolve
+from kerasline.components.datasets import DATASETS, DataOptions, Places, infer_task, resolve
 from kerasline.components.errors import ConfigError
 from kerasline.pipeline.config import load_experiment
 from kerasline.pipeline.first_checks import WHOLE_BYTES, check_first, check_whole
@@ -152,7 +152,7 @@ def test_weights_that_keras_has_fetched_need_no_network(
 
 def test_a_data_folder_that_is_none(folder: Path) -> None:
     experiment, base_dir = load_experiment(str(folder / "flats.yaml"))
-    for path, there in ((folder / "nope", "does not exist"), (folder / "flats.csv", "is a file")):
+    for path, there in ((folder / "nope", "does not exist"), (folder / "flats.csv", "is no folder")):
         with pytest.raises(ConfigError, match=f"--data-dir: expected a folder, but {path} {there}"):
             check_first(experiment, base_dir, path, folder / "workspace")
 
@@ -161,3 +161,10 @@ def test_a_data_folder_that_is_none(folder: Path) -> None:
 def test_the_task_of_a_data_set_by_name_is_that_of_its_label(name: str, tmp_path: Path) -> None:
     dataset = resolve(DataOptions(dataset=name), name=name, base_dir=tmp_path, data_dir=None)
     assert infer_task(dataset.label) == DATASETS[name].task
+
+
+def test_a_command_without_the_option_does_not_name_it(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="nope.csv; correct the path.$"):
+        Places(tmp_path, None, "correct the path").find("nope.csv")
+    with pytest.raises(ConfigError, match="--data-dir: expected a folder, but /nope does not exist"):
+        resolve(DataOptions(dataset="mnist"), name="m", base_dir=tmp_path, data_dir=Path("/nope"))

@@ -25,6 +25,7 @@ from kerasline.components.datasets.found import Found
 from kerasline.components.datasets.labels import LabelFacts
 from kerasline.components.datasets.missing import Named, check_lost, describe_lost, missing_words, own_words
 from kerasline.components.datasets.options import CsvOptions
+from kerasline.components.datasets.partitions import check_partitions, drop_in_files
 from kerasline.components.datasets.sampling import thin
 from kerasline.components.datasets.spec import Dataset
 from kerasline.components.datasets.tables import (
@@ -62,6 +63,8 @@ def find(options: CsvOptions, places: Places, split: SplitColumn | None, named: 
     files = [path for path in places.find_all(options.path) if path not in tests]
     if not files:
         raise ConfigError("Every file of csv.path is also in csv.test_path; name the files for training as 'path'.")
+    reading = options.model_dump()
+    check_partitions(files, lambda: header_of(files[0], reading, _delimiter(files[0], options)), options.drop, "csv")
     return describe([(path, None) for path in files] + [(path, "test") for path in tests], options, split, named)
 
 
@@ -101,7 +104,12 @@ def _describe(
         delimiter = _delimiter(path, options)
         here = header_of(path, reading, delimiter)
         if roles is None:
-            names, roles = here, assign_roles(here, options.label, options.drop, split, str(path))
+            names, roles = (
+                here,
+                assign_roles(
+                    here, options.label, drop_in_files([p for p, _ in files], here, options.drop), split, str(path)
+                ),
+            )
             wanted = (*roles.inputs, *roles.labels, *roles.extra)
             scans = {name: ColumnScan(name, missing_words(reading, name)) for name in wanted}
             for name in roles.labels:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -35,11 +36,15 @@ def open_file(path: Path) -> ParquetFile:
     import pyarrow.parquet as pq
 
     try:
-        return pq.ParquetFile(path, buffer_size=_BUFFER_BYTES)
+        file = pq.ParquetFile(path, buffer_size=_BUFFER_BYTES)
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
         raise ConfigError(f"{path} is not a Parquet file that can be read ({str(error).splitlines()[0]}).") from None
     except OSError as error:
         raise ConfigError(f"Cannot read {path}: {error.strerror or error}; copy or write it again.") from None
+    twice = [name for name, count in Counter(file.schema_arrow.names).items() if count > 1]
+    if twice:
+        raise ConfigError(f"{path} names column {twice[0]!r} more than once; rename one of them and write it again.")
+    return file
 
 
 def index_columns(schema: Any) -> list[str]:

@@ -22,6 +22,7 @@ from kerasline.components.datasets.parquet_scan import (
     plain_values,
     read_batches,
 )
+from kerasline.components.datasets.partitions import check_partitions, drop_in_files
 from kerasline.components.datasets.sampling import thin
 from kerasline.components.datasets.spec import Dataset
 from kerasline.components.datasets.tables import (
@@ -54,6 +55,7 @@ def find(options: ParquetOptions, places: Places, split: SplitColumn | None, nam
     files = [path for path in places.find_all(options.path) if path not in tests]
     if not files:
         raise ConfigError("Every file of parquet.path is also in parquet.test_path; name files for training as 'path'.")
+    check_partitions(files, lambda: open_file(files[0]).schema_arrow.names, options.drop, "parquet")
     return describe([(path, None) for path in files] + [(path, "test") for path in tests], options, split, named)
 
 
@@ -69,6 +71,7 @@ def describe(
     names = _names(schema, asked)
     index = [name for name in schema.names if name not in names]
     drop = [name for name in options.drop if name not in index and not INDEX_NAME.fullmatch(name)]
+    drop = drop_in_files([path for path, _ in files], names, drop)
     roles = assign_roles(names, options.label, drop, split, str(first_path))
     wanted = [*roles.inputs, *roles.labels, *roles.extra]
     types: dict[str, str] = {}

@@ -15,7 +15,7 @@ from kerasline.components.datasets.csv_text import Dialect, detect_delimiter, di
 from kerasline.components.datasets.files import PACKED, PACKING_ERRORS, Places, damaged_packing, open_bytes
 from kerasline.components.datasets.image_check import SUFFIXES
 from kerasline.components.datasets.options import MISSING_VALUES
-from kerasline.components.datasets.parquet_scan import column_type, index_columns
+from kerasline.components.datasets.parquet_scan import column_type, index_columns, open_file
 from kerasline.components.datasets.tables import same_columns
 from kerasline.components.errors import ConfigError, nearest
 from kerasline.components.outputs import check_output
@@ -227,17 +227,12 @@ def _plan_parquet(
     files: list[Path], record: Mapping[str, Any], keys: list[str], suffix: str, reading: Mapping[str, Any]
 ) -> _Plan:
     import pyarrow as pa
-    import pyarrow.parquet as pq
 
     shards: list[dict[str, Any]] = []
     schema: Any = None
     common: list[Any] = []
     for path in files:
-        try:
-            file = pq.ParquetFile(path)
-        except (pa.ArrowInvalid, OSError) as error:
-            problem = (str(error).splitlines() or ["it is empty"])[0]
-            raise ConfigError(f"{path} is not a Parquet file that can be read ({problem})") from None
+        file = open_file(path)
         if file.metadata.num_rows == 0:
             raise ConfigError(f"{path} has no rows; check that the right file was named")
         schema = file.schema_arrow if schema is None else schema

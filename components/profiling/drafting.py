@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import unicodedata
 from collections.abc import Sequence
@@ -9,7 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from kerasline.components.datasets.files import PACKED
 from kerasline.components.errors import ConfigError
 from kerasline.components.profiling.columns import ColumnGuess, guess_column
 from kerasline.components.profiling.images import choose_model, is_image_folder, sample_images
@@ -17,6 +17,7 @@ from kerasline.components.profiling.labels import LabelGuess, guess_label, requi
 from kerasline.components.profiling.leaks import gives_away
 from kerasline.components.profiling.sampling import TableSample, sample_table
 from kerasline.components.profiling.settings import Settings, choose_settings
+from kerasline.components.profiling.sources import TABLES, check_source, explain_folder, tables_of
 from kerasline.components.profiling.writing import block, comment, listed, pair
 from kerasline.components.wording import counted, printable
 
@@ -25,15 +26,8 @@ _UNNAMED = "Columns not named under features go by their type: numbers by z-scor
 _TRANSFER = (
     "With few photographs, a pretrained network learns more: model: {family: transfer} (it downloads its weights)."
 )
-# What a recipe can read, but the draft cannot look into.
-_ARRAYS = {
-    "npz: {path: FILE}": (".npz",),
-    "idx: {path: FOLDER}": ("-ubyte", "-ubyte.gz"),
-    "tfrecord: {path: FILES, label: FEATURE}": (".tfrecord", ".tfrecords", ".tfrecord.gz", ".tfrecords.gz"),
-}
 _TOLD = ("encoding", "quoting", "skip_lines", "header", "ragged_rows")  # what a user should hear of the file at once
 _LONGEST_NAME = 50  # that a recipe may have
-_TABLES = (".csv", ".tsv", ".txt", ".parquet", ".pq", *PACKED)
 
 
 @dataclass(frozen=True)
@@ -65,34 +59,15 @@ def draft_recipe(data: Path, labels: Sequence[str], name: str | None, shown_path
     Raises:
       ConfigError: there is nothing to learn from, or the label is not named.
     """
-    _check_is_table_or_folder(data)
+    check_source(data)
     if data.is_dir():
-        files = sorted(path for path in data.iterdir() if path.is_file() and _is_table(path))
+        files = tables_of(data)
         if is_image_folder(data):
             return _draft_images(data, labels, name or safe_name(data), shown_path)
         if not files:
-            raise ConfigError(f"expected images or CSV or Parquet files in {data}, but it has neither")
-        suffix = files[0].suffix
-        return _draft_table(
-            [path for path in files if path.suffix == suffix], labels, name or safe_name(data),
-            f"{shown_path}/*{suffix}",
-        )  # fmt: skip
+            raise explain_folder(data)
+        return _draft_table(files, labels, name or safe_name(data), f"{shown_path}/*{files[0].suffix}")
     return _draft_table([data], labels, name or safe_name(data), shown_path)
-
-
-def _check_is_table_or_folder(data: Path) -> None:
-    wanted = "expected a CSV or Parquet file or a folder of images"
-    try:
-        exists = data.exists()
-    except OSError as error:
-        raise ConfigError(f"{wanted}, but {str(data)[:300]} cannot be looked at: {error.strerror}") from error
-    if not exists:
-        raise ConfigError(f"{wanted}, but {data} does not exist")
-    source = next((key for key, ends in _ARRAYS.items() if data.name.endswith(ends)), None)
-    if source is not None:
-        raise ConfigError(
-            f"{wanted}, got {data.name}; for such files write the recipe by hand, with {source} under data"
-        )
 
 
 def _draft_table(files: Sequence[Path], labels: Sequence[str], name: str, shown_path: str) -> Draft:
@@ -311,14 +286,10 @@ def _detail(guess: ColumnGuess) -> str:
     return f"{guess.why} ({settings})" if settings else guess.why
 
 
-def _is_table(path: Path) -> bool:
-    return path.suffix.lower() in _TABLES and not path.name.startswith((".", "_"))
-
-
 def safe_name(path: Path) -> str:
     """Makes a name for the experiment: up to 50 lower-case letters, digits, - and _."""
-    stem = path.resolve().name
-    while (suffix := Path(stem).suffix).lower() in _TABLES:
+    stem = os.path.basename(os.path.abspath(path))
+    while (suffix := Path(stem).suffix).lower() in TABLES:
         stem = stem.removesuffix(suffix)
     plain = unicodedata.normalize("NFKD", stem).encode("ascii", "ignore").decode().lower()
     return re.sub(r"[^a-z0-9]+", "_", plain).strip("_")[:_LONGEST_NAME].strip("_") or "my_data"

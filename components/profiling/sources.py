@@ -1,0 +1,106 @@
+"""Which files of a folder are a table, and what data is that no first recipe can be drafted for."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import islice
+from pathlib import Path
+
+from kerasline.components.datasets.files import PACKED, open_bytes
+from kerasline.components.datasets.image_check import OTHER_SUFFIXES, SUFFIXES
+from kerasline.components.datasets.kinds import name_kind
+from kerasline.components.errors import ConfigError
+
+TABLES = (".csv", ".tsv", ".txt", ".parquet", ".pq", *PACKED)
+WANTED = "expected a CSV or Parquet file or a folder of images"
+# What a recipe can read, but the draft cannot look into.
+_ARRAYS = {
+    "npz: {path: FILE}": (".npz",),
+    "idx: {path: FOLDER}": ("-ubyte", "-ubyte.gz"),
+    "tfrecord: {path: FILES, label: FEATURE}": (".tfrecord", ".tfrecords", ".tfrecord.gz", ".tfrecords.gz"),
+}
+_MOST_LOOKED_AT = 10_000
+
+
+def check_source(data: Path) -> None:
+    """Refuses what is not there, and files of arrays.
+
+    Raises:
+      ConfigError: with the block of a recipe that reads such a file, if there is one.
+    """
+    try:
+        exists = data.exists()
+    except (OSError, RuntimeError) as error:
+        reason = getattr(error, "strerror", None) or "its link leads in circles"
+        raise ConfigError(f"{WANTED}, but {str(data)[:300]} cannot be looked at: {reason}") from error
+    if not exists:
+        there = "is a link to nothing" if data.is_symlink() else "does not exist"
+        raise ConfigError(f"{WANTED}, but {data} {there}")
+    source = None if data.is_dir() else _block_of(data.name)
+    if source is not None:
+        raise ConfigError(
+            f"{WANTED}, got {data.name}; for such files write the recipe by hand, with {source} under data"
+        )
+
+
+def tables_of(folder: Path) -> list[Path]:
+    """Lists the files of one table in a folder: those that end as the first one does."""
+    found = [path for path in entries_of(folder) if path.is_file() and _is_table(path)]
+    return [path for path in found if path.suffix == found[0].suffix]
+
+
+def entries_of(folder: Path) -> list[Path]:
+    """Lists a folder, sorted.
+
+    Raises:
+      ConfigError: it may not be read.
+    """
+    try:
+        return sorted(folder.iterdir())
+    except OSError as error:
+        raise ConfigError(f"{folder} cannot be listed ({error.strerror}); check its permissions") from None
+
+
+def explain_folder(folder: Path) -> ConfigError:
+    """Says what is in a folder that has neither images nor tables."""
+    entries = [entry for entry in entries_of(folder) if not entry.name.startswith(".")]
+    source = next(filter(None, (_block_of(entry.name) for entry in entries)), None)
+    if source is not None:
+        return ConfigError(
+            f"{WANTED}, but {folder} holds {entries[0].name} and the like; for such files write the recipe by hand, "
+            f"with {source} under data"
+        )
+    below = list(islice((path for path in folder.rglob("*") if path.is_file()), _MOST_LOOKED_AT))
+    others = sorted({path.suffix.lower() for path in below} & set(OTHER_SUFFIXES))
+    if others:
+        return ConfigError(
+            f"the images in {folder} end in {', '.join(others)}, and only {', '.join(SUFFIXES)} can be decoded; save "
+            "them as PNG or JPEG"
+        )
+    parts = next((path for path in below if "=" in path.parent.name and _is_table(path)), None)
+    if parts is not None:
+        return ConfigError(
+            f"{folder} keeps a column in the names of folders such as {parts.parent.name}; write it into the files, "
+            f"such as pandas.read_parquet({str(folder)!r}).to_parquet('table.parquet')"
+        )
+    return _explain_files(folder, below)
+
+
+def _explain_files(folder: Path, files: Sequence[Path]) -> ConfigError:
+    shown = [path for path in files if not path.name.startswith(".")]
+    if shown:
+        with open_bytes(shown[0]) as stream:
+            kind = name_kind(stream.read(4096))
+        if kind is not None:
+            return ConfigError(f"expected images or CSV or Parquet files, but {shown[0]} is {kind.what}; {kind.advice}")
+    return ConfigError(f"expected images or CSV or Parquet files in {folder}, but it has neither")
+
+
+def _block_of(name: str) -> str | None:
+    return next((key for key, ends in _ARRAYS.items() if name.endswith(ends)), None)
+
+
+def _is_table(path: Path) -> bool:
+    return (
+        path.suffix.lower() in TABLES and not path.name.startswith((".", "_")) and _block_of(path.name.lower()) is None
+    )

@@ -11,6 +11,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from kerasline.components.child_process import follow_parent
 from kerasline.components.errors import LONGEST_MESSAGE, KeraslineError, cut
 from kerasline.components.outputs import check_output
 from kerasline.components.wording import printable
@@ -44,6 +45,7 @@ _INTERRUPTED = 130  # what typer makes of a KeyboardInterrupt
 
 def main() -> None:
     """Runs the command; every error of the user's ends in one sentence on stderr and the contract's exit code."""
+    follow_parent()
     try:
         # Without standalone mode, click returns the code of typer.Exit.
         code = app(standalone_mode=False) or 0

@@ -20,6 +20,7 @@ RecipeArgument = Annotated[str, typer.Argument(help="A shipped recipe's name, or
 DataOption = Annotated[Path | None, typer.Option(help="Where the files of the data set are.")]
 WorkspaceOption = Annotated[Path, typer.Option(help="Where metadata, artifacts, models and reports go.")]
 _WORKSPACE = Path("workspace")
+_OUT_OF_TIME = 124  # above it are the codes of runs that a signal ended
 
 
 # What a run of each status came to; only one that ended well has trained a model for production.
@@ -29,13 +30,14 @@ _ENDS = {
     "not_blessed": "trained, but not blessed",
     "data_rejected": "not retrained, the data gate stopped the run",
     "failed": "not retrained, the run failed",
+    "interrupted": "not retrained, the run was ended",
 }
 
 
 def _end_of(decision: Decision) -> str:
     if decision.run:
         return _ENDS.get(decision.status, "not retrained")
-    return "not retrained" if decision.status == "failed" else "up to date"
+    return "not retrained" if decision.exit_code else "up to date"
 
 
 def register(app: typer.Typer) -> None:
@@ -59,9 +61,13 @@ def retrain_recipe(
     if json_file:
         json_file.write_text(json.dumps(asdict(decision), indent=1), encoding="utf-8")
     print(f"{_end_of(decision)}: {decision.reason} ({decision.status})")
-    if decision.exit_code == 124:
+    if decision.exit_code == _OUT_OF_TIME:
         print("kerasline: the run took longer than schedule.max_runtime_minutes and was stopped", file=sys.stderr)
-    raise typer.Exit(1 if decision.exit_code == 124 else decision.exit_code)
+    elif decision.message:
+        print(f"kerasline: {decision.message}", file=sys.stderr)
+    if decision.status == "interrupted":
+        sys.exit(decision.exit_code)  # as for the signal
+    raise typer.Exit(1 if decision.exit_code >= _OUT_OF_TIME else decision.exit_code)
 
 
 def schedule_recipe(
@@ -137,6 +143,6 @@ def decisions_table(lines: Mapping[str, Sequence[Mapping[str, Any]]], *, with_ev
         became = line["status"].replace("_", " ") + (f" as version {line['version']}" if line["version"] else "")
         times = f" ({line['times']} times since {line['since'][:16]})" if line["times"] > 1 else ""
         cells = [line["when"][:16], name, line["run_id"] or ("yes" if line["run"] else "no"), line["reason"] + times]
-        cells += ["; ".join(line["changed"]), became]
+        cells += ["; ".join(line["changed"]), "; ".join([became, *line["untold"]])]
         table.add_row(*cells, *(["; ".join(line["evidence"])] if with_evidence else []))
     return table

@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-_FILE = "decisions.jsonl"
+DECISIONS_FILE = "decisions.jsonl"
 
 
 @dataclass(frozen=True)
@@ -21,14 +21,17 @@ class Decision:
       run: whether a run was started.
       reason: in words.
       fingerprint: of the data that was there, empty where it could not be read.
-      status: of the run (as in ``--json``); without one ``up_to_date``, or ``failed`` where the data could not be read.
+      status: of the run (as in ``--json``), ``timed_out``, or ``interrupted`` where a signal ended it; without a run
+        ``up_to_date``, or ``failed`` where the data could not be read.
       run_id: of the run, None without one.
-      exit_code: of the run; without one 0, or 2 where the data could not be read.
+      exit_code: of the run, 124 when it ran out of time, 128 and more when a signal ended it; without one 0, or that of
+        what was in the way of a decision.
       changed: what is not as it was for the model in production.
       evidence: the figures that the reason goes by, where the new rows were looked at.
       blessed: whether the run's model was good enough, None where there was none to judge.
       version: that the run put into production, None where it put none.
       message: of a run that did not end well.
+      untold: who could not be told, and why.
     """
 
     when: str
@@ -43,6 +46,7 @@ class Decision:
     blessed: bool | None = None
     version: int | None = None
     message: str = ""
+    untold: Sequence[str] = ()
 
 
 def schedule_folder(workspace: Path, name: str) -> Path:
@@ -54,31 +58,47 @@ def schedule_folder(workspace: Path, name: str) -> Path:
 
 def append_decision(folder: Path, decision: Decision) -> None:
     """Adds a decision; it is on the disk when this returns."""
-    with open(folder / _FILE, "ab+") as file:
+    told = asdict(decision)
+    if not decision.untold:  # known later than the rest, if at all
+        del told["untold"]
+    _append_line(folder, told)
+
+
+def append_untold(folder: Path, untold: Sequence[str]) -> None:
+    """Adds to the last decision who could not be told of it, if there is anybody."""
+    if untold:
+        _append_line(folder, {"untold": list(untold)})
+
+
+def _append_line(folder: Path, told: dict[str, Any]) -> None:
+    with open(folder / DECISIONS_FILE, "ab+") as file:
         # A line that a crash cut off must not swallow this one.
         if file.tell() and not _ends_a_line(file):
             file.write(b"\n")
-        file.write(json.dumps(asdict(decision), ensure_ascii=False).encode() + b"\n")
+        file.write(json.dumps(told, ensure_ascii=False).encode() + b"\n")
         file.flush()
         os.fsync(file.fileno())
 
 
 def read_decisions(folder: Path) -> list[Decision]:
     """Reads the decisions of a recipe, oldest first; a line that a crash cut off is left out."""
-    path = folder / _FILE
-    decisions = []
-    for line in path.read_text(encoding="utf-8").splitlines() if path.is_file() else []:
+    path = folder / DECISIONS_FILE
+    decisions: list[Decision] = []
+    for line in path.read_bytes().splitlines() if path.is_file() else []:
         try:
-            decision = Decision(**json.loads(line))
+            told = json.loads(line.decode())
+            if decisions and set(told) == {"untold"}:
+                decisions[-1] = replace(decisions[-1], untold=told["untold"])
+            else:
+                decisions.append(Decision(**told))
         except (ValueError, TypeError):
             continue
-        decisions.append(decision)
     return decisions
 
 
 def list_decisions(workspace: Path) -> dict[str, list[Decision]]:
     """Returns the decisions of every recipe that was ever retrained in a workspace."""
-    folders = sorted(path.parent for path in workspace.glob(f"schedules/*/{_FILE}"))
+    folders = sorted(path.parent for path in workspace.glob(f"schedules/*/{DECISIONS_FILE}"))
     return {folder.name: read_decisions(folder) for folder in folders}
 
 

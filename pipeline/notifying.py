@@ -11,24 +11,30 @@ import sys
 import urllib.request
 from collections.abc import Callable, Mapping
 from email.message import EmailMessage
+from http.client import HTTPException
 from typing import Any
 
 from kerasline.components.errors import ConfigError
 from kerasline.pipeline.schedule_options import EmailOptions, NotifyOptions
 
 _SECONDS = 30.0
+# Of a webhook that answers nonsense HTTPException comes, of an address with a blank in it ValueError.
+_FAILURES = (OSError, ValueError, subprocess.SubprocessError, smtplib.SMTPException, HTTPException, ConfigError)
 
 
-def notify(options: NotifyOptions, name: str, decision: Mapping[str, Any]) -> None:
+def notify(options: NotifyOptions, name: str, decision: Mapping[str, Any]) -> list[str]:
     """Tells every configured place; one that does not answer is mentioned on stderr and keeps nobody from the others.
 
     Args:
       options: whom to tell.
       name: of the recipe.
       decision: its fields.
+
+    Returns:
+      What did not get through, and why.
     """
     if options.when == "problems" and decision["exit_code"] == 0:
-        return
+        return []
     told = {"recipe": name, **decision}
     ways: dict[str, Callable[[], None]] = {}
     if options.command:
@@ -38,11 +44,22 @@ def notify(options: NotifyOptions, name: str, decision: Mapping[str, Any]) -> No
     if options.email:
         email = options.email
         ways["email"] = lambda: _mail(email, told)
+    untold = []
     for way, tell in ways.items():
         try:
             tell()
-        except (OSError, subprocess.SubprocessError, smtplib.SMTPException, ConfigError) as error:
-            print(f"kerasline: schedule.notify.{way} did not get through: {error}", file=sys.stderr)
+        # Of a webhook that answers nonsense, http.client's own; of an address with a space, ValueError.
+        except (
+            OSError,
+            ValueError,
+            subprocess.SubprocessError,
+            smtplib.SMTPException,
+            HTTPException,
+            ConfigError,
+        ) as e:
+            untold.append(f"schedule.notify.{way} did not get through: {' '.join(str(e).split())}")
+            print(f"kerasline: {untold[-1]}", file=sys.stderr)
+    return untold
 
 
 def _call(command: list[str], told: Mapping[str, Any]) -> None:

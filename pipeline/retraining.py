@@ -2,33 +2,52 @@
 
 from __future__ import annotations
 
-import json
 import os
+import re
 import signal
 import subprocess
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
-import filelock
+from pydantic import ValidationError
 
-from kerasline.components.child_process import module_command
+from kerasline.components.child_process import end_child, module_command, start_child
 from kerasline.components.datasets.spans import is_waiting
-from kerasline.components.errors import ConfigError
+from kerasline.components.errors import ConfigError, KeraslineError
 from kerasline.components.production import current_version, read_record
-from kerasline.pipeline.config import Experiment, load_experiment
-from kerasline.pipeline.decisions import Decision, append_decision, read_decisions, schedule_folder
+from kerasline.pipeline.attempts import (
+    SIGNALLED,
+    Interrupted,
+    ended_early,
+    forget_attempt,
+    hold_lock,
+    longest_attempt,
+    note_attempt,
+    read_note,
+    read_outcome,
+    running_since,
+    signals_interrupt,
+    unfinished_attempt,
+    with_outcome,
+)
+from kerasline.pipeline.config import Experiment, find_recipe, load_experiment, read_yaml
+from kerasline.pipeline.decisions import (
+    DECISIONS_FILE,
+    Decision,
+    append_decision,
+    append_untold,
+    read_decisions,
+    schedule_folder,
+)
 from kerasline.pipeline.evidence import Evidence, describe_changes, gather_drift, gather_metric
 from kerasline.pipeline.notifying import notify
-from kerasline.pipeline.schedule_options import ScheduleOptions
+from kerasline.pipeline.schedule_options import NotifyOptions, ScheduleOptions
 from kerasline.pipeline.schemas import find_schema_file
 from kerasline.pipeline.screen import screen_apart
 from kerasline.pipeline.workspace import Workspace, open_workspace
-
-_RETRIED = (1, 124)  # unexpected failures and runs out of time; bad data or a worse model stays what it is
 
 
 def retrain(
@@ -52,27 +71,106 @@ def retrain(
     Raises:
       ConfigError: the recipe or its data cannot be read; the latter is remembered as a decision too.
     """
-    experiment, base_dir = load_experiment(recipe, changes)
+    try:
+        experiment, base_dir = load_experiment(recipe, changes)
+    except ConfigError as error:
+        _tell_unreadable(recipe, workspace, error, clock())
+        raise
     schedule = experiment.schedule or ScheduleOptions()
     home = open_workspace(workspace)
     folder = schedule_folder(home.root, experiment.name)
-    try:
-        with filelock.FileLock(folder / ".lock", timeout=0):
-            history = read_decisions(folder)
-            try:
-                decision = _look(experiment, schedule, base_dir, data_dir, home, history, clock())
-            except ConfigError as error:
-                failure = Decision(_text(clock()), False, str(error), "", "failed", exit_code=error.exit_code)
-                append_decision(folder, failure)
-                raise
-            if decision.run:
-                decision = _run(decision, recipe, changes, data_dir, home, schedule)
-            append_decision(folder, decision)
-    except filelock.Timeout:
-        return Decision(_text(clock()), False, f"another retrain of {experiment.name} is running", "")
-    if decision.run:
-        notify(schedule.notify, experiment.name, asdict(decision))
+    with hold_lock(folder) as lock:
+        if lock is None:
+            return _busy(folder, experiment.name, schedule, clock())
+        killed = unfinished_attempt(folder)
+        if killed is not None:
+            _settle(folder, experiment.name, schedule.notify, killed)
+        job = _Job(recipe, tuple(changes), data_dir, home, schedule, folder, lock)
+        decision, failure = _attempt(job, experiment, base_dir, clock())
+        _settle(folder, experiment.name, schedule.notify, decision)
+    if failure is not None:
+        raise failure
     return decision
+
+
+@dataclass(frozen=True)
+class _Job:
+    """What to train, and where: the arguments of :func:`retrain`, the schedule, its folder and the lock on it."""
+
+    recipe: str
+    changes: tuple[str, ...]
+    data_dir: Path | None
+    home: Workspace
+    schedule: ScheduleOptions
+    folder: Path
+    lock: int
+
+
+def _attempt(job: _Job, experiment: Experiment, base_dir: Path, now: datetime) -> tuple[Decision, Exception | None]:
+    """Decides and runs; returns the decision, and the error that was in the way of one."""
+    decision = Decision(_text(now), False, "", "")
+    outcome = schedule_folder(job.home.root, "outcomes") / f"{os.getpid()}.json"
+    outcome.unlink(missing_ok=True)
+    note_attempt(job.folder, decision, outcome)
+    try:
+        with signals_interrupt():
+            history = read_decisions(job.folder)
+            decision = _look(experiment, job.schedule, base_dir, job.data_dir, job.home, history, now)
+            if decision.run:
+                note_attempt(job.folder, decision, outcome)
+                decision = _run(decision, job, outcome)
+    except Interrupted as end:
+        name = signal.Signals(end.number).name
+        return ended_early(decision, end.exit_code, f"the retrain was ended by {name}, and its run with it"), None
+    except Exception as error:
+        code = error.exit_code if isinstance(error, KeraslineError) else 1
+        text = str(error) if isinstance(error, KeraslineError) else f"{type(error).__name__}: {error}"
+        return replace(decision, run=False, reason=text, status="failed", exit_code=code), error
+    finally:
+        outcome.unlink(missing_ok=True)
+    return decision, None
+
+
+def _settle(folder: Path, name: str, options: NotifyOptions, decision: Decision) -> None:
+    """Remembers a decision, tells whoever wants to know, and remembers who could not be told."""
+    append_decision(folder, decision)
+    forget_attempt(folder)
+    if decision.run or decision.exit_code:
+        append_untold(folder, notify(options, name, asdict(decision)))
+
+
+def _busy(folder: Path, name: str, schedule: ScheduleOptions, now: datetime) -> Decision:
+    """Says that another retrain is running; that it has been for too long is a problem to tell of."""
+    taken, longest = running_since(folder, now), longest_attempt(schedule)
+    if taken <= longest:
+        return Decision(_text(now), False, f"another retrain of {name} is running", "")
+    hours, most = (span.total_seconds() / 3600 for span in (taken, longest))
+    process = read_note(folder).get("pid")
+    reason = f"another retrain of {name} has been running for {hours:.1f} hours (process {process}) and may {most:.1f}"
+    decision = Decision(
+        _text(now), False, f"{reason}; look at it, and end it if it is stuck", "", "failed", exit_code=1
+    )
+    append_decision(folder, decision)
+    append_untold(folder, notify(schedule.notify, name, asdict(decision)))
+    return decision
+
+
+def _tell_unreadable(recipe: str, workspace: Path, error: ConfigError, now: datetime) -> None:
+    """Remembers and tells that a recipe is wrong, as far as it can still be read whom to tell."""
+    try:
+        raw = read_yaml(find_recipe(recipe))
+        name, block = raw["name"], (raw.get("schedule") or {}).get("notify") or {}
+        options = NotifyOptions.model_validate(block)
+        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]*", name):
+            return
+        folder = schedule_folder(open_workspace(workspace).root, name)
+    except (ConfigError, ValidationError, KeyError, TypeError, AttributeError, OSError):
+        return  # the error itself is what the command ends with
+    if not block and not (folder / DECISIONS_FILE).is_file():
+        return  # nobody schedules it
+    failure = Decision(_text(now), False, str(error), "", "failed", exit_code=error.exit_code)
+    append_decision(folder, failure)
+    append_untold(folder, notify(options, name, asdict(failure)))
 
 
 def _look(
@@ -133,13 +231,15 @@ def decide(
     last = runs[-1] if runs else None
     no_run = Decision(_text(now), False, "", fingerprint)
     if last is not None:
-        ready = datetime.fromisoformat(last.when) + timedelta(minutes=schedule.cooldown_minutes)
-        if now < ready:
+        began, cooldown = datetime.fromisoformat(last.when), timedelta(minutes=schedule.cooldown_minutes)
+        ready = began + cooldown
+        # A run that began far in the future was started by a clock that has been set back since.
+        if began - cooldown < now < ready:
             return replace(no_run, reason=f"cooling down until {_text(ready)}")
     if schedule.trigger == "always":
         return replace(no_run, run=True, reason="the trigger is always")
     if last is not None and last.fingerprint == fingerprint:
-        if last.exit_code in _RETRIED:
+        if _is_worth_another_try(last.exit_code):
             return replace(no_run, run=True, reason=f"the last attempt ended with exit code {last.exit_code}")
         return replace(no_run, reason=f"no new data since the last attempt, which ended as {last.status}")
     if gather is not None:
@@ -150,54 +250,47 @@ def decide(
     return replace(no_run, run=True, reason="the data is not what it was at the last attempt")
 
 
-def _run(
-    decision: Decision,
-    recipe: str,
-    changes: Sequence[str],
-    data_dir: Path | None,
-    home: Workspace,
-    schedule: ScheduleOptions,
-) -> Decision:
+def _run(decision: Decision, job: _Job, outcome: Path) -> Decision:
     """Runs the recipe in a child process within its time, again after a failure as often as the schedule says."""
-    outcome = schedule_folder(home.root, "outcomes") / f"{os.getpid()}.json"
-    command = module_command("kerasline", "run", recipe, "--workspace", str(home.root))
-    command += ["--json", str(outcome), *(["--data-dir", str(data_dir)] if data_dir else [])]
-    command += [part for change in changes for part in ("--set", change)]
-    pause = schedule.on_failure.backoff_seconds
-    for attempt in range(schedule.on_failure.retries + 1):
+    command = module_command("kerasline", "run", job.recipe, "--workspace", str(job.home.root))
+    command += ["--json", str(outcome), *(["--data-dir", str(job.data_dir)] if job.data_dir else [])]
+    command += [part for change in job.changes for part in ("--set", change)]
+    again = job.schedule.on_failure
+    pause = again.backoff_seconds
+    for attempt in range(again.retries + 1):
         outcome.unlink(missing_ok=True)
-        code = _run_child(command, schedule.max_runtime_minutes)
-        if code not in _RETRIED or attempt == schedule.on_failure.retries:
+        code = _run_child(command, job.schedule.max_runtime_minutes, job.lock)
+        if not _is_worth_another_try(code) or attempt == again.retries:
             break
         time.sleep(pause)
         pause *= 2
-    result: dict[str, Any] = json.loads(outcome.read_text(encoding="utf-8")) if outcome.is_file() else {}
-    outcome.unlink(missing_ok=True)
-    status = result.get("status") or ("timed_out" if code == 124 else "failed")
-    return replace(
-        decision,
-        # The data may have grown between the decision and the run.
-        fingerprint=result.get("data_fingerprint") or decision.fingerprint,
-        status=status,
-        run_id=result.get("run_id"),
-        exit_code=code,
-        blessed={"pushed": True, "up_to_date": True, "not_blessed": False}.get(status),
-        version=(result.get("model") or {}).get("version") if status == "pushed" else None,
-        message=result.get("message") or ("" if code == 0 else f"the run ended with exit code {code} and no outcome"),
-    )
+    return with_outcome(decision, read_outcome(outcome), code)
 
 
-def _run_child(command: Sequence[str], limit_minutes: float | None) -> int:
-    """Runs a command in a process group of its own; returns its exit code, 124 when it ran out of time."""
-    child = subprocess.Popen(command, start_new_session=True)
+def _run_child(command: Sequence[str], limit_minutes: float | None, lock: int | None = None) -> int:
+    """Runs a command in a process group of its own, which ends with this process.
+
+    Args:
+      command: to run.
+      limit_minutes: after which it is ended.
+      lock: held by the child as long as it lives.
+
+    Returns:
+      Its exit code, 124 when it ran out of time, or as a shell has it where a signal ended it.
+    """
+    child = start_child(command, pass_fds=() if lock is None else (lock,))
     try:
-        return child.wait(None if limit_minutes is None else limit_minutes * 60)
+        code = child.wait(None if limit_minutes is None else limit_minutes * 60)
     except subprocess.TimeoutExpired:
         return 124
     finally:
-        if child.poll() is None:
-            os.killpg(child.pid, signal.SIGKILL)
-            child.wait()
+        end_child(child)
+    return code if code >= 0 else SIGNALLED - code
+
+
+def _is_worth_another_try(code: int) -> bool:
+    """Says whether an attempt failed for a reason that may pass: bad data or a worse model stay what they are."""
+    return code in (1, 124) or code > SIGNALLED
 
 
 def _text(moment: datetime) -> str:

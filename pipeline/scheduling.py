@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 import signal
-import subprocess
 import sys
 import threading
 from collections.abc import Sequence
@@ -15,7 +14,7 @@ from zoneinfo import ZoneInfo
 
 import filelock
 
-from kerasline.components.child_process import module_command
+from kerasline.components.child_process import module_command, start_child
 from kerasline.components.errors import ConfigError
 from kerasline.components.options import RunOptions
 from kerasline.pipeline.commands_cloud import check_image
@@ -82,8 +81,9 @@ def run_scheduler(recipe: str, data_dir: Path | None, workspace: Path) -> None:
         _stopping.set()
         scheduler.shutdown(wait=True)
 
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, stop)
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        if signal.getsignal(number) is not signal.SIG_IGN:  # as nohup leaves it
+            signal.signal(number, stop)
     try:
         scheduler.start()
     finally:
@@ -206,5 +206,9 @@ def remote_job(
 def _tick(command: Sequence[str], jitter_seconds: float) -> None:
     """Waits a part of the jitter and retrains, unless the scheduler is told to end meanwhile."""
     if not _stopping.wait(random.uniform(0, jitter_seconds)):
-        # In a session of its own, so that Ctrl-C stops the scheduler and lets the retrain end.
-        subprocess.run(command, check=False, start_new_session=True)
+        # Ctrl-C and SIGTERM stop the scheduler and let the retrain end; where the scheduler is killed, it ends too.
+        code = start_child(command).wait()
+        if code:
+            print(
+                f"the retrain ended with exit code {code}; 'kerasline schedule RECIPE --history' has more", flush=True
+            )

@@ -7,7 +7,7 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-from kerasline.components.child_process import module_command
+from kerasline.components.child_process import end_child, module_command, start_child
 
 _LIMIT_SECONDS = 600
 _CHANGES = ("data.limit=300", "training.epochs=2", "evaluation.thresholds={accuracy: {min: 0.0}}")
@@ -25,12 +25,17 @@ def run_smoke() -> tuple[str, str]:
         command += ["--json", str(outcome)]
         for change in _CHANGES:
             command += ["--set", change]
+        said = Path(folder) / "said.txt"
+        with open(said, "wb") as file:
+            child = start_child(command, stdout=subprocess.DEVNULL, stderr=file)
         try:
-            child = subprocess.run(command, capture_output=True, text=True, check=False, timeout=_LIMIT_SECONDS)
+            child.wait(_LIMIT_SECONDS)
         except subprocess.TimeoutExpired:
             return "fail", f"did not end within {_LIMIT_SECONDS} s"
+        finally:
+            end_child(child)
         if child.returncode != 0 or not outcome.is_file():
-            last = (child.stderr.strip().splitlines() or ["no message"])[-1]
+            last = (said.read_text(encoding="utf-8", errors="replace").strip().splitlines() or ["no message"])[-1]
             return "fail", f"ended with exit code {child.returncode}: {last}"
         result = json.loads(outcome.read_text(encoding="utf-8"))
     seconds = sum(step["seconds"] for step in result["steps"])

@@ -158,7 +158,8 @@ def _incomplete(files: list[Path], options: SpanOptions, now: float) -> str | No
         status = path.stat()
         if status.st_size == 0:
             return f"{path.name} is empty, perhaps still being copied"
-        if now - status.st_mtime < options.settle_seconds:
+        # Far in the future is another machine's clock, or one that has been set back, and would be waited for long.
+        if abs(now - status.st_mtime) < options.settle_seconds:
             return f"{path.name} changed {max(0, now - status.st_mtime):.0f} s ago, perhaps still being copied"
     return None
 

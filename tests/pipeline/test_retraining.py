@@ -53,6 +53,21 @@ def test_decisions(
     assert decision.fingerprint == fingerprint
 
 
+@pytest.mark.parametrize(
+    ("cooldown", "ahead", "runs"),
+    [
+        (0, timedelta(days=2), True),
+        (60, timedelta(days=2), True),
+        (60, timedelta(minutes=5), False),
+        (60, timedelta(minutes=61), True),
+    ],
+)
+def test_a_clock_that_was_set_back_blocks_no_run(cooldown: int, ahead: timedelta, runs: bool) -> None:
+    """The last run began in the future; a little ahead is another machine's clock."""
+    decision = decide(ScheduleOptions(cooldown_minutes=cooldown), "b", [ran("a", NOON + ahead)], NOON)
+    assert decision.run is runs
+
+
 def test_decisions_that_led_to_no_run_do_not_count() -> None:
     """The cooldown and the data are measured from the last run."""
     idle = Decision((NOON + timedelta(minutes=59)).isoformat(), False, "", "b")
@@ -106,7 +121,7 @@ class Child:
     def __init__(self, *codes: int) -> None:
         self.codes, self.commands = list(codes), []  # type: ignore[var-annotated]
 
-    def __call__(self, command: list[str], limit_minutes: float | None) -> int:
+    def __call__(self, command: list[str], limit_minutes: float | None, lock: int | None = None) -> int:
         self.commands.append(command)
         code = self.codes.pop(0)
         status = {0: "pushed", 1: "failed", 4: "not_blessed"}[code]

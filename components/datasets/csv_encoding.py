@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import codecs
+import re
 from pathlib import Path
 from typing import IO, Any
 
-from kerasline.components.datasets.files import open_bytes
+from kerasline.components.datasets.files import is_packed, open_bytes
 from kerasline.components.datasets.kinds import name_kind
 from kerasline.components.errors import ConfigError
 
 _BYTES_LOOKED_AT = 4096
 _FULL_BLOCKS = 1 << 26
+_TOTAL = re.compile(
+    r'[\s",;|]*((?:grand |sub)?totals?|sum|summe|gesamt|insgesamt)\b[\s":]*(?:[,;\t|]|$)', re.IGNORECASE
+)
 
 
 def without_bom(encoding: str) -> str:
@@ -106,3 +110,21 @@ def _peek(raw: Any) -> bytes:
     start: bytes = raw.read(_BYTES_LOOKED_AT)
     raw.seek(0)
     return start
+
+
+def find_total(path: Path, encoding: str) -> str:
+    """Says so where the last line of a table begins with a word for a sum, empty for any other.
+
+    Args:
+      path: of a table; of a packed one nothing is said.
+      encoding: of its text.
+    """
+    if is_packed(path) or encoding.lower().startswith(("utf-16", "utf-32")):
+        return ""
+    with open(path, "rb") as stream:
+        stream.seek(max(0, path.stat().st_size - _BYTES_LOOKED_AT))
+        end = stream.read().decode(encoding, errors="replace").rstrip()
+    word = _TOTAL.match(re.split(r"[\r\n]", end)[-1])
+    if word is None:
+        return ""
+    return f"the last line of {path.name} begins with {word[1]!r} and is read as a row; remove it if it adds others up"

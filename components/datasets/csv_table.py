@@ -9,6 +9,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from kerasline.components.datasets.csv_encoding import find_total
 from kerasline.components.datasets.csv_scan import (
     INFINITIES,
     NANS,
@@ -169,7 +170,8 @@ def _found(
         label = multi_facts(roles.labels, counts, rows, roles.label_feature, origin)
     else:
         label = _with_names(scans[roles.labels[0]].label(rows, origin), options["class_names"])
-    notes, columns = [], []
+    notes = [note for path, _ in files if (note := find_total(path, options["encoding"]))]
+    columns = []
     for name in roles.inputs:
         column = scans[name]
         if column.dtype is None and rows:

@@ -84,6 +84,8 @@ def name_kind(start: bytes) -> FileKind | None:
             return kind
     if start[:4] == b"RIFF" and start[8:12] == b"WEBP":
         return FileKind("a WebP image", f"save it as PNG or JPEG, and {_IMAGE}")
+    if start[257:262] == b"ustar":
+        return FileKind("a tar archive", "unpack it, and name the file inside")
     if len(start) > 4 and start[:2] == b"\0\0" and start[2] in _IDX_TYPES and 1 <= start[3] <= 4:
         return IDX
     # A TFRecord begins with the length of its first record in eight bytes; a checksum and a message follow.
@@ -94,6 +96,8 @@ def name_kind(start: bytes) -> FileKind | None:
 
 def _name_text(start: bytes) -> FileKind | None:
     """Names formats of text that are no table."""
+    if start.startswith(b"version https://git-lfs"):
+        return FileKind("a pointer of Git LFS in the place of a file", "fetch the file with: git lfs pull")
     if start[:1] == b"{":
         first = start.split(b"\n", 1)
         is_lines = first[0].rstrip().endswith(b"}") and len(first) > 1 and first[1].lstrip()[:1] in (b"{", b"")

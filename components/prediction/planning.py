@@ -14,6 +14,7 @@ from typing import Any
 from kerasline.components.datasets.csv_text import Dialect, detect_delimiter, dialect_of, header_of, lines
 from kerasline.components.datasets.files import PACKED, PACKING_ERRORS, Places, damaged_packing, open_bytes
 from kerasline.components.datasets.image_check import SUFFIXES
+from kerasline.components.datasets.kinds import name_kind
 from kerasline.components.datasets.options import MISSING_VALUES
 from kerasline.components.datasets.parquet_scan import column_type, index_columns, open_file
 from kerasline.components.datasets.tables import same_columns
@@ -152,11 +153,27 @@ def _find_files(source: str, record: Mapping[str, Any], kind: str | None) -> tup
         raise ConfigError(f"no file matches {source}")
     found = kind or _kind_of(files[0])
     if found is None:
+        _refuse_other(files[0])
         raise ConfigError(
             f"expected a name that tells what {files[0]} is (.csv, .tsv, .parquet, .tfrecord, an image, or one of them "
             f"with .gz); say it with --format {'|'.join(KINDS)}"
         )
     return files, found
+
+
+def _refuse_other(path: Path) -> None:
+    """Refuses a file of a format that is not read by name; text, and what is not known, passes.
+
+    Raises:
+      ConfigError: what it is, and what to do with it.
+    """
+    with open_bytes(path) as file:
+        try:
+            other = name_kind(file.read(4096))
+        except PACKING_ERRORS as error:
+            raise damaged_packing(path, error) from None
+    if other is not None:
+        raise ConfigError(f"{path} is {other.what}; {other.advice}.")
 
 
 def _kind_of(path: Path) -> str | None:

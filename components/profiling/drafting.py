@@ -93,6 +93,7 @@ def _draft_table(files: Sequence[Path], labels: Sequence[str], name: str, shown_
         f"{shown_path}: {about} rows, {counted(len(sample.columns) + len(sample.unusable), 'column')}",
         f"label {' and '.join(map(repr, labels))}: {describe_label(label)}",
         *(f"csv.{key}: {sample.reading[key][0]} ({sample.reading[key][1]})" for key in _TOLD if key in sample.reading),
+        *([f"note: {sample.remark}"] if sample.remark else []),
     )
     columns = [(g.name, g.kind, f"{g.missing:.1%}" if g.missing else "", _detail(g)) for g in guesses]
     columns += [(name_, "drop", "", why) for name_, why in sample.unusable.items()]
@@ -131,6 +132,7 @@ def _table_lines(
     )  # fmt: skip
     lines = comment(f"A first recipe for {path}: {about}. {_GUESSES}")
     lines += comment(_UNNAMED)
+    lines += comment(f"Note: {sample.remark}") if sample.remark else []
     lines += ["", *pair("name", name), "", "data:", f"  {sample.source}:"]
     lines += pair("path", path, 4)
     answer = list(label.columns) if len(label.columns) > 1 else label.columns[0]

@@ -12,7 +12,7 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
-from kerasline.components.datasets.csv_encoding import detect_encoding
+from kerasline.components.datasets.csv_encoding import detect_encoding, find_total
 from kerasline.components.datasets.csv_scan import ColumnScan, parse
 from kerasline.components.datasets.csv_text import Dialect, count_named, fitted, lines
 from kerasline.components.datasets.files import PACKING_ERRORS, damaged_packing, is_packed, open_bytes
@@ -66,6 +66,7 @@ class TableSample:
       delimiter: text tables only.
       unusable: columns that no reader takes, each with the reason.
       index: columns that hold the index of a data frame, which the reader leaves out.
+      remark: what else a user should look at.
     """
 
     path: Path
@@ -77,6 +78,7 @@ class TableSample:
     delimiter: str = ","
     unusable: dict[str, str] = field(default_factory=dict)
     index: list[str] = field(default_factory=list)
+    remark: str = ""
 
     @property
     def names(self) -> list[str]:
@@ -164,7 +166,8 @@ def _sample_csv(path: Path, labels: Collection[str]) -> TableSample:
         words = decide_words(count, shared, name in labels)
         listed = [*MISSING_VALUES, *shared] if words.own is None else words.own
         columns.append(_typed(name, cells, missing_words({"missing_values": listed}, name), words))
-    return TableSample(path, "csv", columns, total, complete, reading, delimiter)
+    remark = find_total(path, encoding)
+    return TableSample(path, "csv", columns, total, complete, reading, delimiter, remark=remark)
 
 
 def _names(first: Sequence[str], rows: Sequence[Sequence[str]], reading: dict[str, tuple[Any, str]]) -> list[str]:

@@ -18,6 +18,7 @@ from kerasline.components.fitting.fit import fit
 from kerasline.components.fitting.places import choose_place
 from kerasline.components.fitting.reading import make_reader, read_fit_data
 from kerasline.components.fitting.rows import Arrays
+from kerasline.components.fitting.scoring import score_training_rows
 from kerasline.components.inputs import ExamplesReader, expand
 from kerasline.components.keras_file import KERAS_FILE, check_savable, save_keras
 from kerasline.components.models import CustomOptions, build_model
@@ -79,6 +80,7 @@ def run_fn(fn_args: FnArgs) -> None:
             "fit_seconds": round(fit_seconds, 3),
             "input": "stream" if data.train is None else "memory",
             "rows": {"train": _rows(data.train), "validation": _rows(data.validation)},
+            "train_metrics": score_training_rows(model, settings, data),
             "weights_sha256": hash_weights(model),
             "place": choose_place(settings.training).describe(),
             "features": settings.chosen_features(),

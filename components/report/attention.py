@@ -8,6 +8,7 @@ from typing import Any
 import yaml
 
 from kerasline.components.metrics import METRICS
+from kerasline.components.report.reading import doubt_of_test
 
 MOST = 3
 
@@ -125,23 +126,9 @@ def _diagnoses(figures: Mapping[str, Any], level: str) -> _Found:
 
 
 def _test_split(figures: Mapping[str, Any]) -> _Found:
-    """Says where the test split lies outside the eval split's interval, on the worse side."""
-    metric, performance = figures["main_metric"], figures.get("performance") or {}
-    interval = (performance.get("intervals") or {}).get(metric)
-    test = (figures.get("test_metrics") or {}).get(metric)
-    if not interval or test is None:
-        return []
-    is_worse = test < interval[0] if METRICS[metric].higher_is_better else test > interval[1]
-    if not is_worse:
-        return []
-    return [
-        (
-            f"On the test split the {METRICS[metric].title} is {show_figure(test)}, worse than chance explains: "
-            "the eval "
-            f"split says {show_figure(interval[0])} to {show_figure(interval[1])}.",
-            "evaluation",
-        )
-    ]
+    doubt = doubt_of_test(figures)
+    is_told = any(diagnosis["name"] == "unconfirmed" for diagnosis in figures.get("diagnosis") or [])
+    return [(doubt, "evaluation")] if doubt and not is_told else []
 
 
 def _slices(figures: Mapping[str, Any]) -> _Found:

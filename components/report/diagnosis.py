@@ -7,7 +7,7 @@ from statistics import median
 from typing import Any
 
 from kerasline.components.metrics import METRICS
-from kerasline.components.report.reading import Reading, read, still_improving
+from kerasline.components.report.reading import Reading, doubt_of_test, is_unfinished, read, still_improving
 from kerasline.components.report.treatments import Treatment, Treatments, treatment
 
 Diagnosis = dict[str, Any]
@@ -24,6 +24,7 @@ IMBALANCE = 10  # rows of the largest class against the smallest
 FEW_ROWS = 200
 FEW_ROWS_IN_CLASS = 20
 WIDE = 0.05  # half of the interval of a share
+_OF_CURVES = ("underfitting", "overfitting", "noisy", "label_noise", "unfinished")
 _CONFIDENCE_TELLS_NOTHING = 0.65  # share of pairs (hit, mistake) in which the hit has the higher score; 0.5 is chance
 
 TITLES = {
@@ -35,6 +36,8 @@ TITLES = {
     "class_imbalance": "Class imbalance",
     "too_few_data": "Too few data",
     "noisy": "Noisy training",
+    "unfinished": "Unfinished",
+    "unconfirmed": "Not confirmed by the test split",
     "good_fit": "Good fit",
 }
 
@@ -65,12 +68,14 @@ def diagnose(figures: Mapping[str, Any]) -> list[Diagnosis]:
         _class_imbalance(figures, advice),
         _too_few_data(figures, reading, advice),
         _noisy(reading, advice),
+        _unfinished(reading, advice),
+        _unconfirmed(figures, advice),
     ]
     diagnoses = [diagnosis for diagnosis in found if diagnosis]
     names = {diagnosis["name"] for diagnosis in diagnoses}
     if "diverging" in names:  # curves that rise say nothing about the rest
-        diagnoses = [d for d in diagnoses if d["name"] not in ("underfitting", "overfitting", "noisy", "label_noise")]
-    elif not names & {"overfitting", "underfitting", "leakage", "label_noise"}:
+        diagnoses = [d for d in diagnoses if d["name"] not in _OF_CURVES]
+    elif not names & {"overfitting", "underfitting", "leakage", "label_noise", "unconfirmed"}:
         diagnoses += [_good_fit(reading, advice)] if reading.train_skill is not None else []
     return sorted(diagnoses, key=lambda diagnosis: ("problem", "hint", "good").index(diagnosis["level"]))
 
@@ -172,6 +177,28 @@ def _noisy(reading: Reading, advice: Treatments) -> Diagnosis | None:
     return None
 
 
+def _unfinished(reading: Reading, advice: Treatments) -> Diagnosis | None:
+    if not is_unfinished(reading):
+        return None
+    series = reading.val_loss or reading.loss
+    part = "validation" if reading.val_loss else "training"
+    evidence = (
+        f"Training ended with its last epoch ({len(series)} of {reading.most_epochs}) while the {part} loss was still "
+        f"getting better: {min(series):.3g} was reached in epoch {series.index(min(series)) + 1}."
+    )
+    return _result("unfinished", "hint", [evidence], advice.longer())
+
+
+def _unconfirmed(figures: Mapping[str, Any], advice: Treatments) -> Diagnosis | None:
+    """Says that figures on the test split, which nothing was chosen by, are worse."""
+    doubt = doubt_of_test(figures)
+    if not doubt:
+        return None
+    seed = int((figures.get("experiment") or {}).get("seed", 0))
+    treatments = [*advice.measure_better(figures.get("data") or {}), *advice.repeat(seed)]
+    return _result("unconfirmed", "hint", [doubt], [*treatments, treatment("collect more rows")])
+
+
 def _leakage(figures: Mapping[str, Any], reading: Reading, advice: Treatments) -> Diagnosis | None:
     checks = (figures.get("gate_verdict") or {}).get("findings") or []
     leaking = [finding for finding in checks if finding["check"] == "leakage"]
@@ -209,7 +236,12 @@ def _label_noise(figures: Mapping[str, Any], reading: Reading, advice: Treatment
     if residuals:
         rows = performance["rows"]
         share = residuals["outliers"] / rows if rows else 0.0
-        if residuals["outliers"] < 3 or not 0.005 < share < 0.2 or (reading.train_skill or 0) < 0.2:
+        if (
+            residuals.get("has_tails")
+            or residuals["outliers"] < 3
+            or not 0.005 < share < 0.2
+            or (reading.train_skill or 0) < 0.2
+        ):
             return None
         evidence = (
             f"{residuals['outliers']} of {rows} eval rows ({share:.1%}) are off by more than six times the usual "
@@ -289,7 +321,7 @@ def _good_fit(reading: Reading, advice: Treatments) -> Diagnosis:
     parts += [f"eval split {reading.eval_skill:.2f}"] if reading.eval_skill is not None else []
     evidence = [f"Skill: {', '.join(parts)} ({reading.metric}; 0 is the trivial model, 1 is perfect)."]
     treatments = []
-    if still_improving(reading):
+    if still_improving(reading) and not is_unfinished(reading):
         evidence.append(f"The loss was still falling when training ended after {reading.epochs}.")
         treatments = advice.longer()
     return _result("good_fit", "good", evidence, treatments)

@@ -229,7 +229,8 @@ def describe_residuals(labels: np.ndarray, predictions: np.ndarray) -> dict[str,
     Returns:
       ``label`` and ``prediction`` (a sample of rows), ``histogram`` of prediction - label (``edges``, ``counts``),
       ``median_absolute``, ``ninety_percent`` (nine of ten errors are below it), ``bias`` (mean of prediction - label),
-      ``outliers`` (rows whose error is beyond six robust deviations) and ``tenths``: for each tenth of the rows by
+      ``outliers`` (rows whose error is beyond six robust deviations), ``has_tails`` (whether such errors are of the
+      label's own kind: a long tail, or many equal values) and ``tenths``: for each tenth of the rows by
       prediction, the mean ``prediction`` and the mean ``label``.
     """
     truth = labels.reshape(-1).astype(np.float64)
@@ -238,7 +239,7 @@ def describe_residuals(labels: np.ndarray, predictions: np.ndarray) -> dict[str,
     random = np.random.default_rng(0)
     chosen = np.sort(random.permutation(len(truth))[:_SCATTER_POINTS])
     counts, edges = np.histogram(errors, bins=min(20, max(5, len(errors) // 10)))
-    deviation = 1.4826 * float(np.median(np.abs(errors - np.median(errors))))
+    outliers = _beyond(errors, 6)
     tenths = [part for part in np.array_split(np.argsort(guess, kind="stable"), min(10, len(guess))) if len(part)]
     return {
         "label": [float(v) for v in truth[chosen]],
@@ -247,12 +248,26 @@ def describe_residuals(labels: np.ndarray, predictions: np.ndarray) -> dict[str,
         "median_absolute": float(np.median(np.abs(errors))),
         "ninety_percent": float(np.percentile(np.abs(errors), 90)),
         "bias": float(errors.mean()),
-        "outliers": int((np.abs(errors - np.median(errors)) > 6 * deviation).sum()) if deviation > 0 else 0,
+        "outliers": outliers,
+        # Errors that thin out, and labels that lie as far out, are no sign of wrong labels.
+        "has_tails": outliers < _beyond(errors, 3) / 2 or 2 * _beyond(truth, 6) >= outliers or _is_lumpy(truth),
         "tenths": {
             "prediction": [float(guess[part].mean()) for part in tenths],
             "label": [float(truth[part].mean()) for part in tenths],
         },
     }
+
+
+def _beyond(values: np.ndarray, deviations: float) -> int:
+    """Counts values beyond so many robust deviations from the median."""
+    distances = np.abs(values - np.median(values))
+    deviation = 1.4826 * float(np.median(distances))
+    return int((distances > deviations * deviation).sum()) if deviation > 0 else 0
+
+
+def _is_lumpy(values: np.ndarray) -> bool:
+    """Says whether more than a third of the values are one and the same, such as the zeros of rain."""
+    return bool(np.unique(values, return_counts=True)[1].max() > len(values) / 3)
 
 
 def _share(part: float, whole: float) -> float | None:

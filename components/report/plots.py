@@ -90,6 +90,9 @@ def _comparison_title(name: str, value: float, figures: Mapping[str, Any]) -> st
         return text
     if abs(value - reference) < 5e-5 * max(abs(reference), 1):
         return f"{text}: the same as {against}"
+    interval = ((figures.get("performance") or {}).get("intervals") or {}).get(name)
+    if interval and interval[0] <= reference <= interval[1]:
+        return f"{text}: no clear difference from {against} ({show_figure(reference)})"
     is_better = (value > reference) == metric.higher_is_better
     return f"{text}: {'better' if is_better else 'worse'} than {against} ({show_figure(reference)})"
 
@@ -187,9 +190,18 @@ def _curve_plots(performance: Mapping[str, Any]) -> list[Plot]:
     return plots
 
 
+_FEWEST_IN_TENTH, _FEWEST_TENTHS = 10, 3  # rows in a tenth of the scores, and such tenths, for a word on probabilities
+
+
 def _calibration_plot(calibration: Mapping[str, Any], task: str) -> Plot:
     error, chance = calibration["error"], calibration["chance"]
-    if error < 0.05:
+    told = [rows for rows in calibration["rows"] if rows >= _FEWEST_IN_TENTH]
+    if len(told) < _FEWEST_TENTHS:
+        title = (
+            f"Too few rows to tell whether scores are probabilities: {len(told)} of ten tenths of the scores "
+            f"{'has' if len(told) == 1 else 'have'} {_FEWEST_IN_TENTH} rows or more"
+        )
+    elif error < 0.05:
         title = f"Scores can be read as probabilities: they are off by {error:.1%} on average"
     elif error < 1.5 * chance:
         title = f"Scores are off by {error:.1%} on average, which chance explains with so few rows"

@@ -26,6 +26,7 @@ class Reading:
       val_rows, eval_rows: rows behind the skills, 0 where not known.
       is_regression: whether skill is R².
       metric: what skill is computed from, in words.
+      most_epochs: after which training ends whatever happens, 0 where not known.
     """
 
     loss: list[float] = field(default_factory=list)
@@ -38,6 +39,7 @@ class Reading:
     eval_rows: int = 0
     is_regression: bool = False
     metric: str = ""
+    most_epochs: int = 0
 
     @property
     def other_skill(self) -> float | None:
@@ -115,14 +117,21 @@ def read(figures: Mapping[str, Any]) -> Reading:
         loss=loss,
         val_loss=val_loss,
         kept=kept,
-        train_skill=skill(history[metric][kept], metric, scale) if metric else None,
+        train_skill=skill(_on_training_rows(figures, history, metric, kept), metric, scale) if metric else None,
         val_skill=skill(val[kept], metric, scale) if val else None,
         eval_skill=eval_skill,
         val_rows=((figures.get("training") or {}).get("rows") or {}).get("validation") or 0,
         eval_rows=(figures.get("performance") or {}).get("rows", 0),
         is_regression=is_regression,
         metric="R²" if is_regression else METRICS[metric].title if metric else "",
+        most_epochs=int(training.get("epochs") or 0) + int((training.get("fine_tune") or {}).get("epochs") or 0),
     )
+
+
+def _on_training_rows(figures: Mapping[str, Any], history: Mapping[str, list[float]], metric: str, kept: int) -> float:
+    """Returns the fitted model's own figure; that of an epoch has dropout on and averages over changing weights."""
+    measured = (figures.get("training") or {}).get("train_metrics") or {}
+    return float(measured.get(metric, history[metric][kept]))
 
 
 def _kept_epoch(training: Mapping[str, Any], history: Mapping[str, list[float]]) -> int:
@@ -153,3 +162,33 @@ def still_improving(reading: Reading) -> bool:
     before = series[-3] if len(series) > 2 else series[-2]
     epochs = 2 if len(series) > 2 else 1
     return min(series) == series[-1] and before > 0 and 1 - series[-1] / before > 0.05 * epochs
+
+
+def is_unfinished(reading: Reading) -> bool:
+    """Says whether training ended at its last epoch while the loss was still getting better."""
+    series = reading.val_loss or reading.loss
+    if not reading.most_epochs or len(series) < reading.most_epochs:
+        return False
+    if len(series) < 8:
+        return len(series) > 1 and still_improving(reading) and series[-1] < 0.95 * series[-2]
+    last = max(2, len(series) // 4)
+    before, best = min(series[:-last]), min(series[-last:])
+    is_recent = series.index(best) >= len(series) - max(2, len(series) // 10)
+    gain = before - best
+    return is_recent and gain > 0.02 * (series[0] - best) and gain > 0.005 * abs(before)
+
+
+def doubt_of_test(figures: Mapping[str, Any]) -> str:
+    """Says by how much the test split is worse than the eval split's interval; empty where it is not."""
+    metric, performance = figures.get("main_metric", ""), figures.get("performance") or {}
+    interval = (performance.get("intervals") or {}).get(metric)
+    test = (figures.get("test_metrics") or {}).get(metric)
+    if not interval or test is None:
+        return ""
+    is_worse = test < interval[0] if METRICS[metric].higher_is_better else test > interval[1]
+    if not is_worse:
+        return ""
+    return (
+        f"On the test split the {METRICS[metric].title} is {test:.4g}, worse than chance explains: the eval split says "
+        f"{interval[0]:.4g} to {interval[1]:.4g}."
+    )

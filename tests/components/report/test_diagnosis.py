@@ -218,5 +218,89 @@ def test_tuned_keys_are_changed_without_the_search(make_figures: Callable[..., d
 def test_every_diagnosis_has_a_title() -> None:
     assert set(TITLES) == {
         *("diverging", "leakage", "overfitting", "underfitting", "label_noise", "class_imbalance"),
-        *("too_few_data", "noisy", "good_fit"),
+        *("too_few_data", "noisy", "unfinished", "unconfirmed", "good_fit"),
     }
+
+
+CURVE = {"loss": [1.0] * 40, "accuracy": [0.9] * 40, "val_accuracy": [0.9] * 40}
+LABELS = np.array([0, 1] * 50)
+ANSWERS = np.where(LABELS == 1, 0.9, 0.1)[:, None] * [[-1.0, 1.0]] + [[1.0, 0.0]]
+
+
+def names_of(figures: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    return {diagnosis["name"]: diagnosis for diagnosis in diagnose(figures)}
+
+
+@pytest.mark.parametrize(
+    ("val_loss", "most", "unfinished"),
+    [
+        ([2 * 0.97**epoch for epoch in range(40)], 40, True),
+        ([2 * 0.97**epoch for epoch in range(40)], 60, False),  # early stopping, or whatever else, ended it before
+        ([0.5 + 0.5**epoch for epoch in range(40)], 40, False),
+        ([1.0 - 0.01 * epoch for epoch in range(36)] + [0.7, 0.71, 0.72, 0.73], 40, False),
+        ([1.0, 0.8, 0.6], 3, True),
+        ([1.0, 0.6, 0.599], 3, False),
+    ],
+)
+def test_a_fit_that_ends_at_its_last_epoch_still_improving_is_unfinished(
+    make_figures: Callable[..., dict[str, Any]], val_loss: list[float], most: int, unfinished: bool
+) -> None:
+    history = {name: values[: len(val_loss)] for name, values in CURVE.items()} | {"val_loss": val_loss}
+    figures = make_figures(LABELS, ANSWERS, classes=("a", "b"), history=history)
+    figures["training"]["settings"]["training"]["epochs"] = most
+    found = names_of(figures)
+    assert ("unfinished" in found) == unfinished
+    if unfinished:
+        lines = [treatment["line"] for treatment in found["unfinished"]["treatments"]]
+        assert any(f"training.epochs={max(2 * most, 10)}" in line for line in lines)
+
+
+def test_a_fit_that_the_test_split_does_not_confirm_is_no_good_fit(
+    make_figures: Callable[..., dict[str, Any]],
+) -> None:
+    figures = make_figures(LABELS, ANSWERS, classes=("a", "b"), history=CURVE)
+    figures |= {"metrics": {"accuracy": 0.9}, "trivial": {"accuracy": 0.5}}
+    figures["performance"]["intervals"]["accuracy"] = (0.83, 0.95)
+    assert "good_fit" in names_of(figures | {"test_metrics": {"accuracy": 0.84}})
+    found = names_of(figures | {"test_metrics": {"accuracy": 0.7}})
+    assert "good_fit" not in found
+    assert found["unconfirmed"]["evidence"] == [
+        "On the test split the accuracy is 0.7, worse than chance explains: the eval split says 0.83 to 0.95."
+    ]
+
+
+def test_the_skill_on_training_rows_is_that_without_dropout(make_figures: Callable[..., dict[str, Any]]) -> None:
+    from kerasline.components.report.reading import read
+
+    figures = make_figures(LABELS, ANSWERS, classes=("a", "b"), history={**CURVE, "accuracy": [0.6] * 40})
+    figures["trivial"] = {"accuracy": 0.5}
+    assert read(figures).train_skill == pytest.approx(0.2)
+    figures["training"]["train_metrics"] = {"loss": 0.1, "accuracy": 0.95}
+    assert read(figures).train_skill == pytest.approx(0.9)
+
+
+Numbers = Callable[[np.random.Generator], np.ndarray]
+
+
+@pytest.mark.parametrize(
+    "draw",
+    [
+        lambda random: random.lognormal(3, 1, 800),
+        lambda random: random.lognormal(3, 0.6, 800),
+        lambda random: random.exponential(40, 800),
+        lambda random: np.where(random.random(800) < 0.85, 0.0, random.exponential(9, 800)),
+        lambda random: np.where(random.random(800) < 0.5, 0.0, random.gamma(2, 9, 800)),
+        lambda random: random.pareto(2.5, 800) * 10,
+        lambda random: random.poisson(0.4, 800).astype(float),
+        lambda random: random.standard_t(4, 800) * 20,
+    ],
+    ids=["lognormal", "prices", "waiting", "rain", "half zero", "pareto", "counts", "t"],
+)
+def test_skewed_and_lumpy_labels_are_no_label_noise(make_figures: Callable[..., dict[str, Any]], draw: Numbers) -> None:
+    random = np.random.default_rng(3)
+    labels = draw(random)
+    answers = labels.mean() + 0.6 * (labels - labels.mean()) * random.uniform(0.5, 1.5, len(labels))
+    history = {"loss": [1.0, 0.4], "val_loss": [1.0, 0.4], "rmse": [0.9, 0.5], "val_rmse": [0.9, 0.5]}
+    figures = make_figures(labels, answers[:, None], task="regression", trivial=[float(labels.mean())], history=history)
+    figures |= {"label_scale": "z_score"}
+    assert "label_noise" not in names_of(figures)

@@ -108,3 +108,27 @@ def test_multilabel_rows_by_label() -> None:
     found = describe_performance(labels, predictions, "multilabel", ("red", "round"), ["accuracy"])
     assert [row["recall"] for row in found["classes"]] == [0.5, 1.0]
     assert [row["precision"] for row in found["classes"]] == [1.0, 0.5]
+
+
+def test_calibration_says_nothing_of_scores_that_are_all_alike() -> None:
+    from kerasline.components.report.plots import _calibration_plot
+
+    alike = {"error": 0.01, "chance": 0.02, "score": [0.1, 0.5, 0.97], "share": [0.0, 0.5, 0.98], "rows": [2, 2, 165]}
+    assert _calibration_plot(alike, "binary").title.startswith(
+        "Too few rows to tell whether scores are probabilities: 1 of ten tenths of the scores has 10 rows or more"
+    )
+    spread = {**alike, "rows": [40, 30, 99]}
+    assert _calibration_plot(spread, "binary").title.startswith("Scores can be read as probabilities")
+
+
+def test_a_difference_within_luck_is_not_called_better() -> None:
+    from kerasline.components.report.plots import _comparison_title
+
+    figures: dict = {"baseline": {"accuracy": 0.852}, "trivial": None}
+    figures["performance"] = {"intervals": {"accuracy": (0.80, 0.90)}}
+    text = "no clear difference from the model in production (0.852)"
+    assert _comparison_title("accuracy", 0.858, figures) == f"accuracy 0.858: {text}"
+    figures["performance"]["intervals"]["accuracy"] = (0.87, 0.95)
+    assert _comparison_title("accuracy", 0.91, figures) == (
+        "accuracy 0.91: better than the model in production (0.852)"
+    )

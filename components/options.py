@@ -218,7 +218,9 @@ class EvaluationOptions(Options):
     )
     min_slice_rows: int = Field(50, ge=1, description="Slices of fewer eval rows are reported and not gated.")
     beat_trivial: bool = Field(
-        True, description="The main metric's 95 % interval must lie clear of the trivial model (majority class, mean)."
+        True,
+        description="Must be better than the trivial model (majority class, mean) beyond luck: in the main metric, or "
+        "row by row in log loss or squared error, or in the ROC AUC.",
     )
     budgets: Budgets = Field(default=Budgets())
 

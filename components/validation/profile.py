@@ -12,9 +12,9 @@ from typing import Any
 
 import numpy as np
 
+from kerasline.components.leaks import Column
 from kerasline.components.validation.distances import chance_jensen_shannon, jensen_shannon, largest_difference
 from kerasline.components.validation.pixels import image_distance, profile_images
-from kerasline.components.validation.sampling import Column
 
 FORMAT = 1
 JENSEN_SHANNON, L_INFINITY = "Jensen-Shannon divergence", "L-infinity distance"

@@ -16,29 +16,13 @@ import tensorflow as tf
 
 from kerasline.components.datasets.forms import read_number
 from kerasline.components.features import FeaturePlan
+from kerasline.components.leaks import Column
 
 _HASHES = 1 << 62
 _BATCH = 1024
 _SAMPLE_BYTES = 64 << 20
 # What a column is read as whose numbers are text, and the decimal sign of these.
 _NUMBERS_IN_TEXT = {"numeric with .": ".", "numeric with ,": ","}
-
-
-@dataclass(frozen=True)
-class Column:
-    """Values of one column in a sample.
-
-    Attributes:
-      kind: ``numeric``, ``categorical``, ``date``, ``labels`` (multilabel), ``image``, ``array`` or ``tokens``.
-      values: numeric: float64 [rows], NaN where missing. categorical, date: object [rows] of str, None where missing.
-        image: object [rows] of bytes. labels, array and tokens: float64 [rows, values].
-    """
-
-    kind: str
-    values: np.ndarray
-
-    def __len__(self) -> int:
-        return len(self.values)
 
 
 @dataclass(frozen=True)

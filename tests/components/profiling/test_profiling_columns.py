@@ -110,4 +110,25 @@ def test_columns_that_give_the_label_away() -> None:
     assert gives_away([2 * n + 1 for n in numbers], numbers, True) == "a correlation of 1.000 with the label"
     assert gives_away([f"{c}!" for c in classes], classes, False).startswith("it alone predicts the label (100.0%")
     assert gives_away([chooser.random() for _ in numbers], classes, False) == ""
-    assert gives_away(classes[:100], classes[:100], False) == "", "too few rows to tell"
+    assert gives_away(numbers[:100], classes[:100], False) == "", "too few rows to tell a rule from luck"
+    assert gives_away(classes[:100], classes[:100], False) != "", "a copy is one on few rows, too"
+
+
+def test_what_only_one_class_has_gives_the_label_away() -> None:
+    """A cause of death is missing for who lives: most cells have no value, and that they have one tells it."""
+    died = [n % 4 == 0 for n in range(900)]
+    cause = [("heart", "lungs", "accident")[n % 3] if dead else None for n, dead in enumerate(died)]
+    told = gives_away(cause, ["yes" if dead else "no" for dead in died], False)
+    assert told.startswith("it alone predicts the label")
+    days = [float(n % 50) if dead else None for n, dead in enumerate(died)]
+    assert gives_away(days, [int(dead) for dead in died], False).startswith("it alone predicts the label")
+
+
+def test_numbers_of_sorted_rows_give_the_label_away() -> None:
+    numbers = [n for n in range(150) if n % 4]
+    species = [("setosa", "versicolor", "virginica")[n // 50] for n in numbers]
+    assert gives_away(numbers, species, False) == "it numbers the rows, which are sorted by the label"
+    chooser = random.Random(0)
+    chooser.shuffle(species)
+    assert gives_away(numbers, species, False) == ""
+    assert gives_away([n * 1000 for n in numbers], sorted(species), False) == "", "no numbers of rows"

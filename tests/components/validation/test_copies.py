@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from kerasline.components.features import ColumnOptions, FeaturePlan, FeatureStep
-from kerasline.components.validation.copies import copy_of_class, copy_of_number
+from kerasline.components.leaks.copies import copy_of_class, copy_of_number
 from kerasline.components.validation.leakage import check_leakage
 from kerasline.components.validation.options import LeakageCheck
 from kerasline.components.validation.sampling import Column

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from kerasline.components.validation.sampling import Column
+from kerasline.components.leaks.values import Column
 
 FEWEST_ROWS = 20
 _FEWEST_REPEATS = 8  # rows beyond the first of their class, without which likeness within classes is luck

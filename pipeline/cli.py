@@ -24,6 +24,7 @@ from kerasline.pipeline import (
     commands_schema,
 )
 from kerasline.pipeline.config import find_recipe, load_experiment, read_yaml, recipe_names
+from kerasline.pipeline.failures import explain_machine
 from kerasline.pipeline.recipe_text import write_text
 
 app = typer.Typer(
@@ -63,7 +64,12 @@ def main() -> None:
     except Exception as error:
         # typer raises click's usage errors, which know how to show themselves.
         show, code = getattr(error, "show", None), getattr(error, "exit_code", 1)
-        if show is None:
+        machine = explain_machine(error) if show is None else None
+        if machine:
+            print(f"kerasline: {machine}, and run again", file=sys.stderr)
+            if "--debug" in sys.argv:
+                raise
+        elif show is None:
             text = cut(" ".join(str(error).split()), LONGEST_MESSAGE)
             print(f"kerasline: {type(error).__name__}: {printable(text)}; --debug shows more", file=sys.stderr)
             if "--debug" in sys.argv:

@@ -15,6 +15,7 @@ from kerasline.components.errors import ConfigError
 from kerasline.components.settings import FitSettings
 from kerasline.components.tuning.checks import usable_start
 from kerasline.components.tuning.options import TuningOptions
+from kerasline.pipeline.history import run_folders
 
 
 @dataclass(frozen=True)
@@ -93,7 +94,7 @@ def check_budget(options: TuningOptions | None, settings: FitSettings, reports: 
 
 def _searches(reports: Path) -> Iterator[tuple[Path, dict[str, Any]]]:
     """Gives the runs with a search, the last first, each as its report's folder and what that tells of the search."""
-    for folder in sorted((path.parent for path in reports.glob("*/run.json")), reverse=True):
+    for folder in reversed(run_folders(path.parent for path in reports.glob("*/run.json"))):
         search = _read(folder / "figures.json").get("tuning")
         if search:
             yield folder, search

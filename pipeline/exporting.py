@@ -20,6 +20,8 @@ _FIGURES = (
     *("main_metric", "metrics", "test_metrics", "trivial", "baseline", "baseline_version"),
     *("gate", "missing_baseline", "cost", "formats", "slices"),
 )
+# Folders of a workspace whose contents its commands write alone.
+_OWN = ("models", "pipelines", "reports", "logs", "schedules", "comparisons")
 
 
 def export_version(home: Workspace, reference: str, target: Path) -> list[str]:
@@ -45,6 +47,10 @@ def export_version(home: Workspace, reference: str, target: Path) -> list[str]:
     target = target.expanduser().resolve()
     if target.exists() and (not target.is_dir() or any(target.iterdir())):
         raise ConfigError(f"expected a folder that does not exist or is empty, but {target} is there; name another one")
+    if any(target.is_relative_to(home.root / name) for name in _OWN):
+        raise ConfigError(
+            f"expected a folder outside of what runs and pushes keep in {home.root}, got {target}; name another one"
+        )
     if not target.parent.is_dir():
         raise ConfigError(f"expected a folder to put {target.name} in, but {target.parent} does not exist")
     record = read_record(folder, version)

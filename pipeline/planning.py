@@ -35,6 +35,7 @@ from kerasline.components.validation.reference import Reference, find_reference
 from kerasline.components.validation.rules import follow_types, make_rules
 from kerasline.pipeline.config import Experiment
 from kerasline.pipeline.earlier_searches import SearchStart
+from kerasline.pipeline.history import read_outcome, run_folders
 from kerasline.pipeline.schemas import SchemaFile, curated_text
 from kerasline.pipeline.starting_weights import resolve_weights
 
@@ -298,8 +299,9 @@ def _describe_pointer(models: Path, key: str) -> str:
     """
     pointer = read_pointer(models)
     if pointer is None:
-        runs = sorted((models.parent.parent / "reports" / models.name).glob("*/run.json"))
-        pushed = [path.parent.name for path in runs if json.loads(path.read_text())["status"] == "pushed"]
+        found = (models.parent.parent / "reports" / models.name).glob("*/run.json")
+        folders = run_folders(path.parent for path in found)
+        pushed = [folder.name for folder in folders if read_outcome(folder / "run.json").get("status") == "pushed"]
         return f"emptied after {pushed[-1]}" if pushed else ""
     record = read_record(models, int(pointer["version"]))
     if record.get("run_key") == key:

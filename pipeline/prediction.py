@@ -6,7 +6,7 @@ import json
 import time
 import traceback
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +15,9 @@ from kerasline.components.errors import KeraslineError
 from kerasline.components.prediction.planning import plan_prediction
 from kerasline.components.production import read_record
 from kerasline.components.wording import counted, rate
+from kerasline.pipeline.failures import find_cause
+from kerasline.pipeline.history import read_outcome, run_folders
 from kerasline.pipeline.registry import find_version
-from kerasline.pipeline.running import find_cause
 from kerasline.pipeline.screen import format_seconds, screen_apart
 from kerasline.pipeline.workspace import Workspace, open_workspace
 
@@ -57,7 +58,7 @@ def predict_file(
     record = read_record(folder, version)
     plan = plan_prediction(source, folder / str(version), f"{folder.name}@{version}", record, output, keys, kind)
     engine = list(beam_arguments) or _engine_of_recipe(home, folder.name)
-    log = home.log(f"predict-{datetime.now():%Y%m%d-%H%M%S}")
+    log = home.log(f"predict-{datetime.now(UTC):%Y%m%d-%H%M%S}")
     with screen_apart(log) as screen:
         shards = counted(len(plan.shards), "shard")
         screen.line(f"kerasline predict  {plan.version}  {shards} of {plan.kind}  log {log}")
@@ -109,5 +110,5 @@ def predict_file(
 
 def _engine_of_recipe(home: Workspace, name: str) -> list[str]:
     """Returns the Beam options of a recipe's latest run, so that ``run.beam`` moves its predictions, too."""
-    runs = sorted(home.reports(name).glob("*/run.json"))
-    return list(json.loads(runs[-1].read_text(encoding="utf-8")).get("beam", [])) if runs else []
+    folders = run_folders(path.parent for path in home.reports(name).glob("*/run.json"))
+    return list(read_outcome(folders[-1] / "run.json").get("beam", [])) if folders else []

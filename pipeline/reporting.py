@@ -11,6 +11,7 @@ from typing import Any
 from kerasline.components.code_version import code_version
 from kerasline.components.errors import ConfigError, nearest
 from kerasline.pipeline.comparing import changed_from_defaults, config_changes
+from kerasline.pipeline.history import run_folders
 from kerasline.pipeline.planning import RunPlan
 from kerasline.pipeline.workspace import Workspace
 
@@ -64,6 +65,7 @@ def publish_report(folder: Path, figures: Mapping[str, Any], outcome: Mapping[st
     from kerasline.components.report.page import write_report
 
     told = {key: outcome[key] for key in ("run_id", "status", "steps", "seconds", "started_at")}
+    told |= {key: outcome.get(key) for key in ("failed_step", "log")}
     run = {
         **told,
         "command": command,
@@ -83,7 +85,7 @@ def find_report(workspace: Path, reference: str | None = None) -> Path:
     Raises:
       ConfigError: there is no such run.
     """
-    folders = sorted((page.parent for page in workspace.glob("reports/*/*/index.html")), key=lambda path: path.name)
+    folders = run_folders(page.parent for page in workspace.glob("reports/*/*/index.html"))
     if not folders:
         raise ConfigError(f"expected a run in {workspace}, but there is none; start one with: kerasline run digits_cnn")
     if reference is None:
@@ -102,9 +104,9 @@ def find_report(workspace: Path, reference: str | None = None) -> Path:
 
 def _since(folder: Path, figures: Mapping[str, Any]) -> dict[str, Any] | None:
     """Says what differs in the config from the last run of the recipe before this one."""
-    earlier = sorted(p for p in folder.parent.glob(f"*/{FIGURES_FILE}") if p.parent.name < folder.name)
+    earlier = run_folders(p.parent for p in folder.parent.glob(f"*/{FIGURES_FILE}") if p.parent != folder)
     if not earlier:
         return None
-    before = json.loads(earlier[-1].read_text(encoding="utf-8"))
+    before = json.loads((earlier[-1] / FIGURES_FILE).read_text(encoding="utf-8"))
     changes = config_changes(before["experiment"], figures["experiment"])
-    return {"run_id": earlier[-1].parent.name, "changes": changes}
+    return {"run_id": earlier[-1].name, "changes": changes}

@@ -3,29 +3,28 @@
 from __future__ import annotations
 
 import itertools
-import json
 import os
-import re
 import shlex
 import shutil
+import sys
 import time
 import traceback
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from kerasline.components import errors
-from kerasline.components.datasets.damage import explain_damage, is_about_images
 from kerasline.components.datasets.spec import Dataset
 from kerasline.components.engine import check_engine
-from kerasline.components.errors import ConfigError, DataRejected, KeraslineError
+from kerasline.components.errors import ConfigError, KeraslineError
 from kerasline.components.fitting.checks import check_machine
-from kerasline.components.production import PushRefused
 from kerasline.pipeline.config import load_experiment
 from kerasline.pipeline.earlier_searches import check_budget, find_start
+from kerasline.pipeline.failures import describe_failure, explain_machine, find_cause
 from kerasline.pipeline.first_checks import check_first
+from kerasline.pipeline.history import leave_failed_start, write_outcome
 from kerasline.pipeline.model_card import write_missing_card
 from kerasline.pipeline.partial import (
     WHOLE,
@@ -46,7 +45,6 @@ from kerasline.pipeline.tracking import check_tracking, keep_logs, log_run
 from kerasline.pipeline.workspace import Workspace, only_run, open_workspace
 
 _MOST_REMARKS = 5  # on the data, on the screen
-_TOLD = re.compile(rf"^{re.escape(errors.__name__)}\.(\w+): (.+)$", re.MULTILINE)
 EXIT_CODES = {"pushed": 0, "up_to_date": 0, "partial": 0, "data_rejected": 3, "not_blessed": 4, "failed": 1}
 
 
@@ -92,7 +90,7 @@ def run_recipe(
     home = open_workspace(workspace, experiment.run.metadata)
     run_id = _new_run_id(home, experiment.name)
     log = home.log(run_id)
-    with screen_apart(log) as screen:
+    with screen_apart(log) as screen, _told_if_it_cannot_start(home, experiment.name, run_id):
         screen.line(f"kerasline {experiment.name}  run {run_id}")
         screen.line(f"  log {log}")
         with only_run(home, screen.line):
@@ -113,6 +111,24 @@ def run_recipe(
             except UnfinishedStep as missing:
                 command = _command(recipe, changes, data_dir, Part(last=missing.step))
                 raise ConfigError(explain_unfinished(missing.step, missing.reason, command)) from None
+
+
+@contextmanager
+def _told_if_it_cannot_start(home: Workspace, name: str, run_id: str) -> Iterator[None]:
+    """Leaves word of a run that ends before it has a report: its log is there, so the list of runs has it, too."""
+    started = time.monotonic()
+    try:
+        yield
+    except BaseException as error:
+        machine = explain_machine(error)
+        text = str(error) if isinstance(error, KeraslineError) else machine or f"{type(error).__name__}: {error}"
+        if isinstance(error, KeyboardInterrupt):
+            text = "interrupted"
+        if not isinstance(error, KeraslineError):
+            traceback.print_exc()
+        print(f"kerasline: {text}", file=sys.stderr, flush=True)  # the log's last line
+        leave_failed_start(home, name, run_id, text, time.monotonic() - started)
+        raise
 
 
 def forecast_recipe(
@@ -154,7 +170,7 @@ def _run_plan(
     cache: bool,
     debug: bool,
 ) -> Outcome:
-    started = time.monotonic()
+    started, begun_at = time.monotonic(), datetime.now(UTC).astimezone().isoformat(timespec="seconds")
     screen.line("  loading TensorFlow and TFX, which takes 10 to 30 s")
     screen.start("  loading")
     os.environ["KERAS_BACKEND"] = "tensorflow"  # of the steps; training.backend has processes of its own
@@ -167,21 +183,27 @@ def _run_plan(
     screen.stop()
     screen.line(f"  {'loaded':<12} {format_seconds(import_seconds)}")
     steps: list[local.StepResult] = []
+    step = "loading"
     folder = home.reports(plan.experiment.name) / run_id
     ir = local.compile_plan(plan, home, cache=cache)
     inputs = local.step_inputs(ir)
     selection = select_steps(inputs, part)
 
-    def on_end(step: local.StepResult) -> None:
+    def on_start(begun: str) -> None:
+        nonlocal step
+        step = begun
+        screen.start(f"  {begun}")
+
+    def on_end(ended: local.StepResult) -> None:
         screen.stop()
-        steps.append(step)
+        steps.append(ended)
         # At once, so that what a killed run had finished is known to the next one's plan.
         write_steps(folder, inputs, [step.id for step in steps])
-        screen.line(f"  {step.id:<12} {'cached' if step.cached else format_seconds(step.seconds)}")
+        screen.line(f"  {ended.id:<12} {'cached' if ended.cached else format_seconds(ended.seconds)}")
 
     error: Exception | None = None
     try:
-        local.run(ir, home, run_id, selection, on_start=lambda step: screen.start(f"  {step}"), on_end=on_end)
+        local.run(ir, home, run_id, selection, on_start=on_start, on_end=on_end)
     except UnfinishedStep as missing:
         shutil.rmtree(folder, ignore_errors=True)
         reasons = {step.id: step.reason for step in forecast(inputs, folder.parent)}
@@ -190,7 +212,7 @@ def _run_plan(
         error = caught
         traceback.print_exc()
     _keep_gate_records(plan, home, run_id, error, folder, screen)
-    failure = None if error is None else _describe_failure(error, steps, log, plan.dataset)
+    failure = None if error is None else describe_failure(error, step, log, plan.dataset)
     if failure or "report" in selection.run:
         figures = read_figures(plan, home, run_id, failure[1] if failure else None)
     else:
@@ -223,7 +245,8 @@ def _run_plan(
         "metadata": plan.experiment.run.metadata,
         "seconds": {"import": round(import_seconds, 3), "total": round(time.monotonic() - started, 3)},
         "log": str(log),
-        "started_at": datetime.now().astimezone().isoformat(timespec="seconds"),
+        "started_at": begun_at,
+        "failed_step": None if error is None else step,
     }
     publish_report(folder, figures, result, command)
     if plan.experiment.report.tensorboard and keep_logs(figures, folder):
@@ -231,7 +254,7 @@ def _run_plan(
     if plan.experiment.report.mlflow:
         result["mlflow"] = log_run(plan.experiment.report.mlflow, folder, figures, result, command)
         screen.line(f"  mlflow  {result['mlflow'].get('error') or result['mlflow']['uri']}")
-    (folder / "run.json").write_text(json.dumps(result, indent=1), encoding="utf-8")
+    write_outcome(folder / "run.json", result)
     if status in ("pushed", "up_to_date"):
         write_missing_card(home.models(plan.experiment.name) / str(figures["model"]["version"]), figures)
     if error is not None and debug:
@@ -263,22 +286,6 @@ def _keep_gate_records(
         screen.line(f"  schema written to {written}: later data is checked against it; edit and commit it")
 
 
-def _describe_failure(error: Exception, steps: Sequence[Any], log: Path, data: Dataset) -> tuple[str, str]:
-    """Returns the status of a run that an error ended, and the sentence that goes with it."""
-    cause = find_cause(error)
-    if isinstance(cause, KeraslineError):
-        text = str(cause).split(" [while running")[0].strip()
-        # By kind and not by class: the gate's own error is one that knows its verdict.
-        rejected, refused = isinstance(cause, DataRejected), isinstance(cause, PushRefused)
-        return "data_rejected" if rejected else "not_blessed" if refused else "failed", text
-    if any(column.dtype == "image" for column in data.columns) and is_about_images(str(error)):
-        return "data_rejected", explain_damage(data)
-    return "failed", (
-        f"the step after {steps[-1].id if steps else 'loading'} failed with {type(cause).__name__}: "
-        f"{_first_line(cause)}; the log {log} has the rest, --debug shows it here"
-    )
-
-
 def _judge(figures: dict[str, Any], steps: Sequence[Any], report: Path, log: Path) -> tuple[str, str]:
     """Returns the status of a run whose steps have all finished, and the sentence that goes with it."""
     stopped = figures.get("stopped_after")
@@ -298,30 +305,9 @@ def _command(recipe: str, changes: Sequence[str], data_dir: Path | None, part: P
     return shlex.join([*words, "--data-dir", str(data_dir)] if data_dir else words)
 
 
-def find_cause(error: BaseException) -> BaseException:
-    """Finds the error that is meant for the user below those that wrapped it, or the outermost one.
-
-    Of an error in another process, such as a Beam worker's, only the text of its traceback arrives.
-    """
-    current: BaseException | None = error
-    while current is not None:
-        if isinstance(current, KeraslineError):
-            return current
-        current = current.__cause__ or current.__context__
-    for name, text in reversed(_TOLD.findall(str(error))):
-        kind = getattr(errors, name, None)
-        if isinstance(kind, type) and issubclass(kind, KeraslineError):
-            return kind(text)
-    return error
-
-
-def _first_line(error: BaseException) -> str:
-    return (str(error).strip().splitlines() or ["no message"])[0]
-
-
 def _new_run_id(home: Workspace, name: str) -> str:
-    """Names a run by the time, and takes the name by making the run's log: two runs may start in the same second."""
-    stem = datetime.now().strftime("%Y%m%d-%H%M%S")
+    """Names a run by the time, UTC, and takes the name by making its log: two may start in the same second."""
+    stem = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
     for number in itertools.count(1):
         run_id = stem if number == 1 else f"{stem}-{number}"
         log = home.log(run_id)

@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from kerasline.pipeline.history import read_outcome, run_folders
+
 # The ids of all steps that a pipeline can have, in the order of the graph.
 STEPS = (
     *("ingest", "statistics", "schema", "curated", "anomalies", "validate", "transform", "tune", "train", "baseline"),
@@ -139,8 +141,8 @@ def _short(value: Any) -> str:
 
 def _last_seconds(reports: Path) -> dict[str, float]:
     seconds = {}
-    for path in sorted(reports.glob("*/run.json")):
-        for step in json.loads(path.read_text(encoding="utf-8"))["steps"]:
+    for folder in run_folders(path.parent for path in reports.glob("*/run.json")):
+        for step in read_outcome(folder / "run.json").get("steps", ()):
             if not step["cached"]:
                 seconds[step["id"]] = float(step["seconds"])
     return seconds

@@ -14,6 +14,8 @@ import filelock
 from kerasline.components.errors import ConfigError
 from kerasline.components.production import mend_serving_config
 
+_LONGEST_ROOT = 480  # SQLite's own limit is 512, with its journal's name
+
 
 @dataclass(frozen=True)
 class Workspace:
@@ -66,6 +68,12 @@ def open_workspace(root: Path, server: str | None = None) -> Workspace:
       ConfigError: it cannot.
     """
     root = root.expanduser().resolve()
+    length = len(os.fsencode(root))
+    if length > _LONGEST_ROOT:
+        raise ConfigError(
+            f"--workspace: expected a folder whose path has at most {_LONGEST_ROOT} bytes, since SQLite opens no file "
+            f"with a longer one, got {length}: {str(root)[:60]}...; give a shorter one"
+        )
     try:
         root.mkdir(parents=True, exist_ok=True)
         probe = root / f".probe-{os.getpid()}"

@@ -17,7 +17,7 @@ from apache_beam.options.pipeline_options import PipelineOptions
 
 from kerasline.components import progress
 from kerasline.components.engine import complete_options
-from kerasline.components.errors import ConfigError, DataRejected
+from kerasline.components.errors import ConfigError, DataRejected, KeraslineError
 from kerasline.components.prediction.answering import ServedModel
 from kerasline.components.prediction.blocks import Block
 from kerasline.components.prediction.encoded import read_images, read_records
@@ -32,6 +32,7 @@ from kerasline.components.prediction.writing import (
 )
 from kerasline.components.wording import rate
 
+_JOB = "job.txt"  # says whose parts these are
 READERS: dict[str, Callable[[PredictionPlan, Mapping[str, Any]], Iterator[Block]]] = {
     "csv": read_csv,
     "parquet": read_parquet,
@@ -76,6 +77,7 @@ def predict(plan: PredictionPlan, output: Path, beam_arguments: Sequence[str] = 
     """
     started = time.monotonic()
     parts = output.with_name(f".{output.name}.parts")
+    remove_abandoned(output.parent, parts)
     parts.mkdir(exist_ok=True)
     lock = filelock.FileLock(parts / ".lock", timeout=0)
     try:
@@ -98,14 +100,45 @@ def predict(plan: PredictionPlan, output: Path, beam_arguments: Sequence[str] = 
             rejected_path.unlink(missing_ok=True)
         join_parts([_part(parts, i, plan.suffix) for i in range(len(plan.shards))], output, plan.suffix)
         shutil.rmtree(parts)
+    except Exception as error:
+        if _is_an_answer(error):  # it would be the same again, so there is nothing to go on with
+            shutil.rmtree(parts, ignore_errors=True)
+        raise
     finally:
         lock.release()
     return Prediction(rows, rejected, time.monotonic() - started, len(done), rejected_path if rejected else None)
 
 
+def remove_abandoned(folder: Path, own: Path) -> None:
+    """Deletes the parts of other predictions that a killed command left in a folder and nobody went on with.
+
+    Args:
+      folder: of the output.
+      own: the parts that this command goes on with.
+    """
+    for parts in folder.glob(".*.parts"):
+        if parts == own or not (parts / ".lock").is_file() or not (parts / _JOB).is_file():
+            continue
+        lock = filelock.FileLock(parts / ".lock", timeout=0)
+        try:
+            with lock:
+                shutil.rmtree(parts, ignore_errors=True)
+        except (filelock.Timeout, OSError):  # a command is at it, or another user's
+            continue
+
+
+def _is_an_answer(error: BaseException) -> bool:
+    current: BaseException | None = error
+    while current is not None:
+        if isinstance(current, KeraslineError):
+            return True
+        current = current.__cause__ or current.__context__
+    return False
+
+
 def _continue(parts: Path, fingerprint: str) -> set[int]:
     """Returns the shards that are done; parts of another job are removed."""
-    job = parts / "job.txt"
+    job = parts / _JOB
     if not job.is_file() or job.read_text() != fingerprint:
         for path in parts.iterdir():
             if path.name != ".lock":

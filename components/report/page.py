@@ -64,7 +64,7 @@ def render(figures: Mapping[str, Any]) -> str:
         be missing.
     """
     figures = {"blessed": False, "model": None, "baseline_version": None, **figures}
-    usual: dict[str, Any] = dict.fromkeys(("run_id", "started_at", "code_version"), "")
+    usual: dict[str, Any] = dict.fromkeys(("run_id", "started_at", "code_version", "failed_step", "log"), "")
     usual |= {"steps": [], "seconds": {}, "since": None}
     run = {**usual, **(figures.get("run") or {})}
     return environment().get_template(PAGE).render(

@@ -12,7 +12,8 @@ from kerasline.components.datasets import DataOptions, resolve
 from kerasline.components.errors import ConfigError, DataRejected, ParityFailed
 from kerasline.components.production import PushRefused
 from kerasline.pipeline import running
-from kerasline.pipeline.running import EXIT_CODES, Outcome, find_cause
+from kerasline.pipeline.failures import describe_failure, find_cause
+from kerasline.pipeline.running import EXIT_CODES, Outcome
 from kerasline.pipeline.workspace import Workspace
 
 
@@ -87,14 +88,13 @@ class GateStopped(DataRejected):
         (
             ValueError("first line\nsecond"),
             "failed",
-            "the step after loading failed with ValueError: first line; the log run.log has the rest, --debug shows it "
-            "here",
+            "the step train failed with ValueError: first line; the log run.log has the rest, --debug shows it here",
         ),
     ],
 )
 def test_what_ended_a_run_decides_its_status(error: Exception, status: str, text: str) -> None:
     iris = resolve(DataOptions(dataset="iris"), name="iris", base_dir=Path(), data_dir=None)
-    assert running._describe_failure(error, [], Path("run.log"), iris) == (status, text)
+    assert describe_failure(error, "train", Path("run.log"), iris) == (status, text)
 
 
 @pytest.mark.parametrize("status", EXIT_CODES)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import tempfile
 from collections.abc import Sequence
 from typing import Any
@@ -55,12 +56,16 @@ def check_savable(model: keras.Model, formats: Sequence[str]) -> None:
         reason = save_keras(path, model, (1.0, 0.0)) or _why_not_loaded(path)
     if not reason:
         return
-    own = sorted({type(layer).__name__ for layer in _layers(model) if _is_foreign(type(layer))})
-    named = f"its own {', '.join(own)}" if own else "its layers"
+    print(f"saving the network as Keras does ended with {reason}", file=sys.stderr)  # for the log
+    kinds = {
+        type(layer) for layer in _layers(model) if _is_foreign(type(layer)) or isinstance(layer, keras.layers.Lambda)
+    }
+    unknown = {kind for kind in kinds if keras.saving.get_registered_name(kind) == kind.__name__}
+    named = ", ".join(sorted(kind.__name__ for kind in unknown or kinds)) or "its layers"
     raise ConfigError(
-        f"push.formats: expected a network that Keras can save and load again, which {', '.join(formats)} need, but "
-        f"{named} cannot be ({reason}); put @keras.saving.register_keras_serializable() above each class and give it a "
-        "get_config with the arguments of its __init__, or leave push.formats at [saved_model]"
+        f"push.formats: expected a network that Keras can save and load again for {', '.join(formats)}, but {named} "
+        "cannot be; put @keras.saving.register_keras_serializable() above each class and give it a get_config with the "
+        "arguments of its __init__ (a Lambda becomes such a class), or leave push.formats at [saved_model]"
     )
 
 

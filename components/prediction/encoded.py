@@ -42,7 +42,7 @@ def _read_image(root: Path, name: str) -> tuple[bytes | None, str]:
     path = root / name
     problem = path_problem(path, root.resolve())
     if problem:
-        return None, problem
+        return None, problem.replace("the data folder", "the folder")
     try:
         content = path.read_bytes()
     except OSError as error:

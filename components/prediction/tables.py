@@ -50,17 +50,16 @@ def read_csv(plan: PredictionPlan, shard: Mapping[str, Any]) -> Iterator[Block]:
 def _read_any(plan: PredictionPlan, shard: Mapping[str, Any]) -> Iterator[Block]:
     """Reads line by line, whatever a CSV file may be."""
     stream = lines(shard["path"], dialect_of(plan.reading, shard["delimiter"]))
-    named, width = None, len(shard["names"])
     if plan.reading["header"]:
-        named = count_named(next(stream, (0, [""]))[1])
-    while read := list(islice(stream, ROWS_PER_BLOCK)):
-        rows = [(number, fitted(cells, width, named)) for number, cells in read]
+        next(stream, None)
+    while rows := list(islice(stream, ROWS_PER_BLOCK)):
         yield _block_of_lines(plan, shard, rows)
 
 
 def _block_of_lines(plan: PredictionPlan, shard: Mapping[str, Any], rows: Sequence[Line]) -> Block:
     names, path = shard["names"], shard["path"]
-    rows = [(number, fitted(cells, len(names))) for number, cells in rows]
+    named = _count_named(names) if plan.reading["header"] else len(names)
+    rows = [(number, fitted(cells, len(names), named)) for number, cells in rows]
     fitting = [(number, cells) for number, cells in rows if len(cells) == len(names)]
     ragged = [
         {
@@ -75,6 +74,11 @@ def _block_of_lines(plan: PredictionPlan, shard: Mapping[str, Any], rows: Sequen
     cells = list(zip(*(cells for _, cells in fitting), strict=True)) or [()] * len(names)
     texts = {name: pa.array(column, pa.string()) for name, column in zip(names, cells, strict=True)}
     return _block_of_texts(plan, path, texts, [number for number, _ in fitting], ragged)
+
+
+def _count_named(names: Sequence[str]) -> int:
+    """Counts the columns up to the last that the header names; the others were called by their place."""
+    return count_named(["" if name == f"column_{place}" else name for place, name in enumerate(names, start=1)])
 
 
 def _block_of_texts(

@@ -200,3 +200,27 @@ def test_parquet_files_that_differ_or_cannot_be_repeated(tmp_path: Path) -> None
     pq.write_table(pa.table(rows).slice(0, 0), tmp_path / "none.parquet")
     with pytest.raises(ConfigError, match="none.parquet has no rows"):
         plan(tmp_path, tmp_path / "none.parquet")
+
+
+def test_a_quote_that_swallows_rows_is_found_before_anything_is_loaded(tmp_path: Path) -> None:
+    rows = [f"{i},{i % 5},Ulm" for i in range(100)]
+    rows[40] = '1,"2,Ulm'
+    source = write(tmp_path / "in.csv", "area,rooms,town\n" + "\n".join(rows) + "\n")
+    with pytest.raises(ConfigError, match=r"opens column 2 \('rooms'\) in line 42 of .* takes 59 more lines"):
+        plan(tmp_path, source)
+    assert plan(tmp_path, source, {**TABLE, "reading": {"quoting": "none"}}).kind == "csv"
+
+
+def test_other_formats_are_named(tmp_path: Path) -> None:
+    source = write(tmp_path / "in.jsonl", '{"area": 1}\n{"area": 2}\n')
+    with pytest.raises(ConfigError, match="in.jsonl is a file of JSON lines; turn it into Parquet"):
+        plan(tmp_path, source)
+    pq.write_table(pa.table([[1.0], [2.0]], names=["area", "area"]), tmp_path / "in.parquet")
+    with pytest.raises(ConfigError, match="in.parquet names column 'area' more than once"):
+        plan(tmp_path, tmp_path / "in.parquet")
+
+
+def test_an_output_that_cannot_be_written_is_refused_first(tmp_path: Path) -> None:
+    source = write(tmp_path / "in.csv", "area,rooms,town\n1,2,Ulm\n")
+    with pytest.raises(ConfigError, match="--output: expected a file that can be written, but /proc/out.csv cannot be"):
+        plan(tmp_path, source, output=Path("/proc/out.csv"))

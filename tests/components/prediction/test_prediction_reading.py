@@ -162,6 +162,25 @@ def test_the_recipe_says_what_is_missing_and_how_text_is_encoded(tmp_path: Path)
     assert block.columns["rooms"] == [None, 1]
 
 
+@pytest.mark.parametrize(
+    ("text", "reading"),
+    [
+        ("sep=;\ntown;rooms;area\nUlm;2;3\n", {}),
+        ("A report\n\ntown,rooms,area\nUlm,2,3\n", {"skip_lines": 2}),
+        ("town,rooms,area\nUlm,2,3,\n", {}),
+        ("town,rooms,area,\nUlm,2,3\n", {}),
+        ("town,rooms,area\rUlm,2,3\r", {}),
+        ('\ufeff"town","rooms","area"\n"Ulm","2","3"\n', {}),
+    ],
+)
+def test_tables_as_spreadsheets_save_them(tmp_path: Path, text: str, reading: dict[str, Any]) -> None:
+    (tmp_path / "in.csv").write_bytes(text.encode())
+    planned = plan(tmp_path, tmp_path / "in.csv", {**FLATS, "reading": reading})
+    (block,) = read_csv(planned, planned.shards[0])
+    values = [list(block.columns[name]) for name in ("town", "rooms", "area")]
+    assert (values, block.rejected) == ([["Ulm"], [2], [3]], [])
+
+
 @pytest.mark.parametrize("suffix", [".csv", ".parquet"])
 def test_columns_have_their_own_words_for_a_missing_value(tmp_path: Path, suffix: str) -> None:
     reading = {"missing_values": ["-"], "missing_in": {"area": ["-999", "unknown"], "town": []}}

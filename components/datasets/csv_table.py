@@ -27,6 +27,7 @@ from kerasline.components.datasets.labels import LabelFacts
 from kerasline.components.datasets.missing import Named, check_lost, describe_lost, missing_words, own_words
 from kerasline.components.datasets.options import CsvOptions
 from kerasline.components.datasets.partitions import check_partitions, drop_in_files
+from kerasline.components.datasets.row_names import row_name_notes
 from kerasline.components.datasets.sampling import thin
 from kerasline.components.datasets.spec import Dataset
 from kerasline.components.datasets.tables import (
@@ -187,6 +188,7 @@ def _found(
             notes.append(
                 f"column {column.name!r} has {column.infinite} infinite values, first in line {column.infinite_line}"
             )
+    notes += row_name_notes(columns, rows, options["header"])
     extra = {name: scans[name].dtype for name in roles.extra}
     return Found(
         kind="table",

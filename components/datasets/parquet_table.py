@@ -23,6 +23,7 @@ from kerasline.components.datasets.parquet_scan import (
     read_batches,
 )
 from kerasline.components.datasets.partitions import check_partitions, drop_in_files
+from kerasline.components.datasets.row_names import row_name_notes
 from kerasline.components.datasets.sampling import thin
 from kerasline.components.datasets.spec import Dataset
 from kerasline.components.datasets.tables import (
@@ -108,7 +109,7 @@ def describe(
         for name in index
         if name not in options.drop
     ]
-    return replace(found, notes=(*found.notes, *told))
+    return replace(found, notes=(*found.notes, *told, *row_name_notes(found.columns, found.label.rows)))
 
 
 def _names(schema: Any, asked: Collection[str]) -> list[str]:

@@ -11,6 +11,7 @@ from typing import Any
 
 from kerasline.components.datasets.date_forms import DATE_PATTERNS, UNIX_UNITS, read_date, reads_as_date
 from kerasline.components.datasets.forms import read_number
+from kerasline.components.datasets.row_names import is_row_name
 from kerasline.components.features import ONE_HOT_LIMIT
 from kerasline.components.profiling.sampling import SampledColumn, words_of
 
@@ -27,6 +28,7 @@ _LEADING_ZERO = re.compile(r"[+-]?0\d")
 _MOST_READ = 5_000  # different values that are tried as dates and numbers
 _MOST_UNREADABLE = 0.1
 _FEWEST_FOR_ID = 20
+_FEW_REPEATS = 1.25  # rows of each id of a table in which some came twice
 _RARE_ROWS = 3  # a category in fewer rows shares the place of unknown ones
 _SENTINELS = (-9999.0, -999.0, -99.0, 999.0, 9999.0, 99999.0)
 
@@ -129,8 +131,13 @@ def _guess_whole_number(name: str, finite: Sequence[int], counts: Counter[Any]) 
     if distinct >= _FEWEST_FOR_ID and repeats < 1.02:
         if high - low + 1 == distinct and len(finite) == distinct:
             return ColumnGuess(name, "drop", f"numbers the rows, {low} to {high}")
+        if is_row_name(name):
+            return ColumnGuess(name, "drop", f"names the rows, {low} to {high} with gaps, as a filtered table has them")
         if _is_id(name):
             return ColumnGuess(name, "drop", "an id: every row has its own")
+    if distinct >= _FEWEST_FOR_ID and repeats < _FEW_REPEATS and _is_id(name):
+        told = f"an id: {distinct} different ones in {len(finite)} rows"
+        return ColumnGuess(name, "drop", told, group=True)
     if _GROUP_NAME.search(name) and distinct > 50:
         return ColumnGuess(name, "drop", f"an id of about {repeats:.1f} rows each", group=True)
     some = list(counts)[:_MOST_READ]
@@ -147,12 +154,27 @@ def _guess_whole_number(name: str, finite: Sequence[int], counts: Counter[Any]) 
             if 631_152_000 * unit <= low and high <= 4_102_444_800 * unit:  # 1990 to 2100
                 options = {"kind": "date", "date_format": form}
                 return ColumnGuess(name, "date", f"{part}seconds since 1970, such as {low}", options=options)
+    if distinct >= _FEWEST_FOR_ID and _is_long_code(finite):
+        told = f"codes of {len(str(low))} digits such as {low}, no quantities"
+        if distinct > len(finite) / 3:
+            return ColumnGuess(name, "drop", told)
+        return ColumnGuess(name, "categorical", told, options={"kind": "categorical"})
     codes = _CODE_NAME.search(name) and distinct <= 1000 or _GROUP_NAME.search(name) and distinct <= 50
     if codes and distinct > 2 and repeats >= 3:
         return ColumnGuess(
             name, "categorical", f"{distinct} codes such as {finite[0]}", options={"kind": "categorical"}
         )
     return None
+
+
+def _is_long_code(finite: Sequence[int]) -> bool:
+    """Says whether whole numbers are codes of one length, most of which begin alike; times since 1970 are none."""
+    low, high = finite[0], finite[-1]
+    if low < 10**8 or len(str(low)) != len(str(high)):
+        return False
+    if any(631_152_000 * unit <= low and high <= 4_102_444_800 * unit for unit in UNIX_UNITS.values()):
+        return False
+    return Counter(str(value)[:2] for value in finite).most_common(1)[0][1] > len(finite) / 2
 
 
 def _guess_text(name: str, present: Sequence[str], counts: Counter[str], rows: int, complete: bool) -> ColumnGuess:

@@ -15,6 +15,7 @@ from kerasline.components.profiling.columns import ColumnGuess, guess_column
 from kerasline.components.profiling.images import choose_model, is_image_folder, sample_images
 from kerasline.components.profiling.labels import LabelGuess, guess_label, require_label
 from kerasline.components.profiling.leaks import gives_away
+from kerasline.components.profiling.panels import mark_panels
 from kerasline.components.profiling.sampling import TableSample, sample_table
 from kerasline.components.profiling.settings import Settings, choose_settings
 from kerasline.components.profiling.sources import TABLES, check_source, explain_folder, tables_of
@@ -77,6 +78,7 @@ def _draft_table(files: Sequence[Path], labels: Sequence[str], name: str, shown_
     guesses = [
         guess_column(column, sample.rows, sample.complete) for column in sample.columns if column.name not in labels
     ]
+    mark_panels(sample.columns, guesses)
     _drop_leaks(sample, guesses, label)
     inputs = [guess for guess in guesses if guess.kind != "drop"]
     if not inputs:

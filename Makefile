@@ -12,11 +12,14 @@ RECIPE ?= digits_cnn
 ARGS ?=
 # Test processes; each takes up to 4 GiB.
 JOBS ?= 2
+# Generated examples of each kind, and the tests that generate them.
+RUNS ?= 20000
+FUZZED := tests/pipeline/test_json_schema.py tests/components/datasets/test_csv_fuzz.py
 EXTRAS := $(if $(GPU),--gpu) $(if $(JAX),--jax) $(if $(ONNX),--onnx) $(if $(MLFLOW),--mlflow)
 COMPILE := uv pip compile --python-version 3.11 --python-platform x86_64-manylinux_2_28 --generate-hashes --no-header \
 	$(if $(UPGRADE),--upgrade)
 
-.PHONY: help setup run test lint format clean lock
+.PHONY: help setup run test fuzz lint format clean lock
 
 help:  ## List what there is
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{ printf "  make %-7s %s\n", $$1, $$2 }'
@@ -32,6 +35,9 @@ run: setup  ## Run a recipe from data to a pushed model (RECIPE=digits_cnn, ARGS
 
 test: setup  ## Run the tests (ALL=1: those of minutes, too; ARGS="-m 'not slow'" leaves out those of more than 5 s)
 	@$(BIN)/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder $(if $(ALL),,-m "not long") $(ARGS)
+
+fuzz: setup  ## Try generated recipes, texts and tables, new ones each time (RUNS=20000 of each)
+	@KERASLINE_FUZZ=$(RUNS) $(BIN)/python -m pytest -q $(FUZZED) $(ARGS)
 
 lint: setup  ## Check style, formatting and types
 	$(BIN)/ruff check .

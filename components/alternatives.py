@@ -13,9 +13,10 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from kerasline.components.column_options import ColumnOptions
 from kerasline.components.datasets.spec import Dataset
 from kerasline.components.errors import ConfigError, nearest
-from kerasline.components.features import ColumnOptions, FeaturePlan, plan_features
+from kerasline.components.features import FeaturePlan, plan_features
 from kerasline.components.options import Options
 
 MOST_ALTERNATIVES = 32

@@ -9,12 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from keyword import iskeyword
-from typing import Any, Literal
+from typing import Literal
 
-from pydantic import Field
-
-from kerasline.components.datasets.date_forms import DateFormat
-from kerasline.components.datasets.options import Words
+from kerasline.components.column_options import ColumnOptions, Kind
+from kerasline.components.datasets.number_forms import NumberForm
 from kerasline.components.datasets.spec import Column, Dataset
 from kerasline.components.errors import ConfigError, nearest
 from kerasline.components.models.spec import InputSpec, Task
@@ -28,8 +26,6 @@ ALTERNATIVE = "alternative{}__"  # begins the names of the inputs of a plan that
 RESERVED = (DENSE, "label", "label_shift", "label_scale", "sample_weight")
 DATE_PARTS = ("year", "month", "day", "weekday", "hour")
 
-Kind = Literal["numeric", "categorical", "boolean", "date", "text", "image", "array", "tokens", "cross", "drop"]
-
 # What a column of each type can be.
 _SCALAR_KINDS: tuple[Kind, ...] = ("numeric", "boolean", "categorical", "date", "text", "drop")
 _KINDS: dict[str, tuple[Kind, ...]] = {
@@ -40,58 +36,6 @@ _KINDS: dict[str, tuple[Kind, ...]] = {
     "array": ("array", "drop"),
     "tokens": ("tokens", "drop"),
 }
-
-
-class ColumnOptions(Options):
-    """How one column becomes model input; what is not given follows from its kind."""
-
-    kind: Kind | None = Field(
-        None,
-        description="Default: from the column's type and values. drop leaves it out. numeric on text takes the number "
-        "in it: signs of currency and percent, marks between thousands and a unit after it are passed over, and other "
-        "text counts as missing.",
-    )
-    scale: Literal["z_score", "min_max", "log", "buckets", "none"] = Field(
-        "z_score",
-        description="Numbers only. log is sign(x) * log(1 + |x|), then z-score; buckets are quantiles, one-hot.",
-    )
-    buckets: int = Field(10, ge=2, le=1000, description="Quantile buckets of scale: buckets.")
-    decimal: Literal[".", ","] = Field(".", description="The decimal sign of numbers that are text.")
-    date_format: DateFormat = Field(
-        "ymd",
-        description="Dates, each with a time or without: ymd is 2024-01-31, 2024/1/31, 20240131, 20240131T233800Z, "
-        "2024-01 or 2024Q1; dmy is 31.01.2024, 31/1/24, 31 Jan 2024 or Wed, 31 Jan 2024 23:38:00 +0200; mdy is "
-        "01/31/2024, Jan 31, 2024 or Wed Jan 31 23:38:00 2024. Hours are those that are written: zones and offsets "
-        "are passed over. time is a time of day or a duration, in hours: 23:38, 11:38 PM, 100:30:00, 1 day 02:03:04 or "
-        "P1DT2H. unix, unix_ms, unix_us and unix_ns count from 1970 in seconds or parts of them.",
-    )
-    missing_values: Words | None = Field(
-        None,
-        description="Cells that mean 'no value' in this column, or in the label, in place of the table's own list "
-        "(csv.missing_values; of Parquet, none): [] leaves the empty cell alone, so that NA and null are values.",
-    )
-    impute: Literal["mean", "median"] | float = Field("mean", description="What stands for a missing number.")
-    indicator: bool | None = Field(
-        None, description="Add a 0/1 input that says whether the value was missing; default: where values are missing."
-    )
-    encode: Literal["one_hot", "embedding", "hash", "bag", "tokens"] | None = Field(
-        None,
-        description="Categories: one_hot, embedding or hash. Text: bag (which words) or tokens (a sequence of ids).",
-    )
-    vocabulary_size: int = Field(1000, ge=1, description="The most frequent categories or words that are kept.")
-    oov_buckets: int = Field(1, ge=1, description="Inputs for values outside the vocabulary.")
-    hash_buckets: int = Field(64, ge=2, description="Of encode: hash, and of crosses.")
-    length: int = Field(64, ge=1, description="Tokens of a text that are kept.")
-    cross: list[str] = Field(
-        default=[],
-        description="Columns whose joint value is the category; numbers with scale: buckets take part by their bucket.",
-    )
-    size: tuple[int, int] | None = Field(None, description="Images: height and width after resizing.")
-    channels: Literal[1, 3] | None = Field(None, description="Images: 1 grey, 3 RGB.")
-    normalise: Literal["none", "standard"] = Field(
-        "none",
-        description="Images: pixels are always scaled to 0..1; standard then gives each image mean 0, variance 1.",
-    )
 
 
 class FeatureStep(Options):
@@ -107,6 +51,11 @@ class FeatureStep(Options):
     levels: int | None = None  # image only, as of the column
     size: int = 0  # categories kept for a vocabulary, without out-of-vocabulary buckets
     indicator: bool = False
+
+    @property
+    def number_form(self) -> NumberForm:
+        """How numbers are written where the column is text."""
+        return NumberForm(self.options.decimal or ".", self.options.unit)
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -211,20 +160,6 @@ def dense_columns(step: FeatureStep) -> list[str]:
     return names + ([f"{name} missing"] if step.indicator else [])
 
 
-def named_columns(features: Mapping[str, ColumnOptions]) -> dict[str, list[str] | None]:
-    """Lists the columns that a recipe names, each with its own words for a missing value, for who reads the data."""
-    return {name: options.missing_values for name, options in features.items() if not options.cross}
-
-
-# The kinds that one word can stand for.
-SHORT_KINDS: tuple[Kind, ...] = ("numeric", "categorical", "boolean", "date", "text", "image", "drop")
-
-
-def expand_shorthand(block: Any) -> Any:
-    """Gives ``drop``, ``min_max`` and the like, which may stand for a column's options, as the block that they mean."""
-    return ({"kind": block} if block in SHORT_KINDS else {"scale": block}) if isinstance(block, str) else block
-
-
 def plan_features(dataset: Dataset, features: Mapping[str, ColumnOptions], task: Task) -> FeaturePlan:
     """Settles how every column of a dataset becomes model input.
 
@@ -303,7 +238,10 @@ def _plan_column(column: Column, options: ColumnOptions, dataset: Dataset) -> Fe
         shape = (*size_, options.channels or (3 if channels >= 3 else 1))
     elif kind == "tokens":
         size = column.vocabulary_size or 0
-    indicator = options.indicator if options.indicator is not None else column.missing > 0
+    if kind == "numeric" and column.dtype == "string":
+        options = _settle_numbers(column, options, dataset.name)
+    missing = column.missing or (options.unit is not None and column.numbers is not None and column.numbers.share < 1)
+    indicator = options.indicator if options.indicator is not None else bool(missing)
     indicator = indicator and kind in ("numeric", "boolean", "date")
     return FeatureStep(
         name=column.name,
@@ -317,6 +255,25 @@ def _plan_column(column: Column, options: ColumnOptions, dataset: Dataset) -> Fe
     )
 
 
+def _settle_numbers(column: Column, options: ColumnOptions, origin: str) -> ColumnOptions:
+    """Chooses decimal sign and unit of numbers that are text, by what the column's cells say.
+
+    Raises:
+      ConfigError: its numbers cannot be compared with one another, and the recipe does not say how to read them.
+    """
+    numbers = column.numbers
+    if numbers is None:
+        return options
+    if numbers.problem and options.unit is None:
+        raise ConfigError(
+            f"features.{column.name}: expected numbers that can be compared, but column {column.name!r} of {origin} "
+            f"has others: {numbers.problem}; write the cells alike, set features.{column.name}.unit to the one unit "
+            "that counts (other cells are then missing), or drop the column"
+        )
+    unit = numbers.unit if options.unit is None else options.unit
+    return options.model_copy(update={"decimal": options.decimal or numbers.decimal, "unit": unit})
+
+
 def _infer_kind(column: Column, rows: int) -> Kind:
     """Chooses a kind from a column's type: constants and columns without values are dropped."""
     if column.dtype in ("image", "array", "tokens"):
@@ -324,6 +281,8 @@ def _infer_kind(column: Column, rows: int) -> Kind:
     if column.missing >= rows or column.distinct == 1:
         return "drop"
     if column.dtype in ("float", "int"):
+        return "numeric"
+    if column.numbers is not None and column.numbers.is_plain and column.distinct != 2:
         return "numeric"
     if column.distinct is None or column.distinct > TEXT_DISTINCT:
         return "text"

@@ -10,7 +10,8 @@ from typing import Any
 from pydantic import ValidationError
 
 from kerasline.components.alternatives import Alternative, choose_plan, is_feature_key, split_feature_key
-from kerasline.components.features import FeaturePlan, expand_shorthand
+from kerasline.components.column_options import expand_shorthand
+from kerasline.components.features import FeaturePlan
 from kerasline.components.models import MODEL_FAMILIES, ModelOptions, OutputSpec
 from kerasline.components.options import Options, TrainingOptions
 from kerasline.components.refusals import describe

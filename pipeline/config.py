@@ -13,9 +13,9 @@ from typing import Any, Literal
 from pydantic import Field, ValidationError, field_validator, model_validator
 
 from kerasline.components.alternatives import is_feature_key, split_feature_key
+from kerasline.components.column_options import ColumnOptions, expand_shorthand
 from kerasline.components.datasets.options import DataOptions
 from kerasline.components.errors import ConfigError, nearest, shown
-from kerasline.components.features import ColumnOptions, expand_shorthand
 from kerasline.components.models import ModelOptions
 from kerasline.components.models.options import MlpOptions
 from kerasline.components.models.spaces import DEFAULT_SPACES, default_space

@@ -11,7 +11,7 @@ from typing import Any, get_args
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import core_schema
 
-from kerasline.components.features import SHORT_KINDS, ColumnOptions
+from kerasline.components.column_options import SHORT_KINDS, ColumnOptions
 from kerasline.components.models import MODEL_FAMILIES
 from kerasline.pipeline.config import Experiment
 

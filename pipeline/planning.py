@@ -13,11 +13,12 @@ from pathlib import Path
 from typing import Any
 
 from kerasline.components.alternatives import Alternative, plan_alternatives
+from kerasline.components.column_options import ColumnOptions, named_columns
 from kerasline.components.datasets import infer_task, resolve
 from kerasline.components.datasets.spec import Dataset
 from kerasline.components.engine import complete_options
 from kerasline.components.errors import ConfigError
-from kerasline.components.features import ColumnOptions, FeaturePlan, named_columns, plan_features
+from kerasline.components.features import FeaturePlan, plan_features
 from kerasline.components.fitting.checks import check_fit, check_weight_column
 from kerasline.components.formats.kinds import check_formats
 from kerasline.components.incumbent import BaselineLost, check_baseline
@@ -106,7 +107,9 @@ class RunPlan:
     def record(self) -> dict[str, Any]:
         """Returns what is written beside a pushed version: where it comes from, and how to read data for it."""
         arguments, data = self.features.raw_arguments(), follow_types(self.dataset, self.rules)
-        columns = [c.model_dump(mode="json", exclude={"distinct"}) for c in data.columns if c.name in arguments]
+        columns = [
+            c.model_dump(mode="json", exclude={"distinct", "numbers"}) for c in data.columns if c.name in arguments
+        ]
         reading = data.reader_options if data.reader in ("csv", "parquet") else {}
         return {
             "recipe": self.experiment.name,

@@ -198,8 +198,8 @@ def _look(
                 return gather_metric(plan, models, home.root, schedule.thresholds)
 
     else:
+        from kerasline.components.column_options import named_columns
         from kerasline.components.datasets import resolve
-        from kerasline.components.features import named_columns
 
         dataset = resolve(
             experiment.data, name=experiment.name, base_dir=base_dir, data_dir=data_dir, task=experiment.task,

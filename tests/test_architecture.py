@@ -21,6 +21,7 @@ LEAVES = {
         "artifacts",
         "child_process",
         "code_version",
+        "column_options",
         "columns",
         "datasets",
         "engine",

@@ -6,12 +6,15 @@ import math
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import Any, Literal
 
 from kerasline.components.datasets.csv_text import Line
+from kerasline.components.datasets.label_numbers import LabelNumbers, facts_of_written
 from kerasline.components.datasets.labels import LabelFacts
+from kerasline.components.datasets.number_evidence import NumberEvidence, WrittenNumbers, plain_cells
+from kerasline.components.datasets.number_forms import Decimal
 from kerasline.components.datasets.spec import Column
 
 ROWS_PER_BLOCK = 4096
@@ -20,7 +23,6 @@ _LARGEST_INTEGER = (1 << 63) - 1
 # int() and float() read "1_000"; a leading zero marks codes (postcodes, article numbers) that are no
 # quantities.
 _LEADING_ZERO = re.compile(r"\n[+-]?0\d")
-_COMMA_NUMBER = re.compile(r"[+-]?\d*,\d+(?:[eE][+-]?\d+)?")
 INFINITIES = frozenset(
     sign + word for sign in ("", "+", "-") for word in ("inf", "Inf", "INF", "infinity", "Infinity", "INFINITY")
 )
@@ -80,26 +82,29 @@ class ColumnScan:
     began_with_numbers: bool = False  # text only
     strays: int | None = 0  # cells of text among numbers; None where half of the cells or more are text
     file: str = ""  # that is being scanned, for messages
-    decimal: str = "."
+    decimal: Decimal | None = None  # label only: the sign that the recipe names
+    evidence: NumberEvidence = field(default_factory=NumberEvidence)
+    label_numbers: LabelNumbers | None = None  # label only
 
     def add(self, cells: Sequence[str], numbers: Sequence[int]) -> None:
         """Takes in a block of cells and the numbers of their lines."""
-        if self.decimal == ",":
-            cells = list(map(with_point, cells))
+        if self.decimal is not None:
+            cells = plain_cells(cells, self.decimal)
         self._count(cells)
         values = [cell for cell in cells if cell not in self.missing_values]
         self.missing += len(cells) - len(values)
         self.read += len(values)
         if self.dtype == "string":
-            self._count_strays(values)
+            self._take_text(values)
         if self.dtype == "string" or not values:
             return
         as_type, parsed = parse(values)
         if as_type == "string":
             self._turn(cells, numbers)
-            self._count_strays(values)
+            self._take_text(values)
             return
         self.dtype = "float" if "float" in (as_type, self.dtype) else "int"
+        self.evidence.add_parsed(values, parsed)
         self._measure(parsed, cells, numbers)
 
     def _measure(self, parsed: Sequence[float], cells: Sequence[str], numbers: Sequence[int]) -> None:
@@ -130,6 +135,22 @@ class ColumnScan:
                 break
         self.dtype, self.began_with_numbers = "string", was_number
 
+    def _take_text(self, values: Sequence[str]) -> None:
+        self._count_strays(values)
+        self.evidence.add(values)
+        if self.label_numbers is not None and self.counts is None:
+            self.label_numbers.measure(values, self.evidence)
+
+    def finish(self) -> None:
+        """Settles what only all rows can tell: points that stand between thousands make no decimals."""
+        if self.dtype == "float" and self.evidence.points_mark_thousands():
+            self.dtype = "string"
+
+    @property
+    def numbers(self) -> WrittenNumbers | None:
+        """The numbers that text holds, None for any other column."""
+        return self.evidence.settle() if self.dtype == "string" else None
+
     def _count_strays(self, values: Sequence[str]) -> None:
         """Counts text where most cells are numbers; a column of text is given up with its first block."""
         if self.strays is not None:
@@ -143,6 +164,8 @@ class ColumnScan:
         for cell, count in Counter(cells).items():
             self.counts[cell] = self.counts.get(cell, 0) + count
         if len(self.counts) > _MAX_DISTINCT:
+            if self.label_numbers is not None:
+                self.label_numbers.measure(self.counts, self.evidence)
             self.counts = None
 
     @property
@@ -162,6 +185,9 @@ class ColumnScan:
     @property
     def text_note(self) -> str:
         """Says why a column is text whose cells are numbers, empty for any other."""
+        numbers = self.numbers
+        if numbers is not None and numbers.is_plain and len(self.counts or "...") > 2:
+            return f"column {self.name!r} is text that holds numbers: {numbers.told()}"
         if self.dtype != "string" or not (self.strays or self.began_with_numbers):
             return ""
         if not self.strays:
@@ -177,13 +203,14 @@ class ColumnScan:
         return Column(
             name=self.name, dtype=self.dtype or "string", missing=self.missing,
             distinct=None if counts is None else len(counts), strays=self.strays or 0 if self.dtype == "string" else 0,
+            numbers=self.numbers,
         )  # fmt: skip
 
     def label(self, rows: int, origin: str) -> LabelFacts:
         """Describes the column as the label."""
         dtype = self.dtype or "string"
         numbers = dtype != "string"
-        return LabelFacts(
+        facts = LabelFacts(
             self.name,
             dtype,
             self.value_counts,
@@ -194,6 +221,8 @@ class ColumnScan:
             first_text=self.first_text if self.strays else "",
             origin=origin,
         )
+        written = self.numbers
+        return replace(facts, written=written, as_numbers=facts_of_written(facts, written, self.label_numbers))
 
 
 def parse(values: Sequence[str]) -> tuple[Type, Sequence[float]]:
@@ -247,11 +276,6 @@ def scan(
         for position, column in scans.items():
             column.add(columns[position], numbers)
     return used
-
-
-def with_point(cell: str) -> str:
-    """Gives a number with a decimal comma its point; other cells stay as they are."""
-    return cell.replace(",", ".") if _COMMA_NUMBER.fullmatch(cell) else cell
 
 
 def _shorten(cell: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -18,13 +19,15 @@ from kerasline.components.datasets.csv_scan import (
     LostRows,
     Tally,
     scan,
-    with_point,
 )
 from kerasline.components.datasets.csv_text import body, detect_delimiter, dialect_of, header_of
 from kerasline.components.datasets.files import Places, check_unchanged, digest_file, size_of
 from kerasline.components.datasets.found import Found
+from kerasline.components.datasets.label_numbers import LabelNumbers
 from kerasline.components.datasets.labels import LabelFacts
 from kerasline.components.datasets.missing import Named, check_lost, describe_lost, missing_words, own_words
+from kerasline.components.datasets.number_evidence import plain_cell, plain_cells
+from kerasline.components.datasets.number_forms import NumberForm
 from kerasline.components.datasets.options import CsvOptions
 from kerasline.components.datasets.partitions import check_partitions, drop_in_files
 from kerasline.components.datasets.row_names import row_name_notes
@@ -50,7 +53,8 @@ def find(options: CsvOptions, places: Places, split: SplitColumn | None, named: 
     """Describes a text table: types over all rows, labels, files to read.
 
     Text such as true/false or yes/no stays text, so that classes keep the words of the table; codes with
-    leading zeros are text; numbers with a decimal comma are text and noted.
+    leading zeros are text; numbers with a decimal comma, marks between thousands or a unit are text and noted. A label
+    of such numbers is read as what they are.
 
     Args:
       options: the ``csv:`` block.
@@ -115,7 +119,7 @@ def _describe(
             wanted = (*roles.inputs, *roles.labels, *roles.extra)
             scans = {name: ColumnScan(name, missing_words(reading, name)) for name in wanted}
             for name in roles.labels:
-                scans[name].decimal = options.label_decimal
+                scans[name].decimal, scans[name].label_numbers = options.label_decimal, LabelNumbers()
         same_columns(here, names, path, first_path)
         for column in scans.values():
             column.file = path.name
@@ -138,6 +142,8 @@ def _describe(
         next_row[part] = shard["first"] + rows
         shards.append(shard if part is None else {**shard, "split": part})
     assert roles is not None
+    for column in scans.values():
+        column.finish()
     return _found(files, scans, roles, reading, shards, skipped), lost
 
 
@@ -190,12 +196,13 @@ def _found(
             )
     notes += row_name_notes(columns, rows, options["header"])
     extra = {name: scans[name].dtype for name in roles.extra}
+    label_form = asdict(label.written.form) if label.written else None
     return Found(
         kind="table",
         columns=tuple(columns),
         label=label,
         reader="csv",
-        reader_options={**options, "labels": list(roles.labels), "extra": extra},
+        reader_options={**options, "labels": list(roles.labels), "extra": extra, "label_form": label_form},
         shards=[shard for shard in shards if shard["rows"]],
         digest=",".join(digest_file(path) for path, _ in files),
         title=files[0][0].stem,
@@ -233,6 +240,8 @@ def _rows(dataset: Dataset, shard: Mapping[str, Any]) -> Iterator[dict[str, Any]
     class_names = options["class_names"]
     label_dtype = "float" if len(labels) > 1 else "int" if class_names else dataset.label.dtype
     convert_label = _converter(label_dtype, frozenset())
+    is_written = options["label_form"] is not None and label_dtype == "float"
+    label_form = NumberForm(**options["label_form"]) if is_written else None
     unusable = {position[name]: words(name).union(options["no_label"]) for name in labels}
     keys = [*(name for name, _, _ in inputs), dataset.label.name]
     lines = body(shard["path"], options, shard["delimiter"], len(names))
@@ -245,8 +254,10 @@ def _rows(dataset: Dataset, shard: Mapping[str, Any]) -> Iterator[dict[str, Any]
         columns: list[Any] = list(zip(*rows, strict=True))
         values = [convert(columns[index]) for _, index, convert in inputs]
         label_cells = [columns[index] for index in label_positions]
-        if options["label_decimal"] == ",":
-            label_cells = [list(map(with_point, cells)) for cells in label_cells]
+        if options["label_decimal"] is not None:
+            label_cells = [plain_cells(cells, options["label_decimal"]) for cells in label_cells]
+        if label_form is not None:
+            label_cells = [[plain_cell(cell, label_form) for cell in cells] for cells in label_cells]
         label_columns = [convert_label(cells) for cells in label_cells]
         joined: Any = label_columns[0]
         if len(labels) > 1:

@@ -8,6 +8,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from kerasline.components.datasets.number_evidence import WrittenNumbers
+from kerasline.components.datasets.number_forms import read_number
 from kerasline.components.datasets.spec import Label
 from kerasline.components.errors import ConfigError
 from kerasline.components.models.spec import Task
@@ -36,6 +38,8 @@ class LabelFacts:
       task: what the source is known for, which ``auto`` follows.
       unit: of the values.
       first_text: for text, most of which is numbers: where the first value stands that is none.
+      written: the numbers that text holds.
+      as_numbers: what the label is when its text is read as these numbers.
     """
 
     name: str
@@ -49,6 +53,8 @@ class LabelFacts:
     task: Literal["classification", "regression"] | None = None
     unit: str | None = None
     first_text: str = ""
+    written: WrittenNumbers | None = None
+    as_numbers: LabelFacts | None = None
     origin: str = field(default="the data")  # for messages
 
 
@@ -119,12 +125,13 @@ def settle_label(facts: LabelFacts, task: str) -> Label:
         raise ConfigError(
             f"Task multilabel needs several 0/1 label columns, but the {where} is one; give a list as 'label'."
         )
+    facts = _read_as_numbers(facts, task, where)
     if facts.first_text and task == "auto" and not _may_be_names(facts.counts):
         raise ConfigError(
             f"The {where} is numbers, but {facts.first_text}; correct such rows, list their text in "
             f"features.{facts.name}.missing_values, or set task: multiclass if these are names of classes."
         )
-    if _is_classes(facts, task):
+    if is_classes(facts, task):
         return _settle_classes(facts, task, where)
     if facts.dtype == "string":
         shown = f": {facts.first_text}" if facts.first_text else _some(facts.counts)
@@ -144,6 +151,38 @@ def settle_label(facts: LabelFacts, task: str) -> Label:
     return Label(name=facts.name, dtype="float", unit=facts.unit, minimum=minimum, maximum=maximum)
 
 
+def _read_as_numbers(facts: LabelFacts, task: str, where: str) -> LabelFacts:
+    """Takes text for the numbers that it holds, unless it is a few words that repeat, such as 1st, 2nd and 3rd.
+
+    Raises:
+      ConfigError: it is not certain which numbers they are.
+    """
+    numbers, written = facts.as_numbers, facts.written
+    if numbers is None or written is None or facts.classes is not None or task in ("binary", "multiclass"):
+        return facts
+    if (task == "auto" and is_classes(numbers, task)) or (facts.first_text and written.share < 1):
+        return facts
+    if written.problem:
+        raise ConfigError(
+            f"The {where} holds numbers that cannot be compared: {written.problem}; write them alike, or set task: "
+            "multiclass if these are names of classes."
+        )
+    if not written.certain:
+        raise ConfigError(
+            f"The {where} may be read in two ways: {written.told()}. Set csv.label_decimal: '.' where the comma "
+            "stands between thousands, or ',' where it is the decimal sign."
+        )
+    if written.share < 1:
+        stray = next((v for v in facts.counts or () if read_number(str(v), written.form) is None), None)
+        shown = f"such as {stray!r}" if stray is not None else "among many different ones"
+        raise ConfigError(
+            f"The {where} is numbers, but {1 - written.share:.1%} of its values are none, {shown}; correct such rows, "
+            f"list their text in features.{facts.name}.missing_values, or set task: multiclass if these are names of "
+            "classes."
+        )
+    return numbers
+
+
 def _may_be_names(counts: Mapping[str | int | float, int] | None) -> bool:
     """Says whether text, much of which is numbers, may be classes such as 1, 2, 3 and "other"."""
     if counts is None:
@@ -152,7 +191,8 @@ def _may_be_names(counts: Mapping[str | int | float, int] | None) -> bool:
     return len(numbers) <= _MAX_INTEGER_CLASSES and not any("." in number for number in numbers)
 
 
-def _is_classes(facts: LabelFacts, task: str) -> bool:
+def is_classes(facts: LabelFacts, task: str = "auto") -> bool:
+    """Says whether a label is classes and no number to predict."""
     if task in ("binary", "multiclass"):
         return True
     if task in ("regression", "bounded_regression"):

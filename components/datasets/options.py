@@ -96,8 +96,10 @@ class CsvOptions(TableOptions):
     class_names: list[str] | None = Field(
         default=None, description="Names of the classes 0, 1, ... of a label that holds numbers."
     )
-    label_decimal: Literal[".", ","] = Field(
-        default=".", description="The decimal sign of the label; for inputs see features.COLUMN.decimal."
+    label_decimal: Literal[".", ","] | None = Field(
+        default=None,
+        description="The decimal sign of the label; default: by evidence over all of its cells, which are refused "
+        "where it is even. For inputs see features.COLUMN.decimal.",
     )
     missing_values: Words = Field(
         default=list(MISSING_VALUES),

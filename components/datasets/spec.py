@@ -12,6 +12,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
+from kerasline.components.datasets.number_evidence import WrittenNumbers
+
 SPLITS = ("train", "eval", "test")
 
 
@@ -35,6 +37,7 @@ class Column(_Frozen):
     distinct: int | None = None  # number of different values, None where not counted or above 10,000
     vocabulary_size: int | None = None  # tokens only: ids are below this
     levels: int | None = None  # image only: the largest value of a pixel, where some have 16 bits a channel
+    numbers: WrittenNumbers | None = None  # string only: the numbers that the text holds
 
 
 class Label(_Frozen):

@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from kerasline.components.datasets.date_forms import DATE_PATTERNS, UNIX_UNITS, read_date, reads_as_date
-from kerasline.components.datasets.forms import read_number
+from kerasline.components.datasets.number_evidence import evidence_of
+from kerasline.components.datasets.number_forms import CURRENCIES, NUMBER, PERCENT, read_number
 from kerasline.components.datasets.row_names import is_row_name
 from kerasline.components.features import ONE_HOT_LIMIT
 from kerasline.components.profiling.sampling import SampledColumn, words_of
@@ -24,7 +25,6 @@ _CODE_NAME = re.compile(
 )
 _TIME_NAME = re.compile(r"(^|[_\s.\-])(time|date|timestamp|stamp|ts|epoch|created|updated|at|when)($|[_\s.\-])", re.I)
 _PARTS_OF_SECONDS = ("", "milli", "micro", "nano")
-_LEADING_ZERO = re.compile(r"[+-]?0\d")
 _MOST_READ = 5_000  # different values that are tried as dates and numbers
 _MOST_UNREADABLE = 0.1
 _FEWEST_FOR_ID = 20
@@ -182,7 +182,7 @@ def _guess_text(name: str, present: Sequence[str], counts: Counter[str], rows: i
     if {value.lower() for value in counts} in _BOOLEANS:
         return ColumnGuess(name, "boolean", " or ".join(sorted(counts)[:2]), options={"kind": "boolean"})
     some = list(counts)[:_MOST_READ]
-    special = (_guess_date(name, some, counts) or _guess_written_number(name, some, counts)) if distinct > 2 else None
+    special = (_guess_date(name, some, counts) or _guess_written_number(name, counts)) if distinct > 2 else None
     if special is not None:
         return special
     words = [len(words_of(value)) for value in some]
@@ -254,28 +254,35 @@ def _guess_date(name: str, values: Sequence[str], counts: Counter[str]) -> Colum
     return ColumnGuess(name, "date", why, options=options, remark=remark)
 
 
-def _guess_written_number(name: str, values: Sequence[str], counts: Counter[str]) -> ColumnGuess | None:
+def _guess_written_number(name: str, counts: Counter[str]) -> ColumnGuess | None:
     """Finds numbers with signs, units, decimal commas or some stray text among them."""
-    total = sum(counts[value] for value in values)
-    readable: dict[str, list[str]] = {
-        decimal: [value for value in values if read_number(value, decimal) is not None] for decimal in (".", ",")
-    }
-    decimal = "," if len(readable[","]) > len(readable["."]) else "."
-    numbers = readable[decimal]
-    share = sum(counts[value] for value in numbers) / total
-    units = {re.sub(r"[^a-zµ°²³/]", "", re.sub(r"e[-+]?\d+$", "", value.lower())) for value in numbers} - {""}
-    codes = sum(1 for value in numbers if _LEADING_ZERO.match(value))
-    if share < 1 - _MOST_UNREADABLE or len(numbers) < 3 or len(units) > 1 or codes > 0.01 * len(numbers):
+    numbers = evidence_of(counts)
+    if numbers is None:
         return None
+    if numbers.problem:
+        why = f"numbers that cannot be compared: {numbers.problem}; write them alike, or keep the column with "
+        return ColumnGuess(
+            name, "drop", why + f"features: {{{name}: {{kind: numeric, unit: {numbers.unit or NUMBER}}}}}"
+        )
     options: dict[str, Any] = {"kind": "numeric"}
-    if decimal == ",":
+    remark = ""
+    if numbers.decimal == ",":
         options["decimal"] = ","
-    why = f"text that holds numbers, such as {_shown(next((v for v in numbers if _odd(v)), numbers[0]))}"
-    if share < 1:
-        stray = next(value for value in values if value not in set(numbers))
+    elif not numbers.certain:
+        options["decimal"] = "."
+        remark = f"{numbers.why}: read as thousands; if it is the decimal sign, set decimal: ','"
+    if numbers.unit not in ("", PERCENT, *CURRENCIES):
+        options["unit"] = numbers.unit
+    readable = [value for value in counts if read_number(value, numbers.form) is not None]
+    why = f"text that holds numbers, such as {_shown(next((v for v in readable if _odd(v)), readable[0]))}"
+    if numbers.unit_name and numbers.unit_name != numbers.unit:
+        why += f", in {numbers.unit_name}"
+    if numbers.share < 1:
+        stray = next((value for value in counts if read_number(value, numbers.form) is None), "")
         options["indicator"] = True
-        why += f"; other cells such as {_shown(stray)} count as missing ({1 - share:.1%})"
-    return ColumnGuess(name, "numeric", why, options=options)
+        shown = f" such as {_shown(stray)}" if stray else ""
+        why += f"; other cells{shown} count as missing ({1 - numbers.share:.1%})"
+    return ColumnGuess(name, "numeric", why, options=options, remark=remark)
 
 
 def _odd(value: str) -> bool:

@@ -106,11 +106,9 @@ def _drop_leaks(sample: TableSample, guesses: Sequence[ColumnGuess], label: Labe
     if label.task == "multilabel":
         return
     columns = {column.name: column for column in sample.columns}
-    answers = columns[label.columns[0]].values
+    answers = label.values or columns[label.columns[0]].values
     known = [i for i, value in enumerate(answers) if value is not None and value == value and _is_finite(value)]
     is_number = not label.counts
-    if "label_decimal" in label.reading:
-        known = []  # text here; the gate looks at it again
     for guess in guesses:
         if guess.kind in ("drop", "text", "array"):
             continue

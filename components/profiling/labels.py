@@ -9,10 +9,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from kerasline.components.datasets.csv_scan import parse, with_point
 from kerasline.components.datasets.date_forms import read_date
-from kerasline.components.datasets.forms import read_number
-from kerasline.components.datasets.labels import LabelFacts, infer_task, settle_label
+from kerasline.components.datasets.label_numbers import facts_of_written
+from kerasline.components.datasets.labels import LabelFacts, infer_task, is_classes, settle_label
+from kerasline.components.datasets.number_evidence import evidence_of
+from kerasline.components.datasets.number_forms import read_number
 from kerasline.components.errors import ConfigError, nearest
 from kerasline.components.models.spec import Task
 from kerasline.components.profiling.missing import Words, remark_on_classes
@@ -45,6 +46,7 @@ class LabelGuess:
       deviation: of a number to predict.
       reading: keys of the ``csv:`` block that the label needs.
       remarks: for the reader of the recipe.
+      values: of the rows, where the label is numbers that are text.
       words: what means that a row has no label.
     """
 
@@ -59,6 +61,7 @@ class LabelGuess:
     deviation: float = 0.0
     reading: dict[str, tuple[Any, str]] = field(default_factory=dict)
     remarks: tuple[str, ...] = ()
+    values: Sequence[Any] = ()
     words: Words = Words()
 
 
@@ -104,7 +107,7 @@ def guess_label(sample: TableSample, labels: Sequence[str]) -> LabelGuess:
     if column.dtype == "array":
         raise ConfigError(f"--label: {column.name!r} holds lists; name one column, or several of 0 and 1")
     if column.dtype == "string" and column.present:
-        column = _read_commas(column, reading)
+        column = _read_numbers(column, reading, sample.source)
     present = [value for value in column.present if value not in (float("inf"), float("-inf"))]
     missing = 1 - len(present) / max(1, len(column.values))
     if column.dtype == "string":
@@ -121,7 +124,7 @@ def guess_label(sample: TableSample, labels: Sequence[str]) -> LabelGuess:
         deviation = (sum((value - mean) ** 2 for value in present) / len(present)) ** 0.5
         return LabelGuess(
             (column.name,), task, {}, len(present), missing,
-            deviation=deviation, reading=reading, remarks=tuple(remarks), words=words,
+            deviation=deviation, reading=reading, remarks=tuple(remarks), words=words, values=column.values,
         )  # fmt: skip
     sizes = {str(int(value) if column.dtype == "float" else value): count for value, count in counts.items()}
     ordered = dict(sorted(sizes.items(), key=lambda item: -item[1]))
@@ -159,26 +162,39 @@ def _guess_several(columns: Sequence[SampledColumn], origin: str) -> LabelGuess:
     return LabelGuess(tuple(ones), "multilabel", ones, rows, 0.0, majority=max(ones.values()) / max(1, rows))
 
 
-def _read_commas(column: SampledColumn, reading: dict[str, tuple[Any, str]]) -> SampledColumn:
-    """Reads a label that would be numbers but for decimal commas."""
-    pointed = [None if value is None else with_point(value) for value in column.values]
-    known = [value for value in pointed if value is not None]
-    if pointed == column.values or parse(known)[0] == "string":
+def _read_numbers(column: SampledColumn, reading: dict[str, tuple[Any, str]], source: str) -> SampledColumn:
+    """Reads a label that would be numbers but for signs, marks and units, and writes how that is done.
+
+    Raises:
+      ConfigError: its numbers cannot be compared with one another.
+    """
+    cells = Counter(column.present)
+    numbers = evidence_of(cells)
+    facts = LabelFacts(column.name, "string", dict(cells), cells.total())
+    as_numbers = facts_of_written(facts, numbers)
+    if numbers is None or as_numbers is None or is_classes(as_numbers):
         return column
-    reading["label_decimal"] = (",", f"the label's numbers have a decimal comma, such as {column.present[0]}")
-    return SampledColumn(column.name, "float", [None if value is None else float(value) for value in pointed])
+    if numbers.problem:
+        raise ConfigError(f"--label: {column.name!r} holds numbers that cannot be compared: {numbers.problem}")
+    if numbers.share < 1:
+        return column
+    other = "." if numbers.decimal == "," else ","
+    if not numbers.certain or numbers.decimal == ",":
+        if source != "csv":
+            raise ConfigError(f"--label: {column.name!r} holds numbers as text, {numbers.told()}; write it as numbers")
+        if not numbers.certain:
+            why = f"{numbers.why}: read as thousands; if it is the decimal sign: label_decimal: '{other}'"
+        else:
+            why = f"{numbers.told()}; else label_decimal: '{other}'"
+        reading["label_decimal"] = (numbers.decimal, why)
+    values = [None if value is None else read_number(value, numbers.form) for value in column.values]
+    return SampledColumn(column.name, "float", values, column.words)
 
 
 def _refuse_no_classes(name: str, present: Sequence[str]) -> None:
     distinct = list(dict.fromkeys(present))
     if len(distinct) <= 20 or len(distinct) <= 0.5 * len(present):
         return
-    example = next((value for value in distinct if read_number(value) is not None), None)
-    if example is not None and sum(read_number(value) is not None for value in distinct) > 0.8 * len(distinct):
-        raise ConfigError(
-            f"--label: {name!r} holds numbers as text, such as {example!r}, which would be read as classes; write the "
-            "column as plain numbers"
-        )
     what = "dates" if all(read_date(value, "ymd") for value in distinct[:100]) else "text"
     raise ConfigError(
         f"--label: {name!r} holds {what} that hardly repeats ({len(distinct)} different values in {len(present)} rows, "

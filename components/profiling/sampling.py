@@ -204,6 +204,7 @@ def _is_data(first: Sequence[str], rows: Sequence[Sequence[str]]) -> bool:
 def _typed(name: str, cells: Sequence[str], missing: frozenset[str], words: Words) -> SampledColumn:
     scan = ColumnScan(name, missing)
     scan.add(cells, range(len(cells)))
+    scan.finish()
     dtype = scan.dtype or "string"
     convert: Any = {"int": int, "float": float}.get(dtype, str)
     return SampledColumn(name, dtype, [None if cell in missing else convert(cell) for cell in cells], words)

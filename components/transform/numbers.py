@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -10,7 +11,7 @@ import tensorflow_transform as tft
 
 from kerasline.components.columns import number_matrix, text_matrix
 from kerasline.components.datasets.date_forms import DATE_PATTERNS, UNIX_UNITS
-from kerasline.components.datasets.forms import NUMBER_CLEANING, NUMBER_PATTERNS
+from kerasline.components.datasets.number_forms import NumberForm, reading_of
 from kerasline.components.features import DATE_PARTS, FeatureStep
 from kerasline.components.transform.blocks import Block, Slot, pick
 from kerasline.components.transform.dates import split_times, split_timestamps, split_written_dates
@@ -97,13 +98,10 @@ def _known_numbers(steps: Sequence[FeatureStep], inputs: dict[str, Any]) -> tupl
         text = text_matrix(raw(flags))
         said = tf.cast(tf.strings.regex_full_match(text, "(?i)(true|yes|y|t|1|on)"), tf.float64)
         add(flags, tf.where(tf.equal(text, ""), tf.constant(_NAN, tf.float64), said))
-    for decimal in NUMBER_PATTERNS:
-        written = [
-            step for step in steps
-            if step.dtype == "string" and step.kind == "numeric" and step.options.decimal == decimal
-        ]  # fmt: skip
-        if written:
-            add(written, _written_numbers(text_matrix(raw(written)), decimal))
+    in_text = [step for step in steps if step.dtype == "string" and step.kind == "numeric"]
+    for form in dict.fromkeys(step.number_form for step in in_text):
+        written = [step for step in in_text if step.number_form == form]
+        add(written, read_written_numbers(text_matrix(raw(written)), form))
     for date_format in (*DATE_PATTERNS, "time", *UNIX_UNITS):
         dates = [step for step in steps if step.kind == "date" and step.options.date_format == date_format]
         if not dates:
@@ -123,15 +121,33 @@ def _known_numbers(steps: Sequence[FeatureStep], inputs: dict[str, Any]) -> tupl
     return slots, matrix
 
 
-def _written_numbers(text: tf.Tensor, decimal: str) -> tf.Tensor:
+def read_written_numbers(text: tf.Tensor, form: NumberForm) -> tf.Tensor:
+    """Reads numbers that are text as ``number_forms.read_number`` does.
+
+    Args:
+      text: string [batch, columns], without spaces around it.
+      form: of all the columns.
+
+    Returns:
+      float64 [batch, columns], NaN where the text is no number of the form.
+    """
+    reading = reading_of(form)
     text = tf.strings.lower(text, encoding="utf-8")
-    for pattern, replacement in NUMBER_CLEANING:
+    for pattern, replacement in reading.cleaning:
         text = tf.strings.regex_replace(text, pattern, replacement)
-    readable = tf.strings.regex_full_match(text, NUMBER_PATTERNS[decimal])
-    text = tf.strings.regex_replace(text, r"\." if decimal == "," else ",", "")
-    text = tf.strings.regex_replace(text, ",", ".")
-    values = tf.strings.to_number(tf.where(readable, text, "0"), tf.float64)
-    return tf.where(readable & tf.math.is_finite(values), values, tf.constant(_NAN, tf.float64))
+    zero = tf.zeros_like(text, tf.float64)
+    values = zero + tf.constant(_NAN, tf.float64)
+    for pattern, terms in reading.patterns:
+        readable = tf.strings.regex_full_match(text, pattern) & tf.math.is_nan(values) & tf.not_equal(text, "")
+        whole = tf.where(readable, text, "")
+        found = zero
+        for group, factor in terms:
+            number = tf.strings.regex_replace(whole, f"^(?:{pattern})$", group, replace_global=False)
+            number = tf.strings.regex_replace(number, reading.marks, "")
+            number = tf.strings.regex_replace(number, re.escape(reading.decimal), ".")
+            found += tf.strings.to_number(tf.where(tf.equal(number, ""), "0", number), tf.float64) * factor
+        values = tf.where(readable & tf.math.is_finite(found), found, values)
+    return values
 
 
 def _fill_values(owners: Sequence[FeatureStep], treatments: Sequence[str], matrix: tf.Tensor) -> tf.Tensor:

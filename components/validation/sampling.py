@@ -14,15 +14,15 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from kerasline.components.datasets.forms import read_number
+from kerasline.components.datasets.number_forms import NumberForm, read_number
 from kerasline.components.features import FeaturePlan
 from kerasline.components.leaks import Column
 
 _HASHES = 1 << 62
 _BATCH = 1024
 _SAMPLE_BYTES = 64 << 20
-# What a column is read as whose numbers are text, and the decimal sign of these.
-_NUMBERS_IN_TEXT = {"numeric with .": ".", "numeric with ,": ","}
+# Begins the kind of a column whose numbers are text; their decimal sign and unit follow.
+_WRITTEN = "numeric with "
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,8 @@ def kinds_of(plan: FeaturePlan) -> dict[str, str]:
         if step.kind == "date":
             scalar = "date"
         elif scalar == "numeric" and step.dtype == "string":
-            scalar = f"numeric with {step.options.decimal}"
+            form = step.number_form
+            scalar = _WRITTEN + form.decimal + ("" if form.unit is None else f" {form.unit}")
         kinds[step.name] = step.dtype if step.dtype in ("image", "array", "tokens") else scalar
     kinds[plan.label] = "labels" if plan.label_dtype == "multi" else "categorical" if plan.classes else "numeric"
     return kinds
@@ -116,9 +117,11 @@ def _column(lists: Any, kind: str) -> Column:
         values = np.full(len(sizes), np.nan)
         values[present] = flat[starts].astype(np.float64)
         return Column(kind, values)
-    if kind in _NUMBERS_IN_TEXT:
+    if kind.startswith(_WRITTEN):
         texts = [_text(value, kind) for value in flat[starts].tolist()]
-        numbers = {text: read_number(text, _NUMBERS_IN_TEXT[kind]) for text in set(texts)}
+        decimal, space, unit = kind.removeprefix(_WRITTEN).partition(" ")
+        form = NumberForm("," if decimal == "," else ".", unit if space else None)
+        numbers = {text: read_number(text, form) for text in set(texts)}
         values = np.full(len(sizes), np.nan)
         values[present] = [np.nan if numbers[text] is None else numbers[text] for text in texts]
         return Column("numeric", values)

@@ -10,8 +10,8 @@ from typing import Any
 import yaml
 from tfx import v1 as tfx
 
+from kerasline.components.column_options import named_columns
 from kerasline.components.errors import ConfigError, nearest
-from kerasline.components.features import named_columns
 from kerasline.components.options import StepResources
 from kerasline.pipeline.buckets import mount_of
 from kerasline.pipeline.compiled_for import VARIABLE, describe

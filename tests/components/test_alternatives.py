@@ -14,9 +14,10 @@ from kerasline.components.alternatives import (
     plan_alternatives,
     split_feature_key,
 )
+from kerasline.components.column_options import ColumnOptions
 from kerasline.components.datasets.spec import Column, Dataset, Label, SplitPlan
 from kerasline.components.errors import ConfigError
-from kerasline.components.features import ColumnOptions, plan_features
+from kerasline.components.features import plan_features
 
 TABLE = Dataset(
     name="flats",

@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from kerasline.components.features import ColumnOptions, FeaturePlan, FeatureStep
+from kerasline.components.column_options import ColumnOptions
+from kerasline.components.features import FeaturePlan, FeatureStep
 from kerasline.components.incumbent import BaselineLost
 from kerasline.components.production import add_version, move_pointer
 

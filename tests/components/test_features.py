@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
+from kerasline.components.column_options import ColumnOptions
 from kerasline.components.datasets.spec import Column, Dataset, Label, SplitPlan
 from kerasline.components.errors import ConfigError
-from kerasline.components.features import ColumnOptions, FeaturePlan, FeatureStep, dense_columns, plan_features
+from kerasline.components.features import FeaturePlan, FeatureStep, dense_columns, plan_features
 from kerasline.components.models.spec import InputSpec, Task
 
 ROWS = 100

@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from kerasline.components.column_options import ColumnOptions
 from kerasline.components.errors import KeraslineError
-from kerasline.components.features import ColumnOptions, FeaturePlan, FeatureStep
+from kerasline.components.features import FeaturePlan, FeatureStep
 from kerasline.components.fitting.rows import validation_mask
 from kerasline.components.inputs import ExamplesReader
 

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 import yaml
 
+from kerasline.components.column_options import ColumnOptions
 from kerasline.components.errors import ConfigError
-from kerasline.components.features import ColumnOptions
 from kerasline.components.models.options import CnnOptions, MlpOptions
 from kerasline.pipeline.config import (
     Experiment,

@@ -12,8 +12,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from kerasline.components.column_options import ColumnOptions
 from kerasline.components.errors import ParityFailed
-from kerasline.components.features import ColumnOptions, FeaturePlan, FeatureStep
+from kerasline.components.features import FeaturePlan, FeatureStep
 from kerasline.components.models import MlpOptions, OutputSpec, build_model
 
 pytestmark = pytest.mark.slow

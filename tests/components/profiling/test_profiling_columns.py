@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from kerasline.components.datasets.date_forms import read_date
-from kerasline.components.datasets.forms import read_number
+from kerasline.components.datasets.number_forms import read_number
 from kerasline.components.profiling.columns import ColumnGuess, guess_column
 from kerasline.components.profiling.leaks import gives_away
 from kerasline.components.profiling.sampling import SampledColumn
@@ -51,7 +51,14 @@ def guess(name: str, values: list[Any]) -> ColumnGuess:
         ("price", ["$1,200", "$80.50", "$3"] * 60, "numeric", {"kind": "numeric"}),
         ("rate", ["12,5", "3,1", "0,75"] * 60, "numeric", {"kind": "numeric", "decimal": ","}),
         ("size", ["12", "13", "15", "17"] * 49 + ["n.k."] * 4, "numeric", {"kind": "numeric", "indicator": True}),
-        ("size", ["12 kg", "13 lb", "15 kg"] * 60, "categorical", {}),
+        ("size", ["12 kg", "13 lb", "15 kg"] * 60, "numeric", {"kind": "numeric", "unit": "mass"}),
+        ("size", ["12 kg", "13 ml", "15 kg"] * 60, "drop", {}),
+        ("price", ["$12", "€13", "$15"] * 60, "drop", {}),
+        ("followers", ["900", "7.5k", "1.2M"] * 60, "numeric", {"kind": "numeric", "unit": "number"}),
+        ("lasts", ["1h 30m", "90 min", "2 days"] * 60, "numeric", {"kind": "numeric", "unit": "duration"}),
+        ("sold", ["1.295", "993", "2.005"] * 3 + [f"{i}.{i + 100}" for i in range(1, 60)], "numeric",
+         {"kind": "numeric", "decimal": ","}),
+        ("sold", ["3,730", "2,100", "9,005"] * 60, "numeric", {"kind": "numeric", "decimal": "."}),
         ("city", ["Bonn"] * 100 + ["Ulm"] * 90 + ["Trier", "Kiel"], "categorical", {"vocabulary_size": 2}),
         ("note", [f"the red fox {i} jumps over it" for i in range(ROWS)], "text",
          {"kind": "text", "vocabulary_size": 10}),

@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from kerasline.components.column_options import ColumnOptions
 from kerasline.components.errors import TrainingFailed
-from kerasline.components.features import ColumnOptions, FeaturePlan, FeatureStep
+from kerasline.components.features import FeaturePlan, FeatureStep
 from kerasline.components.fitting.checkpoints import CheckpointFile, FitState
 from kerasline.components.settings import FitSettings
 from kerasline.components.training import run_fn

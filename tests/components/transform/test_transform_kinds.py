@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from kerasline.components.column_options import ColumnOptions
 from kerasline.components.datasets.spec import Column, Dataset, Label, SplitPlan
-from kerasline.components.features import ColumnOptions, FeaturePlan, plan_features
+from kerasline.components.features import FeaturePlan, plan_features
 
 pytestmark = pytest.mark.slow
 

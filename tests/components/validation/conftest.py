@@ -12,8 +12,9 @@ from typing import Any
 
 import pytest
 
+from kerasline.components.column_options import ColumnOptions
 from kerasline.components.datasets import DataOptions, Dataset, infer_task, resolve
-from kerasline.components.features import ColumnOptions, FeaturePlan, plan_features
+from kerasline.components.features import FeaturePlan, plan_features
 from kerasline.components.row_rules import RowRules
 from kerasline.components.validation.options import ValidationOptions
 from kerasline.components.validation.rules import follow_types, make_rules

@@ -16,6 +16,7 @@ import pytest
 
 from kerasline.components.datasets import DataOptions, resolve
 from kerasline.components.errors import ConfigError
+from kerasline.pipeline import running
 from kerasline.pipeline.failures import describe_failure, explain_machine
 from kerasline.pipeline.history import leave_failed_start, list_runs, run_folders, write_outcome
 from kerasline.pipeline.site import make_server
@@ -82,6 +83,34 @@ def test_a_run_that_could_not_start_is_listed_with_its_log(tmp_path: Path) -> No
     (run,) = list_runs(home.root)
     assert (run["recipe"], run["status"], run["message"], run["report"]) == ("late", "failed", "no files", "")
     assert run["log"] == str(home.log("20260102-030405"))
+
+
+@pytest.mark.parametrize(
+    "error", [ConfigError("no such engine"), ImportError("libcuda.so is missing"), KeyboardInterrupt()]
+)
+def test_whatever_ends_a_run_after_its_log_was_begun_is_listed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: BaseException
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise error
+
+    monkeypatch.setattr(running, "plan_run", fail)
+    with pytest.raises(type(error)):
+        running.run_recipe("iris_mlp", [], data_dir=None, workspace=tmp_path, cache=True, debug=False)
+    (run,) = list_runs(tmp_path)
+    assert (run["recipe"], run["status"], run["report"]) == ("iris_mlp", "failed", "")
+    assert str(error) in run["message"] and run["message"]
+    assert Path(run["log"]).is_file()
+
+
+@pytest.mark.parametrize("folder", ["models/digits/7", "models", "reports/x", "pipelines/x/y"])
+def test_an_export_into_the_registry_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, folder: str) -> None:
+    from kerasline.pipeline import exporting
+
+    monkeypatch.setattr(exporting, "find_version", lambda *_: (tmp_path / "models" / "digits", 1))
+    with pytest.raises(ConfigError, match="expected a folder outside of what runs and pushes keep in"):
+        exporting.export_version(Workspace(tmp_path), "digits", tmp_path / folder)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_runs_come_in_the_order_of_time_whatever_their_zone(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from kerasline.components import progress
 from kerasline.components.features import FeaturePlan
 from kerasline.components.validation.anomalies import check_anomalies, load_anomalies
 from kerasline.components.validation.aside import check_quarantine
+from kerasline.components.validation.dates import check_dates
 from kerasline.components.validation.drift import check_drift, check_skew
 from kerasline.components.validation.duplicates import check_duplicates, hash_share
 from kerasline.components.validation.leakage import check_leakage
@@ -81,6 +82,7 @@ def judge_data(
     if options.anomalies.policy != "off":
         found, accept = _check_schema(folders, list(splits), statistics, name, options.anomalies.policy, plan)
         findings += found
+        findings += check_dates(samples, plan, options.anomalies.policy)
     if options.nonfinite.policy != "off":
         findings += check_finite(statistics, plan, options.nonfinite.policy)
     if options.leakage.policy != "off":

@@ -41,6 +41,7 @@ from kerasline.pipeline.schemas import find_schema_file, keep_gate_records
 from kerasline.pipeline.screen import Screen, format_seconds, screen_apart
 from kerasline.pipeline.steps import StepForecast, forecast, write_steps
 from kerasline.pipeline.store import check_store
+from kerasline.pipeline.temporary import own_temporary_folder
 from kerasline.pipeline.tracking import check_tracking, keep_logs, log_run
 from kerasline.pipeline.workspace import Workspace, only_run, open_workspace
 
@@ -90,7 +91,8 @@ def run_recipe(
     home = open_workspace(workspace, experiment.run.metadata)
     run_id = _new_run_id(home, experiment.name)
     log = home.log(run_id)
-    with screen_apart(log) as screen, _told_if_it_cannot_start(home, experiment.name, run_id):
+    started = _told_if_it_cannot_start(home, experiment.name, run_id)
+    with screen_apart(log) as screen, started, own_temporary_folder():
         screen.line(f"kerasline {experiment.name}  run {run_id}")
         screen.line(f"  log {log}")
         with only_run(home, screen.line):

@@ -27,11 +27,12 @@ class EpochProgress(keras.callbacks.Callback):
 
     Args:
       epochs: of the whole fit.
+      unit: of the figures, where it is not the label's own; the final ones are in the label's.
     """
 
-    def __init__(self, epochs: int) -> None:
+    def __init__(self, epochs: int, unit: str = "") -> None:
         super().__init__()
-        self.epochs = epochs
+        self.epochs, self.unit = epochs, unit
         self._epoch = 0
         self._last = 0.0
 
@@ -51,7 +52,7 @@ class EpochProgress(keras.callbacks.Callback):
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         """Reports the figures of the epoch."""
         figures = "  ".join(f"{name} {value:.4g}" for name, value in (logs or {}).items())
-        progress.report("epoch", epoch + 1, self.epochs, figures)
+        progress.report("epoch", epoch + 1, self.epochs, f"{figures}  {self.unit}".rstrip())
 
 
 def _steps_done(callback: keras.callbacks.Callback, batch: int) -> int:

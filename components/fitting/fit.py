@@ -62,6 +62,11 @@ def phases(settings: FitSettings) -> list[Phase]:
     return made
 
 
+def _unit(settings: FitSettings) -> str:
+    """Says what the figures of an epoch are in: a scaled label's error is not in the label's units."""
+    return "(in standard deviations of the label)" if settings.plan.label_scale == "z_score" else ""
+
+
 def fit(
     settings: FitSettings,
     data: FitData,
@@ -170,7 +175,14 @@ def fit_here(
             watched = watchers(settings.training)
             nan = StopAtNaN()
             figures = CheckFigures([callback.monitor for callback in watched])
-            every = [read.order, EpochProgress(phases(settings)[-1].last), nan, figures, *watched, *callbacks]
+            every = [
+                read.order,
+                EpochProgress(phases(settings)[-1].last, _unit(settings)),
+                nan,
+                figures,
+                *watched,
+                *callbacks,
+            ]
             if log_folder:
                 every.append(TensorBoardLog(log_folder, history))
             if checkpoint:

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from kerasline.components.errors import nearest
+from kerasline.components.errors import nearest, shown
 
 _OF_EVERY_OPTIMIZER = (
     "weight_decay", "clipnorm", "clipvalue", "global_clipnorm", "use_ema", "ema_momentum", "ema_overwrite_frequency",
@@ -145,7 +145,7 @@ def find_schedule(block: Mapping[str, Any]) -> str:
     if name is None:
         given = block.get("name")
         raise ValueError(
-            f"learning_rate_schedule: expected name to be one of {', '.join(SCHEDULES)}, got {given!r}."
+            f"learning_rate_schedule: expected name to be one of {', '.join(SCHEDULES)}, got {shown(given)}."
             f"{nearest(str(given), SCHEDULES)}"
         )
     choice = SCHEDULES[name]

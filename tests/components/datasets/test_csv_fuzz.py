@@ -81,6 +81,7 @@ def plain(value: Any, cell: str) -> bool:
     return value == cell if isinstance(value, str) else value == pytest.approx(float(cell))
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(0 if FUZZED else 300)
 @settings(
     max_examples=FUZZED or 150, derandomize=not FUZZED, deadline=None, database=None,

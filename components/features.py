@@ -282,6 +282,8 @@ def _infer_kind(column: Column, rows: int) -> Kind:
         return "drop"
     if column.dtype in ("float", "int"):
         return "numeric"
+    if column.boolean:
+        return "boolean"
     if column.numbers is not None and column.numbers.is_plain and column.distinct != 2:
         return "numeric"
     if column.distinct is None or column.distinct > TEXT_DISTINCT:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import Any, Literal
 
+from kerasline.components.datasets.boolean_forms import are_booleans
 from kerasline.components.datasets.csv_text import Line
 from kerasline.components.datasets.label_numbers import LabelNumbers, facts_of_written
 from kerasline.components.datasets.labels import LabelFacts
@@ -83,6 +84,7 @@ class ColumnScan:
     strays: int | None = 0  # cells of text among numbers; None where half of the cells or more are text
     file: str = ""  # that is being scanned, for messages
     decimal: Decimal | None = None  # label only: the sign that the recipe names
+    booleans: bool = True  # text only: every cell is true or false
     evidence: NumberEvidence = field(default_factory=NumberEvidence)
     label_numbers: LabelNumbers | None = None  # label only
 
@@ -136,6 +138,7 @@ class ColumnScan:
         self.dtype, self.began_with_numbers = "string", was_number
 
     def _take_text(self, values: Sequence[str]) -> None:
+        self.booleans = self.booleans and not self.began_with_numbers and are_booleans(values)
         self._count_strays(values)
         self.evidence.add(values)
         if self.label_numbers is not None and self.counts is None:
@@ -173,7 +176,9 @@ class ColumnScan:
         """Rows of each value, as values of the column's type; None above 10,000 different ones."""
         if self.counts is None:
             return None
-        convert = {"int": int, "float": float}.get(self.dtype or "", str)
+        convert: Any = {"int": int, "float": float}.get(self.dtype or "", str)
+        if self.is_boolean:
+            convert = str.lower
         merged: dict[str | int | float, int] = {}
         for cell, count in self.counts.items():
             if cell not in self.missing_values:
@@ -181,6 +186,11 @@ class ColumnScan:
                 if value == value:
                     merged[value] = merged.get(value, 0) + count
         return merged
+
+    @property
+    def is_boolean(self) -> bool:
+        """Whether the column is text that says true and false."""
+        return self.dtype == "string" and self.booleans
 
     @property
     def text_note(self) -> str:
@@ -204,6 +214,7 @@ class ColumnScan:
             name=self.name, dtype=self.dtype or "string", missing=self.missing,
             distinct=None if counts is None else len(counts), strays=self.strays or 0 if self.dtype == "string" else 0,
             numbers=self.numbers,
+            boolean=self.is_boolean,
         )  # fmt: skip
 
     def label(self, rows: int, origin: str) -> LabelFacts:

@@ -10,6 +10,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from kerasline.components.datasets.boolean_forms import read_boolean
 from kerasline.components.datasets.csv_encoding import find_total
 from kerasline.components.datasets.csv_scan import (
     INFINITIES,
@@ -202,13 +203,23 @@ def _found(
         columns=tuple(columns),
         label=label,
         reader="csv",
-        reader_options={**options, "labels": list(roles.labels), "extra": extra, "label_form": label_form},
+        reader_options={
+            **options,
+            "labels": list(roles.labels),
+            "extra": extra,
+            "label_form": label_form,
+            "whole_label": label.dtype == "int" and not _fits_a_float(label),
+        },
         shards=[shard for shard in shards if shard["rows"]],
         digest=",".join(digest_file(path) for path, _ in files),
         title=files[0][0].stem,
         skipped=tuple(skipped),
         notes=tuple(notes),
     )
+
+
+def _fits_a_float(label: LabelFacts) -> bool:
+    return max(abs(label.minimum or 0), abs(label.maximum or 0)) <= 2**53
 
 
 def _with_names(facts: LabelFacts, names: list[str] | None) -> LabelFacts:
@@ -238,7 +249,9 @@ def _rows(dataset: Dataset, shard: Mapping[str, Any]) -> Iterator[dict[str, Any]
     ]
     inputs += [(name, position[name], _converter(dtype, words(name))) for name, dtype in options["extra"].items()]
     class_names = options["class_names"]
-    label_dtype = "float" if len(labels) > 1 else "int" if class_names else dataset.label.dtype
+    label_dtype = (
+        "float" if len(labels) > 1 else "int" if class_names or options["whole_label"] else dataset.label.dtype
+    )
     convert_label = _converter(label_dtype, frozenset())
     is_written = options["label_form"] is not None and label_dtype == "float"
     label_form = NumberForm(**options["label_form"]) if is_written else None
@@ -258,6 +271,10 @@ def _rows(dataset: Dataset, shard: Mapping[str, Any]) -> Iterator[dict[str, Any]
             label_cells = [plain_cells(cells, options["label_decimal"]) for cells in label_cells]
         if label_form is not None:
             label_cells = [[plain_cell(cell, label_form) for cell in cells] for cells in label_cells]
+        if len(labels) > 1:
+            label_cells = [
+                [cell if (said := read_boolean(cell)) is None else str(said) for cell in cells] for cells in label_cells
+            ]
         label_columns = [convert_label(cells) for cells in label_cells]
         joined: Any = label_columns[0]
         if len(labels) > 1:
@@ -281,6 +298,12 @@ def _converter(dtype: str | None, missing: frozenset[str] | None) -> Callable[[S
     if dtype == "float":
         return lambda cells: [None if cell in missing else _float_or_none(float(cell)) for cell in cells]
     return lambda cells: [None if cell in missing else cell for cell in cells]
+
+
+def _said(cell: str) -> str:
+    """Writes true and false as the numbers that several labels are."""
+    said = read_boolean(cell)
+    return cell if said is None else str(said)
 
 
 def _integer(cell: str) -> int:

@@ -15,6 +15,7 @@ from kerasline.components.errors import ConfigError
 from kerasline.components.models.spec import Task
 
 MAX_CLASSES = 10_000
+_LARGEST_EXACT = 2**53  # of whole numbers that a float holds
 # An integer label counts as classes when it has at most this many values ...
 _MAX_INTEGER_CLASSES = 20
 # ... and each of them occurs in this many rows on average (two values are always classes).
@@ -219,9 +220,11 @@ def _settle_classes(facts: LabelFacts, task: str, where: str) -> Label:
             "use task: regression."
         )
     dtype: Literal["int", "string"] = "string" if facts.dtype == "string" else "int"
+    if dtype == "int" and max(abs(facts.minimum or 0), abs(facts.maximum or 0)) > _LARGEST_EXACT:
+        dtype = "string"  # names: statistics and schemas hold numbers as floats, which know no more digits
     if facts.classes is not None:
         classes = facts.classes
-    elif dtype == "string":
+    elif facts.dtype == "string":
         classes = tuple(sorted(str(value) for value in facts.counts))
     else:
         classes = tuple(str(value) for value in sorted(int(value) for value in facts.counts))

@@ -6,10 +6,14 @@ import math
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from kerasline.components.datasets.boolean_forms import are_booleans
+from kerasline.components.datasets.label_numbers import LabelNumbers, facts_of_written
 from kerasline.components.datasets.labels import LabelFacts
+from kerasline.components.datasets.number_evidence import NumberEvidence, WrittenNumbers
 from kerasline.components.datasets.spec import Column
 from kerasline.components.errors import ConfigError
 
@@ -130,6 +134,9 @@ class ParquetScan:
         self.minimum, self.maximum = math.inf, -math.inf
         self.counts: dict[str | int | float, int] | None = {}
         self.shape: tuple[int, ...] = ()
+        self.booleans = True
+        self.evidence = NumberEvidence()
+        self.ranges = LabelNumbers()
 
     def add(self, values: Sequence[Any]) -> None:
         """Takes in a batch's values."""
@@ -145,6 +152,10 @@ class ParquetScan:
             self.infinite += len(present) - len(finite)
             if finite:
                 self.minimum, self.maximum = min(self.minimum, *finite), max(self.maximum, *finite)
+        if self.dtype == "string" and present:
+            self.booleans = self.booleans and are_booleans(present)
+            self.evidence.add(present)
+            self.ranges.measure(present, self.evidence)
         if self.counts is not None:
             for value in present:
                 self.counts[value] = self.counts.get(value, 0) + 1
@@ -160,7 +171,16 @@ class ParquetScan:
         """Describes the column as an input."""
         distinct = None if self.counts is None else len(self.counts)
         dtype: Any = self.dtype
-        return Column(name=self.name, dtype=dtype, shape=self.shape, missing=self.missing, distinct=distinct)
+        return Column(
+            name=self.name, dtype=dtype, shape=self.shape, missing=self.missing, distinct=distinct,
+            boolean=dtype == "string" and self.booleans,
+            numbers=self.numbers,
+        )  # fmt: skip
+
+    @property
+    def numbers(self) -> WrittenNumbers | None:
+        """The numbers that text holds, None for any other column."""
+        return self.evidence.settle() if self.dtype == "string" else None
 
     def label(self, rows: int, origin: str) -> LabelFacts:
         """Describes the column as the label."""
@@ -169,13 +189,20 @@ class ParquetScan:
         numbers = self.dtype != "string"
         whole = self.counts is not None and numbers and all(float(value).is_integer() for value in self.counts)
         dtype: Any = self.dtype
-        return LabelFacts(
+        counts = self.counts
+        if dtype == "string" and self.booleans and counts is not None:
+            counts = {}
+            for value, count in (self.counts or {}).items():
+                counts[str(value).lower()] = counts.get(str(value).lower(), 0) + count
+        facts = LabelFacts(
             self.name,
             dtype,
-            self.counts,
+            counts,
             rows,
             minimum=self.minimum if numbers else None,
             maximum=self.maximum if numbers else None,
             whole=whole,
             origin=origin,
         )
+        written = self.numbers
+        return replace(facts, written=written, as_numbers=facts_of_written(facts, written, self.ranges))

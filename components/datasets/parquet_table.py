@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -159,6 +159,7 @@ def _found(
             "labels": list(roles.labels),
             "extra": list(roles.extra),
             "types": types,
+            "label_form": asdict(label.written.form) if label.written else None,
             "missing_in": {**_values_of(scans), **own},
         },
         shards=[shard for shard in shards if shard["rows"]],

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +19,12 @@ from kerasline.components.datasets import (
     span_table,
     tfrecord,
 )
+from kerasline.components.datasets.boolean_forms import are_booleans, plain_boolean
 from kerasline.components.datasets.files import Places, check_data_dir
 from kerasline.components.datasets.found import Found
 from kerasline.components.datasets.labels import settle_label
 from kerasline.components.datasets.missing import Named, own_words
+from kerasline.components.datasets.number_forms import NumberForm, read_number
 from kerasline.components.datasets.options import DataOptions
 from kerasline.components.datasets.planning import finish_plan, plan_split
 from kerasline.components.datasets.registry import READERS, check_named
@@ -117,11 +120,25 @@ def read_shard(dataset: Dataset, shard: Mapping[str, Any]) -> Iterator[tuple[str
 def _read_rows(dataset: Dataset, shard: Mapping[str, Any]) -> Iterator[tuple[str | None, dict[str, Any]]]:
     """Reads the rows of one shard with every column, those included that only the splits need."""
     split, label = shard.get("split"), dataset.label
-    convert = {"float": float, "int": int, "string": str}.get(label.dtype)
+    convert: Callable[[Any], Any] | None = {"float": float, "int": int, "string": str}.get(label.dtype)
+    form = dataset.reader_options.get("label_form")
+    if form is not None and label.dtype == "float":
+        convert = partial(_number, NumberForm(**form))
+    elif label.dtype == "string" and are_booleans(label.classes or ("",)):
+        convert = str.lower
+    booleans = [column.name for column in dataset.columns if column.boolean and column.dtype == "string"]
     for row in READERS[dataset.reader](dataset, shard):
         if convert is not None:
             row[label.name] = convert(row[label.name])
+        for name in booleans:
+            row[name] = plain_boolean(row[name])
         yield split, row
+
+
+def _number(form: NumberForm, value: str | float) -> float:
+    """Reads a label that is text in a typed file; a text table has read it already."""
+    number = read_number(value, form) if isinstance(value, str) else float(value)
+    return float("nan") if number is None else number
 
 
 def _find(options: DataOptions, places: Places, seed: int, named: Named) -> Found:

@@ -37,6 +37,7 @@ class Column(_Frozen):
     distinct: int | None = None  # number of different values, None where not counted or above 10,000
     vocabulary_size: int | None = None  # tokens only: ids are below this
     levels: int | None = None  # image only: the largest value of a pixel, where some have 16 bits a channel
+    boolean: bool = False  # string only: true and false
     numbers: WrittenNumbers | None = None  # string only: the numbers that the text holds
 
 

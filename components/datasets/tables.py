@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from kerasline.components.datasets.boolean_forms import FALSE, TRUE, read_boolean
 from kerasline.components.datasets.labels import LabelFacts
 from kerasline.components.errors import ConfigError, nearest
 
@@ -101,13 +102,13 @@ def multi_facts(
     """
     ones: dict[str | int | float, int] = {}
     for column, counted in zip(labels, counts, strict=True):
-        strange = [value for value in counted or {} if value not in (0, 1)]
+        strange = [value for value in counted or {} if value not in (0, 1, TRUE, FALSE)]
         if counted is None or strange:
             shown = f", for instance {strange[0]!r}" if strange else ""
             raise ConfigError(
                 f"Label column {column!r} must hold 0 and 1 only, but it holds other values{shown}; recode it."
             )
-        ones[column] = sum(count for value, count in counted.items() if value == 1)
+        ones[column] = sum(count for value, count in counted.items() if value in (1, TRUE))
     return LabelFacts(name, "multi", ones, rows, classes=tuple(labels), origin=origin)
 
 
@@ -115,7 +116,7 @@ def label_value(values: Sequence[Any]) -> Any:
     """Joins the values of several label columns into a float32 array."""
     import numpy as np
 
-    return np.array(values, np.float32)
+    return np.array([read_boolean(v) if isinstance(v, str) else v for v in values], np.float32)
 
 
 def _require(column: str, names: Sequence[str], what: str, origin: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any
@@ -13,6 +14,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from pyarrow import csv
 
+from kerasline.components.datasets.boolean_forms import plain_boolean, read_boolean
 from kerasline.components.datasets.csv_text import Line, count_named, dialect_of, fitted, lines
 from kerasline.components.datasets.files import PACKING_ERRORS, open_bytes
 from kerasline.components.datasets.missing import missing_words, numbers_of, without
@@ -26,6 +28,7 @@ from kerasline.components.wording import counted
 ROWS_PER_BLOCK = 8192
 _CHUNK_BYTES, _BOM = 1 << 22, b"\xef\xbb\xbf"
 Problems = dict[int, str]
+_PROGRAM = re.compile(r"-?\d+\.\d+(?:e[-+]?\d+)?")
 _ARROW = {"float": "double", "int": "int64"}
 
 
@@ -88,8 +91,9 @@ def _block_of_texts(
     dtypes = {column["name"]: column["dtype"] for column in plan.record["columns"]}
     columns: dict[str, Any] = {}
     problems = Problems()
-    for name, dtype in dtypes.items():
-        columns[name] = _parse_texts(name, texts[name], dtype, missing_words(plan.reading, name), problems)
+    for column in plan.record["columns"]:
+        name = column["name"]
+        columns[name] = _parse_texts(column, texts[name], missing_words(plan.reading, name), problems)
     keys: dict[str, Any] = {}
     for name in plan.keys:
         # In a CSV file values keep their spelling; the other formats have types.
@@ -174,15 +178,16 @@ def _split(chunk: bytes, first: int, delimiter: str, path: str, plan: Prediction
             yield number, cells
 
 
-def _parse_texts(name: str, texts: Any, dtype: str, missing: frozenset[str], problems: Problems) -> Any:
+def _parse_texts(column: Mapping[str, Any], texts: Any, missing: frozenset[str], problems: Problems) -> Any:
     """Turns cells into values, all at once where they are what they should be."""
+    name, dtype, is_boolean = column["name"], column["dtype"], column.get("boolean", False)
     known = pc.if_else(pc.is_in(texts, pa.array(sorted(missing), pa.string())), pa.scalar(None, pa.string()), texts)
     if dtype == "string":
-        return known.to_pylist()
+        return list(map(plain_boolean, known.to_pylist())) if is_boolean else known.to_pylist()
     try:
         numbers = pc.cast(known, pa.float64() if dtype == "float" else pa.int64())
     except pa.ArrowInvalid:
-        return _parse_cells(name, texts.to_pylist(), dtype, missing, problems)
+        return _parse_cells(name, _said(texts.to_pylist(), is_boolean), dtype, missing, problems)
     if dtype == "float":
         return pc.fill_null(numbers, math.nan).to_numpy(zero_copy_only=False)
     return numbers.to_pylist() if numbers.null_count else numbers.to_numpy()
@@ -199,21 +204,32 @@ def _parse_cells(name: str, cells: Sequence[str], dtype: str, missing: frozenset
     for row, number in enumerate(numbers):
         if number is None:
             problems.setdefault(row, f"{cells[row]!r} in column {name!r} is no number")
-    known = np.array([math.nan if number is None else number for number in numbers], np.float64)
-    return _whole_numbers(name, known, problems) if dtype == "int" else known
+            numbers[row] = math.nan
+    return _whole_numbers(name, numbers, problems) if dtype == "int" else np.array(numbers, np.float64)
 
 
-def _whole_numbers(name: str, numbers: np.ndarray, problems: Problems) -> list[int | None]:
-    """Turns floats such as 3.0 into whole numbers; 3.5 is a problem of its row."""
+def _said(cells: Sequence[str], is_boolean: bool) -> Sequence[str]:
+    """Writes true and false as 1 and 0 where training had these."""
+    if not is_boolean:
+        return cells
+    return [cell if (said := read_boolean(cell)) is None else f"{said:.0f}" for cell in cells]
+
+
+def _whole_numbers(name: str, numbers: Sequence[Any], problems: Problems) -> list[int | None]:
+    """Turns floats such as 3.0 into whole numbers; 3.5 is a problem of its row. Whole numbers keep every digit."""
     values: list[int | None] = []
-    for row, number in enumerate(numbers.tolist()):
+    for row, number in enumerate(numbers):
         if math.isinf(number) or number % 1 > 0:
             problems.setdefault(row, f"{number:g} in column {name!r} is no whole number")
         values.append(int(number) if math.isfinite(number) else None)
     return values
 
 
-def _number(cell: str) -> float | None:
+def _number(cell: str) -> int | float | None:
+    try:
+        return int(cell)
+    except ValueError:
+        pass
     try:
         return float(cell)
     except ValueError:
@@ -251,7 +267,7 @@ def _arrow_values(values: Any, column: Mapping[str, Any], missing: frozenset[str
     if pa.types.is_dictionary(values.type):
         values = values.dictionary_decode()
     if dtype == "string":
-        return list(map(without(missing), plain_values(values, "string")))
+        return [_as_trained(value, column) for value in map(without(missing), plain_values(values, "string"))]
     if dtype == "image":
         images = [bytes(value) if value else None for value in values.to_pylist()]
         for row, problem in image_problems(images).items():
@@ -260,14 +276,33 @@ def _arrow_values(values: Any, column: Mapping[str, Any], missing: frozenset[str
     if dtype in ("array", "tokens"):
         return _lists(values.to_pylist(), column, problems)
     if pa.types.is_string(values.type) or pa.types.is_large_string(values.type):
-        cells = ["" if value is None else value.strip() for value in values.to_pylist()]
+        cells = _said(["" if v is None else v.strip() for v in values.to_pylist()], column.get("boolean", False))
         return _parse_cells(name, cells, dtype, missing, problems)
+    if not _is_number(values.type):
+        for row in pc.indices_nonzero(values.is_valid()).to_pylist():
+            problems.setdefault(row, f"column {name!r} is {values.type} where the model was trained on numbers")
+        return [None] * len(values) if dtype == "int" else np.full(len(values), math.nan)
     if numbers_of(missing):
         values = pa.array(map(without(missing), values.to_pylist()), values.type)
     if dtype == "int" and pa.types.is_integer(values.type):
         return values.to_pylist() if values.null_count else values.to_numpy(zero_copy_only=False)
     numbers = np.array(pc.cast(values, pa.float64(), safe=False).to_numpy(zero_copy_only=False), np.float64)
-    return _whole_numbers(name, numbers, problems) if dtype == "int" else numbers
+    return _whole_numbers(name, numbers.tolist(), problems) if dtype == "int" else numbers
+
+
+def _as_trained(text: str | None, column: Mapping[str, Any]) -> str | None:
+    """Writes a value of a typed file as the text that training had: true, and 12,5 where commas are decimal."""
+    if text is None or column.get("boolean"):
+        return plain_boolean(text)
+    is_plain = column.get("decimal") == "," and _PROGRAM.fullmatch(text)
+    return text.replace(".", ",") if is_plain else text
+
+
+def _is_number(kind: Any) -> bool:
+    return bool(
+        pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind)
+        or pa.types.is_boolean(kind) or pa.types.is_null(kind)
+    )  # fmt: skip
 
 
 def _lists(values: Sequence[Any], column: Mapping[str, Any], problems: Problems) -> list[Any]:

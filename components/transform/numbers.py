@@ -10,6 +10,7 @@ import tensorflow as tf
 import tensorflow_transform as tft
 
 from kerasline.components.columns import number_matrix, text_matrix
+from kerasline.components.datasets.boolean_forms import FALSE_PATTERN, TRUE_PATTERN
 from kerasline.components.datasets.date_forms import DATE_PATTERNS, UNIX_UNITS
 from kerasline.components.datasets.number_forms import NumberForm, reading_of
 from kerasline.components.features import DATE_PARTS, FeatureStep
@@ -96,8 +97,9 @@ def _known_numbers(steps: Sequence[FeatureStep], inputs: dict[str, Any]) -> tupl
     flags = [step for step in steps if step.dtype == "string" and step.kind == "boolean"]
     if flags:
         text = text_matrix(raw(flags))
-        said = tf.cast(tf.strings.regex_full_match(text, "(?i)(true|yes|y|t|1|on)"), tf.float64)
-        add(flags, tf.where(tf.equal(text, ""), tf.constant(_NAN, tf.float64), said))
+        said = tf.cast(tf.strings.regex_full_match(text, TRUE_PATTERN), tf.float64)
+        known = tf.strings.regex_full_match(text, f"{TRUE_PATTERN}|{FALSE_PATTERN}")
+        add(flags, tf.where(known, said, tf.constant(_NAN, tf.float64)))
     in_text = [step for step in steps if step.dtype == "string" and step.kind == "numeric"]
     for form in dict.fromkeys(step.number_form for step in in_text):
         written = [step for step in in_text if step.number_form == form]

@@ -19,6 +19,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import tensorflow as tf
 
+from kerasline.components.datasets.boolean_forms import FALSE, TRUE
 from kerasline.pipeline.serving.json_body import COLUMNAR, ROW, BadRequest, shorten
 
 _MOST_AXES = 32  # TensorFlow ends the whole process at 255
@@ -144,6 +145,8 @@ def _texts(flat: Sequence[Any]) -> np.ndarray:
 
 
 def _bytes(value: Any) -> bytes:
+    if isinstance(value, bool):  # as CSV and Parquet have them
+        return (TRUE if value else FALSE).encode()
     if not _is_base64(value):
         raise TypeError(f"{shorten(value)} is no string")
     try:

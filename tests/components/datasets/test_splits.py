@@ -158,7 +158,7 @@ def test_a_column_may_name_the_splits(resolve, split_rows, write):
         "eval": {8},
         "test": {9},
     }
-    assert found["eval"][0] == {"x": 8, "y": "True"}
+    assert found["eval"][0] == {"x": 8, "y": "true"}
 
 
 def test_a_column_that_names_no_split_is_refused(resolve, write):

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import shutil
 from pathlib import Path
 from typing import Any
 
 from kerasline.components.production.moving import find_predecessor
+from kerasline.components.production.placing import delete_abandoned, delete_folder
 from kerasline.components.production.pointer import read_pointer
 from kerasline.components.production.versions import list_versions
 from kerasline.components.production.writing import now_text, who_text, write_json
@@ -44,9 +44,7 @@ def prune(folder: Path, keep: int) -> list[int]:
     versions = list_versions(folder)
     surplus = [v for v in versions[: max(0, len(versions) - keep)] if v not in safe]
     for version in surplus:
-        doomed = folder / f".{version}.deleted"
-        os.rename(folder / str(version), doomed)
-        shutil.rmtree(doomed, ignore_errors=True)
+        delete_folder(folder / str(version))
     return surplus
 
 
@@ -55,3 +53,4 @@ def remove_leftovers(folder: Path) -> None:
     for child in list(folder.iterdir()) if folder.is_dir() else ():
         if _LEFTOVER.match(child.name):
             shutil.rmtree(child) if child.is_dir() else child.unlink()
+    delete_abandoned(folder)

@@ -39,11 +39,8 @@ def read_history(folder: Path) -> list[dict[str, Any]]:
 
 
 def complete_history(folder: Path) -> None:
-    """Adds the line that a process did not come to write, and ends one that it left half-written."""
+    """Adds the line that a process did not come to write."""
     pointer, path = read_pointer(folder), folder / HISTORY_FILE
     text = path.read_text(encoding="utf-8") if path.is_file() else ""
-    if text and not text.endswith("\n"):
-        with open(path, "a", encoding="utf-8") as history:
-            history.write("\n")
     if pointer and json.dumps(pointer) not in text.splitlines():
         append_line(path, pointer)

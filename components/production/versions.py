@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import shutil
 import uuid
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from kerasline.components.production.placing import place_folder, unfinished_versions
 from kerasline.components.production.pointer import read_history
 from kerasline.components.production.writing import copy_to_disk, now_text, write_json
 from kerasline.components.versions import is_version
@@ -30,9 +30,13 @@ def list_models(models: Path) -> list[str]:
 
 def list_versions(folder: Path) -> list[int]:
     """Returns the versions below ``MODELS/NAME``, oldest first."""
+    return sorted(_numbered(folder) - unfinished_versions(folder).keys())
+
+
+def _numbered(folder: Path) -> set[int]:
     if not folder.is_dir():
-        return []
-    return sorted(int(child.name) for child in folder.iterdir() if is_version(child.name) and child.is_dir())
+        return set()
+    return {int(child.name) for child in folder.iterdir() if is_version(child.name) and child.is_dir()}
 
 
 def read_record(folder: Path, version: int) -> dict[str, Any]:
@@ -84,9 +88,12 @@ def add_version(
 
     Returns:
       The new version: one above the highest so far, deleted ones included.
+
+    Raises:
+      KeraslineError: a push on another machine took the same version.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    known = [*list_versions(folder), *(int(move["version"]) for move in read_history(folder))]
+    known = [*_numbered(folder), *(int(move["version"]) for move in read_history(folder))]
     version = max(known, default=0) + 1
     # A dot in front keeps the half-written folder from TensorFlow Serving, which reads numbers only.
     staging = folder / f".{version}.{uuid.uuid4().hex[:8]}"
@@ -98,7 +105,7 @@ def add_version(
             finish(staging)
         files = {p.relative_to(staging).as_posix(): p.stat().st_size for p in sorted(staging.rglob("*")) if p.is_file()}
         write_json(staging / RECORD_FILE, {"version": version, "pushed_at": now_text(), **record, "files": files})
-        os.rename(staging, folder / str(version))
+        place_folder(staging, folder / str(version))
     except BaseException:
         shutil.rmtree(staging, ignore_errors=True)
         raise

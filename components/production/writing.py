@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import getpass
 import glob
 import json
@@ -16,11 +17,21 @@ from typing import Any
 
 
 def append_line(path: Path, move: Mapping[str, Any]) -> None:
-    """Appends a line of JSON; it is on the disk when this returns."""
-    with open(path, "a", encoding="utf-8") as history:
-        history.write(json.dumps(move) + "\n")
-        history.flush()
-        os.fsync(history.fileno())
+    """Appends a line of JSON, and ends one that was left half-written; it is on the disk when this returns.
+
+    Where nothing can be appended, as on some buckets that are mounted, the file is replaced.
+    """
+    before = path.read_text(encoding="utf-8") if path.is_file() else ""
+    line = ("\n" if before and not before.endswith("\n") else "") + json.dumps(move) + "\n"
+    try:
+        with open(path, "a", encoding="utf-8") as history:
+            history.write(line)
+            history.flush()
+            os.fsync(history.fileno())
+    except OSError as error:
+        if error.errno not in (errno.ENOTSUP, errno.ENOSYS):
+            raise
+        replace_file(path, before + line)
 
 
 def copy_to_disk(source: str, target: str) -> None:

@@ -44,7 +44,7 @@ def execute_spec(
     tasks = documents[0]["root"]["dag"]["tasks"]
     finished: dict[str, Outputs] = dict(cached or {})
     while len(finished) < len(tasks):
-        ready = [n for n, task in tasks.items() if n not in finished and _producers(task) <= finished.keys()]
+        ready = [n for n, task in tasks.items() if n not in finished and producers_of(task) <= finished.keys()]
         assert ready, f"a cycle among {tasks.keys() - finished.keys()}"
         for name in sorted(ready):
             if kill and name in kill:
@@ -58,7 +58,8 @@ def execute_spec(
     return finished
 
 
-def _producers(task: dict[str, Any]) -> set[str]:
+def producers_of(task: dict[str, Any]) -> set[str]:
+    """The tasks that a task waits for."""
     artifacts = task.get("inputs", {}).get("artifacts", {}).values()
     return {a["taskOutputArtifact"]["producerTask"] for a in artifacts} | set(task.get("dependentTasks", []))
 
@@ -96,7 +97,7 @@ def execute_task(
     label = component["executorLabel"]
     executor_input = {
         "inputs": {
-            "parameterValues": _parameters(spec, name, values or {}),
+            "parameterValues": parameters_of(spec, name, values or {}),
             "artifacts": {
                 key: {"artifacts": [_to_runtime(finished[source["producerTask"]][source["outputArtifactKey"]])]}
                 for key, source in (
@@ -114,7 +115,8 @@ def execute_task(
     return {key: _record(cluster, name, key, artifact) for key, artifact in registered.items()}
 
 
-def _parameters(spec: Mapping[str, Any], name: str, values: Mapping[str, Any]) -> dict[str, Any]:
+def parameters_of(spec: Mapping[str, Any], name: str, values: Mapping[str, Any]) -> dict[str, Any]:
+    """The values of a task's parameters: constants, and what the submission says or the spec has as a default."""
     declared = spec["root"].get("inputDefinitions", {}).get("parameters", {})
     known = {key: definition["defaultValue"] for key, definition in declared.items() if "defaultValue" in definition}
     known |= values

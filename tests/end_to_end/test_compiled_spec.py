@@ -1,4 +1,4 @@
-"""A compiled spec, executed as Kubeflow Pipelines does without a cluster, ends in the model of a run on this machine.
+"""A compiled spec, executed as Kubeflow Pipelines and Vertex AI do, ends in the model of a run on this machine.
 
 ``KERASLINE_SPECS=iris_mlp,photos10`` names further recipes that the last test takes through the same.
 """
@@ -18,6 +18,7 @@ import yaml
 
 from tests.end_to_end.kubeflow_launcher import Cluster, TaskFailed
 from tests.end_to_end.spec_execution import Documents, execute_spec, execute_task
+from tests.end_to_end.vertex_backend import Project, build_library, execute_job
 
 pytestmark = [pytest.mark.slow, pytest.mark.long]
 
@@ -33,26 +34,30 @@ SUBMITTED = {"epochs": 3, "learning_rate": 0.002, "pipeline_root": "gs://bucket/
 LOCAL = ["training.epochs=3", "training.learning_rate=0.002"]
 
 
-def compile_recipe(recipe: str, changes: list[str], folder: Path, *more: str) -> Documents:
+def compile_recipe(recipe: str, changes: list[str], folder: Path, *more: str, target: str = "kubeflow") -> Documents:
     """What ``kerasline compile`` writes."""
-    words = [part for change in changes for part in ("--set", change)]
-    words += ["--target", "kubeflow", "--image", "kerasline:1", "--pipeline-root", "gs://bucket/root"]
+    words = ["--target", target, "--image", "kerasline:1", "--pipeline-root", "gs://bucket/root"]
     file = folder / "spec.yaml"
-    words += ["-o", str(file), "--workspace", str(folder / "ws"), *more]
-    subprocess.run([*COMMAND, "compile", recipe, *words], check=True, cwd=folder)
+    command = [*COMMAND, "compile", recipe, *shared_words(changes, folder), *words, "-o", str(file), *more]
+    subprocess.run(command, check=True, cwd=folder)
     return list(yaml.safe_load_all(file.read_text()))
 
 
 def run_here(recipe: str, changes: list[str], folder: Path) -> dict[str, Any]:
     """The outcome of ``kerasline run``, blessed or not."""
-    words = [part for change in changes for part in ("--set", change)]
     outcome = folder / "outcome.json"
-    where = ["--workspace", str(folder / "ws"), "--json", str(outcome)]
-    subprocess.run([*COMMAND, "run", recipe, *words, *where], check=False, cwd=folder)
+    command = [*COMMAND, "run", recipe, *shared_words(changes, folder), "--json", str(outcome)]
+    subprocess.run(command, check=False, cwd=folder)
     return dict(json.loads(outcome.read_text()))
 
 
-def figures_of(cluster: Cluster, outputs: dict[str, Any]) -> dict[str, Any]:
+def shared_words(changes: list[str], folder: Path) -> list[str]:
+    """Options of both commands."""
+    data = ["--data-dir", os.environ["KERASLINE_DATA"]] if "KERASLINE_DATA" in os.environ else []
+    return [*(part for change in changes for part in ("--set", change)), "--workspace", str(folder / "ws"), *data]
+
+
+def figures_of(cluster: Cluster | Project, outputs: dict[str, Any]) -> dict[str, Any]:
     """The figures of a run's report."""
     return dict(json.loads((cluster.stored(outputs["report"]["report"]["uri"]) / "figures.json").read_text()))
 
@@ -102,6 +107,31 @@ def test_the_spec_pushes_the_model_that_a_local_run_pushes(tmp_path: Path) -> No
     assert figures["metrics"] == pytest.approx(result["metrics"], abs=1e-4)
     assert figures["test_metrics"] == pytest.approx(result["test_metrics"], abs=1e-4)
     assert {step["id"] for step in result["steps"]} == set(outputs)
+
+
+@pytest.mark.timeout(1800)
+def test_the_job_pushes_from_a_bucket_what_a_local_run_pushes(tmp_path: Path) -> None:
+    """Whose folders cannot be renamed, which has neither locks nor appends, and which forgets empty folders."""
+    library = build_library(tmp_path)
+    if library is None:
+        pytest.skip("needs a C compiler")
+    (job,) = compile_recipe("digits_mlp", [*CHANGES, *LOCAL], tmp_path, target="vertex")
+    project = Project(tmp_path / "project", library)
+    with pytest.raises(TaskFailed, match="expected the bucket at /gcs/bucket, where Vertex AI mounts it"):
+        execute_job(job, project)
+    (project.folder / "gcs" / "bucket").mkdir(parents=True)
+    (project.folder / "gcs" / "bucket" / "README").touch()
+
+    outputs = execute_job(job, project)
+
+    models = project.folder / "gcs" / "bucket" / "root" / "models" / "digits_mlp"
+    assert outputs["push"]["pushed_model"]["metadata"]["pushed"] == 1
+    assert (models / "1" / "saved_model.pb").is_file()
+    assert json.loads((models / "current.json").read_text())["version"] == 1
+    figures = figures_of(project, outputs)
+    result = run_here("digits_mlp", [*CHANGES, *LOCAL], tmp_path)
+    assert figures["metrics"] == pytest.approx(result["metrics"], abs=1e-4)
+    assert figures["test_metrics"] == pytest.approx(result["test_metrics"], abs=1e-4)
 
 
 @pytest.mark.timeout(600)

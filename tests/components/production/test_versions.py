@@ -15,6 +15,7 @@ from kerasline.components.production import (
     current_version,
     list_versions,
     move_pointer,
+    placing,
     prune,
     read_pointer,
     read_record,
@@ -109,7 +110,7 @@ def test_a_version_is_invisible_until_it_is_complete(
         assert json.loads((Path(source) / "version.json").read_text())["version"] == 1
         rename(source, target)
 
-    monkeypatch.setattr(versions_module.os, "rename", watch)
+    monkeypatch.setattr(placing.os, "rename", watch)
     add_version(folder, saved_model, {})
     assert seen == [[]]
 

@@ -50,7 +50,7 @@ def compile_recipe(
     from kerasline.components.validation.reference import reference_elsewhere
     from kerasline.pipeline.config import load_experiment
     from kerasline.pipeline.planning import plan_run
-    from kerasline.pipeline.remote_paths import check_weights, data_remark
+    from kerasline.pipeline.remote_paths import check_weights, data_remark, weights_remark
     from kerasline.pipeline.schemas import find_schema_file
     from kerasline.pipeline.screen import screen_apart
     from kerasline.pipeline.workspace import open_workspace
@@ -79,7 +79,7 @@ def compile_recipe(
         )
         tasks = spec.get("pipelineSpec", spec)["root"]["dag"]["tasks"]
         screen.line(f"{output}: {len(tasks)} steps for {target}, image {image}, models in {there}")
-        remarks = [data_remark(plan.dataset, pipeline_root)]
+        remarks = [data_remark(plan.dataset, pipeline_root), weights_remark(experiment)]
         if target is Target.KUBEFLOW and not claim:
             remarks.append(
                 f"every step must have {mount_of(pipeline_root)} mounted, or the models are lost with it; --claim NAME "

@@ -40,6 +40,18 @@ def check_weights(experiment: Experiment, home: Path, pipeline_root: str) -> Non
         )
 
 
+def weights_remark(experiment: Experiment) -> str | None:
+    """Says where the steps look for ImageNet weights, None where they need none."""
+    model = experiment.model
+    if not isinstance(model, TransferOptions) or model.weights != "imagenet":
+        return None
+    source = "which has no download" if model.base == "squeezenet" else "or download them"
+    return (
+        f"the steps look for the ImageNet weights of {model.base} in ~/.keras/models of the image, {source}; "
+        "model.weights takes a file's path as the steps see it, too"
+    )
+
+
 def data_remark(dataset: Dataset, pipeline_root: str) -> str | None:
     """Says which files of this machine the steps would look for, None where there are none.
 

@@ -138,8 +138,8 @@ def find_overlap(facts: Mapping[str, Any], request: Mapping[str, Any], mounts: s
 def is_shared(folder: str, mounts: str) -> bool:
     """Says whether a folder lies on something that is mounted in (or linked into) the step's file system."""
     path = Path(folder)
-    top = Path(mounts)
-    inside = path.relative_to(top).parts if path.is_relative_to(top) else ()
+    top = Path(mounts) if path.is_relative_to(mounts) else Path("/")
+    inside = path.relative_to(top).parts if path.is_absolute() else ()
     # /gcs, /s3 and /minio themselves are the pod's own; a path that names no bucket is a volume at any depth.
     first = 2 if f"/{'/'.join(inside[:1])}/" in BUCKETS.values() else 1
     return any(_is_mounted(top.joinpath(*inside[:depth])) for depth in range(first, len(inside) + 1))

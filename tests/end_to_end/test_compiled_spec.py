@@ -40,7 +40,8 @@ def compile_recipe(recipe: str, changes: list[str], folder: Path, *more: str, ta
     file = folder / "spec.yaml"
     command = [*COMMAND, "compile", recipe, *shared_words(changes, folder), *words, "-o", str(file), *more]
     subprocess.run(command, check=True, cwd=folder)
-    return list(yaml.safe_load_all(file.read_text()))
+    text = file.read_text()
+    return [json.loads(text)] if target == "vertex" else list(yaml.safe_load_all(text))
 
 
 def run_here(recipe: str, changes: list[str], folder: Path) -> dict[str, Any]:

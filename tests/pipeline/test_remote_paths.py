@@ -11,7 +11,7 @@ from kerasline.components.datasets import resolve
 from kerasline.components.datasets.options import DataOptions
 from kerasline.components.errors import ConfigError
 from kerasline.pipeline.config import Experiment, parse_experiment
-from kerasline.pipeline.remote_paths import check_weights, data_remark, mount_of
+from kerasline.pipeline.remote_paths import check_weights, data_remark, mount_of, weights_remark
 
 ROOT = "gs://bucket/root"
 
@@ -72,3 +72,12 @@ def test_data_of_this_machine_is_named(tmp_path: Path) -> None:
     assert data_remark(found, str(tmp_path)) is None
     bundled = resolve(DataOptions.model_validate({"dataset": "iris"}), name="a", base_dir=tmp_path, data_dir=None)
     assert data_remark(bundled, ROOT) is None
+
+
+def test_where_steps_look_for_imagenet_weights_is_said() -> None:
+    """In the image, whatever this machine has."""
+    said = weights_remark(photos("imagenet"))
+    assert said is not None
+    assert "ImageNet weights of squeezenet in ~/.keras/models of the image, which has no download" in said
+    assert weights_remark(photos("none")) is None
+    assert weights_remark(photos("/gcs/bucket/file.keras")) is None

@@ -48,6 +48,8 @@ def test_only_what_is_mounted_below_the_pods_own_folders_is_shared(mounts: Path)
     assert not is_shared(str(mounts / "gcs" / "other" / "root"), str(mounts))
     assert not is_shared(str(mounts / "gcs" / "new" / "root"), str(mounts))
     assert is_shared("/proc/self", "/"), "a volume at a path that names no bucket"
+    assert is_shared("/proc/self", str(mounts)), "a path that no bucket's folder stands for is what it is"
+    assert not is_shared("gs://bucket/root", str(mounts))
 
 
 def test_a_step_without_a_claim_says_what_is_lost(mounts: Path) -> None:

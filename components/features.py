@@ -7,7 +7,7 @@ model: the widths and vocabularies are in it, so the model's shape is known with
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from keyword import iskeyword
 from typing import Literal
 
@@ -158,6 +158,37 @@ def dense_columns(step: FeatureStep) -> list[str]:
     else:
         return []
     return names + ([f"{name} missing"] if step.indicator else [])
+
+
+def with_quantities(
+    dataset: Dataset, features: Mapping[str, ColumnOptions], as_they_are: Collection[str] = ()
+) -> Dataset:
+    """Stores whole numbers that are quantities as floats, so that 3.7 is one of them later, in files and requests.
+
+    Args:
+      dataset: the resolved data; only tables of numbers that are read anew are changed.
+      features: the recipe's ``features:`` block.
+      as_they_are: columns that stay whole, such as those of a curated schema.
+
+    Returns:
+      The data, whose reader gives floats for these columns. Categories, 0 and 1, dates and columns of crosses stay.
+    """
+    kept = {*as_they_are, dataset.split.column, *(name for options in features.values() for name in options.cross)}
+    changed = {
+        column.name
+        for column in dataset.columns
+        if column.dtype == "int" and column.distinct not in (1, 2) and column.name not in kept
+        and (features[column.name].kind if column.name in features else None) in (None, "numeric")
+    }  # fmt: skip
+    if dataset.reader not in ("csv", "parquet") or not changed:
+        return dataset
+    columns = tuple(
+        column.model_copy(update={"dtype": "float"}) if column.name in changed else column for column in dataset.columns
+    )
+    options = dict(dataset.reader_options)
+    if "types" in options:
+        options["types"] = {**options["types"], **dict.fromkeys(changed, "float")}
+    return dataset.model_copy(update={"columns": columns, "reader_options": options})
 
 
 def plan_features(dataset: Dataset, features: Mapping[str, ColumnOptions], task: Task) -> FeaturePlan:

@@ -18,7 +18,7 @@ from kerasline.components.datasets import infer_task, resolve
 from kerasline.components.datasets.spec import Dataset
 from kerasline.components.engine import complete_options
 from kerasline.components.errors import ConfigError
-from kerasline.components.features import FeaturePlan, plan_features
+from kerasline.components.features import FeaturePlan, plan_features, with_quantities
 from kerasline.components.fitting.checks import check_fit, check_weight_column
 from kerasline.components.formats.kinds import check_formats
 from kerasline.components.incumbent import BaselineLost, check_baseline
@@ -33,7 +33,7 @@ from kerasline.components.tuning.checks import check_search
 from kerasline.components.tuning.notation import feature_values
 from kerasline.components.validation.options import check_column_names
 from kerasline.components.validation.reference import Reference, find_reference
-from kerasline.components.validation.rules import follow_types, make_rules
+from kerasline.components.validation.rules import follow_types, make_rules, whole_columns
 from kerasline.pipeline.config import Experiment
 from kerasline.pipeline.earlier_searches import SearchStart
 from kerasline.pipeline.history import read_outcome, run_folders
@@ -213,13 +213,15 @@ def settle(
         seed=experiment.seed, named=named_columns(experiment.features),
     )  # fmt: skip
     schema = curated_text(schema_file, dataset) if schema_file else ""
+    searched = feature_values(experiment.tuning.space) if experiment.tuning else {}
+    if not searched:  # a search may try whole numbers as categories
+        dataset = with_quantities(dataset, experiment.features, whole_columns(schema))
     settled = [name for name, options in experiment.features.items() if options.kind]
     rules = make_rules(schema, dataset, experiment.validation, settled)
     ingested = follow_types(dataset, rules)
     task = infer_task(ingested.label) if experiment.task == "auto" else experiment.task
     options = _leave_out_weight(experiment, ingested)
     features = plan_features(ingested, options, task)
-    searched = feature_values(experiment.tuning.space) if experiment.tuning else {}
     alternatives = plan_alternatives(searched, ingested, options, features)
     check_formats(experiment.push.further_formats())
     columns = [column.name for column in dataset.columns] + [dataset.label.name]

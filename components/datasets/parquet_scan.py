@@ -102,6 +102,14 @@ def column_type(field: Any, path: Path) -> str:
     )
 
 
+def may_be_numbers(kind: Any) -> bool:
+    """Says whether an Arrow type holds numbers, truth, or text that may be numbers: no dates, times or durations."""
+    import pyarrow as pa
+
+    kind = kind.value_type if pa.types.is_dictionary(kind) else kind
+    return not (pa.types.is_temporal(kind) or pa.types.is_nested(kind))
+
+
 def plain_values(values: Any, dtype: str) -> list[Any]:
     """Returns an Arrow array's values as int, float, str or float32 arrays; NaN and null become None."""
     import numpy as np

@@ -16,7 +16,7 @@ from kerasline.components.datasets.files import PACKED, PACKING_ERRORS, Places, 
 from kerasline.components.datasets.image_check import SUFFIXES
 from kerasline.components.datasets.kinds import name_kind
 from kerasline.components.datasets.options import MISSING_VALUES
-from kerasline.components.datasets.parquet_scan import column_type, index_columns, open_file
+from kerasline.components.datasets.parquet_scan import column_type, index_columns, may_be_numbers, open_file
 from kerasline.components.datasets.tables import same_columns
 from kerasline.components.errors import ConfigError, nearest
 from kerasline.components.outputs import check_output
@@ -272,7 +272,13 @@ def _plan_parquet(
     notes = _check_columns(schema.names, record, str(files[0]))
     for column in record["columns"]:
         if column["dtype"] in ("float", "int", "string"):
-            column_type(schema.field(column["name"]), files[0])
+            field = schema.field(column["name"])
+            column_type(field, files[0])
+            if column["dtype"] != "string" and not may_be_numbers(field.type):
+                raise ConfigError(
+                    f"column {field.name!r} of {files[0]} is {field.type}, but the model was trained on numbers; write "
+                    "it as training had it"
+                )
     plain = [field.name for field in common if suffix == ".parquet" or not pa.types.is_nested(field.type)]
     plain = [name for name in plain if not _is_binary(schema.field(name).type)]
     chosen = _check_keys(keys, schema.names, str(files[0]))

@@ -278,10 +278,6 @@ def _arrow_values(values: Any, column: Mapping[str, Any], missing: frozenset[str
     if pa.types.is_string(values.type) or pa.types.is_large_string(values.type):
         cells = _said(["" if v is None else v.strip() for v in values.to_pylist()], column.get("boolean", False))
         return _parse_cells(name, cells, dtype, missing, problems)
-    if not _is_number(values.type):
-        for row in pc.indices_nonzero(values.is_valid()).to_pylist():
-            problems.setdefault(row, f"column {name!r} is {values.type} where the model was trained on numbers")
-        return [None] * len(values) if dtype == "int" else np.full(len(values), math.nan)
     if numbers_of(missing):
         values = pa.array(map(without(missing), values.to_pylist()), values.type)
     if dtype == "int" and pa.types.is_integer(values.type):
@@ -296,13 +292,6 @@ def _as_trained(text: str | None, column: Mapping[str, Any]) -> str | None:
         return plain_boolean(text)
     is_plain = column.get("decimal") == "," and _PROGRAM.fullmatch(text)
     return text.replace(".", ",") if is_plain else text
-
-
-def _is_number(kind: Any) -> bool:
-    return bool(
-        pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind)
-        or pa.types.is_boolean(kind) or pa.types.is_null(kind)
-    )  # fmt: skip
 
 
 def _lists(values: Sequence[Any], column: Mapping[str, Any], problems: Problems) -> list[Any]:

@@ -61,6 +61,16 @@ def make_rules(
     )
 
 
+def whole_columns(schema_text: str) -> set[str]:
+    """Names the columns that a curated schema says are whole numbers."""
+    if not schema_text:
+        return set()
+    from kerasline.components.validation.schema import parse_schema
+
+    schema = parse_schema(schema_text, "the curated schema")
+    return {feature.name for feature in schema.feature if _TYPES.get(feature.type) == "int"}
+
+
 def follow_types(dataset: Dataset, rules: RowRules) -> Dataset:
     """Returns the data as it is after ingest has applied the rules; its reader still needs it as it was."""
     casts = rules.casts()

@@ -10,7 +10,7 @@ import pytest
 from kerasline.components.column_options import ColumnOptions
 from kerasline.components.datasets.spec import Column, Dataset, Label, SplitPlan
 from kerasline.components.errors import ConfigError
-from kerasline.components.features import FeaturePlan, FeatureStep, dense_columns, plan_features
+from kerasline.components.features import FeaturePlan, FeatureStep, dense_columns, plan_features, with_quantities
 from kerasline.components.models.spec import InputSpec, Task
 
 ROWS = 100
@@ -260,3 +260,15 @@ def test_a_plan_survives_the_way_through_json() -> None:
         ward={"impute": 0.5},
     )
     assert FeaturePlan.model_validate_json(settled.model_dump_json()) == settled
+
+
+def test_whole_numbers_that_are_quantities_are_stored_as_floats() -> None:
+    columns = [Column(name=name, dtype="int", distinct=distinct) for name, distinct in
+               (("rooms", 9), ("flag", 2), ("ward", 4), ("day", 90), ("code", 5), ("old", 9))]  # fmt: skip
+    features = {
+        "ward": ColumnOptions(kind="categorical"), "day": ColumnOptions(kind="date", date_format="unix"),
+        "pair": ColumnOptions(cross=["code", "flag"]),
+    }  # fmt: skip
+    stored = with_quantities(dataset(*columns), features, as_they_are=["old"])
+    assert [column.name for column in stored.columns if column.dtype == "float"] == ["rooms"]
+    assert plan_features(stored, features, "binary").steps[0].kind == "numeric"

@@ -6,6 +6,7 @@ import datetime
 import decimal
 import json
 import math
+import re
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ import pyarrow.parquet as pq
 import pytest
 import tensorflow as tf
 
+from kerasline.components.errors import ConfigError
 from kerasline.components.prediction.blocks import Block
 from kerasline.components.prediction.planning import plan_prediction
 from kerasline.components.prediction.tables import read_csv, read_parquet
@@ -44,10 +46,13 @@ def read(tmp_path: Path, column: dict[str, Any], values: pa.Array | str) -> Bloc
 
 @pytest.mark.parametrize("dtype", ["int", "float"])
 @pytest.mark.parametrize(("kind", "value"), NO_NUMBERS.items())
-def test_dates_where_numbers_were_are_one_sentence_a_row(tmp_path: Path, dtype: str, kind: str, value: Any) -> None:
-    block = read(tmp_path, {"dtype": dtype}, pa.array([value, None, value]))
-    assert [row["place"] for row in block.rejected] == [1, 3]
-    assert block.rejected[0]["reason"] == f"column 'x' is {kind} where the model was trained on numbers"
+def test_dates_where_numbers_were_are_refused_before_anything_is_loaded(
+    tmp_path: Path, dtype: str, kind: str, value: Any
+) -> None:
+    with pytest.raises(
+        ConfigError, match=f"column 'x' of .*in.parquet is {re.escape(kind)}, but the model was trained"
+    ):
+        read(tmp_path, {"dtype": dtype}, pa.array([value, None, value]))
 
 
 @pytest.mark.parametrize("dtype", ["int", "float"])

@@ -28,6 +28,9 @@ _PARTS_OF_SECONDS = ("", "milli", "micro", "nano")
 _MOST_READ = 5_000  # different values that are tried as dates and numbers
 _MOST_UNREADABLE = 0.1
 _FEWEST_FOR_ID = 20
+_MOST_MISSING = 0.98
+_FEWEST_TO_JUDGE = 100  # rows, for the share of missing values to mean something
+_LONGEST_NAME = 5  # words, on average
 _FEW_REPEATS = 1.25  # rows of each id of a table in which some came twice
 _RARE_ROWS = 3  # a category in fewer rows shares the place of unknown ones
 _SENTINELS = (-9999.0, -999.0, -99.0, 999.0, 9999.0, 99999.0)
@@ -87,6 +90,10 @@ def _guess(
         return ColumnGuess(name, "drop", "no value in any row")
     if len(counts) == 1 and len(present) == len(column.values):
         return ColumnGuess(name, "drop", f"always {_shown(present[0])}")
+    share = 1 - len(present) / len(column.values)
+    if share > _MOST_MISSING and len(column.values) >= _FEWEST_TO_JUDGE:
+        why = f"{share:.1%} of the rows have no value, too few to learn from; if having one says something, keep it"
+        return ColumnGuess(name, "drop", why)
     if column.dtype == "string":
         return _guess_text(name, present, counts, rows, complete)
     return _guess_number(name, column.dtype, present, counts)
@@ -188,6 +195,9 @@ def _guess_text(name: str, present: Sequence[str], counts: Counter[str], rows: i
     words = [len(words_of(value)) for value in some]
     mean_words = sum(words) / len(words)
     unique = distinct / len(present)
+    if unique > 0.5 and distinct >= _FEWEST_FOR_ID and mean_words < _LONGEST_NAME and _are_names(some):
+        why = f"names, such as {_shown(present[0])}, {unique:.0%} of them different; to learn from their words set "
+        return ColumnGuess(name, "drop", why + "kind: text")
     if mean_words >= 4 or (unique > 0.5 and mean_words >= 2.5):
         frequent = Counter(word for value in present[:20_000] for word in set(words_of(value)))
         kept = sum(1 for count in frequent.values() if count >= 5) or min(len(frequent), 100)
@@ -198,6 +208,13 @@ def _guess_text(name: str, present: Sequence[str], counts: Counter[str], rows: i
     if _GROUP_NAME.search(name) and distinct > 50:
         return ColumnGuess(name, "drop", f"an id of about {1 / unique:.1f} rows each", group=True)
     return _guess_category(name, present, counts, rows, complete)
+
+
+def _are_names(values: Sequence[str]) -> bool:
+    """Says whether texts are names: words with capital letters, and no sentences."""
+    words = [word for value in values for word in value.split()]
+    capital = sum(1 for word in words if word[:1].isupper() or not word[:1].isalpha())
+    return capital >= 0.8 * len(words) and any(word[:1].isupper() for word in words)
 
 
 def _guess_category(name: str, present: Sequence[str], counts: Counter[str], rows: int, complete: bool) -> ColumnGuess:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -27,6 +27,7 @@ _LIKELY = (
 )  # fmt: skip
 _UNEVEN = 4.0  # how many times larger the largest class is before the rare ones are weighed up
 _FEWEST_TO_WEIGH = 10  # rows of the rarest class
+_FEWEST_COUNTS = 5  # different whole numbers that may be counts or scores
 _EVAL_ROWS = 5  # rows of each class that a tenth of the data should have
 
 
@@ -137,7 +138,7 @@ def guess_label(sample: TableSample, labels: Sequence[str]) -> LabelGuess:
         remarks.append(
             f"class {min(ordered, key=lambda name: ordered[name])!r} has {counted(smallest, 'row')}, too few to learn"
         )
-    remarks += filter(None, [remark_on_classes(ordered)])
+    remarks += filter(None, [remark_on_classes(ordered), _remark_on_counts(column.dtype, counts)])
     uneven = largest >= _UNEVEN * smallest
     return LabelGuess(
         (column.name,), task, ordered, len(present), missing,
@@ -146,6 +147,17 @@ def guess_label(sample: TableSample, labels: Sequence[str]) -> LabelGuess:
         majority=largest / len(present),
         reading=reading, remarks=tuple(remarks), words=words,
     )  # fmt: skip
+
+
+def _remark_on_counts(dtype: str, counts: Mapping[Any, int]) -> str:
+    """Says that whole numbers which may count or rank something can be predicted as numbers."""
+    if dtype == "string" or len(counts) < _FEWEST_COUNTS or max(counts) - min(counts) >= 2 * len(counts):
+        return ""
+    return (
+        f"whole numbers from {min(counts):.0f} to {max(counts):.0f} are read as {len(counts)} classes; if they count "
+        "or rank something, as goals, points or stars do, write task: regression, which knows that 3 is nearer to 4 "
+        "than to 9"
+    )
 
 
 def _guess_several(columns: Sequence[SampledColumn], origin: str) -> LabelGuess:

@@ -54,6 +54,8 @@ def guess(name: str, values: list[Any]) -> ColumnGuess:
         ("size", ["12 kg", "13 lb", "15 kg"] * 60, "numeric", {"kind": "numeric", "unit": "mass"}),
         ("size", ["12 kg", "13 ml", "15 kg"] * 60, "drop", {}),
         ("price", ["$12", "€13", "$15"] * 60, "drop", {}),
+        ("company", [f"{'ABCDEFGHIJ'[i % 10]}cme {i} Trading Ltd" for i in range(ROWS)], "drop", {}),
+        ("rare", [1.5, 2.5] + [None] * 298, "drop", {}),
         ("followers", ["900", "7.5k", "1.2M"] * 60, "numeric", {"kind": "numeric", "unit": "number"}),
         ("lasts", ["1h 30m", "90 min", "2 days"] * 60, "numeric", {"kind": "numeric", "unit": "duration"}),
         ("sold", ["1.295", "993", "2.005"] * 3 + [f"{i}.{i + 100}" for i in range(1, 60)], "numeric",

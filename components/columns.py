@@ -53,6 +53,17 @@ def text_matrix(columns: Sequence[Any]) -> tf.Tensor:
     return _matrix(columns, _as_text, tf.constant(""))
 
 
+def presence_matrix(columns: Sequence[Any]) -> tf.Tensor:
+    """Says for columns side by side which rows have a value, readable or not: bool [batch, columns]."""
+    return _matrix(columns, _is_there, tf.constant(False))
+
+
+def _is_there(values: tf.Tensor) -> tf.Tensor:
+    if values.dtype == tf.string:
+        return tf.not_equal(tf.strings.strip(values), "")
+    return tf.cast(tf.ones_like(values), tf.bool)
+
+
 def _as_text(values: tf.Tensor) -> tf.Tensor:
     return tf.strings.strip(values) if values.dtype == tf.string else tf.strings.as_string(values)
 

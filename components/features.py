@@ -23,7 +23,10 @@ TEXT_DISTINCT = 2000  # a string column with more distinct values than this is t
 DENSE = "features"  # the model input that holds all scalar columns side by side
 ALTERNATIVE = "alternative{}__"  # begins the names of the inputs of a plan that is not the first of its graph
 # Names of the transform graph's own outputs, which no column's input may take.
-RESERVED = (DENSE, "label", "label_shift", "label_scale", "sample_weight")
+RESERVED = (DENSE, "label", "label_shift", "label_scale", "sample_weight", "unseen")
+UNSEEN = "unseen"  # the output that marks values which training has never shown, with the numbers below
+UNKNOWN, UNREADABLE, FAR, MISSING = 1, 2, 3, 4
+NUMBER_KINDS = ("numeric", "boolean", "date")
 DATE_PARTS = ("year", "month", "day", "weekday", "hour")
 
 # What a column of each type can be.
@@ -81,6 +84,11 @@ class FeaturePlan(Options):
     def open_columns(self) -> list[str]:
         """Lists the text columns that are no categories: in numbers, dates and free text, a new value is no news."""
         return [s.name for s in self.steps if s.dtype == "string" and s.kind in ("numeric", "date", "text")]
+
+    def watched_columns(self) -> list[str]:
+        """Lists the columns that the output UNSEEN is about, in its order: categories first, then numbers."""
+        categories = [s.name for s in self.steps if s.kind == "categorical" and s.options.encode != "hash"]
+        return categories + [s.name for s in self.steps if s.kind in NUMBER_KINDS]
 
     def raw_arguments(self) -> dict[str, str]:
         """Maps each raw column to its argument of the ``serving_raw`` signature."""

@@ -11,6 +11,10 @@ The first calls its tensor ``examples``; the two that the Evaluator reads call i
 The serving signatures return, for classification, ``scores`` float32 [batch, classes], ``classes`` string
 [batch, classes] and ``class`` string [batch]; for multilabel ``scores`` and ``classes``; for regression ``value``
 float32 [batch] in the label's units.
+
+Beside the signatures, which are what clients see, the module has the functions ``unseen_default`` and ``unseen_raw``
+where the transform graph marks values: they take what ``serving_default`` and ``serving_raw`` take, and return int64
+[batch, columns]: which values of ``FeaturePlan.watched_columns()`` training has never shown, and why.
 """
 
 from __future__ import annotations
@@ -20,7 +24,7 @@ import tensorflow as tf
 import tensorflow_transform as tft
 
 from kerasline.components.columns import encode_label
-from kerasline.components.features import FeaturePlan, FeatureStep
+from kerasline.components.features import UNSEEN, FeaturePlan, FeatureStep
 
 # TFMA hands a signature the column that is named like its argument, and the serialized rows only where there is none.
 EVALUATION_ARGUMENT = "serialized_examples_for_evaluation"
@@ -37,6 +41,8 @@ class ServingModule(tf.Module):
         self._spec = {name: spec for name, spec in graph.raw_feature_spec().items() if name in _columns(plan)}
         self._label_spec = {plan.label: graph.raw_feature_spec()[plan.label]}
         self._names = [spec.name for spec in plan.inputs()]
+        self._marks = plan.input_name(UNSEEN)
+        self._can_mark = self._marks in graph.transformed_feature_spec()
         self._scale, self._shift = label_units
         self.model = model
         # Tracked here so that the vocabularies and variables of both are saved with the module.
@@ -49,6 +55,10 @@ class ServingModule(tf.Module):
         output = self.model({name: transformed[name] for name in self._names}, training=False)
         output = tf.cast(output, tf.float32)
         return output * self._scale + self._shift if (self._scale, self._shift) != (1.0, 0.0) else output
+
+    def mark(self, raw: dict[str, tf.Tensor | tf.SparseTensor]) -> tf.Tensor:
+        """Marks values that training has never shown: int64 [batch, columns]."""
+        return dict(self.layer(raw))[self._marks]
 
     def answer(self, output: tf.Tensor) -> dict[str, tf.Tensor]:
         """Gives what a client reads of a model's output: scores with class names, or values."""
@@ -63,7 +73,7 @@ class ServingModule(tf.Module):
         return {"scores": scores, "classes": tiled, "class": tf.gather(names, tf.argmax(scores, axis=1))}
 
     def signatures(self) -> dict[str, tf.types.experimental.ConcreteFunction]:
-        """Traces the four signatures; without autograph, which would rewrite code that has nothing for it."""
+        """Traces the signatures; without autograph, which would rewrite code that has nothing for it."""
         serialized = tf.TensorSpec([None], tf.string, name="examples")
         evaluated = tf.TensorSpec([None], tf.string, name=EVALUATION_ARGUMENT)
 
@@ -86,10 +96,20 @@ class ServingModule(tf.Module):
 
         arguments = self._plan.raw_arguments()
 
+        def read_raw(columns: dict[str, tf.Tensor]) -> dict[str, tf.Tensor | tf.SparseTensor]:
+            return {name: self._to_raw(name, columns[key]) for name, key in arguments.items()}
+
         @tf.function(input_signature=[raw_input_specs(self._plan)], autograph=False)
         def serving_raw(columns: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
-            raw = {name: self._to_raw(name, columns[key]) for name, key in arguments.items()}
-            return self.answer(self.predict(raw))
+            return self.answer(self.predict(read_raw(columns)))
+
+        @tf.function(input_signature=[serialized], autograph=False)
+        def unseen_default(examples: tf.Tensor) -> tf.Tensor:
+            return self.mark(tf.io.parse_example(examples, self._spec))
+
+        @tf.function(input_signature=[raw_input_specs(self._plan)], autograph=False)
+        def unseen_raw(columns: dict[str, tf.Tensor]) -> tf.Tensor:
+            return self.mark(read_raw(columns))
 
         # The traced functions hang on the module, so that their tables are tracked.
         self.functions = {
@@ -98,6 +118,10 @@ class ServingModule(tf.Module):
             "evaluation": evaluation,
             "label_index": label_index,
         }
+        if self._can_mark:
+            self.marking = {"unseen_default": unseen_default, "unseen_raw": unseen_raw}
+            for function in self.marking.values():
+                function.get_concrete_function()
         return {name: function.get_concrete_function() for name, function in self.functions.items()}
 
     def _to_raw(self, name: str, values: tf.Tensor) -> tf.Tensor | tf.SparseTensor:

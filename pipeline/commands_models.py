@@ -19,6 +19,9 @@ from kerasline.components.outputs import check_output
 NameArgument = Annotated[str, typer.Argument(help="The name of a pushed model.")]
 VersionArgument = Annotated[int, typer.Argument(help="One of its versions.")]
 WorkspaceOption = Annotated[Path, typer.Option(help="The folder of runs and models.")]
+OnUnseenOption = Annotated[
+    str, typer.Option(metavar="warn|reject", help="Tell of values that training has never shown, or refuse them.")
+]
 _WORKSPACE = Path("workspace")
 
 
@@ -111,6 +114,7 @@ def predict(
     kind: Annotated[
         str | None, typer.Option("--format", help="csv, parquet, images or tfrecord; default: by the name.")
     ] = None,
+    on_unseen: OnUnseenOption = "warn",
     workspace: WorkspaceOption = _WORKSPACE,
     json_file: Annotated[Path | None, typer.Option("--json", help="Write the figures to this file.")] = None,
     beam: Annotated[
@@ -126,12 +130,21 @@ def predict(
     if kind is not None and kind not in KINDS:
         raise ConfigError(f"--format: expected one of {', '.join(KINDS)}, got {kind!r}.{nearest(kind, KINDS)}")
     check_output(json_file, "--json")
+    _check_on_unseen(on_unseen)
     try:
         engine = join_options(beam)
     except ValueError as error:
         raise ConfigError(f"--beam: {error}") from error
     result = predict_file(
-        source, model, output, keys=keys, kind=kind, workspace=workspace, beam_arguments=engine, debug=debug
+        source,
+        model,
+        output,
+        keys=keys,
+        kind=kind,
+        on_unseen=on_unseen,
+        workspace=workspace,
+        beam_arguments=engine,
+        debug=debug,
     )
     _write_json(json_file, result)
 
@@ -145,11 +158,13 @@ def serve(
     allow_host: Annotated[
         list[str], typer.Option(metavar="NAME", help="Answer requests to this name, too; default: localhost.")
     ] = [],  # noqa: B006
+    on_unseen: OnUnseenOption = "warn",
     workspace: WorkspaceOption = _WORKSPACE,
 ) -> None:
     """Answer TensorFlow Serving's REST API, for development; follows promote and rollback."""
     from kerasline.pipeline.registry import find_model
 
+    _check_on_unseen(on_unseen)
     models_folder = workspace / "models"
     for name in names:
         find_model(models_folder, name)
@@ -169,7 +184,17 @@ def serve(
         max_bytes=int(max_request_mb * 1e6),
         poll_seconds=poll_seconds,
         hosts=allow_host,
+        on_unseen=on_unseen,
     )
+
+
+def _check_on_unseen(chosen: str) -> None:
+    from kerasline.components.prediction.planning import ON_UNSEEN
+
+    if chosen not in ON_UNSEEN:
+        raise ConfigError(
+            f"--on-unseen: expected {' or '.join(ON_UNSEEN)}, got {chosen!r}.{nearest(chosen, ON_UNSEEN)}"
+        )
 
 
 def export(

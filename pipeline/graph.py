@@ -106,6 +106,7 @@ def create_pipeline(
         custom_config={
             "plan": features,
             "alternatives": [other.plan.model_dump_json() for other in plan.alternatives[1:]],
+            "marks": True,
             "code_version": code_version("kerasline.components.transform"),
         },
         materialize=False,

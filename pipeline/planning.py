@@ -116,6 +116,7 @@ class RunPlan:
             "task": self.features.task,
             "classes": self.features.classes,
             "arguments": arguments,
+            "watched": self.features.watched_columns(),
             "columns": columns,
             "label": {"name": data.label.name, "columns": list(data.reader_options.get("labels", [data.label.name]))},
             "reading": {key: reading[key] for key in _READING if key in reading},

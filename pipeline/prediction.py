@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 import traceback
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,8 @@ from kerasline.pipeline.registry import find_version
 from kerasline.pipeline.screen import format_seconds, screen_apart
 from kerasline.pipeline.workspace import Workspace, open_workspace
 
+_COLUMNS_SHOWN = 5
+
 
 def predict_file(
     source: str,
@@ -29,6 +31,7 @@ def predict_file(
     *,
     keys: Sequence[str] = (),
     kind: str | None = None,
+    on_unseen: str = "warn",
     workspace: Path,
     beam_arguments: Sequence[str] = (),
     debug: bool = False,
@@ -41,13 +44,14 @@ def predict_file(
       output: a .parquet, .csv or .jsonl file.
       keys: columns of the input to repeat; none for all.
       kind: csv, parquet, images or tfrecord, where the name of the input does not say it.
+      on_unseen: whether rows with values that training has never shown are marked (warn) or rejected.
       workspace: where the model is.
       beam_arguments: Beam's options; none for those of the latest run of the model's recipe.
       debug: show tracebacks.
 
     Returns:
-      ``model``, ``version``, ``input``, ``output``, ``rows``, ``rejected``, ``rejected_file``, ``seconds`` and
-      ``rows_per_second``.
+      ``model``, ``version``, ``input``, ``output``, ``rows``, ``rejected``, ``rejected_file``, ``unseen`` (by
+      column), ``unseen_rows``, ``seconds`` and ``rows_per_second``.
 
     Raises:
       ConfigError: no such model, or the input or the output cannot be.
@@ -56,7 +60,9 @@ def predict_file(
     home = open_workspace(workspace)
     folder, version = find_version(home.root / "models", reference)
     record = read_record(folder, version)
-    plan = plan_prediction(source, folder / str(version), f"{folder.name}@{version}", record, output, keys, kind)
+    plan = plan_prediction(
+        source, folder / str(version), f"{folder.name}@{version}", record, output, keys, kind, on_unseen
+    )
     engine = list(beam_arguments) or _engine_of_recipe(home, folder.name)
     log = home.log(f"predict-{datetime.now(UTC):%Y%m%d-%H%M%S}")
     with screen_apart(log) as screen:
@@ -94,6 +100,8 @@ def predict_file(
             first = json.loads(done.rejected_path.read_text(encoding="utf-8").splitlines()[0])
             screen.line(f"  {'rejected':<12} {counted(done.rejected, 'row')}, listed in {done.rejected_path}")
             screen.line(f"               the first: {first['place']}: {first['reason']}")
+        for line in describe_unseen(done.unseen):
+            screen.line(f"  {line}")
         screen.line(f"  {'output':<12} {output}")
     return {
         "model": folder.name,
@@ -103,9 +111,24 @@ def predict_file(
         "rows": done.rows,
         "rejected": done.rejected,
         "rejected_file": str(done.rejected_path) if done.rejected_path else None,
+        "unseen": done.unseen,
+        "unseen_rows": done.unseen_rows,
         "seconds": round(done.seconds, 3),
         "rows_per_second": round(speed, 1),
     }
+
+
+def describe_unseen(unseen: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """Tells of values that training has never shown: a line for each of the first columns, the worst first."""
+    worst = sorted(unseen.items(), key=lambda item: -item[1]["values"])
+    lines = []
+    for name, found in worst[:_COLUMNS_SHOWN]:
+        why = "; ".join(f"{counted(number, 'value')} {words}" for words, number in found["why"].items())
+        examples = f": {', '.join(found['examples'])}" if found["examples"] else ""
+        lines.append(f"{'unseen':<12} column {name!r}: {why}{examples}")
+    if len(worst) > _COLUMNS_SHOWN:
+        lines.append(f"{'':<12} and {counted(len(worst) - _COLUMNS_SHOWN, 'more column')}, which --json lists")
+    return lines
 
 
 def _engine_of_recipe(home: Workspace, name: str) -> list[str]:

@@ -12,6 +12,15 @@ import tensorflow as tf
 from kerasline.components.errors import KeraslineError
 from kerasline.components.prediction.blocks import Block
 from kerasline.components.prediction.reasons import plain_reason
+from kerasline.components.prediction.unseen import (
+    UNREADABLE,
+    count_unseen,
+    find_marker,
+    first_unseen,
+    name_unseen,
+    news_only,
+    values_by_column,
+)
 
 # The more rows in a call the less it costs for each, as long as what the layers hold in between fits the memory.
 ROWS_PER_CALL, PLAIN_ROWS_PER_CALL = 2048, 16384
@@ -20,8 +29,8 @@ ROWS_PER_CALL, PLAIN_ROWS_PER_CALL = 2048, 16384
 class ServedModel:
     """A pushed version, asked as a client would ask it."""
 
-    def __init__(self, path: str, record: Mapping[str, Any]) -> None:
-        self._record = record
+    def __init__(self, path: str, record: Mapping[str, Any], *, rejects_unseen: bool = False) -> None:
+        self._record, self._rejects_unseen = record, rejects_unseen
         is_plain = all(column["dtype"] in ("float", "int", "string") for column in record["columns"])
         self._rows_per_call = PLAIN_ROWS_PER_CALL if is_plain else ROWS_PER_CALL
         self._output = "value" if record["classes"] is None else "scores"
@@ -30,6 +39,8 @@ class ServedModel:
         except (OSError, ValueError, tf.errors.OpError) as error:
             raise KeraslineError(f"{path} does not load: {(str(error).splitlines() or ['no message'])[0]}") from error
         self._raw, self._default = (self._model.signatures[name] for name in ("serving_raw", "serving_default"))
+        self._mark_raw: Any = find_marker(self._model, record, "serving_raw")
+        self._mark_default: Any = find_marker(self._model, record, "serving_default")
         _, self._specs = self._raw.structured_input_signature
         if is_plain:
             self._warm_up()
@@ -48,10 +59,12 @@ class ServedModel:
           origin: the file, for rows that are set aside.
 
         Returns:
-          The rows that were predicted, and ``scores`` [rows, classes] or ``value`` [rows] for them.
+          The rows that were predicted, and ``scores`` [rows, classes] or ``value`` [rows] for them; where there are
+          any, ``unseen`` [rows] names the columns whose values training has never shown.
         """
         problems = self._missing(block)
         block = block.reject(problems, origin)
+        marks = self._marks(block)
         answers: list[dict[str, np.ndarray]] = []
         failed: dict[int, str] = {}
         for start in range(0, len(block), self._rows_per_call):
@@ -59,7 +72,25 @@ class ServedModel:
         name, classes = self._output, self._record["classes"]
         none = np.zeros((0,) if classes is None else (0, len(classes)), np.float32)
         joined = {name: np.concatenate([none, *(answer[name] for answer in answers)])}
-        return block.reject(failed, origin), joined
+        counted: dict[str, dict[str, Any]] = {}
+        if marks.any():
+            counted = count_unseen(self._record["watched"], marks, values_by_column(block))
+            joined = self._tell_unseen(block, marks, joined, failed)
+        block = block.reject(failed, origin)
+        block.unseen = counted
+        return block, joined
+
+    def _tell_unseen(
+        self, block: Block, marks: np.ndarray, answer: dict[str, np.ndarray], failed: dict[int, str]
+    ) -> dict[str, np.ndarray]:
+        """Names the marked columns beside the answers, or takes marked rows out and adds them to the failed."""
+        watched = self._record["watched"]
+        kept = np.array([row for row in range(len(block)) if row not in failed], int)
+        if not self._rejects_unseen:
+            return {**answer, "unseen": name_unseen(watched, marks[kept])}
+        values, bad = values_by_column(block), marks[kept].any(axis=1)
+        failed |= {row: first_unseen(watched, marks[row], values, row) for row in kept[bad].tolist()}
+        return {name: answered[~bad] for name, answered in answer.items()}
 
     def _answer_rows(
         self, block: Block, rows: np.ndarray, answers: list[dict[str, np.ndarray]], failed: dict[int, str]
@@ -89,6 +120,37 @@ class ServedModel:
         else:
             answer = self._default(examples=tf.constant(_encode(block), tf.string))
         return {self._output: answer[self._output].numpy()}
+
+    def _marks(self, block: Block) -> np.ndarray:
+        """Marks what training has never shown, with the transform graph: int64 [rows, watched columns]."""
+        watched = self._record.get("watched") or []
+        marks = np.zeros((len(block), len(watched)), np.int64)
+        if self._mark_raw is None or self._mark_default is None:
+            return marks
+        for start in range(0, len(block), self._rows_per_call):
+            stop = min(start + self._rows_per_call, len(block))
+            marks[start:stop] = self._marks_of(block.take_range(start, stop))
+        for place, name in enumerate(watched if block.examples is None else ()):
+            column = block.columns[name]
+            if isinstance(column, np.ndarray) and column.dtype.kind == "f":
+                marks[np.isinf(column), place] = UNREADABLE  # which the plain tensors take for missing
+        return news_only(self._record, marks)
+
+    def _marks_of(self, block: Block) -> np.ndarray:
+        """Marks some rows; none of those that the graph fails for, which is told when they are answered."""
+        try:
+            if block.examples is None and self._fits_raw(block):
+                arguments = self._record["arguments"]
+                columns = {arguments[name]: self._tensor(arguments[name], v) for name, v in block.columns.items()}
+                return self._mark_raw(columns).numpy()
+            examples = _encode(block) if block.examples is None else block.examples
+            return self._mark_default(tf.constant(examples, tf.string)).numpy()
+        except (tf.errors.OpError, ValueError, TypeError, OverflowError):
+            if len(block) == 1:
+                return np.zeros((1, len(self._record["watched"])), np.int64)
+            middle = len(block) // 2
+            halves = block.take_range(0, middle), block.take_range(middle, len(block))
+            return np.concatenate([self._marks_of(half) for half in halves])
 
     def _fits_raw(self, block: Block) -> bool:
         """Says whether plain tensors can hold the block: whole numbers have no value that stands for none."""

@@ -20,6 +20,7 @@ class Block:
       examples: serialized tf.Examples instead.
       places: where each row is in the input, for people: line, row, record or path.
       rejected: rows that did not come to be predicted.
+      unseen: counts of values that training has never shown, of the whole block, rejected rows included.
     """
 
     keys: Any
@@ -27,6 +28,7 @@ class Block:
     examples: list[bytes] | None = None
     places: Sequence[Any] = field(default_factory=list)
     rejected: list[dict[str, Any]] = field(default_factory=list)
+    unseen: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.places)

@@ -7,7 +7,7 @@ import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +21,10 @@ from kerasline.components.errors import ConfigError, DataRejected, KeraslineErro
 from kerasline.components.prediction.answering import ServedModel
 from kerasline.components.prediction.blocks import Block
 from kerasline.components.prediction.encoded import read_images, read_records
-from kerasline.components.prediction.planning import PredictionPlan
+from kerasline.components.prediction.marking import add_marks, column_name, write_marks
+from kerasline.components.prediction.planning import PredictionPlan, output_columns
 from kerasline.components.prediction.tables import read_csv, read_parquet
+from kerasline.components.prediction.unseen import join_counts
 from kerasline.components.prediction.writing import (
     PartWriter,
     join_parts,
@@ -51,6 +53,8 @@ class Prediction:
       seconds: reading, predicting and writing, the loading of the model included.
       reused_shards: shards that an earlier, interrupted command had finished.
       rejected_path: the file of rejected rows, or None.
+      unseen: counts of values that training has never shown, by column.
+      unseen_rows: rows of the output that have such values.
     """
 
     rows: int
@@ -58,6 +62,8 @@ class Prediction:
     seconds: float
     reused_shards: int
     rejected_path: Path | None
+    unseen: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    unseen_rows: int = 0
 
 
 def predict(plan: PredictionPlan, output: Path, beam_arguments: Sequence[str] = ()) -> Prediction:
@@ -89,7 +95,7 @@ def predict(plan: PredictionPlan, output: Path, beam_arguments: Sequence[str] = 
         waiting = [index for index in range(len(plan.shards)) if index not in done]
         _run(plan, parts, waiting, beam_arguments)
         summaries = [json.loads(_summary(parts, index).read_text()) for index in range(len(plan.shards))]
-        rows, rejected = (sum(summary[key] for summary in summaries) for key in ("rows", "rejected"))
+        rows, rejected, unseen_rows = (sum(s[key] for s in summaries) for key in ("rows", "rejected", "unseen_rows"))
         if rows == 0:
             first = next((reason for summary in summaries for reason in summary["reasons"]), "there are none")
             raise DataRejected(f"{plan.version} can predict no row of {rejected}: {first}")
@@ -98,7 +104,12 @@ def predict(plan: PredictionPlan, output: Path, beam_arguments: Sequence[str] = 
             join_parts([_rejected(parts, i) for i in range(len(plan.shards))], rejected_path, ".jsonl")
         else:
             rejected_path.unlink(missing_ok=True)
-        join_parts([_part(parts, i, plan.suffix) for i in range(len(plan.shards))], output, plan.suffix)
+        written = (
+            _marked_parts(plan, parts)
+            if unseen_rows
+            else [_part(parts, i, plan.suffix) for i in range(len(plan.shards))]
+        )
+        join_parts(written, output, plan.suffix)
         shutil.rmtree(parts)
     except Exception as error:
         if _is_an_answer(error):  # it would be the same again, so there is nothing to go on with
@@ -106,7 +117,19 @@ def predict(plan: PredictionPlan, output: Path, beam_arguments: Sequence[str] = 
         raise
     finally:
         lock.release()
-    return Prediction(rows, rejected, time.monotonic() - started, len(done), rejected_path if rejected else None)
+    unseen = join_counts(summary["unseen"] for summary in summaries)
+    seconds = time.monotonic() - started
+    return Prediction(rows, rejected, seconds, len(done), rejected_path if rejected else None, unseen, unseen_rows)
+
+
+def _marked_parts(plan: PredictionPlan, parts: Path) -> list[Path]:
+    """Writes the parts again, with a column that names unseen values."""
+    name = column_name([*plan.keys, *output_columns(plan.record)])
+    marked = [parts / f"marked-{index:05d}{plan.suffix}" for index in range(len(plan.shards))]
+    for index, path in enumerate(marked):
+        part, marks = _part(parts, index, plan.suffix), _marks(parts, index)
+        add_marks(part, marks, path, plan.suffix, name, header=index == 0)
+    return marked
 
 
 def remove_abandoned(folder: Path, own: Path) -> None:
@@ -172,7 +195,7 @@ _loading: dict[str, Future[ServedModel]] = {}
 
 def _begin_to_load(plan: PredictionPlan) -> Future[ServedModel]:
     pool = ThreadPoolExecutor(1, thread_name_prefix="model")
-    loading = pool.submit(ServedModel, plan.model, plan.record)
+    loading = pool.submit(ServedModel, plan.model, plan.record, rejects_unseen=plan.on_unseen == "reject")
     pool.shutdown(wait=False)
     return loading
 
@@ -194,17 +217,23 @@ class PredictShard(beam.DoFn):
         assert self._model is not None
         plan, parts = self._plan, Path(self._parts)
         shard = plan.shards[index]
-        rows = rejected = 0
+        rows = rejected = unseen_rows = 0
         reasons: list[str] = []
+        unseen: list[Mapping[str, dict[str, Any]]] = []
         started = time.monotonic()
         with (
             written_at_once(_rejected(parts, index)) as aside,
+            written_at_once(_marks(parts, index), lasting=False) as marks,
             written_at_once(_part(parts, index, plan.suffix)) as file,
         ):
             writer = PartWriter(file, plan.suffix, header=index == 0)
             for block in READERS[plan.kind](plan, shard):
                 predicted, answer = self._model.result().answer(block, str(shard["path"]))
                 writer.write(prediction_table(predicted.keys, answer, plan))
+                named = answer.get("unseen", ())
+                write_marks(marks, rows, named)
+                unseen_rows += sum(names is not None for names in named)
+                unseen.append(predicted.unseen)
                 for row in sorted(predicted.rejected, key=lambda row: row["place"]):
                     aside.write(rejected_line(row))
                 rows, rejected = rows + len(predicted), rejected + len(predicted.rejected)
@@ -214,7 +243,8 @@ class PredictShard(beam.DoFn):
             writer.close()
         # Were it lost in a power failure, the shard would be predicted again.
         with written_at_once(_summary(parts, index), lasting=False) as file:
-            file.write(json.dumps({"rows": rows, "rejected": rejected, "reasons": reasons}).encode())
+            counts = {"rows": rows, "rejected": rejected, "unseen_rows": unseen_rows, "unseen": join_counts(unseen)}
+            file.write(json.dumps({**counts, "reasons": reasons}).encode())
         yield rows
 
 
@@ -224,6 +254,10 @@ def _part(parts: Path, index: int, suffix: str) -> Path:
 
 def _rejected(parts: Path, index: int) -> Path:
     return parts / f"rejected-{index:05d}.jsonl"
+
+
+def _marks(parts: Path, index: int) -> Path:
+    return parts / f"unseen-{index:05d}.jsonl"
 
 
 def _summary(parts: Path, index: int) -> Path:

@@ -23,6 +23,7 @@ from kerasline.components.outputs import check_output
 from kerasline.components.wording import counted
 
 KINDS = ("csv", "parquet", "images", "tfrecord")
+ON_UNSEEN = ("warn", "reject")
 OUTPUTS = (".parquet", ".csv", ".jsonl")
 IMAGES_PER_SHARD = 512
 _ROWS_PER_SHARD = 200_000
@@ -47,6 +48,8 @@ class PredictionPlan:
       suffix: of the output, one of OUTPUTS.
       reading: how text tables are read.
       notes: what a user should know, such as columns that are not used.
+      on_unseen: what becomes of rows with values that training has never shown: ``warn`` marks them, ``reject`` does
+        not predict them.
     """
 
     model: str
@@ -58,6 +61,7 @@ class PredictionPlan:
     suffix: str
     reading: Mapping[str, Any]
     notes: tuple[str, ...] = ()
+    on_unseen: str = "warn"
 
     def fingerprint(self) -> str:
         """Returns a hash of all that decides the output; files count by size and time of change."""
@@ -77,6 +81,7 @@ def plan_prediction(
     output: Path,
     keys: Sequence[str] = (),
     kind: str | None = None,
+    on_unseen: str = "warn",
 ) -> PredictionPlan:
     """Checks input, output and keys.
 
@@ -88,6 +93,7 @@ def plan_prediction(
       output: the file to write; its suffix is one of OUTPUTS.
       keys: columns to repeat in the output; none for all of a table, and the place of images and records.
       kind: of the input, or None to go by its name.
+      on_unseen: one of ON_UNSEEN.
 
     Raises:
       ConfigError: the input is not there, is empty, or lacks what the model reads; or the output cannot be written.
@@ -115,6 +121,7 @@ def plan_prediction(
     return PredictionPlan(
         model=str(model.resolve()), version=version, record=dict(record), kind=found, shards=tuple(shards),
         keys=tuple(settled), suffix=suffix, reading=reading, notes=tuple(notes),
+        on_unseen=on_unseen,
     )  # fmt: skip
 
 

@@ -15,7 +15,7 @@ import tensorflow as tf
 import tensorflow_transform as tft
 
 from kerasline.components.columns import LABEL, LABEL_SCALE, LABEL_SHIFT, encode_label, scalar_values
-from kerasline.components.features import FeaturePlan, dense_columns
+from kerasline.components.features import UNSEEN, FeaturePlan, dense_columns
 from kerasline.components.transform.blocks import Block, join_blocks
 from kerasline.components.transform.categories import encode_categories
 from kerasline.components.transform.images import decode_images
@@ -29,27 +29,30 @@ def preprocessing_fn(inputs: dict[str, Any], custom_config: dict[str, Any]) -> d
 
     Args:
       inputs: raw columns by name, as sparse or dense tensors of shape [batch, n].
-      custom_config: ``plan``, the :class:`FeaturePlan` as JSON, and perhaps ``alternatives``, more of them, which a
-        search chooses among.
+      custom_config: ``plan``, the :class:`FeaturePlan` as JSON, perhaps ``alternatives``, more of them, which a search
+        chooses among, and ``marks``, whether values that training has never shown are to be marked.
 
     Returns:
       The tensors named in ``FeaturePlan.inputs()`` of every plan and, where the batch has labels, ``label``; for
-      regression also ``label_shift`` and ``label_scale``, float32 [batch], equal in every row.
+      regression also ``label_shift`` and ``label_scale``, float32 [batch], equal in every row. With marks also
+      ``unseen``, int64 [batch, columns], about the columns of ``FeaturePlan.watched_columns()``.
     """
     plan = FeaturePlan.model_validate_json(custom_config["plan"])
+    marks = bool(custom_config.get("marks"))
     results: dict[str, tf.Tensor] = {}
     for one in (plan, *map(FeaturePlan.model_validate_json, custom_config.get("alternatives", []))):
-        results |= _model_inputs(one, inputs)
+        results |= _model_inputs(one, inputs, marks)
     return results | _label(plan, inputs)
 
 
-def _model_inputs(plan: FeaturePlan, inputs: dict[str, Any]) -> dict[str, tf.Tensor]:
+def _model_inputs(plan: FeaturePlan, inputs: dict[str, Any], with_marks: bool) -> dict[str, tf.Tensor]:
     """Gives the tensors of a plan."""
     blocks: list[Block] = []
-    numbers, buckets = scale_numbers(plan.steps, inputs)
+    numbers, buckets, marks_of_numbers = scale_numbers(plan.steps, inputs)
     blocks += numbers
-    categories, outputs = encode_categories(plan.steps, inputs, buckets)
+    categories, outputs, marks = encode_categories(plan.steps, inputs, buckets)
     blocks += categories
+    marks += marks_of_numbers
     for step in plan.steps:
         if step.kind == "image":
             outputs[step.name] = decode_images(scalar_values(inputs[step.name], b""), step)
@@ -62,6 +65,8 @@ def _model_inputs(plan: FeaturePlan, inputs: dict[str, Any]) -> dict[str, tf.Ten
     if blocks:
         wanted = [(step.name, place) for step in plan.steps for place in range(len(dense_columns(step)))]
         results[plan.input_name()] = join_blocks(blocks, wanted)
+    if with_marks and marks:
+        results[plan.input_name(UNSEEN)] = tf.concat(marks, axis=1)
     return results
 
 

@@ -10,6 +10,7 @@ import tensorflow as tf
 from kerasline.components.columns import text_matrix
 from kerasline.components.features import FeatureStep
 from kerasline.components.transform.blocks import Block
+from kerasline.components.transform.unseen import mark_categories
 from kerasline.components.transform.vocabularies import Vocabularies
 
 _HASHES = 1 << 62
@@ -21,7 +22,7 @@ Ids = list[tuple[FeatureStep, tf.Tensor, int]]  # a step, the id of each row (in
 
 def encode_categories(
     steps: Sequence[FeatureStep], inputs: Mapping[str, Any], buckets: Mapping[str, tf.Tensor]
-) -> tuple[list[Block], dict[str, tf.Tensor]]:
+) -> tuple[list[Block], dict[str, tf.Tensor], list[tf.Tensor]]:
     """Encodes every categorical, cross and text step. A missing value is a value outside the vocabulary.
 
     Args:
@@ -30,8 +31,8 @@ def encode_categories(
       buckets: the quantile bucket of each row in columns that have them, int64 [batch].
 
     Returns:
-      Blocks of the dense input; and by step the ids of embeddings, int64 [batch, 1], and of tokens,
-      int64 [batch, length].
+      Blocks of the dense input; by step the ids of embeddings, int64 [batch, 1], and of tokens, int64 [batch, length];
+      and marks of unseen values, int64 [batch, categories], or none.
     """
     categories = [step for step in steps if step.kind == "categorical" and step.options.encode != "hash"]
     texts = [step for step in steps if step.kind == "text"]
@@ -39,6 +40,7 @@ def encode_categories(
     ids += [_crossed(step, inputs, buckets) for step in steps if step.kind == "cross"]
     blocks: list[Block] = []
     outputs: dict[str, tf.Tensor] = {}
+    marks: list[tf.Tensor] = []
     if categories or texts:
         values = [text_matrix([inputs[step.name] for step in categories])] if categories else []
         words = [_split_words(inputs[step.name]) for step in texts]
@@ -48,6 +50,7 @@ def encode_categories(
         if categories:
             oov_buckets = [step.options.oov_buckets for step in categories]
             found = vocabularies.look_up(values[0], range(len(categories)), oov_buckets)
+            marks.append(mark_categories(categories, inputs, found))
             ids += [
                 (step, column, step.size + step.options.oov_buckets)
                 for step, column in zip(categories, tf.unstack(found, axis=1), strict=True)
@@ -66,7 +69,7 @@ def encode_categories(
     one_hot = [entry for entry in ids if entry[0].options.encode != "embedding"]
     if one_hot:
         blocks.append(_one_hot(one_hot))
-    return blocks, outputs
+    return blocks, outputs, marks
 
 
 def _hashed(steps: Sequence[FeatureStep], inputs: Mapping[str, Any]) -> Ids:

@@ -16,6 +16,7 @@ from kerasline.components.datasets.number_forms import NumberForm, reading_of
 from kerasline.components.features import DATE_PARTS, FeatureStep
 from kerasline.components.transform.blocks import Block, Slot, pick
 from kerasline.components.transform.dates import split_times, split_timestamps, split_written_dates
+from kerasline.components.transform.unseen import mark_numbers, watched_numbers
 
 _NAN = float("nan")
 # Below this part of its mean, a deviation is rounding: the column is constant.
@@ -23,7 +24,9 @@ _SMALLEST_SPREAD = 1e-9
 _EPSILON = 0.001  # of quantiles, as a share of the rows
 
 
-def scale_numbers(steps: Sequence[FeatureStep], inputs: dict[str, Any]) -> tuple[list[Block], dict[str, tf.Tensor]]:
+def scale_numbers(
+    steps: Sequence[FeatureStep], inputs: dict[str, Any]
+) -> tuple[list[Block], dict[str, tf.Tensor], list[tf.Tensor]]:
     """Scales every numeric, boolean and date step.
 
     Args:
@@ -31,11 +34,12 @@ def scale_numbers(steps: Sequence[FeatureStep], inputs: dict[str, Any]) -> tuple
       inputs: raw columns.
 
     Returns:
-      Blocks of the dense input; and for columns with quantile buckets the bucket of each row, int64 [batch].
+      Blocks of the dense input; for columns with quantile buckets the bucket of each row, int64 [batch]; and marks of
+      unseen values, int64 [batch, steps], or none.
     """
-    chosen = [step for step in steps if step.kind in ("numeric", "boolean", "date")]
+    chosen = watched_numbers(steps)
     if not chosen:
-        return [], {}
+        return [], {}, []
     slots, matrix = _known_numbers(chosen, inputs)
     by_name = {step.name: step for step in chosen}
     owners = [by_name[name] for name, _ in slots]
@@ -63,7 +67,7 @@ def scale_numbers(steps: Sequence[FeatureStep], inputs: dict[str, Any]) -> tuple
     if with_indicator:
         missing = ~pick(known, with_indicator)
         blocks.append(Block(tuple(_indicator_slot(owners[i]) for i in with_indicator), missing))
-    return blocks, buckets
+    return blocks, buckets, [mark_numbers(chosen, inputs, slots, matrix)]
 
 
 def spread(mean: tf.Tensor, variance: tf.Tensor) -> tf.Tensor:

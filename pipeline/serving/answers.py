@@ -6,8 +6,7 @@ import json
 import logging
 import re
 import time
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 import tensorflow as tf
@@ -20,6 +19,7 @@ from kerasline.pipeline.serving.json_body import ROW, BadRequest, parse_body, sh
 from kerasline.pipeline.serving.json_tensors import count_rows, read_tensors, write_answer
 from kerasline.pipeline.serving.metering import Meter
 from kerasline.pipeline.serving.models import LoadedVersion, NotServed, ServedModels
+from kerasline.pipeline.serving.unseen import find_unseen, name_counts
 
 logger = logging.getLogger("kerasline.serve")
 HEALTH, METRICS = "/healthz", "/metrics"
@@ -33,8 +33,8 @@ _FAULTS_OF_THE_REQUEST = (tf.errors.InvalidArgumentError, tf.errors.Unimplemente
 class Responder:
     """Answers TensorFlow Serving's REST API, ``/metrics`` and ``/healthz``; safe to use from many threads."""
 
-    def __init__(self, models: ServedModels, max_bytes: int) -> None:
-        self._models, self._max_bytes = models, max_bytes
+    def __init__(self, models: ServedModels, max_bytes: int, *, rejects_unseen: bool = False) -> None:
+        self._models, self._max_bytes, self._rejects_unseen = models, max_bytes, rejects_unseen
         self._meter = Meter()
 
     def respond(self, request: Request) -> Answer:
@@ -78,8 +78,10 @@ class Responder:
         reached = ""
         try:
             loaded = self._models.get(name, _version(name, version))
-            answer = Answer(200, self._infer(loaded, request))
+            body, unseen = self._infer(loaded, request)
+            answer = Answer(200, body, headers=name_counts(unseen))
             reached = str(loaded.version)
+            self._meter.count_unseen(name, reached, unseen)
         except NotServed as error:
             answer = refuse(404, str(error))
         except BadRequest as error:
@@ -95,7 +97,8 @@ class Responder:
         self._meter.count(known, reached, answer.code, time.perf_counter() - started)
         return answer
 
-    def _infer(self, loaded: LoadedVersion, request: Request) -> bytes:
+    def _infer(self, loaded: LoadedVersion, request: Request) -> tuple[bytes, dict[str, int]]:
+        """Returns the answer, and how many values of which columns training has never shown."""
         body = unpack(request.body, request.headers.get("content-encoding", ""), self._max_bytes)
         asked = parse_body(body)
         wanted = asked.get("signature_name") or "serving_default"
@@ -105,18 +108,24 @@ class Responder:
         _, specs = signature.structured_input_signature
         tensors = read_tensors(asked, specs)
         _check_images(loaded, tensors)
-        return write_answer(_call(signature, tensors, count_rows(tensors, specs)), ROW in asked)
+        parts = list(_split(tensors, count_rows(tensors, specs)))
+        unseen = find_unseen(loaded, wanted, parts, refuse_them=self._rejects_unseen)
+        return write_answer(_join([signature(**part) for part in parts]), ROW in asked), unseen
 
 
-def _call(signature: Any, tensors: Mapping[str, tf.Tensor], rows: int | None) -> dict[str, np.ndarray]:
-    """Lets a signature answer, some thousand rows at a time."""
+def _join(answers: Sequence[Mapping[str, tf.Tensor]]) -> dict[str, np.ndarray]:
+    if len(answers) == 1:
+        return {name: values.numpy() for name, values in answers[0].items()}
+    return {name: np.concatenate([answer[name].numpy() for answer in answers]) for name in answers[0]}
+
+
+def _split(tensors: Mapping[str, tf.Tensor], rows: int | None) -> Iterator[dict[str, tf.Tensor]]:
+    """Gives the rows of a request some thousand at a time, or all at once where it has no rows."""
     if rows is None or rows <= _ROWS_PER_CALL:
-        return {name: values.numpy() for name, values in signature(**tensors).items()}
-    parts = [
-        signature(**{name: tensor[start : start + _ROWS_PER_CALL] for name, tensor in tensors.items()})
-        for start in range(0, rows, _ROWS_PER_CALL)
-    ]
-    return {name: np.concatenate([part[name].numpy() for part in parts]) for name in parts[0]}
+        yield dict(tensors)
+        return
+    for start in range(0, rows, _ROWS_PER_CALL):
+        yield {name: tensor[start : start + _ROWS_PER_CALL] for name, tensor in tensors.items()}
 
 
 def _check_images(loaded: LoadedVersion, tensors: Mapping[str, tf.Tensor]) -> None:

@@ -21,6 +21,7 @@ class Meter:
         self._requests: dict[tuple[str, str, int], int] = defaultdict(int)
         self._buckets: dict[tuple[str, str], list[int]] = defaultdict(lambda: [0] * (len(_BOUNDS_SECONDS) + 1))
         self._seconds: dict[tuple[str, str], float] = defaultdict(float)
+        self._unseen: dict[tuple[str, str, str], int] = defaultdict(int)
 
     def count(self, name: str, version: str, code: int, seconds: float) -> None:
         """Takes in an answered request; ``version`` is empty where none was reached."""
@@ -30,6 +31,12 @@ class Meter:
             if code == 200:
                 self._buckets[name, version][place] += 1
                 self._seconds[name, version] += seconds
+
+    def count_unseen(self, name: str, version: str, columns: Mapping[str, int]) -> None:
+        """Takes in how many values of a request training has never shown, by column."""
+        with self._lock:
+            for column, number in columns.items():
+                self._unseen[name, version, column] += number
 
     def text(self, health: Mapping[str, Mapping[str, Any]]) -> str:
         """Writes all metrics.
@@ -41,6 +48,7 @@ class Meter:
             requests = sorted(self._requests.items())
             buckets = {key: list(counts) for key, counts in sorted(self._buckets.items())}
             seconds = dict(self._seconds)
+            unseen = sorted(self._unseen.items())
         lines = ["# HELP kerasline_requests_total Answered requests.", "# TYPE kerasline_requests_total counter"]
         for (name, version, code), number in requests:
             lines.append(f'kerasline_requests_total{{{_labels(name, version)},code="{code}"}} {number}')
@@ -53,6 +61,11 @@ class Meter:
                 lines.append(f'kerasline_request_seconds_bucket{{{_labels(name, version)},le="{bound}"}} {total}')
             lines.append(f"kerasline_request_seconds_sum{{{_labels(name, version)}}} {seconds[name, version]:.6f}")
             lines.append(f"kerasline_request_seconds_count{{{_labels(name, version)}}} {total}")
+        lines += ["# HELP kerasline_unseen_values_total Answered values that training has never shown."]
+        lines += ["# TYPE kerasline_unseen_values_total counter"]
+        for (name, version, column), number in unseen:
+            label = column.replace("\\", r"\\").replace('"', r"\"").replace("\n", r"\n")
+            lines.append(f'kerasline_unseen_values_total{{{_labels(name, version)},column="{label}"}} {number}')
         lines += ["# HELP kerasline_model_version The version that answers.", "# TYPE kerasline_model_version gauge"]
         lines += [f'kerasline_model_version{{model="{n}"}} {h["version"]}' for n, h in health.items() if h["version"]]
         lines += ["# HELP kerasline_model_failed Whether the version in production does not load."]

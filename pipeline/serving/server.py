@@ -23,6 +23,7 @@ def serve(
     max_bytes: int,
     poll_seconds: float,
     hosts: Collection[str] = (),
+    on_unseen: str = "warn",
 ) -> None:
     """Serves until SIGTERM or SIGINT, and then answers what it has begun.
 
@@ -34,13 +35,14 @@ def serve(
       max_bytes: larger requests are refused.
       poll_seconds: how often pointers are looked at.
       hosts: names of this machine that requests may carry besides those of the loopback address.
+      on_unseen: whether values that training has never shown are counted (warn) or refused (reject).
 
     Raises:
       ConfigError: the address cannot be listened on.
     """
     served = ServedModels(models, names)
     served.refresh()
-    responder = Responder(served, max_bytes)
+    responder = Responder(served, max_bytes, rejects_unseen=on_unseen == "reject")
     rules = Rules(responder.respond, refuse, (HEALTH, METRICS), max_bytes, allowed_hosts(host, hosts))
     try:
         server = WebServer(host, port, rules)

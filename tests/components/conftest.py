@@ -56,7 +56,7 @@ def analyse() -> Analyse:
             return tf.io.FixedLenFeature([*shape], tf.float32 if dtype == "array" else tf.int64)
         return tf.io.VarLenFeature(types[dtype])
 
-    def run(rows: Sequence[Row], plan: Any, folder: Path) -> Path:
+    def run(rows: Sequence[Row], plan: Any, folder: Path, **more: Any) -> Path:
         columns = {step.name: spec_of(step.dtype, step.shape) for step in plan.steps if step.kind != "cross"}
         label = plan.label_dtype
         several = tf.io.FixedLenFeature([len(plan.classes or ())], tf.float32)
@@ -69,7 +69,7 @@ def analyse() -> Analyse:
                 for name, value in values.items()
             })  # fmt: skip
         metadata = dataset_metadata.DatasetMetadata(schema_utils.schema_from_feature_spec(columns))
-        config = {"plan": plan.model_dump_json()}
+        config = {"plan": plan.model_dump_json(), **more}
         with beam.Pipeline() as pipeline, tft_beam.Context(temp_dir=str(folder / "temporary")):
             data = pipeline | beam.Create(instances)
             graph = (data, metadata) | tft_beam.AnalyzeDataset(lambda inputs: preprocessing_fn(inputs, config))

@@ -14,6 +14,7 @@ import numpy as np
 
 from kerasline.components.features import FAR, MISSING, UNKNOWN, UNREADABLE
 from kerasline.components.prediction.blocks import Block
+from kerasline.components.wording import counted
 
 WORDS = {
     UNKNOWN: "is no value that the model learned",
@@ -60,7 +61,7 @@ def first_unseen(watched: Sequence[str], marks: np.ndarray, values: Mapping[str,
     """Says what is the matter with the first marked value of a row, and how many more there are."""
     places = np.flatnonzero(marks).tolist()
     name = watched[places[0]]
-    more = f" (and {len(places) - 1} more columns)" if len(places) > 1 else ""
+    more = f" (and {counted(len(places) - 1, 'more column')})" if len(places) > 1 else ""
     return say_unseen(name, int(marks[places[0]]), values[name][row]) + more
 
 
@@ -117,19 +118,19 @@ def count_unseen(watched: Sequence[str], marks: np.ndarray, values: Mapping[str,
       By column, where there are any: ``values`` (how many), ``why`` (in words, with the number of each) and
       ``examples`` (a few of them, as text).
     """
-    counted: dict[str, dict[str, Any]] = {}
+    found: dict[str, dict[str, Any]] = {}
     for place, name in enumerate(watched):
         rows = np.flatnonzero(marks[:, place])
         if not rows.size:
             continue
         kinds, numbers = np.unique(marks[rows, place], return_counts=True)
         examples = (show(values[name][row]) for row in rows.tolist() if marks[row, place] != MISSING)
-        counted[name] = {
+        found[name] = {
             "values": len(rows),
             "why": {WORDS[int(kind)]: int(number) for kind, number in zip(kinds, numbers, strict=True)},
             "examples": _first_few(examples),
         }
-    return counted
+    return found
 
 
 def join_counts(counts: Iterable[Mapping[str, dict[str, Any]]]) -> dict[str, dict[str, Any]]:

@@ -12,7 +12,6 @@ from kerasline.components.columns import presence_matrix, text_matrix
 from kerasline.components.features import FAR, MISSING, NUMBER_KINDS, UNKNOWN, UNREADABLE, FeatureStep
 from kerasline.components.transform.blocks import Slot, pick
 
-_WORDS_FOR_BOOLEANS = "(?i)(true|yes|y|t|1|on|false|no|n|f|0|off)"
 _INFINITY = float("inf")
 
 
@@ -47,8 +46,11 @@ def mark_numbers(
       int64 [batch, steps]: UNREADABLE, FAR, MISSING or 0.
     """
     first = {name: place for place, (name, number) in enumerate(slots) if number == 0}
+    last = {name: place for place, (name, _) in enumerate(slots)}
     values = pick(matrix, [first[step.name] for step in steps])
-    readable = ~tf.math.is_nan(values) & _are_booleans(steps, inputs)
+    # A time of day has no year, which comes first, but an hour, which comes last.
+    hours = pick(matrix, [last[step.name] for step in steps])
+    readable = ~(tf.math.is_nan(values) & tf.math.is_nan(hours))
     present = presence_matrix([inputs[step.name] for step in steps])
     low, high = _range_of_training(values)
     has_range = tf.constant([step.kind != "date" for step in steps])
@@ -63,17 +65,6 @@ def _numbered(found: Mapping[int, tf.Tensor]) -> tf.Tensor:
 def watched_numbers(steps: Sequence[FeatureStep]) -> list[FeatureStep]:
     """Lists the steps that :func:`mark_numbers` is for."""
     return [step for step in steps if step.kind in NUMBER_KINDS]
-
-
-def _are_booleans(steps: Sequence[FeatureStep], inputs: Mapping[str, Any]) -> tf.Tensor:
-    """Says for every value whether it is a word for true or false, or in a column where it need not be one."""
-    flags = [step for step in steps if step.kind == "boolean" and step.dtype == "string"]
-    if not flags:
-        return tf.constant(True)
-    known = tf.strings.regex_full_match(text_matrix([inputs[step.name] for step in flags]), _WORDS_FOR_BOOLEANS)
-    every = tf.ones_like(known[:, :1])
-    columns = dict(zip([step.name for step in flags], tf.unstack(known, axis=1), strict=True))
-    return tf.stack([columns.get(step.name, every[:, 0]) for step in steps], axis=1)
 
 
 def _range_of_training(values: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:

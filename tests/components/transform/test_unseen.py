@@ -11,14 +11,14 @@ from kerasline.components.features import FAR, MISSING, UNKNOWN, UNREADABLE, Fea
 
 pytestmark = pytest.mark.slow
 TRAINED = [
-    {"planet": "Earth", "when": "2024-01-01", "open": "yes", "price": "$1,200", "size": 10.0, "y": "a"},
-    {"planet": "Venus", "when": "2024-12-31", "open": "no", "price": "$900", "size": 20.0, "y": "b"},
+    {"planet": "Earth", "when": "2024-01-01", "open": "yes", "price": "$1,200", "size": 10.0, "at": "08:30", "y": "a"},
+    {"planet": "Venus", "when": "2024-12-31", "open": "no", "price": "$900", "size": 20.0, "at": "21:00", "y": "b"},
 ]
 
 
 def step(name: str, kind: str, dtype: str = "string", size: int = 0) -> FeatureStep:
     """One column of the plan."""
-    options = {"encode": "one_hot"} if kind == "categorical" else {}
+    options = {"encode": "one_hot"} if kind == "categorical" else {"date_format": "time"} if name == "at" else {}
     return FeatureStep.model_validate({"name": name, "kind": kind, "dtype": dtype, "size": size, "options": options})
 
 
@@ -29,6 +29,7 @@ PLAN = FeaturePlan(
         step("when", "date"),
         step("open", "boolean"),
         step("price", "numeric"),
+        step("at", "date"),
     ),
     label="y", label_dtype="string", classes=("a", "b"), label_scale="none", task="binary",
 )  # fmt: skip
@@ -48,16 +49,16 @@ def mark(analyse: Any, tmp_path_factory: pytest.TempPathFactory) -> Any:
     def run(**changes: Any) -> dict[str, int]:
         rows = tf.constant([encode_row({**TRAINED[0], **changes})], tf.string)
         marks = dict(layer(tf.io.parse_example(rows, graph.raw_feature_spec())))["unseen"].numpy()
-        assert marks.shape == (1, 5)
+        assert marks.shape == (1, 6)
         return {name: int(value) for name, value in zip(PLAN.watched_columns(), marks[0], strict=True) if value}
 
     return run
 
 
 def test_what_training_has_shown_is_not_marked(mark: Any) -> None:
-    assert PLAN.watched_columns() == ["planet", "size", "when", "open", "price"]
+    assert PLAN.watched_columns() == ["planet", "size", "when", "open", "price", "at"]
     assert mark() == {}
-    assert mark(planet=" Venus ", when="1999-05-05", open="OFF", price="EUR 1500", size=30.0) == {}
+    assert mark(planet=" Venus ", when="1999-05-05", open="OFF", at="23:59", price="EUR 1500", size=30.0) == {}
 
 
 @pytest.mark.parametrize(
@@ -69,6 +70,7 @@ def test_what_training_has_shown_is_not_marked(mark: Any) -> None:
         ("when", "someday", UNREADABLE),
         ("when", "2024-13-01", UNREADABLE),
         ("open", "perhaps", UNREADABLE),
+        ("at", "noonish", UNREADABLE),
         ("price", "a lot", UNREADABLE),
         ("price", "", MISSING),
         ("size", 31.0, FAR),

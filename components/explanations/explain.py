@@ -6,13 +6,13 @@ import json
 import logging
 import time
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from kerasline.components.explanations.examples import choose_examples
-from kerasline.components.explanations.pictures import overlay, picture, small
 from kerasline.components.explanations.rows import decode_row, find_records, sample_records
 from kerasline.components.explanations.showing import show_row
 from kerasline.components.explanations.tables import MOST_ROWS, dependence, permutation_importance, surface
@@ -20,8 +20,6 @@ from kerasline.components.features import FeaturePlan
 from kerasline.components.models.spec import InputSpec
 
 EXPLANATIONS_FILE = "explanations.json"
-MOST_EXCITED = 12  # maps whose exciting images are sought
-SMALL_IMAGE = 96  # pixels
 NEIGHBOURS = 3
 MOST_TRAINING_ROWS = 5_000  # among which neighbours are sought
 MOST_TRAINING_VALUES = 2**26  # of their inputs
@@ -132,46 +130,29 @@ class Explainer:
     def _explain_images(
         self, result: dict[str, Any], model: Any, inputs: Mapping[str, np.ndarray], image: InputSpec
     ) -> dict[str, Any]:
-        from kerasline.components.explanations.images import (
-            activation_maps,
-            first_filters,
-            heat_maps,
-            map_layers,
-            saliency_maps,
-        )
-        from kerasline.components.explanations.maximising import maximising_images
+        from kerasline.components.explanations import inside
+        from kerasline.components.explanations.watching import map_layers
 
         entries = result["mistakes"] + result["hits"]
+        row, name = entries[0]["row"] if entries else 0, image.name
+        layers, save = map_layers(model, inputs), self._save
         found: dict[str, Any] = {"filters": None, "activations": [], "maximising": None}
-        filters = first_filters(model, image)
-        if filters:
-            name, kernels = filters
-            files = [self._save(f"filter-{i}.png", picture(_drawable(kernel))) for i, kernel in enumerate(kernels)]
-            found["filters"] = {"layer": name, "shape": list(kernels.shape[1:]), "images": files}
-        layers, first_row = map_layers(model), {name: values[:1] for name, values in inputs.items()}
-        strongest: list[int] = []
-        for index, layer in enumerate([layers[0], *layers[-1:]] if len(layers) > 1 else layers):
-            strongest, maps = activation_maps(model, first_row, layer)
-            files = [self._save(f"map-{index}-{i}.png", picture(map_)) for i, map_ in enumerate(maps)]
-            row = entries[0]["row"] if entries else 0
-            found["activations"].append({"layer": layer.name, "row": row, "images": files})
-        if layers:
-            # Behind them come layers without places; large images take long and fill the page.
-            wanted = strongest[: MOST_EXCITED if max(image.shape) <= SMALL_IMAGE else MOST_EXCITED // 2]
-            excited = maximising_images(model, layers[-1], wanted, inputs, image.name)
-            files = [
-                self._save(f"excites-{i}.png", small(picture(_drawable(pixels)))) for i, pixels in enumerate(excited)
-            ]
-            found["maximising"] = {"layer": layers[-1].name, "maps": wanted, "images": files}
-        method, heats = heat_maps(model, inputs, image.name, self._plan.task)
-        salient = saliency_maps(model, inputs, image.name, self._plan.task) if layers else [None] * len(heats)
-        for entry, pixels, heat, saliency in zip(entries, inputs[image.name], heats, salient, strict=False):
-            low, high = float(pixels.min()), float(pixels.max())
-            shown = (pixels - low) / (high - low) if low < 0 or high > 1 else pixels
-            entry["heat"] = self._save(f"heat-{entry['row']}.png", small(overlay(shown, heat)))
-            if saliency is not None:
-                entry["saliency"] = self._save(f"saliency-{entry['row']}.png", small(picture(saliency)))
-        found["heat_method"] = method
+
+        def excite() -> None:
+            strongest = found["activations"][-1]["maps"]
+            found["maximising"] = inside.draw_exciting(model, layers[-1], strongest, inputs, name, save)
+
+        def heat() -> None:
+            task = self._plan.task
+            found["heat_method"] = inside.draw_heats(model, layers, inputs, name, task, entries, save)
+
+        # One after the other, so that what cannot be drawn takes nothing else with it.
+        self._attempt("the filters", lambda: found.update(filters=inside.draw_filters(model, image, save)))
+        drawn = partial(inside.draw_activations, model, layers, inputs, name, row, save)
+        self._attempt("the maps of the layers", lambda: found.update(activations=drawn()))
+        if found["activations"]:
+            self._attempt("what excites the maps", excite)
+        self._attempt("where the model looks", heat)
         return found
 
     def _find_neighbours(self, result: dict[str, Any], model: Any, reader: Any) -> None:
@@ -216,8 +197,3 @@ class Explainer:
         difference = float(np.abs(found - known).max(initial=0))
         if difference > 1e-3:
             raise ValueError(f"the rebuilt model answers otherwise than the trained one (by {difference:.3g})")
-
-
-def _drawable(kernel: np.ndarray) -> np.ndarray:
-    """Gives a kernel one or three channels: the mean of more says where it looks, if not at which feature."""
-    return kernel if kernel.shape[-1] in (1, 3) else kernel.mean(axis=-1)

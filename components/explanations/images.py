@@ -9,11 +9,13 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from kerasline.components.explanations.watching import every_layer, map_layers, run_and_watch
 from kerasline.components.models.spec import InputSpec, Task
 
 MOST_FILTERS = 32
 MOST_MAPS = 16
 _FEW_VALUES = 1e-12
+_LEAST = float(np.finfo(np.float32).tiny)
 
 
 def first_filters(model: keras.Model, image: InputSpec) -> tuple[str, np.ndarray] | None:
@@ -27,7 +29,7 @@ def first_filters(model: keras.Model, image: InputSpec) -> tuple[str, np.ndarray
       The layer's name, and float32 [filters, height, width, channels] (at most MOST_FILTERS): the kernels of the first
       convolution, or the weights of the first dense layer in the shape of the image; None where there is neither.
     """
-    for layer in _every_layer(model):
+    for layer in every_layer(model):
         if isinstance(layer, keras.layers.Conv2D):
             kernel = np.asarray(layer.kernel)
             return layer.name, np.moveaxis(kernel, -1, 0)[:MOST_FILTERS]
@@ -39,25 +41,6 @@ def first_filters(model: keras.Model, image: InputSpec) -> tuple[str, np.ndarray
     return None
 
 
-def _every_layer(model: keras.Model) -> list[keras.layers.Layer]:
-    found = []
-    for layer in model.layers:
-        found += _every_layer(layer) if isinstance(layer, keras.Model) else [layer]
-    return found
-
-
-def map_layers(model: keras.Model) -> list[keras.layers.Layer]:
-    """Lists the model's own layers that give feature maps (height, width above 1), in order, inputs left out."""
-    found = []
-    for layer in model.layers:
-        if isinstance(layer, keras.layers.InputLayer):
-            continue
-        shape: tuple[int | None, ...] = tuple(getattr(getattr(layer, "output", None), "shape", ()))
-        if len(shape) == 4 and (shape[1] or 0) > 1 and (shape[2] or 0) > 1:
-            found.append(layer)
-    return found
-
-
 def activation_maps(
     model: keras.Model, inputs: Mapping[str, np.ndarray], layer: keras.layers.Layer
 ) -> tuple[list[int], np.ndarray]:
@@ -66,8 +49,8 @@ def activation_maps(
     Returns:
       The maps' numbers in the layer, and float32 [maps, height, width].
     """
-    inner = keras.Model(model.inputs, layer.output)
-    maps = np.asarray(inner([inputs[tensor.name] for tensor in model.inputs], training=False))[0]
+    _, given = run_and_watch(model, inputs, layer)
+    maps = np.asarray(given)[0]
     order = np.argsort(-maps.max(axis=(0, 1)), kind="stable")[:MOST_MAPS]
     return order.tolist(), np.moveaxis(maps, -1, 0)[order]
 
@@ -89,16 +72,15 @@ def heat_maps(model: keras.Model, inputs: Mapping[str, np.ndarray], image: str, 
     Source: R. R. Selvaraju et al., Grad-CAM: Visual Explanations from Deep Networks via Gradient-based Localization,
       ICCV 2017.
     """
-    layers = map_layers(model)
+    layers = map_layers(model, inputs)
     if not layers:
         return "the gradient of the answer over the pixels", saliency_maps(model, inputs, image, task)
     layer = layers[-1]
     tensors = {name: tf.convert_to_tensor(values) for name, values in inputs.items()}
-    both = keras.Model(model.inputs, [layer.output, model.outputs[0]])
     with tf.GradientTape() as tape:
         # Watching the pixels has every operation recorded, also those behind layers that are not trained.
         tape.watch(tensors[image])
-        maps, output = both([tensors[t.name] for t in model.inputs], training=False)
+        output, maps = run_and_watch(model, tensors, layer)
         evidence = _evidence(output, task)
     gradient = tape.gradient(evidence, maps)
     weights = tf.reduce_mean(gradient, axis=(1, 2), keepdims=True)
@@ -135,5 +117,6 @@ def _evidence(output: Any, task: Task) -> tf.Tensor:
 
 
 def _to_one(maps: np.ndarray) -> np.ndarray:
+    """Stretches each map to 1; gradients of deep bases may be tiny all over, and still say where."""
     highest = maps.max(axis=(1, 2), keepdims=True)
-    return np.where(highest > _FEW_VALUES, maps / np.maximum(highest, _FEW_VALUES), 0).astype(np.float32)
+    return np.where(highest > _LEAST, maps / np.maximum(highest, _LEAST), 0).astype(np.float32)

@@ -8,6 +8,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from kerasline.components.explanations.watching import run_and_watch
+
 _STEPS = 30
 _STEP = 0.04  # of the range of a pixel
 _NOISE = 0.05  # of that range, where the ascent starts: a flat image excites many maps in no direction
@@ -21,7 +23,7 @@ def maximising_images(
 
     Args:
       model: the model.
-      layer: one of its own, with maps [rows, height, width, channels].
+      layer: of it or of a base inside it, with maps [rows, height, width, channels].
       maps: numbers of channels.
       inputs: name to [rows, ...]; the least and the greatest pixel of these rows bound the images, and what else the
         model reads is taken from the first row.
@@ -39,12 +41,10 @@ def maximising_images(
     noise = np.random.default_rng(0).uniform(-1, 1, shape).astype(np.float32)
     pixels = tf.constant((low + high) / 2 + noise * spread * _NOISE)
     others = {name: np.repeat(values[:1], len(maps), axis=0) for name, values in inputs.items() if name != image}
-    inner = keras.Model(model.inputs, layer.output)
     for _ in range(_STEPS):
         with tf.GradientTape() as tape:
             tape.watch(pixels)
-            given = {**others, image: pixels}
-            excited = inner([given[tensor.name] for tensor in model.inputs], training=False)
+            _, excited = run_and_watch(model, {**others, image: pixels}, layer)
             # Each image belongs to one map, so the sum's gradient is that of each image's own map.
             wanted = tf.gather(tf.reduce_mean(excited, axis=(1, 2)), list(maps), axis=1, batch_dims=0)
             total = tf.linalg.trace(wanted)

@@ -55,7 +55,8 @@ def test_grad_cam_shows_what_speaks_for_the_answer(pixels: dict[str, np.ndarray]
 def test_without_convolutions_the_gradient_shows_the_pixels(pixels: dict[str, np.ndarray]) -> None:
     import keras
 
-    from kerasline.components.explanations.images import heat_maps, map_layers
+    from kerasline.components.explanations.images import heat_maps
+    from kerasline.components.explanations.watching import map_layers
 
     inputs = {"image": keras.Input((8, 8, 1), name="image")}
     dense = keras.layers.Dense(1, activation="sigmoid")
@@ -63,7 +64,7 @@ def test_without_convolutions_the_gradient_shows_the_pixels(pixels: dict[str, np
     weights = np.zeros((8, 8), np.float32)
     weights[3, 4], weights[0, 0] = 2.0, -1.0
     dense.set_weights([weights.reshape(64, 1), np.zeros(1, np.float32)])
-    assert map_layers(model) == []
+    assert map_layers(model, pixels) == []
     method, heat = heat_maps(model, pixels, "image", "binary")
     assert "gradient" in method
     assert heat[0, 3, 4] == 1.0 and heat[0, 0, 0] == pytest.approx(0.5)

@@ -9,21 +9,23 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 
+from kerasline.components.report.labels import shorten, shorten_all, show, show_all
 from kerasline.components.report.svg import (
     BOTTOM,
     LEFT,
     RIGHT,
     TOP,
     WIDTH,
+    Frame,
     Scale,
     draw_axes,
     draw_legend,
+    draw_x_label,
+    finite,
     make_frame,
     mark,
-    shorten,
-    show,
     text,
-    ticks,
+    ticks_in_room,
     wrap,
 )
 from kerasline.components.wording import counted
@@ -80,11 +82,11 @@ def line_chart(
             ends = f'x1="{frame.x(low)}" y1="{frame.y(low)}" x2="{frame.x(high)}" y2="{frame.y(high)}"'
             parts.append(f'<line class="reference" {ends}/>')
             parts.append(text(frame.x(high) - 4, frame.y(low) - 6, f"dashed: {diagonal}", anchor="end"))
-    parts += [f'<polyline class="pale" points="{_points(s, frame.x, frame.y)}"/>' for s in pale]
+    parts += [_line("pale", s, frame) for s in pale]
     for index, s in enumerate(series):
-        parts.append(f'<polyline class="series s{index + 1}" points="{_points(s, frame.x, frame.y)}"/>')
-        if marks and len(s.x) <= 40 or len(s.x) == 1:
-            parts += [mark(index, frame.x(x), frame.y(y), 2.6) for x, y in zip(s.x, s.y, strict=True)]
+        parts.append(_line(f"series s{index + 1}", s, frame))
+        places = [pair for piece in _pieces(s) for pair in piece if marks and len(s.x) <= 40 or len(piece) == 1]
+        parts += [mark(index, frame.x(x), frame.y(y), 2.6) for x, y in places]
     if at is not None:
         position = frame.x(at[0])
         is_left = position > (frame.x.start + frame.x.end) / 2
@@ -93,12 +95,25 @@ def line_chart(
             + text(position + (-5 if is_left else 5), TOP + 11, at[1], anchor="end" if is_left else "start")
         )
     parts.append(draw_legend(names))
-    described = "; ".join(f"{s.name}: {show(s.y[0])} to {show(s.y[-1])}" for s in series if len(s.y))
+    described = "; ".join(f"{s.name}: {' to '.join(show_all([s.y[0], s.y[-1]]))}" for s in series if len(s.y))
     return wrap("".join(parts), title, f"{y_label} over {x_label}. {described}")
 
 
-def _points(series: Series, x: Scale, y: Scale) -> str:
-    return " ".join(f"{x(a):g},{y(b):g}" for a, b in zip(series.x, series.y, strict=True))
+def _line(kind: str, series: Series, frame: Frame) -> str:
+    """Draws a line that has a gap where a value is none, such as the loss of a fit that diverged."""
+    drawn = [" ".join(f"{frame.x(a):g},{frame.y(b):g}" for a, b in piece) for piece in _pieces(series)]
+    return "".join(f'<polyline class="{kind}" points="{points}"/>' for points in drawn)
+
+
+def _pieces(series: Series) -> list[list[tuple[float, float]]]:
+    """Divides a line at values that are NaN, infinite or None."""
+    pieces: list[list[tuple[float, float]]] = [[]]
+    for pair in zip(series.x, series.y, strict=True):
+        if len(finite(pair)) == 2:
+            pieces[-1].append(pair)
+        else:
+            pieces.append([])
+    return [piece for piece in pieces if piece]
 
 
 def scatter_chart(title: str, groups: Sequence[Series], x_label: str, y_label: str, *, diagonal: str = "") -> str:
@@ -108,7 +123,8 @@ def scatter_chart(title: str, groups: Sequence[Series], x_label: str, y_label: s
     frame = make_frame(both or x_values, both or y_values)
     parts = [draw_axes(frame, x_label, y_label)]
     for index, group in enumerate(groups):
-        parts += [mark(index, frame.x(x), frame.y(y), 2.4) for x, y in zip(group.x, group.y, strict=True)]
+        places = [pair for piece in _pieces(group) for pair in piece]
+        parts += [mark(index, frame.x(x), frame.y(y), 2.4) for x, y in places]
     if diagonal:
         low, high = max(frame.x.low, frame.y.low), min(frame.x.high, frame.y.high)
         ends = f'x1="{frame.x(low)}" y1="{frame.y(low)}" x2="{frame.x(high)}" y2="{frame.y(high)}"'
@@ -145,7 +161,8 @@ def histogram_chart(
             corners = " ".join(f"{frame.x(e):g},{frame.y(v):g}" for low, high, v in bins for e in (low, high))
             parts.append(f'<polyline class="series s{index + 1}" points="{corners}"/>')
     parts.append(draw_legend([g.name for g in groups], ["area", *["line"] * (len(groups) - 1)]))
-    return wrap("".join(parts), title, f"Histogram over {x_label} from {show(edges[0])} to {show(edges[-1])}")
+    ends = " to ".join(show_all([edges[0], edges[-1]]))
+    return wrap("".join(parts), title, f"Histogram over {x_label} from {ends}")
 
 
 def _percent(values: Sequence[float]) -> list[float]:
@@ -172,49 +189,56 @@ def bar_chart(title: str, bars: Sequence[Bar], x_label: str, *, limit: tuple[flo
       x_label: with its unit.
       limit: a value to mark with a vertical line, and its name.
     """
-    ends = [v for bar in bars for v in (bar.value, *(bar.interval or ()))] + [0.0] + ([limit[0]] if limit else [])
-    left = LEFT + min(max((len(bar.name) for bar in bars), default=0), _NAME) * 6.4 - 30
+    ends = finite([v for bar in bars for v in (bar.value, *(bar.interval or ()))]) + [0.0]
+    ends += [limit[0]] if limit else []
+    names = shorten_all([bar.name for bar in bars], _NAME)
+    left = LEFT + max(map(len, names), default=0) * 6.4 - 30
     height = TOP + _ROW * len(bars) + BOTTOM
     low, high = min(ends), max(ends)
     high = high + 0.16 * (high - low or 1)
     frame = make_frame([], [], x_range=(low, high), y_range=(0, 1), left=left, height=height)
     parts = [draw_axes_below(frame.x, x_label, height)]
-    zero = frame.x(0)
-    for index, bar in enumerate(bars):
-        y = TOP + index * _ROW
-        x, end = sorted((zero, frame.x(bar.value)))
-        kind = "s1" if bar.is_main or not any(b.is_main for b in bars) else "other"
-        parts.append(
-            f'<rect class="area {kind}" x="{x:g}" y="{y + 4}" width="{max(end - x, 1):g}" height="{_ROW - 10}"/>'
-        )
-        tip = end
-        if bar.interval:
-            first, last = frame.x(bar.interval[0]), frame.x(bar.interval[1])
-            middle = y + _ROW / 2 - 1
-            stops = f"M{first:g} {middle - 4:g}v8M{last:g} {middle - 4:g}v8"
-            parts.append(f'<path class="whisker" d="{stops}M{first:g} {middle:g}H{last:g}"/>')
-            tip = max(end, last)
-        parts.append(text(left - 6, y + _ROW / 2 + 3, shorten(bar.name, _NAME), anchor="end"))
-        parts.append(text(min(tip + 5, WIDTH - 30), y + _ROW / 2 + 3, show(bar.value)))
+    has_main = any(bar.is_main for bar in bars)
+    figures = show_all([bar.value for bar in bars])
+    for index, (bar, name, figure) in enumerate(zip(bars, names, figures, strict=True)):
+        kind = "s1" if bar.is_main or not has_main else "other"
+        parts.append(_draw_bar(bar, kind, frame.x, TOP + index * _ROW, name, figure))
     if limit:
         position = frame.x(limit[0])
         parts.append(
             f'<line class="pointer" x1="{position}" x2="{position}" y1="{TOP - 6}" y2="{height - BOTTOM}"/>'
             + text(position, TOP - 10, f"{limit[1]} {show(limit[0])}", anchor="middle")
         )
-    described = "; ".join(f"{bar.name} {show(bar.value)}" for bar in bars)
+    described = "; ".join(f"{bar.name} {figure}" for bar, figure in zip(bars, figures, strict=True))
     return wrap("".join(parts), title, f"{x_label}: {described}", height)
+
+
+def _draw_bar(bar: Bar, kind: str, scale: Scale, y: float, name: str, figure: str) -> str:
+    """Draws one bar with its name before it and its figure behind it; one without a value has these alone."""
+    zero = scale(0)
+    x, end = sorted((zero, scale(bar.value) if finite([bar.value]) else zero))
+    parts = [text(scale.start - 6, y + _ROW / 2 + 3, name, anchor="end", full=bar.name)]
+    if finite([bar.value]):
+        size = f'width="{max(end - x, 1):g}" height="{_ROW - 10}"'
+        parts.append(f'<rect class="area {kind}" x="{x:g}" y="{y + 4}" {size}/>')
+    if bar.interval and len(finite(bar.interval)) == 2:
+        first, last = scale(bar.interval[0]), scale(bar.interval[1])
+        middle = y + _ROW / 2 - 1
+        stops = f"M{first:g} {middle - 4:g}v8M{last:g} {middle - 4:g}v8"
+        parts.append(f'<path class="whisker" d="{stops}M{first:g} {middle:g}H{last:g}"/>')
+        end = max(end, last)
+    parts.append(text(min(end + 5, WIDTH - 30), y + _ROW / 2 + 3, figure))
+    return "".join(parts)
 
 
 def draw_axes_below(x: Scale, label: str, height: float) -> str:
     """Draws a horizontal axis only, with its title."""
     bottom = height - BOTTOM
     parts = [f'<line class="axis" x1="{x.start:g}" x2="{x.end:g}" y1="{bottom:g}" y2="{bottom:g}"/>']
-    for value in ticks(x.low, x.high):
+    for value, tick in zip(*ticks_in_room(x), strict=True):
         parts.append(f'<line class="grid" x1="{x(value):g}" x2="{x(value):g}" y1="{TOP}" y2="{bottom:g}"/>')
-        parts.append(text(x(value), bottom + 17, show(value), anchor="middle"))
-    parts.append(text((x.start + x.end) / 2, height - 8, label, anchor="middle", kind="label"))
-    return "".join(parts)
+        parts.append(text(x(value), bottom + 17, tick, anchor="middle"))
+    return "".join(parts) + draw_x_label(x, label, height)
 
 
 def surface_chart(
@@ -258,15 +282,15 @@ def surface_chart(
     for a, b, known, height in points:
         (px, py), (qx, qy) = place(a, b, known), place(a, b, height)
         parts.append(f'<line class="stick" x1="{px}" y1="{py}" x2="{qx}" y2="{qy}"/>' + mark(1, px, py, 2.0))
+    (x_first, x_last), (y_first, y_last) = show_all([x[0], x[-1]]), show_all([y[0], y[-1]])
     right, left, near = place(x[-1], y[0], low), place(x[0], y[-1], low), place(x[0], y[0], low)
-    parts.append(text(min(right[0] + 4, WIDTH - 4), right[1] + 16, show(x[-1]), anchor="end"))
-    parts.append(text(max(left[0] - 4, 4), left[1] + 16, show(y[-1])))
-    parts.append(
-        text(near[0] + 6, near[1] + 14, show(x[0])) + text(near[0] - 6, near[1] + 14, show(y[0]), anchor="end")
-    )
-    parts.append(text(WIDTH - 8, size - 34, f"{shorten(labels[0], 28)} →", anchor="end", kind="label"))
-    parts.append(text(8, size - 34, f"← {shorten(labels[1], 28)}", kind="label"))
-    parts.append(text(8, 16, f"height: {labels[2]}, {show(low)} to {show(high)}", kind="label"))
+    parts.append(text(min(right[0] + 4, WIDTH - 4), right[1] + 16, x_last, anchor="end"))
+    parts.append(text(max(left[0] - 4, 4), left[1] + 16, y_last))
+    parts.append(text(near[0] + 6, near[1] + 14, x_first) + text(near[0] - 6, near[1] + 14, y_first, anchor="end"))
+    first, second = shorten_all(labels[:2], 28)
+    parts.append(text(WIDTH - 8, size - 34, f"{first} →", anchor="end", kind="label", full=labels[0]))
+    parts.append(text(8, size - 34, f"← {second}", kind="label", full=labels[1]))
+    parts.append(text(8, 16, f"height: {shorten(labels[2], 30)}, {' to '.join(show_all([low, high]))}", kind="label"))
     if points:
         parts.append(mark(1, 14, 30, 2.6) + text(22, 34, "rows of the eval split, joined to the surface"))
     return wrap("".join(parts), title, f"{labels[2]} over {labels[0]} and {labels[1]}", size)

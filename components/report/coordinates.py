@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from kerasline.components.report.svg import BOTTOM, HEIGHT, TOP, Scale, draw_legend, mark, shorten, text, wrap
+from kerasline.components.report.labels import shorten
+from kerasline.components.report.svg import BOTTOM, HEIGHT, TOP, Scale, draw_legend, mark, text, wrap
 
 _SIDE = 58  # room beside the outer axes for their labels
 _WIDTH = 440

@@ -7,8 +7,8 @@ from typing import Any
 
 from kerasline.components.metrics import METRICS
 from kerasline.components.report.charts import Bar, Series, bar_chart, line_chart, surface_chart
+from kerasline.components.report.labels import show
 from kerasline.components.report.plots import Plot, make_plot
-from kerasline.components.report.svg import show
 from kerasline.components.wording import counted
 
 _MOST_BARS = 15

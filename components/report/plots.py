@@ -20,7 +20,7 @@ from kerasline.components.report.charts import (
     scatter_chart,
     shade_table,
 )
-from kerasline.components.report.svg import show
+from kerasline.components.report.labels import show
 from kerasline.components.wording import counted
 
 MOST_COLUMNS = 40  # of the data that get a plot; a table lists them all

@@ -10,8 +10,8 @@ from typing import Any
 from kerasline.components.report.attention import show_figure, show_setting
 from kerasline.components.report.charts import Bar, Series, bar_chart, line_chart
 from kerasline.components.report.coordinates import Axis, coordinates_chart
+from kerasline.components.report.labels import show
 from kerasline.components.report.plots import Plot, make_plot
-from kerasline.components.report.svg import show
 
 _MOST_AXES = 9
 _ABSENT = object()  # the value of a key in a trial that does not have it; null is a value

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 
+from kerasline.components.report.labels import shorten, shorten_all, show_ticks
+
 WIDTH, HEIGHT = 440, 280
 TOP, RIGHT, BOTTOM, LEFT = 30, 14, 44, 58
 _CHARACTER = 6.3  # width of a character in the plot's text
@@ -62,12 +64,20 @@ def make_frame(
     x_low, x_high = x_range or _range(x_values)
     y_low, y_high = y_range or _range([*y_values, 0.0] if zero else y_values, pad=0.05)
     if zero and y_range is None:
-        y_low = min(0.0, min(y_values, default=0.0))
+        y_low = min([0.0, *finite(y_values)])
+    longest = max(map(len, show_ticks(ticks(y_low, y_high))), default=0) if y_range is None else 0
+    left = max(left, 26 + longest * _CHARACTER)
     return Frame(Scale(x_low, x_high, left, WIDTH - RIGHT), Scale(y_low, y_high, height - BOTTOM, TOP))
 
 
+def finite(values: Sequence[float | None]) -> list[float]:
+    """Leaves out what has no place on an axis: NaN, infinity, None."""
+    return [value for value in values if value is not None and math.isfinite(value)]
+
+
 def _range(values: Sequence[float], pad: float = 0.0) -> tuple[float, float]:
-    low, high = min(values, default=0.0), max(values, default=1.0)
+    known = finite(values)
+    low, high = min(known, default=0.0), max(known, default=1.0)
     if high - low < 1e-12 * max(abs(low), abs(high), 1e-300):
         room = abs(low) * 0.1 or 0.5
         return low - room, high + room
@@ -77,55 +87,61 @@ def _range(values: Sequence[float], pad: float = 0.0) -> tuple[float, float]:
 def ticks(low: float, high: float, wanted: int = 5, whole: bool = False) -> list[float]:
     """Chooses round values between two ends: multiples of 1, 2 or 5 times a power of ten."""
     span = high - low
-    step = 10 ** math.floor(math.log10(span / wanted))
-    for factor in (1, 2, 5, 10):
-        if span / (step * factor) <= wanted:
-            step *= factor
-            break
-    step = max(step, 1) if whole else step
+    place = math.floor(math.log10(span / wanted))
+    factor = next((factor for factor in (1, 2, 5) if span / (10.0**place * factor) <= wanted), 10)
+    step = 10.0**place * factor
+    step, place = (1.0, 0) if whole and step < 1 else (step, place)
     first = math.ceil(low / step - 1e-9)
     count = math.floor(high / step + 1e-9) - first + 1
-    return [round((first + i) * step, 12) for i in range(max(count, 0))]
+    return [round((first + i) * step, 2 - place) for i in range(max(count, 0))]
 
 
-def show(value: float) -> str:
-    """Formats a tick or a figure in a few characters."""
-    if value == 0:
-        return "0"
-    if abs(value) >= 1e6 or abs(value) < 1e-3:
-        return f"{value:.3g}".replace("e+0", "e").replace("e-0", "e-").replace("e+", "e")
-    if abs(value) >= 1000:
-        return f"{value:,.0f}".replace(",", "\u202f")
-    return f"{value:.3g}"
+def ticks_in_room(scale: Scale, whole: bool = False) -> tuple[list[float], list[str]]:
+    """Chooses ticks of a horizontal axis whose labels do not run into each other."""
+    for wanted in (5, 4, 3, 2, 1):
+        values = ticks(scale.low, scale.high, wanted, whole)
+        labels = show_ticks(values)
+        needed = sum(len(label) + 2 for label in labels) * _CHARACTER
+        if needed <= scale.end - scale.start:
+            break
+    return values, labels
 
 
-def shorten(text: str, length: int) -> str:
-    """Cuts a text with an ellipsis."""
-    return text if len(text) <= length else text[: max(length - 1, 1)] + "…"
-
-
-def text(x: float, y: float, content: str, *, anchor: str = "start", kind: str = "tick", turn: bool = False) -> str:
-    """Draws text; ``kind`` is a class of the style sheet."""
+def text(
+    x: float, y: float, content: str, *, anchor: str = "start", kind: str = "tick", turn: bool = False, full: str = ""
+) -> str:
+    """Draws text; ``kind`` is a class of the style sheet, ``full`` what a pointer over a shortened text shows."""
     turned = f' transform="rotate(-90 {x:g} {y:g})"' if turn else ""
-    return f'<text class="{kind}" x="{x:g}" y="{y:g}" text-anchor="{anchor}"{turned}>{escape(content)}</text>'
+    whole = f"<title>{escape(full)}</title>" if full and full != content else ""
+    return f'<text class="{kind}" x="{x:g}" y="{y:g}" text-anchor="{anchor}"{turned}>{whole}{escape(content)}</text>'
 
 
 def draw_axes(frame: Frame, x_label: str, y_label: str, *, whole_x: bool = False, height: float = HEIGHT) -> str:
     """Draws grid lines, ticks and the titles of both axes."""
     parts = []
     bottom, x, y = frame.y.start, frame.x, frame.y
-    for value in ticks(y.low, y.high):
+    levels = ticks(y.low, y.high)
+    for value, label in zip(levels, show_ticks(levels), strict=True):
         position = y(value)
         parts.append(f'<line class="grid" x1="{x.start:g}" x2="{x.end:g}" y1="{position:g}" y2="{position:g}"/>')
-        parts.append(text(x.start - 6, position + 4, show(value), anchor="end"))
-    for value in ticks(x.low, x.high, whole=whole_x):
+        parts.append(text(x.start - 6, position + 4, label, anchor="end"))
+    for value, label in zip(*ticks_in_room(x, whole_x), strict=True):
         position = x(value)
         parts.append(f'<line class="axis" x1="{position:g}" x2="{position:g}" y1="{bottom:g}" y2="{bottom + 4:g}"/>')
-        parts.append(text(position, bottom + 17, show(value), anchor="middle"))
+        parts.append(text(position, bottom + 17, label, anchor="middle"))
     parts.append(f'<line class="axis" x1="{x.start:g}" x2="{x.end:g}" y1="{bottom:g}" y2="{bottom:g}"/>')
-    parts.append(text((x.start + x.end) / 2, height - 8, x_label, anchor="middle", kind="label"))
-    parts.append(text(13, (y.start + y.end) / 2, y_label, anchor="middle", kind="label", turn=True))
+    parts.append(draw_x_label(x, x_label, height))
+    label = shorten(y_label, int((y.start - y.end) / _CHARACTER))
+    parts.append(text(13, (y.start + y.end) / 2, label, anchor="middle", kind="label", turn=True, full=y_label))
     return "".join(parts)
+
+
+def draw_x_label(x: Scale, label: str, height: float) -> str:
+    """Draws the title of a horizontal axis in the middle below it, and within the plot."""
+    shown = shorten(label, int((WIDTH - 8) / _CHARACTER))
+    half = len(shown) * _CHARACTER / 2
+    middle = min(max((x.start + x.end) / 2, half + 4), WIDTH - half - 4)
+    return text(middle, height - 8, shown, anchor="middle", kind="label", full=label)
 
 
 def draw_legend(names: Sequence[str], kinds: Sequence[str] | None = None) -> str:
@@ -133,16 +149,16 @@ def draw_legend(names: Sequence[str], kinds: Sequence[str] | None = None) -> str
     if not any(names):
         return ""
     room = (WIDTH - RIGHT - LEFT) / len(names) / _CHARACTER - 4
-    parts, x = [], float(LEFT)
+    parts, x, labels = [], float(LEFT), shorten_all(names, int(room))
     for index, name in enumerate(names):
-        label, kind = shorten(name, int(room)), (kinds or ["line"] * len(names))[index]
+        label, kind = labels[index], (kinds or ["line"] * len(names))[index]
         if kind == "area":
             parts.append(f'<rect class="area s{index + 1}" x="{x:g}" y="9" width="18" height="10"/>')
         elif kind == "dots":
             parts.append(mark(index, x + 9, 14))
         else:
             parts.append(f'<line class="series s{index + 1}" x1="{x:g}" x2="{x + 20:g}" y1="14" y2="14"/>')
-        parts.append(text(x + 25, 18, label))
+        parts.append(text(x + 25, 18, label, full=name))
         x += 25 + len(label) * _CHARACTER + 14
     return "".join(parts)
 

@@ -16,7 +16,8 @@ from kerasline.components.report.charts import (
     surface_chart,
 )
 from kerasline.components.report.explanation_plots import plot_dependence, plot_importance, plot_surface
-from kerasline.components.report.svg import Scale, show, ticks
+from kerasline.components.report.labels import show
+from kerasline.components.report.svg import Scale, ticks
 
 EVIL = "<script>alert(1)</script>"
 LABEL = {"name": "rent", "unit": "EUR"}

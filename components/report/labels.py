@@ -1,0 +1,112 @@
+"""Short texts that stay different where what they stand for differs: numbers beside axes and bars, and names."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from os.path import commonprefix
+
+_THIN = "\u202f"  # between thousands
+_USUAL, _MOST = 3, 12  # significant digits of a figure, and those that equal figures may be given to differ
+_LONGEST_PLAIN = 1e6  # larger numbers are written with a power of ten
+_SMALLEST_PLAIN = 1e-3
+
+
+def show(value: float, digits: int = _USUAL) -> str:
+    """Formats a figure in a few characters."""
+    if not math.isfinite(value):
+        return "not defined" if math.isnan(value) else ("-∞" if value < 0 else "∞")
+    if value == 0:
+        return "0"
+    size = abs(float(f"{value:.{digits}g}"))
+    if size >= _LONGEST_PLAIN:
+        return _short_power(f"{value:.{digits - 1}e}")
+    if size >= 1000:
+        whole = max(digits - 1 - math.floor(math.log10(size)), 0)
+        return _thousands(f"{value:,.{whole}f}")
+    text = f"{value:.{digits}g}"
+    return _short_power(text) if "e" in text else text
+
+
+def show_all(values: Sequence[float]) -> list[str]:
+    """Formats figures that stand beside each other: unequal ones get as many digits as tell them apart."""
+    different = len({value for value in values if math.isfinite(value)} | {0.0})
+    for digits in range(_USUAL, _MOST + 1):
+        texts = [show(value, digits) for value in values]
+        if len({text for text, value in zip(texts, values, strict=True) if math.isfinite(value)} | {"0"}) == different:
+            break
+    return texts
+
+
+def show_ticks(values: Sequence[float]) -> list[str]:
+    """Formats the ticks of an axis with as many digits as their step needs, the same for each."""
+    if len(values) < 2:
+        return [show(value) for value in values]
+    step, largest = values[1] - values[0], max(abs(values[0]), abs(values[-1]))
+    place = math.floor(math.log10(step) + 1e-9)  # of the step's first digit: -1 for tenths
+    digits = math.floor(math.log10(largest) + 1e-9) - place
+    is_long = largest >= _LONGEST_PLAIN and digits <= _USUAL
+    if is_long or largest < _SMALLEST_PLAIN:
+        return ["0" if value == 0 else _short_power(f"{value:.{max(digits, 0)}e}") for value in values]
+    return ["0" if value == 0 else _thousands(f"{value:,.{max(-place, 0)}f}") for value in values]
+
+
+def _thousands(text: str) -> str:
+    """Puts thin spaces for commas."""
+    return text.replace(",", _THIN)
+
+
+def _short_power(text: str) -> str:
+    """Writes ``1.20e-05`` as ``1.2e-5``."""
+    mantissa, power = text.split("e")
+    mantissa = mantissa.rstrip("0").rstrip(".") if "." in mantissa else mantissa
+    return f"{mantissa}e{int(power)}"
+
+
+def shorten(text: str, length: int) -> str:
+    """Cuts the middle out of a text: beginnings of names are often alike, and ends tell them apart."""
+    if len(text) <= length:
+        return text
+    end = (length - 1) // 2
+    return text[: max(length - 1 - end, 1)] + "…" + (text[-end:] if end else "")
+
+
+def shorten_all(names: Sequence[str], length: int) -> list[str]:
+    """Cuts names that stand beside each other so that different ones stay different where there is any way.
+
+    First the middle is cut out of each. Where that leaves two alike, what all names begin and end with goes instead,
+    and names that still read alike are numbered.
+    """
+    short = [shorten(name, length) for name in names]
+    if _tell_apart(short, names):
+        return short
+    first = len(commonprefix(list(names)))
+    last = len(commonprefix([name[first:][::-1] for name in names]))
+    inner = [name[max(first - 3, 0) : len(name) - max(last - 3, 0)] for name in names]
+    room = length - 2
+    short = [
+        name if len(name) <= length else f"{'…' if first > 3 else ''}{shorten(part, room)}{'…' if last > 3 else ''}"
+        for name, part in zip(names, inner, strict=True)
+    ]
+    return short if _tell_apart(short, names) else _number(short, names, length)
+
+
+def _tell_apart(short: Sequence[str], names: Sequence[str]) -> bool:
+    return len(set(short)) == len(set(names))
+
+
+def _number(short: Sequence[str], names: Sequence[str], length: int) -> list[str]:
+    """Gives each of the names that read alike its place among all."""
+    order = list(dict.fromkeys(names))
+    numbered = []
+    for text, name in zip(short, names, strict=True):
+        mark = f" #{order.index(name) + 1}"
+        numbered.append(shorten(text, length - len(mark)) + mark if short.count(text) > 1 else text)
+    return numbered
+
+
+def name_some(names: Sequence[str], most: int = 3) -> str:
+    """Lists names in words: ``a``, ``a and b``, ``a, b and 4 more``."""
+    kept = list(names[: most if len(names) <= most else most - 1])
+    kept += [f"{len(names) - len(kept)} more"] if len(names) > len(kept) else []
+    return kept[0] if len(kept) == 1 else f"{', '.join(kept[:-1])} and {kept[-1]}"

@@ -13,9 +13,10 @@ from typing import Any
 import numpy as np
 
 from kerasline.components.explanations.examples import choose_examples
+from kerasline.components.explanations.importance import permutation_importance
 from kerasline.components.explanations.rows import decode_row, find_records, sample_records
 from kerasline.components.explanations.showing import show_row
-from kerasline.components.explanations.tables import MOST_ROWS, dependence, permutation_importance, surface
+from kerasline.components.explanations.tables import MOST_ROWS, dependence, surface
 from kerasline.components.features import FeaturePlan
 from kerasline.components.models.spec import InputSpec
 
@@ -103,6 +104,7 @@ class Explainer:
         predict = load_predictor(self._saved_model, self._plan)
         importance = permutation_importance(predict, columns, labels[:rows], self._plan, metric)
         order = [row["column"] for row in importance["columns"]]
+        order += [name for group in importance["groups"] for name in group["columns"]]
         units = {column["name"]: column["unit"] for column in self._columns}
         return {
             "importance": importance,

@@ -1,11 +1,10 @@
-"""What a model of a table leans on: importance by permutation, dependence on single columns, and a surface over two.
+"""How the answer of a model of a table moves: dependence on single columns, and a surface over two.
 
 Everything goes through raw columns and the exported model, so it explains what a client gets.
 """
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -13,10 +12,8 @@ import numpy as np
 
 from kerasline.components.explanations.loading import Columns, Predict
 from kerasline.components.features import FeaturePlan
-from kerasline.components.metrics import METRICS, measure
 
 MOST_ROWS = 500
-_REPEATS = 3
 _CURVES = 6  # columns with a curve of their own
 _GRID = 15
 _LINES = 30  # rows whose own curve is drawn
@@ -24,63 +21,6 @@ _MEAN_ROWS = 150
 _VALUES = 8  # most frequent categories
 _SURFACE = 17
 _POINTS = 150
-
-
-def permutation_importance(
-    predict: Predict,
-    columns: Columns,
-    labels: np.ndarray,
-    plan: FeaturePlan,
-    metric: str,
-    *,
-    seed: int = 0,
-    seconds: float = 4.0,
-) -> dict[str, Any]:
-    """Measures how much worse the model gets when the values of one column are shuffled among the rows.
-
-    Args:
-      predict, columns: the model and the rows.
-      labels: of the rows.
-      plan: of the run.
-      metric: a key of METRICS.
-      seed: of the shuffles.
-      seconds: no further column is begun after this time.
-
-    Returns:
-      ``metric``, ``value`` (unshuffled), ``rows``, ``columns`` (``column``, ``drop``: mean loss in the metric's own
-      units, positive where the column helps, ``low`` and ``high`` over the shuffles; greatest drop first), and
-      ``skipped``: columns for which there was no time.
-    """
-    started, random = time.monotonic(), np.random.default_rng(seed)
-    sign = 1 if METRICS[metric].higher_is_better else -1
-
-    def score(changed: Columns) -> float | None:
-        return measure([metric], labels, predict(changed), plan.task)[metric]
-
-    value = score(columns)
-    found: list[dict[str, Any]] = []
-    skipped = []
-    names = {argument: column for column, argument in plan.raw_arguments().items()}
-    for argument, values in columns.items():
-        if value is None or time.monotonic() - started > seconds:
-            skipped.append(names[argument])
-            continue
-        drops = []
-        for _ in range(_REPEATS):
-            shuffled = score({**columns, argument: values[random.permutation(len(values))]})
-            if shuffled is not None:
-                drops.append(sign * (value - shuffled))
-        if drops:
-            found.append(
-                {
-                    "column": names[argument],
-                    "drop": float(np.mean(drops)),
-                    "low": float(min(drops)),
-                    "high": float(max(drops)),
-                }
-            )
-    found.sort(key=lambda row: -row["drop"])
-    return {"metric": metric, "value": value, "rows": len(labels), "columns": found, "skipped": skipped}
 
 
 def choose_output(predict: Predict, columns: Columns, plan: FeaturePlan) -> tuple[int, str]:

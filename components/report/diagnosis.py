@@ -207,8 +207,10 @@ def _leakage(figures: Mapping[str, Any], reading: Reading, advice: Treatments) -
     evidence += [f"The {finding['split'] or 'data'} split: {finding['text']}." for finding in repeated]
     skill = reading.eval_skill
     is_perfect = skill is not None and skill >= PERFECT and reading.eval_rows >= FEW_ROWS
-    importance = ((figures.get("explanations") or {}).get("importance") or {}).get("columns") or []
-    alone = importance[0] if len(importance) > 1 and _carries_all(importance) else None
+    measured = (figures.get("explanations") or {}).get("importance") or {}
+    importance = measured.get("columns") or []
+    is_whole = not measured.get("groups") and not measured.get("skipped")
+    alone = importance[0] if is_whole and len(importance) > 1 and _carries_all(importance) else None
     if is_perfect and alone and not leaking:
         evidence.append(f"Nearly all that the model knows comes from {alone['column']}.")
     if is_perfect and (evidence or alone):

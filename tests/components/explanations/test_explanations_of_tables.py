@@ -7,7 +7,8 @@ import pytest
 
 from kerasline.components.datasets.spec import Column, Dataset, Label, SplitPlan
 from kerasline.components.explanations.examples import choose_examples
-from kerasline.components.explanations.tables import dependence, permutation_importance, surface
+from kerasline.components.explanations.importance import permutation_importance
+from kerasline.components.explanations.tables import dependence, surface
 from kerasline.components.features import FeaturePlan, plan_features
 
 Columns = dict[str, np.ndarray]
@@ -60,6 +61,49 @@ def test_what_is_better_high_is_lost_downwards(numbers: Columns) -> None:
 def test_importance_stops_when_time_is_up(numbers: Columns) -> None:
     found = permutation_importance(plane, numbers, plane(numbers)[:, 0], plan_of(NUMBERS), "mae", seconds=-1.0)
     assert found["columns"] == [] and found["skipped"] == ["height", "width", "noise"]
+
+
+def many_columns(count: int) -> tuple[FeaturePlan, Columns]:
+    """60 rows of so many columns."""
+    random = np.random.default_rng(0)
+    names = [f"c{number:03d}" for number in range(count)]
+    plan = plan_of(tuple(Column(name=name, dtype="float", distinct=60) for name in names))
+    return plan, {name: random.uniform(-1, 1, 60).astype(np.float32) for name in names}
+
+
+@pytest.mark.parametrize("used", [0, 77, 199])
+def test_the_column_that_counts_is_found_wherever_it_stands(used: int) -> None:
+    """There is time for 100 shuffles of 200 columns."""
+    plan, rows = many_columns(200)
+    now = 0.0
+
+    def slow(changed: Columns) -> np.ndarray:
+        nonlocal now
+        now += len(changed["c000"]) / 60
+        return 3 * changed[f"c{used:03d}"][:, np.newaxis]
+
+    labels = slow(rows)[:, 0]
+    found = permutation_importance(slow, rows, labels, plan, "mse", seconds=100.0, clock=lambda: now)
+    first = found["columns"][0]
+    assert first["column"] == f"c{used:03d}" and first["low"] > 0 == found["columns"][1]["high"]
+    alone = [row["column"] for row in found["columns"]]
+    together = [name for group in found["groups"] for name in group["columns"]]
+    assert sorted(alone + together + found["skipped"]) == list(rows) and found["skipped"] == []
+    assert all(group["drop"] == 0 for group in found["groups"])
+
+
+def test_groups_are_told_where_no_single_column_could_be_measured() -> None:
+    plan, rows = many_columns(50)
+    now = 0.0
+
+    def slow(changed: Columns) -> np.ndarray:
+        nonlocal now
+        now += len(changed["c000"]) / 60
+        return changed["c007"][:, np.newaxis]
+
+    found = permutation_importance(slow, rows, slow(rows)[:, 0], plan, "mse", seconds=13.0, clock=lambda: now)
+    assert found["columns"] == [] and found["groups"][0]["columns"] == [f"c{n:03d}" for n in range(9)]
+    assert found["groups"][0]["drop"] > 0 and now < 16
 
 
 def test_dependence_of_a_plane_is_a_line(numbers: Columns) -> None:

@@ -115,10 +115,57 @@ def test_importance_names_the_column_and_what_it_is_worth() -> None:
     ]
     importance = {"metric": "mae", "value": 50.0, "rows": 80, "columns": columns, "skipped": ["view"]}
     plot = plot_importance(importance)
-    assert plot.title == "The model leans most on area: without it the mean absolute error rises by 12.5"
+    assert plot.title == (
+        "Of the 2 columns measured alone, the model leans most on area: without it the mean absolute error rises by "
+        "12.5 (1 of 3 was not measured)"
+    )
     assert "80 eval rows" in plot.note and "no time for 1 column" in plot.note
-    nothing = plot_importance({**importance, "columns": columns[1:]})
+    whole = plot_importance({**importance, "skipped": []})
+    assert whole.title == "The model leans most on area: without it the mean absolute error rises by 12.5"
+    nothing = plot_importance({**importance, "columns": columns[1:], "skipped": []})
     assert nothing.title.startswith("No single column matters")
+
+
+def importance_of(drops: dict[str, tuple[float, float]], **more: object) -> dict[str, object]:
+    """Importance whose columns have a least and a greatest drop."""
+    rows = [{"column": name, "drop": sum(ends) / 2, "low": ends[0], "high": ends[1]} for name, ends in drops.items()]
+    return {"metric": "accuracy", "value": 0.9, "rows": 80, "columns": rows, "groups": [], "skipped": [], **more}
+
+
+@pytest.mark.parametrize(
+    ("importance", "title"),
+    [
+        (importance_of({"a": (0.2, 0.3), "b": (0.1, 0.25), "c": (0, 0.1)}),
+         "The model leans most on a and b; which more is not clear"),
+        (importance_of({"a": (-0.01, 0.02), "b": (-0.02, 0)}),
+         "No single column matters: the model does as well without any one of them"),
+        (importance_of({"a": (0.2, 0.3)}, groups=[{"columns": ["b", "c"], "drop": 0.01, "low": 0.01, "high": 0.01}]),
+         "The model leans most on a: without it the accuracy falls by 0.25 (2 of 3 columns were measured only in "
+         "groups)"),
+        (importance_of({"a": (0.2, 0.3)}, groups=[{"columns": ["b", "c"], "drop": 0.5, "low": 0.4, "high": 0.6}]),
+         "Of the 1 column measured alone, the model leans most on a: without it the accuracy falls by 0.25 (2 of 3 "
+         "columns were measured only in groups)"),
+        (importance_of({}, groups=[{"columns": ["b", "c"], "drop": 0.5, "low": 0.4, "high": 0.6}], skipped=["d"]),
+         "Single columns could not be measured in time (2 of 3 columns were measured only in groups, 1 of 3 was not "
+         "measured)"),
+    ],
+)  # fmt: skip
+def test_ties_and_what_was_not_measured_decide_the_words(importance: dict[str, object], title: str) -> None:
+    assert plot_importance(importance).title == title
+
+
+@pytest.mark.parametrize(
+    ("mean", "words"),
+    [
+        ([1.0, 2.0, 2.0], "is highest for blue and green and lowest for red"),
+        ([1.0, 3.0, 2.0], "is highest for blue and lowest for red"),
+        ([2.0, 2.0, 2.0], "does not change with it"),
+    ],
+)
+def test_categories_that_are_alike_share_their_place(mean: list[float], words: str) -> None:
+    curve = {"column": "paint", "unit": None, "target": "rent", "kind": "category", "grid": ["red", "blue", "green"],
+             "mean": mean, "lines": []}  # fmt: skip
+    assert plot_dependence(curve, LABEL).title == f"paint: rent {words}"
 
 
 @pytest.mark.parametrize(

@@ -156,7 +156,7 @@ def sparkline(values: Sequence[float]) -> str:
 
 def _show_comparison(console: Console, comparison: Mapping[str, Any]) -> None:
     table = Table(box=None, header_style="bold")
-    for title in ("", "A", "B", ""):
+    for title in ("", "A", "B", "B's figure is"):
         table.add_column(title, justify="left" if not title else "right")
     for row in comparison["metrics"]:
         verdict = {None: "the same", True: "better", False: "worse"}[row["is_better"]]

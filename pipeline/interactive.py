@@ -143,11 +143,12 @@ def show_plots(result: Run, part: str, only: Sequence[int] | None = None) -> Sho
       ConfigError: there is no such part, or the run has no such plots.
     """
     from kerasline.components.report import page, plots
+    from kerasline.components.report.column_plots import plot_columns
     from kerasline.components.report.explanation_plots import plot_explanations
     from kerasline.components.report.search_plots import plot_search
 
     parts = {
-        "columns": plots.plot_columns,
+        "columns": plot_columns,
         "curves": plots.plot_curves,
         "evaluation": plots.plot_evaluation,
         "explanations": plot_explanations,

@@ -8,6 +8,7 @@ from typing import Any
 import yaml
 
 from kerasline.components.metrics import METRICS
+from kerasline.components.report.leaning import describe_leaning, describe_unmeasured, leading
 from kerasline.components.report.reading import doubt_of_test
 
 MOST = 3
@@ -158,15 +159,14 @@ def _confusions(figures: Mapping[str, Any]) -> _Found:
     confusion = (figures.get("performance") or {}).get("confusion") or {}
     if not confusion.get("pairs"):
         return []
-    pair, wrong = confusion["pairs"][0], confusion["wrong"]
-    if pair["rows"] < 2:
-        return [
-            (
-                f"{wrong} of {figures['performance']['rows']} eval rows {'is' if wrong == 1 else 'are'} wrong.",
-                "evaluation",
-            )
-        ]
-    text = f"Most often confused: {pair['true']} taken for {pair['predicted']} ({pair['rows']} of {wrong} mistakes)."
+    pairs, wrong = confusion["pairs"], confusion["wrong"]
+    most = pairs[0]["rows"]
+    first = [f"{pair['true']} taken for {pair['predicted']}" for pair in pairs if pair["rows"] == most]
+    if most < 2 or len(first) > 2:
+        rows = figures["performance"]["rows"]
+        return [(f"{wrong} of {rows} eval rows {'is' if wrong == 1 else 'are'} wrong.", "evaluation")]
+    each = " each" if len(first) > 1 else ""
+    text = f"Most often confused: {' and '.join(first)} ({most} of {wrong} mistakes{each})."
     return [(text, "evaluation")]
 
 
@@ -185,8 +185,11 @@ def _skipped(figures: Mapping[str, Any]) -> _Found:
 
 
 def _importance(figures: Mapping[str, Any]) -> _Found:
-    columns = ((figures.get("explanations") or {}).get("importance") or {}).get("columns") or []
-    return [(f"The model leans most on {columns[0]['column']}.", "explanations")] if columns else []
+    importance = (figures.get("explanations") or {}).get("importance") or {}
+    if not importance.get("columns") or not leading(importance):
+        return []
+    left_out = describe_unmeasured(importance)
+    return [(f"{describe_leaning(importance)}{f' ({left_out})' if left_out else ''}.", "explanations")]
 
 
 def _tuning(figures: Mapping[str, Any]) -> _Found:

@@ -7,6 +7,7 @@ from typing import Any
 
 from kerasline.components.metrics import METRICS
 from kerasline.components.report.charts import Series, line_chart
+from kerasline.components.report.labels import show_apart
 from kerasline.components.report.page import assets, environment
 from kerasline.components.report.plots import Plot, make_plot
 
@@ -26,20 +27,35 @@ def render_comparison(comparison: Mapping[str, Any]) -> str:
 
 
 def describe(comparison: Mapping[str, Any]) -> str:
-    """Says in one sentence which run is better, and whether that may be luck."""
+    """Says in one sentence which run is better, where more than luck speaks for it."""
     rows = [row for row in comparison["metrics"] if row["change"] is not None]
     if not rows:
         return "No metric was measured in both runs"
     row = rows[0]
     title = METRICS[row["name"]].title
+    a, b = show_apart(row["a"], row["b"])
     if row["is_better"] is None:
-        text = f"A and B have the same {title} of {row['a']:.4g}"
-    else:
-        text = f"B is {'better' if row['is_better'] else 'worse'}: {title} {row['b']:.4g} instead of {row['a']:.4g}"
-    predictions = comparison["predictions"]
-    if not predictions or predictions["chance"] is None or row["is_better"] is None:
-        return text
-    return f"{text}, {'which may be luck' if predictions['chance'] > 0.05 else 'more than luck explains'}"
+        return f"A and B have the same {title} of {a}"
+    doubt = _doubt(row, comparison["predictions"])
+    if doubt:
+        return f"No clear difference: {title} {b} in B instead of {a} in A, {doubt}"
+    sure = ", more than luck explains" if comparison["predictions"] else ""
+    return f"B is {'better' if row['is_better'] else 'worse'}: {title} {b} instead of {a}{sure}"
+
+
+_LUCK = 0.05
+
+
+def _doubt(row: Mapping[str, Any], predictions: Mapping[str, Any] | None) -> str:
+    """Says why a difference may be none: by the rows that changed, or else by the intervals; empty where it is one."""
+    if predictions and predictions["chance"] is not None:
+        return "which may be luck" if predictions["chance"] > _LUCK else ""
+    if predictions:
+        return "and no row is answered better or worse"
+    first, second = row["interval_a"], row["interval_b"]
+    if not first or not second:
+        return "and nothing says how much of that is luck"
+    return "and their 95 % intervals overlap" if first[0] <= second[1] and second[0] <= first[1] else ""
 
 
 def plot_both(comparison: Mapping[str, Any]) -> list[Plot]:
@@ -57,6 +73,7 @@ def plot_both(comparison: Mapping[str, Any]) -> list[Plot]:
         ]
         part = "validation" if is_held_out else "training"
         words = METRICS[name].title if name in METRICS else name.replace("_", " ")
-        title = f"The {part} {words} ended at {series[0].y[-1]:.4g} in A and {series[1].y[-1]:.4g} in B"
+        ends = show_apart(series[0].y[-1], series[1].y[-1])
+        title = f"The {part} {words} ended at {ends[0]} in A and {ends[1]} in B"
         plots.append(make_plot(title, line_chart(title, series, "epoch", words, marks=True, whole_x=True)))
     return plots

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from kerasline.components.report.labels import shorten
+from kerasline.components.report.labels import shorten, shorten_all
 from kerasline.components.report.svg import BOTTOM, HEIGHT, TOP, Scale, draw_legend, mark, text, wrap
 
 _SIDE = 58  # room beside the outer axes for their labels
@@ -51,7 +51,7 @@ def coordinates_chart(
         name = shorten(axis.name, max(int(2 * distance / 6.3), 6))
         anchor = "start" if index == 0 else "end" if index == len(axes) - 1 else "middle"
         edge = {"start": 4.0, "end": _WIDTH - 4.0, "middle": x}[anchor]
-        parts.append(text(edge, below, name, anchor=anchor, kind="label"))
+        parts.append(text(edge, below, name, anchor=anchor, kind="label", full=axis.name))
     ordinary = [row for row in rows if row not in top and row != other]
     parts += [_line("pale", row, axes, positions, scales) for row in ordinary]
     if other is not None and other not in top:
@@ -61,9 +61,13 @@ def coordinates_chart(
     for index, (axis, x, scale) in enumerate(zip(axes, positions, scales, strict=True)):
         side, anchor = (-5, "end") if index < len(axes) - 1 else (5, "start")
         room = int((_SIDE if index in (0, len(axes) - 1) else distance * 0.85) / 6.3)
-        parts += [text(x + side, scale(at) + 4, shorten(name, max(room, 4)), anchor=anchor) for at, name in axis.labels]
-    names = [best_name] + (["untuned config"] if other is not None and other not in top else [])
-    parts.append(draw_legend(names))
+        names = shorten_all([name for _, name in axis.labels], max(room, 4))
+        parts += [
+            text(x + side, scale(at) + 4, name, anchor=anchor, full=full)
+            for name, (at, full) in zip(names, axis.labels, strict=True)
+        ]
+    lines = [best_name] + (["untuned config"] if other is not None and other not in top else [])
+    parts.append(draw_legend(lines))
     described = f"{len(rows)} lines across {', '.join(axis.name for axis in axes)}"
     return wrap("".join(parts), title, described)
 

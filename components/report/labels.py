@@ -38,6 +38,12 @@ def show_all(values: Sequence[float]) -> list[str]:
     return texts
 
 
+def show_apart(first: float, second: float) -> list[str]:
+    """Formats two figures with four digits, or as many as tell them apart."""
+    texts = [f"{value:.4g}" for value in (first, second)]
+    return texts if texts[0] != texts[1] or first == second else show_all([first, second])
+
+
 def show_ticks(values: Sequence[float]) -> list[str]:
     """Formats the ticks of an axis with as many digits as their step needs, the same for each."""
     if len(values) < 2:

@@ -17,6 +17,7 @@ from markupsafe import Markup
 from kerasline.components.metrics import METRICS
 from kerasline.components.report import plots
 from kerasline.components.report.attention import headline, show_figure, show_setting
+from kerasline.components.report.column_plots import plot_columns
 from kerasline.components.report.explanation_plots import plot_explanations
 from kerasline.components.report.search_plots import plot_search
 from kerasline.components.wording import counted
@@ -77,7 +78,7 @@ def render(figures: Mapping[str, Any]) -> str:
         curves=plots.plot_curves(figures),
         trials=plot_search(figures),
         evaluation=plots.plot_evaluation(figures),
-        columns=plots.plot_columns(figures),
+        columns=plot_columns(figures),
         steps=plots.plot_steps(run["steps"]),
         explained=plot_explanations(figures),
         most_classes=_MOST_CLASSES,

@@ -20,12 +20,12 @@ from kerasline.components.report.charts import (
     scatter_chart,
     shade_table,
 )
-from kerasline.components.report.labels import show
+from kerasline.components.report.labels import shorten, show, show_all
+from kerasline.components.report.svg import finite
 from kerasline.components.wording import counted
 
-MOST_COLUMNS = 40  # of the data that get a plot; a table lists them all
 _MOST_CURVES = 3
-_COUNTED_VALUES = 16_384  # the statistics estimate the number of different values beyond
+_LONGEST_NAME = 40  # characters of a name in a title
 
 
 @dataclass(frozen=True)
@@ -107,23 +107,36 @@ def plot_curves(figures: Mapping[str, Any]) -> list[Plot]:
         epochs = list(range(1, len(values) + 1))
         series = [Series("training", epochs, values)]
         series += [Series("validation", epochs[: len(others)], others)] if others else []
-        judged = others or values
-        best = (max if _way(name) == "max" else min)(judged)
-        epoch = judged.index(best) + 1
-        part = "validation" if others else "training"
-        words = METRICS[name].title if name in METRICS else name.replace("_", " ")
-        title = f"The {part} {words} was best in epoch {epoch} of {len(values)}: {show_figure(best)}"
+        title, epoch = _describe_curve(name, values, others)
         chart = line_chart(
-            title, series, "epoch", _history_label(name, figures), marks=True, whole_x=True, at=(epoch, "best")
-        )
+            title, series, "epoch", _history_label(name, figures), marks=True, whole_x=True,
+            at=(epoch, "best") if epoch else None,
+        )  # fmt: skip
         plots.append(make_plot(title, chart))
     if "learning_rate" in history:
         rates = history["learning_rate"]
-        title = f"The learning rate went from {show(rates[0])} to {show(rates[-1])}"
+        title = f"The learning rate went from {' to '.join(show_all([rates[0], rates[-1]]))}"
+        title = f"The learning rate stayed at {show(rates[0])}" if min(rates) == max(rates) else title
         epochs = list(range(1, len(rates) + 1))
         series = [Series("learning rate", epochs, rates)]
         plots.append(make_plot(title, line_chart(title, series, "epoch", "learning rate", whole_x=True)))
     return plots
+
+
+def _describe_curve(name: str, training: Sequence[float], validation: Sequence[float] | None) -> tuple[str, int | None]:
+    """Says when a curve was best, and in which epoch that was first; no epoch where it has no best one."""
+    judged, part = (validation, "validation") if validation else (training, "training")
+    words = METRICS[name].title if name in METRICS else name.replace("_", " ")
+    known = finite(judged)
+    if not known:
+        return f"The {part} {words} was no number in any epoch", None
+    best = (max if _way(name) == "max" else min)(known)
+    epoch, figure = judged.index(best) + 1, show_figure(best)
+    if len(known) == len(judged) > 1 and min(known) == max(known):
+        return f"The {part} {words} stayed at {figure} in all {len(judged)} epochs", None
+    first = "first " if known.count(best) > 1 else ""
+    lost = "" if len(known) == len(judged) else f"; it was no number in {counted(len(judged) - len(known), 'epoch')}"
+    return f"The {part} {words} was {first}best in epoch {epoch} of {len(judged)}: {figure}{lost}", epoch
 
 
 def _way(name: str) -> str:
@@ -159,12 +172,25 @@ def plot_evaluation(figures: Mapping[str, Any]) -> list[Plot]:
 
 def _confusion_title(confusion: Mapping[str, Any], rows: int) -> str:
     if not confusion["pairs"]:
-        return f"All {rows} rows of the eval split are right"
-    pair = confusion["pairs"][0]
-    return (
-        f"Of {rows} rows, {counted(confusion['wrong'], 'is', 'are')} wrong; most often {pair['true']} is taken for "
-        f"{pair['predicted']} ({pair['rows']}×)"
-    )
+        return f"All {rows} rows of the eval split are right" if rows > 1 else "The one row of the eval split is right"
+    wrong = f"Of {counted(rows, 'row')}, {counted(confusion['wrong'], 'is', 'are')} wrong"
+    return f"{wrong}; {describe_mistakes(confusion['pairs'])}"
+
+
+def describe_mistakes(pairs: Sequence[Mapping[str, Any]]) -> str:
+    """Says which mistake is the most frequent; of several that are equally frequent none is singled out."""
+    most = pairs[0]["rows"]
+    first = [f"{_name(pair['true'])} is taken for {_name(pair['predicted'])}" for pair in pairs if pair["rows"] == most]
+    if most == 1 and len(first) > 1:
+        return "no mistake is made twice"
+    if len(first) > 3:
+        return f"no mistake stands out, none is made more than {most}×"
+    return f"most often {' and '.join(first)} ({most}×{' each' if len(first) > 1 else ''})"
+
+
+def _name(text: str) -> str:
+    """Shortens the name of a class for a sentence."""
+    return shorten(text, _LONGEST_NAME)
 
 
 def _curve_plots(performance: Mapping[str, Any]) -> list[Plot]:
@@ -229,7 +255,7 @@ def _residual_plots(residuals: Mapping[str, Any], figures: Mapping[str, Any]) ->
     bias, typical = residuals["bias"], residuals["median_absolute"]
     way = "high" if bias > 0 else "low"
     title = (
-        f"Nine of ten errors are below {show(residuals['ninety_percent'])}{spoken}; "
+        f"Nine of ten errors are at most {show(residuals['ninety_percent'])}{spoken}; "
         + (f"predictions are {show(abs(bias))}{spoken} too {way} on average" if abs(bias) > typical / 4 else "no bias")
     )  # fmt: skip
     histogram = residuals["histogram"]
@@ -249,61 +275,6 @@ def _residual_plots(residuals: Mapping[str, Any], figures: Mapping[str, Any]) ->
         )
         plots.append(make_plot(title, chart, "Calibration"))
     return plots
-
-
-def plot_columns(figures: Mapping[str, Any]) -> list[Plot]:
-    """Draws the distribution of every column that has one, the label first."""
-    statistics = figures.get("statistics") or {}
-    label = figures["data"]["label"]
-    units = {column["name"]: column["unit"] for column in figures["data"]["columns"]} | {label["name"]: label["unit"]}
-    counts = figures.get("label_counts") or {}
-    plots = [_class_plot(label["name"], counts)] if counts.get("train") else []
-    names = [label["name"], *(name for name in statistics if name != label["name"])]
-    for name in names:
-        splits = statistics.get(name)
-        if not splits or (name == label["name"] and plots) or len(plots) >= MOST_COLUMNS:
-            continue
-        plot = _column_plot(name, splits, units.get(name))
-        plots += [plot] if plot else []
-    return plots
-
-
-def _class_plot(name: str, counts: Mapping[str, Mapping[str, int]]) -> Plot:
-    train = counts["train"]
-    total = max(sum(train.values()), 1)
-    largest = max(train, key=lambda key: train[key])
-    ordered = sorted(train, key=lambda key: -train[key])
-    shown = ordered if len(ordered) <= 20 else ordered[:10] + ordered[-10:]
-    title = f"{name}: {largest} is the most frequent class, {train[largest] / total:.0%} of the training rows"
-    bars = [Bar(key, train[key]) for key in shown]
-    note = f"The ten most and the ten least frequent of {len(ordered)} classes" if len(ordered) > 20 else ""
-    return make_plot(title, bar_chart(title, bars, "training rows"), note)
-
-
-def _column_plot(name: str, splits: Mapping[str, Mapping[str, Any]], unit: str | None) -> Plot | None:
-    first = next(iter(splits.values()))
-    missing = first["missing"] / max(first["missing"] + first["rows"], 1)
-    lacking = f", {missing:.0%} missing" if missing else ""
-    axis = f"{name} ({unit})" if unit else name
-    histograms = {split: described["histogram"] for split, described in splits.items() if described.get("histogram")}
-    if histograms:
-        edges = next(iter(histograms.values()))["edges"]
-        groups = [Series(split, [], histogram["counts"]) for split, histogram in list(histograms.items())[:3]]
-        if edges[-1] <= edges[0]:
-            return None
-        spoken = f" {unit}" if unit else ""
-        title = f"{name}: half of the values are below {show(first.get('median') or 0.0)}{spoken}{lacking}"
-        return make_plot(title, histogram_chart(title, edges, groups, axis))
-    values = first.get("values")
-    if not values or first.get("distinct", 0) > 0.5 * max(first["rows"], 1):
-        return None
-    total = max(first["rows"], 1)
-    title = f"{name}: {values[0]['value']!r} is the most frequent value ({values[0]['rows'] / total:.0%}){lacking}"
-    bars = [Bar(entry["value"], entry["rows"]) for entry in values]
-    rest = first["distinct"] - len(values)
-    about = "about " if rest > _COUNTED_VALUES else ""
-    note = f"and {about}{rest} other values" if rest > 0 else ""
-    return make_plot(title, bar_chart(title, bars, "training rows"), note)
 
 
 def plot_steps(steps: Sequence[Mapping[str, Any]]) -> list[Plot]:

@@ -10,7 +10,7 @@ from typing import Any
 from kerasline.components.report.attention import show_figure, show_setting
 from kerasline.components.report.charts import Bar, Series, bar_chart, line_chart
 from kerasline.components.report.coordinates import Axis, coordinates_chart
-from kerasline.components.report.labels import show
+from kerasline.components.report.labels import show, show_all
 from kerasline.components.report.plots import Plot, make_plot
 
 _MOST_AXES = 9
@@ -71,13 +71,16 @@ def _plot_coordinates(tuning: Mapping[str, Any]) -> Plot | None:
     kept = keys[:_MOST_AXES]
     axes = [_axis(key, [t["values"].get(key, _ABSENT) for t in trials], tuning["space"][key]) for key in kept]
     scores = [float(t["score"]) for t in trials]
-    axes.append(Axis(words(tuning), scores, [(value, show(value)) for value in (min(scores), max(scores))]))
+    axes.append(Axis(words(tuning), scores, _ends(scores)))
     ranked = sorted(range(len(trials)), key=lambda i: scores[i], reverse=tuning["direction"] == "max")
     top = ranked[: max(1, len(trials) // 10)]
     best = trials[ranked[0]]
     named = [key for key in kept if key in best["values"]][:3]
     settings = ", ".join(f"{_short(key)} {_show(best['values'][key])}" for key in named)
+    equal = sum(score == scores[ranked[0]] for score in scores)
     title = f"The best of {len(trials)} trials has {settings}"
+    if equal > 1:
+        title = f"{equal} of {len(trials)} trials share the best {words(tuning)}; one of them has {settings}"
     untuned = next((i for i, t in enumerate(trials) if t["number"] == tuning["untuned"]), None)
     left_out = f"; the {len(keys) - len(kept)} least important keys are left out" if len(keys) > len(kept) else ""
     note = f"a line for each trial, from its values to its score{left_out}"
@@ -113,13 +116,19 @@ def _axis(key: str, values: Sequence[Any], entry: Mapping[str, Any]) -> Axis:
     if all(type(value) in (int, float) for value in known) and len(set(known)) > 1:
         is_log = (bool(entry.get("log")) or entry.get("scale") == "log") and min(known) > 0
         places = [None if v is _ABSENT else math.log(v) if is_log else float(v) for v in values]
-        ends = [(math.log(v) if is_log else float(v), show(v)) for v in (min(known), max(known))]
+        ends = [(math.log(value) if is_log else value, label) for value, label in _ends(known)]
         return Axis(_short(key), places, ends)
     offered = [_text(choice) for choice in entry.get("choice", [])]
     seen = [text for text in dict.fromkeys([*offered, *map(_text, known)]) if text in set(map(_text, known))]
     names = {text: _show(next(v for v in known if _text(v) == text)) for text in seen}
     places = [None if v is _ABSENT else float(seen.index(_text(v))) for v in values]
     return Axis(_short(key), places, [(float(place), names[text]) for place, text in enumerate(seen)])
+
+
+def _ends(values: Sequence[float]) -> list[tuple[float, str]]:
+    """Returns the least and the greatest value with what to write beside them; of equal ones a single label."""
+    ends = sorted({min(values), max(values)})
+    return list(zip(map(float, ends), show_all(ends), strict=True))
 
 
 def _short(key: str) -> str:

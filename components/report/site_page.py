@@ -7,6 +7,7 @@ from typing import Any
 
 from kerasline.components.metrics import METRICS
 from kerasline.components.report.charts import Series, line_chart
+from kerasline.components.report.labels import show_apart
 from kerasline.components.report.page import assets, environment
 from kerasline.components.report.plots import Plot, make_plot
 
@@ -56,6 +57,7 @@ def plot_course(found: Sequence[Mapping[str, Any]]) -> Plot | None:
     known = [value for value in values if value is not None]
     if metric not in METRICS or len(known) < 2:
         return None
-    title = f"{METRICS[metric].title}: {known[-1]:.4g} in the newest of {len(known)} runs, {known[0]:.4g} in the first"
+    newest, first = show_apart(known[-1], known[0])
+    title = f"{METRICS[metric].title}: {newest} in the newest of {len(known)} runs, {first} in the first"
     series = [Series("eval split", list(range(1, len(known) + 1)), known)]
     return make_plot(title, line_chart(title, series, "run", METRICS[metric].title, marks=True, whole_x=True))

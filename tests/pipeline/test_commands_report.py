@@ -99,7 +99,8 @@ def test_compare_shows_what_changed(workspace: Path, tmp_path: Path) -> None:
     assert code == 0
     assert "3 of 5 eval rows are answered differently: 2 for the better, 0 for the worse" not in text
     assert "2 of 5 eval rows are answered differently: 2 for the better, 0 for the worse" in text
-    assert "training.epochs" in text and "B is better: accuracy 0.8 instead of 0.4, which may be luck" in text
+    assert "training.epochs" in text
+    assert "No clear difference: accuracy 0.8 in B instead of 0.4 in A, which may be luck" in text
     stored = json.loads((tmp_path / "out.json").read_text())
     assert stored["predictions"]["chance"] == 0.5 and "figures" not in stored["a"]
     page = (workspace / "comparisons" / "20260101-000000--20260103-000000.html").read_text()

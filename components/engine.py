@@ -7,11 +7,12 @@ wrong engine, or as an error of a worker in the middle of a run.
 from __future__ import annotations
 
 import contextlib
+import importlib
 import io
-import re
-import socket
+import sys
 from collections.abc import Sequence
 
+from kerasline.components.engine_reach import check_answers
 from kerasline.components.errors import ConfigError, nearest
 
 # One process: the fastest for small data.
@@ -34,16 +35,25 @@ _STUBS = "--beam_plugins=tfx"
 # what it can, in processes of its own; without a network every step waits for the attempt to fail. It does not where a
 # pipeline may have triggers that lose data. None here has triggers.
 NO_PRISM = "--allow_unsafe_triggers"
+# Beam's FlinkRunner, with a job server that is ended.
+_FLINK, _SERVERS = "flink", "kerasline.components.job_servers"
 _UNUSABLE = {"dask": "with Beam 2.77 it loses rows"}
 _REQUIRED = {"dataflow": ("--project", "--region", "--temp_location")}
-_REACH_SECONDS = 5.0
+# Which options are one engine's own, by how they begin, and the runners that pass over them.
+_OWN_OPTIONS = {
+    "--direct_": ("DirectRunner", ("portable", "flink", "spark", "dataflow")),
+    "--flink_": ("FlinkRunner", ("direct", "spark", "dataflow")),
+    "--spark_": ("SparkRunner", ("direct", "flink", "dataflow")),
+    "--job_endpoint": ("PortableRunner", ("direct", "dataflow")),
+    "--environment_": ("PortableRunner", ("direct", "dataflow")),
+}
 
 
 def join_options(given: Sequence[str]) -> list[str]:
     """Joins options whose values are items of their own, as on a command line, into ``--name=value``.
 
     Raises:
-      ValueError: an item is neither an option nor the value of one.
+      ValueError: an item is neither an option nor the value of one, or they are of several engines.
     """
     joined: list[str] = []
     for item in given:
@@ -54,7 +64,24 @@ def join_options(given: Sequence[str]) -> list[str]:
             joined[-1] = f"{joined[-1]}={item}"
         else:
             raise ValueError(f"expected options of Beam such as --runner=PortableRunner, one an item, got {item!r}")
+    _refuse_mixture(joined)
     return joined
+
+
+def _refuse_mixture(options: Sequence[str]) -> None:
+    """Refuses what the runner would pass over, because it is another one's; it would run elsewhere than was meant."""
+    runners = list(dict.fromkeys(option.partition("=")[2] for option in options if option.startswith("--runner=")))
+    if len(runners) > 1:
+        raise ValueError(f"expected one --runner, got {' and '.join(runners)}")
+    runner = runners[0] if runners else "DirectRunner"
+    for name in _settings(options):
+        for prefix, (own, others) in _OWN_OPTIONS.items():
+            if name.startswith(prefix) and _kind({"--runner": runner}) in others:
+                stated = f"--runner={runner}" if runners else f"no --runner, which means {runner}"
+                raise ValueError(
+                    f"expected options of one engine, got {name}, which is {own}'s, beside {stated}; leave out the one "
+                    "or the other"
+                )
 
 
 def complete_options(given: Sequence[str]) -> list[str]:
@@ -72,7 +99,16 @@ def complete_options(given: Sequence[str]) -> list[str]:
         added.append(NO_PRISM)
     if not names & set(_PACKAGE_OPTIONS) and not _needs_image(settings):
         added.append(NO_PACKAGE)
+    if _kind(settings) == _FLINK and "--job_endpoint" not in names:
+        given = [f"--runner={_SERVERS}.FlinkRunner" if o.startswith("--runner=") else o for o in given]
     return [*added, *given]
+
+
+def end_job_servers() -> None:
+    """Ends the job servers of Flink and Spark that steps of this process started, while their files are still there."""
+    for name in (_SERVERS, "apache_beam.runners.portability.spark_runner"):
+        if name in sys.modules:
+            importlib.import_module(_SERVERS).end_all()
 
 
 def check_engine(given: Sequence[str], key: str = "run.beam", *, reach: bool = True) -> None:
@@ -108,7 +144,7 @@ def check_engine(given: Sequence[str], key: str = "run.beam", *, reach: bool = T
             f"{'' if kind == 'dataflow' else ', or --environment_type=LOOPBACK for workers on this machine'}; got none"
         )
     if reach:
-        _check_reachable(settings.get("--job_endpoint", "embed"), key)
+        check_answers(settings, kind, key)
 
 
 def _settings(options: Sequence[str]) -> dict[str, str]:
@@ -158,18 +194,3 @@ def _check_values(given: Sequence[str], key: str, *, is_complete: bool) -> None:
     if is_complete and unknown:
         name = unknown[0].partition("=")[0]
         raise ConfigError(f"{key}: Beam knows no option {name}.{nearest(name.removeprefix('--'), known)}")
-
-
-def _check_reachable(endpoint: str, key: str) -> None:
-    if endpoint == "embed":
-        return
-    host, _, port = endpoint.rpartition(":")
-    if not host or not re.fullmatch("[0-9]{1,5}", port):
-        raise ConfigError(f"{key}: expected --job_endpoint=HOST:PORT, got {endpoint!r}")
-    try:
-        socket.create_connection((host.strip("[]"), int(port)), _REACH_SECONDS).close()
-    except (OSError, OverflowError) as error:
-        raise ConfigError(
-            f"{key}: expected Beam's job service at {endpoint}, but nothing answers there ({error}); start it, or "
-            "correct --job_endpoint"
-        ) from error

@@ -57,6 +57,11 @@ def describe_failure(error: Exception, step: str, log: Path, data: Dataset) -> t
         # By kind and not by class: the gate's own error is one that knows its verdict.
         rejected, refused = isinstance(cause, DataRejected), isinstance(cause, PushRefused)
         return "data_rejected" if rejected else "not_blessed" if refused else "failed", text
+    if is_engine_lost(error):
+        return "failed", (
+            f"the step {step} could not go on: Beam's job service, which run.beam leads to, is gone; start it, and run "
+            f"again: the steps before are kept; the log is {log}"
+        )
     machine = explain_machine(error)
     if machine:
         return "failed", f"the step {step} could not go on: {machine}, and run again; the log is {log}"
@@ -78,6 +83,18 @@ def explain_machine(error: BaseException) -> str | None:
                 return f"{what}; {advice}"
         current = current.__cause__ or current.__context__
     return None
+
+
+def is_engine_lost(error: BaseException) -> bool:
+    """Says whether an error comes from a job service that was there and is not any more."""
+    import grpc
+
+    current: BaseException | None = error
+    while current is not None:
+        if isinstance(current, grpc.RpcError) and isinstance(current, grpc.Call):
+            return current.code() in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED)
+        current = current.__cause__ or current.__context__
+    return False
 
 
 def find_cause(error: BaseException) -> BaseException:

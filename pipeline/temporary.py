@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from kerasline.components.engine import end_job_servers
+
 _NEW, _OWN, _LOCK = "kerasline-new-", "kerasline-own-", ".lock"
 
 
@@ -31,6 +33,7 @@ def own_temporary_folder() -> Iterator[Path]:
     try:
         yield folder
     finally:
+        end_job_servers()
         tempfile.tempdir = before
         os.environ.pop("TMPDIR") if variable is None else os.environ.update(TMPDIR=variable)
         shutil.rmtree(folder, ignore_errors=True)

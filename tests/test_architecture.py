@@ -13,7 +13,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = "kerasline"
 PACKAGES = ("components", "pipeline")
-OUTSIDE = ("tests", "notebooks", "benchmarks")
+OUTSIDE = ("tests", "notebooks", "benchmarks", "tools")
 # What rooms of `components` may share. A leaf looks at leaves alone; a room looks at itself and at leaves.
 LEAVES = {
     *(
@@ -25,6 +25,7 @@ LEAVES = {
         "columns",
         "datasets",
         "engine",
+        "engine_reach",
         "errors",
         "evaluated",
         "features",
@@ -34,6 +35,7 @@ LEAVES = {
         "incumbent",
         "inputs",
         "intervals",
+        "job_servers",
         "keras_file",
         "leaks",
         "metadata_url",

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-import socket
+import http.server
+import shutil
+import threading
 from collections.abc import Iterator
 
 import pytest
@@ -17,9 +19,12 @@ DATAFLOW = ["--runner=DataflowRunner", "--project=shop", "--region=europe-west4"
 
 @pytest.fixture
 def endpoint() -> Iterator[str]:
-    """An address at which something listens."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        yield f"127.0.0.1:{server.getsockname()[1]}"
+    """The address of a job service."""
+    from apache_beam.runners.portability.local_job_service import LocalJobServicer
+
+    service = LocalJobServicer()
+    yield f"localhost:{service.start_grpc_server(0)}"
+    service.stop()
 
 
 def test_options_are_joined_as_on_a_command_line() -> None:
@@ -34,6 +39,32 @@ def test_what_beam_would_pass_over_is_refused(given: list[str]) -> None:
 
 
 @pytest.mark.parametrize(
+    ("given", "sentence"),
+    [
+        (
+            ["--flink_master=host:8081"],
+            "--flink_master, which is FlinkRunner's, beside no --runner, which means DirectRunner",
+        ),
+        (
+            ["--runner=SparkRunner", "--flink_master=host:8081"],
+            "--flink_master, which is FlinkRunner's, beside --runner=Spa",
+        ),
+        (
+            ["--runner=flink", "--spark_master_url", "local[2]"],
+            "--spark_master_url, which is SparkRunner's, beside --runner=",
+        ),
+        (["--runner=FlinkRunner", "--direct_num_workers=2"], "--direct_num_workers, which is DirectRunner's, beside"),
+        (["--job_endpoint=host:8099"], "--job_endpoint, which is PortableRunner's, beside no --runner"),
+        (["--runner=FlinkRunner", "--runner=SparkRunner"], "expected one --runner, got FlinkRunner and SparkRunner"),
+    ],
+)
+def test_options_of_two_engines_are_refused(given: list[str], sentence: str) -> None:
+    with pytest.raises(ValueError) as refusal:
+        join_options(given)
+    assert sentence in str(refusal.value)
+
+
+@pytest.mark.parametrize(
     ("given", "added"),
     [
         ([], [*DEFAULTS, NO_PRISM, NO_PACKAGE]),
@@ -44,13 +75,24 @@ def test_what_beam_would_pass_over_is_refused(given: list[str]) -> None:
         (["--setup_file=./setup.py"], [*DEFAULTS, NO_PRISM]),
         (LOOPBACK, [*DEFAULTS[1:], STUBS, NO_PACKAGE]),
         ([*LOOPBACK, STUBS], [*DEFAULTS[1:], NO_PACKAGE]),
-        (["--runner=FlinkRunner"], [*DEFAULTS[1:], STUBS, NO_PACKAGE]),
-        (["--runner=flink", "--flink_master=host:8081"], [*DEFAULTS[1:], STUBS]),
         (DATAFLOW, [*DEFAULTS[1:], STUBS]),
     ],
 )
 def test_options_of_the_recipe_go_before_what_is_added(given: list[str], added: list[str]) -> None:
     assert complete_options(given) == [*added, *given]
+
+
+def test_flink_has_a_job_server_that_is_ended() -> None:
+    ours = "--runner=kerasline.components.job_servers.FlinkRunner"
+    assert complete_options(["--runner=FlinkRunner"]) == [*DEFAULTS[1:], STUBS, NO_PACKAGE, ours]
+    assert complete_options(["--runner=flink", "--flink_master=h:1"]) == [
+        *DEFAULTS[1:],
+        STUBS,
+        ours,
+        "--flink_master=h:1",
+    ]
+    elsewhere = ["--runner=FlinkRunner", "--job_endpoint=h:1", "--environment_type=LOOPBACK"]
+    assert complete_options(elsewhere)[-3:] == elsewhere
 
 
 def test_nothing_is_downloaded_to_run_steps(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -69,6 +111,47 @@ def test_an_engine_that_answers_is_taken(endpoint: str) -> None:
     check_engine([*LOOPBACK, f"--job_endpoint={endpoint}", "--parallelism=4", "--only-its-job-service-knows=1"])
     check_engine(["--runner=PrismRunner"])
     check_engine([*DATAFLOW, "--sdk_container_image=eu.gcr.io/shop/workers:1"])
+
+
+def test_what_listens_has_to_be_a_job_service() -> None:
+    with http.server.HTTPServer(("127.0.0.1", 0), http.server.BaseHTTPRequestHandler) as page:
+        threading.Thread(target=page.serve_forever, daemon=True).start()
+        with pytest.raises(
+            ConfigError, match="what listens there is something else; start it, or correct --job_endpoin"
+        ):
+            check_engine([*LOOPBACK, f"--job_endpoint=127.0.0.1:{page.server_port}"])
+        page.shutdown()
+
+
+@pytest.mark.skipif(shutil.which("java") is None, reason="without Java no job server is started")
+@pytest.mark.parametrize(
+    ("given", "sentence"),
+    [
+        (
+            ["--runner=FlinkRunner", "--flink_job_server_jar=/no/a.jar"],
+            "at --flink_job_server_jar, got no file /no/a.jar",
+        ),
+        (
+            ["--runner=FlinkRunner", "--flink_master=127.0.0.1:1", "--environment_type=LOOPBACK"],
+            "expected Flink at 127.0.0.1:1, but nothing answers there ([Errno 111] Connection refused); start it",
+        ),
+        (
+            ["--runner=SparkRunner", "--spark_master_url=spark://127.0.0.1:1", "--environment_type=LOOPBACK"],
+            "expected Spark at spark://127.0.0.1:1, but nothing answers there",
+        ),
+    ],
+)
+def test_a_cluster_that_is_not_there_is_named(given: list[str], sentence: str) -> None:
+    with pytest.raises(ConfigError) as refusal:
+        check_engine(given)
+    assert sentence in str(refusal.value)
+
+
+def test_without_java_no_job_server_can_be_started() -> None:
+    with pytest.raises(
+        ConfigError, match="Flink's job server needs Java, and there is no /nowhere/java; install Java 17"
+    ):
+        check_engine(["--runner=FlinkRunner", "--job_server_java_launcher=/nowhere/java"])
 
 
 @pytest.mark.parametrize(

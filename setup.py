@@ -27,9 +27,9 @@ setup(
         ),
     ],
     package_data={
-        "kerasline.components": ["**/*.html", "**/*.css", "**/*.js", "**/*.j2"],
-        "kerasline.pipeline": ["recipes/*.yaml", "**/*.html"],
+        "kerasline.components": ["**/*.pyi", "**/*.html", "**/*.css", "**/*.js", "**/*.j2"],
+        "kerasline.pipeline": ["**/*.pyi", "recipes/*.yaml", "**/*.html"],
     },
-    entry_points={"console_scripts": ["kerasline = kerasline.pipeline.cli:main"]},
+    entry_points={"console_scripts": ["kerasline = kerasline.pipeline.cli.entry:main"]},
     zip_safe=False,
 )

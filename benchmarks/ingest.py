@@ -84,7 +84,7 @@ def write_images(root: Path, count: int) -> None:
     import numpy as np
     import tensorflow as tf
 
-    from kerasline.components.datasets.png import encode_png
+    from kerasline.components.datasets.images import encode_png
 
     random = np.random.default_rng(5)
     coarse = random.integers(0, 256, (count, 7, 7), np.uint8)

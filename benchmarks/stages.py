@@ -11,8 +11,7 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
-# As kerasline.pipeline.planning sets them, for both sides: TFX then packs nothing for workers elsewhere, which takes
-# it seconds.
+# As a run plan sets them, for both sides: TFX then packs nothing for workers elsewhere, which takes it seconds.
 BEAM = [
     "--runner=DirectRunner",
     "--direct_running_mode=in_memory",

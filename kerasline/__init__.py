@@ -11,17 +11,17 @@ from importlib import import_module, metadata
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from kerasline.components.errors import ConfigError, DataRejected, KeraslineError
-    from kerasline.pipeline.interactive import load_figures, load_run, run, show_images, show_plots, show_report
+    from kerasline.components.core import ConfigError, DataRejected, KeraslineError
+    from kerasline.pipeline.notebook import load_figures, load_run, run, show_images, show_plots, show_report
 
     __version__: str
 
 # Where each public name stands. The artifact types are here since Kubeflow wants type names of the form
 # ``namespace.Name``, and TFX's container entry point imports them by that name.
 _ROOMS = {
-    "kerasline.components.artifacts": ("Explanations", "RunReport", "Verdict"),
-    "kerasline.components.errors": ("ConfigError", "DataRejected", "KeraslineError"),
-    "kerasline.pipeline.interactive": (
+    "kerasline.components.core.artifacts": ("Explanations", "RunReport", "Verdict"),
+    "kerasline.components.core.errors": ("ConfigError", "DataRejected", "KeraslineError"),
+    "kerasline.pipeline.notebook": (
         "load_figures",
         "load_run",
         "run",

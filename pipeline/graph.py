@@ -11,21 +11,20 @@ from tensorflow_metadata.proto.v0 import schema_pb2
 from tfx.dsl.components.base.base_component import BaseComponent
 
 from kerasline.components.baseline import Baseline
-from kerasline.components.code_version import code_version
-from kerasline.components.datasets.spec import Dataset
+from kerasline.components.core import code_version
+from kerasline.components.datasets.description import Dataset
 from kerasline.components.evaluation import eval_config
 from kerasline.components.example_gen import DatasetExampleGen
-from kerasline.components.explanations.component import Explain
-from kerasline.components.formats.component import FormatExport
+from kerasline.components.explanations import Explain
+from kerasline.components.formats import FormatExport
 from kerasline.components.gating import ModelGate
 from kerasline.components.parity import ParityCheck
 from kerasline.components.pushing import RegistryPush
-from kerasline.components.report.component import Report
-from kerasline.components.tuning.component import ConfigSearch
-from kerasline.components.validation.curated import CuratedSchema
-from kerasline.components.validation.gate import DataGate
-from kerasline.pipeline.planning import RunPlan
-from kerasline.pipeline.reporting import report_parameters
+from kerasline.components.report import Report
+from kerasline.components.tuning import ConfigSearch
+from kerasline.components.validation import CuratedSchema, DataGate
+from kerasline.pipeline.plan import RunPlan
+from kerasline.pipeline.reports import report_parameters
 
 PARITY_TOLERANCE = 1e-5  # of scores
 PARITY_DEVIATIONS = 1e-4  # of a regression, in deviations of the label
@@ -142,7 +141,7 @@ def create_pipeline(
         examples=examples,
         transform_graph=transform_graph,
         hyperparameters=hyperparameters,
-        run_fn="kerasline.components.training.run_fn",
+        run_fn="kerasline.components.training.trainer.run_fn",
         train_args=tfx.proto.TrainArgs(splits=["train"]),
         eval_args=tfx.proto.EvalArgs(splits=plan.held_out_splits()),
         custom_config={
@@ -151,7 +150,7 @@ def create_pipeline(
             "checkpoints": f"{pipeline_root}/checkpoints",
             # Only a user's own network may not suit them; for any other a new format does not fit it anew.
             "formats": plan.experiment.push.further_formats() if plan.own_modules() else [],
-            "code_version": code_version("kerasline.components.training", *plan.own_modules()),
+            "code_version": code_version("kerasline.components.training.trainer", *plan.own_modules()),
         },
     )
     model = train.outputs["model"]
@@ -163,7 +162,7 @@ def create_pipeline(
         models=models,
         version=plan.baseline_version,
         plan=features,
-        code_version=code_version("kerasline.components.baseline"),
+        code_version=code_version("kerasline.components.baseline.component"),
     )
     baseline.add_upstream_node(train)
 

@@ -13,52 +13,23 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = "kerasline"
 PACKAGES = ("components", "pipeline")
-OUTSIDE = ("tests", "notebooks", "benchmarks", "tools")
-# What rooms of `components` may share. A leaf looks at leaves alone; a room looks at itself and at leaves.
-LEAVES = {
-    *(
-        "alternatives",
-        "artifacts",
-        "child_process",
-        "code_version",
-        "column_options",
-        "columns",
-        "datasets",
-        "engine",
-        "engine_reach",
-        "errors",
-        "evaluated",
-        "features",
-    ),
-    *(
-        "fitting",
-        "incumbent",
-        "inputs",
-        "intervals",
-        "job_servers",
-        "keras_file",
-        "leaks",
-        "metadata_url",
-        "metrics",
-        "models",
-        "options",
-    ),
-    *(
-        "outputs",
-        "production",
-        "progress",
-        "refusals",
-        "row_rules",
-        "settings",
-        "signatures",
-        "slices",
-        "tfma_metrics",
-        "tolerance",
-        "versions",
-    ),
-    "wording",
-}
-MODEL_LIBRARIES = {"keras", "numpy", "pydantic", "h5py"}
+OUTSIDE = ("tests", "notebooks", "benchmarks")
+# The rooms from the ground up. A room uses those before it, each through its door: what its __init__.pyi lists.
+ROOMS = (
+    *("components.core", "components.beam", "components.models"),
+    *("components.datasets.values", "components.datasets.description", "components.datasets.files"),
+    *("components.datasets.tables", "components.datasets.images", "components.datasets.arrays"),
+    *("components.datasets.named", "components.datasets.splits", "components.datasets"),
+    *("components.features", "components.fitting", "components.evaluation", "components.registry"),
+    *("components.example_gen", "components.leaks", "components.profiling", "components.validation"),
+    *("components.transform", "components.tuning", "components.training", "components.baseline"),
+    *("components.explanations", "components.parity", "components.formats", "components.gating"),
+    *("components.pushing", "components.prediction", "components.report"),
+    *("pipeline.workspace", "pipeline.config", "pipeline.console", "pipeline.models", "pipeline.plan"),
+    *("pipeline.container", "pipeline.retraining", "pipeline.serving", "pipeline.reports", "pipeline.graph"),
+    *("pipeline.runners", "pipeline.run", "pipeline.cloud", "pipeline.cli", "pipeline.notebook"),
+)
+MODEL_LIBRARIES = {"keras", "numpy", "pydantic", "h5py", "lazy_loader"}
 HEAVY = {
     *("tensorflow", "keras", "tfx", "tfx_bsl", "apache_beam", "tensorflow_transform", "ml_metadata", "kfp"),
     *("tensorflow_model_analysis", "tensorflow_data_validation", "tensorflow_metadata", "keras_tuner", "tf_keras"),
@@ -126,13 +97,31 @@ def imports(path: Path, root: Path, at_import_only: bool = False) -> frozenset[s
     return frozenset(found)
 
 
+@cache
+def door(room: str, root: Path) -> dict[str, str]:
+    """What a room's ``__init__.pyi`` lists: each name with the module that it stands in."""
+    stub = root.joinpath(*room.split("."), "__init__.pyi")
+    if not stub.is_file():
+        return {}
+    found = [node for node in ast.parse(stub.read_text()).body if isinstance(node, ast.ImportFrom)]
+    return {alias.name: f"{room}.{node.module or alias.name}" for node in found for alias in node.names}
+
+
+def behind_doors(path: Path, root: Path) -> set[str]:
+    """The modules that load when a file is imported since it asks a room's door for a name."""
+    nodes = statements(ast.parse(path.read_text()).body)
+    asked = [node for node in nodes if isinstance(node, ast.ImportFrom) and node.module and not node.level]
+    doors = [(door(within(str(node.module)), root), alias.name) for node in asked for alias in node.names]
+    return {known[name] for known, name in doors if name in known}
+
+
 def closure(path: Path, root: Path) -> dict[str, list[str]]:
     """Everything that importing a file imports: each module's name with the chain of files that leads to it."""
     reached: dict[str, list[str]] = {}
     waiting = [(path, [module_name(path, root)])]
     while waiting:
         file, chain = waiting.pop()
-        for name in imports(file, root, at_import_only=True):
+        for name in {*imports(file, root, at_import_only=True), *behind_doors(file, root)}:
             parts = name.split(".")
             for module in (".".join(parts[:end]) for end in range(1, len(parts) + 1)):
                 if module in reached:
@@ -156,16 +145,49 @@ def one_way_faults(root: Path) -> list[str]:
     ]
 
 
-def room_faults(root: Path) -> list[str]:
-    """Every import within ``components`` of a room that is neither the importer's own nor a leaf."""
+def room_of(module: str) -> str | None:
+    """The room that a module stands in: the longest one that its name begins with."""
+    parts = module.split(".")
+    return next((name for end in (3, 2) if (name := ".".join(parts[:end])) in ROOMS), None)
+
+
+def order_faults(root: Path) -> list[str]:
+    """Every file without a room, and every import of a room that stands above the importer's."""
     faults = []
-    for path in sorted((root / "components").rglob("*.py")):
-        room = path.relative_to(root / "components").parts[0].removesuffix(".py")
+    for path in sorted(path for package in PACKAGES for path in (root / package).rglob("*.py")):
+        own = room_of(module_name(path, root))
+        if own is None and path.parent.name in PACKAGES and path.name == "__init__.py":
+            continue
+        if own is None:
+            faults.append(f"{path.relative_to(root)} stands in no room")
+            continue
         for name in sorted(imports(path, root)):
-            package, _, rest = name.partition(".")
-            if package == "components" and rest and rest.split(".")[0] not in {room, *LEAVES}:
+            room = room_of(name)
+            if room and ROOMS.index(room) > ROOMS.index(own):
                 faults.append(f"{path.relative_to(root)} imports {name}")
     return faults
+
+
+def door_faults(root: Path) -> list[str]:
+    """Every look past the door: an import of a module, or of a name that the room does not offer, by another room."""
+    faults = []
+    for path in sorted(path for package in (*PACKAGES, "benchmarks") for path in (root / package).rglob("*.py")):
+        own = room_of(module_name(path, root))
+        for node in ast.walk(ast.parse(path.read_text())):
+            if not isinstance(node, ast.ImportFrom) or not (node.module or "").startswith(f"{PACKAGE}."):
+                continue
+            module = within(str(node.module))
+            room = room_of(module)
+            offered = door(module, root) if module == room else {}
+            strange = [alias.name for alias in node.names if alias.name not in offered]
+            if room not in (None, own) and module_path(str(room), root) and strange and is_package(str(room), root):
+                faults.append(f"{path.relative_to(root)} takes {strange[0]} from {module}")
+    return faults
+
+
+def is_package(name: str, root: Path) -> bool:
+    """Whether a module is a folder."""
+    return root.joinpath(*name.split("."), "__init__.py").is_file()
 
 
 def model_faults(root: Path) -> list[str]:
@@ -183,7 +205,10 @@ def light_files(root: Path) -> list[Path]:
     """The files behind the commands that answer within a second."""
     options = [path for package in PACKAGES for path in (root / package).rglob("options.py")]
     datasets = list((root / "components" / "datasets").rglob("*.py"))
-    doors = [root / "pipeline" / name for name in ("config.py", "cli.py", "doctor.py", "registry.py")]
+    doors = [
+        root / "pipeline" / name
+        for name in ("config/experiment.py", "cli/entry.py", "cli/doctor.py", "models/commands.py")
+    ]
     return sorted({*options, *datasets, *(path for path in doors if path.is_file())})
 
 
@@ -201,8 +226,28 @@ def test_imports_go_one_way() -> None:
     assert one_way_faults(ROOT) == []
 
 
-def test_rooms_use_only_leaves() -> None:
-    assert room_faults(ROOT) == []
+def test_rooms_stand_in_an_order_and_look_down_only() -> None:
+    assert order_faults(ROOT) == []
+    assert [room for room in ROOMS if module_path(room, ROOT) is None] == []
+
+
+def test_rooms_are_entered_by_their_doors() -> None:
+    assert door_faults(ROOT) == []
+
+
+@pytest.mark.parametrize("room", [room for room in ROOMS if is_package(room, ROOT)])
+def test_a_door_offers_what_is_there_and_what_others_use(room: str) -> None:
+    offered = door(room, ROOT)
+    folder = ROOT.joinpath(*room.split("."))
+    text = {
+        path: path.read_text() for package in (*PACKAGES, PACKAGE, *OUTSIDE) for path in (ROOT / package).rglob("*.py")
+    }
+    outside = [words for path, words in text.items() if folder not in path.parents or "__init__" in path.name]
+    for name, module in offered.items():
+        file = module_path(module, ROOT)
+        assert file is not None, f"{room} offers {name} of {module}, which is not there"
+        assert module.endswith(f".{name}") or f"{name}" in file.read_text()
+        assert any(name in words for words in outside), f"nobody uses {name} of {room}"
 
 
 def test_models_import_keras_and_nothing_of_tensorflow() -> None:
@@ -231,35 +276,49 @@ def test_the_checks_see_a_step_back(tmp_path: Path) -> None:
     root = write(
         tmp_path,
         {
-            "components/__init__.py": "",
-            "components/errors.py": "",
-            "components/tuning.py": "def search():\n    from kerasline.pipeline import config\n",
-            "components/training.py": "from kerasline.components import tuning, errors\n",
-            "pipeline/__init__.py": "",
-            "pipeline/config.py": "from . import graph\nimport kerasline.components.tuning\n",
+            "components/core/__init__.py": "",
+            "components/core/__init__.pyi": "from .errors import ConfigError as ConfigError\n",
+            "components/core/errors.py": "class ConfigError: ...\nfrom kerasline.components.tuning import x\n",
+            "components/odd/thing.py": "",
+            "components/tuning/__init__.py": "",
+            "components/tuning/search.py": (
+                "def search():\n    from kerasline.pipeline import config\n"
+                "from kerasline.components.core import ConfigError, Unknown\n"
+                "from kerasline.components.core.errors import ConfigError\n"
+            ),
+            "pipeline/config/__init__.py": "from . import graph\nimport kerasline.components.tuning\n",
             "pipeline/graph.py": "import benchmarks.overhead\n",
         },
     )
     assert one_way_faults(root) == [
-        "components/tuning.py imports pipeline.config",
+        "components/tuning/search.py imports pipeline.config",
         "pipeline/graph.py imports benchmarks.overhead",
     ]
-    assert room_faults(root) == ["components/training.py imports components.tuning"]
+    assert order_faults(root) == [
+        "components/core/errors.py imports components.tuning",
+        "components/odd/thing.py stands in no room",
+        "components/tuning/search.py imports pipeline.config",
+    ]
+    assert door_faults(root) == [
+        "components/core/errors.py takes x from components.tuning",
+        "components/tuning/search.py takes Unknown from components.core",
+        "components/tuning/search.py takes ConfigError from components.core.errors",
+    ]
 
 
 def test_the_checks_see_heavy_imports_through_other_files(tmp_path: Path) -> None:
     root = write(
         tmp_path,
         {
-            "components/__init__.py": "",
             "components/datasets/__init__.py": "from kerasline.components.datasets import csv\n",
             "components/datasets/csv.py": "def read():\n    import pandas\n",
             "components/models/__init__.py": "",
+            "components/models/__init__.pyi": "from .cnn import build as build\n",
             "components/models/cnn.py": "import keras\nimport json\nfrom tensorflow import nn\n",
             "components/options.py": (
                 "from typing import TYPE_CHECKING\n"
                 "if TYPE_CHECKING:\n    import tfx\n"
-                "try:\n    from kerasline.components.models.cnn import build\nexcept ImportError:\n    pass\n"
+                "try:\n    from kerasline.components.models import build\nexcept ImportError:\n    pass\n"
             ),
         },
     )

@@ -143,7 +143,7 @@ def test_the_package_lists_no_requirements_of_its_own() -> None:
     assert metadata.requires("kerasline") is None
     assert metadata.metadata("kerasline")["Requires-Python"] == "==3.11.*"
     (command,) = metadata.entry_points(group="console_scripts", name="kerasline")
-    assert command.value == "kerasline.pipeline.cli:main"
+    assert command.value == "kerasline.pipeline.cli.entry:main"
 
 
 def test_a_wheel_carries_recipes_and_templates(wheel: Path) -> None:
@@ -252,9 +252,7 @@ def test_what_is_copied_is_enough_to_start_the_command(tmp_path: Path) -> None:
             place = place / source if target.endswith("/") else place
             place.parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(ROOT / source, place)
-    starter = (
-        f"import sys; sys.path.insert(0, {str(code)!r}); import kerasline; from kerasline.pipeline.cli import main"
-    )
+    starter = f"import sys; sys.path.insert(0, {str(code)!r}); import kerasline; from kerasline.__main__ import main"
     there = f"assert kerasline.__file__.startswith({str(code)!r})"
     for name, text in (("python", ' "$@"'), ("kerasline", f' -I -c "{starter}; {there}; main()" "$@"')):
         (tmp_path / name).write_text(f"#!/bin/sh\nexec {sys.executable}{text}\n")

@@ -12,8 +12,8 @@ import typer
 import typer.main
 import yaml
 
-from kerasline.pipeline.cli import app
-from kerasline.pipeline.config import parse_experiment
+from kerasline.pipeline.cli.entry import app
+from kerasline.pipeline.config.experiment import parse_experiment
 
 README = (Path(__file__).resolve().parents[1] / "README.md").read_text()
 CODE = re.findall(r"(?ms)^```(\w*)\n(.*?)^```", README)

@@ -7,11 +7,10 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from kerasline.components.datasets.image_check import examine
-from kerasline.components.datasets.image_folder import files_of
+from kerasline.components.core import KeraslineError
+from kerasline.components.datasets.description import Dataset
+from kerasline.components.datasets.images import examine, files_of
 from kerasline.components.datasets.resolving import read_shard
-from kerasline.components.datasets.spec import Dataset
-from kerasline.components.errors import KeraslineError
 
 _SECONDS = 120.0
 # What TensorFlow's decoders say; the names of the operations stand in the errors of graphs that were compiled.

@@ -7,15 +7,12 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
-from kerasline.components.datasets.csv_text import detect_delimiter, dialect_of, header_of
+from kerasline.components.core import ConfigError
+from kerasline.components.datasets.description import CsvOptions, DataOptions, SplitColumn, assign_roles, same_columns
 from kerasline.components.datasets.files import Places
-from kerasline.components.datasets.options import CsvOptions, DataOptions
-from kerasline.components.datasets.registry import DATASETS, check_named
-from kerasline.components.datasets.span_table import csv_options
-from kerasline.components.datasets.spans import find_spans
-from kerasline.components.datasets.tables import SplitColumn, assign_roles, same_columns
-from kerasline.components.errors import ConfigError
-from kerasline.components.models.spec import Task
+from kerasline.components.datasets.named import DATASETS, check_named
+from kerasline.components.datasets.tables import csv_options, detect_delimiter, dialect_of, find_spans, header_of
+from kerasline.components.models import Task
 
 _MOST_FILES = 2_000  # whose sizes are asked for
 
@@ -98,7 +95,7 @@ def _header(path: Path, options: DataOptions) -> list[str]:
 
 
 def _parquet_names(path: Path) -> list[str]:
-    from kerasline.components.datasets.parquet_scan import open_file
+    from kerasline.components.datasets.tables import open_file
 
     return list(open_file(path).schema_arrow.names)
 

@@ -6,12 +6,9 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any
 
-from kerasline.components.datasets.options import SplitOptions
-from kerasline.components.datasets.spec import SPLITS, Dataset, Label, SplitPlan
-from kerasline.components.datasets.split_points import class_cuts, time_boundaries
-from kerasline.components.datasets.splits import assign_split
-from kerasline.components.errors import ConfigError
-from kerasline.components.wording import counted
+from kerasline.components.core import ConfigError, counted
+from kerasline.components.datasets.description import SPLITS, Dataset, Label, SplitOptions, SplitPlan
+from kerasline.components.datasets.splits import assign_split, class_cuts, time_boundaries
 
 _DEFAULT_FRACTION = 0.1
 # Above this many rows a hash leaves no split of 1 % or more empty; below it is counted.

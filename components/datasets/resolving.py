@@ -9,30 +9,24 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from kerasline.components.datasets import (
-    csv_table,
-    idx,
-    image_folder,
-    image_table,
-    npz,
-    parquet_table,
-    span_table,
-    tfrecord,
+from kerasline.components.core import ConfigError
+from kerasline.components.datasets.arrays import idx, npz, tfrecord
+from kerasline.components.datasets.description import (
+    DataOptions,
+    Dataset,
+    Found,
+    Label,
+    SplitColumn,
+    apply_limit,
+    settle_label,
 )
-from kerasline.components.datasets.boolean_forms import are_booleans, plain_boolean
 from kerasline.components.datasets.files import Places, check_data_dir
-from kerasline.components.datasets.found import Found
-from kerasline.components.datasets.labels import settle_label
-from kerasline.components.datasets.missing import Named, own_words
-from kerasline.components.datasets.number_forms import NumberForm, read_number
-from kerasline.components.datasets.options import DataOptions
+from kerasline.components.datasets.images import image_folder, image_table
+from kerasline.components.datasets.named import READERS, check_named
 from kerasline.components.datasets.planning import finish_plan, plan_split
-from kerasline.components.datasets.registry import READERS, check_named
-from kerasline.components.datasets.sampling import apply_limit
-from kerasline.components.datasets.spec import Dataset, Label
 from kerasline.components.datasets.splits import assign_split
-from kerasline.components.datasets.tables import SplitColumn
-from kerasline.components.errors import ConfigError
+from kerasline.components.datasets.tables import csv_table, parquet_table, span_table
+from kerasline.components.datasets.values import Named, NumberForm, are_booleans, own_words, plain_boolean, read_number
 
 # Reader options that say where the data lies and not what it is.
 _PLACES = ("files", "path", "root", "unusable")
@@ -57,7 +51,7 @@ def resolve(
       base_dir: the recipe's folder; relative paths are looked for in ``data_dir`` and then here.
       data_dir: ``--data-dir``.
       task: the config's task; ``auto`` follows the label, see
-        :func:`kerasline.components.datasets.labels.settle_label`.
+        :func:`kerasline.components.datasets.description.labels.settle_label`.
       seed: of splits and generated data, where the block itself gives none.
       named: columns that the recipe names under ``features``, each with its own words for a missing value or None.
 

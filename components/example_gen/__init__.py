@@ -1,5 +1,6 @@
 """Ingest: any resolved dataset becomes splits of tf.Examples. The door of the room is :func:`DatasetExampleGen`."""
 
-from kerasline.components.example_gen.component import DatasetExampleGen
+import lazy_loader
 
-__all__ = ["DatasetExampleGen"]
+# Other rooms use what __init__.pyi lists, and nothing else; each name loads its module when it is first used.
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -11,11 +11,11 @@ from tfx.dsl.component.experimental.decorators import component
 from tfx.types import artifact_utils
 from tfx.types.standard_artifacts import Examples
 
-from kerasline.components.datasets.spec import SPLITS, Dataset
-from kerasline.components.errors import DataRejected
+from kerasline.components.core import DataRejected
+from kerasline.components.datasets.description import SPLITS, Dataset
 from kerasline.components.example_gen.duplicates import put_duplicates_aside
+from kerasline.components.example_gen.row_rules import QUARANTINE_FOLDER, RowRules
 from kerasline.components.example_gen.shards import split_folder, write_shard
-from kerasline.components.row_rules import QUARANTINE_FOLDER, RowRules
 
 
 @component(use_beam=True)
@@ -33,7 +33,7 @@ def DatasetExampleGen(  # noqa: N802 (a component is named like a class)
 
     Args:
       examples: output; ``Split-train``, ``Split-eval`` and, where there are rows for it, ``Split-test``.
-      dataset: a resolved :class:`~kerasline.components.datasets.spec.Dataset` as JSON.
+      dataset: a resolved :class:`~kerasline.components.datasets.description.spec.Dataset` as JSON.
       code_version: part of the cache key.
       beam_pipeline: given by TFX.
 

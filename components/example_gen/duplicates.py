@@ -7,7 +7,7 @@ import os
 import numpy as np
 import tensorflow as tf
 
-from kerasline.components.datasets.spec import SPLITS, Dataset
+from kerasline.components.datasets.description import SPLITS, Dataset
 from kerasline.components.example_gen.quarantine import QuarantineFile
 
 _HASHES = 1 << 62

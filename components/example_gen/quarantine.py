@@ -9,8 +9,8 @@ from typing import Any
 
 import tensorflow as tf
 
-from kerasline.components.datasets.spec import Dataset
-from kerasline.components.row_rules import COLUMN, QUARANTINE_FOLDER, REASON, ROW, WHERE, Fault, as_text
+from kerasline.components.datasets.description import Dataset
+from kerasline.components.example_gen.row_rules import COLUMN, QUARANTINE_FOLDER, REASON, ROW, WHERE, Fault, as_text
 
 _ROWS_PER_GROUP = 1000
 

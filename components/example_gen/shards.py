@@ -12,9 +12,9 @@ import numpy as np
 import tensorflow as tf
 
 from kerasline.components.datasets import assign_split, read_shard
-from kerasline.components.datasets.spec import Dataset
+from kerasline.components.datasets.description import Dataset
 from kerasline.components.example_gen.quarantine import QuarantineFile
-from kerasline.components.row_rules import RowRules, make_judge
+from kerasline.components.example_gen.row_rules import RowRules, make_judge
 
 _GZIP = tf.io.TFRecordOptions(compression_type="GZIP", compression_level=1)
 

@@ -11,8 +11,8 @@ from tfx.dsl.component.experimental.decorators import component
 from tfx.types.standard_artifacts import Examples, Model, ModelRun, TransformGraph
 from tfx.utils import path_utils
 
-from kerasline.components.artifacts import Explanations
-from kerasline.components.datasets.spec import Dataset
+from kerasline.components.core import Explanations
+from kerasline.components.datasets.description import Dataset
 from kerasline.components.explanations.explain import Explainer
 from kerasline.components.features import FeaturePlan
 

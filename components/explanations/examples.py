@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from kerasline.components.models.spec import Task
+from kerasline.components.models import Task
 
 Chosen = dict[str, Any]
 

@@ -18,7 +18,7 @@ from kerasline.components.explanations.rows import decode_row, find_records, sam
 from kerasline.components.explanations.showing import show_row
 from kerasline.components.explanations.tables import MOST_ROWS, dependence, surface
 from kerasline.components.features import FeaturePlan
-from kerasline.components.models.spec import InputSpec
+from kerasline.components.models import InputSpec
 
 EXPLANATIONS_FILE = "explanations.json"
 NEIGHBOURS = 3
@@ -115,7 +115,7 @@ class Explainer:
     def _explain_network(self, result: dict[str, Any], predictions: np.ndarray) -> None:
         """Builds the model anew, makes sure that it is the one that was trained, and looks inside."""
         from kerasline.components.explanations.loading import read_inputs, rebuild_model
-        from kerasline.components.inputs import ExamplesReader
+        from kerasline.components.fitting import ExamplesReader
 
         rows = [entry["row"] for entry in result["mistakes"] + result["hits"]] or [0]
         records = find_records(self._examples, "eval", rows)

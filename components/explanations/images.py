@@ -10,7 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from kerasline.components.explanations.watching import every_layer, map_layers, run_and_watch
-from kerasline.components.models.spec import InputSpec, Task
+from kerasline.components.models import InputSpec, Task
 
 MOST_FILTERS = 32
 MOST_MAPS = 16

@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
+from kerasline.components.evaluation import METRICS, measure
 from kerasline.components.explanations.loading import Columns, Predict
 from kerasline.components.features import FeaturePlan
-from kerasline.components.metrics import METRICS, measure
 
 _REPEATS = 3
 _STACKED_ROWS = 2048  # shuffled copies go through the model together, which saves calls

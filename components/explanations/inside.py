@@ -11,7 +11,7 @@ import numpy as np
 from kerasline.components.explanations.images import activation_maps, first_filters, heat_maps, saliency_maps
 from kerasline.components.explanations.maximising import maximising_images
 from kerasline.components.explanations.pictures import overlay, picture, small
-from kerasline.components.models.spec import InputSpec, Task
+from kerasline.components.models import InputSpec, Task
 
 MOST_EXCITED = 12  # maps whose exciting images are sought
 SMALL_IMAGE = 96  # pixels; larger images take long and fill the page

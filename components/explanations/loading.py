@@ -10,15 +10,13 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from kerasline.components.columns import LABEL
-from kerasline.components.errors import KeraslineError
+from kerasline.components.core import KeraslineError
 from kerasline.components.explanations.examples import join_classes
 from kerasline.components.explanations.rows import Row, decode_row
-from kerasline.components.features import FeaturePlan
-from kerasline.components.inputs import ExamplesReader
+from kerasline.components.features import LABEL, FeaturePlan
+from kerasline.components.fitting import ExamplesReader, FitSettings
 from kerasline.components.models import build_model
-from kerasline.components.settings import FitSettings
-from kerasline.components.signatures import raw_input_specs
+from kerasline.components.training import raw_input_specs
 
 Columns = dict[str, np.ndarray]
 Predict = Callable[[Columns], np.ndarray]

@@ -7,7 +7,7 @@ import io
 
 import numpy as np
 
-from kerasline.components.datasets.image_check import eight_bits
+from kerasline.components.datasets.images import eight_bits
 
 LONGEST_SIDE = 160  # pixels of a thumbnail
 _PIXELS_KEPT_SHARP = 64  # smaller images are enlarged by whole factors, so that their pixels stay squares

@@ -14,7 +14,7 @@ from kerasline.components.fitting.checks import loss_of
 from kerasline.components.fitting.compiling import steps_together
 from kerasline.components.fitting.feeding import WHOLE, Feed, FeedOrder, Share
 from kerasline.components.fitting.rows import FitData, class_table, weigh_classes
-from kerasline.components.settings import FitSettings
+from kerasline.components.fitting.settings import FitSettings
 
 _VALIDATION_BATCH = 256
 

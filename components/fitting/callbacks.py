@@ -10,10 +10,10 @@ from typing import Any
 import keras
 import numpy as np
 
-from kerasline.components import progress
+from kerasline.components.core import progress
 from kerasline.components.fitting.checkpoints import CheckpointFile, FitState
-from kerasline.components.models.heads import direction
-from kerasline.components.options import TrainingOptions
+from kerasline.components.fitting.options import TrainingOptions
+from kerasline.components.models import direction
 
 # The counters of Keras' callbacks that decide what they do next.
 _COUNTERS: dict[type[keras.callbacks.Callback], tuple[str, ...]] = {

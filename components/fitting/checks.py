@@ -6,13 +6,12 @@ import importlib.util
 import os
 from pathlib import Path
 
-from kerasline.components.datasets.spec import Dataset
-from kerasline.components.errors import ConfigError, nearest
+from kerasline.components.core import ConfigError, nearest
+from kerasline.components.datasets.description import Dataset
 from kerasline.components.fitting.names import LOSS_ARGUMENTS, SMOOTHED_LOSSES, check_loss_arguments
-from kerasline.components.models.heads import HEADS, LabelForm, computable, resolve_loss
-from kerasline.components.models.options import TransferOptions
-from kerasline.components.options import TrainingOptions
-from kerasline.components.settings import FitSettings
+from kerasline.components.fitting.options import TrainingOptions
+from kerasline.components.fitting.settings import FitSettings
+from kerasline.components.models import HEADS, LabelForm, TransferOptions, computable, resolve_loss
 
 FLOAT_KINDS = ("dense", "image", "array")
 _PACKAGES = {  # backend: module, name, what to do where it is missing

@@ -9,7 +9,7 @@ import keras
 
 from kerasline.components.fitting.callbacks import capture_state, restore_state
 from kerasline.components.fitting.checkpoints import FitState
-from kerasline.components.settings import FitSettings
+from kerasline.components.fitting.settings import FitSettings
 
 
 class KeptModel:

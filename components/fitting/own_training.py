@@ -12,15 +12,13 @@ from typing import Any
 
 import keras
 
-from kerasline.components.errors import ConfigError, TrainingFailed
+from kerasline.components.core import ConfigError, TrainingFailed
 from kerasline.components.fitting.batches import Batches
 from kerasline.components.fitting.checks import loss_of
 from kerasline.components.fitting.feeding import Feed
 from kerasline.components.fitting.names import OPTIMIZERS
-from kerasline.components.models.custom import arguments_of
-from kerasline.components.models.heads import ALIASES, LOSS_CLASSES
-from kerasline.components.models.options import CustomOptions
-from kerasline.components.settings import FitSettings
+from kerasline.components.fitting.settings import FitSettings
+from kerasline.components.models import ALIASES, LOSS_CLASSES, CustomOptions, arguments_of
 
 _METHODS = (
     *("train_step", "test_step", "compute_loss", "compute_metrics", "fit", "evaluate", "compile", "train_on_batch"),

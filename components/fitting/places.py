@@ -14,9 +14,9 @@ from typing import Any
 
 import keras
 
-from kerasline.components.errors import TrainingFailed
+from kerasline.components.core import TrainingFailed
 from kerasline.components.fitting.checks import check_machine, has_gpu
-from kerasline.components.options import TrainingOptions
+from kerasline.components.fitting.options import TrainingOptions
 
 _CPU_REPLICAS = 2
 

@@ -22,19 +22,16 @@ from typing import IO, Any
 import keras
 import numpy as np
 
-from kerasline.components import progress
-from kerasline.components.child_process import module_command
-from kerasline.components.errors import ConfigError, KeraslineError, TrainingFailed
+from kerasline.components.core import ConfigError, KeraslineError, TrainingFailed, module_command, progress
 from kerasline.components.fitting.checkpoints import CheckpointFile
 from kerasline.components.fitting.places import Place
 from kerasline.components.fitting.rows import Arrays, FitData
+from kerasline.components.fitting.settings import FitSettings
 from kerasline.components.models import build_model
-from kerasline.components.settings import FitSettings
 
 JOB, RESULT, HISTORY, ERROR, START = "job.json", "weights.npz", "history.json", "error.json", "start.npz"
 MARK = "@kerasline "  # what a worker says to us; all else on its standard output is for the log
 _WORKER = "kerasline.components.fitting.worker"
-_ROOT = Path(__file__).resolve().parents[2]
 _ERRORS: dict[str, type[KeraslineError]] = {"ConfigError": ConfigError, "TrainingFailed": TrainingFailed}
 
 
@@ -49,7 +46,7 @@ def fit_in_process(
     """Fits elsewhere.
 
     Args:
-      settings, data, callbacks, checkpoint, log_folder: see ``kerasline.components.fitting.fit.fit``.
+      settings, data, callbacks, checkpoint, log_folder: see ``kerasline.components.fitting.one_fit.fit``.
       place: what was chosen.
 
     Returns:
@@ -153,7 +150,6 @@ def _run_workers(folder: Path, place: Place, processes: int, callbacks: Sequence
 
 def _start_worker(folder: Path, place: Place, number: int, processes: int, port: int) -> subprocess.Popen[str]:
     environment = os.environ | worker_environment(place)
-    environment["PYTHONPATH"] = os.pathsep.join(filter(None, [str(_ROOT), os.environ.get("PYTHONPATH")]))
     if processes > 1:
         environment |= {
             "KERAS_DISTRIBUTION_JOB_ADDRESSES": ",".join([f"127.0.0.1:{port}"] * processes),

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from kerasline.components.errors import TrainingFailed
+from kerasline.components.core import TrainingFailed
 from kerasline.components.features import FeaturePlan
+from kerasline.components.fitting.examples import ExamplesReader
 from kerasline.components.fitting.rows import FitData, hold_out, validation_mask
-from kerasline.components.inputs import ExamplesReader
-from kerasline.components.settings import FitSettings
+from kerasline.components.fitting.settings import FitSettings
 
 
 def make_reader(

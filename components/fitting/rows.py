@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from kerasline.components.errors import TrainingFailed
+from kerasline.components.core import TrainingFailed
 
 # Multiples of the golden ratio spread over 0..1 as evenly as any sequence can: https://oeis.org/A001622
 _GOLDEN = 0.6180339887498949

@@ -12,8 +12,8 @@ from kerasline.components.fitting.batches import validation_batches
 from kerasline.components.fitting.compiling import compile_model
 from kerasline.components.fitting.own_training import reform, trainee_of
 from kerasline.components.fitting.rows import FitData
-from kerasline.components.models.custom import arguments_of
-from kerasline.components.settings import FitSettings
+from kerasline.components.fitting.settings import FitSettings
+from kerasline.components.models import arguments_of
 
 _MOST_ROWS = 2_000  # tell a share to a hundredth
 

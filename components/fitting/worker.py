@@ -41,14 +41,14 @@ def _fit(folder: Path, job: dict[str, Any], number: int) -> None:
     import keras
     import numpy as np
 
-    from kerasline.components import progress
+    from kerasline.components.core import progress
     from kerasline.components.fitting.checkpoints import CheckpointFile
     from kerasline.components.fitting.feeding import Share
-    from kerasline.components.fitting.fit import fit_here
+    from kerasline.components.fitting.one_fit import fit_here
     from kerasline.components.fitting.places import Place
     from kerasline.components.fitting.processes import HISTORY, RESULT, START, read_rows, save_weights
     from kerasline.components.fitting.rows import FitData
-    from kerasline.components.settings import FitSettings
+    from kerasline.components.fitting.settings import FitSettings
 
     is_chief = number == 0
     if is_chief:

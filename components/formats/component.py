@@ -13,9 +13,8 @@ from tfx.dsl.component.experimental.annotations import InputArtifact, OutputArti
 from tfx.dsl.component.experimental.decorators import component
 from tfx.types.standard_artifacts import Examples, InfraBlessing, Model, ModelRun, TransformGraph
 
-from kerasline.components.child_process import module_command
-from kerasline.components.errors import KeraslineError
-from kerasline.components.keras_file import KERAS_FILE
+from kerasline.components.core import KeraslineError, module_command
+from kerasline.components.training import KERAS_FILE
 
 FORMATS_FILE = "formats.json"
 

@@ -26,10 +26,10 @@ import numpy as np
 import tensorflow as tf
 from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
+from kerasline.components.core import distances, spread_of
 from kerasline.components.features import FeaturePlan
+from kerasline.components.fitting import ExamplesReader
 from kerasline.components.formats.kinds import KINDS, MEAN
-from kerasline.components.inputs import ExamplesReader
-from kerasline.components.tolerance import distances, spread_of
 
 Inputs = dict[str, np.ndarray]
 Asked = Callable[[Inputs], np.ndarray]

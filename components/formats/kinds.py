@@ -6,8 +6,7 @@ import importlib.util
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from kerasline.components.errors import ConfigError
-from kerasline.components.tolerance import LARGEST
+from kerasline.components.core import LARGEST, ConfigError
 
 MEAN = "mean difference"
 

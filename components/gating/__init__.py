@@ -1,5 +1,6 @@
 """The model gate: everything that a model must be before it goes into production, each part with its figure."""
 
-from kerasline.components.gating.component import ModelGate
+import lazy_loader
 
-__all__ = ["ModelGate"]
+# Other rooms use what __init__.pyi lists, and nothing else; each name loads its module when it is first used.
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -12,11 +12,10 @@ from tfx.dsl.component.experimental.decorators import component
 from tfx.types.standard_artifacts import InfraBlessing, Model, ModelBlessing, ModelEvaluation, ModelRun
 from tfx.utils import path_utils
 
-from kerasline.components.evaluated import read_evaluation, read_failures
+from kerasline.components.evaluation import EvaluationOptions, read_evaluation, read_failures
 from kerasline.components.features import FeaturePlan
 from kerasline.components.gating import judging
 from kerasline.components.gating.trivial import judge_against_trivial
-from kerasline.components.options import EvaluationOptions
 
 GATE_FILE = "gate.json"
 

@@ -5,12 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-from kerasline.components.evaluated import Failure, SliceFigures
+from kerasline.components.core import LARGEST
+from kerasline.components.evaluation import (
+    EVERY,
+    METRICS,
+    Budgets,
+    EvaluationOptions,
+    Failure,
+    SliceFigures,
+    Threshold,
+    covers,
+    parse_slice,
+    show_slice,
+)
 from kerasline.components.gating.rows import FAILED, NOT_GATED, PASSED, Row
-from kerasline.components.metrics import METRICS
-from kerasline.components.options import Budgets, EvaluationOptions, Threshold
-from kerasline.components.slices import EVERY, covers, parse_slice, show_slice
-from kerasline.components.tolerance import LARGEST
 
 _NOISE = 1e-6  # equal models differ by so much in float32
 _BUDGETS = {

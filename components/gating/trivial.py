@@ -8,12 +8,16 @@ from math import comb, sqrt
 
 import numpy as np
 
-from kerasline.components.evaluated import Figures
+from kerasline.components.evaluation import (
+    METRICS,
+    EvaluationOptions,
+    Figures,
+    measure,
+    metric_intervals,
+    paired_interval,
+)
 from kerasline.components.gating.rows import FAILED, PASSED, Row
-from kerasline.components.intervals import metric_intervals, paired_interval
-from kerasline.components.metrics import METRICS, measure
-from kerasline.components.models.spec import Task
-from kerasline.components.options import EvaluationOptions
+from kerasline.components.models import Task
 
 # With fewer rows no outcome at all is clear of luck: even six wins of six are one chance in 64.
 FEWEST_ROWS = 6

@@ -1,9 +1,6 @@
 """How much one column alone says of the label: what stops a run at the gate, and what a first recipe drops."""
 
-from __future__ import annotations
+import lazy_loader
 
-from kerasline.components.leaks.copies import FEWEST_ROWS
-from kerasline.components.leaks.measuring import strongest_sign
-from kerasline.components.leaks.values import Column
-
-__all__ = ["FEWEST_ROWS", "Column", "strongest_sign"]
+# Other rooms use what __init__.pyi lists, and nothing else; each name loads its module when it is first used.
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

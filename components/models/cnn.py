@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import keras
 
-from kerasline.components.errors import ConfigError
+from kerasline.components.core import ConfigError
 from kerasline.components.models.augment import augmented
 from kerasline.components.models.heads import output_layer
 from kerasline.components.models.layers import (

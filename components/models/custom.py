@@ -20,7 +20,7 @@ from typing import Any
 
 import keras
 
-from kerasline.components.errors import ConfigError, nearest
+from kerasline.components.core import ConfigError, nearest
 from kerasline.components.models.heads import HEADS
 from kerasline.components.models.layers import make_inputs
 from kerasline.components.models.options import CustomOptions

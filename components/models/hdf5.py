@@ -15,7 +15,7 @@ from pathlib import Path
 
 import h5py
 
-from kerasline.components.errors import ConfigError
+from kerasline.components.core import ConfigError
 
 
 @contextmanager

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
-from kerasline.components.errors import ConfigError, nearest
+from kerasline.components.core import ConfigError, nearest
 from kerasline.components.models.spec import OutputSpec, Task
 
 if TYPE_CHECKING:

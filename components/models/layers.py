@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import keras
 
-from kerasline.components.errors import ConfigError
+from kerasline.components.core import ConfigError
 from kerasline.components.models.options import DenseOptions, per_layer
 from kerasline.components.models.spec import InputSpec
 

@@ -18,9 +18,8 @@ from pydantic import (
     model_validator,
 )
 
-from kerasline.components.errors import nearest
+from kerasline.components.core import nearest, refuse_boolean
 from kerasline.components.models.bases import BASES
-from kerasline.components.refusals import refuse_boolean
 
 Activation = Literal[
     "relu", "relu6", "leaky_relu", "elu", "selu", "gelu", "silu", "swish", "mish", "tanh", "sigmoid",

@@ -11,7 +11,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from kerasline.components.errors import ConfigError, nearest, shown
+from kerasline.components.core import ConfigError, nearest, shown
 from kerasline.components.models.options import (
     AugmentationOptions,
     CnnOptions,

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import keras
 
-from kerasline.components.errors import ConfigError, nearest
+from kerasline.components.core import ConfigError, nearest
 from kerasline.components.models.augment import augmented
 from kerasline.components.models.bases import BASES, Base
 from kerasline.components.models.heads import output_layer

@@ -8,7 +8,7 @@ import h5py
 import keras
 import numpy as np
 
-from kerasline.components.errors import ConfigError
+from kerasline.components.core import ConfigError
 from kerasline.components.models.hdf5 import check_archive, open_weights
 from kerasline.components.models.layers import layer_name
 

@@ -15,9 +15,8 @@ from tfx.dsl.component.experimental.decorators import component
 from tfx.types.standard_artifacts import Examples, InfraBlessing, Model, ModelRun
 from tfx.utils import path_utils
 
-from kerasline.components.errors import ParityFailed
+from kerasline.components.core import LARGEST, LARGEST_IN_DEVIATIONS, ROUNDING, ParityFailed, spread_of
 from kerasline.components.features import FeaturePlan
-from kerasline.components.tolerance import LARGEST, LARGEST_IN_DEVIATIONS, ROUNDING, spread_of
 
 PARITY_FILE = "parity.json"
 REQUESTS_FILE = "tf_serving_warmup_requests"  # the Pusher puts it where TensorFlow Serving looks for it

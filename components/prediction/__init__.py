@@ -3,3 +3,8 @@
 The doors of the room are :func:`~kerasline.components.prediction.planning.plan_prediction`, which looks at the input,
 and :func:`~kerasline.components.prediction.job.predict`, which runs it.
 """
+
+import lazy_loader
+
+# Other rooms use what __init__.pyi lists, and nothing else; each name loads its module when it is first used.
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from kerasline.components.errors import KeraslineError
+from kerasline.components.core import KeraslineError
 from kerasline.components.prediction.blocks import Block
 from kerasline.components.prediction.reasons import plain_reason
 from kerasline.components.prediction.unseen import (

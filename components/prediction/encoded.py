@@ -8,10 +8,10 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from kerasline.components.core import ConfigError, nearest
+from kerasline.components.datasets.arrays import check_no_sequence
 from kerasline.components.datasets.files import is_gzip
-from kerasline.components.datasets.image_check import examine, path_problem, plain_bytes
-from kerasline.components.datasets.tfrecord import check_no_sequence
-from kerasline.components.errors import ConfigError, nearest
+from kerasline.components.datasets.images import examine, path_problem, plain_bytes
 from kerasline.components.prediction.blocks import Block
 from kerasline.components.prediction.pictures import MAX_PIXELS
 from kerasline.components.prediction.planning import PredictionPlan

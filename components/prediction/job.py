@@ -15,9 +15,8 @@ import apache_beam as beam
 import filelock
 from apache_beam.options.pipeline_options import PipelineOptions
 
-from kerasline.components import progress
-from kerasline.components.engine import complete_options
-from kerasline.components.errors import ConfigError, DataRejected, KeraslineError
+from kerasline.components.beam import complete_options
+from kerasline.components.core import ConfigError, DataRejected, KeraslineError, progress, rate
 from kerasline.components.prediction.answering import ServedModel
 from kerasline.components.prediction.blocks import Block
 from kerasline.components.prediction.encoded import read_images, read_records
@@ -32,7 +31,6 @@ from kerasline.components.prediction.writing import (
     rejected_line,
     written_at_once,
 )
-from kerasline.components.wording import rate
 
 _JOB = "job.txt"  # says whose parts these are
 READERS: dict[str, Callable[[PredictionPlan, Mapping[str, Any]], Iterator[Block]]] = {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from kerasline.components.datasets.image_check import examine
+from kerasline.components.datasets.images import examine
 
 MAX_PIXELS = 5e7  # as data.images.max_megapixels has it by default
 

@@ -11,16 +11,21 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from kerasline.components.datasets.csv_text import Dialect, detect_delimiter, dialect_of, header_of, lines
-from kerasline.components.datasets.files import PACKED, PACKING_ERRORS, Places, damaged_packing, open_bytes
-from kerasline.components.datasets.image_check import SUFFIXES
-from kerasline.components.datasets.kinds import name_kind
-from kerasline.components.datasets.options import MISSING_VALUES
-from kerasline.components.datasets.parquet_scan import column_type, index_columns, may_be_numbers, open_file
-from kerasline.components.datasets.tables import same_columns
-from kerasline.components.errors import ConfigError, nearest
-from kerasline.components.outputs import check_output
-from kerasline.components.wording import counted
+from kerasline.components.core import ConfigError, check_output, counted, nearest
+from kerasline.components.datasets.description import MISSING_VALUES, same_columns
+from kerasline.components.datasets.files import PACKED, PACKING_ERRORS, Places, damaged_packing, name_kind, open_bytes
+from kerasline.components.datasets.images import SUFFIXES
+from kerasline.components.datasets.tables import (
+    Dialect,
+    column_type,
+    detect_delimiter,
+    dialect_of,
+    header_of,
+    index_columns,
+    lines,
+    may_be_numbers,
+    open_file,
+)
 
 KINDS = ("csv", "parquet", "images", "tfrecord")
 ON_UNSEEN = ("warn", "reject")

@@ -14,16 +14,13 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from pyarrow import csv
 
-from kerasline.components.datasets.boolean_forms import plain_boolean, read_boolean
-from kerasline.components.datasets.csv_text import Line, count_named, dialect_of, fitted, lines
+from kerasline.components.core import ConfigError, counted
 from kerasline.components.datasets.files import PACKING_ERRORS, open_bytes
-from kerasline.components.datasets.missing import missing_words, numbers_of, without
-from kerasline.components.datasets.parquet_scan import plain_values
-from kerasline.components.errors import ConfigError
+from kerasline.components.datasets.tables import Line, count_named, dialect_of, fitted, lines, plain_values
+from kerasline.components.datasets.values import missing_words, numbers_of, plain_boolean, read_boolean, without
 from kerasline.components.prediction.blocks import Block
 from kerasline.components.prediction.pictures import image_problems
 from kerasline.components.prediction.planning import PredictionPlan
-from kerasline.components.wording import counted
 
 ROWS_PER_BLOCK = 8192
 _CHUNK_BYTES, _BOM = 1 << 22, b"\xef\xbb\xbf"

@@ -1,7 +1,7 @@
 """Values that training has never shown: found by the version's own transform graph, told in words.
 
 The model answers such a row as if the value were missing, or like any other unknown one. A version marks them with
-``unseen_default`` and ``unseen_raw`` beside its signatures (see ``kerasline.components.signatures``) and names their
+``unseen_default`` and ``unseen_raw`` beside its signatures (see ``training/signatures.py``) and names their
 columns in its record; one that was pushed without them says nothing.
 """
 
@@ -12,9 +12,9 @@ from typing import Any
 
 import numpy as np
 
+from kerasline.components.core import counted
 from kerasline.components.features import FAR, MISSING, UNKNOWN, UNREADABLE
 from kerasline.components.prediction.blocks import Block
-from kerasline.components.wording import counted
 
 WORDS = {
     UNKNOWN: "is no value that the model learned",

@@ -1,7 +1,6 @@
 """Looks at data that nobody has prepared and writes a first recipe for it. The door is :func:`draft_recipe`."""
 
-from __future__ import annotations
+import lazy_loader
 
-from kerasline.components.profiling.drafting import Draft, draft_recipe, safe_name
-
-__all__ = ["Draft", "draft_recipe", "safe_name"]
+# Other rooms use what __init__.pyi lists, and nothing else; each name loads its module when it is first used.
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -9,10 +9,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from kerasline.components.datasets.date_forms import DATE_PATTERNS, UNIX_UNITS, read_date, reads_as_date
-from kerasline.components.datasets.number_evidence import evidence_of
-from kerasline.components.datasets.number_forms import CURRENCIES, NUMBER, PERCENT, read_number
-from kerasline.components.datasets.row_names import is_row_name
+from kerasline.components.datasets.description import is_row_name
+from kerasline.components.datasets.values import (
+    CURRENCIES,
+    DATE_PATTERNS,
+    NUMBER,
+    PERCENT,
+    UNIX_UNITS,
+    evidence_of,
+    read_date,
+    read_number,
+    reads_as_date,
+)
 from kerasline.components.features import ONE_HOT_LIMIT
 from kerasline.components.profiling.sampling import SampledColumn, words_of
 

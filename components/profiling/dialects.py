@@ -9,9 +9,8 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from kerasline.components.datasets.csv_quotes import StrayQuote
-from kerasline.components.datasets.csv_text import Dialect, Line, count_named, detect_delimiter, fitted, lines
-from kerasline.components.wording import counted
+from kerasline.components.core import counted
+from kerasline.components.datasets.tables import Dialect, Line, StrayQuote, count_named, detect_delimiter, fitted, lines
 
 _ROWS_LOOKED_AT = 60_000
 _MOST_LINES_ABOVE = 15

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from kerasline.components.errors import ConfigError
+from kerasline.components.core import ConfigError, counted, printable
 from kerasline.components.profiling.columns import ColumnGuess, guess_column
 from kerasline.components.profiling.images import choose_model, is_image_folder, sample_images
 from kerasline.components.profiling.labels import LabelGuess, guess_label, require_label
@@ -20,7 +20,6 @@ from kerasline.components.profiling.sampling import TableSample, sample_table
 from kerasline.components.profiling.settings import Settings, choose_settings
 from kerasline.components.profiling.sources import TABLES, check_source, explain_folder, tables_of
 from kerasline.components.profiling.writing import block, comment, listed, pair
-from kerasline.components.wording import counted, printable
 
 _GUESSES = "Guesses have their reason beside them; change what is wrong."
 _UNNAMED = "Columns not named under features go by their type: numbers by z-score, text with few values one-hot."

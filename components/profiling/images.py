@@ -8,9 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from kerasline.components.datasets.image_check import SUFFIXES, examine
-from kerasline.components.errors import ConfigError
-from kerasline.components.wording import counted
+from kerasline.components.core import ConfigError, counted
+from kerasline.components.datasets.images import SUFFIXES, examine
 
 _FILES_TO_OPEN = 400
 _SIDES = (8, 16, 24, 28, 32, 48, 64, 96, 128)  # what images are resized to where their sizes differ, or are larger

@@ -9,16 +9,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from kerasline.components.datasets.date_forms import read_date
-from kerasline.components.datasets.label_numbers import facts_of_written
-from kerasline.components.datasets.labels import LabelFacts, infer_task, is_classes, settle_label
-from kerasline.components.datasets.number_evidence import evidence_of
-from kerasline.components.datasets.number_forms import read_number
-from kerasline.components.errors import ConfigError, nearest
-from kerasline.components.models.spec import Task
+from kerasline.components.core import ConfigError, counted, nearest
+from kerasline.components.datasets.description import LabelFacts, facts_of_written, infer_task, is_classes, settle_label
+from kerasline.components.datasets.values import evidence_of, read_date, read_number
+from kerasline.components.models import Task
 from kerasline.components.profiling.missing import Words, remark_on_classes
 from kerasline.components.profiling.sampling import SampledColumn, TableSample
-from kerasline.components.wording import counted
 
 _LIKELY = (
     "label", "labels", "target", "y", "class", "outcome", "result", "response", "output", "survived", "churn",

@@ -7,9 +7,9 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from kerasline.components.datasets.csv_scan import parse
-from kerasline.components.datasets.options import MISSING_VALUES
-from kerasline.components.wording import counted
+from kerasline.components.core import counted
+from kerasline.components.datasets.description import MISSING_VALUES
+from kerasline.components.datasets.tables import parse
 
 # What spreadsheets and databases write for no value in any column ...
 ALWAYS_MISSING = frozenset(

@@ -12,17 +12,27 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
-from kerasline.components.datasets.csv_encoding import detect_encoding, find_total
-from kerasline.components.datasets.csv_scan import ColumnScan, parse
-from kerasline.components.datasets.csv_text import Dialect, count_named, fitted, lines
+from kerasline.components.core import ConfigError, counted
+from kerasline.components.datasets.description import MISSING_VALUES
 from kerasline.components.datasets.files import PACKING_ERRORS, damaged_packing, is_packed, open_bytes
-from kerasline.components.datasets.missing import missing_words
-from kerasline.components.datasets.options import MISSING_VALUES
-from kerasline.components.datasets.parquet_scan import column_type, index_columns, open_file, plain_values, read_batches
-from kerasline.components.errors import ConfigError
+from kerasline.components.datasets.tables import (
+    ColumnScan,
+    Dialect,
+    column_type,
+    count_named,
+    detect_encoding,
+    find_total,
+    fitted,
+    index_columns,
+    lines,
+    open_file,
+    parse,
+    plain_values,
+    read_batches,
+)
+from kerasline.components.datasets.values import missing_words
 from kerasline.components.profiling.dialects import find_dialect
 from kerasline.components.profiling.missing import Words, decide_words, shared_words
-from kerasline.components.wording import counted
 
 _CELLS = 1_500_000  # cells to look at
 _FEWEST_ROWS, _MOST_ROWS = 2_000, 60_000

@@ -6,8 +6,8 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
+from kerasline.components.core import counted
 from kerasline.components.profiling.labels import LabelGuess
-from kerasline.components.wording import counted
 
 _SMALL = 1_000  # rows below which eval and test need a larger share
 _EVAL_ROWS = 30  # that eval should have, up to 30 % of the data

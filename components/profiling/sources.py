@@ -6,10 +6,9 @@ from collections.abc import Sequence
 from itertools import islice
 from pathlib import Path
 
-from kerasline.components.datasets.files import PACKED, open_bytes
-from kerasline.components.datasets.image_check import OTHER_SUFFIXES, SUFFIXES
-from kerasline.components.datasets.kinds import name_kind
-from kerasline.components.errors import ConfigError
+from kerasline.components.core import ConfigError
+from kerasline.components.datasets.files import PACKED, name_kind, open_bytes
+from kerasline.components.datasets.images import OTHER_SUFFIXES, SUFFIXES
 
 TABLES = (".csv", ".tsv", ".txt", ".parquet", ".pq", *PACKED)
 WANTED = "expected a CSV or Parquet file or a folder of images"

@@ -7,7 +7,7 @@ from typing import Any
 
 import yaml
 
-from kerasline.components.wording import printable
+from kerasline.components.core import printable
 
 _WIDTH = 110
 

@@ -1,5 +1,6 @@
 """The push: a blessed model becomes the next version in production. The door of the room is :class:`RegistryPush`."""
 
-from kerasline.components.pushing.component import RegistryPush
+import lazy_loader
 
-__all__ = ["RegistryPush"]
+# Other rooms use what __init__.pyi lists, and nothing else; each name loads its module when it is first used.
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -11,7 +11,7 @@ from tfx.types import standard_artifacts, standard_component_specs
 from tfx.types.component_spec import ChannelParameter
 from tfx.utils import json_utils
 
-from kerasline.components.artifacts import Verdict
+from kerasline.components.core import Verdict
 from kerasline.components.pushing.executor import RegistryPusher
 
 

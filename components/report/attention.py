@@ -7,7 +7,7 @@ from typing import Any
 
 import yaml
 
-from kerasline.components.metrics import METRICS
+from kerasline.components.evaluation import METRICS
 from kerasline.components.report.leaning import describe_leaning, describe_unmeasured, leading
 from kerasline.components.report.reading import doubt_of_test
 

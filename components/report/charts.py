@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 
+from kerasline.components.core import counted
 from kerasline.components.report.labels import shorten, shorten_all, show, show_all
 from kerasline.components.report.svg import (
     BOTTOM,
@@ -28,7 +29,6 @@ from kerasline.components.report.svg import (
     ticks_in_room,
     wrap,
 )
-from kerasline.components.wording import counted
 
 _ROW = 26  # height of a bar with its room
 _NAME = 24  # characters of a name beside a bar

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from kerasline.components.metrics import METRICS
+from kerasline.components.evaluation import METRICS
 from kerasline.components.report.charts import Series, line_chart
 from kerasline.components.report.labels import show_apart
 from kerasline.components.report.page import assets, environment

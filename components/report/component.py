@@ -18,7 +18,7 @@ from tfx.types.standard_artifacts import (
     TunerResults,
 )
 
-from kerasline.components.artifacts import Explanations, RunReport, Verdict
+from kerasline.components.core import Explanations, RunReport, Verdict
 from kerasline.components.report.figures import RunFolders, collect_figures
 from kerasline.components.report.page import write_report
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from statistics import median
 from typing import Any
 
-from kerasline.components.metrics import METRICS
+from kerasline.components.evaluation import METRICS
 from kerasline.components.report.reading import Reading, doubt_of_test, is_unfinished, read, still_improving
 from kerasline.components.report.treatments import Treatment, Treatments, treatment
 

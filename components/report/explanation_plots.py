@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from kerasline.components.metrics import METRICS
+from kerasline.components.core import counted
+from kerasline.components.evaluation import METRICS
 from kerasline.components.report.charts import Bar, Series, bar_chart, line_chart, surface_chart
 from kerasline.components.report.labels import name_some, shorten, show, show_all
 from kerasline.components.report.leaning import describe_leaning, describe_unmeasured, leading
 from kerasline.components.report.plots import Plot, make_plot
-from kerasline.components.wording import counted
 
 _MOST_BARS = 15
 _FLAT = 1e-9

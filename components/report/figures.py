@@ -13,12 +13,16 @@ from typing import Any
 
 import numpy as np
 
-from kerasline.components.datasets.spec import Dataset
-from kerasline.components.evaluated import SliceFigures, read_evaluation
+from kerasline.components.datasets.description import Dataset
+from kerasline.components.evaluation import (
+    SHARES_OF_ROWS,
+    EvaluationOptions,
+    SliceFigures,
+    measure,
+    read_evaluation,
+    wilson,
+)
 from kerasline.components.features import FeaturePlan
-from kerasline.components.intervals import SHARES_OF_ROWS, wilson
-from kerasline.components.metrics import measure
-from kerasline.components.options import EvaluationOptions
 from kerasline.components.report.attention import look_at
 from kerasline.components.report.columns import read_statistics
 from kerasline.components.report.diagnosis import diagnose

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from kerasline.components.core import counted
 from kerasline.components.report.labels import name_some, shorten
-from kerasline.components.wording import counted
 
 _LONGEST_NAME = 40
 

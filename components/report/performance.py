@@ -7,9 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from kerasline.components.intervals import metric_intervals, wilson
-from kerasline.components.metrics import rank_auc
-from kerasline.components.models.spec import Task
+from kerasline.components.evaluation import metric_intervals, rank_auc, wilson
+from kerasline.components.models import Task
 
 CLASSES_IN_MATRIX = 30  # more do not fit a page
 MOST_PAIRS = 12

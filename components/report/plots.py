@@ -8,8 +8,9 @@ from typing import Any
 
 from markupsafe import Markup
 
-from kerasline.components.metrics import METRICS
-from kerasline.components.models.heads import direction
+from kerasline.components.core import counted
+from kerasline.components.evaluation import METRICS
+from kerasline.components.models import direction
 from kerasline.components.report.attention import show_figure
 from kerasline.components.report.charts import (
     Bar,
@@ -22,7 +23,6 @@ from kerasline.components.report.charts import (
 )
 from kerasline.components.report.labels import shorten, show, show_all
 from kerasline.components.report.svg import finite
-from kerasline.components.wording import counted
 
 _MOST_CURVES = 3
 _LONGEST_NAME = 40  # characters of a name in a title

@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from math import sqrt
 from typing import Any
 
-from kerasline.components.metrics import METRICS
-from kerasline.components.models.heads import direction
+from kerasline.components.evaluation import METRICS
+from kerasline.components.models import direction
 
 
 @dataclass(frozen=True)

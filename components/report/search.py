@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from kerasline.components.models.heads import direction
+from kerasline.components.models import direction
 from kerasline.components.report.importance import key_importance
 
 TRIALS_FILE = "trials.json"

@@ -7,8 +7,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from kerasline.components.columns import text_matrix
-from kerasline.components.features import FeatureStep
+from kerasline.components.features import FeatureStep, text_matrix
 from kerasline.components.transform.blocks import Block
 from kerasline.components.transform.unseen import mark_categories
 from kerasline.components.transform.vocabularies import Vocabularies

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tensorflow as tf
 
-from kerasline.components.datasets.date_forms import (
+from kerasline.components.datasets.values import (
     DATE_CLEANING,
     DATE_PATTERNS,
     EXAMPLES,

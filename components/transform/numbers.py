@@ -9,11 +9,15 @@ from typing import Any
 import tensorflow as tf
 import tensorflow_transform as tft
 
-from kerasline.components.columns import number_matrix, text_matrix
-from kerasline.components.datasets.boolean_forms import FALSE_PATTERN, TRUE_PATTERN
-from kerasline.components.datasets.date_forms import DATE_PATTERNS, UNIX_UNITS
-from kerasline.components.datasets.number_forms import NumberForm, reading_of
-from kerasline.components.features import DATE_PARTS, FeatureStep
+from kerasline.components.datasets.values import (
+    DATE_PATTERNS,
+    FALSE_PATTERN,
+    TRUE_PATTERN,
+    UNIX_UNITS,
+    NumberForm,
+    reading_of,
+)
+from kerasline.components.features import DATE_PARTS, FeatureStep, number_matrix, text_matrix
 from kerasline.components.transform.blocks import Block, Slot, pick
 from kerasline.components.transform.dates import split_times, split_timestamps, split_written_dates
 from kerasline.components.transform.unseen import mark_numbers, watched_numbers

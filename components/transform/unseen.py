@@ -8,8 +8,16 @@ from typing import Any
 import tensorflow as tf
 import tensorflow_transform as tft
 
-from kerasline.components.columns import presence_matrix, text_matrix
-from kerasline.components.features import FAR, MISSING, NUMBER_KINDS, UNKNOWN, UNREADABLE, FeatureStep
+from kerasline.components.features import (
+    FAR,
+    MISSING,
+    NUMBER_KINDS,
+    UNKNOWN,
+    UNREADABLE,
+    FeatureStep,
+    presence_matrix,
+    text_matrix,
+)
 from kerasline.components.transform.blocks import Slot, pick
 
 _INFINITY = float("inf")

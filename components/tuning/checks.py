@@ -7,11 +7,9 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from kerasline.components.errors import ConfigError
-from kerasline.components.fitting.checks import check_fit
-from kerasline.components.models.heads import HEADS
-from kerasline.components.models.spec import Task
-from kerasline.components.settings import FitSettings, explain_refusal
+from kerasline.components.core import ConfigError
+from kerasline.components.fitting import FitSettings, check_fit, explain_refusal
+from kerasline.components.models import HEADS, Task
 from kerasline.components.tuning.notation import candidates
 from kerasline.components.tuning.options import TuningOptions
 

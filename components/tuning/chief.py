@@ -22,11 +22,8 @@ from keras_tuner.engine import trial as trial_module
 from keras_tuner.src import protos
 from keras_tuner.src.distribute import oracle_chief
 
-from kerasline.components import progress
-from kerasline.components.child_process import module_command
-from kerasline.components.errors import TrainingFailed
-from kerasline.components.fitting.processes import MARK, write_rows
-from kerasline.components.settings import decode_hyperparameters
+from kerasline.components.core import TrainingFailed, module_command, progress
+from kerasline.components.fitting import MARK, decode_hyperparameters, write_rows
 from kerasline.components.tuning.halving import remove_lost
 
 if TYPE_CHECKING:
@@ -35,7 +32,6 @@ if TYPE_CHECKING:
 JOB = "job.json"
 ERROR = "error-{name}.txt"
 _WORKER = "kerasline.components.tuning.worker"
-_ROOT = Path(__file__).resolve().parents[2]
 _LOOPBACK = "127.0.0.1"
 _STARTS = 2  # of a worker that dies before it has a trial
 
@@ -185,7 +181,6 @@ def _environment(number: int, count: int) -> dict[str, str]:
     """Shares cores and GPUs among the workers."""
     threads = str(max(1, (os.cpu_count() or 1) // count))
     shared = {
-        "PYTHONPATH": os.pathsep.join(filter(None, [str(_ROOT), os.environ.get("PYTHONPATH")])),
         "TF_NUM_INTRAOP_THREADS": threads,
         "OMP_NUM_THREADS": threads,
         "TF_FORCE_GPU_ALLOW_GROWTH": "true",

@@ -10,9 +10,8 @@ from typing import Literal
 
 import numpy as np
 
-from kerasline.components.errors import TrainingFailed
-from kerasline.components.fitting.rows import FitData, hold_out
-from kerasline.components.settings import FitSettings
+from kerasline.components.core import TrainingFailed
+from kerasline.components.fitting import FitData, FitSettings, hold_out
 
 FEW_ROWS = 1000
 FOLDS_OF_FEW_ROWS = 5

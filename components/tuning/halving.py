@@ -9,11 +9,9 @@ import os
 from pathlib import Path
 from typing import Any
 
-from keras_tuner.engine import oracle as oracle_module
-from keras_tuner.engine import trial as trial_module
+from keras_tuner.engine import oracle as oracle_module, trial as trial_module
 
-from kerasline.components.fitting.checkpoints import CheckpointFile
-from kerasline.components.settings import FitSettings
+from kerasline.components.fitting import CheckpointFile, FitSettings
 
 
 def checkpoint_of(

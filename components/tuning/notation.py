@@ -8,8 +8,8 @@ from collections.abc import Iterator, Mapping
 from itertools import islice
 from typing import Any
 
-from kerasline.components.alternatives import is_feature_key
-from kerasline.components.errors import nearest
+from kerasline.components.core import nearest
+from kerasline.components.features import is_feature_key
 
 Space = Mapping[str, Mapping[str, Any]]
 KINDS = ("choice", "float", "int", "boolean")

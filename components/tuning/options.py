@@ -6,8 +6,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator
 
+from kerasline.components.core import Options
 from kerasline.components.fitting import names
-from kerasline.components.options import Options
 
 
 class TuningOptions(Options):

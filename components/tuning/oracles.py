@@ -9,11 +9,10 @@ from typing import Any
 
 import keras_tuner
 import numpy as np
-from keras_tuner.engine import oracle as oracle_module
-from keras_tuner.engine import trial as trial_module
+from keras_tuner.engine import oracle as oracle_module, trial as trial_module
 
-from kerasline.components.models.heads import direction
-from kerasline.components.settings import FitSettings
+from kerasline.components.fitting import FitSettings
+from kerasline.components.models import direction
 from kerasline.components.tuning.options import TuningOptions
 from kerasline.components.tuning.space import combinations, declare_space, fit_into, start_values, untuned_values
 

@@ -11,8 +11,8 @@ import keras_tuner
 from keras_tuner.engine import hyperparameters as hp_module
 from pydantic import ValidationError
 
-from kerasline.components.errors import ConfigError
-from kerasline.components.settings import AS_JSON, UNCHANGED, FitSettings
+from kerasline.components.core import ConfigError
+from kerasline.components.fitting import AS_JSON, UNCHANGED, FitSettings
 from kerasline.components.tuning.notation import Space, conditions, in_order, is_logarithmic, kind_of, values_to_try
 
 

@@ -14,21 +14,24 @@ from typing import Any
 import keras
 import keras_tuner
 import numpy as np
-from keras_tuner.engine import base_tuner
-from keras_tuner.engine import trial as trial_module
+from keras_tuner.engine import base_tuner, trial as trial_module
 from pydantic import ValidationError
 from tfx.components.trainer.fn_args_utils import FnArgs
 from tfx.components.tuner.component import TunerFnResult
 
-from kerasline.components import progress
-from kerasline.components.errors import TrainingFailed
-from kerasline.components.fitting.fit import fit
-from kerasline.components.fitting.keeping import KeptModel
-from kerasline.components.fitting.reading import make_reader, read_fit_data
-from kerasline.components.fitting.rows import FitData
-from kerasline.components.fitting.scoring import score
-from kerasline.components.models.heads import direction
-from kerasline.components.settings import FitSettings, decode_hyperparameters, explain_refusal
+from kerasline.components.core import TrainingFailed, progress
+from kerasline.components.fitting import (
+    FitData,
+    FitSettings,
+    KeptModel,
+    decode_hyperparameters,
+    explain_refusal,
+    fit,
+    make_reader,
+    read_fit_data,
+    score,
+)
+from kerasline.components.models import direction
 from kerasline.components.tuning.folds import count_folds, take_fold
 from kerasline.components.tuning.halving import checkpoint_of, remove_lost
 from kerasline.components.tuning.memory import forgetting

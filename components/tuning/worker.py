@@ -15,7 +15,7 @@ from typing import Any
 
 def main() -> int:
     """Takes trials until there are no more; returns the exit code."""
-    from kerasline.components.fitting.parents import end_with_parent
+    from kerasline.components.fitting import end_with_parent
 
     end_with_parent()
     folder = Path(sys.argv[1])
@@ -33,10 +33,8 @@ def main() -> int:
 
 
 def _search(job: dict[str, Any]) -> None:
-    from kerasline.components import progress
-    from kerasline.components.fitting.processes import MARK, read_rows
-    from kerasline.components.fitting.rows import FitData
-    from kerasline.components.settings import FitSettings
+    from kerasline.components.core import progress
+    from kerasline.components.fitting import MARK, FitData, FitSettings, read_rows
     from kerasline.components.tuning.options import TuningOptions
     from kerasline.components.tuning.tuner import ConfigTuner
 

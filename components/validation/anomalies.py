@@ -6,10 +6,10 @@ import os
 
 from tensorflow_metadata.proto.v0 import anomalies_pb2, schema_pb2
 
+from kerasline.components.core import counted
 from kerasline.components.validation.schema import domain_of, tolerated_share
 from kerasline.components.validation.statistics import Column, Statistics, columns_by_name, value_counts
 from kerasline.components.validation.verdict import Finding, status_of
-from kerasline.components.wording import counted
 
 ANOMALIES_FILE = "SchemaDiff.pb"
 _UNEXPECTED_VALUES = anomalies_pb2.AnomalyInfo.ENUM_TYPE_UNEXPECTED_STRING_VALUES

@@ -8,10 +8,10 @@ from typing import Any
 
 import tensorflow as tf
 
-from kerasline.components.row_rules import COLUMN, QUARANTINE_FOLDER, REASON
+from kerasline.components.core import counted
+from kerasline.components.example_gen import COLUMN, QUARANTINE_FOLDER, REASON
 from kerasline.components.validation.statistics import Statistics
 from kerasline.components.validation.verdict import Finding
-from kerasline.components.wording import counted
 
 _MOST_REASONS = 20
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 
-from kerasline.components.datasets.date_forms import UNIX_UNITS, reads_as_date
+from kerasline.components.datasets.values import UNIX_UNITS, reads_as_date
 from kerasline.components.features import FeaturePlan
 from kerasline.components.validation.sampling import SplitSample
 from kerasline.components.validation.verdict import Finding, status_of

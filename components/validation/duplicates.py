@@ -6,10 +6,10 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from kerasline.components.core import counted
 from kerasline.components.validation.options import DuplicatesCheck
 from kerasline.components.validation.sampling import SplitSample
 from kerasline.components.validation.verdict import Finding, status_of
-from kerasline.components.wording import counted
 
 # 8 bytes each; beyond this, hashes are a sample.
 MOST_HASHES = 8_000_000

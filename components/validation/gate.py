@@ -11,7 +11,7 @@ from tfx.dsl.component.experimental.decorators import component
 from tfx.types import artifact_utils
 from tfx.types.standard_artifacts import ExampleAnomalies, Examples, ExampleStatistics, Schema
 
-from kerasline.components.artifacts import Verdict
+from kerasline.components.core import Verdict
 from kerasline.components.features import FeaturePlan
 from kerasline.components.validation.judging import DataFolders, Judgement, judge_data
 from kerasline.components.validation.options import ValidationOptions

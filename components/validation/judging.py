@@ -10,7 +10,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from kerasline.components import progress
+from kerasline.components.core import progress
 from kerasline.components.features import FeaturePlan
 from kerasline.components.validation.anomalies import check_anomalies, load_anomalies
 from kerasline.components.validation.aside import check_quarantine

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from kerasline.components.core import counted
 from kerasline.components.features import FeaturePlan
 from kerasline.components.validation.statistics import Statistics, columns_by_name, not_finite
 from kerasline.components.validation.verdict import Finding, status_of
-from kerasline.components.wording import counted
 
 
 def check_finite(statistics: Statistics, plan: FeaturePlan, policy: str) -> list[Finding]:

@@ -13,8 +13,7 @@ from pydantic import Field, GetJsonSchemaHandler, model_validator
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
-from kerasline.components.errors import ConfigError, nearest
-from kerasline.components.options import Options
+from kerasline.components.core import ConfigError, Options, nearest
 
 Policy = Literal["fail", "warn", "off"]
 # Only where single rows are to blame can they be put aside.

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from kerasline.components.datasets.image_check import eight_bits
+from kerasline.components.datasets.images import eight_bits
 from kerasline.components.validation.distances import chance_jensen_shannon, jensen_shannon
 
 _BINS = 16

@@ -10,11 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from kerasline.components.errors import ConfigError
-from kerasline.components.production import current_version, list_versions
+from kerasline.components.core import ConfigError, is_version
+from kerasline.components.registry import current_version, list_versions
 from kerasline.components.validation.options import DriftCheck
 from kerasline.components.validation.verdict import PROFILE_FILE
-from kerasline.components.versions import is_version
 
 _KEY = "validation.drift.baseline"
 

@@ -6,8 +6,8 @@ import math
 from collections.abc import Collection
 from typing import Any, Literal
 
-from kerasline.components.datasets.spec import Dataset
-from kerasline.components.row_rules import ColumnRule, RowRules
+from kerasline.components.datasets.description import Dataset
+from kerasline.components.example_gen import ColumnRule, RowRules
 from kerasline.components.validation.options import ValidationOptions
 
 _TYPES: dict[int, Literal["string", "int", "float"]] = {1: "string", 2: "int", 3: "float"}  # schema_pb2.FeatureType

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from kerasline.components.datasets.number_forms import NumberForm, read_number
+from kerasline.components.datasets.values import NumberForm, read_number
 from kerasline.components.features import FeaturePlan
 from kerasline.components.leaks import Column
 

@@ -14,7 +14,7 @@ from collections.abc import Collection, Iterable, Sequence
 from google.protobuf import text_format
 from tensorflow_metadata.proto.v0 import anomalies_pb2, schema_pb2, statistics_pb2
 
-from kerasline.components.errors import ConfigError
+from kerasline.components.core import ConfigError
 from kerasline.components.validation.statistics import Column, Statistics, columns_by_name, common, value_counts
 
 SCHEMA_FILE = "schema.pbtxt"

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-from kerasline.components.errors import DataRejected
+from kerasline.components.core import DataRejected
 
 VERDICT_FILE = "verdict.json"
 PROFILE_FILE = "profile.json"

@@ -1,5 +1,6 @@
 """Where a pipeline runs. A runner only chooses paths and runs; its module loads TFX, so it is named here as text."""
 
-from __future__ import annotations
+import lazy_loader
 
-RUNNERS: dict[str, str] = {"local": "kerasline.pipeline.runners.local"}
+# Other rooms use what __init__.pyi lists, and nothing else; each name loads its module when it is first used.
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from kerasline.components.errors import ConfigError, nearest
+from kerasline.components.core import ConfigError, nearest
 
 
 def check_accelerator(place: str, accelerator: str, target: str) -> None:

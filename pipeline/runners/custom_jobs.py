@@ -10,9 +10,9 @@ from tfx.dsl.components.base import executor_spec
 from tfx.extensions.google_cloud_ai_platform import constants
 from tfx.extensions.google_cloud_ai_platform.trainer import executor as trainer_executor
 
-from kerasline.components.errors import ConfigError
-from kerasline.components.options import CustomJob, RunOptions
-from kerasline.components.tuning.cloud_job import SearchJob
+from kerasline.components.core import ConfigError
+from kerasline.components.tuning import SearchJob
+from kerasline.pipeline.config import CustomJob, RunOptions
 from kerasline.pipeline.runners.accelerators import check_accelerator
 
 _EXECUTORS = {"train": trainer_executor.GenericExecutor, "tune": SearchJob}

@@ -10,17 +10,15 @@ from typing import Any
 import yaml
 from tfx import v1 as tfx
 
-from kerasline.components.column_options import named_columns
-from kerasline.components.errors import ConfigError, nearest
-from kerasline.components.options import StepResources
-from kerasline.pipeline.buckets import mount_of
-from kerasline.pipeline.compiled_for import VARIABLE, describe
+from kerasline.components.core import ConfigError, nearest
+from kerasline.components.features import named_columns
+from kerasline.pipeline.config import StepResources
+from kerasline.pipeline.container import VARIABLE, declare_parameters, describe, mount_of
 from kerasline.pipeline.graph import create_pipeline
-from kerasline.pipeline.planning import RunPlan
+from kerasline.pipeline.plan import RunPlan
 from kerasline.pipeline.runners.accelerators import check_accelerator
-from kerasline.pipeline.runtime_parameters import declare_parameters
 
-ENTRY_POINT = ["python", "-P", "-m", "kerasline.pipeline.container"]
+ENTRY_POINT = ["python", "-P", "-m", "kerasline.pipeline.container.entry"]
 
 
 def models_below(pipeline_root: str, name: str) -> str:

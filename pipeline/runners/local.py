@@ -16,12 +16,10 @@ from tfx.orchestration.local import runner_utils
 from tfx.orchestration.portable import base_executor_operator, data_types, launcher, runtime_parameter_utils
 from tfx.proto.orchestration import executable_spec_pb2, pipeline_pb2
 
+from kerasline.pipeline.config import StepInputs
 from kerasline.pipeline.graph import create_pipeline
-from kerasline.pipeline.partial import Selection, UnfinishedStep
-from kerasline.pipeline.planning import RunPlan
-from kerasline.pipeline.steps import StepInputs
-from kerasline.pipeline.store import connection, pipeline_name, split_node
-from kerasline.pipeline.workspace import Workspace
+from kerasline.pipeline.plan import RunPlan, Selection, UnfinishedStep
+from kerasline.pipeline.workspace import Workspace, connection, pipeline_name, split_node
 
 
 @dataclass(frozen=True)

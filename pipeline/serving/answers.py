@@ -11,10 +11,9 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 import tensorflow as tf
 
-from kerasline.components.prediction.pictures import image_problems
-from kerasline.components.prediction.reasons import plain_reason
-from kerasline.pipeline.http_server import Answer, Request
+from kerasline.components.prediction import image_problems, plain_reason
 from kerasline.pipeline.serving.describing import describe_signatures
+from kerasline.pipeline.serving.http_server import Answer, Request
 from kerasline.pipeline.serving.json_body import ROW, BadRequest, parse_body, shorten, unpack
 from kerasline.pipeline.serving.json_tensors import count_rows, read_tensors, write_answer
 from kerasline.pipeline.serving.metering import Meter

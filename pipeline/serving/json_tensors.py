@@ -19,7 +19,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import tensorflow as tf
 
-from kerasline.components.datasets.boolean_forms import FALSE, TRUE
+from kerasline.components.datasets.values import FALSE, TRUE
 from kerasline.pipeline.serving.json_body import COLUMNAR, ROW, BadRequest, shorten
 
 _MOST_AXES = 32  # TensorFlow ends the whole process at 255

@@ -12,8 +12,8 @@ from typing import Any
 
 import tensorflow as tf
 
-from kerasline.components.prediction.probe import WARMUP_FILE, read_requests
-from kerasline.components.production import current_version, find_problem, list_models, list_versions, read_record
+from kerasline.components.prediction import WARMUP_FILE, read_requests
+from kerasline.components.registry import current_version, find_problem, list_models, list_versions, read_record
 
 logger = logging.getLogger("kerasline.serve")
 _KEPT_OLD_VERSIONS = 2  # asked for by number, besides the one in production

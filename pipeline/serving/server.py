@@ -7,10 +7,10 @@ import threading
 from collections.abc import Collection
 from pathlib import Path
 
-from kerasline.components.errors import ConfigError
-from kerasline.pipeline.http_hosts import allowed_hosts
-from kerasline.pipeline.http_server import Rules, WebServer
+from kerasline.components.core import ConfigError
 from kerasline.pipeline.serving.answers import HEALTH, METRICS, Responder, refuse
+from kerasline.pipeline.serving.http_hosts import allowed_hosts
+from kerasline.pipeline.serving.http_server import Rules, WebServer
 from kerasline.pipeline.serving.models import ServedModels
 
 

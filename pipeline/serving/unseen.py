@@ -10,7 +10,7 @@ from urllib.parse import quote
 import numpy as np
 import tensorflow as tf
 
-from kerasline.components.prediction.unseen import features_of, find_marker, first_unseen, news_only
+from kerasline.components.prediction import features_of, find_marker, first_unseen, news_only
 from kerasline.pipeline.serving.json_body import BadRequest
 from kerasline.pipeline.serving.models import LoadedVersion
 

@@ -47,7 +47,7 @@ def analyse() -> Analyse:
     import tensorflow_transform.beam as tft_beam
     from tensorflow_transform.tf_metadata import dataset_metadata, metadata_io, schema_utils
 
-    from kerasline.components.transform import preprocessing_fn
+    from kerasline.components.transform.preprocessing import preprocessing_fn
 
     types = {"float": tf.float32, "int": tf.int64, "string": tf.string, "image": tf.string}
 

@@ -7,17 +7,17 @@ from typing import Any
 
 import pytest
 
-from kerasline.components.alternatives import (
+from kerasline.components.core.errors import ConfigError
+from kerasline.components.datasets.description.spec import Column, Dataset, Label, SplitPlan
+from kerasline.components.features.alternatives import (
     Alternative,
     choose_plan,
     is_feature_key,
     plan_alternatives,
     split_feature_key,
 )
-from kerasline.components.column_options import ColumnOptions
-from kerasline.components.datasets.spec import Column, Dataset, Label, SplitPlan
-from kerasline.components.errors import ConfigError
-from kerasline.components.features import plan_features
+from kerasline.components.features.column_options import ColumnOptions
+from kerasline.components.features.plan import plan_features
 
 TABLE = Dataset(
     name="flats",

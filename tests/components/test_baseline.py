@@ -11,10 +11,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from kerasline.components.column_options import ColumnOptions
-from kerasline.components.features import FeaturePlan, FeatureStep
-from kerasline.components.incumbent import BaselineLost
-from kerasline.components.production import add_version, move_pointer
+from kerasline.components.baseline.lost_version import BaselineLost
+from kerasline.components.features.column_options import ColumnOptions
+from kerasline.components.features.plan import FeaturePlan, FeatureStep
+from kerasline.components.registry import move_pointer
+from kerasline.components.registry.versions import add_version
 
 pytestmark = pytest.mark.slow
 
@@ -39,7 +40,7 @@ def look_up(place: Path, output: Path, version: int) -> Any:
     """Runs the component; returns its output."""
     from tfx.types import standard_artifacts
 
-    from kerasline.components.baseline import Baseline
+    from kerasline.components.baseline.component import Baseline
 
     made = {name: kind() for name, kind in (
         ("examples", standard_artifacts.Examples), ("transform_graph", standard_artifacts.TransformGraph),
@@ -57,8 +58,8 @@ def push(place: Path, output: Path, classes: tuple[str, ...]) -> None:
     """Puts a version into production that answers blue, whatever it is asked."""
     import tensorflow as tf
 
-    from kerasline.components.baseline import _TrivialModule
-    from kerasline.components.inputs import ExamplesReader
+    from kerasline.components.baseline.component import _TrivialModule
+    from kerasline.components.fitting.examples import ExamplesReader
 
     reader = ExamplesReader(str(place / "graph"), PLAN)
     module = _TrivialModule(reader, np.array([0, 0, 1], np.float32))
@@ -78,7 +79,7 @@ def push(place: Path, output: Path, classes: tuple[str, ...]) -> None:
     ],
 )
 def test_a_model_that_ignores_its_inputs(task: Any, classes: Any, labels: list[Any], expected: list[float]) -> None:
-    from kerasline.components.baseline import trivial_prediction
+    from kerasline.components.baseline.component import trivial_prediction
 
     plan = PLAN.model_copy(update={"task": task, "classes": classes})
     prediction = trivial_prediction(np.array(labels), plan)
@@ -90,7 +91,7 @@ def test_before_the_first_push_it_is_the_shares_of_the_classes(place: Path, tmp_
     import tensorflow as tf
 
     from kerasline.components.example_gen.shards import encode_row
-    from kerasline.components.signatures import EVALUATION_ARGUMENT
+    from kerasline.components.training.signatures import EVALUATION_ARGUMENT
 
     baseline = look_up(place, tmp_path, 0)
     assert baseline.get_int_custom_property("version") == 0

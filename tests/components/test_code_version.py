@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from kerasline.components import code_version as module
-from kerasline.components.code_version import code_version
+from kerasline.components.core import code_hash as module
+from kerasline.components.core.code_hash import code_version
 
 ROOT = Path(__file__).resolve().parents[2]
 SMALL_TREE = {
@@ -135,7 +135,7 @@ def test_a_module_of_the_users_counts_with_what_it_imports(tmp_path: Path, monke
 def steps_of_the_graph() -> list[str]:
     """The modules whose code pipeline/graph.py puts into cache keys."""
     graph = (ROOT / "pipeline" / "graph.py").read_text()
-    return [*re.findall(r'code_version\("([\w.]+)"\)', graph), "kerasline.components.training"]
+    return [*re.findall(r'code_version\("([\w.]+)"\)', graph), "kerasline.components.training.trainer"]
 
 
 def test_every_step_of_the_graph_has_code_of_its_own() -> None:
@@ -151,30 +151,38 @@ def test_every_step_of_the_graph_has_code_of_its_own() -> None:
     [
         (
             "kerasline.components.example_gen",
-            {"example_gen/shards.py", "datasets/csv_table.py"},
-            {"training.py", "models/mlp.py"},
+            {"example_gen/shards.py", "datasets/tables/csv_table.py"},
+            {"training/trainer.py", "models/mlp.py"},
         ),
         (
             "kerasline.components.transform",
-            {"transform/numbers.py", "features.py"},
-            {"training.py", "models/mlp.py", "datasets/idx.py"},
+            {"transform/numbers.py", "features/plan.py"},
+            {"training/trainer.py", "models/mlp.py", "datasets/arrays/idx.py"},
         ),
         (
-            "kerasline.components.training",
-            {"training.py", "features.py", "signatures.py", "models/cnn.py", "models/heads.py"},
-            {"tuning.py", "datasets/idx.py", "production.py"},
+            "kerasline.components.training.trainer",
+            {"training/trainer.py", "features/plan.py", "training/signatures.py", "models/cnn.py", "models/heads.py"},
+            {"tuning/tuner.py", "datasets/arrays/idx.py", "registry/pointer.py"},
         ),
         (
             "kerasline.components.tuning",
-            {"tuning/tuner.py", "fitting/fit.py", "models/cnn.py"},
-            {"datasets/idx.py", "production.py"},
+            {"tuning/tuner.py", "fitting/one_fit.py", "models/cnn.py"},
+            {"datasets/arrays/idx.py", "registry/pointer.py"},
         ),
-        ("kerasline.components.baseline", {"baseline.py", "production.py"}, {"training.py", "models/mlp.py"}),
-        ("kerasline.components.parity", {"parity/component.py", "parity/replay.py"}, {"training.py", "models/mlp.py"}),
+        (
+            "kerasline.components.baseline.component",
+            {"baseline/component.py", "registry/pointer.py"},
+            {"training/trainer.py", "models/mlp.py"},
+        ),
+        (
+            "kerasline.components.parity",
+            {"parity/component.py", "parity/replay.py"},
+            {"training/trainer.py", "models/mlp.py"},
+        ),
         (
             "kerasline.components.report.component",
             {"report/page.py", "report/page.html.j2"},
-            {"training.py", "models/mlp.py"},
+            {"training/trainer.py", "models/mlp.py"},
         ),
     ],
 )

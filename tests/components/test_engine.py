@@ -9,8 +9,15 @@ from collections.abc import Iterator
 
 import pytest
 
-from kerasline.components.engine import DEFAULTS, NO_PACKAGE, NO_PRISM, check_engine, complete_options, join_options
-from kerasline.components.errors import ConfigError
+from kerasline.components.beam.engine_options import (
+    DEFAULTS,
+    NO_PACKAGE,
+    NO_PRISM,
+    check_engine,
+    complete_options,
+    join_options,
+)
+from kerasline.components.core.errors import ConfigError
 
 STUBS = "--beam_plugins=tfx"
 LOOPBACK = ["--runner=PortableRunner", "--environment_type=LOOPBACK"]
@@ -83,7 +90,7 @@ def test_options_of_the_recipe_go_before_what_is_added(given: list[str], added: 
 
 
 def test_flink_has_a_job_server_that_is_ended() -> None:
-    ours = "--runner=kerasline.components.job_servers.FlinkRunner"
+    ours = "--runner=kerasline.components.beam.job_servers.FlinkRunner"
     assert complete_options(["--runner=FlinkRunner"]) == [*DEFAULTS[1:], STUBS, NO_PACKAGE, ours]
     assert complete_options(["--runner=flink", "--flink_master=h:1"]) == [
         *DEFAULTS[1:],

@@ -4,7 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from kerasline.components.errors import ConfigError, DataRejected, KeraslineError, ParityFailed, TrainingFailed, nearest
+from kerasline.components.core.errors import (
+    ConfigError,
+    DataRejected,
+    KeraslineError,
+    ParityFailed,
+    TrainingFailed,
+    nearest,
+)
 
 
 def test_exit_codes_are_those_of_the_contract() -> None:

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from kerasline.components.features import FeaturePlan
-from kerasline.components.metrics import METRICS, measure
+from kerasline.components.evaluation.metrics import METRICS, measure
+from kerasline.components.evaluation.options import EvaluationOptions
+from kerasline.components.features.plan import FeaturePlan
 from kerasline.components.models.spec import Task
-from kerasline.components.options import EvaluationOptions
 
 pytestmark = pytest.mark.slow
 
@@ -33,7 +33,7 @@ def plan(task: Task, classes: tuple[str, ...] | None = ("no", "yes"), dtype: str
 
 def config_of(task: Task, classes: tuple[str, ...] | None = ("no", "yes"), dtype: str = "string", **block: Any) -> Any:
     """The EvalConfig of an ``evaluation:`` block."""
-    from kerasline.components.evaluation import eval_config
+    from kerasline.components.evaluation.tfma_config import eval_config
 
     return eval_config(EvaluationOptions.model_validate(block), plan(task, classes, dtype))
 
@@ -148,7 +148,7 @@ def test_r2_adds_up_over_workers() -> None:
     import tensorflow_model_analysis as tfma
     from tensorflow_model_analysis.metrics import metric_types
 
-    from kerasline.components.tfma_metrics import CoefficientOfDetermination
+    from kerasline.components.evaluation.tfma_metrics import CoefficientOfDetermination
 
     config = tfma.EvalConfig(model_specs=[tfma.ModelSpec()])
     (computation,) = CoefficientOfDetermination(name="r2").computations(
@@ -171,13 +171,13 @@ def test_r2_adds_up_over_workers() -> None:
 
 
 def test_the_code_of_our_own_metrics_is_part_of_the_config() -> None:
-    from kerasline.components.code_version import code_version
+    from kerasline.components.core.code_hash import code_version
 
     config = config_of("regression", None, "float", metrics=["mae", "r2"])
     arguments = [json.loads(metric.config) for metric in config.metrics_specs[0].metrics if metric.config]
     assert arguments == [
         {"name": "mae"},
-        {"name": "r2", "code_version": code_version("kerasline.components.tfma_metrics")},
+        {"name": "r2", "code_version": code_version("kerasline.components.evaluation.tfma_metrics")},
     ]
 
 

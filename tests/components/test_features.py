@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from kerasline.components.column_options import ColumnOptions
-from kerasline.components.datasets.spec import Column, Dataset, Label, SplitPlan
-from kerasline.components.errors import ConfigError
-from kerasline.components.features import FeaturePlan, FeatureStep, dense_columns, plan_features, with_quantities
+from kerasline.components.core.errors import ConfigError
+from kerasline.components.datasets.description.spec import Column, Dataset, Label, SplitPlan
+from kerasline.components.features.column_options import ColumnOptions
+from kerasline.components.features.plan import FeaturePlan, FeatureStep, dense_columns, plan_features, with_quantities
 from kerasline.components.models.spec import InputSpec, Task
 
 ROWS = 100

@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from kerasline.components.column_options import ColumnOptions
-from kerasline.components.errors import KeraslineError
-from kerasline.components.features import FeaturePlan, FeatureStep
+from kerasline.components.core.errors import KeraslineError
+from kerasline.components.features.column_options import ColumnOptions
+from kerasline.components.features.plan import FeaturePlan, FeatureStep
+from kerasline.components.fitting.examples import ExamplesReader
 from kerasline.components.fitting.rows import validation_mask
-from kerasline.components.inputs import ExamplesReader
 
 pytestmark = pytest.mark.slow
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from sklearn import metrics as reference
 
-from kerasline.components.intervals import average_precision, metric_intervals, wilson
-from kerasline.components.metrics import rank_auc
+from kerasline.components.evaluation.intervals import average_precision, metric_intervals, wilson
+from kerasline.components.evaluation.metrics import rank_auc
 
 
 def test_wilson_is_the_textbook_interval() -> None:

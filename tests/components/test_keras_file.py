@@ -9,16 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from kerasline.components.errors import ConfigError
-from kerasline.components.models import (
-    AugmentationOptions,
-    CnnOptions,
-    CustomOptions,
-    InputSpec,
-    MlpOptions,
-    OutputSpec,
-    build_model,
-)
+from kerasline.components.core.errors import ConfigError
+from kerasline.components.models import CustomOptions, InputSpec, MlpOptions, OutputSpec, build_model
+from kerasline.components.models.options import AugmentationOptions, CnnOptions
 from kerasline.components.models.weights import load_weights
 
 pytestmark = pytest.mark.slow
@@ -27,7 +20,7 @@ pytestmark = pytest.mark.slow
 def test_a_fitted_network_without_its_optimizer_and_augmentation(tmp_path: Path) -> None:
     import keras
 
-    from kerasline.components.keras_file import save_keras
+    from kerasline.components.training.keras_file import save_keras
 
     options = CnnOptions(filters=(4,), augmentation=AugmentationOptions(flip="horizontal", cutout=0.2))
     inputs = [InputSpec("image", "image", (8, 8, 1))]
@@ -52,7 +45,7 @@ def test_a_fitted_network_without_its_optimizer_and_augmentation(tmp_path: Path)
 def test_values_come_in_the_units_of_the_label(tmp_path: Path) -> None:
     import keras
 
-    from kerasline.components.keras_file import save_keras
+    from kerasline.components.training.keras_file import save_keras
 
     inputs = [InputSpec("features", "dense", (3,))]
     model = build_model(MlpOptions(units=(4,)), inputs, OutputSpec("regression", 1), seed=1)
@@ -65,7 +58,7 @@ def test_values_come_in_the_units_of_the_label(tmp_path: Path) -> None:
 def test_a_network_that_cannot_be_saved_is_told_and_leaves_nothing(tmp_path: Path) -> None:
     import keras
 
-    from kerasline.components.keras_file import save_keras
+    from kerasline.components.training.keras_file import save_keras
 
     class Odd(keras.layers.Layer):
         def __init__(self, secret: object) -> None:
@@ -116,7 +109,7 @@ def build_model(config, inputs, output):
 def test_a_network_that_no_format_can_hold_is_refused_before_its_fit(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, layer: str, named: str
 ) -> None:
-    from kerasline.components.keras_file import check_savable
+    from kerasline.components.training.keras_file import check_savable
 
     (tmp_path / "own_layers.py").write_text(OWN)
     monkeypatch.syspath_prepend(str(tmp_path))

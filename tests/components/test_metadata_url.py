@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from pydantic import ValidationError
 
-from kerasline.components.metadata_url import MetadataServer, parse_metadata_url
-from kerasline.components.options import RunOptions
+from kerasline.components.core.metadata_url import MetadataServer, parse_metadata_url
+from kerasline.pipeline.config.run_options import RunOptions
 
 
 def test_an_address_is_taken_apart() -> None:

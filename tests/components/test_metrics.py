@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from kerasline.components.errors import ConfigError
-from kerasline.components.metrics import DEFAULT_METRICS, METRICS, measure, settle_evaluation
+from kerasline.components.core.errors import ConfigError
+from kerasline.components.evaluation.metrics import DEFAULT_METRICS, METRICS, measure, settle_evaluation
+from kerasline.components.evaluation.options import EvaluationOptions, Threshold
 from kerasline.components.models.spec import Task
-from kerasline.components.options import EvaluationOptions, Threshold
 
 COLUMNS = ("age", "city", "ill")
 

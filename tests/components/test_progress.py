@@ -6,7 +6,7 @@ import logging
 
 import pytest
 
-from kerasline.components.progress import Progress, listen, report
+from kerasline.components.core.progress import Progress, listen, report
 
 
 def test_listeners_hear_what_is_reported_until_they_leave(caplog: pytest.LogCaptureFixture) -> None:

@@ -8,8 +8,8 @@ from typing import Any, get_args
 import pytest
 from pydantic_core.core_schema import ErrorType
 
-from kerasline.components.refusals import PATTERNS, describe
-from kerasline.pipeline.config import Experiment
+from kerasline.components.core.refusals import PATTERNS, describe
+from kerasline.pipeline.config.experiment import Experiment
 
 KINDS = get_args(ErrorType)
 FOREIGN = re.compile(r"(?i)input|valid|should|instance|pydantic|python|parse|\bdict|tuple|\{")

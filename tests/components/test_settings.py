@@ -5,10 +5,11 @@ from __future__ import annotations
 import pytest
 from pydantic import ValidationError
 
-from kerasline.components.features import FeaturePlan
-from kerasline.components.models import CnnOptions, MlpOptions, OutputSpec, Task
-from kerasline.components.options import TrainingOptions
-from kerasline.components.settings import FitSettings, explain_refusal, set_keys
+from kerasline.components.features.plan import FeaturePlan
+from kerasline.components.fitting.options import TrainingOptions
+from kerasline.components.fitting.settings import FitSettings, explain_refusal, set_keys
+from kerasline.components.models import MlpOptions, OutputSpec, Task
+from kerasline.components.models.options import CnnOptions
 
 
 def settings_of(task: Task, classes: tuple[str, ...] | None) -> FitSettings:

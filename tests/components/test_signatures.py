@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from kerasline.components.features import FeaturePlan, FeatureStep
+from kerasline.components.features.plan import FeaturePlan, FeatureStep
 from kerasline.components.models import MlpOptions, OutputSpec, Task, build_model
 
 pytestmark = pytest.mark.slow
@@ -78,8 +78,8 @@ def served(analyse: Any, write_split: Any, tmp_path_factory: pytest.TempPathFact
     """For each task: exports a model with random weights; returns the loaded one and the Keras model's answers."""
     import tensorflow as tf
 
-    from kerasline.components.inputs import ExamplesReader
-    from kerasline.components.signatures import export
+    from kerasline.components.fitting.examples import ExamplesReader
+    from kerasline.components.training.signatures import export
 
     graphs: dict[str, Path] = {}
     made: dict[str, tuple[Any, np.ndarray]] = {}
@@ -141,7 +141,7 @@ def names(answer: Any, key: str) -> list[Any]:
 def test_columns_may_be_called_as_python_and_tensorflow_may_not(tmp_path: Path) -> None:
     import tensorflow as tf
 
-    from kerasline.components.signatures import raw_input_specs
+    from kerasline.components.training.signatures import raw_input_specs
 
     names = [*keyword.kwlist, "self", "cls", "args", "inputs", "training", "mask", "name", "_", "a", "A", "class_", ""]
     columns = tuple(step(name, "numeric", "float") for name in names)
@@ -203,7 +203,7 @@ def test_multilabel_gives_a_score_for_every_label(served: Any) -> None:
 
 
 def test_regression_answers_in_the_units_of_the_label(served: Any) -> None:
-    from kerasline.components.signatures import EVALUATION_ARGUMENT
+    from kerasline.components.training.signatures import EVALUATION_ARGUMENT
 
     model, wanted = served("regression")
     answer = model.signatures["serving_default"](examples=serialized(ROWS))
@@ -230,7 +230,7 @@ def test_labels_become_the_index_that_the_metrics_count_in(served: Any) -> None:
     import tensorflow as tf
 
     from kerasline.components.example_gen.shards import encode_row
-    from kerasline.components.signatures import EVALUATION_ARGUMENT
+    from kerasline.components.training.signatures import EVALUATION_ARGUMENT
 
     model, _ = served("multiclass")
     index = model.signatures["label_index"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from kerasline.components.slices import covers, parse_slice, show_slice
+from kerasline.components.evaluation.slices import covers, parse_slice, show_slice
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from kerasline.components.wording import counted, rate
+from kerasline.components.core.wording import counted, rate
 
 
 @pytest.mark.parametrize(

@@ -86,8 +86,8 @@ def workspaces(
     recipe: Path, engines: dict[str, list[str]], tmp_path_factory: pytest.TempPathFactory
 ) -> dict[str, Path]:
     """The workspace of a run on each engine: until a model is pushed on this one, until it is measured elsewhere."""
-    from kerasline.pipeline.partial import WHOLE, Part
-    from kerasline.pipeline.running import run_recipe
+    from kerasline.pipeline.plan.partial import WHOLE, Part
+    from kerasline.pipeline.run.running import run_recipe
 
     found = {}
     for name, options in engines.items():
@@ -182,7 +182,7 @@ def test_the_evaluator_measures_the_same(workspaces: dict[str, Path]) -> None:
 def test_predictions_are_the_same_wherever_they_are_made(
     workspaces: dict[str, Path], engines: dict[str, list[str]], recipe: Path, tmp_path: Path
 ) -> None:
-    from kerasline.pipeline.prediction import predict_file
+    from kerasline.pipeline.models.prediction import predict_file
 
     written = {}
     for name, options in engines.items():

@@ -18,7 +18,7 @@ from typing import Any
 
 import pytest
 
-from kerasline.components.production import move_pointer, registry_lock
+from kerasline.components.registry import move_pointer, registry_lock
 
 pytestmark = pytest.mark.slow
 
@@ -168,7 +168,7 @@ def test_its_figures(first: Stage) -> None:
 def test_tfma_and_measure_agree_on_its_predictions(first: Stage, workspace: Path) -> None:
     import numpy as np
 
-    from kerasline.components.metrics import measure
+    from kerasline.components.evaluation.metrics import measure
 
     runs = sorted((workspace / "pipelines" / NAME / "train" / "model_run").iterdir(), key=lambda path: int(path.name))
     with np.load(runs[0] / "predictions-eval.npz") as stored:
@@ -318,7 +318,7 @@ def test_deleted_versions_are_pushed_again_though_everything_was_cached(emptied:
 
 
 def test_the_workspace_knows_every_run(emptied: Stage, workspace: Path, is_intact: Callable[[Path], bool]) -> None:
-    from kerasline.pipeline.history import list_runs
+    from kerasline.pipeline.workspace.history import list_runs
 
     statuses = [run["status"] for run in list_runs(workspace)]
     assert statuses == ["pushed", "up_to_date", "pushed", "pushed", "not_blessed", "not_blessed", "pushed"]

@@ -75,8 +75,8 @@ class Month:
 @pytest.fixture(scope="module")
 def month(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Month]:
     """Lives through it."""
-    from kerasline.components.production import current_version
-    from kerasline.pipeline.retraining import retrain
+    from kerasline.components.registry import current_version
+    from kerasline.pipeline.retraining.deciding import retrain
 
     folder = tmp_path_factory.mktemp("month")
     workspace, recipe = folder / "workspace", folder / "greenhouse.yaml"
@@ -149,8 +149,8 @@ def test_the_bad_batch_is_refused_and_production_stays(month: Month) -> None:
 
 
 def test_the_history_shows_it_all(month: Month) -> None:
-    from kerasline.pipeline.decisions import join_quiet, read_decisions
-    from kerasline.pipeline.site import decisions_page
+    from kerasline.pipeline.reports.site import decisions_page
+    from kerasline.pipeline.retraining.decisions import join_quiet, read_decisions
 
     decisions = read_decisions(month.workspace / "schedules" / "greenhouse")
     assert [decision.when[:10] for decision in decisions] == [

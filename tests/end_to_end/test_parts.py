@@ -102,6 +102,6 @@ def test_from_a_step_it_runs_anew_though_it_was_cached_and_to_the_end(
     assert measured_anew.result["metrics"] == until_gate.result["metrics"]
     assert (measured_anew.result["status"], measured_anew.result["model"]["version"]) == ("pushed", 1)
     assert is_intact(workspace)
-    from kerasline.pipeline.history import list_runs
+    from kerasline.pipeline.workspace.history import list_runs
 
     assert [run["status"] for run in list_runs(workspace)] == ["partial", "pushed"]

@@ -66,7 +66,7 @@ def test_the_winner_reads_the_logarithm(done: Any) -> None:
 
 
 def test_clients_send_the_columns_as_they_are(done: Any, table: Path) -> None:
-    from kerasline.pipeline.prediction import predict_file
+    from kerasline.pipeline.models.prediction import predict_file
 
     asked, answers = table.parent / "asked.csv", table.parent / "answers.parquet"
     asked.write_text("price (€),town\n1,Aachen\n1000,Celle\n1000000,Bonn\n", encoding="utf-8")

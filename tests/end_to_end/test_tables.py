@@ -218,7 +218,7 @@ def test_slices_are_measured_apart(tables: dict[str, Table]) -> None:
 def test_a_regression_is_measured_and_served_in_the_units_of_its_label(tables: dict[str, Table]) -> None:
     import numpy as np
 
-    from kerasline.components.metrics import measure
+    from kerasline.components.evaluation.metrics import measure
 
     table = tables["houses"]
     with np.load(table.model_run() / "predictions-eval.npz") as stored:

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from kerasline.components.errors import ConfigError
-from kerasline.pipeline.backend_artifacts import check_parameters, clean_answer, restore_artifacts
+from kerasline.components.core.errors import ConfigError
+from kerasline.pipeline.container.backend_artifacts import check_parameters, clean_answer, restore_artifacts
 
 EXAMPLES = {
     "instanceSchema": "title: tfx.Examples\ntype: object\nproperties:\n  span:\n    type: integer\n"

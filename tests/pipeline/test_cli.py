@@ -13,11 +13,11 @@ from typing import Any
 import pytest
 import yaml
 
-from kerasline.components.errors import ConfigError, DataRejected, KeraslineError
-from kerasline.pipeline import cli, running
-from kerasline.pipeline.config import load_experiment, recipe_names
-from kerasline.pipeline.partial import Part
-from kerasline.pipeline.running import Outcome
+from kerasline.components.core.errors import ConfigError, DataRejected, KeraslineError
+from kerasline.pipeline.cli import entry as cli
+from kerasline.pipeline.config.experiment import load_experiment, recipe_names
+from kerasline.pipeline.plan.partial import Part
+from kerasline.pipeline.run.running import Outcome
 
 ROOT = Path(__file__).resolve().parents[2]
 Command = Callable[..., tuple[int, str, str]]
@@ -54,7 +54,7 @@ def test_answers_about_recipes_load_no_heavy_library(arguments: list[str], tmp_p
     before = sorted(tmp_path.iterdir())
     script = (
         "import sys\n"
-        "from kerasline.pipeline.cli import main\n"
+        "from kerasline.pipeline.cli.entry import main\n"
         "try:\n    main()\n"
         "finally:\n"
         "    heavy = {'tensorflow', 'keras', 'tfx', 'apache_beam', 'pandas', 'sklearn', 'pyarrow', 'ml_metadata'}\n"
@@ -169,7 +169,7 @@ def outcome(status: str, **more: Any) -> Outcome:
 def test_the_outcome_of_a_run_is_the_exit_code(
     kerasline: Command, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, status: str, code: int
 ) -> None:
-    monkeypatch.setattr(running, "run_recipe", lambda *arguments, **named: outcome(status))
+    monkeypatch.setattr("kerasline.pipeline.run.run_recipe", lambda *arguments, **named: outcome(status))
     ended, _, err = kerasline("run", "digits_mlp", "--json", "out.json")
     assert ended == code
     assert json.loads((tmp_path / "out.json").read_text())["status"] == status
@@ -184,7 +184,7 @@ def test_the_table_at_the_end_sets_figures_side_by_side(kerasline: Command, monk
         training={"settings": {"training": {"epochs": 30}}},
         diagnosis=[{"level": "hint", "treatments": [{"changes": ["training.epochs=60"]}]}],
     )  # fmt: skip
-    monkeypatch.setattr(running, "run_recipe", lambda *arguments, **named: result)
+    monkeypatch.setattr("kerasline.pipeline.run.run_recipe", lambda *arguments, **named: result)
     _, out, _ = kerasline("run", "digits_mlp")
     lines = [line.split() for line in out.splitlines()]
     assert lines[0] == ["metric", "eval", "production", "trivial", "test"]
@@ -212,7 +212,7 @@ def test_an_error_is_one_sentence_and_a_code(
     def fail(*arguments: Any, **named: Any) -> None:
         raise error
 
-    monkeypatch.setattr(running, "run_recipe", fail)
+    monkeypatch.setattr("kerasline.pipeline.run.run_recipe", fail)
     ended, _, err = kerasline("run", "digits_mlp")
     assert (ended, err) == (code, text)
 
@@ -224,7 +224,7 @@ def test_what_the_run_is_told(kerasline: Command, monkeypatch: pytest.MonkeyPatc
         told.append((arguments, named))
         return outcome("pushed")
 
-    monkeypatch.setattr(running, "run_recipe", listen)
+    monkeypatch.setattr("kerasline.pipeline.run.run_recipe", listen)
     kerasline("run", "digits_mlp")
     kerasline("run", "mine.yaml", "--set", "a=1", "--set", "b=2", "--data-dir", "d", "--workspace", "w", "--no-cache",
               "--debug", "--from", "train", "--until", "gate")  # fmt: skip

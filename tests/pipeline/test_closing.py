@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 import typer.main
 
-from kerasline.pipeline.cli import app
-from kerasline.pipeline.closing import Typed, next_commands
-from kerasline.pipeline.config import load_experiment
+from kerasline.pipeline.cli.entry import app
+from kerasline.pipeline.config.experiment import load_experiment
+from kerasline.pipeline.console.closing import Typed, next_commands
 
 GOOD = {"level": "good", "treatments": [{"changes": ["training.epochs=60"]}]}
 ADVICE = ([], ["model.nothing=1"], ["training.epochs=60"])

@@ -12,10 +12,10 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from typer.testing import CliRunner
 
-from kerasline.components.errors import ConfigError, KeraslineError
-from kerasline.pipeline import cloud_schedules
-from kerasline.pipeline.cli import app
-from kerasline.pipeline.scheduling import RemoteJob, remote_job
+from kerasline.components.core.errors import ConfigError, KeraslineError
+from kerasline.pipeline.cli.entry import app
+from kerasline.pipeline.cloud import cloud_schedules
+from kerasline.pipeline.retraining.scheduling import RemoteJob, remote_job
 from tests.pipeline.stand_in import JsonService
 
 WORKSPACE = Path("/gcs/shop/kerasline")

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from kerasline.components.errors import ConfigError
-from kerasline.pipeline.buckets import check_reachable
-from kerasline.pipeline.commands_cloud import check_image
-from kerasline.pipeline.runtime_parameters import check_pipeline_root
+from kerasline.components.core.errors import ConfigError
+from kerasline.pipeline.container.buckets import check_reachable
+from kerasline.pipeline.container.compiled_for import check_image
+from kerasline.pipeline.container.runtime_parameters import check_pipeline_root
 
 
 @pytest.mark.parametrize("image", ["kerasline", "registry:5000/kerasline", "registry/kerasline:", ""])

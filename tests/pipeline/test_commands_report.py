@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from kerasline.pipeline.cli import app
-from kerasline.pipeline.commands_report import sparkline
-from kerasline.pipeline.site import make_server
+from kerasline.pipeline.cli.commands_report import sparkline
+from kerasline.pipeline.cli.entry import app
+from kerasline.pipeline.reports.site import make_server
 
 
 def write_run(workspace: Path, recipe: str, run_id: str, accuracy: float, guesses: list[int]) -> None:

@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 import typer
 
-from kerasline.pipeline import commands_schedule, retraining
-from kerasline.pipeline.decisions import Decision
+from kerasline.pipeline.cli import commands_schedule
+from kerasline.pipeline.retraining import deciding as retraining
+from kerasline.pipeline.retraining.decisions import Decision
 
 
 @pytest.mark.parametrize(

@@ -8,16 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from kerasline.components.errors import ConfigError
-from kerasline.pipeline.comparing import (
-    changed_from_defaults,
-    compare_predictions,
-    compare_runs,
-    config_changes,
-    flatten,
-    sign_test,
-)
-from kerasline.pipeline.config import load_experiment, parse_experiment
+from kerasline.components.core.errors import ConfigError
+from kerasline.pipeline.config.changes import changed_from_defaults, config_changes, flatten
+from kerasline.pipeline.config.experiment import load_experiment, parse_experiment
+from kerasline.pipeline.reports.comparing import compare_predictions, compare_runs, sign_test
 
 
 def test_flatten_keeps_lists_and_empty_blocks() -> None:

@@ -6,9 +6,9 @@ import json
 
 import pytest
 
-from kerasline.components.errors import ConfigError
-from kerasline.pipeline import compiled_for
-from kerasline.pipeline.compiled_for import check_code, describe, project_code, read_facts
+from kerasline.components.core.errors import ConfigError
+from kerasline.pipeline.container import compiled_for
+from kerasline.pipeline.container.compiled_for import check_code, describe, project_code, read_facts
 
 
 def test_the_same_version_is_silent() -> None:

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 import yaml
 
-from kerasline.components.column_options import ColumnOptions
-from kerasline.components.errors import ConfigError
+from kerasline.components.core.errors import ConfigError
+from kerasline.components.features.column_options import ColumnOptions
 from kerasline.components.models.options import CnnOptions, MlpOptions
-from kerasline.pipeline.config import (
+from kerasline.pipeline.config.experiment import (
     Experiment,
     find_recipe,
     load_experiment,
@@ -19,7 +19,7 @@ from kerasline.pipeline.config import (
     read_yaml,
     recipe_names,
 )
-from kerasline.pipeline.schedule_options import ScheduleOptions
+from kerasline.pipeline.config.schedule_options import ScheduleOptions
 
 SMALLEST: dict[str, Any] = {"name": "flowers", "data": {"dataset": "iris"}}
 METRIC_NAMES = (

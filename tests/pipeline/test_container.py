@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from kerasline.pipeline import container
-from kerasline.pipeline.runtime_parameters import COMPILED
+from kerasline.pipeline.container import entry as container
+from kerasline.pipeline.container.runtime_parameters import COMPILED
 
 
 def test_uris_become_paths_and_paths_uris(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,8 +11,9 @@ from urllib.request import urlopen
 import pytest
 from typer.testing import CliRunner
 
-from kerasline.pipeline.cli import app
-from kerasline.pipeline.decisions import (
+from kerasline.pipeline.cli.entry import app
+from kerasline.pipeline.reports.site import make_server
+from kerasline.pipeline.retraining.decisions import (
     Decision,
     append_decision,
     join_quiet,
@@ -20,7 +21,6 @@ from kerasline.pipeline.decisions import (
     read_decisions,
     schedule_folder,
 )
-from kerasline.pipeline.site import make_server
 
 QUIET = Decision("2026-03-02T03:00:00+00:00", False, "no new data since the last attempt", "f1")
 RUN = Decision(
@@ -108,7 +108,7 @@ def test_the_site_has_a_page_of_them(workspace: Path) -> None:
 
 
 def test_without_decisions_there_is_no_link(tmp_path: Path) -> None:
-    from kerasline.pipeline.site import decisions_page, list_page
+    from kerasline.pipeline.reports.site import decisions_page, list_page
 
     assert "/decisions" not in list_page(tmp_path)
     assert "kerasline retrain RECIPE" in decisions_page(tmp_path)

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from kerasline.pipeline import doctor
-from kerasline.pipeline.doctor import Check
+from kerasline.pipeline.cli import doctor
+from kerasline.pipeline.cli.doctor import Check
 
 GIB = 1024**3
 
@@ -183,6 +183,8 @@ def test_keras_on_another_backend_and_no_tensorboard(monkeypatch: pytest.MonkeyP
 
 
 def test_importing_the_doctor_is_light() -> None:
-    script = "import sys, kerasline.pipeline.doctor; print(sorted({'tensorflow', 'keras', 'tfx'} & set(sys.modules)))"
+    script = (
+        "import sys, kerasline.pipeline.cli.doctor; print(sorted({'tensorflow', 'keras', 'tfx'} & set(sys.modules)))"
+    )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"

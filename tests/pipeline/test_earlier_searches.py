@@ -8,14 +8,14 @@ from typing import Any
 
 import pytest
 
-from kerasline.components.datasets.spec import Column, Dataset, Label, SplitPlan
-from kerasline.components.errors import ConfigError
-from kerasline.components.features import plan_features
+from kerasline.components.core.errors import ConfigError
+from kerasline.components.datasets.description.spec import Column, Dataset, Label, SplitPlan
+from kerasline.components.features.plan import plan_features
+from kerasline.components.fitting.options import TrainingOptions
+from kerasline.components.fitting.settings import FitSettings
 from kerasline.components.models.options import MlpOptions
-from kerasline.components.options import TrainingOptions
-from kerasline.components.settings import FitSettings
 from kerasline.components.tuning.options import TuningOptions
-from kerasline.pipeline.earlier_searches import SearchStart, check_budget, find_start
+from kerasline.pipeline.plan.earlier_searches import SearchStart, check_budget, find_start
 
 OPTIONS = TuningOptions(reuse="latest", space={"model.dropout": {"float": [0, 0.5]}})
 

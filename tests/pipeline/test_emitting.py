@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 import yaml
 
-from kerasline.components.errors import ConfigError
-from kerasline.pipeline.cloud_schedules import retrain_spec
-from kerasline.pipeline.emitting import crontab_line, on_calendar, systemd_units
-from kerasline.pipeline.schedule_options import ScheduleOptions
-from kerasline.pipeline.scheduling import emit, remote_job
+from kerasline.components.core.errors import ConfigError
+from kerasline.pipeline.cloud.cloud_schedules import retrain_spec
+from kerasline.pipeline.config.schedule_options import ScheduleOptions
+from kerasline.pipeline.retraining.emitting import crontab_line, on_calendar, systemd_units
+from kerasline.pipeline.retraining.scheduling import emit, remote_job
 
 SYSTEMD = shutil.which("systemd-analyze")
 HOSTILE = [

@@ -10,11 +10,17 @@ from typing import Any
 import numpy as np
 import pytest
 
-from kerasline.components.options import Threshold
-from kerasline.components.production import push_version
-from kerasline.pipeline.config import parse_experiment
-from kerasline.pipeline.evidence import describe_changes, gather_drift, gather_metric, judge_figure, new_shards
-from kerasline.pipeline.planning import RunPlan, plan_run
+from kerasline.components.evaluation.options import Threshold
+from kerasline.components.registry import push_version
+from kerasline.pipeline.config.experiment import parse_experiment
+from kerasline.pipeline.plan.planning import RunPlan, plan_run
+from kerasline.pipeline.retraining.triggers import (
+    describe_changes,
+    gather_drift,
+    gather_metric,
+    judge_figure,
+    new_shards,
+)
 
 RECIPE: dict[str, Any] = {
     "name": "weekly",
@@ -76,7 +82,7 @@ def folder(tmp_path: Path, saved: Path) -> Path:
     plan = plan_now(tmp_path)
     from kerasline.components.validation.profile import profile_columns
     from kerasline.components.validation.sampling import decode_columns, kinds_of
-    from kerasline.pipeline.evidence import read_records
+    from kerasline.pipeline.retraining.triggers import read_records
 
     columns = decode_columns(read_records(plan, plan.dataset.shards, 1000), kinds_of(plan.features))
     profile = {"columns": profile_columns(columns, plan.features.classes)}

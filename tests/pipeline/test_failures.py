@@ -14,13 +14,13 @@ from pathlib import Path
 
 import pytest
 
+from kerasline.components.core.errors import ConfigError
 from kerasline.components.datasets import DataOptions, resolve
-from kerasline.components.errors import ConfigError
-from kerasline.pipeline import running
-from kerasline.pipeline.failures import describe_failure, explain_machine
-from kerasline.pipeline.history import leave_failed_start, list_runs, run_folders, write_outcome
-from kerasline.pipeline.site import make_server
-from kerasline.pipeline.workspace import Workspace, open_workspace
+from kerasline.pipeline.console.failures import describe_failure, explain_machine
+from kerasline.pipeline.reports.site import make_server
+from kerasline.pipeline.run import running
+from kerasline.pipeline.workspace.history import leave_failed_start, list_runs, run_folders, write_outcome
+from kerasline.pipeline.workspace.workspace import Workspace, open_workspace
 
 
 def copy_error(number: int) -> shutil.Error:
@@ -62,8 +62,8 @@ def test_a_push_that_may_write_no_more_is_said_in_a_sentence(tmp_path: Path) -> 
     (model / "saved_model.pb").write_bytes(b"x" * 100_000)
     script = (
         "import sys, resource, signal; from pathlib import Path\n"
-        "from kerasline.components.production import push_version\n"
-        "from kerasline.pipeline.failures import explain_machine\n"
+        "from kerasline.components.registry import push_version\n"
+        "from kerasline.pipeline.console.failures import explain_machine\n"
         "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, 50_000))\n"
         "try:\n    push_version(Path(sys.argv[1]), Path(sys.argv[2]), {}, 5)\n"
@@ -105,7 +105,7 @@ def test_whatever_ends_a_run_after_its_log_was_begun_is_listed(
 
 @pytest.mark.parametrize("folder", ["models/digits/7", "models", "reports/x", "pipelines/x/y"])
 def test_an_export_into_the_registry_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, folder: str) -> None:
-    from kerasline.pipeline import exporting
+    from kerasline.pipeline.models import exporting
 
     monkeypatch.setattr(exporting, "find_version", lambda *_: (tmp_path / "models" / "digits", 1))
     with pytest.raises(ConfigError, match="expected a folder outside of what runs and pushes keep in"):

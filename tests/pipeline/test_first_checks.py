@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from kerasline.components.datasets import DATASETS, DataOptions, Places, infer_task, resolve
-from kerasline.components.errors import ConfigError
-from kerasline.pipeline.config import load_experiment
-from kerasline.pipeline.first_checks import WHOLE_BYTES, check_first, check_whole
+from kerasline.components.core.errors import ConfigError
+from kerasline.components.datasets import DataOptions, Places, infer_task, resolve
+from kerasline.components.datasets.named.catalog import DATASETS
+from kerasline.pipeline.config.experiment import load_experiment
+from kerasline.pipeline.plan.first_checks import WHOLE_BYTES, check_first, check_whole
 
 RECIPE = "name: flats\ndata: {csv: {path: flats.csv, label: rent}}\n"
 

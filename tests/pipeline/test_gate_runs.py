@@ -38,8 +38,8 @@ def write_people(path: Path, *, towns: int = 0, texts: int = 0, shift: float = 0
 def test_from_the_first_schema_through_dirty_data_to_quarantine(
     tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    from kerasline.pipeline.cli import app
-    from kerasline.pipeline.running import run_recipe
+    from kerasline.pipeline.cli.entry import app
+    from kerasline.pipeline.run.running import run_recipe
 
     workspace, recipe, table = tmp_path / "workspace", tmp_path / "people.yaml", tmp_path / "people.csv"
     recipe.write_text(RECIPE)

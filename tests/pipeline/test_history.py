@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from kerasline.pipeline.history import list_runs
+from kerasline.pipeline.workspace.history import list_runs
 
 
 def leave_run(workspace: Path, recipe: str, run_id: str) -> None:

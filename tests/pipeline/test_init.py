@@ -18,11 +18,11 @@ from typing import Any
 import pytest
 import yaml
 
+from kerasline.components.core.errors import ConfigError
 from kerasline.components.datasets import resolve
-from kerasline.components.errors import ConfigError
-from kerasline.components.features import plan_features
-from kerasline.pipeline import cli
-from kerasline.pipeline.config import Experiment, load_experiment
+from kerasline.components.features.plan import plan_features
+from kerasline.pipeline.cli import entry as cli
+from kerasline.pipeline.config.experiment import Experiment, load_experiment
 
 ROOT = Path(__file__).resolve().parents[2]
 Init = Callable[..., tuple[int, str, str]]
@@ -376,7 +376,7 @@ def test_a_folder_of_images(init: Init, tmp_path: Path) -> None:
 def test_the_command_loads_no_tensorflow(tmp_path: Path) -> None:
     dirty_table(tmp_path / "t.csv")
     script = (
-        "import sys\nfrom kerasline.pipeline.cli import main\n"
+        "import sys\nfrom kerasline.pipeline.cli.entry import main\n"
         "try:\n    main()\nfinally:\n"
         "    print(sorted({'tensorflow', 'keras', 'tfx', 'apache_beam'} & set(sys.modules)), file=sys.stderr)\n"
     )

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 import kerasline
-from kerasline.components.errors import ConfigError
+from kerasline.components.core.errors import ConfigError
 
 HISTORY = {"loss": [1.0, 0.4], "val_loss": [1.1, 0.5], "accuracy": [0.5, 0.9]}
 

@@ -14,12 +14,12 @@ from pathlib import Path
 
 import pytest
 
-from kerasline.components.child_process import module_command
-from kerasline.components.errors import ConfigError
-from kerasline.pipeline import retraining
-from kerasline.pipeline.attempts import hold_lock, note_attempt, read_note
-from kerasline.pipeline.decisions import Decision, read_decisions
-from kerasline.pipeline.retraining import retrain
+from kerasline.components.core.child_process import module_command
+from kerasline.components.core.errors import ConfigError
+from kerasline.pipeline.retraining import deciding as retraining
+from kerasline.pipeline.retraining.attempts import hold_lock, note_attempt, read_note
+from kerasline.pipeline.retraining.deciding import retrain
+from kerasline.pipeline.retraining.decisions import Decision, read_decisions
 
 LONG_SECONDS = 60
 
@@ -211,9 +211,11 @@ def test_who_could_not_be_told_is_remembered(recipe: Path, tmp_path: Path) -> No
 
 def test_a_retrain_ends_with_a_scheduler_that_is_killed(recipe: Path, tmp_path: Path) -> None:
     """As it would at SIGTERM: with its run ended and remembered."""
-    from kerasline.components.child_process import start_child
+    from kerasline.components.core.child_process import start_child
 
-    script = "import sys; from kerasline.components.child_process import start_child; start_child(sys.argv[1:]).wait()"
+    script = (
+        "import sys; from kerasline.components.core.child_process import start_child; start_child(sys.argv[1:]).wait"
+    )
     command = module_command("kerasline", "retrain", str(recipe), "--workspace", str(tmp_path / "ws"))
     folder = tmp_path / "ws" / "schedules" / "flowers"
     scheduler = start_child([sys.executable, "-c", script, *command])

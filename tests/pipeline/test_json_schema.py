@@ -13,14 +13,13 @@ from typing import Any
 import jsonschema
 import pytest
 import yaml
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
+from hypothesis import HealthCheck, given, settings, strategies as st
 from pydantic import ValidationError
 
-from kerasline.components.errors import LONGEST_MESSAGE, ConfigError
-from kerasline.pipeline.config import Experiment, find_recipe, parse_experiment, read_yaml, recipe_names
-from kerasline.pipeline.json_schema import recipe_schema
-from kerasline.pipeline.recipe_text import read_text, write_text
+from kerasline.components.core.errors import LONGEST_MESSAGE, ConfigError
+from kerasline.pipeline.config.experiment import Experiment, find_recipe, parse_experiment, read_yaml, recipe_names
+from kerasline.pipeline.config.json_schema import recipe_schema
+from kerasline.pipeline.config.recipe_text import read_text, write_text
 from tests.test_readme import examples
 
 SCHEMA = recipe_schema()

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from kerasline.components.errors import ConfigError
-from kerasline.pipeline.partial import Part, select_steps
-from kerasline.pipeline.steps import StepInputs
+from kerasline.components.core.errors import ConfigError
+from kerasline.pipeline.config.steps import StepInputs
+from kerasline.pipeline.plan.partial import Part, select_steps
 
 STEPS = {
     name: StepInputs({}, tuple(upstream.split()))

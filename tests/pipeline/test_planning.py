@@ -12,11 +12,12 @@ from typing import Any
 
 import pytest
 
-from kerasline.components.errors import ConfigError
-from kerasline.components.options import Threshold
-from kerasline.components.production import add_version, move_pointer
-from kerasline.pipeline.config import parse_experiment
-from kerasline.pipeline.planning import RunPlan, plan_run
+from kerasline.components.core.errors import ConfigError
+from kerasline.components.evaluation.options import Threshold
+from kerasline.components.registry import move_pointer
+from kerasline.components.registry.versions import add_version
+from kerasline.pipeline.config.experiment import parse_experiment
+from kerasline.pipeline.plan.planning import RunPlan, plan_run
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -176,8 +177,8 @@ def test_planning_needs_no_tensorflow(tmp_path: Path) -> None:
     script = (
         "import sys\n"
         "from pathlib import Path\n"
-        "from kerasline.pipeline.config import load_experiment\n"
-        "from kerasline.pipeline.planning import plan_run\n"
+        "from kerasline.pipeline.config.experiment import load_experiment\n"
+        "from kerasline.pipeline.plan.planning import plan_run\n"
         "experiment, folder = load_experiment('digits_cnn')\n"
         "plan_run(experiment, folder, None, Path(sys.argv[1]))\n"
         "print(sorted({'tensorflow', 'keras', 'tfx', 'apache_beam'} & set(sys.modules)))\n"

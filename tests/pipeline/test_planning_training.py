@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from kerasline.components.code_version import code_version
-from kerasline.components.errors import ConfigError
-from kerasline.pipeline.config import parse_experiment
-from kerasline.pipeline.planning import RunPlan, plan_run
+from kerasline.components.core.code_hash import code_version
+from kerasline.components.core.errors import ConfigError
+from kerasline.pipeline.config.experiment import parse_experiment
+from kerasline.pipeline.plan.planning import RunPlan, plan_run
 
 ROWS = "".join(f"{n % 7},{n % 5},{n % 3 + 0.5},{'ab'[n % 2]}\n" for n in range(200))
 
@@ -44,17 +44,17 @@ def test_the_code_of_a_custom_model_is_found_beside_the_recipe(folder: Path) -> 
     settled = plan(folder, model=CUSTOM)
     assert settled.own_modules() == ("my_planned_models.build",)
     assert plan(folder).own_modules() == ()
-    with_model = code_version("kerasline.components.training", *settled.own_modules())
-    assert with_model != code_version("kerasline.components.training")
+    with_model = code_version("kerasline.components.training.trainer", *settled.own_modules())
+    assert with_model != code_version("kerasline.components.training.trainer")
 
 
 def test_editing_what_a_custom_model_imports_changes_key_and_version(folder: Path) -> None:
     first = plan(folder, model=CUSTOM)
-    version = code_version("kerasline.components.training", *first.own_modules())
+    version = code_version("kerasline.components.training.trainer", *first.own_modules())
     (folder / "my_planned_models" / "blocks.py").write_text("def block(): return 1\n")
     code_version.cache_clear()  # a command runs once; only a test edits between two questions
     second = plan(folder, model=CUSTOM)
-    assert code_version("kerasline.components.training", *second.own_modules()) != version
+    assert code_version("kerasline.components.training.trainer", *second.own_modules()) != version
     assert second.key != first.key
 
 

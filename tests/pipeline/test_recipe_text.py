@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from kerasline.components.errors import LONGEST_MESSAGE, ConfigError
-from kerasline.pipeline.config import load_experiment, parse_experiment
-from kerasline.pipeline.recipe_text import read_file, read_text
+from kerasline.components.core.errors import LONGEST_MESSAGE, ConfigError
+from kerasline.pipeline.config.experiment import load_experiment, parse_experiment
+from kerasline.pipeline.config.recipe_text import read_file, read_text
 
 START = "name: x\ndata: {dataset: iris}\n"
 LAUGHS = "".join(f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]\n" for n in range(1, 12))

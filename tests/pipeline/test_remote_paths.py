@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from kerasline.components.core.errors import ConfigError
 from kerasline.components.datasets import resolve
-from kerasline.components.datasets.options import DataOptions
-from kerasline.components.errors import ConfigError
-from kerasline.pipeline.config import Experiment, parse_experiment
-from kerasline.pipeline.remote_paths import check_weights, data_remark, mount_of, weights_remark
+from kerasline.components.datasets.description.options import DataOptions
+from kerasline.pipeline.config.experiment import Experiment, parse_experiment
+from kerasline.pipeline.runners.remote_paths import check_weights, data_remark, mount_of, weights_remark
 
 ROOT = "gs://bucket/root"
 

@@ -12,12 +12,12 @@ from pathlib import Path
 import filelock
 import pytest
 
-from kerasline.components.errors import ConfigError
-from kerasline.pipeline import retraining
-from kerasline.pipeline.decisions import Decision, read_decisions
-from kerasline.pipeline.evidence import Evidence
-from kerasline.pipeline.retraining import decide, retrain
-from kerasline.pipeline.schedule_options import ScheduleOptions
+from kerasline.components.core.errors import ConfigError
+from kerasline.pipeline.config.schedule_options import ScheduleOptions
+from kerasline.pipeline.retraining import deciding as retraining
+from kerasline.pipeline.retraining.deciding import decide, retrain
+from kerasline.pipeline.retraining.decisions import Decision, read_decisions
+from kerasline.pipeline.retraining.triggers import Evidence
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 
@@ -217,7 +217,7 @@ def test_spans_that_are_late_come_twice_or_are_half_copied(tmp_path: Path, monke
     def remember(decision: Decision) -> None:
         """Leaves the record that the push of a real run leaves."""
         from kerasline.components.datasets import resolve
-        from kerasline.pipeline.config import load_experiment
+        from kerasline.pipeline.config.experiment import load_experiment
 
         experiment, base_dir = load_experiment(str(recipe))
         data = resolve(experiment.data, name="daily", base_dir=base_dir, data_dir=None)

@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
+from kerasline.components.core.errors import ConfigError, DataRejected, ParityFailed
 from kerasline.components.datasets import DataOptions, resolve
-from kerasline.components.errors import ConfigError, DataRejected, ParityFailed
-from kerasline.components.production import PushRefused
-from kerasline.pipeline import running
-from kerasline.pipeline.failures import describe_failure, find_cause
-from kerasline.pipeline.running import EXIT_CODES, Outcome
-from kerasline.pipeline.workspace import Workspace
+from kerasline.components.registry import PushRefused
+from kerasline.pipeline.console.failures import describe_failure, find_cause
+from kerasline.pipeline.run import running
+from kerasline.pipeline.run.running import EXIT_CODES, Outcome
+from kerasline.pipeline.workspace.workspace import Workspace
 
 
 @pytest.fixture
@@ -59,11 +59,11 @@ def test_the_users_error_is_found_in_what_a_worker_process_tells() -> None:
     told = (
         "Pipeline job-1 failed in state FAILED: Traceback (most recent call last):\n"
         '  File "shards.py", line 70, in write_shard\n'
-        "kerasline.components.errors.DataRejected: line 7 has 3 values [while running 'WriteShard']\n\n"
+        "kerasline.components.core.errors.DataRejected: line 7 has 3 values [while running 'WriteShard']\n\n"
     )
     cause = find_cause(RuntimeError(told))
     assert type(cause) is DataRejected and str(cause) == "line 7 has 3 values [while running 'WriteShard']"
-    error = RuntimeError("kerasline.components.errors.Unheard: x")
+    error = RuntimeError("kerasline.components.core.errors.Unheard: x")
     assert find_cause(error) is error
 
 

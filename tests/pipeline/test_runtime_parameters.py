@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
+from kerasline.components.core.errors import ConfigError
 from kerasline.components.datasets import resolve
-from kerasline.components.datasets.options import DataOptions
-from kerasline.components.datasets.spec import Dataset
-from kerasline.components.errors import ConfigError
-from kerasline.pipeline.config import parse_experiment
-from kerasline.pipeline.runtime_parameters import COMPILED, declare_parameters, put_in_place, read_values
+from kerasline.components.datasets.description.options import DataOptions
+from kerasline.components.datasets.description.spec import Dataset
+from kerasline.pipeline.config.experiment import parse_experiment
+from kerasline.pipeline.container.runtime_parameters import COMPILED, declare_parameters, put_in_place, read_values
 
 ROOT = "gs://bucket/root"
 DATES = ("2026-11-01", "2026-11-02", "2026-11-03")
@@ -33,7 +33,7 @@ def make_spec(tmp_path: Path, data: Dataset | None = None, block: dict[str, Any]
     constants: dict[str, dict[str, Any]] = {
         "ingest": {"dataset": text, "rules": ""},
         "statistics": {"stats_options": "{}"},
-        "train": {"custom_config": json.dumps(config), "run_fn": "kerasline.components.training.run_fn"},
+        "train": {"custom_config": json.dumps(config), "run_fn": "kerasline.components.training.trainer.run_fn"},
         "baseline": {"models": f"{ROOT}/models/flats", "version": -1},
         "push": {
             "push_destination": json.dumps({"filesystem": {"baseDirectory": f"{ROOT}/models/flats"}}),

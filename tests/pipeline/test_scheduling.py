@@ -13,9 +13,9 @@ import pytest
 import yaml
 from pydantic import ValidationError
 
-from kerasline.components.errors import ConfigError
-from kerasline.pipeline.schedule_options import ScheduleOptions
-from kerasline.pipeline.scheduling import emit, on_calendar, run_scheduler
+from kerasline.components.core.errors import ConfigError
+from kerasline.pipeline.config.schedule_options import ScheduleOptions
+from kerasline.pipeline.retraining.scheduling import emit, on_calendar, run_scheduler
 
 
 @pytest.fixture

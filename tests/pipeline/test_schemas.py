@@ -10,13 +10,13 @@ from typing import Any
 
 import pytest
 
-from kerasline.components.datasets import DataOptions, Dataset, resolve
-from kerasline.components.errors import ConfigError
+from kerasline.components.core.errors import ConfigError
+from kerasline.components.datasets import DataOptions, resolve
+from kerasline.components.datasets.description.spec import Dataset
 from kerasline.components.validation.options import ValidationOptions, check_column_names
 from kerasline.components.validation.verdict import GateStopped
-from kerasline.pipeline.config import RECIPES, parse_experiment
-from kerasline.pipeline.planning import plan_run
-from kerasline.pipeline.schemas import (
+from kerasline.pipeline.config.experiment import RECIPES, parse_experiment
+from kerasline.pipeline.plan.data_schemas import (
     SchemaFile,
     accept_findings,
     curated_text,
@@ -25,6 +25,7 @@ from kerasline.pipeline.schemas import (
     last_schema_file,
     write_first,
 )
+from kerasline.pipeline.plan.planning import plan_run
 
 SCHEMA = 'feature {\n  name: "age"\n  type: INT\n}\nfeature {\n  name: "town"\n  type: BYTES\n}\n'
 WIDER = SCHEMA.replace("INT", "FLOAT") + 'feature {\n  name: "height"\n  type: FLOAT\n}\n'

@@ -10,16 +10,16 @@ from pathlib import Path
 
 import pytest
 
-from kerasline.components.progress import Progress
-from kerasline.pipeline import screen as screen_module
-from kerasline.pipeline.screen import Screen, format_seconds
+from kerasline.components.core.progress import Progress
+from kerasline.pipeline.console import screen as screen_module
+from kerasline.pipeline.console.screen import Screen, format_seconds
 
 ROOT = Path(__file__).resolve().parents[2]
 NOISY = """
 import logging, os, sys
 from pathlib import Path
-from kerasline.components import progress
-from kerasline.pipeline.screen import screen_apart
+from kerasline.components.core import progress
+from kerasline.pipeline.console.screen import screen_apart
 print("before")
 with screen_apart(Path(sys.argv[1])) as screen:
     screen.line("a step [with brackets]")

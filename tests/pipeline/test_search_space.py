@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from kerasline.components.errors import ConfigError
-from kerasline.pipeline.config import parse_experiment
+from kerasline.components.core.errors import ConfigError
+from kerasline.pipeline.config.experiment import parse_experiment
 
 SMALLEST: dict[str, Any] = {"name": "flowers", "data": {"dataset": "iris"}}
 METRIC_NAMES = (

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from kerasline.components.errors import ConfigError
-from kerasline.pipeline.shared_places import check_mount, find_losses, find_overlap, is_shared, shared_folders
+from kerasline.components.core.errors import ConfigError
+from kerasline.pipeline.container.shared_places import check_mount, find_losses, find_overlap, is_shared, shared_folders
 
 FACTS = {"target": "kubeflow", "mount": "/gcs/bucket"}
 CLAIMED = {**FACTS, "claim": "disk"}

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from kerasline.components.errors import ConfigError
-from kerasline.pipeline.config import parse_experiment
-from kerasline.pipeline.starting_weights import resolve_weights
+from kerasline.components.core.errors import ConfigError
+from kerasline.pipeline.config.experiment import parse_experiment
+from kerasline.pipeline.plan.starting_weights import resolve_weights
 
 
 def push(root: Path, name: str, version: int, *, keras: bool) -> Path:

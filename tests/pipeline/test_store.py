@@ -18,10 +18,10 @@ from typing import Any
 
 import pytest
 
-from kerasline.components.errors import ConfigError
-from kerasline.components.metadata_url import PASSWORD_VARIABLE
-from kerasline.pipeline.store import connection, open_store, pipeline_name, split_node
-from kerasline.pipeline.workspace import Workspace
+from kerasline.components.core.errors import ConfigError
+from kerasline.components.core.metadata_url import PASSWORD_VARIABLE
+from kerasline.pipeline.workspace.store import connection, open_store, pipeline_name, split_node
+from kerasline.pipeline.workspace.workspace import Workspace
 
 ROOT = Path(__file__).resolve().parents[2]
 PASSWORD = "p@ss:w/rd-4711"
@@ -169,7 +169,7 @@ def test_two_workspaces_share_a_server_and_leave_each_other_alone(
     server: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Both begin at once on an empty database, under the same run id; one is killed, and the other goes on."""
-    from kerasline.pipeline.lineage import run_artifacts
+    from kerasline.pipeline.workspace.lineage import run_artifacts
     from tests.pipeline.runners.three_steps import run_steps
 
     def run(home: Workspace, run_id: str) -> list[list[Any]]:
@@ -203,8 +203,8 @@ def test_two_workspaces_share_a_server_and_leave_each_other_alone(
 @pytest.mark.slow
 @pytest.mark.usefixtures("password")
 def test_a_recipe_runs_on_a_server_and_the_password_stays_out_of_it(server: str, tmp_path: Path) -> None:
-    from kerasline.pipeline.exporting import export_version
-    from kerasline.pipeline.running import run_recipe
+    from kerasline.pipeline.models.exporting import export_version
+    from kerasline.pipeline.run.running import run_recipe
 
     workspace = tmp_path / "workspace"
     changes = [

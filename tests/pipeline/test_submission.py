@@ -12,9 +12,9 @@ import pytest
 import yaml
 from typer.testing import CliRunner, Result
 
-from kerasline.components.errors import ConfigError, KeraslineError
-from kerasline.pipeline import following, submission
-from kerasline.pipeline.cli import app
+from kerasline.components.core.errors import ConfigError, KeraslineError
+from kerasline.pipeline.cli.entry import app
+from kerasline.pipeline.cloud import remote_run as following, submission
 from tests.pipeline.stand_in import JsonService
 
 PARENT = "projects/shop/locations/europe-west4"

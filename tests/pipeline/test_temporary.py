@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from kerasline.pipeline.temporary import own_temporary_folder
+from kerasline.pipeline.workspace.temporary import own_temporary_folder
 
 SCRIPT = """
 import tempfile
-from kerasline.pipeline.temporary import own_temporary_folder
+from kerasline.pipeline.workspace.temporary import own_temporary_folder
 with own_temporary_folder():
     tempfile.mkstemp()
     print("ready", flush=True)

@@ -10,12 +10,12 @@ from typing import Any
 
 import pytest
 
-from kerasline.components.errors import ConfigError
-from kerasline.pipeline import tracking
-from kerasline.pipeline.config import load_experiment
-from kerasline.pipeline.planning import RunPlan, plan_run
-from kerasline.pipeline.reporting import report_parameters
-from kerasline.pipeline.tracking import check_tracking, log_run
+from kerasline.components.core.errors import ConfigError
+from kerasline.pipeline.config.experiment import load_experiment
+from kerasline.pipeline.plan.planning import RunPlan, plan_run
+from kerasline.pipeline.reports.reporting import report_parameters
+from kerasline.pipeline.run import tracking
+from kerasline.pipeline.run.tracking import check_tracking, log_run
 
 HAS_MLFLOW = importlib.util.find_spec("mlflow") is not None
 needs_mlflow = pytest.mark.skipif(not HAS_MLFLOW, reason="needs MLflow: make setup MLFLOW=1")

@@ -12,15 +12,15 @@ from pathlib import Path
 
 import pytest
 
-from kerasline.components.errors import ConfigError
-from kerasline.pipeline.workspace import Workspace, only_run, open_workspace
+from kerasline.components.core.errors import ConfigError
+from kerasline.pipeline.workspace.workspace import Workspace, only_run, open_workspace
 
 ROOT = Path(__file__).resolve().parents[2]
 # Holds the workspace until its standard input ends; says when it waits and when it has it.
 HOLDER = """
 import sys, time
 from pathlib import Path
-from kerasline.pipeline.workspace import Workspace, only_run
+from kerasline.pipeline.workspace.workspace import Workspace, only_run
 with only_run(Workspace(Path(sys.argv[1])), lambda text: print("waits:", text, flush=True)):
     print("holds from", time.monotonic(), flush=True)
     sys.stdin.read()

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from kerasline.components.datasets import DataOptions, Dataset, assign_split, read_shard
-from kerasline.components.datasets import resolve as resolve_dataset
+from kerasline.components.datasets import DataOptions, assign_split, read_shard, resolve as resolve_dataset
+from kerasline.components.datasets.description.spec import Dataset
 
 
 @pytest.fixture

@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from kerasline.components.core.errors import ConfigError
 from kerasline.components.datasets import infer_task
-from kerasline.components.datasets.png import encode_png
-from kerasline.components.errors import ConfigError
+from kerasline.components.datasets.images.png import encode_png
 
 
 def pixels(content: bytes) -> np.ndarray:
@@ -158,7 +158,7 @@ def test_mnist_from_a_folder(resolve, rows, write, tmp_path):
 
 def test_a_folder_of_the_other_mnist_is_not_taken(resolve, write, tmp_path, monkeypatch):
     monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
-    monkeypatch.setattr("kerasline.components.datasets.keras_files.import_module", lambda name: 1 / 0)
+    monkeypatch.setattr("kerasline.components.datasets.named.keras_files.import_module", lambda name: 1 / 0)
     write_idx(write, folder="mnist")
     with pytest.raises(ConfigError, match="Data set fashion_mnist is not on this machine"):
         resolve(data_dir=tmp_path / "mnist", dataset="fashion_mnist")
@@ -172,7 +172,7 @@ def test_mnist_without_files_says_what_to_do(resolve, tmp_path, monkeypatch):
         def load_data():
             raise Exception("URL fetch failure on https://storage.googleapis.com/mnist.npz: None")
 
-    monkeypatch.setattr("kerasline.components.datasets.keras_files.import_module", lambda name: Offline)
+    monkeypatch.setattr("kerasline.components.datasets.named.keras_files.import_module", lambda name: Offline)
     with pytest.raises(ConfigError) as caught:
         resolve(data_dir=tmp_path, dataset="mnist")
     message = str(caught.value)
@@ -194,7 +194,7 @@ def test_mnist_as_keras_downloads_it(resolve, rows, tmp_path, monkeypatch):
                 x_train=images, y_train=labels, x_test=images[:20], y_test=labels[:20],
             )  # fmt: skip
 
-    monkeypatch.setattr("kerasline.components.datasets.keras_files.import_module", lambda name: Online)
+    monkeypatch.setattr("kerasline.components.datasets.named.keras_files.import_module", lambda name: Online)
     dataset = resolve(dataset="mnist")
     assert (dataset.rows, dataset.label.name, dataset.split.method) == (80, "label", "source")
     row = rows(dataset)[12]
@@ -297,7 +297,7 @@ def test_npz_that_promises_what_it_does_not_hold(resolve, tmp_path):
 
 
 def test_surface_lies_where_the_workshop_has_it(shared_data):
-    from kerasline.components.datasets.surface import surface
+    from kerasline.components.datasets.named.surface import surface
 
     for name in ("train", "test"):
         x1, x2, y = np.loadtxt(shared_data / f"regression_surface/dataRegression_{name}.csv", delimiter=",").T
@@ -305,7 +305,7 @@ def test_surface_lies_where_the_workshop_has_it(shared_data):
 
 
 def test_generated_surface(resolve, rows):
-    from kerasline.components.datasets.surface import surface
+    from kerasline.components.datasets.named.surface import surface
 
     still = resolve(dataset="regression_surface", options={"size": 200, "noise": 0})
     assert infer_task(still.label) == "regression"

@@ -14,12 +14,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, event, given, settings
-from hypothesis import strategies as st
+from hypothesis import HealthCheck, event, given, settings, strategies as st
 
+from kerasline.components.core.errors import LONGEST_MESSAGE, ConfigError
 from kerasline.components.datasets import DataOptions, read_shard, resolve
-from kerasline.components.datasets.options import MISSING_VALUES
-from kerasline.components.errors import LONGEST_MESSAGE, ConfigError
+from kerasline.components.datasets.description.options import MISSING_VALUES
 
 FUZZED = int(os.environ.get("KERASLINE_FUZZ", "0"))
 

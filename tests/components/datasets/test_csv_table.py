@@ -8,8 +8,8 @@ import re
 
 import pytest
 
+from kerasline.components.core.errors import ConfigError
 from kerasline.components.datasets import infer_task
-from kerasline.components.errors import ConfigError
 
 pytestmark = pytest.mark.usefixtures("no_split_check")
 

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from kerasline.components.datasets import Dataset
 from kerasline.components.datasets.damage import explain_damage, is_about_images
-from kerasline.components.datasets.png import encode_png
+from kerasline.components.datasets.description.spec import Dataset
+from kerasline.components.datasets.images.png import encode_png
 
 ADVICE = "; images.check: decode finds such images before the run, leaves them out and lists them"
 DAMAGED = encode_png(np.arange(192, dtype=np.uint8).reshape(8, 8, 3))[:-40]

@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from kerasline.components.datasets import image_check, infer_task
-from kerasline.components.datasets.png import encode_png
-from kerasline.components.errors import ConfigError
+from kerasline.components.core.errors import ConfigError
+from kerasline.components.datasets import infer_task
+from kerasline.components.datasets.images import image_check
+from kerasline.components.datasets.images.png import encode_png
 
 
 def image(number=0, size=(6, 5), mode="RGB", form="PNG", **options) -> bytes:

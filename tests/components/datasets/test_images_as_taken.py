@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from kerasline.components.column_options import ColumnOptions
-from kerasline.components.datasets.image_check import check, eight_bits, plain_bytes
-from kerasline.components.features import FeatureStep
+from kerasline.components.datasets.images.image_check import check, eight_bits, plain_bytes
+from kerasline.components.features.column_options import ColumnOptions
+from kerasline.components.features.plan import FeatureStep
 
 RAMP = np.arange(48, dtype=np.uint16).reshape(6, 8)
 

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from kerasline.components.core.errors import ConfigError
 from kerasline.components.datasets import infer_task
-from kerasline.components.datasets.restricted_pickle import load_pickle
-from kerasline.components.errors import ConfigError
+from kerasline.components.datasets.named.restricted_pickle import load_pickle
 
 NAMES = ["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"]
 
@@ -27,7 +27,7 @@ def offline(tmp_path, monkeypatch):
             raise Exception("URL fetch failure")
 
     monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
-    monkeypatch.setattr("kerasline.components.datasets.keras_files.import_module", lambda name: Offline)
+    monkeypatch.setattr("kerasline.components.datasets.named.keras_files.import_module", lambda name: Offline)
 
 
 def batch(start: int, count: int = 10, **extra) -> bytes:

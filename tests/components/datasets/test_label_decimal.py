@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from kerasline.components.datasets import Dataset
+from kerasline.components.datasets.description.spec import Dataset
 
 
 def test_a_label_with_decimal_commas_is_a_number(

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from kerasline.components.datasets import Label, infer_task
-from kerasline.components.datasets.labels import LabelFacts, facts_of_values, settle_label
-from kerasline.components.errors import ConfigError
+from kerasline.components.core.errors import ConfigError
+from kerasline.components.datasets import infer_task
+from kerasline.components.datasets.description.labels import LabelFacts, facts_of_values, settle_label
+from kerasline.components.datasets.description.spec import Label
 
 
 def settle(values, task="auto", **known):

@@ -10,10 +10,10 @@ import pytest
 from PIL import Image
 from pydantic import ValidationError
 
-from kerasline.components.column_options import ColumnOptions, named_columns
-from kerasline.components.datasets.missing import missing_words
-from kerasline.components.datasets.options import CsvOptions
-from kerasline.components.errors import ConfigError
+from kerasline.components.core.errors import ConfigError
+from kerasline.components.datasets.description.options import CsvOptions
+from kerasline.components.datasets.values.missing import missing_words
+from kerasline.components.features.column_options import ColumnOptions, named_columns
 
 pytestmark = pytest.mark.usefixtures("no_split_check")
 

@@ -10,12 +10,12 @@ from typing import Any
 
 import pytest
 
-from kerasline.components.column_options import ColumnOptions
-from kerasline.components.datasets import Dataset
-from kerasline.components.datasets.number_evidence import evidence_of
-from kerasline.components.datasets.number_forms import NumberForm, read_number
-from kerasline.components.errors import ConfigError
-from kerasline.components.features import plan_features
+from kerasline.components.core.errors import ConfigError
+from kerasline.components.datasets.description.spec import Dataset
+from kerasline.components.datasets.values.number_evidence import evidence_of
+from kerasline.components.datasets.values.number_forms import NumberForm, read_number
+from kerasline.components.features.column_options import ColumnOptions
+from kerasline.components.features.plan import plan_features
 
 Resolve = Callable[..., Dataset]
 Rows = Callable[[Dataset], list[dict[str, Any]]]

@@ -8,7 +8,8 @@ import sys
 import pytest
 from pydantic import ValidationError
 
-from kerasline.components.datasets import DATASETS, READERS, DataOptions
+from kerasline.components.datasets import DataOptions
+from kerasline.components.datasets.named.catalog import DATASETS, READERS
 
 
 @pytest.mark.parametrize(
@@ -56,7 +57,7 @@ def test_every_named_data_set_is_documented():
 
 
 def test_a_misspelt_name_or_option_is_answered_with_the_nearest(resolve):
-    from kerasline.components.errors import ConfigError
+    from kerasline.components.core.errors import ConfigError
 
     with pytest.raises(ConfigError, match=r"There is no data set named 'minst'.* Did you mean 'mnist'\?"):
         resolve(dataset="minst")

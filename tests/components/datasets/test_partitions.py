@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from kerasline.components.errors import ConfigError
+from kerasline.components.core.errors import ConfigError
 
 
 @pytest.fixture(params=["csv", "parquet"])

@@ -10,8 +10,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from kerasline.components.datasets import Dataset
-from kerasline.components.features import plan_features
+from kerasline.components.datasets.description.spec import Dataset
+from kerasline.components.features.plan import plan_features
 
 Resolve = Callable[..., Dataset]
 Rows = Callable[[Dataset], list[dict[str, Any]]]

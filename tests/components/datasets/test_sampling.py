@@ -6,7 +6,7 @@ from collections import Counter
 
 import pytest
 
-from kerasline.components.datasets.sampling import apply_limit, indices_of, selected, thin
+from kerasline.components.datasets.description.sampling import apply_limit, indices_of, selected, thin
 
 
 @pytest.mark.parametrize(("total", "wanted"), [(10, 3), (1000, 999), (1000, 1000), (70_000, 500), (7, 7)])

@@ -7,10 +7,10 @@ from datetime import date
 
 import pytest
 
-from kerasline.components.datasets.files import Places
-from kerasline.components.datasets.options import SpanOptions
-from kerasline.components.datasets.spans import find_spans
-from kerasline.components.errors import ConfigError
+from kerasline.components.core.errors import ConfigError
+from kerasline.components.datasets.description.options import SpanOptions
+from kerasline.components.datasets.files.files import Places
+from kerasline.components.datasets.tables.spans import find_spans
 
 NUMBERED = "data/span-{SPAN}/*.csv"
 

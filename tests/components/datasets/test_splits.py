@@ -9,8 +9,10 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from kerasline.components.datasets import DataOptions, SplitPlan, assign_split, row_key
-from kerasline.components.errors import ConfigError
+from kerasline.components.core.errors import ConfigError
+from kerasline.components.datasets import DataOptions, assign_split
+from kerasline.components.datasets.description.spec import SplitPlan
+from kerasline.components.datasets.splits.splits import row_key
 
 FRACTIONS = {"train": 0.8, "eval": 0.1, "test": 0.1}
 

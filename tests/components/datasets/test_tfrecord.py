@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from kerasline.components.core.errors import ConfigError
 from kerasline.components.datasets import infer_task
-from kerasline.components.datasets.png import encode_png
-from kerasline.components.errors import ConfigError
+from kerasline.components.datasets.images.png import encode_png
 
 tf = pytest.importorskip("tensorflow")
 

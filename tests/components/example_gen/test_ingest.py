@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 import pytest
 
+from kerasline.components.core.errors import ConfigError, DataRejected
 from kerasline.components.datasets import DataOptions, read_shard, resolve
-from kerasline.components.datasets.spec import Dataset
-from kerasline.components.errors import ConfigError, DataRejected
+from kerasline.components.datasets.description.spec import Dataset
 from kerasline.components.example_gen import shards
+from kerasline.components.example_gen.row_rules import RowRules
 from kerasline.components.example_gen.shards import encode_row, split_folder, write_shard
-from kerasline.components.row_rules import RowRules
 
 Read = Callable[[Path], dict[str, list[Any]]]
 

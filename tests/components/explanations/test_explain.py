@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from kerasline.components.datasets.spec import Column, Dataset, Label, SplitPlan
-from kerasline.components.features import FeaturePlan, plan_features
+from kerasline.components.datasets.description.spec import Column, Dataset, Label, SplitPlan
+from kerasline.components.features.plan import FeaturePlan, plan_features
 
 COLUMNS = (Column(name="image", dtype="image", shape=(8, 8, 1)),)
 SETTINGS: dict[str, Any] = {"model": {"family": "cnn", "filters": [3, 4], "dense": [6]}, "training": {}, "seed": 3}
@@ -46,8 +46,8 @@ def test_images_are_explained_from_the_exported_model(
     import tensorflow as tf
 
     from kerasline.components.explanations.explain import Explainer
+    from kerasline.components.fitting.settings import FitSettings
     from kerasline.components.models import build_model
-    from kerasline.components.settings import FitSettings
 
     data, settled = rows(), plan()
     graph = analyse(data, settled, tmp_path / "analysis")

@@ -154,12 +154,12 @@ def test_activations_are_what_the_layer_gives(pixels: dict[str, np.ndarray]) -> 
 def test_a_model_is_built_anew_with_the_exported_weights(tmp_path: Path) -> None:
     import tensorflow as tf
 
-    from kerasline.components.datasets.spec import Column, Dataset, Label, SplitPlan
-    from kerasline.components.errors import KeraslineError
+    from kerasline.components.core.errors import KeraslineError
+    from kerasline.components.datasets.description.spec import Column, Dataset, Label, SplitPlan
     from kerasline.components.explanations.loading import rebuild_model
-    from kerasline.components.features import plan_features
+    from kerasline.components.features.plan import plan_features
+    from kerasline.components.fitting.settings import FitSettings
     from kerasline.components.models import build_model
-    from kerasline.components.settings import FitSettings
 
     data = Dataset(
         name="made", kind="image", columns=(Column(name="image", dtype="image", shape=(8, 8, 1)),), rows=10,

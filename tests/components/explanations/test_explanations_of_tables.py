@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from kerasline.components.datasets.spec import Column, Dataset, Label, SplitPlan
+from kerasline.components.datasets.description.spec import Column, Dataset, Label, SplitPlan
 from kerasline.components.explanations.examples import choose_examples
 from kerasline.components.explanations.importance import permutation_importance
 from kerasline.components.explanations.tables import dependence, surface
-from kerasline.components.features import FeaturePlan, plan_features
+from kerasline.components.features.plan import FeaturePlan, plan_features
 
 Columns = dict[str, np.ndarray]
 

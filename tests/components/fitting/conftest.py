@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from kerasline.components.fitting.rows import Arrays, FitData
-from kerasline.components.settings import FitSettings
+from kerasline.components.fitting.settings import FitSettings
 
 CLASSES = ("setosa", "versicolor", "virginica")
 

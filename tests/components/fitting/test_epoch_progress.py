@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from kerasline.components import progress
+from kerasline.components.core import progress
 from kerasline.components.fitting.callbacks import EpochProgress
 
 

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from kerasline.components.datasets.spec import Column, Dataset, Label, SplitPlan
-from kerasline.components.errors import ConfigError
+from kerasline.components.core.errors import ConfigError
+from kerasline.components.datasets.description.spec import Column, Dataset, Label, SplitPlan
 from kerasline.components.fitting import checks
-from kerasline.components.options import TrainingOptions
-from kerasline.components.settings import FitSettings
+from kerasline.components.fitting.options import TrainingOptions
+from kerasline.components.fitting.settings import FitSettings
 
 TOKENS = [{"name": "text", "kind": "text", "dtype": "string", "size": 50, "options": {"encode": "tokens"}}]
 NUMBER = {"task": "regression", "classes": None}

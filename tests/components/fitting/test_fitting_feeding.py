@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from kerasline.components.errors import TrainingFailed
+from kerasline.components.core.errors import TrainingFailed
 from kerasline.components.fitting.feeding import Feed, FeedOrder, Share
 from kerasline.components.fitting.rows import Arrays, class_table, weigh_classes
 

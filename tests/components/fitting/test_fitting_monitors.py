@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 from kerasline.components.fitting.checks import check_fit
-from kerasline.components.fitting.fit import fit
+from kerasline.components.fitting.one_fit import fit
 from kerasline.components.fitting.rows import Arrays, FitData
 from kerasline.components.fitting.scoring import score
+from kerasline.components.fitting.settings import FitSettings
 from kerasline.components.models.heads import computable, direction
-from kerasline.components.settings import FitSettings
 
 CLASSES = {"binary": ("no", "yes"), "multiclass": tuple("abcdef"), "multilabel": ("x", "y"), "regression": None}
 MONITORS = [

@@ -17,8 +17,8 @@ from kerasline.components.fitting.names import (
     find_schedule,
     in_epochs,
 )
+from kerasline.components.fitting.options import TrainingOptions
 from kerasline.components.models.heads import LOSS_CLASSES
-from kerasline.components.options import TrainingOptions
 
 NOT_OURS = {"self", "name", "kwargs", "learning_rate", "initial_learning_rate"}
 

@@ -16,14 +16,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from kerasline.components.errors import ConfigError, TrainingFailed
+from kerasline.components.core.errors import ConfigError, TrainingFailed
 from kerasline.components.fitting import places, processes
 from kerasline.components.fitting.checkpoints import CheckpointFile
-from kerasline.components.fitting.fit import fit
+from kerasline.components.fitting.one_fit import fit
+from kerasline.components.fitting.options import TrainingOptions
 from kerasline.components.fitting.places import Place, choose_place
 from kerasline.components.fitting.rows import FitData
-from kerasline.components.options import TrainingOptions
-from kerasline.components.settings import FitSettings
+from kerasline.components.fitting.settings import FitSettings
 
 Make = Callable[..., FitSettings]
 needs_jax = pytest.mark.skipif(
@@ -181,7 +181,7 @@ def test_a_worker_continues_and_ends_with_the_one_that_started_it(
     script.write_text(
         "import pickle, sys\n"
         "from kerasline.components.fitting.checkpoints import CheckpointFile\n"
-        "from kerasline.components.fitting.fit import fit\n"
+        "from kerasline.components.fitting.one_fit import fit\n"
         "settings, rows = pickle.load(open(sys.argv[1], 'rb'))\n"
         "fit(settings, rows, checkpoint=CheckpointFile(sys.argv[2], 'key'))\n"
     )

@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from kerasline.components.fitting.fit import fit
+from kerasline.components.fitting.one_fit import fit
 from kerasline.components.fitting.rows import FitData
 from kerasline.components.fitting.scoring import score
+from kerasline.components.fitting.settings import FitSettings
 from kerasline.components.models import build_model
-from kerasline.components.settings import FitSettings
 
 Make = Callable[..., FitSettings]
 

@@ -7,13 +7,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from kerasline.components.evaluated import Failure, SliceFigures
+from kerasline.components.evaluation.metrics import METRICS
+from kerasline.components.evaluation.options import Budgets, EvaluationOptions
+from kerasline.components.evaluation.results import Failure, SliceFigures
 from kerasline.components.gating import judging
 from kerasline.components.gating.rows import FAILED, NOT_GATED, PASSED, Row
 from kerasline.components.gating.trivial import judge_against_trivial
-from kerasline.components.metrics import METRICS
 from kerasline.components.models.spec import Task
-from kerasline.components.options import Budgets, EvaluationOptions
 
 FIRST = "nothing is in production yet"
 

@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from kerasline.components.evaluation.options import EvaluationOptions
 from kerasline.components.gating.rows import FAILED, PASSED, Row
 from kerasline.components.gating.trivial import judge_against_trivial
 from kerasline.components.models.spec import Task
-from kerasline.components.options import EvaluationOptions
 
 
 def judge(

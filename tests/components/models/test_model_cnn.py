@@ -7,9 +7,9 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from kerasline.components.errors import ConfigError
-from kerasline.components.models import CnnOptions, InputSpec, OutputSpec, build_model
-from kerasline.components.models.options import MlpOptions
+from kerasline.components.core.errors import ConfigError
+from kerasline.components.models import InputSpec, OutputSpec, build_model
+from kerasline.components.models.options import CnnOptions, MlpOptions
 
 MNIST = InputSpec("image", "image", (28, 28, 1))
 TEN = OutputSpec("multiclass", 10)

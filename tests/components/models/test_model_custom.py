@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from kerasline.components.errors import ConfigError
+from kerasline.components.core.errors import ConfigError
 from kerasline.components.models import CustomOptions, InputSpec, OutputSpec, build_model
 
 IMAGE = InputSpec("image", "image", (8, 8, 1))

@@ -9,17 +9,8 @@ import keras
 import numpy as np
 import pytest
 
-from kerasline.components.models import (
-    AugmentationOptions,
-    CnnOptions,
-    InputSpec,
-    MlpOptions,
-    ModelOptions,
-    OutputSpec,
-    SequenceOptions,
-    TransferOptions,
-    build_model,
-)
+from kerasline.components.models import InputSpec, MlpOptions, ModelOptions, OutputSpec, TransferOptions, build_model
+from kerasline.components.models.options import AugmentationOptions, CnnOptions, SequenceOptions
 
 IMAGE = InputSpec("image", "image", (32, 32, 3))
 SIDE = InputSpec("side", "dense", (2,))

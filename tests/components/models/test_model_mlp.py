@@ -8,7 +8,7 @@ import keras
 import numpy as np
 import pytest
 
-from kerasline.components.errors import ConfigError
+from kerasline.components.core.errors import ConfigError
 from kerasline.components.models import InputSpec, MlpOptions, OutputSpec, build_model
 from kerasline.components.models.layers import embedding_width
 

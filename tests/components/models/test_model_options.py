@@ -9,9 +9,9 @@ import sys
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
-from kerasline.components.models import MODEL_FAMILIES, CnnOptions, MlpOptions, ModelOptions
+from kerasline.components.models import MODEL_FAMILIES, MlpOptions, ModelOptions
 from kerasline.components.models.bases import BASES
-from kerasline.components.models.options import AugmentationOptions, TransferOptions
+from kerasline.components.models.options import AugmentationOptions, CnnOptions, TransferOptions
 
 ADAPTER = TypeAdapter(ModelOptions)
 

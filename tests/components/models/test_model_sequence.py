@@ -7,9 +7,9 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from kerasline.components.errors import ConfigError
-from kerasline.components.models import InputSpec, OutputSpec, SequenceOptions, build_model
-from kerasline.components.models.options import MlpOptions
+from kerasline.components.core.errors import ConfigError
+from kerasline.components.models import InputSpec, OutputSpec, build_model
+from kerasline.components.models.options import MlpOptions, SequenceOptions
 
 SERIES = InputSpec("series", "array", (20, 2))
 TOKENS = InputSpec("text", "tokens", (12,), vocabulary_size=50)

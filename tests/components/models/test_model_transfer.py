@@ -11,7 +11,7 @@ import keras
 import numpy as np
 import pytest
 
-from kerasline.components.errors import ConfigError
+from kerasline.components.core.errors import ConfigError
 from kerasline.components.models import InputSpec, OutputSpec, TransferOptions, build_model
 from kerasline.components.models.bases import BASES, Base
 from kerasline.components.models.squeezenet import squeezenet

@@ -11,7 +11,7 @@ import keras
 import numpy as np
 import pytest
 
-from kerasline.components.errors import ConfigError
+from kerasline.components.core.errors import ConfigError
 from kerasline.components.models.hdf5 import check_weights
 from kerasline.components.models.squeezenet import squeezenet
 from kerasline.components.models.weights import load_weights

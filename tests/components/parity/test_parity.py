@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from kerasline.components.column_options import ColumnOptions
-from kerasline.components.errors import ParityFailed
-from kerasline.components.features import FeaturePlan, FeatureStep
+from kerasline.components.core.errors import ParityFailed
+from kerasline.components.features.column_options import ColumnOptions
+from kerasline.components.features.plan import FeaturePlan, FeatureStep
 from kerasline.components.models import MlpOptions, OutputSpec, build_model
 
 pytestmark = pytest.mark.slow
@@ -52,8 +52,8 @@ class Run:
 @pytest.fixture(scope="module")
 def trained(analyse: Any, write_split: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with examples, a model of random weights and its predictions, as ingest and Trainer leave them."""
-    from kerasline.components.inputs import ExamplesReader
-    from kerasline.components.signatures import export
+    from kerasline.components.fitting.examples import ExamplesReader
+    from kerasline.components.training.signatures import export
 
     folder = tmp_path_factory.mktemp("trained")
     files = write_split(ROWS, folder / "examples", "eval", files=2)
@@ -220,8 +220,8 @@ def regression_differences(mean: float, spread: float, change: Callable[[np.ndar
     """What the check finds where a model of labels of this scale answers otherwise than it was trained."""
     import tensorflow as tf
 
+    from kerasline.components.core.tolerance import ROUNDING, spread_of
     from kerasline.components.parity.replay import _compare
-    from kerasline.components.tolerance import ROUNDING, spread_of
 
     random = np.random.default_rng(0)
     labels = (mean + spread * random.normal(size=500)).astype(np.float32)

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from kerasline.components.errors import ConfigError
+from kerasline.components.core.errors import ConfigError
 from kerasline.components.prediction import tables
 from kerasline.components.prediction.blocks import Block
 from kerasline.components.prediction.encoded import read_images

@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 import pytest
 import tensorflow as tf
 
-from kerasline.components.errors import ConfigError
+from kerasline.components.core.errors import ConfigError
 from kerasline.components.prediction.blocks import Block
 from kerasline.components.prediction.planning import plan_prediction
 from kerasline.components.prediction.tables import read_csv, read_parquet

@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
-from kerasline.components.errors import ConfigError
-from kerasline.components.production import (
+from kerasline.components.core.errors import ConfigError
+from kerasline.components.registry import (
     current_version,
     find_problem,
     list_versions,
@@ -22,9 +22,9 @@ from kerasline.components.production import (
     read_history,
     read_pins,
     read_pointer,
+    versions as room,
 )
-from kerasline.components.production import versions as room
-from kerasline.pipeline import registry
+from kerasline.pipeline.models import commands as registry
 
 ROOM, REGISTRY = str(Path(room.__file__).parent), str(Path(registry.__file__))
 NAMES = ("digits", "iris")
@@ -144,7 +144,7 @@ def test_repeating_what_was_killed_ends_well(
 
 
 def test_what_looks_at_a_workspace_mends_the_file(models: Path) -> None:
-    from kerasline.pipeline.workspace import open_workspace
+    from kerasline.pipeline.workspace.workspace import open_workspace
 
     config = models / "tensorflow_serving.config"
     right = config.read_text()
@@ -155,7 +155,7 @@ def test_what_looks_at_a_workspace_mends_the_file(models: Path) -> None:
 
 
 def test_a_pointer_that_cannot_be_read_stops_no_command_that_does_not_need_it(models: Path) -> None:
-    from kerasline.pipeline.workspace import open_workspace
+    from kerasline.pipeline.workspace.workspace import open_workspace
 
     for content in ("", "[]", '{"version": null}', "{}"):
         (models / "digits" / "current.json").write_text(content)

@@ -15,8 +15,10 @@ from pathlib import Path
 
 import pytest
 
-from kerasline.components.errors import KeraslineError
-from kerasline.components.production import add_version, list_versions, placing, prune, remove_leftovers
+from kerasline.components.core.errors import KeraslineError
+from kerasline.components.registry import list_versions, placing
+from kerasline.components.registry.keeping import prune, remove_leftovers
+from kerasline.components.registry.versions import add_version
 from tests.end_to_end.vertex_backend import build_library
 
 
@@ -46,8 +48,8 @@ def test_pushes_promotions_and_pruning(tmp_path: Path, library: Path) -> None:
     code = f"""
         import os
         from pathlib import Path
-        from kerasline.components.production import push_version
-        from kerasline.pipeline import registry
+        from kerasline.components.registry import push_version
+        from kerasline.pipeline.models import commands as registry
         folder = Path({str(bucket)!r}, "models", "digits")
         for content in "abcde":
             push_version(folder, Path({str(tmp_path)!r}, content), {{}}, 3)

@@ -10,18 +10,18 @@ from typing import Any
 
 import pytest
 
-from kerasline.components.production import (
-    add_version,
+from kerasline.components.registry import (
     current_version,
     list_versions,
     move_pointer,
     placing,
-    prune,
     read_pointer,
     read_record,
+    versions as versions_module,
     writing,
 )
-from kerasline.components.production import versions as versions_module
+from kerasline.components.registry.keeping import prune
+from kerasline.components.registry.versions import add_version
 
 
 @pytest.fixture

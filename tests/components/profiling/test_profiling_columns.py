@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from kerasline.components.datasets.date_forms import read_date
-from kerasline.components.datasets.number_forms import read_number
+from kerasline.components.datasets.values.date_forms import read_date
+from kerasline.components.datasets.values.number_forms import read_number
 from kerasline.components.profiling.columns import ColumnGuess, guess_column
 from kerasline.components.profiling.leaks import gives_away
 from kerasline.components.profiling.sampling import SampledColumn

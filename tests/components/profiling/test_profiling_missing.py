@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
-from kerasline.components.datasets.options import MISSING_VALUES
+from kerasline.components.datasets.description.options import MISSING_VALUES
 from kerasline.components.profiling.drafting import draft_recipe
 from kerasline.components.profiling.missing import decide_words
 

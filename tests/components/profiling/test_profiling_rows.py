@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from kerasline.components.datasets.row_names import row_name_notes
-from kerasline.components.datasets.spec import Column
+from kerasline.components.datasets.description.row_names import row_name_notes
+from kerasline.components.datasets.description.spec import Column
 from kerasline.components.profiling.columns import guess_column
 from kerasline.components.profiling.panels import mark_panels
 from kerasline.components.profiling.sampling import SampledColumn

@@ -12,12 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from kerasline.components.errors import KeraslineError
-from kerasline.components.production import (
+from kerasline.components.core.errors import KeraslineError
+from kerasline.components.registry import (
     PushRefused,
-    add_version,
     current_version,
-    digest_model,
     find_predecessor,
     find_problem,
     list_versions,
@@ -29,6 +27,7 @@ from kerasline.components.production import (
     read_record,
     set_pin,
 )
+from kerasline.components.registry.versions import add_version, digest_model
 
 ROOT = Path(__file__).resolve().parents[3]
 KILLS = 25
@@ -170,7 +169,7 @@ def test_a_copy_that_differs_does_not_go_into_production(folder: Path, monkeypat
     def copy_badly(source: str, target: str) -> None:
         Path(target).write_bytes(Path(source).read_bytes()[:-1])
 
-    monkeypatch.setattr("kerasline.components.production.versions.copy_to_disk", copy_badly)
+    monkeypatch.setattr("kerasline.components.registry.versions.copy_to_disk", copy_badly)
     with pytest.raises(KeraslineError, match="differ from those in .*check the disk"):
         push(folder, "bb")
     assert current_version(folder) == 1
@@ -243,7 +242,7 @@ def test_tensorflow_serving_is_told_what_is_in_production(folder: Path) -> None:
 PUSHER = """
 import sys
 from pathlib import Path
-from kerasline.components.production import push_version
+from kerasline.components.registry import push_version
 folder, model, number = Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3])
 print("ready", flush=True)
 while True:
@@ -288,7 +287,7 @@ def test_kill_at_random_moments_leaves_a_servable_registry(folder: Path, tmp_pat
 
 def test_processes_that_push_at_once_each_get_a_version(folder: Path, tmp_path: Path) -> None:
     script = (
-        "import sys; from pathlib import Path; from kerasline.components.production import push_version;"
+        "import sys; from pathlib import Path; from kerasline.components.registry import push_version;"
         "print(push_version(Path(sys.argv[1]), Path(sys.argv[2]), {}, 10))"
     )
     children = []

@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from kerasline.components.datasets.spec import Column, Dataset, Label, SplitPlan
-from kerasline.components.features import plan_features
-from kerasline.components.metrics import settle_evaluation
-from kerasline.components.options import EvaluationOptions
+from kerasline.components.datasets.description.spec import Column, Dataset, Label, SplitPlan
+from kerasline.components.evaluation.metrics import settle_evaluation
+from kerasline.components.evaluation.options import EvaluationOptions
+from kerasline.components.features.plan import plan_features
 from kerasline.components.report.figures import RunFolders, collect_figures
 
 MakeFigures = Callable[..., dict[str, Any]]

@@ -46,7 +46,7 @@ def fit_and_diagnose(make_figures: Callable[..., dict[str, Any]]) -> Diagnose:
             y[last_rows], model.predict(x[last_rows], verbose=0), task="multiclass" if classes else "regression",
             classes=names, trivial=shares, history=history, evaluation={},
         )  # fmt: skip
-        from kerasline.components.metrics import measure
+        from kerasline.components.evaluation.metrics import measure
 
         task = "multiclass" if classes else "regression"
         figures["metrics"] = measure(

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from kerasline.components.datasets.spec import Column
+from kerasline.components.datasets.description.spec import Column
 from kerasline.components.report.attention import show_setting
 from kerasline.components.report.page import render, write_report
 

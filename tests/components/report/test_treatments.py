@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from kerasline.components.report.treatments import Treatments, treatment
-from kerasline.pipeline.config import load_experiment, recipe_names
+from kerasline.pipeline.config.experiment import load_experiment, recipe_names
 
 
 def every_treatment(advice: Treatments, task: str) -> list[dict[str, Any]]:

@@ -11,12 +11,12 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from kerasline.components.column_options import ColumnOptions
-from kerasline.components.errors import TrainingFailed
-from kerasline.components.features import FeaturePlan, FeatureStep
+from kerasline.components.core.errors import TrainingFailed
+from kerasline.components.features.column_options import ColumnOptions
+from kerasline.components.features.plan import FeaturePlan, FeatureStep
 from kerasline.components.fitting.checkpoints import CheckpointFile, FitState
-from kerasline.components.settings import FitSettings
-from kerasline.components.training import run_fn
+from kerasline.components.fitting.settings import FitSettings
+from kerasline.components.training.trainer import run_fn
 
 pytestmark = pytest.mark.slow
 

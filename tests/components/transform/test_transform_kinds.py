@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from kerasline.components.column_options import ColumnOptions
-from kerasline.components.datasets.spec import Column, Dataset, Label, SplitPlan
-from kerasline.components.features import FeaturePlan, plan_features
+from kerasline.components.datasets.description.spec import Column, Dataset, Label, SplitPlan
+from kerasline.components.features.column_options import ColumnOptions
+from kerasline.components.features.plan import FeaturePlan, plan_features
 
 pytestmark = pytest.mark.slow
 

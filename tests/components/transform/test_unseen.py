@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from kerasline.components.features import FAR, MISSING, UNKNOWN, UNREADABLE, FeaturePlan, FeatureStep
+from kerasline.components.features.plan import FAR, MISSING, UNKNOWN, UNREADABLE, FeaturePlan, FeatureStep
 
 pytestmark = pytest.mark.slow
 TRAINED = [

@@ -13,12 +13,12 @@ import time
 import numpy as np
 from sklearn.datasets import load_iris
 
-from kerasline.components.datasets.spec import Column, Dataset, Label, SplitPlan
-from kerasline.components.features import plan_features
+from kerasline.components.datasets.description.spec import Column, Dataset, Label, SplitPlan
+from kerasline.components.features.plan import plan_features
+from kerasline.components.fitting.options import TrainingOptions
 from kerasline.components.fitting.rows import Arrays, FitData
+from kerasline.components.fitting.settings import FitSettings
 from kerasline.components.models.options import MlpOptions
-from kerasline.components.options import TrainingOptions
-from kerasline.components.settings import FitSettings
 from kerasline.components.tuning.options import TuningOptions
 from kerasline.components.tuning.tuner import ConfigTuner
 

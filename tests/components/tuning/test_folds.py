@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from kerasline.components.errors import TrainingFailed
-from kerasline.components.fitting.fit import fit
+from kerasline.components.core.errors import TrainingFailed
+from kerasline.components.fitting.one_fit import fit
 from kerasline.components.fitting.rows import Arrays, FitData, validation_mask
 from kerasline.components.tuning.folds import assign_folds, count_folds, take_fold
 from kerasline.components.tuning.tuner import ConfigTuner

@@ -14,9 +14,9 @@ from typing import Any
 
 import pytest
 
-from kerasline.components import progress
-from kerasline.components.errors import TrainingFailed
-from kerasline.components.settings import decode_hyperparameters
+from kerasline.components.core import progress
+from kerasline.components.core.errors import TrainingFailed
+from kerasline.components.fitting.settings import decode_hyperparameters
 from kerasline.components.tuning import chief
 from kerasline.components.tuning.oracles import make_oracle
 from kerasline.components.tuning.record import read_trials

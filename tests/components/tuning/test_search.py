@@ -15,9 +15,9 @@ import keras
 import numpy as np
 import pytest
 
-from kerasline.components import progress
-from kerasline.components.errors import TrainingFailed
-from kerasline.components.settings import FitSettings, decode_hyperparameters
+from kerasline.components.core import progress
+from kerasline.components.core.errors import TrainingFailed
+from kerasline.components.fitting.settings import FitSettings, decode_hyperparameters
 from kerasline.components.tuning import oracles
 from kerasline.components.tuning.oracles import ProductOracle, make_oracle
 from kerasline.components.tuning.record import read_trials

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
+from kerasline.components.fitting.settings import UNCHANGED, change_config, decode_hyperparameters
 from kerasline.components.models.options import CnnOptions
-from kerasline.components.settings import UNCHANGED, change_config, decode_hyperparameters
 from kerasline.components.tuning.space import (
     combinations,
     declare_space,

@@ -12,10 +12,11 @@ from typing import Any
 
 import pytest
 
-from kerasline.components.column_options import ColumnOptions
-from kerasline.components.datasets import DataOptions, Dataset, infer_task, resolve
-from kerasline.components.features import FeaturePlan, plan_features
-from kerasline.components.row_rules import RowRules
+from kerasline.components.datasets import DataOptions, infer_task, resolve
+from kerasline.components.datasets.description.spec import Dataset
+from kerasline.components.example_gen.row_rules import RowRules
+from kerasline.components.features.column_options import ColumnOptions
+from kerasline.components.features.plan import FeaturePlan, plan_features
 from kerasline.components.validation.options import ValidationOptions
 from kerasline.components.validation.rules import follow_types, make_rules
 

@@ -7,8 +7,8 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from kerasline.components.column_options import ColumnOptions
-from kerasline.components.features import FeaturePlan, FeatureStep
+from kerasline.components.features.column_options import ColumnOptions
+from kerasline.components.features.plan import FeaturePlan, FeatureStep
 from kerasline.components.leaks.copies import copy_of_class, copy_of_number
 from kerasline.components.validation.leakage import check_leakage
 from kerasline.components.validation.options import LeakageCheck

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from kerasline.components.errors import ConfigError
+from kerasline.components.core.errors import ConfigError
 from kerasline.components.validation.schema import amend_schema, parse_schema, print_schema
 
 Judge = Callable[..., Any]

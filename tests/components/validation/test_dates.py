@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from kerasline.components.features import ColumnOptions, FeaturePlan, FeatureStep
+from kerasline.components.features.plan import ColumnOptions, FeaturePlan, FeatureStep
 from kerasline.components.leaks import Column
 from kerasline.components.validation.dates import check_dates
 from kerasline.components.validation.sampling import SplitSample

@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from kerasline.components.datasets.png import encode_png
+from kerasline.components.datasets.images.png import encode_png
 from kerasline.components.validation.distances import chance_jensen_shannon, jensen_shannon, largest_difference
 from kerasline.components.validation.pixels import image_distance, profile_images
 

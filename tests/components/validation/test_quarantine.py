@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from kerasline.components.row_rules import ColumnRule, RowRules, make_judge
+from kerasline.components.example_gen.row_rules import ColumnRule, RowRules, make_judge
 
 People = Callable[..., list[dict[str, Any]]]
 Judge = Callable[..., Any]
@@ -180,7 +180,7 @@ def test_images_in_quarantine_keep_their_bytes(tmp_path: Path) -> None:
     import pyarrow.parquet as pq
 
     from kerasline.components.datasets import DataOptions, resolve
-    from kerasline.components.datasets.png import encode_png
+    from kerasline.components.datasets.images.png import encode_png
     from kerasline.components.example_gen.duplicates import put_duplicates_aside
     from kerasline.components.example_gen.shards import write_shard
 

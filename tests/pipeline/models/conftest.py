@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from kerasline.components.production import push_version
+from kerasline.components.registry import push_version
 from tests.pipeline.models.serving_process import Running
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -112,7 +112,7 @@ def write_run(root: Path, name: str, run_id: str, version: int, metrics: dict[st
 @pytest.fixture(scope="module")
 def served(tmp_path_factory: pytest.TempPathFactory, doublers: list[Path]) -> Iterator[tuple[Running, Path]]:
     """A server of the doubler, which other tests of this module use too: move production and move it back."""
-    from kerasline.components.production import push_version
+    from kerasline.components.registry import push_version
 
     root = tmp_path_factory.mktemp("served") / "workspace"
     folder = root / "models" / "doubler"

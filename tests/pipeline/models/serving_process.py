@@ -14,7 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from kerasline.components.production import current_version, move_pointer
+from kerasline.components.registry import current_version, move_pointer
 
 ROOT = Path(__file__).resolve().parents[3]
 

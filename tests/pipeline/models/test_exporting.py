@@ -11,11 +11,12 @@ from typing import Any
 
 import pytest
 
-from kerasline.components.errors import ConfigError, KeraslineError
-from kerasline.components.production import digest_model, find_problem, read_record
-from kerasline.pipeline.exporting import export_version
-from kerasline.pipeline.model_card import card_paths, write_card, write_missing_card
-from kerasline.pipeline.workspace import Workspace
+from kerasline.components.core.errors import ConfigError, KeraslineError
+from kerasline.components.registry import find_problem, read_record
+from kerasline.components.registry.versions import digest_model
+from kerasline.pipeline.models.exporting import export_version
+from kerasline.pipeline.models.model_card import card_paths, write_card, write_missing_card
+from kerasline.pipeline.workspace.workspace import Workspace
 
 FIGURES: dict[str, Any] = {
     "experiment": {"name": "doubler", "description": "rents of <flats> | by area"},

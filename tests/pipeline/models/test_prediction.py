@@ -12,9 +12,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from kerasline.components.errors import ConfigError, DataRejected
+from kerasline.components.core.errors import ConfigError, DataRejected
 from kerasline.components.prediction.planning import PredictionPlan, plan_prediction
-from kerasline.components.production import read_record
+from kerasline.components.registry import read_record
 
 Command = Any
 

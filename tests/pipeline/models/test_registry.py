@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 
-from kerasline.components.errors import ConfigError, KeraslineError
-from kerasline.components.production import current_version, list_versions, push_version, read_history, read_pointer
-from kerasline.pipeline import registry
+from kerasline.components.core.errors import ConfigError, KeraslineError
+from kerasline.components.registry import current_version, list_versions, push_version, read_history, read_pointer
+from kerasline.pipeline.models import commands as registry
 
 Command = Any
 

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from kerasline.components.production import push_version
+from kerasline.components.registry import push_version
 from tests.pipeline.models.serving_process import PREDICT, RAW
 
 # KERASLINE_FUZZ_REQUESTS=100000 looks longer, KERASLINE_FUZZ_SEED=7 elsewhere.
@@ -42,9 +42,9 @@ HEADERS = (
 @pytest.fixture(scope="module")
 def port(tmp_path_factory: pytest.TempPathFactory, doublers: list[Path]) -> Iterator[int]:
     """A server of the doubler in this process."""
-    from kerasline.pipeline.http_hosts import allowed_hosts
-    from kerasline.pipeline.http_server import Rules, WebServer
     from kerasline.pipeline.serving.answers import Responder, refuse
+    from kerasline.pipeline.serving.http_hosts import allowed_hosts
+    from kerasline.pipeline.serving.http_server import Rules, WebServer
     from kerasline.pipeline.serving.models import ServedModels
 
     models = tmp_path_factory.mktemp("fuzzed") / "models"

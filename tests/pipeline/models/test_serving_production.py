@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from kerasline.components.production import add_version
+from kerasline.components.registry.versions import add_version
 from tests.pipeline.models.serving_process import PREDICT, RAW, Running, move, wait_for, wait_until
 
 

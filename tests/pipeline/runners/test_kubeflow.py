@@ -12,10 +12,10 @@ from typing import Any, ClassVar
 import pytest
 import yaml
 
-from kerasline.components.errors import ConfigError
-from kerasline.pipeline.commands_cloud import LOOK_UP_LATER
-from kerasline.pipeline.config import parse_experiment
-from kerasline.pipeline.runtime_parameters import put_in_place, read_values
+from kerasline.components.core.errors import ConfigError
+from kerasline.pipeline.cli.commands_cloud import LOOK_UP_LATER
+from kerasline.pipeline.config.experiment import parse_experiment
+from kerasline.pipeline.container.runtime_parameters import put_in_place, read_values
 from tests.end_to_end.kubeflow_launcher import Cluster
 from tests.end_to_end.spec_execution import execute_task
 
@@ -29,7 +29,7 @@ SEARCH = {"algorithm": "random", "max_trials": 2, "max_epochs": 1}
 @pytest.fixture
 def compile_recipe(tmp_path: Path) -> Compile:
     """Compiles a recipe in this process, and returns what the file holds (a list, where it has several documents)."""
-    from kerasline.pipeline.planning import plan_run
+    from kerasline.pipeline.plan.planning import plan_run
     from kerasline.pipeline.runners.kubeflow import compile_pipeline
 
     def call(target: str, run: Mapping[str, Any], *, claim: str | None = None, **recipe: Any) -> Any:
@@ -155,7 +155,7 @@ def test_the_step_starts_the_job_with_the_command_that_it_would_have_run(
     from tfx.types import standard_artifacts
     from tfx.utils import import_utils
 
-    from kerasline.pipeline.vertex import make_client
+    from kerasline.pipeline.cloud.vertex import make_client
 
     class Fresh(Jobs):
         posted: ClassVar[list[tuple[str, Any]]] = []

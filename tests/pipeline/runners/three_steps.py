@@ -14,10 +14,10 @@ from tfx import v1 as tfx  # isort: skip
 from tfx.dsl.compiler import compiler
 from tfx.types.standard_artifacts import Examples
 
-from kerasline.pipeline.partial import Part, UnfinishedStep, select_steps
+from kerasline.pipeline.plan.partial import Part, UnfinishedStep, select_steps
 from kerasline.pipeline.runners import local
-from kerasline.pipeline.store import pipeline_name
-from kerasline.pipeline.workspace import Workspace
+from kerasline.pipeline.workspace.store import pipeline_name
+from kerasline.pipeline.workspace.workspace import Workspace
 
 _Parameter = tfx.dsl.components.Parameter
 _Input = tfx.dsl.components.InputArtifact

@@ -1,0 +1,124 @@
+"""The model that a candidate is compared with: the one in production, or a trivial one before there is any."""
+
+# No "from __future__ import annotations": TFX reads the annotations of function components as objects.
+
+import json
+import os
+import shutil
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+from tfx.dsl.component.experimental.annotations import InputArtifact, OutputArtifact, Parameter
+from tfx.dsl.component.experimental.decorators import component
+from tfx.types.standard_artifacts import Examples, Model, TransformGraph
+from tfx.utils import path_utils
+
+from kerasline.components.baseline.lost_version import BaselineLost, check_baseline, lost_baseline
+from kerasline.components.features import FeaturePlan, encode_label
+from kerasline.components.fitting import ExamplesReader
+from kerasline.components.registry import current_version, read_record
+from kerasline.components.training import EVALUATION_ARGUMENT
+
+TRIVIAL_FILE = "trivial.json"  # what the trivial model predicts, in the label's units
+
+
+@component
+def Baseline(  # noqa: N802 (a component is named like a class)
+    examples: InputArtifact[Examples],
+    transform_graph: InputArtifact[TransformGraph],
+    baseline: OutputArtifact[Model],
+    models: Parameter[str],
+    version: Parameter[int],
+    plan: Parameter[str],
+    code_version: Parameter[str],
+) -> None:
+    """Looks up the model in production, so that the Evaluator can measure it on today's data.
+
+    Args:
+      examples: the train split gives the trivial model its class shares, or its mean.
+      transform_graph: encodes the labels.
+      baseline: output; the custom property ``version`` is the version, or 0 for the trivial model, and ``missing`` then
+        says why.
+      models: ``MODELS/NAME``, the folder of pushed versions.
+      version: the version in production when the run was planned, 0 before the first push; below 0 it is looked up
+        now, for specs that are compiled once and run often.
+      plan: the :class:`FeaturePlan` as JSON.
+      code_version: part of the cache key.
+
+    Raises:
+      BaselineLost: the version in production is not there any more, or does not load.
+    """
+    settled = FeaturePlan.model_validate_json(plan)
+    if version < 0:
+        version = current_version(Path(models)) or 0
+    target = path_utils.serving_model_dir(baseline.uri)
+    reader = ExamplesReader(transform_graph.uri, settled)
+    files = [os.path.join(examples.uri, "Split-train", "*")]
+    prediction = trivial_prediction(reader.load_labels(files), settled)
+    os.makedirs(baseline.uri, exist_ok=True)
+    Path(baseline.uri, TRIVIAL_FILE).write_text(json.dumps(prediction.tolist()), encoding="utf-8")
+    missing = _why_not_comparable(Path(models), version, settled)
+    if not missing:
+        shutil.copytree(os.path.join(models, str(version)), target, dirs_exist_ok=True)
+    else:
+        module = _TrivialModule(reader, prediction)
+        signatures = {"evaluation": module.evaluation, "label_index": module.label_index}
+        tf.saved_model.save(module, target, signatures=signatures)
+    baseline.set_int_custom_property("version", 0 if missing else version)
+    baseline.set_string_custom_property("missing", missing)
+
+
+def _why_not_comparable(models: Path, version: int, plan: FeaturePlan) -> str:
+    """Says why no version can be compared with; empty where one can."""
+    if version == 0:
+        return "nothing is in production yet"
+    check_baseline(models, version)
+    recorded = read_record(models, version).get("classes")
+    if recorded is not None and tuple(recorded) != plan.classes:
+        return f"version {version}, which is in production, answers with other classes"
+    try:
+        signatures = tf.saved_model.load(os.path.join(models, str(version))).signatures
+    except (OSError, ValueError, tf.errors.OpError) as error:
+        reason = (str(error).splitlines() or ["no message"])[0]
+        raise BaselineLost(lost_baseline(models, version, f"it does not load ({reason})")) from error
+    if "evaluation" not in signatures:
+        raise BaselineLost(lost_baseline(models, version, "it has no signature 'evaluation'"))
+    return ""
+
+
+def trivial_prediction(labels: np.ndarray, plan: FeaturePlan) -> np.ndarray:
+    """Returns what a model that ignores its inputs predicts: class shares, or the mean.
+
+    Args:
+      labels: of the train split, encoded but not scaled.
+      plan: decides the task.
+
+    Returns:
+      float32 [units].
+    """
+    if plan.task == "multiclass":
+        counts = np.bincount(labels.astype(np.int64), minlength=len(plan.classes or ()))
+        return (counts / max(counts.sum(), 1)).astype(np.float32)
+    return np.atleast_1d(labels.astype(np.float64).mean(axis=0)).astype(np.float32)
+
+
+class _TrivialModule(tf.Module):
+    """A SavedModel with the signatures that the Evaluator reads, and a constant for an answer."""
+
+    def __init__(self, reader: ExamplesReader, prediction: np.ndarray) -> None:
+        super().__init__()
+        self._plan = reader.plan
+        self._label_spec = {reader.plan.label: reader.graph.raw_feature_spec()[reader.plan.label]}
+        self._prediction = prediction
+
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name=EVALUATION_ARGUMENT)])
+    def evaluation(self, examples: tf.Tensor) -> dict[str, tf.Tensor]:
+        """Answers every example with the same prediction."""
+        return {"prediction": tf.tile(tf.constant(self._prediction)[tf.newaxis, :], (tf.shape(examples)[0], 1))}
+
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name=EVALUATION_ARGUMENT)])
+    def label_index(self, examples: tf.Tensor) -> dict[str, tf.Tensor]:
+        """Encodes the labels as a trained model does."""
+        raw = tf.io.parse_example(examples, self._label_spec)
+        return {"label_index": encode_label(self._plan, raw[self._plan.label])}

@@ -1,0 +1,76 @@
+"""Whether an engine answers, asked before a step relies on it."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import socket
+from collections.abc import Mapping
+from pathlib import Path
+from urllib.parse import urlparse
+
+from kerasline.components.core import ConfigError
+
+_CONNECT_SECONDS, _ANSWER_SECONDS = 5.0, 30.0
+
+
+def check_answers(settings: Mapping[str, str], kind: str, key: str) -> None:
+    """Refuses a job service that does not answer, and one of our own that cannot be started or has no engine.
+
+    Args:
+      settings: Beam's options by name.
+      kind: of runner, such as ``flink``.
+      key: where they come from, for messages.
+
+    Raises:
+      ConfigError: says what is not there.
+    """
+    endpoint = settings.get("--job_endpoint", "embed")
+    if endpoint != "embed":
+        _check_job_service(endpoint, key)
+    elif kind in ("flink", "spark"):
+        _check_own_server(settings, kind, key)
+
+
+def _check_own_server(settings: Mapping[str, str], kind: str, key: str) -> None:
+    java = settings.get("--job_server_java_launcher", "java")
+    if shutil.which(java) is None:
+        raise ConfigError(f"{key}: {kind.title()}'s job server needs Java, and there is no {java}; install Java 17")
+    jar = settings.get(f"--{kind}_job_server_jar", "")
+    if jar and not urlparse(jar).scheme and not Path(jar).is_file():
+        raise ConfigError(f"{key}: expected the jar of Beam's job server at --{kind}_job_server_jar, got no file {jar}")
+    option = {"flink": "--flink_master", "spark": "--spark_master_url"}[kind]
+    master = settings.get(option, "")
+    if re.match(r"\[|local", master) or not re.search(
+        r":[0-9]+/?$", master
+    ):  # within the job server, or by other means
+        return
+    host, _, port = master.rstrip("/").rpartition("://")[2].rpartition(":")
+    _connect(host, port, f"{key}: expected {kind.title()} at {master}", f"start it, or correct {option}")
+
+
+def _check_job_service(endpoint: str, key: str) -> None:
+    """Asks a job service for the options that it knows, as Beam does first of all."""
+    import grpc
+    from apache_beam.portability.api import beam_job_api_pb2, beam_job_api_pb2_grpc
+
+    host, _, port = endpoint.rpartition(":")
+    if not host or not re.fullmatch("[0-9]{1,5}", port):
+        raise ConfigError(f"{key}: expected --job_endpoint=HOST:PORT, got {endpoint!r}")
+    expected, advice = f"{key}: expected Beam's job service at {endpoint}", "start it, or correct --job_endpoint"
+    _connect(host, port, expected, advice)
+    with grpc.insecure_channel(endpoint) as channel:
+        stub = beam_job_api_pb2_grpc.JobServiceStub(channel)
+        try:
+            stub.DescribePipelineOptions(beam_job_api_pb2.DescribePipelineOptionsRequest(), timeout=_ANSWER_SECONDS)
+        except grpc.RpcError as error:
+            late = error.code() is grpc.StatusCode.DEADLINE_EXCEEDED
+            said = f"gives no answer within {_ANSWER_SECONDS:.0f} s" if late else "is something else"
+            raise ConfigError(f"{expected}, but what listens there {said}; {advice}") from error
+
+
+def _connect(host: str, port: str, expected: str, advice: str) -> None:
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), _CONNECT_SECONDS).close()
+    except (OSError, OverflowError) as error:
+        raise ConfigError(f"{expected}, but nothing answers there ({error}); {advice}") from error

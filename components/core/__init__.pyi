@@ -1,0 +1,38 @@
+from . import errors as errors, progress as progress
+from .artifacts import Explanations as Explanations, RunReport as RunReport, Verdict as Verdict
+from .child_process import (
+    end_child as end_child,
+    follow_parent as follow_parent,
+    module_command as module_command,
+    start_child as start_child,
+)
+from .code_hash import code_version as code_version
+from .errors import (
+    LONGEST_MESSAGE as LONGEST_MESSAGE,
+    ConfigError as ConfigError,
+    DataRejected as DataRejected,
+    KeraslineError as KeraslineError,
+    ParityFailed as ParityFailed,
+    TrainingFailed as TrainingFailed,
+    cut as cut,
+    nearest as nearest,
+    shown as shown,
+)
+from .metadata_url import (
+    PASSWORD_VARIABLE as PASSWORD_VARIABLE,
+    MetadataServer as MetadataServer,
+    parse_metadata_url as parse_metadata_url,
+)
+from .option_base import Options as Options
+from .outputs import check_output as check_output
+from .progress import Progress as Progress
+from .refusals import describe as describe, refuse_boolean as refuse_boolean
+from .tolerance import (
+    LARGEST as LARGEST,
+    LARGEST_IN_DEVIATIONS as LARGEST_IN_DEVIATIONS,
+    ROUNDING as ROUNDING,
+    distances as distances,
+    spread_of as spread_of,
+)
+from .versions import is_version as is_version
+from .wording import counted as counted, printable as printable, rate as rate

@@ -1,0 +1,131 @@
+"""A hash of the code behind a step, for its cache key.
+
+TFX hashes neither the function behind a dotted path nor the libraries under it, so each step carries this version
+among its execution properties: when a source file that the step's module imports (directly or not) changes, or the
+lock does, the step runs again, and steps whose code is the same stay cached.
+"""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import importlib.util
+import re
+from functools import lru_cache
+from importlib import metadata
+from pathlib import Path
+
+_ROOT = Path(__file__).resolve().parents[2]
+_PACKAGE = "kerasline"
+# The libraries whose version decides what a step computes.
+_LIBRARIES = ("tfx", "tensorflow", "keras", "apache-beam", "tensorflow-transform", "keras-tuner", "numpy")
+
+
+@lru_cache
+def code_version(*modules: str) -> str:
+    """Returns 16 hexadecimal digits that change with the code that modules run.
+
+    Args:
+      *modules: dotted names of modules of ``components``, and of a user's module with a custom model.
+    """
+    digest = hashlib.sha256()
+    for library in _LIBRARIES:
+        digest.update(f"{library}={metadata.version(library)}\n".encode())
+    for path in sorted(set().union(*map(_local_sources, modules))):
+        digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
+    return digest.hexdigest()[:16]
+
+
+def _local_sources(module: str) -> set[Path]:
+    """Finds the files of ``module`` and of everything of ours that it imports, wherever the import stands.
+
+    A package stands for all of its files: its ``__init__.py`` need not import them.
+    """
+    found: set[Path] = set()
+    start = _source_file(module)
+    waiting = [start, *(start.parent.rglob("*.py") if start is not None and start.name == "__init__.py" else [])]
+    while waiting:
+        path = waiting.pop()
+        if path is None or path in found:
+            continue
+        found.add(path)
+        if path.suffix == ".py":
+            names, files = _references(path)
+            waiting += [*map(_source_file, names), *files]
+    return found
+
+
+def _source_file(module: str) -> Path | None:
+    """Locates a module below the project without importing it; others (libraries) give None."""
+    top, *inner = module.split(".")
+    # The folders of the package kerasline stand at the top of the project.
+    base = _ROOT.joinpath(*inner) if top == _PACKAGE and inner else _ROOT.joinpath(*module.split("."))
+    for path in (base / "__init__.py", base.with_suffix(".py")):
+        if path.is_file():
+            return path
+    if top == _PACKAGE:
+        return None
+    return _user_module(module)
+
+
+def _user_module(module: str) -> Path | None:
+    """Locates a user's own module (custom models); installed libraries do not count."""
+    try:
+        spec = importlib.util.find_spec(module)
+    except (ImportError, ValueError, AttributeError):
+        return None
+    if spec is None or not spec.origin or "site-packages" in spec.origin or not spec.origin.endswith(".py"):
+        return None
+    path = Path(spec.origin)
+    return None if path.is_relative_to(Path(ast.__file__).parent) else path
+
+
+def _references(path: Path) -> tuple[list[str], list[Path]]:
+    """Returns the modules that a file imports, and the files beside it that it names (templates, scripts)."""
+    names: list[str] = []
+    files: list[Path] = []
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            names += [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and node.level:
+            files += _relative_files(path.parents[node.level - 1], node)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            # "from keras import layers" may name a module in its alias, too.
+            names += [node.module] + [f"{node.module}.{alias.name}" for alias in node.names]
+            names += [f"{node.module}.{module}" for module in _behind_door(node)]
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str) and re.fullmatch(r"[\w.]+", node.value):
+            # Registries name modules as text ("kerasline.components.models.mlp") to import them late.
+            if node.value.startswith(f"{_PACKAGE}.components."):
+                names.append(node.value)
+            elif "." in node.value and (path.parent / node.value).is_file():
+                files.append(path.parent / node.value)
+    return [name for name in names if name.startswith(f"{_PACKAGE}.components") or not _is_third_party(name)], files
+
+
+def _behind_door(node: ast.ImportFrom) -> list[str]:
+    """Lists the modules of a room in which the imported names stand; the room's door says which."""
+    room = _source_file(node.module or "")
+    if room is None or not room.with_suffix(".pyi").is_file():
+        return []
+    door = _read_door(room.with_suffix(".pyi"))
+    return [door[alias.name] for alias in node.names if alias.name in door]
+
+
+@lru_cache
+def _read_door(stub: Path) -> dict[str, str]:
+    """Maps each name that a room offers in its ``__init__.pyi`` to the module that it stands in."""
+    imports = [node for node in ast.parse(stub.read_text(encoding="utf-8")).body if isinstance(node, ast.ImportFrom)]
+    return {alias.name: node.module or alias.name for node in imports for alias in node.names}
+
+
+def _relative_files(folder: Path, node: ast.ImportFrom) -> list[Path]:
+    """Finds what ``from .layers import block`` and ``from . import layers`` name in a user's package."""
+    base = folder.joinpath(*(node.module or "").split("."))
+    candidates = [base, *(base / alias.name for alias in node.names)]
+    return [f for c in candidates for f in (c.with_suffix(".py"), c / "__init__.py") if f.is_file()]
+
+
+@lru_cache
+def _is_third_party(name: str) -> bool:
+    top = name.split(".")[0]
+    return _user_module(top) is None

@@ -1,0 +1,49 @@
+"""Looks at where a command is to write before it works for minutes."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+
+from kerasline.components.core.errors import ConfigError
+
+
+def check_output(path: Path | None, option: str) -> None:
+    """Refuses a file that cannot be written; None is nothing to write.
+
+    The folder is tried and not asked: a read-only file system, a full disk and a folder such as /proc answer the
+    question for permissions with yes.
+
+    Args:
+      path: the file.
+      option: what the user named it with, for messages.
+
+    Raises:
+      ConfigError: its folder is not there or takes no files, or it is something else than a file.
+    """
+    if path is None:
+        return
+    shown = str(path) if len(str(path)) <= 200 else f"{str(path)[:200]}…"
+    try:
+        folder = path.resolve().parent
+        if not folder.is_dir():
+            raise ConfigError(f"{option}: expected a file in a folder that exists, but {folder} does not")
+        if path.exists() and not path.is_file() and not path.is_dir():
+            return  # /dev/stdout and its like take what is written
+        _check_file(path, option)
+        descriptor, probe = tempfile.mkstemp(prefix=".kerasline-", dir=folder)
+        os.close(descriptor)
+        os.unlink(probe)
+    except (OSError, RuntimeError) as error:  # RuntimeError: a link to itself
+        reason = getattr(error, "strerror", None) or "a link leads in circles"
+        raise ConfigError(
+            f"{option}: expected a file that can be written, but {shown} cannot be ({reason}); name another one"
+        ) from None
+
+
+def _check_file(path: Path, option: str) -> None:
+    if path.is_dir():
+        raise ConfigError(f"{option}: expected a file, but {path} is a folder; name a file in it")
+    if path.is_file() and not os.access(path, os.W_OK):
+        raise ConfigError(f"{option}: expected a file that can be written, but {path} is read-only; name another one")

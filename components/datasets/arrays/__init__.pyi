@@ -1,0 +1,15 @@
+from . import idx as idx, npz as npz, tfrecord as tfrecord
+from .arrays import (
+    IMAGES_PER_SHARD as IMAGES_PER_SHARD,
+    TABLE_ROWS_PER_SHARD as TABLE_ROWS_PER_SHARD,
+    Dtype as Dtype,
+    Part as Part,
+    Parts as Parts,
+    check_lengths as check_lengths,
+    columns_of as columns_of,
+    digest_parts as digest_parts,
+    label_facts as label_facts,
+    rows_of as rows_of,
+    shards_of as shards_of,
+)
+from .tfrecord import check_no_sequence as check_no_sequence

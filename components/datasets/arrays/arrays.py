@@ -1,0 +1,159 @@
+"""Rows that lie in memory as arrays: what IDX, NPZ, bundled and generated data have in common."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+from kerasline.components.core import ConfigError, counted
+from kerasline.components.datasets.description import Column, Dataset, LabelFacts, facts_of_values, indices_of
+from kerasline.components.datasets.images import encode_png
+
+if TYPE_CHECKING:
+    import numpy as np
+
+IMAGES_PER_SHARD = 4096
+TABLE_ROWS_PER_SHARD = 100_000
+_MAX_DISTINCT = 10_000
+
+Dtype = Literal["float", "int", "string", "image", "array", "tokens"]
+
+
+@dataclass(frozen=True)
+class Part:
+    """The rows of one split, or all of them.
+
+    Attributes:
+      columns: name to values: (rows,) numbers, uint8 (rows, height, width[, channels]) images, (rows, ...)
+        arrays, or (rows, length) token ids.
+      labels: (rows,), numbers or text; (rows, labels) of 0 and 1 for multilabel.
+    """
+
+    columns: dict[str, np.ndarray]
+    labels: np.ndarray
+
+    @property
+    def rows(self) -> int:
+        """How many rows there are."""
+        return len(self.labels)
+
+
+Parts = Mapping[str | None, Part]  # None: rows that the source did not assign to a split
+
+
+def check_lengths(part: Part, origin: str) -> Part:
+    """Refuses columns and labels of different length, and data without rows.
+
+    Raises:
+      ConfigError: they differ, or there is no row.
+    """
+    for name, values in part.columns.items():
+        if len(values) != part.rows:
+            raise ConfigError(
+                f"{origin} has {counted(len(values), 'row')} of {name!r} but {counted(part.rows, 'label')}; they must "
+                "belong to the same rows."
+            )
+    if part.rows == 0:
+        raise ConfigError(f"{origin} has no rows; check that the right file was named.")
+    return part
+
+
+def columns_of(parts: Parts, dtypes: Mapping[str, Dtype], units: Mapping[str, str | None]) -> tuple[Column, ...]:
+    """Describes the columns, counting over all parts."""
+    import numpy as np
+
+    described = []
+    for name, dtype in dtypes.items():
+        pieces = [part.columns[name] for part in parts.values()]
+        shape: tuple[int, ...] = ()
+        missing, distinct, vocabulary_size = 0, None, None
+        if dtype == "image":
+            shape = (*pieces[0].shape[1:], 1)[:3]
+        elif dtype in ("array", "tokens"):
+            shape = pieces[0].shape[1:]
+            if dtype == "tokens":
+                vocabulary_size = int(max(piece.max() for piece in pieces)) + 1
+        else:
+            values = np.concatenate(pieces)
+            if dtype == "float":
+                missing = int(np.isnan(values).sum())
+                values = values[~np.isnan(values)]
+            counted = len(np.unique(values))
+            distinct = counted if counted <= _MAX_DISTINCT else None
+        described.append(
+            Column(
+                name=name, dtype=dtype, shape=shape, unit=units.get(name), missing=missing, distinct=distinct,
+                vocabulary_size=vocabulary_size,
+            )
+        )  # fmt: skip
+    return tuple(described)
+
+
+def label_facts(parts: Parts, name: str = "label", **known: Any) -> LabelFacts:
+    """Collects the facts of the labels of all parts; ``known`` goes to :func:`facts_of_values`."""
+    return facts_of_values(name, (value for part in parts.values() for value in part.labels.tolist()), **known)
+
+
+def shards_of(parts: Parts, rows_per_shard: int) -> list[dict[str, Any]]:
+    """Cuts the parts into row ranges for workers."""
+    shards = []
+    for split, part in parts.items():
+        for first in range(0, part.rows, rows_per_shard):
+            shard: dict[str, Any] = {"first": first, "rows": min(rows_per_shard, part.rows - first)}
+            shards.append(shard if split is None else {**shard, "split": split})
+    return shards
+
+
+def digest_parts(parts: Parts) -> str:
+    """Returns the sha256 over names, types, shapes and values."""
+    import numpy as np
+
+    digest = hashlib.sha256()
+    for split, part in parts.items():
+        for name, values in [*part.columns.items(), ("", part.labels)]:
+            digest.update(f"{split}/{name}/{values.dtype}/{values.shape}/".encode())
+            if values.dtype == object:
+                digest.update("\0".join(map(str, values.tolist())).encode())
+            else:
+                digest.update(np.ascontiguousarray(values).data)
+    return digest.hexdigest()
+
+
+def rows_of(part: Part, dataset: Dataset, shard: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """Yields a shard's rows as plain values: numbers, text, PNG bytes, float32 arrays, int64 token ids."""
+    indices = indices_of(shard)
+    scalars = [column for column in dataset.columns if column.dtype in ("float", "int", "string")]
+    others = [column for column in dataset.columns if column.dtype in ("image", "array", "tokens")]
+    names = [*(column.name for column in scalars), dataset.label.name]
+    for begin in range(0, len(indices), 1024):
+        chosen = indices[begin : begin + 1024]
+        block = slice(chosen.start, chosen.stop) if isinstance(chosen, range) else chosen
+        lists = [_scalars(part.columns[column.name][block], column) for column in scalars]
+        lists.append(_labels(part.labels[block]))
+        for index, values in zip(chosen, zip(*lists, strict=True), strict=True):
+            row = dict(zip(names, values, strict=True))
+            for column in others:
+                row[column.name] = _value(part.columns[column.name][index], column.dtype)
+            yield row
+
+
+def _scalars(values: np.ndarray, column: Column) -> list[Any]:
+    if column.missing:
+        return [None if value != value else value for value in values.tolist()]
+    return values.tolist()
+
+
+def _labels(labels: np.ndarray) -> list[Any]:
+    import numpy as np
+
+    return labels.tolist() if labels.ndim == 1 else list(labels.astype(np.float32))
+
+
+def _value(value: np.ndarray, dtype: str) -> Any:
+    import numpy as np
+
+    if dtype == "image":
+        return encode_png(value)
+    return value.astype(np.int64 if dtype == "tokens" else np.float32)

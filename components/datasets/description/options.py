@@ -1,0 +1,312 @@
+"""The config's ``data:`` block, typed.
+
+Exactly one key names the source; the others say how its rows are split and how many of them are used. The
+field descriptions become the JSON Schema that editors show.
+"""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Annotated, Any, Literal
+
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationInfo,
+    WithJsonSchema,
+    field_validator,
+    model_validator,
+)
+
+from kerasline.components.core import refuse_boolean
+
+# Cells of a text table that mean "no value". Numbers that read as NaN are missing whatever this list says.
+MISSING_VALUES = ("", "NA", "N/A", "n/a", "NaN", "nan", "NAN", "null", "NULL", "Null", "?")
+
+
+def read_words(words: object) -> object:
+    """Reads a list of cells as YAML gives it: null and -999 without quotes are words, too."""
+    if not isinstance(words, list | tuple):
+        raise ValueError(f"expected a list of cells such as [NA, '-'], got {words!r}")
+    for word in words:
+        if isinstance(word, bool) or not isinstance(word, str | int | float | None):
+            raise ValueError(f"expected cells such as [NA, '-'], got {word!r}; put quotes around the word")
+    return ["null" if word is None else str(word) for word in words]
+
+
+_IN_SCHEMA = {"type": "array", "items": {"type": ["string", "number", "null"]}}
+Words = Annotated[list[str], BeforeValidator(read_words), WithJsonSchema(_IN_SCHEMA)]
+
+
+class Options(BaseModel):
+    """Base of every block: unknown keys are refused, values cannot change after loading."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _no_boolean_for_a_number(cls, value: Any, info: ValidationInfo) -> Any:
+        return refuse_boolean(cls.model_fields[str(info.field_name)].annotation, value)
+
+
+class TableOptions(Options):
+    """What tables have in common, whatever their file format."""
+
+    path: str | list[str] = Field(
+        description="A file, several files, or globs such as 'sales/*.csv'; relative paths are looked for in "
+        "--data-dir and then beside the recipe."
+    )
+    label: str | list[str] = Field(
+        description="The column to predict; a list of 0/1 columns makes the task multilabel."
+    )
+    test_path: str | list[str] | None = Field(
+        default=None,
+        description="Files that are the test split; the rows of 'path' are then divided into train and eval.",
+    )
+    drop: list[str] = Field(default=[], description="Columns that are not inputs; 'split.column' may be one of them.")
+
+    @model_validator(mode="after")
+    def _label_stays(self) -> TableOptions:
+        labels = [self.label] if isinstance(self.label, str) else self.label
+        if not labels:
+            raise ValueError("expected at least one label column, got an empty list")
+        if len(set(labels)) < len(labels):
+            raise ValueError(f"expected different label columns, got {labels}")
+        both = sorted(set(labels) & set(self.drop))
+        if both:
+            raise ValueError(f"column {both[0]!r} is both the label and dropped; remove it from one of them")
+        return self
+
+
+class CsvOptions(TableOptions):
+    """Text tables: comma, semicolon, tab or pipe separated, plain or gzipped."""
+
+    header: bool = Field(default=True, description="Whether the first line names the columns.")
+    columns: list[str] | None = Field(
+        default=None, description="Names of the columns in the file's order; they replace those of the header."
+    )
+    delimiter: str = Field(
+        default="auto", description="'auto', or the character between cells; 'tab' stands for a tab."
+    )
+    encoding: str = Field(
+        default="utf-8", description="Such as utf-8, latin-1, cp1252 or utf-16; a UTF-8 BOM is ignored."
+    )
+    class_names: list[str] | None = Field(
+        default=None, description="Names of the classes 0, 1, ... of a label that holds numbers."
+    )
+    label_decimal: Literal[".", ","] | None = Field(
+        default=None,
+        description="The decimal sign of the label; default: by evidence over all of its cells, which are refused "
+        "where it is even. For inputs see features.COLUMN.decimal.",
+    )
+    missing_values: Words = Field(
+        default=list(MISSING_VALUES),
+        description="Cells that mean 'no value' in any column, after spaces around them are removed; the empty cell "
+        "always does. features.COLUMN.missing_values says it for one column, the label included.",
+    )
+    quoting: Literal["auto", "standard", "none"] = Field(
+        default="auto",
+        description="Of cells between double quotes: auto refuses a quote that swallows lines which look like rows; "
+        "standard takes every such cell as it is; none makes quotes part of the text.",
+    )
+    skip_lines: int = Field(default=0, ge=0, description="Lines above the header that are no part of the table.")
+    ragged_rows: Literal["fail", "skip"] = Field(
+        default="fail",
+        description="What to do with a line that has too few or too many cells; skipped lines are listed.",
+    )
+
+    @model_validator(mode="after")
+    def _is_readable(self) -> CsvOptions:
+        if self.delimiter not in ("auto", "tab") and len(self.delimiter) != 1:
+            raise ValueError(f"expected 'auto', 'tab' or one character as delimiter, got {self.delimiter!r}")
+        try:
+            "".encode(self.encoding)
+        except LookupError:
+            raise ValueError(f"expected an encoding such as utf-8 or latin-1, got {self.encoding!r}") from None
+        if self.columns is not None and len(set(self.columns)) < len(self.columns):
+            raise ValueError("expected different column names in 'columns', got one twice")
+        return self
+
+
+class ParquetOptions(TableOptions):
+    """Parquet tables; nested columns are refused, fixed-size lists of numbers are arrays."""
+
+
+class ImageOptions(Options):
+    """A folder of images: ``class/name.png``, or any folder with a CSV of paths and labels."""
+
+    path: str = Field(
+        description="The folder. One sub-folder a class; or sub-folders train, test and perhaps eval or "
+        "validation, each with one sub-folder a class."
+    )
+    test_path: str | None = Field(default=None, description="A second folder of the same shape that is the test split.")
+    labels_csv: str | None = Field(
+        default=None,
+        description="A CSV that names the images (relative to 'path') and their labels; sub-folders then mean nothing.",
+    )
+    path_column: str = Field(default="path", description="The column of labels_csv that names the image.")
+    label_column: str = Field(default="label", description="The column of labels_csv that holds the label.")
+    check: Literal["decode", "header"] = Field(
+        default="decode",
+        description="Decode every image before the run, so that none fails within it, or read headers only.",
+    )
+    max_megapixels: float = Field(
+        default=50.0, gt=0, description="Larger images are skipped and listed: a small file can claim any size."
+    )
+    empty_classes: Literal["fail", "skip"] = Field(
+        default="fail", description="What to do with a class folder without a usable image."
+    )
+
+
+class NpzOptions(Options):
+    """Arrays in NumPy's .npz; pickled objects are refused."""
+
+    path: str = Field(description="The .npz file.")
+    features: str | list[str] = Field(
+        default="x", description="Keys of the inputs, each with one row an example; 'x' also finds 'x_train'."
+    )
+    label: str = Field(default="y", description="Key of the labels; 'y' also finds 'y_train'.")
+    test_features: str | list[str] | None = Field(
+        default=None, description="Inputs of the test split; default: 'x_test' if there."
+    )
+    test_label: str | None = Field(default=None, description="Labels of the test split; default: 'y_test' if there.")
+    images: bool | None = Field(
+        default=None,
+        description="Whether inputs are images; default: uint8 arrays (rows, height, width[, channels]) are.",
+    )
+
+
+class IdxOptions(Options):
+    """Arrays in the IDX files of MNIST, plain or gzipped."""
+
+    path: str = Field(description="The folder with the four files, named as MNIST names them.")
+    images: str | None = Field(default=None, description="File of the images; default: train-images-idx3-ubyte[.gz].")
+    labels: str | None = Field(default=None, description="File of the labels; default: train-labels-idx1-ubyte[.gz].")
+    test_images: str | None = Field(
+        default=None, description="Default: t10k-images-idx3-ubyte[.gz], where it is there."
+    )
+    test_labels: str | None = Field(
+        default=None, description="Default: t10k-labels-idx1-ubyte[.gz], where it is there."
+    )
+    class_names: list[str] | None = Field(default=None, description="Name of class 0, 1, ...; default: the numbers.")
+
+
+class TfRecordOptions(Options):
+    """TFRecord files of tf.Examples, plain or gzipped."""
+
+    path: str | list[str] = Field(description="Files or globs.")
+    label: str = Field(description="The feature to predict.")
+    features: dict[str, Literal["float", "int", "string", "image", "array", "tokens"]] | None = Field(
+        default=None,
+        description="The inputs and their types; default: every feature but the label, by what it holds.",
+    )
+    test_path: str | list[str] | None = Field(default=None, description="Files that are the test split.")
+    drop: list[str] = Field(default=[], description="Features that are not inputs.")
+
+
+class SpanOptions(Options):
+    """Data that arrives piece by piece: a pattern names the spans, a window takes the newest of them."""
+
+    pattern: str = Field(
+        description="Files with {SPAN} or {YYYY}, {MM}, {DD}, perhaps {VERSION}: 'data/span-{SPAN}/*.csv'. "
+        "Of each span the newest version counts."
+    )
+    window: int | None = Field(default=None, ge=1, description="How many of the newest spans are used; default: all.")
+    first: int | str | None = Field(
+        default=None, description="Oldest span to use: its number, or its date as YYYY-MM-DD."
+    )
+    last: int | str | None = Field(default=None, description="Newest span to use, for running again what ran before.")
+    settle_seconds: float = Field(
+        default=0.0,
+        ge=0,
+        description="A span with a file younger than this is still being copied and waits for the next run.",
+    )
+    marker: str | None = Field(
+        default=None,
+        description="A file such as _SUCCESS that says that a span's folder is complete; others wait.",
+    )
+    format: Literal["csv", "parquet"] = Field(default="csv", description="What the files are.")
+    label: str | list[str] = Field(description="The column to predict.")
+    drop: list[str] = Field(default=[], description="Columns that are not inputs.")
+    reader: dict[str, Any] = Field(
+        default={}, description="More keys of the csv: or parquet: block, such as delimiter or encoding."
+    )
+
+    @field_validator("first", "last", mode="before")
+    @classmethod
+    def _date_as_text(cls, value: object) -> object:
+        return value.isoformat() if isinstance(value, date) else value  # YAML reads 2024-01-31 as a date
+
+
+class SplitOptions(Options):
+    """Which rows train the model, which decide whether it is blessed, which are kept for the last figures."""
+
+    method: Literal["source", "hash", "stratified", "group", "time"] | None = Field(
+        default=None,
+        description="hash: by a hash of the row, so that equal rows stay together; stratified: the same "
+        "within each class, shares as exact as they can be; group: rows with one value of 'column' stay "
+        "together; time: the newest rows of 'column' are test, those before them eval; source: as the "
+        "source says, by its own test set or by 'column' (train, eval, test). Default: source where it "
+        "brings a test set, otherwise hash, or stratified "
+        "where a hash of few rows would leave a split empty.",
+    )
+    train: float | None = Field(default=None, gt=0, lt=1, description="Default: what eval and test leave.")
+    eval: float | None = Field(default=None, gt=0, lt=1, description="Default: 0.1.")
+    test: float | None = Field(
+        default=None, ge=0, lt=1, description="Default: 0.1; not used where the source brings a test set."
+    )
+    column: str | None = Field(default=None, description="For group, time and source.")
+    seed: int | None = Field(default=None, description="Default: the recipe's seed.")
+
+    @model_validator(mode="after")
+    def _is_consistent(self) -> SplitOptions:
+        if self.method in ("group", "time") and self.column is None:
+            raise ValueError(f"method {self.method!r} needs 'column', such as column: customer_id")
+        if self.column is not None and self.method not in ("group", "time", "source"):
+            raise ValueError("'column' is for the methods group, time and source; set 'method' to one of them")
+        parts = [part for part in (self.train, self.eval, self.test) if part is not None]
+        if len(parts) == 3 and abs(sum(parts) - 1) > 1e-6:
+            raise ValueError(f"expected train, eval and test to sum to 1, got {sum(parts):g}")
+        if sum(parts) > 1 + 1e-6:
+            raise ValueError(f"expected train, eval and test to sum to 1 at most, got {sum(parts):g}")
+        return self
+
+
+SOURCES = ("dataset", "csv", "parquet", "images", "npz", "idx", "tfrecord", "spans")
+
+
+class DataOptions(Options):
+    """Where the rows come from and how they are split."""
+
+    dataset: str | None = Field(default=None, description="A data set by name, such as digits, iris or mnist.")
+    csv: CsvOptions | None = Field(default=None, description="Text tables.")
+    parquet: ParquetOptions | None = Field(default=None, description="Parquet tables.")
+    images: ImageOptions | None = Field(default=None, description="A folder of images.")
+    npz: NpzOptions | None = Field(default=None, description="Arrays of NumPy.")
+    idx: IdxOptions | None = Field(default=None, description="Arrays in the files of MNIST.")
+    tfrecord: TfRecordOptions | None = Field(default=None, description="tf.Examples.")
+    spans: SpanOptions | None = Field(default=None, description="Tables that arrive piece by piece.")
+    options: dict[str, Any] = Field(
+        default={}, description="Arguments of a named data set, such as noise and size of regression_surface."
+    )
+    split: SplitOptions = Field(default=SplitOptions())
+    limit: int | None = Field(
+        default=None, ge=3, description="Use this many rows only, spread over the data: for smoke runs."
+    )
+
+    @model_validator(mode="after")
+    def _has_one_source(self) -> DataOptions:
+        given = [key for key in SOURCES if getattr(self, key) is not None]
+        if len(given) != 1:
+            got = " and ".join(given) if given else "none"
+            raise ValueError(f"expected exactly one source of {', '.join(SOURCES)}, got {got}")
+        if self.options and self.dataset is None:
+            raise ValueError("'options' are arguments of a named data set; they need 'dataset'")
+        return self
+
+    @property
+    def source(self) -> str:
+        """The one source key that is set."""
+        return next(key for key in SOURCES if getattr(self, key) is not None)

@@ -1,0 +1,16 @@
+from .files import (
+    PACKED as PACKED,
+    PACKING_ERRORS as PACKING_ERRORS,
+    Places as Places,
+    check_data_dir as check_data_dir,
+    check_unchanged as check_unchanged,
+    damaged_packing as damaged_packing,
+    digest_file as digest_file,
+    is_gzip as is_gzip,
+    is_packed as is_packed,
+    missing_file as missing_file,
+    open_bytes as open_bytes,
+    read_bytes as read_bytes,
+    size_of as size_of,
+)
+from .kinds import name_kind as name_kind

@@ -1,0 +1,227 @@
+"""Finding, opening and fingerprinting the files of a source; every failure names the file and what to do."""
+
+from __future__ import annotations
+
+import bz2
+import glob
+import gzip
+import hashlib
+import lzma
+import os
+import zipfile
+import zlib
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+from kerasline.components.core import ConfigError, nearest
+from kerasline.components.datasets.files.kinds import name_zip
+
+_GZIP_MAGIC = b"\x1f\x8b"
+_PACKINGS: dict[bytes, Callable[..., Any]] = {_GZIP_MAGIC: gzip.open, b"BZh": bz2.open, b"\xfd7zXZ": lzma.open}
+# What reading a damaged packed file raises; OSError is gzip.BadGzipFile's base, and what bz2 raises.
+PACKING_ERRORS = (EOFError, zlib.error, lzma.LZMAError, OSError)
+PACKED = (".gz", ".bz2", ".xz")  # what their names end in
+
+
+_LONGEST_PATH = 300  # in messages
+
+
+@dataclass(frozen=True)
+class Places:
+    """Where relative paths and named data sets are looked for.
+
+    Attributes:
+      base_dir: the recipe's folder.
+      data_dir: ``--data-dir``, which comes first, or None.
+      advice: what to do about a path that leads nowhere; not every command has a ``--data-dir``.
+    """
+
+    base_dir: Path
+    data_dir: Path | None
+    advice: str = "correct the path or --data-dir"
+
+    def candidates(self, path: str) -> list[Path]:
+        """Lists where a path of the config may lie, first choice first."""
+        if "://" in path:
+            raise ConfigError(
+                f"Expected a path of this machine, got {path}; copy the data or mount its bucket (/gcs/BUCKET/...)."
+            )
+        expanded = Path(os.path.expanduser(path))
+        if expanded.is_absolute():
+            return [expanded]
+        roots = [root for root in (self.data_dir, self.base_dir) if root is not None]
+        return [(Path(os.path.expanduser(root)) / expanded).absolute() for root in roots]
+
+    def find(self, path: str, *, folder: bool = False) -> Path:
+        """Returns the file (or folder) that a path of the config names.
+
+        Raises:
+          ConfigError: there is none; the message names the nearest file of the folder.
+        """
+        tried = self.candidates(path)
+        for candidate in tried:
+            try:
+                if candidate.is_dir() if folder else candidate.is_file():
+                    return candidate
+            except OSError as error:
+                raise _unreadable(candidate, error) from None
+        for candidate in tried:
+            if candidate.exists():
+                wanted = "a folder" if folder else "a file"
+                there = "a folder" if candidate.is_dir() else "a file" if candidate.is_file() else "a device or a pipe"
+                hint = f"; for the files in it write {path.rstrip('/')}/*" if candidate.is_dir() else ""
+                raise ConfigError(
+                    f"Expected {wanted} at {candidate}, but it is {there}; correct the path in 'data'{hint}."
+                )
+            if candidate.is_symlink():
+                raise ConfigError(f"{candidate} is a link to nothing; correct the link or the path in 'data'.")
+        raise ConfigError(missing_file(tried[0], tried[1:], self.advice))
+
+    def find_all(self, patterns: str | Iterable[str]) -> list[Path]:
+        """Returns the files that paths and globs name, each once, sorted within a glob.
+
+        Raises:
+          ConfigError: a path does not exist or a glob matches nothing.
+        """
+        found: dict[Path, None] = {}
+        for pattern in [patterns] if isinstance(patterns, str) else patterns:
+            if not glob.has_magic(pattern) or any(path.is_file() for path in self.candidates(pattern)):
+                found[self.find(pattern)] = None
+                continue
+            matches: list[str] = []
+            for candidate in self.candidates(pattern):
+                matches = sorted(m for m in glob.glob(str(candidate), recursive=True) if os.path.isfile(m))
+                if matches:
+                    break
+            if not matches:
+                raise ConfigError(
+                    f"No file matches {self.candidates(pattern)[0]}; correct the pattern in 'data' or --data-dir."
+                )
+            found.update(dict.fromkeys(Path(match) for match in matches))
+        return list(found)
+
+
+def check_data_dir(data_dir: Path | None) -> None:
+    """Refuses a ``--data-dir`` that is no folder, before anything is looked for in it, or fetched in its place.
+
+    Raises:
+      ConfigError: says what it is.
+    """
+    if data_dir is None or data_dir.expanduser().is_dir():
+        return
+    there = "is no folder" if data_dir.expanduser().exists() else "does not exist"
+    raise ConfigError(f"--data-dir: expected a folder, but {data_dir} {there}; correct the path, or leave it out")
+
+
+def missing_file(path: Path, others: Iterable[Path] = (), advice: str = Places.advice) -> str:
+    """Words the error for a file that does not exist, with the nearest name in its folder."""
+    also = "".join(f" nor {other}" for other in others)
+    folder = path.parent
+    if not folder.is_dir():
+        while not folder.is_dir() and folder != folder.parent:
+            folder = folder.parent
+        return f"File not found: {path}{also} (the folder ends at {folder}); {advice}."
+    names = sorted(entry.name for entry in folder.iterdir())
+    return f"File not found: {path}{also}; {advice}.{nearest(path.name, names)}"
+
+
+def open_bytes(path: str | Path) -> IO[bytes]:
+    """Opens a file for reading, unpacking gzip, bzip2 and xz by its first bytes and not by its name.
+
+    Raises:
+      ConfigError: the file is gone, may not be read, has no end, or is a zip archive.
+    """
+    try:
+        if not Path(path).is_file() and Path(path).exists():
+            raise ConfigError(f"Expected a file at {path}, but it is a folder, a device or a pipe; name a file.")
+        plain = open(path, "rb")  # noqa: SIM115 - the caller closes it
+        magic = plain.read(6)
+        plain.seek(0)
+    except FileNotFoundError:
+        raise ConfigError(missing_file(Path(path))) from None
+    except OSError as error:
+        raise _unreadable(path, error) from None
+    if magic.startswith(b"PK\x03\x04"):
+        plain.close()
+        raise ConfigError(f"{path} is {_name_zip(path)}.")
+    unpack = next((unpack for start, unpack in _PACKINGS.items() if magic.startswith(start)), None)
+    return plain if unpack is None else unpack(plain, "rb")
+
+
+def _name_zip(path: str | Path) -> str:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            kind = name_zip(archive.namelist())
+    except (zipfile.BadZipFile, OSError):
+        kind = name_zip(())
+    return f"{kind.what}; {kind.advice}"
+
+
+def is_packed(path: str | Path) -> bool:
+    """Tells gzip, bzip2 and xz by their first bytes."""
+    with open(path, "rb") as stream:
+        return stream.read(6).startswith(tuple(_PACKINGS))
+
+
+def is_gzip(path: str | Path) -> bool:
+    """Tells gzip by its first bytes."""
+    with open(path, "rb") as stream:
+        return stream.read(2) == _GZIP_MAGIC
+
+
+def read_bytes(path: str | Path) -> bytes:
+    """Reads a whole file, unpacking it.
+
+    Raises:
+      ConfigError: as :func:`open_bytes`, or the packed data is damaged.
+    """
+    with open_bytes(path) as stream:
+        try:
+            return stream.read()
+        except PACKING_ERRORS as error:
+            raise damaged_packing(path, error) from None
+
+
+def damaged_packing(path: str | Path, error: Exception) -> ConfigError:
+    """Words the error for packed data that ends early or fails its checksum."""
+    state = "ends too early" if isinstance(error, EOFError) else "is damaged"
+    what = "gzip " if is_gzip(path) else "packed " if is_packed(path) else ""
+    return ConfigError(f"The {what}file {path} {state}; copy or download it again.")
+
+
+def digest_file(path: str | Path) -> str:
+    """Returns the sha256 of a file's bytes as they lie on disk."""
+    try:
+        with open(path, "rb") as stream:
+            return hashlib.file_digest(stream, "sha256").hexdigest()
+    except OSError as error:
+        raise _unreadable(path, error) from None
+
+
+def check_unchanged(path: str | Path, size_bytes: int) -> None:
+    """Refuses a file whose size is no longer what it was when the dataset was resolved.
+
+    Raises:
+      ConfigError: the file is gone or its size differs.
+    """
+    try:
+        now = os.stat(path).st_size
+    except OSError:
+        raise ConfigError(missing_file(Path(path))) from None
+    if now != size_bytes:
+        raise ConfigError(
+            f"{path} changed while the run was reading it ({size_bytes} bytes before, {now} now); run again."
+        )
+
+
+def size_of(path: str | Path) -> int:
+    """Returns a file's size in bytes."""
+    return os.stat(path).st_size
+
+
+def _unreadable(path: str | Path, error: OSError) -> ConfigError:
+    advice = "check its permissions" if isinstance(error, PermissionError) else "name another file, or copy it again"
+    shown = f"{str(path)[:_LONGEST_PATH]}…" if len(str(path)) > _LONGEST_PATH else path
+    return ConfigError(f"Cannot read {shown}: {error.strerror or error}; {advice}.")

@@ -1,0 +1,168 @@
+"""Images that a CSV lists with their labels: classes, or numbers to regress."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from kerasline.components.core import ConfigError
+from kerasline.components.datasets.description import (
+    CsvOptions,
+    Dataset,
+    Found,
+    ImageOptions,
+    SplitColumn,
+    assign_roles,
+    facts_of_values,
+    indices_of,
+)
+from kerasline.components.datasets.files import Places, check_unchanged, digest_file, missing_file, size_of
+from kerasline.components.datasets.images.image_check import check_all
+from kerasline.components.datasets.images.image_folder import Survey, read_image, shortened
+from kerasline.components.datasets.tables import INFINITIES, NANS, body, detect_delimiter, dialect_of, header_of, parse
+from kerasline.components.datasets.values import Named, check_lost, describe_lost, missing_words, own_words
+
+_IMAGES_PER_SHARD = 1024
+_NO_NUMBERS = INFINITIES | NANS
+
+
+def find(options: ImageOptions, places: Places, split: SplitColumn | None, named: Named) -> Found:
+    """Describes the images that ``labels_csv`` lists.
+
+    The CSV is looked for within the image folder first. Rows without a label, and images that are absent, damaged, too
+    large or outside the folder, are listed in ``skipped``. ``split`` may name a column of the CSV.
+
+    Raises:
+      ConfigError: the CSV lacks a column, or no image can be used.
+    """
+    root = places.find(options.path, folder=True)
+    assert options.labels_csv is not None
+    if options.test_path is not None:
+        raise ConfigError("images.test_path is for folders of classes; with labels_csv use split.method: source.")
+    table = root / options.labels_csv
+    if not table.is_file():
+        table = places.find(options.labels_csv)
+    reading = {**_reading(table), "missing_in": own_words(named)}
+    names = reading["names"]
+    roles = assign_roles(names, options.label_column, [], split, str(table))
+    if options.path_column not in names:
+        raise ConfigError(f"{table} has no column {options.path_column!r} of image paths; set images.path_column.")
+    if len(roles.labels) != 1 or options.path_column == options.label_column:
+        raise ConfigError("images.label_column and images.path_column must be two different columns.")
+    wanted = [options.path_column, options.label_column, *([split.name] if split else [])]
+    rows = [(number, [cells[names.index(name)] for name in wanted]) for number, cells in _body(table, reading)]
+    decided = named.get(options.label_column) is not None
+    no_label = _no_label([cells[1] for _, cells in rows], missing_words(reading, options.label_column), decided)
+    skipped: list[str] = []
+    lost: Counter[str] = Counter()
+    unusable: list[int] = []
+    survey = Survey()
+    kept: list[list[str]] = []
+    inside = root.resolve()
+    checks = check_all(
+        root, [root / cells[0] for _, cells in rows], options.check == "decode", options.max_megapixels * 1e6
+    )
+    for (number, cells), checked in zip(rows, checks, strict=True):
+        problem = checked.problem
+        if cells[1] in no_label:
+            lost[cells[1]] += 1
+            problem = describe_lost({cells[1]: 1}, "").removeprefix("1 ")
+        else:
+            problem = _place_problem(root / cells[0], inside) or problem
+        if problem:
+            unusable.append(number)
+            skipped.append(f"{table.name} line {number}, {cells[0]}: {problem}")
+        else:
+            kept.append(cells)
+            survey.add(checked, "\0".join(cells))
+    if not kept:
+        reason = f" The first: {skipped[0]}." if skipped else ""
+        raise ConfigError(f"No image of {table} can be used; correct its paths.{reason}")
+    labels, dtype = _typed([cells[1] for cells in kept])
+    if dtype == "string" and not decided:
+        check_lost(options.label_column, lost, len(kept), str(table))
+    extra_type = parse([cells[2] for cells in kept if cells[2]] or ["-"])[0] if split else None
+    shards: list[dict[str, Any]] = []
+    for first in range(0, len(kept), _IMAGES_PER_SHARD):
+        shards.append({"first": first, "rows": min(_IMAGES_PER_SHARD, len(kept) - first)})
+    return Found(
+        kind="image",
+        columns=(survey.column(),),
+        label=facts_of_values(options.label_column, labels, origin=str(table)),
+        reader="image_table",
+        reader_options={
+            "path": str(table),
+            "bytes": size_of(table),
+            "root": str(root),
+            "reading": reading,
+            "columns": wanted,
+            "label_type": dtype,
+            "extra_type": extra_type,
+            "unusable": unusable,
+        },
+        shards=shards,
+        digest=f"{survey.digest},{digest_file(table)}",
+        title=root.name,
+        skipped=shortened(skipped),
+        notes=survey.notes,
+    )
+
+
+def read(dataset: Dataset, shard: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """Yields the rows of a shard: encoded bytes, the label, and the column that splits need."""
+    options = dataset.reader_options
+    check_unchanged(options["path"], options["bytes"])
+    table, root, names = Path(options["path"]), Path(options["root"]), options["reading"]["names"]
+    positions = [names.index(name) for name in options["columns"]]
+    unusable = set(options["unusable"])
+    wanted = set(indices_of(shard))
+    usable = (cells for number, cells in _body(table, options["reading"]) if number not in unusable)
+    for index, cells in enumerate(usable):
+        if index >= shard["first"] + shard["rows"]:
+            return
+        if index in wanted:
+            path, label, *extra = (cells[position] for position in positions)
+            row = {"image": read_image(root / path), dataset.label.name: _value(label, options["label_type"])}
+            if extra:
+                column = options["columns"][2]
+                known = extra[0] not in missing_words(options["reading"], column)
+                row[column] = _value(extra[0], options["extra_type"]) if known else None
+            yield row
+
+
+def _place_problem(path: Path, inside: Path) -> str:
+    try:
+        if not path.resolve().is_relative_to(inside):
+            return "outside of the data folder"
+        return "" if path.exists() else missing_file(path)
+    except (OSError, RuntimeError):
+        return "a link that leads in circles"
+
+
+def _reading(table: Path) -> dict[str, Any]:
+    options = CsvOptions(path=str(table), label="label").model_dump(
+        include={"header", "columns", "encoding", "missing_values", "ragged_rows", "quoting", "skip_lines"}
+    )
+    delimiter = detect_delimiter(table, dialect_of(options, ","))
+    return {**options, "delimiter": delimiter, "names": header_of(table, options, delimiter)}
+
+
+def _body(table: Path, reading: Mapping[str, Any]) -> Iterator[tuple[int, list[str]]]:
+    return body(table, reading, reading["delimiter"], len(reading["names"]))
+
+
+def _typed(labels: list[str]) -> tuple[list[Any], str]:
+    dtype, numbers = parse(labels)
+    return (labels, dtype) if dtype == "string" else (list(numbers), dtype)
+
+
+def _no_label(cells: Sequence[str], missing: frozenset[str], decided: bool) -> frozenset[str]:
+    """Returns the cells that are no label; where the recipe lists them, classes may be called nan or inf."""
+    known = [cell for cell in cells if cell not in missing and cell not in _NO_NUMBERS]
+    return missing if decided and known and parse(known)[0] == "string" else missing | _NO_NUMBERS
+
+
+def _value(cell: str, dtype: str | None) -> Any:
+    return int(cell) if dtype == "int" else float(cell) if dtype == "float" else cell

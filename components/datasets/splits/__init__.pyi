@@ -1,0 +1,2 @@
+from .split_points import class_cuts as class_cuts, time_boundaries as time_boundaries
+from .splits import assign_split as assign_split, row_key as row_key

@@ -1,0 +1,129 @@
+"""Which bytes are text, and in which encoding."""
+
+from __future__ import annotations
+
+import codecs
+import re
+from pathlib import Path
+from typing import IO, Any
+
+from kerasline.components.core import ConfigError
+from kerasline.components.datasets.files import is_packed, name_kind, open_bytes
+
+_BYTES_LOOKED_AT = 4096
+_FULL_BLOCKS = 1 << 26
+_TOTAL = re.compile(
+    r'[\s",;|]*((?:grand |sub)?totals?|sum|summe|gesamt|insgesamt)\b[\s":]*(?:[,;\t|]|$)', re.IGNORECASE
+)
+
+
+def without_bom(encoding: str) -> str:
+    """Names the encoding that passes over the mark which Excel writes in front of UTF-8."""
+    return "utf-8-sig" if encoding.lower().replace("_", "-") in ("utf-8", "utf8") else encoding
+
+
+def check_is_text(raw: IO[bytes], path: str | Path, encoding: str) -> None:
+    """Refuses files that are no text, by their first bytes, so that none of them reaches a message.
+
+    Args:
+      raw: the file, unpacked; nothing is taken from it.
+      path: of the file.
+      encoding: that it is said to be in.
+
+    Raises:
+      ConfigError: what the file is instead, and what to do.
+    """
+    start = _peek(raw)
+    if encoding.lower().replace("_", "-").startswith(("utf-16", "utf-32")):
+        return
+    if start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        raise ConfigError(f"{path} is UTF-16, not {encoding}; set csv.encoding: utf-16.")
+    found = utf_16_of(start)
+    if found:
+        raise ConfigError(f"{path} is UTF-16 without a mark that says so, not {encoding}; set csv.encoding: {found}.")
+    kind = name_kind(start)
+    if kind is not None:
+        raise ConfigError(f"{path} is {kind.what}, no text table; {kind.advice}.")
+    if b"\0" in start:
+        raise ConfigError(f"{path} is a binary file, no text table; check that the right file was named.")
+
+
+def utf_16_of(start: bytes) -> str | None:
+    """Tells UTF-16 without a mark by the zeros beside its letters: ``utf-16-le``, ``utf-16-be``, or None."""
+    pairs = len(start) // 2
+    if pairs < 2:
+        return None
+    zeros = start[0 : 2 * pairs : 2].count(0), start[1 : 2 * pairs : 2].count(0)
+    if zeros[1] > 0.7 * pairs and not zeros[0]:
+        return "utf-16-le"
+    return "utf-16-be" if zeros[0] > 0.7 * pairs and not zeros[1] else None
+
+
+def detect_encoding(path: Path) -> str:
+    """Finds the encoding of a text table: UTF-8, UTF-16 with its mark or without, cp1252, or else latin-1."""
+    with open_bytes(path) as stream:
+        start = _peek(stream)
+        if start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+            return "utf-16"
+        found = utf_16_of(start)
+        if found:
+            return found
+        check_is_text(stream, path, "utf-8")
+        decoder, left = codecs.getincrementaldecoder("utf-8")(), _FULL_BLOCKS
+        try:
+            while left > 0 and (block := stream.read(1 << 20)):
+                decoder.decode(block)
+                left -= len(block)
+        except UnicodeDecodeError:
+            return "cp1252" if _decodes(path, "cp1252") else "latin-1"
+    return "utf-8"
+
+
+def undecodable(path: str | Path, encoding: str) -> ConfigError:
+    """Finds the first byte that is not in the encoding, line by line."""
+    with open_bytes(path) as raw:
+        for number, line in enumerate(raw, start=1):
+            try:
+                line.decode(encoding)
+            except UnicodeDecodeError as error:
+                return ConfigError(
+                    f"{path} is not {encoding}: byte 0x{line[error.start]:02x} in line {number}; set "
+                    "csv.encoding, for instance to cp1252 or latin-1."
+                )
+            except UnicodeError:
+                break
+    return ConfigError(f"{path} is not {encoding}; set csv.encoding, for instance to utf-8 or cp1252.")
+
+
+def _decodes(path: Path, encoding: str) -> bool:
+    try:
+        with open_bytes(path) as stream:
+            stream.read(_FULL_BLOCKS).decode(encoding)
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _peek(raw: Any) -> bytes:
+    """Returns the first bytes of a file that was just opened, and leaves them there."""
+    start: bytes = raw.read(_BYTES_LOOKED_AT)
+    raw.seek(0)
+    return start
+
+
+def find_total(path: Path, encoding: str) -> str:
+    """Says so where the last line of a table begins with a word for a sum, empty for any other.
+
+    Args:
+      path: of a table; of a packed one nothing is said.
+      encoding: of its text.
+    """
+    if is_packed(path) or encoding.lower().startswith(("utf-16", "utf-32")):
+        return ""
+    with open(path, "rb") as stream:
+        stream.seek(max(0, path.stat().st_size - _BYTES_LOOKED_AT))
+        end = stream.read().decode(encoding, errors="replace").rstrip()
+    word = _TOTAL.match(re.split(r"[\r\n]", end)[-1])
+    if word is None:
+        return ""
+    return f"the last line of {path.name} begins with {word[1]!r} and is read as a row; remove it if it adds others up"

@@ -1,0 +1,247 @@
+"""Opens text tables as they are found: encodings, BOM, gzip, delimiters, ragged lines."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import chain, islice
+from pathlib import Path
+from typing import IO, Any
+
+from kerasline.components.core import ConfigError, counted
+from kerasline.components.datasets.files import PACKING_ERRORS, damaged_packing, open_bytes
+from kerasline.components.datasets.tables.csv_encoding import check_is_text, undecodable, without_bom
+from kerasline.components.datasets.tables.csv_quotes import ADVICE, Place, StrayQuote, check_quotes, stray_quote
+
+_DELIMITERS = (",", ";", "\t", "|")
+_LONGEST_CELL = 1 << 24  # characters; a quote that is never closed would otherwise swallow the file
+_LINES_LOOKED_AT = 200  # for the delimiter
+_SEP_LINE = re.compile(r'\ufeff?"?sep=(.)"?[\r\n]*', re.IGNORECASE)  # Excel's own first line
+
+Line = tuple[int, list[str]]
+
+
+@dataclass(frozen=True)
+class Dialect:
+    """How a text table is written.
+
+    Attributes:
+      delimiter: the character between cells.
+      encoding: as Python names it.
+      quoting: ``auto`` refuses quotes that swallow rows, ``standard`` takes quotes as they are, ``none`` makes them
+        text.
+      skip_lines: lines above the header.
+      header: whether the first row names the columns.
+    """
+
+    delimiter: str
+    encoding: str = "utf-8"
+    quoting: str = "auto"
+    skip_lines: int = 0
+    header: bool = True
+
+
+def dialect_of(options: Mapping[str, Any], delimiter: str) -> Dialect:
+    """Takes how a table is written from the options of a ``csv:`` block; versions pushed earlier have fewer."""
+    known = {key: options[key] for key in ("encoding", "quoting", "skip_lines", "header") if key in options}
+    return Dialect(delimiter, **known)
+
+
+def lines(path: str | Path, dialect: Dialect) -> Iterator[Line]:
+    """Yields the rows of a table, its header included, with the number of the line on which each ends.
+
+    Cells lose the spaces around them; empty lines are passed over, and so is Excel's line ``sep=;``.
+
+    Raises:
+      ConfigError: the file is gone, damaged, not text in this encoding, or has a quote that swallows rows.
+    """
+    csv.field_size_limit(_LONGEST_CELL)
+    with open_bytes(path) as raw:
+        try:
+            check_is_text(raw, path, dialect.encoding)
+            text, skipped = _text_of(raw, dialect)
+            yield from _rows(text, skipped, dialect, Place(path))
+        except UnicodeError:
+            raise undecodable(path, dialect.encoding) from None
+        except PACKING_ERRORS as error:
+            raise damaged_packing(path, error) from None
+
+
+def _text_of(raw: IO[bytes], dialect: Dialect) -> tuple[Iterator[str], int]:
+    """Returns the lines of a table, and how many lines are left out in front of them."""
+    text = io.TextIOWrapper(raw, encoding=without_bom(dialect.encoding), newline="")
+    skipped = sum(1 for _ in islice(text, dialect.skip_lines))
+    first = next(text, "")
+    if _SEP_LINE.fullmatch(first):
+        return text, skipped + 1
+    return chain([first.removeprefix("\ufeff")] if first else [], text), skipped
+
+
+def _rows(text: Iterator[str], skipped: int, dialect: Dialect, place: Place) -> Iterator[Line]:
+    quoting: Any = csv.QUOTE_NONE if dialect.quoting == "none" else csv.QUOTE_MINIMAL
+    reader = csv.reader(text, delimiter=dialect.delimiter, quoting=quoting, skipinitialspace=True)
+    watch, seen, before = dialect.quoting == "auto", False, list[str]()
+    row, begin, number = before, skipped, skipped
+    try:
+        for row in reader:
+            begin, number = number, reader.line_num + skipped
+            if watch and number - begin > 1:
+                check_quotes(row, before, begin + 1, dialect.delimiter, place)
+            elif row:
+                before = row
+            if row:
+                if not seen:
+                    seen, place.names = True, [name.strip() for name in row] if dialect.header else []
+                    before = row if len(row) > 1 else []
+                yield number, list(map(str.strip, row))
+    except csv.Error:
+        raise StrayQuote(
+            f'A cell in line {number + 1} of {place.path} has more than {_LONGEST_CELL:,} characters; a quote (") '
+            f"there is not closed: {ADVICE}."
+        ) from None
+    if watch and number - begin > 1 and row and row[-1].endswith(("\r", "\n")) and not _ends_with_quote(place, dialect):
+        raise stray_quote(row, begin + 1, place, is_closed=False)
+
+
+def _ends_with_quote(place: Place, dialect: Dialect) -> bool:
+    """Says whether the last cell of a file is closed; a cell that is may end with an empty line, too."""
+    last = ""
+    with open_bytes(place.path) as raw:
+        for line in io.TextIOWrapper(raw, encoding=without_bom(dialect.encoding), newline=""):
+            last = line.rstrip() or last
+    return last.endswith('"')
+
+
+def detect_delimiter(path: str | Path, dialect: Dialect) -> str:
+    """Returns the character that divides the first lines into equally many cells, the most cells winning.
+
+    A table with a single column has none; a comma then does no harm. What Excel's line ``sep=;`` says is believed.
+
+    Args:
+      path: the file.
+      dialect: how it is written; its delimiter does not count.
+    """
+    with open_bytes(path) as raw:
+        try:
+            check_is_text(raw, path, dialect.encoding)
+            text = io.TextIOWrapper(raw, encoding=without_bom(dialect.encoding), newline="")
+            head = list(islice(text, dialect.skip_lines + _LINES_LOOKED_AT))[dialect.skip_lines :]
+        except UnicodeError:
+            raise undecodable(path, dialect.encoding) from None
+        except PACKING_ERRORS as error:
+            raise damaged_packing(path, error) from None
+    said = _SEP_LINE.fullmatch(head[0]) if head else None
+    if said:
+        return said[1]
+    best, best_score = ",", (0, 1)
+    for delimiter in _DELIMITERS:
+        widths = _widths(head, replace(dialect, delimiter=delimiter))
+        if not widths:
+            break
+        width, agreeing = widths.most_common(1)[0]
+        # Tenths of agreement, so that a ragged line does not hand the table to a character of its text.
+        score = (10 * agreeing // widths.total(), width)
+        if width > 1 and score > best_score:
+            best, best_score = delimiter, score
+    return best
+
+
+def _widths(head: Sequence[str], dialect: Dialect) -> Counter[int]:
+    quoting: Any = csv.QUOTE_NONE if dialect.quoting == "none" else csv.QUOTE_MINIMAL
+    try:
+        rows = csv.reader(head, delimiter=dialect.delimiter, quoting=quoting, skipinitialspace=True)
+        return Counter(len(row) for row in islice(filter(None, rows), 50))
+    except csv.Error:
+        return Counter()
+
+
+def header_of(path: str | Path, options: Mapping[str, Any], delimiter: str) -> list[str]:
+    """Returns the column names of a file: its header's, or ``columns``, or column_1, column_2, ...
+
+    Raises:
+      ConfigError: the file is empty, names a column twice, or has another number of columns than ``columns``.
+    """
+    stream = lines(path, dialect_of(options, delimiter))
+    first = next(stream, None)
+    if first is None:
+        raise ConfigError(f"{path} is empty; check that the right file was named.")
+    stream.close()  # type: ignore[attr-defined]
+    width, columns = len(first[1]), options["columns"]
+    if columns is not None:
+        if len(columns) != width:
+            raise ConfigError(
+                f"'columns' has {counted(len(columns), 'name')}, but {path} has {counted(width, 'column')}; name "
+                "every column."
+            )
+        return list(columns)
+    if not options["header"]:
+        return [f"column_{number}" for number in range(1, width + 1)]
+    # Exports of data frames leave the index column without a name.
+    names = [name or f"column_{number}" for number, name in enumerate(first[1], start=1)]
+    twice = [name for name, count in Counter(names).items() if count > 1]
+    if twice:
+        raise ConfigError(
+            f"{path} names column {twice[0]!r} more than once; rename one of them or give all names with 'columns'."
+        )
+    return names
+
+
+def body(
+    path: str | Path,
+    options: Mapping[str, Any],
+    delimiter: str,
+    width: int,
+    ragged: Callable[[list[int]], None] | None = None,
+) -> Iterator[Line]:
+    """Yields the rows below the header, all of the same width.
+
+    Args:
+      path: the file.
+      options: of the ``csv:`` block.
+      delimiter: the character between cells.
+      width: the number of columns.
+      ragged: collects the numbers of the lines of rows of another width where the options say to skip them.
+
+    Raises:
+      ConfigError: as :func:`lines`, or a row has another width.
+    """
+    stream = lines(path, dialect_of(options, delimiter))
+    named = width
+    if options["header"]:
+        named = count_named(next(stream, (0, [""] * width))[1])
+    for number, found in stream:
+        cells = fitted(found, width, named)
+        if len(cells) == width:
+            yield number, cells
+        elif cells == [""]:
+            continue  # a line of spaces
+        elif options["ragged_rows"] == "fail":
+            raise ConfigError(
+                f"Line {number} of {path} has {counted(len(cells), 'cell')} where {counted(width, 'is', 'are')} "
+                "expected; correct the line or set csv.ragged_rows: skip."
+            )
+        elif ragged is not None:
+            # A row may have lines within its cells.
+            ragged(list(range(number - sum(cell.count("\n") for cell in cells), number + 1)))
+
+
+def fitted(cells: list[str], width: int, named: int | None = None) -> list[str]:
+    """Evens out the empty cells at the end of a row, which some programs write in some lines only.
+
+    Args:
+      cells: of the row.
+      width: of the table.
+      named: how many columns there are up to the last that the header names; a row may end there.
+    """
+    while len(cells) > width and not cells[-1]:
+        cells = cells[:-1]
+    return cells + [""] * (width - len(cells)) if (named or width) <= len(cells) < width else cells
+
+
+def count_named(header: Sequence[str]) -> int:
+    """Counts the columns up to the last that has a name."""
+    return max((place for place, name in enumerate(header, start=1) if name), default=len(header))

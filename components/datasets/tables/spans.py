@@ -1,0 +1,200 @@
+"""Data that arrives piece by piece: which spans there are, which are complete, and which a run uses."""
+
+from __future__ import annotations
+
+import glob
+import re
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from itertools import pairwise
+from pathlib import Path
+
+from kerasline.components.core import ConfigError
+from kerasline.components.datasets.description import SpanOptions
+from kerasline.components.datasets.files import Places
+
+_WAITING = ("perhaps still being copied", "yet")
+_TOKENS = {"SPAN": r"\d+", "VERSION": r"\d+", "YYYY": r"\d{4}", "MM": r"\d{2}", "DD": r"\d{2}"}
+
+
+@dataclass(frozen=True, order=True)
+class Span:
+    """One piece of the data.
+
+    Attributes:
+      key: its number, or its date.
+      version: where the pattern has versions; the newest complete one.
+      files: its files, sorted.
+    """
+
+    key: int | date
+    version: int | None
+    files: tuple[Path, ...]
+
+
+@dataclass(frozen=True)
+class Spans:
+    """What a pattern finds.
+
+    Attributes:
+      chosen: the spans that a run uses, oldest first.
+      skipped: one line for each span or version that is not complete, and for each gap.
+    """
+
+    chosen: tuple[Span, ...]
+    skipped: tuple[str, ...]
+
+
+def find_spans(options: SpanOptions, places: Places, now_seconds: float | None = None) -> Spans:
+    """Lists the spans that a run uses.
+
+    A span is not complete, and waits for the next run, when a file is empty, when a file is younger than
+    ``settle_seconds``, or when ``marker`` is set and not in the folder of each of its files. If a version is
+    not complete, the one before it counts. The answer holds explicit files, so what appears later does not
+    enter a run that began.
+
+    Args:
+      options: the ``spans:`` block.
+      places: where relative patterns are looked for.
+      now_seconds: seconds since 1970; default: now.
+
+    Raises:
+      ConfigError: the pattern names no span, or no span is complete.
+    """
+    expression = _expression(options.pattern)
+    skipped: list[str] = []
+    found: dict[int | date, dict[int, list[Path]]] = {}
+    for candidate in places.candidates(options.pattern):
+        for path, key, version in _matches(str(candidate), expression, skipped):
+            if path.name != options.marker:
+                found.setdefault(key, {}).setdefault(version, []).append(path)
+        if found:
+            break
+    if not found:
+        where = places.candidates(options.pattern)[0]
+        raise ConfigError(f"No file matches the spans {where}; correct spans.pattern or --data-dir.")
+    now = time.time() if now_seconds is None else now_seconds
+    first, last = (_bound(value, next(iter(found)), name) for value, name in
+                   ((options.first, "first"), (options.last, "last")))  # fmt: skip
+    complete: list[Span] = []
+    for key in sorted(found):
+        if (first is not None and key < first) or (last is not None and key > last):  # type: ignore[operator]
+            continue
+        span = _newest_complete(key, found[key], "VERSION" in expression.groupindex, options, now, skipped)
+        if span is not None:
+            complete.append(span)
+    if not complete:
+        reason = f" The newest: {skipped[-1]}." if skipped else ""
+        raise ConfigError(f"No span of {options.pattern} can be used yet; wait or change spans.first and last.{reason}")
+    chosen = complete[-options.window :] if options.window else complete
+    return Spans(tuple(chosen), (*skipped, *_gaps([span.key for span in chosen], _usual_step(sorted(found)))))
+
+
+def is_waiting(line: str) -> bool:
+    """Says whether a line of :attr:`Spans.skipped` is of a span that may become complete."""
+    return line.startswith("span ") and line.endswith(_WAITING)
+
+
+def _expression(pattern: str) -> re.Pattern[str]:
+    """Turns a pattern into a regular expression with a group for each token."""
+    names = re.findall(r"\{([^{}]*)\}", pattern)
+    unknown = [name for name in names if name not in _TOKENS]
+    if unknown:
+        raise ConfigError(
+            f"spans.pattern has {{{unknown[0]}}}, but knows {{SPAN}}, {{YYYY}}, {{MM}}, {{DD}}, {{VERSION}}."
+        )
+    by_date = {"YYYY", "MM", "DD"} & set(names)
+    if ("SPAN" in names) == bool(by_date) or (by_date and len(by_date) < 3):
+        raise ConfigError(
+            f"spans.pattern needs either {{SPAN}} or all of {{YYYY}}, {{MM}} and {{DD}}, got {pattern!r}; correct it."
+        )
+    text, seen = "", set[str]()
+    for piece in re.split(r"(\{[^{}]*\}|\*\*/|\*|\?)", pattern):
+        name = piece[1:-1] if piece.startswith("{") else ""
+        if name:
+            text += f"(?P={name})" if name in seen else f"(?P<{name}>{_TOKENS[name]})"
+            seen.add(name)
+        else:
+            text += {"**/": "(?:.*/)?", "*": "[^/]*", "?": "[^/]"}.get(piece, re.escape(piece))
+    return re.compile(f"(?:.*/)?{text}$")
+
+
+def _matches(candidate: str, expression: re.Pattern[str], skipped: list[str]) -> Iterable[tuple[Path, int | date, int]]:
+    for name in sorted(glob.glob(re.sub(r"\{[^{}]*\}", "*", candidate), recursive=True)):
+        matched = expression.match(name)
+        if matched is None or not Path(name).is_file():
+            continue
+        groups = matched.groupdict()
+        version = int(groups.get("VERSION") or 0)
+        if "SPAN" in groups:
+            yield Path(name), int(groups["SPAN"]), version
+            continue
+        try:
+            yield Path(name), date(int(groups["YYYY"]), int(groups["MM"]), int(groups["DD"])), version
+        except ValueError:
+            skipped.append(f"{name}: not a date")
+
+
+def _newest_complete(
+    key: int | date, versions: dict[int, list[Path]], versioned: bool, options: SpanOptions, now: float,
+    skipped: list[str],
+) -> Span | None:  # fmt: skip
+    for version in sorted(versions, reverse=True):
+        files = versions[version]
+        problem = _incomplete(files, options, now)
+        if problem is None:
+            return Span(key, version if versioned else None, tuple(files))
+        shown = f"span {key}" + (f" version {version}" if versioned else "")
+        skipped.append(f"{shown}: {problem}")
+    return None
+
+
+def _incomplete(files: list[Path], options: SpanOptions, now: float) -> str | None:
+    for path in files:
+        if options.marker is not None and not (path.parent / options.marker).exists():
+            return f"{path.parent} has no {options.marker} yet"
+        status = path.stat()
+        if status.st_size == 0:
+            return f"{path.name} is empty, perhaps still being copied"
+        # Far in the future is another machine's clock, or one that has been set back, and would be waited for long.
+        if abs(now - status.st_mtime) < options.settle_seconds:
+            return f"{path.name} changed {max(0, now - status.st_mtime):.0f} s ago, perhaps still being copied"
+    return None
+
+
+def _bound(value: int | str | None, example: int | date, name: str) -> int | date | None:
+    if value is None:
+        return None
+    try:
+        return date.fromisoformat(str(value)) if isinstance(example, date) else int(value)
+    except ValueError:
+        wanted = "a date such as 2024-01-31" if isinstance(example, date) else "a span's number"
+        raise ConfigError(f"spans.{name} must be {wanted}, got {value!r}.") from None
+
+
+def _later(key: int | date, by: int) -> int | date:
+    return key + timedelta(days=by) if isinstance(key, date) else key + by
+
+
+def _gaps(keys: Sequence[int | date], usual: int) -> list[str]:
+    """Words the holes in a row of spans."""
+    gaps = []
+    for key, following in pairwise(keys):
+        count = (_number(following) - _number(key)) // usual - 1
+        if count > 0:
+            begin, end = _later(key, usual), _later(key, usual * count)
+            gaps.append(f"span {begin}: missing" if count == 1 else f"spans {begin} to {end}: missing")
+    return gaps
+
+
+def _usual_step(keys: Sequence[int | date]) -> int:
+    """Numbers follow each other; days as closely as any two of them, so that weekly spans have no gaps."""
+    if not isinstance(keys[0], date):
+        return 1
+    return min((_number(after) - _number(before) for before, after in pairwise(keys)), default=1)
+
+
+def _number(key: int | date) -> int:
+    return key.toordinal() if isinstance(key, date) else key

@@ -1,0 +1,323 @@
+"""Which numbers a column of text holds, by evidence over all of its cells: the decimal sign and the unit.
+
+Cells are counted by how they look, so memory does not grow with the rows. What the looks prove: ``12,5`` and ``0,125``
+have a decimal comma, ``1,234,567`` and ``1,23,456`` have commas between thousands, ``1,234.5`` has both signs. What
+``1,295`` means is open; but where no group has other than three digits, and whole numbers below 1,000 stand beside it
+without a mark, the mark is one of thousands; so it is in amounts of dollars, pounds and rupees. Where that is missing
+too, evidence is even: ``certain`` is false.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from kerasline.components.datasets.values.number_forms import (
+    ANY_CURRENCY,
+    COMMON_CLEANING,
+    CURRENCIES,
+    FAMILIES,
+    MAGNITUDES,
+    NUMBER,
+    PERCENT,
+    SHORT_MAGNITUDES,
+    SUFFIX,
+    Decimal,
+    NumberForm,
+    clean,
+    read_number,
+)
+
+MOST_UNREADABLE = 0.1  # of the cells of a column of numbers
+_MOST_LOOKS = 200  # different looks of a column of numbers
+_LONGEST = 40  # characters of a number with its unit
+_FEWEST_MARKED = 5  # cells whose mark stands before three digits, for whole numbers beside them to tell
+_FEWEST_POINTED = 20  # different ones, where the mark is a point, which programs write before decimals
+_ODD_ONES = 0.02  # of the marked cells may be misprints
+
+_ENGLISH = frozenset({"$", "£", "₹", "a$", "c$"})  # currencies of countries that write a decimal point
+
+_BODY = r"[0-9][0-9., '_]*[0-9]|[0-9]+[.,]?|[.,][0-9]+"
+_LOOKS = re.compile(
+    rf"([-+]?) ?({ANY_CURRENCY})? ?[-+]?({_BODY})(?:e[-+]?[0-9]+)? ?({SUFFIX})?? ?({ANY_CURRENCY})?", re.ASCII
+)
+_SHAPES = tuple(
+    (shape, re.compile(pattern, re.ASCII))
+    for shape, pattern in (
+        ("code", r"0\d[\d]*"),
+        ("small", r"\d{1,3}"),
+        ("long", r"\d{4,}|[1-9]\d{0,2}(?:([ '_])\d{3})(?:\1\d{3})*"),
+        ("comma?", r"[1-9]\d{0,2},\d{3}"),
+        ("dot?", r"[1-9]\d{0,2}\.\d{3}"),
+        ("commas", r"[1-9]\d{0,2}(?:,\d{3}){2,}|[1-9]\d?(?:,\d{2})+,\d{3}"),
+        ("dots", r"[1-9]\d{0,2}(?:\.\d{3}){2,}"),
+        ("dot", r"(?:\d+|[1-9]\d{0,2}(?:,\d{3})+|[1-9]\d?(?:,\d{2})+,\d{3}|[1-9]\d{0,2}(?:[ '_]\d{3})+)?\.\d*"),
+        ("comma", r"(?:\d+|[1-9]\d{0,2}(?:\.\d{3})+|[1-9]\d{0,2}(?:[ '_]\d{3})+)?,\d*"),
+    )
+)
+_POINTED = re.compile(r"[+-]?(?:\d{1,3}|[1-9]\d{0,2}\.\d{3})")
+_PROGRAM = re.compile(r"[-+]?\d*\.?\d*(?:[eE][-+]?\d+)?", re.ASCII)
+_PLAIN = re.compile(r"[\d.,]+", re.ASCII)
+_UNREADABLE = {".": ("comma", "dots"), ",": ("dot", "commas")}
+
+
+@dataclass(frozen=True)
+class WrittenNumbers:
+    """What a column of text holds where most of its cells are numbers.
+
+    Attributes:
+      decimal: the sign that the evidence speaks for.
+      unit: see ``NumberForm``.
+      share: of the cells that are numbers of this form.
+      certain: whether anything speaks against the other sign.
+      why: what was seen, in a few words.
+      problem: why the column has no one form, empty where it has.
+    """
+
+    decimal: Decimal
+    unit: str
+    share: float = 1.0
+    certain: bool = True
+    why: str = ""
+    problem: str = ""
+
+    @property
+    def form(self) -> NumberForm:
+        """How to read the cells."""
+        return NumberForm(self.decimal, self.unit)
+
+    @property
+    def unit_name(self) -> str | None:
+        """What the numbers count, as people say it."""
+        return {"duration": "s", "byte": "bytes", "mass": "kg", "length": "m", NUMBER: None, "": None}.get(
+            self.unit, self.unit
+        )
+
+    def told(self) -> str:
+        """Says how the numbers are read, with an example."""
+        sign = "a decimal comma" if self.decimal == "," else "a decimal point"
+        parts = [sign if self.why else "", self.why, f"in {self.unit_name}" if self.unit_name else ""]
+        if not self.certain:
+            parts[0] = "a comma may stand between thousands or before decimals"
+        return ", ".join(filter(None, parts)) or "with signs around them"
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether every cell is a number without a unit but a currency or per cent, and nothing is in doubt."""
+        return self.share == 1 and self.certain and not self.problem and self.unit in ("", PERCENT, *CURRENCIES)
+
+
+@dataclass
+class NumberEvidence:
+    """Counts the cells of a column by how they look.
+
+    Attributes:
+      looks: rows by shape, currency and word.
+      total: cells with a value.
+      examples: a few different cells of each shape.
+    """
+
+    looks: Counter[tuple[str, str, str]] = field(default_factory=Counter)
+    total: int = 0
+    examples: dict[str, set[str]] = field(default_factory=dict)
+    given_up: bool = False
+    pointed: bool = True  # numbers that programs write: each has no point, or one that stands before three digits
+
+    def add(self, cells: Iterable[str] | Mapping[str, int]) -> None:
+        """Takes in cells that have a value, or the rows of each of them."""
+        if self.given_up:
+            return
+        for cell, rows in (cells if isinstance(cells, Mapping) else Counter(cells)).items():
+            self.total += rows
+            look = _look(cell)
+            if look is None:
+                continue
+            self.looks[look] += rows
+            some = self.examples.setdefault(look[0], set())
+            if len(some) < 2 * _FEWEST_POINTED:
+                some.add(cell)
+        numbers = self.looks.total()
+        self.given_up = len(self.looks) > _MOST_LOOKS or (self.total > 1000 and 2 * numbers < self.total)
+
+    def add_parsed(self, cells: Sequence[str], numbers: Sequence[float]) -> None:
+        """Takes in cells that programs read as numbers; each is looked at only where points may mark thousands."""
+        if isinstance(numbers[0], int):
+            self.total += len(cells)
+            smallest, largest = min(map(abs, numbers)), max(map(abs, numbers))
+            self.looks["long" if largest >= 1000 else "small", "", ""] += len(cells) - 1
+            self.looks["small" if smallest < 1000 else "long", "", ""] += 1
+        elif self.pointed and all(map(_POINTED.fullmatch, cells)):
+            self.add(cells)
+        else:
+            self.pointed = False
+            self.total += len(cells)
+            self.looks["dot", "", ""] += len(cells)
+
+    def settle(self) -> WrittenNumbers | None:
+        """Says which numbers the column holds, or None where it holds others things than numbers."""
+        numbers = sum(rows for (shape, _, _), rows in self.looks.items() if shape != "code")
+        if self.given_up or not numbers or numbers < (1 - MOST_UNREADABLE) * self.total:
+            return None
+        unit, problem = self._unit()
+        shapes: Counter[str] = Counter()
+        for (shape, currency, word), rows in self.looks.items():
+            if shape != "code" and _fits(unit, currency, word):
+                shapes[shape] += rows
+        decimal, certain, why = self._decimal(shapes, unit in _ENGLISH)
+        readable = sum(rows for shape, rows in shapes.items() if shape not in _UNREADABLE[decimal])
+        share = readable / self.total
+        if share < 1 - MOST_UNREADABLE and not problem:
+            problem = self._mixture()
+        return WrittenNumbers(decimal, unit, share, certain, why, problem)
+
+    def _unit(self) -> tuple[str, str]:
+        """Chooses the unit that most cells agree with."""
+        cells = Counter({(currency, word): 0 for _, currency, word in self.looks})
+        for (shape, currency, word), rows in self.looks.items():
+            cells[currency, word] += rows if shape != "code" else 0
+        words = {word for _, word in cells} - {""}
+        currencies = [currency for currency in CURRENCIES if any(currency == other for other, _ in cells)]
+        candidates = ["", NUMBER, *currencies, PERCENT, *FAMILIES, *sorted(word.lower() for word in words)]
+        if {word for word in words if _is_magnitude(word) or word in ("M", "B", "T")} == set() and not currencies:
+            candidates.remove(NUMBER)
+        if len(words) == 1 and words <= {"m", "b", "t"}:
+            candidates = [unit for unit in candidates if unit not in FAMILIES]
+        scores = {
+            unit: sum(rows for (currency, word), rows in cells.items() if _fits(unit, currency, word))
+            for unit in candidates
+        }
+        best = max(candidates, key=lambda unit: scores[unit])  # the first of equals
+        bare, total = cells["", ""], cells.total()
+        if best == PERCENT and MOST_UNREADABLE * total < bare < (1 - MOST_UNREADABLE) * total:
+            return best, f"{bare:,} of its {total:,} cells lack the % of the others"
+        if best in ("m", "b", "t") and bare:
+            return best, f"{best!r} behind some of its numbers may mean a million or a unit"
+        return best, ""
+
+    def _mixture(self) -> str:
+        """Names the units that do not go together."""
+        kinds: Counter[str] = Counter()
+        for (_, currency, word), rows in self.looks.items():
+            kinds[currency or word] += rows
+        shown = [f"{name!r}" if name else "no unit" for name, _ in kinds.most_common(3)]
+        if len(shown) > 1:
+            return f"it mixes {' and '.join(shown)}"
+        return "some of its numbers have a decimal comma and others a decimal point"
+
+    def _decimal(self, shapes: Counter[str], is_english: bool) -> tuple[Decimal, bool, str]:
+        """Chooses the decimal sign; whether that is certain, and why."""
+        if shapes["comma"] and shapes["comma"] < _ODD_ONES * shapes["comma?"]:
+            return ".", True, f"a comma stands before three digits in all but {shapes['comma']} cells"
+        point = shapes["dot"] + shapes["commas"]
+        comma = shapes["comma"] + shapes["dots"]
+        if point or comma:
+            proof = self._example("comma", "dots") if comma > point else self._example("dot", "commas")
+            return ("," if comma > point else "."), True, f"such as {proof}"
+        if shapes["comma?"] >= shapes["dot?"] > 0:
+            return ".", False, f"both {self._example('comma?')} and {self._example('dot?')} occur"
+        if shapes["comma?"]:
+            certain = is_english or bool(shapes["small"]) and shapes["comma?"] >= _FEWEST_MARKED
+            return ".", certain, f"every comma stands before three digits, as in {self._example('comma?')}"
+        if shapes["dot?"]:
+            if self.points_mark_thousands(shapes):
+                return ",", True, f"every point stands before three digits, as in {self._example('dot?')}"
+            return ".", bool(shapes["small"] or shapes["long"]), f"such as {self._example('dot?')}"
+        return ".", True, ""
+
+    def points_mark_thousands(self, shapes: Counter[str] | None = None) -> bool:
+        """Says whether what looks like decimals are thousands: 993 beside 1.295, never 1.29 nor 1295."""
+        if shapes is None:
+            shapes = Counter()
+            for (shape, _, _), rows in self.looks.items():
+                shapes[shape] += rows
+        if shapes["dot"] or shapes["long"] or shapes["comma"] or shapes["commas"] or shapes["comma?"]:
+            return False
+        if len(self.examples.get("dot?", ())) < _FEWEST_POINTED:
+            return False
+        return 100 * shapes["small"] >= shapes["dot?"]
+
+    def _example(self, *shapes: str) -> str:
+        return next((min(self.examples[shape]) for shape in shapes if self.examples.get(shape)), "")
+
+
+def evidence_of(cells: Iterable[str] | Mapping[str, int]) -> WrittenNumbers | None:
+    """Says which numbers cells hold, see :meth:`NumberEvidence.settle`."""
+    evidence = NumberEvidence()
+    evidence.add(cells)
+    return evidence.settle()
+
+
+def plain_cell(cell: str, form: NumberForm) -> str:
+    """Writes a number as programs do, such as 3730 for ``$3,730``; other cells stay as they are, codes among them."""
+    if _SHAPES[0][1].fullmatch(cell) or (form.decimal == "." and _PROGRAM.fullmatch(cell)):
+        return cell
+    number = read_number(cell, form)
+    if number is None:
+        return cell
+    return str(int(number)) if number.is_integer() and abs(number) < 2**53 else repr(number)
+
+
+def plain_cells(cells: Iterable[str], decimal: Decimal) -> list[str]:
+    """Writes numbers whose decimal sign the recipe names as programs do, thousands without marks."""
+    form = NumberForm(decimal, "")
+    return [plain_cell(cell, form) for cell in cells]
+
+
+def _look(cell: str) -> tuple[str, str, str] | None:
+    """Returns shape, currency and word of a cell, or None where it is no number."""
+    if len(cell) > _LONGEST or not any(character.isdecimal() for character in cell):
+        return None
+    if _PLAIN.fullmatch(cell):
+        shape = _shape(cell)
+        return None if shape is None else (shape, "", "")
+    text = clean(cell, COMMON_CLEANING)
+    match = _LOOKS.fullmatch(text)
+    if match is None:
+        return ("small", "", "h") if read_number(cell, NumberForm(".", "duration")) is not None else None
+    _, before, body, word, behind = match.groups()
+    shape = _shape(body)
+    if shape is None or (before and behind):
+        return None
+    word = word or ""
+    # In capitals, M and B are million and billion; in lower case they may be metres, minutes or bytes.
+    if word in ("m", "b", "t") and cell.rstrip()[-1:].isupper():
+        word = word.upper()
+    return shape, _currency(before or behind), word if word in ("M", "B", "T") else _singular(word)
+
+
+def _shape(body: str) -> str | None:
+    return next((name for name, pattern in _SHAPES if pattern.fullmatch(body)), None)
+
+
+def _singular(word: str) -> str:
+    word = word.rstrip(".") if word != "." else word
+    known = any(_matches(word, units) for family in FAMILIES.values() for units, _ in family)
+    return word[:-1] if len(word) > 2 and word.endswith("s") and not known and not _is_magnitude(word) else word
+
+
+def _currency(sign: str | None) -> str:
+    return next((name for name, signs in CURRENCIES.items() if sign and _matches(sign, signs)), "")
+
+
+def _matches(word: str, pattern: str) -> bool:
+    return re.fullmatch(pattern, word, re.ASCII) is not None
+
+
+def _is_magnitude(word: str) -> bool:
+    return any(_matches(word, words) for words, _ in MAGNITUDES)
+
+
+def _fits(unit: str, currency: str, word: str) -> bool:
+    """Says whether a cell with this currency and word is read under a unit."""
+    is_short = any(word.lower() == short for short, _ in SHORT_MAGNITUDES)
+    if unit in CURRENCIES:
+        return currency in ("", unit) and (not word or is_short or _is_magnitude(word))
+    if currency:
+        return False
+    if unit in FAMILIES:
+        return any(_matches(word.lower(), words) for words, _ in FAMILIES[unit])
+    if unit == NUMBER:
+        return not word or is_short or _is_magnitude(word)
+    return not word or word.lower() == unit or (not is_short and _is_magnitude(word))

@@ -1,0 +1,29 @@
+from .intervals import (
+    SHARES_OF_ROWS as SHARES_OF_ROWS,
+    metric_intervals as metric_intervals,
+    paired_interval as paired_interval,
+    wilson as wilson,
+)
+from .metrics import (
+    METRICS as METRICS,
+    Metric as Metric,
+    measure as measure,
+    rank_auc as rank_auc,
+    settle_evaluation as settle_evaluation,
+)
+from .options import Budgets as Budgets, EvaluationOptions as EvaluationOptions, Threshold as Threshold
+from .results import (
+    Failure as Failure,
+    Figures as Figures,
+    SliceFigures as SliceFigures,
+    read_evaluation as read_evaluation,
+    read_failures as read_failures,
+)
+from .slices import (
+    EVERY as EVERY,
+    covers as covers,
+    crossing as crossing,
+    parse_slice as parse_slice,
+    show_slice as show_slice,
+)
+from .tfma_config import eval_config as eval_config

@@ -1,0 +1,178 @@
+"""How far a metric may be off for the luck of the rows that it was measured on: 95 % intervals."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import exp, sqrt
+
+import numpy as np
+
+from kerasline.components.evaluation.metrics import METRICS, rank_auc, row_log_losses
+from kerasline.components.models import Task
+
+_Z = 1.959963984540054  # of the normal distribution, for 95 %
+_FEWEST_PAIRS = 8  # even if one model is better in each of fewer rows, luck may be all there is
+_RESAMPLES = 200
+_MOST_CLASSES = 30  # an area for each of more, in every resample, takes too long
+# Metrics that are a share of the rows.
+SHARES_OF_ROWS = ("accuracy", *(name for name in METRICS if name.startswith("top_")))
+_MOST_ROWS = 2_000  # a resample of more rows costs time and tells the same after scaling
+
+
+def wilson(successes: float, rows: int) -> tuple[float, float]:
+    """Returns the interval of a share.
+
+    Args:
+      successes: rows that count, from 0 to ``rows``.
+      rows: in all, at least 1.
+
+    Returns:
+      (low, high), both within 0..1.
+
+    Source: E. B. Wilson, Probable Inference, the Law of Succession, and Statistical Inference, JASA 22, 1927.
+    """
+    share = successes / rows
+    centre = (share + _Z**2 / (2 * rows)) / (1 + _Z**2 / rows)
+    half = _Z / (1 + _Z**2 / rows) * sqrt(share * (1 - share) / rows + _Z**2 / (4 * rows**2))
+    # At the ends the interval touches 0 or 1, up to rounding.
+    low = 0.0 if successes == 0 else max(0.0, centre - half)
+    return low, 1.0 if successes == rows else min(1.0, centre + half)
+
+
+def metric_intervals(
+    names: Sequence[str], labels: np.ndarray, predictions: np.ndarray, task: Task, seed: int = 0
+) -> dict[str, tuple[float, float] | None]:
+    """Computes the interval of each metric from the predictions.
+
+    Shares of rows get Wilson's interval, means over rows the normal one, the others a bootstrap.
+
+    Args:
+      names: keys of METRICS.
+      labels: [rows] or [rows, labels].
+      predictions: float32 [rows, units].
+      task: the task.
+      seed: of the bootstrap.
+
+    Returns:
+      Metric name to (low, high), or None where there is none, such as with fewer than two rows.
+    """
+    rows = len(labels)
+    if rows < 2:
+        return dict.fromkeys(names)
+    return {name: _interval(name, labels, predictions, task, seed) for name in names}
+
+
+def _interval(
+    name: str, labels: np.ndarray, predictions: np.ndarray, task: Task, seed: int
+) -> tuple[float, float] | None:
+    compute, rows = METRICS[name].compute, len(labels)
+    if name in SHARES_OF_ROWS:
+        count = rows * (predictions.shape[1] if task == "multilabel" else 1)
+        return wilson(compute(labels, predictions, task) * count, count)
+    if name in ("precision", "recall"):
+        guessed, truth = predictions.reshape(-1) > 0.5, labels.reshape(-1) > 0.5
+        count = int(guessed.sum() if name == "precision" else truth.sum())
+        return wilson(float((guessed & truth).sum()), count) if count else None
+    if name in ("mae", "mse", "rmse"):
+        errors = np.abs(labels.reshape(-1).astype(np.float64) - predictions.reshape(-1)) ** (1 if name == "mae" else 2)
+        low, high = _positive_mean_interval(errors)
+        return (sqrt(low), sqrt(high)) if name == "rmse" else (low, high)
+    if name == "log_loss":
+        low, high = _mean_interval(row_log_losses(labels, predictions, task))
+        return max(low, 0.0), high
+    return _bootstrap(name, labels, predictions, task, seed)
+
+
+def paired_interval(
+    name: str, labels: np.ndarray, predictions: np.ndarray, others: np.ndarray, task: Task, sure: float = _Z
+) -> tuple[float, float] | None:
+    """Computes by which part a model's loss is lower than another's on the same rows.
+
+    What makes a row hard for both does not count, so that it tells models apart which their own intervals do not.
+
+    Args:
+      name: log_loss, mae, or mse, rmse and r2 (the squared error).
+      labels: [rows] or [rows, labels].
+      predictions, others: of the two models, [rows, units].
+      task: the task.
+      sure: quantile of the normal distribution that the interval reaches to.
+
+    Returns:
+      (low, high), both shares of the other's loss, above 0 where the first model is better; None for other metrics,
+      for fewer than _FEWEST_PAIRS rows, and where the other has no loss.
+    """
+    mine, theirs = (_row_losses(name, labels, answers, task) for answers in (predictions, others))
+    if mine is None or theirs is None or len(mine) < _FEWEST_PAIRS or not theirs.mean() > 0:
+        return None
+    low, high = _mean_interval(theirs - mine, sure * (1 + (1 + sure**2) / (4 * len(mine))))  # nearly Student's t
+    return low / float(theirs.mean()), high / float(theirs.mean())
+
+
+def _row_losses(name: str, labels: np.ndarray, predictions: np.ndarray, task: Task) -> np.ndarray | None:
+    if name == "log_loss":
+        return row_log_losses(labels, predictions, task)
+    if name not in ("mae", "mse", "rmse", "r2"):
+        return None
+    errors = np.abs(labels.reshape(-1).astype(np.float64) - predictions.reshape(-1))
+    return errors if name == "mae" else errors**2
+
+
+def _mean_interval(values: np.ndarray, sure: float = _Z) -> tuple[float, float]:
+    half = sure * float(values.std(ddof=1)) / sqrt(len(values))
+    return float(values.mean()) - half, float(values.mean()) + half
+
+
+def _positive_mean_interval(values: np.ndarray) -> tuple[float, float]:
+    """Works on the logarithm of the mean, since errors have a long tail on one side."""
+    mean = float(values.mean())
+    if mean == 0:
+        return 0.0, 0.0
+    half = _Z * float(values.std(ddof=1)) / sqrt(len(values)) / mean
+    return mean * exp(-half), mean * exp(half)
+
+
+def _bootstrap(
+    name: str, labels: np.ndarray, predictions: np.ndarray, task: Task, seed: int
+) -> tuple[float, float] | None:
+    if name in ("macro_auc", "macro_auc_pr") and predictions.shape[1] > _MOST_CLASSES:
+        return None
+    random, rows = np.random.default_rng(seed), len(labels)
+    drawn = min(rows, _MOST_ROWS)
+    figures = []
+    for _ in range(_RESAMPLES):
+        chosen = random.integers(0, rows, drawn)
+        figure = _quick_figure(name, labels[chosen], predictions[chosen], task)
+        if figure is not None and np.isfinite(figure):
+            figures.append(figure)
+    if len(figures) < _RESAMPLES // 2:
+        return None
+    low, high = np.percentile(figures, [2.5, 97.5])
+    if drawn < rows:
+        # The spread of a figure falls with the root of the rows.
+        middle, shrink = float(np.mean(figures)), sqrt(drawn / rows)
+        low, high = middle + (low - middle) * shrink, middle + (high - middle) * shrink
+    return float(low), float(high)
+
+
+def _quick_figure(name: str, labels: np.ndarray, predictions: np.ndarray, task: Task) -> float | None:
+    """Computes a metric without scikit-learn's checks, which would take most of the time of a bootstrap."""
+    if name not in ("auc", "auc_pr", "f1"):
+        return METRICS[name].compute(labels, predictions, task)
+    truth, scores = labels.reshape(-1) > 0.5, predictions.reshape(-1)
+    if name == "f1":
+        hits = float((truth & (scores > 0.5)).sum())
+        return 2 * hits / max(float(truth.sum() + (scores > 0.5).sum()), 1.0)
+    return rank_auc(truth, scores) if name == "auc" else average_precision(truth, scores)
+
+
+def average_precision(truth: np.ndarray, scores: np.ndarray) -> float | None:
+    """Returns the area below the precision-recall steps, as scikit-learn's average_precision_score."""
+    if not truth.any():
+        return None
+    order = np.argsort(-scores, kind="stable")
+    sorted_truth, sorted_scores = truth[order], scores[order]
+    last = np.r_[np.nonzero(np.diff(sorted_scores))[0], len(scores) - 1]
+    hits = np.cumsum(sorted_truth)[last]
+    precision = hits / (last + 1)
+    recall = hits / hits[-1]
+    return float((np.diff(np.r_[0.0, recall]) * precision).sum())

@@ -1,0 +1,38 @@
+from .alternatives import (
+    Alternative as Alternative,
+    choose_plan as choose_plan,
+    is_feature_key as is_feature_key,
+    plan_alternatives as plan_alternatives,
+    split_feature_key as split_feature_key,
+)
+from .column_options import (
+    SHORT_KINDS as SHORT_KINDS,
+    ColumnOptions as ColumnOptions,
+    expand_shorthand as expand_shorthand,
+    named_columns as named_columns,
+)
+from .plan import (
+    DATE_PARTS as DATE_PARTS,
+    FAR as FAR,
+    MISSING as MISSING,
+    NUMBER_KINDS as NUMBER_KINDS,
+    ONE_HOT_LIMIT as ONE_HOT_LIMIT,
+    UNKNOWN as UNKNOWN,
+    UNREADABLE as UNREADABLE,
+    UNSEEN as UNSEEN,
+    FeaturePlan as FeaturePlan,
+    FeatureStep as FeatureStep,
+    dense_columns as dense_columns,
+    plan_features as plan_features,
+    with_quantities as with_quantities,
+)
+from .raw_tensors import (
+    LABEL as LABEL,
+    LABEL_SCALE as LABEL_SCALE,
+    LABEL_SHIFT as LABEL_SHIFT,
+    encode_label as encode_label,
+    number_matrix as number_matrix,
+    presence_matrix as presence_matrix,
+    scalar_values as scalar_values,
+    text_matrix as text_matrix,
+)

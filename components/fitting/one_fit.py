@@ -1,0 +1,275 @@
+"""Fits a model as the settings say: in this process, or in one of its own where the place asks for it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import keras
+import numpy as np
+
+from kerasline.components.core import KeraslineError, TrainingFailed, progress
+from kerasline.components.fitting.batches import Batches, read_batches
+from kerasline.components.fitting.callbacks import EpochProgress, SaveEpochs, StopAtNaN, TensorBoardLog, watchers
+from kerasline.components.fitting.checkpoints import CheckpointFile, FitState
+from kerasline.components.fitting.compiling import compile_model
+from kerasline.components.fitting.feeding import WHOLE, Feed, Share
+from kerasline.components.fitting.keeping import KeptModel
+from kerasline.components.fitting.own_training import (
+    CheckFigures,
+    build_metrics,
+    check_own_training,
+    explain_failure,
+    for_trainee,
+    own_methods,
+    trainee_of,
+)
+from kerasline.components.fitting.places import Place, choose_place, settled
+from kerasline.components.fitting.rows import FitData
+from kerasline.components.fitting.settings import FitSettings
+from kerasline.components.models import build_model
+
+History = dict[str, list[float]]
+
+
+@dataclass(frozen=True)
+class Phase:
+    """A stretch of epochs with one set of trainable layers and one learning rate.
+
+    Attributes:
+      number: 0, or 1 while fine-tuning.
+      first, last: its epochs, counted over both phases; ``last`` is not among them.
+      learning_rate: a constant one; None is what the options say.
+      from_layer: the first layer of the base that trains; None leaves all as built.
+    """
+
+    number: int
+    first: int
+    last: int
+    learning_rate: float | None = None
+    from_layer: str | None = None
+
+
+def phases(settings: FitSettings) -> list[Phase]:
+    """Lists the phases of a fit."""
+    options = settings.training
+    made = [Phase(0, 0, options.epochs)]
+    tune = options.fine_tune
+    if tune is not None:
+        made.append(Phase(1, options.epochs, options.epochs + tune.epochs, tune.learning_rate, tune.from_layer))
+    return made
+
+
+def _unit(settings: FitSettings) -> str:
+    """Says what the figures of an epoch are in: a scaled label's error is not in the label's units."""
+    return "(in standard deviations of the label)" if settings.plan.label_scale == "z_score" else ""
+
+
+def fit(
+    settings: FitSettings,
+    data: FitData,
+    callbacks: Sequence[keras.callbacks.Callback] = (),
+    *,
+    checkpoint: CheckpointFile | None = None,
+    log_folder: str | None = None,
+    kept: KeptModel | None = None,
+) -> tuple[keras.Model, History]:
+    """Builds, compiles and fits the model.
+
+    Args:
+      settings: model and training options.
+      data: from ``read_fit_data``.
+      callbacks: more Keras callbacks; a fit in a process of its own tells them only the ends of its epochs.
+      checkpoint: where to keep the state of every epoch, and to look for one to continue from.
+      log_folder: for TensorBoard logs, None for none.
+      kept: where fits of the same settings pass their network on; a fit of two phases, or in a process of its own,
+        leaves it alone.
+
+    Returns:
+      The model, in float32 and under the backend of this process, and its history: metric name to a value for each
+      epoch.
+
+    Raises:
+      TrainingFailed: the loss is not finite, memory ran out, or the data does not suit the place.
+      ConfigError: the model does not suit the data, or the machine lacks what the options name.
+    """
+    place = choose_place(settings.training)
+    has_to_stream = data.train is None
+    if has_to_stream and (place.backend != "tensorflow" or place.strategy != "none"):
+        raise TrainingFailed(
+            f"training.backend {place.backend} with strategy {place.strategy} reads from memory, but the data is "
+            "larger than training.memory_limit_mb and streams; raise that limit, or use backend: tensorflow and "
+            "strategy: none"
+        )
+    if place.own_process and not has_to_stream:
+        from kerasline.components.fitting.processes import fit_in_process
+
+        weights, history = fit_in_process(settings, data, place, callbacks, checkpoint, log_folder)
+    else:
+        # The second phase compiles the network anew.
+        kept = kept if settings.training.fine_tune is None else None
+        model, history = fit_here(
+            settings, data, place, callbacks, checkpoint=checkpoint, log_folder=log_folder, kept=kept
+        )
+        if place.precision == "float32":
+            return model, history
+        weights = model.get_weights()
+    # Weights are float32 under every policy; built anew, the model computes in float32 wherever it is served.
+    model = build_model(settings.model, settings.plan.inputs(), settings.output(), seed=settings.seed)
+    model.set_weights(weights)
+    return model, history
+
+
+def fit_here(
+    settings: FitSettings,
+    data: FitData,
+    place: Place,
+    callbacks: Sequence[keras.callbacks.Callback] = (),
+    *,
+    share: Share = WHOLE,
+    start: Sequence[np.ndarray] | None = None,
+    checkpoint: CheckpointFile | None = None,
+    log_folder: str | None = None,
+    kept: KeptModel | None = None,
+) -> tuple[keras.Model, History]:
+    """Fits under the backend of this process.
+
+    Args:
+      settings, data, callbacks, checkpoint, log_folder, kept: see :func:`fit`.
+      place: what was chosen.
+      share: of each batch that this process reads.
+      start: initial weights, in the order of ``model.get_weights()``; None leaves them as built.
+
+    Returns:
+      The model under ``place.precision``, and its history.
+    """
+    keras.utils.set_random_seed(settings.seed)
+    state = checkpoint.load() if checkpoint else None
+    history: History = {}
+    with settled(place) as scope, scope:
+        model = None if kept is None else kept.take(settings)
+        if model is None:
+            model = build_model(settings.model, settings.plan.inputs(), settings.output(), seed=settings.seed)
+        if start is not None:
+            model.set_weights(list(start))
+        check_own_training(model, settings)
+        trainee = trainee_of(model)
+        read = read_batches(trainee, settings, data, share)
+        if trainee is not model:
+            read, kept = for_trainee(read, trainee), None
+        for phase in phases(settings):
+            if phase.from_layer is not None:
+                _unfreeze(model, phase.from_layer)
+            if state is not None and state.phase > phase.number:
+                continue
+            if kept is None or not kept.is_compiled(model, read.steps):
+                _compile(trainee, settings, read, phase.learning_rate)
+                if kept is not None:
+                    kept.put(model, settings, read.steps)
+            resumed, state = state, None
+            if resumed is not None:
+                history = {name: list(values) for name, values in resumed.history.items()}
+                _tell_resumed(resumed, phase)
+            watched = watchers(settings.training)
+            nan = StopAtNaN()
+            figures = CheckFigures([callback.monitor for callback in watched])
+            every = [
+                read.order,
+                EpochProgress(phases(settings)[-1].last, _unit(settings)),
+                nan,
+                figures,
+                *watched,
+                *callbacks,
+            ]
+            if log_folder:
+                every.append(TensorBoardLog(log_folder, history))
+            if checkpoint:
+                every.append(SaveEpochs(checkpoint, phase.number, watched, history, resumed))
+            first = phase.first if resumed is None else phase.last if resumed.stopped else resumed.epoch
+            fitted = _run(trainee, read, every, first, phase.last, settings)
+            for name, values in fitted.items():
+                history.setdefault(name, []).extend(float(value) for value in values)
+            _check_finite(nan, history, phase.last, settings)
+    return model, history
+
+
+def _compile(trainee: keras.Model, settings: FitSettings, read: Batches, rate: float | None) -> None:
+    try:
+        compile_model(trainee, settings, steps=read.steps, learning_rate=rate, together=read.together)
+        trainee.optimizer.build(trainee.trainable_variables)
+        build_metrics(trainee, read)
+    except Exception as error:
+        if own_methods(trainee) and not isinstance(error, KeraslineError):
+            raise explain_failure(error, trainee) from error
+        raise
+
+
+def _run(
+    model: keras.Model,
+    read: Batches,
+    callbacks: list[keras.callbacks.Callback],
+    first: int,
+    last: int,
+    settings: FitSettings,
+) -> History:
+    try:
+        return model.fit(
+            read.train,
+            validation_data=read.validation,
+            # Without it Keras makes two iterators for an epoch; other backends' batches are no iterators.
+            steps_per_epoch=None if isinstance(read.train, Feed) else read.steps,
+            validation_steps=read.validation_steps,
+            initial_epoch=first,
+            epochs=last,
+            verbose=0,
+            shuffle=False,
+            callbacks=callbacks,
+        ).history
+    except Exception as error:
+        if _is_out_of_memory(error):
+            size = settings.training.batch_size
+            raise TrainingFailed(
+                f"out of memory with training.batch_size {size}; try --set training.batch_size={max(1, size // 2)}"
+            ) from error
+        if own_methods(model) and not isinstance(error, KeraslineError):
+            raise explain_failure(error, model) from error
+        raise
+
+
+def _is_out_of_memory(error: Exception) -> bool:
+    """Knows it by TensorFlow's and PyTorch's class, and by the text of JAX's."""
+    name = type(error).__name__
+    return (
+        isinstance(error, MemoryError)
+        or "ResourceExhausted" in name
+        or "OutOfMemory" in name
+        or "RESOURCE_EXHAUSTED" in str(error)
+    )
+
+
+def _check_finite(nan: StopAtNaN, history: History, epochs: int, settings: FitSettings) -> None:
+    losses = history.get("loss", [])
+    found = nan.found
+    if found is None and losses and not math.isfinite(losses[-1]):
+        found = (len(losses), "", losses[-1])
+    if found is None:
+        return
+    epoch, batches, loss = found
+    where = f"in {batches} of epoch {epoch}" if batches else f"in epoch {epoch}"
+    rate = settings.training.learning_rate / 10
+    raise TrainingFailed(
+        f"the loss became {loss} {where} of {epochs}, so training stopped; try a lower rate, such as "
+        f"--set training.learning_rate={rate:g}, or --set training.clip_norm=1"
+    )
+
+
+def _unfreeze(model: keras.Model, from_layer: str) -> None:
+    from kerasline.components.models import unfreeze
+
+    unfreeze(model, None if from_layer == "all" else from_layer)
+
+
+def _tell_resumed(state: FitState, phase: Phase) -> None:
+    text = f"continuing in epoch {min(state.epoch + 1, phase.last)} of {phase.last}"
+    progress.report("epoch", state.epoch, phase.last, text, permanent=True)

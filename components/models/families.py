@@ -1,0 +1,96 @@
+"""The Keras model families: one file each, the same models under every Keras backend.
+
+A model is called with a dict of tensors keyed by :attr:`InputSpec.name` and gives one float32 tensor
+(batch, units). Image inputs are float32 in [0, 1]; what else a network wants of its pixels happens inside the
+model. Importing this package imports no Keras; :func:`build_model` does.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from pydantic import BaseModel
+
+from kerasline.components.core import ConfigError, nearest
+from kerasline.components.models.heads import check_output
+from kerasline.components.models.options import (
+    AugmentationOptions,
+    CnnOptions,
+    CustomOptions,
+    MlpOptions,
+    ModelOptions,
+    SequenceOptions,
+    TransferOptions,
+)
+from kerasline.components.models.spec import InputSpec, OutputSpec, Task
+
+if TYPE_CHECKING:
+    import keras
+
+
+@dataclass(frozen=True)
+class Family:
+    """A family: its options, and the module whose ``build(options, inputs, output)`` makes the model."""
+
+    options: type[BaseModel]
+    module: str
+
+
+MODEL_FAMILIES: dict[str, Family] = {
+    "mlp": Family(MlpOptions, "kerasline.components.models.mlp"),
+    "cnn": Family(CnnOptions, "kerasline.components.models.cnn"),
+    "sequence": Family(SequenceOptions, "kerasline.components.models.sequence"),
+    "transfer": Family(TransferOptions, "kerasline.components.models.transfer"),
+    "custom": Family(CustomOptions, "kerasline.components.models.custom"),
+}
+
+
+def build_model(
+    options: ModelOptions, inputs: Sequence[InputSpec], output: OutputSpec, *, seed: int | None = None
+) -> keras.Model:
+    """Builds an uncompiled model.
+
+    Args:
+      options: of one family.
+      inputs: what the model is called with.
+      output: decides the last layer.
+      seed: sets the seed of Python, NumPy and Keras first, so that the same options give the same weights.
+
+    Returns:
+      A Keras model: dict of tensors keyed by input name -> float32 (batch, units).
+
+    Raises:
+      ConfigError: the inputs do not suit the family (says which family would), or do not fit its options.
+    """
+    if options.family not in MODEL_FAMILIES:
+        hint = nearest(options.family, MODEL_FAMILIES)
+        raise ConfigError(f"model.family must be one of {', '.join(MODEL_FAMILIES)}, not {options.family!r}.{hint}")
+    if not inputs:
+        raise ConfigError("A model needs at least one input, got none; leave at least one column besides the label.")
+    check_output(output)
+    module = importlib.import_module(MODEL_FAMILIES[options.family].module)
+    if seed is not None:
+        import keras
+
+        keras.utils.set_random_seed(seed)
+    return module.build(options, list(inputs), output)
+
+
+__all__ = [
+    "MODEL_FAMILIES",
+    "AugmentationOptions",
+    "CnnOptions",
+    "CustomOptions",
+    "Family",
+    "InputSpec",
+    "MlpOptions",
+    "ModelOptions",
+    "OutputSpec",
+    "SequenceOptions",
+    "Task",
+    "TransferOptions",
+    "build_model",
+]

@@ -1,0 +1,1 @@
+from .component import ParityCheck as ParityCheck

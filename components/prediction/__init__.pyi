@@ -1,0 +1,11 @@
+from .job import predict as predict
+from .pictures import image_problems as image_problems
+from .planning import KINDS as KINDS, ON_UNSEEN as ON_UNSEEN, plan_prediction as plan_prediction
+from .probe import WARMUP_FILE as WARMUP_FILE, read_requests as read_requests
+from .reasons import plain_reason as plain_reason
+from .unseen import (
+    features_of as features_of,
+    find_marker as find_marker,
+    first_unseen as first_unseen,
+    news_only as news_only,
+)

@@ -1,0 +1,2 @@
+from .component import RegistryPush as RegistryPush
+from .options import PushOptions as PushOptions

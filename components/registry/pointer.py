@@ -1,0 +1,46 @@
+"""The pointer that says which version is in production, and the history of its moves."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from kerasline.components.registry.writing import append_line
+
+POINTER_FILE, HISTORY_FILE = "current.json", "history.jsonl"
+
+
+def read_pointer(folder: Path) -> dict[str, Any] | None:
+    """Returns the pointer (``version``, ``previous``, ``moved_at``, ``reason``), or None before the first push."""
+    path = folder / POINTER_FILE
+    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
+
+
+def current_version(folder: Path) -> int | None:
+    """Returns the version in production, or None before the first push."""
+    pointer = read_pointer(folder)
+    return int(pointer["version"]) if pointer else None
+
+
+def read_history(folder: Path) -> list[dict[str, Any]]:
+    """Returns every move of the pointer, oldest first; a line that a crash cut short is left out."""
+    moves = []
+    path = folder / HISTORY_FILE
+    for line in path.read_text(encoding="utf-8").splitlines() if path.is_file() else []:
+        try:
+            moves.append(json.loads(line))
+        except ValueError:
+            continue
+    pointer = read_pointer(folder)
+    if pointer and (not moves or moves[-1] != pointer):
+        moves.append(pointer)  # the process ended between the pointer and its line
+    return moves
+
+
+def complete_history(folder: Path) -> None:
+    """Adds the line that a process did not come to write."""
+    pointer, path = read_pointer(folder), folder / HISTORY_FILE
+    text = path.read_text(encoding="utf-8") if path.is_file() else ""
+    if pointer and json.dumps(pointer) not in text.splitlines():
+        append_line(path, pointer)

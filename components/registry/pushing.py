@@ -1,0 +1,92 @@
+"""A push as a whole: what is repeated after a crash ends where the first attempt would have."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from kerasline.components.core import KeraslineError
+from kerasline.components.registry.keeping import prune, remove_leftovers
+from kerasline.components.registry.locks import push_lock, registry_lock
+from kerasline.components.registry.moving import move_pointer
+from kerasline.components.registry.pointer import current_version, read_history
+from kerasline.components.registry.serving_config import mend_serving_config
+from kerasline.components.registry.versions import add_version, digest_model, find_problem, list_versions, read_record
+
+_PLAIN = ["saved_model"]
+
+
+class PushRefused(KeraslineError):
+    """A blessed model may not go into production: somebody took this very model out of it."""
+
+    exit_code = 4
+
+
+def push_version(
+    folder: Path, model: Path, record: Mapping[str, Any], keep: int, finish: Callable[[Path], None] | None = None
+) -> int:
+    """Puts a model into production as a new version.
+
+    Repeating a push that was killed ends where the first one would have: a version of the same files that never was
+    in production is used instead of a second copy.
+
+    Args:
+      folder: ``MODELS/NAME``.
+      model: the SavedModel.
+      record: written with the version.
+      keep: versions to keep.
+      finish: adds files to the version before it appears.
+
+    Returns:
+      The version.
+
+    Raises:
+      PushRefused: the same model was in production and somebody rolled it back.
+      KeraslineError: the copy differs from the model.
+    """
+    digest = digest_model(model)
+    with push_lock(folder):
+        with registry_lock(folder):
+            remove_leftovers(folder)
+        version = _pushed_before(folder, digest, record.get("formats"))
+        if version is None:
+            version = add_version(folder, model, {**record, "digest": digest}, finish)
+        if digest_model(folder / str(version)) != digest:
+            raise KeraslineError(
+                f"expected {folder / str(version)} to hold the model's files, but they differ from those in {model}; "
+                "check the disk and run again"
+            )
+        with registry_lock(folder):
+            before = current_version(folder)
+            if before != version:
+                move_pointer(folder, version, "pushed by a run", previous=before)
+            else:
+                mend_serving_config(folder.parent)  # an earlier attempt may have ended before it was written
+            prune(folder, keep)
+    return version
+
+
+def _pushed_before(folder: Path, digest: str, formats: Any) -> int | None:
+    """Finds the version that an earlier, killed push of the same files left, or that is in production."""
+    history = read_history(folder)
+    moved = {int(move["version"]) for move in history}
+    current = current_version(folder)
+    for version in reversed(list_versions(folder)):
+        found = read_record(folder, version)
+        if found.get("digest") != digest or find_problem(folder, version):
+            continue
+        if version == current or version not in moved:
+            if (found.get("formats") or _PLAIN) == (formats or _PLAIN):
+                return version
+            continue  # with other formats beside the model it is a version of its own
+        leaving = [move for move in history if move.get("replaced", move["previous"]) == version]
+        left = leaving[-1] if leaving else {}
+        if left.get("action") == "rollback":
+            raise PushRefused(
+                f"this model is version {version} of {folder.name} again, which {left.get('who', 'somebody')} rolled "
+                f"back ({left['reason']}); change the recipe or the data, or take it back with: kerasline promote "
+                f"{folder.name} {version} --reason TEXT"
+            )
+        return None  # it was replaced by a better one since, so it comes back under a number of its own
+    return None

@@ -1,0 +1,3 @@
+from .keras_file import KERAS_FILE as KERAS_FILE
+from .signatures import EVALUATION_ARGUMENT as EVALUATION_ARGUMENT, raw_input_specs as raw_input_specs
+from .trainer import LOG_FOLDER as LOG_FOLDER

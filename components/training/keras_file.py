@@ -1,0 +1,98 @@
+"""The fitted network as a ``.keras`` file that plain Keras loads: on transformed inputs, and nothing of it is ours."""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+
+from kerasline.components.core import ConfigError
+from kerasline.components.models import Augmentation
+
+KERAS_FILE = "model.keras"
+
+
+def save_keras(path: str, model: keras.Model, label_units: tuple[float, float]) -> str:
+    """Saves a fitted model.
+
+    What acts in training alone (the optimizer's state, changes to images) is left out, and the units of a regression
+    label are put in.
+
+    Args:
+      path: ends in ``.keras``.
+      model: as it was fitted.
+      label_units: (scale, shift) of a regression label.
+
+    Returns:
+      Why it could not be saved, empty where it could: a user's own layers may be of any kind.
+    """
+    try:
+        keras.saving.save_model(_bare(model, label_units), path)
+    except Exception as error:
+        if os.path.exists(path):
+            os.remove(path)
+        return f"{type(error).__name__}: {(str(error).splitlines() or ['no message'])[0]}"
+    return ""
+
+
+def check_savable(model: keras.Model, formats: Sequence[str]) -> None:
+    """Refuses a network that Keras cannot save and load again, which further formats need, before it is fitted.
+
+    Args:
+      model: as it was built.
+      formats: of ``push.formats`` beside the SavedModel.
+
+    Raises:
+      ConfigError: names the class that is not registered, or what else was wrong.
+    """
+    if not formats:
+        return
+    with tempfile.TemporaryDirectory(prefix="kerasline-keras-") as folder:
+        path = os.path.join(folder, KERAS_FILE)
+        reason = save_keras(path, model, (1.0, 0.0)) or _why_not_loaded(path)
+    if not reason:
+        return
+    print(f"saving the network as Keras does ended with {reason}", file=sys.stderr)  # for the log
+    kinds = {
+        type(layer) for layer in _layers(model) if _is_foreign(type(layer)) or isinstance(layer, keras.layers.Lambda)
+    }
+    unknown = {kind for kind in kinds if keras.saving.get_registered_name(kind) == kind.__name__}
+    named = ", ".join(sorted(kind.__name__ for kind in unknown or kinds)) or "its layers"
+    raise ConfigError(
+        f"push.formats: expected a network that Keras can save and load again for {', '.join(formats)}, but {named} "
+        "cannot be; put @keras.saving.register_keras_serializable() above each class and give it a get_config with the "
+        "arguments of its __init__ (a Lambda becomes such a class), or leave push.formats at [saved_model]"
+    )
+
+
+def _why_not_loaded(path: str) -> str:
+    try:
+        keras.saving.load_model(path, compile=False)
+    except Exception as error:  # whatever a user's own class raises
+        return f"{type(error).__name__}: {' '.join(str(error).split())[:160]}"
+    return ""
+
+
+def _layers(model: keras.Model) -> list[keras.layers.Layer]:
+    nested = [inner for layer in model.layers if isinstance(layer, keras.Model) for inner in _layers(layer)]
+    return [*model.layers, *nested]
+
+
+def _is_foreign(kind: type) -> bool:
+    return not kind.__module__.startswith(("keras.", "kerasline."))
+
+
+def _bare(model: keras.Model, label_units: tuple[float, float]) -> keras.Model:
+    def call(layer: keras.layers.Layer, *arguments: Any, **named: Any) -> Any:
+        return arguments[0] if isinstance(layer, Augmentation) else layer(*arguments, **named)
+
+    shared = keras.models.clone_model(model, clone_function=lambda layer: layer, call_function=call)
+    output, (scale, shift) = shared.output, label_units
+    if (scale, shift) != (1.0, 0.0):
+        output = keras.layers.Rescaling(scale, shift, name="label_units")(output)
+    # The same layers in a model that was never compiled.
+    return keras.Model(shared.input, output, name=model.name)

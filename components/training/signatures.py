@@ -1,0 +1,188 @@
+"""The exported model: a SavedModel that answers raw data, with the transform graph inside it.
+
+Signatures:
+  serving_default: serialized tf.Examples, string [batch].
+  serving_raw: one tensor for each column that the model reads, [batch]; NaN, "" and the smallest int64 stand for a
+    missing value. Arrays and token ids have their shape, images are encoded bytes.
+  evaluation: serialized tf.Examples to ``prediction``: the model's output with regression in the label's units.
+  label_index: serialized tf.Examples with labels to ``label_index``, the class index that ``evaluation`` counts in.
+The first calls its tensor ``examples``; the two that the Evaluator reads call it :data:`EVALUATION_ARGUMENT`.
+
+The serving signatures return, for classification, ``scores`` float32 [batch, classes], ``classes`` string
+[batch, classes] and ``class`` string [batch]; for multilabel ``scores`` and ``classes``; for regression ``value``
+float32 [batch] in the label's units.
+
+Beside the signatures, which are what clients see, the module has the functions ``unseen_default`` and ``unseen_raw``
+where the transform graph marks values: they take what ``serving_default`` and ``serving_raw`` take, and return int64
+[batch, columns]: which values of ``FeaturePlan.watched_columns()`` training has never shown, and why.
+"""
+
+from __future__ import annotations
+
+import keras
+import tensorflow as tf
+import tensorflow_transform as tft
+
+from kerasline.components.features import UNSEEN, FeaturePlan, FeatureStep, encode_label
+
+# TFMA hands a signature the column that is named like its argument, and the serialized rows only where there is none.
+EVALUATION_ARGUMENT = "serialized_examples_for_evaluation"
+
+
+class ServingModule(tf.Module):
+    """A Keras model with its transform graph and the names of its classes."""
+
+    def __init__(
+        self, model: keras.Model, graph: tft.TFTransformOutput, plan: FeaturePlan, label_units: tuple[float, float]
+    ) -> None:
+        super().__init__()
+        self._plan = plan
+        self._spec = {name: spec for name, spec in graph.raw_feature_spec().items() if name in _columns(plan)}
+        self._label_spec = {plan.label: graph.raw_feature_spec()[plan.label]}
+        self._names = [spec.name for spec in plan.inputs()]
+        self._marks = plan.input_name(UNSEEN)
+        self._can_mark = self._marks in graph.transformed_feature_spec()
+        self._scale, self._shift = label_units
+        self.model = model
+        # Tracked here so that the vocabularies and variables of both are saved with the module.
+        self.variables_of_model = model.variables
+        self.layer = graph.transform_features_layer()
+
+    def predict(self, raw: dict[str, tf.Tensor | tf.SparseTensor]) -> tf.Tensor:
+        """Runs raw columns through transform and model: float32 [batch, units]."""
+        transformed = dict(self.layer(raw))
+        output = self.model({name: transformed[name] for name in self._names}, training=False)
+        output = tf.cast(output, tf.float32)
+        return output * self._scale + self._shift if (self._scale, self._shift) != (1.0, 0.0) else output
+
+    def mark(self, raw: dict[str, tf.Tensor | tf.SparseTensor]) -> tf.Tensor:
+        """Marks values that training has never shown: int64 [batch, columns]."""
+        return dict(self.layer(raw))[self._marks]
+
+    def answer(self, output: tf.Tensor) -> dict[str, tf.Tensor]:
+        """Gives what a client reads of a model's output: scores with class names, or values."""
+        task, classes = self._plan.task, self._plan.classes
+        if classes is None:
+            return {"value": tf.reshape(output, (-1,))}
+        scores = tf.concat([1.0 - output, output], axis=1) if task == "binary" else output
+        names = tf.constant(classes)
+        tiled = tf.tile(names[tf.newaxis, :], (tf.shape(scores)[0], 1))
+        if task == "multilabel":
+            return {"scores": scores, "classes": tiled}
+        return {"scores": scores, "classes": tiled, "class": tf.gather(names, tf.argmax(scores, axis=1))}
+
+    def signatures(self) -> dict[str, tf.types.experimental.ConcreteFunction]:
+        """Traces the signatures; without autograph, which would rewrite code that has nothing for it."""
+        serialized = tf.TensorSpec([None], tf.string, name="examples")
+        evaluated = tf.TensorSpec([None], tf.string, name=EVALUATION_ARGUMENT)
+
+        @tf.function(input_signature=[serialized], autograph=False)
+        def predict_examples(examples: tf.Tensor) -> tf.Tensor:
+            return self.predict(tf.io.parse_example(examples, self._spec))
+
+        @tf.function(input_signature=[serialized], autograph=False)
+        def serving_default(examples: tf.Tensor) -> dict[str, tf.Tensor]:
+            return self.answer(predict_examples(examples))
+
+        @tf.function(input_signature=[evaluated], autograph=False)
+        def evaluation(examples: tf.Tensor) -> dict[str, tf.Tensor]:
+            return {"prediction": predict_examples(examples)}
+
+        @tf.function(input_signature=[evaluated], autograph=False)
+        def label_index(examples: tf.Tensor) -> dict[str, tf.Tensor]:
+            raw = tf.io.parse_example(examples, self._label_spec)
+            return {"label_index": encode_label(self._plan, raw[self._plan.label])}
+
+        arguments = self._plan.raw_arguments()
+
+        def read_raw(columns: dict[str, tf.Tensor]) -> dict[str, tf.Tensor | tf.SparseTensor]:
+            return {name: self._to_raw(name, columns[key]) for name, key in arguments.items()}
+
+        @tf.function(input_signature=[raw_input_specs(self._plan)], autograph=False)
+        def serving_raw(columns: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+            return self.answer(self.predict(read_raw(columns)))
+
+        @tf.function(input_signature=[serialized], autograph=False)
+        def unseen_default(examples: tf.Tensor) -> tf.Tensor:
+            return self.mark(tf.io.parse_example(examples, self._spec))
+
+        @tf.function(input_signature=[raw_input_specs(self._plan)], autograph=False)
+        def unseen_raw(columns: dict[str, tf.Tensor]) -> tf.Tensor:
+            return self.mark(read_raw(columns))
+
+        # The traced functions hang on the module, so that their tables are tracked.
+        self.functions = {
+            "serving_default": serving_default,
+            "serving_raw": serving_raw,
+            "evaluation": evaluation,
+            "label_index": label_index,
+        }
+        if self._can_mark:
+            self.marking = {"unseen_default": unseen_default, "unseen_raw": unseen_raw}
+            for function in self.marking.values():
+                function.get_concrete_function()
+        return {name: function.get_concrete_function() for name, function in self.functions.items()}
+
+    def _to_raw(self, name: str, values: tf.Tensor) -> tf.Tensor | tf.SparseTensor:
+        """Gives a dense column the form that the transform graph reads."""
+        spec = self._spec[name]
+        if not isinstance(spec, tf.io.VarLenFeature):
+            return tf.cast(tf.reshape(values, [-1, *spec.shape]), spec.dtype)
+        if values.dtype == tf.string:
+            present = tf.not_equal(values, "")
+        elif values.dtype.is_floating:
+            present = tf.math.is_finite(values)
+        else:
+            present = tf.not_equal(values, values.dtype.min)
+        indices = tf.where(present)
+        return tf.SparseTensor(
+            tf.concat([indices, tf.zeros_like(indices)], axis=1),
+            tf.cast(tf.boolean_mask(values, present), spec.dtype),
+            (tf.shape(values, tf.int64)[0], 1),
+        )
+
+
+def raw_input_specs(plan: FeaturePlan) -> dict[str, tf.TensorSpec]:
+    """Lists the arguments of ``serving_raw``: numbers are float32 so that NaN can stand for a missing one."""
+    specs, arguments = {}, plan.raw_arguments()
+    # A column that a cross reads may be an input of its own, whose form then counts.
+    for step in sorted(plan.steps, key=lambda step: step.kind != "cross"):
+        for index, name in enumerate(step.columns):
+            shape, dtype = _raw_shape_and_type(step, index)
+            specs[arguments[name]] = tf.TensorSpec(shape, dtype, name=arguments[name])
+    return specs
+
+
+def _raw_shape_and_type(step: FeatureStep, index: int) -> tuple[list[int | None], tf.DType]:
+    if step.kind == "cross":
+        return [None], tf.string if step.sources[index] == "string" else tf.int64
+    if step.kind == "array":
+        return [None, *step.shape], tf.float32
+    if step.kind == "tokens":
+        return [None, *step.shape], tf.int64
+    if step.dtype in ("string", "image"):
+        return [None], tf.string
+    if step.kind in ("numeric", "boolean") or step.dtype == "float":
+        return [None], tf.float32
+    return [None], tf.int64
+
+
+def _columns(plan: FeaturePlan) -> set[str]:
+    return {name for step in plan.steps for name in step.columns}
+
+
+def export(
+    path: str, model: keras.Model, graph: tft.TFTransformOutput, plan: FeaturePlan, label_units: tuple[float, float]
+) -> ServingModule:
+    """Writes the SavedModel with every signature.
+
+    Args:
+      path: a folder, made anew.
+      model: the fitted model.
+      graph: the transform graph that it was fitted on.
+      plan: the features and classes.
+      label_units: (scale, shift) of a regression label.
+    """
+    module = ServingModule(model, graph, plan, label_units)
+    tf.saved_model.save(module, path, signatures=module.signatures())
+    return module

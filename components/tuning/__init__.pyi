@@ -1,0 +1,12 @@
+from .checks import check_objective as check_objective, check_search as check_search, usable_start as usable_start
+from .cloud_job import SearchJob as SearchJob
+from .component import ConfigSearch as ConfigSearch
+from .notation import (
+    FAMILY as FAMILY,
+    Space as Space,
+    candidates as candidates,
+    check_space as check_space,
+    conditions as conditions,
+    feature_values as feature_values,
+)
+from .options import TuningOptions as TuningOptions

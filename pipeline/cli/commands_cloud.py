@@ -1,0 +1,134 @@
+"""The commands that take a recipe to Vertex AI or Kubeflow: ``compile`` and ``submit``."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from kerasline.components.core import ConfigError, check_output
+from kerasline.pipeline.container import check_image, check_pipeline_root, check_reachable, mount_of
+
+LOOK_UP_LATER = -1  # the baseline's version is read from the registry's pointer when the spec runs
+
+
+class Target(StrEnum):
+    """Where a spec runs."""
+
+    VERTEX = "vertex"
+    KUBEFLOW = "kubeflow"
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the commands."""
+    app.command("compile")(compile_recipe)
+    app.command("submit")(submit)
+
+
+def compile_recipe(
+    recipe: Annotated[str, typer.Argument(help="A shipped recipe's name, or the path of a YAML file.")],
+    target: Annotated[Target, typer.Option(help="Where the spec will run.")],
+    image: Annotated[str, typer.Option(help="The container image, with a tag or digest.")],
+    pipeline_root: Annotated[str, typer.Option(help="URI below which artifacts go, such as gs://BUCKET/PATH.")],
+    output: Annotated[Path, typer.Option("-o", "--output", help="The file to write.")],
+    changes: Annotated[list[str], typer.Option("--set", metavar="KEY=VALUE")] = [],  # noqa: B006 (typer's way)
+    data_dir: Annotated[Path | None, typer.Option(help="Where the files of the data set are.")] = None,
+    claim: Annotated[
+        str | None, typer.Option(help="Kubeflow: the PersistentVolumeClaim that every step mounts at the root.")
+    ] = None,
+    workspace: Annotated[Path, typer.Option(help="Where the log goes.")] = Path("workspace"),
+) -> None:
+    """Write the spec that Vertex AI (JSON) or Kubeflow Pipelines (YAML) runs."""
+    from kerasline.components.validation import reference_elsewhere
+    from kerasline.pipeline.config import load_experiment
+    from kerasline.pipeline.console import screen_apart
+    from kerasline.pipeline.plan import find_schema_file, plan_run
+    from kerasline.pipeline.runners import check_weights, data_remark, weights_remark
+    from kerasline.pipeline.workspace import open_workspace
+
+    check_image(image)
+    check_pipeline_root(pipeline_root)
+    check_reachable(pipeline_root, target)
+    check_output(output, "-o")
+    if claim and target is not Target.KUBEFLOW:
+        raise ConfigError("--claim: expected --target kubeflow, got vertex, which mounts buckets by itself")
+    experiment, base_dir = load_experiment(recipe, changes)
+    home = open_workspace(workspace)
+    check_weights(experiment, home.root, pipeline_root)
+    with screen_apart(home.log("compile")) as screen:
+        screen.line("loading TensorFlow and TFX, which takes 10 to 30 s")
+        from kerasline.pipeline.runners import compile_pipeline, models_below
+
+        schema_file = find_schema_file(experiment.name, base_dir, home.root)
+        # The versions of this workspace are not those over there.
+        there = models_below(pipeline_root, experiment.name)
+        reference = reference_elsewhere(experiment.validation.drift, there)
+        plan = plan_run(experiment, base_dir, data_dir, home.models(experiment.name), schema_file, reference)
+        plan = dataclasses.replace(plan, baseline_version=LOOK_UP_LATER)
+        spec = compile_pipeline(
+            plan, target, image, pipeline_root, output, base_dir=base_dir, data_dir=data_dir, claim=claim
+        )
+        tasks = spec.get("pipelineSpec", spec)["root"]["dag"]["tasks"]
+        screen.line(f"{output}: {len(tasks)} steps for {target}, image {image}, models in {there}")
+        remarks = [data_remark(plan.dataset, pipeline_root), weights_remark(experiment)]
+        if target is Target.KUBEFLOW and not claim:
+            remarks.append(
+                f"every step must have {mount_of(pipeline_root)} mounted, or the models are lost with it; --claim NAME "
+                "mounts a PersistentVolumeClaim there"
+            )
+        if target is Target.KUBEFLOW and experiment.run.service_account:
+            remarks.append(
+                f"the spec has no place for run.service_account; give it to submit: --service-account "
+                f"{experiment.run.service_account}"
+            )
+        for remark in filter(None, remarks):
+            screen.line(f"  {remark}")
+
+
+def submit(
+    file: Annotated[Path, typer.Argument(help="What compile wrote.")],
+    target: Annotated[Target, typer.Option(help="Where it runs.")],
+    parameters: Annotated[
+        list[str], typer.Option("--param", metavar="NAME=VALUE", help="epochs, learning_rate, span or pipeline_root.")
+    ] = [],  # noqa: B006 (typer's way)
+    project: Annotated[str | None, typer.Option(help="Vertex: the project.")] = None,
+    region: Annotated[str, typer.Option(help="Vertex: the region.")] = "europe-west4",
+    endpoint: Annotated[str | None, typer.Option(help="Vertex: URL of a private endpoint of its API.")] = None,
+    host: Annotated[str | None, typer.Option(help="Kubeflow: the URL of its API.")] = None,
+    experiment: Annotated[str, typer.Option(help="Kubeflow: the experiment.")] = "Default",
+    service_account: Annotated[str | None, typer.Option(help="Who the steps run as.")] = None,
+    network: Annotated[str | None, typer.Option(help="Vertex: full name of the peered network.")] = None,
+    wait: Annotated[bool, typer.Option("--wait", help="Wait until the run has ended.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the request, send nothing.")] = False,
+) -> None:
+    """Send a compiled spec to its service."""
+    from kerasline.pipeline.cloud import submission
+
+    if not file.is_file():
+        raise ConfigError(f"expected a file that 'kerasline compile' wrote, but {file} does not exist")
+    if target is Target.VERTEX:
+        if not project:
+            raise ConfigError("--project: expected the Google Cloud project that the job runs in, got none")
+        request = submission.vertex_request(file, project, region, service_account, network, parameters)
+    else:
+        if not host:
+            raise ConfigError("--host: expected the URL of the Kubeflow Pipelines API, got none")
+        request = submission.kubeflow_request(file, host, experiment, service_account, parameters)
+    if dry_run:
+        print(json.dumps(request, indent=1))
+        return
+    vertex = target is Target.VERTEX
+    run = submission.send_to_vertex(request, endpoint) if vertex else submission.send_to_kubeflow(request)
+    print(f"{run.id}  {run.state}\n{run.link}", flush=True)
+    if wait:
+        from kerasline.pipeline.cloud import check_end, follow
+        from kerasline.pipeline.console import Screen
+
+        ended = follow(run.poll, Screen(sys.stdout))
+        print(f"{run.id}  {ended.state}")
+        check_end(ended, run.link)

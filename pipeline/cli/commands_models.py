@@ -1,0 +1,279 @@
+"""The commands about models that were pushed: models, promote, rollback, pin, unpin, predict, serve, export."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from kerasline.components.core import ConfigError, check_output, nearest
+
+NameArgument = Annotated[str, typer.Argument(help="The name of a pushed model.")]
+VersionArgument = Annotated[int, typer.Argument(help="One of its versions.")]
+WorkspaceOption = Annotated[Path, typer.Option(help="The folder of runs and models.")]
+OnUnseenOption = Annotated[
+    str, typer.Option(metavar="warn|reject", help="Tell of values that training has never shown, or refuse them.")
+]
+_WORKSPACE = Path("workspace")
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the commands to the command line."""
+    app.command()(models)
+    app.command()(promote)
+    app.command()(rollback)
+    app.command()(pin)
+    app.command()(unpin)
+    app.command()(predict)
+    app.command()(serve)
+    app.command()(export)
+
+
+def models(
+    name: Annotated[str | None, typer.Argument(help="Show the versions of this model.")] = None,
+    workspace: WorkspaceOption = _WORKSPACE,
+    json_file: Annotated[Path | None, typer.Option("--json", help="Write the list to this file.")] = None,
+) -> None:
+    """List the models that were pushed, or the versions of one."""
+    from kerasline.pipeline.models import describe_models, describe_versions
+    from kerasline.pipeline.workspace import mend_models
+
+    check_output(json_file, "--json")
+    mend_models(workspace)
+    found = describe_versions(workspace, name) if name else describe_models(workspace)
+    _write_json(json_file, found)
+    if not found:
+        print(f"no models in {workspace} yet; push one with: kerasline run digits_cnn")
+    elif name:
+        _show_versions(workspace, name, found)
+    else:
+        _show_models(found)
+
+
+def promote(
+    name: NameArgument,
+    version: VersionArgument,
+    reason: Annotated[str, typer.Option(help="Why, for the history.")],
+    workspace: WorkspaceOption = _WORKSPACE,
+) -> None:
+    """Put a version into production, once it has loaded and answered in a fresh process."""
+    from kerasline.pipeline.models import commands as registry
+
+    move, trial = registry.promote(workspace / "models", name, version, reason)
+    _say_moved(name, move, trial)
+
+
+def rollback(
+    name: NameArgument,
+    reason: Annotated[str, typer.Option(help="Why, for the history.")] = "rolled back by hand",
+    workspace: WorkspaceOption = _WORKSPACE,
+) -> None:
+    """Put the version into production that was there before, once it has loaded and answered."""
+    from kerasline.pipeline.models import commands as registry
+
+    move, trial = registry.roll_back(workspace / "models", name, reason)
+    _say_moved(name, move, trial)
+
+
+def pin(
+    name: NameArgument,
+    version: VersionArgument,
+    reason: Annotated[str, typer.Option(help="Why it is kept.")] = "pinned by hand",
+    workspace: WorkspaceOption = _WORKSPACE,
+) -> None:
+    """Keep a version, whatever push.keep says."""
+    from kerasline.pipeline.models import commands as registry
+
+    registry.pin(workspace / "models", name, version, reason)
+    print(f"version {version} of {name} stays until: kerasline unpin {name} {version}")
+
+
+def unpin(name: NameArgument, version: VersionArgument, workspace: WorkspaceOption = _WORKSPACE) -> None:
+    """Let a pinned version be pruned again."""
+    from kerasline.pipeline.models import commands as registry
+
+    registry.pin(workspace / "models", name, version, None)
+    print(f"version {version} of {name} goes when push.keep says so")
+
+
+def predict(
+    source: Annotated[str, typer.Argument(metavar="INPUT", help="A file, a folder of images, or a quoted glob.")],
+    model: Annotated[str, typer.Option(metavar="NAME[@VERSION]", help="Without a version: what is in production.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="A .parquet, .csv or .jsonl file.")],
+    keys: Annotated[
+        list[str], typer.Option("--key", metavar="COLUMN", help="Repeat this column of the input; default: all.")
+    ] = [],  # noqa: B006 (typer's way)
+    kind: Annotated[
+        str | None, typer.Option("--format", help="csv, parquet, images or tfrecord; default: by the name.")
+    ] = None,
+    on_unseen: OnUnseenOption = "warn",
+    workspace: WorkspaceOption = _WORKSPACE,
+    json_file: Annotated[Path | None, typer.Option("--json", help="Write the figures to this file.")] = None,
+    beam: Annotated[
+        list[str], typer.Option(metavar="OPTION", help="Of Beam: --beam=--direct_num_workers=2; default: run.beam.")
+    ] = [],  # noqa: B006
+    debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks.")] = False,
+) -> None:
+    """Predict every row of a table, every image of a folder, or every record of TFRecord files."""
+    from kerasline.components.beam import join_options
+    from kerasline.components.prediction import KINDS
+    from kerasline.pipeline.models import predict_file
+
+    if kind is not None and kind not in KINDS:
+        raise ConfigError(f"--format: expected one of {', '.join(KINDS)}, got {kind!r}.{nearest(kind, KINDS)}")
+    check_output(json_file, "--json")
+    _check_on_unseen(on_unseen)
+    try:
+        engine = join_options(beam)
+    except ValueError as error:
+        raise ConfigError(f"--beam: {error}") from error
+    result = predict_file(
+        source,
+        model,
+        output,
+        keys=keys,
+        kind=kind,
+        on_unseen=on_unseen,
+        workspace=workspace,
+        beam_arguments=engine,
+        debug=debug,
+    )
+    _write_json(json_file, result)
+
+
+def serve(
+    host: Annotated[str, typer.Option(help="Only this machine can reach the default.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes any free one.")] = 8501,
+    names: Annotated[list[str], typer.Option("--model", metavar="NAME", help="Serve this model; default: all.")] = [],  # noqa: B006 (typer's way)
+    max_request_mb: Annotated[float, typer.Option(min=0.001, help="Larger requests are refused.")] = 32.0,
+    poll_seconds: Annotated[float, typer.Option(min=0.05, help="How often to look at what is in production.")] = 1.0,
+    allow_host: Annotated[
+        list[str], typer.Option(metavar="NAME", help="Answer requests to this name, too; default: localhost.")
+    ] = [],  # noqa: B006
+    on_unseen: OnUnseenOption = "warn",
+    workspace: WorkspaceOption = _WORKSPACE,
+) -> None:
+    """Answer TensorFlow Serving's REST API, for development; follows promote and rollback."""
+    from kerasline.pipeline.models import find_model
+
+    _check_on_unseen(on_unseen)
+    models_folder = workspace / "models"
+    for name in names:
+        find_model(models_folder, name)
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s")
+    logging.getLogger("kerasline").setLevel(logging.INFO)
+    if host not in ("127.0.0.1", "localhost", "::1"):
+        print(f"anybody who reaches {host} can use these models: there is no password", file=sys.stderr)
+    print("loading TensorFlow, which takes some seconds", flush=True)
+    from kerasline.pipeline.serving import serve as serve_models
+
+    serve_models(
+        models_folder,
+        host,
+        port,
+        names=names or None,
+        max_bytes=int(max_request_mb * 1e6),
+        poll_seconds=poll_seconds,
+        hosts=allow_host,
+        on_unseen=on_unseen,
+    )
+
+
+def _check_on_unseen(chosen: str) -> None:
+    from kerasline.components.prediction import ON_UNSEEN
+
+    if chosen not in ON_UNSEEN:
+        raise ConfigError(
+            f"--on-unseen: expected {' or '.join(ON_UNSEEN)}, got {chosen!r}.{nearest(chosen, ON_UNSEEN)}"
+        )
+
+
+def export(
+    model: Annotated[str, typer.Argument(metavar="NAME[@VERSION]", help="Without a version: what is in production.")],
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="A folder that does not exist yet.")],
+    workspace: WorkspaceOption = _WORKSPACE,
+) -> None:
+    """Copy a version with all that explains it into a folder that loads with plain TensorFlow."""
+    from kerasline.pipeline.models import export_version
+    from kerasline.pipeline.workspace import open_workspace
+
+    for line in export_version(open_workspace(workspace), model, folder):
+        print(f"left out  {line}")
+    print(f"{folder} has {', '.join(sorted(path.name for path in folder.iterdir()))}")
+
+
+def _write_json(json_file: Path | None, value: Any) -> None:
+    if json_file is not None:
+        json_file.write_text(json.dumps(value, indent=1), encoding="utf-8")
+
+
+def _say_moved(name: str, move: dict[str, Any], trial: Any) -> None:
+    print(
+        f"{name}: version {move['version']} is in production, before it was "
+        f"{move['replaced'] or 'none'}; it loaded in {trial.load_seconds:.1f} s and answered {trial.requests} requests"
+    )
+
+
+def _show_models(found: list[dict[str, Any]]) -> None:
+    table = Table(box=None, header_style="bold")
+    for title in ("model", "production", "versions", "metric", "pushed", "data"):
+        table.add_column(title)
+    for model in found:
+        current = model["production"]
+        shown = _columns(current) if current else ("", "", "")
+        number = str(current["version"]) if current else "none"
+        table.add_row(model["name"], number, str(model["versions"]), *shown)
+    _print_table(table)
+    print("more: kerasline models NAME")
+
+
+def _show_versions(workspace: Path, name: str, found: list[dict[str, Any]]) -> None:
+    table = Table(box=None, header_style="bold")
+    for title in ("version", "state", "metric", "pushed", "data", "run", "MB"):
+        table.add_column(title)
+    for version in found:
+        state = ", ".join(
+            part
+            for part in (
+                version["state"],
+                f"pinned ({version['pinned']})" if version["pinned"] else "",
+                f"unusable: {version['problem']}" if version["problem"] else "",
+            )
+            if part
+        )
+        size = f"{version['size_bytes'] / 1e6:.2f}"
+        table.add_row(str(version["version"]), state, *_columns(version), version["run_id"] or "", size)
+    _print_table(table)
+    from kerasline.components.registry import read_history
+
+    print("\nwhat was in production:")
+    for move in read_history(workspace / "models" / name):
+        by = f" by {move['who']}" if "who" in move else ""
+        # A push and a promotion are of a version, a return is to one.
+        of = "to" if move.get("action") == "rollback" else "of"
+        print(
+            f"  {move['moved_at']}  {move.get('action', 'push')} {of} version {move['version']}{by}: {move['reason']}"
+        )
+
+
+def _print_table(table: Table) -> None:
+    console = Console(highlight=False)
+    # Without a terminal nobody sees where a line ends, but programs read what is in it.
+    (console if console.is_terminal else Console(highlight=False, width=240)).print(table)
+
+
+def _columns(version: dict[str, Any]) -> tuple[str, str, str]:
+    metric = version["main_metric"]
+    value = version["metrics"].get(metric)
+    data = (version["data_fingerprint"] or "")[:8]
+    if version["spans"]:
+        data += f" {version['spans']}"
+    return (f"{metric} {value:.4g}" if value is not None else "", (version["pushed_at"] or "")[:16], data)

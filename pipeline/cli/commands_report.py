@@ -1,0 +1,181 @@
+"""The commands that show what ran: runs, report, compare, ui."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from kerasline.components.core import ConfigError, check_output
+from kerasline.pipeline.cli.commands_schedule import decisions_table
+from kerasline.pipeline.console import print_table
+
+WorkspaceOption = Annotated[Path, typer.Option(help="The folder of runs and models.")]
+_WORKSPACE = Path("workspace")
+_BLOCKS = "▁▂▃▄▅▆▇█"
+_RUNS_IN_A_LINE = 12
+_DECISIONS = 8  # of each recipe that are shown with the runs
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the commands to the command line."""
+    app.command()(runs)
+    app.command()(report)
+    app.command()(compare)
+    app.command()(ui)
+
+
+def runs(workspace: WorkspaceOption = _WORKSPACE) -> None:
+    """List the runs of a workspace, newest last, with the course of the main metric, and decisions to train again."""
+    from kerasline.pipeline.retraining import join_quiet, list_decisions
+    from kerasline.pipeline.workspace import list_runs
+
+    found = list_runs(workspace)
+    decisions = {name: join_quiet(made)[-_DECISIONS:] for name, made in list_decisions(workspace).items()}
+    if not found and not decisions:
+        print(f"no runs in {workspace} yet; start one with: kerasline run digits_cnn")
+        return
+    newest = {result["recipe"]: result["run_id"] for result in found}
+    table = Table(box=None, header_style="bold")
+    for title in ("run", "recipe", "status", "main metric", "course", "version", "seconds"):
+        table.add_column(title, justify="right" if title == "seconds" else "left")
+    for result in found:
+        value, metric = main_value(result), result.get("main_metric")
+        is_newest = newest[result["recipe"]] == result["run_id"]
+        table.add_row(
+            result["run_id"],
+            result["recipe"],
+            result["status"],
+            f"{metric} {value:.4g}" if value is not None else "",
+            sparkline(course(found, result["recipe"])) if is_newest else "",
+            str((result.get("model") or {}).get("version") or ""),
+            f"{result['seconds']['total']:.0f}",
+        )
+    print_table(table)
+    if decisions:
+        print("\ndecisions to train again; all of a recipe's: kerasline schedule RECIPE --history")
+        print_table(decisions_table(decisions))
+
+
+def report(
+    run: Annotated[str | None, typer.Argument(help="A run's id, or a recipe for its newest run.")] = None,
+    workspace: WorkspaceOption = _WORKSPACE,
+    show: Annotated[bool, typer.Option("--open", help="Open it in the browser.")] = False,
+) -> None:
+    """Print the path of a run's report; the newest one by default."""
+    from kerasline.pipeline.reports import find_report
+
+    page = (find_report(workspace, run) / "index.html").resolve()
+    print(page)
+    if show:
+        import webbrowser
+
+        if not webbrowser.open(page.as_uri()):
+            raise ConfigError(f"--open: expected a browser on this machine, but none was found; open {page} yourself")
+
+
+def compare(
+    first: Annotated[str, typer.Argument(help="A run's id, or a recipe for its newest run.")],
+    second: Annotated[str, typer.Argument(help="The run to compare it with.")],
+    workspace: WorkspaceOption = _WORKSPACE,
+    json_file: Annotated[Path | None, typer.Option("--json", help="Write the comparison to this file.")] = None,
+) -> None:
+    """Show two runs side by side: config, data, metrics, and the rows that they answer differently."""
+    from kerasline.components.report import describe, render_comparison
+    from kerasline.pipeline.reports import add_rows, compare_runs, find_report
+
+    check_output(json_file, "--json")
+    folders = [find_report(workspace, reference) for reference in (first, second)]
+    comparison = compare_runs(*folders)
+    add_rows(comparison)
+    if json_file:
+        told = {run: {k: v for k, v in comparison[run].items() if k != "figures"} for run in ("a", "b")}
+        json_file.write_text(json.dumps({**comparison, **told}, indent=1), encoding="utf-8")
+    page = workspace / "comparisons" / f"{folders[0].name}--{folders[1].name}.html"
+    page.parent.mkdir(parents=True, exist_ok=True)
+    page.write_text(render_comparison(comparison), encoding="utf-8")
+    console = Console(highlight=False, soft_wrap=True)
+    for letter, run in (("A", comparison["a"]), ("B", comparison["b"])):
+        blessed = "blessed" if run["blessed"] else "not blessed"
+        console.print(f"{letter}  {run['recipe']}, run {run['run_id']}, {blessed}", markup=False)
+    _show_comparison(console, comparison)
+    console.print(f"\n{describe(comparison)}", markup=False)
+    console.print(f"page  {page.resolve()}", markup=False)
+
+
+def ui(
+    workspace: WorkspaceOption = _WORKSPACE,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes any free one.")] = 8787,
+    show: Annotated[bool, typer.Option("--open", help="Open it in the browser.")] = False,
+) -> None:
+    """Serve the reports and the models of a workspace as a small site, on this machine only."""
+    from kerasline.pipeline.reports import make_server
+
+    server = make_server(workspace, port)
+    address = f"http://127.0.0.1:{server.server_port}/"
+    print(f"{address}  (reports and models of {workspace.resolve()}; Ctrl+C ends it)", flush=True)
+    if show:
+        import webbrowser
+
+        webbrowser.open(address)
+    try:
+        server.serve_forever()
+    except KeyboardInterrupt:
+        print("ended")
+    finally:
+        server.server_close()
+
+
+def main_value(result: Mapping[str, Any]) -> float | None:
+    """Returns the main metric of a run, None where it was not measured."""
+    return (result.get("metrics") or {}).get(result.get("main_metric"))
+
+
+def course(found: Sequence[Mapping[str, Any]], recipe: str) -> list[float]:
+    """Returns the main metric of a recipe's last runs, oldest first; runs with another main metric are left out."""
+    own = [result for result in found if result["recipe"] == recipe]
+    metric = own[-1].get("main_metric") if own else None
+    values = [main_value(result) for result in own if result.get("main_metric") == metric]
+    return [value for value in values if value is not None][-_RUNS_IN_A_LINE:]
+
+
+def sparkline(values: Sequence[float]) -> str:
+    """Draws values as blocks from the lowest to the highest; one that never moved has no course to draw."""
+    low, span = min(values, default=0.0), max(values, default=0.0) - min(values, default=0.0)
+    if span < 1e-12:
+        return ""
+    return "".join(_BLOCKS[round((value - low) / span * (len(_BLOCKS) - 1))] for value in values)
+
+
+def _show_comparison(console: Console, comparison: Mapping[str, Any]) -> None:
+    table = Table(box=None, header_style="bold")
+    for title in ("", "A", "B", "B's figure is"):
+        table.add_column(title, justify="left" if not title else "right")
+    for row in comparison["metrics"]:
+        verdict = {None: "the same", True: "better", False: "worse"}[row["is_better"]]
+        shown = ["" if value is None else f"{value:.4g}" for value in (row["a"], row["b"])]
+        table.add_row(row["name"], *shown, verdict)
+    for change in comparison["changes"]:
+        table.add_row(change["key"], _show(change["before"]), _show(change["now"]), "")
+    rows = [run["figures"]["data"]["rows"] for run in (comparison["a"], comparison["b"])]
+    table.add_row("rows of data", *map(str, rows), "the same data" if comparison["same_data"] else "other data")
+    console.print(table)
+    predictions = comparison["predictions"]
+    if predictions:
+        console.print(
+            f"{predictions['changed']} of {predictions['rows']} eval rows are answered differently: "
+            f"{predictions['better']} "
+            f"for the better, {predictions['worse']} for the worse",
+            markup=False,
+        )
+    else:
+        console.print(f"rows not compared: {comparison['why_not']}", markup=False)
+
+
+def _show(value: Any) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else json.dumps(value)

@@ -1,0 +1,209 @@
+"""The command ``kerasline``. What answers questions about recipes imports no TensorFlow and answers at once."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from kerasline.components.core import LONGEST_MESSAGE, KeraslineError, check_output, cut, follow_parent, printable
+from kerasline.pipeline.cli import (
+    commands_cloud,
+    commands_init,
+    commands_models,
+    commands_report,
+    commands_schedule,
+    commands_schema,
+)
+from kerasline.pipeline.config import find_recipe, load_experiment, read_yaml, recipe_names, write_text
+from kerasline.pipeline.console import explain_machine
+
+app = typer.Typer(
+    name="kerasline",
+    help="One YAML file turns a dataset and a Keras model into a validated, evaluated and versioned model.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+RecipeArgument = Annotated[str, typer.Argument(help="A shipped recipe's name, or the path of a YAML file.")]
+SetOption = Annotated[
+    list[str], typer.Option("--set", metavar="KEY=VALUE", help="Change a config key, such as training.epochs=5.")
+]
+WorkspaceOption = Annotated[Path, typer.Option(help="Where metadata, artifacts, models and reports go.")]
+_WORKSPACE = Path("workspace")
+_INTERRUPTED = 130  # what typer makes of a KeyboardInterrupt
+
+
+def main() -> None:
+    """Runs the command; every error of the user's ends in one sentence on stderr and the contract's exit code."""
+    follow_parent()
+    try:
+        # Without standalone mode, click returns the code of typer.Exit.
+        code = app(standalone_mode=False) or 0
+        if code == _INTERRUPTED:
+            raise KeyboardInterrupt
+        sys.exit(code)
+    except (typer.Abort, KeyboardInterrupt):
+        print("interrupted; what is in production stays there", file=sys.stderr)
+        sys.exit(1)
+    except KeraslineError as error:
+        for line in error.details:
+            print(line, file=sys.stderr)
+        print(f"kerasline: {printable(str(error))}", file=sys.stderr)
+        sys.exit(error.exit_code)
+    except Exception as error:
+        # typer raises click's usage errors, which know how to show themselves.
+        show, code = getattr(error, "show", None), getattr(error, "exit_code", 1)
+        machine = explain_machine(error) if show is None else None
+        if machine:
+            print(f"kerasline: {machine}, and run again", file=sys.stderr)
+            if "--debug" in sys.argv:
+                raise
+        elif show is None:
+            text = cut(" ".join(str(error).split()), LONGEST_MESSAGE)
+            print(f"kerasline: {type(error).__name__}: {printable(text)}; --debug shows more", file=sys.stderr)
+            if "--debug" in sys.argv:
+                raise
+        else:
+            show()
+        sys.exit(code)
+
+
+@app.command()
+def run(
+    recipe: RecipeArgument,
+    changes: SetOption = [],  # noqa: B006 (typer's way)
+    data_dir: Annotated[Path | None, typer.Option(help="Where the files of the data set are.")] = None,
+    workspace: WorkspaceOption = _WORKSPACE,
+    no_cache: Annotated[bool, typer.Option("--no-cache", help="Run every step anew.")] = False,
+    first: Annotated[
+        str | None,
+        typer.Option(
+            "--from", metavar="STEP", help="Run it and what depends on it anew; what is before must be there."
+        ),
+    ] = None,
+    last: Annotated[
+        str | None, typer.Option("--until", metavar="STEP", help="Stop when this step has finished.")
+    ] = None,
+    deterministic: Annotated[
+        bool, typer.Option("--deterministic", help="The same weights in every run (training.deterministic=true).")
+    ] = False,
+    json_file: Annotated[Path | None, typer.Option("--json", help="Write the outcome to this file.")] = None,
+    debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks.")] = False,
+) -> None:
+    """Run a recipe from its data to a pushed model."""
+    from kerasline.pipeline.console import Typed, show_outcome
+    from kerasline.pipeline.plan import Part
+    from kerasline.pipeline.run import run_recipe
+
+    check_output(json_file, "--json")
+    changes = [*changes, "training.deterministic=true"] if deterministic else changes
+    outcome = run_recipe(
+        recipe, changes, data_dir=data_dir, workspace=workspace, cache=not no_cache, debug=debug, part=Part(first, last)
+    )
+    if json_file:
+        json_file.write_text(json.dumps(outcome.result, indent=1), encoding="utf-8")
+    show_outcome(outcome.result, Typed(recipe, changes, data_dir, workspace))
+    if outcome.message:
+        print(f"kerasline: {printable(outcome.message)}", file=sys.stderr)
+    raise typer.Exit(outcome.exit_code)
+
+
+@app.command()
+def plan(
+    recipe: RecipeArgument,
+    changes: SetOption = [],  # noqa: B006 (typer's way)
+    data_dir: Annotated[Path | None, typer.Option(help="Where the files of the data set are.")] = None,
+    workspace: WorkspaceOption = _WORKSPACE,
+) -> None:
+    """Say which steps would run and why; nothing is executed."""
+    from kerasline.pipeline.run import forecast_recipe
+
+    table = Table(box=None, header_style="bold")
+    for title in ("step", "forecast", "why", "last time"):
+        table.add_column(title, justify="right" if title == "last time" else "left")
+    steps = forecast_recipe(recipe, changes, data_dir=data_dir, workspace=workspace)
+    for step in steps:
+        took = "" if step.seconds is None else f"{step.seconds:.1f} s"
+        table.add_row(step.id, "cached" if step.cached else "will run", step.reason, took)
+    console = Console(highlight=False)
+    console.print(table)
+    running = [step for step in steps if not step.cached]
+    known = [step.seconds for step in running if step.seconds is not None]
+    time = f", about {sum(known):.0f} s by earlier runs" if known else ""
+    console.print(f"{len(running)} of {len(steps)} steps would run{time}")
+
+
+@app.command()
+def recipes() -> None:
+    """List the recipes that ship with kerasline."""
+    table = Table(box=None, header_style="bold")
+    for title in ("recipe", "data", "model", "what it does"):
+        table.add_column(title)
+    for name in recipe_names():
+        raw = read_yaml(find_recipe(name))
+        data = raw["data"].get("dataset") or next(iter(raw["data"]))
+        table.add_row(name, str(data), raw.get("model", {}).get("family", "mlp"), raw.get("description", ""))
+    Console().print(table)
+
+
+@app.command()
+def show(recipe: RecipeArgument, changes: SetOption = []) -> None:  # noqa: B006 (typer's way)
+    """Print a recipe with every default filled in."""
+    experiment, _ = load_experiment(recipe, changes)
+    print(write_text(experiment.model_dump(mode="json")), end="")
+
+
+@app.command()
+def validate(
+    file: Annotated[Path, typer.Argument(help="A YAML file.")],
+    changes: SetOption = [],  # noqa: B006 (typer's way)
+    data: Annotated[
+        bool, typer.Option("--data/--no-data", help="Look at the data as well, or at the config alone.")
+    ] = True,
+    data_dir: Annotated[Path | None, typer.Option(help="Where the files of the data set are.")] = None,
+    workspace: WorkspaceOption = _WORKSPACE,
+) -> None:
+    """Check a recipe without running anything: its keys and names, and the data's files and columns.
+
+    Data of up to a megabyte is read whole, of more the header alone.
+    """
+    experiment, base_dir = load_experiment(str(file), changes)
+    if data:
+        from kerasline.pipeline.plan import WHOLE_BYTES, check_first, check_whole
+
+        found = check_first(experiment, base_dir, data_dir, workspace)
+        if found.bytes is not None and found.bytes <= WHOLE_BYTES:
+            check_whole(experiment, base_dir, data_dir, workspace)
+    print(f"{file} is valid: {experiment.name}")
+
+
+@app.command()
+def doctor(workspace: WorkspaceOption = _WORKSPACE) -> None:
+    """Check this machine and the installation, and run a smoke pipeline."""
+    from kerasline.pipeline.cli.doctor import diagnose
+
+    console = Console()
+    marks = {"ok": "[green]ok[/]", "warn": "[yellow]warn[/]", "fail": "[red]fail[/]"}
+    failed = False
+    for check in diagnose(workspace):
+        console.print(
+            f"{marks[check.status]:<6} {check.name}: {check.found}" + (f" -> {check.advice}" if check.advice else "")
+        )
+        failed = failed or check.status == "fail"
+    from kerasline.pipeline.run import run_smoke
+
+    with console.status("running a smoke pipeline, about a minute"):
+        status, text = run_smoke()
+    console.print(f"{marks[status]:<6} smoke pipeline: {text}")
+    raise typer.Exit(1 if failed or status == "fail" else 0)
+
+
+for commands in (commands_cloud, commands_init, commands_schedule, commands_report, commands_models, commands_schema):
+    commands.register(app)

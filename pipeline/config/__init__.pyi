@@ -1,0 +1,32 @@
+from .changes import (
+    changed_from_defaults as changed_from_defaults,
+    config_changes as config_changes,
+    flatten as flatten,
+)
+from .cron import LATE as LATE, make_trigger as make_trigger, missed_tick as missed_tick
+from .cron_line import WEEKDAYS as WEEKDAYS, Part as Part, parse_cron as parse_cron
+from .experiment import (
+    RECIPES as RECIPES,
+    Experiment as Experiment,
+    find_recipe as find_recipe,
+    load_experiment as load_experiment,
+    parse_experiment as parse_experiment,
+    read_yaml as read_yaml,
+    recipe_names as recipe_names,
+)
+from .json_schema import recipe_schema as recipe_schema
+from .recipe_text import write_text as write_text
+from .run_options import CustomJob as CustomJob, RunOptions as RunOptions, StepResources as StepResources
+from .schedule_options import (
+    EmailOptions as EmailOptions,
+    NotifyOptions as NotifyOptions,
+    ScheduleOptions as ScheduleOptions,
+)
+from .steps import (
+    STEPS as STEPS,
+    StepForecast as StepForecast,
+    StepInputs as StepInputs,
+    forecast as forecast,
+    free_name as free_name,
+    write_steps as write_steps,
+)

@@ -1,0 +1,127 @@
+"""Names and limits that a recipe gives, checked against what there is, before anything is read or loaded."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+from kerasline.components.core import ConfigError, nearest, shown
+from kerasline.components.datasets import task_of_named
+from kerasline.components.evaluation import Threshold
+from kerasline.components.models import ALIASES, LOSS_CLASSES, Task, check_loss, direction
+from kerasline.components.tuning import check_objective
+from kerasline.pipeline.config.findings import Finding
+
+if TYPE_CHECKING:
+    from kerasline.components.evaluation import Metric
+    from kerasline.pipeline.config.experiment import Experiment
+
+
+def _task(experiment: Experiment) -> Task | None:
+    """Returns the task as far as it is known without the data's rows."""
+    return task_of_named(experiment.data.dataset) if experiment.task == "auto" else experiment.task
+
+
+def check_names(experiment: Experiment) -> Iterator[Finding]:
+    """Finds names that nobody knows and limits that mean nothing, which would otherwise end the run in the middle."""
+    yield from _check_monitors(experiment)
+    yield from _check_loss(experiment)
+    yield from _check_metrics(experiment)
+    evaluation, schedule = experiment.evaluation, experiment.schedule
+    blocks: dict[tuple[str, ...], Mapping[str, Threshold]] = {("evaluation", "thresholds"): evaluation.thresholds}
+    blocks |= {("evaluation", "slice_thresholds", key): value for key, value in evaluation.slice_thresholds.items()}
+    blocks |= {("schedule", "thresholds"): schedule.thresholds} if schedule else {}
+    for place, limits in blocks.items():
+        for name, limit in limits.items():
+            yield from _check_limit(experiment, (*place, name), limit)
+
+
+def _check_monitors(experiment: Experiment) -> Iterator[Finding]:
+    training, tuning, task = experiment.training, experiment.tuning, _task(experiment)
+    named: dict[tuple[str, ...], Any] = {
+        ("training", "early_stopping", "monitor"): training.early_stopping and training.early_stopping.monitor,
+        ("training", "reduce_on_plateau", "monitor"): training.reduce_on_plateau and training.reduce_on_plateau.monitor,
+        ("tuning", "objective"): tuning and tuning.objective,
+    }
+    for place, metric in named.items():
+        try:
+            direction(metric or "loss")
+            if tuning and place[0] == "tuning" and task:
+                check_objective(tuning.objective, task)
+        except ConfigError as error:
+            text = str(error)
+            yield place, text if text.startswith(".".join(place)) else f"{'.'.join(place)}: {text}"
+
+
+def _check_loss(experiment: Experiment) -> Iterator[Finding]:
+    loss, place, task = experiment.training.loss, ("training", "loss"), _task(experiment)
+    if loss is None:
+        return
+    if task:
+        try:
+            check_loss(task, loss)
+        except ConfigError as error:
+            yield place, str(error)
+    elif loss not in ("auto", *LOSS_CLASSES, *ALIASES):
+        known = [*LOSS_CLASSES, *ALIASES]
+        yield place, f"training.loss: expected one of {', '.join(known)}, got {shown(loss)}.{nearest(loss, known)}"
+
+
+def _check_metrics(experiment: Experiment) -> Iterator[Finding]:
+    for index, name in enumerate(experiment.evaluation.metrics):
+        if _metric(name, experiment) is None:
+            yield ("evaluation", "metrics", str(index)), f"evaluation.metrics: {_unknown_metric(name, experiment)}"
+
+
+def _check_limit(experiment: Experiment, place: tuple[str, ...], limit: Threshold) -> Iterator[Finding]:
+    key, name = ".".join(place), place[-1]
+    metric = _metric(name, experiment)
+    if metric is None:
+        yield place, f"{'.'.join(place[:-1])}: {_unknown_metric(name, experiment)}"
+        return
+    if metric.higher_is_better and limit.max is not None and limit.min is None:
+        yield (
+            place,
+            f"{key}: expected min, since more {name} is better, got max alone, which only the worst models meet; write "
+            f"{name}: {{min: {limit.max:g}}}",
+        )
+    if not metric.higher_is_better and limit.min is not None and limit.max is None:
+        yield (
+            place,
+            f"{key}: expected max, since less {name} is better, got min alone, which only the worst models meet; write "
+            f"{name}: {{max: {limit.min:g}}}",
+        )
+    yield from _check_range(place, limit, metric)
+
+
+def _check_range(place: tuple[str, ...], limit: Threshold, metric: Metric) -> Iterator[Finding]:
+    highest = 1.0 if metric.unit == "share" or metric.higher_is_better else None
+    lowest = None if place[-1] == "r2" else 0.0
+    for side in ("min", "max", "max_drop"):
+        value = getattr(limit, side)
+        if value is None:
+            continue
+        most = None if side == "max_drop" and lowest is None else highest
+        least = 0.0 if side == "max_drop" else lowest
+        if (most is None or value <= most) and (least is None or value >= least):
+            continue
+        span = (
+            f"0 to {most:g}" if most is not None and least is not None else "0 or more" if most is None else "1 at most"
+        )
+        percent = f"; {value:g} percent is {value / 100:g}" if most == 1 and 1 < value <= 100 else ""
+        yield (*place, side), f"{'.'.join(place)}.{side}: expected {span}, as {place[-1]} is, got {value:g}{percent}"
+
+
+def _metric(name: str, experiment: Experiment) -> Metric | None:
+    from kerasline.components.evaluation import METRICS
+
+    metric, task = METRICS.get(name), _task(experiment)
+    return metric if metric and (task is None or task in metric.tfma) else None
+
+
+def _unknown_metric(name: str, experiment: Experiment) -> str:
+    from kerasline.components.evaluation import METRICS
+
+    known = [one for one in METRICS if _metric(one, experiment)]
+    of = f" of a {_task(experiment)} task" if _task(experiment) else ""
+    return f"expected metrics{of} ({', '.join(known)}), got {shown(name)}.{nearest(name, known)}"

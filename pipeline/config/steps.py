@@ -1,0 +1,148 @@
+"""Why a step runs again: what each step of a run was told, kept beside the report and compared with the next plan.
+
+A step's key is a hash of its parameters and of the keys of the steps before it. A step whose key a finished run
+already has is cached; otherwise the parameters that changed say why it is not.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from kerasline.pipeline.workspace import read_outcome, run_folders
+
+# The ids of all steps that a pipeline can have, in the order of the graph.
+STEPS = (
+    *("ingest", "statistics", "schema", "curated", "anomalies", "validate", "transform", "tune", "train", "baseline"),
+    *("evaluate", "parity", "formats", "gate", "push", "explain", "report"),
+)
+STEPS_FILE = "steps.json"
+_LONGEST_VALUE = 40
+
+
+def free_name(name: str) -> str:
+    """Gives a pipeline that has the id of a step, which TFX does not take, a name beside it: ``train_model``."""
+    return f"{name}_model" if name in STEPS else name
+
+
+@dataclass(frozen=True)
+class StepInputs:
+    """What decides a step's outputs: its parameters as text, and the steps that it takes artifacts from."""
+
+    parameters: dict[str, str]
+    upstream: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class StepForecast:
+    """What would become of a step, and why; ``seconds`` is what it took the last time, None if it never ran."""
+
+    id: str
+    cached: bool
+    reason: str
+    seconds: float | None
+
+
+def step_keys(steps: Mapping[str, StepInputs]) -> dict[str, str]:
+    """Returns a key for each step; ``steps`` is in the order in which they run."""
+    keys: dict[str, str] = {}
+    for name, step in steps.items():
+        decisive = {"parameters": step.parameters, "upstream": {s: keys[s] for s in step.upstream}}
+        keys[name] = hashlib.sha256(json.dumps(decisive, sort_keys=True).encode()).hexdigest()
+    return keys
+
+
+def write_steps(folder: Path, steps: Mapping[str, StepInputs], finished: Sequence[str]) -> None:
+    """Keeps what the finished steps of a run were told, in ``steps.json``."""
+    keys = step_keys(steps)
+    kept = {name: {"key": keys[name], "parameters": steps[name].parameters} for name in finished}
+    folder.mkdir(parents=True, exist_ok=True)
+    temporary = folder / f".{STEPS_FILE}"
+    temporary.write_text(json.dumps(kept), encoding="utf-8")
+    os.replace(temporary, folder / STEPS_FILE)
+
+
+def forecast(steps: Mapping[str, StepInputs], reports: Path) -> list[StepForecast]:
+    """Says for every step whether it would run, and why.
+
+    Args:
+      steps: of the plan, in the order in which they run.
+      reports: ``reports/NAME``, where earlier runs left ``steps.json`` and ``run.json``.
+    """
+    history = [json.loads(p.read_text(encoding="utf-8")) for p in sorted(reports.glob(f"*/{STEPS_FILE}"))]
+    known = {record["key"] for run in history for record in run.values()}
+    seconds = _last_seconds(reports)
+    keys, result, running = step_keys(steps), [], set()
+    for name, step in steps.items():
+        before = next((run[name] for run in reversed(history) if name in run), None)
+        if keys[name] in known:
+            result.append(StepForecast(name, True, "nothing changed", seconds.get(name)))
+            continue
+        running.add(name)
+        result.append(StepForecast(name, False, _reason(step, before, running), seconds.get(name)))
+    return result
+
+
+def _reason(step: StepInputs, before: Mapping[str, Any] | None, running: set[str]) -> str:
+    if before is None:
+        return "has not finished before"
+    changes = [c for name in step.parameters for c in _changes(name, step.parameters, before["parameters"])]
+    if changes:
+        return "; ".join(changes[:3]) + (f"; and {len(changes) - 3} more" if len(changes) > 3 else "")
+    upstream = [name for name in step.upstream if name in running]
+    return f"{' and '.join(upstream)} would run" if upstream else "this combination has not run before"
+
+
+def _changes(name: str, now: Mapping[str, str], before: Mapping[str, str]) -> list[str]:
+    """Describes how one parameter changed, key by key where it is JSON."""
+    if before.get(name) == now[name]:
+        return []
+    if name == "version":
+        return [f"the model in production is version {now[name]}, not {before.get(name)}"]
+    old, new = _flatten(before.get(name)), _flatten(now[name])
+    keys = [key for key in {**old, **new} if old.get(key) != new.get(key)]
+    if any(key.endswith("fingerprint") for key in keys):
+        return ["the data changed"]
+    described = []
+    for key in keys:
+        leaf = key.split(".")[-1] or name
+        if leaf == "code_version":
+            described.append("its code, or a library, changed")
+        else:
+            shown = key.removeprefix("settings.") or name
+            described.append(f"{shown} changed from {_short(old.get(key))} to {_short(new.get(key))}")
+    return described
+
+
+def _flatten(value: Any, prefix: str = "") -> dict[str, Any]:
+    """Takes JSON text and nested dicts apart into dotted keys."""
+    if isinstance(value, str) and value[:1] in ("{", "["):
+        try:
+            value = json.loads(value)
+        except ValueError:
+            return {prefix: value}
+    if isinstance(value, dict):
+        flat: dict[str, Any] = {}
+        for key, inner in value.items():
+            flat |= _flatten(inner, f"{prefix}.{key}" if prefix else str(key))
+        return flat
+    return {prefix: value}
+
+
+def _short(value: Any) -> str:
+    text = json.dumps(value)
+    return text if len(text) <= _LONGEST_VALUE else text[: _LONGEST_VALUE - 1] + "…"
+
+
+def _last_seconds(reports: Path) -> dict[str, float]:
+    seconds = {}
+    for folder in run_folders(path.parent for path in reports.glob("*/run.json")):
+        for step in read_outcome(folder / "run.json").get("steps", ()):
+            if not step["cached"]:
+                seconds[step["id"]] = float(step["seconds"])
+    return seconds

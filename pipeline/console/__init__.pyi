@@ -1,0 +1,8 @@
+from .closing import Typed as Typed, show_outcome as show_outcome
+from .failures import describe_failure as describe_failure, explain_machine as explain_machine, find_cause as find_cause
+from .screen import (
+    Screen as Screen,
+    format_seconds as format_seconds,
+    print_table as print_table,
+    screen_apart as screen_apart,
+)

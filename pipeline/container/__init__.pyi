@@ -1,0 +1,8 @@
+from .buckets import BUCKETS as BUCKETS, check_reachable as check_reachable, mount_of as mount_of
+from .compiled_for import VARIABLE as VARIABLE, check_image as check_image, describe as describe
+from .runtime_parameters import (
+    check_pipeline_root as check_pipeline_root,
+    declare_parameters as declare_parameters,
+    read_values as read_values,
+)
+from .shared_places import check_claim_reaches as check_claim_reaches

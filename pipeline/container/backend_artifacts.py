@@ -1,0 +1,134 @@
+"""Gives a step's input artifacts back what a backend drops on the way, so that TFX's entry point can read them.
+
+Kubeflow's driver reads artifacts out of ML Metadata: they come with id, URI and metadata, and without a type; every
+number is a double, lists and structures are wrapped, and two texts of its own are among the metadata. The types stand
+in the component's own input specification, which TFX's compiler puts among the arguments. Vertex AI sends the types.
+
+Source: kubeflow/pipelines backend/src/v2/metadata/converter.go (toRuntimeArtifact, StructValueToMLMDValue) and
+client.go (RecordArtifact), releases 2.14 to 2.17; backend/src/v2/driver/driver.go (provisionOutputs).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import yaml
+
+from kerasline.components.core import ConfigError
+
+Request = dict[str, Any]
+_ADDED = ("display_name", "store_session_info")  # to the metadata, by Kubeflow's launcher
+_WRAPPED = {"list": list, "struct": dict}
+_OWN, _STANDARD = "kerasline.", "tfx."
+
+
+def restore_artifacts(request: Request, inputs_spec: Mapping[str, Any]) -> None:
+    """Completes the artifacts of a request in place.
+
+    Args:
+      request: an ExecutorInput as JSON.
+      inputs_spec: the ComponentInputsSpec as JSON.
+
+    Raises:
+      ConfigError: an input's type is not known, or a property is not of the kind that its type has.
+    """
+    definitions = inputs_spec.get("artifacts", {})
+    for key, artifact in _artifacts(request, "inputs"):
+        if not artifact.get("type"):
+            artifact["type"] = _declared_type(key, definitions)
+        if path := artifact.pop("customPath", None):
+            artifact["uri"] = path  # the launcher put the files there
+        artifact["metadata"] = _restore_metadata(artifact.get("metadata") or {})
+        _check_integers(key, artifact)
+    outputs = request.get("outputs", {}).get("artifacts", {})
+    for key in [key for key, artifact in _artifacts(request, "outputs") if not _is_of_tfx(artifact)]:
+        del outputs[key]  # such as executor-logs, which the launcher itself writes and uploads
+
+
+def check_parameters(request: Request, inputs_spec: Mapping[str, Any]) -> None:
+    """Raises ConfigError for a parameter that is null, or a fraction where a whole number was declared.
+
+    TFX's entry point would take the first for 0, and cut the second.
+    """
+    declared = inputs_spec.get("parameters", {})
+    for name, value in request.get("inputs", {}).get("parameterValues", {}).items():
+        if value is None:
+            raise ConfigError(
+                f"parameter {name}: expected a value, got null; submit the spec with --param {name}=VALUE, or leave "
+                "it out where the spec has a default"
+            )
+        if declared.get(name, {}).get("parameterType") == "NUMBER_INTEGER" and not _is_whole(value):
+            raise ConfigError(f"parameter {name}: expected a whole number, got {value!r}; submit the spec with one")
+
+
+def clean_answer(answer: Request) -> Request:
+    """Returns an ExecutorOutput without nulls in the metadata, for which Kubeflow's launcher fails the task."""
+    for artifacts in answer.get("artifacts", {}).values():
+        for artifact in artifacts.get("artifacts", []):
+            if "metadata" in artifact:
+                kept = {key: value for key, value in artifact["metadata"].items() if value is not None}
+                artifact["metadata"] = kept
+    return answer
+
+
+def _artifacts(request: Request, side: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    for key, found in request.get(side, {}).get("artifacts", {}).items():
+        for artifact in found.get("artifacts", []):
+            yield key, artifact
+
+
+def _declared_type(key: str, definitions: Mapping[str, Any]) -> dict[str, Any]:
+    declared = definitions.get(key, {}).get("artifactType")
+    if declared:
+        return dict(declared)
+    raise ConfigError(
+        f"input artifact {key}: expected a type from the backend or in the step's input specification "
+        f"({', '.join(definitions) or 'which is empty'}), got neither; compile the spec again with this image's version"
+    )
+
+
+def _restore_metadata(metadata: Mapping[str, Any]) -> dict[str, Any]:
+    kept = {key: value for key, value in metadata.items() if key not in _ADDED and value is not None}
+    return {key: _whole_as_int(_unwrap(value)) for key, value in kept.items()}
+
+
+def _unwrap(value: Any) -> Any:
+    """Takes a list or a structure out of the structure of one key in which ML Metadata keeps it."""
+    if isinstance(value, dict) and len(value) == 1:
+        ((key, inner),) = value.items()
+        if key in _WRAPPED and isinstance(inner, _WRAPPED[key]):
+            return inner
+    return value
+
+
+def _whole_as_int(value: Any) -> Any:
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+def _is_whole(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and float(value).is_integer()
+
+
+def _check_integers(key: str, artifact: Mapping[str, Any]) -> None:
+    """Raises ConfigError for a declared integer that is none: TFX would drop it, or cut its fraction."""
+    schema = yaml.safe_load(artifact["type"].get("instanceSchema") or "") or {}
+    for name, declared in (schema.get("properties") or {}).items():
+        value = artifact["metadata"].get(name)
+        if declared.get("type") == "integer" and value is not None and not _is_whole(value):
+            raise ConfigError(
+                f"input artifact {key}, property {name}: expected a whole number, got {value!r}; the step that made "
+                "the artifact ran with another version: run it again with caching off"
+            )
+
+
+def title_of(artifact_type: Mapping[str, Any]) -> str:
+    """Returns the title of an ArtifactTypeSchema, by which TFX finds the artifact's class."""
+    if "schemaTitle" in artifact_type:
+        return str(artifact_type["schemaTitle"])
+    schema = yaml.safe_load(artifact_type.get("instanceSchema") or "") or {}
+    return str(schema.get("title", ""))
+
+
+def _is_of_tfx(artifact: Mapping[str, Any]) -> bool:
+    return not title_of(artifact.get("type") or {}).startswith("system.")

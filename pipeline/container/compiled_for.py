@@ -1,0 +1,95 @@
+"""What a spec was compiled with and for, handed to every step in its environment, and checked when the step starts.
+
+It stands in the environment, since what stands among a step's arguments or parameters is part of a backend's cache
+key: another state of the code elsewhere in the project would run every step again.
+
+Source: kubeflow/pipelines backend/src/v2/driver/driver.go (initPodSpecPatch hands the variables on) and
+cacheutils/cache.go (GenerateCacheKey: image, command and arguments), releases 2.14 to 2.17.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from functools import lru_cache
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from kerasline.components.core import ConfigError
+
+VARIABLE = "KERASLINE_COMPILED"
+_ROOT = Path(__file__).resolve().parents[2]
+
+
+def describe(target: str, mount: str, claim: str | None) -> str:
+    """Returns the variable's value.
+
+    Args:
+      target: ``vertex`` or ``kubeflow``.
+      mount: the folder that steps must have mounted, see ``remote_paths.mount_of``.
+      claim: the PersistentVolumeClaim that is mounted there.
+    """
+    facts = {"version": metadata.version("kerasline"), "code": project_code(), "target": target, "mount": mount}
+    return json.dumps(facts if claim is None else {**facts, "claim": claim}, sort_keys=True)
+
+
+def read_facts(text: str) -> dict[str, Any]:
+    """Reads the variable's value back; a spec that an older version compiled has none, and gives nothing.
+
+    Raises:
+      ConfigError: it is not what :func:`describe` writes.
+    """
+    if not text:
+        return {}
+    try:
+        facts = json.loads(text)
+    except ValueError:
+        facts = None
+    if not isinstance(facts, dict):
+        raise ConfigError(f"{VARIABLE}: expected the JSON that compile wrote, got {text!r}; compile the spec again")
+    return facts
+
+
+def check_code(facts: dict[str, Any]) -> str | None:
+    """Compares the code that a spec was compiled with to the code of this image.
+
+    Returns:
+      A remark where the version is the same and the sources differ; None where all is as it was.
+
+    Raises:
+      ConfigError: the versions differ.
+    """
+    compiled, here = facts.get("version"), metadata.version("kerasline")
+    if compiled is not None and compiled != here:
+        raise ConfigError(
+            f"expected an image with kerasline {compiled}, with which the spec was compiled, but this image has "
+            f"{here}; compile the spec with {here}, or give compile --image an image with {compiled}"
+        )
+    code, found = facts.get("code"), project_code()
+    if code is not None and code != found:
+        return (
+            f"the spec was compiled with other sources of kerasline {here} ({code}) than this image has ({found}): "
+            "build the image from the state that compiles, so that both mean the same"
+        )
+    return None
+
+
+@lru_cache
+def project_code() -> str:
+    """Returns 12 hexadecimal digits that change with any source file of the package."""
+    digest = hashlib.sha256()
+    files = [path for folder in ("components", "pipeline") for path in (_ROOT / folder).rglob("*.py")]
+    for name, path in sorted((path.relative_to(_ROOT).as_posix(), path) for path in files):
+        digest.update(f"{name}\0".encode() + path.read_bytes() + b"\0")
+    return digest.hexdigest()[:12]
+
+
+def check_image(image: str) -> None:
+    """Raises ConfigError for an image without a tag or digest, which would change under a schedule."""
+    if not re.fullmatch(r"[\w.\-/:]+(:[\w.\-]+|@sha256:[0-9a-f]{64})", image) or ":" not in image.split("/")[-1]:
+        raise ConfigError(
+            f"--image: expected an image with a tag or digest, such as REGISTRY/kerasline:1.0, got {image!r}; without "
+            "one a later run may use other code"
+        )

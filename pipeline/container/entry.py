@@ -1,0 +1,134 @@
+"""What a step's container runs on Vertex AI and Kubeflow: TFX's entry point, with buckets reached as folders.
+
+Vertex AI mounts every bucket below ``/gcs``. Kubeflow's launcher copies a step's inputs to ``/minio``, ``/s3`` or
+``/gcs`` and its outputs back from there, by their URIs. The steps work on files, so ``gs://BUCKET/PATH`` in what the
+backend asks becomes ``/gcs/BUCKET/PATH``, and becomes a URI again in what the backend is told. Where nothing is
+mounted, nothing is changed. What a backend drops is restored, what was set when the spec was submitted is put where
+the step reads it, and what does not fit is said before TensorFlow loads.
+
+Source: https://cloud.google.com/vertex-ai/docs/training/cloud-storage-file-system,
+kubeflow/pipelines backend/src/v2/component/launcher_v2.go (LocalPathForURI)
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import runpy
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from kerasline.components.core import ConfigError, KeraslineError
+from kerasline.pipeline.container.backend_artifacts import check_parameters, clean_answer, restore_artifacts
+from kerasline.pipeline.container.buckets import BUCKETS
+from kerasline.pipeline.container.compiled_for import VARIABLE, check_code, read_facts
+from kerasline.pipeline.container.runtime_parameters import put_in_place
+from kerasline.pipeline.container.shared_places import check_mount, find_losses, find_overlap
+
+MOUNTS = os.environ.get("KERASLINE_MOUNTS", "/")
+_ENTRY_POINT = "tfx.orchestration.kubeflow.v2.container.kubeflow_v2_run_executor"
+_REQUEST, _INPUTS_SPEC = "--json_serialized_invocation_args", "--json_serialized_inputs_spec_args"
+
+
+def main() -> None:
+    """Runs TFX's entry point with the arguments of this process; an error of the user's ends in one sentence."""
+    try:
+        _run()
+    except KeraslineError as error:
+        print(f"kerasline: {error}", file=sys.stderr)
+        sys.exit(error.exit_code)
+
+
+def _run() -> None:
+    facts = read_facts(os.environ.get(VARIABLE, ""))
+    _remark(check_code(facts))
+    check_mount(facts, MOUNTS)
+    if _REQUEST not in sys.argv:
+        runpy.run_module(_ENTRY_POINT, run_name="__main__", alter_sys=True)
+        return
+    position = sys.argv.index(_REQUEST) + 1
+    request = prepare_request(_read_json(position), _inputs_spec(), facts)
+    sys.argv[position] = json.dumps(request)
+    try:
+        runpy.run_module(_ENTRY_POINT, run_name="__main__", alter_sys=True)
+    finally:
+        answer = Path(request["outputs"]["outputFile"])
+        if answer.is_file():
+            told = clean_answer(change_strings(json.loads(answer.read_text(encoding="utf-8")), to_uri))
+            answer.write_text(json.dumps(told), encoding="utf-8")
+
+
+def prepare_request(asked: Any, inputs_spec: Mapping[str, Any], facts: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns what TFX's entry point is to be asked.
+
+    Args:
+      asked: the ExecutorInput as the backend sent it, as JSON.
+      inputs_spec: the step's input specification, as JSON.
+      facts: what the spec was compiled with and for.
+
+    Raises:
+      ConfigError: something in it cannot be what the spec was compiled for.
+    """
+    check_parameters(asked, inputs_spec)
+    request: dict[str, Any] = change_strings(asked, to_folder)
+    restore_artifacts(request, inputs_spec)
+    inputs = request.get("inputs", {})
+    if "parameterValues" in inputs:
+        inputs["parameterValues"] = put_in_place(inputs["parameterValues"])
+        for loss in find_losses(facts, inputs["parameterValues"], MOUNTS):
+            _remark(loss)
+    _remark(find_overlap(facts, request, MOUNTS))
+    return request
+
+
+def _inputs_spec() -> dict[str, Any]:
+    return dict(_read_json(sys.argv.index(_INPUTS_SPEC) + 1)) if _INPUTS_SPEC in sys.argv else {}
+
+
+def _read_json(position: int) -> Any:
+    option = sys.argv[position - 1]
+    try:
+        return json.loads(sys.argv[position])
+    except (IndexError, ValueError):
+        raise ConfigError(f"{option}: expected JSON of the backend, got {sys.argv[position:][:1]}") from None
+
+
+def _remark(text: str | None) -> None:
+    if text:
+        print(f"kerasline: {text}", file=sys.stderr, flush=True)
+
+
+def change_strings(value: Any, change: Callable[[str], str]) -> Any:
+    """Returns nested JSON with every text changed."""
+    if isinstance(value, dict):
+        return {key: change_strings(inner, change) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [change_strings(inner, change) for inner in value]
+    return change(value) if isinstance(value, str) else value
+
+
+def _mounted() -> dict[str, str]:
+    """Returns the beginning of a URI to the folder that stands for it, where there is one."""
+    folders = {uri: str(Path(MOUNTS, folder.strip("/"))) for uri, folder in BUCKETS.items()}
+    return {uri: f"{folder}/" for uri, folder in folders.items() if Path(folder).is_dir()}
+
+
+def to_folder(text: str) -> str:
+    """Gives buckets' URIs the form of paths below the mount, also those inside JSON that is a parameter."""
+    for uri, folder in _mounted().items():
+        text = text.replace(uri, folder)
+    return text
+
+
+def to_uri(text: str) -> str:
+    """Gives a path below the mount the form of a bucket's URI; other text stays."""
+    for uri, folder in _mounted().items():
+        if text.startswith(folder):
+            return uri + text.removeprefix(folder)
+    return text
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,285 @@
+"""What can be set when a compiled spec is submitted: where its files go, and a few values of the recipe.
+
+TFX's own RuntimeParameter stands for a whole execution property, while these values stand inside JSON that is one, and
+TFX's compiler drops its default. So a spec gives them to the steps beside their properties, and the container puts them
+where they belong before TFX's entry point reads them.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from kerasline.components.core import ConfigError, nearest
+from kerasline.components.datasets.description import DataOptions, Dataset
+from kerasline.components.fitting import TrainingOptions, set_keys
+
+COMPILED = "compiled_with"  # the values that a spec was compiled with, beside the parameters of each step
+_NUMBERS = {"epochs": "training.epochs", "learning_rate": "training.learning_rate"}
+_DESCRIPTIONS = {
+    "pipeline_root": "Below it are models/NAME (the pushed versions), checkpoints and searches.",
+    "span": "The newest span to use; the recipe's window ends with it.",
+    "epochs": "training.epochs of the recipe.",
+    "learning_rate": "training.learning_rate of the recipe; a search starts from it.",
+    "project": "The Google Cloud project that custom jobs run in.",
+    "region": "The region that custom jobs run in.",
+}
+_TYPES = {"epochs": "NUMBER_INTEGER", "learning_rate": "NUMBER_DOUBLE"}
+_FOLDERS = ("checkpoints", "searches")  # of custom_config
+JOB = "ai_platform_training_args"  # as TFX's executor of custom jobs names it
+_REGION = "ai_platform_vertex_region"
+
+Parameters = dict[str, Any]
+
+
+def declare_parameters(
+    spec: dict[str, Any], values: Mapping[str, Any], data: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
+    """Adds the parameters to a compiled PipelineSpec, for each step that has a use for one.
+
+    Args:
+      spec: the PipelineSpec; it is changed.
+      values: parameter name to the value that the spec was compiled with, None where a submission must say it.
+      data: what finds the data of another span: the arguments of ``resolve`` as JSON; None where there are no spans.
+
+    Returns:
+      The values of the parameters that a step has a use for.
+    """
+    used: dict[str, Any] = {}
+    for task in spec["root"]["dag"]["tasks"].values():
+        inputs = task.get("inputs", {}).get("parameters", {})
+        constants = {key: value["runtimeValue"]["constant"] for key, value in inputs.items() if "runtimeValue" in value}
+        read = [parameter for parameter in values if _READ_BY[parameter](constants)]
+        if not read:
+            continue
+        used |= {parameter: values[parameter] for parameter in read}
+        compiled = {"values": {parameter: values[parameter] for parameter in read}}
+        if "span" in read:
+            compiled["data"] = dict(data or {})
+        inputs[COMPILED] = {"runtimeValue": {"constant": json.dumps(compiled)}}
+        definitions = spec["components"][task["componentRef"]["name"]]["inputDefinitions"]["parameters"]
+        definitions[COMPILED] = {"parameterType": "STRING"}
+        for parameter in read:
+            inputs[parameter] = {"componentInputParameter": parameter}
+            definitions[parameter] = {"parameterType": _TYPES.get(parameter, "STRING")}
+    declared = spec["root"].setdefault("inputDefinitions", {}).setdefault("parameters", {})
+    for parameter, value in used.items():
+        declared[parameter] = {
+            "parameterType": _TYPES.get(parameter, "STRING"),
+            "description": _DESCRIPTIONS[parameter],
+        } | ({} if value is None else {"defaultValue": value, "isOptional": True})
+    return used
+
+
+def read_values(spec: Mapping[str, Any], given: Sequence[str], known: Mapping[str, str]) -> dict[str, Any]:
+    """Reads ``--param NAME=VALUE`` against what a spec declares.
+
+    Args:
+      spec: the PipelineSpec.
+      given: the texts.
+      known: values that the command has from other options; they count for parameters that the spec declares.
+
+    Returns:
+      The values of all parameters: as given, otherwise as the spec was compiled.
+
+    Raises:
+      ConfigError: a name is unknown, a value is not of its type, or one is missing.
+    """
+    declared = spec["root"].get("inputDefinitions", {}).get("parameters", {})
+    values = {name: definition["defaultValue"] for name, definition in declared.items() if "defaultValue" in definition}
+    values |= {name: value for name, value in known.items() if name in declared}
+    seen: set[str] = set()
+    for text in given:
+        name, sign, value = text.partition("=")
+        if not sign:
+            raise ConfigError(f"--param: expected NAME=VALUE, such as epochs=20, got {text!r}")
+        if name not in declared:
+            listed = ", ".join(declared) or "none: it was compiled by something else"
+            raise ConfigError(
+                f"--param: expected a parameter of the spec ({listed}), got {name!r}.{nearest(name, declared)}"
+            )
+        if name in seen:
+            raise ConfigError(f"--param {name}: expected one value, got two; leave one out")
+        seen.add(name)
+        values[name] = _read_value(name, value, declared[name])
+    missing = [name for name in declared if name not in values]
+    if missing:
+        raise ConfigError(f"expected a value for {missing[0]}, got none; add --param {missing[0]}=VALUE")
+    # Numbers come back from YAML and JSON as they were written; the services take a whole one for a double too.
+    return {name: int(value) if declared[name]["parameterType"] == "NUMBER_INTEGER" else value
+            for name, value in values.items()}  # fmt: skip
+
+
+def _read_value(name: str, text: str, definition: Mapping[str, Any]) -> Any:
+    kind = definition["parameterType"]
+    try:
+        value: Any = {"NUMBER_INTEGER": int, "NUMBER_DOUBLE": float}.get(kind, str)(text)
+    except ValueError:
+        wanted = "a whole number" if kind == "NUMBER_INTEGER" else "a number"
+        raise ConfigError(f"--param {name}: expected {wanted}, got {text!r}") from None
+    if name in _NUMBERS:
+        try:
+            TrainingOptions.model_validate({name: value})
+        except ValidationError as error:
+            problem = error.errors()[0]["msg"].replace("Input should be", "expected a value that is")
+            raise ConfigError(f"--param {name}: {problem}, got {text!r}") from None
+    elif name == "pipeline_root":
+        check_pipeline_root(text, "--param pipeline_root")
+    elif name == "span":
+        _check_span(text, str(definition.get("defaultValue", "")))
+    return value
+
+
+def check_pipeline_root(uri: str, option: str = "--pipeline-root") -> None:
+    """Raises ConfigError for what neither is a URI nor an absolute path (of a volume that every step mounts)."""
+    if not re.match(r"[a-z][a-z0-9+]*://[^/]", uri) and not uri.startswith("/"):
+        raise ConfigError(f"{option}: expected a URI such as gs://BUCKET/PATH, got {uri!r}")
+
+
+def _check_span(text: str, compiled: str) -> None:
+    is_date = "-" in compiled
+    if not re.fullmatch(r"\d{4}-\d\d-\d\d" if is_date else r"\d+", text):
+        wanted = "a date" if is_date else "a number"
+        raise ConfigError(f"--param span: expected {wanted} such as {compiled}, got {text!r}")
+
+
+def put_in_place(parameters: Parameters) -> Parameters:
+    """Returns a step's parameters as TFX expects them, with what was given at submission where the step reads it.
+
+    Raises:
+      ConfigError: the data of another span is not what the spec was compiled for.
+    """
+    if COMPILED not in parameters:
+        return parameters
+    compiled = json.loads(parameters[COMPILED])
+    values = compiled["values"]
+    given = {name: parameters.get(name, value) for name, value in values.items()}
+    left = {key: value for key, value in parameters.items() if key != COMPILED and key not in values}
+    changed = {name: value for name, value in given.items() if value != values[name]}
+    numbers = {_NUMBERS[name]: value for name, value in changed.items() if name in _NUMBERS}
+    if numbers:
+        if "training.epochs" in numbers:
+            numbers["training.epochs"] = int(numbers["training.epochs"])  # JSON has one kind of number
+        left = _with_config(left, numbers)
+    if "span" in changed:
+        left = _with_span(left, compiled["data"], str(changed["span"]))
+    if "pipeline_root" in changed:
+        left = _with_root(left, values["pipeline_root"], changed["pipeline_root"].rstrip("/"))
+    if "project" in changed:
+        left = _change_json(left, "custom_config", lambda config: config[JOB].update(project=changed["project"]))
+    if "region" in changed:
+        left = _change_json(left, "custom_config", lambda config: config.update({_REGION: changed["region"]}))
+    return left
+
+
+def _change_json(parameters: Parameters, key: str, change: Callable[[dict[str, Any]], object]) -> Parameters:
+    """Returns parameters of which one, a JSON object, has been changed in place; where it is missing, as they are."""
+    if key not in parameters:
+        return parameters
+    value = json.loads(parameters[key])
+    change(value)
+    return {**parameters, key: json.dumps(value)}
+
+
+def _with_config(parameters: Parameters, changes: Mapping[str, Any]) -> Parameters:
+    """Sets config keys in what fits the model, and in what the report shows."""
+
+    def in_settings(config: dict[str, Any]) -> None:
+        if "settings" in config:
+            config["settings"] = json.dumps(set_keys(json.loads(config["settings"]), changes))
+
+    parameters = _change_json(parameters, "custom_config", in_settings)
+    if "experiment" not in parameters:
+        return parameters
+    from kerasline.pipeline.config import Experiment, changed_from_defaults
+
+    experiment = set_keys(json.loads(parameters["experiment"]), changes)
+    differing = changed_from_defaults(Experiment.model_validate(experiment))
+    return {**parameters, "experiment": json.dumps(experiment), "changes": json.dumps(differing)}
+
+
+def _with_root(parameters: Parameters, before: str, now: str) -> Parameters:
+    def move(text: str) -> str:
+        return now + text.removeprefix(before) if text.startswith(f"{before}/") else text
+
+    def in_config(config: dict[str, Any]) -> None:
+        config.update({key: move(config[key]) for key in _FOLDERS if key in config})
+
+    def in_destination(destination: dict[str, Any]) -> None:
+        filesystem = next(iter(destination.values()))
+        filesystem.update({key: move(value) for key, value in filesystem.items()})
+
+    if "models" in parameters:
+        parameters = {**parameters, "models": move(parameters["models"])}
+    return _change_json(_change_json(parameters, "custom_config", in_config), "push_destination", in_destination)
+
+
+def _with_span(parameters: Parameters, data: Mapping[str, Any], span: str) -> Parameters:
+    """Finds the data again, with another span as the newest."""
+    from kerasline.components.datasets import resolve
+    from kerasline.pipeline.plan import data_record
+
+    options = DataOptions.model_validate(data["options"])
+    assert options.spans is not None
+    options = options.model_copy(update={"spans": options.spans.model_copy(update={"last": span})})
+    found = resolve(
+        options, name=data["name"], base_dir=Path(data["base_dir"]),
+        data_dir=Path(data["data_dir"]) if data["data_dir"] else None, task=data["task"], seed=data["seed"],
+        named=data["named"],
+    )  # fmt: skip
+    if "dataset" in parameters:
+        _check_same_form(Dataset.from_json(parameters["dataset"]), found, span)
+        parameters = {**parameters, "dataset": found.to_json()}
+    if "experiment" in parameters:
+        parameters = _with_config(parameters, {"data.spans.last": span})
+    return _change_json(parameters, "custom_config", lambda config: config["record"].update(data_record(found)))
+
+
+def _check_same_form(compiled: Dataset, found: Dataset, span: str) -> None:
+    """Raises ConfigError where the steps after ingest were compiled for other columns or classes."""
+
+    def form(dataset: Dataset) -> dict[str, Any]:
+        label = dataset.label
+        columns = {column.name: f"column {column.name} of {column.dtype}" for column in dataset.columns}
+        return {**columns, "": f"label {label.name} of {label.dtype} with classes {label.classes}"}
+
+    before, now = form(compiled), form(found)
+    for key in (*before, *now):
+        if before.get(key) != now.get(key):
+            raise ConfigError(
+                f"span {span}: expected {before.get(key, 'no column ' + key)}, for which the spec was compiled, got "
+                f"{now.get(key, 'no column ' + key)}; compile it again from this data"
+            )
+
+
+def _custom(constants: Mapping[str, Any]) -> dict[str, Any]:
+    return json.loads(constants["custom_config"]) if "custom_config" in constants else {}
+
+
+def _reads_config(constants: Mapping[str, Any]) -> bool:
+    return "settings" in _custom(constants) or "experiment" in constants
+
+
+def _reads_root(constants: Mapping[str, Any]) -> bool:
+    return any(key in constants for key in ("models", "push_destination")) or any(
+        key in _custom(constants) for key in _FOLDERS
+    )
+
+
+def _runs_job(constants: Mapping[str, Any]) -> bool:
+    return JOB in _custom(constants)
+
+
+_READ_BY: dict[str, Callable[[Mapping[str, Any]], bool]] = {
+    "pipeline_root": _reads_root,
+    "span": lambda constants: "dataset" in constants or "record" in _custom(constants),
+    "epochs": _reads_config,
+    "learning_rate": _reads_config,
+    "project": _runs_job,
+    "region": _runs_job,
+}

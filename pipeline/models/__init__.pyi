@@ -1,0 +1,10 @@
+from . import commands as commands
+from .commands import (
+    describe_models as describe_models,
+    describe_versions as describe_versions,
+    find_model as find_model,
+    find_version as find_version,
+)
+from .exporting import export_version as export_version
+from .model_card import write_missing_card as write_missing_card
+from .prediction import predict_file as predict_file

@@ -1,0 +1,304 @@
+"""The models of a workspace: what is pushed, what is in production, and moving that by hand.
+
+Nothing here imports TensorFlow: a version is tried in a process of its own before it goes into production.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from kerasline import components
+from kerasline.components.core import ConfigError, KeraslineError, is_version, nearest
+from kerasline.components.registry import (
+    RECORD_FILE,
+    current_version,
+    find_predecessor,
+    find_problem,
+    list_models,
+    list_versions,
+    mend_serving_config,
+    move_pointer,
+    read_history,
+    read_pins,
+    read_pointer,
+    read_record,
+    registry_lock,
+    set_pin,
+)
+from kerasline.pipeline.workspace import list_runs
+
+_PROBE = Path(components.__file__).parent / "prediction" / "probe.py"
+_PROBE_SECONDS = 600
+
+
+@dataclass(frozen=True)
+class Trial:
+    """What a version did in a fresh process: seconds to load, and the requests and rows that it answered."""
+
+    load_seconds: float
+    requests: int
+    rows: int
+
+
+def find_model(models: Path, name: str) -> Path:
+    """Returns ``MODELS/NAME``.
+
+    Raises:
+      ConfigError: nothing was pushed under this name.
+    """
+    known = list_models(models)
+    if name not in known:
+        there = f"there are {', '.join(known)}" if known else "nothing was pushed yet"
+        raise ConfigError(
+            f"expected the name of a pushed model in {models}, got {name!r}; {there}.{nearest(name, known)}"
+        )
+    return models / name
+
+
+def find_version(models: Path, reference: str) -> tuple[Path, int]:
+    """Resolves ``NAME`` (what is in production) or ``NAME@VERSION``.
+
+    Returns:
+      ``MODELS/NAME`` and the version, whose files are all there.
+
+    Raises:
+      ConfigError: there is no such model or version, or files of it are missing.
+    """
+    name, at, text = reference.partition("@")
+    folder = find_model(models, name)
+    if at:
+        if not is_version(text):
+            shown = reference if len(reference) <= 100 else reference[:99] + "…"
+            raise ConfigError(f"expected NAME or NAME@VERSION with a number such as {name}@1, got {shown!r}")
+        version = int(text)
+    else:
+        current = current_version(folder)
+        if current is None:
+            raise ConfigError(
+                f"{name} has no version in production; name one, such as {name}@{list_versions(folder)[-1]}, or "
+                "promote it"
+            )
+        version = current
+    check_version(folder, version)
+    return folder, version
+
+
+def check_version(folder: Path, version: int) -> None:
+    """Refuses a version that is not there or not whole.
+
+    Raises:
+      ConfigError: which of them, and what there is instead.
+    """
+    versions = list_versions(folder)
+    if version not in versions:
+        raise ConfigError(
+            f"{folder.name} has no version {version}; it has {', '.join(map(str, versions))} ('kerasline models "
+            f"{folder.name}' lists them)"
+        )
+    problem = find_problem(folder, version)
+    if problem:
+        raise ConfigError(
+            f"version {version} of {folder.name} cannot be used: {problem} in {folder / str(version)}; restore it from "
+            "a backup, or use another version"
+        )
+
+
+def try_model(path: Path, shown: str) -> Trial:
+    """Loads a SavedModel in a fresh process, with nothing of ours, and lets it answer its warm-up requests.
+
+    Args:
+      path: the SavedModel.
+      shown: what to call it in messages.
+
+    Raises:
+      KeraslineError: it does not load, or does not answer with finite numbers.
+    """
+    command = [sys.executable, "-I", str(_PROBE), str(path)]
+    try:
+        child = subprocess.run(command, capture_output=True, text=True, check=False, timeout=_PROBE_SECONDS)
+    except subprocess.TimeoutExpired:
+        raise KeraslineError(
+            f"expected {shown} to answer within {_PROBE_SECONDS} s, but it did not; everything is as it was"
+        ) from None
+    if child.returncode != 0:
+        last = (child.stderr.strip().splitlines() or [f"exit code {child.returncode}"])[-1]
+        raise KeraslineError(
+            f"expected {shown} to load and answer in a fresh process, but it ended with {last!r}; everything is as it "
+            "was"
+        )
+    return Trial(**json.loads(child.stdout.strip().splitlines()[-1]))
+
+
+def try_version(folder: Path, version: int) -> Trial:
+    """Tries a version as :func:`try_model` does."""
+    return try_model(folder / str(version), f"version {version} of {folder.name}")
+
+
+def promote(models: Path, name: str, version: int, reason: str) -> tuple[dict[str, Any], Trial]:
+    """Puts a version into production once it has shown that it loads and answers.
+
+    Args:
+      models: the workspace's ``models`` folder.
+      name: of the model.
+      version: to put into production.
+      reason: for the history.
+
+    Returns:
+      The move, and how the trial went.
+
+    Raises:
+      ConfigError: no such version, files of it are missing, it is in production already, or there is no reason.
+      KeraslineError: it does not answer, or somebody else moved production meanwhile.
+    """
+    folder = _open_model(models, name)
+    return _move(folder, version, _check_reason(reason), "promote", read_pointer(folder))
+
+
+def roll_back(models: Path, name: str, reason: str) -> tuple[dict[str, Any], Trial]:
+    """Puts the version into production that was there before the current one.
+
+    Returns:
+      The move, and how the trial went.
+
+    Raises:
+      ConfigError: there is none, or files of it are missing.
+      KeraslineError: it does not answer, or somebody else moved production meanwhile.
+    """
+    folder = _open_model(models, name)
+    seen = read_pointer(folder)
+    target = find_predecessor(folder)
+    if target is None:
+        raise ConfigError(
+            f"{name} has no earlier version to go back to from version {current_version(folder)}; 'kerasline models "
+            f"{name}' lists what 'kerasline promote' can take"
+        )
+    return _move(folder, target, _check_reason(reason), "rollback", seen)
+
+
+def _open_model(models: Path, name: str) -> Path:
+    """Finds a model to change something of, and first mends what a process that was killed left half done."""
+    folder = find_model(models, name)
+    mend_serving_config(models)
+    return folder
+
+
+def _move(
+    folder: Path, version: int, reason: str, action: str, seen: dict[str, Any] | None
+) -> tuple[dict[str, Any], Trial]:
+    """Tries a version and moves the pointer, unless it is no longer the one that was seen at the start."""
+    check_version(folder, version)
+    if seen and seen["version"] == version:
+        raise ConfigError(f"version {version} of {folder.name} is in production already; name another one")
+    trial = try_version(folder, version)
+    with registry_lock(folder):
+        now = read_pointer(folder)
+        if now != seen:
+            assert now is not None
+            raise KeraslineError(
+                f"{now.get('who', 'somebody')} moved {folder.name} to version {now['version']} meanwhile "
+                f"({now['reason']}); this command moved nothing, so look at 'kerasline models {folder.name}' and run "
+                "it again if it is still wanted"
+            )
+        check_version(folder, version)
+        before = int(seen["version"]) if seen else None
+        # Where the next rollback goes.
+        previous = find_predecessor(folder, {"version": version, "action": action, "previous": before})
+        return move_pointer(folder, version, reason, previous=previous, action=action, replaced=before), trial
+
+
+def _check_reason(reason: str) -> str:
+    if not reason.strip():
+        raise ConfigError("--reason: expected a few words for the history, got none")
+    return " ".join(reason.split())
+
+
+def pin(models: Path, name: str, version: int, reason: str | None) -> None:
+    """Keeps a version from being pruned; without a reason, lets it go again.
+
+    Raises:
+      ConfigError: no such version, or it is not pinned.
+    """
+    folder = _open_model(models, name)
+    with registry_lock(folder):
+        if reason is not None:
+            check_version(folder, version)
+        elif version not in read_pins(folder):
+            pins = ", ".join(map(str, read_pins(folder))) or "none"
+            raise ConfigError(f"version {version} of {name} is not pinned; pinned are: {pins}")
+        set_pin(folder, version, None if reason is None else _check_reason(reason))
+
+
+def describe_models(workspace: Path) -> list[dict[str, Any]]:
+    """Lists the models of a workspace.
+
+    Returns:
+      For each its ``name``, ``versions`` (how many) and the description of the version in ``production``, or None.
+    """
+    models = workspace / "models"
+    found = []
+    for name in list_models(models):
+        versions = describe_versions(workspace, name)
+        current = [version for version in versions if version["state"] == "production"]
+        found.append({"name": name, "versions": len(versions), "production": current[0] if current else None})
+    return found
+
+
+def describe_versions(workspace: Path, name: str) -> list[dict[str, Any]]:
+    """Lists the versions of a model, oldest first.
+
+    Returns:
+      For each ``version``, ``state`` (``production``, ``previous``, ``rolled back`` or empty), ``pinned`` (the reason
+      or None), ``problem`` (what is missing, or None), ``run_id``, ``pushed_at``, ``data_fingerprint``, ``spans``,
+      ``data``, ``main_metric``, ``metrics`` and ``test_metrics`` (empty where the run's report is gone) and
+      ``size_bytes``.
+
+    Raises:
+      ConfigError: nothing was pushed under this name.
+    """
+    folder = find_model(workspace / "models", name)
+    runs = [run for run in list_runs(workspace) if run["recipe"] == name and (run.get("model") or {}).get("version")]
+    current, predecessor, pins = current_version(folder), find_predecessor(folder), read_pins(folder)
+    left = {}  # version -> the last action that took it out of production
+    for move in read_history(folder):
+        left[move.get("replaced", move["previous"])] = move.get("action", "push")
+    described = []
+    for version in list_versions(folder):
+        record = _read_record(folder, version)
+        run = _run_of(version, record, runs)
+        state = "production" if version == current else "previous" if version == predecessor else ""
+        if not state and left.get(version) == "rollback":
+            state = "rolled back"
+        described.append(
+            {
+                "version": version,
+                "state": state,
+                "pinned": pins[version]["reason"] if version in pins else None,
+                "problem": find_problem(folder, version),
+                "run_id": record.get("run_id") or run.get("run_id"),
+                **{key: record.get(key) for key in ("pushed_at", "data_fingerprint", "spans", "data")},
+                "main_metric": record.get("main_metric") or run.get("main_metric"),
+                "metrics": run.get("metrics") or {},
+                "test_metrics": run.get("test_metrics") or {},
+                "size_bytes": sum(p.stat().st_size for p in (folder / str(version)).rglob("*") if p.is_file()),
+            }
+        )
+    return described
+
+
+def _read_record(folder: Path, version: int) -> dict[str, Any]:
+    try:
+        return read_record(folder, version)
+    except ValueError:  # damaged, which find_problem says
+        return {RECORD_FILE: None}
+
+
+def _run_of(version: int, record: dict[str, Any], runs: list[dict[str, Any]]) -> dict[str, Any]:
+    """Finds the outcome of the run that pushed a version: later runs may have found it up to date."""
+    made = [run for run in runs if run["model"]["version"] == version]
+    by_id = [run for run in made if run["run_id"] == record.get("run_id")]
+    return (by_id or made or [{}])[0]

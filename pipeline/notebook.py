@@ -1,0 +1,243 @@
+"""kerasline from Python, and so from a notebook: run a recipe, read what a run left, show its plots.
+
+A run is a process of its own, as on the command line: it neither shares a session's TensorFlow, its Keras backend and
+its modules nor takes the session down with it. Importing this imports neither TensorFlow nor TFX.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from html import escape
+from pathlib import Path
+from typing import Any
+
+from kerasline.components.core import ConfigError, KeraslineError, module_command, nearest
+
+Run = dict[str, Any]
+_WORKSPACE = "workspace"
+_PLOT_WIDTH, _PLOT_HEIGHT, _TITLE_HEIGHT = 520, 340, 100  # pixels of one plot, and of what stands above and below it
+
+
+def run(
+    recipe: str,
+    changes: Mapping[str, Any] | None = None,
+    *,
+    workspace: str | Path = _WORKSPACE,
+    data_dir: str | Path | None = None,
+    until: str | None = None,
+    cache: bool = True,
+    quiet: bool = False,
+) -> Run:
+    """Runs a recipe as ``kerasline run`` does, and prints its progress.
+
+    Args:
+      recipe: the name of a shipped recipe, or the path of a YAML file.
+      changes: config keys and values: ``{"training.epochs": 5, "model.units": [32]}``.
+      workspace: where metadata, artifacts, models and reports go.
+      data_dir: where the files of the data set are.
+      until: the last step; by default the run goes on to the end.
+      cache: reuse the outputs of steps whose inputs have not changed.
+      quiet: print nothing.
+
+    Returns:
+      What ``kerasline run --json`` writes, such as ``status``, ``metrics``, ``model`` and ``report``. A model that was
+      not blessed, or data that was refused, is a result too: look at ``status``.
+
+    Raises:
+      ConfigError: the recipe or an argument is wrong; nothing has run.
+      KeraslineError: the run failed.
+    """
+    arguments = [word for key, value in (changes or {}).items() for word in ("--set", f"{key}={json.dumps(value)}")]
+    arguments += ["--workspace", str(workspace)]
+    arguments += ["--data-dir", str(data_dir)] if data_dir is not None else []
+    arguments += ["--until", until] if until is not None else []
+    arguments += [] if cache else ["--no-cache"]
+    with tempfile.TemporaryDirectory() as folder:
+        outcome = Path(folder, "outcome.json")
+        code, last_line = _stream(module_command("kerasline", "run", recipe, *arguments, "--json", str(outcome)), quiet)
+        result: Run = json.loads(outcome.read_text(encoding="utf-8")) if outcome.is_file() else {}
+    if result.get("status", "failed") == "failed":
+        message = result.get("message") or last_line.removeprefix("kerasline: ")
+        raise ConfigError(message) if code == ConfigError.exit_code else KeraslineError(message)
+    return result
+
+
+def load_run(reference: str | None = None, workspace: str | Path = _WORKSPACE) -> Run:
+    """Reads the result of an earlier run, as :func:`run` returned it.
+
+    Args:
+      reference: the id of a run, or the name of a recipe for its newest run; None for the newest run of all.
+      workspace: that it ran in.
+
+    Raises:
+      ConfigError: there is no such run, or it has not ended.
+    """
+    from kerasline.pipeline.reports import find_report
+
+    file = find_report(Path(workspace), reference) / "run.json"
+    if not file.is_file():
+        raise ConfigError(f"expected a run that has ended, but {file.parent.name} left no {file.name}; run it again")
+    result: Run = json.loads(file.read_text(encoding="utf-8"))
+    return result
+
+
+def load_figures(result: Run) -> dict[str, Any]:
+    """Reads the figures behind a run's report: data, statistics, history, performance, slices, artifacts and more.
+
+    Args:
+      result: from :func:`run` or :func:`load_run`.
+    """
+    figures: dict[str, Any] = json.loads(Path(result["report"]).with_name("figures.json").read_text(encoding="utf-8"))
+    return figures
+
+
+@dataclass(frozen=True)
+class Shown:
+    """HTML that a notebook shows, in a frame of its own so that its style stays out of the notebook's.
+
+    Attributes:
+      title: what it shows, which is what a terminal prints of it.
+      page: a whole HTML page.
+      height: pixels.
+    """
+
+    title: str
+    page: str
+    height: int
+
+    def __repr__(self) -> str:
+        return self.title
+
+    def _repr_html_(self) -> str:
+        frame = f'title="{escape(self.title)}" width="100%" height="{self.height}" style="border:0"'
+        return f'<iframe srcdoc="{escape(self.page)}" {frame}></iframe>'
+
+
+def show_report(result: Run, height: int = 700) -> Shown:
+    """Shows the report of a run.
+
+    Args:
+      result: from :func:`run` or :func:`load_run`.
+      height: pixels.
+    """
+    report = Path(result["report"])
+    return Shown(f"the report of run {result['run_id']}: {report}", report.read_text(encoding="utf-8"), height)
+
+
+def show_plots(result: Run, part: str, only: Sequence[int] | None = None) -> Shown:
+    """Shows the plots of one part of a run's report: each has a title that states its finding, and units.
+
+    Args:
+      result: from :func:`run` or :func:`load_run`.
+      part: ``columns``, ``curves``, ``evaluation``, ``explanations``, ``search`` or ``steps``.
+      only: positions of plots in that part, negative ones from the end; None for all.
+
+    Raises:
+      ConfigError: there is no such part, or the run has no such plots.
+    """
+    from kerasline.components.report import page, plot_columns, plot_explanations, plot_search, plots
+
+    parts = {
+        "columns": plot_columns,
+        "curves": plots.plot_curves,
+        "evaluation": plots.plot_evaluation,
+        "explanations": plot_explanations,
+        "search": plot_search,
+        "steps": lambda figures: plots.plot_steps(figures["run"]["steps"]),
+    }
+    if part not in parts:
+        raise ConfigError(f"expected a part of the report ({', '.join(parts)}), got {part!r}.{nearest(part, parts)}")
+    found = parts[part](load_figures(result))
+    try:
+        chosen = [found[index] for index in only] if only is not None else found
+    except IndexError:
+        raise ConfigError(
+            f"expected positions of plots below {len(found)} in the part {part}, got {list(only or [])}"
+        ) from None
+    if not chosen:
+        raise ConfigError(f"run {result['run_id']} has no plots of the part {part}: it did not come that far")
+    notes = [f"<small>{escape(plot.note)}</small>" if plot.note else "" for plot in chosen]
+    drawn = [
+        f"<figure><figcaption>{escape(plot.title)}{note}</figcaption>{plot.body}</figure>"
+        for plot, note in zip(chosen, notes, strict=True)
+    ]
+    width = f"style='width:{_PLOT_WIDTH}px'" if len(chosen) == 1 else ""
+    whole = f"<style>{page.assets()['style']}</style><div class='plots' {width}>{''.join(drawn)}</div>"
+    heights = [_height(plot.body) for plot in chosen]
+    return Shown("; ".join(plot.title for plot in chosen), whole, sum(map(max, heights[::2], [*heights[1::2], 0])) + 40)
+
+
+def show_images(result: Run, part: str) -> Shown:
+    """Shows the pictures that explain a model of images.
+
+    Args:
+      result: from :func:`run` or :func:`load_run`.
+      part: ``filters`` (of the first layer), ``activations`` (what layers find in one image), ``mistakes`` or ``hits``
+        (images of the eval split, each beside where the model looks).
+
+    Raises:
+      ConfigError: there is no such part, or the run has no such pictures.
+    """
+    explanations = load_figures(result).get("explanations") or {}
+    parts = ("filters", "activations", "mistakes", "hits")
+    if part not in parts:
+        raise ConfigError(f"expected pictures ({', '.join(parts)}), got {part!r}.{nearest(part, parts)}")
+    rows: list[tuple[str, list[str]]] = []
+    if part == "filters" and explanations.get("filters"):
+        filters = explanations["filters"]
+        rows = [(f"the filters of {filters['layer']}, {'×'.join(map(str, filters['shape']))}", filters["images"])]
+    elif part == "activations":
+        layers = explanations.get("activations") or []
+        rows = [(f"what {layer['layer']} finds in row {layer['row']}", layer["images"]) for layer in layers]
+    elif part in ("mistakes", "hits"):
+        for entry in explanations.get(part) or []:
+            pictures = [entry[key] for key in ("image", "heat") if entry.get(key)]
+            caption = f"label {entry['label']}, predicted {entry['prediction']} (row {entry['row']})"
+            rows += [(caption, pictures)] if pictures else []
+    if not rows:
+        raise ConfigError(f"run {result['run_id']} has no pictures of the part {part}; its report says why")
+    style = (
+        "body{font:14px system-ui,sans-serif;margin:8px} img{height:64px;image-rendering:pixelated;margin:2px}"
+        "figure{display:inline-block;margin:0 14px 10px 0;max-width:100%;vertical-align:top} figcaption{max-width:36em}"
+    )
+    drawn = "".join(
+        f"<figure><figcaption>{escape(caption)}</figcaption>"
+        + "".join(f'<img src="{escape(source)}" alt="{escape(caption)}">' for source in sources)
+        + "</figure>"
+        for caption, sources in rows
+    )
+    return Shown("; ".join(caption for caption, _ in rows), f"<style>{style}</style>{drawn}", 330)
+
+
+def _height(body: str) -> int:
+    """Says how high a plot is with its title, at the width of one of two in a row."""
+    size = re.search(r'viewBox="0 0 ([\d.]+) ([\d.]+)"', body)
+    drawn = _PLOT_WIDTH * float(size[2]) / float(size[1]) if size else _PLOT_HEIGHT
+    return round(drawn) + _TITLE_HEIGHT
+
+
+def _stream(words: list[str], quiet: bool) -> tuple[int, str]:
+    """Runs a command, prints its lines as they come, and returns its exit code and last line."""
+    # A notebook asks for colours, which would have the run take its pipe for a terminal and draw live lines.
+    environment = {name: value for name, value in os.environ.items() if name not in ("FORCE_COLOR", "CLICOLOR_FORCE")}
+    environment["PYTHONUNBUFFERED"] = "1"
+    process = subprocess.Popen(
+        words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment, encoding="utf-8"
+    )
+    assert process.stdout is not None
+    last = ""
+    try:
+        for line in process.stdout:
+            last = line.strip() or last
+            if not quiet:
+                print(line, end="", flush=True)
+    finally:
+        # A notebook interrupts the whole group of processes, so the run has heard of it too, and ends by itself.
+        code = process.wait()
+    return code, last

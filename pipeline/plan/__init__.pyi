@@ -1,0 +1,20 @@
+from .data_schemas import (
+    accept_findings as accept_findings,
+    find_schema_file as find_schema_file,
+    keep_gate_records as keep_gate_records,
+    last_schema_file as last_schema_file,
+)
+from .earlier_searches import check_budget as check_budget, find_start as find_start
+from .first_checks import WHOLE_BYTES as WHOLE_BYTES, check_first as check_first, check_whole as check_whole
+from .partial import (
+    WHOLE as WHOLE,
+    Part as Part,
+    Selection as Selection,
+    UnfinishedStep as UnfinishedStep,
+    check_steps as check_steps,
+    describe_end as describe_end,
+    explain_unfinished as explain_unfinished,
+    select_steps as select_steps,
+)
+from .planning import RunPlan as RunPlan, data_record as data_record, plan_run as plan_run
+from .starting_weights import resolve_weights as resolve_weights

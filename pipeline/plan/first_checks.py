@@ -1,0 +1,88 @@
+"""What can be told about a recipe within two seconds, before anything heavy is loaded.
+
+``validate`` does nothing else; ``run``, ``plan`` and ``retrain`` begin with it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+from kerasline.components.core import ConfigError, nearest
+from kerasline.components.datasets import Peek, Places, check_data_dir, peek
+from kerasline.components.evaluation import crossing, parse_slice
+from kerasline.components.models import check_parts
+from kerasline.components.validation import check_column_names
+from kerasline.pipeline.config import Experiment
+from kerasline.pipeline.plan.starting_weights import resolve_weights
+
+WHOLE_BYTES = 1_000_000  # data of this size is read as a run reads it
+
+
+def check_first(experiment: Experiment, base_dir: Path, data_dir: Path | None, workspace: Path) -> Peek:
+    """Checks what the recipe names: files, columns, a function, weights.
+
+    Args:
+      experiment: the config.
+      base_dir: where relative paths of the recipe start.
+      data_dir: ``--data-dir``, or None.
+      workspace: that has the versions which the config may start from.
+
+    Returns:
+      What the source looks like.
+
+    Raises:
+      ConfigError: names what is not there.
+    """
+    check_data_dir(data_dir)
+    found = peek(experiment.data, Places(base_dir, data_dir))
+    if found.columns is not None:
+        _check_columns(experiment, found.columns, found.where)
+    if experiment.data.csv is not None and experiment.model.family in ("cnn", "transfer"):
+        raise ConfigError(
+            f"model.family: expected a family that reads tables (mlp, sequence or custom) for {found.where}, got "
+            f"{experiment.model.family}, which reads images; use mlp"
+        )
+    check_parts(resolve_weights(experiment, workspace).model, base_dir)
+    return found
+
+
+def check_whole(experiment: Experiment, base_dir: Path, data_dir: Path | None, workspace: Path) -> None:
+    """Reads small data as a run does, and checks the config against all of it.
+
+    Raises:
+      ConfigError: the data cannot be read, or the config does not suit it.
+    """
+    from kerasline.pipeline.plan.planning import settle
+
+    settle(experiment, base_dir, data_dir, workspace)
+
+
+def _check_columns(experiment: Experiment, columns: Sequence[str], where: str) -> None:
+    known = set(columns)
+    crosses = {name for name, options in experiment.features.items() if options.cross}
+    table = experiment.data.csv or experiment.data.parquet or experiment.data.spans
+    joined = table is not None and not isinstance(table.label, str)
+    for key, name in _named_columns(experiment):
+        if name not in known and name not in crosses and not (joined and name in ("labels", "__labels__")):
+            listed = ", ".join(columns[:20]) + (f", ... ({len(columns)} in all)" if len(columns) > 20 else "")
+            raise ConfigError(f"{key}: expected a column of {where} ({listed}), got {name!r}.{nearest(name, columns)}")
+    check_column_names(experiment.validation, [*columns, *crosses])
+
+
+def _named_columns(experiment: Experiment) -> Iterable[tuple[str, str]]:
+    """Gives every key that names a column, with the column."""
+    for name, options in experiment.features.items():
+        if not options.cross:
+            yield f"features.{name}", name
+        for column in options.cross:
+            yield f"features.{name}.cross", column
+    if experiment.training.sample_weight:
+        yield "training.sample_weight", experiment.training.sample_weight
+    for entry in experiment.evaluation.slices:
+        for column in crossing(entry):
+            yield "evaluation.slices", column
+    limits: Mapping[str, object] = experiment.evaluation.slice_thresholds
+    for key in limits:
+        for column in parse_slice(key):
+            yield f"evaluation.slice_thresholds.{key}", column

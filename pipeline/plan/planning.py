@@ -1,0 +1,322 @@
+"""Resolves an experiment before its graph is built: data, task, features and the baseline become plain values.
+
+Because they are settled here, the same graph runs on every target and every cache key is right.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from kerasline.components.baseline import BaselineLost, check_baseline
+from kerasline.components.beam import complete_options
+from kerasline.components.core import ConfigError
+from kerasline.components.datasets import infer_task, resolve
+from kerasline.components.datasets.description import Dataset
+from kerasline.components.evaluation import EvaluationOptions, settle_evaluation
+from kerasline.components.example_gen import RowRules
+from kerasline.components.features import (
+    Alternative,
+    ColumnOptions,
+    FeaturePlan,
+    named_columns,
+    plan_alternatives,
+    plan_features,
+    with_quantities,
+)
+from kerasline.components.fitting import FitSettings, TrainingOptions, check_fit, check_weight_column
+from kerasline.components.formats import check_formats
+from kerasline.components.models import CustomOptions, check_inputs
+from kerasline.components.registry import current_version, find_problem, read_pointer, read_record
+from kerasline.components.tuning import check_search, feature_values
+from kerasline.components.validation import (
+    Reference,
+    check_column_names,
+    find_reference,
+    follow_types,
+    make_rules,
+    whole_columns,
+)
+from kerasline.pipeline.config import Experiment
+from kerasline.pipeline.plan.data_schemas import SchemaFile, curated_text
+from kerasline.pipeline.plan.earlier_searches import SearchStart
+from kerasline.pipeline.plan.starting_weights import resolve_weights
+from kerasline.pipeline.workspace import read_outcome, run_folders
+
+# What predicting needs to read a table as training did; of the csv: block, missing_in of Parquet, too.
+_READING = ("header", "columns", "encoding", "missing_values", "missing_in", "quoting", "skip_lines")
+
+
+@dataclass(frozen=True)
+class RunPlan:
+    """Everything that the graph is built from.
+
+    Attributes:
+      experiment: the config.
+      dataset: the resolved data.
+      features: what the transform graph does with each column.
+      evaluation: settled metrics, slices and thresholds.
+      baseline_version: the version to compare with, 0 where there is none.
+      key: hash of all that decides the outcome of the run, apart from the baseline.
+      schema: the curated schema as text, empty where it is inferred from this data.
+      rules: what ingest does with single rows.
+      reference: the profile that drift is measured from.
+      schema_file: where the curated schema is, None to keep none.
+      search_start: what the search takes over from an earlier one.
+      alternatives: the plans that the search chooses among, ``features`` first; empty where it changes none.
+      pointer: changes when somebody else than this run moved what is in production, so that it pushes again.
+    """
+
+    experiment: Experiment
+    dataset: Dataset
+    features: FeaturePlan
+    evaluation: EvaluationOptions
+    baseline_version: int
+    key: str
+    schema: str = ""
+    rules: RowRules = RowRules()
+    reference: Reference = Reference()
+    schema_file: SchemaFile | None = None
+    search_start: SearchStart = SearchStart()
+    pointer: str = ""
+    alternatives: tuple[Alternative, ...] = ()
+
+    def fit_settings(self) -> FitSettings:
+        """Returns what the Tuner and the Trainer are told."""
+        return FitSettings(
+            plan=self.features,
+            model=self.experiment.model,
+            training=self._training(),
+            seed=self.experiment.seed,
+            alternatives=self.alternatives,
+        )
+
+    def _training(self) -> TrainingOptions:
+        training = self.experiment.training
+        return training.model_copy(update={"tensorboard": True}) if self.experiment.report.tensorboard else training
+
+    def own_modules(self) -> tuple[str, ...]:
+        """Names the user's module whose code decides the weights, if there is one."""
+        return _own_modules(self.experiment)
+
+    def held_out_splits(self) -> list[str]:
+        """Lists the splits that the model is not fitted on."""
+        return [split for split in self.dataset.splits() if split != "train"]
+
+    def beam_arguments(self) -> list[str]:
+        """Returns Beam's options: one process unless the recipe says otherwise."""
+        return complete_options(self.experiment.run.beam)
+
+    def record(self) -> dict[str, Any]:
+        """Returns what is written beside a pushed version: where it comes from, and how to read data for it."""
+        arguments, data = self.features.raw_arguments(), follow_types(self.dataset, self.rules)
+        columns = [
+            c.model_dump(mode="json", exclude={"distinct", "numbers"}) for c in data.columns if c.name in arguments
+        ]
+        reading = data.reader_options if data.reader in ("csv", "parquet") else {}
+        return {
+            "recipe": self.experiment.name,
+            "task": self.features.task,
+            "classes": self.features.classes,
+            "arguments": arguments,
+            "watched": self.features.watched_columns(),
+            "columns": columns,
+            "label": {"name": data.label.name, "columns": list(data.reader_options.get("labels", [data.label.name]))},
+            "reading": {key: reading[key] for key in _READING if key in reading},
+            "main_metric": self.evaluation.metrics[0],
+            **data_record(self.dataset),
+            "run_key": self.key,
+            "baseline_version": self.baseline_version,
+            "pointer_before": self.pointer,
+        }
+
+
+def data_record(dataset: Dataset) -> dict[str, Any]:
+    """Returns what is written beside a pushed version of the data that it was made from."""
+    return {
+        "data": {"title": dataset.title or dataset.name, "kind": dataset.kind, "rows": dataset.rows},
+        "span_digests": dataset.spans,
+        "spans": next((note for note in dataset.notes if note.startswith("spans ")), None),
+        "data_fingerprint": dataset.fingerprint,
+    }
+
+
+def plan_run(
+    experiment: Experiment,
+    base_dir: Path,
+    data_dir: Path | None,
+    models: Path,
+    schema_file: SchemaFile | None = None,
+    reference: Reference | None = None,
+) -> RunPlan:
+    """Resolves data, task, features, schema and baseline.
+
+    Args:
+      experiment: the config.
+      base_dir: where relative paths of the recipe start.
+      data_dir: ``--data-dir``, or None.
+      models: ``MODELS/NAME``.
+      schema_file: where the curated schema is; None to infer it and keep none.
+      reference: what drift is measured from, where that is not found on this machine.
+
+    Returns:
+      The plan.
+
+    Raises:
+      ConfigError: the data cannot be read, or the config does not suit it.
+    """
+    settled = settle(experiment, base_dir, data_dir, models.parent.parent, schema_file)
+    experiment, dataset, rules = settled.experiment, settled.dataset, settled.rules
+    if experiment.model.family == "custom" and str(base_dir.resolve()) not in sys.path:
+        sys.path.append(str(base_dir.resolve()))  # the user's module may lie beside the recipe
+    key = _run_key(experiment, dataset, rules)
+    baseline = _baseline_version(models, key)
+    compared = _version_of_other_data(models, baseline, dataset.fingerprint)
+    reference = reference or find_reference(experiment.validation.drift, models, compared, base_dir)
+    return RunPlan(
+        experiment, dataset, settled.features, settled.evaluation, baseline, key, settled.schema, rules, reference,
+        schema_file, pointer=_describe_pointer(models, key), alternatives=settled.alternatives,
+    )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Settled:
+    """What a config and its data decide together; see :class:`RunPlan` for the fields."""
+
+    experiment: Experiment
+    dataset: Dataset
+    features: FeaturePlan
+    evaluation: EvaluationOptions
+    schema: str
+    rules: RowRules
+    alternatives: tuple[Alternative, ...]
+
+
+def settle(
+    experiment: Experiment,
+    base_dir: Path,
+    data_dir: Path | None,
+    workspace: Path,
+    schema_file: SchemaFile | None = None,
+) -> Settled:
+    """Resolves data, task and features, and checks the config against them.
+
+    Args:
+      experiment: the config.
+      base_dir: where relative paths of the recipe start.
+      data_dir: ``--data-dir``, or None.
+      workspace: that has the versions which the config may start from.
+      schema_file: where the curated schema is; None to infer it.
+
+    Raises:
+      ConfigError: the data cannot be read, or the config does not suit it.
+    """
+    experiment = resolve_weights(experiment, workspace)
+    dataset = resolve(
+        experiment.data, name=experiment.name, base_dir=base_dir, data_dir=data_dir, task=experiment.task,
+        seed=experiment.seed, named=named_columns(experiment.features),
+    )  # fmt: skip
+    schema = curated_text(schema_file, dataset) if schema_file else ""
+    searched = feature_values(experiment.tuning.space) if experiment.tuning else {}
+    if not searched:  # a search may try whole numbers as categories
+        dataset = with_quantities(dataset, experiment.features, whole_columns(schema))
+    settled = [name for name, options in experiment.features.items() if options.kind]
+    rules = make_rules(schema, dataset, experiment.validation, settled)
+    ingested = follow_types(dataset, rules)
+    task = infer_task(ingested.label) if experiment.task == "auto" else experiment.task
+    options = _leave_out_weight(experiment, ingested)
+    features = plan_features(ingested, options, task)
+    alternatives = plan_alternatives(searched, ingested, options, features)
+    check_formats(experiment.push.further_formats())
+    columns = [column.name for column in dataset.columns] + [dataset.label.name]
+    check_column_names(experiment.validation, columns)
+    evaluation = settle_evaluation(experiment.evaluation, task, columns)
+    check_inputs(experiment.model, features.inputs())
+    fit = FitSettings(
+        plan=features, model=experiment.model, training=experiment.training, seed=experiment.seed,
+        alternatives=alternatives,
+    )  # fmt: skip
+    check_fit(fit)
+    if experiment.tuning:
+        check_search(fit, experiment.tuning)
+    return Settled(experiment, dataset, features, evaluation, schema, rules, alternatives)
+
+
+def _own_modules(experiment: Experiment) -> tuple[str, ...]:
+    model = experiment.model
+    return (model.build.partition(":")[0],) if isinstance(model, CustomOptions) else ()
+
+
+def _leave_out_weight(experiment: Experiment, dataset: Dataset) -> dict[str, ColumnOptions]:
+    """Returns the recipe's features without the column that weighs the rows."""
+    weight = experiment.training.sample_weight
+    if weight is None:
+        return experiment.features
+    check_weight_column(weight, dataset)
+    return {**experiment.features, weight: ColumnOptions(kind="drop")}
+
+
+def _version_of_other_data(models: Path, version: int, fingerprint: str) -> int:
+    """Goes back from a version to the first that was fitted on other data than this, 0 where there is none.
+
+    Data cannot have drifted from itself. What the version's own run compared it with still stands, and so does the
+    cache of the steps that did so.
+    """
+    while version and read_record(models, version).get("data_fingerprint") == fingerprint:
+        version = int(read_record(models, version).get("baseline_version", 0))
+    return version
+
+
+def _run_key(experiment: Experiment, dataset: Dataset, rules: RowRules) -> str:
+    from kerasline.components.core import code_version
+
+    elsewhere: Any = {"run": True, "schedule": True, "description": True, "report": {"mlflow"}}
+    decisive = {
+        "experiment": experiment.model_dump(mode="json", exclude=elsewhere),
+        "data": dataset.fingerprint,
+        "rules": rules.to_json(),
+        "code": code_version("kerasline.pipeline.graph", *_own_modules(experiment)),
+    }
+    return hashlib.sha256(json.dumps(decisive, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def _baseline_version(models: Path, key: str) -> int:
+    """Chooses the version in production, unless it came from this very run: then the one that it was compared with.
+
+    Without the exception, repeating a run would compare its model with itself, and nothing would ever be cached.
+    """
+    current = current_version(models)
+    if current is None:
+        return 0
+    try:
+        check_baseline(models, current)
+    except BaselineLost as error:
+        raise ConfigError(str(error)) from error
+    record = read_record(models, current)
+    if record.get("run_key") != key:
+        return current
+    before = int(record["baseline_version"])
+    # It may have been pruned since.
+    return before if before == 0 or find_problem(models, before) is None else current
+
+
+def _describe_pointer(models: Path, key: str) -> str:
+    """Says in which state of the registry a run pushes, so that its push is reused in this state alone.
+
+    A push that is taken from the cache does nothing: after a rollback, or when the versions were deleted by hand, it
+    would name a version that is not in production.
+    """
+    pointer = read_pointer(models)
+    if pointer is None:
+        found = (models.parent.parent / "reports" / models.name).glob("*/run.json")
+        folders = run_folders(path.parent for path in found)
+        pushed = [folder.name for folder in folders if read_outcome(folder / "run.json").get("status") == "pushed"]
+        return f"emptied after {pushed[-1]}" if pushed else ""
+    record = read_record(models, int(pointer["version"]))
+    if record.get("run_key") == key:
+        return str(record.get("pointer_before", ""))
+    return f"{pointer.get('action', 'push')} of version {pointer['version']}, {pointer['moved_at']}"

@@ -1,0 +1,8 @@
+from .comparing import add_rows as add_rows, compare_runs as compare_runs
+from .reporting import (
+    find_report as find_report,
+    publish_report as publish_report,
+    read_figures as read_figures,
+    report_parameters as report_parameters,
+)
+from .site import make_server as make_server

@@ -1,0 +1,11 @@
+from . import scheduling as scheduling
+from .deciding import retrain as retrain
+from .decisions import (
+    Decision as Decision,
+    join_quiet as join_quiet,
+    list_decisions as list_decisions,
+    read_decisions as read_decisions,
+    schedule_folder as schedule_folder,
+)
+from .emitting import sleep as sleep
+from .scheduling import RemoteJob as RemoteJob

@@ -1,0 +1,75 @@
+"""Paths of this machine that a compiled spec would take elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from kerasline.components.core import ConfigError
+from kerasline.components.datasets.description import Dataset
+from kerasline.components.models import TransferOptions
+from kerasline.pipeline.config import Experiment
+from kerasline.pipeline.container import BUCKETS, mount_of
+from kerasline.pipeline.plan import resolve_weights
+
+
+def check_weights(experiment: Experiment, home: Path, pipeline_root: str) -> None:
+    """Raises ConfigError for weights that lie on this machine, where no step of a spec finds them.
+
+    Args:
+      experiment: as it was read.
+      home: the workspace, whose versions ``NAME@VERSION`` names.
+      pipeline_root: where the steps' own files go.
+    """
+    model = experiment.model
+    if not isinstance(model, TransferOptions) or model.weights in ("imagenet", "none"):
+        return
+    found = resolve_weights(experiment, home).model
+    assert isinstance(found, TransferOptions)
+    if found is not model:
+        copy = f"{pipeline_root.rstrip('/')}/weights/{model.weights.replace('@', '-')}.keras"
+        raise ConfigError(
+            f"model.weights: expected weights that the steps can read, got {model.weights}, a version of this "
+            f"machine's workspace; copy {found.weights} to {copy} and give that as model.weights"
+        )
+    if "://" not in model.weights and not Path(model.weights).is_absolute():
+        raise ConfigError(
+            f"model.weights: expected a URI, or a path as the steps see it such as /gcs/BUCKET/file.keras, got "
+            f"{model.weights!r}, which is relative to a folder of this machine"
+        )
+
+
+def weights_remark(experiment: Experiment) -> str | None:
+    """Says where the steps look for ImageNet weights, None where they need none."""
+    model = experiment.model
+    if not isinstance(model, TransferOptions) or model.weights != "imagenet":
+        return None
+    source = "which has no download" if model.base == "squeezenet" else "or download them"
+    return (
+        f"the steps look for the ImageNet weights of {model.base} in ~/.keras/models of the image, {source}; "
+        "model.weights takes a file's path as the steps see it, too"
+    )
+
+
+def data_remark(dataset: Dataset, pipeline_root: str) -> str | None:
+    """Says which files of this machine the steps would look for, None where there are none.
+
+    Args:
+      dataset: as it was found here.
+      pipeline_root: what lies below it, or in a bucket's folder, is known to be there.
+    """
+    known = (*BUCKETS.values(), f"{mount_of(pipeline_root)}/")
+    named = [value for place in (*dataset.shards, dataset.reader_options) for value in _named(place)]
+    paths = sorted({path for path in named if path.startswith("/") and not path.startswith(known)})
+    if not paths:
+        return None
+    more = f" and {len(paths) - 1} more" if len(paths) > 1 else ""
+    return f"the steps read {paths[0]}{more}: the image or a volume must have the data at that path"
+
+
+def _named(place: Mapping[str, Any]) -> list[str]:
+    """Lists the files and folders that a shard, or the options of its reader, names."""
+    values = [place[key] for key in ("path", "folder", "root", "files") if key in place]
+    lists = [list(value.values()) if isinstance(value, Mapping) else value for value in values]
+    return [str(item) for value in lists for item in (value if isinstance(value, (list, tuple)) else [value])]

@@ -1,0 +1,21 @@
+from .history import (
+    leave_failed_start as leave_failed_start,
+    list_runs as list_runs,
+    read_outcome as read_outcome,
+    run_folders as run_folders,
+    write_outcome as write_outcome,
+)
+from .lineage import report_folders as report_folders, run_artifacts as run_artifacts
+from .store import (
+    check_store as check_store,
+    connection as connection,
+    pipeline_name as pipeline_name,
+    split_node as split_node,
+)
+from .temporary import own_temporary_folder as own_temporary_folder
+from .workspace import (
+    Workspace as Workspace,
+    mend_models as mend_models,
+    only_run as only_run,
+    open_workspace as open_workspace,
+)

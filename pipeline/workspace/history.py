@@ -1,0 +1,97 @@
+"""The runs of a workspace, from what each left beside its report or log. Reads no ML Metadata: it answers at once."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from kerasline.pipeline.workspace.workspace import Workspace
+
+_RUN = "run.json"
+
+
+def list_runs(workspace: Path) -> list[dict[str, Any]]:
+    """Returns the outcome (the fields of ``--json``) of every run, oldest first.
+
+    Runs that could not start have no report, and an empty ``report``.
+    """
+    places = (*workspace.glob(f"reports/*/*/{_RUN}"), *workspace.glob("logs/*.json"))
+    found = [outcome for outcome in map(read_outcome, places) if {"run_id", "recipe"} <= outcome.keys()]
+    return sorted(found, key=lambda outcome: _order(outcome, str(outcome["run_id"])))
+
+
+def run_folders(folders: Iterable[Path]) -> list[Path]:
+    """Puts folders of reports into the order in which their runs began."""
+    return sorted(folders, key=lambda folder: _order(read_outcome(folder / _RUN), folder.name))
+
+
+def read_outcome(path: Path) -> dict[str, Any]:
+    """Reads what a run came to; empty where it left nothing or something else."""
+    try:
+        outcome = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return outcome if isinstance(outcome, dict) else {}
+
+
+def write_outcome(path: Path, outcome: Mapping[str, Any]) -> None:
+    """Writes what a run came to, whole or not at all."""
+    temporary = path.with_name(f".{path.name}.new")
+    temporary.write_text(json.dumps(outcome, indent=1), encoding="utf-8")
+    os.replace(temporary, path)
+
+
+def leave_failed_start(home: Workspace, recipe: str, run_id: str, message: str, seconds: float) -> None:
+    """Leaves word, beside its log, of a run that ended before it had a report.
+
+    Args:
+      home: the workspace.
+      recipe: its name.
+      run_id: of the run.
+      message: why, in a sentence.
+      seconds: that it took.
+    """
+    log = home.log(run_id)
+    outcome: dict[str, Any] = {
+        "run_id": run_id,
+        "recipe": recipe,
+        "status": "failed",
+        "message": message,
+        "metrics": {},
+        "test_metrics": {},
+        "main_metric": None,
+        "model": None,
+        "report": "",
+        "steps": [],
+        "seconds": {"import": 0.0, "total": round(seconds, 3)},
+        "log": str(log),
+        "started_at": datetime.now(UTC).isoformat(timespec="seconds"),
+    }
+    try:
+        write_outcome(log.with_suffix(".json"), outcome)
+    except OSError:  # on a full disk what ended the run is said all the same
+        return
+
+
+def _order(outcome: Mapping[str, Any], run_id: str) -> tuple[float, str, int]:
+    """Sorts by the time at which a run began, in whatever zone it was written, then by name and number.
+
+    Names of runs were by local time once, so they alone put a run after one that began later.
+    """
+    stem, number = run_id[:15], run_id[16:]
+    try:
+        began = datetime.fromisoformat(str(outcome["started_at"]))
+    except (KeyError, ValueError):
+        began = _from_name(stem)
+    return began.timestamp(), stem, int(number) if number.isdigit() else 0
+
+
+def _from_name(stem: str) -> datetime:
+    try:
+        return datetime.strptime(stem, "%Y%m%d-%H%M%S").replace(tzinfo=UTC)
+    except ValueError:
+        return datetime.fromtimestamp(0, UTC)

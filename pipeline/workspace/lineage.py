@@ -1,0 +1,65 @@
+"""Reads ML Metadata: what the steps of a run left, and where."""
+
+from __future__ import annotations
+
+from ml_metadata.proto import metadata_store_pb2
+
+from kerasline.components.report import RunFolders
+from kerasline.pipeline.workspace.store import open_store, split_node
+from kerasline.pipeline.workspace.workspace import Workspace
+
+Artifacts = dict[str, dict[str, metadata_store_pb2.Artifact]]
+
+_REPORTED = {
+    "examples": ("ingest", "examples"),
+    "statistics": ("statistics", "statistics"),
+    "verdict": ("validate", "verdict"),
+    "tuner_results": ("tune", "tuner_results"),
+    "model_run": ("train", "model_run"),
+    "baseline": ("baseline", "baseline"),
+    "evaluation": ("evaluate", "evaluation"),
+    "parity": ("parity", "blessing"),
+    "gate": ("gate", "blessing"),
+    "explanations": ("explain", "explanations"),
+}
+
+
+def run_artifacts(workspace: Workspace, run_id: str) -> Artifacts:
+    """Finds the outputs of a run's finished steps, reused ones among them; nothing where there is no such run.
+
+    Returns:
+      Step id to output name to artifact.
+    """
+    if workspace.server is None and not workspace.metadata.is_file():
+        return {}
+    store = open_store(workspace)
+    context = store.get_context_by_type_and_name("pipeline_run", run_id)
+    if context is None:
+        return {}
+    finished = (metadata_store_pb2.Execution.COMPLETE, metadata_store_pb2.Execution.CACHED)
+    steps = {}
+    for execution in store.get_executions_by_context(context.id):
+        if execution.last_known_state in finished:
+            (node,) = (c.name for c in store.get_contexts_by_execution(execution.id) if c.type == "node")
+            owned = split_node(workspace, node)
+            # Runs of two workspaces may have begun in the same second.
+            if owned is not None:
+                steps[execution.id] = owned[1]
+    found: Artifacts = {}
+    events = store.get_events_by_execution_ids(list(steps)) if steps else []
+    outputs = [event for event in events if event.type == metadata_store_pb2.Event.OUTPUT]
+    artifacts = {a.id: a for a in store.get_artifacts_by_id([event.artifact_id for event in outputs])}
+    for event in outputs:
+        key = event.path.steps[0].key
+        found.setdefault(steps[event.execution_id], {})[key] = artifacts[event.artifact_id]
+    return found
+
+
+def report_folders(artifacts: Artifacts) -> RunFolders:
+    """Picks the artifacts that a report is made of; None for steps that the run did not reach."""
+    return RunFolders(
+        **{
+            name: artifacts[step][key].uri if key in artifacts.get(step, {}) else None
+            for name, (step, key) in _REPORTED.items()
+        }
+    )

@@ -244,7 +244,7 @@ def _refused_key(key: str, space: Space, family: Any, text: str, suits: Sequence
 
 
 def _parse_changes(changes: Sequence[str]) -> tuple[dict[str, Any], dict[Location, str]]:
-    """Returns the values of ``--set`` by their dotted keys, and the arguments by the places that they change."""
+    """Returns the values of ``--set`` by their dotted keys, and the keys by the places that they change."""
     parsed, places = {}, {}
     for change in changes:
         key, equals, text = change.partition("=")
@@ -259,5 +259,5 @@ def _parse_changes(changes: Sequence[str]) -> tuple[dict[str, Any], dict[Locatio
             raise ConfigError(
                 f"--set {key}: expected a YAML value, got {shown(text)}", details=error.details
             ) from error
-        places[tuple(split_feature_key(key) if is_feature_key(key) else key.split("."))] = change
+        places[tuple(split_feature_key(key) if is_feature_key(key) else key.split("."))] = key
     return parsed, places

@@ -72,7 +72,7 @@ class Origin:
     Attributes:
       name: the file, or other words for it.
       lines: each key's line, by its place in the config.
-      changes: the arguments of ``--set``, by the place that each changes.
+      changes: the keys of ``--set``, by the place that each changes; not their values, which may hold a password.
     """
 
     name: str = "the recipe"

@@ -95,7 +95,7 @@ def test_validate_checks_a_file_with_and_without_its_data(kerasline: Command, tm
     assert err == f"kerasline: File not found: {tmp_path}/not-yet-there.csv; correct the path or --data-dir.\n"
     code, out, err = kerasline("validate", "mine.yaml", "--set", "training.epoch=3")
     assert (code, out) == (2, "")
-    assert err == "kerasline: --set training.epoch=3: unknown key 'training.epoch'. Did you mean 'epochs'?\n"
+    assert err == "kerasline: --set training.epoch: unknown key 'training.epoch'. Did you mean 'epochs'?\n"
     code, _, err = kerasline("validate", "absent.yaml")
     assert (code, err) == (
         2,

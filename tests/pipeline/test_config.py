@@ -239,8 +239,8 @@ def test_set_can_change_the_family_and_fill_a_block_that_is_empty() -> None:
         ("training.epochs", "--set: expected KEY=VALUE such as training.epochs=5, got 'training.epochs'"),
         ("=5", "--set: expected KEY=VALUE such as training.epochs=5, got '=5'"),
         ("training.epochs=[1", "--set training.epochs: expected a YAML value, got '[1'"),
-        ("training.epoch=5", "--set training.epoch=5: unknown key 'training.epoch'. Did you mean 'epochs'?"),
-        ("training.epochs=", "--set training.epochs=: training.epochs: expected a whole number, got nothing"),
+        ("training.epoch=5", "--set training.epoch: unknown key 'training.epoch'. Did you mean 'epochs'?"),
+        ("training.epochs=", "--set training.epochs: training.epochs: expected a whole number, got nothing"),
     ],
 )
 def test_a_set_that_cannot_be(change: str, expected: str) -> None:

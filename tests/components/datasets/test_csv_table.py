@@ -354,7 +354,10 @@ def test_data_dir_comes_before_the_recipe(resolve, rows, write, tmp_path):
     write("t.csv", table("a,y", "1,0", "1,1"))
     write("elsewhere/t.csv", table("a,y", "2,0", "2,1"))
     assert rows(resolve(data_dir=tmp_path / "elsewhere", **block()))[0]["a"] == 2
-    assert rows(resolve(data_dir=tmp_path / "nowhere", **block()))[0]["a"] == 1
+    (tmp_path / "empty").mkdir()
+    assert rows(resolve(data_dir=tmp_path / "empty", **block()))[0]["a"] == 1
+    with pytest.raises(ConfigError, match="--data-dir: expected a folder, but .*nowhere does not exist"):
+        resolve(data_dir=tmp_path / "nowhere", **block())
 
 
 def test_fingerprint_follows_content_and_reading_but_not_place_or_time(resolve, write, tmp_path):

@@ -137,7 +137,8 @@ def test_rows_of_one_time_stay_together_and_rows_without_are_train(resolve, spli
     dataset = resolve(csv={"path": "t.csv", "label": "y", "drop": ["day"]}, split={"method": "time", "column": "day"})
     found = {split: [row["x"] for row in rows] for split, rows in split_rows(dataset).items()}
     assert found == {"train": [*range(50)], "eval": [*range(50, 75)], "test": [*range(75, 100)]}
-    assert dataset.notes == ("1 row has no 'day' and is train",)
+    assert dataset.notes[-1] == "1 row has no 'day' and is train"
+    assert [note for note in dataset.notes if "number the rows" in note] == [dataset.notes[0]], "x does"
 
 
 def test_times_that_do_not_sort_are_refused(resolve, write):

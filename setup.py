@@ -16,6 +16,7 @@ setup(
     name="kerasline",
     version="0.1.0",
     description="From a dataset, a Keras model and one YAML file to a validated model in production, on TFX.",
+    license="Apache-2.0",
     python_requires="==3.11.*",
     package_dir={"kerasline": "kerasline"} | {f"kerasline.{folder}": folder for folder in FOLDERS},
     packages=[

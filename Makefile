@@ -19,7 +19,7 @@ EXTRAS := $(if $(GPU),--gpu) $(if $(JAX),--jax) $(if $(ONNX),--onnx) $(if $(MLFL
 COMPILE := uv pip compile --python-version 3.11 --python-platform x86_64-manylinux_2_28 --generate-hashes --no-header \
 	$(if $(UPGRADE),--upgrade)
 
-.PHONY: help setup run test fuzz lint format clean lock
+.PHONY: help setup run test fuzz lint format measure clean lock
 
 help:  ## List what there is
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{ printf "  make %-7s %s\n", $$1, $$2 }'
@@ -47,6 +47,9 @@ lint: setup  ## Check style, formatting and types
 format: setup  ## Rewrite the files as `make lint` wants them
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+measure: setup  ## Measure the source: files, functions, complexity, comments (ARGS="--most 20" lists more functions)
+	@$(BIN)/python -m tools.measure $(ARGS)
 
 clean:  ## Remove .venv and what tools leave behind; a workspace is yours and stays
 	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache

@@ -130,7 +130,7 @@ def test_every_fault_is_told_with_its_line_and_the_first_one_last(tmp_path: Path
         f"{path}, line 6: training.early_stopping.patience: expected 0 or more, got -1",
         f"{path}, line 7: unknown key 'epochs'. Did you mean 'training.epochs'?",
         f"{path}, line 9: model.units.1: expected a whole number, got 'big'",
-        "--set training.batch_size=0: training.batch_size: expected 1 or more, got 0",
+        "--set training.batch_size: training.batch_size: expected 1 or more, got 0",
     )
     assert str(caught.value) == f"{path}, line 7: unknown key 'epochs'. Did you mean 'training.epochs'? (and 4 more)"
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from kerasline.components.core import ConfigError, DataRejected, KeraslineError
+    from kerasline.pipeline.models import LoadedModel, load_model
     from kerasline.pipeline.notebook import load_figures, load_run, run, show_images, show_plots, show_report
 
     __version__: str
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 _ROOMS = {
     "kerasline.components.core.artifacts": ("Explanations", "RunReport", "Verdict"),
     "kerasline.components.core.errors": ("ConfigError", "DataRejected", "KeraslineError"),
+    "kerasline.pipeline.models": ("LoadedModel", "load_model"),
     "kerasline.pipeline.notebook": (
         "load_figures",
         "load_run",
@@ -36,8 +38,10 @@ __all__ = [
     "ConfigError",
     "DataRejected",
     "KeraslineError",
+    "LoadedModel",
     "__version__",
     "load_figures",
+    "load_model",
     "load_run",
     "run",
     "show_images",

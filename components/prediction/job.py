@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,11 +18,9 @@ from apache_beam.options.pipeline_options import PipelineOptions
 from kerasline.components.beam import complete_options
 from kerasline.components.core import ConfigError, DataRejected, KeraslineError, progress, rate
 from kerasline.components.prediction.answering import ServedModel
-from kerasline.components.prediction.blocks import Block
-from kerasline.components.prediction.encoded import read_images, read_records
 from kerasline.components.prediction.marking import add_marks, column_name, write_marks
 from kerasline.components.prediction.planning import PredictionPlan, output_columns
-from kerasline.components.prediction.tables import read_csv, read_parquet
+from kerasline.components.prediction.readers import READERS
 from kerasline.components.prediction.unseen import join_counts
 from kerasline.components.prediction.writing import (
     PartWriter,
@@ -33,12 +31,6 @@ from kerasline.components.prediction.writing import (
 )
 
 _JOB = "job.txt"  # says whose parts these are
-READERS: dict[str, Callable[[PredictionPlan, Mapping[str, Any]], Iterator[Block]]] = {
-    "csv": read_csv,
-    "parquet": read_parquet,
-    "images": read_images,
-    "tfrecord": read_records,
-}
 
 
 @dataclass(frozen=True)

@@ -6,5 +6,6 @@ from .commands import (
     find_version as find_version,
 )
 from .exporting import export_version as export_version
+from .loading import LoadedModel as LoadedModel, load_model as load_model
 from .model_card import write_missing_card as write_missing_card
 from .prediction import predict_file as predict_file

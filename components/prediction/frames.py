@@ -1,0 +1,66 @@
+"""Writes a data frame as a Parquet file, so that the readers of files read it: names, categories and dates alike."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from kerasline.components.core import ConfigError, shown
+
+FRAME = "the data frame"
+
+
+def write_frame(frame: Any, path: Path) -> None:
+    """Writes the columns of a data frame; its index is none of them.
+
+    Args:
+      frame: a pandas DataFrame. Cells may be what a Parquet file holds, and arrays, which are written flat; a column of
+        mixed kinds is written as text, as a CSV file would have it.
+      path: the file.
+
+    Raises:
+      ConfigError: it has no rows, a name that is not text, a name twice, or cells that no file holds.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    if not len(frame):
+        raise ConfigError(f"expected a data frame with rows, got one without any; its columns are {_listed(frame)}")
+    for name in frame.columns:
+        if not isinstance(name, str):
+            raise ConfigError(
+                f"expected columns that are named by text, got the name {name!r}; give them the names of the training "
+                "data, such as with frame.columns = [...]"
+            )
+    twice = frame.columns[frame.columns.duplicated()]
+    if len(twice):
+        raise ConfigError(f"{FRAME} names column {twice[0]!r} more than once; rename or drop one of them")
+    columns = {name: _column(frame[name]) for name in frame.columns}
+    pq.write_table(pa.table(columns), path)
+
+
+def _column(values: Any) -> Any:
+    """Turns a column into an Arrow array: NaN, NaT and None are missing values."""
+    import numpy as np
+    import pyarrow as pa
+
+    if values.dtype == object:
+        values = values.map(lambda cell: cell.ravel().tolist() if isinstance(cell, np.ndarray) else cell)
+    try:
+        return pa.array(values, from_pandas=True)
+    except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError, OverflowError):
+        known = values[values.notna()]
+        strange = [cell for cell in known if not isinstance(cell, str | bool | int | float | np.generic)]
+        if strange:
+            raise ConfigError(
+                f"column {values.name!r} of {FRAME} holds cells of the type {type(strange[0]).__name__}, such as "
+                f"{shown(strange[0])}, which cannot be an input; drop it or write it as numbers or text"
+            ) from None
+        texts = [str(cell) if there else None for cell, there in zip(values, values.notna(), strict=True)]
+        return pa.array(texts, pa.string())
+
+
+def _listed(frame: Any) -> str:
+    names: Iterable[Any] = frame.columns[:20]
+    return ", ".join(map(str, names)) or "none"

@@ -1,0 +1,180 @@
+"""A pushed version in this process: what ``kerasline.load_model`` returns."""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+from kerasline.components.core import ConfigError, KeraslineError, counted, nearest
+from kerasline.components.prediction import FRAME, KINDS, ON_UNSEEN, plan_prediction, write_frame
+from kerasline.components.registry import read_record
+from kerasline.pipeline.models.commands import find_version
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+    from kerasline.components.prediction import Answers
+
+_WORKSPACE = "workspace"
+# What messages call the options of the command, which here are arguments.
+_ARGUMENTS = {"--key:": "keys:", "--key NAME": "keys=[NAME]", "--format ": "kind="}
+
+
+def load_model(reference: str, workspace: str | Path = _WORKSPACE) -> LoadedModel:
+    """Finds a pushed model, to predict with it in this process.
+
+    TensorFlow and the model load with the first rows that are predicted.
+
+    Args:
+      reference: ``NAME``, which means what is in production now, or ``NAME@VERSION``.
+      workspace: the folder of runs and models.
+
+    Returns:
+      The version; it stays this one when another goes into production.
+
+    Raises:
+      ConfigError: there is no such model or version, or files of it are missing.
+    """
+    folder, number = find_version(Path(workspace).expanduser() / "models", reference)
+    return LoadedModel(folder, number)
+
+
+class LoadedModel:
+    """A version that answers data frames and files.
+
+    Attributes:
+      name: of the model.
+      version: its number.
+      record: what was recorded when it was pushed: ``task``, ``classes``, ``columns``, ``label`` and more.
+      rejected: the rows that the last :meth:`predict` did not answer: for each ``place`` (of a data frame the number of
+        the row, from 1), ``reason``, ``keys`` (its cells) and ``file``.
+      unseen: counts of values in the last rows that training has never shown, by column.
+    """
+
+    def __init__(self, folder: Path, version: int) -> None:
+        self.name, self.version = folder.name, version
+        self.record = read_record(folder, version)
+        self.rejected: list[dict[str, Any]] = []
+        self.unseen: dict[str, Any] = {}
+        self._path = folder / str(version)
+        self._served: dict[str, Any] = {}
+
+    def __repr__(self) -> str:
+        return f"<{self.name}@{self.version}, {self.record.get('task', 'of an unknown task')}>"
+
+    def predict(
+        self,
+        data: DataFrame | str | Path,
+        *,
+        keys: Sequence[str] = (),
+        kind: str | None = None,
+        on_unseen: str = "warn",
+    ) -> DataFrame:
+        """Predicts rows as ``kerasline predict`` does, and returns what that writes.
+
+        Args:
+          data: a data frame with the columns of the training data, whose index does not count; or the path of a file,
+            a folder or a glob. The label may be there or not.
+          keys: columns to repeat in the answer; by default all of a table.
+          kind: csv, parquet, images or tfrecord, where the name of a file does not say it.
+          on_unseen: whether rows with values that training has never shown are told of (warn) or rejected (reject).
+
+        Returns:
+          A row for each that was answered, with the index of the data frame: the keys; ``predicted_class``,
+          ``predicted_labels`` or ``predicted_value``; ``score_CLASS`` for each class, float32; ``model_version``;
+          and, where there are any, ``unseen``: the columns whose values training has never shown, joined by ``|``.
+          Rows that cannot be answered are in :attr:`rejected`, and a warning counts them.
+
+        Raises:
+          ConfigError: the data lacks a column, has none or no rows, or cannot be read.
+          DataRejected: no row could be predicted.
+        """
+        answers = self._answer(data, keys, kind, on_unseen)
+        frame: DataFrame = answers.table.to_pandas()
+        if _is_frame(data):
+            # Rows that were rejected must not shift the others when the answers go into a column of the data frame.
+            frame.index = cast("DataFrame", data).index[[place - 1 for place in answers.places]]
+        return frame
+
+    def _answer(self, data: Any, keys: Sequence[str], kind: str | None, on_unseen: str) -> Answers:
+        """Predicts the rows of a data frame or of files, and notes which were set aside."""
+        _check_choice("on_unseen", on_unseen, ON_UNSEEN)
+        _check_choice("kind", kind or KINDS[0], KINDS)
+        self.rejected, self.unseen = [], {}
+        with _as_file(data) as source, tempfile.TemporaryDirectory() as nowhere:
+            try:
+                label = f"{self.name}@{self.version}"
+                # Nothing is written; the suffix says that keys keep their types.
+                output = Path(nowhere, "answers.parquet")
+                plan = plan_prediction(source, self._path, label, self.record, output, keys, kind, on_unseen)
+                from kerasline.components.prediction import predict_at_once
+
+                answers = predict_at_once(plan, self._load(on_unseen))
+            except KeraslineError as error:
+                raise type(error)(_as_called(str(error), source, data)) from error.__cause__
+        if _is_frame(data):
+            for row in answers.rejected:
+                row["file"] = FRAME
+        self.rejected, self.unseen = answers.rejected, dict(answers.unseen)
+        if self.rejected:
+            first = self.rejected[0]
+            warnings.warn(
+                f"{counted(len(self.rejected), 'row')} of {len(self.rejected) + len(answers.places):,} could not be "
+                f"predicted and {'is' if len(self.rejected) == 1 else 'are'} in .rejected; the first, row "
+                f"{first['place']}: {first['reason']}",
+                stacklevel=3,
+            )
+        return answers
+
+    def _load(self, on_unseen: str) -> Any:
+        """Returns the loaded model, as it is asked for one way to treat unseen values."""
+        if on_unseen not in self._served:
+            os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+            from kerasline.components.prediction import ServedModel
+
+            rejects = on_unseen == "reject"
+            self._served[on_unseen] = ServedModel(str(self._path), self.record, rejects_unseen=rejects)
+        return self._served[on_unseen]
+
+
+def _check_choice(name: str, chosen: str, choices: Sequence[str]) -> None:
+    if chosen not in choices:
+        raise ConfigError(
+            f"{name}: expected {', '.join(choices[:-1])} or {choices[-1]}, got {chosen!r}.{nearest(chosen, choices)}"
+        )
+
+
+def _is_frame(data: Any) -> bool:
+    """Says whether something is a data frame, without loading pandas for those who have none."""
+    pandas = sys.modules.get("pandas")
+    return pandas is not None and isinstance(data, pandas.DataFrame)
+
+
+@contextmanager
+def _as_file(data: Any) -> Iterator[str]:
+    """Gives the path of what is to be read; a data frame is written first, so that the readers of files read it."""
+    if isinstance(data, str | Path):
+        yield str(data)
+        return
+    if not _is_frame(data):
+        raise ConfigError(
+            f"expected a pandas DataFrame or the path of a file, got {type(data).__name__}; put rows into a frame: "
+            "pandas.DataFrame(rows)"
+        )
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder, "frame.parquet")
+        write_frame(data, file)
+        yield str(file)
+
+
+def _as_called(message: str, source: str, data: Any) -> str:
+    """Says in a message what the caller gave, and not where it was put or what the command calls it."""
+    for option, argument in _ARGUMENTS.items():
+        message = message.replace(option, argument)
+    return message.replace(source, FRAME) if _is_frame(data) else message

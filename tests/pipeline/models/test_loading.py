@@ -1,0 +1,141 @@
+"""``kerasline.load_model``: data frames and files are answered in this process, as ``kerasline predict`` does."""
+
+from __future__ import annotations
+
+import warnings
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import kerasline as kl
+from kerasline.components.core import ConfigError
+from kerasline.components.prediction import write_frame
+from kerasline.components.registry import push_version
+from tests.pipeline.models.conftest import RECORD
+
+FLATS = pd.DataFrame({"area (m²)": [10.0, 20.5, None], "district": ["north", None, "east"]})
+
+
+@pytest.fixture(scope="module")
+def doubler(tmp_path_factory: pytest.TempPathFactory, doublers: list[Path]) -> kl.LoadedModel:
+    """A small model, pushed twice, of which the first version is loaded."""
+    root = tmp_path_factory.mktemp("loaded")
+    for model in doublers[:2]:
+        push_version(root / "models" / "doubler", model, RECORD, keep=5)
+    return kl.load_model("doubler@1", workspace=root)
+
+
+@pytest.fixture
+def described(tmp_path: Path) -> kl.LoadedModel:
+    """A version with its record, whose graph is never asked."""
+    saved = tmp_path / "saved"
+    (saved / "variables").mkdir(parents=True)
+    for name in ("saved_model.pb", "variables/variables.index"):
+        (saved / name).write_text("none")
+    push_version(tmp_path / "models" / "doubler", saved, RECORD, keep=5)
+    return kl.load_model("doubler", tmp_path)
+
+
+@pytest.mark.slow
+def test_a_frame_is_answered_in_its_order_and_by_its_index(doubler: kl.LoadedModel) -> None:
+    frame = FLATS.iloc[:2].set_index(pd.Index(["a", "b"], name="flat"))
+    answers = doubler.predict(frame)
+    assert answers.columns.tolist() == ["area (m²)", "district", "predicted_value", "model_version"]
+    assert answers.index.tolist() == ["a", "b"]
+    assert answers["predicted_value"].tolist() == [15.0, 20.5]
+    assert answers["model_version"].tolist() == ["doubler@1", "doubler@1"]
+    assert doubler.rejected == []
+
+
+@pytest.mark.slow
+def test_a_frame_and_its_files_get_the_same_answers(doubler: kl.LoadedModel, tmp_path: Path) -> None:
+    frame = FLATS.iloc[:2].assign(district=pd.Categorical(["north", "east"]))
+    frame.to_csv(tmp_path / "flats.csv", index=False)
+    frame.to_parquet(tmp_path / "flats.parquet")
+    expected = doubler.predict(frame)["predicted_value"].tolist()
+    assert expected == [15.0, 24.5]
+    for name in ("flats.csv", "flats.parquet"):
+        assert doubler.predict(tmp_path / name)["predicted_value"].tolist() == expected
+
+
+@pytest.mark.slow
+def test_rows_that_cannot_be_answered_are_named_and_shift_no_others(doubler: kl.LoadedModel) -> None:
+    frame = pd.DataFrame({"area (m²)": [1.0, 2.0, 3.0, "wide"], "district": ["x", "bad", "y", "z"]})
+    with pytest.warns(UserWarning, match=r"2 rows of 4 could not be predicted and are in \.rejected; the first, row 2"):
+        answers = doubler.predict(frame, keys=["district"])
+    assert frame.assign(value=answers["predicted_value"])["value"].fillna(-1).tolist() == [2.0, -1, 4.0, -1]
+    assert [(row["place"], row["file"]) for row in doubler.rejected] == [(2, "the data frame"), (4, "the data frame")]
+    assert "a bad district" in doubler.rejected[0]["reason"]
+    assert doubler.rejected[1]["reason"] == "'wide' in column 'area (m²)' is no number"
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        doubler.predict(frame.iloc[:1])
+    assert doubler.rejected == []
+
+
+@pytest.mark.slow
+def test_rows_none_of_which_can_be_answered_are_refused(doubler: kl.LoadedModel) -> None:
+    frame = pd.DataFrame({"area (m²)": [1.0], "district": ["bad"]})
+    with pytest.raises(kl.DataRejected, match="doubler@1 can predict no row of 1: .*a bad district"):
+        doubler.predict(frame)
+
+
+@pytest.mark.parametrize(("reference", "said"), [
+    ("tripler", "got 'tripler'; there are doubler"), ("doubler@7", "doubler has no version 7; it has 1"),
+    ("doubler@x", "expected NAME or NAME@VERSION"),
+])  # fmt: skip
+def test_a_model_that_is_not_there_is_refused(reference: str, said: str, described: Any, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=said):
+        kl.load_model(reference, workspace=tmp_path)
+
+
+def test_a_missing_workspace_is_not_made(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="nothing was pushed yet"):
+        kl.load_model("doubler", workspace=tmp_path / "none")
+    assert not (tmp_path / "none").exists()
+
+
+@pytest.mark.parametrize(("data", "said"), [
+    (FLATS.rename(columns={"district": "distrct"}), "^the data frame has no column 'district', .* 'distrct'"),
+    (FLATS.iloc[:0], r"expected a data frame with rows, got one without any; its columns are area \(m²\), district"),
+    (pd.DataFrame(), "got one without any; its columns are none"),
+    (pd.concat([FLATS, FLATS["district"]], axis=1), "^the data frame names column 'district' more than once"),
+    (FLATS.set_axis([0, 1], axis=1), "named by text, got the name 0"),
+    (FLATS.assign(**{"area (m²)": date(2020, 1, 2)}), "column 'area .m².' of the data frame is date32"),
+    (FLATS.assign(district=[{"a": 1}, object(), "x"]), "cells of the type dict"),
+    (FLATS.assign(predicted_value=1.0), r"has the name of a predicted one; name those to repeat: keys=\[NAME\]"),
+    ([[1.0, "north"]], "expected a pandas DataFrame or the path of a file, got list"),
+    ("none.csv", "none.csv"),
+])  # fmt: skip
+def test_data_that_does_not_fit_is_refused_before_the_model_loads(
+    data: Any, said: str, described: kl.LoadedModel
+) -> None:
+    with pytest.raises(ConfigError, match=said) as raised:
+        described.predict(data)
+    assert "parquet" not in str(raised.value)
+
+
+def test_arguments_are_checked(described: kl.LoadedModel) -> None:
+    with pytest.raises(ConfigError, match=r"^keys: the data frame has no column 'distric'.*'district'"):
+        described.predict(FLATS, keys=["distric"])
+    with pytest.raises(ConfigError, match="on_unseen: expected warn or reject, got 'rejects'"):
+        described.predict(FLATS, on_unseen="rejects")
+    with pytest.raises(ConfigError, match="kind: expected csv, parquet, images or tfrecord, got 'xls'"):
+        described.predict("flats", kind="xls")
+
+
+def test_cells_of_a_frame_keep_their_kind_and_mixed_ones_become_text(tmp_path: Path) -> None:
+    mixed = pd.Series([1, "two", None, True], dtype=object)
+    arrays = [np.zeros((2, 2), np.float32)] * 4
+    days = pd.to_datetime(["2020-01-02"] * 3 + [None])
+    frame = pd.DataFrame({"mixed": mixed, "arrays": arrays, "days": days, "flags": [True, False, None, True]})
+    write_frame(frame, tmp_path / "frame.parquet")
+    read = pd.read_parquet(tmp_path / "frame.parquet")
+    assert read["mixed"].tolist() == ["1", "two", None, "True"]
+    assert [cell.tolist() for cell in read["arrays"]] == [[0.0] * 4] * 4
+    assert read["days"].equals(frame["days"])
+    assert read["flags"].tolist() == [True, False, None, True]

@@ -101,7 +101,7 @@ def create_pipeline(
     steps["transform"] = transform = tfx.components.Transform(
         examples=examples,
         schema=schema.outputs["schema"],
-        preprocessing_fn="kerasline.components.transform.preprocessing_fn",
+        preprocessing_fn="kerasline.components.transform.preprocessing.preprocessing_fn",
         custom_config={
             "plan": features,
             "alternatives": [other.plan.model_dump_json() for other in plan.alternatives[1:]],

@@ -1,4 +1,4 @@
-"""What the README shows is what the command takes: its commands and options, and the keys and values of its YAML."""
+"""What the README and docs/ show is what the command takes: commands and options, and the keys and values of YAML."""
 
 from __future__ import annotations
 
@@ -15,8 +15,11 @@ import yaml
 from kerasline.pipeline.cli.entry import app
 from kerasline.pipeline.config.experiment import parse_experiment
 
-README = (Path(__file__).resolve().parents[1] / "README.md").read_text()
-CODE = re.findall(r"(?ms)^```(\w*)\n(.*?)^```", README)
+ROOT = Path(__file__).resolve().parents[1]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+TEXT = "\n".join(page.read_text() for page in PAGES)
+CODE = re.findall(r"(?ms)^```(\w*)\n(.*?)^```", TEXT)
+MOST_LINES = 200
 BLOCKS = (
     "data",
     "features",
@@ -36,7 +39,7 @@ def commands() -> list[str]:
     """The commands in blocks of code and in running text, without their remarks and where their output goes."""
     typed = [text for language, text in CODE if not language and not text.startswith("$ ")]  # else with its output
     lines = [line for text in typed for line in text.replace("\\\n", " ").splitlines()]
-    spans = re.findall(r"`(kerasline [^`]*)`", re.sub(r"(?ms)^```.*?^```", "", README))
+    spans = re.findall(r"`(kerasline [^`]*)`", re.sub(r"(?ms)^```.*?^```", "", TEXT))
     found = [re.split(r"  #| > ", line)[0].strip() for line in [*lines, *spans] if line.startswith("kerasline ")]
     return sorted({line.replace("VERSION", "3") for line in found if "[" not in line})
 
@@ -73,3 +76,31 @@ def examples() -> list[dict[str, Any]]:
 def test_every_block_of_a_recipe_is_valid(example: dict[str, Any]) -> None:
     recipe = {"name": "flats", "data": {"csv": {"path": "flats.csv", "label": "rent"}}, **example}
     parse_experiment(recipe, [], "README.md")
+
+
+def links() -> list[tuple[Path, str]]:
+    """Each page with a place in the project that it links to."""
+    guides = [ROOT / name for name in ("ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md")]
+    found = [
+        (page, target) for page in (*PAGES, *guides) for target in re.findall(r"\]\(([^)#\s]+)\)", page.read_text())
+    ]
+    return [(page, target) for page, target in found if "://" not in target]
+
+
+@pytest.mark.parametrize(("page", "target"), links(), ids=lambda value: getattr(value, "name", value))
+def test_every_link_leads_somewhere(page: Path, target: str) -> None:
+    assert (page.parent / target).exists()
+
+
+def test_the_readme_is_short_and_leads_to_every_page() -> None:
+    readme = PAGES[0].read_text()
+    assert len(readme.splitlines()) <= MOST_LINES
+    assert [page.name for page in PAGES[1:] if f"](docs/{page.name})" not in readme] == []
+
+
+def test_the_pages_are_read_whole() -> None:
+    """Each fence that opens is closed on its page, or what comes after would be taken for the other kind of text."""
+    assert [page.name for page in PAGES if len(re.findall(r"(?m)^```", page.read_text())) % 2] == []
+    assert {"data", "model", "training", "tuning", "evaluation", "validation", "schedule", "run"} <= {
+        key for example in examples() for key in example
+    }

@@ -82,13 +82,13 @@ def test_every_notebook_begins_with_the_same_set_up_and_stands_in_the_list() -> 
     assert listed == [path.name for path in NOTEBOOKS]
 
 
-def test_the_readme_shows_the_notebook_that_becomes_a_recipe() -> None:
-    readme = (FOLDER.parent / "README.md").read_text()
+def test_the_page_on_models_shows_the_notebook_that_becomes_a_recipe() -> None:
+    page = (FOLDER.parent / "docs" / "models.md").read_text()
     cells = code_cells(FOLDER / "07_from_notebook_to_pipeline.ipynb")
     (notebook,) = [cell for cell in cells if "load_digits()" in cell]
     module, recipe = (cell.partition("\n")[2] for cell in cells if cell.startswith("%%writefile"))
     for language, code in (("python", notebook), ("python", module), ("yaml", recipe)):
-        assert f"```{language}\n{code.rstrip()}\n```" in readme
+        assert f"```{language}\n{code.rstrip()}\n```" in page
 
 
 @pytest.fixture(scope="module")

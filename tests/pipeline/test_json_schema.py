@@ -1,4 +1,4 @@
-"""The JSON Schema of recipes accepts what the loader accepts: what ships, what the README shows, and what is generated.
+"""The JSON Schema of recipes accepts what the loader accepts: what ships, what the pages show, and what is generated.
 
 ``make fuzz`` generates more of it, anew each time.
 """

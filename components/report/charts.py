@@ -13,7 +13,6 @@ from kerasline.components.core import counted
 from kerasline.components.report.labels import shorten, shorten_all, show, show_all
 from kerasline.components.report.svg import (
     BOTTOM,
-    LEFT,
     RIGHT,
     TOP,
     WIDTH,
@@ -27,11 +26,14 @@ from kerasline.components.report.svg import (
     mark,
     text,
     ticks_in_room,
+    width_of,
     wrap,
 )
 
+_NAMES_IN_ROW = 34  # characters of the names of all classes that stand side by side
+_MANY = 12  # classes, whose cells are drawn smaller
 _ROW = 26  # height of a bar with its room
-_NAME = 24  # characters of a name beside a bar
+_NAME = 20  # characters of a name beside a bar
 
 
 @dataclass(frozen=True)
@@ -192,10 +194,10 @@ def bar_chart(title: str, bars: Sequence[Bar], x_label: str, *, limit: tuple[flo
     ends = finite([v for bar in bars for v in (bar.value, *(bar.interval or ()))]) + [0.0]
     ends += [limit[0]] if limit else []
     names = shorten_all([bar.name for bar in bars], _NAME)
-    left = LEFT + max(map(len, names), default=0) * 6.4 - 30
+    left = 10 + max([*map(width_of, names), 30])
     height = TOP + _ROW * len(bars) + BOTTOM
     low, high = min(ends), max(ends)
-    high = high + 0.16 * (high - low or 1)
+    high = high + 0.2 * (high - low or 1)
     frame = make_frame([], [], x_range=(low, high), y_range=(0, 1), left=left, height=height)
     parts = [draw_axes_below(frame.x, x_label, height)]
     has_main = any(bar.is_main for bar in bars)
@@ -227,7 +229,7 @@ def _draw_bar(bar: Bar, kind: str, scale: Scale, y: float, name: str, figure: st
         stops = f"M{first:g} {middle - 4:g}v8M{last:g} {middle - 4:g}v8"
         parts.append(f'<path class="whisker" d="{stops}M{first:g} {middle:g}H{last:g}"/>')
         end = max(end, last)
-    parts.append(text(min(end + 5, WIDTH - 30), y + _ROW / 2 + 3, figure))
+    parts.append(text(min(end + 5, WIDTH - width_of(figure)), y + _ROW / 2 + 3, figure))
     return "".join(parts)
 
 
@@ -262,12 +264,12 @@ def surface_chart(
     low, high = min(heights), max(heights)
     span = (high - low) or 1.0
     unit_x, unit_y = (x[-1] - x[0]) or 1.0, (y[-1] - y[0]) or 1.0
-    size = 400
+    size = 340
 
     def place(a: float, b: float, c: float) -> tuple[float, float]:
         """Looks from the corner where both inputs are least: x runs to the right, y to the left."""
         u, v, w = (a - x[0]) / unit_x, (b - y[0]) / unit_y, (c - low) / span
-        return round(220 + (u - v) * 165, 1), round(size - 66 - (u + v) * 74 - w * 120, 1)
+        return round(180 + (u - v) * 135, 1), round(size - 66 - (u + v) * 61 - w * 98, 1)
 
     cells = []
     for j in range(len(y) - 1):
@@ -287,7 +289,7 @@ def surface_chart(
     parts.append(text(min(right[0] + 4, WIDTH - 4), right[1] + 16, x_last, anchor="end"))
     parts.append(text(max(left[0] - 4, 4), left[1] + 16, y_last))
     parts.append(text(near[0] + 6, near[1] + 14, x_first) + text(near[0] - 6, near[1] + 14, y_first, anchor="end"))
-    first, second = shorten_all(labels[:2], 28)
+    first, second = shorten_all(labels[:2], 20)
     parts.append(text(WIDTH - 8, size - 34, f"{first} →", anchor="end", kind="label", full=labels[0]))
     parts.append(text(8, size - 34, f"← {second}", kind="label", full=labels[1]))
     parts.append(text(8, 16, f"height: {shorten(labels[2], 30)}, {' to '.join(show_all([low, high]))}", kind="label"))
@@ -307,7 +309,11 @@ def shade_table(
       caption: the finding.
       rows_are, columns_are: what the axes mean.
     """
-    head = "".join(f'<th scope="col"><span>{escape(shorten(name, 16))}</span></th>' for name in names)
+    short = shorten_all(names, 16)
+    # Names side by side take too much room for many classes or long ones, so they stand upright.
+    upright = " upright" if sum(map(len, short)) > _NAMES_IN_ROW else ""
+    many = " many" if len(names) > _MANY else ""
+    head = "".join(_head_cell("col", name, text) for name, text in zip(names, short, strict=True))
     body = []
     for index, (name, row) in enumerate(zip(names, counts, strict=True)):
         total = max(sum(row), 1)
@@ -318,9 +324,14 @@ def shade_table(
             level = 0 if not count else min(1 + int(share * 5), 5)
             label = f"{counted(count, 'row')} of {name} taken for {names[column]}, {share:.0%}"
             cells.append(f'<td class="{kind}{level}" title="{escape(label, quote=True)}">{count or ""}</td>')
-        body.append(f'<tr><th scope="row">{escape(shorten(name, 16))}</th>{"".join(cells)}</tr>')
+        body.append(f"<tr>{_head_cell('row', name, short[index])}{''.join(cells)}</tr>")
     return (
-        f'<table class="confusion"><caption>{escape(caption)}</caption><thead><tr><th scope="col">'
+        f'<table class="confusion{upright}{many}"><caption>{escape(caption)}</caption><thead><tr><th scope="col">'
         f"<small>{escape(rows_are)} ↓ {escape(columns_are)} →</small></th>{head}</tr></thead>"
         f"<tbody>{''.join(body)}</tbody></table>"
     )
+
+
+def _head_cell(scope: str, name: str, text: str) -> str:
+    full = f' title="{escape(name, quote=True)}"' if text != name else ""
+    return f'<th scope="{scope}"{full}><span>{escape(text)}</span></th>'

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from kerasline.components.report.labels import shorten, shorten_all
-from kerasline.components.report.svg import BOTTOM, HEIGHT, TOP, Scale, draw_legend, mark, text, wrap
+from kerasline.components.report.svg import BOTTOM, CHARACTER, HEIGHT, TOP, Scale, draw_legend, mark, text, wrap
 
 _SIDE = 58  # room beside the outer axes for their labels
-_WIDTH = 440
+_WIDTH = 440  # drawn across the page; a phone scrolls it
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ def coordinates_chart(
         parts.append(f'<line class="axis" x1="{x:g}" x2="{x:g}" y1="{scale.end:g}" y2="{scale.start:g}"/>')
         # Names of neighbours stand at two heights, so that they do not run into each other.
         below = HEIGHT - BOTTOM + (18 if index % 2 == 0 else 34)
-        name = shorten(axis.name, max(int(2 * distance / 6.3), 6))
+        name = shorten(axis.name, max(int(2 * distance / CHARACTER), 6))
         anchor = "start" if index == 0 else "end" if index == len(axes) - 1 else "middle"
         edge = {"start": 4.0, "end": _WIDTH - 4.0, "middle": x}[anchor]
         parts.append(text(edge, below, name, anchor=anchor, kind="label", full=axis.name))
@@ -60,7 +60,7 @@ def coordinates_chart(
     parts += [mark(0, x, y, 2.6) for x, y in _corners(top[0], axes, positions, scales)] if top else []
     for index, (axis, x, scale) in enumerate(zip(axes, positions, scales, strict=True)):
         side, anchor = (-5, "end") if index < len(axes) - 1 else (5, "start")
-        room = int((_SIDE if index in (0, len(axes) - 1) else distance * 0.85) / 6.3)
+        room = int((_SIDE if index in (0, len(axes) - 1) else distance * 0.85) / CHARACTER)
         names = shorten_all([name for _, name in axis.labels], max(room, 4))
         parts += [
             text(x + side, scale(at) + 4, name, anchor=anchor, full=full)
@@ -69,7 +69,7 @@ def coordinates_chart(
     lines = [best_name] + (["untuned config"] if other is not None and other not in top else [])
     parts.append(draw_legend(lines))
     described = f"{len(rows)} lines across {', '.join(axis.name for axis in axes)}"
-    return wrap("".join(parts), title, described)
+    return wrap("".join(parts), title, described, width=_WIDTH)
 
 
 def _scale(axis: Axis) -> Scale:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from os.path import commonprefix
 
 _THIN = "\u202f"  # between thousands
-_USUAL, _MOST = 3, 12  # significant digits of a figure, and those that equal figures may be given to differ
+_USUAL, _MOST = 3, 7  # significant digits of a figure, and of figures that differ by no more than a little
 _LONGEST_PLAIN = 1e6  # larger numbers are written with a power of ten
 _SMALLEST_PLAIN = 1e-3
 
@@ -29,8 +29,11 @@ def show(value: float, digits: int = _USUAL) -> str:
 
 
 def show_all(values: Sequence[float]) -> list[str]:
-    """Formats figures that stand beside each other: unequal ones get as many digits as tell them apart."""
-    different = len({value for value in values if math.isfinite(value)} | {0.0})
+    """Formats figures that stand beside each other: unequal ones get as many digits as tell them apart.
+
+    Figures whose first seven digits are the same are taken for equal: that far floats are the same by chance alone.
+    """
+    different = len({f"{value:.{_MOST}g}" for value in values if math.isfinite(value)} | {"0"})
     for digits in range(_USUAL, _MOST + 1):
         texts = [show(value, digits) for value in values]
         if len({text for text, value in zip(texts, values, strict=True) if math.isfinite(value)} | {"0"}) == different:
@@ -80,21 +83,30 @@ def shorten(text: str, length: int) -> str:
 def shorten_all(names: Sequence[str], length: int) -> list[str]:
     """Cuts names that stand beside each other so that different ones stay different where there is any way.
 
-    First the middle is cut out of each. Where that leaves two alike, what all names begin and end with goes instead,
+    Where what differs is at an end, the middle is cut out of each; else what the long names begin and end with goes,
     and names that still read alike are numbered.
     """
+    long = [name for name in dict.fromkeys(names) if len(name) > length]
+    if not long:
+        return list(names)
+    first = len(commonprefix(long))
+    last = len(commonprefix([name[first:][::-1] for name in long]))
+    longest = max(map(len, long)) - first - last
+    end = (length - 1) // 2
     short = [shorten(name, length) for name in names]
-    if _tell_apart(short, names):
+    if _tell_apart(short, names) and (first + longest <= length - 1 - end or last + longest <= end or len(long) == 1):
         return short
-    first = len(commonprefix(list(names)))
-    last = len(commonprefix([name[first:][::-1] for name in names]))
-    inner = [name[max(first - 3, 0) : len(name) - max(last - 3, 0)] for name in names]
-    room = length - 2
-    short = [
-        name if len(name) <= length else f"{'…' if first > 3 else ''}{shorten(part, room)}{'…' if last > 3 else ''}"
-        for name, part in zip(names, inner, strict=True)
-    ]
+    around = max((length - 2 - longest) // 2, 0)  # letters of what all have in common, so that it can be recognised
+    short = [_cut_around(name, max(first - around, 0), max(last - around, 0), length) for name in names]
     return short if _tell_apart(short, names) else _number(short, names, length)
+
+
+def _cut_around(name: str, first: int, last: int, length: int) -> str:
+    """Cuts so many letters from each end, and out of the middle what is too long even then."""
+    if len(name) <= length:
+        return name
+    kept = shorten(name[first : len(name) - last], length - (first > 0) - (last > 0))
+    return f"{'…' if first else ''}{kept}{'…' if last else ''}"
 
 
 def _tell_apart(short: Sequence[str], names: Sequence[str]) -> bool:

@@ -25,6 +25,7 @@ from kerasline.components.report.labels import shorten, show, show_all
 from kerasline.components.report.svg import finite
 
 _MOST_CURVES = 3
+MOST_BESIDE = 12  # classes of a confusion matrix beside another plot; more take the whole width
 _LONGEST_NAME = 40  # characters of a name in a title
 
 
@@ -161,7 +162,9 @@ def plot_evaluation(figures: Mapping[str, Any]) -> list[Plot]:
         title = _confusion_title(confusion, performance["rows"])
         names = [row["name"] for row in performance["classes"]]
         table = shade_table(confusion["counts"], names, title, "true", "predicted")
-        plots.append(make_plot(title, f'<div class="scroll" tabindex="0">{table}</div>', is_wide=len(names) > 12))
+        plots.append(
+            make_plot(title, f'<div class="scroll" tabindex="0">{table}</div>', is_wide=len(names) > MOST_BESIDE)
+        )
     plots += _curve_plots(performance)
     if performance.get("calibration"):
         plots.append(_calibration_plot(performance["calibration"], figures["task"]))

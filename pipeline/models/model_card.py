@@ -13,6 +13,17 @@ from kerasline.components.registry import read_record
 
 CARD_FOLDER = "assets.extra"  # no part of the model, so it may come after the version
 _NAME = "model_card"
+# Readable on a phone and in the dark: long words break, and a table too wide scrolls within its own box.
+_STYLE = (
+    ":root{color-scheme:light dark;--page:#fff;--card:#f4f4f4;--ink:#1c2126;--line:#d5dae0}"
+    "@media(prefers-color-scheme:dark){:root{--page:#14181d;--card:#1d232a;--ink:#e8ebee;--line:#39424c}}"
+    "body{background:var(--page);color:var(--ink);font:16px/1.5 system-ui,sans-serif;max-width:50rem;"
+    "margin:1.5rem auto;padding:0 1rem;overflow-wrap:anywhere}div{overflow-x:auto}table{border-collapse:collapse}"
+    "td,th{padding:.2rem 1rem .2rem 0;text-align:left;border-bottom:1px solid var(--line)}"
+    "td,th{min-width:4rem;vertical-align:top}"
+    "pre{background:var(--card);padding:1rem;white-space:pre-wrap}"
+    "@media print{div{overflow:visible}}"
+)
 
 
 @dataclass(frozen=True)
@@ -246,18 +257,15 @@ def as_html(name: str, version: str, sections: Sequence[Section]) -> str:
             body = "".join(
                 "<tr>" + "".join(f"<td>{html.escape(cell)}</td>" for cell in row) + "</tr>" for row in section.rows
             )
-            parts.append(f"<table>{f'<tr>{head}</tr>' if any(section.header) else ''}{body}</table>")
+            table = f"<table>{f'<tr>{head}</tr>' if any(section.header) else ''}{body}</table>"
+            parts.append(f'<div tabindex="0" role="region" aria-label="{html.escape(section.title)}">{table}</div>')
         if section.code:
             parts.append(f"<pre>{html.escape(section.code)}</pre>")
     title = html.escape(f"{name}, version {version}")
-    style = (
-        "body{font:16px/1.5 system-ui,sans-serif;max-width:50rem;margin:2rem auto;padding:0 1rem;color:#222}"
-        "table{border-collapse:collapse}td,th{padding:.2rem 1rem .2rem 0;text-align:left;border-bottom:1px solid #ddd}"
-        "pre{background:#f4f4f4;padding:1rem;overflow:auto}"
-    )
     return (
-        f'<!DOCTYPE html><html lang="en"><head><meta charset="utf-8"><title>{title}</title><style>{style}</style>'
-        f"</head><body><h1>{title}</h1>{''.join(parts)}</body></html>"
+        '<!DOCTYPE html><html lang="en"><head><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        f"<title>{title}</title><style>{_STYLE}</style></head><body><h1>{title}</h1>{''.join(parts)}</body></html>"
     )
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from kerasline.components.report.charts import Bar, Series, bar_chart, histogram_chart, line_chart, scatter_chart
 from kerasline.components.report.labels import name_some, shorten, shorten_all, show, show_all, show_ticks
-from kerasline.components.report.svg import Scale, ticks, ticks_in_room
+from kerasline.components.report.svg import Scale, ticks, ticks_in_room, width_of
 
 RANGES = [
     (1.1, 1.14), (0.97, 0.9712), (0, 1), (0, 100), (-0.002, 0.001), (1e6, 1e6 + 1), (1.69e9, 1.69e9 + 40), (-5e8, 7e8),
@@ -47,7 +47,7 @@ def test_ticks_have_the_digits_of_their_step(values: list[float], labels: list[s
 @pytest.mark.parametrize(("low", "high"), RANGES)
 def test_labels_of_ticks_have_room(low: float, high: float) -> None:
     _, labels = ticks_in_room(Scale(low, high, 60, 420))
-    assert sum(len(label) + 2 for label in labels) * 6.3 <= 360
+    assert sum(width_of(label) + 10 for label in labels) <= 360
 
 
 @pytest.mark.parametrize(

@@ -24,6 +24,7 @@ from .plan import (
     FeatureStep as FeatureStep,
     dense_columns as dense_columns,
     plan_features as plan_features,
+    prefer_piecewise as prefer_piecewise,
     with_quantities as with_quantities,
 )
 from .raw_tensors import (

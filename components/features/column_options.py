@@ -23,9 +23,11 @@ class ColumnOptions(Options):
         "in it: signs of currency and percent and marks between thousands are passed over, k and million multiply, "
         "units such as g and kg or min and h become one (see unit), and other text counts as missing.",
     )
-    scale: Literal["z_score", "min_max", "log", "buckets", "none"] = Field(
+    scale: Literal["z_score", "min_max", "log", "buckets", "piecewise", "none"] = Field(
         "z_score",
-        description="Numbers only. log is sign(x) * log(1 + |x|), then z-score; buckets are quantiles, one-hot.",
+        description="Numbers only. log is sign(x) * log(1 + |x|), then z-score; buckets are quantiles, one-hot; "
+        "piecewise is the distance from the median in quartile ranges, bent at the ends, and the share of the train "
+        "rows below. Default: z_score, with model.family tabular piecewise.",
     )
     buckets: int = Field(10, ge=2, le=1000, description="Quantile buckets of scale: buckets.")
     decimal: Literal[".", ","] | None = Field(

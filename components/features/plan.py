@@ -7,7 +7,7 @@ model: the widths and vocabularies are in it, so the model's shape is known with
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from keyword import iskeyword
 from typing import Literal
 
@@ -19,6 +19,7 @@ from kerasline.components.models import InputSpec, Task
 
 ONE_HOT_LIMIT = 30  # more categories than this become an embedding
 TEXT_DISTINCT = 2000  # a string column with more distinct values than this is text or an id, not a category
+MOST_RANKED = 300  # numbers of a table whose ranks a network embeds
 DENSE = "features"  # the model input that holds all scalar columns side by side
 ALTERNATIVE = "alternative{}__"  # begins the names of the inputs of a plan that is not the first of its graph
 # Names of the transform graph's own outputs, which no column's input may take.
@@ -105,7 +106,8 @@ class FeaturePlan(Options):
     def inputs(self) -> list[InputSpec]:
         """Lists the tensors that the transform graph gives the model, in a fixed order."""
         width = tuple(name for step in self.steps for name in dense_columns(step))
-        specs = [InputSpec(self.input_name(), "dense", (len(width),), columns=width)] if width else []
+        ranks = tuple(place for place, is_rank in enumerate(_ranks(self.steps)) if is_rank)
+        specs = [InputSpec(self.input_name(), "dense", (len(width),), columns=width, ranks=ranks)] if width else []
         names = self.input_names()
         for step in self.steps:
             options, name = step.options, names[step.name]
@@ -151,6 +153,7 @@ def dense_columns(step: FeatureStep) -> list[str]:
         names = [name]
     elif step.kind == "numeric":
         names = [f"{name} [{i}]" for i in range(options.buckets)] if options.scale == "buckets" else [name]
+        names += [f"{name} rank"] if options.scale == "piecewise" else []
     elif step.kind == "date":
         names = [f"{name}.{part}" for part in DATE_PARTS]
     elif step.kind in ("categorical", "cross") and options.encode == "hash":
@@ -196,6 +199,35 @@ def with_quantities(
     if "types" in options:
         options["types"] = {**options["types"], **dict.fromkeys(changed, "float")}
     return dataset.model_copy(update={"columns": columns, "reader_options": options})
+
+
+def _ranks(steps: Iterable[FeatureStep]) -> Iterator[bool]:
+    """Says of each value of the dense input whether it is a rank: the second of a number with scale piecewise."""
+    for step in steps:
+        is_ranked = step.kind == "numeric" and step.options.scale == "piecewise"
+        yield from (is_ranked and place == 1 for place in range(len(dense_columns(step))))
+
+
+def prefer_piecewise(dataset: Dataset, features: Mapping[str, ColumnOptions]) -> dict[str, ColumnOptions]:
+    """Gives the numbers of a table scale piecewise where the recipe says nothing of their scale.
+
+    A table with very many of them stays as it is: the network's work grows with each.
+
+    Args:
+      dataset: the resolved data.
+      features: the recipe's ``features:`` block.
+    """
+    given = {column.name: features.get(column.name, ColumnOptions()) for column in dataset.columns}
+    numbers = [
+        column.name
+        for column in dataset.columns
+        if (given[column.name].kind or _infer_kind(column, dataset.rows)) == "numeric"
+    ]
+    if len(numbers) > MOST_RANKED:
+        return dict(features)
+    chosen = [name for name in numbers if "scale" not in given[name].model_fields_set]
+    ranked = {name: ColumnOptions(**given[name].model_dump(exclude_unset=True), scale="piecewise") for name in chosen}
+    return {**features, **ranked}
 
 
 def plan_features(dataset: Dataset, features: Mapping[str, ColumnOptions], task: Task) -> FeaturePlan:

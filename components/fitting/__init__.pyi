@@ -3,7 +3,7 @@ from .checkpoints import CheckpointFile as CheckpointFile, checkpoint_key as che
 from .checks import check_fit as check_fit, check_machine as check_machine, check_weight_column as check_weight_column
 from .examples import ExamplesReader as ExamplesReader, expand as expand
 from .keeping import KeptModel as KeptModel
-from .one_fit import fit as fit
+from .one_fit import fit as fit, fit_here as fit_here
 from .options import TrainingOptions as TrainingOptions
 from .parents import end_with_parent as end_with_parent
 from .places import choose_place as choose_place

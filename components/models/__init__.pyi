@@ -18,9 +18,11 @@ from .options import (
     CustomOptions as CustomOptions,
     MlpOptions as MlpOptions,
     ModelOptions as ModelOptions,
+    TabularOptions as TabularOptions,
     TransferOptions as TransferOptions,
 )
 from .spaces import DEFAULT_SPACES as DEFAULT_SPACES, default_space as default_space
 from .spec import InputSpec as InputSpec, OutputSpec as OutputSpec, Task as Task
 from .suiting import check_inputs as check_inputs, check_parts as check_parts
+from .tabular import EachMember as EachMember, MemberScale as MemberScale
 from .transfer import unfreeze as unfreeze

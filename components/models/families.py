@@ -23,6 +23,7 @@ from kerasline.components.models.options import (
     MlpOptions,
     ModelOptions,
     SequenceOptions,
+    TabularOptions,
     TransferOptions,
 )
 from kerasline.components.models.spec import InputSpec, OutputSpec, Task
@@ -41,6 +42,7 @@ class Family:
 
 MODEL_FAMILIES: dict[str, Family] = {
     "mlp": Family(MlpOptions, "kerasline.components.models.mlp"),
+    "tabular": Family(TabularOptions, "kerasline.components.models.tabular"),
     "cnn": Family(CnnOptions, "kerasline.components.models.cnn"),
     "sequence": Family(SequenceOptions, "kerasline.components.models.sequence"),
     "transfer": Family(TransferOptions, "kerasline.components.models.transfer"),
@@ -90,6 +92,7 @@ __all__ = [
     "ModelOptions",
     "OutputSpec",
     "SequenceOptions",
+    "TabularOptions",
     "Task",
     "TransferOptions",
     "build_model",

@@ -134,6 +134,30 @@ class MlpOptions(DenseOptions):
         return self
 
 
+class TabularOptions(DenseOptions):
+    """Several networks that share their weights and answer together, for tables; numbers are embedded."""
+
+    family: Literal["tabular"] = "tabular"
+    """Members that share dense layers."""
+    units: SomeCounts = (192, 192)
+    """Width of each hidden layer."""
+    members: Annotated[int, Field(ge=1, le=256, strict=True)] = 8
+    """Networks that share the layers' weights and answer with their mean."""
+    bins: Annotated[int, Field(ge=2, le=256, strict=True)] = 16
+    """Bins of each number with scale piecewise, of equal shares of the rows."""
+    embedding_dim: EmbeddingDim = 8
+    """Width of each ids column's embedding; ``auto`` grows with the vocabulary (10 values: 6, 1,000: 64)."""
+    number_dim: Annotated[int, Field(ge=1, le=256, strict=True)] = 8
+    """Width of the embedding of each such number."""
+    dropout: RateEach = 0.1
+    """Dropout after each hidden layer: one rate for all, or a list with one for each."""
+
+    @model_validator(mode="after")
+    def _check(self) -> TabularOptions:
+        self._require_length("dropout", "units")
+        return self
+
+
 class CnnOptions(DenseOptions):
     """Convolutions in one, two or three dimensions by the input's rank, then dense layers."""
 
@@ -274,5 +298,6 @@ class CustomOptions(_FamilyOptions):
 
 
 ModelOptions = Annotated[
-    MlpOptions | CnnOptions | SequenceOptions | TransferOptions | CustomOptions, Field(discriminator="family")
+    MlpOptions | TabularOptions | CnnOptions | SequenceOptions | TransferOptions | CustomOptions,
+    Field(discriminator="family"),
 ]

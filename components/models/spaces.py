@@ -19,6 +19,15 @@ DEFAULT_SPACES: dict[str, dict[str, dict[str, Any]]] = {
         "training.learning_rate": {"float": [1e-4, 1e-1], "log": True},
         _SCHEDULE: _DECAY,
     },
+    "tabular": {
+        "model.units": {"choice": [[96, 96], [192, 192], [384, 384], [192, 192, 192]]},
+        "model.members": {"choice": [4, 8, 16]},
+        "model.bins": {"choice": [8, 16, 32]},
+        "model.number_dim": {"choice": [4, 8, 16]},
+        "model.dropout": {"float": [0.0, 0.4]},
+        "training.learning_rate": {"float": [3e-4, 6e-3], "log": True},
+        _SCHEDULE: _DECAY,
+    },
     "cnn": {
         "model.filters": {"choice": [[16, 32], [32, 64], [32, 64, 64], [32, 64, 128]]},
         "model.kernel_size": {"choice": [3, 5]},

@@ -26,6 +26,7 @@ class InputSpec:
     shape: tuple[int, ...]
     vocabulary_size: int | None = None
     columns: tuple[str, ...] = field(default=())  # dense: what each value stands for
+    ranks: tuple[int, ...] = field(default=())  # dense: the places of values in 0..1 that a network may embed
 
     @property
     def dtype(self) -> str:

@@ -19,6 +19,7 @@ from kerasline.components.models.options import (
     MlpOptions,
     ModelOptions,
     SequenceOptions,
+    TabularOptions,
     TransferOptions,
 )
 from kerasline.components.models.spec import InputSpec
@@ -91,6 +92,18 @@ def check_inputs(options: ModelOptions, inputs: Sequence[InputSpec]) -> None:
     elif isinstance(options, MlpOptions):
         refuse_tokens(inputs)
         check_augmentation(options.augmentation, inputs)
+    elif isinstance(options, TabularOptions):
+        refuse_others(inputs)
+
+
+def refuse_others(inputs: Sequence[InputSpec]) -> None:
+    """Raises ConfigError where an input of the tabular family is no column of a table."""
+    for spec in inputs:
+        if spec.kind not in SIDE_KINDS:
+            raise ConfigError(
+                f"model.family tabular takes columns of a table, but {spec.name!r} is of kind {spec.kind}; "
+                f"use family {ALSO[spec.kind]}."
+            )
 
 
 def refuse_tokens(inputs: Sequence[InputSpec]) -> None:

@@ -31,6 +31,7 @@ _GROUP_NAME = re.compile(r"(^|[_\s.\-])(id|uuid|guid)$|[a-z](Id|ID)$")
 _CODE_NAME = re.compile(
     r"(^|[_\s.\-])(code|zip|zipcode|postcode|postal|plz|type|class|category|group|region)($|[_\s.\-])", re.I
 )
+_PERSON_NAME = re.compile(r"(^|[_\s.\-])(sur|last|first|middle|fore|given|family|maiden|full)[_\s.\-]?name$", re.I)
 _TIME_NAME = re.compile(r"(^|[_\s.\-])(time|date|timestamp|stamp|ts|epoch|created|updated|at|when)($|[_\s.\-])", re.I)
 _PARTS_OF_SECONDS = ("", "milli", "micro", "nano")
 _MOST_READ = 5_000  # different values that are tried as dates and numbers
@@ -40,6 +41,8 @@ _MOST_MISSING = 0.98
 _FEWEST_TO_JUDGE = 100  # rows, for the share of missing values to mean something
 _LONGEST_NAME = 5  # words, on average
 _FEW_REPEATS = 1.25  # rows of each id of a table in which some came twice
+_FEW_ROWS_EACH = 20  # of people's names: fewer say little of the next row
+_MANY_NAMES = 100
 _RARE_ROWS = 3  # a category in fewer rows shares the place of unknown ones
 _SENTINELS = (-9999.0, -999.0, -99.0, 999.0, 9999.0, 99999.0)
 
@@ -215,6 +218,9 @@ def _guess_text(name: str, present: Sequence[str], counts: Counter[str], rows: i
         return ColumnGuess(name, "drop", f"almost every row has its own, such as {_shown(present[0])}: an id or a name")
     if _GROUP_NAME.search(name) and distinct > 50:
         return ColumnGuess(name, "drop", f"an id of about {1 / unique:.1f} rows each", group=True)
+    if _PERSON_NAME.search(name) and distinct > _MANY_NAMES and unique * _FEW_ROWS_EACH > 1:
+        told = f"{distinct} names of about {1 / unique:.1f} rows each: learnt by heart, they say little of other rows; "
+        return ColumnGuess(name, "drop", told + "take it off this list to keep it")
     return _guess_category(name, present, counts, rows, complete)
 
 

@@ -22,7 +22,10 @@ from kerasline.components.profiling.sources import TABLES, check_source, explain
 from kerasline.components.profiling.writing import block, comment, listed, pair
 
 _GUESSES = "Guesses have their reason beside them; change what is wrong."
-_UNNAMED = "Columns not named under features go by their type: numbers by z-score, text with few values one-hot."
+_UNNAMED = (
+    "Columns not named under features go by their type: numbers by their distance from the median and their rank, text "
+    "with few values one-hot."
+)
 _TRANSFER = (
     "With few photographs, a pretrained network learns more: model: {family: transfer} (it downloads its weights)."
 )
@@ -87,7 +90,8 @@ def _draft_table(files: Sequence[Path], labels: Sequence[str], name: str, shown_
             f"no column of {files[0]} is left to learn from besides the label: "
             + ("; ".join(told[:5]) or "it has no other")
         )
-    settings = choose_settings(sample.rows, label)
+    _leave_ranks(guesses)
+    settings = choose_settings(sample.rows, label, columns=len(inputs))
     text = "\n".join(_table_lines(sample, label, guesses, settings, name, shown_path)) + "\n"
     about = f"about {sample.rows:,}" if not sample.complete else f"{sample.rows:,}"
     summary = (
@@ -117,6 +121,14 @@ def _drop_leaks(sample: TableSample, guesses: Sequence[ColumnGuess], label: Labe
             guess.kind, guess.options = "drop", {}
             guess.why = f"gives the label away: {told}; if it is known before the label is, keep it and set "
             guess.why += "validation.leakage: warn"
+
+
+def _leave_ranks(guesses: Sequence[ColumnGuess]) -> None:
+    """Leaves numbers to the family's own scale, in which large values do not rule: their logarithm has no rank."""
+    for guess in guesses:
+        if guess.options.get("scale") == "log":
+            del guess.options["scale"]
+            guess.why = guess.why.partition(", three quarters within")[0]
 
 
 def _is_finite(value: Any) -> bool:

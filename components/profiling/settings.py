@@ -24,14 +24,17 @@ class Settings:
     reasons: dict[str, str]
 
 
-def choose_settings(rows: int, label: LabelGuess, model: dict[str, Any] | None = None, why: str = "") -> Settings:
+def choose_settings(
+    rows: int, label: LabelGuess, model: dict[str, Any] | None = None, why: str = "", *, columns: int = 1
+) -> Settings:
     """Chooses what a first run should try.
 
     Args:
       rows: of the table or folder.
       label: what it predicts.
-      model: of a family that the data calls for; default: an MLP by the number of rows.
+      model: of a family that the data calls for; default: the tabular family, by the size of the table.
       why: the reason for that model.
+      columns: inputs of a table.
     """
     split: dict[str, Any] = {}
     reasons = {"split": ""}
@@ -45,13 +48,38 @@ def choose_settings(rows: int, label: LabelGuess, model: dict[str, Any] | None =
         reasons["split"] = "; ".join(filter(None, found))
     held_out = max(1.0, rows * split.get("eval", 0.1))
     if model is None:
-        units = [32, 16] if rows < _SMALL else [64, 32] if rows < 20_000 else [128, 64]
-        model = {"family": "mlp", "units": units, "dropout": 0.1 if rows < 20_000 else 0.2}
-        why = f"a table of {counted(rows, 'row')}"
+        model, training = _for_table(rows, columns)
+        why = f"a table of {counted(rows, 'row')}; several networks that share weights and answer together"
+        reasons["training"] = "stops where more epochs no longer help, and keeps the best"
+    else:
+        training, reasons["training"] = _training(rows)
     reasons["model"] = why
-    training, reasons["training"] = _training(rows)
     evaluation, reasons["evaluation"] = _evaluation(held_out, label)
     return Settings(split, model, training, evaluation, reasons)
+
+
+def _for_table(rows: int, columns: int) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Chooses the network and its training by the size of a table: wide ones and long ones get fewer members."""
+    sizes = (
+        (1_000, 96, 32, 200, 20),
+        (4_000, 128, 64, 150, 16),
+        (20_000, 160, 128, 120, 16),
+        (60_000, 192, 256, 80, 16),
+    )
+    found = next((values for limit, *values in sizes if rows < limit), (192, 1024, 40, 6))
+    width, batch_size, epochs, patience = found
+    members = 8 if columns <= 500 and rows < 500_000 else 4
+    model: dict[str, Any] = {"family": "tabular", "units": [width, width], "members": members}
+    training: dict[str, Any] = {
+        "optimizer": "adamw",
+        "learning_rate": 0.002,
+        "batch_size": batch_size,
+        "epochs": epochs,
+        "early_stopping": {"monitor": "val_loss", "patience": patience},
+    }
+    if rows < 4 * _SMALL:
+        training["validation_fraction"] = 0.15
+    return model, training
 
 
 def _training(rows: int) -> tuple[dict[str, Any], str]:

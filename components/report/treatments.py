@@ -8,7 +8,8 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 Treatment = dict[str, Any]
-_WIDTHS = {"mlp": "units", "cnn": "filters", "sequence": "units"}  # what makes a family's model larger
+# What makes a family's model larger.
+_WIDTHS = {"mlp": "units", "tabular": "units", "cnn": "filters", "sequence": "units"}
 
 
 def treatment(why: str, changes: Mapping[str, Any] | None = None, tuned: Iterable[str] = ()) -> Treatment:

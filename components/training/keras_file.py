@@ -11,7 +11,7 @@ from typing import Any
 import keras
 
 from kerasline.components.core import ConfigError
-from kerasline.components.models import Augmentation
+from kerasline.components.models import Augmentation, EachMember, MemberScale
 
 KERAS_FILE = "model.keras"
 
@@ -88,7 +88,10 @@ def _is_foreign(kind: type) -> bool:
 
 def _bare(model: keras.Model, label_units: tuple[float, float]) -> keras.Model:
     def call(layer: keras.layers.Layer, *arguments: Any, **named: Any) -> Any:
-        return arguments[0] if isinstance(layer, Augmentation) else layer(*arguments, **named)
+        if isinstance(layer, Augmentation | EachMember):
+            return arguments[0]
+        same = layer.plain() if isinstance(layer, MemberScale) else layer
+        return same(*arguments, **named)
 
     shared = keras.models.clone_model(model, clone_function=lambda layer: layer, call_function=call)
     output, (scale, shift) = shared.output, label_units

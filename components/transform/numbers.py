@@ -26,6 +26,7 @@ _NAN = float("nan")
 # Below this part of its mean, a deviation is rounding: the column is constant.
 _SMALLEST_SPREAD = 1e-9
 _EPSILON = 0.001  # of quantiles, as a share of the rows
+_RANKS = 64  # stretches of a column with equal shares of the rows, between which ranks are interpolated
 
 
 def scale_numbers(
@@ -59,6 +60,9 @@ def scale_numbers(
         if treatment == "buckets":
             more, buckets = _bucketed([owners[i] for i in places], columns, values)
             blocks += more
+            continue
+        if treatment == "piecewise":
+            blocks += _ranked([owners[i] for i in places], columns, values)
             continue
         if treatment == "z_score":
             mean = _finite(_mean(columns))
@@ -196,6 +200,29 @@ def _bucketed(
     return blocks, buckets
 
 
+def _ranked(owners: Sequence[FeatureStep], columns: tf.Tensor, filled: tf.Tensor) -> list[Block]:
+    """Gives each number twice: in quartile ranges from the median, at most 3 either way, and its rank, 0 to 1.
+
+    Between quantiles a rank is interpolated, so that close numbers stay close; where many rows share a value it jumps.
+    """
+    count = len(owners)
+    inner = tft.quantiles(columns, _RANKS, _EPSILON, reduce_instance_dims=False)
+    inner = _finite(tf.cast(tf.reshape(inner, (count, _RANKS - 1)), tf.float64))
+    low, high = _extremes(columns)
+    edges = tf.concat([low[:, tf.newaxis], inner, high[:, tf.newaxis]], axis=1)
+    start, width = edges[:, :-1], edges[:, 1:] - edges[:, :-1]
+    beyond = filled[:, :, tf.newaxis] - start
+    inside = tf.clip_by_value(beyond / tf.where(width > 0, width, tf.ones_like(width)), 0.0, 1.0)
+    passed = tf.where(width > 0, inside, tf.cast(beyond >= 0, tf.float64))
+    rank = tf.reduce_mean(passed, axis=2)
+    quarter = _RANKS // 4
+    range_ = inner[:, 3 * quarter - 1] - inner[:, quarter - 1]
+    whole = tf.where(high > low, (high - low) / 2, tf.ones_like(high))
+    scaled = (filled - inner[:, 2 * quarter - 1]) / tf.where(range_ > 0, range_, whole)
+    bent = scaled / tf.sqrt(1.0 + tf.square(scaled / 3.0))
+    return [Block(tuple((owner.name, place) for owner in owners), value) for place, value in enumerate((bent, rank))]
+
+
 def _mean(columns: tf.Tensor) -> tf.Tensor:
     return tft.mean(columns, reduce_instance_dims=False)
 
@@ -216,5 +243,6 @@ def _finite(values: tf.Tensor) -> tf.Tensor:
 
 def _indicator_slot(step: FeatureStep) -> Slot:
     widths = {"date": len(DATE_PARTS), "boolean": 1}
-    width = widths.get(step.kind, step.options.buckets if step.options.scale == "buckets" else 1)
+    of_numbers = {"buckets": step.options.buckets, "piecewise": 2}
+    width = widths.get(step.kind, of_numbers.get(step.options.scale, 1))
     return step.name, width

@@ -18,6 +18,7 @@ _MOST_FINDINGS = 20
 _TABLES = ("csv", "parquet", "spans")
 _TAKES = {
     "mlp": "tables and whatever else can be flattened",
+    "tabular": "tables",
     "cnn": "images, series and volumes",
     "sequence": "series and texts",
     "transfer": "images",

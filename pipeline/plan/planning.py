@@ -26,11 +26,12 @@ from kerasline.components.features import (
     named_columns,
     plan_alternatives,
     plan_features,
+    prefer_piecewise,
     with_quantities,
 )
 from kerasline.components.fitting import FitSettings, TrainingOptions, check_fit, check_weight_column
 from kerasline.components.formats import check_formats
-from kerasline.components.models import CustomOptions, check_inputs
+from kerasline.components.models import CustomOptions, TabularOptions, check_inputs
 from kerasline.components.registry import current_version, find_problem, read_pointer, read_record
 from kerasline.components.tuning import check_search, feature_values
 from kerasline.components.validation import (
@@ -229,6 +230,8 @@ def settle(
     ingested = follow_types(dataset, rules)
     task = infer_task(ingested.label) if experiment.task == "auto" else experiment.task
     options = _leave_out_weight(experiment, ingested)
+    if isinstance(experiment.model, TabularOptions):
+        options = prefer_piecewise(ingested, options)
     features = plan_features(ingested, options, task)
     alternatives = plan_alternatives(searched, ingested, options, features)
     check_formats(experiment.push.further_formats())

@@ -10,7 +10,15 @@ import pytest
 from kerasline.components.core.errors import ConfigError
 from kerasline.components.datasets.description.spec import Column, Dataset, Label, SplitPlan
 from kerasline.components.features.column_options import ColumnOptions
-from kerasline.components.features.plan import FeaturePlan, FeatureStep, dense_columns, plan_features, with_quantities
+from kerasline.components.features.plan import (
+    MOST_RANKED,
+    FeaturePlan,
+    FeatureStep,
+    dense_columns,
+    plan_features,
+    prefer_piecewise,
+    with_quantities,
+)
 from kerasline.components.models.spec import InputSpec, Task
 
 ROWS = 100
@@ -42,6 +50,30 @@ def step(column: Column, **options: Any) -> FeatureStep:
     """The step that one column becomes."""
     (only,) = plan(column, **({column.name: options} if options else {})).steps
     return only
+
+
+def test_numbers_without_a_scale_of_their_own_get_ranks() -> None:
+    table = dataset(
+        Column(name="age", dtype="int", distinct=40), Column(name="bmi", dtype="float", distinct=90, missing=3),
+        Column(name="pay", dtype="float", distinct=90), Column(name="zip", dtype="int", distinct=40),
+        Column(name="sex", dtype="string", distinct=2), Column(name="same", dtype="float", distinct=1),
+    )  # fmt: skip
+    given = {"bmi": ColumnOptions(impute="median"), "pay": ColumnOptions(scale="log")}
+    given["zip"] = ColumnOptions(kind="categorical")
+    chosen = prefer_piecewise(table, given)
+    assert {name: options.scale for name, options in chosen.items()} == {
+        "age": "piecewise", "bmi": "piecewise", "pay": "log", "zip": "z_score",
+    }  # fmt: skip
+    assert chosen["bmi"].impute == "median"
+    (dense, *_) = plan_features(table, chosen, "binary").inputs()
+    assert dense.columns[:6] == ("age", "age rank", "bmi", "bmi rank", "bmi missing", "pay")
+    assert dense.ranks == (1, 3)
+
+
+def test_very_many_numbers_stay_without_ranks() -> None:
+    many = [Column(name=f"x{i}", dtype="float", distinct=90) for i in range(MOST_RANKED + 1)]
+    assert prefer_piecewise(dataset(*many), {}) == {}
+    assert len(prefer_piecewise(dataset(*many[1:]), {})) == MOST_RANKED
 
 
 @pytest.mark.parametrize(

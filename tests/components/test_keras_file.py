@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from kerasline.components.core.errors import ConfigError
-from kerasline.components.models import CustomOptions, InputSpec, MlpOptions, OutputSpec, build_model
+from kerasline.components.models import CustomOptions, InputSpec, MlpOptions, OutputSpec, TabularOptions, build_model
 from kerasline.components.models.options import AugmentationOptions, CnnOptions
 from kerasline.components.models.weights import load_weights
 
@@ -40,6 +40,22 @@ def test_a_fitted_network_without_its_optimizer_and_augmentation(tmp_path: Path)
     other = build_model(options, inputs, OutputSpec("multiclass", 3), seed=2)
     load_weights(other, tmp_path / "model.keras")
     np.testing.assert_allclose(other.predict({"image": images}, verbose=0), expected, atol=1e-6)
+
+
+def test_members_that_share_weights_become_layers_of_keras(tmp_path: Path) -> None:
+    import keras
+
+    from kerasline.components.training.keras_file import save_keras
+
+    inputs = [InputSpec("features", "dense", (3,), ranks=(1,))]
+    model = build_model(TabularOptions(units=(4, 4), members=3), inputs, OutputSpec("multiclass", 3), seed=1)
+    assert save_keras(str(tmp_path / "model.keras"), model, (1.0, 0.0)) == ""
+    with zipfile.ZipFile(tmp_path / "model.keras") as archive:
+        config = archive.read("config.json").decode()
+    assert "kerasline" not in config and "components" not in config, "plain Keras has to load it"
+    rows = {"features": np.random.default_rng(1).random((5, 3), np.float32)}
+    found = keras.saving.load_model(tmp_path / "model.keras").predict(rows, verbose=0)
+    np.testing.assert_allclose(found, model.predict(rows, verbose=0), atol=1e-6)
 
 
 def test_values_come_in_the_units_of_the_label(tmp_path: Path) -> None:

@@ -37,6 +37,7 @@ TABLE: dict[str, list[Any]] = {
     "min_max": [10, 20, 30, None, 10, 30],
     "plain": [5, -7, 0, 2, 3, None],
     "buckets": [1, 2, 3, 4, 5, 6],
+    "ranked": [0.0, 0.0, 1.0, 2.0, None, 1000.0],
     "median": [1.0, 2.0, 100.0, None, 2.0, 1.0],
     "word": ["b", "a", "a", None, " a ", "c"],
     "code": [7, 7, 9, None, 8, 7],
@@ -61,6 +62,7 @@ FEATURES: dict[str, dict[str, Any]] = {
     "min_max": {"scale": "min_max", "impute": 25.0},
     "plain": {"scale": "none", "impute": 9.0, "indicator": False},
     "buckets": {"scale": "buckets", "buckets": 2},
+    "ranked": {"scale": "piecewise", "impute": 2.0},
     "median": {"scale": "none", "impute": "median"},
     "code": {"kind": "categorical", "vocabulary_size": 2, "oov_buckets": 1},
     "city": {"encode": "embedding"},
@@ -167,6 +169,15 @@ def test_z_score(dense: dict[str, list[float]]) -> None:
     root = math.sqrt(1.25)
     assert dense["z"] == pytest.approx([-1.5 / root, -0.5 / root, 0.5 / root, 1.5 / root, 0, 0], abs=1e-6)
     assert dense["z missing"] == [0, 0, 0, 0, 1, 1]
+
+
+def test_piecewise_is_the_distance_in_quartile_ranges_and_the_rank(dense: dict[str, list[float]]) -> None:
+    ranks = dense["ranked rank"]
+    assert ranks[0] == ranks[1], "rows that share a value share its rank"
+    assert 0 <= ranks[0] < ranks[2] < ranks[3] == ranks[4] < ranks[5] == 1
+    scaled = dense["ranked"]
+    assert scaled[0] < scaled[2] <= 0 <= scaled[3] == scaled[4] < scaled[5] < 3, "the largest does not rule the others"
+    assert dense["ranked missing"] == [0, 0, 0, 0, 1, 0]
 
 
 def test_log(dense: dict[str, list[float]]) -> None:

@@ -21,6 +21,7 @@ import yaml
 from kerasline.components.core.errors import ConfigError
 from kerasline.components.datasets import resolve
 from kerasline.components.features.plan import plan_features
+from kerasline.components.models import TabularOptions
 from kerasline.pipeline.cli import entry as cli
 from kerasline.pipeline.config.experiment import Experiment, load_experiment
 
@@ -87,6 +88,18 @@ def test_a_dirty_table_becomes_a_recipe_that_resolves(init: Init, tmp_path: Path
         "größe (cm)": "numeric", "sign.up": "date", "fee": "numeric", "discount": "numeric",
         "features": "categorical", "label": "categorical", "code": "categorical",
     }  # fmt: skip
+
+
+def test_a_table_gets_the_family_of_tables_and_numbers_their_ranks(init: Init, tmp_path: Path) -> None:
+    rows = "".join(f"{1 + i % 90},{10 ** (i % 7)},{'abc'[i % 3]},{i % 90 + i % 3}\n" for i in range(400))
+    (tmp_path / "t.csv").write_text("age,pay,word,y\n" + rows)
+    assert init("t.csv", "--label", "y")[0] == 0
+    experiment, _ = load_experiment(str(tmp_path / "t.yaml"))
+    assert isinstance(experiment.model, TabularOptions)
+    assert experiment.training.optimizer == "adamw"
+    assert experiment.training.early_stopping is not None
+    assert experiment.training.early_stopping.patience >= 15
+    assert "scale" not in (tmp_path / "t.yaml").read_text(), "the family's own scale takes large numbers, too"
 
 
 def test_without_a_label_the_columns_and_the_likeliest_are_named(init: Init, tmp_path: Path) -> None:

@@ -9,7 +9,15 @@ import keras
 import numpy as np
 import pytest
 
-from kerasline.components.models import InputSpec, MlpOptions, ModelOptions, OutputSpec, TransferOptions, build_model
+from kerasline.components.models import (
+    InputSpec,
+    MlpOptions,
+    ModelOptions,
+    OutputSpec,
+    TabularOptions,
+    TransferOptions,
+    build_model,
+)
 from kerasline.components.models.options import AugmentationOptions, CnnOptions, SequenceOptions
 
 IMAGE = InputSpec("image", "image", (32, 32, 3))
@@ -19,6 +27,7 @@ TEXT = InputSpec("text", "tokens", (10,), vocabulary_size=30)
 CHANGES = AugmentationOptions(flip="both", rotate=20, zoom=0.1, translate=0.1, contrast=0.2, cutout=0.2)
 EXPORTED: list[tuple[ModelOptions, list[InputSpec]]] = [
     (MlpOptions(dropout=0.2, batch_normalization=True, augmentation=CHANGES), [IMAGE, SIDE, CITY]),
+    (TabularOptions(units=4, members=3), [InputSpec("features", "dense", (4,), ranks=(1, 3)), CITY]),
     (CnnOptions(filters=[4], batch_normalization=True, augmentation=CHANGES), [IMAGE, CITY]),
     (SequenceOptions(layer="lstm", units=4, bidirectional=True, reduce="average"), [TEXT, SIDE]),
     (SequenceOptions(layer="gru", units=4, reduce="max"), [TEXT]),

@@ -49,7 +49,9 @@ def test_one_number_stands_for_a_list_of_one() -> None:
         ({"family": "transfer", "base": "vgg_16"}, "Did you mean 'vgg16'?"),
         ({"family": "transfer", "base": "vgg16", "alpha": 0.5}, "alpha goes with mobilenet"),
         ({"family": "custom", "build": "build_model"}, "my_package.my_module:build_model"),
-        ({"family": "rnn"}, "'mlp', 'cnn', 'sequence', 'transfer', 'custom'"),
+        ({"family": "tabular", "units": [8, 8], "dropout": [0.1]}, "dropout must be one number or a list of 2"),
+        ({"family": "tabular", "members": 0}, "greater than or equal to 1"),
+        ({"family": "rnn"}, "'mlp', 'tabular', 'cnn', 'sequence', 'transfer', 'custom'"),
     ],
 )
 def test_a_mistake_is_refused_with_what_was_expected(config: dict, message: str) -> None:

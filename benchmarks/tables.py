@@ -189,9 +189,9 @@ def fit_ours(table: Table, train: pd.DataFrame, test: pd.DataFrame, seed: int, c
 # --- figures ---------------------------------------------------------------------------------------------------------
 
 
-def best_boosting(sides: dict[str, list[Result]]) -> float:
-    """Returns the smallest mean error of any kind of boosting."""
-    return min(mean_error(sides[name]) for name in BOOSTING if name in sides)
+def best_boosting(sides: dict[str, list[Result]]) -> list[Result]:
+    """Returns the results of the kind of boosting with the smallest mean error; none where none took part."""
+    return min((sides[name] for name in BOOSTING if name in sides), key=mean_error, default=[])
 
 
 def mean_error(results: Sequence[Result]) -> float:
@@ -212,17 +212,27 @@ def summarise(found: dict[str, dict[str, list[Result]]]) -> str:
     lines = []
     sides = [side for side in next(iter(found.values())) if side != OURS]
     for side in ["best boosting", *sides]:
-        pairs = [
-            (name, mean_error(s[OURS]) / (best_boosting(s) if side == "best boosting" else mean_error(s[side])))
-            for name, s in found.items()
-        ]
-        mean = math.exp(statistics.fmean(math.log(ratio) for _, ratio in pairs))
-        wins = sum(ratio < 1 for _, ratio in pairs)
-        worst = max(pairs, key=lambda pair: pair[1])
+        against = {name: best_boosting(s) if side == "best boosting" else s.get(side, []) for name, s in found.items()}
+        ratios = {name: mean_error(found[name][OURS]) / mean_error(other) for name, other in against.items() if other}
+        if not ratios:
+            continue
+        mean = math.exp(statistics.fmean(map(math.log, ratios.values())))
+        worst = max(ratios, key=lambda name: ratios[name])
+        lost = [name for name in ratios if is_lost(found[name][OURS], against[name])]
         lines.append(
-            f"  over {side}: geometric mean {mean:.3f}, {wins} of {len(pairs)} won, worst {worst[1]:.3f} ({worst[0]})"
+            f"  over {side}: geometric mean {mean:.3f}, {sum(ratio < 1 for ratio in ratios.values())} of {len(ratios)} "
+            f"won, worst {ratios[worst]:.3f} ({worst}); lost beyond two standard errors: "
+            + (", ".join(lost) or "none" if len(found[worst][OURS]) > 1 else "not known of one seed")
         )
     return "\n".join(lines)
+
+
+def is_lost(ours: Sequence[Result], theirs: Sequence[Result]) -> bool:
+    """Says whether our error is larger by more than two standard errors of the seeds' differences."""
+    differences = [own - other for (own, _), (other, _) in zip(ours, theirs, strict=True)]
+    if len(differences) < 2:
+        return False
+    return statistics.fmean(differences) > 2 * statistics.stdev(differences) / math.sqrt(len(differences))
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from kerasline.pipeline.config import STEPS
 from tests.test_architecture import ROOMS
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -30,6 +31,25 @@ def named_definitions() -> list[tuple[str, str]]:
 def test_the_rooms_are_those_of_the_tree_and_in_order() -> None:
     rows = re.findall(r"(?m)^\| `((?:components|pipeline)[\w.]*)` \|", (ROOT / "ARCHITECTURE.md").read_text())
     assert rows == list(ROOMS)
+
+
+def artifact_rows() -> list[tuple[str, str]]:
+    """Each row of the table of artifacts: its step, and what that leaves."""
+    table = (ROOT / "ARCHITECTURE.md").read_text().partition("## Who writes what")[2].partition("\n## ")[0]
+    return re.findall(r"(?m)^\| (\w+)(?:: [\w ]+)? \| (.*?) \|", table)[1:]
+
+
+def test_every_step_stands_in_the_table_of_artifacts() -> None:
+    assert list(dict.fromkeys(step for step, _ in artifact_rows())) == list(STEPS)
+
+
+def test_the_artifact_files_have_the_names_of_the_code() -> None:
+    code = "\n".join(
+        path.read_text() for folder in ("components", "pipeline") for path in (ROOT / folder).rglob("*.py")
+    )
+    files = {name for _, cell in artifact_rows() for name in re.findall(r"`(\w[\w.]*\.\w+)`", cell)}
+    assert {"verdict.json", "trials.json", "model.keras", "figures.json"} <= files
+    assert [name for name in sorted(files) if f'"{name}"' not in code] == []
 
 
 @pytest.mark.parametrize(("guide", "path"), named_files())

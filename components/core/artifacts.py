@@ -1,7 +1,7 @@
 """The artifact types that TFX has no standard one for.
 
 TFX's container entry point imports an artifact's class by its type name, which Kubeflow wants shaped ``package.Name``:
-hence the names, and the late look-up in ``components/__init__.py``.
+hence the names, and the late look-up in ``kerasline/__init__.py``.
 """
 
 from tfx.types.artifact import Artifact

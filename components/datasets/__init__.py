@@ -1,9 +1,8 @@
 """The room that turns the config's ``data:`` block into a resolved :class:`Dataset` and reads its rows.
 
-Its one door: :data:`DATASETS` and :data:`READERS` are the registries, :func:`resolve` describes the data
-before the graph exists, :func:`read_shard` gives a worker its rows, :func:`find_spans` lists data that arrives piece by
-piece. Nothing here imports TensorFlow, and
-pandas, pyarrow, scikit-learn and PIL only when a source needs them.
+:func:`resolve` describes the data before the graph exists, :func:`read_shard` gives a worker its rows. The registries,
+``DATASETS`` and ``READERS``, are in the room ``named``; ``tables`` lists data that arrives piece by piece. Nothing here
+imports TensorFlow, and pandas, pyarrow, scikit-learn and PIL only when a source needs them.
 """
 
 import lazy_loader

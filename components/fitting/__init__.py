@@ -1,6 +1,6 @@
 """The one fit that the Trainer and the Tuner share: rows, compiling, callbacks, checkpoints, devices and backends.
 
-Importing this package imports neither Keras nor TensorFlow; ``kerasline.components.fitting.one_fit`` does.
+The names load late: options and places are read without Keras or TensorFlow, which :func:`fit` loads.
 """
 
 import lazy_loader

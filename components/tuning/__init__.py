@@ -1,6 +1,6 @@
-"""The hyperparameter search. Its doors: ``tuner.tuner_fn``, ``component.ConfigSearch``, and for configs ``options``.
+"""The hyperparameter search: its step is :class:`ConfigSearch`, and TFX calls ``tuner.tuner_fn`` by its dotted path.
 
-They are not imported here: a recipe is checked without TensorFlow.
+The names load late: a recipe is checked without TensorFlow.
 """
 
 import lazy_loader

@@ -1,6 +1,6 @@
-"""The data gate: decides whether the data may go on. The doors are ``gate.DataGate`` and ``curated.CuratedSchema``.
+"""The data gate: decides whether the data may go on. Its steps are :func:`DataGate` and :func:`CuratedSchema`.
 
-They are imported from their modules, so that the options of this room load without TensorFlow.
+The names load late: the options of this room are read without TensorFlow.
 """
 
 import lazy_loader

@@ -21,6 +21,7 @@ _STYLE = (
     "margin:1.5rem auto;padding:0 1rem;overflow-wrap:anywhere}div{overflow-x:auto}table{border-collapse:collapse}"
     "td,th{padding:.2rem 1rem .2rem 0;text-align:left;border-bottom:1px solid var(--line)}"
     "td,th{min-width:4rem;vertical-align:top}"
+    "td:first-child,th{overflow-wrap:break-word}"
     "pre{background:var(--card);padding:1rem;white-space:pre-wrap}"
     "@media print{div{overflow:visible}}"
 )

@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from kerasline.components.report.page import write_report
+from kerasline.components.report.page import assets, environment, write_report
+from kerasline.components.report.search_plots import plot_search
 from kerasline.pipeline.models.model_card import as_html, describe
 
 _HERE = Path(__file__).parent
@@ -123,3 +124,35 @@ def test_the_run_that_ended_early_is_readable(page: Any, make_figures: MakeFigur
     write_report(tmp_path / "report", figures)
     for width in (1280, 390):
         audit(page, tmp_path / "report" / "index.html", width=width)
+
+
+@pytest.mark.parametrize("task", ["binary", "regression"])
+def test_the_plots_of_other_tasks_are_readable(page: Any, make_figures: MakeFigures, tmp_path: Path, task: str) -> None:
+    random = np.random.default_rng(0)
+    truth = random.integers(0, 2, 300) if task == "binary" else random.normal(1_690_000_000, 40, 300)
+    noise = random.random(300)
+    noisy = np.clip(truth * 0.6 + noise * 0.4, 0, 1) if task == "binary" else truth + 20 * noise - 10
+    figures = make_figures(truth.astype(np.float64), noisy[:, None].astype(np.float64), task=task,
+                           classes=("no", "yes") if task == "binary" else None, trivial=[0.5])  # fmt: skip
+    figures["metrics"] = {figures["main_metric"]: 0.9}
+    write_report(tmp_path / "report", figures)
+    for width, dark in ((1280, False), (1280, True), (390, False), (390, True)):
+        audit(page, tmp_path / "report" / "index.html", width=width, dark=dark)
+
+
+def test_the_plots_of_a_search_are_readable(page: Any, tmp_path: Path) -> None:
+    space = {f"model.key_number_{number}": {"float": [0, 1]} for number in range(6)}
+    trials = [{"number": n, "score": 0.9 + n / 1e5, "values": {key: n + i for i, key in enumerate(space)}}
+              for n in range(12)]  # fmt: skip
+    shares = [{"key": key, "share": 0.1, "interval": [0.05, 0.2]} for key in space]
+    tuning = {"objective": "val_accuracy", "direction": "max", "best": 11, "untuned": 0, "space": space,
+              "trials": trials, "importance": {"shares": shares, "trials": 12, "is_weak": True}}  # fmt: skip
+    macros = environment().from_string(
+        '{% import "macros.html.j2" as macros %}<meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width">'
+        "<style>{{ style }}</style><body>{{ macros.draw_all(plots) }}"
+    )
+    file = tmp_path / "search.html"
+    file.write_text(macros.render(plots=plot_search({"tuning": tuning}), style=assets()["style"]), "utf-8")
+    for width, dark in ((1280, False), (390, True)):
+        audit(page, file, width=width, dark=dark)

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from kerasline.components.core import ConfigError, DataRejected, KeraslineError
+    from kerasline.pipeline.api import compare, init, models, promote, rollback, validate
     from kerasline.pipeline.models import LoadedModel, load_model
-    from kerasline.pipeline.notebook import load_figures, load_run, run, show_images, show_plots, show_report
+    from kerasline.pipeline.notebook import load_figures, load_run, plan, run, show_images, show_plots, show_report
 
     __version__: str
 
@@ -22,10 +23,12 @@ if TYPE_CHECKING:
 _ROOMS = {
     "kerasline.components.core.artifacts": ("Explanations", "RunReport", "Verdict"),
     "kerasline.components.core.errors": ("ConfigError", "DataRejected", "KeraslineError"),
+    "kerasline.pipeline.api": ("compare", "init", "models", "promote", "rollback", "validate"),
     "kerasline.pipeline.models": ("LoadedModel", "load_model"),
     "kerasline.pipeline.notebook": (
         "load_figures",
         "load_run",
+        "plan",
         "run",
         "show_images",
         "show_plots",
@@ -40,13 +43,20 @@ __all__ = [
     "KeraslineError",
     "LoadedModel",
     "__version__",
+    "compare",
+    "init",
     "load_figures",
     "load_model",
     "load_run",
+    "models",
+    "plan",
+    "promote",
+    "rollback",
     "run",
     "show_images",
     "show_plots",
     "show_report",
+    "validate",
 ]
 
 

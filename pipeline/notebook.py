@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from kerasline.components.core import ConfigError, KeraslineError, module_command, nearest
+from kerasline.pipeline.api import write_changes
 
 Run = dict[str, Any]
 _WORKSPACE = "workspace"
@@ -53,9 +54,7 @@ def run(
       ConfigError: the recipe or an argument is wrong; nothing has run.
       KeraslineError: the run failed.
     """
-    arguments = [word for key, value in (changes or {}).items() for word in ("--set", f"{key}={json.dumps(value)}")]
-    arguments += ["--workspace", str(workspace)]
-    arguments += ["--data-dir", str(data_dir)] if data_dir is not None else []
+    arguments = _arguments(changes, workspace, data_dir)
     arguments += ["--until", until] if until is not None else []
     arguments += [] if cache else ["--no-cache"]
     with tempfile.TemporaryDirectory() as folder:
@@ -66,6 +65,46 @@ def run(
         message = result.get("message") or last_line.removeprefix("kerasline: ")
         raise ConfigError(message) if code == ConfigError.exit_code else KeraslineError(message)
     return result
+
+
+def plan(
+    recipe: str,
+    changes: Mapping[str, Any] | None = None,
+    *,
+    workspace: str | Path = _WORKSPACE,
+    data_dir: str | Path | None = None,
+) -> list[dict[str, Any]]:
+    """Says which steps :func:`run` would run now, and why, as ``kerasline plan`` does; nothing is executed.
+
+    Args:
+      recipe: the name of a shipped recipe, or the path of a YAML file.
+      changes: config keys and values.
+      workspace: where metadata, artifacts, models and reports go.
+      data_dir: where the files of the data set are.
+
+    Returns:
+      For each step ``id``, ``cached``, ``reason`` and ``seconds`` (what it took the last time, or None).
+
+    Raises:
+      ConfigError: the recipe, an argument or the data is wrong.
+      KeraslineError: it could not be said.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        forecast = Path(folder, "forecast.json")
+        words = module_command("kerasline", "plan", recipe, *_arguments(changes, workspace, data_dir))
+        code, last_line = _stream([*words, "--json", str(forecast)], quiet=True)
+        if code:
+            message = last_line.removeprefix("kerasline: ")
+            raise ConfigError(message) if code == ConfigError.exit_code else KeraslineError(message)
+        steps: list[dict[str, Any]] = json.loads(forecast.read_text(encoding="utf-8"))
+    return steps
+
+
+def _arguments(changes: Mapping[str, Any] | None, workspace: str | Path, data_dir: str | Path | None) -> list[str]:
+    """Writes what ``run`` and ``plan`` share as the arguments of the commands."""
+    arguments = [word for change in write_changes(changes) for word in ("--set", change)]
+    arguments += ["--workspace", str(workspace)]
+    return [*arguments, "--data-dir", str(data_dir)] if data_dir is not None else arguments
 
 
 def load_run(reference: str | None = None, workspace: str | Path = _WORKSPACE) -> Run:

@@ -27,7 +27,7 @@ ROOMS = (
     *("components.pushing", "components.prediction", "components.report"),
     *("pipeline.workspace", "pipeline.config", "pipeline.console", "pipeline.models", "pipeline.plan"),
     *("pipeline.container", "pipeline.retraining", "pipeline.serving", "pipeline.reports", "pipeline.graph"),
-    *("pipeline.runners", "pipeline.run", "pipeline.cloud", "pipeline.cli", "pipeline.notebook"),
+    *("pipeline.runners", "pipeline.run", "pipeline.cloud", "pipeline.cli", "pipeline.api", "pipeline.notebook"),
 )
 MODEL_LIBRARIES = {"keras", "numpy", "pydantic", "h5py", "lazy_loader"}
 HEAVY = {

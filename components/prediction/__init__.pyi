@@ -1,6 +1,6 @@
 from .answering import ServedModel as ServedModel
 from .at_once import Answers as Answers, predict_at_once as predict_at_once
-from .frames import FRAME as FRAME, write_frame as write_frame
+from .frames import FRAME as FRAME, is_frame as is_frame, write_frame as write_frame
 from .job import predict as predict
 from .pictures import image_problems as image_problems
 from .planning import KINDS as KINDS, ON_UNSEEN as ON_UNSEEN, plan_prediction as plan_prediction

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,12 @@ from typing import Any
 from kerasline.components.core import ConfigError, shown
 
 FRAME = "the data frame"
+
+
+def is_frame(data: Any) -> bool:
+    """Says whether something is a pandas DataFrame, without loading pandas for those who have none."""
+    pandas = sys.modules.get("pandas")
+    return pandas is not None and isinstance(data, pandas.DataFrame)
 
 
 def write_frame(frame: Any, path: Path) -> None:

@@ -87,15 +87,14 @@ def compare(
 ) -> None:
     """Show two runs side by side: config, data, metrics, and the rows that they answer differently."""
     from kerasline.components.report import describe, render_comparison
-    from kerasline.pipeline.reports import add_rows, compare_runs, find_report
+    from kerasline.pipeline.reports import add_rows, compare_runs, find_report, without_figures
 
     check_output(json_file, "--json")
     folders = [find_report(workspace, reference) for reference in (first, second)]
     comparison = compare_runs(*folders)
     add_rows(comparison)
     if json_file:
-        told = {run: {k: v for k, v in comparison[run].items() if k != "figures"} for run in ("a", "b")}
-        json_file.write_text(json.dumps({**comparison, **told}, indent=1), encoding="utf-8")
+        json_file.write_text(json.dumps(without_figures(comparison), indent=1), encoding="utf-8")
     page = workspace / "comparisons" / f"{folders[0].name}--{folders[1].name}.html"
     page.parent.mkdir(parents=True, exist_ok=True)
     page.write_text(render_comparison(comparison), encoding="utf-8")

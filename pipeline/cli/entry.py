@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
@@ -121,14 +122,18 @@ def plan(
     changes: SetOption = [],  # noqa: B006 (typer's way)
     data_dir: Annotated[Path | None, typer.Option(help="Where the files of the data set are.")] = None,
     workspace: WorkspaceOption = _WORKSPACE,
+    json_file: Annotated[Path | None, typer.Option("--json", help="Write the forecast to this file.")] = None,
 ) -> None:
     """Say which steps would run and why; nothing is executed."""
     from kerasline.pipeline.run import forecast_recipe
 
+    check_output(json_file, "--json")
     table = Table(box=None, header_style="bold")
     for title in ("step", "forecast", "why", "last time"):
         table.add_column(title, justify="right" if title == "last time" else "left")
     steps = forecast_recipe(recipe, changes, data_dir=data_dir, workspace=workspace)
+    if json_file:
+        json_file.write_text(json.dumps([asdict(step) for step in steps], indent=1), encoding="utf-8")
     for step in steps:
         took = "" if step.seconds is None else f"{step.seconds:.1f} s"
         table.add_row(step.id, "cached" if step.cached else "will run", step.reason, took)
@@ -176,11 +181,9 @@ def validate(
     """
     experiment, base_dir = load_experiment(str(file), changes)
     if data:
-        from kerasline.pipeline.plan import WHOLE_BYTES, check_first, check_whole
+        from kerasline.pipeline.plan import check_data
 
-        found = check_first(experiment, base_dir, data_dir, workspace)
-        if found.bytes is not None and found.bytes <= WHOLE_BYTES:
-            check_whole(experiment, base_dir, data_dir, workspace)
+        check_data(experiment, base_dir, data_dir, workspace)
     print(f"{file} is valid: {experiment.name}")
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 import tempfile
 import warnings
 from collections.abc import Iterator, Sequence
@@ -12,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from kerasline.components.core import ConfigError, KeraslineError, counted, nearest
-from kerasline.components.prediction import FRAME, KINDS, ON_UNSEEN, plan_prediction, write_frame
+from kerasline.components.prediction import FRAME, KINDS, ON_UNSEEN, is_frame, plan_prediction, write_frame
 from kerasline.components.registry import read_record
 from kerasline.pipeline.models.commands import find_version
 
@@ -97,7 +96,7 @@ class LoadedModel:
         """
         answers = self._answer(data, keys, kind, on_unseen)
         frame: DataFrame = answers.table.to_pandas()
-        if _is_frame(data):
+        if is_frame(data):
             # Rows that were rejected must not shift the others when the answers go into a column of the data frame.
             frame.index = cast("DataFrame", data).index[[place - 1 for place in answers.places]]
         return frame
@@ -118,7 +117,7 @@ class LoadedModel:
                 answers = predict_at_once(plan, self._load(on_unseen))
             except KeraslineError as error:
                 raise type(error)(_as_called(str(error), source, data)) from error.__cause__
-        if _is_frame(data):
+        if is_frame(data):
             for row in answers.rejected:
                 row["file"] = FRAME
         self.rejected, self.unseen = answers.rejected, dict(answers.unseen)
@@ -150,19 +149,13 @@ def _check_choice(name: str, chosen: str, choices: Sequence[str]) -> None:
         )
 
 
-def _is_frame(data: Any) -> bool:
-    """Says whether something is a data frame, without loading pandas for those who have none."""
-    pandas = sys.modules.get("pandas")
-    return pandas is not None and isinstance(data, pandas.DataFrame)
-
-
 @contextmanager
 def _as_file(data: Any) -> Iterator[str]:
     """Gives the path of what is to be read; a data frame is written first, so that the readers of files read it."""
     if isinstance(data, str | Path):
         yield str(data)
         return
-    if not _is_frame(data):
+    if not is_frame(data):
         raise ConfigError(
             f"expected a pandas DataFrame or the path of a file, got {type(data).__name__}; put rows into a frame: "
             "pandas.DataFrame(rows)"
@@ -177,4 +170,4 @@ def _as_called(message: str, source: str, data: Any) -> str:
     """Says in a message what the caller gave, and not where it was put or what the command calls it."""
     for option, argument in _ARGUMENTS.items():
         message = message.replace(option, argument)
-    return message.replace(source, FRAME) if _is_frame(data) else message
+    return message.replace(source, FRAME) if is_frame(data) else message

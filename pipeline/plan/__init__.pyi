@@ -5,7 +5,7 @@ from .data_schemas import (
     last_schema_file as last_schema_file,
 )
 from .earlier_searches import check_budget as check_budget, find_start as find_start
-from .first_checks import WHOLE_BYTES as WHOLE_BYTES, check_first as check_first, check_whole as check_whole
+from .first_checks import check_data as check_data, check_first as check_first
 from .partial import (
     WHOLE as WHOLE,
     Part as Part,

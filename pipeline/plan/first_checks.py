@@ -47,6 +47,17 @@ def check_first(experiment: Experiment, base_dir: Path, data_dir: Path | None, w
     return found
 
 
+def check_data(experiment: Experiment, base_dir: Path, data_dir: Path | None, workspace: Path) -> None:
+    """Checks what the recipe names, and small data as a whole.
+
+    Raises:
+      ConfigError: names what is not there, or does not suit the config.
+    """
+    found = check_first(experiment, base_dir, data_dir, workspace)
+    if found.bytes is not None and found.bytes <= WHOLE_BYTES:
+        check_whole(experiment, base_dir, data_dir, workspace)
+
+
 def check_whole(experiment: Experiment, base_dir: Path, data_dir: Path | None, workspace: Path) -> None:
     """Reads small data as a run does, and checks the config against all of it.
 

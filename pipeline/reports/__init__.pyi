@@ -1,4 +1,4 @@
-from .comparing import add_rows as add_rows, compare_runs as compare_runs
+from .comparing import add_rows as add_rows, compare_runs as compare_runs, without_figures as without_figures
 from .reporting import (
     find_report as find_report,
     publish_report as publish_report,

@@ -185,6 +185,12 @@ def sign_test(better: int, worse: int) -> float | None:
     return min(1.0, 2 * tail / 2**rows)
 
 
+def without_figures(comparison: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns a comparison without all the figures of either run, which their reports have."""
+    told = {run: {key: value for key, value in comparison[run].items() if key != "figures"} for run in ("a", "b")}
+    return {**comparison, **told}
+
+
 def add_rows(comparison: dict[str, Any]) -> None:
     """Adds to each example of a comparison what the row holds: ``image`` (a data URI or None) and ``values``."""
     figures = comparison["b"]["figures"]

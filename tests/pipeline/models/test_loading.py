@@ -15,6 +15,7 @@ import kerasline as kl
 from kerasline.components.core import ConfigError
 from kerasline.components.prediction import write_frame
 from kerasline.components.registry import push_version
+from kerasline.pipeline.models import commands
 from tests.pipeline.models.conftest import RECORD
 
 FLATS = pd.DataFrame({"area (m²)": [10.0, 20.5, None], "district": ["north", None, "east"]})
@@ -139,3 +140,14 @@ def test_cells_of_a_frame_keep_their_kind_and_mixed_ones_become_text(tmp_path: P
     assert [cell.tolist() for cell in read["arrays"]] == [[0.0] * 4] * 4
     assert read["days"].equals(frame["days"])
     assert read["flags"].tolist() == [True, False, None, True]
+
+
+@pytest.mark.slow
+def test_production_moves_and_a_loaded_version_stays(workspace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(commands, "try_version", lambda folder, version: commands.Trial(0.1, 2, 4))
+    loaded = kl.load_model("doubler", workspace)
+    assert kl.promote("doubler", 1, "the slower one", workspace)["replaced"] == 3
+    assert kl.rollback("doubler", workspace=workspace)["version"] == 3
+    (model,) = kl.models(workspace=workspace)
+    assert (model["production"]["version"], [v["version"] for v in kl.models("doubler", workspace)]) == (3, [1, 2, 3])
+    assert repr(loaded) == "<doubler@3, regression>"

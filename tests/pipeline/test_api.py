@@ -1,0 +1,72 @@
+"""The commands as functions: they return what the commands show, and refuse what the commands refuse."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+import kerasline as kl
+
+ROWS = 120
+FLATS = pd.DataFrame({
+    "size": [30.0 + row % 40 for row in range(ROWS)], "kind": [("sea", "lake")[row % 2] for row in range(ROWS)],
+    "sold": [("yes", "no")[row % 3 > 0] for row in range(ROWS)],
+})  # fmt: skip
+
+
+def test_every_public_name_is_found() -> None:
+    assert all(getattr(kl, name) is not None for name in kl.__all__)
+
+
+def test_a_recipe_is_checked_and_returned_with_its_defaults() -> None:
+    config = kl.validate("iris_mlp", {"training.epochs": 5, "model.units": [32]})
+    assert (config["training"]["epochs"], config["model"]["units"], config["task"]) == (5, [32], "auto")
+    with pytest.raises(kl.ConfigError, match="training.epoch"):
+        kl.validate("iris_mlp", {"training.epoch": 5})
+    with pytest.raises(kl.ConfigError, match="iris_mpl"):
+        kl.validate("iris_mpl")
+
+
+@pytest.mark.parametrize("source", ["frame", "file"])
+def test_a_first_recipe_is_written_for_a_frame_and_for_a_file(source: str, tmp_path: Path) -> None:
+    FLATS.to_csv(tmp_path / "flats.csv", index=False)
+    text = kl.init(FLATS if source == "frame" else tmp_path / "flats.csv", "sold", folder=tmp_path)
+    (tmp_path / "recipe.yaml").write_text(text)
+    config = kl.validate(tmp_path / "recipe.yaml")
+    assert config["data"]["parquet" if source == "frame" else "csv"]["label"] == "sold"
+    before = sorted(tmp_path.iterdir())
+    assert kl.init(FLATS if source == "frame" else tmp_path / "flats.csv", "sold", folder=tmp_path) == text
+    assert sorted(tmp_path.iterdir()) == before
+
+
+def test_what_no_recipe_can_be_written_for_is_refused(tmp_path: Path) -> None:
+    for data, label, said in (
+        (FLATS, "slod", "'slod'"),
+        (FLATS.iloc[:0], "sold", "with rows"),
+        ([1, 2], "sold", "got list"),
+        (tmp_path / "none.csv", "sold", "none.csv"),
+    ):
+        with pytest.raises(kl.ConfigError, match=said):
+            kl.init(data, label, folder=tmp_path)  # type: ignore[arg-type]
+    with pytest.raises(kl.ConfigError, match="expected a folder that exists"):
+        kl.init(FLATS, "sold", folder=tmp_path / "none")
+
+
+def test_a_recipe_that_cannot_be_planned_is_refused_by_its_key(tmp_path: Path) -> None:
+    with pytest.raises(kl.ConfigError, match="training.epoch"):
+        kl.plan("iris_mlp", {"training.epoch": 5}, workspace=tmp_path)
+
+
+def test_names_that_are_not_there_are_refused(tmp_path: Path) -> None:
+    assert kl.models(workspace=tmp_path) == []
+    for ask in (
+        lambda: kl.models("doubler", tmp_path),
+        lambda: kl.promote("doubler", 1, "better", tmp_path),
+        lambda: kl.rollback("doubler", workspace=tmp_path),
+    ):
+        with pytest.raises(kl.ConfigError, match="got 'doubler'; nothing was pushed yet"):
+            ask()
+    with pytest.raises(kl.ConfigError):
+        kl.compare("first", "second", tmp_path)

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from kerasline.components.report.labels import shorten, shorten_all
 from kerasline.components.report.svg import BOTTOM, CHARACTER, HEIGHT, TOP, Scale, draw_legend, mark, text, wrap
 
-_SIDE = 58  # room beside the outer axes for their labels
-_WIDTH = 440  # drawn across the page; a phone scrolls it
+_SIDE = 70  # room beside the outer axes for their labels
+_WIDTH = 600  # drawn across the page; a phone scrolls it
 
 
 @dataclass(frozen=True)

@@ -91,10 +91,12 @@ def shorten_all(names: Sequence[str], length: int) -> list[str]:
         return list(names)
     first = len(commonprefix(long))
     last = len(commonprefix([name[first:][::-1] for name in long]))
-    longest = max(map(len, long)) - first - last
+    least, longest = (pick(map(len, long)) - first - last for pick in (min, max))
     end = (length - 1) // 2
     short = [shorten(name, length) for name in names]
-    if _tell_apart(short, names) and (first + longest <= length - 1 - end or last + longest <= end or len(long) == 1):
+    is_at_an_end = first + longest <= length - 1 - end or last + longest <= end
+    # Of a name that others only go on from, nothing would be left.
+    if _tell_apart(short, names) and (is_at_an_end or least == 0):
         return short
     around = max((length - 2 - longest) // 2, 0)  # letters of what all have in common, so that it can be recognised
     short = [_cut_around(name, max(first - around, 0), max(last - around, 0), length) for name in names]

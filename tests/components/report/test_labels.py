@@ -87,6 +87,10 @@ def test_names_are_cut_so_that_they_differ(names: list[str]) -> None:
     assert max(map(len, short)) <= 24
 
 
+def test_a_name_that_another_goes_on_from_keeps_its_letters() -> None:
+    assert shorten_all(["CosineDecay", "CosineDecayRestarts", "null"], 9) == ["Cosi…ecay", "Cosi…arts", "null"]
+
+
 def test_short_names_stay_as_they_are() -> None:
     assert shorten_all(["age", "height", "age"], 24) == ["age", "height", "age"]
     assert shorten("a_long_name_with_an_end", 11) == "a_lon…n_end"

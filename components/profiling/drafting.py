@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from kerasline.components.core import ConfigError, counted, printable
+from kerasline.components.features import MOST_RANKED
 from kerasline.components.profiling.columns import ColumnGuess, guess_column
 from kerasline.components.profiling.images import choose_model, is_image_folder, sample_images
 from kerasline.components.profiling.labels import LabelGuess, guess_label, require_label
@@ -22,10 +23,8 @@ from kerasline.components.profiling.sources import TABLES, check_source, explain
 from kerasline.components.profiling.writing import block, comment, listed, pair
 
 _GUESSES = "Guesses have their reason beside them; change what is wrong."
-_UNNAMED = (
-    "Columns not named under features go by their type: numbers by their distance from the median and their rank, text "
-    "with few values one-hot."
-)
+_UNNAMED = "Columns not named under features go by their type: numbers by {}, text with few values one-hot."
+_RANKED, _SCALED = "their distance from the median and their rank", "z-score, since they are very many"
 _TRANSFER = (
     "With few photographs, a pretrained network learns more: model: {family: transfer} (it downloads its weights)."
 )
@@ -142,7 +141,8 @@ def _table_lines(
         f"about {sample.rows:,} rows, of which {len(sample.columns[0].values):,} were looked at"
     )  # fmt: skip
     lines = comment(f"A first recipe for {path}: {about}. {_GUESSES}")
-    lines += comment(_UNNAMED)
+    is_ranked = sum(guess.kind == "numeric" for guess in guesses) <= MOST_RANKED
+    lines += comment(_UNNAMED.format(_RANKED if is_ranked else _SCALED))
     lines += comment(f"Note: {sample.remark}") if sample.remark else []
     lines += ["", *pair("name", name), "", "data:", f"  {sample.source}:"]
     lines += pair("path", path, 4)

@@ -108,6 +108,7 @@ def test_what_is_no_column_is_refused(kind: str) -> None:
         build_model(SMALL, [DENSE, other], OUTPUTS["binary"])
 
 
+@pytest.mark.slow
 def test_it_learns_a_number_that_jumps(learn: Callable, generator: np.random.Generator) -> None:
     rank = generator.random(1200, dtype=np.float32)
     dense = InputSpec("features", "dense", (1,), ranks=(0,))

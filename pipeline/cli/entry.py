@@ -12,6 +12,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+import kerasline
 from kerasline.components.core import LONGEST_MESSAGE, KeraslineError, check_output, cut, follow_parent, printable
 from kerasline.pipeline.cli import (
     commands_cloud,
@@ -26,10 +27,10 @@ from kerasline.pipeline.console import explain_machine
 
 app = typer.Typer(
     name="kerasline",
-    help="One YAML file turns a dataset and a Keras model into a validated, evaluated and versioned model.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
 )
 
 RecipeArgument = Annotated[str, typer.Argument(help="A shipped recipe's name, or the path of a YAML file.")]
@@ -74,6 +75,21 @@ def main() -> None:
         else:
             show()
         sys.exit(code)
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        print(f"kerasline {kerasline.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version and end.")
+    ] = False,
+) -> None:
+    """One YAML file turns a dataset and a Keras model into a validated, evaluated and versioned model."""
 
 
 @app.command()

@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -258,3 +259,11 @@ def test_runs_lists_what_there_is(kerasline: Command, tmp_path: Path) -> None:
 def test_shipped_recipes_can_be_run_by_path_too() -> None:
     path = ROOT / "pipeline" / "recipes" / "iris_mlp.yaml"
     assert load_experiment(str(path))[0] == load_experiment("iris_mlp")[0]
+
+
+def test_the_version_is_the_installed_one_and_each_command_has_its_help_by_a_letter(kerasline: Command) -> None:
+    assert kerasline("--version") == (0, f"kerasline {metadata.version('kerasline')}\n", "")
+    for command in ((), ("run",), ("models",)):
+        code, printed, _ = kerasline(*command, "-h")
+        assert (code, printed) == (0, kerasline(*command, "--help")[1])
+        assert "Usage: " in printed and " ".join(command) in printed

@@ -208,7 +208,7 @@ def compile_daily(tmp_path: Path, block: dict[str, Any]) -> tuple[dict[str, Any]
     data = resolve(options, name="flats", base_dir=tmp_path, data_dir=None, seed=7)
     spec = make_spec(tmp_path, data, block)
     source = {"options": options.model_dump(mode="json"), "name": "flats", "base_dir": str(tmp_path), "data_dir": None,
-              "task": "auto", "seed": 7}  # fmt: skip
+              "task": "auto", "seed": 7, "named": {}}  # fmt: skip
     assert declare_parameters(spec, {"span": list(data.spans)[-1]}, source) == {"span": DATES[-1]}
     return spec, data
 

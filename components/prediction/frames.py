@@ -55,7 +55,9 @@ def _column(values: Any) -> Any:
     if values.dtype == object:
         values = values.map(lambda cell: cell.ravel().tolist() if isinstance(cell, np.ndarray) else cell)
     try:
-        return pa.array(values, from_pandas=True)
+        found = pa.array(values, from_pandas=True)
+        # Periods and intervals are types of pandas alone: they are written as a CSV file has them.
+        return _texts(values) if isinstance(found.type, pa.BaseExtensionType) else found
     except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError, OverflowError):
         known = values[values.notna()]
         strange = [cell for cell in known if not isinstance(cell, str | bool | int | float | np.generic)]
@@ -64,8 +66,16 @@ def _column(values: Any) -> Any:
                 f"column {values.name!r} of {FRAME} holds cells of the type {type(strange[0]).__name__}, such as "
                 f"{shown(strange[0])}, which cannot be an input; drop it or write it as numbers or text"
             ) from None
-        texts = [str(cell) if there else None for cell, there in zip(values, values.notna(), strict=True)]
-        return pa.array(texts, pa.string())
+        return _texts(values)
+
+
+def _texts(values: Any) -> Any:
+    """Writes each cell that is there as text."""
+    import pyarrow as pa
+
+    return pa.array(
+        [str(cell) if there else None for cell, there in zip(values, values.notna(), strict=True)], pa.string()
+    )
 
 
 def _listed(frame: Any) -> str:

@@ -134,10 +134,12 @@ def test_cells_of_a_frame_keep_their_kind_and_mixed_ones_become_text(tmp_path: P
     arrays = [np.zeros((2, 2), np.float32)] * 4
     days = pd.to_datetime(["2020-01-02"] * 3 + [None])
     frame = pd.DataFrame({"mixed": mixed, "arrays": arrays, "days": days, "flags": [True, False, None, True]})
+    frame["months"] = pd.PeriodIndex(["2020-01", "2020-02", None, "2020-04"], freq="M")
     write_frame(frame, tmp_path / "frame.parquet")
     read = pd.read_parquet(tmp_path / "frame.parquet")
     assert read["mixed"].tolist() == ["1", "two", None, "True"]
     assert [cell.tolist() for cell in read["arrays"]] == [[0.0] * 4] * 4
+    assert read["months"].tolist() == ["2020-01", "2020-02", None, "2020-04"]
     assert read["days"].equals(frame["days"])
     assert read["flags"].tolist() == [True, False, None, True]
 

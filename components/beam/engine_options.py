@@ -35,6 +35,8 @@ _STUBS = "--beam_plugins=tfx"
 # what it can, in processes of its own; without a network every step waits for the attempt to fail. It does not where a
 # pipeline may have triggers that lose data. None here has triggers.
 NO_PRISM = "--allow_unsafe_triggers"
+# How long a step waits for a job service that has been there, and may be gone; Beam's own default is five minutes.
+_PATIENCE = "--job_server_timeout=60"
 # Beam's FlinkRunner, with a job server that is ended.
 _FLINK, _SERVERS = "flink", "kerasline.components.beam.job_servers"
 _UNUSABLE = {"dask": "with Beam 2.77 it loses rows"}
@@ -99,6 +101,8 @@ def complete_options(given: Sequence[str]) -> list[str]:
         added.append(NO_PRISM)
     if not names & set(_PACKAGE_OPTIONS) and not _needs_image(settings):
         added.append(NO_PACKAGE)
+    if "--job_endpoint" in names and _PATIENCE.partition("=")[0] not in names:
+        added.append(_PATIENCE)
     if _kind(settings) == _FLINK and "--job_endpoint" not in names:
         given = [f"--runner={_SERVERS}.FlinkRunner" if o.startswith("--runner=") else o for o in given]
     return [*added, *given]

@@ -1,5 +1,11 @@
 from .closing import Typed as Typed, show_outcome as show_outcome
-from .failures import describe_failure as describe_failure, explain_machine as explain_machine, find_cause as find_cause
+from .failures import (
+    ENGINE_LOST as ENGINE_LOST,
+    describe_failure as describe_failure,
+    explain_machine as explain_machine,
+    find_cause as find_cause,
+    is_engine_lost as is_engine_lost,
+)
 from .screen import (
     Screen as Screen,
     format_seconds as format_seconds,

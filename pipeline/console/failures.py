@@ -11,6 +11,7 @@ from kerasline.components.datasets.description import Dataset
 from kerasline.components.registry import PushRefused
 
 _TOLD = re.compile(rf"^{re.escape(errors.__name__)}\.(\w+): (.+)$", re.MULTILINE)
+ENGINE_LOST = "Beam's job service, which run.beam or --beam leads to, is gone; start it, and run"
 # What the texts of errors have in common when it is the machine that gave out, from whichever library they come.
 _MACHINE = (
     (
@@ -58,8 +59,8 @@ def describe_failure(error: Exception, step: str, log: Path, data: Dataset) -> t
         return "data_rejected" if rejected else "not_blessed" if refused else "failed", text
     if is_engine_lost(error):
         return "failed", (
-            f"the step {step} could not go on: Beam's job service, which run.beam leads to, is gone; start it, and run "
-            f"again: the steps before are kept; the log is {log}"
+            f"the step {step} could not go on: {ENGINE_LOST} again: the steps that had finished are kept; the log is "
+            f"{log}"
         )
     machine = explain_machine(error)
     if machine:
@@ -90,6 +91,8 @@ def is_engine_lost(error: BaseException) -> bool:
 
     current: BaseException | None = error
     while current is not None:
+        if isinstance(current, grpc.FutureTimeoutError):  # it was gone when the step began
+            return True
         if isinstance(current, grpc.RpcError) and isinstance(current, grpc.Call):
             return current.code() in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED)
         current = current.__cause__ or current.__context__

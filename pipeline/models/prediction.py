@@ -14,7 +14,7 @@ from kerasline.components.beam import check_engine
 from kerasline.components.core import KeraslineError, counted, rate
 from kerasline.components.prediction import plan_prediction
 from kerasline.components.registry import read_record
-from kerasline.pipeline.console import find_cause, format_seconds, screen_apart
+from kerasline.pipeline.console import ENGINE_LOST, find_cause, format_seconds, is_engine_lost, screen_apart
 from kerasline.pipeline.models.commands import find_version
 from kerasline.pipeline.workspace import Workspace, open_workspace, read_outcome, run_folders
 
@@ -81,6 +81,11 @@ def predict_file(
             done = predict(plan, output, engine)
         except Exception as error:
             traceback.print_exc()
+            if is_engine_lost(error):
+                raise KeraslineError(
+                    f"the prediction could not go on: {ENGINE_LOST} again: the parts that are written are kept; the "
+                    f"log is {log}"
+                ) from error
             cause = find_cause(error)
             if debug or not isinstance(cause, KeraslineError):
                 raise

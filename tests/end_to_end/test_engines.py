@@ -1,15 +1,15 @@
 """``run.beam`` alone moves every Beam step, predictions too, and what comes out is the same.
 
-The engines are Beam's portable job API, which Flink and Spark are reached by, too, with a job service in a process of
-its own, and the DirectRunner with worker processes.
+The engines are Beam's own job service in a process of its own, the DirectRunner with worker processes, Flink and Spark.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import re
-import subprocess
-import sys
+import shutil
+import signal
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -20,34 +20,14 @@ import pytest
 import yaml
 from sklearn.datasets import load_iris
 
+from kerasline.pipeline.plan.partial import WHOLE, Part
+from tools.engines.clusters import KINDS, local_service
+from tools.engines.jars import cache_folder, find
+
 pytestmark = [pytest.mark.slow, pytest.mark.long]
 
 NAME = "flowers"
-HERE = "here"
 PROCESSES = ["--direct_running_mode=multi_processing", "--direct_num_workers=2"]
-
-
-@pytest.fixture(scope="module")
-def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[str]]:
-    """Beam's local job service; gives the options that lead to it."""
-    folder = tmp_path_factory.mktemp("service")
-    command = [sys.executable, "-m", "apache_beam.runners.portability.local_job_service_main"]
-    with (folder / "log").open("w") as log:
-        process = subprocess.Popen([*command, "--port_file", str(folder / "port")], stdout=log, stderr=log)
-    try:
-        deadline = time.monotonic() + 120
-        while not (folder / "port").exists() or not (folder / "port").read_text():
-            assert process.poll() is None and time.monotonic() < deadline, (folder / "log").read_text()
-            time.sleep(0.1)
-        endpoint = f"localhost:{(folder / 'port').read_text()}"
-        worker = f"{sys.executable} -m apache_beam.runners.worker.sdk_worker_main"
-        yield [
-            *("--runner=PortableRunner", f"--job_endpoint={endpoint}"),
-            *("--environment_type=beam:env:harness_subprocess_python:v1", f"--environment_config={worker}"),
-        ]
-    finally:
-        process.terminate()
-        process.wait(30)
 
 
 @pytest.fixture(scope="module")
@@ -75,30 +55,47 @@ def recipe(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "flowers.yaml"
 
 
-@pytest.fixture(scope="module")
-def engines(service: list[str]) -> dict[str, list[str]]:
-    """The options of each engine."""
-    return {HERE: [], "service": service, "processes": PROCESSES}
+@pytest.fixture(scope="module", params=["service", "processes", "flink", "spark"])
+def engine(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[str]]:
+    """The options of each engine, which runs meanwhile; Flink and Spark where they were fetched."""
+    folder = tmp_path_factory.mktemp(request.param)
+    if request.param == "processes":
+        yield PROCESSES
+    elif request.param == "service":
+        with local_service(folder) as (options, _):
+            yield options
+    else:
+        name, begin = KINDS[request.param]
+        found = find(name, cache_folder())
+        if found is None or shutil.which("java") is None:
+            pytest.skip(f"{name} is not in {cache_folder()}, or Java is not here: python -m tools.engines fetch {name}")
+        with begin(found, folder) as options:
+            yield options
 
 
-@pytest.fixture(scope="module")
-def workspaces(
-    recipe: Path, engines: dict[str, list[str]], tmp_path_factory: pytest.TempPathFactory
-) -> dict[str, Path]:
-    """The workspace of a run on each engine: until a model is pushed on this one, until it is measured elsewhere."""
-    from kerasline.pipeline.plan.partial import WHOLE, Part
+def run(recipe: Path, workspace: Path, options: list[str], part: Part) -> str:
+    """Runs the recipe, or a part of it; returns how it ended."""
     from kerasline.pipeline.run.running import run_recipe
 
-    found = {}
-    for name, options in engines.items():
-        found[name] = tmp_path_factory.mktemp("runs") / name
-        changes = [f"run.beam={json.dumps(options)}"]
-        part = WHOLE if name == HERE else Part(last="evaluate")
-        outcome = run_recipe(
-            str(recipe), changes, data_dir=None, workspace=found[name], cache=True, debug=True, part=part
-        )
-        assert outcome.result["status"] == ("pushed" if name == HERE else "partial"), outcome.message
-    return found
+    changes = [f"run.beam={json.dumps(options)}"]
+    outcome = run_recipe(str(recipe), changes, data_dir=None, workspace=workspace, cache=True, debug=True, part=part)
+    return outcome.result["status"] + outcome.message
+
+
+@pytest.fixture(scope="module")
+def here(recipe: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The workspace of a run in one process, until a model is pushed."""
+    workspace = tmp_path_factory.mktemp("here")
+    assert run(recipe, workspace, [], WHOLE) == "pushed"
+    return workspace
+
+
+@pytest.fixture(scope="module")
+def there(recipe: Path, engine: list[str], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The workspace of a run on an engine, until the model is measured."""
+    workspace = tmp_path_factory.mktemp("there")
+    assert run(recipe, workspace, engine, Part(last="evaluate")) == "partial"
+    return workspace
 
 
 def only(workspace: Path, pattern: str) -> Path:
@@ -107,16 +104,14 @@ def only(workspace: Path, pattern: str) -> Path:
     return path
 
 
-def compare(workspaces: dict[str, Path], read: Callable[[Path], Any], within: float | None = None) -> Any:
-    """Reads the same of every workspace, asserts that it is equal (its numbers, to a share), and returns it."""
-    found = {name: read(workspace) for name, workspace in workspaces.items()}
-    wanted = found[HERE] if within is None else pytest.approx(found[HERE], rel=within)
-    for name, value in found.items():
-        assert value == wanted, name
-    return found[HERE]
+def compare(here: Path, there: Path, read: Callable[[Path], Any], within: float | None = None) -> Any:
+    """Reads the same of both workspaces, asserts that it is equal (its numbers, to a share), and returns it."""
+    found = read(here)
+    assert read(there) == (found if within is None else pytest.approx(found, rel=within))
+    return found
 
 
-def test_every_split_has_the_same_rows_in_the_same_order(workspaces: dict[str, Path]) -> None:
+def test_every_split_has_the_same_rows_in_the_same_order(here: Path, there: Path) -> None:
     import tensorflow as tf
 
     def read(workspace: Path) -> dict[str, list[bytes]]:
@@ -125,12 +120,12 @@ def test_every_split_has_the_same_rows_in_the_same_order(workspaces: dict[str, P
         records = [list(tf.data.TFRecordDataset(str(p), compression_type="GZIP").as_numpy_iterator()) for p in files]
         return dict(zip(names, records, strict=True))
 
-    rows = compare(workspaces, read)
+    rows = compare(here, there, read)
     assert sum(map(len, rows.values())) == 150
     assert len([name for name in rows if name.startswith("Split-train")]) == 3
 
 
-def test_the_statistics_are_the_same(workspaces: dict[str, Path]) -> None:
+def test_the_statistics_are_the_same(here: Path, there: Path) -> None:
     from tensorflow_metadata.proto.v0 import statistics_pb2
 
     def read(workspace: Path) -> dict[str, dict[str, str]]:
@@ -145,17 +140,17 @@ def test_the_statistics_are_the_same(workspaces: dict[str, Path]) -> None:
             for split, statistics in parsed.items()
         }
 
-    found = compare(workspaces, read)
+    found = compare(here, there, read)
     assert sorted(found["Split-train"]) == ["a", "b", "c", "d", "meadow", "species"]
 
 
-def test_the_transform_graph_answers_the_same(workspaces: dict[str, Path]) -> None:
+def test_the_transform_graph_answers_the_same(here: Path, there: Path) -> None:
     import tensorflow as tf
     import tensorflow_transform as tft
 
     def read(workspace: Path) -> dict[tuple[Any, ...], float]:
         graph = tft.TFTransformOutput(str(only(workspace, "transform/transform_graph/*")))
-        examples = only(workspaces[HERE], "ingest/examples/*/Split-eval")
+        examples = only(here, "ingest/examples/*/Split-eval")
         files = sorted(map(str, examples.glob("*.gz")))
         records = list(tf.data.TFRecordDataset(files, compression_type="GZIP").as_numpy_iterator())
         parsed = tf.io.parse_example(records, graph.raw_feature_spec())
@@ -167,28 +162,49 @@ def test_the_transform_graph_answers_the_same(workspaces: dict[str, Path]) -> No
         }
 
     # Sums of the workers' parts are added in the order in which they come.
-    outputs = compare(workspaces, read, within=1e-6)
-    assert {name for name, *_ in outputs} == {"features", "label"}
+    outputs = compare(here, there, read, within=1e-6)
+    assert {name for name, *_ in outputs} == {"features", "label", "unseen"}
 
 
-def test_the_evaluator_measures_the_same(workspaces: dict[str, Path]) -> None:
+def test_the_evaluator_measures_the_same(here: Path, there: Path) -> None:
     def read(workspace: Path) -> dict[str, float]:
         (run,) = (workspace / "reports" / NAME).glob("*/run.json")
         return json.loads(run.read_text())["metrics"]
 
-    assert compare(workspaces, read, within=1e-6)["accuracy"] >= 0.1
+    assert compare(here, there, read, within=1e-6)["accuracy"] >= 0.1
 
 
 def test_predictions_are_the_same_wherever_they_are_made(
-    workspaces: dict[str, Path], engines: dict[str, list[str]], recipe: Path, tmp_path: Path
+    here: Path, engine: list[str], recipe: Path, tmp_path: Path
 ) -> None:
     from kerasline.pipeline.models.prediction import predict_file
 
-    written = {}
-    for name, options in engines.items():
-        output = tmp_path / f"{name}.jsonl"
-        source = str(recipe.parent / "part-*.csv")
-        done = predict_file(source, NAME, output, workspace=workspaces[HERE], beam_arguments=options)
+    written = []
+    for number, options in enumerate(([], engine)):
+        output = tmp_path / f"{number}.jsonl"
+        done = predict_file(str(recipe.parent / "part-*.csv"), NAME, output, workspace=here, beam_arguments=options)
         assert done["rows"] == 150
-        written[name] = output.read_bytes()
-    assert written["service"] == written[HERE] and written["processes"] == written[HERE]
+        written.append(output.read_bytes())
+    assert written[0] == written[1]
+
+
+def test_a_job_service_that_dies_in_a_step_ends_the_run_in_one_sentence(
+    recipe: Path, tmp_path: Path, start: Callable[..., Any], finish_run: Callable[..., Any]
+) -> None:
+    workspace = tmp_path / "workspace"
+    with local_service(tmp_path) as (options, service):
+        begun = start(workspace, str(recipe), "--set", f"run.beam={json.dumps(options)}")
+        deadline = time.monotonic() + 300
+        while not list((workspace / "pipelines" / NAME / "statistics").glob("statistics/*")):
+            assert begun[0].poll() is None and time.monotonic() < deadline
+            time.sleep(0.1)
+        os.killpg(service.pid, signal.SIGKILL)
+        done = finish_run(*begun)
+    assert done.code == 1 and done.result["failed_step"] == "statistics", done.err
+    assert (
+        "the step statistics could not go on: Beam's job service, which run.beam or --beam leads to, is gone"
+        in done.err
+    )
+    assert "Traceback" not in done.err and not (workspace / "models").exists()
+    again = finish_run(*start(workspace, str(recipe), "--set", f"run.beam={json.dumps(options)}"))
+    assert again.code == 2 and "expected Beam's job service at" in again.err, again.err

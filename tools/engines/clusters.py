@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import socket
 import subprocess
@@ -19,6 +20,7 @@ _OPENED = ("java.lang", "java.lang.invoke", "java.lang.reflect", "java.io", "jav
 _OPENED_TOO = ("java.util.concurrent", "java.util.concurrent.atomic", "sun.nio.ch", "sun.nio.cs", "sun.util.calendar")
 OPEN = [f"--add-opens=java.base/{name}=ALL-UNNAMED" for name in (*_OPENED, *_OPENED_TOO)]
 LOOPBACK = "--environment_type=LOOPBACK"
+ROOT = Path(__file__).resolve().parents[2]
 _FLINK = "org.apache.flink.runtime"
 _SPARK = "org.apache.spark.deploy"
 
@@ -69,18 +71,31 @@ def process(
         started.wait()
 
 
+def worker_processes(folder: Path) -> list[str]:
+    """Options for workers that each machine of an engine starts as processes of its own, with this Python.
+
+    Workers within the process that submits (LOOPBACK) have the same names for every machine, so that one machine ends
+    another's.
+    """
+    script = folder / "worker.sh"
+    script.write_text(f'#!/bin/sh\ncd /\nPYTHONPATH="{ROOT}" exec "{sys.executable}" -m tools.engines.worker "$@"\n')
+    script.chmod(0o755)
+    return ["--environment_type=PROCESS", f"--environment_config={json.dumps({'command': str(script)})}"]
+
+
 @contextmanager
-def local_service(folder: Path) -> Iterator[list[str]]:
-    """Beam's own job service, whose workers are processes of their own."""
+def local_service(folder: Path) -> Iterator[tuple[list[str], subprocess.Popen[bytes]]]:
+    """Beam's own job service, whose workers are processes of their own; gives the options, and its process."""
     port, log = free_port(), folder / "service.log"
     module = "apache_beam.runners.portability.local_job_service_main"
     with process([sys.executable, "-m", module, "--port", str(port)], log) as service:
         wait_for_port(port, [service], log)
         worker = f"{sys.executable} -m apache_beam.runners.worker.sdk_worker_main"
-        yield [
+        options = [
             *("--runner=PortableRunner", f"--job_endpoint=localhost:{port}"),
             *("--environment_type=beam:env:harness_subprocess_python:v1", f"--environment_config={worker}"),
         ]
+        yield options, service
 
 
 @contextmanager
@@ -110,7 +125,7 @@ def flink_cluster(engine: Engine, folder: Path, managers: int = 2) -> Iterator[l
         "rest.address": "localhost", "taskmanager.host": "localhost", "taskmanager.bind-host": "localhost",
         "taskmanager.numberOfTaskSlots": 1, "taskmanager.cpu.cores": 1,
         "taskmanager.memory.task.heap.size": "1g", "taskmanager.memory.task.off-heap.size": "128m",
-        "taskmanager.memory.network.min": "128m", "taskmanager.memory.network.max": "128m",
+        "taskmanager.memory.network.min": "512m", "taskmanager.memory.network.max": "512m",
         "taskmanager.memory.managed.size": "256m", "taskmanager.memory.framework.heap.size": "128m",
         "taskmanager.memory.framework.off-heap.size": "128m", "taskmanager.memory.jvm-metaspace.size": "256m",
         "taskmanager.memory.jvm-overhead.min": "192m", "taskmanager.memory.jvm-overhead.max": "192m",
@@ -129,7 +144,7 @@ def flink_cluster(engine: Engine, folder: Path, managers: int = 2) -> Iterator[l
             processes.append(stack.enter_context(process(worker, folder / f"flink-manager-{number}.log")))
         yield [
             *("--runner=FlinkRunner", f"--flink_master=localhost:{rest}", f"--parallelism={managers}"),
-            *(f"--flink_job_server_jar={engine.server}", LOOPBACK),
+            *(f"--flink_job_server_jar={engine.server}", *worker_processes(folder)),
         ]
 
 
@@ -159,7 +174,7 @@ def spark_cluster(engine: Engine, folder: Path, workers: int = 2) -> Iterator[li
             stack.enter_context(process(command, folder / f"spark-worker-{number}.log", environment))
         yield [
             *("--runner=SparkRunner", f"--spark_master_url={address}"),
-            *(f"--spark_job_server_jar={engine.server}", LOOPBACK),
+            *(f"--spark_job_server_jar={engine.server}", *worker_processes(folder)),
         ]
 
 

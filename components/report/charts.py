@@ -33,7 +33,7 @@ from kerasline.components.report.svg import (
 _NAMES_IN_ROW = 34  # characters of the names of all classes that stand side by side
 _MANY = 12  # classes, whose cells are drawn smaller
 _ROW = 26  # height of a bar with its room
-_NAME = 20  # characters of a name beside a bar
+_NAME = 22  # characters of a name beside a bar
 
 
 @dataclass(frozen=True)

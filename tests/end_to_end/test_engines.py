@@ -22,7 +22,7 @@ from sklearn.datasets import load_iris
 
 from kerasline.pipeline.plan.partial import WHOLE, Part
 from tools.engines.clusters import KINDS, local_service
-from tools.engines.jars import cache_folder, find
+from tools.engines.jars import CACHE_VARIABLE, cache_folder, find
 
 pytestmark = [pytest.mark.slow, pytest.mark.long]
 
@@ -57,7 +57,7 @@ def recipe(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module", params=["service", "processes", "flink", "spark"])
 def engine(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[str]]:
-    """The options of each engine, which runs meanwhile; Flink and Spark where they were fetched."""
+    """The options of each engine, which runs meanwhile; Flink and Spark where that is asked for."""
     folder = tmp_path_factory.mktemp(request.param)
     if request.param == "processes":
         yield PROCESSES
@@ -66,6 +66,8 @@ def engine(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
             yield options
     else:
         name, begin = KINDS[request.param]
+        if CACHE_VARIABLE not in os.environ:
+            pytest.skip(f"{name} is tried where {CACHE_VARIABLE} names the folder that it was fetched into")
         found = find(name, cache_folder())
         if found is None or shutil.which("java") is None:
             pytest.skip(f"{name} is not in {cache_folder()}, or Java is not here: python -m tools.engines fetch {name}")

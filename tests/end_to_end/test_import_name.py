@@ -45,7 +45,7 @@ def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def kerasline(*arguments: str, folder: Path, site: Path | None = None) -> subprocess.CompletedProcess[str]:
     """Runs the command in a folder, with the package of the checkout or with another one."""
-    script = "import sys, kerasline; from kerasline.pipeline.cli.entry import main; print(kerasline.__file__); main"
+    script = "import sys, kerasline; from kerasline.__main__ import main; print(kerasline.__file__); main()"
     environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", "PYTHONPATH": str(site or ROOT)}
     command = [sys.executable, "-P", "-c", script, *arguments]
     return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=600)

@@ -214,7 +214,7 @@ def test_a_retrain_ends_with_a_scheduler_that_is_killed(recipe: Path, tmp_path: 
     from kerasline.components.core.child_process import start_child
 
     script = (
-        "import sys; from kerasline.components.core.child_process import start_child; start_child(sys.argv[1:]).wait"
+        "import sys; from kerasline.components.core.child_process import start_child; start_child(sys.argv[1:]).wait()"
     )
     command = module_command("kerasline", "retrain", str(recipe), "--workspace", str(tmp_path / "ws"))
     folder = tmp_path / "ws" / "schedules" / "flowers"

@@ -117,7 +117,8 @@ def test_a_dirty_csv_becomes_a_model(kerasline: Callable[..., Any], tmp_path: Pa
     assert sum(made.figures["data"]["splits"].values()) == ROWS - 5 - 1, "5 without a label, 1 ragged"
     assert any("5 rows without a label" in line for line in made.figures["data"]["skipped"])
     assert any("1 line with too few or too many cells" in line for line in made.figures["data"]["skipped"])
-    assert any("all but 7 of its values are numbers" in line for line in made.figures["data"]["notes"])
+    assert "'n.k.' among numbers: no value in 7 rows" in (tmp_path / "churn_2024.yaml").read_text(encoding="utf-8")
+    assert "n.k." in made.recipe["features"]["größe (cm)"]["missing_values"]
     columns = {column["name"] for column in made.figures["data"]["columns"]}
     assert {"größe (cm)", "sign.up", "monthly fee", "examples", "label_index", "features"} <= columns
 

@@ -147,5 +147,7 @@ def _is_value(word: str, others: Mapping[str, int]) -> bool:
     like = re.compile(r"[A-Z]{2}") if word == "NA" else _MARK if word == "?" else None
     if like is None:
         return False
-    same = Counter(bool(like.fullmatch(other)) for other in others)
-    return same[True] >= _FEWEST_CODES and same[True] >= 0.9 * len(others)
+    # Other words that may mean no value, such as unknown, say nothing of what the values are like.
+    like_it = {other: bool(like.fullmatch(other)) for other in others}
+    same = Counter(alike for other, alike in like_it.items() if alike or other not in _MAY_BE_MISSING)
+    return same[True] >= _FEWEST_CODES and same[True] >= 0.9 * same.total()

@@ -1,8 +1,9 @@
 """How fast each model family trains on whatever this machine has, under any Keras backend.
 
 Every case is built by ``kerasline.components.models`` and fitted from arrays of random numbers; nothing but Keras, its
-backend, pydantic and h5py is needed. The first epoch, which compiles, is shown apart; the speed is the median of
-the epochs after it. Ratios are against the first row of the table. Which backend trains is Keras' own setting:
+backend, pydantic, h5py and lazy_loader is needed. The first epoch, which compiles, is shown apart; the speed is the
+median of the epochs after it. Ratios are against the first row of the table. Which backend trains is Keras' own
+setting:
 
     python -m benchmarks.gpu
     KERAS_BACKEND=jax python -m benchmarks.gpu --precision float32,mixed_bfloat16 --json jax.json

@@ -10,17 +10,14 @@ from datetime import date
 from typing import Annotated, Any, Literal
 
 from pydantic import (
-    BaseModel,
     BeforeValidator,
-    ConfigDict,
     Field,
-    ValidationInfo,
     WithJsonSchema,
     field_validator,
     model_validator,
 )
 
-from kerasline.components.core import refuse_boolean
+from kerasline.components.core import Options
 
 # Cells of a text table that mean "no value". Numbers that read as NaN are missing whatever this list says.
 MISSING_VALUES = ("", "NA", "N/A", "n/a", "NaN", "nan", "NAN", "null", "NULL", "Null", "?")
@@ -38,17 +35,6 @@ def read_words(words: object) -> object:
 
 _IN_SCHEMA = {"type": "array", "items": {"type": ["string", "number", "null"]}}
 Words = Annotated[list[str], BeforeValidator(read_words), WithJsonSchema(_IN_SCHEMA)]
-
-
-class Options(BaseModel):
-    """Base of every block: unknown keys are refused, values cannot change after loading."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
-
-    @field_validator("*", mode="before")
-    @classmethod
-    def _no_boolean_for_a_number(cls, value: Any, info: ValidationInfo) -> Any:
-        return refuse_boolean(cls.model_fields[str(info.field_name)].annotation, value)
 
 
 class TableOptions(Options):

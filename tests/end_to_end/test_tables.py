@@ -130,7 +130,7 @@ def ask(table: Table, rows: list[dict[str, Any]]) -> dict[str, dict[str, list[An
     """Asks the pushed model, in a process that has nothing of kerasline."""
     record = json.loads((Path(table.done.result["model"]["path"]) / "version.json").read_text())
     task = {
-        "model": table.done.result["model"]["path"], "rows": rows, "floats": ["age", "weight (kg)", "area"],
+        "model": table.done.result["model"]["path"], "rows": rows, "floats": ["age", "weight (kg)", "area", "rooms"],
         "arguments": {"age": "age", "weight__kg_": "weight (kg)", "region": "region", "area": "area",
                       "rooms": "rooms"},
     }  # fmt: skip

@@ -16,18 +16,24 @@ from tools.measure import Source, complexity, largest, measure, read_source, rea
 ROOT = Path(__file__).resolve().parents[1]
 MOST_LINES = 400
 MOST_LINES_OF_A_FUNCTION = 60
-# The most that there is: lower it when that function has been opened up. The aim is 10.
-MOST_COMPLEX = 37
-# The functions that are longer, and how long they may be. The graph is read from top to bottom and stays in one piece;
-# open up the others.
-LONG = {
-    "pipeline/graph.py:create_pipeline": 240,
-    "pipeline/run/running.py:_run_plan": 105,
+MOST_COMPLEX = 10
+# What is above a limit, and how far: of a folder, its most complex function; of the others, each that is longer. Both
+# only shrink: open one up, and take its line away.
+COMPLEX = {
+    "components": 37,
+    "pipeline": 27,
+}
+LONG_COMPONENTS = {
     "components/tuning/oracles.py:make_oracle": 90,
     "components/datasets/images/image_table.py:find": 75,
-    "pipeline/models/prediction.py:predict_file": 75,
     "components/report/figures.py:collect_figures": 75,
 }
+LONG_PIPELINE = {
+    "pipeline/graph.py:create_pipeline": 240,
+    "pipeline/run/running.py:_run_plan": 105,
+    "pipeline/models/prediction.py:predict_file": 75,
+}
+LONG = LONG_COMPONENTS | LONG_PIPELINE
 
 
 @cache
@@ -102,9 +108,11 @@ def test_functions_stay_short() -> None:
 
 
 def test_functions_stay_simple() -> None:
-    assert [
-        each for each in largest(sources(), lambda each: each.complexity, 20) if each.complexity > MOST_COMPLEX
-    ] == []
+    functions = [each for source in sources() for each in source.functions]
+    too_complex = [
+        each for each in functions if each.complexity > COMPLEX.get(each.name.partition("/")[0], MOST_COMPLEX)
+    ]
+    assert too_complex == []
 
 
 def test_the_measures_of_the_whole_hold() -> None:

@@ -31,7 +31,6 @@ LONG_COMPONENTS = {
 LONG_PIPELINE = {
     "pipeline/graph.py:create_pipeline": 240,
     "pipeline/run/running.py:_run_plan": 105,
-    "pipeline/models/prediction.py:predict_file": 75,
 }
 LONG = LONG_COMPONENTS | LONG_PIPELINE
 

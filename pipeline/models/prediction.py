@@ -5,18 +5,22 @@ from __future__ import annotations
 import json
 import time
 import traceback
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from kerasline.components.beam import check_engine
 from kerasline.components.core import KeraslineError, counted, rate
 from kerasline.components.prediction import plan_prediction
 from kerasline.components.registry import read_record
-from kerasline.pipeline.console import ENGINE_LOST, find_cause, format_seconds, is_engine_lost, screen_apart
+from kerasline.pipeline.console import ENGINE_LOST, Screen, find_cause, format_seconds, is_engine_lost, screen_apart
 from kerasline.pipeline.models.commands import find_version
 from kerasline.pipeline.workspace import Workspace, open_workspace, read_outcome, run_folders
+
+if TYPE_CHECKING:
+    from kerasline.components.prediction import Prediction, PredictionPlan
 
 _COLUMNS_SHOWN = 5
 
@@ -36,23 +40,23 @@ def predict_file(
     """Predicts the rows of files with a pushed model, and tells on the screen how it goes.
 
     Args:
-      source: a file, a folder or a glob.
+      source: A file, a folder or a glob.
       reference: ``NAME``, which means what is in production, or ``NAME@VERSION``.
-      output: a .parquet, .csv or .jsonl file.
-      keys: columns of the input to repeat; none for all.
+      output: A .parquet, .csv or .jsonl file, which is written.
+      keys: Columns of the input to repeat in the output; none for all.
       kind: csv, parquet, images or tfrecord, where the name of the input does not say it.
-      on_unseen: whether rows with values that training has never shown are marked (warn) or rejected.
-      workspace: where the model is.
+      on_unseen: Whether rows with values that training has never shown are marked (warn) or rejected.
+      workspace: Folder that holds the model.
       beam_arguments: Beam's options; none for those of the latest run of the model's recipe.
-      debug: show tracebacks.
+      debug: Whether tracebacks are shown.
 
     Returns:
       ``model``, ``version``, ``input``, ``output``, ``rows``, ``rejected``, ``rejected_file``, ``unseen`` (by
       column), ``unseen_rows``, ``seconds`` and ``rows_per_second``.
 
     Raises:
-      ConfigError: no such model, or the input or the output cannot be.
-      DataRejected: no row could be predicted.
+      ConfigError: There is no such model, or the input or the output cannot be.
+      DataRejected: No row could be predicted.
     """
     home = open_workspace(workspace)
     folder, version = find_version(home.root / "models", reference)
@@ -63,48 +67,17 @@ def predict_file(
     engine = list(beam_arguments) or _engine_of_recipe(home, folder.name)
     log = home.log(f"predict-{datetime.now(UTC):%Y%m%d-%H%M%S}")
     with screen_apart(log) as screen:
-        shards = counted(len(plan.shards), "shard")
-        screen.line(f"kerasline predict  {plan.version}  {shards} of {plan.kind}  log {log}")
-        for note in plan.notes:
-            screen.line(f"  {note}")
+        _announce(plan, log, screen)
         if engine and not beam_arguments:
             screen.line(f"  {'beam':<12} {' '.join(engine)}, as in its latest run")
-        screen.start("  loading TensorFlow and Beam")
-        started = time.monotonic()
-        from kerasline.components.prediction import predict
-
-        check_engine(engine, "--beam" if beam_arguments else "run.beam")
-        screen.stop()
-        screen.line(f"  {'loaded':<12} {format_seconds(time.monotonic() - started)}")
+        predict = _load(engine, "--beam" if beam_arguments else "run.beam", screen)
         screen.start("  predict")
         try:
-            done = predict(plan, output, engine)
-        except Exception as error:
-            traceback.print_exc()
-            if is_engine_lost(error):
-                raise KeraslineError(
-                    f"the prediction could not go on: {ENGINE_LOST} again: the parts that are written are kept; the "
-                    f"log is {log}"
-                ) from error
-            cause = find_cause(error)
-            if debug or not isinstance(cause, KeraslineError):
-                raise
-            # Beam adds the name of its step to the message.
-            raise type(cause)(str(cause).split(" [while running")[0].strip()) from error
+            with _in_words(log, debug):
+                done = predict(plan, output, engine)
         finally:
             screen.stop()
-        speed = done.rows / max(done.seconds, 1e-9)
-        if done.reused_shards:
-            reused = counted(done.reused_shards, "was", "were")
-            screen.line(f"  of {shards}, {reused} done by an interrupted command")
-        screen.line(f"  {'predicted':<12} {counted(done.rows, 'row')} in {format_seconds(done.seconds)}, {rate(speed)}")
-        if done.rejected_path:
-            first = json.loads(done.rejected_path.read_text(encoding="utf-8").splitlines()[0])
-            screen.line(f"  {'rejected':<12} {counted(done.rejected, 'row')}, listed in {done.rejected_path}")
-            screen.line(f"               the first: {first['place']}: {first['reason']}")
-        for line in describe_unseen(done.unseen):
-            screen.line(f"  {line}")
-        screen.line(f"  {'output':<12} {output}")
+        _tell(plan, done, output, screen)
     return {
         "model": folder.name,
         "version": version,
@@ -116,8 +89,87 @@ def predict_file(
         "unseen": done.unseen,
         "unseen_rows": done.unseen_rows,
         "seconds": round(done.seconds, 3),
-        "rows_per_second": round(speed, 1),
+        "rows_per_second": round(_speed(done), 1),
     }
+
+
+def _announce(plan: PredictionPlan, log: Path, screen: Screen) -> None:
+    """Shows what will be predicted, and what is odd about it."""
+    screen.line(f"kerasline predict  {plan.version}  {counted(len(plan.shards), 'shard')} of {plan.kind}  log {log}")
+    for note in plan.notes:
+        screen.line(f"  {note}")
+
+
+def _load(engine: list[str], origin: str, screen: Screen) -> Callable[..., Prediction]:
+    """Loads the libraries, and checks Beam's options, which needs them.
+
+    Args:
+      engine: Beam's options.
+      origin: The argument or key that they came from, for messages.
+      screen: Shows how long it takes.
+
+    Returns:
+      What predicts, from a plan, the output's path and Beam's options.
+
+    Raises:
+      ConfigError: Beam does not know an option, or what it names is not there.
+    """
+    screen.start("  loading TensorFlow and Beam")
+    started = time.monotonic()
+    from kerasline.components.prediction import predict
+
+    check_engine(engine, origin)
+    screen.stop()
+    screen.line(f"  {'loaded':<12} {format_seconds(time.monotonic() - started)}")
+    return predict
+
+
+@contextmanager
+def _in_words(log: Path, debug: bool) -> Iterator[None]:
+    """Says in plain words what went wrong in Beam's steps.
+
+    Args:
+      log: The log, for messages.
+      debug: Leave an error as it came up, unless Beam's engine was lost.
+
+    Raises:
+      KeraslineError: The engine was lost; or one of our own errors came up in a step of Beam.
+    """
+    try:
+        yield
+    except Exception as error:
+        traceback.print_exc()
+        if is_engine_lost(error):
+            raise KeraslineError(
+                f"the prediction could not go on: {ENGINE_LOST} again: the parts that are written are kept; the log "
+                f"is {log}"
+            ) from error
+        cause = find_cause(error)
+        if debug or not isinstance(cause, KeraslineError):
+            raise
+        # Beam adds the name of its step to the message.
+        raise type(cause)(str(cause).split(" [while running")[0].strip()) from error
+
+
+def _tell(plan: PredictionPlan, done: Prediction, output: Path, screen: Screen) -> None:
+    """Shows what came of it: rows, those that were rejected, values that are new to the model, and the file."""
+    if done.reused_shards:
+        reused = counted(done.reused_shards, "was", "were")
+        screen.line(f"  of {counted(len(plan.shards), 'shard')}, {reused} done by an interrupted command")
+    rows, seconds = counted(done.rows, "row"), format_seconds(done.seconds)
+    screen.line(f"  {'predicted':<12} {rows} in {seconds}, {rate(_speed(done))}")
+    if done.rejected_path:
+        first = json.loads(done.rejected_path.read_text(encoding="utf-8").splitlines()[0])
+        screen.line(f"  {'rejected':<12} {counted(done.rejected, 'row')}, listed in {done.rejected_path}")
+        screen.line(f"               the first: {first['place']}: {first['reason']}")
+    for line in describe_unseen(done.unseen):
+        screen.line(f"  {line}")
+    screen.line(f"  {'output':<12} {output}")
+
+
+def _speed(done: Prediction) -> float:
+    """Returns rows in a second."""
+    return done.rows / max(done.seconds, 1e-9)
 
 
 def describe_unseen(unseen: Mapping[str, Mapping[str, Any]]) -> list[str]:

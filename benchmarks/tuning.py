@@ -168,8 +168,8 @@ def take_rows(workspace: Path, result: dict[str, Any], target: Path) -> None:
     """
     code = (
         "import sys, json, glob, numpy as np\n"
-        "from kerasline.components.fitting.reading import make_reader, read_fit_data\n"
-        "from kerasline.components.fitting.settings import FitSettings\n"
+        "from kerasline.components.fitting.rows.reading import make_reader, read_fit_data\n"
+        "from kerasline.components.fitting.settings.settings import FitSettings\n"
         "root, settings, target = sys.argv[1:]\n"
         "settings = FitSettings.model_validate_json(settings)\n"
         "graph, = glob.glob(root + '/transform/transform_graph/*')\n"

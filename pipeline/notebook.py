@@ -180,7 +180,8 @@ def show_plots(result: Run, part: str, only: Sequence[int] | None = None) -> Sho
     Raises:
       ConfigError: there is no such part, or the run has no such plots.
     """
-    from kerasline.components.report import page, plot_columns, plot_explanations, plot_search, plots
+    from kerasline.components.report import page, plot_columns, plot_explanations, plot_search
+    from kerasline.components.report.plots import plots
 
     parts = {
         "columns": plot_columns,

@@ -24,9 +24,9 @@ COMPLEX = {
     "pipeline": 27,
 }
 LONG_COMPONENTS = {
-    "components/tuning/oracles.py:make_oracle": 90,
+    "components/tuning/trials/oracles.py:make_oracle": 90,
     "components/datasets/images/image_table.py:find": 75,
-    "components/report/figures.py:collect_figures": 75,
+    "components/report/figures/figures.py:collect_figures": 75,
 }
 LONG_PIPELINE = {
     "pipeline/graph.py:create_pipeline": 240,

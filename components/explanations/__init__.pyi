@@ -1,4 +1,4 @@
 from .component import Explain as Explain
-from .pictures import data_uri as data_uri
-from .rows import read_rows as read_rows
-from .showing import show_row as show_row
+from .showing.pictures import data_uri as data_uri
+from .showing.rows import read_rows as read_rows
+from .showing.showing import show_row as show_row

@@ -14,8 +14,7 @@ import numpy as np
 
 from kerasline.components.explanations.examples import choose_examples
 from kerasline.components.explanations.importance import permutation_importance
-from kerasline.components.explanations.rows import decode_row, find_records, sample_records
-from kerasline.components.explanations.showing import show_row
+from kerasline.components.explanations.showing import decode_row, find_records, sample_records, show_row
 from kerasline.components.explanations.tables import MOST_ROWS, dependence, surface
 from kerasline.components.features import FeaturePlan
 from kerasline.components.models import InputSpec
@@ -132,8 +131,7 @@ class Explainer:
     def _explain_images(
         self, result: dict[str, Any], model: Any, inputs: Mapping[str, np.ndarray], image: InputSpec
     ) -> dict[str, Any]:
-        from kerasline.components.explanations import inside
-        from kerasline.components.explanations.watching import map_layers
+        from kerasline.components.explanations.inside import inside, map_layers
 
         entries = result["mistakes"] + result["hits"]
         row, name = entries[0]["row"] if entries else 0, image.name

@@ -12,7 +12,7 @@ import tensorflow as tf
 
 from kerasline.components.core import KeraslineError
 from kerasline.components.explanations.examples import join_classes
-from kerasline.components.explanations.rows import Row, decode_row
+from kerasline.components.explanations.showing import Row, decode_row
 from kerasline.components.features import LABEL, FeaturePlan
 from kerasline.components.fitting import ExamplesReader, FitSettings
 from kerasline.components.models import build_model

@@ -1,17 +1,18 @@
-from . import names as names
-from .checkpoints import CheckpointFile as CheckpointFile, checkpoint_key as checkpoint_key
-from .checks import check_fit as check_fit, check_machine as check_machine, check_weight_column as check_weight_column
-from .examples import ExamplesReader as ExamplesReader, expand as expand
-from .keeping import KeptModel as KeptModel
 from .one_fit import fit as fit, fit_here as fit_here
-from .options import TrainingOptions as TrainingOptions
-from .parents import end_with_parent as end_with_parent
-from .places import choose_place as choose_place
-from .processes import MARK as MARK, read_rows as read_rows, write_rows as write_rows
-from .reading import make_reader as make_reader, read_fit_data as read_fit_data
-from .rows import Arrays as Arrays, FitData as FitData, hold_out as hold_out
+from .places.parents import end_with_parent as end_with_parent
+from .places.places import choose_place as choose_place
+from .places.processes import MARK as MARK, read_rows as read_rows, write_rows as write_rows
+from .rows.examples import ExamplesReader as ExamplesReader, expand as expand
+from .rows.reading import make_reader as make_reader, read_fit_data as read_fit_data
+from .rows.rows import Arrays as Arrays, FitData as FitData, hold_out as hold_out
 from .scoring import score as score, score_training_rows as score_training_rows
-from .settings import (
+from .settings.checks import (
+    check_fit as check_fit,
+    check_machine as check_machine,
+    check_weight_column as check_weight_column,
+)
+from .settings.options import TrainingOptions as TrainingOptions
+from .settings.settings import (
     AS_JSON as AS_JSON,
     UNCHANGED as UNCHANGED,
     FitSettings as FitSettings,
@@ -20,3 +21,5 @@ from .settings import (
     explain_refusal as explain_refusal,
     set_keys as set_keys,
 )
+from .watching.checkpoints import CheckpointFile as CheckpointFile, checkpoint_key as checkpoint_key
+from .watching.keeping import KeptModel as KeptModel

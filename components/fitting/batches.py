@@ -10,11 +10,9 @@ from typing import Any
 import keras
 import numpy as np
 
-from kerasline.components.fitting.checks import loss_of
 from kerasline.components.fitting.compiling import steps_together
-from kerasline.components.fitting.feeding import WHOLE, Feed, FeedOrder, Share
-from kerasline.components.fitting.rows import FitData, class_table, weigh_classes
-from kerasline.components.fitting.settings import FitSettings
+from kerasline.components.fitting.rows import WHOLE, Feed, FeedOrder, FitData, Share, class_table, weigh_classes
+from kerasline.components.fitting.settings import FitSettings, loss_of
 
 _VALIDATION_BATCH = 256
 

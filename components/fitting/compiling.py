@@ -8,10 +8,16 @@ from typing import Any
 import keras
 
 from kerasline.components.core import ConfigError
-from kerasline.components.fitting.checks import loss_of, watched_metrics
-from kerasline.components.fitting.names import OPTIMIZERS, SCHEDULES, find_schedule, in_epochs
-from kerasline.components.fitting.options import TrainingOptions
-from kerasline.components.fitting.settings import FitSettings
+from kerasline.components.fitting.settings import (
+    OPTIMIZERS,
+    SCHEDULES,
+    FitSettings,
+    TrainingOptions,
+    find_schedule,
+    in_epochs,
+    loss_of,
+    watched_metrics,
+)
 from kerasline.components.models import make_loss, make_metrics
 
 # A call of TensorFlow costs milliseconds of Python, as much as a whole step of a small network.

@@ -11,11 +11,7 @@ import numpy as np
 
 from kerasline.components.core import KeraslineError, TrainingFailed, progress
 from kerasline.components.fitting.batches import Batches, read_batches
-from kerasline.components.fitting.callbacks import EpochProgress, SaveEpochs, StopAtNaN, TensorBoardLog, watchers
-from kerasline.components.fitting.checkpoints import CheckpointFile, FitState
 from kerasline.components.fitting.compiling import compile_model
-from kerasline.components.fitting.feeding import WHOLE, Feed, Share
-from kerasline.components.fitting.keeping import KeptModel
 from kerasline.components.fitting.own_training import (
     CheckFigures,
     build_metrics,
@@ -26,8 +22,18 @@ from kerasline.components.fitting.own_training import (
     trainee_of,
 )
 from kerasline.components.fitting.places import Place, choose_place, settled
-from kerasline.components.fitting.rows import FitData
+from kerasline.components.fitting.rows import WHOLE, Feed, FitData, Share
 from kerasline.components.fitting.settings import FitSettings
+from kerasline.components.fitting.watching import (
+    CheckpointFile,
+    EpochProgress,
+    FitState,
+    KeptModel,
+    SaveEpochs,
+    StopAtNaN,
+    TensorBoardLog,
+    watchers,
+)
 from kerasline.components.models import build_model
 
 History = dict[str, list[float]]
@@ -103,7 +109,7 @@ def fit(
             "strategy: none"
         )
     if place.own_process and not has_to_stream:
-        from kerasline.components.fitting.processes import fit_in_process
+        from kerasline.components.fitting.places import fit_in_process
 
         weights, history = fit_in_process(settings, data, place, callbacks, checkpoint, log_folder)
     else:

@@ -14,10 +14,8 @@ import keras
 
 from kerasline.components.core import ConfigError, TrainingFailed
 from kerasline.components.fitting.batches import Batches
-from kerasline.components.fitting.checks import loss_of
-from kerasline.components.fitting.feeding import Feed
-from kerasline.components.fitting.names import OPTIMIZERS
-from kerasline.components.fitting.settings import FitSettings
+from kerasline.components.fitting.rows import Feed
+from kerasline.components.fitting.settings import OPTIMIZERS, FitSettings, loss_of
 from kerasline.components.models import ALIASES, LOSS_CLASSES, CustomOptions, arguments_of
 
 _METHODS = (

@@ -12,7 +12,7 @@ import traceback
 from pathlib import Path
 from typing import Any
 
-from kerasline.components.fitting.parents import end_with_parent
+from kerasline.components.fitting.places import end_with_parent
 
 
 def main() -> int:
@@ -42,13 +42,11 @@ def _fit(folder: Path, job: dict[str, Any], number: int) -> None:
     import numpy as np
 
     from kerasline.components.core import progress
-    from kerasline.components.fitting.checkpoints import CheckpointFile
-    from kerasline.components.fitting.feeding import Share
     from kerasline.components.fitting.one_fit import fit_here
-    from kerasline.components.fitting.places import Place
-    from kerasline.components.fitting.processes import HISTORY, RESULT, START, read_rows, save_weights
-    from kerasline.components.fitting.rows import FitData
+    from kerasline.components.fitting.places import HISTORY, RESULT, START, Place, read_rows, save_weights
+    from kerasline.components.fitting.rows import FitData, Share
     from kerasline.components.fitting.settings import FitSettings
+    from kerasline.components.fitting.watching import CheckpointFile
 
     is_chief = number == 0
     if is_chief:
@@ -98,7 +96,7 @@ def _prepare_backend(place: dict[str, Any]) -> None:
 
 
 def _say(said: dict[str, Any]) -> None:
-    from kerasline.components.fitting.processes import MARK
+    from kerasline.components.fitting.places import MARK
 
     print(MARK + json.dumps(said), flush=True)
 

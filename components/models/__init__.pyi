@@ -1,8 +1,18 @@
 from .augment import Augmentation as Augmentation
 from .custom import arguments_of as arguments_of
+from .description.hdf5 import check_weights as check_weights
+from .description.options import (
+    CustomOptions as CustomOptions,
+    MlpOptions as MlpOptions,
+    ModelOptions as ModelOptions,
+    TabularOptions as TabularOptions,
+    TransferOptions as TransferOptions,
+)
+from .description.spaces import DEFAULT_SPACES as DEFAULT_SPACES, default_space as default_space
+from .description.spec import InputSpec as InputSpec, OutputSpec as OutputSpec, Task as Task
+from .description.suiting import check_inputs as check_inputs, check_parts as check_parts
 from .families import MODEL_FAMILIES as MODEL_FAMILIES, build_model as build_model
-from .hdf5 import check_weights as check_weights
-from .heads import (
+from .parts.heads import (
     ALIASES as ALIASES,
     HEADS as HEADS,
     LOSS_CLASSES as LOSS_CLASSES,
@@ -14,15 +24,5 @@ from .heads import (
     make_metrics as make_metrics,
     resolve_loss as resolve_loss,
 )
-from .options import (
-    CustomOptions as CustomOptions,
-    MlpOptions as MlpOptions,
-    ModelOptions as ModelOptions,
-    TabularOptions as TabularOptions,
-    TransferOptions as TransferOptions,
-)
-from .spaces import DEFAULT_SPACES as DEFAULT_SPACES, default_space as default_space
-from .spec import InputSpec as InputSpec, OutputSpec as OutputSpec, Task as Task
-from .suiting import check_inputs as check_inputs, check_parts as check_parts
 from .tabular import EachMember as EachMember, MemberScale as MemberScale
 from .transfer import unfreeze as unfreeze

@@ -6,7 +6,7 @@ from typing import Any
 
 import keras
 
-from kerasline.components.models.options import AugmentationOptions
+from kerasline.components.models.description import AugmentationOptions
 
 
 @keras.saving.register_keras_serializable("kerasline")

@@ -8,18 +8,23 @@ import keras
 
 from kerasline.components.core import ConfigError
 from kerasline.components.models.augment import augmented
-from kerasline.components.models.heads import output_layer
-from kerasline.components.models.layers import (
+from kerasline.components.models.description import (
+    CnnOptions,
+    InputSpec,
+    OutputSpec,
+    check_augmentation,
+    main_input,
+    per_layer,
+)
+from kerasline.components.models.parts import (
     activated,
     dense_layers,
     join,
     make_inputs,
+    output_layer,
     regularizer,
     side_vectors,
 )
-from kerasline.components.models.options import CnnOptions, per_layer
-from kerasline.components.models.spec import InputSpec, OutputSpec
-from kerasline.components.models.suiting import check_augmentation, main_input
 
 
 def build(options: CnnOptions, inputs: Sequence[InputSpec], output: OutputSpec) -> keras.Model:

@@ -21,10 +21,8 @@ from typing import Any
 import keras
 
 from kerasline.components.core import ConfigError, nearest
-from kerasline.components.models.heads import HEADS
-from kerasline.components.models.layers import make_inputs
-from kerasline.components.models.options import CustomOptions
-from kerasline.components.models.spec import InputSpec, OutputSpec
+from kerasline.components.models.description import CustomOptions, InputSpec, OutputSpec
+from kerasline.components.models.parts import HEADS, make_inputs
 
 SIGNATURE = "(config: dict, inputs: list[InputSpec], output: OutputSpec) -> keras.Model"
 

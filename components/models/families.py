@@ -15,18 +15,20 @@ from typing import TYPE_CHECKING
 from pydantic import BaseModel
 
 from kerasline.components.core import ConfigError, nearest
-from kerasline.components.models.heads import check_output
-from kerasline.components.models.options import (
+from kerasline.components.models.description import (
     AugmentationOptions,
     CnnOptions,
     CustomOptions,
+    InputSpec,
     MlpOptions,
     ModelOptions,
+    OutputSpec,
     SequenceOptions,
     TabularOptions,
+    Task,
     TransferOptions,
 )
-from kerasline.components.models.spec import InputSpec, OutputSpec, Task
+from kerasline.components.models.parts import check_output
 
 if TYPE_CHECKING:
     import keras

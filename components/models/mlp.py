@@ -7,11 +7,8 @@ from collections.abc import Sequence
 import keras
 
 from kerasline.components.models.augment import augmented
-from kerasline.components.models.heads import output_layer
-from kerasline.components.models.layers import dense_layers, join, layer_name, make_inputs, side_vectors
-from kerasline.components.models.options import MlpOptions
-from kerasline.components.models.spec import InputSpec, OutputSpec
-from kerasline.components.models.suiting import check_augmentation, refuse_tokens
+from kerasline.components.models.description import InputSpec, MlpOptions, OutputSpec, check_augmentation, refuse_tokens
+from kerasline.components.models.parts import dense_layers, join, layer_name, make_inputs, output_layer, side_vectors
 
 
 def build(options: MlpOptions, inputs: Sequence[InputSpec], output: OutputSpec) -> keras.Model:

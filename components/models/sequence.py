@@ -7,19 +7,17 @@ from collections.abc import Sequence
 import keras
 
 from kerasline.components.core import ConfigError
-from kerasline.components.models.heads import output_layer
-from kerasline.components.models.layers import (
+from kerasline.components.models.description import InputSpec, OutputSpec, SequenceOptions, main_input
+from kerasline.components.models.parts import (
     activated,
     dense_layers,
     embedding_width,
     join,
     make_inputs,
+    output_layer,
     regularizer,
     side_vectors,
 )
-from kerasline.components.models.options import SequenceOptions
-from kerasline.components.models.spec import InputSpec, OutputSpec
-from kerasline.components.models.suiting import main_input
 
 RECURRENT = {"simple_rnn": "SimpleRNN", "lstm": "LSTM", "gru": "GRU"}
 

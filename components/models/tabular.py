@@ -13,11 +13,8 @@ from typing import Any
 
 import keras
 
-from kerasline.components.models.heads import HEADS
-from kerasline.components.models.layers import activated, join, layer_name, make_inputs, regularizer, side_vectors
-from kerasline.components.models.options import TabularOptions, per_layer
-from kerasline.components.models.spec import InputSpec, OutputSpec
-from kerasline.components.models.suiting import refuse_others
+from kerasline.components.models.description import InputSpec, OutputSpec, TabularOptions, per_layer, refuse_others
+from kerasline.components.models.parts import HEADS, activated, join, layer_name, make_inputs, regularizer, side_vectors
 
 
 def build(options: TabularOptions, inputs: Sequence[InputSpec], output: OutputSpec) -> keras.Model:

@@ -11,14 +11,25 @@ import keras
 
 from kerasline.components.core import ConfigError, nearest
 from kerasline.components.models.augment import augmented
-from kerasline.components.models.bases import BASES, Base
-from kerasline.components.models.heads import output_layer
-from kerasline.components.models.layers import dense_layers, join, make_inputs, side_vectors
-from kerasline.components.models.options import TransferOptions
-from kerasline.components.models.spec import InputSpec, OutputSpec
-from kerasline.components.models.squeezenet import squeezenet
-from kerasline.components.models.suiting import keras_models, main_input, squeezenet_weights
-from kerasline.components.models.weights import load_weights
+from kerasline.components.models.description import (
+    BASES,
+    Base,
+    InputSpec,
+    OutputSpec,
+    TransferOptions,
+    keras_models,
+    main_input,
+    squeezenet_weights,
+)
+from kerasline.components.models.parts import (
+    dense_layers,
+    join,
+    load_weights,
+    make_inputs,
+    output_layer,
+    side_vectors,
+    squeezenet,
+)
 
 SMALLEST_AUTO = 96  # pixels; below it the features of ImageNet networks lose most of their worth
 MEANS = (0.485, 0.456, 0.406)  # of ImageNet's red, green and blue, in [0, 1]

@@ -1,6 +1,6 @@
 """Batch inference: files in, the same rows with predictions out, by Beam, with the SavedModel alone.
 
-:func:`~kerasline.components.prediction.planning.plan_prediction` looks at the input, and
+:func:`~kerasline.components.prediction.reading.planning.plan_prediction` looks at the input, and
 :func:`~kerasline.components.prediction.job.predict` runs it.
 """
 

@@ -10,11 +10,9 @@ import numpy as np
 import pyarrow as pa
 
 from kerasline.components.core import DataRejected
-from kerasline.components.prediction.answering import ServedModel
+from kerasline.components.prediction.answering import ServedModel, join_counts
 from kerasline.components.prediction.marking import column_name
-from kerasline.components.prediction.planning import PredictionPlan, output_columns
-from kerasline.components.prediction.readers import READERS
-from kerasline.components.prediction.unseen import join_counts
+from kerasline.components.prediction.reading import READERS, PredictionPlan, output_columns
 from kerasline.components.prediction.writing import prediction_table
 
 
@@ -42,7 +40,7 @@ def predict_at_once(plan: PredictionPlan, model: ServedModel) -> Answers:
     """Predicts every row and keeps the answers in memory.
 
     Args:
-      plan: from :func:`~kerasline.components.prediction.planning.plan_prediction`.
+      plan: from :func:`~kerasline.components.prediction.reading.planning.plan_prediction`.
       model: the plan's, loaded.
 
     Raises:

@@ -17,11 +17,9 @@ from apache_beam.options.pipeline_options import PipelineOptions
 
 from kerasline.components.beam import complete_options
 from kerasline.components.core import ConfigError, DataRejected, KeraslineError, progress, rate
-from kerasline.components.prediction.answering import ServedModel
+from kerasline.components.prediction.answering import ServedModel, join_counts
 from kerasline.components.prediction.marking import add_marks, column_name, write_marks
-from kerasline.components.prediction.planning import PredictionPlan, output_columns
-from kerasline.components.prediction.readers import READERS
-from kerasline.components.prediction.unseen import join_counts
+from kerasline.components.prediction.reading import READERS, PredictionPlan, output_columns
 from kerasline.components.prediction.writing import (
     PartWriter,
     join_parts,
@@ -63,7 +61,7 @@ def predict(plan: PredictionPlan, output: Path, beam_arguments: Sequence[str] = 
     that was interrupted goes on where it ended, without a row twice.
 
     Args:
-      plan: from :func:`~kerasline.components.prediction.planning.plan_prediction`.
+      plan: from :func:`~kerasline.components.prediction.reading.planning.plan_prediction`.
       output: the file to write; ``OUTPUT.rejected.jsonl`` holds the rows that could not be predicted.
       beam_arguments: Beam's options; default: one process.
 

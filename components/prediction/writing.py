@@ -28,10 +28,10 @@ def prediction_table(keys: Any, answer: Mapping[str, np.ndarray], plan: Any) -> 
     Args:
       keys: an Arrow table.
       answer: ``scores`` or ``value`` for as many rows.
-      plan: the :class:`~kerasline.components.prediction.planning.PredictionPlan`.
+      plan: the :class:`~kerasline.components.prediction.reading.planning.PredictionPlan`.
 
     Returns:
-      An Arrow table with the columns of :func:`~kerasline.components.prediction.planning.output_columns` added.
+      An Arrow table with the columns of :func:`~kerasline.components.prediction.reading.planning.output_columns` added.
     """
     classes = plan.record["classes"]
     added: dict[str, Any] = {}

@@ -12,14 +12,27 @@ from typing import Any
 
 from kerasline.components.core import ConfigError, counted, printable
 from kerasline.components.features import MOST_RANKED
-from kerasline.components.profiling.columns import ColumnGuess, guess_column
-from kerasline.components.profiling.images import choose_model, is_image_folder, sample_images
-from kerasline.components.profiling.labels import LabelGuess, guess_label, require_label
-from kerasline.components.profiling.leaks import gives_away
-from kerasline.components.profiling.panels import mark_panels
-from kerasline.components.profiling.sampling import TableSample, sample_table
+from kerasline.components.profiling.guessing import (
+    ColumnGuess,
+    LabelGuess,
+    gives_away,
+    guess_column,
+    guess_label,
+    mark_panels,
+    require_label,
+)
+from kerasline.components.profiling.sampling import (
+    TABLES,
+    TableSample,
+    check_source,
+    choose_model,
+    explain_folder,
+    is_image_folder,
+    sample_images,
+    sample_table,
+    tables_of,
+)
 from kerasline.components.profiling.settings import Settings, choose_settings
-from kerasline.components.profiling.sources import TABLES, check_source, explain_folder, tables_of
 from kerasline.components.profiling.writing import block, comment, listed, pair
 
 _GUESSES = "Guesses have their reason beside them; change what is wrong."

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from kerasline.components.core import counted
-from kerasline.components.profiling.labels import LabelGuess
+from kerasline.components.profiling.guessing import LabelGuess
 
 _SMALL = 1_000  # rows below which eval and test need a larger share
 _EVAL_ROWS = 30  # that eval should have, up to 30 % of the data

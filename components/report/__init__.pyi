@@ -1,10 +1,14 @@
-from . import page as page, plots as plots
-from .column_plots import plot_columns as plot_columns
+from . import page as page
 from .comparison_page import describe as describe, render_comparison as render_comparison
 from .component import Report as Report
-from .explanation_plots import plot_explanations as plot_explanations
-from .figures import RunFolders as RunFolders, collect_figures as collect_figures, load_predictions as load_predictions
+from .figures.figures import (
+    RunFolders as RunFolders,
+    collect_figures as collect_figures,
+    load_predictions as load_predictions,
+)
 from .options import ReportOptions as ReportOptions
 from .page import headline as headline, write_report as write_report
-from .search_plots import plot_search as plot_search
+from .plots.column_plots import plot_columns as plot_columns
+from .plots.explanation_plots import plot_explanations as plot_explanations
+from .plots.search_plots import plot_search as plot_search
 from .site_page import render_decisions as render_decisions, render_site as render_site

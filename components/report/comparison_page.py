@@ -6,8 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from kerasline.components.evaluation import METRICS
-from kerasline.components.report.charts import Series, line_chart
-from kerasline.components.report.labels import show_apart
+from kerasline.components.report.drawing import Series, line_chart, show_apart
 from kerasline.components.report.page import assets, environment
 from kerasline.components.report.plots import Plot, make_plot
 

@@ -16,11 +16,8 @@ from markupsafe import Markup
 
 from kerasline.components.core import counted
 from kerasline.components.evaluation import METRICS
-from kerasline.components.report import plots
-from kerasline.components.report.attention import headline, show_figure, show_setting
-from kerasline.components.report.column_plots import plot_columns
-from kerasline.components.report.explanation_plots import plot_explanations
-from kerasline.components.report.search_plots import plot_search
+from kerasline.components.report.diagnosis import headline, show_figure, show_setting
+from kerasline.components.report.plots import plot_columns, plot_explanations, plot_search, plots
 
 _HERE = Path(__file__).parent
 PAGE = "page.html.j2"

@@ -1,7 +1,7 @@
-from .checks import check_objective as check_objective, check_search as check_search, usable_start as usable_start
 from .cloud_job import SearchJob as SearchJob
 from .component import ConfigSearch as ConfigSearch
-from .notation import (
+from .space.checks import check_objective as check_objective, check_search as check_search, usable_start as usable_start
+from .space.notation import (
     FAMILY as FAMILY,
     Space as Space,
     candidates as candidates,
@@ -9,4 +9,4 @@ from .notation import (
     conditions as conditions,
     feature_values as feature_values,
 )
-from .options import TuningOptions as TuningOptions
+from .space.options import TuningOptions as TuningOptions

@@ -24,7 +24,7 @@ from keras_tuner.src.distribute import oracle_chief
 
 from kerasline.components.core import TrainingFailed, module_command, progress
 from kerasline.components.fitting import MARK, decode_hyperparameters, write_rows
-from kerasline.components.tuning.halving import remove_lost
+from kerasline.components.tuning.trials import remove_lost
 
 if TYPE_CHECKING:
     from kerasline.components.tuning.tuner import ConfigTuner

@@ -12,7 +12,7 @@ from tfx.components.tuner import component, executor
 from tfx.dsl.components.base import executor_spec
 from tfx.types import artifact_utils
 
-from kerasline.components.tuning.record import TRIALS_FILE
+from kerasline.components.tuning.trials import TRIALS_FILE
 
 if TYPE_CHECKING:
     from kerasline.components.tuning.tuner import ConfigTuner
@@ -27,7 +27,7 @@ class SearchExecutor(executor.Executor):
     Outputs:
       best_hyperparameters: the winner's values by config key.
       tuner_results: TFX's ``tuner_results.json``, and ``trials.json``: ``best``, the winner's id, and ``trials``, each
-        as :func:`kerasline.components.tuning.record.keep_trial` describes it.
+        as :func:`kerasline.components.tuning.trials.record.keep_trial` describes it.
 
     Execution properties:
       tuner_fn: dotted path.

@@ -32,13 +32,19 @@ from kerasline.components.fitting import (
     score,
 )
 from kerasline.components.models import direction
-from kerasline.components.tuning.folds import count_folds, take_fold
-from kerasline.components.tuning.halving import checkpoint_of, remove_lost
-from kerasline.components.tuning.memory import forgetting
-from kerasline.components.tuning.options import TuningOptions
-from kerasline.components.tuning.oracles import make_oracle
-from kerasline.components.tuning.record import best_score, choose_winner, keep_trial, read_trials
-from kerasline.components.tuning.space import combinations
+from kerasline.components.tuning.space import TuningOptions, combinations
+from kerasline.components.tuning.trials import (
+    best_score,
+    checkpoint_of,
+    choose_winner,
+    count_folds,
+    forgetting,
+    keep_trial,
+    make_oracle,
+    read_trials,
+    remove_lost,
+    take_fold,
+)
 
 PROJECT = "oracle"
 _MOST_COUNTED = 10_001
@@ -109,11 +115,11 @@ class ConfigTuner(base_tuner.BaseTuner):
 
     @property
     def trials(self) -> list[dict[str, Any]]:
-        """The trials that have ended, by their numbers; see :func:`kerasline.components.tuning.record.keep_trial`."""
+        """The trials that ended, by number; see :func:`~kerasline.components.tuning.trials.record.keep_trial`."""
         return read_trials(self.record)
 
     def winner(self) -> dict[str, Any]:
-        """Returns the trial that the Trainer fits; see :func:`kerasline.components.tuning.record.choose_winner`."""
+        """Returns the trial to train with; see :func:`~kerasline.components.tuning.trials.record.choose_winner`."""
         return choose_winner(self.trials, direction(self.options.objective))
 
     def get_best_hyperparameters(self, num_trials: int = 1) -> list[keras_tuner.HyperParameters]:
@@ -174,7 +180,7 @@ class ConfigTuner(base_tuner.BaseTuner):
         """Records a trial that has ended, and tells of it.
 
         Args:
-          entry: see :func:`kerasline.components.tuning.record.keep_trial`; ``seconds`` are filled in.
+          entry: see :func:`kerasline.components.tuning.trials.record.keep_trial`; ``seconds`` are filled in.
           started: when it did, by ``time.monotonic``.
         """
         entry["seconds"] = round(time.monotonic() - started, 3)

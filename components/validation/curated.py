@@ -11,8 +11,8 @@ from tfx.dsl.component.experimental.decorators import component
 from tfx.types import artifact_utils
 from tfx.types.standard_artifacts import ExampleStatistics, Schema
 
+from kerasline.components.validation.samples import load_statistics
 from kerasline.components.validation.schema import SCHEMA_FILE, infer_schema, parse_schema, print_schema
-from kerasline.components.validation.statistics import load_statistics
 
 
 @component

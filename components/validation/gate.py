@@ -14,9 +14,8 @@ from tfx.types.standard_artifacts import ExampleAnomalies, Examples, ExampleStat
 from kerasline.components.core import Verdict
 from kerasline.components.features import FeaturePlan
 from kerasline.components.validation.judging import DataFolders, Judgement, judge_data
-from kerasline.components.validation.options import ValidationOptions
+from kerasline.components.validation.policy import PROFILE_FILE, VERDICT_FILE, GateStopped, ValidationOptions
 from kerasline.components.validation.reference import settle_reference
-from kerasline.components.validation.verdict import PROFILE_FILE, VERDICT_FILE, GateStopped
 
 
 @component

@@ -12,19 +12,29 @@ import tensorflow as tf
 
 from kerasline.components.core import progress
 from kerasline.components.features import FeaturePlan
-from kerasline.components.validation.anomalies import check_anomalies, load_anomalies
-from kerasline.components.validation.aside import check_quarantine
-from kerasline.components.validation.dates import check_dates
-from kerasline.components.validation.drift import check_drift, check_skew
-from kerasline.components.validation.duplicates import check_duplicates, hash_share
-from kerasline.components.validation.leakage import check_leakage
-from kerasline.components.validation.numbers import check_finite
-from kerasline.components.validation.options import ValidationOptions
-from kerasline.components.validation.profile import FORMAT, profile_columns
-from kerasline.components.validation.sampling import SplitSample, kinds_of, read_split
+from kerasline.components.validation.checks import (
+    check_anomalies,
+    check_dates,
+    check_drift,
+    check_duplicates,
+    check_finite,
+    check_leakage,
+    check_quarantine,
+    check_skew,
+    hash_share,
+    load_anomalies,
+)
+from kerasline.components.validation.policy import Finding, ValidationOptions, describe, worst_first
+from kerasline.components.validation.samples import (
+    FORMAT,
+    SplitSample,
+    Statistics,
+    kinds_of,
+    load_statistics,
+    profile_columns,
+    read_split,
+)
 from kerasline.components.validation.schema import SCHEMA_FILE, amend_schema, infer_schema, parse_schema, print_schema
-from kerasline.components.validation.statistics import Statistics, load_statistics
-from kerasline.components.validation.verdict import Finding, describe, worst_first
 
 logger = logging.getLogger(__name__)
 

@@ -12,8 +12,7 @@ from typing import Any
 
 from kerasline.components.core import ConfigError, is_version
 from kerasline.components.registry import current_version, list_versions
-from kerasline.components.validation.options import DriftCheck
-from kerasline.components.validation.verdict import PROFILE_FILE
+from kerasline.components.validation.policy import PROFILE_FILE, DriftCheck
 
 _KEY = "validation.drift.baseline"
 

@@ -59,7 +59,7 @@ def push(place: Path, output: Path, classes: tuple[str, ...]) -> None:
     import tensorflow as tf
 
     from kerasline.components.baseline.component import _TrivialModule
-    from kerasline.components.fitting.examples import ExamplesReader
+    from kerasline.components.fitting.rows.examples import ExamplesReader
 
     reader = ExamplesReader(str(place / "graph"), PLAN)
     module = _TrivialModule(reader, np.array([0, 0, 1], np.float32))

@@ -11,7 +11,7 @@ import pytest
 from kerasline.components.evaluation.metrics import METRICS, measure
 from kerasline.components.evaluation.options import EvaluationOptions
 from kerasline.components.features.plan import FeaturePlan
-from kerasline.components.models.spec import Task
+from kerasline.components.models.description.spec import Task
 
 pytestmark = pytest.mark.slow
 

@@ -19,7 +19,7 @@ from kerasline.components.features.plan import (
     prefer_piecewise,
     with_quantities,
 )
-from kerasline.components.models.spec import InputSpec, Task
+from kerasline.components.models.description.spec import InputSpec, Task
 
 ROWS = 100
 CLASSES = ("no", "yes")

@@ -11,8 +11,8 @@ import pytest
 from kerasline.components.core.errors import KeraslineError
 from kerasline.components.features.column_options import ColumnOptions
 from kerasline.components.features.plan import FeaturePlan, FeatureStep
-from kerasline.components.fitting.examples import ExamplesReader
-from kerasline.components.fitting.rows import validation_mask
+from kerasline.components.fitting.rows.examples import ExamplesReader
+from kerasline.components.fitting.rows.rows import validation_mask
 
 pytestmark = pytest.mark.slow
 

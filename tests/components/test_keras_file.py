@@ -11,8 +11,8 @@ import pytest
 
 from kerasline.components.core.errors import ConfigError
 from kerasline.components.models import CustomOptions, InputSpec, MlpOptions, OutputSpec, TabularOptions, build_model
-from kerasline.components.models.options import AugmentationOptions, CnnOptions
-from kerasline.components.models.weights import load_weights
+from kerasline.components.models.description.options import AugmentationOptions, CnnOptions
+from kerasline.components.models.parts.weights import load_weights
 
 pytestmark = pytest.mark.slow
 

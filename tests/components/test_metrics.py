@@ -11,7 +11,7 @@ import pytest
 from kerasline.components.core.errors import ConfigError
 from kerasline.components.evaluation.metrics import DEFAULT_METRICS, METRICS, measure, settle_evaluation
 from kerasline.components.evaluation.options import EvaluationOptions, Threshold
-from kerasline.components.models.spec import Task
+from kerasline.components.models.description.spec import Task
 
 COLUMNS = ("age", "city", "ill")
 

@@ -6,10 +6,10 @@ import pytest
 from pydantic import ValidationError
 
 from kerasline.components.features.plan import FeaturePlan
-from kerasline.components.fitting.options import TrainingOptions
-from kerasline.components.fitting.settings import FitSettings, explain_refusal, set_keys
+from kerasline.components.fitting.settings.options import TrainingOptions
+from kerasline.components.fitting.settings.settings import FitSettings, explain_refusal, set_keys
 from kerasline.components.models import MlpOptions, OutputSpec, Task
-from kerasline.components.models.options import CnnOptions
+from kerasline.components.models.description.options import CnnOptions
 
 
 def settings_of(task: Task, classes: tuple[str, ...] | None) -> FitSettings:

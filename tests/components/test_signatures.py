@@ -78,7 +78,7 @@ def served(analyse: Any, write_split: Any, tmp_path_factory: pytest.TempPathFact
     """For each task: exports a model with random weights; returns the loaded one and the Keras model's answers."""
     import tensorflow as tf
 
-    from kerasline.components.fitting.examples import ExamplesReader
+    from kerasline.components.fitting.rows.examples import ExamplesReader
     from kerasline.components.training.signatures import export
 
     graphs: dict[str, Path] = {}

@@ -15,7 +15,7 @@ import pytest
 from kerasline.components.datasets.description.spec import Column, Dataset, Label, SplitPlan
 from kerasline.components.features.column_options import ColumnOptions
 from kerasline.components.features.plan import FeaturePlan, plan_features
-from kerasline.components.models.spec import Task
+from kerasline.components.models.description.spec import Task
 
 pytestmark = pytest.mark.slow
 

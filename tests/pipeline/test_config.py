@@ -10,7 +10,7 @@ import yaml
 
 from kerasline.components.core.errors import ConfigError
 from kerasline.components.features.column_options import ColumnOptions
-from kerasline.components.models.options import CnnOptions, MlpOptions
+from kerasline.components.models.description.options import CnnOptions, MlpOptions
 from kerasline.pipeline.config.experiment import (
     Experiment,
     find_recipe,

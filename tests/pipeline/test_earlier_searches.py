@@ -11,10 +11,10 @@ import pytest
 from kerasline.components.core.errors import ConfigError
 from kerasline.components.datasets.description.spec import Column, Dataset, Label, SplitPlan
 from kerasline.components.features.plan import plan_features
-from kerasline.components.fitting.options import TrainingOptions
-from kerasline.components.fitting.settings import FitSettings
-from kerasline.components.models.options import MlpOptions
-from kerasline.components.tuning.options import TuningOptions
+from kerasline.components.fitting.settings.options import TrainingOptions
+from kerasline.components.fitting.settings.settings import FitSettings
+from kerasline.components.models.description.options import MlpOptions
+from kerasline.components.tuning.space.options import TuningOptions
 from kerasline.pipeline.plan.earlier_searches import SearchStart, check_budget, find_start
 
 OPTIONS = TuningOptions(reuse="latest", space={"model.dropout": {"float": [0, 0.5]}})

@@ -80,8 +80,8 @@ def folder(tmp_path: Path, saved: Path) -> Path:
     for week in (1, 2):
         write_week(tmp_path, week)
     plan = plan_now(tmp_path)
-    from kerasline.components.validation.profile import profile_columns
-    from kerasline.components.validation.sampling import decode_columns, kinds_of
+    from kerasline.components.validation.samples.profile import profile_columns
+    from kerasline.components.validation.samples.sampling import decode_columns, kinds_of
     from kerasline.pipeline.retraining.triggers import read_records
 
     columns = decode_columns(read_records(plan, plan.dataset.shards, 1000), kinds_of(plan.features))

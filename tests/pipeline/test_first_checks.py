@@ -140,7 +140,7 @@ def test_weights_that_keras_has_fetched_need_no_network(
         "efficientnet_v2_b0": "efficientnetv2-b0_notop.h5",
         "vgg16": "vgg16_weights_tf_dim_ordering_tf_kernels_notop.h5",
     }
-    monkeypatch.setattr("kerasline.components.models.suiting._DOWNLOADS", ("127.0.0.1", 9))
+    monkeypatch.setattr("kerasline.components.models.description.suiting._DOWNLOADS", ("127.0.0.1", 9))
     changes = ["data={images: {path: pics}}", f"model={{family: transfer, base: {base}}}"]
     experiment, base_dir = load_experiment(str(folder / "flats.yaml"), changes)
     (folder / "pics").mkdir()

@@ -13,8 +13,8 @@ import pytest
 from kerasline.components.core.errors import ConfigError
 from kerasline.components.datasets import DataOptions, resolve
 from kerasline.components.datasets.description.spec import Dataset
-from kerasline.components.validation.options import ValidationOptions, check_column_names
-from kerasline.components.validation.verdict import GateStopped
+from kerasline.components.validation.policy.options import ValidationOptions, check_column_names
+from kerasline.components.validation.policy.verdict import GateStopped
 from kerasline.pipeline.config.experiment import RECIPES, parse_experiment
 from kerasline.pipeline.plan.data_schemas import (
     SchemaFile,

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 import yaml
 
-from kerasline.components.prediction.planning import plan_prediction
+from kerasline.components.prediction.reading.planning import plan_prediction
 from kerasline.components.profiling.drafting import draft_recipe
 
 pytestmark = pytest.mark.usefixtures("no_split_check")

@@ -46,7 +46,7 @@ def test_images_are_explained_from_the_exported_model(
     import tensorflow as tf
 
     from kerasline.components.explanations.explain import Explainer
-    from kerasline.components.fitting.settings import FitSettings
+    from kerasline.components.fitting.settings.settings import FitSettings
     from kerasline.components.models import build_model
 
     data, settled = rows(), plan()

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from kerasline.components.models.spec import InputSpec, OutputSpec
+from kerasline.components.models.description.spec import InputSpec, OutputSpec
 
 IMAGE = InputSpec("image", "image", (48, 48, 3))
 
@@ -22,7 +22,7 @@ def rows() -> dict[str, np.ndarray]:
 def transfer_model(base: str) -> Any:
     """A base with random weights under a head, behind augmentation and the base's own preprocessing."""
     from kerasline.components.models import build_model
-    from kerasline.components.models.options import TransferOptions
+    from kerasline.components.models.description.options import TransferOptions
 
     options = TransferOptions.model_validate(
         {
@@ -40,9 +40,9 @@ def transfer_model(base: str) -> Any:
     ("base", "first", "last"), [("squeezenet", "conv1", "fire9_concat"), ("mobilenet_v2", "Conv1", "out_relu")]
 )
 def test_a_base_is_looked_into(base: str, first: str, last: str, rows: dict[str, np.ndarray]) -> None:
-    from kerasline.components.explanations.images import activation_maps, first_filters, heat_maps
-    from kerasline.components.explanations.maximising import maximising_images
-    from kerasline.components.explanations.watching import map_layers
+    from kerasline.components.explanations.inside.images import activation_maps, first_filters, heat_maps
+    from kerasline.components.explanations.inside.maximising import maximising_images
+    from kerasline.components.explanations.inside.watching import map_layers
 
     model = transfer_model(base)
     layers = map_layers(model, rows)
@@ -62,7 +62,7 @@ def test_a_base_is_looked_into(base: str, first: str, last: str, rows: dict[str,
 def test_grad_cam_in_a_base_is_that_of_the_same_layers_without_one() -> None:
     import keras
 
-    from kerasline.components.explanations.images import heat_maps
+    from kerasline.components.explanations.inside.images import heat_maps
 
     layers = keras.layers
     pixels = {"image": np.random.default_rng(1).random((2, 8, 8, 1), np.float32)}
@@ -82,7 +82,7 @@ def test_grad_cam_in_a_base_is_that_of_the_same_layers_without_one() -> None:
 def test_layers_are_as_before_when_nobody_listens() -> None:
     import keras
 
-    from kerasline.components.explanations.watching import watch
+    from kerasline.components.explanations.inside.watching import watch
 
     layer = keras.layers.Dense(2, name="dense")
     model = keras.Sequential([keras.Input((3,)), layer])
@@ -96,9 +96,9 @@ def test_layers_are_as_before_when_nobody_listens() -> None:
 
 
 def test_every_picture_of_a_base_is_drawn(tmp_path: Path, rows: dict[str, np.ndarray]) -> None:
-    from kerasline.components.explanations import inside
-    from kerasline.components.explanations.images import saliency_maps
-    from kerasline.components.explanations.watching import map_layers
+    from kerasline.components.explanations.inside import inside
+    from kerasline.components.explanations.inside.images import saliency_maps
+    from kerasline.components.explanations.inside.watching import map_layers
 
     def save(name: str, png: bytes) -> str:
         (tmp_path / name).write_bytes(png)

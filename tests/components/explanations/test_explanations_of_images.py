@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from kerasline.components.models.spec import InputSpec
+from kerasline.components.models.description.spec import InputSpec
 
 IMAGE = InputSpec("image", "image", (8, 8, 1))
 
@@ -42,7 +42,7 @@ def pixels() -> dict[str, np.ndarray]:
 
 @pytest.mark.parametrize("trainable", [True, False])
 def test_grad_cam_shows_what_speaks_for_the_answer(pixels: dict[str, np.ndarray], trainable: bool) -> None:
-    from kerasline.components.explanations.images import heat_maps
+    from kerasline.components.explanations.inside.images import heat_maps
 
     method, heat = heat_maps(bright_corner_model(trainable), pixels, "image", "multiclass")
     assert method == "Grad-CAM over conv"
@@ -55,8 +55,8 @@ def test_grad_cam_shows_what_speaks_for_the_answer(pixels: dict[str, np.ndarray]
 def test_without_convolutions_the_gradient_shows_the_pixels(pixels: dict[str, np.ndarray]) -> None:
     import keras
 
-    from kerasline.components.explanations.images import heat_maps
-    from kerasline.components.explanations.watching import map_layers
+    from kerasline.components.explanations.inside.images import heat_maps
+    from kerasline.components.explanations.inside.watching import map_layers
 
     inputs = {"image": keras.Input((8, 8, 1), name="image")}
     dense = keras.layers.Dense(1, activation="sigmoid")
@@ -72,7 +72,7 @@ def test_without_convolutions_the_gradient_shows_the_pixels(pixels: dict[str, np
 
 
 def test_saliency_shows_the_pixels_that_the_answer_hangs_on(pixels: dict[str, np.ndarray]) -> None:
-    from kerasline.components.explanations.images import saliency_maps
+    from kerasline.components.explanations.inside.images import saliency_maps
 
     salient = saliency_maps(bright_corner_model(), pixels, "image", "multiclass")[0]
     # The answer adds up the upper left quarter with equal weights, and reads nothing else.
@@ -83,7 +83,7 @@ def test_saliency_shows_the_pixels_that_the_answer_hangs_on(pixels: dict[str, np
 def test_gradient_ascent_finds_what_excites_a_map() -> None:
     import keras
 
-    from kerasline.components.explanations.maximising import maximising_images
+    from kerasline.components.explanations.inside.maximising import maximising_images
 
     inputs = {"image": keras.Input((8, 8, 1), name="image")}
     kernel = np.zeros((3, 3, 1, 3), np.float32)
@@ -120,7 +120,7 @@ def test_neighbours_are_those_of_the_last_hidden_layer() -> None:
 
 
 def test_the_first_filters_are_the_kernels() -> None:
-    from kerasline.components.explanations.images import first_filters
+    from kerasline.components.explanations.inside.images import first_filters
 
     found = first_filters(bright_corner_model(), IMAGE)
     assert found is not None
@@ -132,7 +132,7 @@ def test_the_first_filters_are_the_kernels() -> None:
 def test_the_first_weights_of_an_mlp_have_the_shape_of_the_image() -> None:
     import keras
 
-    from kerasline.components.explanations.images import first_filters
+    from kerasline.components.explanations.inside.images import first_filters
 
     inputs = keras.Input((8, 8, 1), name="image")
     model = keras.Model(inputs, keras.layers.Dense(5)(keras.layers.Flatten()(inputs)))
@@ -142,7 +142,7 @@ def test_the_first_weights_of_an_mlp_have_the_shape_of_the_image() -> None:
 
 
 def test_activations_are_what_the_layer_gives(pixels: dict[str, np.ndarray]) -> None:
-    from kerasline.components.explanations.images import activation_maps
+    from kerasline.components.explanations.inside.images import activation_maps
 
     model = bright_corner_model()
     numbers, maps = activation_maps(model, pixels, model.get_layer("conv"))
@@ -158,7 +158,7 @@ def test_a_model_is_built_anew_with_the_exported_weights(tmp_path: Path) -> None
     from kerasline.components.datasets.description.spec import Column, Dataset, Label, SplitPlan
     from kerasline.components.explanations.loading import rebuild_model
     from kerasline.components.features.plan import plan_features
-    from kerasline.components.fitting.settings import FitSettings
+    from kerasline.components.fitting.settings.settings import FitSettings
     from kerasline.components.models import build_model
 
     data = Dataset(

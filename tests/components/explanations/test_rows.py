@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from kerasline.components.explanations.pictures import overlay, picture, thumbnail
-from kerasline.components.explanations.rows import read_rows, sample_records
-from kerasline.components.explanations.showing import show_row
+from kerasline.components.explanations.showing.pictures import overlay, picture, thumbnail
+from kerasline.components.explanations.showing.rows import read_rows, sample_records
+from kerasline.components.explanations.showing.showing import show_row
 
 
 def field(number: int, payload: bytes) -> bytes:

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from kerasline.components.fitting.rows import Arrays, FitData
-from kerasline.components.fitting.settings import FitSettings
+from kerasline.components.fitting.rows.rows import Arrays, FitData
+from kerasline.components.fitting.settings.settings import FitSettings
 
 CLASSES = ("setosa", "versicolor", "virginica")
 

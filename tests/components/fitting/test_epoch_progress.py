@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from kerasline.components.core import progress
-from kerasline.components.fitting.callbacks import EpochProgress
+from kerasline.components.fitting.watching.callbacks import EpochProgress
 
 
 @pytest.mark.parametrize(

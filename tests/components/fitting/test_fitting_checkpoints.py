@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from kerasline.components.fitting import checkpoints
-from kerasline.components.fitting.checkpoints import CheckpointFile, FitState, checkpoint_key
+from kerasline.components.fitting.watching import checkpoints
+from kerasline.components.fitting.watching.checkpoints import CheckpointFile, FitState, checkpoint_key
 
 
 @pytest.fixture

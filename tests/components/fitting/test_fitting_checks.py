@@ -9,9 +9,9 @@ import pytest
 
 from kerasline.components.core.errors import ConfigError
 from kerasline.components.datasets.description.spec import Column, Dataset, Label, SplitPlan
-from kerasline.components.fitting import checks
-from kerasline.components.fitting.options import TrainingOptions
-from kerasline.components.fitting.settings import FitSettings
+from kerasline.components.fitting.settings import checks
+from kerasline.components.fitting.settings.options import TrainingOptions
+from kerasline.components.fitting.settings.settings import FitSettings
 
 TOKENS = [{"name": "text", "kind": "text", "dtype": "string", "size": 50, "options": {"encode": "tokens"}}]
 NUMBER = {"task": "regression", "classes": None}

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from kerasline.components.core.errors import TrainingFailed
-from kerasline.components.fitting.feeding import Feed, FeedOrder, Share
-from kerasline.components.fitting.rows import Arrays, class_table, weigh_classes
+from kerasline.components.fitting.rows.feeding import Feed, FeedOrder, Share
+from kerasline.components.fitting.rows.rows import Arrays, class_table, weigh_classes
 
 
 @pytest.fixture

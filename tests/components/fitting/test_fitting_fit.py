@@ -14,13 +14,13 @@ from tensorflow.python.framework import config
 
 from kerasline.components.core.errors import TrainingFailed
 from kerasline.components.core.progress import Progress, listen
-from kerasline.components.fitting import callbacks
-from kerasline.components.fitting.checkpoints import CheckpointFile
 from kerasline.components.fitting.compiling import compile_model, make_schedule, steps_together
-from kerasline.components.fitting.keeping import KeptModel
 from kerasline.components.fitting.one_fit import fit, phases
-from kerasline.components.fitting.rows import Arrays, FitData
-from kerasline.components.fitting.settings import FitSettings
+from kerasline.components.fitting.rows.rows import Arrays, FitData
+from kerasline.components.fitting.settings.settings import FitSettings
+from kerasline.components.fitting.watching import callbacks
+from kerasline.components.fitting.watching.checkpoints import CheckpointFile
+from kerasline.components.fitting.watching.keeping import KeptModel
 from kerasline.components.models import build_model
 
 Make = Callable[..., FitSettings]

@@ -7,12 +7,12 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from kerasline.components.fitting.checks import check_fit
 from kerasline.components.fitting.one_fit import fit
-from kerasline.components.fitting.rows import Arrays, FitData
+from kerasline.components.fitting.rows.rows import Arrays, FitData
 from kerasline.components.fitting.scoring import score
-from kerasline.components.fitting.settings import FitSettings
-from kerasline.components.models.heads import computable, direction
+from kerasline.components.fitting.settings.checks import check_fit
+from kerasline.components.fitting.settings.settings import FitSettings
+from kerasline.components.models.parts.heads import computable, direction
 
 CLASSES = {"binary": ("no", "yes"), "multiclass": tuple("abcdef"), "multilabel": ("x", "y"), "regression": None}
 MONITORS = [

@@ -8,7 +8,7 @@ import keras
 import pytest
 from pydantic import ValidationError
 
-from kerasline.components.fitting.names import (
+from kerasline.components.fitting.settings.names import (
     LOSS_ARGUMENTS,
     OPTIMIZERS,
     SCHEDULES,
@@ -17,8 +17,8 @@ from kerasline.components.fitting.names import (
     find_schedule,
     in_epochs,
 )
-from kerasline.components.fitting.options import TrainingOptions
-from kerasline.components.models.heads import LOSS_CLASSES
+from kerasline.components.fitting.settings.options import TrainingOptions
+from kerasline.components.models.parts.heads import LOSS_CLASSES
 
 NOT_OURS = {"self", "name", "kwargs", "learning_rate", "initial_learning_rate"}
 

@@ -17,13 +17,13 @@ import numpy as np
 import pytest
 
 from kerasline.components.core.errors import ConfigError, TrainingFailed
-from kerasline.components.fitting import places, processes
-from kerasline.components.fitting.checkpoints import CheckpointFile
 from kerasline.components.fitting.one_fit import fit
-from kerasline.components.fitting.options import TrainingOptions
-from kerasline.components.fitting.places import Place, choose_place
-from kerasline.components.fitting.rows import FitData
-from kerasline.components.fitting.settings import FitSettings
+from kerasline.components.fitting.places import places, processes
+from kerasline.components.fitting.places.places import Place, choose_place
+from kerasline.components.fitting.rows.rows import FitData
+from kerasline.components.fitting.settings.options import TrainingOptions
+from kerasline.components.fitting.settings.settings import FitSettings
+from kerasline.components.fitting.watching.checkpoints import CheckpointFile
 
 Make = Callable[..., FitSettings]
 needs_jax = pytest.mark.skipif(
@@ -180,7 +180,7 @@ def test_a_worker_continues_and_ends_with_the_one_that_started_it(
     script = tmp_path / "parent.py"
     script.write_text(
         "import pickle, sys\n"
-        "from kerasline.components.fitting.checkpoints import CheckpointFile\n"
+        "from kerasline.components.fitting.watching.checkpoints import CheckpointFile\n"
         "from kerasline.components.fitting.one_fit import fit\n"
         "settings, rows = pickle.load(open(sys.argv[1], 'rb'))\n"
         "fit(settings, rows, checkpoint=CheckpointFile(sys.argv[2], 'key'))\n"

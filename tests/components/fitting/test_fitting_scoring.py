@@ -10,9 +10,9 @@ import pytest
 import tensorflow as tf
 
 from kerasline.components.fitting.one_fit import fit
-from kerasline.components.fitting.rows import FitData
+from kerasline.components.fitting.rows.rows import FitData
 from kerasline.components.fitting.scoring import score
-from kerasline.components.fitting.settings import FitSettings
+from kerasline.components.fitting.settings.settings import FitSettings
 from kerasline.components.models import build_model
 
 Make = Callable[..., FitSettings]

@@ -12,11 +12,11 @@ import numpy as np
 import pytest
 
 from kerasline.components.core.errors import ConfigError, TrainingFailed
-from kerasline.components.fitting.checkpoints import CheckpointFile
 from kerasline.components.fitting.one_fit import fit
-from kerasline.components.fitting.rows import Arrays, FitData
+from kerasline.components.fitting.rows.rows import Arrays, FitData
 from kerasline.components.fitting.scoring import score
-from kerasline.components.fitting.settings import FitSettings
+from kerasline.components.fitting.settings.settings import FitSettings
+from kerasline.components.fitting.watching.checkpoints import CheckpointFile
 
 Make = Callable[..., FitSettings]
 

@@ -13,7 +13,7 @@ from kerasline.components.evaluation.results import Failure, SliceFigures
 from kerasline.components.gating import judging
 from kerasline.components.gating.rows import FAILED, NOT_GATED, PASSED, Row
 from kerasline.components.gating.trivial import judge_against_trivial
-from kerasline.components.models.spec import Task
+from kerasline.components.models.description.spec import Task
 
 FIRST = "nothing is in production yet"
 

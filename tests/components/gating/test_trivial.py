@@ -10,7 +10,7 @@ import pytest
 from kerasline.components.evaluation.options import EvaluationOptions
 from kerasline.components.gating.rows import FAILED, PASSED, Row
 from kerasline.components.gating.trivial import judge_against_trivial
-from kerasline.components.models.spec import Task
+from kerasline.components.models.description.spec import Task
 
 
 def judge(

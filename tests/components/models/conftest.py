@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from kerasline.components.models import InputSpec, ModelOptions, OutputSpec, build_model
-from kerasline.components.models.heads import make_loss, make_metrics, resolve_loss
+from kerasline.components.models.parts.heads import make_loss, make_metrics, resolve_loss
 
 
 @pytest.fixture

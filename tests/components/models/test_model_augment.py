@@ -9,7 +9,7 @@ import pytest
 from kerasline.components.core.errors import ConfigError
 from kerasline.components.models import InputSpec, MlpOptions, OutputSpec, build_model
 from kerasline.components.models.augment import RandomCutout, build_augmentation
-from kerasline.components.models.options import AugmentationOptions, CnnOptions
+from kerasline.components.models.description.options import AugmentationOptions, CnnOptions
 
 EVERYTHING = AugmentationOptions(flip="both", rotate=30, zoom=0.2, translate=0.1, contrast=0.3, cutout=0.3)
 

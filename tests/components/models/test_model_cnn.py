@@ -9,7 +9,7 @@ import pytest
 
 from kerasline.components.core.errors import ConfigError
 from kerasline.components.models import InputSpec, OutputSpec, build_model
-from kerasline.components.models.options import CnnOptions, MlpOptions
+from kerasline.components.models.description.options import CnnOptions, MlpOptions
 
 MNIST = InputSpec("image", "image", (28, 28, 1))
 TEN = OutputSpec("multiclass", 10)

@@ -18,7 +18,7 @@ from kerasline.components.models import (
     TransferOptions,
     build_model,
 )
-from kerasline.components.models.options import AugmentationOptions, CnnOptions, SequenceOptions
+from kerasline.components.models.description.options import AugmentationOptions, CnnOptions, SequenceOptions
 
 IMAGE = InputSpec("image", "image", (32, 32, 3))
 SIDE = InputSpec("side", "dense", (2,))

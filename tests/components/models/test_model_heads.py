@@ -8,7 +8,7 @@ import pytest
 
 from kerasline.components.core.errors import ConfigError
 from kerasline.components.models import InputSpec, MlpOptions, OutputSpec, build_model
-from kerasline.components.models.heads import (
+from kerasline.components.models.parts.heads import (
     HEADS,
     LOSS_CLASSES,
     METRICS,

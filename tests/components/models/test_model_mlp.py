@@ -10,7 +10,7 @@ import pytest
 
 from kerasline.components.core.errors import ConfigError
 from kerasline.components.models import InputSpec, MlpOptions, OutputSpec, build_model
-from kerasline.components.models.layers import embedding_width
+from kerasline.components.models.parts.layers import embedding_width
 
 TEN = OutputSpec("multiclass", 10)
 

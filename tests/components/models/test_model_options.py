@@ -10,8 +10,8 @@ import pytest
 from pydantic import TypeAdapter, ValidationError
 
 from kerasline.components.models import MODEL_FAMILIES, MlpOptions, ModelOptions
-from kerasline.components.models.bases import BASES
-from kerasline.components.models.options import AugmentationOptions, CnnOptions, TransferOptions
+from kerasline.components.models.description.bases import BASES
+from kerasline.components.models.description.options import AugmentationOptions, CnnOptions, TransferOptions
 
 ADAPTER = TypeAdapter(ModelOptions)
 

@@ -9,7 +9,7 @@ import pytest
 
 from kerasline.components.core.errors import ConfigError
 from kerasline.components.models import InputSpec, OutputSpec, build_model
-from kerasline.components.models.options import MlpOptions, SequenceOptions
+from kerasline.components.models.description.options import MlpOptions, SequenceOptions
 
 SERIES = InputSpec("series", "array", (20, 2))
 TOKENS = InputSpec("text", "tokens", (12,), vocabulary_size=50)

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from pydantic import TypeAdapter
 
-from kerasline.components.fitting.options import TrainingOptions
+from kerasline.components.fitting.settings.options import TrainingOptions
 from kerasline.components.models import MODEL_FAMILIES, ModelOptions
-from kerasline.components.models.spaces import DEFAULT_SPACES, default_space
+from kerasline.components.models.description.spaces import DEFAULT_SPACES, default_space
 
 ADAPTER = TypeAdapter(ModelOptions)
 

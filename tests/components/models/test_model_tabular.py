@@ -11,7 +11,7 @@ import pytest
 
 from kerasline.components.core.errors import ConfigError
 from kerasline.components.models import InputSpec, OutputSpec, TabularOptions, Task, build_model
-from kerasline.components.models.heads import make_loss, resolve_loss
+from kerasline.components.models.parts.heads import make_loss, resolve_loss
 from kerasline.components.models.tabular import disagreement
 
 DENSE = InputSpec("features", "dense", (5,), columns=("a", "a rank", "b", "b rank", "c"), ranks=(1, 3))

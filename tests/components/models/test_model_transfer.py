@@ -13,8 +13,8 @@ import pytest
 
 from kerasline.components.core.errors import ConfigError
 from kerasline.components.models import InputSpec, OutputSpec, TransferOptions, build_model
-from kerasline.components.models.bases import BASES, Base
-from kerasline.components.models.squeezenet import squeezenet
+from kerasline.components.models.description.bases import BASES, Base
+from kerasline.components.models.parts.squeezenet import squeezenet
 from kerasline.components.models.transfer import base_of, base_size, preprocess, unfreeze
 
 PHOTO = InputSpec("image", "image", (32, 32, 3))

@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 
 from kerasline.components.core.errors import ConfigError
-from kerasline.components.models.hdf5 import check_weights
-from kerasline.components.models.squeezenet import squeezenet
-from kerasline.components.models.weights import load_weights
+from kerasline.components.models.description.hdf5 import check_weights
+from kerasline.components.models.parts.squeezenet import squeezenet
+from kerasline.components.models.parts.weights import load_weights
 
 
 def network(filters: int = 4, prefix: str = "conv", name: str = "small") -> keras.Model:

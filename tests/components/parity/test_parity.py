@@ -52,7 +52,7 @@ class Run:
 @pytest.fixture(scope="module")
 def trained(analyse: Any, write_split: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with examples, a model of random weights and its predictions, as ingest and Trainer leave them."""
-    from kerasline.components.fitting.examples import ExamplesReader
+    from kerasline.components.fitting.rows.examples import ExamplesReader
     from kerasline.components.training.signatures import export
 
     folder = tmp_path_factory.mktemp("trained")

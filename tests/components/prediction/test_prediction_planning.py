@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from kerasline.components.core.errors import ConfigError
-from kerasline.components.prediction.planning import PredictionPlan, output_columns, plan_prediction
+from kerasline.components.prediction.reading.planning import PredictionPlan, output_columns, plan_prediction
 
 
 def column(name: str, dtype: str, shape: tuple[int, ...] = (), missing: int = 0) -> dict[str, Any]:
@@ -78,7 +78,7 @@ def test_a_table_without_header_is_read_as_training_read_it(tmp_path: Path) -> N
 
 
 def test_row_groups_of_parquet_are_shards(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("kerasline.components.prediction.planning._ROWS_PER_SHARD", 4)
+    monkeypatch.setattr("kerasline.components.prediction.reading.planning._ROWS_PER_SHARD", 4)
     table = pa.table({"area": [1.0] * 10, "rooms": [1] * 10, "town": ["a"] * 10, "photo": [b"x"] * 10})
     pq.write_table(table, tmp_path / "in.parquet", row_group_size=3)
     planned = plan(tmp_path, tmp_path / "in.parquet", output=tmp_path / "out.parquet")

@@ -13,11 +13,11 @@ import pyarrow.parquet as pq
 import pytest
 
 from kerasline.components.core.errors import ConfigError
-from kerasline.components.prediction import tables
-from kerasline.components.prediction.blocks import Block
-from kerasline.components.prediction.encoded import read_images
-from kerasline.components.prediction.planning import PredictionPlan, plan_prediction
-from kerasline.components.prediction.tables import read_csv, read_parquet
+from kerasline.components.prediction.reading import tables
+from kerasline.components.prediction.reading.blocks import Block
+from kerasline.components.prediction.reading.encoded import read_images
+from kerasline.components.prediction.reading.planning import PredictionPlan, plan_prediction
+from kerasline.components.prediction.reading.tables import read_csv, read_parquet
 from kerasline.components.prediction.writing import (
     PartWriter,
     join_parts,

@@ -17,9 +17,9 @@ import pytest
 import tensorflow as tf
 
 from kerasline.components.core.errors import ConfigError
-from kerasline.components.prediction.blocks import Block
-from kerasline.components.prediction.planning import plan_prediction
-from kerasline.components.prediction.tables import read_csv, read_parquet
+from kerasline.components.prediction.reading.blocks import Block
+from kerasline.components.prediction.reading.planning import plan_prediction
+from kerasline.components.prediction.reading.tables import read_csv, read_parquet
 from kerasline.pipeline.serving.json_tensors import read_tensors
 
 DAY = datetime.datetime(2024, 1, 31, 12)

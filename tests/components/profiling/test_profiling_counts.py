@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from kerasline.components.profiling.labels import guess_label
-from kerasline.components.profiling.sampling import SampledColumn, TableSample
+from kerasline.components.profiling.guessing.labels import guess_label
+from kerasline.components.profiling.sampling.sampling import SampledColumn, TableSample
 
 
 def remarks(values: list[object], dtype: str) -> str:

@@ -10,7 +10,7 @@ import yaml
 
 from kerasline.components.datasets.description.options import MISSING_VALUES
 from kerasline.components.profiling.drafting import draft_recipe
-from kerasline.components.profiling.missing import decide_words
+from kerasline.components.profiling.sampling.missing import decide_words
 
 USUAL = [word for word in MISSING_VALUES if word]
 

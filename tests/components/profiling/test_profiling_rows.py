@@ -9,9 +9,9 @@ import pytest
 
 from kerasline.components.datasets.description.row_names import row_name_notes
 from kerasline.components.datasets.description.spec import Column
-from kerasline.components.profiling.columns import guess_column
-from kerasline.components.profiling.panels import mark_panels
-from kerasline.components.profiling.sampling import SampledColumn
+from kerasline.components.profiling.guessing.columns import guess_column
+from kerasline.components.profiling.guessing.panels import mark_panels
+from kerasline.components.profiling.sampling.sampling import SampledColumn
 
 GAPS = [n for n in range(300) if n % 3]
 CHOOSER = random.Random(0)

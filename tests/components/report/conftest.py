@@ -14,7 +14,7 @@ from kerasline.components.datasets.description.spec import Column, Dataset, Labe
 from kerasline.components.evaluation.metrics import settle_evaluation
 from kerasline.components.evaluation.options import EvaluationOptions
 from kerasline.components.features.plan import plan_features
-from kerasline.components.report.figures import RunFolders, collect_figures
+from kerasline.components.report.figures.figures import RunFolders, collect_figures
 
 MakeFigures = Callable[..., dict[str, Any]]
 

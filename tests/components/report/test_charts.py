@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from kerasline.components.report.charts import (
+from kerasline.components.report.drawing.charts import (
     Bar,
     Series,
     bar_chart,
@@ -15,9 +15,9 @@ from kerasline.components.report.charts import (
     shade_table,
     surface_chart,
 )
-from kerasline.components.report.explanation_plots import plot_dependence, plot_importance, plot_surface
-from kerasline.components.report.labels import show
-from kerasline.components.report.svg import Scale, ticks
+from kerasline.components.report.drawing.labels import show
+from kerasline.components.report.drawing.svg import Scale, ticks
+from kerasline.components.report.plots.explanation_plots import plot_dependence, plot_importance, plot_surface
 
 EVIL = "<script>alert(1)</script>"
 LABEL = {"name": "rent", "unit": "EUR"}

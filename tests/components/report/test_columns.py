@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from tensorflow_metadata.proto.v0 import statistics_pb2
 
-from kerasline.components.report.columns import read_statistics, rebin
+from kerasline.components.report.figures.columns import read_statistics, rebin
 
 
 def write_split(folder: Path, split: str, values: list[float], words: list[tuple[str, int]], missing: int = 0) -> None:

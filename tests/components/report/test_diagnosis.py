@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from kerasline.components.report.diagnosis import TITLES, diagnose
+from kerasline.components.report.diagnosis.diagnosis import TITLES, diagnose
 
 Rows = tuple[np.ndarray, np.ndarray]
 Diagnose = Callable[..., dict[str, dict[str, Any]]]
@@ -206,7 +206,7 @@ def test_nothing_trained_nothing_diagnosed() -> None:
 
 def test_tuned_keys_are_changed_without_the_search(make_figures: Callable[..., dict[str, Any]]) -> None:
     """While the search sets a key, another value of it would mean nothing."""
-    from kerasline.components.report.treatments import Treatments
+    from kerasline.components.report.diagnosis.treatments import Treatments
 
     settings = {"model": {"family": "mlp", "units": [8], "dropout": 0.1, "l2": 0.0}, "training": {"epochs": 3}}
     advice = Treatments(settings, {"space": {"model.dropout": {"float": [0, 0.5]}}})
@@ -270,7 +270,7 @@ def test_a_fit_that_the_test_split_does_not_confirm_is_no_good_fit(
 
 
 def test_the_skill_on_training_rows_is_that_without_dropout(make_figures: Callable[..., dict[str, Any]]) -> None:
-    from kerasline.components.report.reading import read
+    from kerasline.components.report.diagnosis.reading import read
 
     figures = make_figures(LABELS, ANSWERS, classes=("a", "b"), history={**CURVE, "accuracy": [0.6] * 40})
     figures["trivial"] = {"accuracy": 0.5}

@@ -6,9 +6,16 @@ import re
 
 import pytest
 
-from kerasline.components.report.charts import Bar, Series, bar_chart, histogram_chart, line_chart, scatter_chart
-from kerasline.components.report.labels import name_some, shorten, shorten_all, show, show_all, show_ticks
-from kerasline.components.report.svg import Scale, ticks, ticks_in_room, width_of
+from kerasline.components.report.drawing.charts import (
+    Bar,
+    Series,
+    bar_chart,
+    histogram_chart,
+    line_chart,
+    scatter_chart,
+)
+from kerasline.components.report.drawing.labels import name_some, shorten, shorten_all, show, show_all, show_ticks
+from kerasline.components.report.drawing.svg import Scale, ticks, ticks_in_room, width_of
 
 RANGES = [
     (1.1, 1.14), (0.97, 0.9712), (0, 1), (0, 100), (-0.002, 0.001), (1e6, 1e6 + 1), (1.69e9, 1.69e9 + 40), (-5e8, 7e8),

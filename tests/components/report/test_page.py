@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from kerasline.components.datasets.description.spec import Column
-from kerasline.components.report.attention import show_setting
+from kerasline.components.report.diagnosis.attention import show_setting
 from kerasline.components.report.page import render, write_report
 
 MakeFigures = Callable[..., dict[str, Any]]

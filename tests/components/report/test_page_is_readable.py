@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from kerasline.components.report.page import assets, environment, write_report
-from kerasline.components.report.search_plots import plot_search
+from kerasline.components.report.plots.search_plots import plot_search
 from kerasline.pipeline.models.model_card import as_html, describe
 
 _HERE = Path(__file__).parent

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from sklearn import metrics as reference
 
-from kerasline.components.report.performance import (
+from kerasline.components.report.figures.performance import (
     CLASSES_IN_MATRIX,
     calibration,
     describe_performance,
@@ -111,7 +111,7 @@ def test_multilabel_rows_by_label() -> None:
 
 
 def test_calibration_says_nothing_of_scores_that_are_all_alike() -> None:
-    from kerasline.components.report.plots import _calibration_plot
+    from kerasline.components.report.plots.plots import _calibration_plot
 
     alike = {"error": 0.01, "chance": 0.02, "score": [0.1, 0.5, 0.97], "share": [0.0, 0.5, 0.98], "rows": [2, 2, 165]}
     assert _calibration_plot(alike, "binary").title.startswith(
@@ -122,7 +122,7 @@ def test_calibration_says_nothing_of_scores_that_are_all_alike() -> None:
 
 
 def test_a_difference_within_luck_is_not_called_better() -> None:
-    from kerasline.components.report.plots import _comparison_title
+    from kerasline.components.report.plots.plots import _comparison_title
 
     figures: dict = {"baseline": {"accuracy": 0.852}, "trivial": None}
     figures["performance"] = {"intervals": {"accuracy": (0.80, 0.90)}}

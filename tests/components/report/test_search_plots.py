@@ -12,12 +12,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from kerasline.components.report.attention import show_figure
-from kerasline.components.report.coordinates import Axis, coordinates_chart
-from kerasline.components.report.importance import key_importance
+from kerasline.components.report.diagnosis.attention import show_figure
+from kerasline.components.report.drawing.coordinates import Axis, coordinates_chart
+from kerasline.components.report.figures.importance import key_importance
+from kerasline.components.report.figures.search import read_trials
 from kerasline.components.report.page import render
-from kerasline.components.report.search import read_trials
-from kerasline.components.report.search_plots import plot_search
+from kerasline.components.report.plots.search_plots import plot_search
 from tests.components.report.conftest import MakeFigures
 
 SPACE = {

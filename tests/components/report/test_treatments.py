@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from kerasline.components.report.treatments import Treatments, treatment
+from kerasline.components.report.diagnosis.treatments import Treatments, treatment
 from kerasline.pipeline.config.experiment import load_experiment, recipe_names
 
 

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from kerasline.components.report.attention import look_at
-from kerasline.components.report.column_plots import describe_frequent, describe_middle, plot_columns
 from kerasline.components.report.comparison_page import describe
-from kerasline.components.report.plots import describe_mistakes, plot_curves
+from kerasline.components.report.diagnosis.attention import look_at
+from kerasline.components.report.plots.column_plots import describe_frequent, describe_middle, plot_columns
+from kerasline.components.report.plots.plots import describe_mistakes, plot_curves
 
 
 @pytest.mark.parametrize(

@@ -14,8 +14,8 @@ import tensorflow as tf
 from kerasline.components.core.errors import TrainingFailed
 from kerasline.components.features.column_options import ColumnOptions
 from kerasline.components.features.plan import FeaturePlan, FeatureStep
-from kerasline.components.fitting.checkpoints import CheckpointFile, FitState
-from kerasline.components.fitting.settings import FitSettings
+from kerasline.components.fitting.settings.settings import FitSettings
+from kerasline.components.fitting.watching.checkpoints import CheckpointFile, FitState
 from kerasline.components.training.trainer import run_fn
 
 pytestmark = pytest.mark.slow

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from kerasline.components.fitting.checkpoints import CheckpointFile
+from kerasline.components.fitting.watching.checkpoints import CheckpointFile
 
 ROOT = Path(__file__).resolve().parents[3]
 EPOCHS = 12

@@ -83,7 +83,13 @@ def test_what_it_has_not_is(mark: Any, column: str, value: Any, expected: int) -
 
 
 def test_counts_say_how_many_and_why() -> None:
-    from kerasline.components.prediction.unseen import WORDS, count_unseen, first_unseen, join_counts, name_unseen
+    from kerasline.components.prediction.answering.unseen import (
+        WORDS,
+        count_unseen,
+        first_unseen,
+        join_counts,
+        name_unseen,
+    )
 
     watched, values = ["planet", "size"], {"planet": ["Mars", "Earth", None], "size": np.array([1e9, 2.0, 3.0])}
     marks = np.array([[UNKNOWN, FAR], [0, 0], [MISSING, 0]])

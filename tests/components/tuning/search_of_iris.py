@@ -15,11 +15,11 @@ from sklearn.datasets import load_iris
 
 from kerasline.components.datasets.description.spec import Column, Dataset, Label, SplitPlan
 from kerasline.components.features.plan import plan_features
-from kerasline.components.fitting.options import TrainingOptions
-from kerasline.components.fitting.rows import Arrays, FitData
-from kerasline.components.fitting.settings import FitSettings
-from kerasline.components.models.options import MlpOptions
-from kerasline.components.tuning.options import TuningOptions
+from kerasline.components.fitting.rows.rows import Arrays, FitData
+from kerasline.components.fitting.settings.options import TrainingOptions
+from kerasline.components.fitting.settings.settings import FitSettings
+from kerasline.components.models.description.options import MlpOptions
+from kerasline.components.tuning.space.options import TuningOptions
 from kerasline.components.tuning.tuner import ConfigTuner
 
 

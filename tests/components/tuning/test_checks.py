@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from kerasline.components.core.errors import ConfigError
-from kerasline.components.tuning.checks import check_objective, check_search, usable_start
+from kerasline.components.tuning.space.checks import check_objective, check_search, usable_start
 from tests.components.tuning.search_of_iris import iris_options, iris_settings
 
 

@@ -9,8 +9,8 @@ import pytest
 
 from kerasline.components.core.errors import TrainingFailed
 from kerasline.components.fitting.one_fit import fit
-from kerasline.components.fitting.rows import Arrays, FitData, validation_mask
-from kerasline.components.tuning.folds import assign_folds, count_folds, take_fold
+from kerasline.components.fitting.rows.rows import Arrays, FitData, validation_mask
+from kerasline.components.tuning.trials.folds import assign_folds, count_folds, take_fold
 from kerasline.components.tuning.tuner import ConfigTuner
 from tests.components.tuning.search_of_iris import iris_data, iris_options, iris_settings
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from kerasline.components.tuning.notation import candidates, check_space, in_order, values_to_try
+from kerasline.components.tuning.space.notation import candidates, check_space, in_order, values_to_try
 
 FAMILY = {"choice": ["mlp", "cnn"]}
 

@@ -16,10 +16,10 @@ import pytest
 
 from kerasline.components.core import progress
 from kerasline.components.core.errors import TrainingFailed
-from kerasline.components.fitting.settings import decode_hyperparameters
+from kerasline.components.fitting.settings.settings import decode_hyperparameters
 from kerasline.components.tuning import chief
-from kerasline.components.tuning.oracles import make_oracle
-from kerasline.components.tuning.record import read_trials
+from kerasline.components.tuning.trials.oracles import make_oracle
+from kerasline.components.tuning.trials.record import read_trials
 from kerasline.components.tuning.tuner import ConfigTuner
 from tests.components.tuning.search_of_iris import iris_data, iris_options, iris_settings
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from kerasline.components.tuning.record import choose_winner
+from kerasline.components.tuning.trials.record import choose_winner
 
 
 def trial(number: int, *scores: float) -> dict[str, Any]:

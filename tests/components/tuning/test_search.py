@@ -17,10 +17,10 @@ import pytest
 
 from kerasline.components.core import progress
 from kerasline.components.core.errors import TrainingFailed
-from kerasline.components.fitting.settings import FitSettings, decode_hyperparameters
-from kerasline.components.tuning import oracles
-from kerasline.components.tuning.oracles import ProductOracle, make_oracle
-from kerasline.components.tuning.record import read_trials
+from kerasline.components.fitting.settings.settings import FitSettings, decode_hyperparameters
+from kerasline.components.tuning.trials import oracles
+from kerasline.components.tuning.trials.oracles import ProductOracle, make_oracle
+from kerasline.components.tuning.trials.record import read_trials
 from kerasline.components.tuning.tuner import ConfigTuner
 from tests.components.tuning.search_of_iris import iris_data, iris_options, iris_settings
 

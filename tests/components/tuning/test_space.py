@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from kerasline.components.fitting.settings import UNCHANGED, change_config, decode_hyperparameters
-from kerasline.components.models.options import CnnOptions
-from kerasline.components.tuning.space import (
+from kerasline.components.fitting.settings.settings import UNCHANGED, change_config, decode_hyperparameters
+from kerasline.components.models.description.options import CnnOptions
+from kerasline.components.tuning.space.space import (
     combinations,
     declare_space,
     encode,

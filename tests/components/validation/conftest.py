@@ -17,8 +17,8 @@ from kerasline.components.datasets.description.spec import Dataset
 from kerasline.components.example_gen.row_rules import RowRules
 from kerasline.components.features.column_options import ColumnOptions
 from kerasline.components.features.plan import FeaturePlan, plan_features
-from kerasline.components.validation.options import ValidationOptions
-from kerasline.components.validation.rules import follow_types, make_rules
+from kerasline.components.validation.policy.options import ValidationOptions
+from kerasline.components.validation.schema.rules import follow_types, make_rules
 
 # Rows as dicts, None for a missing cell.
 Rows = Sequence[Mapping[str, Any]]
@@ -126,7 +126,7 @@ def run_steps(dataset: Dataset, rules: RowRules, plan: FeaturePlan, schema: str,
     """Does what the components from ingest to anomalies do, with their own functions; returns the schema."""
     from kerasline.components.example_gen.duplicates import put_duplicates_aside
     from kerasline.components.example_gen.shards import write_shard
-    from kerasline.components.validation.schema import infer_schema, parse_schema, print_schema
+    from kerasline.components.validation.schema.schema import infer_schema, parse_schema, print_schema
 
     examples = root / "examples"
     for index in range(len(dataset.shards)):

@@ -10,9 +10,9 @@ import pytest
 from kerasline.components.features.column_options import ColumnOptions
 from kerasline.components.features.plan import FeaturePlan, FeatureStep
 from kerasline.components.leaks.copies import copy_of_class, copy_of_number
-from kerasline.components.validation.leakage import check_leakage
-from kerasline.components.validation.options import LeakageCheck
-from kerasline.components.validation.sampling import Column
+from kerasline.components.validation.checks.leakage import check_leakage
+from kerasline.components.validation.policy.options import LeakageCheck
+from kerasline.components.validation.samples.sampling import Column
 
 LIMIT = 0.99
 
@@ -95,7 +95,7 @@ def test_numbers_correlate() -> None:
 
 def test_a_harmless_table_of_many_classes_does_not_stop_the_run() -> None:
     """The column that stopped a run: with 120 classes on few rows its correlation ratio was 0.99."""
-    from kerasline.components.validation.sampling import SplitSample
+    from kerasline.components.validation.samples.sampling import SplitSample
 
     random = np.random.default_rng(6)
     codes = random.permutation(np.arange(160) % 120)

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from kerasline.components.core.errors import ConfigError
-from kerasline.components.validation.schema import amend_schema, parse_schema, print_schema
+from kerasline.components.validation.schema.schema import amend_schema, parse_schema, print_schema
 
 Judge = Callable[..., Any]
 

@@ -7,8 +7,8 @@ import pytest
 
 from kerasline.components.features.plan import ColumnOptions, FeaturePlan, FeatureStep
 from kerasline.components.leaks import Column
-from kerasline.components.validation.dates import check_dates
-from kerasline.components.validation.sampling import SplitSample
+from kerasline.components.validation.checks.dates import check_dates
+from kerasline.components.validation.samples.sampling import SplitSample
 
 
 @pytest.mark.parametrize(

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from kerasline.components.datasets.images.png import encode_png
-from kerasline.components.validation.distances import chance_jensen_shannon, jensen_shannon, largest_difference
-from kerasline.components.validation.pixels import image_distance, profile_images
+from kerasline.components.validation.samples.distances import chance_jensen_shannon, jensen_shannon, largest_difference
+from kerasline.components.validation.samples.pixels import image_distance, profile_images
 
 
 def test_jensen_shannon_divergence() -> None:

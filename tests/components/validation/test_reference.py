@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from kerasline.components.core.errors import ConfigError
-from kerasline.components.validation.options import DriftCheck
+from kerasline.components.validation.policy.options import DriftCheck
 from kerasline.components.validation.reference import Reference, find_reference, reference_elsewhere, settle_reference
 
 THERE = "gs://bucket/root/models/people"

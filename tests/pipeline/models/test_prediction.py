@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from kerasline.components.core.errors import ConfigError, DataRejected
-from kerasline.components.prediction.planning import PredictionPlan, plan_prediction
+from kerasline.components.prediction.reading.planning import PredictionPlan, plan_prediction
 from kerasline.components.registry import read_record
 
 Command = Any

@@ -1,0 +1,55 @@
+"""Reads the train split in its two parts: what the model is fitted on, and what early stopping and tuning look at."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from kerasline.components.core import TrainingFailed
+from kerasline.components.features import FeaturePlan
+from kerasline.components.fitting.rows.examples import ExamplesReader
+from kerasline.components.fitting.rows.rows import FitData, hold_out, validation_mask
+from kerasline.components.fitting.settings import FitSettings
+
+
+def make_reader(
+    transform_graph: str, settings: FitSettings, alternatives: Sequence[FeaturePlan] = ()
+) -> ExamplesReader:
+    """Opens the transform graph, with the column that weighs the rows if there is one.
+
+    Args:
+      transform_graph: its folder.
+      settings: of the fit.
+      alternatives: plans whose inputs are wanted beside those of the settings' own.
+    """
+    return ExamplesReader(transform_graph, settings.plan, settings.training.sample_weight, alternatives)
+
+
+def read_fit_data(reader: ExamplesReader, files: Sequence[str], settings: FitSettings) -> FitData:
+    """Reads the train split in its two parts, from memory where it fits ``training.memory_limit_mb``.
+
+    Raises:
+      TrainingFailed: there are no rows to train on, or none for the metric that is monitored.
+    """
+    options = settings.training
+    arrays = reader.load(files, options.memory_limit_mb * 2**20)
+    fraction, seed = options.validation_fraction, settings.seed
+    if arrays is None:
+
+        def stream(part: str, batch_size: int, epoch: Callable[[], int]) -> Any:
+            return reader.stream(files, batch_size, part, fraction, seed, epoch)
+
+        held_out = validation_mask(reader.count(files), fraction, seed)
+        return FitData(None, None, stream, fraction > 0, int((~held_out).sum()))
+    data = hold_out(arrays, fraction, seed)
+    if not data.train:
+        raise TrainingFailed(
+            f"expected rows to train on, but the train split holds {len(arrays)}; give it a larger share in data.split"
+        )
+    for block in (options.early_stopping, options.reduce_on_plateau):
+        if block and block.monitor.startswith("val_") and not data.has_validation:
+            raise TrainingFailed(
+                f"training monitors {block.monitor}, but none of the {len(arrays)} rows of the train split is held "
+                "out: raise training.validation_fraction, or give the train split more rows"
+            )
+    return data

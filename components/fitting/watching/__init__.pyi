@@ -1,0 +1,9 @@
+from .callbacks import (
+    EpochProgress as EpochProgress,
+    SaveEpochs as SaveEpochs,
+    StopAtNaN as StopAtNaN,
+    TensorBoardLog as TensorBoardLog,
+    watchers as watchers,
+)
+from .checkpoints import CheckpointFile as CheckpointFile, FitState as FitState
+from .keeping import KeptModel as KeptModel

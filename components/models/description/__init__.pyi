@@ -1,0 +1,23 @@
+from .bases import BASES as BASES, Base as Base
+from .hdf5 import check_archive as check_archive, open_weights as open_weights
+from .options import (
+    AugmentationOptions as AugmentationOptions,
+    CnnOptions as CnnOptions,
+    CustomOptions as CustomOptions,
+    DenseOptions as DenseOptions,
+    MlpOptions as MlpOptions,
+    ModelOptions as ModelOptions,
+    SequenceOptions as SequenceOptions,
+    TabularOptions as TabularOptions,
+    TransferOptions as TransferOptions,
+    per_layer as per_layer,
+)
+from .spec import InputSpec as InputSpec, OutputSpec as OutputSpec, Task as Task
+from .suiting import (
+    check_augmentation as check_augmentation,
+    keras_models as keras_models,
+    main_input as main_input,
+    refuse_others as refuse_others,
+    refuse_tokens as refuse_tokens,
+    squeezenet_weights as squeezenet_weights,
+)

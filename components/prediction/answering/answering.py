@@ -1,0 +1,206 @@
+"""Lets a SavedModel answer blocks of rows, and finds the rows that it cannot answer."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from kerasline.components.core import KeraslineError
+from kerasline.components.prediction.answering.reasons import plain_reason
+from kerasline.components.prediction.answering.unseen import (
+    UNREADABLE,
+    count_unseen,
+    find_marker,
+    first_unseen,
+    name_unseen,
+    news_only,
+    values_by_column,
+)
+from kerasline.components.prediction.reading import Block
+
+# The more rows in a call the less it costs for each, as long as what the layers hold in between fits the memory.
+ROWS_PER_CALL, PLAIN_ROWS_PER_CALL = 2048, 16384
+
+
+class ServedModel:
+    """A pushed version, asked as a client would ask it."""
+
+    def __init__(self, path: str, record: Mapping[str, Any], *, rejects_unseen: bool = False) -> None:
+        self._record, self._rejects_unseen = record, rejects_unseen
+        is_plain = all(column["dtype"] in ("float", "int", "string") for column in record["columns"])
+        self._rows_per_call = PLAIN_ROWS_PER_CALL if is_plain else ROWS_PER_CALL
+        self._output = "value" if record["classes"] is None else "scores"
+        try:
+            self._model = tf.saved_model.load(path)
+        except (OSError, ValueError, tf.errors.OpError) as error:
+            raise KeraslineError(f"{path} does not load: {(str(error).splitlines() or ['no message'])[0]}") from error
+        self._raw, self._default = (self._model.signatures[name] for name in ("serving_raw", "serving_default"))
+        self._mark_raw: Any = find_marker(self._model, record, "serving_raw")
+        self._mark_default: Any = find_marker(self._model, record, "serving_default")
+        _, self._specs = self._raw.structured_input_signature
+        if is_plain:
+            self._warm_up()
+
+    def _warm_up(self) -> None:
+        """Asks for a row without values, since TensorFlow prepares a graph when it is first called."""
+        row = {name: tf.zeros([1, *spec.shape[1:]], spec.dtype) for name, spec in self._specs.items()}
+        with contextlib.suppress(tf.errors.OpError):
+            self._raw(**row)
+
+    def answer(self, block: Block, origin: str) -> tuple[Block, dict[str, np.ndarray]]:
+        """Predicts a block.
+
+        Args:
+          block: raw rows.
+          origin: the file, for rows that are set aside.
+
+        Returns:
+          The rows that were predicted, and ``scores`` [rows, classes] or ``value`` [rows] for them; where there are
+          any, ``unseen`` [rows] names the columns whose values training has never shown.
+        """
+        problems = self._missing(block)
+        block = block.reject(problems, origin)
+        marks = self._marks(block)
+        answers: list[dict[str, np.ndarray]] = []
+        failed: dict[int, str] = {}
+        for start in range(0, len(block), self._rows_per_call):
+            self._answer_rows(block, np.arange(start, min(start + self._rows_per_call, len(block))), answers, failed)
+        name, classes = self._output, self._record["classes"]
+        none = np.zeros((0,) if classes is None else (0, len(classes)), np.float32)
+        joined = {name: np.concatenate([none, *(answer[name] for answer in answers)])}
+        counted: dict[str, dict[str, Any]] = {}
+        if marks.any():
+            counted = count_unseen(self._record["watched"], marks, values_by_column(block))
+            joined = self._tell_unseen(block, marks, joined, failed)
+        block = block.reject(failed, origin)
+        block.unseen = counted
+        return block, joined
+
+    def _tell_unseen(
+        self, block: Block, marks: np.ndarray, answer: dict[str, np.ndarray], failed: dict[int, str]
+    ) -> dict[str, np.ndarray]:
+        """Names the marked columns beside the answers, or takes marked rows out and adds them to the failed."""
+        watched = self._record["watched"]
+        kept = np.array([row for row in range(len(block)) if row not in failed], int)
+        if not self._rejects_unseen:
+            return {**answer, "unseen": name_unseen(watched, marks[kept])}
+        values, bad = values_by_column(block), marks[kept].any(axis=1)
+        failed |= {row: first_unseen(watched, marks[row], values, row) for row in kept[bad].tolist()}
+        return {name: answered[~bad] for name, answered in answer.items()}
+
+    def _answer_rows(
+        self, block: Block, rows: np.ndarray, answers: list[dict[str, np.ndarray]], failed: dict[int, str]
+    ) -> None:
+        """Answers some rows; where the graph fails, each half of them, down to the row that it fails for."""
+        try:
+            answer = self._call(block if len(rows) == len(block) else block.take_range(int(rows[0]), int(rows[-1]) + 1))
+        except (tf.errors.OpError, ValueError, TypeError, OverflowError) as error:
+            if len(rows) == 1:
+                failed[int(rows[0])] = plain_reason(error)
+                return
+            for half in np.array_split(rows, 2):
+                self._answer_rows(block, half, answers, failed)
+            return
+        finite = np.isfinite(answer[self._output].reshape(len(rows), -1)).all(axis=1)
+        for row in rows[~finite]:
+            failed[int(row)] = "the model answers with a number that is not finite"
+        answers.append({name: values[finite] for name, values in answer.items()})
+
+    def _call(self, block: Block) -> dict[str, np.ndarray]:
+        if block.examples is not None:
+            answer = self._default(examples=tf.constant(block.examples, tf.string))
+        elif self._fits_raw(block):
+            arguments = self._record["arguments"]
+            columns = {arguments[name]: self._tensor(arguments[name], values) for name, values in block.columns.items()}
+            answer = self._raw(**columns)
+        else:
+            answer = self._default(examples=tf.constant(_encode(block), tf.string))
+        return {self._output: answer[self._output].numpy()}
+
+    def _marks(self, block: Block) -> np.ndarray:
+        """Marks what training has never shown, with the transform graph: int64 [rows, watched columns]."""
+        watched = self._record.get("watched") or []
+        marks = np.zeros((len(block), len(watched)), np.int64)
+        if self._mark_raw is None or self._mark_default is None:
+            return marks
+        for start in range(0, len(block), self._rows_per_call):
+            stop = min(start + self._rows_per_call, len(block))
+            marks[start:stop] = self._marks_of(block.take_range(start, stop))
+        for place, name in enumerate(watched if block.examples is None else ()):
+            column = block.columns[name]
+            if isinstance(column, np.ndarray) and column.dtype.kind == "f":
+                marks[np.isinf(column), place] = UNREADABLE  # which the plain tensors take for missing
+        return news_only(self._record, marks)
+
+    def _marks_of(self, block: Block) -> np.ndarray:
+        """Marks some rows; none of those that the graph fails for, which is told when they are answered."""
+        try:
+            if block.examples is None and self._fits_raw(block):
+                arguments = self._record["arguments"]
+                columns = {arguments[name]: self._tensor(arguments[name], v) for name, v in block.columns.items()}
+                return self._mark_raw(columns).numpy()
+            examples = _encode(block) if block.examples is None else block.examples
+            return self._mark_default(tf.constant(examples, tf.string)).numpy()
+        except (tf.errors.OpError, ValueError, TypeError, OverflowError):
+            if len(block) == 1:
+                return np.zeros((1, len(self._record["watched"])), np.int64)
+            middle = len(block) // 2
+            halves = block.take_range(0, middle), block.take_range(middle, len(block))
+            return np.concatenate([self._marks_of(half) for half in halves])
+
+    def _fits_raw(self, block: Block) -> bool:
+        """Says whether plain tensors can hold the block: whole numbers have no value that stands for none."""
+        for column in self._record["columns"]:
+            if column["dtype"] in ("int", "float") and self._is_whole(column["name"]):
+                values = block.columns[column["name"]]
+                if column["dtype"] == "float" or (isinstance(values, list) and None in values):
+                    return False
+        return True
+
+    def _is_whole(self, name: str) -> bool:
+        return bool(self._specs[self._record["arguments"][name]].dtype.is_integer)
+
+    def _tensor(self, argument: str, values: Any) -> tf.Tensor:
+        spec = self._specs[argument]
+        if spec.dtype == tf.string:
+            return tf.constant([b"" if value is None else value for value in values], tf.string)
+        if isinstance(values, list) and spec.dtype.is_floating and not len(spec.shape) > 1:
+            values = [np.nan if value is None else value for value in values]
+        return tf.constant(np.asarray(values, spec.dtype.as_numpy_dtype))
+
+    def _missing(self, block: Block) -> dict[int, str]:
+        """Finds rows without a value in a column that cannot be imputed."""
+        problems: dict[int, str] = {}
+        for column in self._record["columns"] if block.examples is None else ():
+            if column["dtype"] in ("image", "array", "tokens"):
+                for row, value in enumerate(block.columns[column["name"]]):
+                    if value is None:
+                        problems.setdefault(row, f"no value in column {column['name']!r}")
+        return problems
+
+
+def _encode(block: Block) -> list[bytes]:
+    """Writes raw columns as serialized tf.Examples, as ingest does; a column without a value is left out."""
+    records = []
+    for row in range(len(block)):
+        example = tf.train.Example()
+        for name, values in block.columns.items():
+            value = values[row]
+            if value is None or (isinstance(value, float) and value != value):
+                continue
+            feature = example.features.feature[name]
+            if isinstance(value, (str, bytes)):
+                feature.bytes_list.value.append(value.encode() if isinstance(value, str) else value)
+            elif isinstance(value, np.ndarray):
+                listed = feature.float_list if value.dtype.kind == "f" else feature.int64_list
+                listed.value.extend(value.ravel().tolist())
+            elif isinstance(value, float):
+                feature.float_list.value.append(value)
+            else:
+                feature.int64_list.value.append(int(value))
+        records.append(example.SerializeToString())
+    return records

@@ -1,0 +1,128 @@
+"""Reads folders of images and TFRecord files block by block."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from kerasline.components.core import ConfigError, nearest
+from kerasline.components.datasets.arrays import check_no_sequence
+from kerasline.components.datasets.files import is_gzip
+from kerasline.components.datasets.images import examine, path_problem, plain_bytes
+from kerasline.components.prediction.reading.blocks import Block
+from kerasline.components.prediction.reading.pictures import MAX_PIXELS
+from kerasline.components.prediction.reading.planning import PredictionPlan
+
+IMAGES_PER_BLOCK = 64  # decoded images take far more memory than rows of a table
+RECORDS_PER_BLOCK = 1024
+_THREADS = 4
+_RECORDS_LOOKED_AT = 100
+
+
+def read_images(plan: PredictionPlan, shard: Mapping[str, Any]) -> Iterator[Block]:
+    """Yields images as encoded bytes; files whose header is no image's are set aside."""
+    import pyarrow as pa
+
+    root = Path(shard["path"])
+    (column,) = plan.record["columns"]
+    with ThreadPoolExecutor(_THREADS) as pool:
+        for start in range(0, len(shard["names"]), IMAGES_PER_BLOCK):
+            names = shard["names"][start : start + IMAGES_PER_BLOCK]
+            read = list(pool.map(lambda name: _read_image(root, name), names))
+            contents: list[Any] = [content for content, _ in read]
+            problems = {row: problem for row, (_, problem) in enumerate(read) if problem}
+            keys = pa.table({"path": pa.array(names, pa.string())})
+            yield Block(keys, {column["name"]: contents}, None, list(names)).reject(problems, str(root))
+
+
+def _read_image(root: Path, name: str) -> tuple[bytes | None, str]:
+    path = root / name
+    problem = path_problem(path, root.resolve())
+    if problem:
+        return None, problem.replace("the data folder", "the folder")
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        return None, f"cannot be read ({error.strerror or error})"
+    checked = examine(content, decode=False, max_pixels=MAX_PIXELS)
+    if checked.shape is None:
+        return None, checked.problem
+    try:
+        return plain_bytes(path), ""
+    except (OSError, ValueError, SyntaxError) as error:
+        return None, f"cannot be decoded ({(str(error).splitlines() or ['damaged'])[0]})"
+
+
+def read_records(plan: PredictionPlan, shard: Mapping[str, Any]) -> Iterator[Block]:
+    """Yields serialized tf.Examples.
+
+    Raises:
+      ConfigError: the file is damaged, holds something else, or lacks a feature that the model reads.
+    """
+    import pyarrow as pa
+    import tensorflow as tf
+
+    path, name = shard["path"], Path(shard["path"]).name
+    compression = "GZIP" if is_gzip(path) else ""
+    records = tf.data.TFRecordDataset(path, compression_type=compression).as_numpy_iterator()
+    seen = 0
+    while True:
+        try:
+            block = list(islice(records, RECORDS_PER_BLOCK))
+        except (tf.errors.DataLossError, tf.errors.OutOfRangeError) as error:
+            reason = str(error.message).split(" [")[0]
+            raise ConfigError(f"{path} is damaged after record {seen} ({reason}); copy or write it again") from None
+        if not block:
+            break
+        if seen == 0:
+            _check_features(block[:_RECORDS_LOOKED_AT], plan, path)
+        places = list(range(seen + 1, seen + len(block) + 1))
+        seen += len(block)
+        keys = {"file": pa.array([name] * len(block), pa.string()), "record": pa.array(places, pa.int64())}
+        for feature in shard["features"]:
+            keys[feature] = _key_values(block, feature)
+        yield Block(pa.table(keys), {}, block, places)
+    if seen == 0:
+        raise ConfigError(f"{path} has no records; check that the right file was named")
+
+
+def _check_features(records: Sequence[bytes], plan: PredictionPlan, path: str) -> None:
+    """Looks into the first records for every feature that all rows had when the model was trained."""
+    import tensorflow as tf
+
+    found: set[str] = set()
+    for number, record in enumerate(records, start=1):
+        try:
+            example = tf.train.SequenceExample.FromString(record)
+        except Exception:  # protobuf's DecodeError differs between its backends; the model refuses such rows
+            continue
+        check_no_sequence(example, number, path)
+        found.update(example.context.feature)
+    if not found:
+        raise ConfigError(f"the records of {path} are no tf.Examples; write them with tf.train.Example")
+    needed = [column["name"] for column in plan.record["columns"]]
+    for column in plan.record["columns"]:
+        if column["name"] not in found and not column["missing"]:
+            others = [feature for feature in found if feature not in needed]
+            raise ConfigError(
+                f"{path} has no feature {column['name']!r}, which the model reads; its features are "
+                f"{', '.join(sorted(found)[:20])}.{nearest(column['name'], others)}"
+            )
+
+
+def _key_values(records: Sequence[bytes], feature: str) -> Any:
+    import pyarrow as pa
+    import tensorflow as tf
+
+    values: list[Any] = []
+    for record in records:
+        found = tf.train.Example.FromString(record).features.feature.get(feature)
+        kind = found.WhichOneof("kind") if found is not None else None
+        listed = list(getattr(found, kind).value) if kind else []
+        value = listed[0] if listed else None
+        values.append(value.decode("utf-8", "replace") if isinstance(value, bytes) else value)
+    # One type for every block, whatever the first one holds.
+    return pa.array([None if value is None else str(value) for value in values], pa.string())

@@ -1,0 +1,309 @@
+"""Reads text and Parquet tables block by block, as training read them; rows that do not fit are set aside."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+from pyarrow import csv
+
+from kerasline.components.core import ConfigError, counted
+from kerasline.components.datasets.files import PACKING_ERRORS, open_bytes
+from kerasline.components.datasets.tables import Line, count_named, dialect_of, fitted, lines, plain_values
+from kerasline.components.datasets.values import missing_words, numbers_of, plain_boolean, read_boolean, without
+from kerasline.components.prediction.reading.blocks import Block
+from kerasline.components.prediction.reading.pictures import image_problems
+from kerasline.components.prediction.reading.planning import PredictionPlan
+
+ROWS_PER_BLOCK = 8192
+_CHUNK_BYTES, _BOM = 1 << 22, b"\xef\xbb\xbf"
+Problems = dict[int, str]
+_PROGRAM = re.compile(r"-?\d+\.\d+(?:e[-+]?\d+)?")
+_ARROW = {"float": "double", "int": "int64"}
+
+
+def read_csv(plan: PredictionPlan, shard: Mapping[str, Any]) -> Iterator[Block]:
+    """Yields the rows of a text table.
+
+    Args:
+      plan: what is to be predicted.
+      shard: ``path``, ``delimiter`` and ``names``.
+
+    Raises:
+      ConfigError: the file has no rows, or cannot be read to its end.
+    """
+    seen = 0
+    for block in read_simple(plan, shard) if is_simple(plan, shard) else _read_any(plan, shard):
+        seen += len(block) + len(block.rejected)
+        yield block
+    if seen == 0:
+        raise ConfigError(f"{shard['path']} has a header but no rows; check that the right file was named")
+
+
+def _read_any(plan: PredictionPlan, shard: Mapping[str, Any]) -> Iterator[Block]:
+    """Reads line by line, whatever a CSV file may be."""
+    stream = lines(shard["path"], dialect_of(plan.reading, shard["delimiter"]))
+    if plan.reading["header"]:
+        next(stream, None)
+    while rows := list(islice(stream, ROWS_PER_BLOCK)):
+        yield _block_of_lines(plan, shard, rows)
+
+
+def _block_of_lines(plan: PredictionPlan, shard: Mapping[str, Any], rows: Sequence[Line]) -> Block:
+    names, path = shard["names"], shard["path"]
+    named = _count_named(names) if plan.reading["header"] else len(names)
+    rows = [(number, fitted(cells, len(names), named)) for number, cells in rows]
+    fitting = [(number, cells) for number, cells in rows if len(cells) == len(names)]
+    ragged = [
+        {
+            "file": path,
+            "place": number,
+            "reason": f"{counted(len(cells), 'cell')} where {counted(len(names), 'is', 'are')} expected",
+            "keys": dict(zip(names, cells, strict=False)),
+        }
+        for number, cells in rows
+        if len(cells) != len(names)
+    ]
+    cells = list(zip(*(cells for _, cells in fitting), strict=True)) or [()] * len(names)
+    texts = {name: pa.array(column, pa.string()) for name, column in zip(names, cells, strict=True)}
+    return _block_of_texts(plan, path, texts, [number for number, _ in fitting], ragged)
+
+
+def _count_named(names: Sequence[str]) -> int:
+    """Counts the columns up to the last that the header names; the others were called by their place."""
+    return count_named(["" if name == f"column_{place}" else name for place, name in enumerate(names, start=1)])
+
+
+def _block_of_texts(
+    plan: PredictionPlan, path: str, texts: Mapping[str, Any], places: Sequence[int], ragged: list[dict[str, Any]]
+) -> Block:
+    """Turns columns of cells, which are Arrow strings without spaces around them, into values and keys."""
+    dtypes = {column["name"]: column["dtype"] for column in plan.record["columns"]}
+    columns: dict[str, Any] = {}
+    problems = Problems()
+    for column in plan.record["columns"]:
+        name = column["name"]
+        columns[name] = _parse_texts(column, texts[name], missing_words(plan.reading, name), problems)
+    keys: dict[str, Any] = {}
+    for name in plan.keys:
+        # In a CSV file values keep their spelling; the other formats have types.
+        if plan.suffix != ".csv" and dtypes.get(name) in _ARROW:
+            keys[name] = pa.array(columns[name], pa.type_for_alias(_ARROW[dtypes[name]]), from_pandas=True)
+        else:
+            keys[name] = texts[name]
+    return Block(pa.table(keys), columns, None, places, ragged).reject(problems, path)
+
+
+def is_simple(plan: PredictionPlan, shard: Mapping[str, Any]) -> bool:
+    """Says whether every line of a file is a row: UTF-8 without quotes, as programs write numbers."""
+    if plan.reading["encoding"].lower().replace("_", "-") not in ("utf-8", "utf8") or len(shard["names"]) < 2:
+        return False
+    if plan.reading["skip_lines"]:
+        return False
+    try:
+        with open_bytes(shard["path"]) as file:
+            if file.read(len(_BOM) + 5).removeprefix(_BOM)[:4].lower() == b"sep=":
+                return False
+            file.seek(0)
+            while chunk := file.read(_CHUNK_BYTES):
+                if b'"' in chunk or b"\r" in chunk.replace(b"\r\n", b""):
+                    return False
+    except PACKING_ERRORS:
+        return False  # the other reader says what is wrong with it
+    return True
+
+
+def read_simple(plan: PredictionPlan, shard: Mapping[str, Any]) -> Iterator[Block]:
+    """Reads a simple file chunk by chunk with Arrow; a chunk that Arrow refuses is read line by line."""
+    names, number = shard["names"], 0
+    parsing = csv.ParseOptions(delimiter=shard["delimiter"], quote_char=False, newlines_in_values=False)
+    reading = csv.ReadOptions(column_names=names, block_size=2 * _CHUNK_BYTES)
+    converting = csv.ConvertOptions(column_types=dict.fromkeys(names, pa.string()), strings_can_be_null=False)
+    header = plan.reading["header"]
+    for chunk in _whole_lines(shard["path"]):
+        first, number = number, number + chunk.count(b"\n") + (not chunk.endswith(b"\n"))
+        if header:
+            # Empty lines in front of it do not count.
+            empty = len(chunk) - len(chunk.lstrip(b"\r\n"))
+            begin = chunk.find(b"\n", empty) + 1 or len(chunk)
+            first += chunk.count(b"\n", 0, begin)
+            chunk, header = chunk[begin:], False
+        if not chunk.strip():
+            continue
+        has_gaps = chunk[:1] in b"\r\n" or b"\n\n" in chunk or b"\n\r\n" in chunk
+        try:
+            table = None if has_gaps else csv.read_csv(pa.BufferReader(chunk), reading, parsing, converting)
+        except pa.ArrowInvalid:
+            table = None
+        if table is None:
+            yield _block_of_lines(plan, shard, list(_split(chunk, first, shard["delimiter"], shard["path"], plan)))
+            continue
+        texts = {name: pc.utf8_trim_whitespace(table.column(name).combine_chunks()) for name in names}
+        yield _block_of_texts(plan, shard["path"], texts, range(first + 1, first + len(table) + 1), [])
+
+
+def _whole_lines(path: str) -> Iterator[bytes]:
+    """Gives a file in chunks that end where a line does."""
+    with open_bytes(path) as file:
+        rest = file.read(len(_BOM)).removeprefix(_BOM)
+        while chunk := file.read(_CHUNK_BYTES):
+            whole, newline, rest_of_chunk = (rest + chunk).rpartition(b"\n")
+            rest = rest_of_chunk
+            if newline:
+                yield whole + newline
+        if rest:
+            yield rest
+
+
+def _split(chunk: bytes, first: int, delimiter: str, path: str, plan: PredictionPlan) -> Iterator[Line]:
+    try:
+        text = chunk.decode("utf-8")
+    except UnicodeDecodeError:
+        for _ in lines(path, dialect_of(plan.reading, delimiter)):
+            pass  # it says where the byte is
+        raise
+    for number, line in enumerate(text.split("\n"), start=first + 1):
+        cells = [cell.strip() for cell in line.removesuffix("\r").split(delimiter)]
+        if line.removesuffix("\r"):
+            yield number, cells
+
+
+def _parse_texts(column: Mapping[str, Any], texts: Any, missing: frozenset[str], problems: Problems) -> Any:
+    """Turns cells into values, all at once where they are what they should be."""
+    name, dtype, is_boolean = column["name"], column["dtype"], column.get("boolean", False)
+    known = pc.if_else(pc.is_in(texts, pa.array(sorted(missing), pa.string())), pa.scalar(None, pa.string()), texts)
+    if dtype == "string":
+        return list(map(plain_boolean, known.to_pylist())) if is_boolean else known.to_pylist()
+    try:
+        numbers = pc.cast(known, pa.float64() if dtype == "float" else pa.int64())
+    except pa.ArrowInvalid:
+        return _parse_cells(name, _said(texts.to_pylist(), is_boolean), dtype, missing, problems)
+    if dtype == "float":
+        return pc.fill_null(numbers, math.nan).to_numpy(zero_copy_only=False)
+    return numbers.to_pylist() if numbers.null_count else numbers.to_numpy()
+
+
+def _parse_cells(name: str, cells: Sequence[str], dtype: str, missing: frozenset[str], problems: Problems) -> Any:
+    """Turns cells into numbers one by one; a cell that is no number is a problem of its row."""
+    try:
+        if dtype == "int":
+            return [None if cell in missing else int(cell) for cell in cells]
+        return np.array([math.nan if cell in missing else float(cell) for cell in cells], np.float64)
+    except ValueError:
+        numbers = [math.nan if cell in missing else _number(cell) for cell in cells]
+    for row, number in enumerate(numbers):
+        if number is None:
+            problems.setdefault(row, f"{cells[row]!r} in column {name!r} is no number")
+            numbers[row] = math.nan
+    return _whole_numbers(name, numbers, problems) if dtype == "int" else np.array(numbers, np.float64)
+
+
+def _said(cells: Sequence[str], is_boolean: bool) -> Sequence[str]:
+    """Writes true and false as 1 and 0 where training had these."""
+    if not is_boolean:
+        return cells
+    return [cell if (said := read_boolean(cell)) is None else f"{said:.0f}" for cell in cells]
+
+
+def _whole_numbers(name: str, numbers: Sequence[Any], problems: Problems) -> list[int | None]:
+    """Turns floats such as 3.0 into whole numbers; 3.5 is a problem of its row. Whole numbers keep every digit."""
+    values: list[int | None] = []
+    for row, number in enumerate(numbers):
+        if math.isinf(number) or number % 1 > 0:
+            problems.setdefault(row, f"{number:g} in column {name!r} is no whole number")
+        values.append(int(number) if math.isfinite(number) else None)
+    return values
+
+
+def _number(cell: str) -> int | float | None:
+    try:
+        return int(cell)
+    except ValueError:
+        pass
+    try:
+        return float(cell)
+    except ValueError:
+        return None
+
+
+def read_parquet(plan: PredictionPlan, shard: Mapping[str, Any]) -> Iterator[Block]:
+    """Yields the rows of row groups of a Parquet table."""
+    path = shard["path"]
+    file = pq.ParquetFile(path)
+    wanted = list(dict.fromkeys([*(column["name"] for column in plan.record["columns"]), *plan.keys]))
+    first = sum(file.metadata.row_group(group).num_rows for group in range(shard["groups"][0]))
+    for batch in file.iter_batches(_rows_of_parquet(plan.record), row_groups=shard["groups"], columns=wanted):
+        columns, problems = {}, Problems()
+        for column in plan.record["columns"]:
+            name = column["name"]
+            columns[name] = _arrow_values(batch.column(name), column, missing_words(plan.reading, name), problems)
+        places = list(range(first + 1, first + len(batch) + 1))
+        keys = pa.table({name: batch.column(name) for name in plan.keys} or {"row": places})
+        first += len(batch)
+        yield Block(keys, columns, None, places).reject(problems, path)
+
+
+def _rows_of_parquet(record: Mapping[str, Any]) -> int:
+    """Chooses the rows of a block: fewer where a row is an array or an image."""
+    return (
+        ROWS_PER_BLOCK
+        if any(column["shape"] or column["dtype"] == "image" for column in record["columns"])
+        else 1 << 16
+    )
+
+
+def _arrow_values(values: Any, column: Mapping[str, Any], missing: frozenset[str], problems: Problems) -> Any:
+    name, dtype = column["name"], column["dtype"]
+    if pa.types.is_dictionary(values.type):
+        values = values.dictionary_decode()
+    if dtype == "string":
+        return [_as_trained(value, column) for value in map(without(missing), plain_values(values, "string"))]
+    if dtype == "image":
+        images = [bytes(value) if value else None for value in values.to_pylist()]
+        for row, problem in image_problems(images).items():
+            problems.setdefault(row, f"the image in column {name!r}: {problem}")
+        return images
+    if dtype in ("array", "tokens"):
+        return _lists(values.to_pylist(), column, problems)
+    if pa.types.is_string(values.type) or pa.types.is_large_string(values.type):
+        cells = _said(["" if v is None else v.strip() for v in values.to_pylist()], column.get("boolean", False))
+        return _parse_cells(name, cells, dtype, missing, problems)
+    if numbers_of(missing):
+        values = pa.array(map(without(missing), values.to_pylist()), values.type)
+    if dtype == "int" and pa.types.is_integer(values.type):
+        return values.to_pylist() if values.null_count else values.to_numpy(zero_copy_only=False)
+    numbers = np.array(pc.cast(values, pa.float64(), safe=False).to_numpy(zero_copy_only=False), np.float64)
+    return _whole_numbers(name, numbers.tolist(), problems) if dtype == "int" else numbers
+
+
+def _as_trained(text: str | None, column: Mapping[str, Any]) -> str | None:
+    """Writes a value of a typed file as the text that training had: true, and 12,5 where commas are decimal."""
+    if text is None or column.get("boolean"):
+        return plain_boolean(text)
+    is_plain = column.get("decimal") == "," and _PROGRAM.fullmatch(text)
+    return text.replace(".", ",") if is_plain else text
+
+
+def _lists(values: Sequence[Any], column: Mapping[str, Any], problems: Problems) -> list[Any]:
+    shape = tuple(column["shape"])
+    size, kind = int(np.prod(shape)), np.float32 if column["dtype"] == "array" else np.int64
+    result: list[Any] = []
+    for row, value in enumerate(values):
+        try:
+            flat = np.asarray(value, kind).ravel() if value is not None else None
+        except (ValueError, TypeError):
+            flat = None
+        if flat is not None and len(flat) == size:
+            result.append(flat.reshape(shape))
+            continue
+        result.append(None)
+        if value is not None:
+            problems.setdefault(row, f"column {column['name']!r} does not hold {size} numbers")
+    return result

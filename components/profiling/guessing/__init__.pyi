@@ -1,0 +1,4 @@
+from .columns import ColumnGuess as ColumnGuess, guess_column as guess_column
+from .labels import LabelGuess as LabelGuess, guess_label as guess_label, require_label as require_label
+from .leaks import gives_away as gives_away
+from .panels import mark_panels as mark_panels

@@ -1,0 +1,219 @@
+"""What the label's values say: the task, the classes and how even they are, and which column it might be."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from kerasline.components.core import ConfigError, counted, nearest
+from kerasline.components.datasets.description import LabelFacts, facts_of_written, infer_task, is_classes, settle_label
+from kerasline.components.datasets.values import evidence_of, read_date, read_number
+from kerasline.components.models import Task
+from kerasline.components.profiling.sampling import SampledColumn, TableSample, Words, remark_on_classes
+
+_LIKELY = (
+    "label", "labels", "target", "y", "class", "outcome", "result", "response", "output", "survived", "churn",
+    "churned", "default", "fraud", "is_fraud", "price", "saleprice", "species", "diagnosis", "quality", "rating",
+    "score", "medv", "category", "income", "salary", "sales", "status",
+)  # fmt: skip
+_UNEVEN = 4.0  # how many times larger the largest class is before the rare ones are weighed up
+_FEWEST_TO_WEIGH = 10  # rows of the rarest class
+_FEWEST_COUNTS = 5  # different whole numbers that may be counts or scores
+_EVAL_ROWS = 5  # rows of each class that a tenth of the data should have
+
+
+@dataclass(frozen=True)
+class LabelGuess:
+    """What the label seems to be.
+
+    Attributes:
+      columns: one, or several of 0 and 1.
+      task: what the run will settle on by itself.
+      counts: rows of each class in the rows that were looked at; of a multilabel task, rows with a 1.
+      rows: that have a label, of those that were looked at.
+      missing: share of the rows without one.
+      balanced: whether the classes are so uneven that accuracy says little, and there are rows enough to see more.
+      stratified: whether some class is so small that a random split might leave it out.
+      majority: share of the largest class.
+      deviation: of a number to predict.
+      reading: keys of the ``csv:`` block that the label needs.
+      remarks: for the reader of the recipe.
+      values: of the rows, where the label is numbers that are text.
+      words: what means that a row has no label.
+    """
+
+    columns: tuple[str, ...]
+    task: Task
+    counts: dict[str, int]
+    rows: int
+    missing: float
+    balanced: bool = False
+    stratified: bool = False
+    majority: float = 0.0
+    deviation: float = 0.0
+    reading: dict[str, tuple[Any, str]] = field(default_factory=dict)
+    remarks: tuple[str, ...] = ()
+    values: Sequence[Any] = ()
+    words: Words = Words()
+
+
+def require_label(names: Sequence[str], labels: Sequence[str], path: Path) -> None:
+    """Checks that the label was named and is a column.
+
+    Raises:
+      ConfigError: it was not, with the columns and the likeliest one; or there is no such column.
+    """
+    listed = ", ".join(names[:30]) + (f", ... ({len(names)} in all)" if len(names) > 30 else "")
+    if not labels:
+        likely = likeliest_label(names)
+        quoted = f"'{likely}'" if re.search(r"\W", likely) else likely
+        raise ConfigError(
+            f"expected --label COLUMN, the column to predict, which {path} cannot tell; its columns are {listed}. "
+            f"The likeliest is {likely!r}: kerasline init {path} --label {quoted}"
+        )
+    for label in labels:
+        if label not in names:
+            hint = nearest(label, names)
+            raise ConfigError(f"--label: {path} has no column {label!r}; its columns are {listed}.{hint}")
+    if len(set(labels)) < len(labels):
+        raise ConfigError(f"--label: expected different columns, got {', '.join(labels)}")
+
+
+def likeliest_label(names: Sequence[str]) -> str:
+    """Guesses which column is to be predicted: by its name, else the last one."""
+    lowered = {name.strip().lower(): name for name in reversed(names)}
+    return next((lowered[word] for word in _LIKELY if word in lowered), names[-1])
+
+
+def guess_label(sample: TableSample, labels: Sequence[str]) -> LabelGuess:
+    """Finds out what the label is.
+
+    Raises:
+      ConfigError: it cannot be learned: no values, a single class, text that never repeats, dates.
+    """
+    columns = {column.name: column for column in sample.columns}
+    if len(labels) > 1:
+        return _guess_several([columns[name] for name in labels], str(sample.path))
+    column = columns[labels[0]]
+    reading: dict[str, tuple[Any, str]] = {}
+    if column.dtype == "array":
+        raise ConfigError(f"--label: {column.name!r} holds lists; name one column, or several of 0 and 1")
+    if column.dtype == "string" and column.present:
+        column = _read_numbers(column, reading, sample.source)
+    present = [value for value in column.present if value not in (float("inf"), float("-inf"))]
+    missing = 1 - len(present) / max(1, len(column.values))
+    if column.dtype == "string":
+        _refuse_no_classes(column.name, present)
+    counts: Counter[Any] = Counter(present)
+    facts = _facts(column, counts, len(present), str(sample.path))
+    settled = settle_label(facts, "auto")
+    task = infer_task(settled)
+    words = columns[labels[0]].words
+    remarks = [f"{missing:.1%} of the rows have no label and are left out"] if missing else []
+    remarks += [words.remark] if words.remark else []
+    if settled.classes is None:
+        mean = sum(present) / len(present)
+        deviation = (sum((value - mean) ** 2 for value in present) / len(present)) ** 0.5
+        return LabelGuess(
+            (column.name,), task, {}, len(present), missing,
+            deviation=deviation, reading=reading, remarks=tuple(remarks), words=words, values=column.values,
+        )  # fmt: skip
+    sizes = {str(int(value) if column.dtype == "float" else value): count for value, count in counts.items()}
+    ordered = dict(sorted(sizes.items(), key=lambda item: -item[1]))
+    largest, smallest = max(ordered.values()), min(ordered.values())
+    scale = sample.rows / max(1, len(column.values))
+    lowered = {name.lower() for name in ordered}
+    if len(lowered) < len(ordered):
+        remarks.append("some classes differ in capital letters only; write them alike")
+    if smallest * scale < 3:
+        remarks.append(
+            f"class {min(ordered, key=lambda name: ordered[name])!r} has {counted(smallest, 'row')}, too few to learn"
+        )
+    remarks += filter(None, [remark_on_classes(ordered), _remark_on_counts(column.dtype, counts)])
+    uneven = largest >= _UNEVEN * smallest
+    return LabelGuess(
+        (column.name,), task, ordered, len(present), missing,
+        balanced=uneven and smallest * scale >= _FEWEST_TO_WEIGH,
+        stratified=smallest * scale * 0.1 < _EVAL_ROWS,
+        majority=largest / len(present),
+        reading=reading, remarks=tuple(remarks), words=words,
+    )  # fmt: skip
+
+
+def _remark_on_counts(dtype: str, counts: Mapping[Any, int]) -> str:
+    """Says that whole numbers which may count or rank something can be predicted as numbers."""
+    if dtype == "string" or len(counts) < _FEWEST_COUNTS or max(counts) - min(counts) >= 2 * len(counts):
+        return ""
+    return (
+        f"whole numbers from {min(counts):.0f} to {max(counts):.0f} are read as {len(counts)} classes; if they count "
+        "or rank something, as goals, points or stars do, write task: regression, which knows that 3 is nearer to 4 "
+        "than to 9"
+    )
+
+
+def _guess_several(columns: Sequence[SampledColumn], origin: str) -> LabelGuess:
+    ones = {}
+    for column in columns:
+        strange = set(column.present) - {0, 1}
+        if strange:
+            raise ConfigError(
+                f"--label: several label columns must hold 0 and 1 only, but {column.name!r} of {origin} holds "
+                f"{next(iter(strange))!r}; recode it or name one label"
+            )
+        ones[column.name] = sum(1 for value in column.present if value == 1)
+    rows = len(columns[0].values)
+    return LabelGuess(tuple(ones), "multilabel", ones, rows, 0.0, majority=max(ones.values()) / max(1, rows))
+
+
+def _read_numbers(column: SampledColumn, reading: dict[str, tuple[Any, str]], source: str) -> SampledColumn:
+    """Reads a label that would be numbers but for signs, marks and units, and writes how that is done.
+
+    Raises:
+      ConfigError: its numbers cannot be compared with one another.
+    """
+    cells = Counter(column.present)
+    numbers = evidence_of(cells)
+    facts = LabelFacts(column.name, "string", dict(cells), cells.total())
+    as_numbers = facts_of_written(facts, numbers)
+    if numbers is None or as_numbers is None or is_classes(as_numbers):
+        return column
+    if numbers.problem:
+        raise ConfigError(f"--label: {column.name!r} holds numbers that cannot be compared: {numbers.problem}")
+    if numbers.share < 1:
+        return column
+    other = "." if numbers.decimal == "," else ","
+    if not numbers.certain or numbers.decimal == ",":
+        if source != "csv":
+            raise ConfigError(f"--label: {column.name!r} holds numbers as text, {numbers.told()}; write it as numbers")
+        if not numbers.certain:
+            why = f"{numbers.why}: read as thousands; if it is the decimal sign: label_decimal: '{other}'"
+        else:
+            why = f"{numbers.told()}; else label_decimal: '{other}'"
+        reading["label_decimal"] = (numbers.decimal, why)
+    values = [None if value is None else read_number(value, numbers.form) for value in column.values]
+    return SampledColumn(column.name, "float", values, column.words)
+
+
+def _refuse_no_classes(name: str, present: Sequence[str]) -> None:
+    distinct = list(dict.fromkeys(present))
+    if len(distinct) <= 20 or len(distinct) <= 0.5 * len(present):
+        return
+    what = "dates" if all(read_date(value, "ymd") for value in distinct[:100]) else "text"
+    raise ConfigError(
+        f"--label: {name!r} holds {what} that hardly repeats ({len(distinct)} different values in {len(present)} rows, "
+        f"such as {distinct[0][:40]!r}); name a column with classes or numbers"
+    )
+
+
+def _facts(column: SampledColumn, counts: Counter[Any], rows: int, origin: str) -> LabelFacts:
+    numbers = column.dtype != "string" and rows > 0
+    dtype: Any = column.dtype
+    return LabelFacts(
+        column.name, dtype, dict(counts) if len(counts) <= 10_000 else None, rows,
+        minimum=min(counts) if numbers else None, maximum=max(counts) if numbers else None,
+        whole=column.dtype == "float" and all(float(value).is_integer() for value in counts), origin=origin,
+    )  # fmt: skip

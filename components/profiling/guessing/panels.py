@@ -1,0 +1,42 @@
+"""Finds tables that follow the same persons or things over time: their rows belong together in a split."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from kerasline.components.profiling.guessing.columns import ColumnGuess
+from kerasline.components.profiling.sampling import SampledColumn
+
+_FEWEST_ROWS, _FEWEST_THINGS, _MOST_TIMES = 50, 10, 200
+_FULL = 0.6  # of all pairs of a thing and a time
+_TIMES = re.compile(r"(^|[_\W])(year|yr|wave|round|period|month|quarter|week|visit|season|time|t|jahr|date|day)$", re.I)
+
+
+def mark_panels(columns: Sequence[SampledColumn], guesses: Sequence[ColumnGuess]) -> None:
+    """Marks the column that says whom a row is about, where each has one row for each time."""
+    values = {column.name: column.values for column in columns if column.dtype in ("int", "string")}
+    times = [guess.name for guess in guesses if guess.name in values and _TIMES.search(guess.name)]
+    for guess in guesses:
+        known = values.get(guess.name)
+        if known is None or guess.name in times or guess.group or None in known or len(known) < _FEWEST_ROWS:
+            continue
+        found = next((time for time in times if _is_grid(known, values[time])), None)
+        if found is None:
+            continue
+        each = len(known) / len(set(known))
+        guess.group = True
+        told = f"about {each:.1f} rows of each, one for each {found}"
+        if guess.kind == "numeric":
+            guess.kind, guess.options, guess.why = "drop", {}, f"numbers persons or things: {told}"
+        else:
+            guess.remark = guess.remark or told
+
+
+def _is_grid(things: Sequence[object], times: Sequence[object]) -> bool:
+    """Says whether each thing has one row for (nearly) every time."""
+    several, moments = len(set(things)), len(set(times))
+    if not (_FEWEST_THINGS <= several <= len(things) / 2 and 2 <= moments <= _MOST_TIMES):
+        return False
+    pairs = set(zip(things, times, strict=True))
+    return len(pairs) == len(things) >= _FULL * several * moments

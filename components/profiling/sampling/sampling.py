@@ -1,0 +1,287 @@
+"""Looks into a table: how it is written, its columns, and as many of its rows as can be read in a second."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections import Counter
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import chain, islice
+from pathlib import Path
+from typing import Any
+
+from kerasline.components.core import ConfigError, counted
+from kerasline.components.datasets.description import MISSING_VALUES
+from kerasline.components.datasets.files import PACKING_ERRORS, damaged_packing, is_packed, open_bytes
+from kerasline.components.datasets.tables import (
+    ColumnScan,
+    Dialect,
+    column_type,
+    count_named,
+    detect_encoding,
+    find_total,
+    fitted,
+    index_columns,
+    lines,
+    open_file,
+    parse,
+    plain_values,
+    read_batches,
+)
+from kerasline.components.datasets.values import missing_words
+from kerasline.components.profiling.sampling.dialects import find_dialect
+from kerasline.components.profiling.sampling.missing import Words, decide_words, shared_words
+
+_CELLS = 1_500_000  # cells to look at
+_FEWEST_ROWS, _MOST_ROWS = 2_000, 60_000
+_PLACES, _PLACE_BYTES = 40, 1 << 16  # of large files, looked at behind the beginning
+_MOST_RAGGED = 0.2
+
+
+@dataclass
+class SampledColumn:
+    """The values of one column in the rows that were looked at.
+
+    Attributes:
+      name: of the column.
+      dtype: as the reader will see it: int, float, string or array.
+      values: of the type, None where there is none.
+      words: what means no value in it.
+    """
+
+    name: str
+    dtype: str
+    values: list[Any]
+    words: Words = Words()
+
+    @property
+    def present(self) -> list[Any]:
+        """The values without those that are missing or NaN."""
+        return [value for value in self.values if value is not None and value == value]
+
+
+@dataclass
+class TableSample:
+    """What was seen of a table.
+
+    Attributes:
+      path: of the (first) file.
+      source: ``csv`` or ``parquet``.
+      columns: in the table's order.
+      rows: of all files; estimated where ``complete`` is false.
+      complete: whether every row was looked at.
+      reading: keys of the ``csv:`` block that are not the default, each with the reason.
+      delimiter: text tables only.
+      unusable: columns that no reader takes, each with the reason.
+      index: columns that hold the index of a data frame, which the reader leaves out.
+      remark: what else a user should look at.
+    """
+
+    path: Path
+    source: str
+    columns: list[SampledColumn]
+    rows: int
+    complete: bool
+    reading: dict[str, tuple[Any, str]] = field(default_factory=dict)
+    delimiter: str = ","
+    unusable: dict[str, str] = field(default_factory=dict)
+    index: list[str] = field(default_factory=list)
+    remark: str = ""
+
+    @property
+    def names(self) -> list[str]:
+        """Names of the columns."""
+        return [column.name for column in self.columns]
+
+
+def sample_table(files: Sequence[Path], labels: Collection[str] = ()) -> TableSample:
+    """Looks into a CSV or Parquet table.
+
+    Args:
+      files: of one table; rows are taken from the first, sizes from all.
+      labels: columns without a value in which a row is left out.
+
+    Raises:
+      ConfigError: the file cannot be read as a table, or has no rows.
+    """
+    first = files[0]
+    try:
+        with open_bytes(first) as stream:
+            is_parquet = stream.read(4) == b"PAR1"
+        found = _sample_parquet(first, labels) if is_parquet else _sample_csv(first, labels)
+    except PACKING_ERRORS as error:
+        raise damaged_packing(first, error) from None
+    if len(files) > 1:
+        share = sum(path.stat().st_size for path in files) / max(1, first.stat().st_size)
+        found.rows, found.complete = round(found.rows * share), False
+    return found
+
+
+def _sample_csv(path: Path, labels: Collection[str]) -> TableSample:
+    reading: dict[str, tuple[Any, str]] = {}
+    encoding = detect_encoding(path)
+    if encoding != "utf-8":
+        reading["encoding"] = (encoding, "the file is not UTF-8")
+    dialect = find_dialect(path, encoding, reading)
+    delimiter = dialect.delimiter
+    stream = (cells for _, cells in lines(path, dialect))
+    head = list(islice(stream, 21))
+    if not head:
+        raise ConfigError(f"{path} is empty; check that the right file was named")
+    width = len(head[0])
+    named = count_named(head[0])
+    usual = Counter(len(fitted(cells, width, named)) for cells in head[1:]).most_common(1)
+    if usual and usual[0][0] != width and usual[0][1] > len(head) // 2:
+        raise ConfigError(
+            f"The first line of {path} has {counted(width, 'cell')} but the others have {usual[0][0]}; leave only the "
+            "line with the names of the columns above the rows"
+        )
+    wanted = max(_FEWEST_ROWS, min(_MOST_ROWS, _CELLS // max(1, width)))
+    rows = [fitted(cells, width, named) for cells in chain(head[1:], islice(stream, wanted))]
+    complete = next(stream, None) is None
+    stream.close()
+    names = _names(head[0], rows, reading)
+    if "header" in reading:
+        rows.insert(0, head[0])
+    kept = [cells for cells in rows if len(cells) == width]
+    ragged = sum(1 for cells in rows if len(cells) != width and cells != [""])
+    if ragged > _MOST_RAGGED * len(rows):
+        raise ConfigError(
+            f"Of {counted(len(rows), 'line')} of {path}, {counted(ragged, 'has', 'have')} another number of cells than "
+            f"the first ({width}, divided by {delimiter!r}); check that it is one table"
+        )
+    if ragged:
+        reading["ragged_rows"] = (
+            "skip",
+            counted(ragged, "line has", "lines have") + " too few or too many cells; the report lists them",
+        )
+    if not kept:
+        raise ConfigError(f"{path} has a header but no rows; check that the right file was named")
+    total = len(kept)
+    if not complete:
+        total = _estimate_rows(path, kept, delimiter)
+        kept += _rows_further_on(path, dialect, width)
+    by_column = list(zip(*kept, strict=True))
+    counts = [Counter(cells) for cells in by_column]
+    shared = shared_words(counts)
+    if shared:
+        reading["missing_values"] = (
+            [*MISSING_VALUES, *shared],
+            f"{' and '.join(map(repr, shared))} {'stands' if len(shared) == 1 else 'stand'} for a missing value",
+        )
+    columns = []
+    for name, cells, count in zip(names, by_column, counts, strict=True):
+        words = decide_words(count, shared, name in labels)
+        listed = [*MISSING_VALUES, *shared] if words.own is None else words.own
+        columns.append(_typed(name, cells, missing_words({"missing_values": listed}, name), words))
+    remark = find_total(path, encoding)
+    return TableSample(path, "csv", columns, total, complete, reading, delimiter, remark=remark)
+
+
+def _names(first: Sequence[str], rows: Sequence[Sequence[str]], reading: dict[str, tuple[Any, str]]) -> list[str]:
+    """Returns the columns' names as the reader will; a first line of data, and doubled names, become options."""
+    if _is_data(first, rows):
+        reading["header"] = (False, "the first line holds values and no names")
+        return [f"column_{number}" for number in range(1, len(first) + 1)]
+    names = [name or f"column_{number}" for number, name in enumerate(first, start=1)]
+    if len(set(names)) < len(names):
+        taken: set[str] = set()
+        for index, name in enumerate(names):
+            number, free = 1, name
+            while free in taken:
+                number += 1
+                free = f"{name}_{number}"
+            taken.add(free)
+            names[index] = free
+        reading["columns"] = (names, "the header names a column twice")
+    return names
+
+
+def _is_data(first: Sequence[str], rows: Sequence[Sequence[str]]) -> bool:
+    """Says whether the first line looks like those below: numbers where they have numbers."""
+    numeric = 0
+    for index, cell in enumerate(first):
+        below = [cells[index] for cells in rows[:200] if len(cells) == len(first) and cells[index]]
+        if below and parse(below)[0] != "string":
+            numeric += 1
+            if not cell or parse([cell])[0] == "string":
+                return False
+    return numeric > 0
+
+
+def _typed(name: str, cells: Sequence[str], missing: frozenset[str], words: Words) -> SampledColumn:
+    scan = ColumnScan(name, missing)
+    scan.add(cells, range(len(cells)))
+    scan.finish()
+    dtype = scan.dtype or "string"
+    convert: Any = {"int": int, "float": float}.get(dtype, str)
+    return SampledColumn(name, dtype, [None if cell in missing else convert(cell) for cell in cells], words)
+
+
+def _estimate_rows(path: Path, rows: Sequence[Sequence[str]], delimiter: str) -> int:
+    written = sum(sum(map(len, cells)) + len(cells) for cells in rows)
+    size = path.stat().st_size * (5 if is_packed(path) else 1)  # tables shrink to about a fifth
+    return max(len(rows), round(size / written * len(rows)))
+
+
+def _rows_further_on(path: Path, dialect: Dialect, width: int) -> Iterator[list[str]]:
+    """Reads whole lines at places spread over a large file, so that a sorted one shows more than its beginning."""
+    if is_packed(path) or dialect.encoding.startswith("utf-16"):
+        return
+    size = path.stat().st_size
+    quoting: Any = csv.QUOTE_NONE if dialect.quoting == "none" else csv.QUOTE_MINIMAL
+    with open(path, "rb") as stream:
+        for place in range(1, _PLACES + 1):
+            stream.seek(size * place // (_PLACES + 1))
+            stream.readline()
+            text = stream.read(_PLACE_BYTES).decode(dialect.encoding, errors="replace")
+            complete = text[: text.rfind("\n") + 1]
+            try:
+                for cells in csv.reader(
+                    io.StringIO(complete), delimiter=dialect.delimiter, quoting=quoting, skipinitialspace=True
+                ):
+                    if len(cells) == width:
+                        yield [cell.strip() for cell in cells]
+            except csv.Error:
+                continue
+
+
+def _sample_parquet(path: Path, labels: Collection[str]) -> TableSample:
+    file = open_file(path)
+    if file.metadata.num_rows == 0:
+        raise ConfigError(f"{path} has no rows; check that the right file was named")
+    types: dict[str, str] = {}
+    unusable: dict[str, str] = {}
+    index = [name for name in index_columns(file.schema_arrow) if name not in labels]
+    for place, name in enumerate(file.schema_arrow.names):
+        item = file.schema_arrow.field(place)
+        if name in index:
+            continue
+        try:
+            types[name] = column_type(item, path)
+        except ConfigError:
+            unusable[name] = f"{item.type} cannot be an input"
+    wanted = max(_FEWEST_ROWS, min(_MOST_ROWS, _CELLS // max(1, len(types))))
+    groups = file.num_row_groups
+    values: dict[str, list[Any]] = {name: [] for name in types}
+    taken = 0
+    # From several row groups, so that a sorted file shows more than its beginning.
+    for group in sorted({groups * place // 8 for place in range(8)} if groups > 1 else {0}):
+        here = 0
+        for batch in read_batches(file, path, [group], list(types)):
+            for name, dtype in types.items():
+                values[name] += plain_values(batch.column(name), dtype)
+            here += batch.num_rows
+            if here >= wanted // min(8, groups):
+                break
+        taken += here
+    columns = [SampledColumn(name, types[name], values[name]) for name in types]
+    rows = file.metadata.num_rows
+    return TableSample(path, "parquet", columns, rows, taken == rows, unusable=unusable, index=index)
+
+
+def words_of(text: str) -> list[str]:
+    """Splits a text into words as the transform graph does."""
+    return re.findall(r"[^\W_]+(?:'[^\W_]+)*", text.lower())

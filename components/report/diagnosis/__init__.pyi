@@ -1,0 +1,12 @@
+from .attention import (
+    headline as headline,
+    look_at as look_at,
+    show_figure as show_figure,
+    show_setting as show_setting,
+)
+from .diagnosis import diagnose as diagnose
+from .leaning import (
+    describe_leaning as describe_leaning,
+    describe_unmeasured as describe_unmeasured,
+    leading as leading,
+)

@@ -1,0 +1,200 @@
+"""What to look at first: the sentence at the top of a report, and the three things below it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import yaml
+
+from kerasline.components.evaluation import METRICS
+from kerasline.components.report.diagnosis.leaning import describe_leaning, describe_unmeasured, leading
+from kerasline.components.report.diagnosis.reading import doubt_of_test
+
+MOST = 3
+
+
+def headline(figures: Mapping[str, Any]) -> str:
+    """Says in one sentence what became of the run."""
+    metric = figures["main_metric"]
+    if figures.get("stopped_after") and not figures["model"] and figures["blessed"] is not False:
+        return f"Stopped after {figures['stopped_after']}, as asked; nothing was pushed."
+    if figures["metrics"] is None:
+        failure = figures.get("failure")
+        return f"The run ended before the model was evaluated{': ' + failure if failure else ''}.".replace("..", ".")
+    value = show_figure(figures["metrics"][metric])
+    title = METRICS[metric].title
+    if figures.get("failure"):
+        return f"The run failed after the evaluation ({title} {value}): {figures['failure']}"
+    if figures.get("blessed"):
+        version = (figures.get("model") or {}).get("version")
+        missing = figures.get("missing_baseline")
+        compared = f"; compared with limits only, since {missing}" if missing else ""
+        return f"Blessed and pushed as version {version}: {title} {value} on the eval split{compared}."
+    failed = [row for row in figures["gate"] if not row["passed"]]
+    reason = show_limit(failed[0]) + " was asked" + show_detail(failed[0]) if failed else f"{title} {value}"
+    more = f" (and {len(failed) - 1} more limits are not kept)" if len(failed) > 1 else ""
+    return f"Not blessed, nothing was pushed: {reason}{more}."
+
+
+def show_limit(row: Mapping[str, Any]) -> str:
+    """Says what a part of the gate found, and what it asks for."""
+    where = f" on {row['slice']}" if row["slice"] else ""
+    return f"{row['title']}{where} {show_figure(row['value'])}, {row['text']}"
+
+
+def show_detail(row: Mapping[str, Any]) -> str:
+    """Says what else a part of the gate found; reports of earlier versions have no such text."""
+    return f"; {row['detail']}" if row.get("detail") else ""
+
+
+def show_figure(value: float | None) -> str:
+    """Formats a figure with four significant digits."""
+    return "not defined" if value is None else f"{value:.4g}"
+
+
+def show_setting(value: Any) -> str:
+    """Formats a config value as YAML on one line."""
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    text = yaml.safe_dump(value, default_flow_style=True, allow_unicode=True, width=10_000)
+    return text.removesuffix("\n").removesuffix("\n...").removesuffix("...").strip()
+
+
+def look_at(figures: Mapping[str, Any]) -> list[dict[str, str]]:
+    """Chooses the things that a reader should look at first.
+
+    Args:
+      figures: of a run, with its diagnosis.
+
+    Returns:
+      At most MOST, most urgent first, each with ``text`` and ``section`` (the id of a section of the page).
+    """
+    found = [
+        *_failure(figures),
+        *_gate(figures),
+        *_findings(figures),
+        *_diagnoses(figures, "problem"),
+        *_test_split(figures),
+        *_slices(figures),
+        *_diagnoses(figures, "hint"),
+        *_confusions(figures),
+        *_calibration(figures),
+        *_skipped(figures),
+        *_diagnoses(figures, "good"),
+        *_importance(figures),
+        *_tuning(figures),
+    ]
+    return [{"text": text, "section": section} for text, section in found[:MOST]]
+
+
+_Found = list[tuple[str, str]]
+
+
+def _failure(figures: Mapping[str, Any]) -> _Found:
+    return [(f"The run failed: {figures['failure']}", "summary")] if figures.get("failure") else []
+
+
+def _gate(figures: Mapping[str, Any]) -> _Found:
+    failed = [row for row in figures["gate"] if not row["passed"]]
+    return [
+        (
+            f"{row['title']}{' on ' + row['slice'] if row['slice'] else ''} is {show_figure(row['value'])}, but "
+            f"{row['text']} was asked{show_detail(row)}.",
+            "evaluation",
+        )
+        for row in failed
+    ]
+
+
+def _findings(figures: Mapping[str, Any]) -> _Found:
+    findings = (figures.get("gate_verdict") or {}).get("findings") or []
+    if not findings:
+        return []
+    first = findings[0]
+    where = f"column {first['column']}" if first["column"] else "rows"
+    more = f" (and {len(findings) - 1} more findings)" if len(findings) > 1 else ""
+    split = f" of the {first['split']} split" if first["split"] else ""
+    return [(f"The data gate, {first['check']}, {where}{split}: {first['text']}{more}.", "data")]
+
+
+def _diagnoses(figures: Mapping[str, Any], level: str) -> _Found:
+    return [
+        (f"{diagnosis['title']}: {diagnosis['evidence'][0]}", "diagnosis")
+        for diagnosis in figures.get("diagnosis") or []
+        if diagnosis["level"] == level
+    ]
+
+
+def _test_split(figures: Mapping[str, Any]) -> _Found:
+    doubt = doubt_of_test(figures)
+    is_told = any(diagnosis["name"] == "unconfirmed" for diagnosis in figures.get("diagnosis") or [])
+    return [(doubt, "evaluation")] if doubt and not is_told else []
+
+
+def _slices(figures: Mapping[str, Any]) -> _Found:
+    """Names the worst slice whose interval lies wholly on the worse side of the whole."""
+    metric = figures["main_metric"]
+    overall = (figures.get("metrics") or {}).get(metric)
+    worse = []
+    for entry in figures.get("slices") or []:
+        interval = (entry.get("intervals") or {}).get(metric)
+        if interval and overall is not None and interval[1] < overall:
+            worse.append((entry["metrics"][metric], entry))
+    if not worse:
+        return []
+    value, entry = min(worse, key=lambda pair: pair[0])
+    name = ", ".join(f"{key} = {text}" for key, text in entry["slice"].items())
+    return [
+        (
+            f"Rows with {name} do worse: {METRICS[metric].title} {show_figure(value)} instead of "
+            f"{show_figure(overall)} "
+            f"({entry['rows']} rows).",
+            "slices",
+        )
+    ]
+
+
+def _confusions(figures: Mapping[str, Any]) -> _Found:
+    confusion = (figures.get("performance") or {}).get("confusion") or {}
+    if not confusion.get("pairs"):
+        return []
+    pairs, wrong = confusion["pairs"], confusion["wrong"]
+    most = pairs[0]["rows"]
+    first = [f"{pair['true']} taken for {pair['predicted']}" for pair in pairs if pair["rows"] == most]
+    if most < 2 or len(first) > 2:
+        rows = figures["performance"]["rows"]
+        return [(f"{wrong} of {rows} eval rows {'is' if wrong == 1 else 'are'} wrong.", "evaluation")]
+    each = " each" if len(first) > 1 else ""
+    text = f"Most often confused: {' and '.join(first)} ({most} of {wrong} mistakes{each})."
+    return [(text, "evaluation")]
+
+
+def _calibration(figures: Mapping[str, Any]) -> _Found:
+    calibration = (figures.get("performance") or {}).get("calibration")
+    if not calibration or calibration["error"] < max(0.08, 1.5 * calibration["chance"]):
+        return []
+    return [
+        (f"Scores are off by {calibration['error']:.0%} on average: do not read them as probabilities.", "evaluation")
+    ]
+
+
+def _skipped(figures: Mapping[str, Any]) -> _Found:
+    skipped = figures["data"]["skipped"]
+    return [(f"Some rows or files were left out: {skipped[0]}", "data")] if skipped else []
+
+
+def _importance(figures: Mapping[str, Any]) -> _Found:
+    importance = (figures.get("explanations") or {}).get("importance") or {}
+    if not importance.get("columns") or not leading(importance):
+        return []
+    left_out = describe_unmeasured(importance)
+    return [(f"{describe_leaning(importance)}{f' ({left_out})' if left_out else ''}.", "explanations")]
+
+
+def _tuning(figures: Mapping[str, Any]) -> _Found:
+    tuning = figures.get("tuning")
+    if not tuning or not tuning["changed"]:
+        return []
+    keys = ", ".join(change["key"] for change in tuning["changed"])
+    return [(f"The search found better values for {keys}.", "tuning")]

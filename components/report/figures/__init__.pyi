@@ -1,0 +1,1 @@
+from .figures import RunFolders as RunFolders, collect_figures as collect_figures

@@ -1,0 +1,76 @@
+"""The hyperparameter search as the Tuner's results tell it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from kerasline.components.models import direction
+from kerasline.components.report.figures.importance import key_importance
+
+TRIALS_FILE = "trials.json"
+
+
+def read_trials(folder: str | None, tuning: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    """Reads the trials of a search.
+
+    Args:
+      folder: the TunerResults artifact, or None.
+      tuning: the config's ``tuning`` block.
+
+    Returns:
+      ``objective``, ``direction`` (max or min), ``wanted`` (trials asked for), ``algorithm``, ``budget``, ``space``;
+      ``trials`` in the order of their numbers (``number``, ``score``, ``range`` (the lowest and the highest score of
+      its fits, None where there is one only), ``values``, ``epochs``, ``seconds``, and ``reason`` where one failed,
+      whose score is None); ``best`` and ``untuned`` (their numbers, the latter None where trial 0 failed); ``fits``:
+      how many fits a score is the mean of; ``changed``: for each key that the winner sets differently from the untuned
+      config, ``key``, ``untuned`` and ``tuned``, None where one of the two does not have it; ``moved``: how much better
+      the winner's score is than the untuned one's, None without that; and ``importance`` (see
+      :func:`~kerasline.components.report.figures.importance.key_importance`). None where there was no search.
+    """
+    path = Path(folder or "", TRIALS_FILE)
+    if folder is None or tuning is None or not path.is_file():
+        return None
+    stored = json.loads(path.read_text(encoding="utf-8"))
+    trials = [
+        {
+            "number": int(entry["trial_id"]),
+            "score": entry["score"],
+            "range": [min(entry["scores"]), max(entry["scores"])] if len(entry.get("scores") or []) > 1 else None,
+            "values": entry["values"],
+            "epochs": len(entry["history"].get("loss", [])),
+            "seconds": entry["seconds"],
+            "reason": entry["reason"],
+        }
+        for entry in stored["trials"]
+    ]
+    trials.sort(key=lambda trial: trial["number"])
+    best = next(trial for trial in trials if trial["number"] == int(stored["best"]))
+    untuned = next((trial for trial in trials if trial["number"] == 0 and trial["score"] is not None), None)
+    way = direction(tuning["objective"])
+    return {
+        "objective": tuning["objective"],
+        "direction": way,
+        "wanted": tuning.get("max_trials"),
+        "algorithm": tuning.get("algorithm"),
+        "budget": tuning.get("budget"),
+        "space": dict(tuning["space"]),
+        "trials": trials,
+        "best": best["number"],
+        "fits": max(len(entry.get("scores") or [0]) for entry in stored["trials"]),
+        "untuned": untuned["number"] if untuned else None,
+        "changed": _changes(untuned["values"], best["values"]) if untuned else [],
+        "moved": None if untuned is None else ((best["score"] - untuned["score"]) * (1 if way == "max" else -1)) or 0.0,
+        "importance": key_importance(trials, tuning["space"]),
+    }
+
+
+def _changes(untuned: Mapping[str, Any], tuned: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Lists the keys whose values differ."""
+    return [
+        {"key": key, "untuned": untuned.get(key), "tuned": tuned.get(key)}
+        for key in dict.fromkeys([*tuned, *untuned])
+        if untuned.get(key) != tuned.get(key)
+    ]

@@ -1,0 +1,296 @@
+"""Chooses what a report plots, and says in each title what the plot shows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from markupsafe import Markup
+
+from kerasline.components.core import counted
+from kerasline.components.evaluation import METRICS
+from kerasline.components.models import direction
+from kerasline.components.report.diagnosis import show_figure
+from kerasline.components.report.drawing import (
+    Bar,
+    Series,
+    bar_chart,
+    finite,
+    histogram_chart,
+    line_chart,
+    scatter_chart,
+    shade_table,
+    shorten,
+    show,
+    show_all,
+)
+
+_MOST_CURVES = 3
+MOST_BESIDE = 12  # classes of a confusion matrix beside another plot; more take the whole width
+_LONGEST_NAME = 40  # characters of a name in a title
+
+
+@dataclass(frozen=True)
+class Plot:
+    """A plot: its title states the finding; ``body`` is HTML, ``note`` a line below it."""
+
+    title: str
+    body: Markup
+    note: str = ""
+    is_wide: bool = False
+
+
+def make_plot(title: str, body: str, note: str = "", is_wide: bool = False) -> Plot:
+    """Joins a title and HTML that the drawing functions have escaped, piece by piece."""
+    return Plot(title, Markup(body), note, is_wide)
+
+
+def metric_label(name: str, figures: Mapping[str, Any]) -> str:
+    """Names a metric with its unit, for an axis or a table."""
+    metric = METRICS[name]
+    unit = metric.unit
+    if unit.startswith("label"):
+        own = figures["data"]["label"].get("unit")
+        unit = (own or "") + ("²" if own and unit.endswith("²") else "")
+    return f"{metric.title} ({unit})" if unit and unit != "share" else metric.title
+
+
+def plot_comparison(figures: Mapping[str, Any]) -> Plot | None:
+    """Draws the main figure of the new model beside production and the trivial model."""
+    name = figures["main_metric"]
+    value = (figures["metrics"] or {}).get(name)
+    if value is None:
+        return None
+    interval = ((figures.get("performance") or {}).get("intervals") or {}).get(name)
+    bars = [Bar("this model", value, tuple(interval) if interval else None, is_main=True)]
+    others = (
+        (f"production, version {figures.get('baseline_version')}", figures["baseline"]),
+        ("trivial model", figures["trivial"]),
+        ("this model, test split", figures["test_metrics"]),
+    )
+    for title, values in others:
+        if values and values.get(name) is not None:
+            bars.append(Bar(title, values[name]))
+    limits = [
+        row
+        for row in figures["gate"]
+        if row["part"] == "threshold" and row["metric"] == name and row["limit"] is not None
+    ]
+    limit = (limits[0]["limit"], "limit") if limits else None
+    title = _comparison_title(name, value, figures)
+    return make_plot(title, bar_chart(title, bars, metric_label(name, figures), limit=limit))
+
+
+def _comparison_title(name: str, value: float, figures: Mapping[str, Any]) -> str:
+    metric = METRICS[name]
+    reference = (figures["baseline"] or {}).get(name)
+    against = "the model in production" if reference is not None else "the trivial model"
+    if reference is None:
+        reference = (figures["trivial"] or {}).get(name)
+    text = f"{metric.title} {show_figure(value)}"
+    if reference is None:
+        return text
+    if abs(value - reference) < 5e-5 * max(abs(reference), 1):
+        return f"{text}: the same as {against}"
+    interval = ((figures.get("performance") or {}).get("intervals") or {}).get(name)
+    if interval and interval[0] <= reference <= interval[1]:
+        return f"{text}: no clear difference from {against} ({show_figure(reference)})"
+    is_better = (value > reference) == metric.higher_is_better
+    return f"{text}: {'better' if is_better else 'worse'} than {against} ({show_figure(reference)})"
+
+
+def plot_curves(figures: Mapping[str, Any]) -> list[Plot]:
+    """Draws the loss and the training metrics over the epochs."""
+    history = figures["history"] or {}
+    names = [n for n in ("loss", *history) if n in history and not n.startswith("val_") and n != "learning_rate"]
+    plots = []
+    for name in list(dict.fromkeys(names))[:_MOST_CURVES]:
+        values, others = history[name], history.get(f"val_{name}")
+        epochs = list(range(1, len(values) + 1))
+        series = [Series("training", epochs, values)]
+        series += [Series("validation", epochs[: len(others)], others)] if others else []
+        title, epoch = _describe_curve(name, values, others)
+        chart = line_chart(
+            title, series, "epoch", _history_label(name, figures), marks=True, whole_x=True,
+            at=(epoch, "best") if epoch else None,
+        )  # fmt: skip
+        plots.append(make_plot(title, chart))
+    if "learning_rate" in history:
+        rates = history["learning_rate"]
+        title = f"The learning rate went from {' to '.join(show_all([rates[0], rates[-1]]))}"
+        title = f"The learning rate stayed at {show(rates[0])}" if min(rates) == max(rates) else title
+        epochs = list(range(1, len(rates) + 1))
+        series = [Series("learning rate", epochs, rates)]
+        plots.append(make_plot(title, line_chart(title, series, "epoch", "learning rate", whole_x=True)))
+    return plots
+
+
+def _describe_curve(name: str, training: Sequence[float], validation: Sequence[float] | None) -> tuple[str, int | None]:
+    """Says when a curve was best, and in which epoch that was first; no epoch where it has no best one."""
+    judged, part = (validation, "validation") if validation else (training, "training")
+    words = METRICS[name].title if name in METRICS else name.replace("_", " ")
+    known = finite(judged)
+    if not known:
+        return f"The {part} {words} was no number in any epoch", None
+    best = (max if _way(name) == "max" else min)(known)
+    epoch, figure = judged.index(best) + 1, show_figure(best)
+    if len(known) == len(judged) > 1 and min(known) == max(known):
+        return f"The {part} {words} stayed at {figure} in all {len(judged)} epochs", None
+    first = "first " if known.count(best) > 1 else ""
+    lost = "" if len(known) == len(judged) else f"; it was no number in {counted(len(judged) - len(known), 'epoch')}"
+    return f"The {part} {words} was {first}best in epoch {epoch} of {len(judged)}: {figure}{lost}", epoch
+
+
+def _way(name: str) -> str:
+    return "max" if name not in ("loss",) and name in METRICS and direction(name) == "max" else "min"
+
+
+def _history_label(name: str, figures: Mapping[str, Any]) -> str:
+    words = METRICS[name].title if name in METRICS else name.replace("_", " ")
+    if name in ("mae", "mse", "rmse") and figures.get("label_scale") == "z_score":
+        return f"{words} (standard deviations{'²' if name == 'mse' else ''})"
+    return words
+
+
+def plot_evaluation(figures: Mapping[str, Any]) -> list[Plot]:
+    """Draws what the predictions on the eval split show, by task."""
+    performance = figures.get("performance")
+    if not performance:
+        return []
+    plots = []
+    confusion = performance.get("confusion")
+    if confusion and confusion["counts"]:
+        title = _confusion_title(confusion, performance["rows"])
+        names = [row["name"] for row in performance["classes"]]
+        table = shade_table(confusion["counts"], names, title, "true", "predicted")
+        plots.append(
+            make_plot(title, f'<div class="scroll" tabindex="0">{table}</div>', is_wide=len(names) > MOST_BESIDE)
+        )
+    plots += _curve_plots(performance)
+    if performance.get("calibration"):
+        plots.append(_calibration_plot(performance["calibration"], figures["task"]))
+    if performance.get("residuals"):
+        plots += _residual_plots(performance["residuals"], figures)
+    return plots
+
+
+def _confusion_title(confusion: Mapping[str, Any], rows: int) -> str:
+    if not confusion["pairs"]:
+        return f"All {rows} rows of the eval split are right" if rows > 1 else "The one row of the eval split is right"
+    wrong = f"Of {counted(rows, 'row')}, {counted(confusion['wrong'], 'is', 'are')} wrong"
+    return f"{wrong}; {describe_mistakes(confusion['pairs'])}"
+
+
+def describe_mistakes(pairs: Sequence[Mapping[str, Any]]) -> str:
+    """Says which mistake is the most frequent; of several that are equally frequent none is singled out."""
+    most = pairs[0]["rows"]
+    first = [f"{_name(pair['true'])} is taken for {_name(pair['predicted'])}" for pair in pairs if pair["rows"] == most]
+    if most == 1 and len(first) > 1:
+        return "no mistake is made twice"
+    if len(first) > 3:
+        return f"no mistake stands out, none is made more than {most}×"
+    return f"most often {' and '.join(first)} ({most}×{' each' if len(first) > 1 else ''})"
+
+
+def _name(text: str) -> str:
+    """Shortens the name of a class for a sentence."""
+    return shorten(text, _LONGEST_NAME)
+
+
+def _curve_plots(performance: Mapping[str, Any]) -> list[Plot]:
+    plots, both = [], (0.0, 1.0)
+    roc, curve = performance.get("roc"), performance.get("precision_recall")
+    if roc:
+        title = f"A random positive row scores above a random negative one in {roc['auc']:.1%} of pairs"
+        series = [Series("this model", roc["false_positive_share"], roc["true_positive_share"])]
+        chart = line_chart(
+            title, series, "negative rows taken for positive (share)", "positive rows found (share)",
+            diagonal="chance", x_range=both, y_range=both,
+        )  # fmt: skip
+        plots.append(make_plot(title, chart, "ROC curve"))
+    if curve:
+        half = max((p for r, p in zip(curve["recall"], curve["precision"], strict=True) if r >= 0.5), default=0.0)
+        title = f"To find half of the positive rows, {half:.0%} of those flagged are right"
+        share = Series("all rows flagged", [0.0, 1.0], [curve["share"], curve["share"]])
+        series = [Series("this model", curve["recall"], curve["precision"]), share]
+        chart = line_chart(
+            title, series, "recall (share of positive rows found)", "precision (share)", x_range=both, y_range=both
+        )
+        plots.append(make_plot(title, chart, "Precision-recall curve"))
+    return plots
+
+
+_FEWEST_IN_TENTH, _FEWEST_TENTHS = 10, 3  # rows in a tenth of the scores, and such tenths, for a word on probabilities
+
+
+def _calibration_plot(calibration: Mapping[str, Any], task: str) -> Plot:
+    error, chance = calibration["error"], calibration["chance"]
+    told = [rows for rows in calibration["rows"] if rows >= _FEWEST_IN_TENTH]
+    if len(told) < _FEWEST_TENTHS:
+        title = (
+            f"Too few rows to tell whether scores are probabilities: {len(told)} of ten tenths of the scores "
+            f"{'has' if len(told) == 1 else 'have'} {_FEWEST_IN_TENTH} rows or more"
+        )
+    elif error < 0.05:
+        title = f"Scores can be read as probabilities: they are off by {error:.1%} on average"
+    elif error < 1.5 * chance:
+        title = f"Scores are off by {error:.1%} on average, which chance explains with so few rows"
+    else:
+        title = f"Scores are no probabilities: they are off by {error:.1%} on average (chance: {chance:.1%})"
+    what = "positive rows (share)" if task == "binary" else "right rows (share)"
+    series = [Series("this model", calibration["score"], calibration["share"])]
+    label = "score of the positive class" if task == "binary" else "score of the chosen class"
+    chart = line_chart(
+        title, series, label, what, marks=True, diagonal="score = share", x_range=(0.0, 1.0), y_range=(0.0, 1.0)
+    )
+    counts = ", ".join(str(rows) for rows in calibration["rows"])
+    return make_plot(title, chart, f"Calibration; rows behind the points: {counts}")
+
+
+def _residual_plots(residuals: Mapping[str, Any], figures: Mapping[str, Any]) -> list[Plot]:
+    unit = figures["data"]["label"].get("unit")
+    suffix = f" ({unit})" if unit else ""
+    spoken = f" {unit}" if unit else ""
+    title = f"Half of the predictions are within {show(residuals['median_absolute'])}{spoken} of the label"
+    points = [Series("rows of the eval split", residuals["label"], residuals["prediction"])]
+    name = figures["data"]["label"]["name"]
+    chart = scatter_chart(title, points, f"{name}{suffix}", f"prediction{suffix}", diagonal="prediction = label")
+    plots = [make_plot(title, chart)]
+    bias, typical = residuals["bias"], residuals["median_absolute"]
+    way = "high" if bias > 0 else "low"
+    title = (
+        f"Nine of ten errors are at most {show(residuals['ninety_percent'])}{spoken}; "
+        + (f"predictions are {show(abs(bias))}{spoken} too {way} on average" if abs(bias) > typical / 4 else "no bias")
+    )  # fmt: skip
+    histogram = residuals["histogram"]
+    groups = [Series("eval", [], histogram["counts"])]
+    plots.append(
+        make_plot(
+            title, histogram_chart(title, histogram["edges"], groups, f"prediction - {name}{suffix}"), "Residuals"
+        )
+    )
+    tenths = residuals["tenths"]
+    if len(tenths["label"]) >= 5:
+        worst = max(abs(p - t) for p, t in zip(tenths["prediction"], tenths["label"], strict=True))
+        title = f"By tenths of the predictions, the mean label is at most {show(worst)}{spoken} away"
+        series = [Series("tenths of the rows", tenths["prediction"], tenths["label"])]
+        chart = line_chart(
+            title, series, f"mean prediction{suffix}", f"mean {name}{suffix}", marks=True, diagonal="equal"
+        )
+        plots.append(make_plot(title, chart, "Calibration"))
+    return plots
+
+
+def plot_steps(steps: Sequence[Mapping[str, Any]]) -> list[Plot]:
+    """Draws how long each step took."""
+    ran = [step for step in steps if not step["cached"]]
+    total = sum(step["seconds"] for step in steps)
+    if not ran:
+        return []
+    longest = max(ran, key=lambda step: step["seconds"])
+    title = f"{longest['id']} took longest: {longest['seconds']:.1f} of {total:.1f} s"
+    bars = [Bar(step["id"], round(step["seconds"], 2)) for step in ran]
+    reused = len(steps) - len(ran)
+    note = f"{counted(reused, 'step was', 'steps were')} reused from the cache" if reused else ""
+    return [make_plot(title, bar_chart(title, bars, "seconds"), note)]

@@ -1,0 +1,166 @@
+"""KerasTuner's algorithms, each with the untuned config as its first trial and with an end by count and by time."""
+
+from __future__ import annotations
+
+import itertools
+import time
+from collections.abc import Mapping
+from typing import Any
+
+import keras_tuner
+import numpy as np
+from keras_tuner.engine import oracle as oracle_module, trial as trial_module
+
+from kerasline.components.fitting import FitSettings
+from kerasline.components.models import direction
+from kerasline.components.tuning.space import (
+    TuningOptions,
+    combinations,
+    declare_space,
+    fit_into,
+    start_values,
+    untuned_values,
+)
+
+_MOST_HALVINGS = 3  # so that a first trial has a 27th of the epochs, and says something about the last
+_SEED_FOR_0 = 2**31 - 1  # KerasTuner takes 0 for no seed
+
+
+class ProductOracle(oracle_module.Oracle):
+    """Every combination, the last key changing fastest. KerasTuner's own grid loses its place when it is reloaded."""
+
+    first = 1  # the number of the trial that takes the first combination
+
+    def populate_space(self, trial_id: str) -> dict[str, Any]:
+        """Gives the combination that follows from the number of trials so far."""
+        index = len(self.start_order) - self.first
+        chosen = next(itertools.islice(combinations(self.get_space().space), index, None), None)
+        if chosen is None:
+            return {"status": trial_module.TrialStatus.STOPPED, "values": None}
+        return {"status": trial_module.TrialStatus.RUNNING, "values": chosen}
+
+
+_ORACLES: dict[str, Any] = {
+    "random": keras_tuner.oracles.RandomSearchOracle,
+    "grid": ProductOracle,
+    "bayesian": keras_tuner.oracles.BayesianOptimizationOracle,
+    "hyperband": keras_tuner.oracles.HyperbandOracle,
+}
+
+
+def make_oracle(
+    settings: FitSettings, options: TuningOptions, start: Mapping[str, Any] | None = None, spent_seconds: float = 0.0
+) -> oracle_module.Oracle:
+    """Makes the oracle of the configured algorithm.
+
+    Args:
+      settings: the config as it is, which becomes trial 0.
+      options: algorithm, space, objective and limits.
+      start: values by config key that become trial 1 where they differ from the untuned ones.
+      spent_seconds: part of the budget that an interrupted search has used up.
+
+    Returns:
+      An oracle that stops after ``max_trials`` trials or when the budget is spent, whichever is first; trials that run
+      then are finished.
+    """
+    seed = settings.seed if options.seed is None else options.seed
+    arguments: dict[str, Any] = {
+        "objective": keras_tuner.Objective(options.objective, direction(options.objective)),
+        "hyperparameters": declare_space(options.space),
+        "allow_new_entries": False,
+        "tune_new_entries": False,
+        "seed": seed or _SEED_FOR_0,
+        # A trial that fails is recorded and the search goes on; that none completed is found at the end.
+        "max_consecutive_failed_trials": options.max_trials + 1,
+    }
+    if options.algorithm == "hyperband":
+        arguments["max_epochs"] = options.max_epochs or settings.training.epochs
+        # Brackets are started anew until the number of trials is reached.
+        arguments["hyperband_iterations"] = options.max_trials
+    else:
+        arguments["max_trials"] = options.max_trials
+    base = _ORACLES[options.algorithm]
+    untuned = untuned_values(settings, options.space)
+    given = [untuned]
+    if start:
+        started = start_values(untuned, start, options.space)
+        given += [started] if started != untuned else []
+    seconds = options.budget_seconds()
+    begun = time.monotonic() - spent_seconds
+    deadline = None if seconds is None else begun + seconds
+
+    class UntunedFirst(base):  # type: ignore[misc, valid-type]
+        """The algorithm's oracle, whose first trial is the config as it is.
+
+        Attributes:
+          broken: what the algorithm raised where it could not choose values, which ends the search.
+        """
+
+        broken: Exception | None = None
+
+        def populate_space(self, trial_id: str) -> dict[str, Any]:
+            number = len(self.start_order)
+            is_late = deadline is not None and time.monotonic() > deadline
+            if number >= options.max_trials or (number > 0 and is_late):
+                return {"status": trial_module.TrialStatus.STOPPED, "values": None}
+            if number < len(given):
+                return {"status": trial_module.TrialStatus.RUNNING, "values": dict(given[number])}
+            if hasattr(self, "_random_state"):
+                # KerasTuner does not keep this state; so a search that was killed goes on as if it had not been.
+                self._random_state = np.random.RandomState((self.seed + number) % 2**32)
+            if options.algorithm == "hyperband" and number == len(given):
+                trials = options.max_trials - number
+                if deadline is not None and not self.ongoing_trials:  # it is known how long those before took
+                    now = time.monotonic()
+                    trials = min(trials, int((deadline - now) / (now - begun) * number))
+                _halve_for(self, trials)
+            try:
+                return super().populate_space(trial_id)
+            except Exception as error:
+                # Not here: KerasTuner would keep its lock, and every worker would wait for it.
+                self.broken = error
+                return {"status": trial_module.TrialStatus.STOPPED, "values": None}
+
+        @keras_tuner.synchronized
+        def end_trial(self, trial: trial_module.Trial) -> None:
+            # What comes back from another process has lost digits on the way.
+            trial.hyperparameters = self.trials[trial.trial_id].hyperparameters
+            super().end_trial(trial)
+            # KerasTuner saves before it takes the trial off the list of those that run, and would run it again.
+            self.save()
+
+        def _vectorize_trials(self) -> Any:
+            """Computes with the nearest values of the space where the given trials lie outside of it."""
+            kept = {number: self.trials[number].hyperparameters.values for number in self.start_order[: len(given)]}
+            try:
+                for number, values in kept.items():
+                    self.trials[number].hyperparameters.values = fit_into(values, self.get_space().space)
+                return super()._vectorize_trials()
+            finally:
+                for number, values in kept.items():
+                    self.trials[number].hyperparameters.values = values
+
+    oracle = UntunedFirst(**arguments)
+    if isinstance(oracle, ProductOracle):
+        oracle.first = len(given)
+    # TFX asks the oracle for its best max_trials trials, which Hyperband's does not set.
+    oracle.max_trials = options.max_trials
+    oracle.verbose = 0  # the tuner itself tells of trials
+    return oracle
+
+
+def _halve_for(oracle: Any, trials: int) -> None:
+    """Lets Hyperband's first bracket be the one of most halvings that ends within a number of trials of all epochs.
+
+    KerasTuner's begins with trials of an epoch or two, hundreds of them where the last have hundreds of epochs, of
+    which none would go on before the search ends.
+    """
+
+    def count(bracket: int) -> int:
+        return sum(oracle._get_size(bracket, number) for number in range(bracket + 1))
+
+    possible = range(min(_MOST_HALVINGS + 1, oracle._get_num_brackets()))
+    first = max((bracket for bracket in possible if count(bracket) <= trials), default=0)
+    oracle.min_epochs = int(oracle.max_epochs / oracle.factor**first)
+    oracle._brackets, oracle._current_bracket = [], first
+    oracle._start_new_bracket()

@@ -89,7 +89,8 @@ def test_options_are_read_without_keras() -> None:
     code = (
         "import sys\n"
         "from kerasline.components import models\n"
-        "from kerasline.components.models import heads, spaces\n"
+        "from kerasline.components.models.description import spaces\n"
+        "from kerasline.components.models.parts import heads\n"
         "print([m for m in ('keras', 'tensorflow', 'numpy', 'h5py') if m in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -161,7 +161,13 @@ def test_every_step_of_the_graph_has_code_of_its_own() -> None:
         ),
         (
             "kerasline.components.training.trainer",
-            {"training/trainer.py", "features/plan.py", "training/signatures.py", "models/cnn.py", "models/parts/heads.py"},
+            {
+                "training/trainer.py",
+                "features/plan.py",
+                "training/signatures.py",
+                "models/cnn.py",
+                "models/parts/heads.py",
+            },
             {"tuning/tuner.py", "datasets/arrays/idx.py", "registry/pointer.py"},
         ),
         (

@@ -155,13 +155,14 @@ def create_pipeline(
     )
     model = train.outputs["model"]
 
-    # Takes the model in production, or a trivial one, to compare with.
+    # Takes the model in production, or a trivial one, to compare with, and fits references on tables.
     steps["baseline"] = baseline = Baseline(
         examples=examples,
         transform_graph=transform_graph,
         models=models,
         version=plan.baseline_version,
         plan=features,
+        references=int(plan.evaluation.references),
         code_version=code_version("kerasline.components.baseline.component"),
     )
     baseline.add_upstream_node(train)

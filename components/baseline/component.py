@@ -15,6 +15,7 @@ from tfx.types.standard_artifacts import Examples, Model, TransformGraph
 from tfx.utils import path_utils
 
 from kerasline.components.baseline.lost_version import BaselineLost, check_baseline, lost_baseline
+from kerasline.components.baseline.reference_rules import ANSWERS_FILE, REFERENCES_FILE, why_no_references
 from kerasline.components.features import FeaturePlan, encode_label
 from kerasline.components.fitting import ExamplesReader
 from kerasline.components.registry import current_version, read_record
@@ -31,12 +32,14 @@ def Baseline(  # noqa: N802 (a component is named like a class)
     models: Parameter[str],
     version: Parameter[int],
     plan: Parameter[str],
+    references: Parameter[int],
     code_version: Parameter[str],
 ) -> None:
     """Looks up the model in production, so that the Evaluator can measure it on today's data.
 
     Args:
-      examples: the train split gives the trivial model its class shares, or its mean.
+      examples: the train split gives the trivial model its class shares, or its mean, and is what references are
+        fitted on; they answer the eval split.
       transform_graph: encodes the labels.
       baseline: output; the custom property ``version`` is the version, or 0 for the trivial model, and ``missing`` then
         says why.
@@ -44,6 +47,7 @@ def Baseline(  # noqa: N802 (a component is named like a class)
       version: the version in production when the run was planned, 0 before the first push; below 0 it is looked up
         now, for specs that are compiled once and run often.
       plan: the :class:`FeaturePlan` as JSON.
+      references: 1 to fit scikit-learn's models on the same rows, where these are a table.
       code_version: part of the cache key.
 
     Raises:
@@ -55,9 +59,12 @@ def Baseline(  # noqa: N802 (a component is named like a class)
     target = path_utils.serving_model_dir(baseline.uri)
     reader = ExamplesReader(transform_graph.uri, settled)
     files = [os.path.join(examples.uri, "Split-train", "*")]
-    prediction = trivial_prediction(reader.load_labels(files), settled)
+    labels = reader.load_labels(files)
+    prediction = trivial_prediction(labels, settled)
     os.makedirs(baseline.uri, exist_ok=True)
     Path(baseline.uri, TRIVIAL_FILE).write_text(json.dumps(prediction.tolist()), encoding="utf-8")
+    if references and not why_no_references(settled):
+        _write_references(Path(baseline.uri), reader, files, examples.uri, len(labels))
     missing = _why_not_comparable(Path(models), version, settled)
     if not missing:
         shutil.copytree(os.path.join(models, str(version)), target, dirs_exist_ok=True)
@@ -67,6 +74,15 @@ def Baseline(  # noqa: N802 (a component is named like a class)
         tf.saved_model.save(module, target, signatures=signatures)
     baseline.set_int_custom_property("version", 0 if missing else version)
     baseline.set_string_custom_property("missing", missing)
+
+
+def _write_references(folder: Path, reader: ExamplesReader, train: list[str], examples: str, rows: int) -> None:
+    from kerasline.components.baseline.references import fit_references
+
+    told, answers = fit_references(reader, train, [os.path.join(examples, "Split-eval", "*")], rows)
+    if told:
+        (folder / REFERENCES_FILE).write_text(json.dumps(told, indent=1), encoding="utf-8")
+        np.savez_compressed(folder / ANSWERS_FILE, **answers)
 
 
 def _why_not_comparable(models: Path, version: int, plan: FeaturePlan) -> str:

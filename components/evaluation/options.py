@@ -55,7 +55,24 @@ class EvaluationOptions(Options):
         description="Must be better than the trivial model (majority class, mean) beyond luck: in the main metric, or "
         "row by row in log loss or squared error, or in the ROC AUC.",
     )
+    references: bool = Field(
+        True,
+        description="Tables: fit scikit-learn's gradient boosting and a linear model on the same rows (at most 20,000, "
+        "in seconds), to compare with in the report; they are never exported.",
+    )
+    max_behind_reference: float | None = Field(
+        None,
+        ge=0,
+        description="How much worse than the better of these two the main metric may be, in its own units; default: "
+        "no limit.",
+    )
     budgets: Budgets = Field(default=Budgets())
+
+    @model_validator(mode="after")
+    def _limit_has_references(self) -> EvaluationOptions:
+        if self.max_behind_reference is not None and not self.references:
+            raise ValueError("expected references: true with max_behind_reference, got false; leave one of them out")
+        return self
 
     @field_validator("slice_thresholds")
     @classmethod

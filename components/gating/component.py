@@ -12,9 +12,11 @@ from tfx.dsl.component.experimental.decorators import component
 from tfx.types.standard_artifacts import InfraBlessing, Model, ModelBlessing, ModelEvaluation, ModelRun
 from tfx.utils import path_utils
 
+from kerasline.components.baseline import ANSWERS_FILE
 from kerasline.components.evaluation import EvaluationOptions, read_evaluation, read_failures
 from kerasline.components.features import FeaturePlan
 from kerasline.components.gating import judging
+from kerasline.components.gating.references import judge_against_references
 from kerasline.components.gating.trivial import judge_against_trivial
 
 GATE_FILE = "gate.json"
@@ -60,12 +62,15 @@ def ModelGate(  # noqa: N802 (a component is named like a class)
     if evaluated.get_int_custom_property("blessed") != 1:
         rows += judging.judge_unexplained(rows, read_failures(evaluation.uri))
     summary = json.loads(Path(model_run.uri, "summary.json").read_text(encoding="utf-8"))
+    with np.load(os.path.join(model_run.uri, "predictions-eval.npz"), allow_pickle=False) as stored:
+        labels, predictions = stored["labels"], stored["predictions"]
     if limits.beat_trivial:
         trivial = np.array(json.loads(Path(baseline.uri, "trivial.json").read_text(encoding="utf-8")))
-        with np.load(os.path.join(model_run.uri, "predictions-eval.npz"), allow_pickle=False) as stored:
-            labels, predictions = stored["labels"], stored["predictions"]
         weighed = bool(summary["settings"]["training"]["class_weights"])
         rows.append(judge_against_trivial(limits, labels, predictions, trivial, settled.task, whole.candidate, weighed))
+    if limits.max_behind_reference is not None:
+        found = Path(baseline.uri, ANSWERS_FILE)
+        rows.append(judge_against_references(limits, labels, found, settled.task, whole.candidate))
     served = json.loads(Path(parity.uri, "parity.json").read_text(encoding="utf-8"))
     cost = {
         **served["latency"],

@@ -13,7 +13,7 @@ class Row:
     """A part of the gate.
 
     Attributes:
-      part: ``threshold``, ``baseline``, ``slice``, ``trivial``, ``parity``, ``budget`` or ``format``.
+      part: ``threshold``, ``baseline``, ``slice``, ``trivial``, ``reference``, ``parity``, ``budget`` or ``format``.
       metric: a key of METRICS or of the budgets, or the name of a format.
       title: the same in words.
       slice: such as ``sex=female``, empty for the whole eval split.

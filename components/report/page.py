@@ -16,7 +16,7 @@ from markupsafe import Markup
 
 from kerasline.components.core import counted
 from kerasline.components.evaluation import METRICS
-from kerasline.components.report.diagnosis import headline, show_figure, show_setting
+from kerasline.components.report.diagnosis import describe_limits, headline, sentences, show_figure, show_setting
 from kerasline.components.report.plots import plot_columns, plot_explanations, plot_search, plots
 
 _HERE = Path(__file__).parent
@@ -81,6 +81,7 @@ def render(figures: Mapping[str, Any]) -> str:
         most_classes=_MOST_CLASSES,
         most_columns=_MOST_COLUMNS,
         worst_first=_worst_first(figures),
+        compared=sentences(figures),
         config=yaml.safe_dump(dict(figures["experiment"]), sort_keys=False, allow_unicode=True),
         command=reproduce(figures),
         **assets(),
@@ -106,6 +107,7 @@ def environment() -> jinja2.Environment:
     made.filters["setting"] = show_setting
     made.filters["count"] = show_count
     made.filters["counted"] = counted
+    made.filters["limits"] = describe_limits
     return made
 
 

@@ -68,6 +68,8 @@ def show_outcome(result: Mapping[str, Any], typed: Typed) -> None:
     console = Console(highlight=False, soft_wrap=True)
     if result["metrics"]:
         console.print(_table(result))
+    for reference in result.get("references") or []:
+        console.print(f"beside  {reference['text']}", markup=False)
     stopped = f"stopped after {(result.get('part') or {}).get('until')}, as asked: nothing was pushed"
     words = _WORDS.get(result["status"], stopped)
     console.print(f"{words}, {result['seconds']['total']:.0f} s", markup=False)

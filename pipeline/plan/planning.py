@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from kerasline.components.baseline import BaselineLost, check_baseline
+from kerasline.components.baseline import BaselineLost, check_baseline, check_reference_limit
 from kerasline.components.beam import complete_options
 from kerasline.components.core import ConfigError
 from kerasline.components.datasets import infer_task, resolve
@@ -238,6 +238,7 @@ def settle(
     columns = [column.name for column in dataset.columns] + [dataset.label.name]
     check_column_names(experiment.validation, columns)
     evaluation = settle_evaluation(experiment.evaluation, task, columns)
+    check_reference_limit(evaluation, features)
     check_inputs(experiment.model, features.inputs())
     fit = FitSettings(
         plan=features, model=experiment.model, training=experiment.training, seed=experiment.seed,

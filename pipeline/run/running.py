@@ -242,6 +242,7 @@ def _run_plan(
         "test_metrics": figures.get("test_metrics") or {},
         "baseline": figures.get("baseline"),
         "trivial": figures.get("trivial"),
+        "references": figures.get("references", []),
         "main_metric": figures.get("main_metric"),
         "gate": figures.get("gate") or [],
         "missing_baseline": figures.get("missing_baseline") or "",

@@ -51,13 +51,18 @@ class ExamplesReader:
             self._read_and_transform, input_signature=[tf.TensorSpec([None], tf.string)], autograph=False
         )
 
-    def batches(self, files: Sequence[str]) -> tf.data.Dataset:
-        """Gives transformed batches (dict of tensors, label among them) in the order of the files."""
-        return (
-            self._records(files)
-            .batch(_READ_BATCH)
-            .map(self.transform, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
-        )
+    def batches(self, files: Sequence[str], share: float = 1.0) -> tf.data.Dataset:
+        """Gives transformed batches (dict of tensors, label among them) in the order of the files.
+
+        Args:
+          files: patterns of GZIP TFRecord files.
+          share: of the rows, spread evenly.
+        """
+        records = self._records(files)
+        if share < 1:
+            chosen = records.enumerate().filter(lambda index, _: _is_validation_tensor(index, share, 0))
+            records = chosen.map(lambda _, record: record)
+        return records.batch(_READ_BATCH).map(self.transform, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
 
     def _records(self, files: Sequence[str]) -> tf.data.Dataset:
         return tf.data.TFRecordDataset(sorted(expand(files)), compression_type="GZIP")
@@ -74,12 +79,13 @@ class ExamplesReader:
             transformed[WEIGHT] = tf.reshape(tf.cast(dense, tf.float32), (-1,))
         return transformed
 
-    def load(self, files: Sequence[str], limit_bytes: int | None = None) -> Arrays | None:
-        """Reads a whole split into memory.
+    def load(self, files: Sequence[str], limit_bytes: int | None = None, share: float = 1.0) -> Arrays | None:
+        """Reads a split into memory.
 
         Args:
           files: patterns of GZIP TFRecord files.
           limit_bytes: give up when the arrays grow beyond this.
+          share: of the rows, spread evenly.
 
         Returns:
           The arrays, or None where they do not fit the limit.
@@ -88,7 +94,7 @@ class ExamplesReader:
         weights = [] if self.weight is None else [WEIGHT]
         parts: dict[str, list[np.ndarray]] = {name: [] for name in [*names, LABEL, *weights]}
         size = 0
-        for batch in self.batches(files).prefetch(2).as_numpy_iterator():
+        for batch in self.batches(files, share).prefetch(2).as_numpy_iterator():
             for name, values in parts.items():
                 values.append(batch[name])
                 size += batch[name].nbytes

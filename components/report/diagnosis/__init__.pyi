@@ -10,3 +10,9 @@ from .leaning import (
     describe_unmeasured as describe_unmeasured,
     leading as leading,
 )
+from .references import (
+    compare_with_references as compare_with_references,
+    describe_limits as describe_limits,
+    measure_references as measure_references,
+    sentences as sentences,
+)

@@ -8,6 +8,7 @@ from typing import Any
 
 from kerasline.components.evaluation import METRICS
 from kerasline.components.report.diagnosis.reading import Reading, doubt_of_test, is_unfinished, read, still_improving
+from kerasline.components.report.diagnosis.references import clearly_better, none_better, sentences
 from kerasline.components.report.diagnosis.treatments import Treatment, Treatments, treatment
 
 Diagnosis = dict[str, Any]
@@ -130,17 +131,21 @@ def _overfitting(figures: Mapping[str, Any], reading: Reading, advice: Treatment
 
 
 # A model that is too slow, too large or served otherwise may fit its rows well.
-_ON_METRICS = ("threshold", "baseline", "slice", "trivial")
+_ON_METRICS = ("threshold", "baseline", "slice", "trivial", "reference")
 
 
 def _underfitting(figures: Mapping[str, Any], reading: Reading, advice: Treatments) -> Diagnosis | None:
     skill, gap = reading.train_skill, reading.gap
     # Dropout and augmentation make training rows harder than others, so the better of the two counts.
     best = max((s for s in (skill, reading.val_skill) if s is not None), default=None)
-    if best is None or best >= HIGH_SKILL or (gap is not None and gap > max(GAP, reading.doubt)):
+    if best is None or (gap is not None and gap > max(GAP, reading.doubt)):
         return None
     falling = still_improving(reading)
     missed = any(not row["passed"] for row in figures.get("gate") or [] if row["part"] in _ON_METRICS)
+    if clearly_better(figures):
+        return _outdone(figures, reading, advice, is_problem=missed or best < LOW_SKILL)
+    if best >= HIGH_SKILL:
+        return None
     if best >= LOW_SKILL and not falling and not missed:
         return None
     evidence = [
@@ -153,8 +158,24 @@ def _underfitting(figures: Mapping[str, Any], reading: Reading, advice: Treatmen
     if missed:
         evidence.append("It misses a limit of the gate, and is no better on the rows that it was fitted on.")
     treatments = advice.longer() + advice.larger() if falling else advice.larger() + advice.longer()
-    treatments.append(treatment("more features, or better ones: what would a person look at?"))
-    return _result("underfitting", "problem" if best < LOW_SKILL or missed else "hint", evidence, treatments)
+    features = treatment("more features, or better ones: what would a person look at?")
+    is_hard = none_better(figures) is not None
+    if is_hard:
+        evidence.append(f"{sentences(figures)}. The task is hard with these columns.")
+    treatments = [features, *treatments] if is_hard else [*treatments, features]
+    is_problem = missed or (best < LOW_SKILL and not is_hard)
+    return _result("underfitting", "problem" if is_problem else "hint", evidence, treatments)
+
+
+def _outdone(figures: Mapping[str, Any], reading: Reading, advice: Treatments, *, is_problem: bool) -> Diagnosis:
+    """Says that another kind of model gets more out of the same columns, beyond the luck of the rows."""
+    evidence = [f"{sentences(figures)}: the columns tell more than this model has learnt."]
+    treatments = advice.larger() + advice.longer()
+    if still_improving(reading):
+        evidence.append(f"Training ended after {reading.epochs} while the loss was still falling.")
+        treatments = advice.longer() + advice.larger()
+    level = "problem" if is_problem else "hint"
+    return _result("underfitting", level, evidence, [*advice.other_family(), *treatments])
 
 
 def _noisy(reading: Reading, advice: Treatments) -> Diagnosis | None:

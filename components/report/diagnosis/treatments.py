@@ -61,6 +61,13 @@ class Treatments:
         """A model with twice the width."""
         return self._resize(2, "a larger model can follow finer differences")
 
+    def other_family(self) -> list[Treatment]:
+        """The family that is made for tables, where the model is of plain dense layers."""
+        if self._model.get("family") != "mlp":
+            return []
+        why = "a network that is made for tables, and embeds their numbers"
+        return [self._make(why, {"model": {"family": "tabular"}})]
+
     def smaller(self) -> list[Treatment]:
         """A model with half the width."""
         return self._resize(0.5, "a smaller model can learn less by heart")

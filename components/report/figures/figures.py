@@ -23,7 +23,7 @@ from kerasline.components.evaluation import (
     wilson,
 )
 from kerasline.components.features import FeaturePlan
-from kerasline.components.report.diagnosis import diagnose, look_at
+from kerasline.components.report.diagnosis import compare_with_references, diagnose, look_at, measure_references
 from kerasline.components.report.figures.columns import read_statistics
 from kerasline.components.report.figures.environment import describe_environment
 from kerasline.components.report.figures.gate import read_verdict
@@ -67,7 +67,8 @@ def collect_figures(
     Returns:
       A dict of plain values with the keys ``recipe``, ``task``, ``data``, ``gate_verdict``, ``training``, ``history``,
       ``tuning``, ``metrics``, ``baseline`` (None where the comparison was with the trivial model), ``trivial``,
-      ``test_metrics``, ``gate`` (a row for each part), ``missing_baseline`` (why there was nothing to compare with),
+      ``references`` (scikit-learn's models on the same rows, each with ``metrics`` and ``text``), ``test_metrics``,
+      ``gate`` (a row for each part), ``missing_baseline`` (why there was nothing to compare with),
       ``cost`` (latency in ms, bytes and parameters), ``formats`` (beside the SavedModel), ``performance`` (from the
       predictions on the eval split), ``slices``, ``parity``, ``explanations``, ``diagnosis``, ``attention``,
       ``experiment``, ``changes``, ``environment``, ``artifacts`` and ``failure``.
@@ -114,6 +115,7 @@ def collect_figures(
         "metrics": metrics,
         "baseline": baseline,
         "trivial": trivial,
+        "references": _references(folders, settled, options),
         "test_metrics": _split_metrics(folders, "test", settled, options),
         "gate": gate.get("rows") or [],
         "missing_baseline": gate.get("missing_baseline", ""),
@@ -130,6 +132,7 @@ def collect_figures(
         "artifacts": {name: uri for name, uri in vars(folders).items() if uri},
         "failure": failure,
     }
+    figures["references"] = compare_with_references(figures)
     figures["diagnosis"] = diagnose(figures)
     figures["attention"] = look_at(figures)
     return figures
@@ -188,6 +191,11 @@ def _trivial_metrics(
     labels, predictions = loaded
     constant = np.tile(np.asarray(prediction, np.float32), (len(predictions), 1))
     return measure(options.metrics, labels, constant, plan.task)
+
+
+def _references(folders: RunFolders, plan: FeaturePlan, options: EvaluationOptions) -> list[dict[str, Any]]:
+    loaded = load_predictions(folders.model_run, "eval")
+    return measure_references(folders.baseline, loaded[0] if loaded else None, options.metrics, plan.task)
 
 
 def _split_metrics(

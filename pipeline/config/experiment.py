@@ -31,6 +31,8 @@ from kerasline.pipeline.config.steps import STEPS, free_name
 
 RECIPES = Path(__file__).parents[1] / "recipes"
 _LONGEST_KEY = 500
+# Of "tuning: default", beside the family's own space: a table's trial takes a minute rather than seconds.
+_DEFAULT_SEARCH: dict[str, dict[str, Any]] = {"tabular": {"max_trials": 20, "budget": "10m"}}
 
 
 class Experiment(Options):
@@ -85,9 +87,11 @@ class Experiment(Options):
         """Lets ``tuning: default`` stand for a search over the space that the model family ships."""
         if not isinstance(value, Mapping) or not value.get("tuning"):
             return value
-        tuning = {} if value["tuning"] == "default" else value["tuning"]
         model = value.get("model")
         family = model.get("family", "mlp") if isinstance(model, Mapping) else "mlp"
+        tuning = value["tuning"]
+        if tuning == "default":
+            tuning = dict(_DEFAULT_SEARCH.get(family, {})) if isinstance(family, str) else {}
         if isinstance(tuning, Mapping) and not tuning.get("space") and family in DEFAULT_SPACES:
             training = value.get("training")
             tuning = {**tuning, "space": default_space(family, training if isinstance(training, Mapping) else {})}

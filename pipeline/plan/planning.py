@@ -33,7 +33,7 @@ from kerasline.components.fitting import FitSettings, TrainingOptions, check_fit
 from kerasline.components.formats import check_formats
 from kerasline.components.models import CustomOptions, TabularOptions, check_inputs
 from kerasline.components.registry import current_version, find_problem, read_pointer, read_record
-from kerasline.components.tuning import check_search, feature_values
+from kerasline.components.tuning import FAMILY, check_search, feature_values, values_to_try
 from kerasline.components.validation import (
     Reference,
     check_column_names,
@@ -230,7 +230,7 @@ def settle(
     ingested = follow_types(dataset, rules)
     task = infer_task(ingested.label) if experiment.task == "auto" else experiment.task
     options = _leave_out_weight(experiment, ingested)
-    if isinstance(experiment.model, TabularOptions):
+    if _may_embed_numbers(experiment):
         options = prefer_piecewise(ingested, options)
     features = plan_features(ingested, options, task)
     alternatives = plan_alternatives(searched, ingested, options, features)
@@ -248,6 +248,13 @@ def settle(
     if experiment.tuning:
         check_search(fit, experiment.tuning)
     return Settled(experiment, dataset, features, evaluation, schema, rules, alternatives)
+
+
+def _may_embed_numbers(experiment: Experiment) -> bool:
+    """Says whether the tabular family, which embeds ranks, is the recipe's or one that a search tries."""
+    families = experiment.tuning.space.get(FAMILY) if experiment.tuning else None
+    is_tried = families is not None and "tabular" in values_to_try(families)
+    return is_tried or isinstance(experiment.model, TabularOptions)
 
 
 def _own_modules(experiment: Experiment) -> tuple[str, ...]:

@@ -56,6 +56,16 @@ def test_data_task_features_and_gate_are_settled(tmp_path: Path) -> None:
     assert (settings.model, settings.training) == (planned.experiment.model, planned.experiment.training)
 
 
+def test_numbers_bring_their_rank_where_a_search_tries_the_tabular_family(tmp_path: Path) -> None:
+    space = {"model.family": {"choice": ["mlp", "tabular"]}}
+    (found,) = plan(tmp_path, model={"units": [8]}, tuning={"space": space}).features.inputs()
+    (alone,) = plan(tmp_path, model={"family": "tabular"}).features.inputs()
+    assert len(found.ranks) == 4
+    assert found == alone
+    tuning = {"space": {"model.units": {"choice": [[8], [16]]}}}
+    assert plan(tmp_path, model={"units": [8]}, tuning=tuning).features.inputs()[0].ranks == ()
+
+
 def test_without_a_test_split_only_eval_is_held_out(tmp_path: Path) -> None:
     assert plan(tmp_path, data={"dataset": "iris", "split": {"test": 0.0}}).held_out_splits() == ["eval"]
 

@@ -41,7 +41,7 @@ SPACE_FORMS = "one of {choice: [...]}, {float: [low, high], log: true}, {int: [l
         (
             {"features.photo.scale": {"choice": ["log", "lag"]}},
             "tuning.space.features.photo.scale: features.photo.scale: expected one of z_score, min_max, log, buckets, "
-            "none, got 'lag'. Did you mean 'log'?",
+            "piecewise, none, got 'lag'. Did you mean 'log'?",
         ),
         (
             {"training.optimizer": {"choices": ["adam"]}},
@@ -137,6 +137,16 @@ def test_an_objective_of_another_task() -> None:
 def test_an_objective_is_of_validation_rows() -> None:
     experiment = parse_experiment({**SMALLEST, "tuning": {"objective": "accuracy"}})
     assert experiment.tuning is not None and experiment.tuning.objective == "val_accuracy"
+
+
+def test_a_default_search_of_a_table_ends_after_a_time() -> None:
+    tuning = parse_experiment({**SMALLEST, "model": {"family": "tabular"}, "tuning": "default"}).tuning
+    assert tuning is not None
+    assert (tuning.budget, tuning.max_trials) == ("10m", 20)
+    assert {"model.members", "model.bins", "model.number_dim"} <= set(tuning.space)
+    plain = parse_experiment({**SMALLEST, "model": {"units": [8]}, "tuning": "default"}).tuning
+    assert plain is not None
+    assert (plain.budget, plain.max_trials) == (None, 8)
 
 
 def test_a_space_over_families() -> None:

@@ -76,6 +76,7 @@ CASES: dict[str, Case] = {
     "transfer_all": Case(
         {"family": "transfer", "base": "mobilenet_v2", "weights": "none", "freeze": "none"}, (96, 96, 3)
     ),
+    "tabular": Case({"family": "tabular"}, (32,), "dense"),
     "custom": Case({"family": "custom", "build": "benchmarks.gpu:residual_network"}, (32, 32, 3)),
 }
 

@@ -104,7 +104,9 @@ def _references(path: Path) -> tuple[list[str], list[Path]]:
 
 def _behind_door(node: ast.ImportFrom) -> list[str]:
     """Lists the modules of a room in which the imported names stand; the room's door says which."""
-    room = _source_file(node.module or "")
+    module = node.module or ""
+    # Only our rooms have doors, and looking for another library's submodule would import the library.
+    room = _source_file(module) if module.split(".")[0] == _PACKAGE else None
     if room is None or not room.with_suffix(".pyi").is_file():
         return []
     door = _read_door(room.with_suffix(".pyi"))

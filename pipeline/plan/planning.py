@@ -174,7 +174,7 @@ def plan_run(
     experiment, dataset, rules = settled.experiment, settled.dataset, settled.rules
     if experiment.model.family == "custom" and str(base_dir.resolve()) not in sys.path:
         sys.path.append(str(base_dir.resolve()))  # the user's module may lie beside the recipe
-    key = _run_key(experiment, dataset, rules)
+    key = _run_key(settled)
     baseline = _baseline_version(models, key)
     compared = _version_of_other_data(models, baseline, dataset.fingerprint)
     reference = reference or find_reference(experiment.validation.drift, models, compared, base_dir)
@@ -282,14 +282,18 @@ def _version_of_other_data(models: Path, version: int, fingerprint: str) -> int:
     return version
 
 
-def _run_key(experiment: Experiment, dataset: Dataset, rules: RowRules) -> str:
+def _run_key(settled: Settled) -> str:
+    """Returns 16 hexadecimal digits that stay while a run would compute the same."""
     from kerasline.components.core import code_version
 
+    experiment = settled.experiment
     elsewhere: Any = {"run": True, "schedule": True, "description": True, "report": {"mlflow"}}
     decisive = {
         "experiment": experiment.model_dump(mode="json", exclude=elsewhere),
-        "data": dataset.fingerprint,
-        "rules": rules.to_json(),
+        "data": settled.dataset.fingerprint,
+        "rules": settled.rules.to_json(),
+        # The curated schema decides them, too.
+        "types": {step.name: step.dtype for step in settled.features.steps},
         "code": code_version("kerasline.pipeline.graph", *_own_modules(experiment)),
     }
     return hashlib.sha256(json.dumps(decisive, sort_keys=True).encode()).hexdigest()[:16]

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 import typer
 
+from kerasline.pipeline import retraining
 from kerasline.pipeline.cli import commands_schedule
-from kerasline.pipeline.retraining import deciding as retraining
 from kerasline.pipeline.retraining.decisions import Decision
 
 

@@ -62,7 +62,7 @@ SPACE_FORMS = "one of {choice: [...]}, {float: [low, high], log: true}, {int: [l
         ),
         (
             {"training.epochs": {"int": [1, "x"]}},
-            "tuning.space.training.epochs: expected [low, high] with low below high, got [1, 'x']",
+            'tuning.space.training.epochs: expected [low, high] with low below high, got [1, "x"]',
         ),
         (
             {"model.dropout": {"float": [0, 2]}},

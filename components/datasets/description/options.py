@@ -17,7 +17,7 @@ from pydantic import (
     model_validator,
 )
 
-from kerasline.components.core import Options
+from kerasline.components.core import Options, shown
 
 # Cells of a text table that mean "no value". Numbers that read as NaN are missing whatever this list says.
 MISSING_VALUES = ("", "NA", "N/A", "n/a", "NaN", "nan", "NAN", "null", "NULL", "Null", "?")
@@ -26,10 +26,10 @@ MISSING_VALUES = ("", "NA", "N/A", "n/a", "NaN", "nan", "NAN", "null", "NULL", "
 def read_words(words: object) -> object:
     """Reads a list of cells as YAML gives it: null and -999 without quotes are words, too."""
     if not isinstance(words, list | tuple):
-        raise ValueError(f"expected a list of cells such as [NA, '-'], got {words!r}")
+        raise ValueError(f"expected a list of cells such as [NA, '-'], got {shown(words)}")
     for word in words:
         if isinstance(word, bool) or not isinstance(word, str | int | float | None):
-            raise ValueError(f"expected cells such as [NA, '-'], got {word!r}; put quotes around the word")
+            raise ValueError(f"expected cells such as [NA, '-'], got {shown(word)}; put quotes around the word")
     return ["null" if word is None else str(word) for word in words]
 
 

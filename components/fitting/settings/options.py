@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from kerasline.components.core import Options
+from kerasline.components.core import Options, shown
 from kerasline.components.fitting.settings import names
 
 
@@ -117,7 +117,7 @@ class TrainingOptions(Options):
     @classmethod
     def _is_name(cls, value: str | None) -> str | None:
         if value is not None and not value.replace("_", "").isalnum():
-            raise ValueError(f"expected the name of a Keras loss, got {value!r}")
+            raise ValueError(f"expected the name of a Keras loss, got {shown(value)}")
         return value
 
     @model_validator(mode="after")

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from itertools import islice
 from typing import Any
 
-from kerasline.components.core import nearest
+from kerasline.components.core import nearest, shown
 from kerasline.components.features import is_feature_key
 
 Space = Mapping[str, Mapping[str, Any]]
@@ -149,11 +149,11 @@ def _check_form(key: str, entry: Mapping[str, Any]) -> None:
     if kinds == ["boolean"]:
         return
     if not isinstance(values, list) or not values:
-        raise ValueError(f"{key}: expected a list of values, got {values!r}")
+        raise ValueError(f"{key}: expected a list of values, got {shown(values)}")
     if kinds == ["choice"]:
         texts = [json.dumps(value, sort_keys=True, default=str) for value in values]
         if len(set(texts)) < len(texts):
-            raise ValueError(f"{key}: expected different values, got {values!r}")
+            raise ValueError(f"{key}: expected different values, got {shown(values)}")
     else:
         _check_range(key, entry, kinds[0])
 
@@ -161,17 +161,17 @@ def _check_form(key: str, entry: Mapping[str, Any]) -> None:
 def _check_range(key: str, entry: Mapping[str, Any], kind: str) -> None:
     values = entry[kind]
     if len(values) != 2 or not all(map(_is_number, values)) or not values[0] < values[1]:
-        raise ValueError(f"{key}: expected [low, high] with low below high, got {values!r}")
+        raise ValueError(f"{key}: expected [low, high] with low below high, got {shown(values)}")
     low, high = values
     if kind == "int" and any(value != int(value) for value in values):
-        raise ValueError(f"{key}: expected whole numbers, got {values!r}; use float for others")
+        raise ValueError(f"{key}: expected whole numbers, got {shown(values)}; use float for others")
     if entry.get("scale", "linear") not in ("linear", "log") or entry.get("log", False) not in (True, False):
         raise ValueError(f"{key}: expected scale: linear or log, got {dict(entry)}")
     if entry.get("log") is False and entry.get("scale") == "log" or entry.get("log") and entry.get("scale") == "linear":
         raise ValueError(f"{key}: expected log and scale to agree, got {dict(entry)}")
     is_log = is_logarithmic(entry)
     if is_log and low <= 0:
-        raise ValueError(f"{key}: expected a range above 0 on a logarithmic scale, got {values!r}")
+        raise ValueError(f"{key}: expected a range above 0 on a logarithmic scale, got {shown(values)}")
     step = entry.get("step")
     if step is None:
         return
@@ -191,7 +191,7 @@ def _is_number(value: Any) -> bool:
 def _check_conditions(key: str, entry: Mapping[str, Any], space: Space) -> None:
     when = entry.get("when", {})
     if not isinstance(when, Mapping) or ("when" in entry and not when):
-        raise ValueError(f"{key}: expected when: {{KEY: VALUE}} with another key of the space, got {when!r}")
+        raise ValueError(f"{key}: expected when: {{KEY: VALUE}} with another key of the space, got {shown(when)}")
     for parent, values in conditions(entry).items():
         if parent not in space or parent == key:
             raise ValueError(
@@ -204,4 +204,6 @@ def _check_conditions(key: str, entry: Mapping[str, Any], space: Space) -> None:
         for value in values or [None]:
             # In Python, True equals 1.
             if not any(value == one and isinstance(value, bool) == isinstance(one, bool) for one in offered):
-                raise ValueError(f"{key}: expected when: {{{parent}: ...}} with one of {offered!r}, got {value!r}")
+                raise ValueError(
+                    f"{key}: expected when: {{{parent}: ...}} with one of {shown(offered)}, got {shown(value)}"
+                )

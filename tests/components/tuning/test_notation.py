@@ -39,8 +39,9 @@ FAMILY = {"choice": ["mlp", "cnn"]}
         ({"model.mask": {"boolean": False}}, "model.mask: expected one of {choice"),
         ({"model.units": {"choice": [[8], [8]]}}, "model.units: expected different values, got [[8], [8]]"),
         ({"model.dropout": {"float": [0.3, 0.3]}}, "expected [low, high] with low below high, got [0.3, 0.3]"),
-        ({"model.dropout": {"float": [0, float("inf")]}}, "expected [low, high] with low below high, got [0, inf]"),
-        ({"training.epochs": {"int": [True, 5]}}, "expected [low, high] with low below high, got [True, 5]"),
+        ({"model.dropout": {"float": [0, float("inf")]}}, "with low below high, got [0, Infinity]"),
+        ({"training.epochs": {"int": None}}, "training.epochs: expected a list of values, got nothing"),
+        ({"training.epochs": {"int": [True, 5]}}, "expected [low, high] with low below high, got [true, 5]"),
         ({"training.epochs": {"int": [1, 5.5]}}, "expected whole numbers, got [1, 5.5]; use float for others"),
         (
             {"training.batch_size": {"int": [32, 512], "step": 0}},
@@ -65,7 +66,7 @@ FAMILY = {"choice": ["mlp", "cnn"]}
         ),
         (
             {"model.family": FAMILY, "model.filters": {"choice": [[8]], "when": {"model.family": "rnn"}}},
-            "model.filters: expected when: {model.family: ...} with one of ['mlp', 'cnn'], got 'rnn'",
+            'model.filters: expected when: {model.family: ...} with one of ["mlp", "cnn"], got \'rnn\'',
         ),
         (
             {"model.dropout": {"float": [0, 1]}, "model.units": {"choice": [[8]], "when": {"model.dropout": 0}}},
@@ -73,7 +74,7 @@ FAMILY = {"choice": ["mlp", "cnn"]}
         ),
         (
             {"model.a": {"boolean": True}, "model.b": {"boolean": True, "when": {"model.a": 1}}},
-            "model.b: expected when: {model.a: ...} with one of [True, False], got 1",
+            "model.b: expected when: {model.a: ...} with one of [true, false], got 1",
         ),
         (
             {"model.a": {"boolean": True}, "model.b": {"boolean": True, "when": {}}},

@@ -56,6 +56,23 @@ def wait_for(condition: Any, seconds: float = 120) -> None:
         time.sleep(0.05)
 
 
+def stop_in_a_trial(worker: int, folder: Path) -> None:
+    """Stops one of two workers at a moment when both have a trial, not between one and the next."""
+
+    def has_both() -> bool:
+        return len(json.loads((folder / "oracle.json").read_text())["ongoing_trials"]) == 2
+
+    def is_stopped_in_one() -> bool:
+        os.kill(worker, signal.SIGSTOP)
+        time.sleep(0.5)  # what it asked for before is answered by then
+        if has_both():
+            return True
+        os.kill(worker, signal.SIGCONT)
+        return False
+
+    wait_for(is_stopped_in_one)
+
+
 @pytest.mark.slow
 def test_two_workers_make_the_trials_of_one(tmp_path: Path) -> None:
     """To the last digit of their values; conditions, lists and what the config leaves open pass through gRPC."""
@@ -99,6 +116,7 @@ def test_a_killed_worker_costs_its_trial_and_a_killed_search_nothing(tmp_path: P
         wait_for(lambda: len(read_trials(record)) >= 1)
         workers = children(search.pid)
         assert len(workers) == 2
+        stop_in_a_trial(workers[0], folder)
         os.kill(workers[0], signal.SIGKILL)
         wait_for(lambda: any(trial["status"] == "FAILED" for trial in read_trials(record)))
         wait_for(lambda: len(children(search.pid)) == 2)

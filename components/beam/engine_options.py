@@ -30,15 +30,16 @@ _PACKAGE_OPTIONS = (
 )
 NO_PACKAGE = "--sdk_container_image=none-is-needed"
 # Without TFX's import stubs, workers in other processes cannot unpickle its steps.
-_STUBS = "--beam_plugins=tfx"
+STUBS = "--beam_plugins=tfx"
 # The DirectRunner of Beam 2.68 and later downloads Prism, another runner, from GitHub at the first step and runs on it
 # what it can, in processes of its own; without a network every step waits for the attempt to fail. It does not where a
 # pipeline may have triggers that lose data. None here has triggers.
 NO_PRISM = "--allow_unsafe_triggers"
 # How long a step waits for a job service that has been there, and may be gone; Beam's own default is five minutes.
 _PATIENCE = "--job_server_timeout=60"
-# Beam's FlinkRunner, with a job server that is ended.
-_FLINK, _SERVERS = "flink", "kerasline.components.beam.job_servers"
+# Beam's own, with job servers that are ended.
+_SERVERS = "kerasline.components.beam.job_servers"
+_WITH_SERVER = {"flink": "FlinkRunner", "spark": "SparkRunner"}
 _UNUSABLE = {"dask": "with Beam 2.77 it loses rows"}
 _REQUIRED = {"dataflow": ("--project", "--region", "--temp_location")}
 # Which options are one engine's own, by how they begin, and the runners that pass over them.
@@ -96,23 +97,23 @@ def complete_options(given: Sequence[str]) -> list[str]:
     settings = _settings([*DEFAULTS, *given])
     added = [option for option in DEFAULTS if option.partition("=")[0] not in names]
     if _kind(settings) != "direct" or settings["--direct_running_mode"] != "in_memory":
-        added += [] if _STUBS in given else [_STUBS]
+        added += [] if STUBS in given else [STUBS]
     if _kind(settings) == "direct" and NO_PRISM not in given:
         added.append(NO_PRISM)
     if not names & set(_PACKAGE_OPTIONS) and not _needs_image(settings):
         added.append(NO_PACKAGE)
     if "--job_endpoint" in names and _PATIENCE.partition("=")[0] not in names:
         added.append(_PATIENCE)
-    if _kind(settings) == _FLINK and "--job_endpoint" not in names:
-        given = [f"--runner={_SERVERS}.FlinkRunner" if o.startswith("--runner=") else o for o in given]
+    ours = _WITH_SERVER.get(_kind(settings))
+    if ours and "--job_endpoint" not in names:
+        given = [f"--runner={_SERVERS}.{ours}" if option.startswith("--runner=") else option for option in given]
     return [*added, *given]
 
 
 def end_job_servers() -> None:
     """Ends the job servers of Flink and Spark that steps of this process started, while their files are still there."""
-    for name in (_SERVERS, "apache_beam.runners.portability.spark_runner"):
-        if name in sys.modules:
-            importlib.import_module(_SERVERS).end_all()
+    if _SERVERS in sys.modules:
+        importlib.import_module(_SERVERS).end_all()
 
 
 def check_engine(given: Sequence[str], key: str = "run.beam", *, reach: bool = True) -> None:

@@ -41,11 +41,16 @@ def start_child(command: Sequence[str], **options: Any) -> subprocess.Popen[Any]
     return subprocess.Popen(command, stdin=subprocess.PIPE, start_new_session=True, env=environment, **options)
 
 
-def end_child(child: subprocess.Popen[Any]) -> None:
-    """Asks a child of :func:`start_child` to end, waits, and ends what is left of it and of its own children."""
+def end_child(child: subprocess.Popen[Any], patience: float = _PATIENCE_SECONDS) -> None:
+    """Asks a child with a session of its own to end, waits, and ends what is left of it and of its own children.
+
+    Args:
+      child: such as :func:`start_child` gives.
+      patience: seconds to wait before it is killed.
+    """
     _signal_group(child.pid, signal.SIGTERM)
     try:
-        child.wait(_PATIENCE_SECONDS)
+        child.wait(patience)
     except subprocess.TimeoutExpired:
         pass
     finally:

@@ -6,6 +6,7 @@ import http.server
 import shutil
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -100,6 +101,29 @@ def test_flink_has_a_job_server_that_is_ended() -> None:
     ]
     elsewhere = ["--runner=FlinkRunner", "--job_endpoint=h:1", "--environment_type=LOOPBACK"]
     assert complete_options(elsewhere)[-3:] == elsewhere
+
+
+def test_spark_has_a_job_server_that_is_ended() -> None:
+    own = ["--spark_master_url=local[2]", "--runner=SparkRunner"]
+    ours = "--runner=kerasline.components.beam.job_servers.SparkRunner"
+    assert complete_options(own)[-2:] == ["--spark_master_url=local[2]", ours]
+    assert complete_options([*own, "--job_endpoint=h:1"])[-2:] == [own[1], "--job_endpoint=h:1"]
+
+
+def test_job_servers_are_started_so_that_they_end(tmp_path: Path) -> None:
+    from apache_beam.options.pipeline_options import PipelineOptions
+
+    from kerasline.components.beam.job_servers import FlinkRunner, SparkRunner
+    from kerasline.components.beam.tied_process import tie
+
+    (tmp_path / "server.jar").touch()
+    for runner, engine in ((FlinkRunner(), "flink"), (SparkRunner(), "spark")):
+        options = PipelineOptions([f"--{engine}_job_server_jar={tmp_path}/server.jar"])
+        server = runner.default_job_server(options)
+        assert runner.default_job_server(options) is server
+        command, _ = server._job_server.subprocess_cmd_and_endpoint()
+        assert command[: len(tie(["java"]))] == tie(["java"])
+        assert str(tmp_path / "server.jar") in command
 
 
 def test_nothing_is_downloaded_to_run_steps(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,8 +10,10 @@ import os
 import re
 import shutil
 import signal
+import subprocess
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -65,14 +67,21 @@ def engine(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
         with local_service(folder) as (options, _):
             yield options
     else:
-        name, begin = KINDS[request.param]
-        if CACHE_VARIABLE not in os.environ:
-            pytest.skip(f"{name} is tried where {CACHE_VARIABLE} names the folder that it was fetched into")
-        found = find(name, cache_folder())
-        if found is None or shutil.which("java") is None:
-            pytest.skip(f"{name} is not in {cache_folder()}, or Java is not here: python -m tools.engines fetch {name}")
-        with begin(found, folder) as options:
+        with engine_of(request.param, folder) as options:
             yield options
+
+
+@contextmanager
+def engine_of(kind: str, folder: Path) -> Iterator[list[str]]:
+    """Starts Flink or Spark, and skips the test where that is not asked for."""
+    name, begin = KINDS[kind]
+    if CACHE_VARIABLE not in os.environ:
+        pytest.skip(f"{name} is tried where {CACHE_VARIABLE} names the folder that it was fetched into")
+    found = find(name, cache_folder())
+    if found is None or shutil.which("java") is None:
+        pytest.skip(f"{name} is not in {cache_folder()}, or Java is not here: python -m tools.engines fetch {name}")
+    with begin(found, folder) as options:
+        yield options
 
 
 def run(recipe: Path, workspace: Path, options: list[str], part: Part) -> str:
@@ -210,3 +219,28 @@ def test_a_job_service_that_dies_in_a_step_ends_the_run_in_one_sentence(
     assert "Traceback" not in done.err and not (workspace / "models").exists()
     again = finish_run(*start(workspace, str(recipe), "--set", f"run.beam={json.dumps(options)}"))
     assert again.code == 2 and "expected Beam's job service at" in again.err, again.err
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+@pytest.mark.parametrize("kind", ["flink", "spark"])
+def test_a_run_that_is_ended_leaves_no_job_server(
+    kind: str, number: signal.Signals, recipe: Path, tmp_path: Path, start: Callable[..., Any]
+) -> None:
+    with engine_of(kind, tmp_path) as options:
+        process, _ = start(tmp_path / "workspace", str(recipe), "--set", f"run.beam={json.dumps(options)}")
+        jar = options[-1].partition("=")[2]
+        deadline = time.monotonic() + 300
+        while not (servers := processes_with(f"-jar {jar}")):
+            assert process.poll() is None and time.monotonic() < deadline
+            time.sleep(0.2)
+        process.send_signal(number)
+        process.communicate(timeout=60)
+        while servers & processes_with(f"-jar {jar}"):
+            assert time.monotonic() < deadline
+            time.sleep(0.2)
+
+
+def processes_with(words: str) -> set[int]:
+    """The numbers of the processes whose command has words in it."""
+    listed = subprocess.run(["ps", "-ww", "-eo", "pid=,args="], capture_output=True, text=True, check=True).stdout
+    return {int(line.split()[0]) for line in listed.splitlines() if words in line}

@@ -18,6 +18,11 @@ from .errors import (
     nearest as nearest,
     shown as shown,
 )
+from .libraries import (
+    describe_difference as describe_difference,
+    library_versions as library_versions,
+    packages_hash as packages_hash,
+)
 from .metadata_url import (
     PASSWORD_VARIABLE as PASSWORD_VARIABLE,
     MetadataServer as MetadataServer,

@@ -15,10 +15,10 @@ from functools import lru_cache
 from importlib import metadata
 from pathlib import Path
 
+from kerasline.components.core.libraries import LIBRARIES
+
 _ROOT = Path(__file__).resolve().parents[2]
 _PACKAGE = "kerasline"
-# The libraries whose version decides what a step computes.
-_LIBRARIES = ("tfx", "tensorflow", "keras", "apache-beam", "tensorflow-transform", "keras-tuner", "numpy")
 
 
 @lru_cache
@@ -29,7 +29,7 @@ def code_version(*modules: str) -> str:
       *modules: dotted names of modules of ``components``, and of a user's module with a custom model.
     """
     digest = hashlib.sha256()
-    for library in _LIBRARIES:
+    for library in LIBRARIES:
         digest.update(f"{library}={metadata.version(library)}\n".encode())
     for path in sorted(set().union(*map(_local_sources, modules))):
         digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")

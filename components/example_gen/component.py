@@ -11,6 +11,7 @@ from tfx.dsl.component.experimental.decorators import component
 from tfx.types import artifact_utils
 from tfx.types.standard_artifacts import Examples
 
+from kerasline.components.beam import CheckWorker
 from kerasline.components.core import DataRejected
 from kerasline.components.datasets.description import SPLITS, Dataset
 from kerasline.components.example_gen.duplicates import put_duplicates_aside
@@ -46,6 +47,7 @@ def DatasetExampleGen(  # noqa: N802 (a component is named like a class)
             pipeline
             | "Shards" >> beam.Create(range(len(resolved.shards)))
             | "Spread" >> beam.Reshuffle()
+            | "CheckWorker" >> beam.ParDo(CheckWorker())
             | "WriteShard" >> beam.Map(write_shard, dataset, examples.uri, rules)
         )
     if RowRules.from_json(rules).duplicates:

@@ -15,7 +15,7 @@ import apache_beam as beam
 import filelock
 from apache_beam.options.pipeline_options import PipelineOptions
 
-from kerasline.components.beam import complete_options
+from kerasline.components.beam import CheckWorker, complete_options
 from kerasline.components.core import ConfigError, DataRejected, KeraslineError, progress, rate
 from kerasline.components.prediction.answering import ServedModel, join_counts
 from kerasline.components.prediction.marking import add_marks, column_name, write_marks
@@ -170,6 +170,7 @@ def _run(plan: PredictionPlan, parts: Path, waiting: Sequence[int], beam_argumen
                 pipeline
                 | "Shards" >> beam.Create(waiting)
                 | "Spread" >> beam.Reshuffle()
+                | "CheckWorker" >> beam.ParDo(CheckWorker())
                 | "Predict" >> beam.ParDo(PredictShard(plan, str(parts)))
             )
     finally:

@@ -17,7 +17,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from kerasline.components.core import ConfigError
+from kerasline.components.core import ConfigError, describe_difference, library_versions, packages_hash
 
 VARIABLE = "KERASLINE_COMPILED"
 _ROOT = Path(__file__).resolve().parents[2]
@@ -31,7 +31,10 @@ def describe(target: str, mount: str, claim: str | None) -> str:
       mount: the folder that steps must have mounted, see ``remote_paths.mount_of``.
       claim: the PersistentVolumeClaim that is mounted there.
     """
-    facts = {"version": metadata.version("kerasline"), "code": project_code(), "target": target, "mount": mount}
+    facts = {
+        **{"version": metadata.version("kerasline"), "code": project_code(), "target": target, "mount": mount},
+        **{"libraries": library_versions(), "packages": packages_hash()},
+    }
     return json.dumps(facts if claim is None else {**facts, "claim": claim}, sort_keys=True)
 
 
@@ -72,6 +75,23 @@ def check_code(facts: dict[str, Any]) -> str | None:
         return (
             f"the spec was compiled with other sources of kerasline {here} ({code}) than this image has ({found}): "
             "build the image from the state that compiles, so that both mean the same"
+        )
+    return None
+
+
+def check_packages(facts: dict[str, Any]) -> str | None:
+    """Compares the packages of the environment that compiled with those of this image; returns a remark, or None."""
+    difference = describe_difference(facts.get("libraries") or {}, library_versions())
+    if difference:
+        return (
+            f"this image has {difference}, with which the spec was compiled: results may differ from those of a run "
+            "there; build the image from the lock of the environment that compiles"
+        )
+    compiled, found = facts.get("packages"), packages_hash()
+    if compiled and found and compiled != found:
+        return (
+            f"this image has other packages ({found}) than the environment that compiled the spec ({compiled}), though "
+            "none of those that steps compute with; build the image from the lock of that environment"
         )
     return None
 

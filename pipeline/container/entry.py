@@ -23,7 +23,7 @@ from typing import Any
 from kerasline.components.core import ConfigError, KeraslineError
 from kerasline.pipeline.container.backend_artifacts import check_parameters, clean_answer, restore_artifacts
 from kerasline.pipeline.container.buckets import BUCKETS
-from kerasline.pipeline.container.compiled_for import VARIABLE, check_code, read_facts
+from kerasline.pipeline.container.compiled_for import VARIABLE, check_code, check_packages, read_facts
 from kerasline.pipeline.container.runtime_parameters import put_in_place
 from kerasline.pipeline.container.shared_places import check_mount, find_losses, find_overlap
 
@@ -44,6 +44,7 @@ def main() -> None:
 def _run() -> None:
     facts = read_facts(os.environ.get(VARIABLE, ""))
     _remark(check_code(facts))
+    _remark(check_packages(facts))
     check_mount(facts, MOUNTS)
     if _REQUEST not in sys.argv:
         runpy.run_module(_ENTRY_POINT, run_name="__main__", alter_sys=True)

@@ -161,15 +161,17 @@ def test_what_does_not_fit_is_said_before_anything_runs(tmp_path: Path) -> None:
     """Without the file's second document, with a claim that is not there, and at a root that has no folder."""
     documents = compile_recipe("iris_mlp", [], tmp_path, "--claim", "disk")
     cluster = Cluster(tmp_path / "cluster", claims=("disk",))
+    container = documents[0]["deploymentSpec"]["executors"]["ingest_executor"]["container"]
+    facts = json.loads(container["env"][0]["value"])
+    container["env"][0]["value"] = json.dumps({**facts, "libraries": {**facts["libraries"], "keras": "3.14.0"}})
     with pytest.raises(TaskFailed, match="expected the claim disk mounted at /gcs/bucket.*both of its documents") as e:
         execute_task(documents[:1], "ingest", {}, cluster)
     assert e.value.code == 2
+    assert f"this image has keras {facts['libraries']['keras']} and not 3.14.0, with which" in e.value.text
     with pytest.raises(TaskFailed, match='persistentvolumeclaim "disk" not found'):
         execute_task(documents, "ingest", {}, Cluster(tmp_path / "cluster"))
     with pytest.raises(TaskFailed, match="unsupported scheme"):
         execute_task(documents, "ingest", {}, Cluster(tmp_path / "cluster", "hdfs://host/runs", claims=("disk",)))
-    container = documents[0]["deploymentSpec"]["executors"]["ingest_executor"]["container"]
-    facts = json.loads(container["env"][0]["value"])
     container["env"][0]["value"] = json.dumps({**facts, "version": "99.1"})
     with pytest.raises(TaskFailed, match=r"expected an image with kerasline 99\.1.* but this image has") as e:
         execute_task(documents, "ingest", {}, cluster)
@@ -179,12 +181,17 @@ def test_what_does_not_fit_is_said_before_anything_runs(tmp_path: Path) -> None:
 @pytest.mark.timeout(3600)
 @pytest.mark.parametrize("recipe", [name for name in os.environ.get("KERASLINE_SPECS", "").split(",") if name])
 def test_a_recipe_ends_as_it_does_here(recipe: str, tmp_path: Path) -> None:
-    """Without a claim: every step does its work, the pushed version is lost with its pod, and the step says so."""
+    """Without a claim: every step does its work, one killed and tried again; what is lost with a pod is said there."""
     changes = ["training.deterministic=true", "training.epochs=2"]
     changes += [change for change in os.environ.get("KERASLINE_SPECS_SET", "").split(";") if change]
     documents = compile_recipe(recipe, changes, tmp_path)
     cluster = Cluster(tmp_path / "cluster")
-    figures = figures_of(cluster, execute_spec(documents, cluster))
+
+    def has_checkpoint(pod: Path) -> bool:
+        return any((pod / "gcs" / "bucket" / "root" / "checkpoints").glob("*.npz"))
+
+    figures = figures_of(cluster, execute_spec(documents, cluster, kill={"train": has_checkpoint}))
+    assert "a fit that is killed begins anew" in cluster.logs["train"]
     assert "version that is pushed there is lost with the step" in cluster.logs["push"]
     shutil.rmtree(cluster.folder)
     result = run_here(recipe, changes, tmp_path)

@@ -8,7 +8,7 @@ import pytest
 
 from kerasline.components.core.errors import ConfigError
 from kerasline.pipeline.container import compiled_for
-from kerasline.pipeline.container.compiled_for import check_code, describe, project_code, read_facts
+from kerasline.pipeline.container.compiled_for import check_code, check_packages, describe, project_code, read_facts
 
 
 def test_the_same_version_is_silent() -> None:
@@ -29,6 +29,20 @@ def test_another_version_is_refused_and_other_sources_are_said() -> None:
     assert remark is not None
     assert "000000000000" in remark
     assert project_code() in remark
+
+
+def test_an_image_of_another_lock_is_said() -> None:
+    facts = read_facts(describe("kubeflow", "/gcs/b", None))
+    assert check_packages(facts) is None
+    assert check_packages({}) is None, "a spec of a version before this check"
+    other = {**facts["libraries"], "keras": "3.14.0", "pyarrow": "17.0.0"}
+    remark = check_packages({**facts, "libraries": other})
+    assert remark is not None
+    assert f"this image has keras {facts['libraries']['keras']} and not 3.14.0, pyarrow" in remark
+    assert "tensorflow" not in remark
+    remark = check_packages({**facts, "packages": "0" * 12})
+    assert remark is not None
+    assert f"other packages ({facts['packages']}) than the environment that compiled the spec (000000000000)" in remark
 
 
 def test_the_hash_changes_with_a_source_file(tmp_path: object, monkeypatch: pytest.MonkeyPatch) -> None:

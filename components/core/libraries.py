@@ -1,0 +1,49 @@
+"""The libraries on which a result depends, their versions here, and how those of another machine differ from them."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Mapping
+from functools import lru_cache
+from importlib import metadata
+from pathlib import Path
+
+# Their versions decide what a step computes.
+LIBRARIES = ("tfx", "tensorflow", "keras", "apache-beam", "tensorflow-transform", "keras-tuner", "numpy")
+# These, too, decide how data is read, and what is written for another step.
+_READING = ("tensorflow-data-validation", "tensorflow-model-analysis", "tfx-bsl", "pyarrow", "pandas")
+_LOCK = Path(__file__).resolve().parents[2] / "requirements" / "lock.txt"
+
+
+@lru_cache
+def library_versions() -> dict[str, str]:
+    """Returns the versions of kerasline and of these libraries, as they are installed here."""
+    return {name: _installed(name) for name in ("kerasline", *LIBRARIES, *_READING)}
+
+
+def packages_hash() -> str | None:
+    """Returns 12 hexadecimal digits of all packages of the lock as installed; None where the lock is not here."""
+    if not _LOCK.is_file():
+        return None
+    names = re.findall(r"(?m)^([A-Za-z0-9._-]+)==", _LOCK.read_text(encoding="utf-8"))
+    lines = [f"{name}=={_installed(name)}\n" for name in sorted(names)]
+    return hashlib.sha256("".join(lines).encode()).hexdigest()[:12]
+
+
+def describe_difference(expected: Mapping[str, str], found: Mapping[str, str]) -> str | None:
+    """Says which libraries have other versions than expected; None where none has.
+
+    Args:
+      expected: versions by name, from :func:`library_versions` of the other machine.
+      found: those of this one.
+    """
+    other = [name for name, version in expected.items() if name in found and found[name] != version]
+    return ", ".join(f"{name} {found[name]} and not {expected[name]}" for name in other) or None
+
+
+def _installed(name: str) -> str:
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return "none"

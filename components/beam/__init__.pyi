@@ -4,3 +4,11 @@ from .engine_options import (
     end_job_servers as end_job_servers,
     join_options as join_options,
 )
+from .processes import (
+    AUTO as AUTO,
+    Work as Work,
+    choose_processes as choose_processes,
+    process_options as process_options,
+    room_for_processes as room_for_processes,
+)
+from .worker_check import CheckWorker as CheckWorker

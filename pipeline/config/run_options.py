@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field, field_validator
 
-from kerasline.components.beam import join_options
+from kerasline.components.beam import AUTO, join_options
 from kerasline.components.core import PASSWORD_VARIABLE, Options, parse_metadata_url
 
 
@@ -47,8 +47,10 @@ class RunOptions(Options):
     service_account: str | None = Field(None, description="Vertex, Kubeflow: who the steps run as.")
     network: str | None = Field(None, description="Vertex: full name of the peered network.")
 
-    beam: list[str] = Field(
-        default=[], description="Beam pipeline options, as on its command line: ['--direct_num_workers=2', ...]."
+    beam: Literal["auto"] | list[str] = Field(
+        default="auto",
+        description="Where Beam's steps run. auto: in this process, and a step that is the faster for it in several; "
+        "[]: in this process; else Beam's pipeline options, as on its command line: ['--direct_num_workers=2', ...].",
     )
     metadata: str | None = Field(
         None,
@@ -57,10 +59,20 @@ class RunOptions(Options):
     )
     cache: bool = Field(True, description="Reuse the outputs of steps whose inputs have not changed.")
 
-    @field_validator("beam")
+    @field_validator("beam", mode="before")
     @classmethod
-    def _beam_takes_options(cls, value: list[str]) -> list[str]:
+    def _beam_takes_options(cls, value: Any) -> Any:
+        if value == AUTO:
+            return value
+        if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+            raise ValueError(
+                f"expected auto, or a list of Beam's options such as [--direct_num_workers=2], got {value!r}"
+            )
         return join_options(value)
+
+    def engine(self) -> list[str]:
+        """Returns the options that the recipe gives Beam; none where it leaves the choice to us."""
+        return [] if self.beam == AUTO else list(self.beam)
 
     @field_validator("metadata")
     @classmethod

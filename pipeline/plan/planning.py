@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from kerasline.components.baseline import BaselineLost, check_baseline, check_reference_limit
-from kerasline.components.beam import complete_options
+from kerasline.components.beam import AUTO, Work, choose_processes, complete_options, room_for_processes
 from kerasline.components.core import ConfigError
 from kerasline.components.datasets import infer_task, resolve
 from kerasline.components.datasets.description import Dataset
@@ -48,6 +48,8 @@ from kerasline.pipeline.plan.earlier_searches import SearchStart
 from kerasline.pipeline.plan.starting_weights import resolve_weights
 from kerasline.pipeline.workspace import read_outcome, run_folders
 
+# Of the rows in eval, where the source says which they are.
+_USUAL_SHARE = 0.1
 # What predicting needs to read a table as training did; of the csv: block, missing_in of Parquet, too.
 _READING = ("header", "columns", "encoding", "missing_values", "missing_in", "quoting", "skip_lines")
 
@@ -110,7 +112,15 @@ class RunPlan:
 
     def beam_arguments(self) -> list[str]:
         """Returns Beam's options: one process unless the recipe says otherwise."""
-        return complete_options(self.experiment.run.beam)
+        return complete_options(self.experiment.run.engine())
+
+    def processes(self) -> dict[str, int]:
+        """Says which steps run in how many processes of this machine, where that is left to us and not one."""
+        if self.experiment.run.beam != AUTO:
+            return {}
+        rows, share = self.dataset.rows, self.dataset.split.fractions.get("eval", _USUAL_SHARE)
+        work = Work(rows, len(self.dataset.columns) + 1, int(rows * share), len(self.dataset.shards))
+        return choose_processes(work, room_for_processes())
 
     def record(self) -> dict[str, Any]:
         """Returns what is written beside a pushed version: where it comes from, and how to read data for it."""

@@ -192,7 +192,7 @@ def _run_plan(
     os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")  # training needs most of a GPU's memory, not this one
     from kerasline.pipeline.runners import local
 
-    check_engine(plan.experiment.run.beam)
+    _settle_engine(plan, screen)
     check_store(home)
     import_seconds = time.monotonic() - started
     screen.stop()
@@ -257,7 +257,8 @@ def _run_plan(
         "data_fingerprint": plan.dataset.fingerprint,
         "run_key": plan.key,
         "part": {"from": part.first, "until": part.last} if part.words() else None,
-        "beam": plan.experiment.run.beam,
+        "beam": plan.experiment.run.engine(),
+        "processes": plan.processes(),
         "metadata": plan.experiment.run.metadata,
         "seconds": {"import": round(import_seconds, 3), "total": round(time.monotonic() - started, 3)},
         "log": str(log),
@@ -276,6 +277,14 @@ def _run_plan(
     if error is not None and debug:
         message = "".join(traceback.format_exception(error)) + message
     return Outcome(result, message, log)
+
+
+def _settle_engine(plan: RunPlan, screen: Screen) -> None:
+    """Refuses an engine that cannot run the steps; says which steps run in several processes by ``run.beam: auto``."""
+    check_engine(plan.experiment.run.engine())
+    chosen = plan.processes()
+    if chosen:
+        screen.line(f"  {'beam':<12} {max(chosen.values())} processes for {', '.join(chosen)}, see run.beam")
 
 
 def _describe_end(home: Workspace, run_id: str, part: Part) -> dict[str, Any]:

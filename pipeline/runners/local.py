@@ -16,6 +16,7 @@ from tfx.orchestration.local import runner_utils
 from tfx.orchestration.portable import base_executor_operator, data_types, launcher, runtime_parameter_utils
 from tfx.proto.orchestration import executable_spec_pb2, pipeline_pb2
 
+from kerasline.components.beam import process_options
 from kerasline.pipeline.config import StepInputs
 from kerasline.pipeline.graph import create_pipeline
 from kerasline.pipeline.plan import RunPlan, Selection, UnfinishedStep
@@ -42,6 +43,10 @@ def compile_plan(plan: RunPlan, workspace: Workspace, *, cache: bool) -> pipelin
         name=pipeline_name(workspace, name),
         enable_cache=cache,
     )
+    options = process_options(plan.processes())
+    for component in pipeline.components:
+        if component.id in options:  # after those of the pipeline, and so instead of them
+            component.with_beam_pipeline_args(options[component.id])
     return compiler.Compiler().compile(pipeline)
 
 

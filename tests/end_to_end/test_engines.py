@@ -23,7 +23,9 @@ import yaml
 from sklearn.datasets import load_iris
 
 from kerasline.pipeline.plan.partial import WHOLE, Part
+from tests.end_to_end.conftest import command, environment
 from tools.engines.clusters import KINDS, local_service
+from tools.engines.hosts import two_hosts
 from tools.engines.jars import CACHE_VARIABLE, cache_folder, find
 
 pytestmark = [pytest.mark.slow, pytest.mark.long]
@@ -122,36 +124,46 @@ def compare(here: Path, there: Path, read: Callable[[Path], Any], within: float 
     return found
 
 
-def test_every_split_has_the_same_rows_in_the_same_order(here: Path, there: Path) -> None:
+def rows_of(workspace: Path) -> dict[str, list[bytes]]:
+    """The tf.Examples in each file of each split."""
     import tensorflow as tf
 
-    def read(workspace: Path) -> dict[str, list[bytes]]:
-        files = sorted((workspace / "pipelines" / NAME / "ingest" / "examples").glob("*/Split-*/*.gz"))
-        names = [f"{path.parent.name}/{path.name}" for path in files]
-        records = [list(tf.data.TFRecordDataset(str(p), compression_type="GZIP").as_numpy_iterator()) for p in files]
-        return dict(zip(names, records, strict=True))
+    files = sorted((workspace / "pipelines" / NAME / "ingest" / "examples").glob("*/Split-*/*.gz"))
+    names = [f"{path.parent.name}/{path.name}" for path in files]
+    records = [list(tf.data.TFRecordDataset(str(p), compression_type="GZIP").as_numpy_iterator()) for p in files]
+    return dict(zip(names, records, strict=True))
 
-    rows = compare(here, there, read)
+
+def statistics_of(workspace: Path) -> dict[str, dict[str, str]]:
+    """The statistics of each column of each split, as text."""
+    from tensorflow_metadata.proto.v0 import statistics_pb2
+
+    files = (workspace / "pipelines" / NAME / "statistics" / "statistics").glob("*/Split-*/FeatureStats.pb")
+    parsed = {p.parent.name: statistics_pb2.DatasetFeatureStatisticsList.FromString(p.read_bytes()) for p in files}
+    # Which column comes first, and in which order the parts of a sum are added, is left to the workers.
+    return {
+        split: {
+            column.path.step[0]: re.sub(r"\d+\.\d+", lambda number: f"{float(number[0]):.12g}", str(column))
+            for column in statistics.datasets[0].features
+        }
+        for split, statistics in parsed.items()
+    }
+
+
+def metrics_of(workspace: Path) -> dict[str, float]:
+    """What the Evaluator measured."""
+    (run,) = (workspace / "reports" / NAME).glob("*/run.json")
+    return dict(json.loads(run.read_text())["metrics"])
+
+
+def test_every_split_has_the_same_rows_in_the_same_order(here: Path, there: Path) -> None:
+    rows = compare(here, there, rows_of)
     assert sum(map(len, rows.values())) == 150
     assert len([name for name in rows if name.startswith("Split-train")]) == 3
 
 
 def test_the_statistics_are_the_same(here: Path, there: Path) -> None:
-    from tensorflow_metadata.proto.v0 import statistics_pb2
-
-    def read(workspace: Path) -> dict[str, dict[str, str]]:
-        files = (workspace / "pipelines" / NAME / "statistics" / "statistics").glob("*/Split-*/FeatureStats.pb")
-        parsed = {p.parent.name: statistics_pb2.DatasetFeatureStatisticsList.FromString(p.read_bytes()) for p in files}
-        # Which column comes first, and in which order the parts of a sum are added, is left to the workers.
-        return {
-            split: {
-                column.path.step[0]: re.sub(r"\d+\.\d+", lambda number: f"{float(number[0]):.12g}", str(column))
-                for column in statistics.datasets[0].features
-            }
-            for split, statistics in parsed.items()
-        }
-
-    found = compare(here, there, read)
+    found = compare(here, there, statistics_of)
     assert sorted(found["Split-train"]) == ["a", "b", "c", "d", "meadow", "species"]
 
 
@@ -178,11 +190,7 @@ def test_the_transform_graph_answers_the_same(here: Path, there: Path) -> None:
 
 
 def test_the_evaluator_measures_the_same(here: Path, there: Path) -> None:
-    def read(workspace: Path) -> dict[str, float]:
-        (run,) = (workspace / "reports" / NAME).glob("*/run.json")
-        return json.loads(run.read_text())["metrics"]
-
-    assert compare(here, there, read, within=1e-6)["accuracy"] >= 0.1
+    assert compare(here, there, metrics_of, within=1e-6)["accuracy"] >= 0.1
 
 
 def test_predictions_are_the_same_wherever_they_are_made(
@@ -219,6 +227,35 @@ def test_a_job_service_that_dies_in_a_step_ends_the_run_in_one_sentence(
     assert "Traceback" not in done.err and not (workspace / "models").exists()
     again = finish_run(*start(workspace, str(recipe), "--set", f"run.beam={json.dumps(options)}"))
     assert again.code == 2 and "expected Beam's job service at" in again.err, again.err
+
+
+@pytest.mark.timeout(900)
+def test_workers_on_another_host_lose_the_network_for_a_minute(
+    here: Path, recipe: Path, tmp_path: Path, finish_run: Callable[..., Any]
+) -> None:
+    """The service goes on waiting, and the step on working: a minute without a cable costs a minute."""
+    if CACHE_VARIABLE not in os.environ:
+        pytest.skip(f"two hosts are made where {CACHE_VARIABLE} asks for engines")
+    workspace, outcome = tmp_path / "workspace", tmp_path / "outcome.json"
+    with two_hosts(tmp_path) as hosts:
+        engine = ["--until", "evaluate", "--set", f"run.beam={json.dumps(hosts.options)}"]
+        process = subprocess.Popen(
+            hosts.on_first(command(workspace, str(recipe), *engine, json_file=outcome)),
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment(),
+        )  # fmt: skip
+        deadline = time.monotonic() + 300
+        while not list((workspace / "pipelines" / NAME / "statistics").glob("statistics/*")):
+            assert process.poll() is None and time.monotonic() < deadline
+            time.sleep(0.1)
+        hosts.unplug()
+        time.sleep(60)
+        hosts.plug_in()
+        done = finish_run(process, outcome)
+        assert hosts.log.read_text().count("Starting worker with command") >= 4, "each Beam step has workers there"
+    assert (done.code, done.result.get("status")) == (0, "partial"), done.err
+    compare(here, workspace, rows_of)
+    compare(here, workspace, statistics_of)
+    compare(here, workspace, metrics_of, within=1e-6)
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])

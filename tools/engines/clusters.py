@@ -77,10 +77,15 @@ def worker_processes(folder: Path) -> list[str]:
     Workers within the process that submits (LOOPBACK) have the same names for every machine, so that one machine ends
     another's.
     """
+    return ["--environment_type=PROCESS", f"--environment_config={json.dumps({'command': str(worker_script(folder))})}"]
+
+
+def worker_script(folder: Path) -> Path:
+    """Writes the program that starts a worker as Beam's own images do, with this Python."""
     script = folder / "worker.sh"
     script.write_text(f'#!/bin/sh\ncd /\nPYTHONPATH="{ROOT}" exec "{sys.executable}" -m tools.engines.worker "$@"\n')
     script.chmod(0o755)
-    return ["--environment_type=PROCESS", f"--environment_config={json.dumps({'command': str(script)})}"]
+    return script
 
 
 @contextmanager

@@ -9,6 +9,7 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -107,3 +108,37 @@ def test_after_kill_9_the_next_run_continues_with_what_was_finished(
     assert not begun.exists()
     assert states(tmp_path)[len(finished)] == (killed, "FAILED")
     assert "RUNNING" not in dict(states(tmp_path)).values()
+
+
+def test_large_data_moves_its_steps_into_processes_and_no_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What Beam reads last counts, so the step's own options have to stand behind the pipeline's."""
+    from apache_beam.options.pipeline_options import DirectOptions, PipelineOptions
+    from tfx.orchestration.local import runner_utils
+
+    from kerasline.pipeline.config import parse_experiment
+    from kerasline.pipeline.plan import plan_run, planning
+    from kerasline.pipeline.runners import local
+    from kerasline.pipeline.workspace import open_workspace
+
+    monkeypatch.setattr(planning, "room_for_processes", lambda: 2)
+    home = open_workspace(tmp_path / "workspace")
+
+    def modes(rows: int, beam: Any) -> dict[str, tuple[str, int]]:
+        told = {"name": "flowers", "data": {"dataset": "iris"}, "run": {"beam": beam}}
+        planned = plan_run(parse_experiment(told), tmp_path, None, home.models("flowers"))
+        dataset = planned.dataset.model_copy(update={"rows": rows, "shards": planned.dataset.shards * 8})
+        ir = local.compile_plan(replace(planned, dataset=dataset), home, cache=True)
+        deployment = runner_utils.extract_local_deployment_config(ir)
+        found = {}
+        for step in ("ingest", "statistics", "transform", "evaluate"):
+            spec = runner_utils.extract_executor_spec(deployment, step)
+            given = [argument.value.string_value for argument in spec.beam_pipeline_args_placeholders]
+            options = PipelineOptions(given or list(spec.beam_pipeline_args)).view_as(DirectOptions)
+            found[step] = (options.direct_running_mode, options.direct_num_workers)
+        return found
+
+    one, two = ("in_memory", 1), ("multi_processing", 2)
+    assert modes(8_000_000, "auto") == {"ingest": two, "statistics": one, "transform": one, "evaluate": two}
+    assert set(modes(8_000_000, []).values()) == {one}

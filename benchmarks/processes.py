@@ -65,12 +65,14 @@ def main() -> None:
         with tempfile.TemporaryDirectory() as place:
             recipe = write_data(Path(place), rows)
             (Path(place) / "runs").mkdir()
-            times, chosen = {}, {}
+            times: dict[str, dict[str, float]] = {}
+            chosen: dict[str, int] = {}
             for way, beam in ways.items():
                 folder = Path(place, "runs", way)
                 folder.mkdir()
                 seconds, counts = run(recipe, beam, folder)
-                times[way], chosen = {**seconds, "all": sum(seconds.values())}, chosen | counts
+                times[way] = {**seconds, "all": sum(seconds.values())}
+                chosen |= counts
         for step in (*STEPS, "all"):
             words = " | ".join(f"{times[way][step]:.1f}" for way in ways)
             count = "" if step == "all" else chosen.get(step, 1)

@@ -45,12 +45,17 @@ def peek(options: DataOptions, places: Places) -> Peek:
     if options.dataset is not None:
         check_named(options)
         return Peek(None, None, options.dataset)
-    files = _files(options, places)
+    files = source_files(options, places)
     columns = _columns(options, files)
     return Peek(columns, _size(files), str(files[0]))
 
 
-def _files(options: DataOptions, places: Places) -> list[Path]:
+def source_files(options: DataOptions, places: Places) -> list[Path]:
+    """Lists the files and folders that a block names, of any source but a data set by name.
+
+    Raises:
+      ConfigError: one is not there.
+    """
     if options.spans is not None:
         spans = find_spans(options.spans, places)
         return [path for span in spans.chosen for path in span.files]

@@ -22,6 +22,7 @@ from kerasline.components.datasets.description import (
 )
 from kerasline.components.datasets.files import Places, check_data_dir
 from kerasline.components.datasets.images import image_folder, image_table
+from kerasline.components.datasets.keeping import recall
 from kerasline.components.datasets.named import READERS, check_named
 from kerasline.components.datasets.planning import finish_plan, plan_split
 from kerasline.components.datasets.splits import assign_split
@@ -42,6 +43,7 @@ def resolve(
     task: str = "auto",
     seed: int = 0,
     named: Named | None = None,
+    kept: Path | None = None,
 ) -> Dataset:
     """Finds out everything about the data that the graph is built from.
 
@@ -54,13 +56,26 @@ def resolve(
         :func:`kerasline.components.datasets.description.labels.settle_label`.
       seed: of splits and generated data, where the block itself gives none.
       named: columns that the recipe names under ``features``, each with its own words for a missing value or None.
+      kept: a folder in which descriptions are kept, so that files which have not changed are not read again.
 
     Raises:
       ConfigError: the data is not there, cannot be read, or cannot be what the config says.
     """
     check_data_dir(None if data_dir is None else Path(data_dir))
-    found = _find(options, Places(Path(base_dir), None if data_dir is None else Path(data_dir)), seed, named or {})
-    _check_words(found, own_words(named or {}))
+    places = Places(Path(base_dir), None if data_dir is None else Path(data_dir))
+
+    def describe() -> Dataset:
+        return _describe(options, places, name, task, seed, named or {})
+
+    if kept is None:
+        return describe()
+    request = {"data": options.model_dump(mode="json"), "name": name, "task": task, "seed": seed, "named": named}
+    return recall(kept, request, options, places, describe)
+
+
+def _describe(options: DataOptions, places: Places, name: str, task: str, seed: int, named: Named) -> Dataset:
+    found = _find(options, places, seed, named)
+    _check_words(found, own_words(named))
     label = settle_label(found.label, task)
     shards = apply_limit(found.shards, options.limit)
     plan = plan_split(options.split, label, shards, seed)

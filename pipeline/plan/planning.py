@@ -46,7 +46,7 @@ from kerasline.pipeline.config import Experiment
 from kerasline.pipeline.plan.data_schemas import SchemaFile, curated_text
 from kerasline.pipeline.plan.earlier_searches import SearchStart
 from kerasline.pipeline.plan.starting_weights import resolve_weights
-from kerasline.pipeline.workspace import read_outcome, run_folders
+from kerasline.pipeline.workspace import kept_descriptions, read_outcome, run_folders
 
 # Of the rows in eval, where the source says which they are.
 _USUAL_SHARE = 0.1
@@ -220,7 +220,7 @@ def settle(
       experiment: the config.
       base_dir: where relative paths of the recipe start.
       data_dir: ``--data-dir``, or None.
-      workspace: that has the versions which the config may start from.
+      workspace: that has the versions which the config may start from, and keeps what was found out about data.
       schema_file: where the curated schema is; None to infer it.
 
     Raises:
@@ -229,7 +229,7 @@ def settle(
     experiment = resolve_weights(experiment, workspace)
     dataset = resolve(
         experiment.data, name=experiment.name, base_dir=base_dir, data_dir=data_dir, task=experiment.task,
-        seed=experiment.seed, named=named_columns(experiment.features),
+        seed=experiment.seed, named=named_columns(experiment.features), kept=kept_descriptions(workspace),
     )  # fmt: skip
     schema = curated_text(schema_file, dataset) if schema_file else ""
     searched = feature_values(experiment.tuning.space) if experiment.tuning else {}

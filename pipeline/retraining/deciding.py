@@ -52,7 +52,7 @@ from kerasline.pipeline.retraining.decisions import (
 )
 from kerasline.pipeline.retraining.notify import notify
 from kerasline.pipeline.retraining.triggers import Evidence, describe_changes, gather_drift, gather_metric
-from kerasline.pipeline.workspace import Workspace, open_workspace
+from kerasline.pipeline.workspace import Workspace, kept_descriptions, open_workspace
 
 
 def retrain(
@@ -208,7 +208,7 @@ def _look(
 
         dataset = resolve(
             experiment.data, name=experiment.name, base_dir=base_dir, data_dir=data_dir, task=experiment.task,
-            seed=experiment.seed, named=named_columns(experiment.features),
+            seed=experiment.seed, named=named_columns(experiment.features), kept=kept_descriptions(home.root),
         )  # fmt: skip
     version = current_version(models)
     before = read_record(models, version).get("span_digests") or {} if version else {}

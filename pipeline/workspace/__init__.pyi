@@ -15,6 +15,7 @@ from .store import (
 from .temporary import own_temporary_folder as own_temporary_folder
 from .workspace import (
     Workspace as Workspace,
+    kept_descriptions as kept_descriptions,
     mend_models as mend_models,
     only_run as only_run,
     open_workspace as open_workspace,

@@ -57,6 +57,11 @@ class Workspace:
         return self.root / "logs" / f"{run_id}.log"
 
 
+def kept_descriptions(root: Path) -> Path:
+    """Where what was found out about data is kept, so that files which have not changed are not read again."""
+    return root / "described"
+
+
 def open_workspace(root: Path, server: str | None = None) -> Workspace:
     """Makes sure that a workspace exists and can be written, and that its file for TensorFlow Serving is right.
 

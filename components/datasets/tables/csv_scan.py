@@ -16,7 +16,7 @@ from kerasline.components.datasets.values import Decimal, NumberEvidence, Writte
 
 ROWS_PER_BLOCK = 4096
 _MAX_DISTINCT = 10_000
-_LARGEST_INTEGER = (1 << 63) - 1
+LARGEST_INTEGER = (1 << 63) - 1
 # int() and float() read "1_000"; a leading zero marks codes (postcodes, article numbers) that are no
 # quantities.
 _LEADING_ZERO = re.compile(r"\n[+-]?0\d")
@@ -88,7 +88,8 @@ class ColumnScan:
         """Takes in a block of cells and the numbers of their lines."""
         if self.decimal is not None:
             cells = plain_cells(cells, self.decimal)
-        self._count(cells)
+        if self.counts is not None:
+            self.count(Counter(cells))
         values = [cell for cell in cells if cell not in self.missing_values]
         self.missing += len(cells) - len(values)
         self.read += len(values)
@@ -157,10 +158,11 @@ class ColumnScan:
             if 2 * self.strays >= self.read:
                 self.strays = None
 
-    def _count(self, cells: Sequence[str]) -> None:
+    def count(self, cells: Mapping[str, int]) -> None:
+        """Takes in the rows of cells, missing ones among them, for as long as cells are counted."""
         if self.counts is None:
             return
-        for cell, count in Counter(cells).items():
+        for cell, count in cells.items():
             self.counts[cell] = self.counts.get(cell, 0) + count
         if len(self.counts) > _MAX_DISTINCT:
             if self.label_numbers is not None:
@@ -239,7 +241,7 @@ def parse(values: Sequence[str]) -> tuple[Type, Sequence[float]]:
         return "string", ()
     try:
         integers = list(map(int, values))
-        if max(map(abs, integers)) <= _LARGEST_INTEGER:
+        if max(map(abs, integers)) <= LARGEST_INTEGER:
             return "int", integers
     except ValueError:
         pass

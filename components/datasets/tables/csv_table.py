@@ -27,16 +27,10 @@ from kerasline.components.datasets.description import (
     thin,
 )
 from kerasline.components.datasets.files import Places, check_unchanged, digest_file, size_of
+from kerasline.components.datasets.tables.csv_columns import MixedColumns
 from kerasline.components.datasets.tables.csv_encoding import find_total
-from kerasline.components.datasets.tables.csv_scan import (
-    INFINITIES,
-    NANS,
-    ROWS_PER_BLOCK,
-    ColumnScan,
-    LostRows,
-    Tally,
-    scan,
-)
+from kerasline.components.datasets.tables.csv_files import ScannedFile, TableScan
+from kerasline.components.datasets.tables.csv_scan import INFINITIES, NANS, ROWS_PER_BLOCK, ColumnScan, LostRows
 from kerasline.components.datasets.tables.csv_text import body, detect_delimiter, dialect_of, header_of
 from kerasline.components.datasets.tables.partitions import check_partitions, drop_in_files
 from kerasline.components.datasets.values import (
@@ -103,6 +97,23 @@ def _describe(
     no_label: frozenset[str],
 ) -> tuple[Found, Counter[str]]:
     """Describes a table; cells of ``no_label`` are no label, besides those that are missing."""
+    by_rows: frozenset[str] = frozenset()
+    while True:
+        try:
+            return _describe_once(files, options, split, named, no_label, by_rows)
+        except MixedColumns as mixed:
+            by_rows |= mixed.names
+
+
+def _describe_once(
+    files: Sequence[tuple[Path, str | None]],
+    options: CsvOptions,
+    split: SplitColumn | None,
+    named: Named,
+    no_label: frozenset[str],
+    by_rows: frozenset[str],
+) -> tuple[Found, Counter[str]]:
+    """Describes a table whose columns of ``by_rows`` hold numbers and text; see :class:`MixedColumns`."""
     reading = {**options.model_dump(include=set(_READER_KEYS)), "missing_in": own_words(named)}
     reading["no_label"] = sorted(no_label)
     lost: Counter[str] = Counter()
@@ -110,48 +121,51 @@ def _describe(
     shards: list[dict[str, Any]] = []
     skipped: list[str] = []
     names: list[str] = []
-    scans: dict[str, ColumnScan] = {}
+    scan = TableScan({}, {}, by_rows)
     roles: Roles | None = None
     next_row: dict[str | None, int] = {}
     for path, part in files:
         delimiter = _delimiter(path, options)
         here = header_of(path, reading, delimiter)
         if roles is None:
-            names, roles = (
-                here,
-                assign_roles(
-                    here, options.label, drop_in_files([p for p, _ in files], here, options.drop), split, str(path)
-                ),
-            )
-            wanted = (*roles.inputs, *roles.labels, *roles.extra)
-            scans = {name: ColumnScan(name, missing_words(reading, name)) for name in wanted}
-            for name in roles.labels:
-                scans[name].decimal, scans[name].label_numbers = options.label_decimal, LabelNumbers()
+            drop = drop_in_files([file for file, _ in files], here, options.drop)
+            names, roles = here, assign_roles(here, options.label, drop, split, str(path))
+            scan = _start_scan(roles, reading, options, no_label, by_rows)
         same_columns(here, names, path, first_path)
-        for column in scans.values():
-            column.file = path.name
-        ragged, unlabelled = Tally(), LostRows()
-        rows = scan(
-            body(path, reading, delimiter, len(here), ragged.add),
-            {here.index(name): column for name, column in scans.items()},
-            {here.index(name): scans[name].missing_values | no_label for name in roles.labels},
-            unlabelled,
-        )
-        if ragged.count:
-            skipped.append(f"{path.name}: {counted(ragged.count, 'line')} with too few or too many cells ({ragged})")
-        if unlabelled.count:
-            lost.update(unlabelled.words)
-            skipped.append(f"{path.name}: {_describe_lost(unlabelled, [scans[name] for name in roles.labels])}")
-        elif rows == 0:
+        scanned = scan.file(path, reading, delimiter, here)
+        skipped += _skipped_lines(path, scanned, [scan.columns[name] for name in roles.labels])
+        lost.update(scanned.lost.words)
+        rows = sum(piece.rows for piece in scanned.pieces)
+        if rows == 0 and not scanned.lost.count:
             raise ConfigError(f"{path} has a header but no rows; check that the right file was named.")
-        shard: dict[str, Any] = {"path": str(path), "bytes": size_of(path), "delimiter": delimiter}
-        shard |= {"first": next_row.get(part, 0), "rows": rows}
-        next_row[part] = shard["first"] + rows
-        shards.append(shard if part is None else {**shard, "split": part})
+        for piece in scanned.pieces:
+            shard: dict[str, Any] = {"path": str(path), "bytes": size_of(path), "delimiter": delimiter}
+            shard |= {"first": next_row.get(part, 0), "rows": piece.rows}
+            shard |= {} if piece.part is None else {"part": list(piece.part)}
+            next_row[part] = shard["first"] + piece.rows
+            shards.append(shard if part is None else {**shard, "split": part})
     assert roles is not None
-    for column in scans.values():
+    for column in scan.columns.values():
         column.finish()
-    return _found(files, scans, roles, reading, shards, skipped), lost
+    return _found(files, scan.columns, roles, reading, shards, skipped), lost
+
+
+def _start_scan(
+    roles: Roles, reading: Mapping[str, Any], options: CsvOptions, no_label: frozenset[str], by_rows: frozenset[str]
+) -> TableScan:
+    wanted = (*roles.inputs, *roles.labels, *roles.extra)
+    columns = {name: ColumnScan(name, missing_words(reading, name)) for name in wanted}
+    for name in roles.labels:
+        columns[name].decimal, columns[name].label_numbers = options.label_decimal, LabelNumbers()
+    return TableScan(columns, {name: columns[name].missing_values | no_label for name in roles.labels}, by_rows)
+
+
+def _skipped_lines(path: Path, scanned: ScannedFile, labels: Sequence[ColumnScan]) -> list[str]:
+    ragged, lost = scanned.ragged, scanned.lost
+    told = []
+    if ragged.count:
+        told.append(f"{path.name}: {counted(ragged.count, 'line')} with too few or too many cells ({ragged})")
+    return [*told, f"{path.name}: {_describe_lost(lost, labels)}"] if lost.count else told
 
 
 def _describe_lost(lost: LostRows, labels: Sequence[ColumnScan]) -> str:
@@ -263,7 +277,7 @@ def _rows(dataset: Dataset, shard: Mapping[str, Any]) -> Iterator[dict[str, Any]
     label_form = NumberForm(**options["label_form"]) if is_written else None
     unusable = {position[name]: words(name).union(options["no_label"]) for name in labels}
     keys = [*(name for name, _, _ in inputs), dataset.label.name]
-    lines = body(shard["path"], options, shard["delimiter"], len(names))
+    lines = body(shard["path"], options, shard["delimiter"], len(names), part=shard.get("part"))
     while block := list(islice(lines, ROWS_PER_BLOCK)):
         rows = [cells for _, cells in block]
         for index, bad in unusable.items():

@@ -20,7 +20,7 @@ from kerasline.components.datasets.tables.csv_quotes import ADVICE, Place, Stray
 _DELIMITERS = (",", ";", "\t", "|")
 _LONGEST_CELL = 1 << 24  # characters; a quote that is never closed would otherwise swallow the file
 _LINES_LOOKED_AT = 200  # for the delimiter
-_SEP_LINE = re.compile(r'\ufeff?"?sep=(.)"?[\r\n]*', re.IGNORECASE)  # Excel's own first line
+SEP_LINE = re.compile(r'\ufeff?"?sep=(.)"?[\r\n]*', re.IGNORECASE)  # Excel's own first line
 
 Line = tuple[int, list[str]]
 
@@ -51,10 +51,15 @@ def dialect_of(options: Mapping[str, Any], delimiter: str) -> Dialect:
     return Dialect(delimiter, **known)
 
 
-def lines(path: str | Path, dialect: Dialect) -> Iterator[Line]:
+def lines(path: str | Path, dialect: Dialect, part: Sequence[int] | None = None) -> Iterator[Line]:
     """Yields the rows of a table, its header included, with the number of the line on which each ends.
 
     Cells lose the spaces around them; empty lines are passed over, and so is Excel's line ``sep=;``.
+
+    Args:
+      path: the file.
+      dialect: how it is written.
+      part: the bytes to read of an unpacked file in which every line is a row: begin, end, and the line before them.
 
     Raises:
       ConfigError: the file is gone, damaged, not text in this encoding, or has a quote that swallows rows.
@@ -63,7 +68,7 @@ def lines(path: str | Path, dialect: Dialect) -> Iterator[Line]:
     with open_bytes(path) as raw:
         try:
             check_is_text(raw, path, dialect.encoding)
-            text, skipped = _text_of(raw, dialect)
+            text, skipped = _text_of(raw, dialect) if part is None else _text_of_part(raw, dialect, part)
             yield from _rows(text, skipped, dialect, Place(path))
         except UnicodeError:
             raise undecodable(path, dialect.encoding) from None
@@ -76,9 +81,15 @@ def _text_of(raw: IO[bytes], dialect: Dialect) -> tuple[Iterator[str], int]:
     text = io.TextIOWrapper(raw, encoding=without_bom(dialect.encoding), newline="")
     skipped = sum(1 for _ in islice(text, dialect.skip_lines))
     first = next(text, "")
-    if _SEP_LINE.fullmatch(first):
+    if SEP_LINE.fullmatch(first):
         return text, skipped + 1
     return chain([first.removeprefix("\ufeff")] if first else [], text), skipped
+
+
+def _text_of_part(raw: IO[bytes], dialect: Dialect, part: Sequence[int]) -> tuple[Iterator[str], int]:
+    begin, end, line = part
+    raw.seek(begin)
+    return io.TextIOWrapper(io.BytesIO(raw.read(end - begin)), encoding=dialect.encoding, newline=""), line
 
 
 def _rows(text: Iterator[str], skipped: int, dialect: Dialect, place: Place) -> Iterator[Line]:
@@ -134,7 +145,7 @@ def detect_delimiter(path: str | Path, dialect: Dialect) -> str:
             raise undecodable(path, dialect.encoding) from None
         except PACKING_ERRORS as error:
             raise damaged_packing(path, error) from None
-    said = _SEP_LINE.fullmatch(head[0]) if head else None
+    said = SEP_LINE.fullmatch(head[0]) if head else None
     if said:
         return said[1]
     best, best_score = ",", (0, 1)
@@ -196,6 +207,7 @@ def body(
     delimiter: str,
     width: int,
     ragged: Callable[[list[int]], None] | None = None,
+    part: Sequence[int] | None = None,
 ) -> Iterator[Line]:
     """Yields the rows below the header, all of the same width.
 
@@ -205,13 +217,14 @@ def body(
       delimiter: the character between cells.
       width: the number of columns.
       ragged: collects the numbers of the lines of rows of another width where the options say to skip them.
+      part: as in :func:`lines`; default: the whole file.
 
     Raises:
       ConfigError: as :func:`lines`, or a row has another width.
     """
-    stream = lines(path, dialect_of(options, delimiter))
+    stream = lines(path, dialect_of(options, delimiter), part)
     named = width
-    if options["header"]:
+    if options["header"] and part is None:
         named = count_named(next(stream, (0, [""] * width))[1])
     for number, found in stream:
         cells = fitted(found, width, named)

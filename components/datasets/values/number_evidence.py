@@ -144,16 +144,23 @@ class NumberEvidence:
     def add_parsed(self, cells: Sequence[str], numbers: Sequence[float]) -> None:
         """Takes in cells that programs read as numbers; each is looked at only where points may mark thousands."""
         if isinstance(numbers[0], int):
-            self.total += len(cells)
-            smallest, largest = min(map(abs, numbers)), max(map(abs, numbers))
-            self.looks["long" if largest >= 1000 else "small", "", ""] += len(cells) - 1
-            self.looks["small" if smallest < 1000 else "long", "", ""] += 1
+            self.add_whole(len(cells), min(map(abs, numbers)), max(map(abs, numbers)))
         elif self.pointed and all(map(_POINTED.fullmatch, cells)):
             self.add(cells)
         else:
-            self.pointed = False
-            self.total += len(cells)
-            self.looks["dot", "", ""] += len(cells)
+            self.add_decimals(len(cells))
+
+    def add_whole(self, count: int, smallest: float, largest: float) -> None:
+        """Takes in whole numbers, by how many there are and the size of the smallest and the largest."""
+        self.total += count
+        self.looks["long" if largest >= 1000 else "small", "", ""] += count - 1
+        self.looks["small" if smallest < 1000 else "long", "", ""] += 1
+
+    def add_decimals(self, count: int) -> None:
+        """Takes in numbers of which some have a point that marks no thousands."""
+        self.pointed = False
+        self.total += count
+        self.looks["dot", "", ""] += count
 
     def settle(self) -> WrittenNumbers | None:
         """Says which numbers the column holds, or None where it holds others things than numbers."""

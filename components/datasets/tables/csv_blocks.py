@@ -1,0 +1,210 @@
+"""Reads text tables in blocks of Arrow columns, where every line is a row as the line reader would see it.
+
+A file qualifies line by line: UTF-8 (or nothing but ASCII), no empty lines between rows, as many cells in every row,
+and quotes around whole cells only, with no line end within. Anything else, such as a doubled quote or a ragged line,
+raises :class:`OddFile`, and the line reader of ``csv_text`` takes the whole file. So both give the same cells, and the
+line reader alone knows what is allowed and words what is wrong.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
+
+from kerasline.components.datasets.files import PACKING_ERRORS, open_bytes
+from kerasline.components.datasets.tables.csv_text import SEP_LINE, Dialect, dialect_of, lines
+
+if TYPE_CHECKING:
+    import numpy as np
+    from pyarrow import RecordBatch
+
+_BLOCK_BYTES = 1 << 24
+_UTF8, _BOM = ("utf-8", "utf8"), b"\xef\xbb\xbf"
+_ASCII_BASED = (*_UTF8, "ascii", "us-ascii", "latin-1", "latin1", "iso-8859-1", "iso8859-1", "cp1252", "windows-1252")
+_QUOTE, _NEWLINE, _RETURN = b'"'[0], b"\n"[0], b"\r"[0]
+
+
+class OddFile(Exception):
+    """A file that the line reader has to read."""
+
+
+@dataclass(frozen=True)
+class Block:
+    """Rows that follow one another.
+
+    Attributes:
+      begin: where its bytes begin in the unpacked file.
+      end: where they end.
+      line: the number of the line before the first row.
+      cells: columns of text, without spaces around the cells.
+      marks: characters that occur somewhere in the block.
+    """
+
+    begin: int
+    end: int
+    line: int
+    cells: RecordBatch
+    marks: frozenset[str]
+
+
+def read_blocks(
+    path: str | Path,
+    options: Mapping[str, Any],
+    delimiter: str,
+    names: Sequence[str],
+    part: Sequence[int] | None = None,
+) -> Iterator[Block]:
+    """Yields the rows below the header.
+
+    Args:
+      path: the file.
+      options: of the ``csv:`` block.
+      delimiter: the character between cells.
+      names: of all columns.
+      part: the bytes to read, of a file that has been read as a whole before: begin, end, and the line before.
+
+    Raises:
+      OddFile: the file is not as simple as this; blocks may have been given before.
+    """
+    dialect = dialect_of(options, delimiter)
+    if not _is_usual(dialect):
+        raise OddFile
+    try:
+        with open_bytes(path) as raw:
+            begin, line = (part[0], part[2]) if part else _skip_head(raw, path, dialect)
+            raw.seek(begin)
+            end = part[1] if part else None
+            for block, is_last in _whole_lines(raw, None if end is None else end - begin):
+                content = block.rstrip(b"\r\n") + b"\n" if is_last else block
+                if content != b"\n":
+                    yield Block(begin, begin + len(block), line, *_parse(content, dialect, names))
+                begin, line = begin + len(block), line + block.count(b"\n")
+    except PACKING_ERRORS:
+        raise OddFile from None
+
+
+def _is_usual(dialect: Dialect) -> bool:
+    encoding = dialect.encoding.lower().replace("_", "-")
+    return encoding in _ASCII_BASED and dialect.delimiter.isascii() and dialect.delimiter not in '"\r\n \0'
+
+
+def _skip_head(raw: IO[bytes], path: str | Path, dialect: Dialect) -> tuple[int, int]:
+    """Returns where the rows begin, and how many lines stand before."""
+    begin = len(_BOM) if raw.read(len(_BOM)) == _BOM else 0
+    raw.seek(begin)
+    head = [raw.readline() for _ in range(dialect.skip_lines)]
+    first = raw.readline()
+    if SEP_LINE.fullmatch(first.decode("latin-1")):
+        head.append(first)
+        first = raw.readline()
+    if dialect.header:
+        head.append(first)
+        seen = next(lines(path, dialect), (0, []))
+        rows = csv.reader([first.decode("utf-8", "replace")], delimiter=dialect.delimiter, skipinitialspace=True)
+        if seen[0] != len(head) or [cell.strip() for cell in next(rows, [])] != seen[1]:
+            raise OddFile  # a header of several lines, or empty lines above it
+    if any(b"\r" in line.removesuffix(b"\n").removesuffix(b"\r") for line in head):
+        raise OddFile
+    return begin + sum(map(len, head)), len(head)
+
+
+def _whole_lines(raw: IO[bytes], left: int | None) -> Iterator[tuple[bytes, bool]]:
+    """Gives the bytes of a file in blocks that end where a line does, and whether each is the last."""
+    rest = b""
+    while True:
+        chunk = raw.read(_BLOCK_BYTES if left is None else min(_BLOCK_BYTES, left))
+        left = None if left is None else left - len(chunk)
+        whole, newline, tail = (rest + chunk).rpartition(b"\n")
+        if not chunk:
+            if rest:
+                yield rest, True
+            return
+        if len(tail) > _BLOCK_BYTES:
+            raise OddFile  # a line that long has a quote which is never closed
+        rest = tail
+        if newline:
+            following = raw.peek(1) if hasattr(raw, "peek") else b"?"
+            yield whole + newline, not rest and (left == 0 or not following)
+
+
+def _parse(content: bytes, dialect: Dialect, names: Sequence[str]) -> tuple[RecordBatch, frozenset[str]]:
+    """Returns the cells of whole lines, and characters that occur in them.
+
+    Raises:
+      OddFile: the lines are no simple rows.
+    """
+    import pyarrow as pa
+    import pyarrow.compute as pc
+    from pyarrow import csv as arrow_csv
+
+    quoted = dialect.quoting != "none" and b'"' in content
+    _check_lines(content, dialect)
+    if quoted:
+        _check_quotes(content, dialect.delimiter.encode()[0])
+    try:
+        table = arrow_csv.read_csv(
+            pa.BufferReader(content),
+            arrow_csv.ReadOptions(column_names=names, block_size=len(content) + 1, use_threads=False),
+            arrow_csv.ParseOptions(delimiter=dialect.delimiter, quote_char='"' if quoted else False),
+            arrow_csv.ConvertOptions(column_types=dict.fromkeys(names, pa.string()), strings_can_be_null=False),
+        )
+    except pa.ArrowInvalid:
+        raise OddFile from None
+    if table.num_rows != content.count(b"\n"):
+        raise OddFile
+    (batch,) = table.combine_chunks().to_batches()
+    if not content.isascii() or b" " in content or b"\t" in content:
+        batch = pa.RecordBatch.from_arrays([pc.utf8_trim_whitespace(column) for column in batch.columns], names)
+    marks = {mark for mark in "_+xX" if mark.encode() in content}
+    return batch, frozenset(marks | ({"0"} if _has_leading_zero(content) else set()))
+
+
+def _check_lines(content: bytes, dialect: Dialect) -> None:
+    """Refuses lines that the two readers might tell apart, and bytes that only one of them takes for a space."""
+    if not content.isascii() and dialect.encoding.lower().replace("_", "-") not in _UTF8:
+        raise OddFile
+    if b"\0" in content or any(byte in content for byte in (b"\x0b", b"\x0c", b"\x1c", b"\x1d", b"\x1e", b"\x1f")):
+        raise OddFile
+    if b"\r" in content and content.count(b"\r") != content.count(b"\r\n"):
+        raise OddFile
+    if content[:1] in b"\r\n" or b"\n\n" in content or b"\n\r\n" in content:
+        raise OddFile
+
+
+def _check_quotes(content: bytes, delimiter: int) -> None:
+    """Refuses quotes but those that open and close a whole cell within a line."""
+    import numpy as np
+
+    text = np.frombuffer(content, np.uint8)
+    places = np.flatnonzero(text == _QUOTE)
+    before = np.where(places == 0, _NEWLINE, text[places - 1])
+    after = text[np.minimum(places + 1, len(text) - 1)]
+    opens = (before == delimiter) | (before == _NEWLINE)
+    closes = (after == delimiter) | (after == _NEWLINE) | (after == _RETURN)
+    if len(places) % 2 or not (opens[::2].all() and closes[1::2].all()):
+        raise OddFile
+    if closes[::2].any() or opens[1::2].any():
+        raise OddFile
+    if (_lines_before(text, places[::2]) != _lines_before(text, places[1::2])).any():
+        raise OddFile
+
+
+def _lines_before(text: np.ndarray, places: np.ndarray) -> np.ndarray:
+    import numpy as np
+
+    return np.searchsorted(np.flatnonzero(text == _NEWLINE), places)
+
+
+def _has_leading_zero(content: bytes) -> bool:
+    """Says whether some number may begin with 0 before another digit, as codes do."""
+    import numpy as np
+
+    text = np.frombuffer(content, np.uint8)
+    zeros = np.flatnonzero(text[:-1] == b"0"[0])
+    after, before = text[zeros + 1], np.where(zeros == 0, _NEWLINE, text[zeros - 1])
+    follows = (after >= b"0"[0]) & (after <= b"9"[0])
+    is_inside = ((before >= b"0"[0]) & (before <= b"9"[0])) | (before == b"."[0])
+    return bool((follows & ~is_inside).any())

@@ -1,3 +1,4 @@
+from .columns import read_columns as read_columns
 from .damage import explain_damage as explain_damage, is_about_images as is_about_images
 from .description.labels import infer_task as infer_task
 from .description.options import DataOptions as DataOptions

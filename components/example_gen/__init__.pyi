@@ -1,4 +1,5 @@
 from .component import DatasetExampleGen as DatasetExampleGen
+from .encoding import encode_row as encode_row
 from .row_rules import (
     COLUMN as COLUMN,
     QUARANTINE_FOLDER as QUARANTINE_FOLDER,
@@ -7,4 +8,3 @@ from .row_rules import (
     RowRules as RowRules,
     make_judge as make_judge,
 )
-from .shards import encode_row as encode_row

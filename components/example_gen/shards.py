@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import os
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import tensorflow as tf
+from pyarrow import RecordBatch
 
-from kerasline.components.datasets import assign_split, read_shard
-from kerasline.components.datasets.description import Dataset
+from kerasline.components.datasets import assign_split, read_columns, read_shard
+from kerasline.components.datasets.description import SPLITS, Dataset
+from kerasline.components.example_gen.column_rules import cast_columns, judge_columns, may_judge_columns
+from kerasline.components.example_gen.encoding import encode_row, encode_rows
 from kerasline.components.example_gen.quarantine import QuarantineFile
 from kerasline.components.example_gen.row_rules import RowRules, make_judge
 
@@ -39,7 +43,8 @@ def write_shard(index: int, dataset_json: str, examples_uri: str, rules_json: st
     """Writes the rows of one shard.
 
     Each file is written under another name and renamed when it is complete, so a worker that is killed or repeated
-    leaves no part of a file and no row twice.
+    leaves no part of a file and no row twice. A shard that can be read by the column is encoded by the column, too: the
+    files are the same.
 
     Args:
       index: of the shard in ``Dataset.shards``.
@@ -52,64 +57,94 @@ def write_shard(index: int, dataset_json: str, examples_uri: str, rules_json: st
     """
     dataset = Dataset.from_json(dataset_json)
     shard = dataset.shards[index]
-    judge = make_judge(RowRules.from_json(rules_json))
-    first = int(shard.get("first", 0))
+    rules = RowRules.from_json(rules_json)
     aside = QuarantineFile(examples_uri, f"rows-{index:05d}", dataset, str(shard.get("path", dataset.name)))
-    writers: dict[str, tuple[tf.io.TFRecordWriter, str, str]] = {}
-    counts: dict[str, int] = {}
+    writers = SplitWriters(examples_uri, index, len(dataset.shards))
+    batches = read_columns(dataset, shard) if may_judge_columns(rules, dataset) else None
     try:
-        for number, (given, row) in enumerate(read_shard(dataset, shard), start=first):
-            # Before a rule changes the row: a row stays in its split, whatever rules there are.
-            split = given or assign_split(dataset.split, row)
-            fault = judge(row) if judge is not None else None
-            if fault is not None:
-                aside.add(number, row, fault)
-                continue
-            if split not in writers:
-                writers[split] = _open_writer(split_folder(examples_uri, split).path, index, len(dataset.shards))
-            writers[split][0].write(encode_row(row))
-            counts[split] = counts.get(split, 0) + 1
+        if batches is None:
+            _write_rows(dataset, shard, rules, aside, writers)
+        else:
+            _write_columns(batches, shard, rules, aside, writers)
     except BaseException:
-        for writer, temporary, _ in writers.values():
+        writers.discard()
+        raise
+    writers.close()
+    aside.close()
+    return writers.counts
+
+
+def _write_rows(
+    dataset: Dataset, shard: Mapping[str, Any], rules: RowRules, aside: QuarantineFile, writers: SplitWriters
+) -> None:
+    judge = make_judge(rules)
+    for number, (given, row) in enumerate(read_shard(dataset, shard), start=int(shard.get("first", 0))):
+        # Before a rule changes the row: a row stays in its split, whatever rules there are.
+        split = given or assign_split(dataset.split, row)
+        fault = judge(row) if judge is not None else None
+        if fault is not None:
+            aside.add(number, row, fault)
+        else:
+            writers.write(split, [encode_row(row)])
+
+
+def _write_columns(
+    batches: Iterable[tuple[np.ndarray, RecordBatch]],
+    shard: Mapping[str, Any],
+    rules: RowRules,
+    aside: QuarantineFile,
+    writers: SplitWriters,
+) -> None:
+    first = int(shard.get("first", 0))
+    for splits, rows in batches:
+        kept = np.ones(len(splits), bool)
+        for place, row, fault in judge_columns(rules, rows):
+            kept[place] = False
+            aside.add(first + place, row, fault)
+        first += len(splits)
+        examples = encode_rows(cast_columns(rules, rows.filter(pa.array(kept))))
+        for split in SPLITS:
+            chosen = pa.array(splits[kept] == split)
+            writers.write(split, examples.filter(chosen).to_pylist())
+
+
+class SplitWriters:
+    """The files of one shard, one for each split that has rows.
+
+    Args:
+      examples_uri: where the splits' folders are.
+      index: of the shard.
+      shards: how many there are.
+    """
+
+    def __init__(self, examples_uri: str, index: int, shards: int) -> None:
+        self._uri, self._name = examples_uri, f"data_tfrecord-{index:05d}-of-{shards:05d}.gz"
+        self._open: dict[str, tuple[tf.io.TFRecordWriter, str, str]] = {}
+        self.counts: dict[str, int] = {}
+
+    def write(self, split: str, records: Sequence[bytes]) -> None:
+        """Appends records to the file of a split."""
+        if not records:
+            return
+        if split not in self._open:
+            folder = split_folder(self._uri, split).path
+            tf.io.gfile.makedirs(folder)
+            temporary = os.path.join(folder, f".{uuid.uuid4().hex}.part")
+            writer = tf.io.TFRecordWriter(temporary, _GZIP)
+            self._open[split] = writer, temporary, os.path.join(folder, self._name)
+        writer = self._open[split][0]
+        for record in records:
+            writer.write(record)
+        self.counts[split] = self.counts.get(split, 0) + len(records)
+
+    def discard(self) -> None:
+        """Removes what was written."""
+        for writer, temporary, _ in self._open.values():
             writer.close()
             tf.io.gfile.remove(temporary)
-        raise
-    for writer, temporary, final in writers.values():
-        writer.close()
-        tf.io.gfile.rename(temporary, final, overwrite=True)
-    aside.close()
-    return counts
 
-
-def _open_writer(folder: str, index: int, shards: int) -> tuple[tf.io.TFRecordWriter, str, str]:
-    tf.io.gfile.makedirs(folder)
-    final = os.path.join(folder, f"data_tfrecord-{index:05d}-of-{shards:05d}.gz")
-    temporary = os.path.join(folder, f".{uuid.uuid4().hex}.part")
-    return tf.io.TFRecordWriter(temporary, _GZIP), temporary, final
-
-
-def encode_row(row: Mapping[str, Any]) -> bytes:
-    """Encodes a row as a serialized tf.Example; equal rows give equal bytes.
-
-    Numbers become float_list or int64_list, text (UTF-8) and images bytes_list, arrays float_list, token ids
-    int64_list; a column without a value is left out.
-    """
-    example = tf.train.Example()
-    features = example.features.feature
-    for name, value in row.items():
-        if value is None:
-            continue
-        feature = features[name]
-        if isinstance(value, str):
-            feature.bytes_list.value.append(value.encode())
-        elif isinstance(value, bytes):
-            feature.bytes_list.value.append(value)
-        elif isinstance(value, float):
-            feature.float_list.value.append(value)
-        elif isinstance(value, int):
-            feature.int64_list.value.append(value)
-        elif isinstance(value, np.ndarray) and value.dtype.kind == "f":
-            feature.float_list.value.extend(value.ravel().tolist())
-        else:
-            feature.int64_list.value.extend(np.asarray(value, np.int64).ravel().tolist())
-    return example.SerializeToString(deterministic=True)
+    def close(self) -> None:
+        """Moves the files to their places, complete."""
+        for writer, temporary, final in self._open.values():
+            writer.close()
+            tf.io.gfile.rename(temporary, final, overwrite=True)

@@ -131,6 +131,8 @@ def settle_label(facts: LabelFacts, task: str) -> Label:
             f"The {where} is numbers, but {facts.first_text}; correct such rows, list their text in "
             f"features.{facts.name}.missing_values, or set task: multiclass if these are names of classes."
         )
+    if facts.dtype != "string" and any(map(math.isinf, map(float, facts.counts or ()))):
+        raise ConfigError(f"The {where} has infinite values; correct or remove these rows.")
     if is_classes(facts, task):
         return _settle_classes(facts, task, where)
     if facts.dtype == "string":

@@ -36,17 +36,20 @@ def assign_split(plan: SplitPlan, row: Mapping[str, Any]) -> str:
     if plan.method == "source" and plan.column is not None:
         return split_named(row.get(plan.column), plan.column)
     if plan.method == "group":
-        return _at(plan, position(plan.seed, _encode(row.get(plan.column or ""))))
+        return split_at(plan, position(plan.seed, _encode(row.get(plan.column or ""))))
     if plan.method == "time":
         return _by_time(plan, row.get(plan.column or ""))
-    if plan.method == "stratified":
-        return _stratified(plan, row)
-    return _at(plan, position(plan.seed, row_key(row)))
+    label = stratum(plan, row) if plan.method == "stratified" else ""
+    return split_at(plan, position(plan.seed, row_key(row)), label)
 
 
 def position(seed: int, key: bytes) -> float:
     """Maps a key to a place in [0, 1): 53 bits of sha256 over seed and key, which JSON keeps exactly."""
-    digest = hashlib.sha256(seed.to_bytes(8, "big", signed=True) + key).digest()
+    return place_of(hashlib.sha256(seed.to_bytes(8, "big", signed=True) + key).digest())
+
+
+def place_of(digest: bytes) -> float:
+    """Maps a digest to a place in [0, 1)."""
     return (int.from_bytes(digest[:8], "big") >> 11) / (1 << 53)
 
 
@@ -79,21 +82,17 @@ def split_named(value: object, column: str) -> str:
     return split
 
 
-def _at(plan: SplitPlan, place: float) -> str:
+def split_at(plan: SplitPlan, place: float, label: str = "") -> str:
+    """Returns the split that a place in [0, 1) belongs to, which of a stratified plan depends on the class, too."""
+    cuts = plan.cuts.get(label) if plan.method == "stratified" else None
+    if cuts is not None:
+        return "train" if place < cuts[0] else "eval" if place < cuts[1] else "test"
     edge = 0.0
     for split in SPLITS:
         edge += plan.fractions.get(split, 0.0)
         if place < edge:
             return split
     return next(split for split in reversed(SPLITS) if plan.fractions.get(split, 0.0) > 0)  # edges sum to 1 - 1e-16
-
-
-def _stratified(plan: SplitPlan, row: Mapping[str, Any]) -> str:
-    place = position(plan.seed, row_key(row))
-    cuts = plan.cuts.get(stratum(plan, row))
-    if cuts is None:
-        return _at(plan, place)
-    return "train" if place < cuts[0] else "eval" if place < cuts[1] else "test"
 
 
 def _by_time(plan: SplitPlan, value: Any) -> str:

@@ -27,10 +27,18 @@ class Piece:
     Attributes:
       rows: how many of its rows are usable.
       part: the bytes, as in :func:`~kerasline.components.datasets.tables.csv_text.lines`; None for the whole file.
+      by_columns: whether it can be read by the column.
     """
 
     rows: int
     part: tuple[int, int, int] | None = None
+    by_columns: bool = False
+
+    def shard(self) -> dict[str, Any]:
+        """Returns what a worker has to know of it besides the file."""
+        found: dict[str, Any] = {"rows": self.rows}
+        found |= {"part": list(self.part)} if self.part else {}
+        return {**found, "by_columns": True} if self.by_columns else found
 
 
 @dataclass(frozen=True)
@@ -92,7 +100,8 @@ class TableScan:
             read_blocks(path, reading, delimiter, names), self.columns, self._unusable, lost, self._by_rows
         )
         self._began_by_columns = True
-        pieces = [Piece(sum(block.rows for block in blocks))] if is_packed(path) else _divide(blocks)
+        whole = [Piece(sum(block.rows for block in blocks), by_columns=True)]
+        pieces = whole if is_packed(path) else _divide(blocks)
         return ScannedFile(pieces, lost=lost)
 
     def _row_by_row(self, path: Path, reading: Mapping[str, Any], delimiter: str, names: Sequence[str]) -> ScannedFile:
@@ -118,6 +127,6 @@ def _divide(blocks: Sequence[ScannedBlock]) -> list[Piece]:
         waiting.append(block)
         if block.end - waiting[0].begin >= _BYTES_PER_PIECE or place == len(blocks):
             rows = sum(each.rows for each in waiting)
-            pieces.append(Piece(rows, (waiting[0].begin, block.end, waiting[0].line)))
+            pieces.append(Piece(rows, (waiting[0].begin, block.end, waiting[0].line), by_columns=True))
             waiting = []
-    return [Piece(piece.rows) for piece in pieces] if len(pieces) == 1 else pieces
+    return pieces

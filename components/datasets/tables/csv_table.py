@@ -140,8 +140,7 @@ def _describe_once(
             raise ConfigError(f"{path} has a header but no rows; check that the right file was named.")
         for piece in scanned.pieces:
             shard: dict[str, Any] = {"path": str(path), "bytes": size_of(path), "delimiter": delimiter}
-            shard |= {"first": next_row.get(part, 0), "rows": piece.rows}
-            shard |= {} if piece.part is None else {"part": list(piece.part)}
+            shard |= {"first": next_row.get(part, 0), **piece.shard()}
             next_row[part] = shard["first"] + piece.rows
             shards.append(shard if part is None else {**shard, "split": part})
     assert roles is not None

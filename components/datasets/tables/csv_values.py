@@ -1,0 +1,94 @@
+"""Reads a shard of a text table by the column: the values that ``csv_table.read`` gives, in Arrow's arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from kerasline.components.core import ConfigError
+from kerasline.components.datasets.description import Dataset
+from kerasline.components.datasets.files import check_unchanged
+from kerasline.components.datasets.tables.csv_blocks import OddFile, read_blocks
+from kerasline.components.datasets.tables.csv_text import header_of
+from kerasline.components.datasets.values import are_booleans, missing_words, plain_boolean
+
+if TYPE_CHECKING:
+    from pyarrow import Array, RecordBatch
+
+
+def read_columns(dataset: Dataset, shard: Mapping[str, Any]) -> Iterator[RecordBatch] | None:
+    """Reads the rows of a shard.
+
+    Args:
+      dataset: as resolved.
+      shard: one of its shards.
+
+    Returns:
+      Batches with the inputs, what only the splits need, and the label: int64, double and string, null for no value.
+      None where the file is not simple enough, or its label is not as the cells of one column say.
+    """
+    options = dataset.reader_options
+    special = ("class_names", "label_form", "label_decimal", "whole_label")
+    if not shard.get("by_columns") or "sample" in shard or len(options["labels"]) > 1 or any(map(options.get, special)):
+        return None
+    check_unchanged(shard["path"], shard["bytes"])
+    return _batches(dataset, shard)
+
+
+def _batches(dataset: Dataset, shard: Mapping[str, Any]) -> Iterator[RecordBatch]:
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    options, label, path = dataset.reader_options, dataset.label, shard["path"]
+    words = partial(missing_words, options)
+    wanted = [(column.name, column.dtype, words(column.name) if column.missing else None, column.boolean)
+              for column in dataset.columns]  # fmt: skip
+    wanted += [(name, dtype or "string", words(name), False) for name, dtype in options["extra"].items()]
+    said = label.dtype == "string" and are_booleans(label.classes or ("",))
+    wanted.append((label.name, label.dtype, None, said))
+    unusable = pa.array(sorted(words(label.name).union(options["no_label"])))
+    try:
+        names = header_of(path, options, shard["delimiter"])
+        for block in read_blocks(path, options, shard["delimiter"], names, shard.get("part")):
+            bad = pc.is_in(block.cells.column(label.name), unusable)
+            cells = block.cells.filter(pc.invert(bad)) if bad.true_count else block.cells
+            arrays = [_values(cells.column(name), dtype, missing, said) for name, dtype, missing, said in wanted]
+            yield pa.RecordBatch.from_arrays(arrays, [name for name, *_ in wanted])
+    except OddFile:
+        raise ConfigError(f"{path} changed while the run was reading it; run again.") from None
+
+
+def _values(cells: Array, dtype: str, missing: frozenset[str] | None, is_boolean: bool) -> Array:
+    """Turns cells into values; ``missing`` None promises that every cell has one."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    if missing is not None:
+        cells = pc.if_else(pc.is_in(cells, pa.array(sorted(missing))), pa.scalar(None, pa.string()), cells)
+    if dtype == "string":
+        return _lower(cells) if is_boolean else cells
+    try:
+        values = cells.cast(pa.int64() if dtype == "int" else pa.float64())
+    except pa.ArrowInvalid:  # a plus sign, digits of other scripts, classes 1.0 and 2.0
+        read = _integer if dtype == "int" else float
+        values = pa.array([None if cell is None else read(cell) for cell in cells.to_pylist()])
+        values = values.cast(pa.int64() if dtype == "int" else pa.float64())
+    if dtype == "float" and pc.any(pc.is_nan(values)).as_py():
+        values = pc.if_else(pc.is_nan(values), pa.scalar(None, pa.float64()), values)
+    return values
+
+
+def _lower(cells: Array) -> Array:
+    import pyarrow as pa
+
+    found = cells.dictionary_encode()
+    plain = pa.array([plain_boolean(cell) for cell in found.dictionary.to_pylist()], pa.string())
+    return plain.take(found.indices)
+
+
+def _integer(cell: str) -> int:
+    try:
+        return int(cell)
+    except ValueError:
+        return int(float(cell))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import struct
+from bisect import bisect_right
 from collections.abc import Mapping
 from typing import Any
 
@@ -36,20 +37,16 @@ def assign_split(plan: SplitPlan, row: Mapping[str, Any]) -> str:
     if plan.method == "source" and plan.column is not None:
         return split_named(row.get(plan.column), plan.column)
     if plan.method == "group":
-        return split_at(plan, position(plan.seed, _encode(row.get(plan.column or ""))))
+        return _at(plan, position(plan.seed, _encode(row.get(plan.column or ""))))
     if plan.method == "time":
         return _by_time(plan, row.get(plan.column or ""))
     label = stratum(plan, row) if plan.method == "stratified" else ""
-    return split_at(plan, position(plan.seed, row_key(row)), label)
+    return _at(plan, position(plan.seed, row_key(row)), label)
 
 
 def position(seed: int, key: bytes) -> float:
     """Maps a key to a place in [0, 1): 53 bits of sha256 over seed and key, which JSON keeps exactly."""
-    return place_of(hashlib.sha256(seed.to_bytes(8, "big", signed=True) + key).digest())
-
-
-def place_of(digest: bytes) -> float:
-    """Maps a digest to a place in [0, 1)."""
+    digest = hashlib.sha256(seed.to_bytes(8, "big", signed=True) + key).digest()
     return (int.from_bytes(digest[:8], "big") >> 11) / (1 << 53)
 
 
@@ -82,17 +79,30 @@ def split_named(value: object, column: str) -> str:
     return split
 
 
-def split_at(plan: SplitPlan, place: float, label: str = "") -> str:
-    """Returns the split that a place in [0, 1) belongs to, which of a stratified plan depends on the class, too."""
+def split_edges(plan: SplitPlan, label: str = "") -> tuple[list[float], list[str]]:
+    """Divides [0, 1) among the splits.
+
+    Args:
+      plan: the dataset's plan.
+      label: the class of a row, on which the cuts of a stratified plan depend.
+
+    Returns:
+      Where each split but the last ends, and the splits, one more than the edges.
+    """
     cuts = plan.cuts.get(label) if plan.method == "stratified" else None
     if cuts is not None:
-        return "train" if place < cuts[0] else "eval" if place < cuts[1] else "test"
-    edge = 0.0
+        return list(cuts), list(SPLITS)
+    edges, edge = [], 0.0
     for split in SPLITS:
         edge += plan.fractions.get(split, 0.0)
-        if place < edge:
-            return split
-    return next(split for split in reversed(SPLITS) if plan.fractions.get(split, 0.0) > 0)  # edges sum to 1 - 1e-16
+        edges.append(edge)
+    last = next(split for split in reversed(SPLITS) if plan.fractions.get(split, 0.0) > 0)
+    return edges, [*SPLITS, last]  # edges sum to 1 - 1e-16
+
+
+def _at(plan: SplitPlan, place: float, label: str = "") -> str:
+    edges, splits = split_edges(plan, label)
+    return splits[bisect_right(edges, place)]
 
 
 def _by_time(plan: SplitPlan, value: Any) -> str:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from kerasline.components.datasets.description import SplitPlan
-from kerasline.components.datasets.splits.splits import assign_split, place_of, split_at, stratum
+from kerasline.components.datasets.splits.splits import assign_split, split_edges, stratum
 
 if TYPE_CHECKING:
     import numpy as np
@@ -31,17 +32,32 @@ def assign_splits(plan: SplitPlan, rows: RecordBatch, hashed: RecordBatch) -> np
         found = rows.column(column).dictionary_encode(null_encoding="encode")
         known = [assign_split(plan, {column: value}) for value in found.dictionary.to_pylist()]
         return np.array(known, object)[found.indices.to_numpy(zero_copy_only=False)]
-    seed = plan.seed.to_bytes(8, "big", signed=True)
-    sha256 = hashlib.sha256
-    places = [place_of(sha256(seed + sha256(content).digest()).digest()) for content in contents_of(hashed).to_pylist()]
-    if plan.method != "stratified":
-        return np.array([split_at(plan, place) for place in places], object)
-    strata = [stratum(plan, {plan.column: label}) for label in _labels(plan, rows)]
-    return np.array([split_at(plan, place, label) for place, label in zip(places, strata, strict=True)], object)
+    places = _places(plan.seed, contents_of(hashed).to_pylist())
+    if plan.method != "stratified" or plan.column is None:
+        return _at(plan, places, "")
+    found = np.full(len(places), None, object)
+    label = rows.column(plan.column).dictionary_encode(null_encoding="encode")
+    numbers = label.indices.to_numpy(zero_copy_only=False)
+    for number, value in enumerate(label.dictionary.to_pylist()):
+        found[numbers == number] = _at(plan, places[numbers == number], stratum(plan, {plan.column: value}))
+    return found
 
 
-def _labels(plan: SplitPlan, rows: RecordBatch) -> list[object]:
-    return [None] * rows.num_rows if plan.column is None else rows.column(plan.column).to_pylist()
+def _places(seed: int, contents: Iterable[bytes]) -> np.ndarray:
+    """Maps the content of each row to a place in [0, 1), as ``position`` does its hash."""
+    import numpy as np
+
+    begin, sha256 = seed.to_bytes(8, "big", signed=True), hashlib.sha256
+    digests = b"".join([sha256(begin + sha256(content).digest()).digest() for content in contents])
+    return (np.frombuffer(digests, ">u8")[::4] >> np.uint64(11)) / float(1 << 53)
+
+
+def _at(plan: SplitPlan, places: np.ndarray, label: str) -> np.ndarray:
+    """Returns the split of each place: the range between two edges in which it lies."""
+    import numpy as np
+
+    edges, splits = split_edges(plan, label)
+    return np.array(splits, object)[np.searchsorted(edges, places, side="right")]
 
 
 def contents_of(rows: RecordBatch) -> Array:

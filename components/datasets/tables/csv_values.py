@@ -42,8 +42,10 @@ def _batches(dataset: Dataset, shard: Mapping[str, Any]) -> Iterator[RecordBatch
 
     options, label, path = dataset.reader_options, dataset.label, shard["path"]
     words = partial(missing_words, options)
-    wanted = [(column.name, column.dtype, words(column.name) if column.missing else None, column.boolean)
-              for column in dataset.columns]  # fmt: skip
+    wanted: list[tuple[str, str, frozenset[str] | None, bool]] = [
+        (column.name, column.dtype, words(column.name) if column.missing else None, column.boolean)
+        for column in dataset.columns
+    ]
     wanted += [(name, dtype or "string", words(name), False) for name, dtype in options["extra"].items()]
     said = label.dtype == "string" and are_booleans(label.classes or ("",))
     wanted.append((label.name, label.dtype, None, said))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import yaml
@@ -16,23 +16,31 @@ MOST = 3
 
 def headline(figures: Mapping[str, Any]) -> str:
     """Says in one sentence what became of the run."""
-    metric = figures["main_metric"]
+    failure = figures.get("failure")
     if figures.get("stopped_after") and not figures["model"] and figures["blessed"] is not False:
         return f"Stopped after {figures['stopped_after']}, as asked; nothing was pushed."
     if figures["metrics"] is None:
-        failure = figures.get("failure")
         return f"The run ended before the model was evaluated{': ' + failure if failure else ''}.".replace("..", ".")
-    value = show_figure(figures["metrics"][metric])
-    title = METRICS[metric].title
-    if figures.get("failure"):
-        return f"The run failed after the evaluation ({title} {value}): {figures['failure']}"
+    metric = figures["main_metric"]
+    reached = f"{METRICS[metric].title} {show_figure(figures['metrics'][metric])}"
+    if failure:
+        return f"The run failed after the evaluation ({reached}): {failure}"
     if figures.get("blessed"):
-        version = (figures.get("model") or {}).get("version")
-        missing = figures.get("missing_baseline")
-        compared = f"; compared with limits only, since {missing}" if missing else ""
-        return f"Blessed and pushed as version {version}: {title} {value} on the eval split{compared}."
-    failed = [row for row in figures["gate"] if not row["passed"]]
-    reason = show_limit(failed[0]) + " was asked" + show_detail(failed[0]) if failed else f"{title} {value}"
+        return _blessed(figures, reached)
+    return _not_blessed(figures["gate"], reached)
+
+
+def _blessed(figures: Mapping[str, Any], reached: str) -> str:
+    version = (figures.get("model") or {}).get("version")
+    missing = figures.get("missing_baseline")
+    compared = f"; compared with limits only, since {missing}" if missing else ""
+    return f"Blessed and pushed as version {version}: {reached} on the eval split{compared}."
+
+
+def _not_blessed(gate: Sequence[Mapping[str, Any]], reached: str) -> str:
+    """Names the first limit that was not kept, and counts the others; where all were kept, tells the main metric."""
+    failed = [row for row in gate if not row["passed"]]
+    reason = f"{show_limit(failed[0])} was asked{show_detail(failed[0])}" if failed else reached
     more = f" (and {len(failed) - 1} more limits are not kept)" if len(failed) > 1 else ""
     return f"Not blessed, nothing was pushed: {reason}{more}."
 

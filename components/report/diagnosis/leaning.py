@@ -32,18 +32,21 @@ def describe_leaning(importance: Mapping[str, Any]) -> str:
     """Says what the model leans most on, and of how many columns that is known."""
     found, (alone, together, untold) = leading(importance), count_columns(importance)
     names = name_some([shorten(name, _LONGEST_NAME) for name in found]) if found else ""
-    # A group that costs more than the first column may hide a column that does.
-    groups = importance.get("groups") or []
-    is_hidden = bool(groups) and (not found or groups[0]["high"] >= importance["columns"][0]["low"])
     if not alone:
         text = "Single columns could not be measured in time"
     elif not found:
         text = f"None of the {alone} columns measured alone matters" if together or untold else _NOTHING
-    elif is_hidden or untold:
+    elif untold or _may_hide_more(importance):
         text = f"Of the {counted(alone, 'column')} measured alone, the model leans most on {names}"
     else:
         text = f"The model leans most on {names}"
     return text + ("; which more is not clear" if len(found) > 1 else "")
+
+
+def _may_hide_more(importance: Mapping[str, Any]) -> bool:
+    """Whether a group costs as much as the first column, so that one of its columns may, too."""
+    groups = importance.get("groups") or []
+    return bool(groups) and bool(groups[0]["high"] >= importance["columns"][0]["low"])
 
 
 def describe_unmeasured(importance: Mapping[str, Any]) -> str:

@@ -84,48 +84,83 @@ class Reading:
 def read(figures: Mapping[str, Any]) -> Reading:
     """Computes the skills of a run."""
     history: Mapping[str, list[float]] = figures.get("history") or {}
-    loss, val_loss = list(history.get("loss") or []), list(history.get("val_loss") or [])
-    if not loss:
+    if not history.get("loss"):
         return Reading()
-    trivial = figures.get("trivial") or {}
-    is_regression = figures["task"] in ("regression", "bounded_regression")
-    experiment = figures.get("experiment") or {}
-    training = (figures.get("training") or {}).get("settings", experiment).get("training") or {}
+    training = _training_settings(figures)
     kept = _kept_epoch(training, history)
     metric = next((name for name in ("auc", "accuracy", "rmse", "mae") if name in history), "")
-    scale = _scale(figures)
-
-    def skill(value: float | None, name: str, units: float) -> float | None:
-        if value is None:
-            return None
-        if name == "auc":
-            return 2 * value - 1
-        if name in ("rmse", "mae"):
-            reference = units if name == "rmse" else units * 0.8  # mean absolute deviation of a normal distribution
-            return 1 - (value / reference) ** 2 if reference else None
-        base = min(trivial.get("accuracy") or _even_share(figures), 0.999)
-        return (value - base) / (1 - base)
-
-    val = history.get(f"val_{metric}")
-    metrics, eval_skill = figures.get("metrics") or {}, None
-    if is_regression and metrics.get("r2") is not None:
-        eval_skill = metrics["r2"]
-    elif metrics.get(metric) is not None:
-        own_units = trivial.get(metric) or 0.0
-        eval_skill = skill(metrics[metric], metric, own_units / (0.8 if metric == "mae" else 1))
+    is_regression = figures["task"] in ("regression", "bounded_regression")
+    train_skill = val_skill = None
+    if metric:
+        scale = _scale(figures)
+        train_skill = _skill(figures, _on_training_rows(figures, history, metric, kept), metric, scale)
+        val = history.get(f"val_{metric}")
+        val_skill = _skill(figures, val[kept], metric, scale) if val else None
     return Reading(
-        loss=loss,
-        val_loss=val_loss,
+        loss=list(history["loss"]),
+        val_loss=list(history.get("val_loss") or []),
         kept=kept,
-        train_skill=skill(_on_training_rows(figures, history, metric, kept), metric, scale) if metric else None,
-        val_skill=skill(val[kept], metric, scale) if val else None,
-        eval_skill=eval_skill,
+        train_skill=train_skill,
+        val_skill=val_skill,
+        eval_skill=_skill_on_eval(figures, metric, is_regression),
         val_rows=((figures.get("training") or {}).get("rows") or {}).get("validation") or 0,
         eval_rows=(figures.get("performance") or {}).get("rows", 0),
         is_regression=is_regression,
-        metric="R²" if is_regression else METRICS[metric].title if metric else "",
-        most_epochs=int(training.get("epochs") or 0) + int((training.get("fine_tune") or {}).get("epochs") or 0),
+        metric=_in_words(metric, is_regression),
+        most_epochs=_most_epochs(training),
     )
+
+
+def _training_settings(figures: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Returns the ``training:`` block that the model was fitted with, which a search may have changed."""
+    experiment = figures.get("experiment") or {}
+    return (figures.get("training") or {}).get("settings", experiment).get("training") or {}
+
+
+def _most_epochs(training: Mapping[str, Any]) -> int:
+    """Returns after how many epochs a fit ends whatever happens; 0 where that is not known."""
+    return int(training.get("epochs") or 0) + int((training.get("fine_tune") or {}).get("epochs") or 0)
+
+
+def _in_words(metric: str, is_regression: bool) -> str:
+    """Names what skill is computed from; empty where the history has none of it."""
+    if is_regression:
+        return "R²"
+    return METRICS[metric].title if metric else ""
+
+
+def _skill(figures: Mapping[str, Any], value: float | None, metric: str, units: float) -> float | None:
+    """Turns a figure into a skill: 0 for the trivial model, 1 for a perfect one.
+
+    Args:
+      figures: Figures of the run.
+      value: What the model reached; None where it is not known.
+      metric: ``auc``, ``accuracy``, ``rmse`` or ``mae``.
+      units: Deviation of the label in the units of ``value``, for errors.
+    """
+    if value is None:
+        return None
+    if metric == "auc":
+        return 2 * value - 1
+    if metric in ("rmse", "mae"):
+        # The mean absolute deviation of a normal distribution is 0.8 of its standard deviation.
+        reference = units if metric == "rmse" else units * 0.8
+        return 1 - (value / reference) ** 2 if reference else None
+    trivial = figures.get("trivial") or {}
+    base = min(trivial.get("accuracy") or _even_share(figures), 0.999)
+    return (value - base) / (1 - base)
+
+
+def _skill_on_eval(figures: Mapping[str, Any], metric: str, is_regression: bool) -> float | None:
+    """Computes the skill on the eval split; None where it was not measured."""
+    metrics = figures.get("metrics") or {}
+    if is_regression and metrics.get("r2") is not None:
+        return float(metrics["r2"])
+    if metrics.get(metric) is None:
+        return None
+    # The trivial model's own error, in the units of the data.
+    own_units = (figures.get("trivial") or {}).get(metric) or 0.0
+    return _skill(figures, metrics[metric], metric, own_units / (0.8 if metric == "mae" else 1))
 
 
 def _on_training_rows(figures: Mapping[str, Any], history: Mapping[str, list[float]], metric: str, kept: int) -> float:

@@ -22,15 +22,17 @@ def mark_panels(columns: Sequence[SampledColumn], guesses: Sequence[ColumnGuess]
         if known is None or guess.name in times or guess.group or None in known or len(known) < _FEWEST_ROWS:
             continue
         found = next((time for time in times if _is_grid(known, values[time])), None)
-        if found is None:
-            continue
-        each = len(known) / len(set(known))
-        guess.group = True
-        told = f"about {each:.1f} rows of each, one for each {found}"
-        if guess.kind == "numeric":
-            guess.kind, guess.options, guess.why = "drop", {}, f"numbers persons or things: {told}"
-        else:
-            guess.remark = guess.remark or told
+        if found is not None:
+            _mark(guess, f"about {len(known) / len(set(known)):.1f} rows of each, one for each {found}")
+
+
+def _mark(guess: ColumnGuess, told: str) -> None:
+    """Says of a column that its rows belong together; a number that only tells persons apart is no input."""
+    guess.group = True
+    if guess.kind == "numeric":
+        guess.kind, guess.options, guess.why = "drop", {}, f"numbers persons or things: {told}"
+    else:
+        guess.remark = guess.remark or told
 
 
 def _is_grid(things: Sequence[object], times: Sequence[object]) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -53,44 +53,81 @@ def sample_images(folder: Path) -> ImageSample:
     Raises:
       ConfigError: it has images but no class folders, or fewer than two classes.
     """
-    files: dict[str, list[Path]] = {}
-    parts = [entry for entry in sorted(folder.iterdir()) if entry.is_dir() and not entry.name.startswith(".")]
-    given = tuple(entry.name for entry in parts if entry.name.lower() in _SPLIT_FOLDERS)
-    roots = parts if parts and len(given) == len(parts) else [folder]
-    for root in roots:
-        for entry in sorted(root.iterdir()):
-            if entry.is_dir() and not entry.name.startswith("."):
-                files.setdefault(entry.name, []).extend(sorted(_images(entry, deep=False)))
-    empty = [name for name, paths in files.items() if not paths]
-    files = {name: paths for name, paths in files.items() if paths}
+    roots, given = _roots(folder)
+    files, empty = _files_of_classes(roots)
     if len(files) < 2:
         raise ConfigError(
             f"expected a folder of images for each class in {folder}, such as cat/1.png and dog/1.png, but "
             f"{counted(len(files), 'folder has', 'folders have')} images; sort the images into folders of classes"
         )
-    step = max(1, sum(map(len, files.values())) // _FILES_TO_OPEN)
+    rows = sum(map(len, files.values()))
+    step = max(1, rows // _FILES_TO_OPEN)
     opened = [path for paths in files.values() for path in paths[::step]]
     shapes, bad = _shapes(opened)
     if not shapes:
         raise ConfigError(f"no image of {folder} can be read ({counted(len(opened), 'image')} opened)")
-    heights, widths = sorted(shape[0] for shape in shapes), sorted(shape[1] for shape in shapes)
-    height, width = heights[len(heights) // 2], widths[len(widths) // 2]
-    different = heights[0] < heights[-1] or widths[0] < widths[-1]
-    sizes = f"{heights[0]}×{widths[0]}" + (f" to {heights[-1]}×{widths[-1]} (height × width)" if different else "")
-    size = (height, width)
-    if different or max(height, width) > _SIDES[-1]:
-        side = max((s for s in _SIDES if s <= min(height, width)), default=min(height, width))
-        size = (side, side)
-    channels = Counter(1 if shape[2] == 1 else 3 for shape in shapes)
+    size, sizes, resized = _choose_size(shapes)
+    depths = {1 if shape[2] == 1 else 3 for shape in shapes}
     remarks = [f"of {len(opened)} images that were opened, {bad} cannot be read; such are left out"] if bad else []
     remarks += [f"class folders without an image are left out: {', '.join(empty)}"] if empty else []
-    if len(channels) > 1:
-        remarks.append("grey images among those in colour become RGB")
-    counts = {name: len(paths) for name, paths in sorted(files.items(), key=lambda item: -len(item[1]))}
+    remarks += ["grey images among those in colour become RGB"] if len(depths) > 1 else []
     return ImageSample(
-        counts, sum(counts.values()), size, 1 if set(channels) == {1} else 3, sizes, tuple(remarks),
-        resized=different or size != (height, width), given=given if roots == parts else (),
-    )  # fmt: skip
+        counts={name: len(paths) for name, paths in sorted(files.items(), key=lambda item: -len(item[1]))},
+        rows=rows,
+        size=size,
+        channels=max(depths),
+        sizes=sizes,
+        remarks=tuple(remarks),
+        resized=resized,
+        given=given,
+    )
+
+
+def _folders(folder: Path) -> list[Path]:
+    return [entry for entry in sorted(folder.iterdir()) if entry.is_dir() and not entry.name.startswith(".")]
+
+
+def _roots(folder: Path) -> tuple[list[Path], tuple[str, ...]]:
+    """Finds the folders that hold folders of classes: those of the splits, where there is nothing else, or the whole.
+
+    Returns:
+      The folders, and the names of the splits.
+    """
+    parts = _folders(folder)
+    if parts and all(entry.name.lower() in _SPLIT_FOLDERS for entry in parts):
+        return parts, tuple(entry.name for entry in parts)
+    return [folder], ()
+
+
+def _files_of_classes(roots: Sequence[Path]) -> tuple[dict[str, list[Path]], list[str]]:
+    """Lists the images of each class, and the names of class folders that have none."""
+    files: dict[str, list[Path]] = {}
+    for root in roots:
+        for entry in _folders(root):
+            files.setdefault(entry.name, []).extend(sorted(_images(entry, deep=False)))
+    empty = [name for name, paths in files.items() if not paths]
+    return {name: paths for name, paths in files.items() if paths}, empty
+
+
+def _choose_size(shapes: Sequence[tuple[int, int, int]]) -> tuple[tuple[int, int], str, bool]:
+    """Chooses the height and width that suit images.
+
+    Args:
+      shapes: Height, width and channels of each image that was opened.
+
+    Returns:
+      The size; the sizes that were seen, in words; and whether images must be resized.
+    """
+    heights, widths = sorted(shape[0] for shape in shapes), sorted(shape[1] for shape in shapes)
+    height, width = heights[len(heights) // 2], widths[len(widths) // 2]
+    sizes = f"{heights[0]}×{widths[0]}"
+    different = heights[0] < heights[-1] or widths[0] < widths[-1]
+    if different:
+        sizes += f" to {heights[-1]}×{widths[-1]} (height × width)"
+    elif max(height, width) <= _SIDES[-1]:
+        return (height, width), sizes, False
+    side = max((s for s in _SIDES if s <= min(height, width)), default=min(height, width))
+    return (side, side), sizes, different or (side, side) != (height, width)
 
 
 def choose_model(sample: ImageSample) -> tuple[dict[str, Any], str]:

@@ -75,10 +75,15 @@ def decide_words(counts: Mapping[str, int], shared: Sequence[str], is_label: boo
     seen = [word for word in usual if word in counts]
     values = [word for word in seen if _is_value(word, others)]
     if values:
-        told, example = " and ".join(map(repr, values)), next(iter(others))
-        why = f"{told} is one of the column's values, as {example!r} is"
-        return Words(tuple(word for word in usual if word not in values), why)
+        return _words_but(values, usual, others)
     return _words_of_label(counts, seen, usual, others) if is_label else Words()
+
+
+def _words_but(values: Sequence[str], usual: Sequence[str], others: Mapping[str, int]) -> Words:
+    """Takes words that are values of this column from the usual ones."""
+    told, example = " and ".join(map(repr, values)), next(iter(others))
+    why = f"{told} is one of the column's values, as {example!r} is"
+    return Words(tuple(word for word in usual if word not in values), why)
 
 
 def remark_on_classes(counts: Mapping[str, int]) -> str:
@@ -105,9 +110,13 @@ def _words_of_label(
         told = " and ".join(f"{word!r}" for word in frequent)
         return Words(kept, f"{told} is frequent, and rows without a label have an empty cell: a class")
     told = " and ".join(f"{counted(counts[word], 'row')} whose label is {word!r}" for word in seen)
-    share = sum(counts[word] for word in seen) / (rows + sum(counts[word] for word in seen))
+    left_out = sum(counts[word] for word in seen)
+    share = left_out / (rows + left_out)
     remark = f"left out: {told} ({share:.1%}); if that is a class, write missing_values: [] for the label"
-    return Words(tuple(usual) if frequent else None, "read as: no label" if frequent else "", remark)
+    if frequent:
+        # Written out, so that whoever reads the recipe sees what so many rows are left out for.
+        return Words(tuple(usual), "read as: no label", remark)
+    return Words(remark=remark)
 
 
 def _strays_among_numbers(others: Mapping[str, int]) -> list[str]:
@@ -125,12 +134,15 @@ def _strays_among_numbers(others: Mapping[str, int]) -> list[str]:
     numbers = [word for word in others if word not in set(strays)]
     if not numbers or parse(numbers)[0] == "string":
         return []
-    read = sum(others[word] for word in numbers)
-    if unknown and (
-        len(numbers) < _FEWEST_NUMBERS or 2 * read < sum(others.values()) or any(re.search(r"\d", w) for w in unknown)
-    ):
-        return []
-    return strays
+    return strays if not unknown or _stand_out(unknown, numbers, others) else []
+
+
+def _stand_out(unknown: Sequence[str], numbers: Sequence[str], others: Mapping[str, int]) -> bool:
+    """Whether words that nobody knows stand out among numbers enough to mean that there is none."""
+    most_are_numbers = 2 * sum(others[word] for word in numbers) >= sum(others.values())
+    # A word with a digit may be a number that is written in a form of its own.
+    have_digits = any(re.search(r"\d", word) for word in unknown)
+    return len(numbers) >= _FEWEST_NUMBERS and most_are_numbers and not have_digits
 
 
 def _without_classes(strays: Sequence[str], others: Mapping[str, int]) -> list[str]:

@@ -6,7 +6,7 @@ import csv
 import io
 import re
 from collections import Counter
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain, islice
 from pathlib import Path
@@ -125,7 +125,30 @@ def _sample_csv(path: Path, labels: Collection[str]) -> TableSample:
     if encoding != "utf-8":
         reading["encoding"] = (encoding, "the file is not UTF-8")
     dialect = find_dialect(path, encoding, reading)
-    delimiter = dialect.delimiter
+    first, rows, complete = _first_lines(path, dialect)
+    width = len(first)
+    names = _names(first, rows, reading)
+    if "header" in reading:
+        rows.insert(0, first)
+    kept = _without_ragged(path, rows, width, dialect.delimiter, reading)
+    total = len(kept)
+    if not complete:
+        total = _estimate_rows(path, kept, dialect.delimiter)
+        kept += _rows_further_on(path, dialect, width)
+    columns = _columns(names, list(zip(*kept, strict=True)), labels, reading)
+    remark = find_total(path, encoding)
+    return TableSample(path, "csv", columns, total, complete, reading, dialect.delimiter, remark=remark)
+
+
+def _first_lines(path: Path, dialect: Dialect) -> tuple[list[str], list[list[str]], bool]:
+    """Reads the first line, and as many after it as there is time for.
+
+    Returns:
+      The cells of the first line, those of the others, and whether these are all.
+
+    Raises:
+      ConfigError: there is no line, or the first is not the header of the others.
+    """
     stream = (cells for _, cells in lines(path, dialect))
     head = list(islice(stream, 21))
     if not head:
@@ -138,13 +161,25 @@ def _sample_csv(path: Path, labels: Collection[str]) -> TableSample:
             f"The first line of {path} has {counted(width, 'cell')} but the others have {usual[0][0]}; leave only the "
             "line with the names of the columns above the rows"
         )
-    wanted = max(_FEWEST_ROWS, min(_MOST_ROWS, _CELLS // max(1, width)))
-    rows = [fitted(cells, width, named) for cells in chain(head[1:], islice(stream, wanted))]
+    rows = [fitted(cells, width, named) for cells in chain(head[1:], islice(stream, _rows_to_read(width)))]
     complete = next(stream, None) is None
     stream.close()
-    names = _names(head[0], rows, reading)
-    if "header" in reading:
-        rows.insert(0, head[0])
+    return head[0], rows, complete
+
+
+def _rows_to_read(columns: int) -> int:
+    """Returns how many rows can be looked at in about a second."""
+    return max(_FEWEST_ROWS, min(_MOST_ROWS, _CELLS // max(1, columns)))
+
+
+def _without_ragged(
+    path: Path, rows: Sequence[list[str]], width: int, delimiter: str, reading: dict[str, tuple[Any, str]]
+) -> list[list[str]]:
+    """Leaves out lines with another number of cells, and writes so into the recipe.
+
+    Raises:
+      ConfigError: that are too many of them, or all.
+    """
     kept = [cells for cells in rows if len(cells) == width]
     ragged = sum(1 for cells in rows if len(cells) != width and cells != [""])
     if ragged > _MOST_RAGGED * len(rows):
@@ -153,31 +188,31 @@ def _sample_csv(path: Path, labels: Collection[str]) -> TableSample:
             f"the first ({width}, divided by {delimiter!r}); check that it is one table"
         )
     if ragged:
-        reading["ragged_rows"] = (
-            "skip",
-            counted(ragged, "line has", "lines have") + " too few or too many cells; the report lists them",
-        )
+        told = counted(ragged, "line has", "lines have")
+        reading["ragged_rows"] = ("skip", f"{told} too few or too many cells; the report lists them")
     if not kept:
         raise ConfigError(f"{path} has a header but no rows; check that the right file was named")
-    total = len(kept)
-    if not complete:
-        total = _estimate_rows(path, kept, delimiter)
-        kept += _rows_further_on(path, dialect, width)
-    by_column = list(zip(*kept, strict=True))
+    return kept
+
+
+def _columns(
+    names: Sequence[str],
+    by_column: Sequence[Sequence[str]],
+    labels: Collection[str],
+    reading: dict[str, tuple[Any, str]],
+) -> list[SampledColumn]:
+    """Types the cells of each column, after it was settled what means no value in all of them and in each."""
     counts = [Counter(cells) for cells in by_column]
     shared = shared_words(counts)
     if shared:
-        reading["missing_values"] = (
-            [*MISSING_VALUES, *shared],
-            f"{' and '.join(map(repr, shared))} {'stands' if len(shared) == 1 else 'stand'} for a missing value",
-        )
+        told = f"{' and '.join(map(repr, shared))} {'stands' if len(shared) == 1 else 'stand'} for a missing value"
+        reading["missing_values"] = ([*MISSING_VALUES, *shared], told)
     columns = []
     for name, cells, count in zip(names, by_column, counts, strict=True):
         words = decide_words(count, shared, name in labels)
         listed = [*MISSING_VALUES, *shared] if words.own is None else words.own
         columns.append(_typed(name, cells, missing_words({"missing_values": listed}, name), words))
-    remark = find_total(path, encoding)
-    return TableSample(path, "csv", columns, total, complete, reading, delimiter, remark=remark)
+    return columns
 
 
 def _names(first: Sequence[str], rows: Sequence[Sequence[str]], reading: dict[str, tuple[Any, str]]) -> list[str]:
@@ -250,7 +285,8 @@ def _rows_further_on(path: Path, dialect: Dialect, width: int) -> Iterator[list[
 
 def _sample_parquet(path: Path, labels: Collection[str]) -> TableSample:
     file = open_file(path)
-    if file.metadata.num_rows == 0:
+    rows = file.metadata.num_rows
+    if rows == 0:
         raise ConfigError(f"{path} has no rows; check that the right file was named")
     types: dict[str, str] = {}
     unusable: dict[str, str] = {}
@@ -263,23 +299,37 @@ def _sample_parquet(path: Path, labels: Collection[str]) -> TableSample:
             types[name] = column_type(item, path)
         except ConfigError:
             unusable[name] = f"{item.type} cannot be an input"
-    wanted = max(_FEWEST_ROWS, min(_MOST_ROWS, _CELLS // max(1, len(types))))
+    values, taken = _parquet_values(file, path, types)
+    columns = [SampledColumn(name, types[name], values[name]) for name in types]
+    return TableSample(path, "parquet", columns, rows, taken == rows, unusable=unusable, index=index)
+
+
+def _parquet_values(file: Any, path: Path, types: Mapping[str, str]) -> tuple[dict[str, list[Any]], int]:
+    """Reads rows from several row groups, so that a sorted file shows more than its beginning.
+
+    Args:
+      file: The open Parquet file.
+      path: Of the file.
+      types: Type of each column that is read.
+
+    Returns:
+      The values of each column, and the number of rows.
+    """
     groups = file.num_row_groups
+    chosen = sorted({groups * place // 8 for place in range(8)} if groups > 1 else {0})
+    wanted = _rows_to_read(len(types)) // min(8, groups)
     values: dict[str, list[Any]] = {name: [] for name in types}
     taken = 0
-    # From several row groups, so that a sorted file shows more than its beginning.
-    for group in sorted({groups * place // 8 for place in range(8)} if groups > 1 else {0}):
+    for group in chosen:
         here = 0
         for batch in read_batches(file, path, [group], list(types)):
             for name, dtype in types.items():
                 values[name] += plain_values(batch.column(name), dtype)
             here += batch.num_rows
-            if here >= wanted // min(8, groups):
+            if here >= wanted:
                 break
         taken += here
-    columns = [SampledColumn(name, types[name], values[name]) for name in types]
-    rows = file.metadata.num_rows
-    return TableSample(path, "parquet", columns, rows, taken == rows, unusable=unusable, index=index)
+    return values, taken
 
 
 def words_of(text: str) -> list[str]:

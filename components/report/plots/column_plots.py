@@ -29,15 +29,16 @@ def plot_columns(figures: Mapping[str, Any]) -> list[Plot]:
     statistics = figures.get("statistics") or {}
     label = figures["data"]["label"]
     columns = {column["name"]: column for column in figures["data"]["columns"]} | {label["name"]: label}
-    counts = figures.get("label_counts") or {}
-    plots = [_plot_classes(label["name"], counts["train"])] if counts.get("train") else []
-    names = [label["name"], *(name for name in statistics if name != label["name"])]
-    for name in names:
-        splits = statistics.get(name)
-        if not splits or (name == label["name"] and plots) or len(plots) >= MOST_COLUMNS:
-            continue
-        plot = _plot_column(name, splits, columns.get(name) or {})
-        plots += [plot] if plot else []
+    names = [name for name in (label["name"], *statistics) if statistics.get(name)]
+    counts = (figures.get("label_counts") or {}).get("train")
+    plots = []
+    if counts:
+        plots.append(_plot_classes(label["name"], counts))
+        names = [name for name in names if name != label["name"]]
+    for name in dict.fromkeys(names):
+        plot = _plot_column(name, statistics[name], columns.get(name) or {}) if len(plots) < MOST_COLUMNS else None
+        if plot:
+            plots.append(plot)
     return plots
 
 
@@ -78,9 +79,15 @@ def _plot_column(name: str, splits: Mapping[str, Mapping[str, Any]], column: Map
     histograms = {split: described["histogram"] for split, described in splits.items() if described.get("histogram")}
     if histograms:
         return _plot_numbers(name, first, histograms, column, lacking)
-    values = first.get("values")
-    if not values or first.get("distinct", 0) > _TIED * max(first["rows"], 1):
+    # Where hardly any value comes twice, the most frequent ones say nothing.
+    if not first.get("values") or first.get("distinct", 0) > _TIED * max(first["rows"], 1):
         return None
+    return _plot_values(name, first, lacking)
+
+
+def _plot_values(name: str, first: Mapping[str, Any], lacking: str) -> Plot:
+    """Draws the most frequent values of a column of text."""
+    values = first["values"]
     counts = {entry["value"]: entry["rows"] for entry in values}
     title = f"{name}: {describe_frequent(counts, first['rows'], 'value')}{lacking}"
     bars = [Bar(entry["value"], entry["rows"]) for entry in values]

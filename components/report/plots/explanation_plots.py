@@ -43,23 +43,29 @@ def plot_explanations(figures: Mapping[str, Any]) -> list[Plot]:
 def plot_importance(importance: Mapping[str, Any]) -> Plot:
     """Draws how much of the metric is lost when single columns, or groups of them, are shuffled."""
     columns, groups, metric = importance["columns"], importance.get("groups") or [], METRICS[importance["metric"]]
-    way = "falls" if metric.higher_is_better else "rises"
     title = describe_leaning(importance)
     if len(leading(importance)) == 1:
+        way = "falls" if metric.higher_is_better else "rises"
         title += f": without it the {metric.title} {way} by {show(columns[0]['drop'])}"
     left_out = describe_unmeasured(importance)
     title += f" ({left_out})" if left_out else ""
-    rows = [Bar(row["column"], row["drop"], (row["low"], row["high"]), is_main=True) for row in columns]
-    rows += [Bar(_name_group(group["columns"]), group["drop"], (group["low"], group["high"])) for group in groups]
-    rows.sort(key=lambda bar: -bar.value)
+    bars = [Bar(row["column"], row["drop"], (row["low"], row["high"]), is_main=True) for row in columns]
+    bars += [Bar(_name_group(group["columns"]), group["drop"], (group["low"], group["high"])) for group in groups]
+    bars.sort(key=lambda bar: -bar.value)
+    chart = bar_chart(title, bars[:_MOST_BARS], f"loss of {metric.title} when shuffled")
+    return make_plot(title, chart, _note_on_importance(importance, len(columns), len(groups)))
+
+
+def _note_on_importance(importance: Mapping[str, Any], columns: int, groups: int) -> str:
+    """Says how importance was measured, and what of it the plot does not show."""
     note = f"Permutation importance over {importance['rows']} eval rows; whiskers: up to three shuffles"
-    if len(rows) > _MOST_BARS:
-        note += f"; the first {_MOST_BARS} of {len(columns)} columns" + (f" and {len(groups)} groups" if groups else "")
+    if columns + groups > _MOST_BARS:
+        note += f"; the first {_MOST_BARS} of {columns} columns" + (f" and {groups} groups" if groups else "")
     if groups:
         note += "; pale: columns that there was only time to shuffle together"
     if importance["skipped"]:
         note += f"; no time for {counted(len(importance['skipped']), 'column')}"
-    return make_plot(title, bar_chart(title, rows[:_MOST_BARS], f"loss of {metric.title} when shuffled"), note)
+    return note
 
 
 def _name_group(columns: Sequence[str]) -> str:

@@ -62,7 +62,7 @@ def plot_comparison(figures: Mapping[str, Any]) -> Plot | None:
     value = (figures["metrics"] or {}).get(name)
     if value is None:
         return None
-    interval = ((figures.get("performance") or {}).get("intervals") or {}).get(name)
+    interval = _interval(name, figures)
     bars = [Bar("this model", value, tuple(interval) if interval else None, is_main=True)]
     others = (
         (f"production, version {figures.get('baseline_version')}", figures["baseline"]),
@@ -73,31 +73,36 @@ def plot_comparison(figures: Mapping[str, Any]) -> Plot | None:
     for title, values in others:
         if values and values.get(name) is not None:
             bars.append(Bar(title, values[name]))
-    limits = [
-        row
-        for row in figures["gate"]
-        if row["part"] == "threshold" and row["metric"] == name and row["limit"] is not None
-    ]
-    limit = (limits[0]["limit"], "limit") if limits else None
     title = _comparison_title(name, value, figures)
-    return make_plot(title, bar_chart(title, bars, metric_label(name, figures), limit=limit))
+    return make_plot(title, bar_chart(title, bars, metric_label(name, figures), limit=_limit(name, figures)))
+
+
+def _interval(name: str, figures: Mapping[str, Any]) -> Sequence[float] | None:
+    """Returns the interval of a metric on the eval split, where there is one."""
+    return ((figures.get("performance") or {}).get("intervals") or {}).get(name)
+
+
+def _limit(name: str, figures: Mapping[str, Any]) -> tuple[float, str] | None:
+    """Returns the gate's threshold of a metric with the word beside it, where there is one."""
+    for row in figures["gate"]:
+        if row["part"] == "threshold" and row["metric"] == name and row["limit"] is not None:
+            return row["limit"], "limit"
+    return None
 
 
 def _comparison_title(name: str, value: float, figures: Mapping[str, Any]) -> str:
-    metric = METRICS[name]
-    reference = (figures["baseline"] or {}).get(name)
-    against = "the model in production" if reference is not None else "the trivial model"
+    text = f"{METRICS[name].title} {show_figure(value)}"
+    reference, against = (figures["baseline"] or {}).get(name), "the model in production"
     if reference is None:
-        reference = (figures["trivial"] or {}).get(name)
-    text = f"{metric.title} {show_figure(value)}"
+        reference, against = (figures["trivial"] or {}).get(name), "the trivial model"
     if reference is None:
         return text
     if abs(value - reference) < 5e-5 * max(abs(reference), 1):
         return f"{text}: the same as {against}"
-    interval = ((figures.get("performance") or {}).get("intervals") or {}).get(name)
+    interval = _interval(name, figures)
     if interval and interval[0] <= reference <= interval[1]:
         return f"{text}: no clear difference from {against} ({show_figure(reference)})"
-    is_better = (value > reference) == metric.higher_is_better
+    is_better = (value > reference) == METRICS[name].higher_is_better
     return f"{text}: {'better' if is_better else 'worse'} than {against} ({show_figure(reference)})"
 
 
@@ -105,26 +110,31 @@ def plot_curves(figures: Mapping[str, Any]) -> list[Plot]:
     """Draws the loss and the training metrics over the epochs."""
     history = figures["history"] or {}
     names = [n for n in ("loss", *history) if n in history and not n.startswith("val_") and n != "learning_rate"]
-    plots = []
-    for name in list(dict.fromkeys(names))[:_MOST_CURVES]:
-        values, others = history[name], history.get(f"val_{name}")
-        epochs = list(range(1, len(values) + 1))
-        series = [Series("training", epochs, values)]
-        series += [Series("validation", epochs[: len(others)], others)] if others else []
-        title, epoch = _describe_curve(name, values, others)
-        chart = line_chart(
-            title, series, "epoch", _history_label(name, figures), marks=True, whole_x=True,
-            at=(epoch, "best") if epoch else None,
-        )  # fmt: skip
-        plots.append(make_plot(title, chart))
+    plots = [_plot_curve(name, history, figures) for name in list(dict.fromkeys(names))[:_MOST_CURVES]]
     if "learning_rate" in history:
-        rates = history["learning_rate"]
-        title = f"The learning rate went from {' to '.join(show_all([rates[0], rates[-1]]))}"
-        title = f"The learning rate stayed at {show(rates[0])}" if min(rates) == max(rates) else title
-        epochs = list(range(1, len(rates) + 1))
-        series = [Series("learning rate", epochs, rates)]
-        plots.append(make_plot(title, line_chart(title, series, "epoch", "learning rate", whole_x=True)))
+        plots.append(_plot_rates(history["learning_rate"]))
     return plots
+
+
+def _plot_curve(name: str, history: Mapping[str, Sequence[float]], figures: Mapping[str, Any]) -> Plot:
+    """Draws the loss or a metric, on the training rows and, where it was measured, on the validation rows."""
+    values, others = history[name], history.get(f"val_{name}")
+    epochs = list(range(1, len(values) + 1))
+    series = [Series("training", epochs, values)]
+    series += [Series("validation", epochs[: len(others)], others)] if others else []
+    title, epoch = _describe_curve(name, values, others)
+    at = (epoch, "best") if epoch else None
+    chart = line_chart(title, series, "epoch", _history_label(name, figures), marks=True, whole_x=True, at=at)
+    return make_plot(title, chart)
+
+
+def _plot_rates(rates: Sequence[float]) -> Plot:
+    if min(rates) == max(rates):
+        title = f"The learning rate stayed at {show(rates[0])}"
+    else:
+        title = f"The learning rate went from {' to '.join(show_all([rates[0], rates[-1]]))}"
+    series = [Series("learning rate", list(range(1, len(rates) + 1)), rates)]
+    return make_plot(title, line_chart(title, series, "epoch", "learning rate", whole_x=True))
 
 
 def _describe_curve(name: str, training: Sequence[float], validation: Sequence[float] | None) -> tuple[str, int | None]:

@@ -47,52 +47,77 @@ def _plot_trials(tuning: Mapping[str, Any]) -> Plot:
     choose = max if tuning["direction"] == "max" else min
     numbers, scores = [t["number"] for t in trials], [t["score"] for t in trials]
     so_far = [choose(scores[: i + 1]) for i in range(len(scores))]
-    best = next(t for t in trials if t["number"] == tuning["best"])
-    untuned = next((t for t in trials if t["number"] == tuning["untuned"]), None)
-    if untuned is None:
-        title = (
-            f"Trial {best['number']} reached {words(tuning)} {show_figure(best['score'])}; the untuned config failed"
-        )
-    elif best is untuned:
-        clearly = "" if choose(scores) == best["score"] else " by more than its fits differ"
-        title = f"No trial beat the untuned config{clearly}: {words(tuning)} {show_figure(best['score'])}"
-    else:
-        title = (
-            f"Trial {best['number']} took the {words(tuning)} from {show_figure(untuned['score'])} (untuned) to "
-            f"{show_figure(best['score'])}"
-        )
+    title = _title_of_trials(tuning, trials, choose(scores))
     series = [Series("best so far", numbers, so_far), Series("trial", numbers, scores)]
     chart = line_chart(title, series, "trial (0 is the untuned config)", words(tuning), marks=True, whole_x=True)
     failed = len(tuning["trials"]) - len(trials)
     return make_plot(title, chart, f"{failed} more failed" if failed else "")
 
 
+def _title_of_trials(tuning: Mapping[str, Any], trials: Sequence[Mapping[str, Any]], best_score: float) -> str:
+    """Says what the search won over the untuned config.
+
+    Args:
+      tuning: Figures of the search.
+      trials: Those that have a score.
+      best_score: Score that no trial beat; the winner may have another where fits differ by chance.
+    """
+    best = next(trial for trial in trials if trial["number"] == tuning["best"])
+    untuned = next((trial for trial in trials if trial["number"] == tuning["untuned"]), None)
+    reached = f"{words(tuning)} {show_figure(best['score'])}"
+    if untuned is None:
+        return f"Trial {best['number']} reached {reached}; the untuned config failed"
+    if best is untuned:
+        clearly = "" if best_score == best["score"] else " by more than its fits differ"
+        return f"No trial beat the untuned config{clearly}: {reached}"
+    return (
+        f"Trial {best['number']} took the {words(tuning)} from {show_figure(untuned['score'])} (untuned) to "
+        f"{show_figure(best['score'])}"
+    )
+
+
 def _plot_coordinates(tuning: Mapping[str, Any]) -> Plot | None:
     """Draws each trial as a line across its values; the best tenth stands out."""
     trials = _done(tuning)
-    keys = [key for key in tuning["space"] if len({_text(t["values"].get(key)) for t in trials}) > 1]
+    keys = _keys_by_importance(tuning, trials)
     if len(trials) < 3 or not keys:
         return None
-    order = [entry["key"] for entry in (tuning.get("importance") or {}).get("shares", [])]
-    keys.sort(key=lambda key: order.index(key) if key in order else len(order))
     kept = keys[:_MOST_AXES]
     axes = [_axis(key, [t["values"].get(key, _ABSENT) for t in trials], tuning["space"][key]) for key in kept]
     scores = [float(t["score"]) for t in trials]
     axes.append(Axis(words(tuning), scores, _ends(scores)))
     ranked = sorted(range(len(trials)), key=lambda i: scores[i], reverse=tuning["direction"] == "max")
     top = ranked[: max(1, len(trials) // 10)]
-    best = trials[ranked[0]]
-    named = [key for key in kept if key in best["values"]][:3]
-    settings = ", ".join(f"{_short(key)} {_show(best['values'][key])}" for key in named)
-    equal = sum(score == scores[ranked[0]] for score in scores)
-    title = f"The best of {len(trials)} trials has {settings}"
-    if equal > 1:
-        title = f"{equal} of {len(trials)} trials share the best {words(tuning)}; one of them has {settings}"
+    title = _title_of_best(tuning, kept, trials[ranked[0]]["values"], scores.count(scores[ranked[0]]), len(trials))
     untuned = next((i for i, t in enumerate(trials) if t["number"] == tuning["untuned"]), None)
     left_out = f"; the {len(keys) - len(kept)} least important keys are left out" if len(keys) > len(kept) else ""
     note = f"a line for each trial, from its values to its score{left_out}"
     chart = coordinates_chart(title, axes, top, untuned, best_name="best" if len(top) == 1 else f"best {len(top)}")
     return make_plot(title, chart, note, is_wide=True)
+
+
+def _keys_by_importance(tuning: Mapping[str, Any], trials: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Lists the keys that differ among trials, those that mattered most first."""
+    keys = [key for key in tuning["space"] if len({_text(t["values"].get(key)) for t in trials}) > 1]
+    order = [entry["key"] for entry in (tuning.get("importance") or {}).get("shares", [])]
+    return sorted(keys, key=lambda key: order.index(key) if key in order else len(order))
+
+
+def _title_of_best(tuning: Mapping[str, Any], keys: Sequence[str], best: Mapping[str, Any], equal: int, of: int) -> str:
+    """Says what the best trial has.
+
+    Args:
+      tuning: Figures of the search.
+      keys: Those that the plot shows.
+      best: Values of the best trial by key.
+      equal: Number of trials that share its score, itself among them.
+      of: Number of all trials.
+    """
+    named = [key for key in keys if key in best][:3]
+    settings = ", ".join(f"{_short(key)} {_show(best[key])}" for key in named)
+    if equal > 1:
+        return f"{equal} of {of} trials share the best {words(tuning)}; one of them has {settings}"
+    return f"The best of {of} trials has {settings}"
 
 
 def _plot_importance(tuning: Mapping[str, Any]) -> Plot | None:
@@ -121,15 +146,24 @@ def _axis(key: str, values: Sequence[Any], entry: Mapping[str, Any]) -> Axis:
     """Places values on an axis: numbers by size, on a logarithmic range by their logarithm, all others side by side."""
     known = [value for value in values if value is not _ABSENT]
     if all(type(value) in (int, float) for value in known) and len(set(known)) > 1:
-        is_log = (bool(entry.get("log")) or entry.get("scale") == "log") and min(known) > 0
-        places = [None if v is _ABSENT else math.log(v) if is_log else float(v) for v in values]
-        ends = [(math.log(value) if is_log else value, label) for value, label in _ends(known)]
-        return Axis(_short(key), places, ends)
+        return _axis_of_numbers(key, values, known, entry)
+    return _axis_of_names(key, values, known, entry)
+
+
+def _axis_of_numbers(key: str, values: Sequence[Any], known: Sequence[float], entry: Mapping[str, Any]) -> Axis:
+    is_log = (bool(entry.get("log")) or entry.get("scale") == "log") and min(known) > 0
+    place = math.log if is_log else float
+    ends = [(place(value), label) for value, label in _ends(known)]
+    return Axis(_short(key), [None if value is _ABSENT else place(value) for value in values], ends)
+
+
+def _axis_of_names(key: str, values: Sequence[Any], known: Sequence[Any], entry: Mapping[str, Any]) -> Axis:
+    """Places values side by side, in the order in which the space offers them."""
+    named = {_text(value): value for value in reversed(known)}
     offered = [_text(choice) for choice in entry.get("choice", [])]
-    seen = [text for text in dict.fromkeys([*offered, *map(_text, known)]) if text in set(map(_text, known))]
-    names = {text: _show(next(v for v in known if _text(v) == text)) for text in seen}
-    places = [None if v is _ABSENT else float(seen.index(_text(v))) for v in values]
-    return Axis(_short(key), places, [(float(place), names[text]) for place, text in enumerate(seen)])
+    seen = [text for text in dict.fromkeys([*offered, *map(_text, known)]) if text in named]
+    places = [None if value is _ABSENT else float(seen.index(_text(value))) for value in values]
+    return Axis(_short(key), places, [(float(place), _show(named[text])) for place, text in enumerate(seen)])
 
 
 def _ends(values: Sequence[float]) -> list[tuple[float, str]]:

@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from kerasline.components.report.diagnosis.diagnosis import TITLES, diagnose
+from kerasline.components.report.diagnosis.ailments import TITLES
+from kerasline.components.report.diagnosis.diagnosis import diagnose
 
 Rows = tuple[np.ndarray, np.ndarray]
 Diagnose = Callable[..., dict[str, dict[str, Any]]]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -105,43 +105,63 @@ def guess_label(sample: TableSample, labels: Sequence[str]) -> LabelGuess:
     if column.dtype == "string" and column.present:
         column = _read_numbers(column, reading, sample.source)
     present = [value for value in column.present if value not in (float("inf"), float("-inf"))]
-    missing = 1 - len(present) / max(1, len(column.values))
     if column.dtype == "string":
         _refuse_no_classes(column.name, present)
     counts: Counter[Any] = Counter(present)
-    facts = _facts(column, counts, len(present), str(sample.path))
-    settled = settle_label(facts, "auto")
-    task = infer_task(settled)
+    settled = settle_label(_facts(column, counts, len(present), str(sample.path)), "auto")
+    missing = 1 - len(present) / max(1, len(column.values))
     words = columns[labels[0]].words
     remarks = [f"{missing:.1%} of the rows have no label and are left out"] if missing else []
     remarks += [words.remark] if words.remark else []
+    guess = LabelGuess(
+        (column.name,),
+        infer_task(settled),
+        counts={},
+        rows=len(present),
+        missing=missing,
+        reading=reading,
+        remarks=tuple(remarks),
+        words=words,
+    )
     if settled.classes is None:
-        mean = sum(present) / len(present)
-        deviation = (sum((value - mean) ** 2 for value in present) / len(present)) ** 0.5
-        return LabelGuess(
-            (column.name,), task, {}, len(present), missing,
-            deviation=deviation, reading=reading, remarks=tuple(remarks), words=words, values=column.values,
-        )  # fmt: skip
+        return replace(guess, deviation=_deviation(present), values=column.values)
+    return _with_classes(guess, column, counts, sample.rows)
+
+
+def _deviation(values: Sequence[float]) -> float:
+    """Returns the standard deviation of some numbers."""
+    mean = sum(values) / len(values)
+    return (sum((value - mean) ** 2 for value in values) / len(values)) ** 0.5
+
+
+def _with_classes(guess: LabelGuess, column: SampledColumn, counts: Mapping[Any, int], rows: int) -> LabelGuess:
+    """Adds to a label what its classes are, and how even.
+
+    Args:
+      guess: What is known of it already.
+      column: Its values.
+      counts: Rows of each value among those that were looked at.
+      rows: Rows of the whole table.
+    """
     sizes = {str(int(value) if column.dtype == "float" else value): count for value, count in counts.items()}
     ordered = dict(sorted(sizes.items(), key=lambda item: -item[1]))
     largest, smallest = max(ordered.values()), min(ordered.values())
-    scale = sample.rows / max(1, len(column.values))
-    lowered = {name.lower() for name in ordered}
-    if len(lowered) < len(ordered):
+    in_whole_table = smallest * rows / max(1, len(column.values))
+    remarks = list(guess.remarks)
+    if len({name.lower() for name in ordered}) < len(ordered):
         remarks.append("some classes differ in capital letters only; write them alike")
-    if smallest * scale < 3:
-        remarks.append(
-            f"class {min(ordered, key=lambda name: ordered[name])!r} has {counted(smallest, 'row')}, too few to learn"
-        )
+    if in_whole_table < 3:
+        rarest = min(ordered, key=lambda name: ordered[name])
+        remarks.append(f"class {rarest!r} has {counted(smallest, 'row')}, too few to learn")
     remarks += filter(None, [remark_on_classes(ordered), _remark_on_counts(column.dtype, counts)])
-    uneven = largest >= _UNEVEN * smallest
-    return LabelGuess(
-        (column.name,), task, ordered, len(present), missing,
-        balanced=uneven and smallest * scale >= _FEWEST_TO_WEIGH,
-        stratified=smallest * scale * 0.1 < _EVAL_ROWS,
-        majority=largest / len(present),
-        reading=reading, remarks=tuple(remarks), words=words,
-    )  # fmt: skip
+    return replace(
+        guess,
+        counts=ordered,
+        balanced=largest >= _UNEVEN * smallest and in_whole_table >= _FEWEST_TO_WEIGH,
+        stratified=in_whole_table * 0.1 < _EVAL_ROWS,
+        majority=largest / guess.rows,
+        remarks=tuple(remarks),
+    )
 
 
 def _remark_on_counts(dtype: str, counts: Mapping[Any, int]) -> str:
@@ -185,17 +205,20 @@ def _read_numbers(column: SampledColumn, reading: dict[str, tuple[Any, str]], so
         raise ConfigError(f"--label: {column.name!r} holds numbers that cannot be compared: {numbers.problem}")
     if numbers.share < 1:
         return column
-    other = "." if numbers.decimal == "," else ","
     if not numbers.certain or numbers.decimal == ",":
         if source != "csv":
             raise ConfigError(f"--label: {column.name!r} holds numbers as text, {numbers.told()}; write it as numbers")
-        if not numbers.certain:
-            why = f"{numbers.why}: read as thousands; if it is the decimal sign: label_decimal: '{other}'"
-        else:
-            why = f"{numbers.told()}; else label_decimal: '{other}'"
-        reading["label_decimal"] = (numbers.decimal, why)
+        reading["label_decimal"] = (numbers.decimal, _why_decimal(numbers))
     values = [None if value is None else read_number(value, numbers.form) for value in column.values]
     return SampledColumn(column.name, "float", values, column.words)
+
+
+def _why_decimal(numbers: Any) -> str:
+    """Says why a sign was taken for the decimal one, and how to take the other."""
+    other = "." if numbers.decimal == "," else ","
+    if numbers.certain:
+        return f"{numbers.told()}; else label_decimal: '{other}'"
+    return f"{numbers.why}: read as thousands; if it is the decimal sign: label_decimal: '{other}'"
 
 
 def _refuse_no_classes(name: str, present: Sequence[str]) -> None:

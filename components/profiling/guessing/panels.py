@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from kerasline.components.profiling.guessing.columns import ColumnGuess
+from kerasline.components.profiling.guessing.guess import ColumnGuess
 from kerasline.components.profiling.sampling import SampledColumn
 
 _FEWEST_ROWS, _FEWEST_THINGS, _MOST_TIMES = 50, 10, 200

@@ -63,7 +63,7 @@ def plot_comparison(figures: Mapping[str, Any]) -> Plot | None:
     if value is None:
         return None
     interval = _interval(name, figures)
-    bars = [Bar("this model", value, tuple(interval) if interval else None, is_main=True)]
+    bars = [Bar("this model", value, (interval[0], interval[1]) if interval else None, is_main=True)]
     others = (
         (f"production, version {figures.get('baseline_version')}", figures["baseline"]),
         ("trivial model", figures["trivial"]),

@@ -9,7 +9,8 @@ import pytest
 
 from kerasline.components.datasets.values.date_forms import read_date
 from kerasline.components.datasets.values.number_forms import read_number
-from kerasline.components.profiling.guessing.columns import ColumnGuess, guess_column
+from kerasline.components.profiling.guessing.columns import guess_column
+from kerasline.components.profiling.guessing.guess import ColumnGuess
 from kerasline.components.profiling.guessing.leaks import gives_away
 from kerasline.components.profiling.sampling.sampling import SampledColumn
 

@@ -1,0 +1,200 @@
+"""Guesses what a column of text is: dates, numbers in writing, categories, sentences, or names."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+from kerasline.components.datasets.values import (
+    CURRENCIES,
+    DATE_PATTERNS,
+    NUMBER,
+    PERCENT,
+    WrittenNumbers,
+    evidence_of,
+    read_number,
+    reads_as_date,
+)
+from kerasline.components.features import ONE_HOT_LIMIT
+from kerasline.components.profiling.guessing.guess import FEWEST_FOR_ID, GROUP_NAME, MOST_READ, ColumnGuess, shown
+from kerasline.components.profiling.sampling import words_of
+
+_BOOLEANS = ({"true", "false"}, {"yes", "no"}, {"y", "n"}, {"t", "f"}, {"on", "off"})
+_PERSON_NAME = re.compile(r"(^|[_\s.\-])(sur|last|first|middle|fore|given|family|maiden|full)[_\s.\-]?name$", re.I)
+_MOST_UNREADABLE = 0.1
+_LONGEST_NAME = 5  # words, on average
+_FEW_ROWS_EACH = 20  # of people's names: fewer say little of the next row
+_MANY_NAMES = 100
+_RARE_ROWS = 3  # a category in fewer rows shares the place of unknown ones
+
+
+def guess_text(name: str, present: Sequence[str], counts: Counter[str], rows: int, complete: bool) -> ColumnGuess:
+    """Guesses what a column of text is.
+
+    Args:
+      name: Name of the column.
+      present: Its values, without those that are missing.
+      counts: Rows of each value.
+      rows: Rows of the whole table.
+      complete: Whether the values are those of the whole table.
+    """
+    if {value.lower() for value in counts} in _BOOLEANS:
+        return ColumnGuess(name, "boolean", " or ".join(sorted(counts)[:2]), options={"kind": "boolean"})
+    some = list(counts)[:MOST_READ]
+    special = (_guess_date(name, some, counts) or _guess_written_number(name, counts)) if len(counts) > 2 else None
+    return (
+        special
+        or _guess_words(name, present, some, len(counts))
+        or _guess_names(name, present, len(counts))
+        or _guess_category(name, present, counts, rows, complete)
+    )
+
+
+def _guess_words(name: str, present: Sequence[str], some: Sequence[str], distinct: int) -> ColumnGuess | None:
+    """Finds texts of several words, and names that hardly come twice."""
+    words = [len(words_of(value)) for value in some]
+    mean_words = sum(words) / len(words)
+    unique = distinct / len(present)
+    if unique > 0.5 and distinct >= FEWEST_FOR_ID and mean_words < _LONGEST_NAME and _are_names(some):
+        why = f"names, such as {shown(present[0])}, {unique:.0%} of them different; to learn from their words set "
+        return ColumnGuess(name, "drop", why + "kind: text")
+    if mean_words < 4 and (unique <= 0.5 or mean_words < 2.5):
+        return None
+    frequent = Counter(word for value in present[:20_000] for word in set(words_of(value)))
+    kept = sum(1 for count in frequent.values() if count >= 5) or min(len(frequent), 100)
+    options: dict[str, Any] = {"kind": "text", "vocabulary_size": max(10, min(1000, kept))}
+    return ColumnGuess(name, "text", f"about {mean_words:.0f} words a row", options=options)
+
+
+def _guess_names(name: str, present: Sequence[str], distinct: int) -> ColumnGuess | None:
+    """Finds ids and names that say little of rows with others."""
+    unique = distinct / len(present)
+    if unique > 0.9 and distinct >= FEWEST_FOR_ID:
+        return ColumnGuess(name, "drop", f"almost every row has its own, such as {shown(present[0])}: an id or a name")
+    if GROUP_NAME.search(name) and distinct > 50:
+        return ColumnGuess(name, "drop", f"an id of about {1 / unique:.1f} rows each", group=True)
+    if _PERSON_NAME.search(name) and distinct > _MANY_NAMES and unique * _FEW_ROWS_EACH > 1:
+        told = f"{distinct} names of about {1 / unique:.1f} rows each: learnt by heart, they say little of other rows; "
+        return ColumnGuess(name, "drop", told + "take it off this list to keep it")
+    return None
+
+
+def _are_names(values: Sequence[str]) -> bool:
+    """Says whether texts are names: words with capital letters, and no sentences."""
+    words = [word for value in values for word in value.split()]
+    capital = sum(1 for word in words if word[:1].isupper() or not word[:1].isalpha())
+    return capital >= 0.8 * len(words) and any(word[:1].isupper() for word in words)
+
+
+def _guess_category(name: str, present: Sequence[str], counts: Counter[str], rows: int, complete: bool) -> ColumnGuess:
+    distinct = len(counts)
+    guess = ColumnGuess(name, "categorical", f"{distinct} values, most often {shown(counts.most_common(1)[0][0])}")
+    if distinct > 1000 or not complete:
+        # The whole table may have more values than a category usually has.
+        guess.options["kind"] = "categorical"
+    if distinct == 1:
+        guess.options["kind"] = "categorical"
+        guess.why = f"{shown(present[0])} or missing"
+    else:
+        _choose_encoding(guess, counts, len(present))
+    if len({value.lower() for value in counts}) < distinct:
+        guess.remark = "some values differ in capital letters only"
+    return guess
+
+
+def _choose_encoding(guess: ColumnGuess, counts: Counter[str], rows: int) -> None:
+    """Lets rare values of a category share a place, or all of them, where hardly any is frequent."""
+    distinct = len(counts)
+    frequent = [count for count in counts.values() if count >= _RARE_ROWS]
+    if distinct > ONE_HOT_LIMIT and sum(frequent) / rows < 0.5:
+        guess.options |= {"kind": "categorical", "encode": "hash"}
+        guess.why += ", few of them in more than two rows: hashed"
+    elif 1 < len(frequent) < distinct:
+        guess.options["vocabulary_size"] = len(frequent)
+        guess.why += f"; the {distinct - len(frequent)} rare ones share a place"
+    elif distinct > 1000:
+        guess.options["vocabulary_size"] = distinct
+
+
+def _guess_date(name: str, values: Sequence[str], counts: Counter[str]) -> ColumnGuess | None:
+    total = sum(counts[value] for value in values)
+    read = {
+        form: sum(counts[value] for value in values if reads_as_date(value, form)) / total
+        for form in (*DATE_PATTERNS, "time")
+    }
+    best = max(read, key=lambda form: read[form])
+    if read[best] < 1 - _MOST_UNREADABLE:
+        return None
+    remark = ""
+    if read["dmy"] == read["mdy"] > 0:
+        best, remark = _day_or_month_first(values)
+    options: dict[str, Any] = {"kind": "date"}
+    if best != "ymd":
+        options["date_format"] = best
+    why = f"{'times, in hours,' if best == 'time' else 'dates'} such as {values[0]}"
+    if read[best] < 1:
+        options["indicator"] = True
+        why += f"; {1 - read[best]:.1%} are none and count as missing"
+    return ColumnGuess(name, "date", why, options=options, remark=remark)
+
+
+def _day_or_month_first(values: Sequence[str]) -> tuple[str, str]:
+    """Chooses between two forms that suit all dates alike: Americans, who begin with the month, write slashes.
+
+    Returns:
+      The form, and a remark where the other one would do as well.
+    """
+    slashes = sum("/" in value for value in values) > len(values) / 2
+    form, other = ("mdy", "day first: dmy") if slashes else ("dmy", "month first: mdy")
+    if not any(re.match(r"\d{1,2}\D+\d", value) for value in values):
+        return form, ""
+    signs = "slashes are" if slashes else "dots and dashes are"
+    told = f"could also be {other}; no day is above 12, so the values do not tell, and {signs} all that speaks for"
+    return form, f"{told} {form}"
+
+
+def _guess_written_number(name: str, counts: Counter[str]) -> ColumnGuess | None:
+    """Finds numbers with signs, units, decimal commas or some stray text among them."""
+    numbers = evidence_of(counts)
+    if numbers is None:
+        return None
+    if numbers.problem:
+        why = f"numbers that cannot be compared: {numbers.problem}; write them alike, or keep the column with "
+        return ColumnGuess(
+            name, "drop", why + f"features: {{{name}: {{kind: numeric, unit: {numbers.unit or NUMBER}}}}}"
+        )
+    options: dict[str, Any] = {"kind": "numeric"}
+    remark = ""
+    if numbers.decimal == ",":
+        options["decimal"] = ","
+    elif not numbers.certain:
+        options["decimal"] = "."
+        remark = f"{numbers.why}: read as thousands; if it is the decimal sign, set decimal: ','"
+    if numbers.unit not in ("", PERCENT, *CURRENCIES):
+        options["unit"] = numbers.unit
+    if numbers.share < 1:
+        options["indicator"] = True
+    return ColumnGuess(name, "numeric", _told_numbers(numbers, counts), options=options, remark=remark)
+
+
+def _told_numbers(numbers: WrittenNumbers, counts: Counter[str]) -> str:
+    """Says what numbers in a text look like: with an example, their unit, and what else stands among them."""
+    readable = [value for value in counts if read_number(value, numbers.form) is not None]
+    told = f"text that holds numbers, such as {shown(next(filter(_odd, readable), readable[0]))}"
+    if numbers.unit_name and numbers.unit_name != numbers.unit:
+        told += f", in {numbers.unit_name}"
+    if numbers.share == 1:
+        return told
+    stray = next((value for value in counts if read_number(value, numbers.form) is None), "")
+    example = f" such as {shown(stray)}" if stray else ""
+    return f"{told}; other cells{example} count as missing ({1 - numbers.share:.1%})"
+
+
+def _odd(value: str) -> bool:
+    try:
+        float(value)
+    except ValueError:
+        return True
+    return False

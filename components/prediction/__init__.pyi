@@ -9,10 +9,10 @@ from .answering.unseen import (
 from .at_once import Answers as Answers, predict_at_once as predict_at_once
 from .job import Prediction as Prediction, predict as predict
 from .probe import WARMUP_FILE as WARMUP_FILE, read_requests as read_requests
+from .reading.finding import KINDS as KINDS
 from .reading.frames import FRAME as FRAME, is_frame as is_frame, write_frame as write_frame
 from .reading.pictures import image_problems as image_problems
 from .reading.planning import (
-    KINDS as KINDS,
     ON_UNSEEN as ON_UNSEEN,
     PredictionPlan as PredictionPlan,
     plan_prediction as plan_prediction,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import glob
 import hashlib
 import json
 import os
@@ -13,7 +12,7 @@ from typing import Any
 
 from kerasline.components.core import ConfigError, check_output, counted, nearest
 from kerasline.components.datasets.description import MISSING_VALUES, same_columns
-from kerasline.components.datasets.files import PACKED, PACKING_ERRORS, Places, damaged_packing, name_kind, open_bytes
+from kerasline.components.datasets.files import PACKING_ERRORS, damaged_packing, open_bytes
 from kerasline.components.datasets.images import SUFFIXES
 from kerasline.components.datasets.tables import (
     Dialect,
@@ -26,8 +25,8 @@ from kerasline.components.datasets.tables import (
     may_be_numbers,
     open_file,
 )
+from kerasline.components.prediction.reading.finding import find_files
 
-KINDS = ("csv", "parquet", "images", "tfrecord")
 ON_UNSEEN = ("warn", "reject")
 OUTPUTS = (".parquet", ".csv", ".jsonl")
 IMAGES_PER_SHARD = 512
@@ -112,7 +111,7 @@ def plan_prediction(
     if suffix not in OUTPUTS:
         raise ConfigError(f"--output: expected a name that ends in {', '.join(OUTPUTS)}, got {output.name!r}")
     check_output(output, "--output")
-    files, found = _find_files(source, record, kind)
+    files, found = find_files(source, record, kind)
     if any(path.resolve() == output.resolve() for path in files):
         raise ConfigError(f"--output: {output} is the input; name another file")
     reading = {**_READING, **(record.get("reading") or {})}
@@ -139,66 +138,6 @@ def output_columns(record: Mapping[str, Any]) -> list[str]:
     scores = [f"score_{name}" for name in record["classes"] or ()]
     first = {"multilabel": "predicted_labels", "regression": "predicted_value", "bounded_regression": "predicted_value"}
     return [first.get(record["task"], "predicted_class"), *scores, "model_version"]
-
-
-def _find_files(source: str, record: Mapping[str, Any], kind: str | None) -> tuple[list[Path], str]:
-    path = Path(os.path.expanduser(source))
-    reads_images = [column["dtype"] for column in record["columns"]] == ["image"]
-    if not glob.has_magic(source) and not os.path.isdir(path):
-        path = Places(Path.cwd(), None, "correct the path").find(str(path))
-    if path.is_dir():
-        if kind == "images" or (kind is None and reads_images):
-            return [path], "images"
-        files = sorted(p for p in path.iterdir() if p.is_file() and not p.name.startswith((".", "_")))
-        kinds = {_kind_of(p) for p in files} - {None, "images"}
-        found = kind or (next(iter(kinds)) if len(kinds) == 1 else None)
-        files = [p for p in files if _kind_of(p) == found]
-        if found is None or not files:
-            raise ConfigError(
-                f"expected files of one kind (CSV, Parquet or TFRecord) in the folder {path}, and found "
-                f"{', '.join(sorted(str(k) for k in kinds)) or 'none'}; name a file or a glob"
-            )
-        return files, found
-    files = [path] if path.is_file() else sorted(Path(p) for p in glob.glob(str(path), recursive=True))
-    files = [p for p in files if p.is_file()]
-    if not files:
-        raise ConfigError(f"no file matches {source}")
-    found = kind or _kind_of(files[0])
-    if found is None:
-        _refuse_other(files[0])
-        raise ConfigError(
-            f"expected a name that tells what {files[0]} is (.csv, .tsv, .parquet, .tfrecord, an image, or one of them "
-            f"with .gz); say it with --format {'|'.join(KINDS)}"
-        )
-    return files, found
-
-
-def _refuse_other(path: Path) -> None:
-    """Refuses a file of a format that is not read by name; text, and what is not known, passes.
-
-    Raises:
-      ConfigError: what it is, and what to do with it.
-    """
-    with open_bytes(path) as file:
-        try:
-            other = name_kind(file.read(4096))
-        except PACKING_ERRORS as error:
-            raise damaged_packing(path, error) from None
-    if other is not None:
-        raise ConfigError(f"{path} is {other.what}; {other.advice}.")
-
-
-def _kind_of(path: Path) -> str | None:
-    name = path.name.lower()
-    for packing in PACKED:
-        name = name.removesuffix(packing)
-    if name.endswith((".csv", ".tsv", ".txt")):
-        return "csv"
-    if name.endswith((".parquet", ".pq")):
-        return "parquet"
-    if "tfrecord" in name:
-        return "tfrecord"
-    return "images" if name.endswith(SUFFIXES) else None
 
 
 _Plan = tuple[list[dict[str, Any]], list[str], list[str]]
@@ -255,49 +194,72 @@ def _csv_names(path: Path, reading: Mapping[str, Any], delimiter: str, labels: S
 def _plan_parquet(
     files: list[Path], record: Mapping[str, Any], keys: list[str], suffix: str, reading: Mapping[str, Any]
 ) -> _Plan:
-    import pyarrow as pa
-
     shards: list[dict[str, Any]] = []
     schema: Any = None
     common: list[Any] = []
+    needed = {column["name"] for column in record["columns"]}
     for path in files:
         file = open_file(path)
         if file.metadata.num_rows == 0:
             raise ConfigError(f"{path} has no rows; check that the right file was named")
         schema = file.schema_arrow if schema is None else schema
-        needed = {column["name"] for column in record["columns"]}
         same_columns(_without_index(file.schema_arrow, needed), _without_index(schema, needed), path, files[0])
         common = [field for field in common if field.name in file.schema_arrow.names] if shards else list(schema)
-        for field in common:
-            other = file.schema_arrow.field(field.name).type
-            if other != field.type:
-                raise ConfigError(
-                    f"column {field.name!r} is {other} in {path} and {field.type} in {files[0]}; write the files "
-                    "alike, or predict them one by one"
-                )
-        begin = rows = 0
-        for group in range(file.num_row_groups):
-            rows += file.metadata.row_group(group).num_rows
-            if rows >= _ROWS_PER_SHARD or group == file.num_row_groups - 1:
-                shards.append({"path": str(path), "groups": list(range(begin, group + 1)), "rows": rows})
-                begin, rows = group + 1, 0
+        _check_types(common, file.schema_arrow, path, files[0])
+        shards += _shards_of_groups(path, file.metadata)
     notes = _check_columns(schema.names, record, str(files[0]))
-    for column in record["columns"]:
-        if column["dtype"] in ("float", "int", "string"):
-            field = schema.field(column["name"])
-            column_type(field, files[0])
-            if column["dtype"] != "string" and not may_be_numbers(field.type):
-                raise ConfigError(
-                    f"column {field.name!r} of {files[0]} is {field.type}, but the model was trained on numbers; write "
-                    "it as training had it"
-                )
-    plain = [field.name for field in common if suffix == ".parquet" or not pa.types.is_nested(field.type)]
-    plain = [name for name in plain if not _is_binary(schema.field(name).type)]
+    _check_numbers(schema, record, files[0])
+    plain = _columns_that_fit(common, schema, suffix)
     chosen = _check_keys(keys, schema.names, str(files[0]))
     for name in chosen:
         if name not in plain:
             raise ConfigError(f"--key: column {name!r} is {schema.field(name).type}, which {suffix} cannot hold")
     return shards, chosen or plain, notes
+
+
+def _check_types(fields: Sequence[Any], schema: Any, path: Path, first: Path) -> None:
+    """Refuses a file in which a column has another type than in the first one."""
+    for field in fields:
+        other = schema.field(field.name).type
+        if other != field.type:
+            raise ConfigError(
+                f"column {field.name!r} is {other} in {path} and {field.type} in {first}; write the files alike, or "
+                "predict them one by one"
+            )
+
+
+def _shards_of_groups(path: Path, metadata: Any) -> list[dict[str, Any]]:
+    """Cuts a Parquet file into shards of whole row groups, with enough rows in each to be worth a worker's start."""
+    shards: list[dict[str, Any]] = []
+    begin = rows = 0
+    for group in range(metadata.num_row_groups):
+        rows += metadata.row_group(group).num_rows
+        if rows >= _ROWS_PER_SHARD or group == metadata.num_row_groups - 1:
+            shards.append({"path": str(path), "groups": list(range(begin, group + 1)), "rows": rows})
+            begin, rows = group + 1, 0
+    return shards
+
+
+def _check_numbers(schema: Any, record: Mapping[str, Any], path: Path) -> None:
+    """Refuses a table whose columns have types that training did not have."""
+    for column in record["columns"]:
+        if column["dtype"] not in ("float", "int", "string"):
+            continue
+        field = schema.field(column["name"])
+        column_type(field, path)
+        if column["dtype"] != "string" and not may_be_numbers(field.type):
+            raise ConfigError(
+                f"column {field.name!r} of {path} is {field.type}, but the model was trained on numbers; write it as "
+                "training had it"
+            )
+
+
+def _columns_that_fit(fields: Sequence[Any], schema: Any, suffix: str) -> list[str]:
+    """Names the columns that can be repeated in the output: only Parquet holds lists, and none of them images."""
+    import pyarrow as pa
+
+    plain = [field.name for field in fields if suffix == ".parquet" or not pa.types.is_nested(field.type)]
+    return [name for name in plain if not _is_binary(schema.field(name).type)]
 
 
 def _without_index(schema: Any, needed: Collection[str]) -> list[str]:
@@ -321,9 +283,7 @@ def _plan_images(
     if keys and keys != ["path"]:
         raise ConfigError(f"--key: images have their path only, got {', '.join(keys)}")
     root = files[0] if files[0].is_dir() else files[0].parent
-    listed = files if not files[0].is_dir() else sorted(p for p in root.rglob("*") if p.is_file())
-    names = [p.relative_to(root).as_posix() for p in listed]
-    names = [name for name in names if not any(part.startswith(".") for part in name.split("/"))]
+    names = _names_below(root, files)
     images = [name for name in names if name.lower().endswith(SUFFIXES)]
     if not images:
         raise ConfigError(
@@ -336,6 +296,13 @@ def _plan_images(
         for start in range(0, len(images), IMAGES_PER_SHARD)
     ]
     return shards, ["path"], notes
+
+
+def _names_below(root: Path, files: Sequence[Path]) -> list[str]:
+    """Lists a folder's files, however deep, or those that were named, by their paths in it; hidden ones left out."""
+    listed = sorted(p for p in root.rglob("*") if p.is_file()) if files[0].is_dir() else files
+    names = [p.relative_to(root).as_posix() for p in listed]
+    return [name for name in names if not any(part.startswith(".") for part in name.split("/"))]
 
 
 def _plan_records(
@@ -353,11 +320,13 @@ def _check_columns(names: Sequence[str], record: Mapping[str, Any], origin: str)
     missing = [name for name in needed if name not in names]
     if missing:
         more = f" (and {len(missing) - 1} more)" if len(missing) > 1 else ""
+        hint = nearest(missing[0], [name for name in names if name not in needed])
         raise ConfigError(
             f"{origin} has no column {missing[0]!r}{more}, which the model reads; its columns are "
-            f"{', '.join(names[:20])}.{nearest(missing[0], [name for name in names if name not in needed])}"
+            f"{', '.join(names[:20])}.{hint}"
         )
-    extra = [name for name in names if name not in {*needed, *record["label"]["columns"]}]
+    known = {*needed, *record["label"]["columns"]}
+    extra = [name for name in names if name not in known]
     return [f"columns that the model does not read: {', '.join(extra)}"] if extra else []
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any
 
@@ -135,47 +135,66 @@ def _check_key(key: str) -> None:
 
 def _check_form(key: str, entry: Mapping[str, Any]) -> None:
     kinds = [kind for kind in KINDS if kind in entry]
-    allowed = _WITH_NUMBERS if kinds in (["float"], ["int"]) else ("when",)
-    if len(kinds) != 1 or set(entry) - {*kinds, *allowed} or (kinds == ["boolean"] and entry["boolean"] is not True):
-        unknown = [name for name in entry if name not in (*KINDS, *_WITH_NUMBERS)]
-        hint = nearest(unknown[0], (*KINDS, *_WITH_NUMBERS)) if unknown else ""
-        raise ValueError(f"{key}: expected {_FORMS}, got {dict(entry)}{hint and '.' + hint}")
+    _check_names(key, entry, kinds)
     if is_feature_key(key) and kinds not in (["choice"], ["boolean"]):
         raise ValueError(
             f"{key}: expected {{choice: [...]}} or {{boolean: true}}, got {dict(entry)}; each value of a features. key "
             "is analysed before the search"
         )
-    values = entry[kinds[0]]
     if kinds == ["boolean"]:
         return
+    values = entry[kinds[0]]
     if not isinstance(values, list) or not values:
         raise ValueError(f"{key}: expected a list of values, got {shown(values)}")
     if kinds == ["choice"]:
-        texts = [json.dumps(value, sort_keys=True, default=str) for value in values]
-        if len(set(texts)) < len(texts):
-            raise ValueError(f"{key}: expected different values, got {shown(values)}")
+        _check_choices(key, values)
     else:
         _check_range(key, entry, kinds[0])
+
+
+def _check_names(key: str, entry: Mapping[str, Any], kinds: Sequence[str]) -> None:
+    """Refuses an entry that is of no kind, of several, or has a word that its kind does not have."""
+    allowed = _WITH_NUMBERS if kinds in (["float"], ["int"]) else ("when",)
+    is_off = kinds == ["boolean"] and entry["boolean"] is not True
+    if len(kinds) == 1 and not set(entry) - {*kinds, *allowed} and not is_off:
+        return
+    unknown = [name for name in entry if name not in (*KINDS, *_WITH_NUMBERS)]
+    hint = nearest(unknown[0], (*KINDS, *_WITH_NUMBERS)) if unknown else ""
+    raise ValueError(f"{key}: expected {_FORMS}, got {dict(entry)}{hint and '.' + hint}")
+
+
+def _check_choices(key: str, values: Sequence[Any]) -> None:
+    texts = [json.dumps(value, sort_keys=True, default=str) for value in values]
+    if len(set(texts)) < len(texts):
+        raise ValueError(f"{key}: expected different values, got {shown(values)}")
 
 
 def _check_range(key: str, entry: Mapping[str, Any], kind: str) -> None:
     values = entry[kind]
     if len(values) != 2 or not all(map(_is_number, values)) or not values[0] < values[1]:
         raise ValueError(f"{key}: expected [low, high] with low below high, got {shown(values)}")
-    low, high = values
     if kind == "int" and any(value != int(value) for value in values):
         raise ValueError(f"{key}: expected whole numbers, got {shown(values)}; use float for others")
+    _check_scale(key, entry)
+    if is_logarithmic(entry) and values[0] <= 0:
+        raise ValueError(f"{key}: expected a range above 0 on a logarithmic scale, got {shown(values)}")
+    if entry.get("step") is not None:
+        _check_step(key, entry, kind)
+
+
+def _check_scale(key: str, entry: Mapping[str, Any]) -> None:
+    """Refuses a scale that there is not, and log: and scale: that contradict each other."""
+    scale, log = entry.get("scale"), entry.get("log")
     if entry.get("scale", "linear") not in ("linear", "log") or entry.get("log", False) not in (True, False):
         raise ValueError(f"{key}: expected scale: linear or log, got {dict(entry)}")
-    if entry.get("log") is False and entry.get("scale") == "log" or entry.get("log") and entry.get("scale") == "linear":
+    if (log is False and scale == "log") or (log and scale == "linear"):
         raise ValueError(f"{key}: expected log and scale to agree, got {dict(entry)}")
-    is_log = is_logarithmic(entry)
-    if is_log and low <= 0:
-        raise ValueError(f"{key}: expected a range above 0 on a logarithmic scale, got {shown(values)}")
-    step = entry.get("step")
-    if step is None:
-        return
-    least, most, meaning = (1, high / low, "factor") if is_log else (0, high - low, "distance")
+
+
+def _check_step(key: str, entry: Mapping[str, Any], kind: str) -> None:
+    """Refuses a step that leaves the range at once, or that falls between whole numbers."""
+    (low, high), step = entry[kind], entry["step"]
+    least, most, meaning = (1, high / low, "factor") if is_logarithmic(entry) else (0, high - low, "distance")
     if not _is_number(step) or not least < step <= most or (kind == "int" and step != int(step)):
         whole = "a whole number" if kind == "int" else "a number"
         raise ValueError(
@@ -193,17 +212,27 @@ def _check_conditions(key: str, entry: Mapping[str, Any], space: Space) -> None:
     if not isinstance(when, Mapping) or ("when" in entry and not when):
         raise ValueError(f"{key}: expected when: {{KEY: VALUE}} with another key of the space, got {shown(when)}")
     for parent, values in conditions(entry).items():
-        if parent not in space or parent == key:
+        _check_condition(key, parent, values or [None], space)
+
+
+def _check_condition(key: str, parent: str, values: Sequence[Any], space: Space) -> None:
+    """Refuses a condition on a key that is not searched, that is a range, or that never has one of the values."""
+    others = [other for other in space if other != key]
+    if parent not in others:
+        raise ValueError(
+            f"{key}: expected when to name another key of the space ({', '.join(others)}), got "
+            f"{parent}.{nearest(parent, others)}"
+        )
+    if kind_of(space[parent]) not in ("choice", "boolean"):
+        raise ValueError(f"{key}: expected when to name a choice or a boolean, but {parent} is a range")
+    offered = values_to_try(space[parent])
+    for value in values:
+        if not any(_is_same(value, one) for one in offered):
             raise ValueError(
-                f"{key}: expected when to name another key of the space ({', '.join(k for k in space if k != key)}), "
-                f"got {parent}.{nearest(parent, [k for k in space if k != key])}"
+                f"{key}: expected when: {{{parent}: ...}} with one of {shown(offered)}, got {shown(value)}"
             )
-        if kind_of(space[parent]) not in ("choice", "boolean"):
-            raise ValueError(f"{key}: expected when to name a choice or a boolean, but {parent} is a range")
-        offered = values_to_try(space[parent])
-        for value in values or [None]:
-            # In Python, True equals 1.
-            if not any(value == one and isinstance(value, bool) == isinstance(one, bool) for one in offered):
-                raise ValueError(
-                    f"{key}: expected when: {{{parent}: ...}} with one of {shown(offered)}, got {shown(value)}"
-                )
+
+
+def _is_same(value: Any, other: Any) -> bool:
+    """Whether two values of a recipe are the same; in Python, True equals 1."""
+    return bool(value == other) and isinstance(value, bool) == isinstance(other, bool)

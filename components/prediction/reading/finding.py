@@ -1,0 +1,98 @@
+"""Finds the files that are to be predicted, and tells of what kind they are."""
+
+from __future__ import annotations
+
+import glob
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from kerasline.components.core import ConfigError
+from kerasline.components.datasets.files import PACKED, PACKING_ERRORS, Places, damaged_packing, name_kind, open_bytes
+from kerasline.components.datasets.images import SUFFIXES
+
+KINDS = ("csv", "parquet", "images", "tfrecord")
+
+
+def find_files(source: str, record: Mapping[str, Any], kind: str | None) -> tuple[list[Path], str]:
+    """Finds the files of an input, and of what kind they are.
+
+    Args:
+      source: A file, a folder or a glob.
+      record: What was recorded of the version: a model of images alone takes a folder as one of images.
+      kind: Kind of the input as the user told it, or None.
+
+    Returns:
+      The files, sorted, or the folder of images alone; and one of KINDS.
+
+    Raises:
+      ConfigError: there are none, or their kind cannot be told.
+    """
+    path = Path(os.path.expanduser(source))
+    if not glob.has_magic(source) and not os.path.isdir(path):
+        path = Places(Path.cwd(), None, "correct the path").find(str(path))
+    if not path.is_dir():
+        return _files_by_name(path, source, kind)
+    reads_images = [column["dtype"] for column in record["columns"]] == ["image"]
+    if kind == "images" or (kind is None and reads_images):
+        return [path], "images"
+    return _files_of_folder(path, kind)
+
+
+def _files_of_folder(folder: Path, kind: str | None) -> tuple[list[Path], str]:
+    """Lists the files of a folder that are of one kind, which is asked for or the only one there."""
+    files = sorted(p for p in folder.iterdir() if p.is_file() and not p.name.startswith((".", "_")))
+    kinds = {_kind_of(p) for p in files} - {None, "images"}
+    found = kind or (next(iter(kinds)) if len(kinds) == 1 else None)
+    files = [p for p in files if _kind_of(p) == found]
+    if found is None or not files:
+        raise ConfigError(
+            f"expected files of one kind (CSV, Parquet or TFRecord) in the folder {folder}, and found "
+            f"{', '.join(sorted(str(k) for k in kinds)) or 'none'}; name a file or a glob"
+        )
+    return files, found
+
+
+def _files_by_name(path: Path, source: str, kind: str | None) -> tuple[list[Path], str]:
+    """Lists a file or those of a glob; the name of the first tells of what kind all are."""
+    files = [path] if path.is_file() else sorted(Path(p) for p in glob.glob(str(path), recursive=True))
+    files = [p for p in files if p.is_file()]
+    if not files:
+        raise ConfigError(f"no file matches {source}")
+    found = kind or _kind_of(files[0])
+    if found is None:
+        _refuse_other(files[0])
+        raise ConfigError(
+            f"expected a name that tells what {files[0]} is (.csv, .tsv, .parquet, .tfrecord, an image, or one of them "
+            f"with .gz); say it with --format {'|'.join(KINDS)}"
+        )
+    return files, found
+
+
+def _refuse_other(path: Path) -> None:
+    """Refuses a file of a format that is not read by name; text, and what is not known, passes.
+
+    Raises:
+      ConfigError: what it is, and what to do with it.
+    """
+    with open_bytes(path) as file:
+        try:
+            other = name_kind(file.read(4096))
+        except PACKING_ERRORS as error:
+            raise damaged_packing(path, error) from None
+    if other is not None:
+        raise ConfigError(f"{path} is {other.what}; {other.advice}.")
+
+
+def _kind_of(path: Path) -> str | None:
+    name = path.name.lower()
+    for packing in PACKED:
+        name = name.removesuffix(packing)
+    if name.endswith((".csv", ".tsv", ".txt")):
+        return "csv"
+    if name.endswith((".parquet", ".pq")):
+        return "parquet"
+    if "tfrecord" in name:
+        return "tfrecord"
+    return "images" if name.endswith(SUFFIXES) else None

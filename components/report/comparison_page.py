@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from kerasline.components.evaluation import METRICS
@@ -60,19 +60,18 @@ def _doubt(row: Mapping[str, Any], predictions: Mapping[str, Any] | None) -> str
 def plot_both(comparison: Mapping[str, Any]) -> list[Plot]:
     """Draws the validation curves (or the training ones) of both runs over each other."""
     histories = [comparison[run]["figures"]["history"] or {} for run in ("a", "b")]
-    plots = []
-    for name in [name for name in histories[0] if name in histories[1] and not name.startswith("val_")][:3]:
-        if name == "learning_rate":
-            continue
-        is_held_out = all(f"val_{name}" in history for history in histories)
-        key = f"val_{name}" if is_held_out else name
-        series = [
-            Series(letter, list(range(1, len(history[key]) + 1)), history[key])
-            for letter, history in zip("AB", histories, strict=True)
-        ]
-        part = "validation" if is_held_out else "training"
-        words = METRICS[name].title if name in METRICS else name.replace("_", " ")
-        ends = show_apart(series[0].y[-1], series[1].y[-1])
-        title = f"The {part} {words} ended at {ends[0]} in A and {ends[1]} in B"
-        plots.append(make_plot(title, line_chart(title, series, "epoch", words, marks=True, whole_x=True)))
-    return plots
+    names = [name for name in histories[0] if name in histories[1] and not name.startswith("val_")]
+    return [_plot_curve(name, histories) for name in names[:3] if name != "learning_rate"]
+
+
+def _plot_curve(name: str, histories: Sequence[Mapping[str, Sequence[float]]]) -> Plot:
+    is_held_out = all(f"val_{name}" in history for history in histories)
+    key, part = (f"val_{name}", "validation") if is_held_out else (name, "training")
+    series = [
+        Series(letter, list(range(1, len(history[key]) + 1)), history[key])
+        for letter, history in zip("AB", histories, strict=True)
+    ]
+    words = METRICS[name].title if name in METRICS else name.replace("_", " ")
+    ends = show_apart(series[0].y[-1], series[1].y[-1])
+    title = f"The {part} {words} ended at {ends[0]} in A and {ends[1]} in B"
+    return make_plot(title, line_chart(title, series, "epoch", words, marks=True, whole_x=True))

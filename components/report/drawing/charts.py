@@ -77,28 +77,43 @@ def line_chart(
         [v for s in every for v in s.x], [v for s in every for v in s.y], x_range=x_range, y_range=y_range
     )
     parts = [draw_axes(frame, x_label, y_label, whole_x=whole_x)]
-    names = [s.name for s in series]
-    if diagonal:
-        low, high = max(frame.x.low, frame.y.low), min(frame.x.high, frame.y.high)
-        if low < high:
-            ends = f'x1="{frame.x(low)}" y1="{frame.y(low)}" x2="{frame.x(high)}" y2="{frame.y(high)}"'
-            parts.append(f'<line class="reference" {ends}/>')
-            parts.append(text(frame.x(high) - 4, frame.y(low) - 6, f"dashed: {diagonal}", anchor="end"))
+    low, high = max(frame.x.low, frame.y.low), min(frame.x.high, frame.y.high)
+    if diagonal and low < high:
+        parts.append(_diagonal(frame, low, high))
+        parts.append(text(frame.x(high) - 4, frame.y(low) - 6, f"dashed: {diagonal}", anchor="end"))
     parts += [_line("pale", s, frame) for s in pale]
     for index, s in enumerate(series):
-        parts.append(_line(f"series s{index + 1}", s, frame))
-        places = [pair for piece in _pieces(s) for pair in piece if marks and len(s.x) <= 40 or len(piece) == 1]
-        parts += [mark(index, frame.x(x), frame.y(y), 2.6) for x, y in places]
+        parts += [_line(f"series s{index + 1}", s, frame), *_marks(index, s, frame, marks)]
     if at is not None:
-        position = frame.x(at[0])
-        is_left = position > (frame.x.start + frame.x.end) / 2
-        parts.append(
-            f'<line class="pointer" x1="{position}" x2="{position}" y1="{frame.y.end}" y2="{frame.y.start}"/>'
-            + text(position + (-5 if is_left else 5), TOP + 11, at[1], anchor="end" if is_left else "start")
-        )
-    parts.append(draw_legend(names))
+        parts.append(_pointer(frame, *at))
+    parts.append(draw_legend([s.name for s in series]))
     described = "; ".join(f"{s.name}: {' to '.join(show_all([s.y[0], s.y[-1]]))}" for s in series if len(s.y))
     return wrap("".join(parts), title, f"{y_label} over {x_label}. {described}")
+
+
+_MOST_MARKS = 40  # points of a line that are marked; more would hide it
+
+
+def _marks(index: int, series: Series, frame: Frame, wanted: bool) -> list[str]:
+    """Marks the points of a line where that is wanted, and those that no line joins to others in any case."""
+    all_of_them = wanted and len(series.x) <= _MOST_MARKS
+    places = [pair for piece in _pieces(series) for pair in piece if all_of_them or len(piece) == 1]
+    return [mark(index, frame.x(x), frame.y(y), 2.6) for x, y in places]
+
+
+def _diagonal(frame: Frame, low: float, high: float) -> str:
+    """Draws the line on which both axes are equal, from one value to another."""
+    ends = f'x1="{frame.x(low)}" y1="{frame.y(low)}" x2="{frame.x(high)}" y2="{frame.y(high)}"'
+    return f'<line class="reference" {ends}/>'
+
+
+def _pointer(frame: Frame, value: float, name: str) -> str:
+    """Points at a value of the horizontal axis; its name stands on the side where there is more room."""
+    position = frame.x(value)
+    is_left = position > (frame.x.start + frame.x.end) / 2
+    return f'<line class="pointer" x1="{position}" x2="{position}" y1="{frame.y.end}" y2="{frame.y.start}"/>' + text(
+        position + (-5 if is_left else 5), TOP + 11, name, anchor="end" if is_left else "start"
+    )
 
 
 def _line(kind: str, series: Series, frame: Frame) -> str:
@@ -121,16 +136,17 @@ def _pieces(series: Series) -> list[list[tuple[float, float]]]:
 def scatter_chart(title: str, groups: Sequence[Series], x_label: str, y_label: str, *, diagonal: str = "") -> str:
     """Draws points, with the line on which both axes are equal where ``diagonal`` names it."""
     x_values, y_values = [v for g in groups for v in g.x], [v for g in groups for v in g.y]
-    both = [*x_values, *y_values] if diagonal else []
-    frame = make_frame(both or x_values, both or y_values)
+    if diagonal:
+        # One range for both, so that the diagonal goes from corner to corner.
+        x_values = y_values = [*x_values, *y_values]
+    frame = make_frame(x_values, y_values)
     parts = [draw_axes(frame, x_label, y_label)]
     for index, group in enumerate(groups):
         places = [pair for piece in _pieces(group) for pair in piece]
         parts += [mark(index, frame.x(x), frame.y(y), 2.4) for x, y in places]
     if diagonal:
         low, high = max(frame.x.low, frame.y.low), min(frame.x.high, frame.y.high)
-        ends = f'x1="{frame.x(low)}" y1="{frame.y(low)}" x2="{frame.x(high)}" y2="{frame.y(high)}"'
-        parts.append(f'<line class="reference" {ends}/>')
+        parts.append(_diagonal(frame, low, high))
         parts.append(text(WIDTH - RIGHT - 2, frame.y.start - 6, f"dashed: {diagonal}", anchor="end"))
     parts.append(draw_legend([g.name for g in groups], ["dots"] * len(groups)))
     return wrap("".join(parts), title, f"{sum(len(g.x) for g in groups)} points, {y_label} over {x_label}")
@@ -191,14 +207,10 @@ def bar_chart(title: str, bars: Sequence[Bar], x_label: str, *, limit: tuple[flo
       x_label: with its unit.
       limit: a value to mark with a vertical line, and its name.
     """
-    ends = finite([v for bar in bars for v in (bar.value, *(bar.interval or ()))]) + [0.0]
-    ends += [limit[0]] if limit else []
     names = shorten_all([bar.name for bar in bars], _NAME)
     left = 10 + max([*map(width_of, names), 30])
     height = TOP + _ROW * len(bars) + BOTTOM
-    low, high = min(ends), max(ends)
-    high = high + 0.2 * (high - low or 1)
-    frame = make_frame([], [], x_range=(low, high), y_range=(0, 1), left=left, height=height)
+    frame = make_frame([], [], x_range=_range_of_bars(bars, limit), y_range=(0, 1), left=left, height=height)
     parts = [draw_axes_below(frame.x, x_label, height)]
     has_main = any(bar.is_main for bar in bars)
     figures = show_all([bar.value for bar in bars])
@@ -213,6 +225,14 @@ def bar_chart(title: str, bars: Sequence[Bar], x_label: str, *, limit: tuple[flo
         )
     described = "; ".join(f"{bar.name} {figure}" for bar, figure in zip(bars, figures, strict=True))
     return wrap("".join(parts), title, f"{x_label}: {described}", height)
+
+
+def _range_of_bars(bars: Sequence[Bar], limit: tuple[float, str] | None) -> tuple[float, float]:
+    """Returns the range of an axis that holds 0, all bars and the limit, with room for figures behind the bars."""
+    ends = finite([v for bar in bars for v in (bar.value, *(bar.interval or ()))]) + [0.0]
+    ends += [limit[0]] if limit else []
+    low, high = min(ends), max(ends)
+    return low, high + 0.2 * (high - low or 1)
 
 
 def _draw_bar(bar: Bar, kind: str, scale: Scale, y: float, name: str, figure: str) -> str:

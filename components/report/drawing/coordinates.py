@@ -43,33 +43,51 @@ def coordinates_chart(
     positions = [_SIDE + distance * index for index in range(len(axes))]
     scales = [_scale(axis) for axis in axes]
     rows = range(len(axes[0].places))
-    parts = []
-    for index, (axis, x, scale) in enumerate(zip(axes, positions, scales, strict=True)):
-        parts.append(f'<line class="axis" x1="{x:g}" x2="{x:g}" y1="{scale.end:g}" y2="{scale.start:g}"/>')
-        # Names of neighbours stand at two heights, so that they do not run into each other.
-        below = HEIGHT - BOTTOM + (18 if index % 2 == 0 else 34)
-        name = shorten(axis.name, max(int(2 * distance / CHARACTER), 6))
-        anchor = "start" if index == 0 else "end" if index == len(axes) - 1 else "middle"
-        edge = {"start": 4.0, "end": _WIDTH - 4.0, "middle": x}[anchor]
-        parts.append(text(edge, below, name, anchor=anchor, kind="label", full=axis.name))
+    has_other = other is not None and other not in top
+    parts = [_draw_axis(axes, index, x, scales[index], distance) for index, x in enumerate(positions)]
     ordinary = [row for row in rows if row not in top and row != other]
     parts += [_line("pale", row, axes, positions, scales) for row in ordinary]
-    if other is not None and other not in top:
+    if other is not None and has_other:
         parts.append(_line("series s2", other, axes, positions, scales))
     parts += [_line("series s1", row, axes, positions, scales) for row in reversed(top)]
     parts += [mark(0, x, y, 2.6) for x, y in _corners(top[0], axes, positions, scales)] if top else []
-    for index, (axis, x, scale) in enumerate(zip(axes, positions, scales, strict=True)):
-        side, anchor = (-5, "end") if index < len(axes) - 1 else (5, "start")
-        room = int((_SIDE if index in (0, len(axes) - 1) else distance * 0.85) / CHARACTER)
-        names = shorten_all([name for _, name in axis.labels], max(room, 4))
-        parts += [
-            text(x + side, scale(at) + 4, name, anchor=anchor, full=full)
-            for name, (at, full) in zip(names, axis.labels, strict=True)
-        ]
-    lines = [best_name] + (["untuned config"] if other is not None and other not in top else [])
-    parts.append(draw_legend(lines))
+    for index, x in enumerate(positions):
+        parts += _label_axis(axes, index, x, scales[index], distance)
+    parts.append(draw_legend([best_name, "untuned config"] if has_other else [best_name]))
     described = f"{len(rows)} lines across {', '.join(axis.name for axis in axes)}"
     return wrap("".join(parts), title, described, width=_WIDTH)
+
+
+def _draw_axis(axes: Sequence[Axis], index: int, x: float, scale: Scale, distance: float) -> str:
+    """Draws one axis with its name below.
+
+    Args:
+      axes: All of them.
+      index: Number of the axis, from the left.
+      x: Where it stands.
+      scale: Its range.
+      distance: From one axis to the next.
+    """
+    line = f'<line class="axis" x1="{x:g}" x2="{x:g}" y1="{scale.end:g}" y2="{scale.start:g}"/>'
+    # Names of neighbours stand at two heights, so that they do not run into each other.
+    below = HEIGHT - BOTTOM + (18 if index % 2 == 0 else 34)
+    full = axes[index].name
+    name = shorten(full, max(int(2 * distance / CHARACTER), 6))
+    edges = {0: (4.0, "start"), len(axes) - 1: (_WIDTH - 4.0, "end")}
+    edge, anchor = edges.get(index, (x, "middle"))
+    return line + text(edge, below, name, anchor=anchor, kind="label", full=full)
+
+
+def _label_axis(axes: Sequence[Axis], index: int, x: float, scale: Scale, distance: float) -> list[str]:
+    """Writes the values beside an axis: before it, and behind the last one; the arguments are those of the axis."""
+    is_last = index == len(axes) - 1
+    side, anchor = (5, "start") if is_last else (-5, "end")
+    room = _SIDE if is_last or index == 0 else distance * 0.85
+    names = shorten_all([name for _, name in axes[index].labels], max(int(room / CHARACTER), 4))
+    return [
+        text(x + side, scale(at) + 4, name, anchor=anchor, full=full)
+        for name, (at, full) in zip(names, axes[index].labels, strict=True)
+    ]
 
 
 def _scale(axis: Axis) -> Scale:

@@ -59,25 +59,29 @@ def _describe(feature: Any, rows: int) -> dict[str, Any]:
     present = int(stats.common_stats.num_non_missing)
     described: dict[str, Any] = {"rows": present, "missing": max(rows - present, 0)}
     if kind == "num_stats":
-        for key, value in (
-            ("mean", stats.mean),
-            ("deviation", stats.std_dev),
-            ("minimum", stats.min),
-            ("median", stats.median),
-            ("maximum", stats.max),
-        ):
-            described[key] = float(value) if math.isfinite(value) else None
-        histogram = next((h for h in stats.histograms if h.type == h.STANDARD), None)
-        if histogram is not None and histogram.buckets:
-            edges = [histogram.buckets[0].low_value, *(bucket.high_value for bucket in histogram.buckets)]
-            counts = [bucket.sample_count for bucket in histogram.buckets]
-            if all(math.isfinite(edge) for edge in edges):
-                described["histogram"] = {"edges": edges, "counts": [round(count, 3) for count in counts]}
+        described |= _describe_numbers(stats)
     elif kind == "string_stats":
         described["distinct"] = int(stats.unique)
         described["values"] = [
             {"value": _shorten(entry.value), "rows": round(entry.frequency)} for entry in stats.top_values[:MOST_VALUES]
         ]
+    return described
+
+
+_OF_NUMBERS = {"mean": "mean", "deviation": "std_dev", "minimum": "min", "median": "median", "maximum": "max"}
+
+
+def _describe_numbers(stats: Any) -> dict[str, Any]:
+    """Reads the figures of a column of numbers; one that is not finite is None."""
+    found = {key: float(getattr(stats, name)) for key, name in _OF_NUMBERS.items()}
+    described: dict[str, Any] = {key: value if math.isfinite(value) else None for key, value in found.items()}
+    histogram = next((h for h in stats.histograms if h.type == h.STANDARD), None)
+    if histogram is None or not histogram.buckets:
+        return described
+    edges = [histogram.buckets[0].low_value, *(bucket.high_value for bucket in histogram.buckets)]
+    if all(map(math.isfinite, edges)):
+        counts = [round(bucket.sample_count, 3) for bucket in histogram.buckets]
+        described["histogram"] = {"edges": edges, "counts": counts}
     return described
 
 
@@ -90,16 +94,20 @@ def _align_histograms(splits: dict[str, Any]) -> None:
     given = {name: described["histogram"] for name, described in splits.items() if "histogram" in described}
     if not given:
         return
-    low = min(histogram["edges"][0] for histogram in given.values())
-    high = max(histogram["edges"][-1] for histogram in given.values())
-    bins = max(len(histogram["counts"]) for histogram in given.values())
-    if high <= low:
-        return
-    edges = np.linspace(low, high, bins + 1)
-    for histogram in given.values():
-        counts = rebin(np.asarray(histogram["edges"]), np.asarray(histogram["counts"]), edges)
-        histogram["edges"] = [float(edge) for edge in edges]
-        histogram["counts"] = [round(float(count), 3) for count in counts]
+    histograms = list(given.values())
+    low = min(histogram["edges"][0] for histogram in histograms)
+    high = max(histogram["edges"][-1] for histogram in histograms)
+    if high > low:
+        bins = max(len(histogram["counts"]) for histogram in histograms)
+        for histogram in histograms:
+            _move(histogram, np.linspace(low, high, bins + 1))
+
+
+def _move(histogram: dict[str, list[float]], edges: np.ndarray) -> None:
+    """Gives a histogram other edges, a float64 array of one more than its new bins."""
+    counts = rebin(np.asarray(histogram["edges"]), np.asarray(histogram["counts"]), edges)
+    histogram["edges"] = [float(edge) for edge in edges]
+    histogram["counts"] = [round(float(count), 3) for count in counts]
 
 
 def rebin(edges: np.ndarray, counts: np.ndarray, wanted: np.ndarray) -> np.ndarray:

@@ -77,12 +77,7 @@ def collect_figures(
     fitted = FeaturePlan.model_validate(_read_json(folders.model_run, "plan.json") or settled)
     options = EvaluationOptions.model_validate_json(evaluation_options)
     data = Dataset.from_json(dataset)
-    is_evaluated = folders.evaluation is not None and os.path.isdir(folders.evaluation)
-    whole, slices = read_evaluation(str(folders.evaluation)) if is_evaluated else (None, [])
-    metrics = _wanted(whole.candidate, options) if whole else None
-    baseline = _wanted(whole.baseline, options) if whole and _is_real_baseline(folders) else None
     gate = _read_json(folders.gate, "gate.json") or {}
-    trivial = _trivial_metrics(folders, settled, options)
     statistics = read_statistics(folders.statistics, _dtypes(data))
     config = json.loads(experiment)
     figures: dict[str, Any] = {
@@ -91,39 +86,20 @@ def collect_figures(
         "task": settled.task,
         "main_metric": options.metrics[0],
         "label_scale": settled.label_scale,
-        "data": {
-            "name": data.name,
-            "title": data.title,
-            "kind": data.kind,
-            "source": data.source,
-            "licence": data.licence,
-            "rows": data.rows,
-            "splits": statistics["rows"],
-            "split_method": data.split.method,
-            "columns": [column.model_dump(mode="json") for column in data.columns],
-            "label": data.label.model_dump(mode="json"),
-            "fingerprint": data.fingerprint,
-            "skipped": list(data.skipped),
-            "notes": list(data.notes),
-        },
+        "data": _describe_data(data, statistics["rows"]),
         "statistics": statistics["columns"],
         "inputs": [{"name": spec.name, "kind": spec.kind, "shape": list(spec.shape)} for spec in fitted.inputs()],
         "gate_verdict": read_verdict(folders.verdict),
         "tuning": read_trials(folders.tuner_results, config.get("tuning")),
         "training": _read_json(folders.model_run, "summary.json"),
         "history": _read_json(folders.model_run, "history.json"),
-        "metrics": metrics,
-        "baseline": baseline,
-        "trivial": trivial,
-        "references": _references(folders, settled, options),
-        "test_metrics": _split_metrics(folders, "test", settled, options),
+        **_read_metrics(folders, settled, options),
         "gate": gate.get("rows") or [],
         "missing_baseline": gate.get("missing_baseline", ""),
         "cost": gate.get("cost"),
         "formats": gate.get("formats") or {"formats": {}},
         "performance": _performance(folders, settled, options),
         "label_counts": _label_counts(folders, settled, statistics["rows"]),
-        "slices": _slices(slices, options.metrics),
         "parity": _read_json(folders.parity, "parity.json"),
         "explanations": _explanations(folders.explanations),
         "experiment": config,
@@ -132,10 +108,44 @@ def collect_figures(
         "artifacts": {name: uri for name, uri in vars(folders).items() if uri},
         "failure": failure,
     }
+    # What the figures mean is read off the figures themselves.
     figures["references"] = compare_with_references(figures)
     figures["diagnosis"] = diagnose(figures)
     figures["attention"] = look_at(figures)
     return figures
+
+
+def _describe_data(data: Dataset, splits: Mapping[str, int]) -> dict[str, Any]:
+    """Tells of the data what a reader of the report may ask; ``splits`` has the rows of each split."""
+    return {
+        "name": data.name,
+        "title": data.title,
+        "kind": data.kind,
+        "source": data.source,
+        "licence": data.licence,
+        "rows": data.rows,
+        "splits": splits,
+        "split_method": data.split.method,
+        "columns": [column.model_dump(mode="json") for column in data.columns],
+        "label": data.label.model_dump(mode="json"),
+        "fingerprint": data.fingerprint,
+        "skipped": list(data.skipped),
+        "notes": list(data.notes),
+    }
+
+
+def _read_metrics(folders: RunFolders, plan: FeaturePlan, options: EvaluationOptions) -> dict[str, Any]:
+    """Reads the metrics of the model, of what it is compared with, and of single slices."""
+    is_evaluated = folders.evaluation is not None and os.path.isdir(folders.evaluation)
+    whole, slices = read_evaluation(str(folders.evaluation)) if is_evaluated else (None, [])
+    return {
+        "metrics": _wanted(whole.candidate, options) if whole else None,
+        "baseline": _wanted(whole.baseline, options) if whole and _is_real_baseline(folders) else None,
+        "trivial": _trivial_metrics(folders, plan, options),
+        "references": _references(folders, plan, options),
+        "test_metrics": _split_metrics(folders, "test", plan, options),
+        "slices": _slices(slices, options.metrics),
+    }
 
 
 def load_predictions(model_run: str | None, split: str) -> tuple[np.ndarray, np.ndarray] | None:

@@ -45,20 +45,7 @@ def key_importance(
     table = np.stack([_column([t["values"].get(key) for t in done], space[key]) for key in keys], axis=1)
     forest = RandomForestRegressor(n_estimators=_TREES, min_samples_leaf=2, max_features=1.0, random_state=0)
     forest.fit(table, scores)
-    shares = np.zeros((_TREES, len(keys)))
-    for position in range(len(keys)):
-        values = np.unique(table[:, position])
-        if len(values) > _POSITIONS:
-            values = np.quantile(table[:, position], (np.arange(_POSITIONS) + 0.5) / _POSITIONS)
-        weights = _weights(values, table[:, position])
-        moved = np.repeat(table[None], len(values), axis=0)
-        moved[:, :, position] = values[:, None]
-        for index, tree in enumerate(forest.estimators_):
-            whole = tree.predict(table).var()
-            effect = tree.predict(moved.reshape(-1, len(keys))).reshape(len(values), -1).mean(axis=1)
-            mean = (weights * effect).sum()
-            # A tree of few trials can give the effect more variance than its own predictions have.
-            shares[index, position] = min((weights * (effect - mean) ** 2).sum() / whole, 1.0) if whole > 0 else 0.0
+    shares = np.stack([_shares_of_key(forest.estimators_, table, place) for place in range(len(keys))], axis=1)
     low, high = np.quantile(shares, (0.1, 0.9), axis=0)
     listed = [
         {"key": key, "share": float(shares[:, i].mean()), "interval": [float(low[i]), float(high[i])]}
@@ -71,6 +58,34 @@ def key_importance(
     }
 
 
+def _shares_of_key(trees: Sequence[Any], table: np.ndarray, place: int) -> np.ndarray:
+    """Measures how much of each tree's variance one key explains.
+
+    Args:
+      trees: Fitted trees of a forest.
+      table: float64 [trials, keys], the values of the trials as numbers.
+      place: Column of the key.
+
+    Returns:
+      float64 [trees], from 0 to 1.
+    """
+    values = np.unique(table[:, place])
+    if len(values) > _POSITIONS:
+        values = np.quantile(table[:, place], (np.arange(_POSITIONS) + 0.5) / _POSITIONS)
+    weights = _weights(values, table[:, place])
+    # Every trial with each of the values put in.
+    moved = np.repeat(table[None], len(values), axis=0)
+    moved[:, :, place] = values[:, None]
+    shares = np.zeros(len(trees))
+    for index, tree in enumerate(trees):
+        whole = tree.predict(table).var()
+        effect = tree.predict(moved.reshape(-1, table.shape[1])).reshape(len(values), -1).mean(axis=1)
+        mean = (weights * effect).sum()
+        # A tree of few trials can give the effect more variance than its own predictions have.
+        shares[index] = min((weights * (effect - mean) ** 2).sum() / whole, 1.0) if whole > 0 else 0.0
+    return shares
+
+
 def _column(values: Sequence[Any], entry: Mapping[str, Any]) -> np.ndarray:
     """Turns values into numbers: those of a logarithmic range by their logarithm, others than numbers by their place.
 
@@ -78,9 +93,7 @@ def _column(values: Sequence[Any], entry: Mapping[str, Any]) -> np.ndarray:
     """
     if all(value is None or type(value) in (int, float) for value in values):
         is_log = bool(entry.get("log")) or entry.get("scale") == "log"
-        numbers = [
-            None if value is None else math.log(value) if is_log and value > 0 else float(value) for value in values
-        ]
+        numbers = [_place(value, is_log) for value in values]
     else:
         offered = [_text(choice) for choice in entry.get("choice", [])]
         places = {text: place for place, text in enumerate(dict.fromkeys([*offered, *map(_text, values)]))}
@@ -88,6 +101,13 @@ def _column(values: Sequence[Any], entry: Mapping[str, Any]) -> np.ndarray:
     known = [number for number in numbers if number is not None]
     missing = min(known) - (np.ptp(known) or 1.0)
     return np.array([missing if number is None else number for number in numbers], dtype=np.float64)
+
+
+def _place(value: float | None, is_log: bool) -> float | None:
+    """Returns where a number stands on its scale; zero and below have no logarithm and stay what they are."""
+    if value is None:
+        return None
+    return math.log(value) if is_log and value > 0 else float(value)
 
 
 def _weights(values: np.ndarray, column: np.ndarray) -> np.ndarray:

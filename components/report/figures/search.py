@@ -34,19 +34,7 @@ def read_trials(folder: str | None, tuning: Mapping[str, Any] | None) -> dict[st
     if folder is None or tuning is None or not path.is_file():
         return None
     stored = json.loads(path.read_text(encoding="utf-8"))
-    trials = [
-        {
-            "number": int(entry["trial_id"]),
-            "score": entry["score"],
-            "range": [min(entry["scores"]), max(entry["scores"])] if len(entry.get("scores") or []) > 1 else None,
-            "values": entry["values"],
-            "epochs": len(entry["history"].get("loss", [])),
-            "seconds": entry["seconds"],
-            "reason": entry["reason"],
-        }
-        for entry in stored["trials"]
-    ]
-    trials.sort(key=lambda trial: trial["number"])
+    trials = sorted(map(_trial, stored["trials"]), key=lambda trial: trial["number"])
     best = next(trial for trial in trials if trial["number"] == int(stored["best"]))
     untuned = next((trial for trial in trials if trial["number"] == 0 and trial["score"] is not None), None)
     way = direction(tuning["objective"])
@@ -62,9 +50,28 @@ def read_trials(folder: str | None, tuning: Mapping[str, Any] | None) -> dict[st
         "fits": max(len(entry.get("scores") or [0]) for entry in stored["trials"]),
         "untuned": untuned["number"] if untuned else None,
         "changed": _changes(untuned["values"], best["values"]) if untuned else [],
-        "moved": None if untuned is None else ((best["score"] - untuned["score"]) * (1 if way == "max" else -1)) or 0.0,
+        "moved": _moved(untuned["score"], best["score"], way) if untuned else None,
         "importance": key_importance(trials, tuning["space"]),
     }
+
+
+def _trial(entry: Mapping[str, Any]) -> dict[str, Any]:
+    """Turns what the Tuner stored of a trial into what the report tells of it."""
+    scores = entry.get("scores") or []
+    return {
+        "number": int(entry["trial_id"]),
+        "score": entry["score"],
+        "range": [min(scores), max(scores)] if len(scores) > 1 else None,
+        "values": entry["values"],
+        "epochs": len(entry["history"].get("loss", [])),
+        "seconds": entry["seconds"],
+        "reason": entry["reason"],
+    }
+
+
+def _moved(untuned: float, tuned: float, way: str) -> float:
+    """Returns how much better one score is than another; none is 0, and not -0."""
+    return ((tuned - untuned) * (1 if way == "max" else -1)) or 0.0
 
 
 def _changes(untuned: Mapping[str, Any], tuned: Mapping[str, Any]) -> list[dict[str, Any]]:

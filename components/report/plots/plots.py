@@ -64,15 +64,14 @@ def plot_comparison(figures: Mapping[str, Any]) -> Plot | None:
         return None
     interval = _interval(name, figures)
     bars = [Bar("this model", value, (interval[0], interval[1]) if interval else None, is_main=True)]
-    others = (
+    others = [
         (f"production, version {figures.get('baseline_version')}", figures["baseline"]),
         ("trivial model", figures["trivial"]),
         *((one["title"].removeprefix("a "), one["metrics"]) for one in figures.get("references") or []),
         ("this model, test split", figures["test_metrics"]),
-    )
-    for title, values in others:
-        if values and values.get(name) is not None:
-            bars.append(Bar(title, values[name]))
+    ]
+    known = [(title, values[name]) for title, values in others if values and values.get(name) is not None]
+    bars += [Bar(title, reached) for title, reached in known]
     title = _comparison_title(name, value, figures)
     return make_plot(title, bar_chart(title, bars, metric_label(name, figures), limit=_limit(name, figures)))
 

@@ -1,0 +1,41 @@
+"""Rows are encoded as tf.Examples in one way, when they are learnt from and when they are predicted."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from kerasline.components.example_gen.encoding import encode_row
+from kerasline.components.prediction.answering.answering import _encode
+from kerasline.components.prediction.reading.blocks import Block
+
+
+@pytest.mark.parametrize(
+    ("value", "listed", "values"),
+    [
+        ("Zürich", "bytes_list", ["Zürich".encode()]),
+        (b"\x89PNG", "bytes_list", [b"\x89PNG"]),
+        (1.5, "float_list", [1.5]),
+        (np.float64(1.5), "float_list", [1.5]),
+        (7, "int64_list", [7]),
+        (np.int64(-7), "int64_list", [-7]),
+        (np.array([[0.5, 1.0]], np.float32), "float_list", [0.5, 1.0]),
+        (np.array([3, 1], np.uint8), "int64_list", [3, 1]),
+        ([3, 1], "int64_list", [3, 1]),
+    ],
+)
+def test_a_value_stands_in_the_list_of_its_type(value: object, listed: str, values: list[object]) -> None:
+    feature = tf.train.Example.FromString(encode_row({"a": value})).features.feature["a"]
+    assert feature.WhichOneof("kind") == listed
+    assert list(getattr(feature, listed).value) == values
+
+
+def test_a_column_without_a_value_is_left_out() -> None:
+    assert list(tf.train.Example.FromString(encode_row({"a": None, "b": 1})).features.feature) == ["b"]
+
+
+def test_what_is_predicted_is_encoded_as_what_was_learnt() -> None:
+    columns = {"area": np.array([2.0, np.nan]), "rooms": np.array([3, 4]), "town": ["Bern", None]}
+    learnt = [{"area": 2.0, "rooms": 3, "town": "Bern"}, {"area": None, "rooms": 4, "town": None}]
+    assert _encode(Block(None, columns, places=[2, 3])) == [encode_row(row) for row in learnt]

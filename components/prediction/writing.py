@@ -76,21 +76,18 @@ class PartWriter:
             self._parquet = self._parquet or pq.ParquetWriter(self._file, table.schema)
             self._parquet.write_table(table)
             return
-        columns = [_plain_values(column, as_text=self._suffix == ".csv") for column in table.columns]
-        rows = zip(*columns, strict=True)
         if self._suffix == ".csv":
-            text = io.StringIO(newline="")
-            writer = csv.writer(text, lineterminator="\n")
             if self._header:
-                writer.writerow(table.column_names)
+                header = io.StringIO(newline="")
+                csv.writer(header, lineterminator="\n").writerow(table.column_names)
+                self._file.write(header.getvalue().encode())
                 self._header = False
-            writer.writerows(rows)
-            self._file.write(text.getvalue().encode())
-        else:
-            names = table.column_names
-            for row in rows:
-                line = json.dumps(dict(zip(names, row, strict=True)), default=str, ensure_ascii=False)
-                self._file.write(line.encode() + b"\n")
+            self._file.write(_csv_lines(table))
+            return
+        names = table.column_names
+        for row in zip(*map(_json_values, table.columns), strict=True):
+            line = json.dumps(dict(zip(names, row, strict=True)), default=str, ensure_ascii=False)
+            self._file.write(line.encode() + b"\n")
 
     def close(self) -> None:
         """Completes the file."""
@@ -98,15 +95,28 @@ class PartWriter:
             self._parquet.close()
 
 
-def _plain_values(column: Any, *, as_text: bool) -> list[Any]:
-    """Gives an Arrow column as Python values, with no more digits than a float32 has."""
+def _csv_lines(table: Any) -> bytes:
+    """Writes rows of two and more columns as Python's csv module does, by the column."""
+    cells = [_quoted(pc.cast(column, pa.string())) for column in table.columns]
+    lines = pc.binary_join_element_wise(*cells, ",", null_handling="replace", null_replacement="")
+    return "".join(f"{line}\n" for line in lines.to_pylist()).encode()
+
+
+def _quoted(texts: Any) -> Any:
+    """Puts texts that would not stand in a line of CSV as they are in quotes."""
+    special = pc.match_substring_regex(texts, '[,"\n]')
+    if not pc.any(special).as_py():
+        return texts
+    doubled = pc.replace_substring(texts, '"', '""')
+    return pc.if_else(special, pc.binary_join_element_wise('"', doubled, '"', ""), texts)
+
+
+def _json_values(column: Any) -> list[Any]:
+    """Gives an Arrow column as Python values, with no more digits than a float32 has, and no infinity."""
     if pa.types.is_float32(column.type):
-        digits = pc.cast(column, pa.string()).to_pylist()
-        return digits if as_text else [None if text is None else float(text) for text in digits]
-    if as_text:
-        return pc.cast(column, pa.string()).to_pylist()
+        return [None if text is None else float(text) for text in pc.cast(column, pa.string()).to_pylist()]
     if pa.types.is_floating(column.type):
-        column = pc.if_else(pc.is_finite(column), column, pa.scalar(None, column.type))  # JSON has no infinity
+        column = pc.if_else(pc.is_finite(column), column, pa.scalar(None, column.type))
     return column.to_pylist()
 
 

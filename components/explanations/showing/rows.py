@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import math
 import random
 import struct
 from collections.abc import Collection, Iterator
@@ -16,6 +17,7 @@ from google.protobuf.descriptor_pb2 import FieldDescriptorProto as Field
 Row = dict[str, list[Any]]
 _LENGTH = struct.Struct("<Q")
 _CHECKSUM_BYTES = 4
+_CHUNK_BYTES = 1 << 20
 
 
 def read_rows(examples: str | Path, split: str, wanted: Collection[int]) -> dict[int, Row]:
@@ -52,15 +54,20 @@ def sample_records(examples: str | Path, split: str, count: int) -> dict[int, by
 
     One pass holds no more than the sample; the same rows are drawn every time.
 
-    Source: J. S. Vitter, Random Sampling with a Reservoir (algorithm R), 1985.
+    Source: K.-H. Li, Reservoir-Sampling Algorithms of Time Complexity O(n(1 + log(N/n))) (algorithm L), 1994.
     """
     draw = random.Random(0)
     kept: list[tuple[int, bytes]] = []
+    weight, following = 1.0, count - 1
     for position, record in enumerate(read_records(Path(examples, f"Split-{split}"))):
         if position < count:
             kept.append((position, record))
-        elif (place := draw.randrange(position + 1)) < count:
-            kept[place] = (position, record)
+        elif position == following:
+            kept[draw.randrange(count)] = (position, record)
+        if position == following:
+            # How many rows are passed over before the next that takes a place.
+            weight *= math.exp(math.log(1 - draw.random()) / count)
+            following = position + 1 + int(math.log(1 - draw.random()) / math.log1p(-weight))
     return dict(sorted(kept))
 
 
@@ -70,10 +77,21 @@ def read_records(folder: Path) -> Iterator[bytes]:
         if path.name.startswith("."):
             continue
         with gzip.open(path, "rb") as file:
-            while header := file.read(_LENGTH.size + _CHECKSUM_BYTES):
-                (length,) = _LENGTH.unpack(header[: _LENGTH.size])
-                yield file.read(length)
-                file.read(_CHECKSUM_BYTES)
+            yield from _records_of(file)
+
+
+def _records_of(file: gzip.GzipFile) -> Iterator[bytes]:
+    """Cuts what a file holds into records; asking it for each of them would take three times as long."""
+    rest, head = b"", _LENGTH.size + _CHECKSUM_BYTES
+    while chunk := file.read(_CHUNK_BYTES):
+        content, start = rest + chunk, 0
+        while start + head <= len(content):
+            end = start + head + _LENGTH.unpack_from(content, start)[0]
+            if end + _CHECKSUM_BYTES > len(content):
+                break
+            yield content[start + head : end]
+            start = end + _CHECKSUM_BYTES
+        rest = content[start:]
 
 
 def decode_row(record: bytes) -> Row:

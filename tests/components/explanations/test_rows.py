@@ -59,6 +59,16 @@ def test_a_sample_is_drawn_from_the_whole_split_and_the_same_each_time(tmp_path:
     assert list(sample_records(tmp_path, "train", 500)) == list(range(100))
 
 
+def test_every_part_of_a_split_has_its_share_of_a_sample(tmp_path: Path) -> None:
+    rows = [example(count=ints(number % 128)) * 40 for number in range(20_000)]  # of more than one chunk
+    write(tmp_path / "Split-train", "data.gz", rows)
+    drawn = sample_records(tmp_path, "train", 1000)
+    assert len(drawn) == 1000
+    assert all(rows[position] == record for position, record in drawn.items())
+    tenths = np.bincount(np.array(list(drawn)) // 2000, minlength=10)
+    assert tenths.min() > 65 and tenths.max() < 135, "100 give or take four standard deviations"
+
+
 def test_rows_are_found_across_files_in_their_order(tmp_path: Path) -> None:
     rows = [example(town=words(town), size=floats(size), count=ints(number)) for number, (town, size) in enumerate(
         [("Ulm", 1.5), ("Köln", 2.5), ("Bonn", 3.5)], 1)]  # fmt: skip

@@ -1,4 +1,10 @@
-from . import csv_table as csv_table, csv_values as csv_values, parquet_table as parquet_table, span_table as span_table
+from . import (
+    csv_table as csv_table,
+    csv_values as csv_values,
+    parquet_table as parquet_table,
+    parquet_values as parquet_values,
+    span_table as span_table,
+)
 from .csv_encoding import detect_encoding as detect_encoding, find_total as find_total
 from .csv_quotes import StrayQuote as StrayQuote
 from .csv_scan import INFINITIES as INFINITIES, NANS as NANS, ColumnScan as ColumnScan, parse as parse

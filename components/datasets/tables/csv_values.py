@@ -11,6 +11,7 @@ from kerasline.components.datasets.description import Dataset
 from kerasline.components.datasets.files import check_unchanged
 from kerasline.components.datasets.tables.csv_blocks import OddFile, read_blocks
 from kerasline.components.datasets.tables.csv_text import header_of
+from kerasline.components.datasets.tables.nulls import null_where
 from kerasline.components.datasets.values import are_booleans, missing_words, plain_boolean
 
 if TYPE_CHECKING:
@@ -67,7 +68,7 @@ def _values(cells: Array, dtype: str, missing: frozenset[str] | None, is_boolean
     import pyarrow.compute as pc
 
     if missing is not None:
-        cells = pc.if_else(pc.is_in(cells, pa.array(sorted(missing))), pa.scalar(None, pa.string()), cells)
+        cells = null_where(pc.is_in(cells, pa.array(sorted(missing))), cells)
     if dtype == "string":
         return _lower(cells) if is_boolean else cells
     try:
@@ -77,7 +78,7 @@ def _values(cells: Array, dtype: str, missing: frozenset[str] | None, is_boolean
         values = pa.array([None if cell is None else read(cell) for cell in cells.to_pylist()])
         values = values.cast(pa.int64() if dtype == "int" else pa.float64())
     if dtype == "float" and pc.any(pc.is_nan(values)).as_py():
-        values = pc.if_else(pc.is_nan(values), pa.scalar(None, pa.float64()), values)
+        values = null_where(pc.is_nan(values), values)
     return values
 
 

@@ -38,10 +38,11 @@ def batches(draw: st.DrawFn) -> pa.RecordBatch:
     values = {"float": (NUMBER, pa.float64()), "int": (WHOLE, pa.int64()), "string": (TEXT, pa.string())}
     arrays = [pa.array([draw(values[kind][0]) for _ in range(count)], values[kind][1]) for kind in kinds]
     arrays[-1] = arrays[-1].fill_null("" if kinds[-1] == "string" else 0)
-    return pa.RecordBatch.from_arrays(arrays, names)
+    # Rows of a Parquet file are slices of longer arrays.
+    return pa.RecordBatch.from_arrays(arrays, names).slice(draw(st.integers(0, count - 1)))
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=120, deadline=None, suppress_health_check=list(HealthCheck))
 @given(batches())
 def test_rows_are_encoded_and_hashed_by_the_column_as_one_by_one(rows: pa.RecordBatch) -> None:
     import hashlib
@@ -147,6 +148,50 @@ def test_the_files_are_the_same(
     found = written(dataset, tmp_path / "columns", rules)
     assert found == written(by_rows(dataset), tmp_path / "rows", rules)
     assert sum(sum(counts.values()) for counts in found["counts"]) > 90
+
+
+TYPED = {
+    "whole": pa.array([None if n % 9 == 0 else n * 3 for n in range(400)], pa.int32()),
+    "large": pa.array([2**63 + n for n in range(400)], pa.uint64()),
+    "single": pa.array([float("nan") if n % 11 == 0 else n / 7 for n in range(400)], pa.float32()),
+    "text": pa.array([(None, " ", " Süd ", "NA", "North")[n % 5] for n in range(400)], pa.large_string()),
+    "word": pa.array([("a", "b", "-9")[n % 3] for n in range(400)]).dictionary_encode(),
+    "truth": pa.array([None if n % 13 == 0 else n % 2 == 0 for n in range(400)]),
+    "said": pa.array([("TRUE", "false")[n % 2] for n in range(400)]),
+    "id": pa.array(range(400), pa.int64()),
+    "score": pa.array([float("inf") if n == 5 else None if n == 7 else float(n % 3) for n in range(400)]),
+}
+
+
+@pytest.mark.parametrize("label", ["score", "text", "truth", "said", "word", "single"])
+def test_the_files_of_a_parquet_table_are_the_same(tmp_path: Path, label: str) -> None:
+    pq.write_table(pa.table(TYPED), tmp_path / "t.parquet", row_group_size=150)
+    options = DataOptions.model_validate({"parquet": {"path": "t.parquet", "label": label}})
+    named = {"word": ["-9"], "whole": ["9"]}
+    dataset = resolve(options, name="typed", base_dir=tmp_path, data_dir=None, named=named)
+    assert all(read_columns(dataset, shard) is not None for shard in dataset.shards)
+    rules = RowRules(columns=(ColumnRule(name="id", cast="float", minimum=5),), finite=True)
+    found = written(dataset, tmp_path / "columns", rules)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr("kerasline.components.example_gen.shards.read_columns", lambda dataset, shard: None)
+        assert found == written(dataset, tmp_path / "rows", rules)
+    assert sum(sum(counts.values()) for counts in found["counts"]) > 200
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        pa.array([f"{n}.5" for n in range(400)]).cast(pa.float64()).cast(pa.decimal128(9, 2)),
+        pa.array(range(400), pa.date32()),
+        pa.array([[n, 1.5] for n in range(400)], pa.list_(pa.float32(), 2)),
+    ],
+    ids=str,
+)
+def test_other_types_are_read_by_rows(tmp_path: Path, values: pa.Array) -> None:
+    pq.write_table(pa.table({"x": values, "y": TYPED["said"]}), tmp_path / "t.parquet")
+    options = DataOptions.model_validate({"parquet": {"path": "t.parquet", "label": "y"}})
+    dataset = resolve(options, name="typed", base_dir=tmp_path, data_dir=None)
+    assert [read_columns(dataset, shard) for shard in dataset.shards] == [None]
 
 
 def test_rules_that_python_has_to_judge_are_asked_row_by_row(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

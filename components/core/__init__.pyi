@@ -7,6 +7,7 @@ from .child_process import (
     start_child as start_child,
 )
 from .code_hash import code_version as code_version
+from .durations import DURATION as DURATION, seconds_of as seconds_of
 from .errors import (
     LONGEST_MESSAGE as LONGEST_MESSAGE,
     ConfigError as ConfigError,

@@ -54,5 +54,6 @@ def Explain(  # noqa: N802 (a component is named like a class)
         summary["settings"],
         FeaturePlan.model_validate_json(Path(model_run.uri, "plan.json").read_text(encoding="utf-8")),
         columns,
+        (summary.get("calibration") or {}).get("temperature"),
     )
     explainer.write(labels, predictions, metric, count)

@@ -48,9 +48,11 @@ class Explainer:
         settings: Mapping[str, Any],
         plan: FeaturePlan,
         columns: list[dict[str, Any]],
+        temperature: float | None = None,
     ) -> None:
         self._folder, self._examples, self._transform_graph = folder, examples, transform_graph
         self._saved_model, self._settings, self._plan, self._columns = saved_model, settings, plan, columns
+        self._temperature = temperature
         self._notes: list[str] = []
 
     def write(self, labels: np.ndarray, predictions: np.ndarray, metric: str, count: int) -> None:
@@ -120,7 +122,7 @@ class Explainer:
         records = find_records(self._examples, "eval", rows)
         reader = ExamplesReader(self._transform_graph, self._plan)
         inputs, _ = read_inputs([records[row] for row in rows], reader)
-        model = rebuild_model(self._saved_model, self._settings, self._plan)
+        model = rebuild_model(self._saved_model, self._settings, self._plan, self._temperature)
         self._check(model, inputs, predictions[rows])
         image = next((spec for spec in self._plan.inputs() if spec.kind == "image"), None)
         if image:

@@ -15,7 +15,7 @@ from kerasline.components.explanations.examples import join_classes
 from kerasline.components.explanations.showing import Row, decode_row
 from kerasline.components.features import LABEL, FeaturePlan
 from kerasline.components.fitting import ExamplesReader, FitSettings
-from kerasline.components.models import build_model
+from kerasline.components.models import average, build_model, with_temperature
 from kerasline.components.training import raw_input_specs
 
 Columns = dict[str, np.ndarray]
@@ -88,7 +88,9 @@ def read_inputs(records: Sequence[bytes], reader: ExamplesReader) -> tuple[Colum
     return joined, [join_classes(plan.classes, row > 0.5) for row in labels]
 
 
-def rebuild_model(saved_model: str | Path, settings: Mapping[str, Any], plan: FeaturePlan) -> keras.Model:
+def rebuild_model(
+    saved_model: str | Path, settings: Mapping[str, Any], plan: FeaturePlan, temperature: float | None = None
+) -> keras.Model:
     """Builds the Keras model anew and gives it the exported weights.
 
     A SavedModel holds functions and no layers, so this is the way to what happens between them.
@@ -97,6 +99,7 @@ def rebuild_model(saved_model: str | Path, settings: Mapping[str, Any], plan: Fe
       saved_model: the folder of the exported model.
       settings: of the fit, as the Trainer's summary has them (without the plan).
       plan: of the run.
+      temperature: at which its scores are given, None where they are as they are.
 
     Raises:
       KeraslineError: the weights are not those of this model.
@@ -105,7 +108,8 @@ def rebuild_model(saved_model: str | Path, settings: Mapping[str, Any], plan: Fe
     options = fit.model
     if options.family == "transfer":  # the weights come from the export, not from ImageNet again
         options = options.model_copy(update={"weights": "none"})
-    model = build_model(options, plan.inputs(), fit.output(), seed=fit.seed)
+    members = getattr(options, "ensemble", 1)
+    model = average([build_model(options, plan.inputs(), fit.output(), seed=fit.seed) for _ in range(members)])
     checkpoint = tf.train.load_checkpoint(str(Path(saved_model, "variables", "variables")))
     stored = checkpoint.get_variable_to_shape_map()
     for index, variable in enumerate(model.variables):
@@ -116,4 +120,4 @@ def rebuild_model(saved_model: str | Path, settings: Mapping[str, Any], plan: Fe
                 f"{stored.get(key, 'nothing')}; the model is not built by the code that trained it"
             )
         variable.assign(checkpoint.get_tensor(key))
-    return model
+    return model if temperature is None else with_temperature(model, plan.task, temperature)

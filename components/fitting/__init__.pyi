@@ -11,6 +11,7 @@ from .settings.checks import (
     check_machine as check_machine,
     check_weight_column as check_weight_column,
 )
+from .settings.names import hold_schedule as hold_schedule
 from .settings.options import TrainingOptions as TrainingOptions
 from .settings.settings import (
     AS_JSON as AS_JSON,

@@ -26,6 +26,7 @@ from kerasline.components.fitting.rows import WHOLE, Feed, FitData, Share
 from kerasline.components.fitting.settings import FitSettings
 from kerasline.components.fitting.watching import (
     CheckpointFile,
+    EndInTime,
     EpochProgress,
     FitState,
     KeptModel,
@@ -153,6 +154,7 @@ def fit_here(
     keras.utils.set_random_seed(settings.seed)
     state = checkpoint.load() if checkpoint else None
     history: History = {}
+    clock = EndInTime(settings.training)
     with settled(place) as scope, scope:
         model = None if kept is None else kept.take(settings)
         if model is None:
@@ -167,7 +169,7 @@ def fit_here(
         for phase in phases(settings):
             if phase.from_layer is not None:
                 _unfreeze(model, phase.from_layer)
-            if state is not None and state.phase > phase.number:
+            if clock.is_over or (state is not None and state.phase > phase.number):
                 continue
             if kept is None or not kept.is_compiled(model, read.steps):
                 _compile(trainee, settings, read, phase.learning_rate)
@@ -180,14 +182,8 @@ def fit_here(
             watched = watchers(settings.training)
             nan = StopAtNaN()
             figures = CheckFigures([callback.monitor for callback in watched])
-            every = [
-                read.order,
-                EpochProgress(phases(settings)[-1].last, _unit(settings)),
-                nan,
-                figures,
-                *watched,
-                *callbacks,
-            ]
+            shown = EpochProgress(phases(settings)[-1].last, _unit(settings))
+            every = [read.order, shown, nan, clock, figures, *watched, *callbacks]
             if log_folder:
                 every.append(TensorBoardLog(log_folder, history))
             if checkpoint:

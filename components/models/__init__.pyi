@@ -12,6 +12,7 @@ from .description.spaces import DEFAULT_SPACES as DEFAULT_SPACES, default_space 
 from .description.spec import InputSpec as InputSpec, OutputSpec as OutputSpec, Task as Task
 from .description.suiting import check_inputs as check_inputs, check_parts as check_parts
 from .families import MODEL_FAMILIES as MODEL_FAMILIES, build_model as build_model
+from .joining import SMALLEST as SMALLEST, average as average, with_temperature as with_temperature
 from .parts.heads import (
     ALIASES as ALIASES,
     HEADS as HEADS,

@@ -77,6 +77,14 @@ def _why_not_loaded(path: str) -> str:
     return ""
 
 
+def _plain(layer: keras.layers.Layer) -> keras.layers.Layer:
+    """Returns what stands for a layer in a file that others load; a member of an ensemble is a network of such."""
+    if isinstance(layer, MemberScale):
+        return layer.plain()
+    is_member = isinstance(layer, keras.Model) and any(isinstance(one, MemberScale) for one in layer.layers)
+    return _bare(layer, (1.0, 0.0)) if is_member else layer
+
+
 def _layers(model: keras.Model) -> list[keras.layers.Layer]:
     nested = [inner for layer in model.layers if isinstance(layer, keras.Model) for inner in _layers(layer)]
     return [*model.layers, *nested]
@@ -90,8 +98,7 @@ def _bare(model: keras.Model, label_units: tuple[float, float]) -> keras.Model:
     def call(layer: keras.layers.Layer, *arguments: Any, **named: Any) -> Any:
         if isinstance(layer, Augmentation | EachMember):
             return arguments[0]
-        same = layer.plain() if isinstance(layer, MemberScale) else layer
-        return same(*arguments, **named)
+        return _plain(layer)(*arguments, **named)
 
     shared = keras.models.clone_model(model, clone_function=lambda layer: layer, call_function=call)
     output, (scale, shift) = shared.output, label_units

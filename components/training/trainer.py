@@ -22,7 +22,6 @@ from kerasline.components.fitting import (
     choose_place,
     decode_hyperparameters,
     expand,
-    fit,
     make_reader,
     read_fit_data,
     score_training_rows,
@@ -30,6 +29,7 @@ from kerasline.components.fitting import (
 from kerasline.components.models import CustomOptions, build_model
 from kerasline.components.training.keras_file import KERAS_FILE, check_savable, save_keras
 from kerasline.components.training.signatures import export
+from kerasline.components.training.whole_fit import checkpoints_of, fit_whole
 
 HISTORY_FILE = "history.json"
 SUMMARY_FILE = "summary.json"
@@ -60,7 +60,8 @@ def run_fn(fn_args: FnArgs) -> None:
     os.makedirs(fn_args.model_run_dir, exist_ok=True)
     logs = os.path.join(fn_args.model_run_dir, LOG_FOLDER) if settings.training.tensorboard else None
     started = time.monotonic()
-    model, history = fit(settings, data, checkpoint=checkpoint, log_folder=logs)
+    fitted = fit_whole(settings, data, checkpoint, logs)
+    model, history = fitted.model, fitted.history
     fit_seconds = time.monotonic() - started
     label_units = reader.label_units(fn_args.train_files)
     export(fn_args.serving_model_dir, model, reader.graph, settings.plan, label_units)
@@ -84,6 +85,7 @@ def run_fn(fn_args: FnArgs) -> None:
             "epochs": len(history["loss"]),
             "keras_problem": keras_problem,
             "fit_seconds": round(fit_seconds, 3),
+            **fitted.told,
             "input": "stream" if data.train is None else "memory",
             "rows": {"train": _rows(data.train), "validation": _rows(data.validation)},
             "train_metrics": score_training_rows(model, settings, data),
@@ -93,8 +95,8 @@ def run_fn(fn_args: FnArgs) -> None:
             "settings": settings.model_dump(mode="json", exclude={"plan", "alternatives"}),
         },
     )
-    if checkpoint is not None:
-        checkpoint.remove()
+    for kept in checkpoints_of(checkpoint, settings):
+        kept.remove()
 
 
 def _check_formats(fn_args: FnArgs, settings: FitSettings) -> None:

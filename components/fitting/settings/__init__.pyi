@@ -9,7 +9,8 @@ from .names import (
     OPTIMIZERS as OPTIMIZERS,
     SCHEDULES as SCHEDULES,
     find_schedule as find_schedule,
+    hold_schedule as hold_schedule,
     in_epochs as in_epochs,
 )
-from .options import TrainingOptions as TrainingOptions
+from .options import EarlyStopping as EarlyStopping, TrainingOptions as TrainingOptions
 from .settings import FitSettings as FitSettings

@@ -41,6 +41,11 @@ def check_fit(settings: FitSettings) -> None:
     _check_class_weights(settings)
     _check_monitors(settings)
     options, model = settings.training, settings.model
+    if options.calibration != "none" and settings.plan.task not in ("binary", "multiclass"):
+        raise ConfigError(
+            f"training.calibration: expected a task with one class for each row, whose scores are probabilities, got "
+            f"{settings.plan.task}; leave it out"
+        )
     if options.mixup:
         ids = [spec.name for spec in settings.plan.inputs() if spec.kind not in FLOAT_KINDS]
         if ids:

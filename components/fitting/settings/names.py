@@ -198,3 +198,13 @@ def _check_known(name: str, known: tuple[str, ...], expected: str) -> None:
 
 def _plain(name: str) -> str:
     return name.replace("_", "").replace("-", "").lower()
+
+
+def hold_schedule(block: Mapping[str, Any], epochs: int) -> dict[str, Any]:
+    """Returns a schedule's block that spans so many epochs, however many a fit has; one that says its own stays."""
+    arguments = SCHEDULES[find_schedule(block)].arguments
+    for key in ("decay", "first_decay"):
+        if f"{key}_epochs" in arguments and not {f"{key}_epochs", f"{key}_steps"} & set(block):
+            warmup = block.get("warmup_epochs", 0)
+            return {**block, f"{key}_epochs": max(1, epochs - warmup)}
+    return dict(block)

@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from kerasline.components.core import Options, shown
+from kerasline.components.core import DURATION, Options, seconds_of, shown
 from kerasline.components.fitting.settings import names
 
 
@@ -68,6 +68,21 @@ class TrainingOptions(Options):
     )
     batch_size: int = Field(64, ge=1, description="Rows of a step.")
     epochs: int = Field(10, ge=1, description="Times that the train split is gone through, at most.")
+    budget: str | None = Field(
+        None,
+        pattern=DURATION,
+        description="A fit ends after this time with its best epoch so far: 90s, 10m, 2h. Each fit has as much, "
+        "such as trials and the members of an ensemble.",
+    )
+    refit: bool = Field(
+        False,
+        description="Fit anew on train and validation rows, for as many epochs as were best on the latter.",
+    )
+    calibration: Literal["none", "temperature"] = Field(
+        "none",
+        description="temperature: divide the logits by what makes scores of validation rows come true as often as they "
+        "say; which class is likeliest stays.",
+    )
     fine_tune: FineTune | None = Field(None, description="A second phase for model.family transfer.")
     validation_fraction: float = Field(
         0.1, ge=0, lt=0.9, description="Part of the train split kept for early stopping and tuning."
@@ -108,6 +123,13 @@ class TrainingOptions(Options):
         "tensorflow", description="What Keras computes with; the exported model is the same."
     )
 
+    @field_validator("budget")
+    @classmethod
+    def _is_time(cls, value: str | None) -> str | None:
+        if value is not None and seconds_of(value) <= 0:
+            raise ValueError(f"expected time for some epochs, such as 10m, got {value}")
+        return value
+
     @field_validator("optimizer")
     @classmethod
     def _is_optimizer(cls, value: str) -> str:
@@ -136,6 +158,27 @@ class TrainingOptions(Options):
         return self
 
     @model_validator(mode="after")
+    def _has_rows_that_show_it(self) -> TrainingOptions:
+        asked = {"refit": self.refit, "calibration": self.calibration != "none"}
+        for key, is_asked in asked.items():
+            if is_asked and self.validation_fraction == 0:
+                raise ValueError(f"expected validation_fraction above 0 with {key}, whose rows it goes by, got 0")
+        if self.refit and self.fine_tune is not None:
+            raise ValueError("expected refit or fine_tune, got both; leave one out")
+        if self.refit and self.reduce_on_plateau is not None:
+            raise ValueError(
+                "expected learning_rate_schedule instead of reduce_on_plateau with refit, which has no validation rows "
+                "to watch"
+            )
+        return self
+
+    def kept_by(self) -> str:
+        """Returns the figure by which the kept epoch is chosen; empty where the last one is kept."""
+        if self.early_stopping is not None:
+            return self.early_stopping.monitor
+        return "val_loss" if self.budget is not None and self.validation_fraction > 0 else ""
+
+    @model_validator(mode="after")
     def _devices_agree(self) -> TrainingOptions:
         if self.strategy == "multi_worker" and self.backend != "jax":
             raise ValueError(
@@ -150,6 +193,8 @@ class TrainingOptions(Options):
             raise ValueError(f"expected device: tpu for strategy: tpu, got {self.device}")
         if self.device == "tpu" and self.strategy not in ("auto", "tpu"):
             raise ValueError(f"expected strategy: tpu for device: tpu, got {self.strategy}")
+        if self.strategy == "multi_worker" and self.budget is not None:
+            raise ValueError("expected no budget with strategy: multi_worker, whose processes end together, got one")
         if self.replicas is not None and self.strategy not in ("mirrored", "multi_worker"):
             raise ValueError(f"expected strategy: mirrored or multi_worker with replicas, got {self.strategy}")
         return self

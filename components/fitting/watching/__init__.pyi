@@ -1,4 +1,5 @@
 from .callbacks import (
+    EndInTime as EndInTime,
     EpochProgress as EpochProgress,
     SaveEpochs as SaveEpochs,
     StopAtNaN as StopAtNaN,

@@ -10,8 +10,8 @@ from typing import Any
 import keras
 import numpy as np
 
-from kerasline.components.core import progress
-from kerasline.components.fitting.settings import TrainingOptions
+from kerasline.components.core import progress, seconds_of
+from kerasline.components.fitting.settings import EarlyStopping, TrainingOptions
 from kerasline.components.fitting.watching.checkpoints import CheckpointFile, FitState
 from kerasline.components.models import direction
 
@@ -88,6 +88,44 @@ class StopAtNaN(keras.callbacks.Callback):
             batches = f"batch {last}" if last == self._first else f"batches {self._first} to {last}"
             self.found = (self._epoch + 1, batches, loss)
             self.model.stop_training = True
+
+
+class EndInTime(keras.callbacks.Callback):
+    """Ends a fit whose time is over; looks after every step, or the few light ones that Keras takes at once.
+
+    Args:
+      options: ``budget`` is the time, which begins now.
+
+    Attributes:
+      is_over: whether it has ended the fit.
+    """
+
+    def __init__(self, options: TrainingOptions) -> None:
+        super().__init__()
+        self._budget = options.budget
+        self._end = math.inf if options.budget is None else time.monotonic() + seconds_of(options.budget)
+        self.is_over = False
+        self._epoch = self._steps = 0
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        """Remembers which epoch runs."""
+        self._epoch = epoch
+
+    def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
+        """Looks at the clock."""
+        self._steps = _steps_done(self, batch)
+        if time.monotonic() >= self._end:
+            self.is_over = self.model.stop_training = True
+
+    def on_train_end(self, logs: dict[str, float] | None = None) -> None:
+        """Says that the time was over, and if it was too short for anything."""
+        if not self.is_over:
+            return
+        steps, epochs = self.params["steps"], self.params["epochs"]
+        text = f"training.budget {self._budget} ended the fit in epoch {self._epoch + 1} of {epochs}"
+        if self._epoch == 0 and self._steps < steps:
+            text += f", after {self._steps} of its {steps} steps: shorter than an epoch, so raise it"
+        progress.report("epoch", self._epoch + 1, epochs, text, permanent=True)
 
 
 class SaveEpochs(keras.callbacks.Callback):
@@ -219,6 +257,9 @@ def watchers(options: TrainingOptions) -> list[keras.callbacks.Callback]:
     """Makes the callbacks that the options ask for: early stopping and the plateau."""
     made: list[keras.callbacks.Callback] = []
     stopping, plateau = options.early_stopping, options.reduce_on_plateau
+    if stopping is None and options.kept_by():
+        # It never stops, and puts the best weights back when the time is over.
+        stopping = EarlyStopping(monitor=options.kept_by(), patience=options.epochs)
     if stopping:
         made.append(
             keras.callbacks.EarlyStopping(

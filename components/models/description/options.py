@@ -151,6 +151,8 @@ class TabularOptions(DenseOptions):
     """Width of the embedding of each such number."""
     dropout: RateEach = 0.1
     """Dropout after each hidden layer: one rate for all, or a list with one for each."""
+    ensemble: Annotated[int, Field(ge=1, le=32, strict=True)] = 1
+    """Networks of other seeds, each fitted alone, whose mean is the one model's answer."""
 
     @model_validator(mode="after")
     def _check(self) -> TabularOptions:

@@ -170,7 +170,8 @@ def _on_training_rows(figures: Mapping[str, Any], history: Mapping[str, list[flo
 
 
 def _kept_epoch(training: Mapping[str, Any], history: Mapping[str, list[float]]) -> int:
-    monitor = (training.get("early_stopping") or {}).get("monitor", "")
+    has_budget = training.get("budget") and training.get("validation_fraction")
+    monitor = (training.get("early_stopping") or {}).get("monitor", "val_loss" if has_budget else "")
     series = history.get(monitor)
     if not series:
         return len(history["loss"]) - 1

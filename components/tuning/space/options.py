@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator
 
-from kerasline.components.core import Options
+from kerasline.components.core import DURATION, Options, seconds_of
 from kerasline.components.fitting.settings import names
 
 
@@ -28,9 +28,7 @@ class TuningOptions(Options):
         "many parts, each is held out from one fit, and the mean of these fits is the score; it takes as many times "
         "as long. auto: 5 where the train split has fewer than 1,000 rows, else 1.",
     )
-    budget: str | None = Field(
-        None, pattern=r"^\d+(\.\d+)?[smh]$", description="No trial starts after this time: 90s, 20m, 2h."
-    )
+    budget: str | None = Field(None, pattern=DURATION, description="No trial starts after this time: 90s, 20m, 2h.")
     parallel: int = Field(1, ge=1, le=64, description="Trials that run at a time, each in a process of its own.")
     reuse: Literal["latest"] | None = Field(
         None,
@@ -53,14 +51,10 @@ class TuningOptions(Options):
     @field_validator("budget")
     @classmethod
     def _is_time(cls, value: str | None) -> str | None:
-        if value is not None and _seconds(value) <= 0:
+        if value is not None and seconds_of(value) <= 0:
             raise ValueError(f"expected time for at least one trial, such as 20m, got {value}")
         return value
 
     def budget_seconds(self) -> float | None:
         """Returns the budget in seconds, None without one."""
-        return None if self.budget is None else _seconds(self.budget)
-
-
-def _seconds(text: str) -> float:
-    return float(text[:-1]) * {"s": 1, "m": 60, "h": 3600}[text[-1]]
+        return None if self.budget is None else seconds_of(self.budget)

@@ -8,7 +8,8 @@ from typing import Any
 from tfx import v1 as tfx  # isort: skip (TFX stubs a module that TFDV imports)
 import tensorflow_data_validation as tfdv
 from tensorflow_metadata.proto.v0 import schema_pb2
-from tfx.dsl.components.base.base_component import BaseComponent
+from tfx.dsl.components.base.base_component import BaseComponent as Step
+from tfx.types.channel import BaseChannel
 
 from kerasline.components.baseline import Baseline
 from kerasline.components.core import code_version
@@ -38,242 +39,73 @@ def create_pipeline(
     """Builds the graph of a run.
 
     Args:
-      plan: the experiment with its data, features and baseline resolved.
-      pipeline_root: where the artifacts go.
+      plan: The experiment with its data, features and baseline resolved.
+      pipeline_root: Folder that receives the artifacts.
       models: ``MODELS/NAME``, the folder of pushed versions.
-      name: of the pipeline where the experiment's is not allowed.
-      **arguments: more of ``tfx.dsl.Pipeline``, such as ``metadata_connection_config``.
+      name: Name of the pipeline where the experiment's is not allowed.
+      **arguments: More of ``tfx.dsl.Pipeline``, such as ``metadata_connection_config``.
 
     Returns:
       The pipeline, with a component for each step in the order of ``STEPS``.
     """
-    dataset, features = plan.dataset.to_json(), plan.features.model_dump_json()
-    steps: dict[str, BaseComponent] = {}
-
-    # Reads the source and writes tf.Examples into train, eval and test, and rows that may not go on into quarantine.
-    steps["ingest"] = ingest = DatasetExampleGen(
-        dataset=dataset, rules=plan.rules.to_json(), code_version=code_version("kerasline.components.example_gen")
-    )
-    examples = ingest.outputs["examples"]
-
-    # Describes every column of every split.
-    steps["statistics"] = statistics = tfx.components.StatisticsGen(
-        examples=examples, stats_options=_statistics_options(plan.dataset)
-    )
-
-    # Infers the types that the data has, for parsing it. Shapes are left open where a value may be missing.
-    steps["schema"] = schema = tfx.components.SchemaGen(
-        statistics=statistics.outputs["statistics"], infer_feature_shape=plan.dataset.kind in ("array", "tokens")
-    )
-
-    # Says what the data must look like: the curated schema, or one that is inferred and will be curated from now on.
-    steps["curated"] = curated = CuratedSchema(
-        statistics=statistics.outputs["statistics"],
-        curated=plan.schema,
-        label=plan.features.label,
-        classes=json.dumps(plan.features.classes),
-        open_columns=json.dumps(plan.features.open_columns()),
-        code_version=code_version("kerasline.components.validation.curated"),
-    )
-
-    # Compares every split with it.
-    steps["anomalies"] = anomalies = tfx.components.ExampleValidator(
-        statistics=statistics.outputs["statistics"], schema=curated.outputs["schema"]
-    )
-
-    # Stops the run where the comparison found something, and for drift, skew, leakage and duplicates.
-    steps["validate"] = gate = DataGate(
-        examples=examples,
-        statistics=statistics.outputs["statistics"],
-        schema=curated.outputs["schema"],
-        anomalies=anomalies.outputs["anomalies"],
-        name=plan.experiment.name,
-        options=plan.experiment.validation.model_dump_json(),
-        plan=features,
-        reference=plan.reference.path,
-        reference_name=plan.reference.name,
-        reference_digest=plan.reference.digest,
-        models=plan.reference.models,
-        code_version=code_version("kerasline.components.validation"),
-    )
-
-    # Analyses the train split and writes the preprocessing graph; copies no data.
-    steps["transform"] = transform = tfx.components.Transform(
-        examples=examples,
-        schema=schema.outputs["schema"],
-        preprocessing_fn="kerasline.components.transform.preprocessing.preprocessing_fn",
-        custom_config={
-            "plan": features,
-            "alternatives": [other.plan.model_dump_json() for other in plan.alternatives[1:]],
-            "marks": True,
-            "code_version": code_version("kerasline.components.transform"),
-        },
-        materialize=False,
-        disable_statistics=True,
-        disable_analyzer_cache=True,
-    )
-    transform.add_upstream_node(gate)
-    transform_graph = transform.outputs["transform_graph"]
-
-    # Searches for better config values, on a validation part of the train split.
-    fit_config = {"settings": plan.fit_settings().model_dump_json()}
-    hyperparameters = tuner_results = None
-    if plan.experiment.tuning:
-        steps["tune"] = tune = ConfigSearch(
-            examples=examples,
-            transform_graph=transform_graph,
-            tuner_fn="kerasline.components.tuning.tuner.tuner_fn",
-            train_args=tfx.proto.TrainArgs(splits=["train"]),
-            eval_args=tfx.proto.EvalArgs(splits=["eval"]),
-            custom_config={
-                **fit_config,
-                "tuning": plan.experiment.tuning.model_dump_json(),
-                "start": json.dumps(plan.search_start.values),
-                # A search that was killed goes on with the trials that it left there.
-                "searches": f"{pipeline_root}/searches",
-                "code_version": code_version("kerasline.components.tuning", *plan.own_modules()),
-            },
-        )
-        hyperparameters, tuner_results = tune.outputs["best_hyperparameters"], tune.outputs["tuner_results"]
-
-    # Fits the model, exports it, and writes its own predictions on the splits that it was not fitted on.
-    steps["train"] = train = tfx.components.Trainer(
-        examples=examples,
-        transform_graph=transform_graph,
-        hyperparameters=hyperparameters,
-        run_fn="kerasline.components.training.trainer.run_fn",
-        train_args=tfx.proto.TrainArgs(splits=["train"]),
-        eval_args=tfx.proto.EvalArgs(splits=plan.held_out_splits()),
-        custom_config={
-            **fit_config,
-            # One folder for all runs: a fit that was killed continues from the epoch that it left there.
-            "checkpoints": f"{pipeline_root}/checkpoints",
-            # Only a user's own network may not suit them; for any other a new format does not fit it anew.
-            "formats": plan.experiment.push.further_formats() if plan.own_modules() else [],
-            "code_version": code_version("kerasline.components.training.trainer", *plan.own_modules()),
-        },
-    )
-    model = train.outputs["model"]
-
-    # Takes the model in production, or a trivial one, to compare with, and fits references on tables.
-    steps["baseline"] = baseline = Baseline(
-        examples=examples,
-        transform_graph=transform_graph,
-        models=models,
-        version=plan.baseline_version,
-        plan=features,
-        references=int(plan.evaluation.references),
-        code_version=code_version("kerasline.components.baseline.component"),
-    )
-    baseline.add_upstream_node(train)
-
-    # Measures both models on the eval split, and compares them with each other and with the limits for metrics.
-    steps["evaluate"] = evaluate = tfx.components.Evaluator(
-        examples=examples,
-        model=model,
-        baseline_model=baseline.outputs["baseline"],
-        eval_config=eval_config(plan.evaluation, plan.features),
-        example_splits=["eval"],
-    )
-
-    # Replays eval rows through the exported model in a fresh process.
-    steps["parity"] = parity = ParityCheck(
-        model=model,
-        model_run=train.outputs["model_run"],
-        examples=examples,
-        plan=features,
-        tolerance=PARITY_TOLERANCE if plan.features.classes is not None else PARITY_DEVIATIONS,
-        rows=PARITY_ROWS,
-        code_version=code_version("kerasline.components.parity"),
-    )
-    parity.add_upstream_node(evaluate)
-
-    # Makes the formats that are wanted beside the SavedModel, and compares each with the trained model.
-    formats = None
-    if plan.experiment.push.further_formats():
-        steps["formats"] = export = FormatExport(
-            model_run=train.outputs["model_run"],
-            examples=examples,
-            transform_graph=transform_graph,
-            parity=parity.outputs["blessing"],
-            formats=json.dumps(plan.experiment.push.further_formats()),
-            modules=json.dumps(plan.own_modules()),
-            rows=FORMAT_ROWS,
-            code_version=code_version("kerasline.components.formats.component", *plan.own_modules()),
-        )
-        formats = export.outputs["exported"]
-
-    # Holds all that was measured against the limits: metrics, slices, the trivial model, latency, size, formats.
-    steps["gate"] = model_gate = ModelGate(
-        model=model,
-        model_run=train.outputs["model_run"],
-        baseline=baseline.outputs["baseline"],
-        evaluation=evaluate.outputs["evaluation"],
-        evaluated=evaluate.outputs["blessing"],
-        parity=parity.outputs["blessing"],
-        formats=formats,
-        options=plan.evaluation.model_dump_json(),
-        plan=features,
-        code_version=code_version("kerasline.components.gating"),
-    )
-
-    # Copies a blessed model, with the profile of its data, to the next version and points production at it.
-    steps["push"] = push = RegistryPush(
-        model=model,
-        model_blessing=model_gate.outputs["blessing"],
-        infra_blessing=parity.outputs["blessing"],
-        verdict=gate.outputs["verdict"],
-        formats=formats,
-        models=models,
-        custom_config={
-            "record": plan.record(),
-            "keep": plan.experiment.push.keep,
-            "code_version": code_version("kerasline.components.pushing"),
-        },
-    )
-
-    # Says what the model leans on and looks at, and where it goes wrong.
-    explanations = None
-    if plan.experiment.report.explanations != "off":
-        steps["explain"] = explain = Explain(
-            examples=examples,
-            transform_graph=transform_graph,
-            model=model,
-            model_run=train.outputs["model_run"],
-            dataset=dataset,
-            metric=plan.evaluation.metrics[0],
-            count=plan.experiment.report.examples,
-            code_version=code_version("kerasline.components.explanations.component", *plan.own_modules()),
-        )
-        # Production does not wait for it.
-        explain.add_upstream_node(push)
-        explanations = explain.outputs["explanations"]
-
-    # Tells the whole story on one page.
-    steps["report"] = Report(
-        examples=examples,
-        statistics=statistics.outputs["statistics"],
-        verdict=gate.outputs["verdict"],
-        model_run=train.outputs["model_run"],
-        baseline=baseline.outputs["baseline"],
-        evaluation=evaluate.outputs["evaluation"],
-        model_blessing=model_gate.outputs["blessing"],
-        parity=parity.outputs["blessing"],
-        pushed_model=push.outputs["pushed_model"],
-        tuner_results=tuner_results,
-        explanations=explanations,
-        code_version=code_version("kerasline.components.report.component"),
-        **report_parameters(plan),
-    )
-
-    for step_id, component in steps.items():
-        component.with_id(step_id)
+    ingest = _ingest(plan)
+    statistics = _statistics(plan, ingest)
+    schema = _schema(plan, statistics)
+    curated = _curated(plan, statistics)
+    anomalies = _anomalies(statistics, curated)
+    validate = _validate(plan, ingest, statistics, curated, anomalies)
+    transform = _transform(plan, ingest, schema, validate)
+    tune = _tune(plan, ingest, transform, pipeline_root)
+    train = _train(plan, ingest, transform, tune, pipeline_root)
+    baseline = _baseline(plan, ingest, transform, train, models)
+    evaluate = _evaluate(plan, ingest, train, baseline)
+    parity = _parity(plan, ingest, train, evaluate)
+    formats = _formats(plan, ingest, transform, train, parity)
+    gate = _gate(plan, train, baseline, evaluate, parity, formats)
+    push = _push(plan, validate, train, parity, formats, gate, models)
+    explain = _explain(plan, ingest, transform, train, push)
+    report = _report(plan, ingest, statistics, validate, tune, train, baseline, evaluate, parity, gate, push, explain)
+    steps = {
+        "ingest": ingest,
+        "statistics": statistics,
+        "schema": schema,
+        "curated": curated,
+        "anomalies": anomalies,
+        "validate": validate,
+        "transform": transform,
+        "tune": tune,
+        "train": train,
+        "baseline": baseline,
+        "evaluate": evaluate,
+        "parity": parity,
+        "formats": formats,
+        "gate": gate,
+        "push": push,
+        "explain": explain,
+        "report": report,
+    }
     return tfx.dsl.Pipeline(
         pipeline_name=name or plan.experiment.name,
         pipeline_root=pipeline_root,
-        components=list(steps.values()),
+        components=[step.with_id(step_id) for step_id, step in steps.items() if step is not None],
         beam_pipeline_args=plan.beam_arguments(),
         **arguments,
+    )
+
+
+def _ingest(plan: RunPlan) -> Step:
+    """Reads the source and writes tf.Examples into splits, and rows that may not go on into quarantine."""
+    return DatasetExampleGen(
+        dataset=plan.dataset.to_json(),
+        rules=plan.rules.to_json(),
+        code_version=code_version("kerasline.components.example_gen"),
+    )
+
+
+def _statistics(plan: RunPlan, ingest: Step) -> Step:
+    """Describes every column of every split."""
+    return tfx.components.StatisticsGen(
+        examples=ingest.outputs["examples"], stats_options=_statistics_options(plan.dataset)
     )
 
 
@@ -287,3 +119,259 @@ def _statistics_options(dataset: Dataset) -> tfdv.StatsOptions:
     for name in (column.name for column in dataset.columns if column.dtype == "image"):
         schema.feature.add(name=name, type=schema_pb2.BYTES).image_domain.SetInParent()
     return tfdv.StatsOptions(schema=schema if schema.feature else None, use_sketch_based_topk_uniques=True)
+
+
+def _schema(plan: RunPlan, statistics: Step) -> Step:
+    """Infers the types that the data has, for parsing it. Shapes are left open where a value may be missing."""
+    return tfx.components.SchemaGen(
+        statistics=statistics.outputs["statistics"], infer_feature_shape=plan.dataset.kind in ("array", "tokens")
+    )
+
+
+def _curated(plan: RunPlan, statistics: Step) -> Step:
+    """Says what the data must look like: the curated schema, or one that is inferred, to be curated from now on."""
+    return CuratedSchema(
+        statistics=statistics.outputs["statistics"],
+        curated=plan.schema,
+        label=plan.features.label,
+        classes=json.dumps(plan.features.classes),
+        open_columns=json.dumps(plan.features.open_columns()),
+        code_version=code_version("kerasline.components.validation.curated"),
+    )
+
+
+def _anomalies(statistics: Step, curated: Step) -> Step:
+    """Compares every split with the curated schema."""
+    return tfx.components.ExampleValidator(
+        statistics=statistics.outputs["statistics"], schema=curated.outputs["schema"]
+    )
+
+
+def _validate(plan: RunPlan, ingest: Step, statistics: Step, curated: Step, anomalies: Step) -> Step:
+    """Is the data gate: stops the run for anomalies, and for drift, skew, leakage and duplicates."""
+    return DataGate(
+        examples=ingest.outputs["examples"],
+        statistics=statistics.outputs["statistics"],
+        schema=curated.outputs["schema"],
+        anomalies=anomalies.outputs["anomalies"],
+        name=plan.experiment.name,
+        options=plan.experiment.validation.model_dump_json(),
+        plan=plan.features.model_dump_json(),
+        reference=plan.reference.path,
+        reference_name=plan.reference.name,
+        reference_digest=plan.reference.digest,
+        models=plan.reference.models,
+        code_version=code_version("kerasline.components.validation"),
+    )
+
+
+def _transform(plan: RunPlan, ingest: Step, schema: Step, validate: Step) -> Step:
+    """Analyses the train split and writes the preprocessing graph; copies no data."""
+    transform = tfx.components.Transform(
+        examples=ingest.outputs["examples"],
+        schema=schema.outputs["schema"],
+        preprocessing_fn="kerasline.components.transform.preprocessing.preprocessing_fn",
+        custom_config={
+            "plan": plan.features.model_dump_json(),
+            "alternatives": [other.plan.model_dump_json() for other in plan.alternatives[1:]],
+            "marks": True,
+            "code_version": code_version("kerasline.components.transform"),
+        },
+        materialize=False,
+        disable_statistics=True,
+        disable_analyzer_cache=True,
+    )
+    # It takes nothing of the data gate's, and must wait for it all the same.
+    transform.add_upstream_node(validate)
+    return transform
+
+
+def _tune(plan: RunPlan, ingest: Step, transform: Step, pipeline_root: str) -> Step | None:
+    """Searches for better config values, on a validation part of the train split; None where no search is asked for."""
+    if not plan.experiment.tuning:
+        return None
+    return ConfigSearch(
+        examples=ingest.outputs["examples"],
+        transform_graph=transform.outputs["transform_graph"],
+        tuner_fn="kerasline.components.tuning.tuner.tuner_fn",
+        train_args=tfx.proto.TrainArgs(splits=["train"]),
+        eval_args=tfx.proto.EvalArgs(splits=["eval"]),
+        custom_config={
+            "settings": plan.fit_settings().model_dump_json(),
+            "tuning": plan.experiment.tuning.model_dump_json(),
+            "start": json.dumps(plan.search_start.values),
+            # A search that was killed goes on with the trials that it left there.
+            "searches": f"{pipeline_root}/searches",
+            "code_version": code_version("kerasline.components.tuning", *plan.own_modules()),
+        },
+    )
+
+
+def _train(plan: RunPlan, ingest: Step, transform: Step, tune: Step | None, pipeline_root: str) -> Step:
+    """Fits the model, exports it, and writes its own predictions on the splits that it was not fitted on."""
+    own_modules = plan.own_modules()
+    return tfx.components.Trainer(
+        examples=ingest.outputs["examples"],
+        transform_graph=transform.outputs["transform_graph"],
+        hyperparameters=_output(tune, "best_hyperparameters"),
+        run_fn="kerasline.components.training.trainer.run_fn",
+        train_args=tfx.proto.TrainArgs(splits=["train"]),
+        eval_args=tfx.proto.EvalArgs(splits=plan.held_out_splits()),
+        custom_config={
+            "settings": plan.fit_settings().model_dump_json(),
+            # One folder for all runs: a fit that was killed continues from the epoch that it left there.
+            "checkpoints": f"{pipeline_root}/checkpoints",
+            # Only a user's own network may not suit them; for any other a new format does not fit it anew.
+            "formats": plan.experiment.push.further_formats() if own_modules else [],
+            "code_version": code_version("kerasline.components.training.trainer", *own_modules),
+        },
+    )
+
+
+def _baseline(plan: RunPlan, ingest: Step, transform: Step, train: Step, models: str) -> Step:
+    """Takes the model in production, or a trivial one, to compare with, and fits references on tables."""
+    baseline = Baseline(
+        examples=ingest.outputs["examples"],
+        transform_graph=transform.outputs["transform_graph"],
+        models=models,
+        version=plan.baseline_version,
+        plan=plan.features.model_dump_json(),
+        references=int(plan.evaluation.references),
+        code_version=code_version("kerasline.components.baseline.component"),
+    )
+    # The model first, then what it is compared with.
+    baseline.add_upstream_node(train)
+    return baseline
+
+
+def _evaluate(plan: RunPlan, ingest: Step, train: Step, baseline: Step) -> Step:
+    """Measures both models on the eval split, and compares them with each other and with the limits for metrics."""
+    return tfx.components.Evaluator(
+        examples=ingest.outputs["examples"],
+        model=train.outputs["model"],
+        baseline_model=baseline.outputs["baseline"],
+        eval_config=eval_config(plan.evaluation, plan.features),
+        example_splits=["eval"],
+    )
+
+
+def _parity(plan: RunPlan, ingest: Step, train: Step, evaluate: Step) -> Step:
+    """Replays eval rows through the exported model in a fresh process."""
+    parity = ParityCheck(
+        model=train.outputs["model"],
+        model_run=train.outputs["model_run"],
+        examples=ingest.outputs["examples"],
+        plan=plan.features.model_dump_json(),
+        tolerance=PARITY_TOLERANCE if plan.features.classes is not None else PARITY_DEVIATIONS,
+        rows=PARITY_ROWS,
+        code_version=code_version("kerasline.components.parity"),
+    )
+    parity.add_upstream_node(evaluate)
+    return parity
+
+
+def _formats(plan: RunPlan, ingest: Step, transform: Step, train: Step, parity: Step) -> Step | None:
+    """Makes the formats beside the SavedModel, and compares each with the trained model; None where none is wanted."""
+    if not plan.experiment.push.further_formats():
+        return None
+    return FormatExport(
+        model_run=train.outputs["model_run"],
+        examples=ingest.outputs["examples"],
+        transform_graph=transform.outputs["transform_graph"],
+        parity=parity.outputs["blessing"],
+        formats=json.dumps(plan.experiment.push.further_formats()),
+        modules=json.dumps(plan.own_modules()),
+        rows=FORMAT_ROWS,
+        code_version=code_version("kerasline.components.formats.component", *plan.own_modules()),
+    )
+
+
+def _gate(plan: RunPlan, train: Step, baseline: Step, evaluate: Step, parity: Step, formats: Step | None) -> Step:
+    """Holds all that was measured against the limits: metrics, slices, the trivial model, latency, size, formats."""
+    return ModelGate(
+        model=train.outputs["model"],
+        model_run=train.outputs["model_run"],
+        baseline=baseline.outputs["baseline"],
+        evaluation=evaluate.outputs["evaluation"],
+        evaluated=evaluate.outputs["blessing"],
+        parity=parity.outputs["blessing"],
+        formats=_output(formats, "exported"),
+        options=plan.evaluation.model_dump_json(),
+        plan=plan.features.model_dump_json(),
+        code_version=code_version("kerasline.components.gating"),
+    )
+
+
+def _push(
+    plan: RunPlan, validate: Step, train: Step, parity: Step, formats: Step | None, gate: Step, models: str
+) -> Step:
+    """Copies a blessed model, with the profile of its data, to the next version and points production at it."""
+    return RegistryPush(
+        model=train.outputs["model"],
+        model_blessing=gate.outputs["blessing"],
+        infra_blessing=parity.outputs["blessing"],
+        verdict=validate.outputs["verdict"],
+        formats=_output(formats, "exported"),
+        models=models,
+        custom_config={
+            "record": plan.record(),
+            "keep": plan.experiment.push.keep,
+            "code_version": code_version("kerasline.components.pushing"),
+        },
+    )
+
+
+def _explain(plan: RunPlan, ingest: Step, transform: Step, train: Step, push: Step) -> Step | None:
+    """Says what the model leans on and looks at, and where it goes wrong; None where nobody wants to know."""
+    if plan.experiment.report.explanations == "off":
+        return None
+    explain = Explain(
+        examples=ingest.outputs["examples"],
+        transform_graph=transform.outputs["transform_graph"],
+        model=train.outputs["model"],
+        model_run=train.outputs["model_run"],
+        dataset=plan.dataset.to_json(),
+        metric=plan.evaluation.metrics[0],
+        count=plan.experiment.report.examples,
+        code_version=code_version("kerasline.components.explanations.component", *plan.own_modules()),
+    )
+    # Production does not wait for it.
+    explain.add_upstream_node(push)
+    return explain
+
+
+def _report(
+    plan: RunPlan,
+    ingest: Step,
+    statistics: Step,
+    validate: Step,
+    tune: Step | None,
+    train: Step,
+    baseline: Step,
+    evaluate: Step,
+    parity: Step,
+    gate: Step,
+    push: Step,
+    explain: Step | None,
+) -> Step:
+    """Tells the whole story on one page."""
+    return Report(
+        examples=ingest.outputs["examples"],
+        statistics=statistics.outputs["statistics"],
+        verdict=validate.outputs["verdict"],
+        model_run=train.outputs["model_run"],
+        baseline=baseline.outputs["baseline"],
+        evaluation=evaluate.outputs["evaluation"],
+        model_blessing=gate.outputs["blessing"],
+        parity=parity.outputs["blessing"],
+        pushed_model=push.outputs["pushed_model"],
+        tuner_results=_output(tune, "tuner_results"),
+        explanations=_output(explain, "explanations"),
+        code_version=code_version("kerasline.components.report.component"),
+        **report_parameters(plan),
+    )
+
+
+def _output(step: Step | None, name: str) -> BaseChannel | None:
+    """Returns an output of a step, or None of a step that this run does not have."""
+    return None if step is None else step.outputs[name]

@@ -18,7 +18,7 @@ from kerasline.components.core.errors import ConfigError, DataRejected, Keraslin
 from kerasline.pipeline.cli import entry as cli
 from kerasline.pipeline.config.experiment import load_experiment, recipe_names
 from kerasline.pipeline.plan.partial import Part
-from kerasline.pipeline.run.running import Outcome
+from kerasline.pipeline.run.outcome import Outcome
 
 ROOT = Path(__file__).resolve().parents[2]
 Command = Callable[..., tuple[int, str, str]]

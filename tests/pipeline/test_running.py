@@ -13,7 +13,7 @@ from kerasline.components.datasets import DataOptions, resolve
 from kerasline.components.registry import PushRefused
 from kerasline.pipeline.console.failures import describe_failure, find_cause
 from kerasline.pipeline.run import running
-from kerasline.pipeline.run.running import EXIT_CODES, Outcome
+from kerasline.pipeline.run.outcome import EXIT_CODES, Outcome
 from kerasline.pipeline.workspace.workspace import Workspace
 
 

@@ -1,0 +1,245 @@
+"""Carries out a plan: loads what the steps need, runs them, judges what came of it, and leaves the report."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import time
+import traceback
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from kerasline.components.beam import check_engine
+from kerasline.pipeline.config import StepInputs, forecast, write_steps
+from kerasline.pipeline.console import Screen, describe_failure, find_cause, format_seconds
+from kerasline.pipeline.models import write_missing_card
+from kerasline.pipeline.plan import (
+    Part,
+    RunPlan,
+    Selection,
+    UnfinishedStep,
+    describe_end,
+    keep_gate_records,
+    select_steps,
+)
+from kerasline.pipeline.reports import publish_report, read_figures
+from kerasline.pipeline.run.outcome import IN_PRODUCTION, Outcome, judge_run, learnt, measured, outline_steps
+from kerasline.pipeline.run.tracking import keep_logs, log_run
+from kerasline.pipeline.workspace import Workspace, check_store, write_outcome
+
+if TYPE_CHECKING:
+    from kerasline.pipeline.runners.local import StepResult
+
+
+@dataclass(frozen=True)
+class Order:
+    """What a run is told.
+
+    Attributes:
+      plan: What to run.
+      home: Workspace that the run happens in.
+      run_id: Name of the run.
+      command: Words that started it, for its report.
+      part: Steps that were asked for.
+      cache: Whether outputs of earlier runs may be reused.
+      debug: Whether the message of a failure has the traceback.
+    """
+
+    plan: RunPlan
+    home: Workspace
+    run_id: str
+    command: str
+    part: Part
+    cache: bool
+    debug: bool
+
+    @property
+    def folder(self) -> Path:
+        """``reports/NAME/RUN``, which receives the report and what the run leaves beside it."""
+        return self.home.reports(self.plan.experiment.name) / self.run_id
+
+    @property
+    def log(self) -> Path:
+        """The log file."""
+        return self.home.log(self.run_id)
+
+
+@dataclass
+class Course:
+    """How a run goes.
+
+    Attributes:
+      started: When it began, in seconds of a clock that is never set.
+      begun_at: When it began, for people.
+      import_seconds: Time that loading the libraries took.
+      step: The step that was begun last.
+      steps: Those that have finished.
+      error: What ended the run early.
+    """
+
+    started: float = field(default_factory=time.monotonic)
+    begun_at: str = field(default_factory=lambda: datetime.now(UTC).astimezone().isoformat(timespec="seconds"))
+    import_seconds: float = 0.0
+    step: str = "loading"
+    steps: list[StepResult] = field(default_factory=list)
+    error: Exception | None = None
+
+
+def carry_out(order: Order, screen: Screen) -> Outcome:
+    """Runs the steps of a plan, and leaves the report in the workspace.
+
+    Raises:
+      UnfinishedStep: What comes before the part that was asked for has not finished; nothing has run.
+    """
+    course = Course()
+    _load(order, course, screen)
+    selection = _run_steps(order, course, screen)
+    _keep_gate_records(order, course, screen)
+    failure = None
+    if course.error is not None:
+        failure = describe_failure(course.error, course.step, order.log, order.plan.dataset)
+    figures = _read_figures(order, selection, failure[1] if failure else None)
+    all_cached = all(step.cached for step in course.steps)
+    status, message = failure or judge_run(figures, all_cached, order.folder / "index.html", order.log)
+    result = _describe(order, course, figures, status, message)
+    _publish(order, figures, result, screen)
+    if course.error is not None and order.debug:
+        message = "".join(traceback.format_exception(course.error)) + message
+    return Outcome(result, message, order.log)
+
+
+def _load(order: Order, course: Course, screen: Screen) -> None:
+    """Loads TensorFlow and TFX, and checks what only they can tell: Beam's options, and the metadata store.
+
+    Raises:
+      ConfigError: Beam does not know an option, or the store does not answer.
+    """
+    screen.line("  loading TensorFlow and TFX, which takes 10 to 30 s")
+    screen.start("  loading")
+    os.environ["KERAS_BACKEND"] = "tensorflow"  # of the steps; training.backend has processes of its own
+    os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")  # training needs most of a GPU's memory, not this one
+    from kerasline.pipeline.runners import local  # noqa: F401 (here, so that it is seen how long it takes)
+
+    _settle_engine(order.plan, screen)
+    check_store(order.home)
+    course.import_seconds = time.monotonic() - course.started
+    screen.stop()
+    screen.line(f"  {'loaded':<12} {format_seconds(course.import_seconds)}")
+
+
+def _settle_engine(plan: RunPlan, screen: Screen) -> None:
+    """Refuses an engine that cannot run the steps; says which steps run in several processes by ``run.beam: auto``."""
+    check_engine(plan.experiment.run.engine())
+    chosen = plan.processes()
+    if chosen:
+        screen.line(f"  {'beam':<12} {max(chosen.values())} processes for {', '.join(chosen)}, see run.beam")
+
+
+def _run_steps(order: Order, course: Course, screen: Screen) -> Selection:
+    """Runs the steps that were asked for, each with a line on the screen, up to the first that fails.
+
+    Returns:
+      The steps that were chosen.
+
+    Raises:
+      UnfinishedStep: A step before them has not finished (says why).
+    """
+    from kerasline.pipeline.runners import local
+
+    ir = local.compile_plan(order.plan, order.home, cache=order.cache)
+    inputs = local.step_inputs(ir)
+    selection = select_steps(inputs, order.part)
+
+    def on_start(begun: str) -> None:
+        course.step = begun
+        screen.start(f"  {begun}")
+
+    def on_end(ended: StepResult) -> None:
+        screen.stop()
+        course.steps.append(ended)
+        # At once, so that what a killed run had finished is known to the next one's plan.
+        write_steps(order.folder, inputs, [step.id for step in course.steps])
+        took = "cached" if ended.cached else format_seconds(ended.seconds)
+        screen.line(f"  {ended.id:<12} {took}")
+
+    try:
+        local.run(ir, order.home, order.run_id, selection, on_start=on_start, on_end=on_end)
+    except UnfinishedStep as missing:
+        shutil.rmtree(order.folder, ignore_errors=True)
+        raise UnfinishedStep(missing.step, _why_it_would_run(missing.step, inputs, order.folder.parent)) from None
+    except Exception as error:
+        course.error = error
+        traceback.print_exc()
+    return selection
+
+
+def _why_it_would_run(step: str, inputs: Mapping[str, StepInputs], reports: Path) -> str:
+    return next(told.reason for told in forecast(inputs, reports) if told.id == step)
+
+
+def _keep_gate_records(order: Order, course: Course, screen: Screen) -> None:
+    """Keeps the curated schema and the data gate's verdict, of a run that it stopped, too."""
+    from kerasline.pipeline.workspace import run_artifacts
+
+    plan = order.plan
+    cause = None if course.error is None else find_cause(course.error)
+    artifacts = run_artifacts(order.home, order.run_id)
+    written = keep_gate_records(plan.schema_file, plan.dataset, plan.experiment.name, artifacts, cause, order.folder)
+    if written:
+        screen.line(f"  schema written to {written}: later data is checked against it; edit and commit it")
+
+
+def _read_figures(order: Order, selection: Selection, failure: str | None) -> dict[str, Any]:
+    """Reads the figures of the report, or collects them where the run did not come as far as the report."""
+    if failure is not None or "report" in selection.run:
+        return read_figures(order.plan, order.home, order.run_id, failure)
+    from kerasline.pipeline.workspace import run_artifacts
+
+    end = describe_end(run_artifacts(order.home, order.run_id))
+    figures = read_figures(order.plan, order.home, order.run_id, "")
+    return figures | end | {"stopped_after": order.part.last}
+
+
+def _describe(order: Order, course: Course, figures: Mapping[str, Any], status: str, message: str) -> dict[str, Any]:
+    """Fills the fields of ``--json``."""
+    plan, part = order.plan, order.part
+    import_seconds, seconds = course.import_seconds, time.monotonic() - course.started
+    return {
+        "run_id": order.run_id,
+        "recipe": plan.experiment.name,
+        "status": status,
+        "message": message,
+        **measured(figures),
+        "model": figures.get("model") if status in IN_PRODUCTION else None,
+        "report": str(order.folder / "index.html"),
+        "steps": outline_steps(course.steps),
+        **learnt(figures),
+        "data_fingerprint": plan.dataset.fingerprint,
+        "run_key": plan.key,
+        "part": {"from": part.first, "until": part.last} if part.words() else None,
+        "beam": plan.experiment.run.engine(),
+        "processes": plan.processes(),
+        "metadata": plan.experiment.run.metadata,
+        "seconds": {"import": round(import_seconds, 3), "total": round(seconds, 3)},
+        "log": str(order.log),
+        "started_at": course.begun_at,
+        "failed_step": None if course.error is None else course.step,
+    }
+
+
+def _publish(order: Order, figures: dict[str, Any], result: dict[str, Any], screen: Screen) -> None:
+    """Writes the report and the outcome, and hands them on where the recipe says so."""
+    folder, told = order.folder, order.plan.experiment.report
+    publish_report(folder, figures, result, order.command)
+    if told.tensorboard and keep_logs(figures, folder):
+        screen.line(f"  curves  tensorboard --logdir {folder.parent}")
+    if told.mlflow:
+        result["mlflow"] = log_run(told.mlflow, folder, figures, result, order.command)
+        screen.line(f"  mlflow  {result['mlflow'].get('error') or result['mlflow']['uri']}")
+    write_outcome(folder / "run.json", result)
+    if result["status"] in IN_PRODUCTION:
+        models = order.home.models(order.plan.experiment.name)
+        write_missing_card(models / str(figures["model"]["version"]), figures)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from kerasline.components.core import ConfigError, nearest, shown
 from kerasline.components.datasets import task_of_named
@@ -37,20 +37,24 @@ def check_names(experiment: Experiment) -> Iterator[Finding]:
 
 
 def _check_monitors(experiment: Experiment) -> Iterator[Finding]:
-    training, tuning, task = experiment.training, experiment.tuning, _task(experiment)
-    named: dict[tuple[str, ...], Any] = {
-        ("training", "early_stopping", "monitor"): training.early_stopping and training.early_stopping.monitor,
-        ("training", "reduce_on_plateau", "monitor"): training.reduce_on_plateau and training.reduce_on_plateau.monitor,
-        ("tuning", "objective"): tuning and tuning.objective,
-    }
-    for place, metric in named.items():
-        try:
-            direction(metric or "loss")
-            if tuning and place[0] == "tuning" and task:
-                check_objective(tuning.objective, task)
-        except ConfigError as error:
-            text = str(error)
-            yield place, text if text.startswith(".".join(place)) else f"{'.'.join(place)}: {text}"
+    early_stopping, plateau = experiment.training.early_stopping, experiment.training.reduce_on_plateau
+    if early_stopping:
+        yield from _check_monitor(("training", "early_stopping", "monitor"), early_stopping.monitor)
+    if plateau:
+        yield from _check_monitor(("training", "reduce_on_plateau", "monitor"), plateau.monitor)
+    if experiment.tuning:
+        yield from _check_monitor(("tuning", "objective"), experiment.tuning.objective, _task(experiment))
+
+
+def _check_monitor(place: tuple[str, ...], metric: str, task: Task | None = None) -> Iterator[Finding]:
+    """Finds a metric that nobody knows; where the task is given, one that trials of it do not compute, too."""
+    try:
+        direction(metric or "loss")
+        if task:
+            check_objective(metric, task)
+    except ConfigError as error:
+        key, text = ".".join(place), str(error)
+        yield place, text if text.startswith(key) else f"{key}: {text}"
 
 
 def _check_loss(experiment: Experiment) -> Iterator[Finding]:
@@ -95,21 +99,37 @@ def _check_limit(experiment: Experiment, place: tuple[str, ...], limit: Threshol
 
 
 def _check_range(place: tuple[str, ...], limit: Threshold, metric: Metric) -> Iterator[Finding]:
-    highest = 1.0 if metric.unit == "share" or metric.higher_is_better else None
-    lowest = None if place[-1] == "r2" else 0.0
+    key, name = ".".join(place), place[-1]
     for side in ("min", "max", "max_drop"):
         value = getattr(limit, side)
-        if value is None:
+        least, most = _range(name, side, metric)
+        if value is None or _is_within(value, least, most):
             continue
-        most = None if side == "max_drop" and lowest is None else highest
-        least = 0.0 if side == "max_drop" else lowest
-        if (most is None or value <= most) and (least is None or value >= least):
-            continue
-        span = (
-            f"0 to {most:g}" if most is not None and least is not None else "0 or more" if most is None else "1 at most"
-        )
         percent = f"; {value:g} percent is {value / 100:g}" if most == 1 and 1 < value <= 100 else ""
-        yield (*place, side), f"{'.'.join(place)}.{side}: expected {span}, as {place[-1]} is, got {value:g}{percent}"
+        yield (
+            (*place, side),
+            f"{key}.{side}: expected {_range_in_words(least, most)}, as {name} is, got {value:g}{percent}",
+        )
+
+
+def _range(name: str, side: str, metric: Metric) -> tuple[float | None, float | None]:
+    """Returns the least and the greatest value that a limit can have, None where there is no end."""
+    highest = 1.0 if metric.unit == "share" or metric.higher_is_better else None
+    lowest = None if name == "r2" else 0.0
+    if side != "max_drop":
+        return lowest, highest
+    # What has no lower end can fall by any amount.
+    return 0.0, None if lowest is None else highest
+
+
+def _is_within(value: float, least: float | None, most: float | None) -> bool:
+    return (least is None or value >= least) and (most is None or value <= most)
+
+
+def _range_in_words(least: float | None, most: float | None) -> str:
+    if most is None:
+        return "0 or more"
+    return f"{most:g} at most" if least is None else f"0 to {most:g}"
 
 
 def _metric(name: str, experiment: Experiment) -> Metric | None:

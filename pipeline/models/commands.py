@@ -30,7 +30,7 @@ from kerasline.components.registry import (
     registry_lock,
     set_pin,
 )
-from kerasline.pipeline.workspace import list_runs
+from kerasline.pipeline.workspace import list_runs, section
 
 _PROBE = Path(components.__file__).parent / "prediction" / "probe.py"
 _PROBE_SECONDS = 600
@@ -261,33 +261,43 @@ def describe_versions(workspace: Path, name: str) -> list[dict[str, Any]]:
       ConfigError: nothing was pushed under this name.
     """
     folder = find_model(workspace / "models", name)
-    runs = [run for run in list_runs(workspace) if run["recipe"] == name and (run.get("model") or {}).get("version")]
-    current, predecessor, pins = current_version(folder), find_predecessor(folder), read_pins(folder)
-    left = {}  # version -> the last action that took it out of production
-    for move in read_history(folder):
-        left[move.get("replaced", move["previous"])] = move.get("action", "push")
+    runs = [run for run in list_runs(workspace) if run["recipe"] == name and section(run, "model").get("version")]
+    states, pins = _states(folder), read_pins(folder)
     described = []
     for version in list_versions(folder):
         record = _read_record(folder, version)
         run = _run_of(version, record, runs)
-        state = "production" if version == current else "previous" if version == predecessor else ""
-        if not state and left.get(version) == "rollback":
-            state = "rolled back"
         described.append(
             {
                 "version": version,
-                "state": state,
+                "state": states.get(version, ""),
                 "pinned": pins[version]["reason"] if version in pins else None,
                 "problem": find_problem(folder, version),
                 "run_id": record.get("run_id") or run.get("run_id"),
                 **{key: record.get(key) for key in ("pushed_at", "data_fingerprint", "spans", "data")},
                 "main_metric": record.get("main_metric") or run.get("main_metric"),
-                "metrics": run.get("metrics") or {},
-                "test_metrics": run.get("test_metrics") or {},
-                "size_bytes": sum(p.stat().st_size for p in (folder / str(version)).rglob("*") if p.is_file()),
+                "metrics": section(run, "metrics"),
+                "test_metrics": section(run, "test_metrics"),
+                "size_bytes": _size(folder / str(version)),
             }
         )
     return described
+
+
+def _states(folder: Path) -> dict[int, str]:
+    """Says of versions where they stand: in production, before that, or taken out by a rollback; not of others."""
+    left = {}  # version -> the last action that took it out of production
+    for move in read_history(folder):
+        left[move.get("replaced", move["previous"])] = move.get("action", "push")
+    states = {version: "rolled back" for version, action in left.items() if action == "rollback"}
+    states |= {version: "previous" for version in (find_predecessor(folder),) if version is not None}
+    states |= {version: "production" for version in (current_version(folder),) if version is not None}
+    return states
+
+
+def _size(folder: Path) -> int:
+    """Returns the bytes of all files below a folder."""
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
 
 
 def _read_record(folder: Path, version: int) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from math import comb, erfc, sqrt
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from kerasline.components.evaluation import METRICS
 from kerasline.components.explanations import data_uri, read_rows, show_row
 from kerasline.components.report import load_predictions
 from kerasline.pipeline.config import config_changes
+from kerasline.pipeline.workspace import section
 
 MOST_EXAMPLES = 24
 
@@ -70,35 +72,37 @@ def _describe(figures: Mapping[str, Any]) -> str:
 
 def _metric_rows(left: Mapping[str, Any], right: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Lists the metrics on the eval split that either run has; ``is_better`` says whether b is, None where equal."""
+    a, b = (section(figures, "metrics") for figures in (left, right))
+    test_a, test_b = (section(figures, "test_metrics") for figures in (left, right))
+    intervals_a, intervals_b = (section(section(figures, "performance"), "intervals") for figures in (left, right))
+    names = [name for name in METRICS if name in a or name in b]
     rows = []
-    names = [name for name in METRICS if name in (left["metrics"] or {}) or name in (right["metrics"] or {})]
     for name in sorted(names, key=lambda name: name != right["main_metric"]):
-        a, b = ((figures["metrics"] or {}).get(name) for figures in (left, right))
-        change = None if a is None or b is None else b - a
+        change = _difference(a.get(name), b.get(name))
         rows.append(
             {
                 "name": name,
-                "a": a,
-                "b": b,
+                "a": a.get(name),
+                "b": b.get(name),
                 "change": change,
-                "is_better": None if not change else (change > 0) == METRICS[name].higher_is_better,
-                "interval_a": _interval(left, name),
-                "interval_b": _interval(right, name),
-                "test_a": (left["test_metrics"] or {}).get(name),
-                "test_b": (right["test_metrics"] or {}).get(name),
+                "is_better": (change > 0) == METRICS[name].higher_is_better if change else None,
+                "interval_a": intervals_a.get(name),
+                "interval_b": intervals_b.get(name),
+                "test_a": test_a.get(name),
+                "test_b": test_b.get(name),
             }
         )
     return rows
 
 
-def _interval(figures: Mapping[str, Any], name: str) -> list[float] | None:
-    return ((figures.get("performance") or {}).get("intervals") or {}).get(name)
+def _difference(a: float | None, b: float | None) -> float | None:
+    return None if a is None or b is None else b - a
 
 
 def _predictions(
     left: Mapping[str, Any], right: Mapping[str, Any], same_data: bool
 ) -> tuple[dict[str, Any] | None, str]:
-    a, b = (load_predictions((figures.get("artifacts") or {}).get("model_run"), "eval") for figures in (left, right))
+    a, b = (load_predictions(section(figures, "artifacts").get("model_run"), "eval") for figures in (left, right))
     if a is None or b is None:
         return None, "the predictions of at least one of the runs are not there any more"
     (labels, first), (other_labels, second) = a, b
@@ -127,43 +131,95 @@ def compare_predictions(
       ``row``, ``label``, ``a``, ``b`` and ``is_better``.
     """
     if task == "multilabel":
-        wrong = [np.abs((scores > 0.5) - labels).sum(axis=1) for scores in (first, second)]
-        shown = [_name_labels(scores > 0.5, classes or ()) for scores in (first, second)]
-        truth: list[Any] = _name_labels(labels > 0.5, classes or ())
-        changed = ((first > 0.5) != (second > 0.5)).any(axis=1)
+        answers = _compare_labels(labels, first, second, classes or ())
     elif classes is None:
-        truth_values = labels.reshape(-1)
-        wrong = [np.abs(scores.reshape(-1) - truth_values) for scores in (first, second)]
-        shown = [[f"{value:.4g}" for value in scores.reshape(-1)] for scores in (first, second)]
-        truth = [f"{value:.4g}" for value in truth_values]
-        changed = np.abs(first - second).reshape(-1) > 1e-3 * max(float(truth_values.std()), 1e-12)
+        answers = _compare_values(labels, first, second)
     else:
-        picked = [_classes_of(scores, task) for scores in (first, second)]
-        wrong = [(guess != labels.reshape(-1)).astype(float) for guess in picked]
-        shown = [[classes[i] for i in guess] for guess in picked]
-        truth = [classes[int(i)] for i in labels.reshape(-1)]
-        changed = picked[0] != picked[1]
-    better = int((changed & (wrong[1] < wrong[0])).sum())
-    worse = int((changed & (wrong[1] > wrong[0])).sum())
-    order = np.argsort(-np.abs(first - second).max(axis=1), kind="stable")
-    chosen = [int(row) for row in order if changed[row]][:MOST_EXAMPLES]
+        answers = _compare_classes(labels, _classes_of(first, task), _classes_of(second, task), classes)
+    better = answers.changed & (answers.wrong_b < answers.wrong_a)
+    worse = answers.changed & (answers.wrong_b > answers.wrong_a)
+    most_changed_first = np.argsort(-np.abs(first - second).max(axis=1), kind="stable")
+    chosen = [int(row) for row in most_changed_first if answers.changed[row]]
     return {
         "rows": len(labels),
-        "changed": int(changed.sum()),
-        "better": better,
-        "worse": worse,
-        "chance": sign_test(better, worse),
-        "examples": [
-            {
-                "row": row,
-                "label": truth[row],
-                "a": shown[0][row],
-                "b": shown[1][row],
-                "is_better": None if wrong[0][row] == wrong[1][row] else bool(wrong[1][row] < wrong[0][row]),
-            }
-            for row in chosen
-        ],
+        "changed": int(answers.changed.sum()),
+        "better": int(better.sum()),
+        "worse": int(worse.sum()),
+        "chance": sign_test(int(better.sum()), int(worse.sum())),
+        "examples": [answers.example(row) for row in chosen[:MOST_EXAMPLES]],
     }
+
+
+@dataclass(frozen=True)
+class _Answers:
+    """What two models answer on the same rows.
+
+    Attributes:
+      truth: Label of each row, in words.
+      shown_a, shown_b: Answers of each model, in words.
+      wrong_a, wrong_b: [rows], how far each model's answer is from the label.
+      changed: bool [rows], whether the answers differ.
+    """
+
+    truth: list[str]
+    shown_a: list[str]
+    shown_b: list[str]
+    wrong_a: np.ndarray
+    wrong_b: np.ndarray
+    changed: np.ndarray
+
+    def example(self, row: int) -> dict[str, Any]:
+        """Tells of one row what it is and what each model says; ``is_better`` is None where both are as wrong."""
+        a, b = self.wrong_a[row], self.wrong_b[row]
+        return {
+            "row": row,
+            "label": self.truth[row],
+            "a": self.shown_a[row],
+            "b": self.shown_b[row],
+            "is_better": None if a == b else bool(b < a),
+        }
+
+
+def _compare_labels(labels: np.ndarray, first: np.ndarray, second: np.ndarray, classes: Sequence[str]) -> _Answers:
+    """Compares answers of several labels to a row: wrong is the number of those that are not right."""
+    chosen_a, chosen_b = first > 0.5, second > 0.5
+    return _Answers(
+        truth=_name_labels(labels > 0.5, classes),
+        shown_a=_name_labels(chosen_a, classes),
+        shown_b=_name_labels(chosen_b, classes),
+        wrong_a=np.abs(chosen_a - labels).sum(axis=1),
+        wrong_b=np.abs(chosen_b - labels).sum(axis=1),
+        changed=(chosen_a != chosen_b).any(axis=1),
+    )
+
+
+def _compare_values(labels: np.ndarray, first: np.ndarray, second: np.ndarray) -> _Answers:
+    """Compares numbers: wrong is the distance to the label."""
+    truth, a, b = labels.reshape(-1), first.reshape(-1), second.reshape(-1)
+    spread = max(float(truth.std()), 1e-12)
+    return _Answers(
+        truth=[f"{value:.4g}" for value in truth],
+        shown_a=[f"{value:.4g}" for value in a],
+        shown_b=[f"{value:.4g}" for value in b],
+        wrong_a=np.abs(a - truth),
+        wrong_b=np.abs(b - truth),
+        changed=np.abs(first - second).reshape(-1) > 1e-3 * spread,
+    )
+
+
+def _compare_classes(
+    labels: np.ndarray, picked_a: np.ndarray, picked_b: np.ndarray, classes: Sequence[str]
+) -> _Answers:
+    """Compares classes: wrong is 0 or 1."""
+    truth = labels.reshape(-1)
+    return _Answers(
+        truth=[classes[int(index)] for index in truth],
+        shown_a=[classes[index] for index in picked_a],
+        shown_b=[classes[index] for index in picked_b],
+        wrong_a=(picked_a != truth).astype(float),
+        wrong_b=(picked_b != truth).astype(float),
+        changed=picked_a != picked_b,
+    )
 
 
 def _classes_of(scores: np.ndarray, task: str) -> np.ndarray:
@@ -182,7 +238,7 @@ def sign_test(better: int, worse: int) -> float | None:
     if rows > 1000:
         return erfc(max(abs(better - worse) - 1, 0) / sqrt(2 * rows))
     tail = sum(comb(rows, k) for k in range(min(better, worse) + 1))
-    return min(1.0, 2 * tail / 2**rows)
+    return min(1.0, float(2 * tail / 2**rows))
 
 
 def without_figures(comparison: Mapping[str, Any]) -> dict[str, Any]:
@@ -194,8 +250,8 @@ def without_figures(comparison: Mapping[str, Any]) -> dict[str, Any]:
 def add_rows(comparison: dict[str, Any]) -> None:
     """Adds to each example of a comparison what the row holds: ``image`` (a data URI or None) and ``values``."""
     figures = comparison["b"]["figures"]
-    examples = (comparison["predictions"] or {}).get("examples") or []
-    folder = (figures.get("artifacts") or {}).get("examples")
+    examples = section(comparison, "predictions").get("examples", [])
+    folder = section(figures, "artifacts").get("examples")
     rows = read_rows(folder, "eval", [entry["row"] for entry in examples]) if folder and examples else {}
     for entry in examples:
         shown = show_row(rows.get(entry["row"], {}), figures["data"]["columns"] if rows else [])

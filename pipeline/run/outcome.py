@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from kerasline.pipeline.workspace import section
+
 EXIT_CODES = {"pushed": 0, "up_to_date": 0, "partial": 0, "data_rejected": 3, "not_blessed": 4, "failed": 1}
 IN_PRODUCTION = ("pushed", "up_to_date")  # the status of a run whose model answers from now on, or did before
 # What stands in the result where a run has no such figures, since it ended before they were made.
@@ -59,8 +61,7 @@ def judge_run(figures: Mapping[str, Any], all_cached: bool, report: Path, log: P
         from kerasline.components.report import headline
 
         return "not_blessed", f"{headline(figures)} What is in production stays there; see {report}"
-    model = figures.get("model") or {}
-    if not model.get("version"):
+    if not section(figures, "model").get("version"):
         return "failed", f"the model was blessed but the Pusher did not push it; see {log}"
     return ("up_to_date" if all_cached else "pushed"), ""
 
@@ -71,8 +72,7 @@ def measured(figures: Mapping[str, Any]) -> dict[str, Any]:
         *("metrics", "test_metrics", "baseline", "trivial", "references", "main_metric", "gate"),
         *("missing_baseline", "cost"),
     )
-    formats = figures.get("formats") or {}
-    return _take(figures, names) | {"formats": formats.get("formats") or {}}
+    return _take(figures, names) | {"formats": section(section(figures, "formats"), "formats")}
 
 
 def learnt(figures: Mapping[str, Any]) -> dict[str, Any]:

@@ -3,6 +3,7 @@ from .history import (
     list_runs as list_runs,
     read_outcome as read_outcome,
     run_folders as run_folders,
+    section as section,
     write_outcome as write_outcome,
 )
 from .lineage import report_folders as report_folders, run_artifacts as run_artifacts

@@ -95,3 +95,13 @@ def _from_name(stem: str) -> datetime:
         return datetime.strptime(stem, "%Y%m%d-%H%M%S").replace(tzinfo=UTC)
     except ValueError:
         return datetime.fromtimestamp(0, UTC)
+
+
+def section(record: Mapping[str, Any], name: str) -> dict[str, Any]:
+    """Returns a part of a run's outcome or figures, empty where the run did not come that far.
+
+    Args:
+      record: The outcome or figures, or a part of them.
+      name: Name of the part, which is missing or null where there is nothing to tell.
+    """
+    return record.get(name) or {}

@@ -11,14 +11,19 @@ import os
 import re
 import subprocess
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
+from itertools import zip_longest
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from kerasline.components.core import ConfigError, KeraslineError, module_command, nearest
 from kerasline.pipeline.api import write_changes
+from kerasline.pipeline.workspace import section
+
+if TYPE_CHECKING:
+    from kerasline.components.report.plots import Plot
 
 Run = dict[str, Any]
 _WORKSPACE = "workspace"
@@ -183,7 +188,7 @@ def show_plots(result: Run, part: str, only: Sequence[int] | None = None) -> Sho
     from kerasline.components.report import page, plot_columns, plot_explanations, plot_search
     from kerasline.components.report.plots import plots
 
-    parts = {
+    parts: dict[str, Callable[[dict[str, Any]], list[Plot]]] = {
         "columns": plot_columns,
         "curves": plots.plot_curves,
         "evaluation": plots.plot_evaluation,
@@ -193,24 +198,38 @@ def show_plots(result: Run, part: str, only: Sequence[int] | None = None) -> Sho
     }
     if part not in parts:
         raise ConfigError(f"expected a part of the report ({', '.join(parts)}), got {part!r}.{nearest(part, parts)}")
-    found = parts[part](load_figures(result))
-    try:
-        chosen = [found[index] for index in only] if only is not None else found
-    except IndexError:
-        raise ConfigError(
-            f"expected positions of plots below {len(found)} in the part {part}, got {list(only or [])}"
-        ) from None
+    chosen = _choose(parts[part](load_figures(result)), only, part)
     if not chosen:
         raise ConfigError(f"run {result['run_id']} has no plots of the part {part}: it did not come that far")
-    notes = [f"<small>{escape(plot.note)}</small>" if plot.note else "" for plot in chosen]
-    drawn = [
-        f"<figure><figcaption>{escape(plot.title)}{note}</figcaption>{plot.body}</figure>"
-        for plot, note in zip(chosen, notes, strict=True)
-    ]
+    drawn = "".join(map(_figure, chosen))
     width = f"style='width:{_PLOT_WIDTH}px'" if len(chosen) == 1 else ""
-    whole = f"<style>{page.assets()['style']}</style><div class='plots' {width}>{''.join(drawn)}</div>"
+    whole = f"<style>{page.assets()['style']}</style><div class='plots' {width}>{drawn}</div>"
     heights = [_height(plot.body) for plot in chosen]
-    return Shown("; ".join(plot.title for plot in chosen), whole, sum(map(max, heights[::2], [*heights[1::2], 0])) + 40)
+    # Two stand in a row, which is as high as the higher one; the last may stand alone.
+    rows = zip_longest(heights[::2], heights[1::2], fillvalue=0)
+    return Shown("; ".join(plot.title for plot in chosen), whole, sum(map(max, rows)) + 40)
+
+
+def _choose(found: Sequence[Plot], only: Sequence[int] | None, part: str) -> Sequence[Plot]:
+    """Takes the plots at some positions, or all.
+
+    Raises:
+      ConfigError: There is no such position.
+    """
+    if only is None:
+        return found
+    try:
+        return [found[index] for index in only]
+    except IndexError:
+        raise ConfigError(
+            f"expected positions of plots below {len(found)} in the part {part}, got {list(only)}"
+        ) from None
+
+
+def _figure(plot: Plot) -> str:
+    """Writes a plot with its title, and what is to be noted of it."""
+    note = f"<small>{escape(plot.note)}</small>" if plot.note else ""
+    return f"<figure><figcaption>{escape(plot.title)}{note}</figcaption>{plot.body}</figure>"
 
 
 def show_images(result: Run, part: str) -> Shown:
@@ -224,35 +243,51 @@ def show_images(result: Run, part: str) -> Shown:
     Raises:
       ConfigError: there is no such part, or the run has no such pictures.
     """
-    explanations = load_figures(result).get("explanations") or {}
-    parts = ("filters", "activations", "mistakes", "hits")
-    if part not in parts:
-        raise ConfigError(f"expected pictures ({', '.join(parts)}), got {part!r}.{nearest(part, parts)}")
-    rows: list[tuple[str, list[str]]] = []
-    if part == "filters" and explanations.get("filters"):
-        filters = explanations["filters"]
-        rows = [(f"the filters of {filters['layer']}, {'×'.join(map(str, filters['shape']))}", filters["images"])]
-    elif part == "activations":
-        layers = explanations.get("activations") or []
-        rows = [(f"what {layer['layer']} finds in row {layer['row']}", layer["images"]) for layer in layers]
-    elif part in ("mistakes", "hits"):
-        for entry in explanations.get(part) or []:
-            pictures = [entry[key] for key in ("image", "heat") if entry.get(key)]
-            caption = f"label {entry['label']}, predicted {entry['prediction']} (row {entry['row']})"
-            rows += [(caption, pictures)] if pictures else []
+    if part not in _PICTURES:
+        raise ConfigError(f"expected pictures ({', '.join(_PICTURES)}), got {part!r}.{nearest(part, _PICTURES)}")
+    rows = list(_PICTURES[part](section(load_figures(result), "explanations").get(part) or []))
     if not rows:
         raise ConfigError(f"run {result['run_id']} has no pictures of the part {part}; its report says why")
     style = (
         "body{font:14px system-ui,sans-serif;margin:8px} img{height:64px;image-rendering:pixelated;margin:2px}"
         "figure{display:inline-block;margin:0 14px 10px 0;max-width:100%;vertical-align:top} figcaption{max-width:36em}"
     )
-    drawn = "".join(
-        f"<figure><figcaption>{escape(caption)}</figcaption>"
-        + "".join(f'<img src="{escape(source)}" alt="{escape(caption)}">' for source in sources)
-        + "</figure>"
-        for caption, sources in rows
-    )
+    drawn = "".join(_pictures(caption, sources) for caption, sources in rows)
     return Shown("; ".join(caption for caption, _ in rows), f"<style>{style}</style>{drawn}", 330)
+
+
+def _filters(found: Mapping[str, Any] | None) -> Iterator[tuple[str, list[str]]]:
+    """Yields the filters of the first layer under their caption; nothing where the model has none."""
+    if found:
+        yield f"the filters of {found['layer']}, {'×'.join(map(str, found['shape']))}", found["images"]
+
+
+def _activations(found: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, list[str]]]:
+    """Yields what each layer finds under its caption."""
+    for layer in found:
+        yield f"what {layer['layer']} finds in row {layer['row']}", layer["images"]
+
+
+def _examples(found: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, list[str]]]:
+    """Yields each row's image, and where the model looks in it, under their caption."""
+    for entry in found:
+        pictures = [entry[key] for key in ("image", "heat") if entry.get(key)]
+        if pictures:
+            yield f"label {entry['label']}, predicted {entry['prediction']} (row {entry['row']})", pictures
+
+
+_PICTURES: dict[str, Callable[[Any], Iterator[tuple[str, list[str]]]]] = {
+    "filters": _filters,
+    "activations": _activations,
+    "mistakes": _examples,
+    "hits": _examples,
+}
+
+
+def _pictures(caption: str, sources: Sequence[str]) -> str:
+    """Writes some images under one caption."""
+    images = "".join(f'<img src="{escape(source)}" alt="{escape(caption)}">' for source in sources)
+    return f"<figure><figcaption>{escape(caption)}</figcaption>{images}</figure>"
 
 
 def _height(body: str) -> int:

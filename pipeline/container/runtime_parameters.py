@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -53,27 +53,48 @@ def declare_parameters(
     used: dict[str, Any] = {}
     for task in spec["root"]["dag"]["tasks"].values():
         inputs = task.get("inputs", {}).get("parameters", {})
-        constants = {key: value["runtimeValue"]["constant"] for key, value in inputs.items() if "runtimeValue" in value}
-        read = [parameter for parameter in values if _READ_BY[parameter](constants)]
+        read = _parameters_read(inputs, values)
         if not read:
             continue
         used |= {parameter: values[parameter] for parameter in read}
-        compiled = {"values": {parameter: values[parameter] for parameter in read}}
-        if "span" in read:
-            compiled["data"] = dict(data or {})
-        inputs[COMPILED] = {"runtimeValue": {"constant": json.dumps(compiled)}}
-        definitions = spec["components"][task["componentRef"]["name"]]["inputDefinitions"]["parameters"]
-        definitions[COMPILED] = {"parameterType": "STRING"}
-        for parameter in read:
-            inputs[parameter] = {"componentInputParameter": parameter}
-            definitions[parameter] = {"parameterType": _TYPES.get(parameter, "STRING")}
+        component = spec["components"][task["componentRef"]["name"]]
+        _give(inputs, component["inputDefinitions"]["parameters"], {name: values[name] for name in read}, data or {})
     declared = spec["root"].setdefault("inputDefinitions", {}).setdefault("parameters", {})
-    for parameter, value in used.items():
-        declared[parameter] = {
-            "parameterType": _TYPES.get(parameter, "STRING"),
-            "description": _DESCRIPTIONS[parameter],
-        } | ({} if value is None else {"defaultValue": value, "isOptional": True})
+    declared |= {parameter: _declaration(parameter, value) for parameter, value in used.items()}
     return used
+
+
+def _parameters_read(inputs: Mapping[str, Any], names: Iterable[str]) -> list[str]:
+    """Returns the names of those parameters that a step has a use for, by what it is told already."""
+    constants = {key: value["runtimeValue"]["constant"] for key, value in inputs.items() if "runtimeValue" in value}
+    return [name for name in names if _READ_BY[name](constants)]
+
+
+def _give(
+    inputs: dict[str, Any], definitions: dict[str, Any], values: Mapping[str, Any], data: Mapping[str, Any]
+) -> None:
+    """Gives a step some parameters, and the values that the spec was compiled with, to tell what has changed.
+
+    Args:
+      inputs: What the step is told; it is changed.
+      definitions: Types of what the step is told; they are changed.
+      values: The parameters with their values as compiled.
+      data: What finds the data of another span.
+    """
+    compiled: dict[str, Any] = {"values": dict(values)}
+    if "span" in values:
+        compiled["data"] = dict(data)
+    inputs[COMPILED] = {"runtimeValue": {"constant": json.dumps(compiled)}}
+    definitions[COMPILED] = {"parameterType": "STRING"}
+    for name in values:
+        inputs[name] = {"componentInputParameter": name}
+        definitions[name] = {"parameterType": _TYPES.get(name, "STRING")}
+
+
+def _declaration(name: str, value: Any) -> dict[str, Any]:
+    """Declares a parameter of the spec; one without a value must be given by whoever submits it."""
+    declared = {"parameterType": _TYPES.get(name, "STRING"), "description": _DESCRIPTIONS[name]}
+    return declared if value is None else {**declared, "defaultValue": value, "isOptional": True}
 
 
 def read_values(spec: Mapping[str, Any], given: Sequence[str], known: Mapping[str, str]) -> dict[str, Any]:
@@ -93,7 +114,18 @@ def read_values(spec: Mapping[str, Any], given: Sequence[str], known: Mapping[st
     declared = spec["root"].get("inputDefinitions", {}).get("parameters", {})
     values = {name: definition["defaultValue"] for name, definition in declared.items() if "defaultValue" in definition}
     values |= {name: value for name, value in known.items() if name in declared}
-    seen: set[str] = set()
+    values |= _read_given(given, declared)
+    missing = [name for name in declared if name not in values]
+    if missing:
+        raise ConfigError(f"expected a value for {missing[0]}, got none; add --param {missing[0]}=VALUE")
+    # Numbers come back from YAML and JSON as they were written; the services take a whole one for a double too.
+    whole = [name for name in values if declared[name]["parameterType"] == "NUMBER_INTEGER"]
+    return values | {name: int(values[name]) for name in whole}
+
+
+def _read_given(given: Sequence[str], declared: Mapping[str, Any]) -> dict[str, Any]:
+    """Reads the texts of ``--param``, each of another parameter."""
+    values: dict[str, Any] = {}
     for text in given:
         name, sign, value = text.partition("=")
         if not sign:
@@ -103,16 +135,10 @@ def read_values(spec: Mapping[str, Any], given: Sequence[str], known: Mapping[st
             raise ConfigError(
                 f"--param: expected a parameter of the spec ({listed}), got {name!r}.{nearest(name, declared)}"
             )
-        if name in seen:
+        if name in values:
             raise ConfigError(f"--param {name}: expected one value, got two; leave one out")
-        seen.add(name)
         values[name] = _read_value(name, value, declared[name])
-    missing = [name for name in declared if name not in values]
-    if missing:
-        raise ConfigError(f"expected a value for {missing[0]}, got none; add --param {missing[0]}=VALUE")
-    # Numbers come back from YAML and JSON as they were written; the services take a whole one for a double too.
-    return {name: int(value) if declared[name]["parameterType"] == "NUMBER_INTEGER" else value
-            for name, value in values.items()}  # fmt: skip
+    return values
 
 
 def _read_value(name: str, text: str, definition: Mapping[str, Any]) -> Any:
@@ -159,22 +185,35 @@ def put_in_place(parameters: Parameters) -> Parameters:
     compiled = json.loads(parameters[COMPILED])
     values = compiled["values"]
     given = {name: parameters.get(name, value) for name, value in values.items()}
-    left = {key: value for key, value in parameters.items() if key != COMPILED and key not in values}
     changed = {name: value for name, value in given.items() if value != values[name]}
-    numbers = {_NUMBERS[name]: value for name, value in changed.items() if name in _NUMBERS}
-    if numbers:
-        if "training.epochs" in numbers:
-            numbers["training.epochs"] = int(numbers["training.epochs"])  # JSON has one kind of number
-        left = _with_config(left, numbers)
+    left = {key: value for key, value in parameters.items() if key != COMPILED and key not in values}
+    left = _with_numbers(left, changed)
     if "span" in changed:
         left = _with_span(left, compiled["data"], str(changed["span"]))
     if "pipeline_root" in changed:
         left = _with_root(left, values["pipeline_root"], changed["pipeline_root"].rstrip("/"))
+    return _with_place(left, changed)
+
+
+def _with_numbers(parameters: Parameters, changed: Mapping[str, Any]) -> Parameters:
+    """Puts numbers of the recipe where the step reads the recipe."""
+    numbers = {key: changed[name] for name, key in _NUMBERS.items() if name in changed}
+    if not numbers:
+        return parameters
+    if "training.epochs" in numbers:
+        numbers["training.epochs"] = int(numbers["training.epochs"])  # JSON has one kind of number
+    return _with_config(parameters, numbers)
+
+
+def _with_place(parameters: Parameters, changed: Mapping[str, Any]) -> Parameters:
+    """Says where custom jobs run."""
     if "project" in changed:
-        left = _change_json(left, "custom_config", lambda config: config[JOB].update(project=changed["project"]))
+        project = changed["project"]
+        parameters = _change_json(parameters, "custom_config", lambda config: config[JOB].update(project=project))
     if "region" in changed:
-        left = _change_json(left, "custom_config", lambda config: config.update({_REGION: changed["region"]}))
-    return left
+        region = {_REGION: changed["region"]}
+        parameters = _change_json(parameters, "custom_config", lambda config: config.update(region))
+    return parameters
 
 
 def _change_json(parameters: Parameters, key: str, change: Callable[[dict[str, Any]], object]) -> Parameters:

@@ -21,7 +21,6 @@ MOST_COMPLEX = 10
 # only shrink: open one up, and take its line away.
 COMPLEX = {
     "components": 37,
-    "pipeline": 20,
 }
 LONG = {
     "components/tuning/trials/oracles.py:make_oracle": 90,

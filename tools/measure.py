@@ -47,6 +47,7 @@ class Source:
       path: from the root of the project.
       lines: all of them.
       nodes: of its syntax tree.
+      conditional_expressions: in it, ``a if b else c``.
       comments: in it.
       functions: those at the top, in classes and in other functions.
       public: whether each public module, class, function and method has a docstring.
@@ -55,6 +56,7 @@ class Source:
     path: Path
     lines: int
     nodes: int
+    conditional_expressions: int
     comments: int
     functions: tuple[Function, ...]
     public: tuple[bool, ...]
@@ -121,6 +123,7 @@ def read_source(path: Path, root: Path = ROOT) -> Source:
         path=place,
         lines=len(text.splitlines()),
         nodes=sum(1 for _ in ast.walk(tree)),
+        conditional_expressions=sum(isinstance(node, ast.IfExp) for node in ast.walk(tree)),
         comments=comments,
         functions=tuple(Function(f"{place}:{node.name}", _length(node), complexity(node)) for node in functions),
         public=tuple(_public(tree)),
@@ -135,6 +138,10 @@ def read_sources(folders: Sequence[str] = FOLDERS, root: Path = ROOT) -> list[So
 
 def _share(counted: Sequence[bool]) -> float:
     return 100 * sum(counted) / len(counted) if counted else 0.0
+
+
+def _in_100(count: int, lines: int) -> str:
+    return f"{100 * count / lines:.1f}"
 
 
 def measure(sources: Sequence[Source]) -> dict[str, str]:
@@ -158,7 +165,8 @@ def measure(sources: Sequence[Source]) -> dict[str, str]:
         "complexity, mean": f"{statistics.mean(each.complexity for each in functions):.1f}",
         f"complexity above {COMPLEX}, %": f"{_share([each.complexity > COMPLEX for each in functions]):.1f}",
         "syntax nodes a line": f"{sum(source.nodes for source in sources) / lines:.1f}",
-        "comments in 100 lines": f"{100 * sum(source.comments for source in sources) / lines:.1f}",
+        "conditional expressions in 100 lines": _in_100(sum(each.conditional_expressions for each in sources), lines),
+        "comments in 100 lines": _in_100(sum(each.comments for each in sources), lines),
         "public docstrings, %": f"{_share([has for source in sources for has in source.public]):.1f}",
     }
     return figures
@@ -180,10 +188,10 @@ def main() -> None:
         parser.error(f"expected folders of {ROOT}, but {unknown[0]} is none")
     sources = read_sources(asked.folders)
     for title, figure in measure(sources).items():
-        print(f"{title:<34}{figure}")
+        print(f"{title:<38}{figure}")
     print("\nfiles in each folder")
     for folder, files in sorted(Counter(source.path.parent for source in sources).items()):
-        print(f"{str(folder):<34}{files}")
+        print(f"{str(folder):<38}{files}")
     for title, key in (("longest", lambda each: each.lines), ("most complex", lambda each: each.complexity)):
         print(f"\n{title} functions")
         for function in largest(sources, key, asked.most):

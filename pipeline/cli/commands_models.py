@@ -6,6 +6,7 @@ import json
 import logging
 import os
 import sys
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -240,15 +241,7 @@ def _show_versions(workspace: Path, name: str, found: list[dict[str, Any]]) -> N
     for title in ("version", "state", "metric", "pushed", "data", "run", "MB"):
         table.add_column(title)
     for version in found:
-        state = ", ".join(
-            part
-            for part in (
-                version["state"],
-                f"pinned ({version['pinned']})" if version["pinned"] else "",
-                f"unusable: {version['problem']}" if version["problem"] else "",
-            )
-            if part
-        )
+        state = ", ".join(filter(None, _states(version)))
         size = f"{version['size_bytes'] / 1e6:.2f}"
         table.add_row(str(version["version"]), state, *_columns(version), version["run_id"] or "", size)
     _print_table(table)
@@ -262,6 +255,15 @@ def _show_versions(workspace: Path, name: str, found: list[dict[str, Any]]) -> N
         print(
             f"  {move['moved_at']}  {move.get('action', 'push')} {of} version {move['version']}{by}: {move['reason']}"
         )
+
+
+def _states(version: Mapping[str, Any]) -> Iterator[str]:
+    """Gives what there is to say of a version: where it stands, why it is kept, and what is wrong with it."""
+    yield version["state"]
+    if version["pinned"]:
+        yield f"pinned ({version['pinned']})"
+    if version["problem"]:
+        yield f"unusable: {version['problem']}"
 
 
 def _print_table(table: Table) -> None:

@@ -14,6 +14,7 @@ from rich.table import Table
 from kerasline.components.core import ConfigError, check_output
 from kerasline.pipeline.cli.commands_schedule import decisions_table
 from kerasline.pipeline.console import print_table
+from kerasline.pipeline.workspace import section
 
 WorkspaceOption = Annotated[Path, typer.Option(help="The folder of runs and models.")]
 _WORKSPACE = Path("workspace")
@@ -40,26 +41,28 @@ def runs(workspace: WorkspaceOption = _WORKSPACE) -> None:
     if not found and not decisions:
         print(f"no runs in {workspace} yet; start one with: kerasline run digits_cnn")
         return
-    newest = {result["recipe"]: result["run_id"] for result in found}
-    table = Table(box=None, header_style="bold")
-    for title in ("run", "recipe", "status", "main metric", "course", "version", "seconds"):
-        table.add_column(title, justify="right" if title == "seconds" else "left")
-    for result in found:
-        value, metric = main_value(result), result.get("main_metric")
-        is_newest = newest[result["recipe"]] == result["run_id"]
-        table.add_row(
-            result["run_id"],
-            result["recipe"],
-            result["status"],
-            f"{metric} {value:.4g}" if value is not None else "",
-            sparkline(course(found, result["recipe"])) if is_newest else "",
-            str((result.get("model") or {}).get("version") or ""),
-            f"{result['seconds']['total']:.0f}",
-        )
-    print_table(table)
+    print_table(_runs_table(found))
     if decisions:
         print("\ndecisions to train again; all of a recipe's: kerasline schedule RECIPE --history")
         print_table(decisions_table(decisions))
+
+
+def _runs_table(found: Sequence[Mapping[str, Any]]) -> Table:
+    """Makes the table of runs; the newest of each recipe shows the course of the recipe's main metric."""
+    newest = {result["recipe"]: result["run_id"] for result in found}
+    table = Table(box=None, header_style="bold")
+    for title in ("run", "recipe", "status", "main metric", "course", "version"):
+        table.add_column(title)
+    table.add_column("seconds", justify="right")
+    for result in found:
+        value = main_value(result)
+        figure = "" if value is None else f"{result.get('main_metric')} {value:.4g}"
+        is_newest = newest[result["recipe"]] == result["run_id"]
+        line = sparkline(course(found, result["recipe"])) if is_newest else ""
+        version = str(section(result, "model").get("version") or "")
+        seconds = f"{result['seconds']['total']:.0f}"
+        table.add_row(result["run_id"], result["recipe"], result["status"], figure, line, version, seconds)
+    return table
 
 
 def report(

@@ -139,9 +139,22 @@ def decisions_table(lines: Mapping[str, Sequence[Mapping[str, Any]]], *, with_ev
         table.add_column(title, overflow="fold")
     rows = sorted(((line, name) for name, found in lines.items() for line in found), key=lambda row: row[0]["when"])
     for line, name in rows:
-        became = line["status"].replace("_", " ") + (f" as version {line['version']}" if line["version"] else "")
-        times = f" ({line['times']} times since {line['since'][:16]})" if line["times"] > 1 else ""
-        cells = [line["when"][:16], name, line["run_id"] or ("yes" if line["run"] else "no"), line["reason"] + times]
+        became = line["status"].replace("_", " ")
+        if line["version"]:
+            became += f" as version {line['version']}"
+        why = line["reason"]
+        if line["times"] > 1:
+            why += f" ({line['times']} times since {line['since'][:16]})"
+        cells = [line["when"][:16], name, _run_in_words(line), why]
         cells += ["; ".join(line["changed"]), "; ".join([became, *line["untold"]])]
-        table.add_row(*cells, *(["; ".join(line["evidence"])] if with_evidence else []))
+        if with_evidence:
+            cells.append("; ".join(line["evidence"]))
+        table.add_row(*cells)
     return table
+
+
+def _run_in_words(line: Mapping[str, Any]) -> str:
+    """Names the run of a decision; one that could not start has no name."""
+    if line["run_id"]:
+        return str(line["run_id"])
+    return "yes" if line["run"] else "no"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
@@ -22,7 +23,14 @@ from kerasline.pipeline.cli import (
     commands_schedule,
     commands_schema,
 )
-from kerasline.pipeline.config import find_recipe, load_experiment, read_yaml, recipe_names, write_text
+from kerasline.pipeline.config import (
+    StepForecast,
+    find_recipe,
+    load_experiment,
+    read_yaml,
+    recipe_names,
+    write_text,
+)
 from kerasline.pipeline.console import explain_machine
 
 app = typer.Typer(
@@ -60,21 +68,29 @@ def main() -> None:
         print(f"kerasline: {printable(str(error))}", file=sys.stderr)
         sys.exit(error.exit_code)
     except Exception as error:
-        # typer raises click's usage errors, which know how to show themselves.
-        show, code = getattr(error, "show", None), getattr(error, "exit_code", 1)
-        machine = explain_machine(error) if show is None else None
-        if machine:
-            print(f"kerasline: {machine}, and run again", file=sys.stderr)
-            if "--debug" in sys.argv:
-                raise
-        elif show is None:
-            text = cut(" ".join(str(error).split()), LONGEST_MESSAGE)
-            print(f"kerasline: {type(error).__name__}: {printable(text)}; --debug shows more", file=sys.stderr)
-            if "--debug" in sys.argv:
-                raise
-        else:
-            show()
-        sys.exit(code)
+        sys.exit(_end(error))
+
+
+def _end(error: Exception) -> int:
+    """Shows an error that is none of ours, and raises it with --debug.
+
+    Returns:
+      The exit code.
+    """
+    # typer raises click's usage errors, which know how to show themselves.
+    show = getattr(error, "show", None)
+    if show is not None:
+        show()
+        return int(getattr(error, "exit_code", 1))
+    machine = explain_machine(error)
+    if machine:
+        print(f"kerasline: {machine}, and run again", file=sys.stderr)
+    else:
+        text = cut(" ".join(str(error).split()), LONGEST_MESSAGE)
+        print(f"kerasline: {type(error).__name__}: {printable(text)}; --debug shows more", file=sys.stderr)
+    if "--debug" in sys.argv:
+        raise error
+    return int(getattr(error, "exit_code", 1))
 
 
 def _show_version(wanted: bool) -> None:
@@ -144,21 +160,27 @@ def plan(
     from kerasline.pipeline.run import forecast_recipe
 
     check_output(json_file, "--json")
-    table = Table(box=None, header_style="bold")
-    for title in ("step", "forecast", "why", "last time"):
-        table.add_column(title, justify="right" if title == "last time" else "left")
     steps = forecast_recipe(recipe, changes, data_dir=data_dir, workspace=workspace)
     if json_file:
         json_file.write_text(json.dumps([asdict(step) for step in steps], indent=1), encoding="utf-8")
-    for step in steps:
-        took = "" if step.seconds is None else f"{step.seconds:.1f} s"
-        table.add_row(step.id, "cached" if step.cached else "will run", step.reason, took)
     console = Console(highlight=False)
-    console.print(table)
+    console.print(_forecast_table(steps))
     running = [step for step in steps if not step.cached]
     known = [step.seconds for step in running if step.seconds is not None]
     time = f", about {sum(known):.0f} s by earlier runs" if known else ""
     console.print(f"{len(running)} of {len(steps)} steps would run{time}")
+
+
+def _forecast_table(steps: Sequence[StepForecast]) -> Table:
+    table = Table(box=None, header_style="bold")
+    for title in ("step", "forecast", "why"):
+        table.add_column(title)
+    table.add_column("last time", justify="right")
+    for step in steps:
+        forecast = "cached" if step.cached else "will run"
+        took = "" if step.seconds is None else f"{step.seconds:.1f} s"
+        table.add_row(step.id, forecast, step.reason, took)
+    return table
 
 
 @app.command()
@@ -212,9 +234,8 @@ def doctor(workspace: WorkspaceOption = _WORKSPACE) -> None:
     marks = {"ok": "[green]ok[/]", "warn": "[yellow]warn[/]", "fail": "[red]fail[/]"}
     failed = False
     for check in diagnose(workspace):
-        console.print(
-            f"{marks[check.status]:<6} {check.name}: {check.found}" + (f" -> {check.advice}" if check.advice else "")
-        )
+        advice = f" -> {check.advice}" if check.advice else ""
+        console.print(f"{marks[check.status]:<6} {check.name}: {check.found}{advice}")
         failed = failed or check.status == "fail"
     from kerasline.pipeline.run import run_smoke
 

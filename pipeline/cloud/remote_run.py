@@ -58,17 +58,8 @@ def follow(poll: Callable[[], RemoteRun], screen: Screen) -> RemoteRun:
       Unreachable: the service did not answer any more.
     """
     told: set[str] = set()
-    failures = 0
     while True:
-        try:
-            run = poll()
-            failures = 0
-        except Unreachable:
-            failures += 1
-            if failures == _MOST_FAILURES:
-                raise
-            time.sleep(POLL_SECONDS)
-            continue
+        run = _ask(poll)
         for step in run.steps:
             if step.state in _ENDED and step.name not in told:
                 told.add(step.name)
@@ -80,6 +71,20 @@ def follow(poll: Callable[[], RemoteRun], screen: Screen) -> RemoteRun:
         running = [step.name for step in run.steps if step.state == "running"]
         screen.start(f"  {', '.join(running) or 'waiting'}")
         time.sleep(POLL_SECONDS)
+
+
+def _ask(poll: Callable[[], RemoteRun]) -> RemoteRun:
+    """Asks the service until it answers.
+
+    Raises:
+      Unreachable: It has not answered some times, one after the other.
+    """
+    for _ in range(_MOST_FAILURES - 1):
+        try:
+            return poll()
+        except Unreachable:
+            time.sleep(POLL_SECONDS)
+    return poll()
 
 
 def _describe(step: RemoteStep) -> str:

@@ -45,13 +45,7 @@ def vertex_request(
     Raises:
       ConfigError: the file is not a PipelineJob, or a parameter is wrong.
     """
-    try:
-        job = json.loads(file.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise ConfigError(f"expected the JSON of a PipelineJob in {file}, but it does not parse: {error}") from error
-    for key in ("pipelineSpec", "runtimeConfig", "displayName"):
-        if not isinstance(job, dict) or key not in job:
-            raise ConfigError(f"expected a spec compiled with --target vertex, but {file} has no {key}")
+    job = _read_job(file)
     values = read_values(job["pipelineSpec"], parameters, {"project": project, "region": region})
     root = values.get("pipeline_root", job["runtimeConfig"]["gcsOutputDirectory"])
     check_reachable(root, "vertex", "--param pipeline_root")
@@ -71,6 +65,22 @@ def vertex_request(
             **{key: value for key, value in about.items() if value},
         },
     }
+
+
+def _read_job(file: Path) -> dict[str, Any]:
+    """Reads what ``compile --target vertex`` wrote.
+
+    Raises:
+      ConfigError: It is something else.
+    """
+    try:
+        job: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ConfigError(f"expected the JSON of a PipelineJob in {file}, but it does not parse: {error}") from error
+    for key in ("pipelineSpec", "runtimeConfig", "displayName"):
+        if not isinstance(job, dict) or key not in job:
+            raise ConfigError(f"expected a spec compiled with --target vertex, but {file} has no {key}")
+    return job
 
 
 def kubeflow_request(
@@ -232,4 +242,4 @@ def _seconds(task: Any) -> float | None:
     """Returns how long a task took; a service that does not know gives no end, or one before the beginning."""
     if not task.start_time or not task.end_time or task.end_time < task.start_time:
         return None
-    return (task.end_time - task.start_time).total_seconds()
+    return float((task.end_time - task.start_time).total_seconds())

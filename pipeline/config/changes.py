@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from kerasline.pipeline.config.experiment import Experiment
 
 _NOT_SHOWN = ("name", "description", "run", "schedule")  # they change nothing about the model
-
-
 _MISSING = object()
 
 
@@ -34,10 +32,15 @@ def config_changes(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[di
         for key in keys
         if old.get(key, _MISSING) != new.get(key, _MISSING)
     ]
-    # A block that is there in one config only is None or {} in the other; its keys say it all.
-    empty = [change["key"] for change in changes if change["now"] in (None, {}) or change["before"] in (None, {})]
-    blocks = {parent for parent in empty if any(str(change["key"]).startswith(f"{parent}.") for change in changes)}
+    blocks = _told_by_their_keys(changes)
     return [change for change in changes if change["key"] not in blocks]
+
+
+def _told_by_their_keys(changes: Sequence[Mapping[str, Any]]) -> set[str]:
+    """Finds blocks that are there in one config only: None or {} in the other, while their keys say it all."""
+    changed = [str(change["key"]) for change in changes]
+    empty = [str(change["key"]) for change in changes if any(change[side] in (None, {}) for side in ("now", "before"))]
+    return {parent for parent in empty if any(key.startswith(f"{parent}.") for key in changed)}
 
 
 def changed_from_defaults(experiment: Experiment) -> dict[str, list[Any]]:

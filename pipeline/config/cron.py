@@ -21,7 +21,7 @@ _FURTHEST_SHIFT = timedelta(hours=3)  # no zone moves its clocks by more
 _NEXT = timedelta(seconds=1)
 
 
-class WallClockTrigger(BaseTrigger):
+class WallClockTrigger(BaseTrigger):  # type: ignore[misc]  # APScheduler has no types
     """A cron line, as cron itself treats the days on which the clocks change.
 
     Where they are set back, a line with fixed hours fires in the first of the two equal hours and not again in the

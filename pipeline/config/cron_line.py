@@ -109,9 +109,7 @@ def _parse_part(text: str, least: int, most: int, names: tuple[str, ...]) -> Par
     found = _PART.fullmatch(text)
     if found is None:
         raise ValueError(f"{_shown(text)} is neither *, a value, a range such as 1-5 nor one with a step such as */15")
-    step = int(found["step"] or 1) if len(found["step"] or "") <= len(str(most)) else most + 1
-    if not 1 <= step <= most - least + 1:
-        raise ValueError(f"the step of {_shown(text)} is not between 1 and {most - least + 1}")
+    step = _step(found["step"], text, least, most)
     if found["first"] is None:
         return Part(least, most, step, is_star=True)
     first = _value(found["first"], least, most, names)
@@ -123,6 +121,17 @@ def _parse_part(text: str, least: int, most: int, names: tuple[str, ...]) -> Par
     if last < first:
         raise ValueError(f"the range {_shown(text)} goes backwards; write it as two, separated by a comma")
     return Part(first, last, step)
+
+
+def _step(digits: str | None, text: str, least: int, most: int) -> int:
+    """Reads the number after the slash of a part; 1 where there is none."""
+    if not digits:
+        return 1
+    # Python refuses to read numbers of thousands of digits.
+    step = int(digits) if len(digits) <= len(str(most)) else most + 1
+    if not 1 <= step <= most - least + 1:
+        raise ValueError(f"the step of {_shown(text)} is not between 1 and {most - least + 1}")
+    return step
 
 
 def _value(text: str, least: int, most: int, names: tuple[str, ...]) -> int:

@@ -231,10 +231,15 @@ def _decisive(raw: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, A
     kept = {room: raw[room] for room in rooms if room in raw}
     features = raw.get("features")
     if isinstance(features, Mapping):
-        columns = {split_feature_key(key)[1] for key in changes if is_feature_key(key)}
-        scaled = {name for name, block in features.items() if isinstance(block, Mapping) and "normalise" in block}
-        kept["features"] = {name: block for name, block in features.items() if name in columns | scaled}
+        changed = {split_feature_key(key)[1] for key in changes if is_feature_key(key)}
+        kept["features"] = {
+            name: block for name, block in features.items() if name in changed or _says_how_to_scale(block)
+        }
     return kept
+
+
+def _says_how_to_scale(block: Any) -> bool:
+    return isinstance(block, Mapping) and "normalise" in block
 
 
 def _refused_key(key: str, space: Space, family: Any, text: str, suits: Sequence[Any]) -> Finding:

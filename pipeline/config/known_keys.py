@@ -56,14 +56,24 @@ def elsewhere(root: type[BaseModel], word: str) -> str:
     plain = word.lower().replace("-", "_")
     if plain in SYNONYMS:
         return f" Did you mean {_quoted(SYNONYMS[plain])}?"
-    paths = _all_paths(root)
-    same = [path for path in paths if path.rpartition(".")[2] == plain]
+    same = _paths_that_end_with(plain, _all_paths(root))
     if not same:
-        names = {path.rpartition(".")[2] for path in paths}
-        found = nearest(plain, names, 0.85)
-        same = [path for path in paths if found and path.rpartition(".")[2] == found.split("'")[1]]
-    highest = [path for path in same if path.count(".") == min(one.count(".") for one in same)]
-    return f" Did you mean {' or '.join(map(_quoted, highest[:3]))}?" if same else ""
+        return ""
+    least = min(path.count(".") for path in same)
+    highest = [path for path in same if path.count(".") == least]
+    return f" Did you mean {' or '.join(map(_quoted, highest[:3]))}?"
+
+
+def _paths_that_end_with(word: str, paths: Sequence[str]) -> list[str]:
+    """Finds the paths whose last key is a word, or else the key that is nearest to it."""
+    same = [path for path in paths if path.rpartition(".")[2] == word]
+    if same:
+        return same
+    hint = nearest(word, {path.rpartition(".")[2] for path in paths}, 0.85)
+    if not hint:
+        return []
+    meant = hint.split("'")[1]
+    return [path for path in paths if path.rpartition(".")[2] == meant]
 
 
 def _quoted(path: str) -> str:

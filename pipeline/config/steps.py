@@ -108,15 +108,15 @@ def _changes(name: str, now: Mapping[str, str], before: Mapping[str, str]) -> li
     keys = [key for key in {**old, **new} if old.get(key) != new.get(key)]
     if any(key.endswith("fingerprint") for key in keys):
         return ["the data changed"]
-    described = []
-    for key in keys:
-        leaf = key.split(".")[-1] or name
-        if leaf == "code_version":
-            described.append("its code, or a library, changed")
-        else:
-            shown = key.removeprefix("settings.") or name
-            described.append(f"{shown} changed from {_short(old.get(key))} to {_short(new.get(key))}")
-    return described
+    return [_describe_change(key, name, old.get(key), new.get(key)) for key in keys]
+
+
+def _describe_change(key: str, name: str, before: Any, now: Any) -> str:
+    leaf = key.split(".")[-1] or name
+    if leaf == "code_version":
+        return "its code, or a library, changed"
+    shown = key.removeprefix("settings.") or name
+    return f"{shown} changed from {_short(before)} to {_short(now)}"
 
 
 def _flatten(value: Any, prefix: str = "") -> dict[str, Any]:

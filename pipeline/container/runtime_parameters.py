@@ -112,7 +112,7 @@ def read_values(spec: Mapping[str, Any], given: Sequence[str], known: Mapping[st
       ConfigError: a name is unknown, a value is not of its type, or one is missing.
     """
     declared = spec["root"].get("inputDefinitions", {}).get("parameters", {})
-    values = {name: definition["defaultValue"] for name, definition in declared.items() if "defaultValue" in definition}
+    values = _defaults(declared)
     values |= {name: value for name, value in known.items() if name in declared}
     values |= _read_given(given, declared)
     missing = [name for name in declared if name not in values]
@@ -121,6 +121,10 @@ def read_values(spec: Mapping[str, Any], given: Sequence[str], known: Mapping[st
     # Numbers come back from YAML and JSON as they were written; the services take a whole one for a double too.
     whole = [name for name in values if declared[name]["parameterType"] == "NUMBER_INTEGER"]
     return values | {name: int(values[name]) for name in whole}
+
+
+def _defaults(declared: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: definition["defaultValue"] for name, definition in declared.items() if "defaultValue" in definition}
 
 
 def _read_given(given: Sequence[str], declared: Mapping[str, Any]) -> dict[str, Any]:

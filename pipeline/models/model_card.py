@@ -10,6 +10,7 @@ from typing import Any
 
 from kerasline.components.core import counted
 from kerasline.components.registry import read_record
+from kerasline.pipeline.workspace import section
 
 CARD_FOLDER = "assets.extra"  # no part of the model, so it may come after the version
 _NAME = "model_card"
@@ -84,22 +85,21 @@ def _model(record: Mapping[str, Any], figures: Mapping[str, Any]) -> Section:
         ("answers", answers),
         ("pushed", str(record.get("pushed_at", "not recorded"))),
         ("run", str(record.get("run_id", "not recorded"))),
-        ("parameters", _count((figures.get("training") or {}).get("parameters"))),
+        ("parameters", _count(section(figures, "training").get("parameters"))),
     ]
-    description = (figures.get("experiment") or {}).get("description")
+    description = section(figures, "experiment").get("description")
     return Section("Model", (description,) if description else (), ("", ""), tuple(rows))
 
 
 def _data(record: Mapping[str, Any], figures: Mapping[str, Any]) -> Section:
-    data = figures.get("data") or {}
+    data, recorded = section(figures, "data"), section(record, "data")
     left_out = len(data.get("skipped") or ())
-    splits = ", ".join(f"{split} {rows:,}" for split, rows in (data.get("splits") or {}).items())
     rows = [
-        ("data", data.get("title") or (record.get("data") or {}).get("title")),
+        ("data", data.get("title") or recorded.get("title")),
         ("source", data.get("source")),
         ("licence", data.get("licence")),
-        ("rows", _count(data.get("rows") or (record.get("data") or {}).get("rows"))),
-        ("splits", splits),
+        ("rows", _count(data.get("rows") or recorded.get("rows"))),
+        ("splits", ", ".join(f"{split} {rows:,}" for split, rows in section(data, "splits").items())),
         ("spans", record.get("spans")),
         ("left out", counted(left_out, "file or group of rows", "files or groups of rows") if left_out else None),
         ("fingerprint", record.get("data_fingerprint")),
@@ -117,15 +117,15 @@ def _inputs(record: Mapping[str, Any]) -> Section:
         )
         for column in record.get("columns") or ()
     ]
-    label = (record.get("label") or {}).get("name")
+    label = section(record, "label").get("name")
     text = (f"It predicts {label} from these columns.",) if label else ()
     return Section("Inputs", text, ("column", "type", "unit", ""), tuple(rows))
 
 
 def _metrics(figures: Mapping[str, Any]) -> Section:
     rows = [
-        (metric, *(_figure((figures.get(key) or {}).get(metric)) for key in ("metrics", "test_metrics", "trivial")))
-        for metric in figures.get("metrics") or {}
+        (metric, *(_figure(section(figures, key).get(metric)) for key in ("metrics", "test_metrics", "trivial")))
+        for metric in section(figures, "metrics")
     ]
     text = ("The eval split decided whether the model was pushed; the test split was looked at only here.",)
     return Section("Metrics", text, ("metric", "eval", "test", "trivial model, eval"), tuple(rows))
@@ -141,30 +141,34 @@ def _gate(figures: Mapping[str, Any]) -> Section:
         )
         for row in figures.get("gate") or ()
     ]
-    parity = figures.get("parity") or {}
-    text: tuple[str, ...] = ()
-    measure = parity.get("measure", "")
-    if parity:
-        text = (
-            f"Over {parity['rows']:,} eval rows the exported model differs from the trained one by at most "
-            f"{parity['largest_difference']:.2g}{' deviations of the label' if 'label' in measure else ''}.",
-        )
+    text = [*_parity(section(figures, "parity"))]
     if figures.get("missing_baseline"):
-        text += (f"It was compared with limits only, since {figures['missing_baseline']}.",)
+        text.append(f"It was compared with limits only, since {figures['missing_baseline']}.")
     cost = figures.get("cost")
     if cost:
-        text += (
+        text.append(
             f"A single request takes {_figure(cost['latency_p50_ms'])} ms (median) and up to "
             f"{_figure(cost['latency_p99_ms'])} ms (99 of 100) on the machine of its run, without a network; the "
-            f"SavedModel has {cost['size_bytes']:,} bytes.",
+            f"SavedModel has {cost['size_bytes']:,} bytes."
         )
-    return Section("Gate", text, ("part", "asked", "found", ""), tuple(rows))
+    return Section("Gate", tuple(text), ("part", "asked", "found", ""), tuple(rows))
+
+
+def _parity(parity: Mapping[str, Any]) -> list[str]:
+    """Says how far the exported model is from the trained one, where that was measured."""
+    if not parity:
+        return []
+    unit = " deviations of the label" if "label" in parity.get("measure", "") else ""
+    return [
+        f"Over {parity['rows']:,} eval rows the exported model differs from the trained one by at most "
+        f"{parity['largest_difference']:.2g}{unit}."
+    ]
 
 
 def _formats(figures: Mapping[str, Any]) -> list[Section]:
     """Describes what there is beside the SavedModel, where there is anything."""
-    described = figures.get("formats") or {}
-    formats = described.get("formats") or {}
+    described = section(figures, "formats")
+    formats = section(described, "formats")
     if not formats:
         return []
     inputs = "; ".join(f"{i['name']} {i['dtype']} {_shape(i['shape'])}" for i in described["inputs"])
@@ -192,11 +196,11 @@ def _shape(shape: Sequence[int | None]) -> str:
 
 
 def _training(figures: Mapping[str, Any]) -> Section:
-    training = figures.get("training") or {}
-    settings = training.get("settings") or {}
-    options = settings.get("training") or {}
+    training = section(figures, "training")
+    settings = section(training, "settings")
+    options = section(settings, "training")
     rows = [
-        ("family", (settings.get("model") or {}).get("family")),
+        ("family", section(settings, "model").get("family")),
         ("optimizer", options.get("optimizer")),
         ("learning rate", options.get("learning_rate")),
         ("batch size", options.get("batch_size")),
@@ -207,7 +211,7 @@ def _training(figures: Mapping[str, Any]) -> Section:
 
 
 def _use(name: str, record: Mapping[str, Any]) -> Section:
-    arguments = record.get("arguments") or {}
+    arguments = section(record, "arguments")
     examples = {"float": "[1.0]", "int": "[1]", "string": '["text"]', "image": '[open("image.png", "rb").read()]'}
     given = ", ".join(
         f'"{arguments[column["name"]]}": tf.constant({examples.get(column["dtype"], "[...]")})'
@@ -228,40 +232,40 @@ def _use(name: str, record: Mapping[str, Any]) -> Section:
 
 
 def _environment(record: Mapping[str, Any]) -> Section:
-    rows = tuple((key, str(value)) for key, value in (record.get("environment") or {}).items() if value)
+    rows = tuple((key, str(value)) for key, value in section(record, "environment").items() if value)
     return Section("Made with", (), ("", ""), rows)
 
 
 def as_markdown(name: str, version: str, sections: Sequence[Section]) -> str:
     """Renders the card as Markdown."""
     lines = [f"# {_markdown(name)}, version {version}", ""]
-    for section in sections:
-        lines += [f"## {section.title}", ""]
-        for sentence in section.text:
+    for part in sections:
+        lines += [f"## {part.title}", ""]
+        for sentence in part.text:
             lines += [_markdown(sentence), ""]
-        if section.rows:
-            lines += ["| " + " | ".join(section.header) + " |", "|" + " --- |" * len(section.header)]
-            lines += ["| " + " | ".join(map(_markdown, row)) + " |" for row in section.rows] + [""]
-        if section.code:
-            lines += ["```python", section.code, "```", ""]
+        if part.rows:
+            lines += ["| " + " | ".join(part.header) + " |", "|" + " --- |" * len(part.header)]
+            lines += ["| " + " | ".join(map(_markdown, row)) + " |" for row in part.rows] + [""]
+        if part.code:
+            lines += ["```python", part.code, "```", ""]
     return "\n".join(lines)
 
 
 def as_html(name: str, version: str, sections: Sequence[Section]) -> str:
     """Renders the card as one HTML page that needs nothing else."""
     parts = []
-    for section in sections:
-        parts.append(f"<h2>{html.escape(section.title)}</h2>")
-        parts += [f"<p>{html.escape(sentence)}</p>" for sentence in section.text]
-        if section.rows:
-            head = "".join(f"<th>{html.escape(title)}</th>" for title in section.header)
+    for part in sections:
+        parts.append(f"<h2>{html.escape(part.title)}</h2>")
+        parts += [f"<p>{html.escape(sentence)}</p>" for sentence in part.text]
+        if part.rows:
+            head = "".join(f"<th>{html.escape(title)}</th>" for title in part.header)
             body = "".join(
-                "<tr>" + "".join(f"<td>{html.escape(cell)}</td>" for cell in row) + "</tr>" for row in section.rows
+                "<tr>" + "".join(f"<td>{html.escape(cell)}</td>" for cell in row) + "</tr>" for row in part.rows
             )
-            table = f"<table>{f'<tr>{head}</tr>' if any(section.header) else ''}{body}</table>"
-            parts.append(f'<div tabindex="0" role="region" aria-label="{html.escape(section.title)}">{table}</div>')
-        if section.code:
-            parts.append(f"<pre>{html.escape(section.code)}</pre>")
+            table = f"<table>{f'<tr>{head}</tr>' if any(part.header) else ''}{body}</table>"
+            parts.append(f'<div tabindex="0" role="region" aria-label="{html.escape(part.title)}">{table}</div>')
+        if part.code:
+            parts.append(f"<pre>{html.escape(part.code)}</pre>")
     title = html.escape(f"{name}, version {version}")
     return (
         '<!DOCTYPE html><html lang="en"><head><meta charset="utf-8">'

@@ -76,10 +76,11 @@ def check_budget(options: TuningOptions | None, settings: FitSettings, reports: 
     Raises:
       ConfigError: says how long that trial took.
     """
-    seconds = None if options is None else options.budget_seconds()
-    folder, search = next(_searches(reports), (None, {}))
-    trials = [trial for trial in search.get("trials", []) if trial["score"] is not None and trial["epochs"]]
-    if options is None or seconds is None or folder is None or not trials:
+    if options is None:
+        return
+    seconds = options.budget_seconds()
+    folder, trials = _last_trials(reports)
+    if seconds is None or folder is None or not trials:
         return
     planned = options.max_epochs or settings.training.epochs
     fastest = min(trials, key=lambda trial: trial["seconds"])
@@ -89,6 +90,12 @@ def check_budget(options: TuningOptions | None, settings: FitSettings, reports: 
             f"{folder.name} took {fastest['seconds']:.0f} s for {fastest['epochs']} epochs, so give more, or lower "
             "tuning.max_epochs"
         )
+
+
+def _last_trials(reports: Path) -> tuple[Path | None, list[dict[str, Any]]]:
+    """Returns the report of the last run with a search, and those of its trials that trained and were scored."""
+    folder, search = next(_searches(reports), (None, {}))
+    return folder, [trial for trial in search.get("trials", []) if trial["score"] is not None and trial["epochs"]]
 
 
 def _searches(reports: Path) -> Iterator[tuple[Path, dict[str, Any]]]:

@@ -70,13 +70,15 @@ def check_whole(experiment: Experiment, base_dir: Path, data_dir: Path | None, w
 
 
 def _check_columns(experiment: Experiment, columns: Sequence[str], where: str) -> None:
-    known = set(columns)
     crosses = {name for name, options in experiment.features.items() if options.cross}
+    known = {*columns, *crosses}
     table = experiment.data.csv or experiment.data.parquet or experiment.data.spans
-    joined = table is not None and not isinstance(table.label, str)
+    if table is not None and not isinstance(table.label, str):
+        known |= {"labels", "__labels__"}  # of several columns of labels, the one that they become
     for key, name in _named_columns(experiment):
-        if name not in known and name not in crosses and not (joined and name in ("labels", "__labels__")):
-            listed = ", ".join(columns[:20]) + (f", ... ({len(columns)} in all)" if len(columns) > 20 else "")
+        if name not in known:
+            more = f", ... ({len(columns)} in all)" if len(columns) > 20 else ""
+            listed = ", ".join(columns[:20]) + more
             raise ConfigError(f"{key}: expected a column of {where} ({listed}), got {name!r}.{nearest(name, columns)}")
     check_column_names(experiment.validation, [*columns, *crosses])
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -68,13 +68,16 @@ def check_steps(part: Part, experiment: Experiment) -> None:
     left_out = {"tune": not experiment.tuning, "formats": not experiment.push.further_formats()}
     left_out["explain"] = experiment.report.explanations == "off"
     steps = [step for step in STEPS if not left_out.get(step)]
+    _check_names(part, steps)
+
+
+def _check_names(part: Part, steps: Collection[str]) -> None:
+    """Raises ConfigError for what is no step of a recipe."""
     for flag, step in (("--from", part.first), ("--until", part.last)):
         if step is not None and step not in steps:
-            raise ConfigError(_no_step(flag, step, steps))
-
-
-def _no_step(flag: str, step: str, steps: Iterable[str]) -> str:
-    return f"{flag}: expected a step of this recipe ({', '.join(steps)}), got {step!r}.{nearest(step, steps)}"
+            raise ConfigError(
+                f"{flag}: expected a step of this recipe ({', '.join(steps)}), got {step!r}.{nearest(step, steps)}"
+            )
 
 
 def select_steps(steps: Mapping[str, StepInputs], part: Part) -> Selection:
@@ -87,9 +90,7 @@ def select_steps(steps: Mapping[str, StepInputs], part: Part) -> Selection:
     Raises:
       ConfigError: there is no such step, or the last one does not depend on the first.
     """
-    for flag, step in (("--from", part.first), ("--until", part.last)):
-        if step is not None and step not in steps:
-            raise ConfigError(_no_step(flag, step, steps))
+    _check_names(part, steps)
     chosen = _ancestors(steps, part.last) if part.last is not None else set(steps)
     if part.first is not None:
         if part.first not in chosen:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -42,7 +42,8 @@ def read_figures(plan: RunPlan, home: Workspace, run_id: str, failure: str | Non
     artifacts = run_artifacts(home, run_id)
     if failure is None:
         written = Path(artifacts["report"]["report"].uri, FIGURES_FILE)
-        return json.loads(written.read_text(encoding="utf-8"))
+        reported: dict[str, Any] = json.loads(written.read_text(encoding="utf-8"))
+        return reported
     folders = report_folders(artifacts)
     folder = home.reports(plan.experiment.name) / run_id
     if (folder / "verdict.json").is_file():
@@ -88,9 +89,7 @@ def find_report(workspace: Path, reference: str | None = None) -> Path:
         raise ConfigError(f"expected a run in {workspace}, but there is none; start one with: kerasline run digits_cnn")
     if reference is None:
         return folders[-1]
-    recipe, _, run = reference.rpartition("/")
-    found = [path for path in folders if path.name == run and recipe in ("", path.parent.name)]
-    found = found or [path for path in folders if path.parent.name == reference]
+    found = _matching(folders, reference)
     if not found:
         known = [path.name for path in folders] + [path.parent.name for path in folders]
         raise ConfigError(
@@ -98,6 +97,13 @@ def find_report(workspace: Path, reference: str | None = None) -> Path:
             "'kerasline runs' lists them"
         )
     return found[-1]
+
+
+def _matching(folders: Sequence[Path], reference: str) -> list[Path]:
+    """Picks the reports of a run, as RUN or RECIPE/RUN, or those of a recipe where no run has that id."""
+    recipe, _, run = reference.rpartition("/")
+    runs = [folder for folder in folders if folder.name == run and recipe in ("", folder.parent.name)]
+    return runs or [folder for folder in folders if folder.parent.name == reference]
 
 
 def _since(folder: Path, figures: Mapping[str, Any]) -> dict[str, Any] | None:

@@ -232,27 +232,38 @@ def decide(
       now: with a time zone.
       gather: looks at the new data, for the triggers drift and metric; asked only where nothing else decides.
     """
-    runs = [decision for decision in history if decision.run]
-    last = runs[-1] if runs else None
+    last = next((decision for decision in reversed(history) if decision.run), None)
     no_run = Decision(_text(now), False, "", fingerprint)
-    if last is not None:
-        began, cooldown = datetime.fromisoformat(last.when), timedelta(minutes=schedule.cooldown_minutes)
-        ready = began + cooldown
-        # A run that began far in the future was started by a clock that has been set back since.
-        if began - cooldown < now < ready:
-            return replace(no_run, reason=f"cooling down until {_text(ready)}")
+    if last is not None and _is_cooling_down(last, schedule, now):
+        return replace(no_run, reason=f"cooling down until {_text(_ready(last, schedule))}")
     if schedule.trigger == "always":
         return replace(no_run, run=True, reason="the trigger is always")
     if last is not None and last.fingerprint == fingerprint:
-        if _is_worth_another_try(last.exit_code):
-            return replace(no_run, run=True, reason=f"the last attempt ended with exit code {last.exit_code}")
-        return replace(no_run, reason=f"no new data since the last attempt, which ended as {last.status}")
+        return _decide_on_the_same_data(no_run, last)
     if gather is not None:
         evidence = gather()
         return replace(no_run, run=evidence.is_reason, reason=evidence.reason, evidence=evidence.details)
     if last is None:
         return replace(no_run, run=True, reason="this recipe has not been trained by a schedule before")
     return replace(no_run, run=True, reason="the data is not what it was at the last attempt")
+
+
+def _decide_on_the_same_data(no_run: Decision, last: Decision) -> Decision:
+    if _is_worth_another_try(last.exit_code):
+        return replace(no_run, run=True, reason=f"the last attempt ended with exit code {last.exit_code}")
+    return replace(no_run, reason=f"no new data since the last attempt, which ended as {last.status}")
+
+
+def _ready(last: Decision, schedule: ScheduleOptions) -> datetime:
+    """Returns when the recipe may run again."""
+    return datetime.fromisoformat(last.when) + timedelta(minutes=schedule.cooldown_minutes)
+
+
+def _is_cooling_down(last: Decision, schedule: ScheduleOptions, now: datetime) -> bool:
+    """Says whether the last run is too near; one far in the future was started by a clock that was set back since."""
+    cooldown = timedelta(minutes=schedule.cooldown_minutes)
+    ready = _ready(last, schedule)
+    return ready - 2 * cooldown < now < ready
 
 
 def _run(decision: Decision, job: _Job, outcome: Path) -> Decision:

@@ -7,7 +7,7 @@ import os
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 DECISIONS_FILE = "decisions.jsonl"
 
@@ -119,6 +119,6 @@ def join_quiet(decisions: Iterable[Decision]) -> list[dict[str, Any]]:
     return lines
 
 
-def _ends_a_line(file: Any) -> bool:
+def _ends_a_line(file: BinaryIO) -> bool:
     file.seek(-1, os.SEEK_END)
     return file.read(1) == b"\n"

@@ -93,14 +93,18 @@ def _days(parts: Sequence[Part]) -> str:
     """Names weekdays; systemd's week begins on Monday, and its ranges do not go round."""
     if any(part.is_star and part.step == 1 for part in parts):
         return ""
-    named = []
-    for part in parts:
-        days = [day for day in _FROM_MONDAY if day in {value % len(WEEKDAYS) for value in part.values()}]
-        places = [_FROM_MONDAY.index(day) for day in days]
-        names = [WEEKDAYS[day].capitalize() for day in days]
-        is_range = len(days) > 1 and places == list(range(places[0], places[0] + len(places)))
-        named.append(f"{names[0]}..{names[-1]}" if is_range else ",".join(names))
-    return ",".join(named) + " "
+    return ",".join(map(_days_of_part, parts)) + " "
+
+
+def _days_of_part(part: Part) -> str:
+    """Names the days of a part: a range where they follow each other, else one by one."""
+    due = {value % len(WEEKDAYS) for value in part.values()}
+    days = [day for day in _FROM_MONDAY if day in due]
+    names = [WEEKDAYS[day].capitalize() for day in days]
+    first = _FROM_MONDAY.index(days[0])
+    if len(days) > 1 and days == _FROM_MONDAY[first : first + len(days)]:
+        return f"{names[0]}..{names[-1]}"
+    return ",".join(names)
 
 
 def kubernetes_job(

@@ -8,7 +8,7 @@ measured as the data gate measures it.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -50,20 +50,25 @@ def describe_changes(spans: Mapping[str, str], before: Mapping[str, str]) -> tup
     """
     if not before:
         return ()
-    known = [_order(key) for key in before]
+    latest = max(map(_order, before))
     lines = []
     for key, digest in spans.items():
         if key not in before:
-            late = " and late" if _order(key) < max(known) else ""
+            late = " and late" if _order(key) < latest else ""
             lines.append(f"span {key} is new{late}")
         elif before[key] != digest:
             lines.append(f"span {key} came again with other content")
+    return (*lines, *_describe_gone(spans, before))
+
+
+def _describe_gone(spans: Mapping[str, str], before: Mapping[str, str]) -> list[str]:
+    """Says which spans are not there any more: those before the oldest have left the window, as was to be."""
     oldest = min(map(_order, spans), default=None)
-    for key in before:
-        if key not in spans:
-            left = oldest is not None and _order(key) < oldest
-            lines.append(f"span {key} has left the window" if left else f"span {key} is gone")
-    return tuple(lines)
+    lines = []
+    for key in (key for key in before if key not in spans):
+        left = oldest is not None and _order(key) < oldest
+        lines.append(f"span {key} has left the window" if left else f"span {key} is gone")
+    return lines
 
 
 def gather_drift(plan: RunPlan, models: Path) -> Evidence:
@@ -79,41 +84,65 @@ def gather_drift(plan: RunPlan, models: Path) -> Evidence:
     shards = new_shards(plan.dataset, read_record(models, version))
     if not shards:
         return Evidence(False, f"nothing is new since version {version}")
-    reference, options = plan.reference, plan.experiment.validation.drift
-    if not reference.path:
-        return Evidence(True, f"drift cannot be measured: {reference.name}")
-    import numpy as np
-    import tensorflow as tf
-
-    from kerasline.components.validation import (
-        SAMPLE_IMAGES,
-        SAMPLE_ROWS,
-        SplitSample,
-        check_drift,
-        decode_columns,
-        kinds_of,
-    )
+    if not plan.reference.path:
+        return Evidence(True, f"drift cannot be measured: {plan.reference.name}")
+    from kerasline.components.validation import kinds_of
 
     kinds = kinds_of(plan.features)
-    wanted = SAMPLE_IMAGES if "image" in kinds.values() else SAMPLE_ROWS
-    with tf.io.gfile.GFile(reference.path, "r") as file:
-        profile = json.loads(file.read())["columns"]
+    profile = _read_profile(plan.reference.path)
+    return _first_reason(_compare_group(plan, kinds, profile, *group) for group in group_shards(shards))
+
+
+def _first_reason(gathered: Iterable[Evidence]) -> Evidence:
+    """Returns the first of some evidence that is a reason to train, or the last where none is; asks no further."""
     evidence = None
-    for shown, group in group_shards(shards):
-        records = read_records(plan, group, wanted)
-        sample = SplitSample(len(records), np.zeros((0,), np.int64), decode_columns(records, kinds))
-        findings = check_drift(sample, profile, reference.name, options, "warn", plan.features.classes)
-        empty = [name for name in profile if name in kinds and name not in sample.columns]
-        furthest = sorted(findings, key=_room)[:_MOST_DETAILS]
-        details = [f"{name}: no value in any row" for name in empty]
-        details += [f"{finding.column}: {finding.text}" for finding in furthest]
-        drifted = ", ".join([finding.column for finding in findings if finding.status == "warned"] + empty)
-        text = f"{drifted or 'no column'} drifted in {len(records):,} {shown}, from {reference.name}"
-        evidence = Evidence(bool(drifted), text, tuple(details))
-        if drifted:
+    for evidence in gathered:
+        if evidence.is_reason:
             break
     assert evidence is not None
     return evidence
+
+
+def _read_profile(path: str) -> dict[str, Any]:
+    """Reads the profile of the data that a version was fitted on: what each column was like."""
+    import tensorflow as tf
+
+    with tf.io.gfile.GFile(path, "r") as file:
+        columns: dict[str, Any] = json.loads(file.read())["columns"]
+    return columns
+
+
+def _compare_group(
+    plan: RunPlan,
+    kinds: Mapping[str, Any],
+    profile: Mapping[str, Any],
+    shown: str,
+    shards: Sequence[Mapping[str, Any]],
+) -> Evidence:
+    """Compares a group of new rows with the profile.
+
+    Args:
+      plan: Plan of the run that would follow.
+      kinds: Kind of each column.
+      profile: What each column was like when the version was fitted.
+      shown: Name of the group.
+      shards: Shards of its rows.
+    """
+    import numpy as np
+
+    from kerasline.components.validation import SAMPLE_IMAGES, SAMPLE_ROWS, SplitSample, check_drift, decode_columns
+
+    wanted = SAMPLE_IMAGES if "image" in kinds.values() else SAMPLE_ROWS
+    records = read_records(plan, shards, wanted)
+    sample = SplitSample(len(records), np.zeros((0,), np.int64), decode_columns(records, kinds))
+    name, options = plan.reference.name, plan.experiment.validation.drift
+    findings = check_drift(sample, profile, name, options, "warn", plan.features.classes)
+    empty = [column for column in profile if column in kinds and column not in sample.columns]
+    drifted = ", ".join([finding.column for finding in findings if finding.status == "warned"] + empty)
+    text = f"{drifted or 'no column'} drifted in {len(records):,} {shown}, from {name}"
+    details = [f"{column}: no value in any row" for column in empty]
+    details += [f"{finding.column}: {finding.text}" for finding in sorted(findings, key=_room)[:_MOST_DETAILS]]
+    return Evidence(bool(drifted), text, tuple(details))
 
 
 def gather_metric(plan: RunPlan, models: Path, workspace: Path, limits: Mapping[str, Threshold]) -> Evidence:
@@ -132,28 +161,51 @@ def gather_metric(plan: RunPlan, models: Path, workspace: Path, limits: Mapping[
     shards = new_shards(plan.dataset, record)
     if not shards:
         return Evidence(False, f"nothing is new since version {version}")
+    (pushed,) = [v for v in describe_versions(workspace, models.name) if v["version"] == version]
+    groups = group_shards(shards)
+    return _first_reason(
+        _measure_group(plan, models / str(version), record, limits, pushed, *group) for group in groups
+    )
+
+
+def _measure_group(
+    plan: RunPlan,
+    model: Path,
+    record: Mapping[str, Any],
+    limits: Mapping[str, Threshold],
+    pushed: Mapping[str, Any],
+    shown: str,
+    shards: Sequence[Mapping[str, Any]],
+) -> Evidence:
+    """Measures a version on a group of new rows.
+
+    Args:
+      plan: Plan of the run that would follow.
+      model: Folder of the version.
+      record: What was recorded when it was pushed.
+      limits: Limits by metric.
+      pushed: What is known of the version, with the figures at its push.
+      shown: Name of the group.
+      shards: Shards of its rows.
+    """
     from kerasline.components.validation import SAMPLE_ROWS
 
-    (pushed,) = [v for v in describe_versions(workspace, models.name) if v["version"] == version]
-    evidence = None
-    for shown, group in group_shards(shards):
-        answered = _answer(models / str(version), read_records(plan, group, SAMPLE_ROWS))
-        if isinstance(answered, str):
-            return Evidence(True, f"version {version} cannot answer the {shown}: {answered}")
-        labels, predictions = answered
-        rows = f"{len(labels):,} {shown}"
-        unknown = int((labels.reshape(len(labels), -1).min(axis=1) < 0).sum()) if record["classes"] else 0
-        if unknown:
-            return Evidence(True, f"{unknown} of {rows} have a label that version {version} does not know")
-        figures = measure(list(limits), labels, predictions, record["task"])
-        judged = [judge_figure(name, figures[name], pushed["metrics"].get(name), limits[name]) for name in limits]
-        details = tuple(text for _, text in judged)
-        failed = [text for is_reason, text in judged if is_reason]
-        if failed:
-            return Evidence(True, f"version {version} on {rows}: {'; '.join(failed)}", details)
-        evidence = Evidence(False, f"version {version} holds its limits on {rows}: {'; '.join(details)}", details)
-    assert evidence is not None
-    return evidence
+    version = model.name
+    answered = _answer(model, read_records(plan, shards, SAMPLE_ROWS))
+    if isinstance(answered, str):
+        return Evidence(True, f"version {version} cannot answer the {shown}: {answered}")
+    labels, predictions = answered
+    rows = f"{len(labels):,} {shown}"
+    unknown = int((labels.reshape(len(labels), -1).min(axis=1) < 0).sum()) if record["classes"] else 0
+    if unknown:
+        return Evidence(True, f"{unknown} of {rows} have a label that version {version} does not know")
+    figures = measure(list(limits), labels, predictions, record["task"])
+    judged = [judge_figure(name, figures[name], pushed["metrics"].get(name), limits[name]) for name in limits]
+    details = tuple(text for _, text in judged)
+    failed = [text for is_reason, text in judged if is_reason]
+    if failed:
+        return Evidence(True, f"version {version} on {rows}: {'; '.join(failed)}", details)
+    return Evidence(False, f"version {version} holds its limits on {rows}: {'; '.join(details)}", details)
 
 
 def judge_figure(name: str, value: float | None, at_push: float | None, limit: Threshold) -> tuple[bool, str]:

@@ -31,7 +31,7 @@ from kerasline.pipeline.run.tracking import keep_logs, log_run
 from kerasline.pipeline.workspace import Workspace, check_store, write_outcome
 
 if TYPE_CHECKING:
-    from kerasline.pipeline.runners.local import StepResult
+    from kerasline.pipeline.runners import StepResult
 
 
 @dataclass(frozen=True)

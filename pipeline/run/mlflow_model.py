@@ -13,7 +13,7 @@ import pandas as pd
 import tensorflow as tf
 
 
-class RawColumns(mlflow.pyfunc.PythonModel):
+class RawColumns(mlflow.pyfunc.PythonModel):  # type: ignore[misc]  # MLflow is not there where types are checked
     """A pushed SavedModel, asked by its signature for raw columns."""
 
     def load_context(self, context: Any) -> None:
@@ -56,10 +56,15 @@ def _tensor(column: "pd.Series[Any]", spec: tf.TensorSpec) -> tf.Tensor:
     if spec.shape.rank > 1:
         return tf.constant(np.stack([np.asarray(value) for value in column]), spec.dtype)
     if spec.dtype == tf.string:
-        return tf.constant(["" if value is None or value is pd.NA or value != value else value for value in column])
+        return tf.constant(["" if _is_missing(value) else value for value in column])
     if spec.dtype.is_floating:
         return tf.constant(pd.to_numeric(column).to_numpy(dtype=np.float64, na_value=np.nan), spec.dtype)
     return tf.constant([spec.dtype.min if pd.isna(value) else int(value) for value in column], spec.dtype)
+
+
+def _is_missing(value: Any) -> bool:
+    # Only NaN is not what it is itself; pandas' own NA answers no comparison.
+    return value is None or value is pd.NA or value != value
 
 
 mlflow.models.set_model(RawColumns())

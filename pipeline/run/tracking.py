@@ -13,13 +13,14 @@ import os
 import re
 import shutil
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 from kerasline.components.core import ConfigError
 from kerasline.pipeline.config import flatten
+from kerasline.pipeline.workspace import section
 
 _BATCH = 100  # parameters, and 1,000 metrics: what MLflow takes at once
 _LONGEST = 6000  # characters of a parameter
@@ -68,7 +69,7 @@ def keep_logs(figures: Mapping[str, Any], folder: Path) -> bool:
     """
     from kerasline.components.training import LOG_FOLDER
 
-    model_run = (figures.get("artifacts") or {}).get("model_run")
+    model_run = section(figures, "artifacts").get("model_run")
     if model_run is None or not Path(model_run, LOG_FOLDER).is_dir():
         return False
     shutil.copytree(Path(model_run, LOG_FOLDER), folder / LOG_FOLDER, dirs_exist_ok=True)
@@ -103,30 +104,17 @@ def log_run(
 
 def _log(uri: str, folder: Path, figures: Mapping[str, Any], result: Mapping[str, Any], command: str) -> dict[str, str]:
     import mlflow
-    from mlflow.entities import Metric, Param
 
     client = mlflow.MlflowClient(tracking_uri=uri)
     known = client.get_experiment_by_name(result["recipe"])
     experiment_id = known.experiment_id if known else client.create_experiment(result["recipe"])
     ended = time.time()
     started = ended - result["seconds"]["total"]
-    tags = {
-        "mlflow.note.content": result["message"] or figures.get("description") or "",
-        "mlflow.source.name": command,
-        "kerasline.run_id": result["run_id"],
-        "kerasline.status": result["status"],
-        "kerasline.version": str((result["model"] or {}).get("version", "")),
-        "kerasline.data_fingerprint": result["data_fingerprint"],
-    }
+    tags = _tags(figures, result, command)
     run = client.create_run(experiment_id, round(started * 1000), tags, result["run_id"])
     run_id = run.info.run_id
     try:
-        params = [Param(key, value) for key, value in dict(_parameters(figures)).items()]
-        for start in range(0, len(params), _BATCH):
-            client.log_batch(run_id, params=params[start : start + _BATCH])
-        metrics = [Metric(key, value, round(ended * 1000), step) for key, value, step in _metrics(figures, result)]
-        for start in range(0, len(metrics), 10 * _BATCH):
-            client.log_batch(run_id, metrics=metrics[start : start + 10 * _BATCH])
+        _log_figures(client, run_id, figures, result, round(ended * 1000))
         client.log_artifacts(run_id, str(folder), "report")
         client.log_dict(run_id, dict(figures["experiment"]), "recipe.yaml")
         client.log_dict(run_id, dict(result), "run.json")
@@ -139,10 +127,33 @@ def _log(uri: str, folder: Path, figures: Mapping[str, Any], result: Mapping[str
     return {"experiment_id": experiment_id, "run_id": run_id}
 
 
+def _tags(figures: Mapping[str, Any], result: Mapping[str, Any], command: str) -> dict[str, str]:
+    return {
+        "mlflow.note.content": result["message"] or figures.get("description") or "",
+        "mlflow.source.name": command,
+        "kerasline.run_id": result["run_id"],
+        "kerasline.status": result["status"],
+        "kerasline.version": str(section(result, "model").get("version", "")),
+        "kerasline.data_fingerprint": result["data_fingerprint"],
+    }
+
+
+def _log_figures(client: Any, run_id: str, figures: Mapping[str, Any], result: Mapping[str, Any], when: int) -> None:
+    """Logs config and metrics, in as many calls as a server wants; ``when`` is in milliseconds."""
+    from mlflow.entities import Metric, Param
+
+    params = [Param(key, value) for key, value in dict(_parameters(figures)).items()]
+    for start in range(0, len(params), _BATCH):
+        client.log_batch(run_id, params=params[start : start + _BATCH])
+    metrics = [Metric(key, value, when, step) for key, value, step in _metrics(figures, result)]
+    for start in range(0, len(metrics), 10 * _BATCH):
+        client.log_batch(run_id, metrics=metrics[start : start + 10 * _BATCH])
+
+
 def _parameters(figures: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """Gives the config as it was trained: what a search found stands in place of what the recipe says."""
-    training = figures.get("training") or {}
-    settled = training.get("settings") or {}
+    training = section(figures, "training")
+    settled = section(training, "settings")
     config = {key: value for key, value in figures["experiment"].items() if value is not None}
     config |= {key: settled[key] for key in ("model", "training") if key in settled}
     for key, value in (flatten(config) | training.get("features", {})).items():
@@ -164,11 +175,16 @@ def _metrics(figures: Mapping[str, Any], result: Mapping[str, Any]) -> Iterator[
         for name, value in flatten(values or {}).items():
             if _is_number(value):
                 yield _allowed(f"{group}/{name}"), float(value), 0
-    for name, values in (figures.get("history") or {}).items():
-        part, metric = ("validation", name.removeprefix("val_")) if name.startswith("val_") else ("train", name)
+    yield from _curves(section(figures, "history"))
+
+
+def _curves(history: Mapping[str, Sequence[Any]]) -> Iterator[tuple[str, float, int]]:
+    """Gives names, values and epochs of what the fit measured."""
+    for name, values in history.items():
+        part = "validation" if name.startswith("val_") else "train"
         for epoch, value in enumerate(values, start=1):
             if _is_number(value):
-                yield f"{part}/{metric}", float(value), epoch
+                yield f"{part}/{name.removeprefix('val_')}", float(value), epoch
 
 
 def _allowed(name: str) -> str:

@@ -73,14 +73,14 @@ def compile_pipeline(
     with tempfile.TemporaryDirectory() as folder:
         runner = tfx.orchestration.experimental.KubeflowV2DagRunner(config, folder, "pipeline.json")
         runner.run(pipeline)
-        job = json.loads(Path(folder, "pipeline.json").read_text(encoding="utf-8"))
+        job: dict[str, Any] = json.loads(Path(folder, "pipeline.json").read_text(encoding="utf-8"))
     _apply_run_options(job, plan, target)
     facts = {"name": VARIABLE, "value": describe(target, mount_of(pipeline_root), claim)}
     for executor in job["pipelineSpec"]["deploymentSpec"]["executors"].values():
         executor["container"]["env"] = [facts]
     values = declare_parameters(job["pipelineSpec"], _values(plan, pipeline_root), _data(plan, base_dir, data_dir))
     job["runtimeConfig"]["parameterValues"] = {key: value for key, value in values.items() if value is not None}
-    written = job if target == "vertex" else job["pipelineSpec"]
+    written: dict[str, Any] = job if target == "vertex" else job["pipelineSpec"]
     documents = [written, _platform(job["pipelineSpec"], claim, mount_of(pipeline_root))] if claim else [written]
     text = json.dumps(job, indent=1) if target == "vertex" else yaml.safe_dump_all(documents, sort_keys=True)
     temporary = output.with_name(f".{output.name}.part")

@@ -153,7 +153,7 @@ def close_interrupted(workspace: Workspace) -> int:
     return len(closed)
 
 
-class _Refuse(base_executor_operator.BaseExecutorOperator):
+class _Refuse(base_executor_operator.BaseExecutorOperator):  # type: ignore[misc]  # TFX has no types
     """Stands in for the executor of a step that is not to be executed."""
 
     SUPPORTED_EXECUTOR_SPEC_TYPE = (
@@ -174,4 +174,4 @@ _REFUSED = dict.fromkeys(_Refuse.SUPPORTED_EXECUTOR_SPEC_TYPE, _Refuse)
 def _was_cached(store: metadata_store_pb2.ConnectionConfig, execution_id: int) -> bool:
     with metadata.Metadata(store) as handle:
         (execution,) = handle.store.get_executions_by_id([execution_id])
-    return execution.last_known_state == metadata_store_pb2.Execution.CACHED
+    return bool(execution.last_known_state == metadata_store_pb2.Execution.CACHED)

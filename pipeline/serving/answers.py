@@ -39,17 +39,17 @@ class Responder:
     def respond(self, request: Request) -> Answer:
         """Answers a request."""
         path = request.path
-        predicts, asks = _PREDICT.fullmatch(path), path in (HEALTH, METRICS) or _STATUS.fullmatch(path)
+        predicts = _PREDICT.fullmatch(path)
+        asks = path in (HEALTH, METRICS) or _STATUS.fullmatch(path)
         if predicts and request.method == "POST":
             return self._predict(predicts[1], predicts[2], request)
         if asks and request.method == "GET":
             return self._tell(path)
-        if predicts or (asks and request.method != "POST"):
-            allowed = "POST" if predicts else "GET, HEAD"
-            answer = refuse(405, f"expected {allowed} for {_shown(path)}, got {request.method}")
-            return Answer(answer.code, answer.body, headers={"Allow": allowed})
-        is_api = path.startswith("/v1/") or request.method == "POST"
-        return refuse(400 if is_api else 404, f"Malformed request: {request.method} {_shown(path)}")
+        if predicts:
+            return _refuse_method(request, "POST")
+        if asks and request.method != "POST":
+            return _refuse_method(request, "GET, HEAD")
+        return _refuse_address(request)
 
     def _tell(self, path: str) -> Answer:
         """Answers questions about models and about the server."""
@@ -110,6 +110,17 @@ class Responder:
         parts = list(_split(tensors, count_rows(tensors, specs)))
         unseen = find_unseen(loaded, wanted, parts, refuse_them=self._rejects_unseen)
         return write_answer(_join([signature(**part) for part in parts]), ROW in asked), unseen
+
+
+def _refuse_address(request: Request) -> Answer:
+    """Refuses what means nothing: 400 where the API may be meant, as TensorFlow Serving does, 404 elsewhere."""
+    is_api = request.path.startswith("/v1/") or request.method == "POST"
+    return refuse(400 if is_api else 404, f"Malformed request: {request.method} {_shown(request.path)}")
+
+
+def _refuse_method(request: Request, allowed: str) -> Answer:
+    answer = refuse(405, f"expected {allowed} for {_shown(request.path)}, got {request.method}")
+    return Answer(answer.code, answer.body, headers={"Allow": allowed})
 
 
 def _join(answers: Sequence[Mapping[str, tf.Tensor]]) -> dict[str, np.ndarray]:

@@ -64,19 +64,7 @@ def parse_body(body: bytes) -> dict[str, Any]:
       BadRequest: it is not JSON, says something twice, is not an object, or has neither or both of instances and
         inputs.
     """
-    if not body.strip():
-        raise BadRequest("JSON Parse error: The document is empty")
-    try:
-        text = body.decode("utf-8-sig")
-        request = json.loads(text, object_pairs_hook=_object, parse_constant=_constant)
-    except json.JSONDecodeError as error:
-        raise BadRequest(f"JSON Parse error: {error.msg} at offset: {error.pos}") from None
-    except UnicodeDecodeError as error:
-        raise BadRequest(f"JSON Parse error: expected UTF-8, which the byte at offset {error.start} is not") from None
-    except RecursionError:
-        raise BadRequest("JSON Parse error: lists and objects are nested too deeply") from None
-    except ValueError:  # Python reads whole numbers of so many digits only
-        raise BadRequest("JSON Parse error: a number has too many digits") from None
+    request = _read_json(body)
     if not isinstance(request, dict):
         raise BadRequest(f"JSON Value: {shorten(request)} Is not object")
     if not isinstance(request.get("signature_name", ""), str):
@@ -86,6 +74,21 @@ def parse_body(body: bytes) -> dict[str, Any]:
     if ROW not in request and COLUMNAR not in request:
         raise BadRequest("Missing 'inputs' or 'instances' key")
     return request
+
+
+def _read_json(body: bytes) -> Any:
+    if not body.strip():
+        raise BadRequest("JSON Parse error: The document is empty")
+    try:
+        return json.loads(body.decode("utf-8-sig"), object_pairs_hook=_object, parse_constant=_constant)
+    except json.JSONDecodeError as error:
+        raise BadRequest(f"JSON Parse error: {error.msg} at offset: {error.pos}") from None
+    except UnicodeDecodeError as error:
+        raise BadRequest(f"JSON Parse error: expected UTF-8, which the byte at offset {error.start} is not") from None
+    except RecursionError:
+        raise BadRequest("JSON Parse error: lists and objects are nested too deeply") from None
+    except ValueError:  # Python reads whole numbers of so many digits only
+        raise BadRequest("JSON Parse error: a number has too many digits") from None
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -116,9 +119,11 @@ def _cut(value: Any, levels: int) -> Any:
         return value if len(value) <= _SHOWN_LETTERS else value[:_SHOWN_LETTERS] + "..."
     if isinstance(value, int) and abs(value) > 1 << 64:
         return "a number of many digits"
+    if not isinstance(value, list | Mapping):
+        return value
+    if not levels:
+        return "..."
     if isinstance(value, list):
-        return [_cut(item, levels - 1) for item in value[:_SHOWN_ITEMS]] if levels else "..."
-    if isinstance(value, Mapping):
-        kept = list(value.items())[:_SHOWN_ITEMS]
-        return {_cut(name, 1): _cut(item, levels - 1) for name, item in kept} if levels else "..."
-    return value
+        return [_cut(item, levels - 1) for item in value[:_SHOWN_ITEMS]]
+    kept = list(value.items())[:_SHOWN_ITEMS]
+    return {_cut(name, 1): _cut(item, levels - 1) for name, item in kept}

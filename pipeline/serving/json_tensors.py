@@ -64,31 +64,40 @@ def _from_rows(instances: Any, specs: Mapping[str, tf.TensorSpec]) -> dict[str, 
         raise BadRequest("No values in 'instances' array")
     objects = [isinstance(item, dict) and not _is_base64(item) for item in instances]
     if not any(objects):
-        if len(specs) > 1:
-            raise BadRequest(
-                "instances is a plain list, but expecting list of objects as multiple input tensors required as per "
-                f"tensorinfo_map; the inputs are {', '.join(sorted(specs))}"
-            )
-        return {next(iter(specs)): instances}
+        return {_only_input(specs, "instances is a plain list, but expecting list of objects"): instances}
     if not all(objects):
         raise BadRequest(f"Expecting object but got value/list at item {objects.index(False)} of input list")
+    _check_keys(instances, specs)
+    return {name: [item[name] for item in instances] for name in specs}
+
+
+def _check_keys(instances: Sequence[Mapping[str, Any]], specs: Mapping[str, tf.TensorSpec]) -> None:
+    """Raises BadRequest for a row that has other keys than the signature has inputs."""
     for number, item in enumerate(instances):
         if item.keys() != specs.keys():
             raise BadRequest(
                 f"Failed to process element: {number} of 'instances' list. JSON object: {shorten(item)} keys must be "
                 f"equal to: {','.join(sorted(specs))}"
             )
-    return {name: [item[name] for item in instances] for name in specs}
+
+
+def _only_input(specs: Mapping[str, tf.TensorSpec], problem: str) -> str:
+    """Returns the input that values without a name are meant for.
+
+    Raises:
+      BadRequest: There is more than one.
+    """
+    if len(specs) > 1:
+        raise BadRequest(
+            f"{problem} as multiple input tensors required as per tensorinfo_map; the inputs are "
+            f"{', '.join(sorted(specs))}"
+        )
+    return next(iter(specs))
 
 
 def _from_columns(inputs: Any, specs: Mapping[str, tf.TensorSpec]) -> dict[str, Any]:
     if not isinstance(inputs, dict) or _is_base64(inputs):
-        if len(specs) > 1:
-            raise BadRequest(
-                "inputs is a plain value/list, but expecting an object as multiple input tensors required as per "
-                f"tensorinfo_map; the inputs are {', '.join(sorted(specs))}"
-            )
-        return {next(iter(specs)): inputs}
+        return {_only_input(specs, "inputs is a plain value/list, but expecting an object"): inputs}
     for name in specs:
         if name not in inputs:
             raise BadRequest(f"Missing named input: {name} in 'inputs' object.")
@@ -157,24 +166,38 @@ def _bytes(value: Any) -> bytes:
 
 def _numbers(flat: Sequence[Any], dtype: tf.DType) -> np.ndarray:
     """Converts numbers, and refuses what NumPy would quietly bend: text, truth values, fractions, what is too large."""
-    wanted: set[type] = {bool} if dtype == tf.bool else {int, float} if dtype.is_floating else {int}
-    kinds = set(map(type, flat))
-    if not kinds <= wanted:
-        bad = next(value for value in flat if type(value) not in wanted)
-        raise TypeError(f"{shorten(bad)} is no {'truth value' if dtype == tf.bool else 'such number'}")
     if dtype == tf.bool:
+        _check_kinds(flat, {bool}, "truth value")
         return np.array(flat, bool)
-    whole = np.float64 if dtype.is_floating else np.int64
-    try:
-        with np.errstate(over="ignore", invalid="ignore"):
-            values = np.array(flat, whole)
-            array = values.astype(dtype.as_numpy_dtype)
-    except OverflowError:
-        raise ValueError(f"a number is too large for {whole.__name__}") from None
-    lost = np.isinf(array) if dtype.is_floating else array != values
+    if dtype.is_floating:
+        _check_kinds(flat, {int, float}, "such number")
+        values, array = _cast(flat, np.float64, dtype)
+        lost = np.isinf(array)
+    else:
+        _check_kinds(flat, {int}, "such number")
+        values, array = _cast(flat, np.int64, dtype)
+        lost = array != values
     if lost.any():
         raise ValueError(f"{shorten(flat[int(lost.argmax())])} is too large a number for {dtype.name}")
     return array
+
+
+def _check_kinds(flat: Sequence[Any], wanted: set[type], name: str) -> None:
+    """Raises TypeError for a value that is of none of the types, exactly: True is no number."""
+    if set(map(type, flat)) <= wanted:
+        return
+    bad = next(value for value in flat if type(value) not in wanted)
+    raise TypeError(f"{shorten(bad)} is no {name}")
+
+
+def _cast(flat: Sequence[Any], widest: type[np.number[Any]], dtype: tf.DType) -> tuple[np.ndarray, np.ndarray]:
+    """Returns the numbers in the widest type of their kind, and in the type that is wanted, where some may not fit."""
+    try:
+        with np.errstate(over="ignore", invalid="ignore"):
+            values = np.array(flat, widest)
+            return values, values.astype(dtype.as_numpy_dtype)
+    except OverflowError:
+        raise ValueError(f"a number is too large for {widest.__name__}") from None
 
 
 def _is_base64(value: Any) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ml_metadata import MetadataStore
 from ml_metadata.proto import metadata_store_pb2
 
 from kerasline.components.report import RunFolders
@@ -36,23 +37,32 @@ def run_artifacts(workspace: Workspace, run_id: str) -> Artifacts:
     context = store.get_context_by_type_and_name("pipeline_run", run_id)
     if context is None:
         return {}
-    finished = (metadata_store_pb2.Execution.COMPLETE, metadata_store_pb2.Execution.CACHED)
-    steps = {}
-    for execution in store.get_executions_by_context(context.id):
-        if execution.last_known_state in finished:
-            (node,) = (c.name for c in store.get_contexts_by_execution(execution.id) if c.type == "node")
-            owned = split_node(workspace, node)
-            # Runs of two workspaces may have begun in the same second.
-            if owned is not None:
-                steps[execution.id] = owned[1]
-    found: Artifacts = {}
-    events = store.get_events_by_execution_ids(list(steps)) if steps else []
+    steps = _finished_steps(store, workspace, context.id)
+    if not steps:
+        return {}
+    events = store.get_events_by_execution_ids(list(steps))
     outputs = [event for event in events if event.type == metadata_store_pb2.Event.OUTPUT]
     artifacts = {a.id: a for a in store.get_artifacts_by_id([event.artifact_id for event in outputs])}
+    found: Artifacts = {}
     for event in outputs:
         key = event.path.steps[0].key
         found.setdefault(steps[event.execution_id], {})[key] = artifacts[event.artifact_id]
     return found
+
+
+def _finished_steps(store: MetadataStore, workspace: Workspace, context: int) -> dict[int, str]:
+    """Maps executions of a run's finished steps to the steps' ids."""
+    finished = (metadata_store_pb2.Execution.COMPLETE, metadata_store_pb2.Execution.CACHED)
+    steps = {}
+    for execution in store.get_executions_by_context(context):
+        if execution.last_known_state not in finished:
+            continue
+        (node,) = (c.name for c in store.get_contexts_by_execution(execution.id) if c.type == "node")
+        owned = split_node(workspace, node)
+        # Runs of two workspaces may have begun in the same second.
+        if owned is not None:
+            steps[execution.id] = owned[1]
+    return steps
 
 
 def report_folders(artifacts: Artifacts) -> RunFolders:

@@ -83,4 +83,4 @@ def test_going_back_to_an_earlier_config_is_cached(tmp_path: Path) -> None:
 
 def test_the_steps_are_those_of_the_graph() -> None:
     graph = Path(steps_module.__file__).parents[1].joinpath("graph.py").read_text(encoding="utf-8")
-    assert tuple(re.findall(r'^ +steps\["(\w+)"\] = ', graph, re.MULTILINE)) == STEPS
+    assert tuple(re.findall(r'^        "(\w+)": \1,$', graph, re.MULTILINE)) == STEPS

@@ -75,7 +75,8 @@ def init(data: DataFrame | str | Path, label: str | Sequence[str] = (), *, folde
     import yaml
 
     from kerasline.components.profiling import draft_recipe, safe_name
-    from kerasline.pipeline.config import free_name, parse_experiment
+    from kerasline.pipeline.config import parse_experiment
+    from kerasline.pipeline.workspace import free_name
 
     path = (Path(data).expanduser() if isinstance(data, str | Path) else _keep_frame(data, Path(folder))).absolute()
     labels = [label] if isinstance(label, str) else list(label)

@@ -37,9 +37,10 @@ ROOMS = (
     *("components.prediction.reading", "components.prediction.answering", "components.prediction"),
     *("components.report.drawing", "components.report.diagnosis", "components.report.figures"),
     *("components.report.plots", "components.report"),
-    *("pipeline.workspace", "pipeline.config", "pipeline.console", "pipeline.models", "pipeline.plan"),
-    *("pipeline.container", "pipeline.retraining", "pipeline.serving", "pipeline.reports", "pipeline.graph"),
-    *("pipeline.runners", "pipeline.run", "pipeline.cloud", "pipeline.cli", "pipeline.api", "pipeline.notebook"),
+    *("pipeline.workspace", "pipeline.config.schedule", "pipeline.config", "pipeline.console", "pipeline.models"),
+    *("pipeline.plan", "pipeline.container", "pipeline.retraining", "pipeline.web", "pipeline.serving"),
+    *("pipeline.reports", "pipeline.graph", "pipeline.runners", "pipeline.run", "pipeline.cloud", "pipeline.cli"),
+    *("pipeline.api", "pipeline.notebook"),
 )
 MODEL_LIBRARIES = {"keras", "numpy", "pydantic", "h5py", "lazy_loader"}
 HEAVY = {

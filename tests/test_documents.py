@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from kerasline.pipeline.config import STEPS
+from kerasline.pipeline.workspace import STEPS
 from tests.test_architecture import ROOMS
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -15,7 +15,8 @@ from rich.table import Table
 from rich.text import Text
 
 from kerasline.components.core import ConfigError, check_output, printable
-from kerasline.pipeline.config import free_name, parse_experiment
+from kerasline.pipeline.config import parse_experiment
+from kerasline.pipeline.workspace import free_name
 
 _MOST_COLUMNS = 40  # of a wide table, on the screen
 

@@ -23,15 +23,9 @@ from kerasline.pipeline.cli import (
     commands_schedule,
     commands_schema,
 )
-from kerasline.pipeline.config import (
-    StepForecast,
-    find_recipe,
-    load_experiment,
-    read_yaml,
-    recipe_names,
-    write_text,
-)
+from kerasline.pipeline.config import find_recipe, load_experiment, read_yaml, recipe_names, write_text
 from kerasline.pipeline.console import explain_machine
+from kerasline.pipeline.workspace import StepForecast
 
 app = typer.Typer(
     name="kerasline",

@@ -3,8 +3,6 @@ from .changes import (
     config_changes as config_changes,
     flatten as flatten,
 )
-from .cron import LATE as LATE, make_trigger as make_trigger, missed_tick as missed_tick
-from .cron_line import WEEKDAYS as WEEKDAYS, Part as Part, parse_cron as parse_cron
 from .experiment import (
     RECIPES as RECIPES,
     Experiment as Experiment,
@@ -17,16 +15,3 @@ from .experiment import (
 from .json_schema import recipe_schema as recipe_schema
 from .recipe_text import write_text as write_text
 from .run_options import CustomJob as CustomJob, RunOptions as RunOptions, StepResources as StepResources
-from .schedule_options import (
-    EmailOptions as EmailOptions,
-    NotifyOptions as NotifyOptions,
-    ScheduleOptions as ScheduleOptions,
-)
-from .steps import (
-    STEPS as STEPS,
-    StepForecast as StepForecast,
-    StepInputs as StepInputs,
-    forecast as forecast,
-    free_name as free_name,
-    write_steps as write_steps,
-)

@@ -26,8 +26,8 @@ from kerasline.pipeline.config.findings import Finding, find, refusal
 from kerasline.pipeline.config.name_checks import check_names
 from kerasline.pipeline.config.recipe_text import Location, Origin, read_file, read_text
 from kerasline.pipeline.config.run_options import RunOptions
-from kerasline.pipeline.config.schedule_options import ScheduleOptions
-from kerasline.pipeline.config.steps import STEPS, free_name
+from kerasline.pipeline.config.schedule import ScheduleOptions
+from kerasline.pipeline.workspace import STEPS, free_name
 
 RECIPES = Path(__file__).parents[1] / "recipes"
 _LONGEST_KEY = 500

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from kerasline.components.core import ConfigError, nearest
-from kerasline.pipeline.config import STEPS, Experiment, StepInputs
+from kerasline.pipeline.config import Experiment
+from kerasline.pipeline.workspace import STEPS, StepInputs
 
 
 @dataclass(frozen=True)

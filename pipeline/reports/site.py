@@ -11,7 +11,7 @@ from urllib.parse import unquote
 
 from kerasline.components.core import ConfigError
 from kerasline.pipeline.retraining import join_quiet, list_decisions
-from kerasline.pipeline.serving import Answer, Request, Rules, WebServer, allowed_hosts
+from kerasline.pipeline.web import Answer, Request, Rules, WebServer, allowed_hosts
 
 _PAGES = re.compile(r"/(reports/[^/]+/[^/]+/(?:index\.html|figures\.json)|comparisons/[^/]+\.html)")
 _TEXT = "text/plain; charset=utf-8"

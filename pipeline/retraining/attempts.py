@@ -20,7 +20,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from kerasline.pipeline.config import ScheduleOptions
+from kerasline.pipeline.config.schedule import ScheduleOptions
 from kerasline.pipeline.retraining.decisions import Decision
 
 _NOTE = "running.json"

@@ -17,14 +17,8 @@ from pydantic import ValidationError
 from kerasline.components.core import ConfigError, KeraslineError, end_child, module_command, start_child
 from kerasline.components.datasets.tables import is_waiting
 from kerasline.components.registry import current_version, read_record
-from kerasline.pipeline.config import (
-    Experiment,
-    NotifyOptions,
-    ScheduleOptions,
-    find_recipe,
-    load_experiment,
-    read_yaml,
-)
+from kerasline.pipeline.config import Experiment, find_recipe, load_experiment, read_yaml
+from kerasline.pipeline.config.schedule import NotifyOptions, ScheduleOptions
 from kerasline.pipeline.console import screen_apart
 from kerasline.pipeline.plan import find_schema_file
 from kerasline.pipeline.retraining.attempts import (

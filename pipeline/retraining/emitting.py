@@ -10,7 +10,7 @@ import shlex
 from collections.abc import Sequence
 
 from kerasline.components.core import ConfigError
-from kerasline.pipeline.config import WEEKDAYS, Part, ScheduleOptions, parse_cron
+from kerasline.pipeline.config.schedule import WEEKDAYS, Part, ScheduleOptions, parse_cron
 
 _FROM_MONDAY = [*range(1, 7), 0]  # systemd's order of the weekdays, in cron's numbers
 

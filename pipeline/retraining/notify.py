@@ -15,7 +15,7 @@ from http.client import HTTPException
 from typing import Any
 
 from kerasline.components.core import ConfigError
-from kerasline.pipeline.config import EmailOptions, NotifyOptions
+from kerasline.pipeline.config.schedule import EmailOptions, NotifyOptions
 
 _SECONDS = 30.0
 # Of a webhook that answers nonsense HTTPException comes, of an address with a blank in it ValueError.

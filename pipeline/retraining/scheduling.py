@@ -15,7 +15,8 @@ from zoneinfo import ZoneInfo
 import filelock
 
 from kerasline.components.core import ConfigError, module_command, start_child
-from kerasline.pipeline.config import RunOptions, ScheduleOptions, load_experiment
+from kerasline.pipeline.config import RunOptions, load_experiment
+from kerasline.pipeline.config.schedule import ScheduleOptions
 from kerasline.pipeline.container import check_image
 from kerasline.pipeline.retraining.decisions import read_decisions, schedule_folder
 from kerasline.pipeline.retraining.emitting import crontab_line, kubernetes_job, on_calendar, systemd_units
@@ -47,7 +48,7 @@ def run_scheduler(recipe: str, data_dir: Path | None, workspace: Path) -> None:
     """
     from apscheduler.schedulers.blocking import BlockingScheduler
 
-    from kerasline.pipeline.config import LATE, make_trigger, missed_tick
+    from kerasline.pipeline.config.schedule import LATE, make_trigger, missed_tick
 
     schedule, name = schedule_of(recipe)
     folder = schedule_folder(open_workspace(workspace).root, name)

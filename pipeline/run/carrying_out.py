@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kerasline.components.beam import check_engine
-from kerasline.pipeline.config import StepInputs, forecast, write_steps
 from kerasline.pipeline.console import Screen, describe_failure, find_cause, format_seconds
 from kerasline.pipeline.models import write_missing_card
 from kerasline.pipeline.plan import (
@@ -28,7 +27,7 @@ from kerasline.pipeline.plan import (
 from kerasline.pipeline.reports import publish_report, read_figures
 from kerasline.pipeline.run.outcome import IN_PRODUCTION, Outcome, judge_run, learnt, measured, outline_steps
 from kerasline.pipeline.run.tracking import keep_logs, log_run
-from kerasline.pipeline.workspace import Workspace, check_store, write_outcome
+from kerasline.pipeline.workspace import StepInputs, Workspace, check_store, forecast, write_outcome, write_steps
 
 if TYPE_CHECKING:
     from kerasline.pipeline.runners import StepResult

@@ -16,7 +16,7 @@ from pathlib import Path
 from kerasline.components.core import ConfigError, KeraslineError
 from kerasline.components.datasets.description import Dataset
 from kerasline.components.fitting import check_machine
-from kerasline.pipeline.config import Experiment, StepForecast, forecast, load_experiment
+from kerasline.pipeline.config import Experiment, load_experiment
 from kerasline.pipeline.console import Screen, explain_machine, screen_apart
 from kerasline.pipeline.plan import (
     WHOLE,
@@ -35,7 +35,9 @@ from kerasline.pipeline.run.carrying_out import Order, carry_out
 from kerasline.pipeline.run.outcome import Outcome
 from kerasline.pipeline.run.tracking import check_tracking
 from kerasline.pipeline.workspace import (
+    StepForecast,
     Workspace,
+    forecast,
     leave_failed_start,
     only_run,
     open_workspace,

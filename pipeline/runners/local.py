@@ -17,10 +17,9 @@ from tfx.orchestration.portable import base_executor_operator, data_types, launc
 from tfx.proto.orchestration import executable_spec_pb2, pipeline_pb2
 
 from kerasline.components.beam import process_options
-from kerasline.pipeline.config import StepInputs
 from kerasline.pipeline.graph import create_pipeline
 from kerasline.pipeline.plan import RunPlan, Selection, UnfinishedStep
-from kerasline.pipeline.workspace import Workspace, connection, pipeline_name, split_node
+from kerasline.pipeline.workspace import StepInputs, Workspace, connection, pipeline_name, split_node
 
 
 @dataclass(frozen=True)

@@ -13,12 +13,12 @@ import tensorflow as tf
 
 from kerasline.components.prediction import image_problems, plain_reason
 from kerasline.pipeline.serving.describing import describe_signatures
-from kerasline.pipeline.serving.http_server import Answer, Request
 from kerasline.pipeline.serving.json_body import ROW, BadRequest, parse_body, shorten, unpack
 from kerasline.pipeline.serving.json_tensors import count_rows, read_tensors, write_answer
 from kerasline.pipeline.serving.metering import Meter
 from kerasline.pipeline.serving.models import LoadedVersion, NotServed, ServedModels
 from kerasline.pipeline.serving.unseen import find_unseen, name_counts
+from kerasline.pipeline.web import Answer, Request
 
 logger = logging.getLogger("kerasline.serve")
 HEALTH, METRICS = "/healthz", "/metrics"

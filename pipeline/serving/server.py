@@ -9,9 +9,8 @@ from pathlib import Path
 
 from kerasline.components.core import ConfigError
 from kerasline.pipeline.serving.answers import HEALTH, METRICS, Responder, refuse
-from kerasline.pipeline.serving.http_hosts import allowed_hosts
-from kerasline.pipeline.serving.http_server import Rules, WebServer
 from kerasline.pipeline.serving.models import ServedModels
+from kerasline.pipeline.web import Rules, WebServer, allowed_hosts
 
 
 def serve(

@@ -7,6 +7,14 @@ from .history import (
     write_outcome as write_outcome,
 )
 from .lineage import report_folders as report_folders, run_artifacts as run_artifacts
+from .steps import (
+    STEPS as STEPS,
+    StepForecast as StepForecast,
+    StepInputs as StepInputs,
+    forecast as forecast,
+    free_name as free_name,
+    write_steps as write_steps,
+)
 from .store import (
     check_store as check_store,
     connection as connection,

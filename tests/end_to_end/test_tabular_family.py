@@ -93,8 +93,8 @@ def test_predict_and_serve_answer_alike(shop: Shop) -> None:
 
     from kerasline.pipeline.models import load_model
     from kerasline.pipeline.serving.answers import Responder
-    from kerasline.pipeline.serving.http_server import Request
     from kerasline.pipeline.serving.models import ServedModels
+    from kerasline.pipeline.web.http_server import Request
 
     rows = [
         {"age": 25.5, "income": 20_000.0, "city": "Bonn", "product": "p7", "colour": "r"},

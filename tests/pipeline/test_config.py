@@ -19,7 +19,7 @@ from kerasline.pipeline.config.experiment import (
     read_yaml,
     recipe_names,
 )
-from kerasline.pipeline.config.schedule_options import ScheduleOptions
+from kerasline.pipeline.config.schedule.options import ScheduleOptions
 
 SMALLEST: dict[str, Any] = {"name": "flowers", "data": {"dataset": "iris"}}
 METRIC_NAMES = (

@@ -8,8 +8,8 @@ from zoneinfo import ZoneInfo
 import pytest
 from pydantic import ValidationError
 
-from kerasline.pipeline.config.cron import make_trigger, missed_tick
-from kerasline.pipeline.config.schedule_options import ScheduleOptions
+from kerasline.pipeline.config.schedule.cron import make_trigger, missed_tick
+from kerasline.pipeline.config.schedule.options import ScheduleOptions
 
 BERLIN = "Europe/Berlin"
 

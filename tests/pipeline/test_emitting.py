@@ -12,7 +12,7 @@ import yaml
 
 from kerasline.components.core.errors import ConfigError
 from kerasline.pipeline.cloud.cloud_schedules import retrain_spec
-from kerasline.pipeline.config.schedule_options import ScheduleOptions
+from kerasline.pipeline.config.schedule.options import ScheduleOptions
 from kerasline.pipeline.retraining.emitting import crontab_line, on_calendar, systemd_units
 from kerasline.pipeline.retraining.scheduling import emit, remote_job
 

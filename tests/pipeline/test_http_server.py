@@ -11,9 +11,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from kerasline.pipeline.serving import http_server
-from kerasline.pipeline.serving.http_hosts import allowed_hosts, host_name
-from kerasline.pipeline.serving.http_server import Answer, Request, Rules, WebServer
+from kerasline.pipeline.web import http_server
+from kerasline.pipeline.web.http_hosts import allowed_hosts, host_name
+from kerasline.pipeline.web.http_server import Answer, Request, Rules, WebServer
 
 MOST = 100_000
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from kerasline.pipeline.config.schedule_options import EmailOptions, NotifyOptions
+from kerasline.pipeline.config.schedule.options import EmailOptions, NotifyOptions
 from kerasline.pipeline.retraining.notify import notify
 
 DECISION = {"when": "w", "run": True, "reason": "span 3 is new", "status": "not_blessed", "exit_code": 4, "changed": ()}

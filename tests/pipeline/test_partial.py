@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from kerasline.components.core.errors import ConfigError
-from kerasline.pipeline.config.steps import StepInputs
 from kerasline.pipeline.plan.partial import Part, select_steps
+from kerasline.pipeline.workspace.steps import StepInputs
 
 STEPS = {
     name: StepInputs({}, tuple(upstream.split()))

@@ -13,7 +13,7 @@ import filelock
 import pytest
 
 from kerasline.components.core.errors import ConfigError
-from kerasline.pipeline.config.schedule_options import ScheduleOptions
+from kerasline.pipeline.config.schedule.options import ScheduleOptions
 from kerasline.pipeline.retraining import deciding as retraining
 from kerasline.pipeline.retraining.deciding import decide, retrain
 from kerasline.pipeline.retraining.decisions import Decision, read_decisions

@@ -14,7 +14,7 @@ import yaml
 from pydantic import ValidationError
 
 from kerasline.components.core.errors import ConfigError
-from kerasline.pipeline.config.schedule_options import ScheduleOptions
+from kerasline.pipeline.config.schedule.options import ScheduleOptions
 from kerasline.pipeline.retraining.scheduling import emit, on_calendar, run_scheduler
 
 

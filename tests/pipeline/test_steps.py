@@ -6,8 +6,8 @@ import json
 import re
 from pathlib import Path
 
-from kerasline.pipeline.config import steps as steps_module
-from kerasline.pipeline.config.steps import STEPS, StepInputs, forecast, step_keys, write_steps
+from kerasline.pipeline.workspace import steps as steps_module
+from kerasline.pipeline.workspace.steps import STEPS, StepInputs, forecast, step_keys, write_steps
 
 
 def steps(settings: dict[str, object] | None = None, data: str = "a", version: str = "0") -> dict[str, StepInputs]:

@@ -43,9 +43,9 @@ HEADERS = (
 def port(tmp_path_factory: pytest.TempPathFactory, doublers: list[Path]) -> Iterator[int]:
     """A server of the doubler in this process."""
     from kerasline.pipeline.serving.answers import Responder, refuse
-    from kerasline.pipeline.serving.http_hosts import allowed_hosts
-    from kerasline.pipeline.serving.http_server import Rules, WebServer
     from kerasline.pipeline.serving.models import ServedModels
+    from kerasline.pipeline.web.http_hosts import allowed_hosts
+    from kerasline.pipeline.web.http_server import Rules, WebServer
 
     models = tmp_path_factory.mktemp("fuzzed") / "models"
     push_version(models / "doubler", doublers[0], {}, keep=5)

@@ -11,7 +11,7 @@ from pydantic import Field, field_validator, model_validator
 
 from kerasline.components.core import Options, shown
 from kerasline.components.evaluation import Threshold
-from kerasline.pipeline.config.cron_line import tidy_cron
+from kerasline.pipeline.config.schedule.cron_line import tidy_cron
 
 
 class FailureOptions(Options):
@@ -110,7 +110,7 @@ class ScheduleOptions(Options):
 
     @model_validator(mode="after")
     def _fires(self) -> ScheduleOptions:
-        from kerasline.pipeline.config.cron import make_trigger
+        from kerasline.pipeline.config.schedule.cron import make_trigger
 
         if make_trigger(self).get_next_fire_time(None, datetime.now(UTC)) is None:
             raise ValueError(f"cron: expected a line that fires some day, but {self.cron!r} never does")

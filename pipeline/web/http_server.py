@@ -21,7 +21,7 @@ from tornado import httputil, iostream
 from tornado.httpserver import HTTPServer
 from tornado.netutil import bind_sockets
 
-from kerasline.pipeline.serving.http_hosts import host_name
+from kerasline.pipeline.web.http_hosts import host_name
 
 logger = logging.getLogger("kerasline.http")
 _IDLE_SECONDS, _BODY_SECONDS, _DRAIN_SECONDS = 60.0, 120.0, 30.0

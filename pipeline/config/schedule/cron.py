@@ -11,10 +11,10 @@ from apscheduler.triggers.base import BaseTrigger
 from apscheduler.triggers.combining import OrTrigger
 from apscheduler.triggers.cron import CronTrigger
 
-from kerasline.pipeline.config.cron_line import WEEKDAYS, CronLine, Part, parse_cron
+from kerasline.pipeline.config.schedule.cron_line import WEEKDAYS, CronLine, Part, parse_cron
 
 if TYPE_CHECKING:
-    from kerasline.pipeline.config.schedule_options import ScheduleOptions
+    from kerasline.pipeline.config.schedule.options import ScheduleOptions
 
 LATE = timedelta(hours=6)  # a tick that was missed by less than this is made up for, once
 _FURTHEST_SHIFT = timedelta(hours=3)  # no zone moves its clocks by more

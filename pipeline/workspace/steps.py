@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from kerasline.pipeline.workspace import read_outcome, run_folders
+from kerasline.pipeline.workspace.history import read_outcome, run_folders
 
 # The ids of all steps that a pipeline can have, in the order of the graph.
 STEPS = (

@@ -14,6 +14,7 @@ from rich.table import Table
 
 from kerasline.components.core import ConfigError
 from kerasline.pipeline.config import load_experiment
+from kerasline.pipeline.workspace import section
 
 WORKSPACE = Path("workspace")  # which no command needs to be told
 
@@ -70,7 +71,8 @@ def show_outcome(result: Mapping[str, Any], typed: Typed) -> None:
         console.print(_table(result))
     for reference in result.get("references") or []:
         console.print(f"beside  {reference['text']}", markup=False)
-    stopped = f"stopped after {(result.get('part') or {}).get('until')}, as asked: nothing was pushed"
+    last = section(result, "part").get("until")
+    stopped = f"stopped after {last}, as asked: nothing was pushed"
     words = _WORDS.get(result["status"], stopped)
     console.print(f"{words}, {result['seconds']['total']:.0f} s", markup=False)
     if result["status"] == "pushed" and result.get("missing_baseline"):

@@ -22,6 +22,7 @@ from typing import Any
 
 from kerasline.pipeline.config.schedule import ScheduleOptions
 from kerasline.pipeline.retraining.decisions import Decision
+from kerasline.pipeline.workspace import section
 
 _NOTE = "running.json"
 _ENDING = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
@@ -165,7 +166,7 @@ def with_outcome(decision: Decision, result: Mapping[str, Any], code: int) -> De
         run_id=result.get("run_id"),
         exit_code=code,
         blessed={"pushed": True, "up_to_date": True, "not_blessed": False}.get(status),
-        version=(result.get("model") or {}).get("version") if status == "pushed" else None,
+        version=section(result, "model").get("version") if status == "pushed" else None,
         message=result.get("message") or _describe_end(code),
     )
 

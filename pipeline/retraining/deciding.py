@@ -46,7 +46,7 @@ from kerasline.pipeline.retraining.decisions import (
 )
 from kerasline.pipeline.retraining.notify import notify
 from kerasline.pipeline.retraining.triggers import Evidence, describe_changes, gather_drift, gather_metric
-from kerasline.pipeline.workspace import Workspace, kept_descriptions, open_workspace
+from kerasline.pipeline.workspace import Workspace, kept_descriptions, open_workspace, section
 
 
 def retrain(
@@ -158,7 +158,7 @@ def _tell_unreadable(recipe: str, workspace: Path, error: ConfigError, now: date
     """Remembers and tells that a recipe is wrong, as far as it can still be read whom to tell."""
     try:
         raw = read_yaml(find_recipe(recipe))
-        name, block = raw["name"], (raw.get("schedule") or {}).get("notify") or {}
+        name, block = raw["name"], section(section(raw, "schedule"), "notify")
         options = NotifyOptions.model_validate(block)
         if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]*", name):
             return

@@ -10,6 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.pipeline.small_models import doublers, kerasline, served, trained_workspace, workspace
+
+__all__ = ["doublers", "kerasline", "served", "trained_workspace", "workspace"]
+
 
 @pytest.fixture
 def robot(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,7 +16,7 @@ from kerasline.components.core import ConfigError
 from kerasline.components.prediction import write_frame
 from kerasline.components.registry import push_version
 from kerasline.pipeline.models import commands
-from tests.pipeline.models.conftest import RECORD
+from tests.pipeline.small_models import RECORD
 
 FLATS = pd.DataFrame({"area (m²)": [10.0, 20.5, None], "district": ["north", None, "east"]})
 

@@ -23,7 +23,7 @@ from kerasline.components.core.metadata_url import PASSWORD_VARIABLE
 from kerasline.pipeline.workspace.store import connection, open_store, pipeline_name, split_node
 from kerasline.pipeline.workspace.workspace import Workspace
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 PASSWORD = "p@ss:w/rd-4711"
 NOBODY = "mysql://ann@127.0.0.1:1/ml"
 # Imported and not run as a script, since the cache tells steps apart by their modules' names.

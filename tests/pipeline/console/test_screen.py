@@ -14,7 +14,7 @@ from kerasline.components.core.progress import Progress
 from kerasline.pipeline.console import screen as screen_module
 from kerasline.pipeline.console.screen import Screen, format_seconds
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 NOISY = """
 import logging, os, sys
 from pathlib import Path

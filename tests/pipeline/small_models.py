@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 
 from kerasline.components.registry import push_version
-from tests.pipeline.models.serving_process import Running
+from tests.pipeline.serving.serving_process import Running
 
-ROOT = Path(__file__).resolve().parents[3]
+ROOT = Path(__file__).resolve().parents[2]
 
 RECORD: dict[str, Any] = {
     "recipe": "doubler",

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from kerasline.components.registry import push_version
-from tests.pipeline.models.serving_process import PREDICT, RAW
+from tests.pipeline.serving.serving_process import PREDICT, RAW
 
 # KERASLINE_FUZZ_REQUESTS=100000 looks longer, KERASLINE_FUZZ_SEED=7 elsewhere.
 REQUESTS = int(os.environ.get("KERASLINE_FUZZ_REQUESTS", "2000"))

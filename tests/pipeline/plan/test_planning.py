@@ -19,7 +19,7 @@ from kerasline.components.registry.versions import add_version
 from kerasline.pipeline.config.experiment import parse_experiment
 from kerasline.pipeline.plan.planning import RunPlan, plan_run
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 
 
 def plan(tmp_path: Path, **blocks: Any) -> RunPlan:

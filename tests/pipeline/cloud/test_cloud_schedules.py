@@ -16,7 +16,7 @@ from kerasline.components.core.errors import ConfigError, KeraslineError
 from kerasline.pipeline.cli.entry import app
 from kerasline.pipeline.cloud import cloud_schedules
 from kerasline.pipeline.retraining.scheduling import RemoteJob, remote_job
-from tests.pipeline.stand_in import JsonService
+from tests.pipeline.cloud.stand_in import JsonService
 
 WORKSPACE = Path("/gcs/shop/kerasline")
 PARENT = "projects/shop/locations/europe-west4"

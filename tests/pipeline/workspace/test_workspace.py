@@ -15,7 +15,7 @@ import pytest
 from kerasline.components.core.errors import ConfigError
 from kerasline.pipeline.workspace.workspace import Workspace, only_run, open_workspace
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 # Holds the workspace until its standard input ends; says when it waits and when it has it.
 HOLDER = """
 import sys, time

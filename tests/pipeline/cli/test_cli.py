@@ -20,7 +20,7 @@ from kerasline.pipeline.config.experiment import load_experiment, recipe_names
 from kerasline.pipeline.plan.partial import Part
 from kerasline.pipeline.run.outcome import Outcome
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 Command = Callable[..., tuple[int, str, str]]
 
 

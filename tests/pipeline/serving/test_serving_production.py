@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from kerasline.components.registry.versions import add_version
-from tests.pipeline.models.serving_process import PREDICT, RAW, Running, move, wait_for, wait_until
+from tests.pipeline.serving.serving_process import PREDICT, RAW, Running, move, wait_for, wait_until
 
 
 def test_production_moves_under_load_without_a_lost_request(served: tuple[Running, Path]) -> None:

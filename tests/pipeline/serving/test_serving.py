@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from tests.pipeline.models.serving_process import PREDICT, RAW, ROWS, Running
+from tests.pipeline.serving.serving_process import PREDICT, RAW, ROWS, Running
 
 
 def test_rows_and_columns(served: tuple[Running, Path]) -> None:

@@ -15,7 +15,7 @@ from typer.testing import CliRunner, Result
 from kerasline.components.core.errors import ConfigError, KeraslineError
 from kerasline.pipeline.cli.entry import app
 from kerasline.pipeline.cloud import remote_run as following, submission
-from tests.pipeline.stand_in import JsonService
+from tests.pipeline.cloud.stand_in import JsonService
 
 PARENT = "projects/shop/locations/europe-west4"
 Serve = Callable[[type[BaseHTTPRequestHandler]], str]

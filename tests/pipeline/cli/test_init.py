@@ -25,7 +25,7 @@ from kerasline.components.models import TabularOptions
 from kerasline.pipeline.cli import entry as cli
 from kerasline.pipeline.config.experiment import Experiment, load_experiment
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 Init = Callable[..., tuple[int, str, str]]
 
 

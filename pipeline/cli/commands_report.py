@@ -135,7 +135,7 @@ def ui(
 
 def main_value(result: Mapping[str, Any]) -> float | None:
     """Returns the main metric of a run, None where it was not measured."""
-    return section(result, "metrics").get(result.get("main_metric"))
+    return section(result, "metrics").get(result.get("main_metric", ""))
 
 
 def course(found: Sequence[Mapping[str, Any]], recipe: str) -> list[float]:

@@ -7,7 +7,7 @@ from typing import Any, Literal
 from pydantic import Field, field_validator
 
 from kerasline.components.beam import AUTO, join_options
-from kerasline.components.core import PASSWORD_VARIABLE, Options, parse_metadata_url
+from kerasline.components.core import PASSWORD_VARIABLE, Options, parse_metadata_url, shown
 
 
 class StepResources(Options):
@@ -66,7 +66,7 @@ class RunOptions(Options):
             return value
         if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
             raise ValueError(
-                f"expected auto, or a list of Beam's options such as [--direct_num_workers=2], got {value!r}"
+                f"expected auto, or a list of Beam's options such as [--direct_num_workers=2], got {shown(value)}"
             )
         return join_options(value)
 

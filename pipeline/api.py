@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from kerasline.components.core import ConfigError
+from kerasline.components.core import ConfigError, address_of
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -61,8 +61,9 @@ def init(data: DataFrame | str | Path, label: str | Sequence[str] = (), *, folde
     """Looks at data and writes a first recipe that runs as it is, as ``kerasline init`` does.
 
     Args:
-      data: a CSV or Parquet file, a folder of images by class, or a data frame. A run reads files, so the columns of a
-        data frame are written as ``frame-HASH.parquet``, under the same name each time that they are the same.
+      data: a CSV or Parquet file, a folder of images by class, the address of either, or a data frame. A run reads
+        files, so the columns of a data frame are written as ``frame-HASH.parquet``, under the same name each time that
+        they are the same.
       label: the column to predict, or several of 0 and 1; images by class have none.
       folder: where the file of a data frame goes.
 
@@ -74,13 +75,15 @@ def init(data: DataFrame | str | Path, label: str | Sequence[str] = (), *, folde
     """
     import yaml
 
+    from kerasline.components.datasets.remote import fetch_input
     from kerasline.components.profiling import draft_recipe, safe_name
     from kerasline.pipeline.config import parse_experiment
     from kerasline.pipeline.workspace import free_name
 
-    path = (Path(data).expanduser() if isinstance(data, str | Path) else _keep_frame(data, Path(folder))).absolute()
+    given = Path(fetch_input(str(data))) if isinstance(data, str | Path) else _keep_frame(data, Path(folder))
+    path = given.expanduser().absolute()
     labels = [label] if isinstance(label, str) else list(label)
-    draft = draft_recipe(path, labels, free_name(safe_name(path)), str(path))
+    draft = draft_recipe(path, labels, free_name(safe_name(path)), address_of(path) or str(path))
     parse_experiment(yaml.safe_load(draft.text), source="the recipe")  # what is written can be read
     return draft.text
 

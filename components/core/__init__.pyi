@@ -1,4 +1,15 @@
 from . import errors as errors, progress as progress
+from .addresses import (
+    CACHE_VARIABLE as CACHE_VARIABLE,
+    Address as Address,
+    address_of as address_of,
+    cache_folder as cache_folder,
+    check_address as check_address,
+    copy_of as copy_of,
+    is_address as is_address,
+    name_addresses as name_addresses,
+    read_address as read_address,
+)
 from .artifacts import Explanations as Explanations, RunReport as RunReport, Verdict as Verdict
 from .child_process import (
     end_child as end_child,

@@ -11,6 +11,8 @@ import json
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from kerasline.components.core.addresses import name_addresses
+
 LONGEST_MESSAGE = 1500  # characters; what is cut is the middle, for the end says what to do
 
 
@@ -25,9 +27,9 @@ class KeraslineError(Exception):
     details: tuple[str, ...] = ()
 
     def __init__(self, message: object = "", *, details: Sequence[str] = ()) -> None:
-        super().__init__(cut(str(message), LONGEST_MESSAGE))
+        super().__init__(cut(name_addresses(str(message)), LONGEST_MESSAGE))
         if details:
-            self.details = tuple(cut(line, LONGEST_MESSAGE) for line in details)
+            self.details = tuple(cut(name_addresses(line), LONGEST_MESSAGE) for line in details)
 
 
 class ConfigError(KeraslineError):

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from kerasline.components.datasets.description import Dataset
+from kerasline.components.datasets.remote import as_paths
 from kerasline.components.datasets.splits import assign_splits
 from kerasline.components.datasets.tables import csv_values, parquet_values
 
@@ -28,7 +29,7 @@ def read_columns(dataset: Dataset, shard: Mapping[str, Any]) -> Iterator[tuple[n
       no value. None where only ``read_shard`` can read this shard.
     """
     read = _READERS.get(dataset.reader)
-    batches = None if read is None else read(dataset, shard)
+    batches = None if read is None else read(dataset, as_paths(shard))
     return None if batches is None else _with_splits(dataset, shard, batches)
 
 

@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from kerasline.components.core import ConfigError
+from kerasline.components.core import ConfigError, name_addresses
 from kerasline.components.datasets.arrays import idx, npz, tfrecord
 from kerasline.components.datasets.description import (
     DataOptions,
@@ -25,6 +25,7 @@ from kerasline.components.datasets.images import image_folder, image_table
 from kerasline.components.datasets.keeping import recall
 from kerasline.components.datasets.named import READERS, check_named
 from kerasline.components.datasets.planning import finish_plan, plan_split
+from kerasline.components.datasets.remote import as_addresses, as_paths
 from kerasline.components.datasets.splits import assign_split
 from kerasline.components.datasets.tables import csv_table, parquet_table, span_table
 from kerasline.components.datasets.values import Named, NumberForm, are_booleans, own_words, plain_boolean, read_number
@@ -87,8 +88,8 @@ def _describe(options: DataOptions, places: Places, name: str, task: str, seed: 
         label=label,
         rows=rows if options.limit is None else min(rows, options.limit),
         reader=found.reader,
-        reader_options=found.reader_options,
-        shards=tuple(shards),
+        reader_options=as_addresses(found.reader_options),
+        shards=tuple(map(as_addresses, shards)),
         split=plan,
         fingerprint=_fingerprint(found, label, options),
         title=found.title,
@@ -99,7 +100,9 @@ def _describe(options: DataOptions, places: Places, name: str, task: str, seed: 
         spans=found.spans,
     )
     plan, notes = finish_plan(draft, _read_rows, may_change=options.split.method is None)
-    return draft.model_copy(update={"split": plan, "notes": (*draft.notes, *notes)})
+    told = tuple(map(name_addresses, (*draft.notes, *notes)))
+    skipped = tuple(map(name_addresses, draft.skipped))
+    return draft.model_copy(update={"split": plan, "notes": told, "skipped": skipped})
 
 
 def read_shard(dataset: Dataset, shard: Mapping[str, Any]) -> Iterator[tuple[str | None, dict[str, Any]]]:
@@ -136,7 +139,8 @@ def _read_rows(dataset: Dataset, shard: Mapping[str, Any]) -> Iterator[tuple[str
     elif label.dtype == "string" and are_booleans(label.classes or ("",)):
         convert = str.lower
     booleans = [column.name for column in dataset.columns if column.boolean and column.dtype == "string"]
-    for row in READERS[dataset.reader](dataset, shard):
+    here = dataset.model_copy(update={"reader_options": as_paths(dataset.reader_options)})
+    for row in READERS[dataset.reader](here, as_paths(shard)):
         if convert is not None:
             row[label.name] = convert(row[label.name])
         for name in booleans:

@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from kerasline.components.core import ConfigError, check_output, printable
+from kerasline.components.core import ConfigError, address_of, check_output, printable
 from kerasline.pipeline.config import parse_experiment
 from kerasline.pipeline.workspace import free_name
 
@@ -27,7 +27,7 @@ def register(app: typer.Typer) -> None:
 
 
 def init(
-    data: Annotated[Path, typer.Argument(help="A CSV or Parquet file, or a folder of images by class.")],
+    data: Annotated[str, typer.Argument(help="A CSV or Parquet file, a folder of images by class, or its address.")],
     labels: Annotated[
         list[str],
         typer.Option("--label", metavar="COLUMN", help="What to predict; repeat it for columns of 0/1."),
@@ -38,16 +38,18 @@ def init(
     force: Annotated[bool, typer.Option("--force", help="Overwrite the file.")] = False,
 ) -> None:
     """Look at data and write a first recipe that runs as it is."""
+    from kerasline.components.datasets.remote import fetch_input
     from kerasline.components.profiling import draft_recipe, safe_name
 
-    name = free_name(safe_name(data))
+    path = Path(fetch_input(data))
+    name = free_name(safe_name(path))
     target = output or Path(f"{name}.yaml")
     if target.suffix not in (".yaml", ".yml"):
         raise ConfigError(f"-o: expected a file that ends in .yaml, got {target}")
     check_output(target, "-o")
     if target.exists() and not force:
         raise ConfigError(f"{target} exists already; write elsewhere with -o FILE, or over it with --force")
-    draft = draft_recipe(data, labels, name, path_from(target, data))
+    draft = draft_recipe(path, labels, name, address_of(path) or path_from(target, path))
     parse_experiment(yaml.safe_load(draft.text), source=str(target))  # what is written can be read
     target.write_text(draft.text, encoding="utf-8")
     console = Console(highlight=False, soft_wrap=True)

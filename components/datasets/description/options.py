@@ -10,6 +10,7 @@ from datetime import date
 from typing import Annotated, Any, Literal
 
 from pydantic import (
+    AfterValidator,
     BeforeValidator,
     Field,
     WithJsonSchema,
@@ -17,7 +18,7 @@ from pydantic import (
     model_validator,
 )
 
-from kerasline.components.core import Options, shown
+from kerasline.components.core import Options, check_address, shown
 
 # Cells of a text table that mean "no value". Numbers that read as NaN are missing whatever this list says.
 MISSING_VALUES = ("", "NA", "N/A", "n/a", "NaN", "nan", "NAN", "null", "NULL", "Null", "?")
@@ -33,6 +34,8 @@ def read_words(words: object) -> object:
     return ["null" if word is None else str(word) for word in words]
 
 
+Place = Annotated[str, AfterValidator(check_address)]  # a path, a glob or an address
+Places = Place | list[Place]
 _IN_SCHEMA = {"type": "array", "items": {"type": ["string", "number", "null"]}}
 Words = Annotated[list[str], BeforeValidator(read_words), WithJsonSchema(_IN_SCHEMA)]
 
@@ -40,14 +43,14 @@ Words = Annotated[list[str], BeforeValidator(read_words), WithJsonSchema(_IN_SCH
 class TableOptions(Options):
     """What tables have in common, whatever their file format."""
 
-    path: str | list[str] = Field(
+    path: Places = Field(
         description="A file, several files, or globs such as 'sales/*.csv'; relative paths are looked for in "
-        "--data-dir and then beside the recipe."
+        "--data-dir and then beside the recipe. Or addresses: s3://, gs://, abfs://, hdfs:// with globs, https://."
     )
     label: str | list[str] = Field(
         description="The column to predict; a list of 0/1 columns makes the task multilabel."
     )
-    test_path: str | list[str] | None = Field(
+    test_path: Places | None = Field(
         default=None,
         description="Files that are the test split; the rows of 'path' are then divided into train and eval.",
     )
@@ -123,12 +126,14 @@ class ParquetOptions(TableOptions):
 class ImageOptions(Options):
     """A folder of images: ``class/name.png``, or any folder with a CSV of paths and labels."""
 
-    path: str = Field(
+    path: Place = Field(
         description="The folder. One sub-folder a class; or sub-folders train, test and perhaps eval or "
         "validation, each with one sub-folder a class."
     )
-    test_path: str | None = Field(default=None, description="A second folder of the same shape that is the test split.")
-    labels_csv: str | None = Field(
+    test_path: Place | None = Field(
+        default=None, description="A second folder of the same shape that is the test split."
+    )
+    labels_csv: Place | None = Field(
         default=None,
         description="A CSV that names the images (relative to 'path') and their labels; sub-folders then mean nothing.",
     )
@@ -149,7 +154,7 @@ class ImageOptions(Options):
 class NpzOptions(Options):
     """Arrays in NumPy's .npz; pickled objects are refused."""
 
-    path: str = Field(description="The .npz file.")
+    path: Place = Field(description="The .npz file.")
     features: str | list[str] = Field(
         default="x", description="Keys of the inputs, each with one row an example; 'x' also finds 'x_train'."
     )
@@ -167,7 +172,7 @@ class NpzOptions(Options):
 class IdxOptions(Options):
     """Arrays in the IDX files of MNIST, plain or gzipped."""
 
-    path: str = Field(description="The folder with the four files, named as MNIST names them.")
+    path: Place = Field(description="The folder with the four files, named as MNIST names them.")
     images: str | None = Field(default=None, description="File of the images; default: train-images-idx3-ubyte[.gz].")
     labels: str | None = Field(default=None, description="File of the labels; default: train-labels-idx1-ubyte[.gz].")
     test_images: str | None = Field(
@@ -182,20 +187,20 @@ class IdxOptions(Options):
 class TfRecordOptions(Options):
     """TFRecord files of tf.Examples, plain or gzipped."""
 
-    path: str | list[str] = Field(description="Files or globs.")
+    path: Places = Field(description="Files or globs.")
     label: str = Field(description="The feature to predict.")
     features: dict[str, Literal["float", "int", "string", "image", "array", "tokens"]] | None = Field(
         default=None,
         description="The inputs and their types; default: every feature but the label, by what it holds.",
     )
-    test_path: str | list[str] | None = Field(default=None, description="Files that are the test split.")
+    test_path: Places | None = Field(default=None, description="Files that are the test split.")
     drop: list[str] = Field(default=[], description="Features that are not inputs.")
 
 
 class SpanOptions(Options):
     """Data that arrives piece by piece: a pattern names the spans, a window takes the newest of them."""
 
-    pattern: str = Field(
+    pattern: Place = Field(
         description="Files with {SPAN} or {YYYY}, {MM}, {DD}, perhaps {VERSION}: 'data/span-{SPAN}/*.csv'. "
         "Of each span the newest version counts."
     )

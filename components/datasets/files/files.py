@@ -15,8 +15,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
-from kerasline.components.core import ConfigError, nearest
+from kerasline.components.core import ConfigError, copy_of, is_address, nearest
 from kerasline.components.datasets.files.kinds import name_zip
+from kerasline.components.datasets.remote import fetch_file, fetch_folder, fetch_matching, parse
 
 _GZIP_MAGIC = b"\x1f\x8b"
 _PACKINGS: dict[bytes, Callable[..., Any]] = {_GZIP_MAGIC: gzip.open, b"BZh": bz2.open, b"\xfd7zXZ": lzma.open}
@@ -43,11 +44,9 @@ class Places:
     advice: str = "correct the path or --data-dir"
 
     def candidates(self, path: str) -> list[Path]:
-        """Lists where a path of the config may lie, first choice first."""
-        if "://" in path:
-            raise ConfigError(
-                f"Expected a path of this machine, got {path}; copy the data or mount its bucket (/gcs/BUCKET/...)."
-            )
+        """Lists where a path of the config may lie, first choice first; an address, where its copy does."""
+        if is_address(path):
+            return [copy_of(parse(path))]
         expanded = Path(os.path.expanduser(path))
         if expanded.is_absolute():
             return [expanded]
@@ -60,6 +59,8 @@ class Places:
         Raises:
           ConfigError: there is none; the message names the nearest file of the folder.
         """
+        if is_address(path):
+            return fetch_folder(path) if folder else fetch_file(path)
         tried = self.candidates(path)
         for candidate in tried:
             try:
@@ -87,6 +88,9 @@ class Places:
         """
         found: dict[Path, None] = {}
         for pattern in [patterns] if isinstance(patterns, str) else patterns:
+            if is_address(pattern):
+                found.update(dict.fromkeys(_matching(pattern)))
+                continue
             if not glob.has_magic(pattern) or any(path.is_file() for path in self.candidates(pattern)):
                 found[self.find(pattern)] = None
                 continue
@@ -101,6 +105,13 @@ class Places:
                 )
             found.update(dict.fromkeys(Path(match) for match in matches))
         return list(found)
+
+
+def _matching(pattern: str) -> list[Path]:
+    matches = fetch_matching(pattern)
+    if not matches:
+        raise ConfigError(f"No file matches {pattern}; correct the pattern in 'data'.")
+    return matches
 
 
 def check_data_dir(data_dir: Path | None) -> None:

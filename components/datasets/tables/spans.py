@@ -5,15 +5,16 @@ from __future__ import annotations
 import glob
 import re
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from itertools import pairwise
 from pathlib import Path
 
-from kerasline.components.core import ConfigError
+from kerasline.components.core import ConfigError, address_of, is_address
 from kerasline.components.datasets.description import SpanOptions
 from kerasline.components.datasets.files import Places
+from kerasline.components.datasets.remote import RemoteFile, fetch_listed, list_copies
 
 _WAITING = ("perhaps still being copied", "yet")
 _TOKENS = {"SPAN": r"\d+", "VERSION": r"\d+", "YYYY": r"\d{4}", "MM": r"\d{2}", "DD": r"\d{2}"}
@@ -65,9 +66,10 @@ def find_spans(options: SpanOptions, places: Places, now_seconds: float | None =
     """
     expression = _expression(options.pattern)
     skipped: list[str] = []
+    listed = _list_elsewhere(options) if is_address(options.pattern) else {}
     found: dict[int | date, dict[int, list[Path]]] = {}
-    for candidate in places.candidates(options.pattern):
-        for path, key, version in _matches(str(candidate), expression, skipped):
+    for names in _names(options.pattern, places, listed):
+        for path, key, version in _matches(names, expression, skipped):
             if path.name != options.marker:
                 found.setdefault(key, {}).setdefault(version, []).append(path)
         if found:
@@ -82,13 +84,14 @@ def find_spans(options: SpanOptions, places: Places, now_seconds: float | None =
     for key in sorted(found):
         if (first is not None and key < first) or (last is not None and key > last):  # type: ignore[operator]
             continue
-        span = _newest_complete(key, found[key], "VERSION" in expression.groupindex, options, now, skipped)
+        span = _newest_complete(key, found[key], "VERSION" in expression.groupindex, options, now, skipped, listed)
         if span is not None:
             complete.append(span)
     if not complete:
         reason = f" The newest: {skipped[-1]}." if skipped else ""
         raise ConfigError(f"No span of {options.pattern} can be used yet; wait or change spans.first and last.{reason}")
     chosen = complete[-options.window :] if options.window else complete
+    fetch_listed([listed[path] for span in chosen for path in span.files if path in listed])
     return Spans(tuple(chosen), (*skipped, *_gaps([span.key for span in chosen], _usual_step(sorted(found)))))
 
 
@@ -121,10 +124,29 @@ def _expression(pattern: str) -> re.Pattern[str]:
     return re.compile(f"(?:.*/)?{text}$")
 
 
-def _matches(candidate: str, expression: re.Pattern[str], skipped: list[str]) -> Iterable[tuple[Path, int | date, int]]:
-    for name in sorted(glob.glob(re.sub(r"\{[^{}]*\}", "*", candidate), recursive=True)):
-        matched = expression.match(name)
-        if matched is None or not Path(name).is_file():
+def _names(pattern: str, places: Places, listed: Mapping[Path, RemoteFile]) -> Iterator[list[str]]:
+    """Yields the files of each place where the pattern may lead, the first choice first."""
+    if is_address(pattern):
+        yield [str(path) for path in listed]
+        return
+    for candidate in places.candidates(pattern):
+        matches = glob.glob(re.sub(r"\{[^{}]*\}", "*", str(candidate)), recursive=True)
+        yield sorted(name for name in matches if Path(name).is_file())
+
+
+def _list_elsewhere(options: SpanOptions) -> dict[Path, RemoteFile]:
+    """Lists what a bucket has for a pattern, and the markers; nothing is fetched before spans are chosen."""
+    pattern = re.sub(r"\{[^{}]*\}", "*", options.pattern)
+    markers = f"{pattern.rpartition('/')[0]}/{options.marker}" if options.marker else ""
+    return {**list_copies(pattern), **(list_copies(markers) if markers else {})}
+
+
+def _matches(
+    names: Iterable[str], expression: re.Pattern[str], skipped: list[str]
+) -> Iterator[tuple[Path, int | date, int]]:
+    for name in names:
+        matched = expression.match(address_of(name) or name)
+        if matched is None:
             continue
         groups = matched.groupdict()
         version = int(groups.get("VERSION") or 0)
@@ -139,11 +161,11 @@ def _matches(candidate: str, expression: re.Pattern[str], skipped: list[str]) ->
 
 def _newest_complete(
     key: int | date, versions: dict[int, list[Path]], versioned: bool, options: SpanOptions, now: float,
-    skipped: list[str],
+    skipped: list[str], listed: Mapping[Path, RemoteFile],
 ) -> Span | None:  # fmt: skip
     for version in sorted(versions, reverse=True):
         files = versions[version]
-        problem = _incomplete(files, options, now)
+        problem = _incomplete(files, options, now, listed)
         if problem is None:
             return Span(key, version if versioned else None, tuple(files))
         shown = f"span {key}" + (f" version {version}" if versioned else "")
@@ -151,17 +173,27 @@ def _newest_complete(
     return None
 
 
-def _incomplete(files: list[Path], options: SpanOptions, now: float) -> str | None:
+def _incomplete(files: list[Path], options: SpanOptions, now: float, listed: Mapping[Path, RemoteFile]) -> str | None:
     for path in files:
-        if options.marker is not None and not (path.parent / options.marker).exists():
-            return f"{path.parent} has no {options.marker} yet"
-        status = path.stat()
-        if status.st_size == 0:
+        if options.marker is not None:
+            marker = path.parent / options.marker
+            if not (marker in listed if listed else marker.exists()):
+                return f"{path.parent} has no {options.marker} yet"
+        size_bytes, changed = _facts(path, listed)
+        if size_bytes == 0:
             return f"{path.name} is empty, perhaps still being copied"
         # Far in the future is another machine's clock, or one that has been set back, and would be waited for long.
-        if abs(now - status.st_mtime) < options.settle_seconds:
-            return f"{path.name} changed {max(0, now - status.st_mtime):.0f} s ago, perhaps still being copied"
+        if abs(now - changed) < options.settle_seconds:
+            return f"{path.name} changed {max(0, now - changed):.0f} s ago, perhaps still being copied"
     return None
+
+
+def _facts(path: Path, listed: Mapping[Path, RemoteFile]) -> tuple[int, float]:
+    """Returns a file's size in bytes and when it changed, in seconds since 1970."""
+    if listed:
+        return listed[path].size_bytes or 0, listed[path].changed_ns / 1e9
+    status = path.stat()
+    return status.st_size, status.st_mtime
 
 
 def _bound(value: int | str | None, example: int | date, name: str) -> int | date | None:

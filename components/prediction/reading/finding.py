@@ -11,6 +11,7 @@ from typing import Any
 from kerasline.components.core import ConfigError
 from kerasline.components.datasets.files import PACKED, PACKING_ERRORS, Places, damaged_packing, name_kind, open_bytes
 from kerasline.components.datasets.images import SUFFIXES
+from kerasline.components.datasets.remote import fetch_input
 
 KINDS = ("csv", "parquet", "images", "tfrecord")
 
@@ -19,7 +20,7 @@ def find_files(source: str, record: Mapping[str, Any], kind: str | None) -> tupl
     """Finds the files of an input, and of what kind they are.
 
     Args:
-      source: A file, a folder or a glob.
+      source: A file, a folder or a glob, or its address.
       record: What was recorded of the version: a model of images alone takes a folder as one of images.
       kind: Kind of the input as the user told it, or None.
 
@@ -29,6 +30,7 @@ def find_files(source: str, record: Mapping[str, Any], kind: str | None) -> tupl
     Raises:
       ConfigError: there are none, or their kind cannot be told.
     """
+    source = fetch_input(source)
     path = Path(os.path.expanduser(source))
     if not glob.has_magic(source) and not os.path.isdir(path):
         path = Places(Path.cwd(), None, "correct the path").find(str(path))

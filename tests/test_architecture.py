@@ -17,15 +17,10 @@ PACKAGES = ("components", "pipeline")
 OUTSIDE = ("tests", "notebooks", "benchmarks")
 # The rooms from the ground up. A room uses those before it, each through its door: what its __init__.pyi lists.
 ROOMS = (
-<<<<<<< HEAD
     *("components.core", "components.beam"),
     *("components.models.description", "components.models.parts", "components.models"),
-    *("components.datasets.values", "components.datasets.description", "components.datasets.files"),
-=======
-    *("components.core", "components.beam", "components.models"),
-    *("components.datasets.values", "components.datasets.description", "components.datasets.remote"),
-    "components.datasets.files",
->>>>>>> 9ba7aa1 (Tables, images, arrays and TFRecords are read from buckets and web servers, through copies that stay current)
+    *("components.datasets.values", "components.datasets.description"),
+    *("components.datasets.remote", "components.datasets.files"),
     *("components.datasets.tables", "components.datasets.images", "components.datasets.arrays"),
     *("components.datasets.named", "components.datasets.splits", "components.datasets"),
     *("components.features",),

@@ -357,3 +357,23 @@ def test_a_folder_of_copies_that_cannot_be_written(web: Web, monkeypatch: pytest
     monkeypatch.setenv("KERASLINE_CACHE", str(tmp_path / "file" / "cache"))
     with pytest.raises(ConfigError, match="No copy can be written to .*; make room or set KERASLINE_CACHE"):
         find(f"{web.address}/t.csv")
+
+
+def test_what_predict_and_init_are_given_may_lie_elsewhere(s3: Any, web: Web) -> None:
+    import kerasline as kl
+    from kerasline.components.prediction.reading.finding import find_files
+
+    record = {"columns": [{"dtype": "float"}]}
+    for name in ("new/a.csv", "new/b.csv"):
+        put(s3, name, TABLE)
+    web.files["/t.csv"] = TABLE.encode()
+    for source, names in {
+        "s3://shop/new/*.csv": ["a.csv", "b.csv"],
+        "s3://shop/new": ["a.csv", "b.csv"],
+        "s3://shop/new/b.csv": ["b.csv"],
+        f"{web.address}/t.csv?raw=1": ["t.csv"],
+    }.items():
+        files, kind = find_files(source, record, None)
+        assert ([path.name for path in files], kind) == (names, "csv")
+        assert {path.read_text() for path in files} == {TABLE}
+    assert "path: s3://shop/new/a.csv" in kl.init("s3://shop/new/a.csv", "town")

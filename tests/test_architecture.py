@@ -19,7 +19,7 @@ OUTSIDE = ("tests", "notebooks", "benchmarks")
 ROOMS = (
     *("components.core", "components.beam"),
     *("components.models.description", "components.models.parts", "components.models"),
-    *("components.datasets.values", "components.datasets.description"),
+    *("components.datasets.databases", "components.datasets.values", "components.datasets.description"),
     *("components.datasets.remote", "components.datasets.files"),
     *("components.datasets.tables", "components.datasets.images", "components.datasets.arrays"),
     *("components.datasets.named", "components.datasets.splits", "components.datasets"),

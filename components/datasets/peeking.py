@@ -8,6 +8,7 @@ from itertools import islice
 from pathlib import Path
 
 from kerasline.components.core import ConfigError
+from kerasline.components.datasets.databases import column_names, parse_url
 from kerasline.components.datasets.description import CsvOptions, DataOptions, SplitColumn, assign_roles, same_columns
 from kerasline.components.datasets.files import Places
 from kerasline.components.datasets.named import DATASETS, check_named
@@ -45,9 +46,28 @@ def peek(options: DataOptions, places: Places) -> Peek:
     if options.dataset is not None:
         check_named(options)
         return Peek(None, None, options.dataset)
+    if options.sql is not None:
+        return _peek_database(options, places)
     files = source_files(options, places)
     columns = _columns(options, files)
     return Peek(columns, _size(files), str(files[0]))
+
+
+def _peek_database(options: DataOptions, places: Places) -> Peek:
+    """Asks a database for the columns of a query, and not for its rows."""
+    table = options.sql
+    assert table is not None
+    url = parse_url(table.url, places.base_dir)
+    names = column_names(url, table.question)
+    assign_roles(names, table.label, table.drop, split_column(options), url.text)
+    return Peek(tuple(names), None, url.text)
+
+
+def split_column(options: DataOptions) -> SplitColumn | None:
+    """Returns the column that a block splits by, or None."""
+    if options.split.column is None:
+        return None
+    return SplitColumn(options.split.column, may_be_input=options.split.method != "source")
 
 
 def source_files(options: DataOptions, places: Places) -> list[Path]:
@@ -78,14 +98,11 @@ def _columns(options: DataOptions, files: Sequence[Path]) -> tuple[str, ...] | N
         return None
     is_csv = options.csv is not None or (options.spans is not None and options.spans.format == "csv")
     names = [_header(path, options) if is_csv else _parquet_names(path) for path in files[:_MOST_FILES]]
-    split = None
-    if options.split.column is not None:
-        split = SplitColumn(options.split.column, may_be_input=options.split.method != "source")
     for path, here in zip(files, names, strict=False):
         same_columns(here, names[0], path, files[0])
     # Folders such as year=2023 may be columns, too.
     columns = [*names[0], *(part.partition("=")[0] for part in files[0].parent.parts if "=" in part)]
-    assign_roles(columns, table.label, table.drop, split, str(files[0]))
+    assign_roles(columns, table.label, table.drop, split_column(options), str(files[0]))
     return tuple(dict.fromkeys(columns))
 
 

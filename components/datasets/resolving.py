@@ -27,7 +27,7 @@ from kerasline.components.datasets.named import READERS, check_named
 from kerasline.components.datasets.planning import finish_plan, plan_split
 from kerasline.components.datasets.remote import as_addresses, as_paths
 from kerasline.components.datasets.splits import assign_split
-from kerasline.components.datasets.tables import csv_table, parquet_table, span_table
+from kerasline.components.datasets.tables import csv_table, parquet_table, span_table, sql_table
 from kerasline.components.datasets.values import Named, NumberForm, are_booleans, own_words, plain_boolean, read_number
 
 # Reader options that say where the data lies and not what it is.
@@ -162,6 +162,8 @@ def _find(options: DataOptions, places: Places, seed: int, named: Named) -> Foun
         return csv_table.find(options.csv, places, split, named)
     if options.parquet is not None:
         return parquet_table.find(options.parquet, places, split, named)
+    if options.sql is not None:
+        return sql_table.find(options.sql, places, split, named)
     if options.spans is not None:
         return span_table.find(options.spans, places, split, named)
     if options.images is not None and options.images.labels_csv is not None:

@@ -17,6 +17,7 @@ from .options import (
     ParquetOptions as ParquetOptions,
     SpanOptions as SpanOptions,
     SplitOptions as SplitOptions,
+    SqlOptions as SqlOptions,
     TfRecordOptions as TfRecordOptions,
     Words as Words,
 )

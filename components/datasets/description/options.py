@@ -6,6 +6,7 @@ field descriptions become the JSON Schema that editors show.
 
 from __future__ import annotations
 
+import re
 from datetime import date
 from typing import Annotated, Any, Literal
 
@@ -19,6 +20,7 @@ from pydantic import (
 )
 
 from kerasline.components.core import Options, check_address, shown
+from kerasline.components.datasets.databases import check_url
 
 # Cells of a text table that mean "no value". Numbers that read as NaN are missing whatever this list says.
 MISSING_VALUES = ("", "NA", "N/A", "n/a", "NaN", "nan", "NAN", "null", "NULL", "Null", "?")
@@ -121,6 +123,32 @@ class CsvOptions(TableOptions):
 
 class ParquetOptions(TableOptions):
     """Parquet tables; nested columns are refused, fixed-size lists of numbers are arrays."""
+
+
+class SqlOptions(Options):
+    """A table or a query of a database."""
+
+    url: Annotated[str, AfterValidator(check_url)] = Field(
+        description="sqlite:///FILE, duckdb:///FILE, postgresql://USER@HOST/DATABASE or mysql://USER@HOST/DATABASE. A "
+        "password stands in the environment: USER:${VARIABLE}@HOST, or the database's own PGPASSWORD or MYSQL_PWD."
+    )
+    query: str | None = Field(default=None, description="A SELECT; ORDER BY keeps the rows of a repeated run in order.")
+    table: str | None = Field(default=None, description="Instead of a query: all of a table, or of a view.")
+    label: str | list[str] = Field(description="The column to predict; a list of 0/1 columns is multilabel.")
+    drop: list[str] = Field(default=[], description="Columns that are not inputs.")
+
+    @model_validator(mode="after")
+    def _has_one_question(self) -> SqlOptions:
+        if (self.query is None) == (self.table is None):
+            raise ValueError("expected either 'query' or 'table', got " + ("none" if self.query is None else "both"))
+        if self.table is not None and not re.fullmatch(r"\w+(\.\w+)?", self.table):
+            raise ValueError(f"expected the name of a table, such as shop.sales, got {shown(self.table)}")
+        return self
+
+    @property
+    def question(self) -> str:
+        """The query, or that of the whole table."""
+        return self.query or f"SELECT * FROM {self.table}"
 
 
 class ImageOptions(Options):
@@ -265,7 +293,7 @@ class SplitOptions(Options):
         return self
 
 
-SOURCES = ("dataset", "csv", "parquet", "images", "npz", "idx", "tfrecord", "spans")
+SOURCES = ("dataset", "csv", "parquet", "images", "npz", "idx", "tfrecord", "spans", "sql")
 
 
 class DataOptions(Options):
@@ -274,6 +302,7 @@ class DataOptions(Options):
     dataset: str | None = Field(default=None, description="A data set by name, such as digits, iris or mnist.")
     csv: CsvOptions | None = Field(default=None, description="Text tables.")
     parquet: ParquetOptions | None = Field(default=None, description="Parquet tables.")
+    sql: SqlOptions | None = Field(default=None, description="A table or a query of a database.")
     images: ImageOptions | None = Field(default=None, description="A folder of images.")
     npz: NpzOptions | None = Field(default=None, description="Arrays of NumPy.")
     idx: IdxOptions | None = Field(default=None, description="Arrays in the files of MNIST.")

@@ -4,6 +4,7 @@ from . import (
     parquet_table as parquet_table,
     parquet_values as parquet_values,
     span_table as span_table,
+    sql_table as sql_table,
 )
 from .csv_encoding import detect_encoding as detect_encoding, find_total as find_total
 from .csv_quotes import StrayQuote as StrayQuote

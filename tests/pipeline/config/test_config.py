@@ -134,12 +134,12 @@ def test_an_unknown_key_is_refused_with_the_nearest_one(blocks: dict[str, Any], 
         (
             {"data": {}},
             "the recipe: data: expected exactly one source of dataset, csv, parquet, images, npz, idx, tfrecord, "
-            "spans, got none",
+            "spans, sql, got none",
         ),
         (
             {"data": {"dataset": "iris", "csv": {"path": "a", "label": "b"}}},
             "the recipe: data: expected exactly one source of dataset, csv, parquet, images, npz, idx, tfrecord, "
-            "spans, got dataset and csv",
+            "spans, sql, got dataset and csv",
         ),
         (
             {"data": {"dataset": "iris", "split": {"train": 0.9, "eval": 0.2, "test": 0.1}}},

@@ -1,0 +1,192 @@
+"""A query's rows, read once into a Parquet file.
+
+Describing, ingest and every later step read that file, so all see one state, whatever the database does meanwhile. The
+file is named by its content: the same rows in the same order give the same file, and a run after which nothing changed
+finds its steps cached. Each command asks the database anew, since none can say that a query would answer as before.
+Numbers, decimals, truth, dates and times keep their types; what a query gives in two types is refused by name.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import uuid
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import date, datetime, time, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from kerasline.components.core import ConfigError, cache_folder
+from kerasline.components.datasets.databases.connecting import reading
+from kerasline.components.datasets.databases.urls import DatabaseUrl
+
+if TYPE_CHECKING:
+    from pyarrow import RecordBatch, Schema
+
+_ROWS = 10_000  # fetched at once, and one row group
+_MOST_BATCHES = 50  # that wait for a column's first value
+_KEPT = 5  # snapshots of a query
+
+
+def column_names(url: DatabaseUrl, query: str) -> list[str]:
+    """Returns the columns of a query; its rows are not fetched.
+
+    Raises:
+      ConfigError: as :func:`take_snapshot`.
+    """
+    with _asked(url, query) as (names, _):
+        return names
+
+
+def take_snapshot(url: DatabaseUrl, query: str) -> Path:
+    """Reads the rows of a query into a file.
+
+    Args:
+      url: of the database.
+      query: that reads.
+
+    Returns:
+      The Parquet file, named by its content.
+
+    Raises:
+      ConfigError: nobody answers, the query is refused, gives no rows, or two types in one column.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    key = hashlib.sha256(f"{url.text}\n{query}".encode()).hexdigest()[:16]
+    folder = cache_folder() / "queries" / key
+    part = folder / f".{uuid.uuid4().hex}"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with _asked(url, query) as (names, rows):
+            batches = _typed(names, rows)
+            first = next(batches, None)
+            if first is None:
+                raise ConfigError(f"The query gives no rows from {url.text}: {_short(query)}; correct data.sql.query.")
+            with pq.ParquetWriter(part, first.schema) as writer:
+                writer.write_batch(first)
+                for batch in batches:
+                    writer.write_batch(batch)
+        with open(part, "rb") as stream:
+            digest = hashlib.file_digest(stream, "sha256").hexdigest()[:16]
+        target = folder / f"rows-{digest}.parquet"
+        if target.exists():
+            os.utime(target)
+        else:
+            os.replace(part, target)
+        _keep_newest(folder)
+        return target
+    except (OSError, pa.ArrowException) as error:
+        raise ConfigError(f"The rows of {url.text} cannot be kept in {folder}: {error}.") from None
+    finally:
+        part.unlink(missing_ok=True)
+
+
+@contextmanager
+def _asked(url: DatabaseUrl, query: str) -> Iterator[tuple[list[str], Iterator[Sequence[Sequence[Any]]]]]:
+    """Asks a query; gives the names of its columns, and its rows some thousand at a time."""
+    from sqlalchemy import text
+
+    with reading(url) as connection:
+        # A colon stands for a parameter otherwise, and times such as 12:30 have one.
+        escaped = text(re.sub(r"(?<![:\\]):(?=\w)", r"\\:", query))
+        result = connection.execution_options(stream_results=True, yield_per=_ROWS).execute(escaped)
+        if not result.returns_rows:
+            raise ConfigError(f"The query gives no table from {url.text}: {_short(query)}; data.sql.query is a SELECT.")
+        names = list(result.keys())
+        twice = next((name for name in names if names.count(name) > 1), None)
+        if twice is not None:
+            raise ConfigError(f"The query gives two columns {twice!r}: {_short(query)}; rename one with AS.")
+        yield names, result.partitions(_ROWS)
+
+
+def _typed(names: Sequence[str], rows: Iterator[Sequence[Sequence[Any]]]) -> Iterator[RecordBatch]:
+    """Turns rows into batches of one schema: that of the first rows in which every column has a value."""
+    import pyarrow as pa
+
+    waiting: list[RecordBatch] = []
+    schema: Schema | None = None
+    seen = 0
+    for part in rows:
+        columns = list(zip(*part, strict=True))
+        arrays = [_array(name, column, schema, seen) for name, column in zip(names, columns, strict=True)]
+        seen += len(part)
+        batch = pa.RecordBatch.from_arrays(arrays, list(names))
+        if schema is not None:
+            yield batch
+            continue
+        waiting.append(batch)
+        joined = _joined(waiting)
+        if len(waiting) < _MOST_BATCHES and any(pa.types.is_null(kind) for kind in joined.types):
+            continue
+        schema = joined
+        yield from (_cast(batch, schema) for batch in waiting)
+        waiting = []
+    if waiting:
+        schema = _joined(waiting)
+        yield from (_cast(batch, schema) for batch in waiting)
+
+
+def _array(name: str, values: Sequence[Any], schema: Schema | None, seen: int) -> Any:
+    """Makes an array of a column's values; whole numbers among fractions are fractions."""
+    import pyarrow as pa
+
+    wanted = None if schema is None else schema.field(name).type
+    plain = [_plain(value) for value in values]
+    if wanted is None or pa.types.is_floating(wanted):
+        kinds = {type(value) for value in plain if value is not None}
+        if float in kinds and kinds <= {int, float}:
+            plain = [None if value is None else float(value) for value in plain]
+    try:
+        return pa.array(plain, wanted)
+    except (pa.ArrowInvalid, pa.ArrowTypeError, OverflowError):
+        kinds_told = " and ".join(sorted({_KINDS.get(type(v), type(v).__name__) for v in plain if v is not None}))
+        raise ConfigError(
+            f"The query's column {name!r} is {kinds_told}"
+            + (f" after row {seen:,}, and {wanted} before" if wanted is not None else " in its first rows")
+            + f"; give it one type with CAST({name} AS ...)."
+        ) from None
+
+
+_KINDS: dict[type, str] = {
+    int: "whole numbers", float: "fractions", str: "text", bool: "truth", bytes: "bytes", Decimal: "decimals",
+    date: "dates", datetime: "times",
+}  # fmt: skip
+
+
+def _plain(value: Any) -> Any:
+    """Turns what drivers give into what Arrow knows: identifiers and JSON are text, decimals are fractions."""
+    if isinstance(value, Decimal):
+        return float(value)
+    if value is None or isinstance(value, int | float | str | bytes | date | time | timedelta):
+        return value
+    return str(value) if not isinstance(value, memoryview) else bytes(value)
+
+
+def _joined(batches: Sequence[RecordBatch]) -> Schema:
+    """Joins schemas: a column without a value takes the type of those with one; int and float make float."""
+    import pyarrow as pa
+
+    try:
+        return pa.unify_schemas([batch.schema for batch in batches], promote_options="permissive")
+    except pa.ArrowInvalid as error:
+        raise ConfigError(f"The query's columns change their type between rows ({error}); CAST them.") from None
+
+
+def _cast(batch: RecordBatch, schema: Schema) -> RecordBatch:
+    return batch.cast(schema)
+
+
+def _keep_newest(folder: Path) -> None:
+    found = sorted(folder.glob("rows-*.parquet"), key=lambda path: path.stat().st_mtime, reverse=True)
+    for path in found[_KEPT:]:
+        path.unlink(missing_ok=True)
+
+
+def _short(query: str) -> str:
+    text = " ".join(query.split())
+    return text if len(text) <= 120 else f"{text[:117]}..."

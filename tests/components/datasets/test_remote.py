@@ -11,6 +11,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet
 import pytest
+import requests
 from pydantic import ValidationError
 
 from kerasline.components.core import ConfigError, KeraslineError, address_of, cache_folder, copy_of, read_address
@@ -101,8 +102,14 @@ def _emptied(system: Any) -> Any:
 
 
 def put(system: Any, path: str, content: str | bytes) -> None:
+    data = content.encode() if isinstance(content, str) else content
+    if system.type_name == "s3":  # in one request, as other clients do; old servers do not join parts
+        address = f"{os.environ['AWS_ENDPOINT_URL']}/shop/{path}"
+        signed = "AWS4-HMAC-SHA256 Credential=a/20240101/us-east-1/s3/aws4_request, SignedHeaders=host, Signature=0"
+        requests.put(address, data=data, headers={"Authorization": signed}, timeout=10).raise_for_status()
+        return
     with system.open_output_stream(f"shop/{path}") as stream:
-        stream.write(content.encode() if isinstance(content, str) else content)
+        stream.write(data)
 
 
 def find(text: str) -> list[Path]:
@@ -169,10 +176,10 @@ def test_a_table_of_a_web_server_reads_as_the_same_file_does(web: Web, resolve: 
 def test_an_unchanged_file_is_not_fetched_again(web: Web) -> None:
     web.files["/t.csv"], web.tags["/t.csv"] = b"a,b\n1,2\n", '"one"'
     (path,) = find(f"{web.address}/t.csv?raw=1")
-    requests = len(web.asked)
+    count = len(web.asked)
     inode = path.stat().st_ino
     assert find(f"{web.address}/t.csv?raw=1") == [path] and path.stat().st_ino == inode
-    assert len(web.asked) == requests + 1  # a look
+    assert len(web.asked) == count + 1  # a look
     # The same size and the same second, and yet another content.
     web.files["/t.csv"], web.tags["/t.csv"] = b"a,b\n3,4\n", '"two"'
     assert find(f"{web.address}/t.csv?raw=1")[0].read_bytes() == b"a,b\n3,4\n"

@@ -72,7 +72,7 @@ def check_whole(experiment: Experiment, base_dir: Path, data_dir: Path | None, w
 def _check_columns(experiment: Experiment, columns: Sequence[str], where: str) -> None:
     crosses = {name for name, options in experiment.features.items() if options.cross}
     known = {*columns, *crosses}
-    table = experiment.data.csv or experiment.data.parquet or experiment.data.sql or experiment.data.spans
+    table = experiment.data.table
     if table is not None and not isinstance(table.label, str):
         known |= {"labels", "__labels__"}  # of several columns of labels, the one that they become
     for key, name in _named_columns(experiment):

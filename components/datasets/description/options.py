@@ -330,3 +330,8 @@ class DataOptions(Options):
     def source(self) -> str:
         """The one source key that is set."""
         return next(key for key in SOURCES if getattr(self, key) is not None)
+
+    @property
+    def table(self) -> TableOptions | SqlOptions | SpanOptions | None:
+        """The block of a table with named columns; None for images, arrays and data sets by name."""
+        return self.csv or self.parquet or self.sql or self.spans

@@ -29,7 +29,7 @@ class Check(Options):
     def _word_is_policy(cls, value: Any) -> Any:
         # YAML reads off as false.
         if value is False or isinstance(value, str):
-            return {"policy": value or "off"}
+            return {"policy": "off" if value is False else value}
         if isinstance(value, dict) and value.get("policy") is False:
             return {**value, "policy": "off"}
         return value

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -161,11 +161,16 @@ class ParquetScan:
             self.booleans = self.booleans and are_booleans(present)
             self.evidence.add(present)
             self.ranges.measure(present, self.evidence)
-        if self.counts is not None:
-            for value in present:
-                self.counts[value] = self.counts.get(value, 0) + 1
-            if len(self.counts) > _MAX_DISTINCT:
-                self.counts = None
+        self.count(Counter(present))
+
+    def count(self, values: Mapping[Any, int]) -> None:
+        """Takes in the rows of values, for as long as values are counted."""
+        if self.counts is None:
+            return
+        for value, rows in values.items():
+            self.counts[value] = self.counts.get(value, 0) + rows
+        if len(self.counts) > _MAX_DISTINCT:
+            self.counts = None
 
     @property
     def infinite_note(self) -> str:

@@ -24,6 +24,7 @@ from kerasline.components.datasets.description import (
     thin,
 )
 from kerasline.components.datasets.files import Places, check_unchanged, digest_file, size_of
+from kerasline.components.datasets.tables.parquet_columns import take_values, usable_rows
 from kerasline.components.datasets.tables.parquet_scan import (
     INDEX_NAME,
     LARGEST_INTEGER,
@@ -38,6 +39,7 @@ from kerasline.components.datasets.tables.partitions import check_partitions, dr
 from kerasline.components.datasets.values import Named, describe_lost, missing_words, own_words, without
 
 if TYPE_CHECKING:
+    from pyarrow import RecordBatch
     from pyarrow.parquet import ParquetFile
 
 # Row groups are joined into one shard up to this many rows.
@@ -91,11 +93,7 @@ def describe(
         for groups in _group_ranges(file):
             rows = 0
             for batch in read_batches(file, path, groups, wanted):
-                values, lost = _columns(batch, wanted, types, roles.labels, own)
-                unlabelled.update(lost)
-                rows += len(values[wanted[0]])
-                for name in wanted:
-                    scans[name].add(values[name])
+                rows += _take(batch, scans, roles.labels, own, unlabelled)
             shard: dict[str, Any] = {"path": str(path), "bytes": size_of(path), "groups": list(groups)}
             shard |= {"first": next_row.get(part, 0), "rows": rows}
             next_row[part] = shard["first"] + rows
@@ -111,6 +109,34 @@ def describe(
         if name not in options.drop
     ]
     return replace(found, notes=(*found.notes, *told, *row_name_notes(found.columns, found.label.rows)))
+
+
+def _take(
+    batch: RecordBatch,
+    scans: Mapping[str, ParquetScan],
+    labels: Sequence[str],
+    own: Mapping[str, Sequence[str]],
+    unlabelled: Counter[str],
+) -> int:
+    """Feeds a batch to the scans of its columns and returns how many of its rows have a label."""
+    import pyarrow.compute as pc
+
+    types = {name: scan.dtype for name, scan in scans.items()}
+    of_labels = [batch.column(name) for name in labels]
+    keep = usable_rows([scans[name] for name in labels], of_labels, [own.get(name) for name in labels])
+    if keep is None:
+        values, lost = _columns(batch, list(scans), types, labels, own)
+        unlabelled.update(lost)
+        for name, scan in scans.items():
+            scan.add(values[name])
+        return len(values[labels[0]])
+    if keep.false_count:
+        unlabelled.update(_columns(batch.filter(pc.invert(keep)), labels, types, labels, own)[1])
+        batch = batch.filter(keep)
+    for name, scan in scans.items():
+        if not take_values(scan, batch.column(name), own.get(name)):
+            scan.add(_columns(batch, [name], types, [], own)[0][name])
+    return int(batch.num_rows)
 
 
 def _names(schema: Any, asked: Collection[str]) -> list[str]:

@@ -34,10 +34,10 @@ def read_columns(dataset: Dataset, shard: Mapping[str, Any]) -> Iterator[RecordB
     check_unchanged(shard["path"], shard["bytes"])
     file, wanted = open_file(Path(shard["path"])), _wanted(dataset)
     kinds = {name: file.schema_arrow.field(name).type for name in wanted}
-    if not all(_is_plain(kinds[name], dtype) for name, dtype in wanted.items()):
+    if not all(is_plain(kinds[name], dtype) for name, dtype in wanted.items()):
         return None
     label = dataset.label
-    if not _is_plain(kinds[label.name], label.dtype):
+    if not is_plain(kinds[label.name], label.dtype):
         return None
     return _batches(dataset, shard, file, wanted)
 
@@ -49,7 +49,7 @@ def _wanted(dataset: Dataset) -> dict[str, str]:
     return {name: options["types"][name] for name in names}
 
 
-def _is_plain(kind: DataType, dtype: str) -> bool:
+def is_plain(kind: DataType, dtype: str) -> bool:
     """Says whether values of an Arrow type become one of ours without a word of Python."""
     import pyarrow as pa
 

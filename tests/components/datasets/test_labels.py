@@ -56,6 +56,7 @@ def test_the_source_knows_its_task_and_classes():
         ([0.1, 0.2, 0.3, 0.4], "multiclass", r"numbers with fractions \(0.1, 0.2, 0.3, ...\); use task: regression"),
         ([-0.1, 0.5], "bounded_regression", "needs labels from 0 to 1, but .* goes from -0.1 to 0.5"),
         ([0.5, 0.5], "auto", "is 0.5 in every row"),
+        ([1.0, 1e400, 2.0] * 5, "auto", "label 'y' of the data has infinite values; correct or remove these rows"),
         ([0, 1], "multilabel", "needs several 0/1 label columns, but .* is one"),
         ([str(n) for n in range(10_001)], "auto", "more than 10,000 different values"),
     ],

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from kerasline.components.core.errors import ConfigError
+from kerasline.components.datasets import keeping, resolving
 from kerasline.components.evaluation.options import Threshold
 from kerasline.components.registry import move_pointer
 from kerasline.components.registry.versions import add_version
@@ -101,6 +102,24 @@ def test_the_key_changes_with_the_rows_of_a_file_but_not_with_its_place(tmp_path
         experiment = parse_experiment({"name": "flowers", "data": data})
         keys.append(plan_run(experiment, tmp_path / folder, None, tmp_path / "models").key)
     assert keys[0] == keys[1] != keys[2]
+
+
+def test_a_table_that_has_not_changed_is_read_for_the_first_plan_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    readings = []
+    find = resolving._find
+    monkeypatch.setattr(resolving, "_find", lambda *arguments: readings.append(1) or find(*arguments))
+    monkeypatch.setattr(keeping, "_RECENT_NS", 0)
+    monkeypatch.setattr(keeping, "_FEWEST_BYTES", 1)
+    rows = [f"{i},{i % 7},{'yes' if i % 2 else 'no'}" for i in range(3_000)]
+    (tmp_path / "t.csv").write_text("\n".join(["x,y,ill", *rows]))
+    experiment = parse_experiment({"name": "flowers", "data": {"csv": {"path": "t.csv", "label": "ill"}}})
+    models = tmp_path / "workspace" / "models" / "flowers"
+    first, second = (plan_run(experiment, tmp_path, None, models) for _ in range(2))
+    assert (first, len(readings)) == (second, 1)
+    (tmp_path / "t.csv").write_text("\n".join(["x,y,ill", *rows[1:]]))
+    assert (plan_run(experiment, tmp_path, None, models).dataset.rows, len(readings)) == (2_999, 2)
 
 
 def test_the_baseline_is_the_version_in_production(tmp_path: Path) -> None:

@@ -105,7 +105,7 @@ def _describe(root: Path) -> Callable[[], object]:
 
 def _ingest(root: Path) -> Callable[[], object]:
     from kerasline.components.datasets import DataOptions, resolve
-    from kerasline.components.example_gen.shards import write_shard
+    from kerasline.components.example_gen import write_shard
 
     dataset = resolve(DataOptions.model_validate(BLOCK), name="big", base_dir=root, data_dir=None)
     text = dataset.to_json()

@@ -8,3 +8,4 @@ from .row_rules import (
     RowRules as RowRules,
     make_judge as make_judge,
 )
+from .shards import write_shard as write_shard

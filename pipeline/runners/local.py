@@ -6,17 +6,23 @@ import shutil
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from ml_metadata import ListOptions
 from ml_metadata.proto import metadata_store_pb2
 from tfx.dsl.compiler import compiler, constants
 from tfx.orchestration import metadata
 from tfx.orchestration.local import runner_utils
-from tfx.orchestration.portable import base_executor_operator, data_types, launcher, runtime_parameter_utils
+from tfx.orchestration.portable import (
+    base_executor_operator,
+    beam_executor_operator,
+    data_types,
+    launcher,
+    runtime_parameter_utils,
+)
 from tfx.proto.orchestration import executable_spec_pb2, pipeline_pb2
 
-from kerasline.components.beam import process_options
+from kerasline.components.beam import complete_options, process_options
 from kerasline.pipeline.graph import create_pipeline
 from kerasline.pipeline.plan import RunPlan, Selection, UnfinishedStep
 from kerasline.pipeline.workspace import StepInputs, Workspace, connection, pipeline_name, split_node
@@ -110,14 +116,15 @@ def run(
             caching.enable_cache = is_taken or (caching.enable_cache and not selection.anew)
         on_start(step_id)
         started = time.monotonic()
+        spec = runner_utils.extract_executor_spec(deployment, step_id)
         information = launcher.Launcher(
             pipeline_node=node.pipeline_node,
             mlmd_connection=metadata.Metadata(store),
             pipeline_info=ir.pipeline_info,
             pipeline_runtime_spec=ir.runtime_spec,
-            executor_spec=runner_utils.extract_executor_spec(deployment, step_id),
+            executor_spec=_wherever_it_runs(spec),
             custom_driver_spec=runner_utils.extract_custom_driver_spec(deployment, step_id),
-            custom_executor_operators=_REFUSED if is_taken else None,
+            custom_executor_operators=_REFUSED if is_taken else _running(spec),
         ).launch()
         cached = information is not None and _was_cached(store, information.execution_id)
         result = StepResult(step_id, time.monotonic() - started, cached)
@@ -168,6 +175,30 @@ class _Refuse(base_executor_operator.BaseExecutorOperator):  # type: ignore[misc
 
 
 _REFUSED = dict.fromkeys(_Refuse.SUPPORTED_EXECUTOR_SPEC_TYPE, _Refuse)
+
+
+def _wherever_it_runs(spec: Any) -> Any:
+    """Returns what a step's cache key has of how it runs: its executor, and not Beam's options, which decide nothing.
+
+    Otherwise another engine, or the same one at another port, would run again what has finished.
+    """
+    if not isinstance(spec, executable_spec_pb2.BeamExecutableSpec):
+        return spec
+    alike = executable_spec_pb2.BeamExecutableSpec()
+    alike.CopyFrom(spec)
+    del alike.beam_pipeline_args[:], alike.beam_pipeline_args_placeholders[:]
+    for option in complete_options([]):
+        alike.beam_pipeline_args.append(option)
+        alike.beam_pipeline_args_placeholders.add().value.string_value = option
+    return alike
+
+
+def _running(spec: Any) -> dict[Any, Any] | None:
+    """Returns TFX's operator of a Beam step with the options that the step has."""
+    if not isinstance(spec, executable_spec_pb2.BeamExecutableSpec):
+        return None
+    operator = beam_executor_operator.BeamExecutorOperator
+    return {type(spec): lambda executor_spec, platform_config: operator(spec, platform_config)}
 
 
 def _was_cached(store: metadata_store_pb2.ConnectionConfig, execution_id: int) -> bool:

@@ -125,6 +125,8 @@ def test_large_data_moves_its_steps_into_processes_and_no_others(
     monkeypatch.setattr(planning, "room_for_processes", lambda: 2)
     home = open_workspace(tmp_path / "workspace")
 
+    keyed = set()
+
     def modes(rows: int, beam: Any) -> dict[str, tuple[str, int]]:
         told = {"name": "flowers", "data": {"dataset": "iris"}, "run": {"beam": beam}}
         planned = plan_run(parse_experiment(told), tmp_path, None, home.models("flowers"))
@@ -135,10 +137,14 @@ def test_large_data_moves_its_steps_into_processes_and_no_others(
         for step in ("ingest", "statistics", "transform", "evaluate"):
             spec = runner_utils.extract_executor_spec(deployment, step)
             given = [argument.value.string_value for argument in spec.beam_pipeline_args_placeholders]
-            options = PipelineOptions(given or list(spec.beam_pipeline_args)).view_as(DirectOptions)
+            options = PipelineOptions(given).view_as(DirectOptions)
+            keyed.add((step, local._wherever_it_runs(spec).SerializeToString(deterministic=True)))
+            if not beam:  # as the caches of all runs so far have it
+                assert local._wherever_it_runs(spec) == spec
             found[step] = (options.direct_running_mode, options.direct_num_workers)
         return found
 
     one, two = ("in_memory", 1), ("multi_processing", 2)
     assert modes(8_000_000, "auto") == {"ingest": two, "statistics": one, "transform": one, "evaluate": two}
     assert set(modes(8_000_000, []).values()) == {one}
+    assert len(keyed) == 4, "what has finished in one process is not run again in two"

@@ -176,7 +176,7 @@ def _fill_values(owners: Sequence[FeatureStep], treatments: Sequence[str], matri
     if means:
         fill = tf.tensor_scatter_nd_update(fill, [[i] for i in means], _finite(_mean(pick(matrix, means))))
     if medians:
-        middle = tft.quantiles(pick(matrix, medians), 2, _EPSILON, reduce_instance_dims=False)
+        middle = _quantiles([owners[i] for i in medians], pick(matrix, medians), 2)
         middle = tf.cast(tf.reshape(middle, (len(medians),)), tf.float64)
         fill = tf.tensor_scatter_nd_update(fill, [[i] for i in medians], _finite(middle))
     return fill
@@ -189,7 +189,7 @@ def _bucketed(
     blocks, buckets = [], {}
     for count in sorted({step.options.buckets for step in owners}):
         chosen = [i for i, step in enumerate(owners) if step.options.buckets == count]
-        boundaries = tft.quantiles(pick(columns, chosen), count, _EPSILON, reduce_instance_dims=False)
+        boundaries = _quantiles([owners[i] for i in chosen], pick(columns, chosen), count)
         boundaries = tf.cast(tf.reshape(boundaries, (1, len(chosen), count - 1)), tf.float64)
         above = pick(filled, chosen)[:, :, tf.newaxis] >= boundaries
         places = tf.reduce_sum(tf.cast(above, tf.int64), axis=2)
@@ -206,7 +206,7 @@ def _ranked(owners: Sequence[FeatureStep], columns: tf.Tensor, filled: tf.Tensor
     Between quantiles a rank is interpolated, so that close numbers stay close; where many rows share a value it jumps.
     """
     count = len(owners)
-    inner = tft.quantiles(columns, _RANKS, _EPSILON, reduce_instance_dims=False)
+    inner = _quantiles(owners, columns, _RANKS)
     inner = _finite(tf.cast(tf.reshape(inner, (count, _RANKS - 1)), tf.float64))
     low, high = _extremes(columns)
     edges = tf.concat([low[:, tf.newaxis], inner, high[:, tf.newaxis]], axis=1)
@@ -223,15 +223,31 @@ def _ranked(owners: Sequence[FeatureStep], columns: tf.Tensor, filled: tf.Tensor
     return [Block(tuple((owner.name, place) for owner in owners), value) for place, value in enumerate((bent, rank))]
 
 
+def _quantiles(owners: Sequence[FeatureStep], columns: tf.Tensor, count: int) -> tf.Tensor:
+    """Returns what parts each column into so many equal shares; a column without any value counts as one of zeros."""
+    may_be_empty = [step.indicator or step.options.indicator is False or step.dtype == "string" for step in owners]
+    if any(may_be_empty):
+        # TFT cannot do a column without values, and asking which have none takes one more pass over the rows.
+        low, high = _largest(columns)
+        columns = tf.where(low > high, tf.zeros_like(columns), columns)
+    return tft.quantiles(columns, count, _EPSILON, reduce_instance_dims=False)
+
+
 def _mean(columns: tf.Tensor) -> tf.Tensor:
     return tft.mean(columns, reduce_instance_dims=False)
 
 
 def _extremes(columns: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     """Returns the smallest and the largest value of each column, 0 where it has none."""
+    low, high = _largest(columns)
+    return _finite(low), _finite(high)
+
+
+def _largest(columns: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    """Returns the smallest and the largest value of each column; of one without values the first is the larger."""
     both = tf.concat([-columns, columns], axis=1)
     infinity = tf.constant(float("inf"), tf.float64)
-    largest = _finite(tft.max(tf.where(tf.math.is_nan(both), -infinity, both), reduce_instance_dims=False))
+    largest = tft.max(tf.where(tf.math.is_nan(both), -infinity, both), reduce_instance_dims=False)
     negative_low, high = tf.split(largest, 2)
     return -negative_low, high
 

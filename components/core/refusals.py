@@ -58,6 +58,7 @@ PATTERNS = {
     r"^https?://": "an address that begins with http:// or https://",
 }
 _MAY_BE_QUOTED = (int, float)
+_ANOTHER = "another value"
 
 
 def expected(kind: str, context: Mapping[str, Any]) -> str:
@@ -68,17 +69,22 @@ def expected(kind: str, context: Mapping[str, Any]) -> str:
       context: of the finding.
     """
     if kind in ("literal_error", "enum"):
-        choices = [choice.strip("'") for choice in re.split(", | or ", str(context.get("expected", "")))]
+        choices = _choices(context)
         return choices[0] if len(choices) == 1 else f"one of {cut(', '.join(choices), 600)}"
     if kind == "string_pattern_mismatch":
         return PATTERNS.get(str(context.get("pattern")), "text of another form")
-    if kind in _EXPECTED:
-        try:
-            numbers = {key: f"{value:g}" if isinstance(value, float) else value for key, value in context.items()}
-            return _EXPECTED[kind].format(**numbers)
-        except KeyError:
-            return "another value"
-    return next((words for start, words in _BEGINNINGS if kind.startswith(start)), "another value")
+    if kind not in _EXPECTED:
+        return next((words for start, words in _BEGINNINGS if kind.startswith(start)), _ANOTHER)
+    try:
+        numbers = {key: f"{value:g}" if isinstance(value, float) else value for key, value in context.items()}
+        return _EXPECTED[kind].format(**numbers)
+    except KeyError:
+        return _ANOTHER
+
+
+def _choices(context: Mapping[str, Any]) -> list[str]:
+    """Lists the values of which one was expected."""
+    return [choice.strip("'") for choice in re.split(", | or ", str(context.get("expected", "")))]
 
 
 def describe(findings: Sequence[Mapping[str, Any]]) -> str:
@@ -94,17 +100,20 @@ def describe(findings: Sequence[Mapping[str, Any]]) -> str:
     # What has the right form and the wrong size says more than a form that was not meant.
     closer = [f for f in findings if f["type"] in _EXPECTED] or list(findings)
     wanted = list(dict.fromkeys(expected(f["type"], f.get("ctx", {})) for f in closer))
-    hint = ""
-    for finding in findings:
-        if finding["type"] == "literal_error" and isinstance(came, str):
-            choices = re.split(", | or ", str(finding["ctx"]["expected"]))
-            hint = hint or nearest(came, [choice.strip("'") for choice in choices], 0.6)
+    hint = _nearest_choice(came, findings)
     if wanted == ["text"] and isinstance(came, _MAY_BE_QUOTED):
         hint = "; put it in quotes"
     if isinstance(came, float) and wanted == ["a whole number"] and came.is_integer():
         wanted = ["a whole number without a point"]
     hint = f".{hint}" if hint.startswith(" ") else hint
     return f"expected {' or '.join(wanted)}, got {shown(came)}{hint}"
+
+
+def _nearest_choice(came: Any, findings: Sequence[Mapping[str, Any]]) -> str:
+    """Says which choice may have been meant, of the first finding that offers one like it; empty where none does."""
+    offered = [finding["ctx"] for finding in findings if finding["type"] == "literal_error"]
+    hints = (nearest(came, _choices(context), 0.6) for context in offered) if isinstance(came, str) else ()
+    return next(filter(None, hints), "")
 
 
 def _own_words(finding: Mapping[str, Any]) -> str:

@@ -146,11 +146,15 @@ def _check_function(dotted: str, base_dir: Path) -> None:
         ) from None
     names = _defined(tree)
     if names is not None and name not in names:
-        functions = [node.name for node in tree.body if isinstance(node, ast.FunctionDef)]
-        has = f"it defines {', '.join(functions[:20])}" if functions else "it defines no function"
         raise ConfigError(
-            f"model.build: expected a function {name} in {path}, but {has}.{nearest(name, sorted(names))}"
+            f"model.build: expected a function {name} in {path}, but {_functions_of(tree)}."
+            f"{nearest(name, sorted(names))}"
         )
+
+
+def _functions_of(tree: ast.Module) -> str:
+    functions = [node.name for node in tree.body if isinstance(node, ast.FunctionDef)]
+    return f"it defines {', '.join(functions[:20])}" if functions else "it defines no function"
 
 
 def _source_of(module: str, base_dir: Path) -> Path | None:
@@ -189,19 +193,34 @@ def _defined(tree: ast.Module) -> set[str] | None:
     """Lists the names that a module defines, or None where only running it would tell."""
     names: set[str] = set()
     for node in ast.walk(tree):
-        if isinstance(node, ast.ImportFrom) and any(alias.name == "*" for alias in node.names):
+        if _may_define_more(node):
             return None
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
-            names.add(node.name)
-            if node.name == "__getattr__":
-                return None
-        elif isinstance(node, ast.Import | ast.ImportFrom):
-            names |= {(alias.asname or alias.name).split(".")[0] for alias in node.names}
-        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
-            names.add(node.id)
-        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in ("globals", "exec"):
-            return None
+        names |= _names_of(node)
     return names
+
+
+def _may_define_more(node: ast.AST) -> bool:
+    """Whether a statement may define names that do not stand in it."""
+    match node:
+        case ast.ImportFrom(names=imported):
+            return any(alias.name == "*" for alias in imported)
+        case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name) | ast.ClassDef(name=name):
+            return name == "__getattr__"
+        case ast.Call(func=ast.Name(id=called)):
+            return called in ("globals", "exec")
+    return False
+
+
+def _names_of(node: ast.AST) -> set[str]:
+    """Returns the names that a statement defines."""
+    match node:
+        case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name) | ast.ClassDef(name=name):
+            return {name}
+        case ast.Import(names=imported) | ast.ImportFrom(names=imported):
+            return {(alias.asname or alias.name).split(".")[0] for alias in imported}
+        case ast.Name(id=name, ctx=ast.Store()):
+            return {name}
+    return set()
 
 
 def keras_models() -> Path:

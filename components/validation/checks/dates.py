@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from kerasline.components.datasets.values import UNIX_UNITS, reads_as_date
 from kerasline.components.features import FeaturePlan
@@ -31,19 +31,29 @@ def check_dates(samples: Mapping[str, SplitSample], plan: FeaturePlan, policy: s
             continue
         for split, sample in samples.items():
             column = sample.columns.get(step.name)
-            counts = Counter(value for value in (() if column is None else column.values) if value is not None)
-            strange = [value for value in counts if not reads_as_date(value, form)]
-            share = sum(counts[value] for value in strange) / max(1, counts.total())
+            share, example = _strange((() if column is None else column.values), form)
             if share <= _TOLD:
                 continue
             settled = "fail" if share > _MOST and policy in ("fail", "quarantine") else "warn"
             findings.append(
                 Finding(
-                    "anomalies", status_of(False, settled),
-                    f"{share:.1%} of its values, such as {strange[0]!r}, are no dates of date_format: {form}; they "
-                    "count as missing",
-                    split, step.name, measure="share of values that are no date", figure=share, limit=_TOLD,
+                    "anomalies",
+                    status_of(False, settled),
+                    f"{share:.1%} of its values, such as {example!r}, are no dates of date_format: {form}; they count "
+                    "as missing",
+                    split,
+                    step.name,
+                    measure="share of values that are no date",
+                    figure=share,
+                    limit=_TOLD,
                     accept="--set validation.anomalies=warn, or mend date_format under features",
                 )
-            )  # fmt: skip
+            )
     return findings
+
+
+def _strange(values: Iterable[str | None], form: str) -> tuple[float, str]:
+    """Returns the share of values that are no dates of a form, and the first of them."""
+    counts = Counter(value for value in values if value is not None)
+    strange = [value for value in counts if not reads_as_date(value, form)]
+    return sum(counts[value] for value in strange) / max(1, counts.total()), next(iter(strange), "")

@@ -61,7 +61,7 @@ def _compare(
 ) -> list[Finding]:
     findings = []
     for name, column in sample.columns.items():
-        limit = options.columns.get(name, options.limit)  # type: ignore[attr-defined]
+        limit: Any = options.columns.get(name, options.limit)  # type: ignore[attr-defined]
         # Time goes on: dates that are others than before have not drifted.
         if name not in reference or reference[name]["kind"] == "open" or column.kind == "date" or limit == "off":
             continue
@@ -69,16 +69,31 @@ def _compare(
             continue
         result = compare_column(column, reference[name], classes)
         passed = result["figure"] <= limit + result["chance"]
-        chance = f" and the {result['chance']:.2g} that chance explains" if result["chance"] >= 0.005 else ""
         text = f"its {result['measure']} {against} is {result['figure']:.3g} {result['detail']}".rstrip()
-        key = f"{check}=warn"
-        if name.isidentifier():  # a dotted key cannot hold every name
-            key = f"{check}.columns.{name}={min(1.0, result['figure'] * 1.2):.2g}"
         findings.append(
             Finding(
-                check, status_of(passed, policy), text if passed else f"{text}, above the limit {limit:g}{chance}",
-                split, name, measure=result["measure"], figure=result["figure"], limit=limit,
-                allowance=result["chance"], accept="" if passed else f"--set validation.{key}",
+                check,
+                status_of(passed, policy),
+                text if passed else text + _told_limit(limit, result["chance"]),
+                split,
+                name,
+                measure=result["measure"],
+                figure=result["figure"],
+                limit=limit,
+                allowance=result["chance"],
+                accept="" if passed else _advice(check, name, result["figure"]),
             )
-        )  # fmt: skip
+        )
     return findings
+
+
+def _told_limit(limit: float, chance: float) -> str:
+    explained = f" and the {chance:.2g} that chance explains" if chance >= 0.005 else ""
+    return f", above the limit {limit:g}{explained}"
+
+
+def _advice(check: str, name: str, figure: float) -> str:
+    # A dotted key cannot hold every name.
+    if not name.isidentifier():
+        return f"--set validation.{check}=warn"
+    return f"--set validation.{check}.columns.{name}={min(1.0, figure * 1.2):.2g}"

@@ -24,21 +24,29 @@ def check_finite(statistics: Statistics, plan: FeaturePlan, policy: str) -> list
     checked = set()
     for name, by_split in columns_by_name(statistics).items():
         for split, column in by_split.items():
-            if column.WhichOneof("stats") != "num_stats":
-                continue
-            checked.add(name)
-            nans, infinities = not_finite(column)
-            if not nans + infinities:
-                continue
-            settled = policy if policy != "auto" else "fail" if name in arrays else "warn"
-            counts = [f"{count} {what}" for count, what in ((nans, "NaN"), (infinities, "infinite values")) if count]
-            what = "; they would spoil the fit" if name in arrays else "; they count as missing"
-            findings.append(
-                Finding(
-                    "nonfinite", status_of(False, "fail" if settled == "quarantine" else settled),
-                    f"it has {' and '.join(counts)}{what}", split, name, measure="values", figure=nans + infinities,
-                    limit=0, accept="--set validation.nonfinite=warn, or put the rows aside with =quarantine",
-                )
-            )  # fmt: skip
+            if column.WhichOneof("stats") == "num_stats":
+                checked.add(name)
+                nans, infinities = not_finite(column)
+                if nans + infinities:
+                    findings.append(_finding(split, name, nans, infinities, name in arrays, policy))
     text = counted(len(checked), "column of numbers", "columns of numbers") + ", all finite"
     return findings or [Finding("nonfinite", "passed", text, measure="values", figure=0, limit=0)]
+
+
+def _finding(split: str, name: str, nans: int, infinities: int, is_array: bool, policy: str) -> Finding:
+    """Tells of a column's values that are not finite; rows of which are left, not put aside, fail where asked to."""
+    if policy == "auto":
+        policy = "fail" if is_array else "warn"
+    counts = [f"{count} {what}" for count, what in ((nans, "NaN"), (infinities, "infinite values")) if count]
+    harm = "they would spoil the fit" if is_array else "they count as missing"
+    return Finding(
+        "nonfinite",
+        status_of(False, "fail" if policy == "quarantine" else policy),
+        f"it has {' and '.join(counts)}; {harm}",
+        split,
+        name,
+        measure="values",
+        figure=nans + infinities,
+        limit=0,
+        accept="--set validation.nonfinite=warn, or put the rows aside with =quarantine",
+    )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -33,19 +33,28 @@ def profile_images(images: Iterable[bytes]) -> dict[str, Any]:
     decoded = [pixels if pixels.shape[1] == channels else np.repeat(pixels[:, :1], channels, 1) for pixels in decoded]
     means = np.array([pixels.mean(axis=0) for pixels in decoded])
     deviations = np.array([pixels.std(axis=0) for pixels in decoded])
+    return {
+        **profile,
+        "mean": _rounded(means.mean(axis=0)),
+        "std": _rounded(np.sqrt((deviations**2 + means**2).mean(axis=0) - means.mean(axis=0) ** 2)),
+        "pixels": [_rounded(channel) for channel in _shares(decoded, channels)],
+        "brightness": [_counts(means[:, channel], 256) for channel in range(channels)],
+        "contrast": [_counts(deviations[:, channel], 128) for channel in range(channels)],
+    }
+
+
+def _shares(decoded: Sequence[np.ndarray], channels: int) -> np.ndarray:
+    """Sums the histograms of images, each a uint8 array [pixels, channels], as shares of its own pixels.
+
+    Returns:
+      float64 [channels, bins].
+    """
     shares = np.zeros((channels, _BINS))
     for pixels in decoded:
         for channel in range(channels):
             counts = np.bincount(pixels[:, channel] >> 4, minlength=_BINS)
             shares[channel] += counts / counts.sum()
-    return {
-        **profile,
-        "mean": _rounded(means.mean(axis=0)),
-        "std": _rounded(np.sqrt((deviations**2 + means**2).mean(axis=0) - means.mean(axis=0) ** 2)),
-        "pixels": [_rounded(channel) for channel in shares],
-        "brightness": [_counts(means[:, channel], 256) for channel in range(channels)],
-        "contrast": [_counts(deviations[:, channel], 128) for channel in range(channels)],
-    }
+    return shares
 
 
 def image_distance(first: Mapping[str, Any], second: Mapping[str, Any]) -> tuple[float, float, str]:

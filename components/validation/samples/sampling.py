@@ -6,8 +6,9 @@ stays bounded however many rows there are.
 
 from __future__ import annotations
 
+import math
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,7 +16,7 @@ import numpy as np
 import tensorflow as tf
 
 from kerasline.components.datasets.values import NumberForm, read_number
-from kerasline.components.features import FeaturePlan
+from kerasline.components.features import FeaturePlan, FeatureStep
 from kerasline.components.leaks import Column
 
 _HASHES = 1 << 62
@@ -42,19 +43,23 @@ class SplitSample:
 
 def kinds_of(plan: FeaturePlan) -> dict[str, str]:
     """Says for every input column and the label what kind of values it is read as, and then compared as."""
-    kinds = {}
-    for step in plan.steps:
-        if step.kind == "cross":
-            continue
-        scalar = "numeric" if step.kind == "numeric" else "categorical"
-        if step.kind == "date":
-            scalar = "date"
-        elif scalar == "numeric" and step.dtype == "string":
-            form = step.number_form
-            scalar = _WRITTEN + form.decimal + ("" if form.unit is None else f" {form.unit}")
-        kinds[step.name] = step.dtype if step.dtype in ("image", "array", "tokens") else scalar
+    kinds = {step.name: _kind_of(step) for step in plan.steps if step.kind != "cross"}
     kinds[plan.label] = "labels" if plan.label_dtype == "multi" else "categorical" if plan.classes else "numeric"
     return kinds
+
+
+def _kind_of(step: FeatureStep) -> str:
+    """Says what kind of values a column has; of numbers in writing, how they are written, too."""
+    if step.dtype in ("image", "array", "tokens"):
+        return step.dtype
+    if step.kind == "date":
+        return "date"
+    if step.kind != "numeric":
+        return "categorical"
+    if step.dtype != "string":
+        return "numeric"
+    form = step.number_form
+    return _WRITTEN + form.decimal + ("" if form.unit is None else f" {form.unit}")
 
 
 def read_split(
@@ -114,21 +119,30 @@ def _column(lists: Any, kind: str) -> Column:
     present = sizes > 0
     starts = (np.cumsum(sizes) - sizes)[present]
     if kind == "numeric" and flat.dtype.kind in "iuf":
-        values = np.full(len(sizes), np.nan)
-        values[present] = flat[starts].astype(np.float64)
-        return Column(kind, values)
+        return Column(kind, _with_gaps(flat[starts].astype(np.float64), present, np.nan))
+    texts = [_text(value, kind) for value in flat[starts].tolist()]
     if kind.startswith(_WRITTEN):
-        texts = [_text(value, kind) for value in flat[starts].tolist()]
-        decimal, space, unit = kind.removeprefix(_WRITTEN).partition(" ")
-        form = NumberForm("," if decimal == "," else ".", unit if space else None)
-        numbers = {text: read_number(text, form) for text in set(texts)}
-        values = np.full(len(sizes), np.nan)
-        values[present] = [np.nan if numbers[text] is None else numbers[text] for text in texts]
-        return Column("numeric", values)
+        return Column("numeric", _with_gaps(_read_written(texts, kind), present, np.nan))
     values = np.full(len(sizes), None, object)
-    values[present] = [_text(value, kind) for value in flat[starts].tolist()]
+    values[present] = texts
     # Numbers that became text are compared as text.
     return Column("categorical" if kind == "numeric" else kind, values)
+
+
+def _with_gaps(values: Any, present: np.ndarray, gap: float) -> np.ndarray:
+    """Spreads values over the rows that have one; ``present`` is a bool array [rows], the result float64 [rows]."""
+    spread = np.full(len(present), gap)
+    spread[present] = values
+    return spread
+
+
+def _read_written(texts: Sequence[str], kind: str) -> list[float]:
+    """Reads numbers as a column writes them; what is none is NaN."""
+    decimal, space, unit = kind.removeprefix(_WRITTEN).partition(" ")
+    form = NumberForm("," if decimal == "," else ".", unit if space else None)
+    numbers = {text: read_number(text, form) for text in set(texts)}
+    found = (numbers[text] for text in texts)
+    return [math.nan if number is None else number for number in found]
 
 
 def _text(value: Any, kind: str) -> Any:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import Any, Literal
 
 from kerasline.components.datasets.description import Dataset
@@ -30,35 +30,50 @@ def make_rules(
       The rules; without quarantine, only types that follow the schema.
     """
     quarantine = options.anomalies.policy == "quarantine"
-    types = {column.name: column.dtype for column in dataset.columns}
-    if dataset.label.dtype != "multi":
-        types[dataset.label.name] = dataset.label.dtype
-    rules = []
     if schema_text:
-        from kerasline.components.validation.schema.schema import parse_schema
-
-        schema = parse_schema(schema_text, "the curated schema")
-        for feature in schema.feature:
-            wanted = _TYPES.get(feature.type)
-            given = types.get(feature.name)
-            if given not in ("float", "int", "string") or wanted is None:
-                continue
-            cast = wanted if given != wanted and ((given, wanted) in _WIDENING or quarantine) else None
-            if quarantine:
-                rules.append(ColumnRule(name=feature.name, cast=cast, **_limits(feature, schema)))
-            elif cast is not None:
-                rules.append(ColumnRule(name=feature.name, cast=cast))
+        rules = _rules_of_schema(schema_text, _types_of(dataset), quarantine)
     elif quarantine:
         # Nobody has said yet what the data looks like, but numbers with a little text between them are numbers.
         allowed = options.quarantine.max_share * dataset.rows
         strayed = [column.name for column in dataset.columns if 0 < column.strays <= allowed]
         rules = [ColumnRule(name=name, cast="float") for name in strayed if name not in settled]
-    rules = [rule for rule in rules if rule != ColumnRule(name=rule.name)]
+    else:
+        rules = []
     return RowRules(
-        columns=tuple(rules),
+        columns=tuple(rule for rule in rules if rule != ColumnRule(name=rule.name)),
         finite=options.nonfinite.policy == "quarantine",
         duplicates=options.duplicates.policy == "quarantine",
     )
+
+
+def _types_of(dataset: Dataset) -> dict[str, str]:
+    """Returns the type of every column that holds one value in each row, the label among them."""
+    types: dict[str, str] = {column.name: column.dtype for column in dataset.columns}
+    if dataset.label.dtype != "multi":
+        types[dataset.label.name] = dataset.label.dtype
+    return {name: dtype for name, dtype in types.items() if dtype in ("float", "int", "string")}
+
+
+def _rules_of_schema(schema_text: str, types: Mapping[str, str], quarantine: bool) -> list[ColumnRule]:
+    """Turns a curated schema into rules.
+
+    Args:
+      schema_text: The schema.
+      types: Type of each column as its reader gives it.
+      quarantine: Whether rows may be put aside: then limits are rules, too, and any type may become another.
+    """
+    from kerasline.components.validation.schema.schema import parse_schema
+
+    schema = parse_schema(schema_text, "the curated schema")
+    rules = []
+    for feature in schema.feature:
+        wanted, given = _TYPES.get(feature.type), types.get(feature.name)
+        if given is None or wanted is None:
+            continue
+        cast = wanted if given != wanted and ((given, wanted) in _WIDENING or quarantine) else None
+        limits = _limits(feature, schema) if quarantine else {}
+        rules.append(ColumnRule(name=feature.name, cast=cast, **limits))
+    return rules
 
 
 def whole_columns(schema_text: str) -> set[str]:

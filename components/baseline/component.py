@@ -115,7 +115,7 @@ def trivial_prediction(labels: np.ndarray, plan: FeaturePlan) -> np.ndarray:
     """
     if plan.task == "multiclass":
         counts = np.bincount(labels.astype(np.int64), minlength=len(plan.classes or ()))
-        return (counts / max(counts.sum(), 1)).astype(np.float32)
+        return np.asarray((counts / max(counts.sum(), 1)).astype(np.float32))
     return np.atleast_1d(labels.astype(np.float64).mean(axis=0)).astype(np.float32)
 
 

@@ -164,13 +164,13 @@ def _one_hot_columns(plan: FeaturePlan, rows: Arrays) -> np.ndarray:
         values = rows.inputs[spec.name].reshape(len(rows), -1)
         known = np.arange(min(int(spec.vocabulary_size or 0), _ONE_HOT))
         parts.append((values == known if spec.kind == "ids" else values).astype(np.float32))
-    return np.nan_to_num(np.concatenate(parts, axis=1))
+    return np.asarray(np.nan_to_num(np.concatenate(parts, axis=1)))
 
 
 def _answer(model: Any, values: np.ndarray, plan: FeaturePlan) -> np.ndarray:
     """Returns float32 [rows, units] as a network answers: a column for each class, or the probability of the second."""
     if plan.classes is None:
-        return model.predict(values).astype(np.float32).reshape(-1, 1)
+        return np.asarray(model.predict(values).astype(np.float32).reshape(-1, 1))
     scores = np.zeros((len(values), len(plan.classes)), np.float32)
     scores[:, model.classes_.astype(np.int64)] = model.predict_proba(values)  # of classes that train rows have
     return scores[:, 1:] if plan.task == "binary" else scores

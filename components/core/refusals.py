@@ -122,7 +122,7 @@ def _own_words(finding: Mapping[str, Any]) -> str:
     came = finding["input"]
     is_told = "got" in text or isinstance(came, (dict, list, tuple)) or (isinstance(came, str) and repr(came) in text)
     if is_told or not isinstance(came, (str, int, float, bool, type(None))):
-        return text
+        return str(text)
     return f"{text}, got {shown(came)}"
 
 

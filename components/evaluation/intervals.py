@@ -114,7 +114,7 @@ def _row_losses(name: str, labels: np.ndarray, predictions: np.ndarray, task: Ta
     if name not in ("mae", "mse", "rmse", "r2"):
         return None
     errors = np.abs(labels.reshape(-1).astype(np.float64) - predictions.reshape(-1))
-    return errors if name == "mae" else errors**2
+    return np.asarray(errors if name == "mae" else errors**2)
 
 
 def _mean_interval(values: np.ndarray, sure: float = _Z) -> tuple[float, float]:

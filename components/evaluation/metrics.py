@@ -60,9 +60,9 @@ def row_log_losses(labels: np.ndarray, predictions: np.ndarray, task: Task) -> n
     """Returns the log loss of each row, [rows]; scores keep 1e-7 away from 0 and 1, where it would be infinite."""
     clipped = np.clip(predictions.astype(np.float64), 1e-7, 1 - 1e-7)
     if task == "multiclass":
-        return -np.log(clipped[np.arange(len(labels)), labels.astype(int)] / clipped.sum(axis=1))
+        return np.asarray(-np.log(clipped[np.arange(len(labels)), labels.astype(int)] / clipped.sum(axis=1)))
     truth = labels.reshape(clipped.shape)
-    return -(truth * np.log(clipped) + (1 - truth) * np.log(1 - clipped)).mean(axis=1)
+    return np.asarray(-(truth * np.log(clipped) + (1 - truth) * np.log(1 - clipped)).mean(axis=1))
 
 
 def _scikit(name: str) -> Callable[[np.ndarray, np.ndarray, Task], float]:
@@ -200,7 +200,7 @@ def scored_hits(labels: np.ndarray, predictions: np.ndarray, task: Task) -> tupl
 
 def calibration_bins(scores: np.ndarray) -> np.ndarray:
     """Returns the bin of each score, of CALIBRATION_BINS of equal width."""
-    return np.clip((scores * CALIBRATION_BINS).astype(int), 0, CALIBRATION_BINS - 1)
+    return np.asarray(np.clip((scores * CALIBRATION_BINS).astype(int), 0, CALIBRATION_BINS - 1))
 
 
 def _calibration_error(labels: np.ndarray, predictions: np.ndarray, task: Task) -> float:

@@ -98,7 +98,8 @@ def _summed(
         combiner = _SumCombiner(key, eval_config, add, conclude)
         return [metric_types.MetricComputation(keys=[key], preprocessors=None, combiner=combiner)]
 
-    return metric_util.merge_per_key_computations(computations)
+    merged: Callable[..., Any] = metric_util.merge_per_key_computations(computations)
+    return merged
 
 
 class _SumCombiner(beam.CombineFn):

@@ -84,4 +84,4 @@ def _suspects(rule: ColumnRule, values: pa.Array) -> np.ndarray:
 
 
 def _true(found: pa.Array) -> np.ndarray:
-    return pc.fill_null(found, False).to_numpy(zero_copy_only=False)
+    return np.asarray(pc.fill_null(found, False).to_numpy(zero_copy_only=False))

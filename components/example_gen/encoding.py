@@ -43,7 +43,8 @@ def encode_row(row: Mapping[str, Any]) -> bytes:
             feature.float_list.value.extend(value.ravel().tolist())
         else:
             feature.int64_list.value.extend(np.asarray(value, np.int64).ravel().tolist())
-    return example.SerializeToString(deterministic=True)
+    encoded: bytes = example.SerializeToString(deterministic=True)
+    return encoded
 
 
 def encode_rows(rows: pa.RecordBatch) -> pa.Array:

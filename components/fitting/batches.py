@@ -139,6 +139,7 @@ def _mix_stream(strength: float, seed: int) -> Callable[[Any, tuple[Any, ...]], 
             column = tf.reshape(shares, (-1, *[1] * (values.shape.rank - 1)))
             return values * column + tf.reverse(values, [0]) * (1 - column)
 
-        return tf.nest.map_structure(blend, batch)
+        blended: tuple[Any, ...] = tf.nest.map_structure(blend, batch)
+        return blended
 
     return mix

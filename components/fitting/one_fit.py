@@ -216,7 +216,7 @@ def _run(
     settings: FitSettings,
 ) -> History:
     try:
-        return model.fit(
+        history: History = model.fit(
             read.train,
             validation_data=read.validation,
             # Without it Keras makes two iterators for an epoch; other backends' batches are no iterators.
@@ -237,6 +237,7 @@ def _run(
         if own_methods(model) and not isinstance(error, KeraslineError):
             raise explain_failure(error, model) from error
         raise
+    return history
 
 
 def _is_out_of_memory(error: Exception) -> bool:

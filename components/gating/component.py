@@ -17,6 +17,7 @@ from kerasline.components.evaluation import EvaluationOptions, read_evaluation, 
 from kerasline.components.features import FeaturePlan
 from kerasline.components.gating import judging
 from kerasline.components.gating.references import judge_against_references
+from kerasline.components.gating.rows import FAILED
 from kerasline.components.gating.trivial import judge_against_trivial
 
 GATE_FILE = "gate.json"
@@ -81,7 +82,7 @@ def ModelGate(  # noqa: N802 (a component is named like a class)
     rows += judging.judge_budgets(limits.budgets, cost)
     others = json.loads(Path(formats.uri, "formats.json").read_text(encoding="utf-8")) if formats else {"formats": {}}
     rows += judging.judge_formats(others["formats"])
-    blessed = all(row.status != judging.FAILED for row in rows)
+    blessed = all(row.status != FAILED for row in rows)
     told = {"blessed": blessed, "missing_baseline": missing, "rows": [row.to_json() for row in rows], "cost": cost}
     told |= {"formats": others}
     os.makedirs(blessing.uri, exist_ok=True)

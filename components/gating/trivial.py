@@ -212,13 +212,13 @@ def _may_be_luck(
     wins, losses = int((mine & ~theirs).sum()), int((theirs & ~mine).sum())
     # The sign test of McNemar: heads of so many fair coins.
     coins = wins + losses
-    return sum(comb(coins, heads) for heads in range(wins, coins + 1)) > 0.025 * 2**coins
+    return bool(sum(comb(coins, heads) for heads in range(wins, coins + 1)) > 0.025 * 2**coins)
 
 
 def _hits(answers: np.ndarray, labels: np.ndarray, task: Task) -> np.ndarray:
     if task == "multiclass":
-        return answers.argmax(axis=1) == labels
-    return (answers[:, 0] > 0.5) == (labels.reshape(-1) > 0.5)
+        return np.asarray(answers.argmax(axis=1) == labels)
+    return np.asarray((answers[:, 0] > 0.5) == (labels.reshape(-1) > 0.5))
 
 
 def _chance_of_order(labels: np.ndarray) -> float:

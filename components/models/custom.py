@@ -88,7 +88,8 @@ def load_function(dotted: str) -> Callable[..., Any]:
             f"model.build: module {module_name} has no function {name!r}.{nearest(name, public)} "
             f"Define {name}{SIGNATURE}."
         )
-    return function
+    found: Callable[..., Any] = function
+    return found
 
 
 def call(model: keras.Model, tensors: dict[str, keras.KerasTensor], dotted: str) -> Any:

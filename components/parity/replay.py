@@ -141,7 +141,7 @@ def _compare(answer: Any, wanted: np.ndarray, task: dict[str, Any], problems: li
         problems.append(f"{signature} answers {(~np.isfinite(numbers)).sum()} times with something that is no number")
     if task["classes"] is None:
         wanted = wanted.reshape(-1).astype(np.float64)
-        return np.maximum(np.abs(numbers - wanted) - task["rounding"] * np.abs(wanted), 0.0) / task["unit"]
+        return np.asarray(np.maximum(np.abs(numbers - wanted) - task["rounding"] * np.abs(wanted), 0.0) / task["unit"])
     scores = np.concatenate([1 - wanted, wanted], axis=1) if task["task"] == "binary" else wanted
     classes = np.array(task["classes"])
     served = _decode(answer["classes"])
@@ -153,7 +153,7 @@ def _compare(answer: Any, wanted: np.ndarray, task: dict[str, Any], problems: li
         wrong = (_decode(answer["class"]) != classes[scores.argmax(axis=1)]) & (margin > 1e-5)
         if wrong.any():
             problems.append(f"{signature} gives another class for {wrong.sum()} rows")
-    return np.abs(numbers - scores).max(axis=1)
+    return np.asarray(np.abs(numbers - scores).max(axis=1))
 
 
 def _decode(names: tf.Tensor) -> np.ndarray:

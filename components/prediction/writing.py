@@ -117,7 +117,8 @@ def _json_values(column: Any) -> list[Any]:
         return [None if text is None else float(text) for text in pc.cast(column, pa.string()).to_pylist()]
     if pa.types.is_floating(column.type):
         column = pc.if_else(pc.is_finite(column), column, pa.scalar(None, column.type))
-    return column.to_pylist()
+    values: list[Any] = column.to_pylist()
+    return values
 
 
 def rejected_line(row: Mapping[str, Any]) -> bytes:

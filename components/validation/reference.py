@@ -132,7 +132,8 @@ def settle_reference(path: str, name: str, models: str) -> tuple[dict[str, Any] 
 
 def _columns(path: str) -> dict[str, Any]:
     try:
-        return json.loads(_read(path))["columns"]
+        columns: dict[str, Any] = json.loads(_read(path))["columns"]
+        return columns
     except (ValueError, KeyError, TypeError) as error:
         raise ConfigError(
             f"{_KEY}: expected a {PROFILE_FILE} as it lies beside every pushed version, but {path} is none"
@@ -150,7 +151,7 @@ def _read(path: str) -> bytes:
 
     try:
         with tf.io.gfile.GFile(path, "rb") as file:
-            return file.read()
+            return bytes(file.read())
     except tf.errors.OpError as error:
         raise ConfigError(f"{_KEY}: expected a readable {PROFILE_FILE}, but {path}: {error.message}") from error
 

@@ -140,9 +140,8 @@ def rows_of(part: Part, dataset: Dataset, shard: Mapping[str, Any]) -> Iterator[
 
 
 def _scalars(values: np.ndarray, column: Column) -> list[Any]:
-    if column.missing:
-        return [None if value != value else value for value in values.tolist()]
-    return values.tolist()
+    listed: list[Any] = values.tolist()
+    return [None if value != value else value for value in listed] if column.missing else listed
 
 
 def _labels(labels: np.ndarray) -> list[Any]:

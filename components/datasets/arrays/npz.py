@@ -137,7 +137,7 @@ def _usable(labels: np.ndarray) -> np.ndarray:
 
     if labels.dtype.kind != "f":
         return np.ones(len(labels), bool)
-    return np.isfinite(labels).all(axis=tuple(range(1, labels.ndim)))
+    return np.asarray(np.isfinite(labels).all(axis=tuple(range(1, labels.ndim))))
 
 
 def _label(labels: np.ndarray) -> np.ndarray:
@@ -147,7 +147,7 @@ def _label(labels: np.ndarray) -> np.ndarray:
     if labels.ndim == 2 and labels.shape[1] == 1:
         labels = labels[:, 0]
     if labels.ndim == 2 and labels.size and np.isin(labels, (0, 1)).all() and (labels.sum(axis=1) == 1).all():
-        return labels.argmax(axis=1)
+        return np.asarray(labels.argmax(axis=1))
     if labels.dtype.kind == "b":
         return labels.astype(np.int64)
     return labels.astype(str).astype(object) if labels.dtype.kind in "US" else labels
@@ -209,8 +209,8 @@ def _cached(path: str, key: str, modified_ns: int) -> np.ndarray:
         )
     if values.ndim == 1 and values.dtype.kind in "bu":
         fits = not values.size or values.max() <= np.iinfo(np.int64).max
-        return values.astype(np.int64 if fits else np.float64)
-    return values
+        return np.asarray(values.astype(np.int64 if fits else np.float64))
+    return np.asarray(values)
 
 
 def _names(path: Path) -> list[str]:

@@ -171,7 +171,7 @@ def eight_bits(image: Any) -> Any:
     return image.point(lambda value: value * (255 / levels)).convert("L")
 
 
-def _channels(mode: str, info: dict, palette: object) -> int:
+def _channels(mode: str, info: dict[Any, Any], palette: object) -> int:
     if mode == "P":  # TensorFlow gives palettes as RGB, or RGBA where a colour is transparent
         return 4 if "transparency" in info else 3
     return _CHANNELS.get(mode, 3)

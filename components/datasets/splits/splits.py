@@ -124,4 +124,6 @@ def _encode(value: Any) -> bytes:
         return b"i%d" % value
     if isinstance(value, float):
         return b"f" + struct.pack("<d", value)
-    return b"a" + f"{value.dtype}{value.shape}".encode() + value.tobytes()  # a numpy array
+    # A NumPy array; this file does not import NumPy.
+    content: bytes = value.tobytes()
+    return b"a" + f"{value.dtype}{value.shape}".encode() + content

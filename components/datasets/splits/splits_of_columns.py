@@ -31,7 +31,7 @@ def assign_splits(plan: SplitPlan, rows: RecordBatch, hashed: RecordBatch) -> np
         column = plan.column or ""
         found = rows.column(column).dictionary_encode(null_encoding="encode")
         known = [assign_split(plan, {column: value}) for value in found.dictionary.to_pylist()]
-        return np.array(known, object)[found.indices.to_numpy(zero_copy_only=False)]
+        return np.asarray(np.array(known, object)[found.indices.to_numpy(zero_copy_only=False)])
     places = _places(plan.seed, contents_of(hashed).to_pylist())
     if plan.method != "stratified" or plan.column is None:
         return _at(plan, places, "")

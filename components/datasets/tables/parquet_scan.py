@@ -112,7 +112,7 @@ def plain_values(values: Any, dtype: str) -> list[Any]:
     import numpy as np
     import pyarrow as pa
 
-    listed = values.to_pylist()
+    listed: list[Any] = values.to_pylist()
     if dtype == "int":
         return listed
     if dtype == "float":

@@ -51,4 +51,4 @@ def maximising_images(
         gradient = tape.gradient(total, pixels)
         size = tf.sqrt(tf.reduce_mean(tf.square(gradient), axis=(1, 2, 3), keepdims=True))
         pixels = tf.clip_by_value(pixels + gradient / (size + _FEW) * (spread * _STEP), low, high)
-    return pixels.numpy()
+    return np.asarray(pixels.numpy())

@@ -151,7 +151,9 @@ class Feed(keras.utils.PyDataset):
             if not mixed:
                 return take(order)
             partners, shares = mixed
-            return tf.nest.map_structure(lambda mine, theirs: _blend(mine, theirs, shares), take(order), take(partners))
+            pairs = take(order), take(partners)
+            blended: tuple[Any, ...] = tf.nest.map_structure(lambda mine, theirs: _blend(mine, theirs, shares), *pairs)
+            return blended
 
         numbers = tf.data.Dataset.from_generator(epochs, output_signature=tf.TensorSpec((), tf.int64))
         batches = numbers.flat_map(cut).map(batch, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)

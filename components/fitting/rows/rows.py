@@ -104,7 +104,7 @@ def class_table(
             "training.memory_limit_mb"
         )
     counts = np.bincount(labels.astype(np.int64), minlength=len(classes))
-    return (counts.sum() / (len(classes) * np.maximum(counts, 1))).astype(np.float32)
+    return np.asarray(counts.sum() / (len(classes) * np.maximum(counts, 1)), np.float32)
 
 
 def weigh_classes(rows: Arrays, table: np.ndarray | None) -> Arrays:
@@ -124,7 +124,7 @@ def hold_out(rows: Arrays, fraction: float, seed: int) -> FitData:
 
 def validation_mask(rows: int, fraction: float, seed: int) -> np.ndarray:
     """Says for each position of a split whether it is validation: bool [rows], evenly spread."""
-    return place_of(np.arange(rows, dtype=np.float64), seed) < fraction
+    return np.asarray(place_of(np.arange(rows, dtype=np.float64), seed) < fraction)
 
 
 def place_of(index: Any, seed: int) -> Any:

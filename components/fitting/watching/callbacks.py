@@ -57,7 +57,7 @@ class EpochProgress(keras.callbacks.Callback):
 
 def _steps_done(callback: keras.callbacks.Callback, batch: int) -> int:
     """Counts an epoch's steps; where Keras makes several at once, it may count the last ones beyond the end."""
-    return min(batch + 1, callback.params["steps"])
+    return min(batch + 1, int(callback.params["steps"]))
 
 
 class StopAtNaN(keras.callbacks.Callback):

@@ -12,9 +12,9 @@ import tensorflow as tf
 
 from kerasline.components.core import KeraslineError
 from kerasline.components.example_gen import encode_row
+from kerasline.components.features import UNREADABLE
 from kerasline.components.prediction.answering.reasons import plain_reason
 from kerasline.components.prediction.answering.unseen import (
-    UNREADABLE,
     count_unseen,
     find_marker,
     first_unseen,
@@ -144,9 +144,9 @@ class ServedModel:
             if block.examples is None and self._fits_raw(block):
                 arguments = self._record["arguments"]
                 columns = {arguments[name]: self._tensor(arguments[name], v) for name, v in block.columns.items()}
-                return self._mark_raw(columns).numpy()
+                return np.asarray(self._mark_raw(columns).numpy())
             examples = _encode(block) if block.examples is None else block.examples
-            return self._mark_default(tf.constant(examples, tf.string)).numpy()
+            return np.asarray(self._mark_default(tf.constant(examples, tf.string)).numpy())
         except (tf.errors.OpError, ValueError, TypeError, OverflowError):
             if len(block) == 1:
                 return np.zeros((1, len(self._record["watched"])), np.int64)

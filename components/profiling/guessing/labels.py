@@ -131,7 +131,7 @@ def guess_label(sample: TableSample, labels: Sequence[str]) -> LabelGuess:
 def _deviation(values: Sequence[float]) -> float:
     """Returns the standard deviation of some numbers."""
     mean = sum(values) / len(values)
-    return (sum((value - mean) ** 2 for value in values) / len(values)) ** 0.5
+    return float((sum((value - mean) ** 2 for value in values) / len(values)) ** 0.5)
 
 
 def _with_classes(guess: LabelGuess, column: SampledColumn, counts: Mapping[Any, int], rows: int) -> LabelGuess:

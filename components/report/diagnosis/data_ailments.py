@@ -84,7 +84,7 @@ def _evidence_of_perfection(reading: Reading, alone: str, is_suspect: bool) -> l
 
 
 def _carries_all(columns: Sequence[Mapping[str, Any]]) -> bool:
-    return columns[0]["drop"] > 0 and columns[0]["drop"] > 10 * max(columns[1]["drop"], 0)
+    return bool(columns[0]["drop"] > 0 and columns[0]["drop"] > 10 * max(columns[1]["drop"], 0))
 
 
 def label_noise(figures: Mapping[str, Any], reading: Reading, advice: Treatments) -> Diagnosis | None:

@@ -97,7 +97,8 @@ def _best(figures: Mapping[str, Any]) -> Measured | None:
     if not known:
         return None
     sign = 1 if METRICS[name].higher_is_better else -1
-    return max(known, key=lambda one: sign * one["metrics"][name])
+    best: Measured = max(known, key=lambda one: sign * one["metrics"][name])
+    return best
 
 
 def _interval(figures: Mapping[str, Any]) -> Sequence[float] | None:

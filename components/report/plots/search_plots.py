@@ -179,7 +179,7 @@ def _short(key: str) -> str:
 def _show(value: Any) -> str:
     """Shows a value; of a block that names something, such as a schedule, the name."""
     if isinstance(value, dict) and isinstance(value.get("name"), str):
-        return value["name"]
+        return str(value["name"])
     return show(value) if type(value) in (int, float) else show_setting(value)
 
 

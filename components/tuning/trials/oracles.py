@@ -115,7 +115,8 @@ def make_oracle(
                     trials = min(trials, int((deadline - now) / (now - begun) * number))
                 _halve_for(self, trials)
             try:
-                return super().populate_space(trial_id)
+                values: dict[str, Any] = super().populate_space(trial_id)
+                return values
             except Exception as error:
                 # Not here: KerasTuner would keep its lock, and every worker would wait for it.
                 self.broken = error

@@ -63,6 +63,6 @@ def choose_winner(entries: list[dict[str, Any]], way: str) -> dict[str, Any]:
 
     def is_clear(entry: dict[str, Any]) -> bool:
         gains = [sign * (mine - its) for mine, its in zip(entry["scores"], untuned["scores"], strict=True)]
-        return statistics.mean(gains) > statistics.stdev(gains) / len(gains) ** 0.5
+        return bool(statistics.mean(gains) > statistics.stdev(gains) / len(gains) ** 0.5)
 
     return next((entry for entry in ranked if is_clear(entry)), untuned)

@@ -96,7 +96,7 @@ def _in_words(reason: anomalies_pb2.AnomalyInfo.Reason) -> str:
         text = "is not in the schema"
     elif reason.type == anomalies_pb2.AnomalyInfo.SCHEMA_MISSING_COLUMN:
         text = "is in the schema but not in the data"
-    return text.rstrip(". ")
+    return str(text.rstrip(". "))
 
 
 def _is_one_row(column: Column, feature: schema_pb2.Feature, schema: schema_pb2.Schema) -> bool:

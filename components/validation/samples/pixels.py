@@ -93,7 +93,7 @@ def _decode(encoded: bytes) -> np.ndarray | None:
 
 def _counts(values: np.ndarray, top: float) -> list[int]:
     bins = np.clip((values * _BINS / top).astype(int), 0, _BINS - 1)
-    return np.bincount(bins, minlength=_BINS).tolist()
+    return [int(count) for count in np.bincount(bins, minlength=_BINS)]
 
 
 def _rounded(values: np.ndarray) -> list[float]:

@@ -90,7 +90,7 @@ def _edges(values: np.ndarray) -> np.ndarray:
         return np.zeros((0,))
     distinct = np.unique(finite)
     if len(distinct) <= _MOST_BINS:
-        return (distinct[1:] + distinct[:-1]) / 2
+        return np.asarray((distinct[1:] + distinct[:-1]) / 2)
     bins = int(np.clip(len(values) // _ROWS_PER_BIN, _FEWEST_BINS, _MOST_BINS))
     return np.unique(np.quantile(finite, np.linspace(0, 1, bins + 1)[1:-1]))
 

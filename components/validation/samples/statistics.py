@@ -40,7 +40,7 @@ def columns_by_name(statistics: Statistics) -> dict[str, dict[str, Column]]:
 
 def column_name(column: Column) -> str:
     """Returns the name of a column; ours are never nested."""
-    return column.path.step[0] if column.path.step else column.name
+    return str(column.path.step[0] if column.path.step else column.name)
 
 
 def common(column: Column) -> statistics_pb2.CommonStatistics:

@@ -51,7 +51,7 @@ def parse_schema(text: str, origin: str) -> schema_pb2.Schema:
 
 def print_schema(schema: schema_pb2.Schema) -> str:
     """Writes a schema as text; equal schemas give equal text, whatever comments their files have."""
-    return text_format.MessageToString(schema, as_utf8=True)
+    return str(text_format.MessageToString(schema, as_utf8=True))
 
 
 def infer_schema(

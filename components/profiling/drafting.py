@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import os
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ from kerasline.components.profiling.guessing import (
 )
 from kerasline.components.profiling.sampling import (
     TABLES,
+    ImageSample,
     TableSample,
     check_source,
     choose_model,
@@ -96,25 +98,32 @@ def _draft_table(files: Sequence[Path], labels: Sequence[str], name: str, shown_
     _drop_leaks(sample, guesses, label)
     inputs = [guess for guess in guesses if guess.kind != "drop"]
     if not inputs:
-        told = [f"{guess.name!r} {guess.why}" for guess in guesses]
-        told += [f"{unusable!r}: {why}" for unusable, why in sample.unusable.items()]
-        raise ConfigError(
-            f"no column of {files[0]} is left to learn from besides the label: "
-            + ("; ".join(told[:5]) or "it has no other")
-        )
+        raise _nothing_left(files[0], guesses, sample)
     _leave_ranks(guesses)
     settings = choose_settings(sample.rows, label, columns=len(inputs))
     text = "\n".join(_table_lines(sample, label, guesses, settings, name, shown_path)) + "\n"
-    about = f"about {sample.rows:,}" if not sample.complete else f"{sample.rows:,}"
-    summary = (
+    columns = [(g.name, g.kind, f"{g.missing:.1%}" if g.missing else "", _detail(g)) for g in guesses]
+    columns += [(unusable, "drop", "", why) for unusable, why in sample.unusable.items()]
+    return Draft(name, text, _table_summary(sample, label, labels, shown_path), tuple(columns))
+
+
+def _nothing_left(path: Path, guesses: Sequence[ColumnGuess], sample: TableSample) -> ConfigError:
+    told = [f"{guess.name!r} {guess.why}" for guess in guesses]
+    told += [f"{unusable!r}: {why}" for unusable, why in sample.unusable.items()]
+    return ConfigError(
+        f"no column of {path} is left to learn from besides the label: " + ("; ".join(told[:5]) or "it has no other")
+    )
+
+
+def _table_summary(sample: TableSample, label: LabelGuess, labels: Sequence[str], shown_path: str) -> tuple[str, ...]:
+    """Says in a few lines what was seen, for the screen."""
+    about = f"{sample.rows:,}" if sample.complete else f"about {sample.rows:,}"
+    return (
         f"{shown_path}: {about} rows, {counted(len(sample.columns) + len(sample.unusable), 'column')}",
         f"label {' and '.join(map(repr, labels))}: {describe_label(label)}",
         *(f"csv.{key}: {sample.reading[key][0]} ({sample.reading[key][1]})" for key in _TOLD if key in sample.reading),
         *([f"note: {sample.remark}"] if sample.remark else []),
     )
-    columns = [(g.name, g.kind, f"{g.missing:.1%}" if g.missing else "", _detail(g)) for g in guesses]
-    columns += [(name_, "drop", "", why) for name_, why in sample.unusable.items()]
-    return Draft(name, text, summary, tuple(columns))
 
 
 def _drop_leaks(sample: TableSample, guesses: Sequence[ColumnGuess], label: LabelGuess) -> None:
@@ -122,17 +131,22 @@ def _drop_leaks(sample: TableSample, guesses: Sequence[ColumnGuess], label: Labe
         return
     columns = {column.name: column for column in sample.columns}
     answers = label.values or columns[label.columns[0]].values
-    known = [i for i, value in enumerate(answers) if value is not None and value == value and _is_finite(value)]
+    known = [row for row, value in enumerate(answers) if _is_known(value)]
     is_number = not label.counts
     for guess in guesses:
         if guess.kind in ("drop", "text", "array"):
             continue
         values = columns[guess.name].values
-        told = gives_away([values[i] for i in known], [answers[i] for i in known], is_number)
+        told = gives_away([values[row] for row in known], [answers[row] for row in known], is_number)
         if told:
             guess.kind, guess.options = "drop", {}
             guess.why = f"gives the label away: {told}; if it is known before the label is, keep it and set "
             guess.why += "validation.leakage: warn"
+
+
+def _is_known(value: Any) -> bool:
+    """Whether a row has a label, and one that is finite where it is a number."""
+    return value is not None and (not isinstance(value, float) or math.isfinite(value))
 
 
 def _leave_ranks(guesses: Sequence[ColumnGuess]) -> None:
@@ -141,10 +155,6 @@ def _leave_ranks(guesses: Sequence[ColumnGuess]) -> None:
         if guess.options.get("scale") == "log":
             del guess.options["scale"]
             guess.why = guess.why.partition(", three quarters within")[0]
-
-
-def _is_finite(value: Any) -> bool:
-    return not isinstance(value, float) or abs(value) != float("inf")
 
 
 def _table_lines(
@@ -163,6 +173,17 @@ def _table_lines(
     lines += pair("label", answer, 4, describe_label(label))
     for remark in label.remarks:
         lines += comment(remark, 4)
+    lines += _reading_lines(sample, label)
+    lines += _drop_lines(guesses, sample.unusable)
+    lines += _split_lines(settings, guesses)
+    lines += _feature_lines(guesses, _label_lines(label))
+    lines += _rest(settings, label)
+    return lines
+
+
+def _reading_lines(sample: TableSample, label: LabelGuess) -> list[str]:
+    """Writes how the file is read, where that is not as usual."""
+    lines = []
     if sample.delimiter not in (",", ""):
         lines += pair("delimiter", "tab" if sample.delimiter == "\t" else sample.delimiter, 4)
     for key, (value, why) in {**sample.reading, **label.reading}.items():
@@ -170,15 +191,16 @@ def _table_lines(
     if sample.index:
         told = f"the index of a data frame is no input: {listed(sample.index)}; name it under features to make it one"
         lines += comment(told, 4)
-    dropped = [guess for guess in guesses if guess.kind == "drop"]
-    if dropped or sample.unusable:
-        lines.append("    drop:")
-        for item, why in [*((guess.name, guess.why) for guess in dropped), *sample.unusable.items()]:
-            (written,) = pair("x", item)
-            lines += _item(written.removeprefix("x: "), why)
-    lines += _split_lines(settings, guesses)
-    lines += _feature_lines(guesses, _label_lines(label))
-    lines += _rest(settings, label)
+    return lines
+
+
+def _drop_lines(guesses: Sequence[ColumnGuess], unusable: Mapping[str, str]) -> list[str]:
+    """Lists the columns that are no inputs, each with the reason."""
+    dropped = [(guess.name, guess.why) for guess in guesses if guess.kind == "drop"] + list(unusable.items())
+    lines = ["    drop:"] if dropped else []
+    for item, why in dropped:
+        (written,) = pair("x", item)
+        lines += _item(written.removeprefix("x: "), why)
     return lines
 
 
@@ -210,16 +232,7 @@ def _label_lines(label: LabelGuess) -> list[str]:
 
 def _feature_lines(guesses: Sequence[ColumnGuess], of_label: Sequence[str]) -> list[str]:
     inputs = [guess for guess in guesses if guess.kind != "drop"]
-    lines = [""]
-    for kind in ("numeric", "categorical", "boolean", "date", "text", "array"):
-        names = [guess.name for guess in inputs if guess.kind == kind]
-        lines += comment(f"{kind}: {listed(names)}") if names else []
-    missing = [guess for guess in inputs if guess.missing]
-    if missing:
-        found = [f"{guess.name} {guess.missing:.1%}" for guess in sorted(missing, key=lambda g: -g.missing)]
-        lines += comment(
-            f"values are missing in {listed(found)}; a missing number becomes the mean, with a 0/1 input that says so"
-        )
+    lines = ["", *_kinds_of_inputs(inputs)]
     named = [guess for guess in inputs if guess.options or guess.remark]
     if not of_label and not any(guess.options for guess in named):
         lines += [text for guess in named for text in comment(f"{guess.name}: {guess.remark}")]
@@ -228,6 +241,21 @@ def _feature_lines(guesses: Sequence[ColumnGuess], of_label: Sequence[str]) -> l
     for guess in named:
         lines += comment(f"{guess.name}: {guess.remark}", 2) if guess.remark else []
         lines += pair(guess.name, guess.options, 2, guess.why) if guess.options else []
+    return lines
+
+
+def _kinds_of_inputs(inputs: Sequence[ColumnGuess]) -> list[str]:
+    """Lists the inputs by kind, and those that lack values, as comments."""
+    lines = []
+    for kind in ("numeric", "categorical", "boolean", "date", "text", "array"):
+        names = [guess.name for guess in inputs if guess.kind == kind]
+        lines += comment(f"{kind}: {listed(names)}") if names else []
+    missing = sorted((guess for guess in inputs if guess.missing), key=lambda guess: -guess.missing)
+    if missing:
+        found = listed([f"{guess.name} {guess.missing:.1%}" for guess in missing])
+        lines += comment(
+            f"values are missing in {found}; a missing number becomes the mean, with a 0/1 input that says so"
+        )
     return lines
 
 
@@ -252,13 +280,7 @@ def _draft_images(folder: Path, labels: Sequence[str], name: str, shown_path: st
             f"--label is for tables; the images of {folder} are labelled by the folder they are in, so leave it out"
         )
     sample = sample_images(folder)
-    largest, smallest = max(sample.counts.values()), min(sample.counts.values())
-    task: Any = "binary" if len(sample.counts) == 2 else "multiclass"
-    label = LabelGuess(
-        ("label",), task, sample.counts, sample.rows, 0.0,
-        balanced=largest >= 4 * smallest and smallest >= 10, stratified=smallest * 0.1 < 5,
-        majority=largest / sample.rows,
-    )  # fmt: skip
+    label = _label_of_images(sample)
     model, why = choose_model(sample)
     settings = choose_settings(sample.rows, label, model, why)
     about = f"{sample.rows:,} images of {len(sample.counts)} classes"
@@ -271,29 +293,48 @@ def _draft_images(folder: Path, labels: Sequence[str], name: str, shown_path: st
     if any("without an image" in remark for remark in sample.remarks):
         options["empty_classes"] = "skip"
     lines += block("images", options, 2)
-    split = dict(settings.split)
-    reason = settings.reasons["split"]
-    if sample.given:
-        split.pop("test", None)
-        split.pop("method", None)
-        lines += comment(f"the folder brings its own {', '.join(sample.given)}", 2)
-        if any(part.lower() not in ("train", "training", "test") for part in sample.given):
-            split = {}
-    lines += pair("split", split, 2, reason) if split else []
-    lines.append("")
-    if sample.resized:
-        lines += [*comment(f"the images are {sample.sizes}; all become one size"), "features:"]
-        lines += pair("image", {"size": list(sample.size), "channels": sample.channels}, 2)
-    else:
-        lines += [*comment(f"every image has {sample.sizes} pixels"), "features: {}"]
-    lines += _rest(settings, label)
-    lines += comment(_TRANSFER)
+    lines += _split_of_images(sample, settings)
+    lines += ["", *_size_lines(sample), *_rest(settings, label), *comment(_TRANSFER)]
     summary = (
         f"{shown_path}: {sample.rows:,} images, {sample.sizes}, {'grey' if sample.channels == 1 else 'colour'}",
         f"label: {describe_label(label)}",
     )
     size = f"resized to {sample.size[0]}×{sample.size[1]}" if sample.resized else sample.sizes
     return Draft(name, "\n".join(lines) + "\n", summary, (("image", "image", "", size),))
+
+
+def _label_of_images(sample: ImageSample) -> LabelGuess:
+    largest, smallest = max(sample.counts.values()), min(sample.counts.values())
+    return LabelGuess(
+        ("label",),
+        "binary" if len(sample.counts) == 2 else "multiclass",
+        sample.counts,
+        sample.rows,
+        0.0,
+        balanced=largest >= 4 * smallest and smallest >= 10,
+        stratified=smallest * 0.1 < 5,
+        majority=largest / sample.rows,
+    )
+
+
+def _split_of_images(sample: ImageSample, settings: Settings) -> list[str]:
+    """Writes how the images are divided: what the folder divides already is left as it is."""
+    split = dict(settings.split)
+    lines = []
+    if sample.given:
+        split.pop("test", None)
+        split.pop("method", None)
+        lines += comment(f"the folder brings its own {', '.join(sample.given)}", 2)
+        if any(part.lower() not in ("train", "training", "test") for part in sample.given):
+            split = {}
+    return lines + (pair("split", split, 2, settings.reasons["split"]) if split else [])
+
+
+def _size_lines(sample: ImageSample) -> list[str]:
+    if not sample.resized:
+        return [*comment(f"every image has {sample.sizes} pixels"), "features: {}"]
+    size = {"size": list(sample.size), "channels": sample.channels}
+    return [*comment(f"the images are {sample.sizes}; all become one size"), "features:", *pair("image", size, 2)]
 
 
 def describe_label(label: LabelGuess) -> str:

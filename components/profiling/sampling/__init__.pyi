@@ -1,4 +1,9 @@
-from .images import choose_model as choose_model, is_image_folder as is_image_folder, sample_images as sample_images
+from .images import (
+    ImageSample as ImageSample,
+    choose_model as choose_model,
+    is_image_folder as is_image_folder,
+    sample_images as sample_images,
+)
 from .missing import Words as Words, remark_on_classes as remark_on_classes
 from .sampling import (
     SampledColumn as SampledColumn,

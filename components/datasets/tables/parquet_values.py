@@ -57,9 +57,9 @@ def is_plain(kind: DataType, dtype: str) -> bool:
         kind = kind.value_type
     is_text = pa.types.is_string(kind) or pa.types.is_large_string(kind)
     if dtype == "string":
-        return is_text or pa.types.is_boolean(kind) or pa.types.is_integer(kind)
+        return bool(is_text or pa.types.is_boolean(kind) or pa.types.is_integer(kind))
     is_number = pa.types.is_integer(kind) or pa.types.is_floating(kind)
-    return dtype in ("int", "float") and is_number and not pa.types.is_float16(kind)
+    return bool(dtype in ("int", "float") and is_number and not pa.types.is_float16(kind))
 
 
 def _batches(

@@ -47,28 +47,47 @@ def encode_categories(
             [*values, *(sparse.values for sparse in words)], [step.size for step in (*categories, *texts)]
         )
         if categories:
-            oov_buckets = [step.options.oov_buckets for step in categories]
-            found = vocabularies.look_up(values[0], range(len(categories)), oov_buckets)
+            found = vocabularies.look_up(
+                values[0], range(len(categories)), [step.options.oov_buckets for step in categories]
+            )
             marks.append(mark_categories(categories, inputs, found))
-            ids += [
-                (step, column, step.size + step.options.oov_buckets)
-                for step, column in zip(categories, tf.unstack(found, axis=1), strict=True)
-            ]
+            ids += _ids_of(categories, found)
         for number, (step, sparse) in enumerate(zip(texts, words, strict=True), start=len(categories)):
             ranks = vocabularies.look_up(sparse.values, [number], [step.options.oov_buckets])
-            if step.options.encode == "bag":
-                blocks.append(_bag(step, tf.SparseTensor(sparse.indices, ranks, sparse.dense_shape)))
-            else:
-                # Most frequent word first: id 2 and up; 1 is out of vocabulary, 0 padding.
-                places = tf.where(ranks < step.size, ranks + 2, 1)
-                outputs[step.name] = _tokens(step, tf.SparseTensor(sparse.indices, places, sparse.dense_shape))
-    for step, column, _ in ids:
-        if step.options.encode == "embedding":
-            outputs[step.name] = column[:, tf.newaxis]
+            _encode_text(step, sparse, ranks, blocks, outputs)
+    outputs |= {step.name: column[:, tf.newaxis] for step, column, _ in ids if step.options.encode == "embedding"}
     one_hot = [entry for entry in ids if entry[0].options.encode != "embedding"]
     if one_hot:
         blocks.append(_one_hot(one_hot))
     return blocks, outputs, marks
+
+
+def _ids_of(categories: Sequence[FeatureStep], found: tf.Tensor) -> Ids:
+    """Divides what vocabularies found, int64 [batch, categories], into the ids of each category."""
+    columns = tf.unstack(found, axis=1)
+    return [
+        (step, column, step.size + step.options.oov_buckets) for step, column in zip(categories, columns, strict=True)
+    ]
+
+
+def _encode_text(
+    step: FeatureStep, words: tf.SparseTensor, ranks: tf.Tensor, blocks: list[Block], outputs: dict[str, tf.Tensor]
+) -> None:
+    """Encodes one text as a bag of words, which is a block, or as tokens, which are an output.
+
+    Args:
+      step: Of the plan.
+      words: Sparse string [batch, words].
+      ranks: Place of each word in the vocabulary, most frequent first: int64 [words of all rows].
+      blocks: Takes the bag.
+      outputs: Takes the tokens by the name of the step.
+    """
+    if step.options.encode == "bag":
+        blocks.append(_bag(step, tf.SparseTensor(words.indices, ranks, words.dense_shape)))
+        return
+    # Most frequent word first: id 2 and up; 1 is out of vocabulary, 0 padding.
+    places = tf.where(ranks < step.size, ranks + 2, 1)
+    outputs[step.name] = _tokens(step, tf.SparseTensor(words.indices, places, words.dense_shape))
 
 
 def _hashed(steps: Sequence[FeatureStep], inputs: Mapping[str, Any]) -> Ids:

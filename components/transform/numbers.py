@@ -108,31 +108,42 @@ def _known_numbers(steps: Sequence[FeatureStep], inputs: dict[str, Any]) -> tupl
         add(numbers, number_matrix(raw(numbers)))
     flags = [step for step in steps if step.dtype == "string" and step.kind == "boolean"]
     if flags:
-        text = text_matrix(raw(flags))
-        said = tf.cast(tf.strings.regex_full_match(text, TRUE_PATTERN), tf.float64)
-        known = tf.strings.regex_full_match(text, f"{TRUE_PATTERN}|{FALSE_PATTERN}")
-        add(flags, tf.where(known, said, tf.constant(_NAN, tf.float64)))
+        add(flags, _read_written_flags(text_matrix(raw(flags))))
     in_text = [step for step in steps if step.dtype == "string" and step.kind == "numeric"]
     for form in dict.fromkeys(step.number_form for step in in_text):
         written = [step for step in in_text if step.number_form == form]
         add(written, read_written_numbers(text_matrix(raw(written)), form))
     for date_format in (*DATE_PATTERNS, "time", *UNIX_UNITS):
         dates = [step for step in steps if step.kind == "date" and step.options.date_format == date_format]
-        if not dates:
-            continue
-        if date_format in UNIX_UNITS:
-            split = split_timestamps(number_matrix(raw(dates)) / UNIX_UNITS[date_format])
-        elif date_format == "time":
-            split = split_times(text_matrix(raw(dates)))
-        else:
-            split = split_written_dates(text_matrix(raw(dates)), date_format)
-        add(dates, tf.reshape(split, (-1, len(dates) * len(DATE_PARTS))), len(DATE_PARTS))
-    matrix = tf.concat(parts, axis=1)
-    by_name = {step.name: step for step in steps}
-    logs = [by_name[name].kind == "numeric" and by_name[name].options.scale == "log" for name, _ in slots]
-    if any(logs):
-        matrix = tf.where(tf.constant(logs), tf.sign(matrix) * tf.math.log1p(tf.abs(matrix)), matrix)
-    return slots, matrix
+        if dates:
+            split = _split_dates(raw(dates), date_format)
+            add(dates, tf.reshape(split, (-1, len(dates) * len(DATE_PARTS))), len(DATE_PARTS))
+    return slots, _with_logarithms(steps, slots, tf.concat(parts, axis=1))
+
+
+def _read_written_flags(text: tf.Tensor) -> tf.Tensor:
+    """Reads true and false in writing, string [batch, columns], as float64 1 and 0, and what is neither as NaN."""
+    said = tf.cast(tf.strings.regex_full_match(text, TRUE_PATTERN), tf.float64)
+    known = tf.strings.regex_full_match(text, f"{TRUE_PATTERN}|{FALSE_PATTERN}")
+    return tf.where(known, said, tf.constant(_NAN, tf.float64))
+
+
+def _split_dates(columns: list[Any], date_format: str) -> tf.Tensor:
+    """Splits dates of one format into their parts: float64 [batch, columns, parts]."""
+    if date_format in UNIX_UNITS:
+        return split_timestamps(number_matrix(columns) / UNIX_UNITS[date_format])
+    if date_format == "time":
+        return split_times(text_matrix(columns))
+    return split_written_dates(text_matrix(columns), date_format)
+
+
+def _with_logarithms(steps: Sequence[FeatureStep], slots: Sequence[Slot], matrix: tf.Tensor) -> tf.Tensor:
+    """Takes the logarithm of those columns of a matrix, float64 [batch, slots], that ask for it; signs are kept."""
+    logs = {step.name for step in steps if step.kind == "numeric" and step.options.scale == "log"}
+    taken = [name in logs for name, _ in slots]
+    if not any(taken):
+        return matrix
+    return tf.where(tf.constant(taken), tf.sign(matrix) * tf.math.log1p(tf.abs(matrix)), matrix)
 
 
 def read_written_numbers(text: tf.Tensor, form: NumberForm) -> tf.Tensor:

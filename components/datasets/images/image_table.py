@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -38,55 +38,23 @@ def find(options: ImageOptions, places: Places, split: SplitColumn | None, named
       ConfigError: the CSV lacks a column, or no image can be used.
     """
     root = places.find(options.path, folder=True)
-    assert options.labels_csv is not None
-    if options.test_path is not None:
-        raise ConfigError("images.test_path is for folders of classes; with labels_csv use split.method: source.")
-    table = root / options.labels_csv
-    if not table.is_file():
-        table = places.find(options.labels_csv)
+    table = _table_of(options, root, places)
     reading = {**_reading(table), "missing_in": own_words(named)}
-    names = reading["names"]
-    roles = assign_roles(names, options.label_column, [], split, str(table))
-    if options.path_column not in names:
-        raise ConfigError(f"{table} has no column {options.path_column!r} of image paths; set images.path_column.")
-    if len(roles.labels) != 1 or options.path_column == options.label_column:
-        raise ConfigError("images.label_column and images.path_column must be two different columns.")
-    wanted = [options.path_column, options.label_column, *([split.name] if split else [])]
-    rows = [(number, [cells[names.index(name)] for name in wanted]) for number, cells in _body(table, reading)]
+    wanted = _wanted_columns(options, reading["names"], split, table)
+    read_at = [reading["names"].index(name) for name in wanted]
+    rows = [(number, [cells[place] for place in read_at]) for number, cells in _body(table, reading)]
     decided = named.get(options.label_column) is not None
     no_label = _no_label([cells[1] for _, cells in rows], missing_words(reading, options.label_column), decided)
-    skipped: list[str] = []
-    lost: Counter[str] = Counter()
-    unusable: list[int] = []
     survey = Survey()
-    kept: list[list[str]] = []
-    inside = root.resolve()
-    checks = check_all(
-        root, [root / cells[0] for _, cells in rows], options.check == "decode", options.max_megapixels * 1e6
-    )
-    for (number, cells), checked in zip(rows, checks, strict=True):
-        problem = checked.problem
-        if cells[1] in no_label:
-            lost[cells[1]] += 1
-            problem = describe_lost({cells[1]: 1}, "").removeprefix("1 ")
-        else:
-            problem = _place_problem(root / cells[0], inside) or problem
-        if problem:
-            unusable.append(number)
-            skipped.append(f"{table.name} line {number}, {cells[0]}: {problem}")
-        else:
-            kept.append(cells)
-            survey.add(checked, "\0".join(cells))
+    kept, unusable, skipped = _usable_rows(options, root, table, rows, no_label, survey)
     if not kept:
         reason = f" The first: {skipped[0]}." if skipped else ""
         raise ConfigError(f"No image of {table} can be used; correct its paths.{reason}")
     labels, dtype = _typed([cells[1] for cells in kept])
     if dtype == "string" and not decided:
+        lost = Counter(cells[1] for _, cells in rows if cells[1] in no_label)
         check_lost(options.label_column, lost, len(kept), str(table))
     extra_type = parse([cells[2] for cells in kept if cells[2]] or ["-"])[0] if split else None
-    shards: list[dict[str, Any]] = []
-    for first in range(0, len(kept), _IMAGES_PER_SHARD):
-        shards.append({"first": first, "rows": min(_IMAGES_PER_SHARD, len(kept) - first)})
     return Found(
         kind="image",
         columns=(survey.column(),),
@@ -102,12 +70,76 @@ def find(options: ImageOptions, places: Places, split: SplitColumn | None, named
             "extra_type": extra_type,
             "unusable": unusable,
         },
-        shards=shards,
+        shards=[
+            {"first": first, "rows": min(_IMAGES_PER_SHARD, len(kept) - first)}
+            for first in range(0, len(kept), _IMAGES_PER_SHARD)
+        ],
         digest=f"{survey.digest},{digest_file(table)}",
         title=root.name,
         skipped=shortened(skipped),
         notes=survey.notes,
     )
+
+
+def _table_of(options: ImageOptions, root: Path, places: Places) -> Path:
+    """Finds the CSV that lists the images, within their folder first."""
+    assert options.labels_csv is not None
+    if options.test_path is not None:
+        raise ConfigError("images.test_path is for folders of classes; with labels_csv use split.method: source.")
+    table = root / options.labels_csv
+    return table if table.is_file() else places.find(options.labels_csv)
+
+
+def _wanted_columns(options: ImageOptions, names: Sequence[str], split: SplitColumn | None, table: Path) -> list[str]:
+    """Names the columns of the CSV that are read: those of the paths, of the label, and the one that splits need."""
+    roles = assign_roles(names, options.label_column, [], split, str(table))
+    if options.path_column not in names:
+        raise ConfigError(f"{table} has no column {options.path_column!r} of image paths; set images.path_column.")
+    if len(roles.labels) != 1 or options.path_column == options.label_column:
+        raise ConfigError("images.label_column and images.path_column must be two different columns.")
+    return [options.path_column, options.label_column, *([split.name] if split else [])]
+
+
+def _usable_rows(
+    options: ImageOptions,
+    root: Path,
+    table: Path,
+    rows: Sequence[tuple[int, list[str]]],
+    no_label: Collection[str],
+    survey: Survey,
+) -> tuple[list[list[str]], list[int], list[str]]:
+    """Looks at the image of every row.
+
+    Args:
+      options: Of the recipe.
+      root: Folder of the images.
+      table: The CSV.
+      rows: Number of each line with the cells of the wanted columns.
+      no_label: Cells that mean that a row has no label.
+      survey: Takes what the images that can be used are like.
+
+    Returns:
+      The cells of the rows that can be used; the numbers of the others, and in words why.
+    """
+    kept: list[list[str]] = []
+    unusable: list[int] = []
+    skipped: list[str] = []
+    inside = root.resolve()
+    checks = check_all(
+        root, [root / cells[0] for _, cells in rows], options.check == "decode", options.max_megapixels * 1e6
+    )
+    for (number, cells), checked in zip(rows, checks, strict=True):
+        if cells[1] in no_label:
+            problem = describe_lost({cells[1]: 1}, "").removeprefix("1 ")
+        else:
+            problem = _place_problem(root / cells[0], inside) or checked.problem
+        if problem:
+            unusable.append(number)
+            skipped.append(f"{table.name} line {number}, {cells[0]}: {problem}")
+        else:
+            kept.append(cells)
+            survey.add(checked, "\0".join(cells))
+    return kept, unusable, skipped
 
 
 def read(dataset: Dataset, shard: Mapping[str, Any]) -> Iterator[dict[str, Any]]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import itertools
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import keras_tuner
@@ -63,6 +64,26 @@ def make_oracle(
       An oracle that stops after ``max_trials`` trials or when the budget is spent, whichever is first; trials that run
       then are finished.
     """
+    seconds = options.budget_seconds()
+    begun = time.monotonic() - spent_seconds
+    course = _Course(
+        given=_first_values(settings, options, start),
+        most=options.max_trials,
+        begun=begun,
+        deadline=None if seconds is None else begun + seconds,
+        halves=options.algorithm == "hyperband",
+    )
+    oracle = _untuned_first(_ORACLES[options.algorithm], course)(**_arguments(settings, options))
+    if isinstance(oracle, ProductOracle):
+        oracle.first = len(course.given)
+    # TFX asks the oracle for its best max_trials trials, which Hyperband's does not set.
+    oracle.max_trials = options.max_trials
+    oracle.verbose = 0  # the tuner itself tells of trials
+    return oracle
+
+
+def _arguments(settings: FitSettings, options: TuningOptions) -> dict[str, Any]:
+    """Returns what KerasTuner's oracles are made with."""
     seed = settings.seed if options.seed is None else options.seed
     arguments: dict[str, Any] = {
         "objective": keras_tuner.Objective(options.objective, direction(options.objective)),
@@ -79,15 +100,62 @@ def make_oracle(
         arguments["hyperband_iterations"] = options.max_trials
     else:
         arguments["max_trials"] = options.max_trials
-    base = _ORACLES[options.algorithm]
+    return arguments
+
+
+def _first_values(
+    settings: FitSettings, options: TuningOptions, start: Mapping[str, Any] | None
+) -> list[dict[str, Any]]:
+    """Returns the values of the trials that no algorithm chooses: the untuned ones, and where the search starts."""
     untuned = untuned_values(settings, options.space)
-    given = [untuned]
-    if start:
-        started = start_values(untuned, start, options.space)
-        given += [started] if started != untuned else []
-    seconds = options.budget_seconds()
-    begun = time.monotonic() - spent_seconds
-    deadline = None if seconds is None else begun + seconds
+    started = start_values(untuned, start, options.space) if start else untuned
+    return [untuned] if started == untuned else [untuned, started]
+
+
+@dataclass(frozen=True)
+class _Course:
+    """How a search begins, and when it ends.
+
+    Attributes:
+      given: Values of the first trials.
+      most: Number of trials after which it ends.
+      begun: When it began, by ``time.monotonic``.
+      deadline: After which no trial begins; None for none.
+      halves: Whether trials go on from others, in Hyperband's brackets.
+    """
+
+    given: Sequence[Mapping[str, Any]]
+    most: int
+    begun: float
+    deadline: float | None
+    halves: bool
+
+    def ends_before(self, number: int) -> bool:
+        """Whether a trial of this number is one too many; the first runs however late it is."""
+        is_late = self.deadline is not None and time.monotonic() > self.deadline
+        return number >= self.most or (number > 0 and is_late)
+
+    def trials_left(self, number: int, is_timed: bool) -> int:
+        """Counts the trials that will run from this number on.
+
+        Args:
+          number: Number of the next trial, above 0.
+          is_timed: Whether all trials before it have ended, so that it is known how long they took.
+        """
+        left = self.most - number
+        if self.deadline is None or not is_timed:
+            return left
+        now = time.monotonic()
+        return min(left, int((self.deadline - now) / (now - self.begun) * number))
+
+
+def _untuned_first(base: Any, course: _Course) -> Any:
+    """Makes a class of oracles that begin with given values and end in time.
+
+    Args:
+      base: KerasTuner's class of the algorithm.
+      course: How the search begins, and when it ends.
+    """
 
     class UntunedFirst(base):  # type: ignore[misc, valid-type]
         """The algorithm's oracle, whose first trial is the config as it is.
@@ -100,20 +168,15 @@ def make_oracle(
 
         def populate_space(self, trial_id: str) -> dict[str, Any]:
             number = len(self.start_order)
-            is_late = deadline is not None and time.monotonic() > deadline
-            if number >= options.max_trials or (number > 0 and is_late):
+            if course.ends_before(number):
                 return {"status": trial_module.TrialStatus.STOPPED, "values": None}
-            if number < len(given):
-                return {"status": trial_module.TrialStatus.RUNNING, "values": dict(given[number])}
+            if number < len(course.given):
+                return {"status": trial_module.TrialStatus.RUNNING, "values": dict(course.given[number])}
             if hasattr(self, "_random_state"):
                 # KerasTuner does not keep this state; so a search that was killed goes on as if it had not been.
                 self._random_state = np.random.RandomState((self.seed + number) % 2**32)
-            if options.algorithm == "hyperband" and number == len(given):
-                trials = options.max_trials - number
-                if deadline is not None and not self.ongoing_trials:  # it is known how long those before took
-                    now = time.monotonic()
-                    trials = min(trials, int((deadline - now) / (now - begun) * number))
-                _halve_for(self, trials)
+            if course.halves and number == len(course.given):
+                _halve_for(self, course.trials_left(number, is_timed=not self.ongoing_trials))
             try:
                 values: dict[str, Any] = super().populate_space(trial_id)
                 return values
@@ -132,7 +195,8 @@ def make_oracle(
 
         def _vectorize_trials(self) -> Any:
             """Computes with the nearest values of the space where the given trials lie outside of it."""
-            kept = {number: self.trials[number].hyperparameters.values for number in self.start_order[: len(given)]}
+            given = self.start_order[: len(course.given)]
+            kept = {number: self.trials[number].hyperparameters.values for number in given}
             try:
                 for number, values in kept.items():
                     self.trials[number].hyperparameters.values = fit_into(values, self.get_space().space)
@@ -141,13 +205,7 @@ def make_oracle(
                 for number, values in kept.items():
                     self.trials[number].hyperparameters.values = values
 
-    oracle = UntunedFirst(**arguments)
-    if isinstance(oracle, ProductOracle):
-        oracle.first = len(given)
-    # TFX asks the oracle for its best max_trials trials, which Hyperband's does not set.
-    oracle.max_trials = options.max_trials
-    oracle.verbose = 0  # the tuner itself tells of trials
-    return oracle
+    return UntunedFirst
 
 
 def _halve_for(oracle: Any, trials: int) -> None:

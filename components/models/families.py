@@ -16,7 +16,6 @@ from pydantic import BaseModel
 
 from kerasline.components.core import ConfigError, nearest
 from kerasline.components.models.description import (
-    AugmentationOptions,
     CnnOptions,
     CustomOptions,
     InputSpec,
@@ -25,7 +24,6 @@ from kerasline.components.models.description import (
     OutputSpec,
     SequenceOptions,
     TabularOptions,
-    Task,
     TransferOptions,
 )
 from kerasline.components.models.parts import check_output
@@ -81,21 +79,3 @@ def build_model(
 
         keras.utils.set_random_seed(seed)
     return module.build(options, list(inputs), output)
-
-
-__all__ = [
-    "MODEL_FAMILIES",
-    "AugmentationOptions",
-    "CnnOptions",
-    "CustomOptions",
-    "Family",
-    "InputSpec",
-    "MlpOptions",
-    "ModelOptions",
-    "OutputSpec",
-    "SequenceOptions",
-    "TabularOptions",
-    "Task",
-    "TransferOptions",
-    "build_model",
-]

@@ -157,7 +157,7 @@ def _untuned_first(base: Any, course: _Course) -> Any:
       course: How the search begins, and when it ends.
     """
 
-    class UntunedFirst(base):  # type: ignore[misc, valid-type]
+    class UntunedFirst(base):
         """The algorithm's oracle, whose first trial is the config as it is.
 
         Attributes:

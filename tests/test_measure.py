@@ -20,13 +20,9 @@ MOST_COMPLEX = 10
 # What is above a limit, and how far: of a folder, its most complex function; of the others, each that is longer. Both
 # only shrink: open one up, and take its line away.
 COMPLEX = {
-    "components": 37,
+    "components": 35,
 }
-LONG = {
-    "components/tuning/trials/oracles.py:make_oracle": 90,
-    "components/datasets/images/image_table.py:find": 75,
-    "components/report/figures/figures.py:collect_figures": 75,
-}
+LONG: dict[str, int] = {}
 
 
 @cache
@@ -112,7 +108,7 @@ def test_the_measures_of_the_whole_hold() -> None:
     figures = measure(sources())
     assert float(figures["functions above 40 lines, %"]) <= 2
     assert float(figures["complexity, mean"]) <= 5.5
-    assert float(figures["complexity above 10, %"]) <= 11
+    assert float(figures["complexity above 10, %"]) <= 8
     assert float(figures["public docstrings, %"]) >= 99
 
 

@@ -55,7 +55,7 @@ def cool(scores: np.ndarray, task: Task, temperature: float) -> np.ndarray:
     logits = np.log(both.astype(np.float64)) / temperature
     powers = np.exp(logits - logits.max(axis=1, keepdims=True))
     cooled = (powers / powers.sum(axis=1, keepdims=True)).astype(np.float32)
-    return cooled[:, 1:] if task == "binary" else cooled
+    return np.asarray(cooled[:, 1:] if task == "binary" else cooled)
 
 
 def _figures(labels: np.ndarray, before: np.ndarray, after: np.ndarray, task: Task) -> Any:

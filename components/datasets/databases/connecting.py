@@ -68,7 +68,8 @@ def _only_read(connection: Connection, driver: str) -> None:
 
 
 _TOLD = (
-    (r"read.?only|READ ONLY", "refuses a query that writes; data.sql.query may only read"),
+    (r"read.?only|READ ONLY|syntax error at or near .(DELETE|INSERT|UPDATE|DROP|CREATE|ALTER|TRUNCATE)",
+     "refuses a query that writes; data.sql.query may only read"),
     (r"authentication failed|Access denied|no password supplied|role .* does not exist|28P01|28000",
      "refuses the login; check the user, and the password in the environment"),
     (r"database .* does not exist|Unknown database", "has no such database; correct data.sql.url"),

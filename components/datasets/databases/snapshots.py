@@ -136,6 +136,11 @@ def _array(name: str, values: Sequence[Any], schema: Schema | None, seen: int) -
     import pyarrow as pa
 
     wanted = None if schema is None else schema.field(name).type
+    nested = next((value for value in values if isinstance(value, list | dict | tuple)), None)
+    if nested is not None:
+        raise ConfigError(
+            f"The query's column {name!r} holds lists or JSON; select its parts as columns, or leave it out."
+        )
     plain = [_plain(value) for value in values]
     if wanted is None or pa.types.is_floating(wanted):
         kinds = {type(value) for value in plain if value is not None}
@@ -159,7 +164,7 @@ _KINDS: dict[type, str] = {
 
 
 def _plain(value: Any) -> Any:
-    """Turns what drivers give into what Arrow knows: identifiers and JSON are text, decimals are fractions."""
+    """Turns what drivers give into what Arrow knows: identifiers are text, decimals are fractions."""
     if isinstance(value, Decimal):
         return float(value)
     if value is None or isinstance(value, int | float | str | bytes | date | time | timedelta):

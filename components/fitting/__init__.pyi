@@ -5,6 +5,7 @@ from .places.processes import MARK as MARK, read_rows as read_rows, write_rows a
 from .rows.examples import ExamplesReader as ExamplesReader, expand as expand
 from .rows.reading import make_reader as make_reader, read_fit_data as read_fit_data
 from .rows.rows import Arrays as Arrays, FitData as FitData, hold_out as hold_out
+from .rows.streaming import deal_rows as deal_rows, stream_rows as stream_rows
 from .scoring import score as score, score_training_rows as score_training_rows
 from .settings.checks import (
     check_fit as check_fit,

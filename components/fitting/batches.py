@@ -10,7 +10,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from kerasline.components.fitting.compiling import steps_together
+from kerasline.components.fitting.compiling import MOST_TOGETHER, steps_together
 from kerasline.components.fitting.rows import WHOLE, Feed, FeedOrder, FitData, Share, class_table, weigh_classes
 from kerasline.components.fitting.settings import FitSettings, loss_of
 
@@ -48,7 +48,7 @@ def read_batches(model: keras.Model, settings: FitSettings, data: FitData, share
     table = class_table(options.class_weights, settings.plan.classes, None if data.train is None else data.train.labels)
     held_out = validation_batches(settings, data, share)
     if data.train is None:
-        return _stream_batches(settings, data, table, held_out)
+        return _stream_batches(model, settings, data, table, held_out)
     rows = weigh_classes(data.train, table)
     units = _one_hot_units(settings)
     train = Feed(rows, options.batch_size, seed=settings.seed, units=units, mixup=options.mixup, share=share)
@@ -98,7 +98,9 @@ class _StreamEpoch:
         self.number = epoch
 
 
-def _stream_batches(settings: FitSettings, data: FitData, table: np.ndarray | None, held_out: Any) -> Batches:
+def _stream_batches(
+    model: keras.Model, settings: FitSettings, data: FitData, table: np.ndarray | None, held_out: Any
+) -> Batches:
     import tensorflow as tf
 
     assert data.stream is not None
@@ -107,7 +109,10 @@ def _stream_batches(settings: FitSettings, data: FitData, table: np.ndarray | No
     if options.mixup:
         train = train.enumerate().map(_mix_stream(options.mixup, settings.seed))
     steps = math.ceil(data.stream_rows / options.batch_size)
-    return Batches(train.apply(tf.data.experimental.assert_cardinality(steps)), held_out, FeedOrder(epoch), steps)
+    # A call that made all steps of an epoch would need a stream without an end.
+    together = min(steps_together(model, options.batch_size, steps), MOST_TOGETHER) if steps > MOST_TOGETHER else 1
+    train = train.apply(tf.data.experimental.assert_cardinality(steps))
+    return Batches(train, held_out, FeedOrder(epoch), steps, together=together)
 
 
 def _encode(table: np.ndarray | None, units: int | None) -> Callable[..., tuple[Any, ...]]:

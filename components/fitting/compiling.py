@@ -21,7 +21,7 @@ from kerasline.components.fitting.settings import (
 from kerasline.components.models import make_loss, make_metrics
 
 # A call of TensorFlow costs milliseconds of Python, as much as a whole step of a small network.
-_MOST_TOGETHER = 8
+MOST_TOGETHER = 8
 _LIGHT_STEP = 1e9  # multiplications of the forward pass: some tenths of a second of a few cores
 _LIGHT_EPOCH = 8e9
 
@@ -80,7 +80,7 @@ def steps_together(model: keras.Model, batch_size: int, steps: int) -> int:
         work += layer.count_params() * math.prod(positions)
     if batch_size * work * steps < _LIGHT_EPOCH:
         return steps
-    return _MOST_TOGETHER if batch_size * work < _LIGHT_STEP else 1
+    return MOST_TOGETHER if batch_size * work < _LIGHT_STEP else 1
 
 
 def make_optimizer(

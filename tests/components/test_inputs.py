@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +14,11 @@ from kerasline.components.features.column_options import ColumnOptions
 from kerasline.components.features.plan import FeaturePlan, FeatureStep
 from kerasline.components.fitting.rows.examples import ExamplesReader
 from kerasline.components.fitting.rows.rows import validation_mask
+from kerasline.components.fitting.rows.streaming import count_train_rows, deal_rows, stream_rows
 
 pytestmark = pytest.mark.slow
+
+Stream = Callable[..., Any]
 
 CLASSES = ("low", "high")
 ROWS = [{"x": float(i), "word": "ab"[i % 2], "size": CLASSES[int(i >= 900)]} for i in range(1500)]
@@ -82,41 +86,73 @@ def test_memory_holds_every_row_in_the_order_of_the_files(reader: ExamplesReader
     assert first.labels.tolist() == [0, 0]
 
 
-def test_the_stream_gives_the_same_records(reader: ExamplesReader, files: list[str]) -> None:
+@pytest.fixture
+def stream(reader: ExamplesReader, files: list[str], monkeypatch: pytest.MonkeyPatch) -> Stream:
+    """Streams a part of the rows from piles of some hundred."""
+    monkeypatch.setattr("kerasline.components.fitting.rows.streaming.piles_for", lambda compressed_bytes: 5)
+
+    def read(part: str, batch_size: int = 64, fraction: float = FRACTION, seed: int = SEED, epoch: int = 0) -> Any:
+        piles = deal_rows(reader, files, fraction, seed)
+        assert sum(piles.rows) == 1500 and all(100 < rows < 400 for rows in piles.rows[1:])
+        return stream_rows(reader, piles, part, batch_size, seed, lambda: epoch)
+
+    return read
+
+
+def test_the_stream_gives_the_same_records(reader: ExamplesReader, files: list[str], stream: Stream) -> None:
     arrays = reader.load(files)
     assert arrays is not None
-    x, words, labels = rows_of(reader.stream(files, 64, "all", FRACTION, SEED))
-    assert x == arrays.inputs["features"][:, 0].tolist()
-    assert words == arrays.inputs["word"][:, 0].tolist()
-    assert labels == arrays.labels.tolist()
+    x, words, labels = rows_of(stream("train"))
+    held_out = rows_of(stream("validation"))
+    order = np.argsort(x + held_out[0])
+    assert np.array(x + held_out[0])[order].tolist() == arrays.inputs["features"][:, 0].tolist()
+    assert np.array(words + held_out[1])[order].tolist() == arrays.inputs["word"][:, 0].tolist()
+    assert np.array(labels + held_out[2])[order].tolist() == arrays.labels.tolist()
 
 
-def test_validation_is_the_same_part_from_memory_and_from_the_stream(reader: ExamplesReader, files: list[str]) -> None:
+def test_validation_is_the_same_part_from_memory_and_from_the_stream(
+    reader: ExamplesReader, files: list[str], stream: Stream
+) -> None:
     arrays = reader.load(files)
     assert arrays is not None
     mask = validation_mask(1500, FRACTION, SEED)
-    x, _, labels = rows_of(reader.stream(files, 64, "validation", FRACTION, SEED))
+    x, _, labels = rows_of(stream("validation"))
     held_out = arrays.take(mask)
     assert x == held_out.inputs["features"][:, 0].tolist(), "validation rows keep their order"
     assert labels == held_out.labels.tolist()
-    rest, _, _ = rows_of(reader.stream(files, 64, "train", FRACTION, SEED))
+    rest, _, _ = rows_of(stream("train"))
     assert sorted(rest) == arrays.take(~mask).inputs["features"][:, 0].tolist()
     assert rest != sorted(rest), "training rows are shuffled"
     assert not set(rest) & set(x)
-    assert reader.count(files) == len(rest) + len(x)
+    assert count_train_rows(deal_rows(reader, files, FRACTION, SEED)) == len(rest)
 
 
-def test_the_shuffle_follows_the_seed(reader: ExamplesReader, files: list[str]) -> None:
-    def order(seed: int) -> list[float]:
-        return rows_of(reader.stream(files, 64, "train", 0.0, seed))[0]
+def test_the_shuffle_follows_the_seed_and_the_epoch(stream: Stream) -> None:
+    def order(seed: int, epoch: int = 0) -> list[float]:
+        return rows_of(stream("train", fraction=0.0, seed=seed, epoch=epoch))[0]
 
     assert order(1) == order(1)
     assert order(1) != order(2)
+    assert order(1) != order(1, epoch=1)
+    assert sorted(order(1)) == sorted(order(1, epoch=1))
 
 
-def test_batches_have_the_size_that_was_asked_for(reader: ExamplesReader, files: list[str]) -> None:
-    sizes = [len(label) for _, label, *_ in reader.stream(files, 400, "all", 0.0, 0).as_numpy_iterator()]
-    assert sizes == [400, 400, 400, 300]
+def test_rows_that_were_sorted_are_dealt_out_over_the_whole_epoch(stream: Stream) -> None:
+    """The files hold the rows in ascending order, all of one class before the other."""
+    x, _, labels = rows_of(stream("train", fraction=0.0))
+    for part in np.split(np.array(labels), 10):
+        assert part.mean() == pytest.approx(0.4, abs=0.15)
+    assert abs(np.corrcoef(x, np.arange(1500))[0, 1]) < 0.1
+
+
+def test_batches_have_the_size_that_was_asked_for(stream: Stream, monkeypatch: pytest.MonkeyPatch) -> None:
+    def sizes(batch_size: int) -> list[int]:
+        return [len(label) for _, label, *_ in stream("train", batch_size, fraction=0.0).as_numpy_iterator()]
+
+    assert sizes(400) == [400, 400, 400, 300]
+    monkeypatch.setattr("kerasline.components.fitting.rows.streaming._MOST_BYTES", 20 * 7)
+    assert sizes(400) == [400, 400, 400, 300], "also where the graph is given seven rows at once"
+    assert sizes(4) == [4] * 375
 
 
 def test_data_beyond_the_limit_is_not_kept_in_memory(reader: ExamplesReader, files: list[str]) -> None:

@@ -1,12 +1,8 @@
-"""From raw tf.Examples and the transform graph to what a model is fitted on: arrays in memory, or a tf.data stream.
-
-The same records come out of both; which one is used follows from the size of the transformed data. Both take every
-record's validation or training part from its position, so the parts are the same however the data is read.
-"""
+"""From raw tf.Examples and the transform graph to what a model is fitted on."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import tensorflow as tf
@@ -14,11 +10,11 @@ import tensorflow_transform as tft
 
 from kerasline.components.core import KeraslineError, TrainingFailed, counted
 from kerasline.components.features import LABEL, LABEL_SCALE, LABEL_SHIFT, FeaturePlan, encode_label
-from kerasline.components.fitting.rows.rows import Arrays, place_of
+from kerasline.components.fitting.rows.rows import Arrays, is_in_share
 
 WEIGHT = "sample_weight"
 _READ_BATCH = 512
-_SHUFFLE_RECORDS = 10_000
+_RECORDS_TOGETHER = 4096
 
 
 class ExamplesReader:
@@ -58,11 +54,10 @@ class ExamplesReader:
           files: patterns of GZIP TFRecord files.
           share: of the rows, spread evenly.
         """
-        records = self._records(files)
+        records = self._records(files).batch(_READ_BATCH)
         if share < 1:
-            chosen = records.enumerate().filter(lambda index, _: _is_validation_tensor(index, share, 0))
-            records = chosen.map(lambda _, record: record)
-        return records.batch(_READ_BATCH).map(self.transform, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
+            records = records.enumerate().map(lambda number, batch: _evenly(number, batch, share)).rebatch(_READ_BATCH)
+        return records.map(self.transform, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
 
     def _records(self, files: Sequence[str]) -> tf.data.Dataset:
         return tf.data.TFRecordDataset(sorted(expand(files)), compression_type="GZIP")
@@ -74,9 +69,7 @@ class ExamplesReader:
         wanted = (*self.names, LABEL, LABEL_SCALE, LABEL_SHIFT)
         transformed = {name: everything[name] for name in wanted if name in everything}
         if self.weight is not None:
-            column = raw[self.weight]
-            dense = tf.sparse.to_dense(column) if isinstance(column, tf.SparseTensor) else column
-            transformed[WEIGHT] = tf.reshape(tf.cast(dense, tf.float32), (-1,))
+            transformed[WEIGHT] = _dense_weights(raw[self.weight])
         return transformed
 
     def load(self, files: Sequence[str], limit_bytes: int | None = None, share: float = 1.0) -> Arrays | None:
@@ -105,59 +98,29 @@ class ExamplesReader:
         labels = np.concatenate(parts[LABEL])
         self._check_labels(labels)
         known = np.concatenate(parts[WEIGHT]) if weights else None
-        if known is not None and not (np.isfinite(known) & (known >= 0)).all():
-            raise TrainingFailed(
-                f"training.sample_weight: expected numbers of 0 and more in {self.weight}, but it holds "
-                f"{known[~(np.isfinite(known) & (known >= 0))][0]:g}; mend the column or name another one"
-            )
+        self._check_weights(known)
         return Arrays({name: np.concatenate(parts[name]) for name in names}, labels, known)
 
-    def stream(
-        self,
-        files: Sequence[str],
-        batch_size: int,
-        part: str,
-        fraction: float,
-        seed: int,
-        epoch: Callable[[], int] = lambda: 0,
-    ) -> tf.data.Dataset:
-        """Streams a part of a split as batches of (inputs, label), or (inputs, label, weight) where rows have weights.
+    def records(self, files: Sequence[str]) -> Iterator[np.ndarray]:
+        """Yields the serialized rows of a split in the order of the files, bytes [rows], some thousand at a time."""
+        yield from self._records(files).batch(_RECORDS_TOGETHER).prefetch(1).as_numpy_iterator()
 
-        Args:
-          files: patterns of GZIP TFRecord files.
-          batch_size: rows in a batch.
-          part: ``train`` (shuffled anew each epoch), ``validation`` or ``all`` (both in the order of the files).
-          fraction: share of the rows that belong to validation.
-          seed: of the choice of validation rows and of the shuffle.
-          epoch: asked at the start of each pass; the order of the rows follows from it and the seed.
+    def check_records(self, records: np.ndarray) -> None:
+        """Looks at what :meth:`load` looks at, of serialized rows that are not kept in memory.
+
+        Raises:
+          TrainingFailed: a row weighs less than nothing.
         """
-        names = self.names
-        weights = [] if self.weight is None else [WEIGHT]
-        rows = self.batches(files).unbatch().enumerate()
-        if part != "all":
-            wanted = part == "validation"
-            rows = rows.filter(lambda index, _: tf.equal(_is_validation_tensor(index, fraction, seed), wanted))
-        data = rows.map(lambda _, row: ({n: row[n] for n in names}, row[LABEL], *(row[n] for n in weights)))
-        if part == "train":
-            passes = tf.data.Dataset.from_generator(
-                lambda: iter([epoch()]), output_signature=tf.TensorSpec((), tf.int64)
-            )
-            ordered = data
-            data = passes.flat_map(
-                lambda number: ordered.shuffle(
-                    _SHUFFLE_RECORDS, seed=seed * 1_000_003 + number, reshuffle_each_iteration=False
-                )
-            )
-        return data.batch(batch_size).prefetch(tf.data.AUTOTUNE)
-
-    def count(self, files: Sequence[str]) -> int:
-        """Returns how many rows a split has; it reads all records, but parses none."""
-        batches = self._records(files).batch(_READ_BATCH)
-        return int(batches.reduce(np.int64(0), lambda rows, batch: rows + tf.size(batch, tf.int64)))
+        if self.weight is not None:
+            raw = tf.io.parse_example(records, {self.weight: self._spec[self.weight]})
+            self._check_weights(_dense_weights(raw[self.weight]).numpy())
 
     def load_labels(self, files: Sequence[str]) -> np.ndarray:
         """Reads only the labels of a split, encoded but not scaled; the inputs are left alone."""
-        labels = [self._label(batch).numpy() for batch in self._records(files).batch(_READ_BATCH)]
+        records = self._records(files).batch(_RECORDS_TOGETHER)
+        # Without autograph, which would rewrite code that has nothing for it.
+        read = tf.autograph.experimental.do_not_convert(self._label)
+        labels = list(records.map(read, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True).as_numpy_iterator())
         return np.concatenate(labels) if labels else np.zeros((0,), np.float32)
 
     def _label(self, serialized: tf.Tensor) -> tf.Tensor:
@@ -171,6 +134,14 @@ class ExamplesReader:
         batch = self.transform(next(iter(self._records(files).batch(1))))
         return float(batch[LABEL_SCALE][0]), float(batch[LABEL_SHIFT][0])
 
+    def _check_weights(self, weights: np.ndarray | None) -> None:
+        if weights is None or (np.isfinite(weights) & (weights >= 0)).all():
+            return
+        raise TrainingFailed(
+            f"training.sample_weight: expected numbers of 0 and more in {self.weight}, but it holds "
+            f"{weights[~(np.isfinite(weights) & (weights >= 0))][0]:g}; mend the column or name another one"
+        )
+
     def _check_labels(self, labels: np.ndarray) -> None:
         if self.plan.classes is not None and labels.ndim == 1 and (labels < 0).any():
             raise KeraslineError(
@@ -180,8 +151,15 @@ class ExamplesReader:
             )
 
 
-def _is_validation_tensor(index: tf.Tensor, fraction: float, seed: int) -> tf.Tensor:
-    return place_of(tf.cast(index, tf.float64), seed) < fraction
+def _evenly(number: tf.Tensor, batch: tf.Tensor, share: float) -> tf.Tensor:
+    """Takes a share of the rows of a batch, which is known by its number."""
+    positions = number * _READ_BATCH + tf.range(tf.size(batch, tf.int64))
+    return tf.boolean_mask(batch, is_in_share(tf.cast(positions, tf.float64), share, 0))
+
+
+def _dense_weights(column: tf.Tensor | tf.SparseTensor) -> tf.Tensor:
+    dense = tf.sparse.to_dense(column) if isinstance(column, tf.SparseTensor) else column
+    return tf.reshape(tf.cast(dense, tf.float32), (-1,))
 
 
 def expand(patterns: Sequence[str]) -> Iterator[str]:

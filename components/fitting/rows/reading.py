@@ -8,7 +8,8 @@ from typing import Any
 from kerasline.components.core import TrainingFailed
 from kerasline.components.features import FeaturePlan
 from kerasline.components.fitting.rows.examples import ExamplesReader
-from kerasline.components.fitting.rows.rows import FitData, hold_out, validation_mask
+from kerasline.components.fitting.rows.rows import FitData, hold_out
+from kerasline.components.fitting.rows.streaming import count_train_rows, deal_rows, stream_rows
 from kerasline.components.fitting.settings import FitSettings
 
 
@@ -35,12 +36,7 @@ def read_fit_data(reader: ExamplesReader, files: Sequence[str], settings: FitSet
     arrays = reader.load(files, options.memory_limit_mb * 2**20)
     fraction, seed = options.validation_fraction, settings.seed
     if arrays is None:
-
-        def stream(part: str, batch_size: int, epoch: Callable[[], int]) -> Any:
-            return reader.stream(files, batch_size, part, fraction, seed, epoch)
-
-        held_out = validation_mask(reader.count(files), fraction, seed)
-        return FitData(None, None, stream, fraction > 0, int((~held_out).sum()))
+        return _deal(reader, files, fraction, seed)
     data = hold_out(arrays, fraction, seed)
     if not data.train:
         raise TrainingFailed(
@@ -53,3 +49,13 @@ def read_fit_data(reader: ExamplesReader, files: Sequence[str], settings: FitSet
                 "out: raise training.validation_fraction, or give the train split more rows"
             )
     return data
+
+
+def _deal(reader: ExamplesReader, files: Sequence[str], fraction: float, seed: int) -> FitData:
+    """Keeps the rows on disk, from where every epoch streams them."""
+    piles = deal_rows(reader, files, fraction, seed)
+
+    def stream(part: str, batch_size: int, epoch: Callable[[], int]) -> Any:
+        return stream_rows(reader, piles, part, batch_size, seed, epoch)
+
+    return FitData(None, None, stream, fraction > 0, count_train_rows(piles))

@@ -124,10 +124,19 @@ def hold_out(rows: Arrays, fraction: float, seed: int) -> FitData:
 
 def validation_mask(rows: int, fraction: float, seed: int) -> np.ndarray:
     """Says for each position of a split whether it is validation: bool [rows], evenly spread."""
-    return np.asarray(place_of(np.arange(rows, dtype=np.float64), seed) < fraction)
+    return np.asarray(is_in_share(np.arange(rows, dtype=np.float64), fraction, seed))
 
 
-def place_of(index: Any, seed: int) -> Any:
-    """Returns where in 0..1 a row stands by its position, which may be an array or a tensor of float64."""
+def is_in_share(positions: Any, share: float, seed: int) -> Any:
+    """Says which positions of a split are in a share of it that is spread evenly.
+
+    Args:
+      positions: an array or a tensor of float64.
+      share: 0..1.
+      seed: draws one of such shares.
+
+    Returns:
+      bool [positions], as array or tensor.
+    """
     offset = float(np.random.default_rng(seed).random())
-    return (index * _GOLDEN + offset) % 1.0
+    return (positions * _GOLDEN + offset) % 1.0 < share

@@ -98,7 +98,10 @@ class TrainingOptions(Options):
         description="A column of numbers of 0 and more that weigh the rows in the loss; it is no model input then.",
     )
     memory_limit_mb: int = Field(
-        2048, ge=1, description="Transformed data up to this size trains from memory; larger data streams."
+        2048,
+        ge=1,
+        description="Transformed data up to this size trains from memory; larger data streams, shuffled, from a "
+        "temporary file that takes the room of the rows.",
     )
     tensorboard: bool = Field(False, description="Write TensorBoard logs beside the training history.")
     deterministic: bool = Field(

@@ -76,20 +76,31 @@ def read_split(
       hash_share: part of the hashes to keep.
     """
     files = sorted(tf.io.gfile.glob(os.path.join(examples, f"Split-{split}", "*")))
-    batches = tf.data.TFRecordDataset(files, compression_type="GZIP").batch(_BATCH).prefetch(2)
-    hashes, kept, limit = [], [], 0.0
-    for batch in batches:
-        numbers = tf.strings.to_hash_bucket_fast(batch, _HASHES).numpy()
-        records = batch.numpy()
-        if not limit:
-            # Wide rows make a smaller sample.
-            size = max(1.0, float(np.mean([len(record) for record in records])))
-            limit = min(1.0, min(sample_rows, _SAMPLE_BYTES / size) / max(1, rows)) * _HASHES
+    batches = tf.data.TFRecordDataset(files, compression_type="GZIP").batch(_BATCH)
+    limit = _sample_limit(batches, rows, sample_rows)
+
+    def sift(records: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """Hashes some rows and keeps those of the sample, so that no others become Python's."""
+        numbers = tf.strings.to_hash_bucket_fast(records, _HASHES)
+        return numbers, tf.boolean_mask(records, numbers < limit)
+
+    hashes, kept = [], []
+    sifted = batches.map(sift, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True).prefetch(2)
+    for numbers, records in sifted.as_numpy_iterator():
         # The sample takes the other end of the range than the hashes, so that neither looks at the other's rows only.
-        kept += records[numbers < limit].tolist()
+        kept += records.tolist()
         hashes.append(numbers if hash_share >= 1 else numbers[numbers >= _HASHES * (1 - hash_share)])
     joined = np.concatenate(hashes) if hashes else np.zeros((0,), np.int64)
     return SplitSample(rows, joined, decode_columns(kept, kinds))
+
+
+def _sample_limit(batches: tf.data.Dataset, rows: int, sample_rows: int) -> int:
+    """Returns below which hash a row is in the sample; wide rows, as the first are, make a smaller one."""
+    for records in batches.take(1).as_numpy_iterator():
+        size = max(1.0, float(np.mean([len(record) for record in records])))
+        share = min(1.0, min(sample_rows, _SAMPLE_BYTES / size) / max(1, rows))
+        return int(share * _HASHES)
+    return 0
 
 
 def decode_columns(records: list[bytes], kinds: Mapping[str, str]) -> dict[str, Column]:

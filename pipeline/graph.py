@@ -223,6 +223,7 @@ def _train(plan: RunPlan, ingest: Step, transform: Step, tune: Step | None, pipe
             "checkpoints": f"{pipeline_root}/checkpoints",
             # Only a user's own network may not suit them; for any other a new format does not fit it anew.
             "formats": plan.experiment.push.further_formats() if own_modules else [],
+            "missing_words": json.dumps(plan.missing_words()),
             "code_version": code_version("kerasline.components.training.trainer", *own_modules),
         },
     )

@@ -15,6 +15,7 @@ from kerasline.components.core import ConfigError, Options, nearest
 from kerasline.components.datasets.description import Column, Dataset
 from kerasline.components.datasets.values import NumberForm
 from kerasline.components.features.column_options import ColumnOptions, Kind
+from kerasline.components.features.written_numbers import settle_numbers
 from kerasline.components.models import InputSpec, Task
 
 ONE_HOT_LIMIT = 30  # more categories than this become an embedding
@@ -219,9 +220,7 @@ def prefer_piecewise(dataset: Dataset, features: Mapping[str, ColumnOptions]) ->
     """
     given = {column.name: features.get(column.name, ColumnOptions()) for column in dataset.columns}
     numbers = [
-        column.name
-        for column in dataset.columns
-        if (given[column.name].kind or _infer_kind(column, dataset.rows)) == "numeric"
+        column.name for column in dataset.columns if _kind_of(column, given[column.name], dataset.rows) == "numeric"
     ]
     if len(numbers) > MOST_RANKED:
         return dict(features)
@@ -255,6 +254,8 @@ def plan_features(dataset: Dataset, features: Mapping[str, ColumnOptions], task:
                 )
         elif options.cross:
             steps.append(_cross(name, options, known, features))
+        elif name in dataset.reader_options.get("labels", ()):
+            _check_label_column(name, options)
         elif name not in known:
             raise ConfigError(
                 f"features.{name}: expected a column of {dataset.name}, which has "
@@ -277,12 +278,22 @@ def plan_features(dataset: Dataset, features: Mapping[str, ColumnOptions], task:
     )
 
 
+def _check_label_column(name: str, options: ColumnOptions) -> None:
+    """Refuses what is meant for an input on one of several label columns."""
+    others = sorted(options.model_fields_set - {"missing_values"})
+    if others:
+        raise ConfigError(
+            f"features.{name}.{others[0]}: expected missing_values alone for one of several label columns, which are 0 "
+            "and 1; remove it"
+        )
+
+
 def _label_scale(options: ColumnOptions, task: Task) -> Literal["z_score", "none"]:
     return "z_score" if task == "regression" and options.scale == "z_score" else "none"
 
 
 def _plan_column(column: Column, options: ColumnOptions, dataset: Dataset) -> FeatureStep:
-    kind = options.kind or _infer_kind(column, dataset.rows)
+    kind = _kind_of(column, options, dataset.rows)
     size, shape = 0, column.shape
     if kind not in _KINDS[column.dtype]:
         raise ConfigError(
@@ -308,8 +319,8 @@ def _plan_column(column: Column, options: ColumnOptions, dataset: Dataset) -> Fe
         shape = (*size_, options.channels or (3 if channels >= 3 else 1))
     elif kind == "tokens":
         size = column.vocabulary_size or 0
-    if kind == "numeric" and column.dtype == "string":
-        options = _settle_numbers(column, options, dataset.name)
+    if column.dtype == "string":
+        options = settle_numbers(column, options, kind, dataset.name)
     missing = column.missing or (options.unit is not None and column.numbers is not None and column.numbers.share < 1)
     indicator = options.indicator if options.indicator is not None else bool(missing)
     indicator = indicator and kind in ("numeric", "boolean", "date")
@@ -325,23 +336,12 @@ def _plan_column(column: Column, options: ColumnOptions, dataset: Dataset) -> Fe
     )
 
 
-def _settle_numbers(column: Column, options: ColumnOptions, origin: str) -> ColumnOptions:
-    """Chooses decimal sign and unit of numbers that are text, by what the column's cells say.
-
-    Raises:
-      ConfigError: its numbers cannot be compared with one another, and the recipe does not say how to read them.
-    """
-    numbers = column.numbers
-    if numbers is None:
-        return options
-    if numbers.problem and options.unit is None:
-        raise ConfigError(
-            f"features.{column.name}: expected numbers that can be compared, but column {column.name!r} of {origin} "
-            f"has others: {numbers.problem}; write the cells alike, set features.{column.name}.unit to the one unit "
-            "that counts (other cells are then missing), or drop the column"
-        )
-    unit = numbers.unit if options.unit is None else options.unit
-    return options.model_copy(update={"decimal": options.decimal or numbers.decimal, "unit": unit})
+def _kind_of(column: Column, options: ColumnOptions, rows: int) -> Kind:
+    """Returns the recipe's kind, or what the column looks like; numbers where the recipe says how they are written."""
+    kind = options.kind or _infer_kind(column, rows)
+    says_numbers = options.decimal is not None or options.unit is not None
+    is_open = options.kind is None and kind in ("categorical", "text")
+    return "numeric" if is_open and says_numbers and column.numbers is not None else kind
 
 
 def _infer_kind(column: Column, rows: int) -> Kind:

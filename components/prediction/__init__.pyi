@@ -1,6 +1,7 @@
 from .answering.answering import ServedModel as ServedModel
 from .answering.reasons import plain_reason as plain_reason
 from .answering.unseen import (
+    RAW as RAW,
     features_of as features_of,
     find_marker as find_marker,
     first_unseen as first_unseen,
@@ -9,6 +10,7 @@ from .answering.unseen import (
 from .at_once import Answers as Answers, predict_at_once as predict_at_once
 from .job import Prediction as Prediction, predict as predict
 from .probe import WARMUP_FILE as WARMUP_FILE, read_requests as read_requests
+from .reading.cells import Reader as Reader, json_readers as json_readers
 from .reading.finding import KINDS as KINDS
 from .reading.frames import FRAME as FRAME, is_frame as is_frame, write_frame as write_frame
 from .reading.pictures import image_problems as image_problems

@@ -1,6 +1,11 @@
 from .keeping import read_pins as read_pins, set_pin as set_pin
 from .locks import registry_lock as registry_lock
-from .moving import find_predecessor as find_predecessor, move_pointer as move_pointer
+from .moving import (
+    find_predecessor as find_predecessor,
+    forget_move as forget_move,
+    move_pointer as move_pointer,
+    untold_move as untold_move,
+)
 from .pointer import current_version as current_version, read_history as read_history, read_pointer as read_pointer
 from .pushing import PushRefused as PushRefused, push_version as push_version
 from .serving_config import mend_serving_config as mend_serving_config

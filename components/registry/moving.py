@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -17,9 +18,19 @@ from kerasline.components.registry.serving_config import write_serving_config
 from kerasline.components.registry.versions import list_versions
 from kerasline.components.registry.writing import append_line, now_text, who_text, write_json
 
+# A rollback that is under way: whoever repeats one that was cut off must not go back twice.
+_UNTOLD = ".rollback.json"
+
 
 def move_pointer(
-    folder: Path, version: int, reason: str, *, previous: int | None, action: str = "push", replaced: int | None = None
+    folder: Path,
+    version: int,
+    reason: str,
+    *,
+    previous: int | None,
+    action: str = "push",
+    replaced: int | None = None,
+    until_told: bool = False,
 ) -> dict[str, Any]:
     """Puts a version into production and appends the move to the history; hold the registry lock.
 
@@ -30,6 +41,7 @@ def move_pointer(
       previous: the version that a rollback would go to.
       action: ``push``, ``promote`` or ``rollback``.
       replaced: the version that was in production, where it is not ``previous``.
+      until_told: keeps the move in a file of its own, from before it is made until :func:`forget_move`.
 
     Returns:
       The move, as the pointer and the history hold it.
@@ -37,10 +49,29 @@ def move_pointer(
     move = {"version": version, "previous": previous, "moved_at": now_text(), "reason": reason, "action": action}
     move |= {"who": who_text(), "replaced": previous if replaced is None else replaced}
     complete_history(folder)
+    if until_told:
+        write_json(folder / _UNTOLD, move)
     write_json(folder / POINTER_FILE, move)
     append_line(folder / HISTORY_FILE, move)
     write_serving_config(folder.parent)
     return move
+
+
+def untold_move(folder: Path) -> dict[str, Any] | None:
+    """Returns the move that put production where it is, if what made it ended before it could tell so.
+
+    Its line in the history is there when this returns. Hold the registry lock.
+    """
+    path, pointer = folder / _UNTOLD, read_pointer(folder)
+    if not path.is_file() or json.loads(path.read_text(encoding="utf-8")) != pointer:
+        return None  # none was begun, it did not come to move anything, or production has moved on since
+    complete_history(folder)
+    return pointer
+
+
+def forget_move(folder: Path) -> None:
+    """Says that a move is told."""
+    (folder / _UNTOLD).unlink(missing_ok=True)
 
 
 def find_predecessor(folder: Path, following: Mapping[str, Any] | None = None) -> int | None:

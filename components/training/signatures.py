@@ -3,7 +3,8 @@
 Signatures:
   serving_default: serialized tf.Examples, string [batch].
   serving_raw: one tensor for each column that the model reads, [batch]; NaN, "" and the smallest int64 stand for a
-    missing value. Arrays and token ids have their shape, images are encoded bytes.
+    missing value, and so do the words that stand for one in the training data. Arrays and token ids have their shape,
+    images are encoded bytes.
   evaluation: serialized tf.Examples to ``prediction``: the model's output with regression in the label's units.
   label_index: serialized tf.Examples with labels to ``label_index``, the class index that ``evaluation`` counts in.
 The first calls its tensor ``examples``; the two that the Evaluator reads call it :data:`EVALUATION_ARGUMENT`.
@@ -19,11 +20,14 @@ where the transform graph marks values: they take what ``serving_default`` and `
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
 import keras
 import tensorflow as tf
 import tensorflow_transform as tft
 
 from kerasline.components.features import UNSEEN, FeaturePlan, FeatureStep, encode_label
+from kerasline.components.training.missing_words import Raw, drop_missing
 
 # TFMA hands a signature the column that is named like its argument, and the serialized rows only where there is none.
 EVALUATION_ARGUMENT = "serialized_examples_for_evaluation"
@@ -33,9 +37,15 @@ class ServingModule(tf.Module):
     """A Keras model with its transform graph and the names of its classes."""
 
     def __init__(
-        self, model: keras.Model, graph: tft.TFTransformOutput, plan: FeaturePlan, label_units: tuple[float, float]
+        self,
+        model: keras.Model,
+        graph: tft.TFTransformOutput,
+        plan: FeaturePlan,
+        label_units: tuple[float, float],
+        words: Mapping[str, Sequence[str]],
     ) -> None:
         super().__init__()
+        self._words = {name: list(listed) for name, listed in words.items()}
         self._plan = plan
         self._spec = {name: spec for name, spec in graph.raw_feature_spec().items() if name in _columns(plan)}
         self._label_spec = {plan.label: graph.raw_feature_spec()[plan.label]}
@@ -48,14 +58,14 @@ class ServingModule(tf.Module):
         self.variables_of_model = model.variables
         self.layer = graph.transform_features_layer()
 
-    def predict(self, raw: dict[str, tf.Tensor | tf.SparseTensor]) -> tf.Tensor:
+    def predict(self, raw: Raw) -> tf.Tensor:
         """Runs raw columns through transform and model: float32 [batch, units]."""
         transformed = dict(self.layer(raw))
         output = self.model({name: transformed[name] for name in self._names}, training=False)
         output = tf.cast(output, tf.float32)
         return output * self._scale + self._shift if (self._scale, self._shift) != (1.0, 0.0) else output
 
-    def mark(self, raw: dict[str, tf.Tensor | tf.SparseTensor]) -> tf.Tensor:
+    def mark(self, raw: Raw) -> tf.Tensor:
         """Marks values that training has never shown: int64 [batch, columns]."""
         return dict(self.layer(raw))[self._marks]
 
@@ -76,9 +86,12 @@ class ServingModule(tf.Module):
         serialized = tf.TensorSpec([None], tf.string, name="examples")
         evaluated = tf.TensorSpec([None], tf.string, name=EVALUATION_ARGUMENT)
 
+        def read_examples(examples: tf.Tensor) -> Raw:
+            return drop_missing(tf.io.parse_example(examples, self._spec), self._words)
+
         @tf.function(input_signature=[serialized], autograph=False)
         def predict_examples(examples: tf.Tensor) -> tf.Tensor:
-            return self.predict(tf.io.parse_example(examples, self._spec))
+            return self.predict(read_examples(examples))
 
         @tf.function(input_signature=[serialized], autograph=False)
         def serving_default(examples: tf.Tensor) -> dict[str, tf.Tensor]:
@@ -95,8 +108,9 @@ class ServingModule(tf.Module):
 
         arguments = self._plan.raw_arguments()
 
-        def read_raw(columns: dict[str, tf.Tensor]) -> dict[str, tf.Tensor | tf.SparseTensor]:
-            return {name: self._to_raw(name, columns[key]) for name, key in arguments.items()}
+        def read_raw(columns: dict[str, tf.Tensor]) -> Raw:
+            sparse = {name: self._to_raw(name, columns[key]) for name, key in arguments.items()}
+            return drop_missing(sparse, self._words)
 
         @tf.function(input_signature=[raw_input_specs(self._plan)], autograph=False)
         def serving_raw(columns: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
@@ -104,7 +118,7 @@ class ServingModule(tf.Module):
 
         @tf.function(input_signature=[serialized], autograph=False)
         def unseen_default(examples: tf.Tensor) -> tf.Tensor:
-            return self.mark(tf.io.parse_example(examples, self._spec))
+            return self.mark(read_examples(examples))
 
         @tf.function(input_signature=[raw_input_specs(self._plan)], autograph=False)
         def unseen_raw(columns: dict[str, tf.Tensor]) -> tf.Tensor:
@@ -172,7 +186,12 @@ def _columns(plan: FeaturePlan) -> set[str]:
 
 
 def export(
-    path: str, model: keras.Model, graph: tft.TFTransformOutput, plan: FeaturePlan, label_units: tuple[float, float]
+    path: str,
+    model: keras.Model,
+    graph: tft.TFTransformOutput,
+    plan: FeaturePlan,
+    label_units: tuple[float, float],
+    words: Mapping[str, Sequence[str]] | None = None,
 ) -> ServingModule:
     """Writes the SavedModel with every signature.
 
@@ -182,7 +201,8 @@ def export(
       graph: the transform graph that it was fitted on.
       plan: the features and classes.
       label_units: (scale, shift) of a regression label.
+      words: for a missing value, by column; they are in no row of the training data.
     """
-    module = ServingModule(model, graph, plan, label_units)
+    module = ServingModule(model, graph, plan, label_units, words or {})
     tf.saved_model.save(module, path, signatures=module.signatures())
     return module

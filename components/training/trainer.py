@@ -26,8 +26,8 @@ from kerasline.components.fitting import (
     read_fit_data,
     score_training_rows,
 )
-from kerasline.components.models import CustomOptions, build_model
-from kerasline.components.training.keras_file import KERAS_FILE, check_savable, save_keras
+from kerasline.components.training.keras_file import KERAS_FILE, save_keras
+from kerasline.components.training.own_network import check_own_network
 from kerasline.components.training.signatures import export
 from kerasline.components.training.whole_fit import checkpoints_of, fit_whole
 
@@ -43,8 +43,9 @@ def run_fn(fn_args: FnArgs) -> None:
 
     Args:
       fn_args: TFX's arguments. ``custom_config`` holds ``settings`` (:class:`FitSettings` as JSON), ``code_version``,
-        ``checkpoints``, the folder where a fit that is killed leaves its last epoch, and ``formats``, those that are
-        wanted beside the SavedModel; ``hyperparameters`` the Tuner's winner, whose keys are config keys.
+        ``checkpoints``, the folder where a fit that is killed leaves its last epoch, ``formats``, those that are wanted
+        beside the SavedModel, and ``missing_words``, by column as JSON, which the exported model takes for no value;
+        ``hyperparameters`` the Tuner's winner, whose keys are config keys.
 
     Raises:
       TrainingFailed: the loss is not finite, or memory ran out.
@@ -53,7 +54,7 @@ def run_fn(fn_args: FnArgs) -> None:
     settings = FitSettings.model_validate_json(fn_args.custom_config["settings"])
     if fn_args.hyperparameters:
         settings = settings.with_changes(decode_hyperparameters(fn_args.hyperparameters["values"]))
-    _check_formats(fn_args, settings)
+    check_own_network(settings, fn_args.custom_config.get("formats") or [])
     reader = make_reader(fn_args.transform_output, settings)
     data = read_fit_data(reader, fn_args.train_files, settings)
     checkpoint = _checkpoint(fn_args, settings)
@@ -64,7 +65,8 @@ def run_fn(fn_args: FnArgs) -> None:
     model, history = fitted.model, fitted.history
     fit_seconds = time.monotonic() - started
     label_units = reader.label_units(fn_args.train_files)
-    export(fn_args.serving_model_dir, model, reader.graph, settings.plan, label_units)
+    words = json.loads(fn_args.custom_config.get("missing_words") or "{}")
+    export(fn_args.serving_model_dir, model, reader.graph, settings.plan, label_units, words)
     keras_problem = save_keras(os.path.join(fn_args.model_run_dir, KERAS_FILE), model, label_units)
     for split, files in _other_splits(fn_args.eval_files).items():
         write_predictions(
@@ -97,13 +99,6 @@ def run_fn(fn_args: FnArgs) -> None:
     )
     for kept in checkpoints_of(checkpoint, settings):
         kept.remove()
-
-
-def _check_formats(fn_args: FnArgs, settings: FitSettings) -> None:
-    """Looks before the fit whether a user's own network can be saved in the formats that are wanted after it."""
-    formats = fn_args.custom_config.get("formats") or []
-    if formats and isinstance(settings.model, CustomOptions):
-        check_savable(build_model(settings.model, settings.plan.inputs(), settings.output()), formats)
 
 
 def _checkpoint(fn_args: FnArgs, settings: FitSettings) -> CheckpointFile | None:

@@ -79,8 +79,7 @@ def rollback(
     """Put the version into production that was there before, once it has loaded and answered."""
     from kerasline.pipeline.models import commands as registry
 
-    move, trial = registry.roll_back(workspace / "models", name, reason)
-    _say_moved(name, move, trial)
+    registry.roll_back(workspace / "models", name, reason, lambda move, trial: _say_moved(name, move, trial))
 
 
 def pin(
@@ -217,9 +216,17 @@ def _write_json(json_file: Path | None, value: Any) -> None:
 
 
 def _say_moved(name: str, move: dict[str, Any], trial: Any) -> None:
+    if trial is None:
+        print(
+            f"{name}: version {move['version']} is in production; a rollback from version {move['replaced']} of "
+            f"{move['moved_at']} was cut off after it had moved production, so this one moved nothing more; to go "
+            f"back further, run it again"
+        )
+        return
     print(
         f"{name}: version {move['version']} is in production, before it was "
-        f"{move['replaced'] or 'none'}; it loaded in {trial.load_seconds:.1f} s and answered {trial.requests} requests"
+        f"{move['replaced'] or 'none'}; it loaded in {trial.load_seconds:.1f} s and answered {trial.requests} requests",
+        flush=True,
     )
 
 

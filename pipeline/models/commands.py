@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from kerasline.components.registry import (
     current_version,
     find_predecessor,
     find_problem,
+    forget_move,
     list_models,
     list_versions,
     mend_serving_config,
@@ -29,6 +31,7 @@ from kerasline.components.registry import (
     read_record,
     registry_lock,
     set_pin,
+    untold_move,
 )
 from kerasline.pipeline.workspace import list_runs, section
 
@@ -43,6 +46,10 @@ class Trial:
     load_seconds: float
     requests: int
     rows: int
+
+
+Made = tuple[dict[str, Any], Trial | None]  # a move, and the trial before it
+Tell = Callable[[dict[str, Any], Trial | None], None]
 
 
 def find_model(models: Path, name: str) -> Path:
@@ -159,25 +166,45 @@ def promote(models: Path, name: str, version: int, reason: str) -> tuple[dict[st
     return _move(folder, version, _check_reason(reason), "promote", read_pointer(folder))
 
 
-def roll_back(models: Path, name: str, reason: str) -> tuple[dict[str, Any], Trial]:
+def roll_back(models: Path, name: str, reason: str, tell: Tell = lambda move, trial: None) -> Made:
     """Puts the version into production that was there before the current one.
 
+    A rollback that was cut off after it moved production is done: repeated, it is told and moves nothing more.
+
+    Args:
+      models: the workspace's ``models`` folder.
+      name: of the model.
+      reason: for the history.
+      tell: tells the user; a rollback counts as cut off until this has returned.
+
     Returns:
-      The move, and how the trial went.
+      The move, and how the trial went; no trial where an earlier rollback made the move.
 
     Raises:
       ConfigError: there is none, or files of it are missing.
       KeraslineError: it does not answer, or somebody else moved production meanwhile.
     """
-    folder = _open_model(models, name)
-    seen = read_pointer(folder)
+    folder, reason = _open_model(models, name), _check_reason(reason)
+    with registry_lock(folder):
+        seen, made = read_pointer(folder), untold_move(folder)
+    if made is not None:
+        return _tell(folder, (made, None), tell)
     target = find_predecessor(folder)
     if target is None:
         raise ConfigError(
             f"{name} has no earlier version to go back to from version {current_version(folder)}; 'kerasline models "
             f"{name}' lists what 'kerasline promote' can take"
         )
-    return _move(folder, target, _check_reason(reason), "rollback", seen)
+    return _tell(folder, _move(folder, target, reason, "rollback", seen), tell)
+
+
+def _tell(folder: Path, made: Made, tell: Tell) -> Made:
+    """Tells of a rollback, and only then forgets it: nothing comes after that which could be cut off."""
+    tell(*made)
+    try:
+        return made
+    finally:
+        forget_move(folder)
 
 
 def _open_model(models: Path, name: str) -> Path:
@@ -208,7 +235,9 @@ def _move(
         before = int(seen["version"]) if seen else None
         # Where the next rollback goes.
         previous = find_predecessor(folder, {"version": version, "action": action, "previous": before})
-        return move_pointer(folder, version, reason, previous=previous, action=action, replaced=before), trial
+        back = action == "rollback"
+        move = move_pointer(folder, version, reason, previous=previous, action=action, replaced=before, until_told=back)
+        return move, trial
 
 
 def _check_reason(reason: str) -> str:

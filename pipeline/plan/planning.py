@@ -43,6 +43,7 @@ from kerasline.components.validation import (
     whole_columns,
 )
 from kerasline.pipeline.config import Experiment
+from kerasline.pipeline.plan.as_read import reading_record, words_of
 from kerasline.pipeline.plan.data_schemas import SchemaFile, curated_text
 from kerasline.pipeline.plan.earlier_searches import SearchStart
 from kerasline.pipeline.plan.starting_weights import resolve_weights
@@ -50,8 +51,6 @@ from kerasline.pipeline.workspace import kept_descriptions, read_outcome, run_fo
 
 # Of the rows in eval, where the source says which they are.
 _USUAL_SHARE = 0.1
-# What predicting needs to read a table as training did; of the csv: block, missing_in of Parquet, too.
-_READING = ("header", "columns", "encoding", "missing_values", "missing_in", "quoting", "skip_lines")
 
 
 @dataclass(frozen=True)
@@ -122,13 +121,17 @@ class RunPlan:
         work = Work(rows, len(self.dataset.columns) + 1, int(rows * share), len(self.dataset.shards))
         return choose_processes(work, room_for_processes())
 
+    def missing_words(self) -> dict[str, list[str]]:
+        """Lists the words that training took for no value, by column that the model reads."""
+        data, read = follow_types(self.dataset, self.rules), self.features.raw_arguments()
+        return words_of([column for column in data.columns if column.name in read], data)
+
     def record(self) -> dict[str, Any]:
         """Returns what is written beside a pushed version: where it comes from, and how to read data for it."""
         arguments, data = self.features.raw_arguments(), follow_types(self.dataset, self.rules)
         columns = [
             c.model_dump(mode="json", exclude={"distinct", "numbers"}) for c in data.columns if c.name in arguments
         ]
-        reading = data.reader_options if data.reader in ("csv", "parquet") else {}
         return {
             "recipe": self.experiment.name,
             "task": self.features.task,
@@ -137,7 +140,7 @@ class RunPlan:
             "watched": self.features.watched_columns(),
             "columns": columns,
             "label": {"name": data.label.name, "columns": list(data.reader_options.get("labels", [data.label.name]))},
-            "reading": {key: reading[key] for key in _READING if key in reading},
+            "reading": reading_record(data),
             "main_metric": self.evaluation.metrics[0],
             **data_record(self.dataset),
             "run_key": self.key,

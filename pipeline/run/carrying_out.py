@@ -27,7 +27,15 @@ from kerasline.pipeline.plan import (
 from kerasline.pipeline.reports import publish_report, read_figures
 from kerasline.pipeline.run.outcome import IN_PRODUCTION, Outcome, judge_run, learnt, measured, outline_steps
 from kerasline.pipeline.run.tracking import keep_logs, log_run
-from kerasline.pipeline.workspace import StepInputs, Workspace, check_store, forecast, write_outcome, write_steps
+from kerasline.pipeline.workspace import (
+    StepInputs,
+    UnderWay,
+    Workspace,
+    check_store,
+    forecast,
+    write_outcome,
+    write_steps,
+)
 
 if TYPE_CHECKING:
     from kerasline.pipeline.runners import StepResult
@@ -41,6 +49,7 @@ class Order:
       plan: What to run.
       home: Workspace that the run happens in.
       run_id: Name of the run.
+      under_way: Receives each step as it begins, for whoever lists the runs meanwhile, or after a kill.
       command: Words that started it, for its report.
       part: Steps that were asked for.
       cache: Whether outputs of earlier runs may be reused.
@@ -50,6 +59,7 @@ class Order:
     plan: RunPlan
     home: Workspace
     run_id: str
+    under_way: UnderWay
     command: str
     part: Part
     cache: bool
@@ -111,17 +121,19 @@ def carry_out(order: Order, screen: Screen) -> Outcome:
 
 
 def _load(order: Order, course: Course, screen: Screen) -> None:
-    """Loads TensorFlow and TFX, and checks what only they can tell: Beam's options, and the metadata store.
+    """Loads TensorFlow and TFX, and checks what only they can tell: a user's network, Beam's options, and the store.
 
     Raises:
-      ConfigError: Beam does not know an option, or the store does not answer.
+      ConfigError: The network does not suit the recipe, Beam does not know an option, or the store does not answer.
     """
     screen.line("  loading TensorFlow and TFX, which takes 10 to 30 s")
     screen.start("  loading")
     os.environ["KERAS_BACKEND"] = "tensorflow"  # of the steps; training.backend has processes of its own
     os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")  # training needs most of a GPU's memory, not this one
+    from kerasline.components.training import check_own_network
     from kerasline.pipeline.runners import local  # noqa: F401 (here, so that it is seen how long it takes)
 
+    check_own_network(order.plan.fit_settings(), order.plan.experiment.push.further_formats())
     _settle_engine(order.plan, screen)
     check_store(order.home)
     course.import_seconds = time.monotonic() - course.started
@@ -154,6 +166,7 @@ def _run_steps(order: Order, course: Course, screen: Screen) -> Selection:
 
     def on_start(begun: str) -> None:
         course.step = begun
+        order.under_way.begin(begun)
         screen.start(f"  {begun}")
 
     def on_end(ended: StepResult) -> None:

@@ -42,6 +42,7 @@ from kerasline.pipeline.workspace import (
     only_run,
     open_workspace,
     own_temporary_folder,
+    under_way,
 )
 
 _MOST_REMARKS = 5  # on the data, on the screen
@@ -82,7 +83,8 @@ def run_recipe(
     run_id = _new_run_id(home, experiment.name)
     log = home.log(run_id)
     started = _told_if_it_cannot_start(home, experiment.name, run_id)
-    with screen_apart(log) as screen, started, own_temporary_folder():
+    begun = under_way(home, experiment.name, run_id)
+    with screen_apart(log) as screen, begun as run, started, own_temporary_folder():
         screen.line(f"kerasline {experiment.name}  run {run_id}")
         screen.line(f"  log {log}")
         with only_run(home, screen.line):
@@ -91,6 +93,7 @@ def run_recipe(
                 plan=plan,
                 home=home,
                 run_id=run_id,
+                under_way=run,
                 command=_command(recipe, changes, data_dir, part),
                 part=part,
                 cache=cache and experiment.run.cache,

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 import tensorflow as tf
 
-from kerasline.components.prediction import image_problems, plain_reason
+from kerasline.components.prediction import RAW, image_problems, plain_reason
 from kerasline.pipeline.serving.describing import describe_signatures
 from kerasline.pipeline.serving.json_body import ROW, BadRequest, parse_body, shorten, unpack
 from kerasline.pipeline.serving.json_tensors import count_rows, read_tensors, write_answer
@@ -105,7 +105,7 @@ class Responder:
         if signature is None:
             raise BadRequest(f'Serving signature name: "{shorten(wanted)[1:-1]}" not found in signature def')
         _, specs = signature.structured_input_signature
-        tensors = read_tensors(asked, specs)
+        tensors = read_tensors(asked, specs, loaded.readers if wanted == RAW else None)
         _check_images(loaded, tensors)
         parts = list(_split(tensors, count_rows(tensors, specs)))
         unseen = find_unseen(loaded, wanted, parts, refuse_them=self._rejects_unseen)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import binascii
 import json
+import math
 from collections.abc import Mapping, Sequence
 from itertools import chain
 from typing import Any
@@ -20,23 +21,28 @@ import pyarrow.compute as pc
 import tensorflow as tf
 
 from kerasline.components.datasets.values import FALSE, TRUE
+from kerasline.components.prediction import Reader
 from kerasline.pipeline.serving.json_body import COLUMNAR, ROW, BadRequest, shorten
 
 _MOST_AXES = 32  # TensorFlow ends the whole process at 255
 
 
-def read_tensors(request: Mapping[str, Any], specs: Mapping[str, tf.TensorSpec]) -> dict[str, tf.Tensor]:
+def read_tensors(
+    request: Mapping[str, Any], specs: Mapping[str, tf.TensorSpec], readers: Mapping[str, Reader] | None = None
+) -> dict[str, tf.Tensor]:
     """Makes a signature's tensors.
 
     Args:
       request: from :func:`~kerasline.pipeline.serving.json_body.parse_body`.
       specs: of the signature, by input name.
+      readers: what reads the values of columns as training did, by input name; an input without one is taken as it is.
 
     Raises:
       BadRequest: an input is missing or unknown, has the wrong type or shape, or other rows than the rest.
     """
     columns = _from_rows(request[ROW], specs) if ROW in request else _from_columns(request[COLUMNAR], specs)
-    tensors = {name: _tensor(name, columns[name], spec) for name, spec in specs.items()}
+    known = readers or {}
+    tensors = {name: _tensor(name, columns[name], spec, known.get(name)) for name, spec in specs.items()}
     lengths = {name: int(tensors[name].shape[0]) for name, spec in specs.items() if _is_batch(spec)}
     if len(set(lengths.values())) > 1:
         listed = ", ".join(f"{name} has {length}" for name, length in sorted(lengths.items()))
@@ -107,11 +113,12 @@ def _from_columns(inputs: Any, specs: Mapping[str, tf.TensorSpec]) -> dict[str, 
     return inputs
 
 
-def _tensor(name: str, values: Any, spec: tf.TensorSpec) -> tf.Tensor:
+def _tensor(name: str, values: Any, spec: tf.TensorSpec, reader: Reader | None) -> tf.Tensor:
     try:
         flat, shape = _flatten(values)
         if not spec.shape.is_compatible_with(shape):
             raise BadRequest(f"Failed to process input {name}: expecting shape {spec.shape} but got: {tuple(shape)}")
+        flat = flat if reader is None else _as_trained(flat, spec.dtype, reader)
         array = _texts(flat) if spec.dtype == tf.string else _numbers(flat, spec.dtype)
     except (ValueError, TypeError) as error:
         raise BadRequest(
@@ -142,6 +149,15 @@ def _flatten(values: Any) -> tuple[list[Any], list[int]]:
         shape.append(lengths.pop())
         flat = list(chain.from_iterable(flat))
     return flat, shape
+
+
+def _as_trained(flat: Sequence[Any], dtype: tf.DType, reader: Reader) -> Sequence[Any]:
+    """Reads the values of a column, and puts what stands for a missing one where there is none."""
+    values, problems = reader(flat)
+    for row, problem in problems.items():
+        raise BadRequest(f"row {row}: {problem}")
+    nothing: Any = "" if dtype == tf.string else math.nan if dtype.is_floating else dtype.min
+    return [nothing if value is None else value for value in values] if None in values else values
 
 
 def _texts(flat: Sequence[Any]) -> np.ndarray:

@@ -12,7 +12,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from kerasline.components.prediction import WARMUP_FILE, read_requests
+from kerasline.components.prediction import WARMUP_FILE, Reader, json_readers, read_requests
 from kerasline.components.registry import current_version, find_problem, list_models, list_versions, read_record
 
 logger = logging.getLogger("kerasline.serve")
@@ -34,6 +34,7 @@ class LoadedVersion:
     signatures: Mapping[str, Any]
     record: Mapping[str, Any]
     load_seconds: float
+    readers: Mapping[str, Reader]  # of the values of ``serving_raw``
 
 
 def load_version(folder: Path, version: int) -> LoadedVersion:
@@ -50,7 +51,8 @@ def load_version(folder: Path, version: int) -> LoadedVersion:
     for signature, inputs in read_requests(str(folder / str(version) / WARMUP_FILE)):
         model.signatures[signature](**inputs)
     record = read_record(folder, version)
-    return LoadedVersion(folder.name, version, model, dict(model.signatures), record, time.monotonic() - started)
+    seconds = time.monotonic() - started
+    return LoadedVersion(folder.name, version, model, dict(model.signatures), record, seconds, json_readers(record))
 
 
 @dataclass

@@ -22,6 +22,7 @@ from .store import (
     split_node as split_node,
 )
 from .temporary import own_temporary_folder as own_temporary_folder
+from .under_way import UnderWay as UnderWay, under_way as under_way
 from .workspace import (
     Workspace as Workspace,
     kept_descriptions as kept_descriptions,

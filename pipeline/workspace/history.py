@@ -17,10 +17,14 @@ _RUN = "run.json"
 def list_runs(workspace: Path) -> list[dict[str, Any]]:
     """Returns the outcome (the fields of ``--json``) of every run, oldest first.
 
-    Runs that could not start have no report, and an empty ``report``.
+    Runs that could not start, are under way, or were killed have no report, and an empty ``report``.
     """
+    from kerasline.pipeline.workspace.under_way import runs_without_outcome
+
     places = (*workspace.glob(f"reports/*/*/{_RUN}"), *workspace.glob("logs/*.json"))
     found = [outcome for outcome in map(read_outcome, places) if {"run_id", "recipe"} <= outcome.keys()]
+    ended = {outcome["run_id"] for outcome in found}
+    found += [run for run in runs_without_outcome(workspace) if run["run_id"] not in ended]
     return sorted(found, key=lambda outcome: _order(outcome, str(outcome["run_id"])))
 
 
@@ -56,11 +60,22 @@ def leave_failed_start(home: Workspace, recipe: str, run_id: str, message: str, 
       seconds: that it took.
     """
     log = home.log(run_id)
-    outcome: dict[str, Any] = {
-        "run_id": run_id,
-        "recipe": recipe,
+    outcome = no_outcome(recipe, run_id, seconds, str(log)) | {
         "status": "failed",
         "message": message,
+        "started_at": datetime.now(UTC).isoformat(timespec="seconds"),
+    }
+    try:
+        write_outcome(log.with_suffix(".json"), outcome)
+    except OSError:  # on a full disk what ended the run is said all the same
+        return
+
+
+def no_outcome(recipe: str, run_id: str, seconds: float, log: str) -> dict[str, Any]:
+    """Returns the fields of an outcome for a run that came to none; who asks adds why."""
+    return {
+        "run_id": run_id,
+        "recipe": recipe,
         "metrics": {},
         "test_metrics": {},
         "main_metric": None,
@@ -68,13 +83,8 @@ def leave_failed_start(home: Workspace, recipe: str, run_id: str, message: str, 
         "report": "",
         "steps": [],
         "seconds": {"import": 0.0, "total": round(seconds, 3)},
-        "log": str(log),
-        "started_at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "log": log,
     }
-    try:
-        write_outcome(log.with_suffix(".json"), outcome)
-    except OSError:  # on a full disk what ended the run is said all the same
-        return
 
 
 def _order(outcome: Mapping[str, Any], run_id: str) -> tuple[float, str, int]:

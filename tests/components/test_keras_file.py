@@ -143,3 +143,44 @@ def test_a_network_that_no_format_can_hold_is_refused_before_its_fit(
     assert len(told) < 500 and "Error" not in told
     known = build_model(CustomOptions.model_validate({**options, "config": {"layer": "known"}}), inputs, output)
     check_savable(known, ["keras", "onnx"])
+
+
+COMPILED = """
+import keras
+
+def build_model(config, inputs, output):
+    model = keras.Sequential([keras.layers.Dense(output.units)])
+    if config.get("compiled"):
+        model.compile("sgd", "mae")
+    return model
+"""
+
+
+def test_what_the_fit_of_a_users_own_network_would_end_with_is_found_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from kerasline.components.features.plan import FeaturePlan
+    from kerasline.components.fitting import FitSettings, TrainingOptions
+    from kerasline.components.training import check_own_network
+
+    (tmp_path / "own_compiled.py").write_text(COMPILED)
+    (tmp_path / "own_layers_2.py").write_text(OWN)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    plan = FeaturePlan.model_validate(
+        {"steps": [{"name": "x", "kind": "numeric", "dtype": "float", "options": {}}], "label": "y",
+         "label_dtype": "float", "classes": None, "label_scale": "none", "task": "regression"}
+    )  # fmt: skip
+
+    def check(build: str, config: dict[str, object], formats: list[str]) -> None:
+        model = CustomOptions.model_validate({"family": "custom", "build": build, "config": config})
+        settings = FitSettings(plan=plan, model=model, training=TrainingOptions(), seed=1)
+        check_own_network(settings, formats)
+
+    check("own_compiled:build_model", {}, ["keras"])
+    with pytest.raises(ConfigError, match="is compiled with loss mean_absolute_error and SGD .* the recipe's training"):
+        check("own_compiled:build_model", {"compiled": True}, [])
+    check("own_layers_2:build_model", {"layer": "stretch"}, [])
+    with pytest.raises(ConfigError, match="push.formats: expected a network that Keras can save"):
+        check("own_layers_2:build_model", {"layer": "stretch"}, ["keras"])
+    with pytest.raises(ConfigError, match="raised KeyError: 'none'"):
+        check("own_layers_2:build_model", {"layer": "none"}, [])

@@ -16,6 +16,7 @@ from kerasline.components.models import MlpOptions, OutputSpec, Task, build_mode
 pytestmark = pytest.mark.slow
 
 CLASSES = ("zebra", "a b", "Müller")
+WORDS = {"word": ["NA", "n.a.", "?"], "smokes": ["?"], "age": ["-999"], "code": ["-1", "-1.0"], "ratio": ["-9.5"]}
 UNITS = {"binary": 1, "multiclass": 3, "multilabel": 3, "regression": 1}
 
 
@@ -97,7 +98,7 @@ def served(analyse: Any, write_split: Any, tmp_path_factory: pytest.TempPathFact
         (batch,) = reader.batches(files)
         wanted = model.predict_on_batch({spec.name: batch[spec.name] for spec in plan.inputs()})
         units = reader.label_units(files)
-        export(str(folder / "model"), model, reader.graph, plan, units)
+        export(str(folder / "model"), model, reader.graph, plan, units, WORDS)
         made[task] = tf.saved_model.load(str(folder / "model")), wanted * units[0] + units[1]
         return made[task]
 
@@ -224,6 +225,33 @@ def test_a_value_that_a_client_leaves_out_is_a_missing_one(served: Any, column: 
     by_column = model.signatures["serving_raw"](**raw([full, without]))["scores"].numpy()
     assert np.abs(by_example[0] - by_example[1]).max() > 1e-5, "the column matters"
     np.testing.assert_allclose(by_column, by_example, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("column", "word"),
+    [
+        ("word", "NA"),
+        ("word", " n.a. "),
+        ("word", "?"),
+        ("smokes", "?"),
+        ("age", -999.0),
+        ("code", -1),
+        ("ratio", -9.5),
+    ],
+)
+def test_a_word_for_a_missing_value_is_a_missing_one(served: Any, column: str, word: Any) -> None:
+    model, _ = served("multiclass")
+    rows = [{**ROWS[0], column: None}, {**ROWS[0], column: word}]
+    for signature, given in (("serving_default", {"examples": serialized(rows)}), ("serving_raw", raw(rows))):
+        missing, said = model.signatures[signature](**given)["scores"].numpy()
+        assert np.array_equal(missing, said), signature
+
+
+def test_a_word_of_another_column_is_a_value(served: Any) -> None:
+    model, _ = served("multiclass")
+    rows = [{**ROWS[0], "age": None}, {**ROWS[0], "age": -1.0}, {**ROWS[0], "age": -9.5}]
+    answers = model.signatures["serving_raw"](**raw(rows))["scores"].numpy()
+    assert len(np.unique(answers, axis=0)) == 3
 
 
 def test_labels_become_the_index_that_the_metrics_count_in(served: Any) -> None:

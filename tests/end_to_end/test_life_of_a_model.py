@@ -321,6 +321,6 @@ def test_the_workspace_knows_every_run(emptied: Stage, workspace: Path, is_intac
     from kerasline.pipeline.workspace.history import list_runs
 
     statuses = [run["status"] for run in list_runs(workspace)]
-    assert statuses == ["pushed", "up_to_date", "pushed", "pushed", "not_blessed", "not_blessed", "pushed"]
+    assert statuses == ["pushed", "up_to_date", "killed", "pushed", "pushed", "not_blessed", "not_blessed", "pushed"]
     assert is_intact(workspace)
     assert not [path for path in (workspace / "models" / NAME).iterdir() if path.name.startswith(".")]

@@ -5,19 +5,31 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from kerasline.components.core import ConfigError, counted, nearest
-from kerasline.components.datasets.description import Column, Dataset, Found, LabelFacts, TfRecordOptions, thin
+from kerasline.components.datasets.description import (
+    Column,
+    Dataset,
+    Found,
+    LabelFacts,
+    LabelNumbers,
+    TfRecordOptions,
+    facts_of_written,
+    thin,
+)
 from kerasline.components.datasets.files import Places, check_unchanged, digest_file, is_gzip, size_of
 from kerasline.components.datasets.images import examine, is_deep
+from kerasline.components.datasets.values import NumberEvidence, WrittenNumbers, are_booleans
 
 _MAX_DISTINCT = 10_000
 _MAX_PIXELS = 5e7
 _EIGHT_BITS = 255
-_IMAGE_STARTS = (b"\x89PNG\r\n", b"\xff\xd8\xff", b"GIF8", b"BM")
+_TEXTS_AT_ONCE = 4096
+_IMAGE_STARTS = (b"\x89PNG\r\n", b"\xff\xd8\xff", b"GIF8")
+_BMP_START, _BMP_HEADER_BYTES = b"BM", 26  # a word may begin so, but has no zeros in its first bytes
 
 
 @dataclass
@@ -35,6 +47,10 @@ class FeatureScan:
     first_image: bytes = b""
     levels: int = 255  # of the pixels of images
     counts: dict[Any, int] | None = field(default_factory=dict)
+    booleans: bool = True  # text only: every value is true or false
+    evidence: NumberEvidence = field(default_factory=NumberEvidence)
+    ranges: LabelNumbers = field(default_factory=LabelNumbers)
+    texts: list[str] = field(default_factory=list)  # that the evidence has not seen yet
 
     def add(self, kind: str, values: list[Any]) -> None:
         """Takes in one record's values."""
@@ -42,7 +58,7 @@ class FeatureScan:
         self.kinds.add(kind)
         self.lengths.add(len(values))
         if kind == "bytes":
-            self.is_image = self.is_image and values[0].startswith(_IMAGE_STARTS)
+            self.is_image = self.is_image and _begins_like_image(values[0])
             if self.is_image:
                 self.first_image = self.first_image or values[0]
                 if is_deep(values[0]):
@@ -50,6 +66,8 @@ class FeatureScan:
                 self.counts = None
                 return
             self.is_text = self.is_text and _is_text(values[0])
+            if self.is_text and values[0].strip():
+                self._take_text(values[0].decode().strip())
         else:
             self.minimum, self.maximum = min(self.minimum, *values), max(self.maximum, *values)
         if self.counts is not None:
@@ -57,6 +75,29 @@ class FeatureScan:
             self.counts[value] = self.counts.get(value, 0) + 1
             if len(self.counts) > _MAX_DISTINCT:
                 self.counts = None
+
+    def _take_text(self, text: str) -> None:
+        self.booleans = self.booleans and are_booleans([text])
+        self.texts.append(text)
+        if len(self.texts) == _TEXTS_AT_ONCE:
+            self._look()
+
+    def _look(self) -> None:
+        self.evidence.add(self.texts)
+        self.ranges.measure(self.texts, self.evidence)
+        self.texts = []
+
+    @property
+    def is_boolean(self) -> bool:
+        """Whether the feature is text that says true and false."""
+        return self.kinds == {"bytes"} and self.is_text and not self.is_image and self.booleans
+
+    @property
+    def numbers(self) -> WrittenNumbers | None:
+        """The numbers that text holds, None for any other feature."""
+        if self.texts:
+            self._look()
+        return self.evidence.settle() if self.kinds == {"bytes"} and self.is_text and not self.is_image else None
 
 
 def find(options: TfRecordOptions, places: Places) -> Found:
@@ -98,14 +139,15 @@ def find(options: TfRecordOptions, places: Places) -> Found:
     given: Mapping[str, str] = options.features or {}
     inputs = given or [name for name in scans if name not in {options.label, *options.drop}]
     columns = tuple(_column(scans[name], given.get(name), total) for name in inputs)
+    label = _label(scans[options.label], total, str(files[0]))
     dtypes = {column.dtype for column in columns}
     special: Any = next((dtype for dtype in ("image", "tokens", "array") if dtype in dtypes), "table")
     return Found(
         kind=special,
         columns=columns,
-        label=_label(scans[options.label], total, str(files[0])),
+        label=label,
         reader="tfrecord",
-        reader_options={},
+        reader_options={"label_form": asdict(label.written.form) if label.written else None},
         shards=[shard for shard in shards if shard["rows"]],
         digest=",".join(digest_file(path) for path in [*files, *tests]),
         title=files[0].stem,
@@ -158,7 +200,9 @@ def _records(path: Path) -> Iterator[dict[str, tuple[str, list[Any]]]]:
 
 
 def _has_label(found: tuple[str, list[Any]] | None) -> bool:
-    return found is not None and (found[0] == "bytes" or all(map(math.isfinite, found[1])))
+    if found is None:
+        return False
+    return bool(found[1][0].strip()) if found[0] == "bytes" else all(map(math.isfinite, found[1]))
 
 
 def check_no_sequence(example: Any, number: int, path: object) -> None:
@@ -227,7 +271,14 @@ def _column(scan: FeatureScan, dtype: str | None, rows: int) -> Column:
         distinct=distinct,
         vocabulary_size=int(scan.maximum) + 1 if found == "tokens" else None,
         levels=scan.levels if found == "image" and scan.levels > _EIGHT_BITS else None,
+        boolean=found == "string" and scan.is_boolean,
+        numbers=scan.numbers if found == "string" else None,
     )
+
+
+def _begins_like_image(value: bytes) -> bool:
+    is_bmp = value.startswith(_BMP_START) and b"\0" in value[:_BMP_HEADER_BYTES]
+    return is_bmp or value.startswith(_IMAGE_STARTS)
 
 
 def _infer(scan: FeatureScan) -> str:
@@ -249,8 +300,9 @@ def _label(scan: FeatureScan, rows: int, origin: str) -> LabelFacts:
     if scan.lengths != {1}:
         raise ConfigError(f"Label {scan.name!r} of {origin} has several values a record; only one can be predicted.")
     if "bytes" in scan.kinds:
-        counts = None if scan.counts is None else {_plain(value): n for value, n in scan.counts.items()}
-        return LabelFacts(scan.name, "string", counts, rows, origin=origin)
+        facts = LabelFacts(scan.name, "string", _text_counts(scan), rows, origin=origin)
+        written = scan.numbers
+        return replace(facts, written=written, as_numbers=facts_of_written(facts, written, scan.ranges))
     known = scan.counts or {}
     return LabelFacts(
         scan.name,
@@ -262,6 +314,17 @@ def _label(scan: FeatureScan, rows: int, origin: str) -> LabelFacts:
         whole=bool(known) and all(float(value).is_integer() for value in known),
         origin=origin,
     )
+
+
+def _text_counts(scan: FeatureScan) -> dict[str | int | float, int] | None:
+    """Returns the rows of each text, true and false in any case being one."""
+    if scan.counts is None:
+        return None
+    counts: dict[str | int | float, int] = {}
+    for value, rows in scan.counts.items():
+        text = _plain(value).lower() if scan.is_boolean else _plain(value)
+        counts[text] = counts.get(text, 0) + rows
+    return counts
 
 
 def _check_names(options: TfRecordOptions, scans: Mapping[str, FeatureScan], path: Path) -> None:

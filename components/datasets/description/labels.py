@@ -10,7 +10,7 @@ from typing import Literal
 
 from kerasline.components.core import ConfigError
 from kerasline.components.datasets.description.spec import Label
-from kerasline.components.datasets.values import WrittenNumbers, read_number
+from kerasline.components.datasets.values import WrittenNumbers, mixes_spellings, read_number
 from kerasline.components.models import Task
 
 MAX_CLASSES = 10_000
@@ -40,6 +40,7 @@ class LabelFacts:
       first_text: for text, most of which is numbers: where the first value stands that is none.
       written: the numbers that text holds.
       as_numbers: what the label is when its text is read as these numbers.
+      decimal_key: the config's key that says which decimal sign they have; empty where there is none.
     """
 
     name: str
@@ -55,6 +56,7 @@ class LabelFacts:
     first_text: str = ""
     written: WrittenNumbers | None = None
     as_numbers: LabelFacts | None = None
+    decimal_key: str = ""
     origin: str = field(default="the data")  # for messages
 
 
@@ -170,10 +172,7 @@ def _read_as_numbers(facts: LabelFacts, task: str, where: str) -> LabelFacts:
             "multiclass if these are names of classes."
         )
     if not written.certain:
-        raise ConfigError(
-            f"The {where} may be read in two ways: {written.told()}. Set csv.label_decimal: '.' where the comma "
-            "stands between thousands, or ',' where it is the decimal sign."
-        )
+        raise ConfigError(f"The {where} may be read in two ways: {written.told()}. {_how_to_tell(facts.decimal_key)}")
     if written.share < 1:
         stray = next((v for v in facts.counts or () if read_number(str(v), written.form) is None), None)
         shown = f"such as {stray!r}" if stray is not None else "among many different ones"
@@ -183,6 +182,12 @@ def _read_as_numbers(facts: LabelFacts, task: str, where: str) -> LabelFacts:
             "classes."
         )
     return numbers
+
+
+def _how_to_tell(decimal_key: str) -> str:
+    if not decimal_key:
+        return "Write its numbers without marks between thousands and with a decimal point."
+    return f"Set {decimal_key}: '.' where the comma stands between thousands, or ',' where it is the decimal sign."
 
 
 def _may_be_names(counts: Mapping[str | int | float, int] | None) -> bool:
@@ -229,6 +234,11 @@ def _settle_classes(facts: LabelFacts, task: str, where: str) -> Label:
         classes = tuple(sorted(str(value) for value in facts.counts))
     else:
         classes = tuple(str(value) for value in sorted(int(value) for value in facts.counts))
+    if task == "auto" and facts.classes is None and mixes_spellings(classes):
+        raise ConfigError(
+            f"The {where} writes true and false in several ways{_some(facts.counts)}, which would be {len(classes)} "
+            "classes; write them alike, or set task: multiclass if each is a class of its own."
+        )
     if len(classes) < 2:
         raise ConfigError(
             f"The {where} has only one class, {classes[0]!r}, so there is nothing to learn; name another "

@@ -8,7 +8,7 @@ from typing import Any
 
 from kerasline.components.core import ConfigError, nearest
 from kerasline.components.datasets.description.labels import LabelFacts
-from kerasline.components.datasets.values import FALSE, TRUE, read_boolean
+from kerasline.components.datasets.values import read_boolean
 
 MULTILABEL_FEATURE = "labels"
 
@@ -102,13 +102,13 @@ def multi_facts(
     """
     ones: dict[str | int | float, int] = {}
     for column, counted in zip(labels, counts, strict=True):
-        strange = [value for value in counted or {} if value not in (0, 1, TRUE, FALSE)]
+        strange = [value for value in counted or {} if _bit(value) not in (0, 1)]
         if counted is None or strange:
             shown = f", for instance {strange[0]!r}" if strange else ""
             raise ConfigError(
                 f"Label column {column!r} must hold 0 and 1 only, but it holds other values{shown}; recode it."
             )
-        ones[column] = sum(count for value, count in counted.items() if value in (1, TRUE))
+        ones[column] = sum(count for value, count in counted.items() if _bit(value) == 1)
     return LabelFacts(name, "multi", ones, rows, classes=tuple(labels), origin=origin)
 
 
@@ -116,7 +116,14 @@ def label_value(values: Sequence[Any]) -> Any:
     """Joins the values of several label columns into a float32 array."""
     import numpy as np
 
-    return np.array([read_boolean(v) if isinstance(v, str) else v for v in values], np.float32)
+    return np.array([_bit(value) for value in values], np.float32)
+
+
+def _bit(value: Any) -> Any:
+    """Reads 0, 1, true and false where they are text; anything else stays, or is None."""
+    if not isinstance(value, str):
+        return value
+    return float(value) if value in ("0", "1") else read_boolean(value)
 
 
 def _require(column: str, names: Sequence[str], what: str, origin: str) -> None:

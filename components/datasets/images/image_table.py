@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -13,15 +14,25 @@ from kerasline.components.datasets.description import (
     Dataset,
     Found,
     ImageOptions,
+    LabelFacts,
+    LabelNumbers,
     SplitColumn,
     assign_roles,
-    facts_of_values,
     indices_of,
 )
 from kerasline.components.datasets.files import Places, check_unchanged, digest_file, missing_file, size_of
 from kerasline.components.datasets.images.image_check import check_all
 from kerasline.components.datasets.images.image_folder import Survey, read_image, shortened
-from kerasline.components.datasets.tables import INFINITIES, NANS, body, detect_delimiter, dialect_of, header_of, parse
+from kerasline.components.datasets.tables import (
+    INFINITIES,
+    NANS,
+    ColumnScan,
+    body,
+    detect_delimiter,
+    dialect_of,
+    header_of,
+    parse,
+)
 from kerasline.components.datasets.values import Named, check_lost, describe_lost, missing_words, own_words
 
 _IMAGES_PER_SHARD = 1024
@@ -50,7 +61,9 @@ def find(options: ImageOptions, places: Places, split: SplitColumn | None, named
     if not kept:
         reason = f" The first: {skipped[0]}." if skipped else ""
         raise ConfigError(f"No image of {table} can be used; correct its paths.{reason}")
-    labels, dtype = _typed([cells[1] for cells in kept])
+    left_out = set(unusable)
+    label = _label(options.label_column, [(n, cells[1]) for n, cells in rows if n not in left_out], table)
+    dtype = label.dtype
     if dtype == "string" and not decided:
         lost = Counter(cells[1] for _, cells in rows if cells[1] in no_label)
         check_lost(options.label_column, lost, len(kept), str(table))
@@ -58,7 +71,7 @@ def find(options: ImageOptions, places: Places, split: SplitColumn | None, named
     return Found(
         kind="image",
         columns=(survey.column(),),
-        label=facts_of_values(options.label_column, labels, origin=str(table)),
+        label=label,
         reader="image_table",
         reader_options={
             "path": str(table),
@@ -67,6 +80,7 @@ def find(options: ImageOptions, places: Places, split: SplitColumn | None, named
             "reading": reading,
             "columns": wanted,
             "label_type": dtype,
+            "label_form": asdict(label.written.form) if label.written else None,
             "extra_type": extra_type,
             "unusable": unusable,
         },
@@ -185,9 +199,12 @@ def _body(table: Path, reading: Mapping[str, Any]) -> Iterator[tuple[int, list[s
     return body(table, reading, reading["delimiter"], len(reading["names"]))
 
 
-def _typed(labels: list[str]) -> tuple[list[Any], str]:
-    dtype, numbers = parse(labels)
-    return (labels, dtype) if dtype == "string" else (list(numbers), dtype)
+def _label(name: str, cells: Sequence[tuple[int, str]], table: Path) -> LabelFacts:
+    """Describes the labels as those of a text table: numbers, also such as $1,234, or classes."""
+    column = ColumnScan(name, frozenset(), file=table.name, label_numbers=LabelNumbers())
+    column.add([cell for _, cell in cells], [number for number, _ in cells])
+    column.finish()
+    return column.label(len(cells), str(table))
 
 
 def _no_label(cells: Sequence[str], missing: frozenset[str], decided: bool) -> frozenset[str]:

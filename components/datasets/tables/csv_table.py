@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -196,7 +196,8 @@ def _found(
         counts = [scans[name].value_counts for name in roles.labels]
         label = multi_facts(roles.labels, counts, rows, roles.label_feature, origin)
     else:
-        label = _with_names(scans[roles.labels[0]].label(rows, origin), options["class_names"])
+        facts = replace(scans[roles.labels[0]].label(rows, origin), decimal_key="csv.label_decimal")
+        label = _with_names(facts, options["class_names"])
     notes = [note for path, _ in files if (note := find_total(path, options["encoding"]))]
     columns = []
     for name in roles.inputs:

@@ -4,6 +4,7 @@ from .boolean_forms import (
     TRUE as TRUE,
     TRUE_PATTERN as TRUE_PATTERN,
     are_booleans as are_booleans,
+    mixes_spellings as mixes_spellings,
     plain_boolean as plain_boolean,
     read_boolean as read_boolean,
 )

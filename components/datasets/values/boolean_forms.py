@@ -7,6 +7,7 @@ on and off keep the words of the table; as ``kind: boolean`` they are read here.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 
 TRUE, FALSE = "true", "false"
@@ -23,6 +24,17 @@ def are_booleans(cells: Iterable[str]) -> bool:
 def plain_boolean(cell: str | None) -> str | None:
     """Writes a truth value as every format does: in lower case."""
     return None if cell is None else cell.lower()
+
+
+def mixes_spellings(classes: Iterable[str]) -> bool:
+    """Says whether classes are true and false in more than one way of writing, such as 0, 1, True and False.
+
+    Letters alone may be other classes: t, f and n are not said to be these.
+    """
+    known = {re.sub(r"\.0+$", "", name.lower()) for name in classes}
+    if len(known) < 3 or all(len(name) == 1 and name.isalpha() for name in known):
+        return False
+    return all(re.fullmatch(f"{TRUE_PATTERN[4:]}|{FALSE_PATTERN[4:]}", name) for name in known)
 
 
 def read_boolean(cell: str) -> float | None:

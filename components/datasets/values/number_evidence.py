@@ -72,6 +72,7 @@ class WrittenNumbers:
       unit: see ``NumberForm``.
       share: of the cells that are numbers of this form.
       certain: whether anything speaks against the other sign.
+      open: share of the cells whose number hangs on the sign, where that is not certain.
       why: what was seen, in a few words.
       problem: why the column has no one form, empty where it has.
     """
@@ -82,6 +83,7 @@ class WrittenNumbers:
     certain: bool = True
     why: str = ""
     problem: str = ""
+    open: float = 0.0
 
     @property
     def form(self) -> NumberForm:
@@ -177,7 +179,8 @@ class NumberEvidence:
         share = readable / self.total
         if share < 1 - MOST_UNREADABLE and not problem:
             problem = self._mixture()
-        return WrittenNumbers(decimal, unit, share, certain, why, problem)
+        either = 0.0 if certain else (shapes["comma?"] + shapes["dot?"]) / self.total
+        return WrittenNumbers(decimal, unit, share, certain, why, problem, either)
 
     def _unit(self) -> tuple[str, str]:
         """Chooses the unit that most cells agree with."""

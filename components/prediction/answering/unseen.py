@@ -22,7 +22,8 @@ WORDS = {
     FAR: "is far outside of the range in training",
     MISSING: "is missing, which it never was in training",
 }
-SIGNATURES = {"serving_default": "unseen_default", "serving_raw": "unseen_raw"}
+RAW = "serving_raw"
+SIGNATURES = {"serving_default": "unseen_default", RAW: "unseen_raw"}
 _EXAMPLES = 5
 _LETTERS = 80
 

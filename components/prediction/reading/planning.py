@@ -114,7 +114,7 @@ def plan_prediction(
     files, found = find_files(source, record, kind)
     if any(path.resolve() == output.resolve() for path in files):
         raise ConfigError(f"--output: {output} is the input; name another file")
-    reading = {**_READING, **(record.get("reading") or {})}
+    reading = reading_of_record(record)
     describe = {"csv": _plan_csv, "parquet": _plan_parquet, "images": _plan_images, "tfrecord": _plan_records}[found]
     shards, settled, notes = describe(files, record, list(keys), suffix, reading)
     taken = [name for name in output_columns(record) if name in settled]
@@ -127,6 +127,11 @@ def plan_prediction(
         keys=tuple(settled), suffix=suffix, reading=reading, notes=tuple(notes),
         on_unseen=on_unseen,
     )  # fmt: skip
+
+
+def reading_of_record(record: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns how text and words for a missing value are read for a version: as training did, or as is usual."""
+    return {**_READING, **(record.get("reading") or {})}
 
 
 def output_columns(record: Mapping[str, Any]) -> list[str]:

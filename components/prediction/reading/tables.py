@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any
@@ -17,15 +16,14 @@ from pyarrow import csv
 from kerasline.components.core import ConfigError, counted
 from kerasline.components.datasets.files import PACKING_ERRORS, open_bytes
 from kerasline.components.datasets.tables import Line, count_named, dialect_of, fitted, lines, plain_values
-from kerasline.components.datasets.values import missing_words, numbers_of, plain_boolean, read_boolean, without
+from kerasline.components.datasets.values import missing_words, numbers_of, plain_boolean, without
 from kerasline.components.prediction.reading.blocks import Block
+from kerasline.components.prediction.reading.cells import Problems, as_said, as_trained, parse_cells, whole_numbers
 from kerasline.components.prediction.reading.pictures import image_problems
 from kerasline.components.prediction.reading.planning import PredictionPlan
 
 ROWS_PER_BLOCK = 8192
 _CHUNK_BYTES, _BOM = 1 << 22, b"\xef\xbb\xbf"
-Problems = dict[int, str]
-_PROGRAM = re.compile(r"-?\d+\.\d+(?:e[-+]?\d+)?")
 _ARROW = {"float": "double", "int": "int64"}
 
 
@@ -184,53 +182,10 @@ def _parse_texts(column: Mapping[str, Any], texts: Any, missing: frozenset[str],
     try:
         numbers = pc.cast(known, pa.float64() if dtype == "float" else pa.int64())
     except pa.ArrowInvalid:
-        return _parse_cells(name, _said(texts.to_pylist(), is_boolean), dtype, missing, problems)
+        return parse_cells(name, as_said(texts.to_pylist(), is_boolean), dtype, missing, problems)
     if dtype == "float":
         return pc.fill_null(numbers, math.nan).to_numpy(zero_copy_only=False)
     return numbers.to_pylist() if numbers.null_count else numbers.to_numpy()
-
-
-def _parse_cells(name: str, cells: Sequence[str], dtype: str, missing: frozenset[str], problems: Problems) -> Any:
-    """Turns cells into numbers one by one; a cell that is no number is a problem of its row."""
-    try:
-        if dtype == "int":
-            return [None if cell in missing else int(cell) for cell in cells]
-        return np.array([math.nan if cell in missing else float(cell) for cell in cells], np.float64)
-    except ValueError:
-        numbers = [math.nan if cell in missing else _number(cell) for cell in cells]
-    for row, number in enumerate(numbers):
-        if number is None:
-            problems.setdefault(row, f"{cells[row]!r} in column {name!r} is no number")
-            numbers[row] = math.nan
-    return _whole_numbers(name, numbers, problems) if dtype == "int" else np.array(numbers, np.float64)
-
-
-def _said(cells: Sequence[str], is_boolean: bool) -> Sequence[str]:
-    """Writes true and false as 1 and 0 where training had these."""
-    if not is_boolean:
-        return cells
-    return [cell if (said := read_boolean(cell)) is None else f"{said:.0f}" for cell in cells]
-
-
-def _whole_numbers(name: str, numbers: Sequence[Any], problems: Problems) -> list[int | None]:
-    """Turns floats such as 3.0 into whole numbers; 3.5 is a problem of its row. Whole numbers keep every digit."""
-    values: list[int | None] = []
-    for row, number in enumerate(numbers):
-        if math.isinf(number) or number % 1 > 0:
-            problems.setdefault(row, f"{number:g} in column {name!r} is no whole number")
-        values.append(int(number) if math.isfinite(number) else None)
-    return values
-
-
-def _number(cell: str) -> int | float | None:
-    try:
-        return int(cell)
-    except ValueError:
-        pass
-    try:
-        return float(cell)
-    except ValueError:
-        return None
 
 
 def read_parquet(plan: PredictionPlan, shard: Mapping[str, Any]) -> Iterator[Block]:
@@ -264,7 +219,7 @@ def _arrow_values(values: Any, column: Mapping[str, Any], missing: frozenset[str
     if pa.types.is_dictionary(values.type):
         values = values.dictionary_decode()
     if dtype == "string":
-        return [_as_trained(value, column) for value in map(without(missing), plain_values(values, "string"))]
+        return [as_trained(value, column) for value in map(without(missing), plain_values(values, "string"))]
     if dtype == "image":
         images = [bytes(value) if value else None for value in values.to_pylist()]
         for row, problem in image_problems(images).items():
@@ -273,22 +228,14 @@ def _arrow_values(values: Any, column: Mapping[str, Any], missing: frozenset[str
     if dtype in ("array", "tokens"):
         return _lists(values.to_pylist(), column, problems)
     if pa.types.is_string(values.type) or pa.types.is_large_string(values.type):
-        cells = _said(["" if v is None else v.strip() for v in values.to_pylist()], column.get("boolean", False))
-        return _parse_cells(name, cells, dtype, missing, problems)
+        cells = as_said(["" if v is None else v.strip() for v in values.to_pylist()], column.get("boolean", False))
+        return parse_cells(name, cells, dtype, missing, problems)
     if numbers_of(missing):
         values = pa.array(map(without(missing), values.to_pylist()), values.type)
     if dtype == "int" and pa.types.is_integer(values.type):
         return values.to_pylist() if values.null_count else values.to_numpy(zero_copy_only=False)
     numbers = np.array(pc.cast(values, pa.float64(), safe=False).to_numpy(zero_copy_only=False), np.float64)
-    return _whole_numbers(name, numbers.tolist(), problems) if dtype == "int" else numbers
-
-
-def _as_trained(text: str | None, column: Mapping[str, Any]) -> str | None:
-    """Writes a value of a typed file as the text that training had: true, and 12,5 where commas are decimal."""
-    if text is None or column.get("boolean"):
-        return plain_boolean(text)
-    is_plain = column.get("decimal") == "," and _PROGRAM.fullmatch(text)
-    return text.replace(".", ",") if is_plain else text
+    return whole_numbers(name, numbers.tolist(), problems) if dtype == "int" else numbers
 
 
 def _lists(values: Sequence[Any], column: Mapping[str, Any], problems: Problems) -> list[Any]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import unicodedata
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -41,3 +43,11 @@ def shown(value: Any) -> str:
     text = value if isinstance(value, str) else f"{value:g}"
     text = " ".join(text.split())
     return repr(text if len(text) <= 30 else text[:27] + "...") if isinstance(value, str) else text
+
+
+def hidden_difference(texts: Collection[str]) -> str:
+    """Says in what texts differ that mean the same to a reader; empty where none do."""
+    if len({text.lower() for text in texts}) < len(texts):
+        return "capital letters"
+    stored = {" ".join(unicodedata.normalize("NFKC", text).split()) for text in texts}
+    return "how their letters are stored (Unicode)" if len(stored) < len(texts) else ""

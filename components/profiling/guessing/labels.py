@@ -13,6 +13,7 @@ from kerasline.components.core import ConfigError, counted, nearest
 from kerasline.components.datasets.description import LabelFacts, facts_of_written, infer_task, is_classes, settle_label
 from kerasline.components.datasets.values import evidence_of, read_date, read_number
 from kerasline.components.models import Task
+from kerasline.components.profiling.guessing.guess import hidden_difference
 from kerasline.components.profiling.sampling import SampledColumn, TableSample, Words, remark_on_classes
 
 _LIKELY = (
@@ -148,8 +149,8 @@ def _with_classes(guess: LabelGuess, column: SampledColumn, counts: Mapping[Any,
     largest, smallest = max(ordered.values()), min(ordered.values())
     in_whole_table = smallest * rows / max(1, len(column.values))
     remarks = list(guess.remarks)
-    if len({name.lower() for name in ordered}) < len(ordered):
-        remarks.append("some classes differ in capital letters only; write them alike")
+    if alike := hidden_difference(ordered):
+        remarks.append(f"some classes differ in {alike} only; write them alike")
     if in_whole_table < 3:
         rarest = min(ordered, key=lambda name: ordered[name])
         remarks.append(f"class {rarest!r} has {counted(smallest, 'row')}, too few to learn")

@@ -18,7 +18,14 @@ from kerasline.components.datasets.values import (
     reads_as_date,
 )
 from kerasline.components.features import ONE_HOT_LIMIT
-from kerasline.components.profiling.guessing.guess import FEWEST_FOR_ID, GROUP_NAME, MOST_READ, ColumnGuess, shown
+from kerasline.components.profiling.guessing.guess import (
+    FEWEST_FOR_ID,
+    GROUP_NAME,
+    MOST_READ,
+    ColumnGuess,
+    hidden_difference,
+    shown,
+)
 from kerasline.components.profiling.sampling import words_of
 
 _BOOLEANS = ({"true", "false"}, {"yes", "no"}, {"y", "n"}, {"t", "f"}, {"on", "off"})
@@ -99,8 +106,8 @@ def _guess_category(name: str, present: Sequence[str], counts: Counter[str], row
         guess.why = f"{shown(present[0])} or missing"
     else:
         _choose_encoding(guess, counts, len(present))
-    if len({value.lower() for value in counts}) < distinct:
-        guess.remark = "some values differ in capital letters only"
+    if alike := hidden_difference(counts):
+        guess.remark = f"some values differ in {alike} only"
     return guess
 
 

@@ -274,3 +274,23 @@ def test_any_bytes_give_a_reason_and_no_exception(tmp_path):
             content[int(rng.integers(len(content)))] = int(rng.integers(256))
         checked = image_check.examine(bytes(content[: int(rng.integers(1, len(content) + 1))]), True, 5e7)
         assert (checked.shape is None) == bool(checked.problem)
+
+
+@pytest.mark.parametrize(
+    ("labels", "values"),
+    [
+        ([f"{n * 37 + 900:,}" for n in range(16)], [900.0, 937.0, 974.0, 1011.0]),
+        ([f"{n},5" for n in range(16)], [0.5, 1.5, 2.5, 3.5]),
+        ([f"{n / 2}%" for n in range(16)], [0.0, 0.5, 1.0, 1.5]),
+        (["True", "false"] * 8, ["true", "false", "true", "false"]),
+    ],
+)
+def test_labels_of_a_table_of_images_are_read_by_evidence(resolve, rows, tmp_path, labels, values):
+    lines = []
+    for n, label in enumerate(labels):
+        Image.new("L", (4, 4), n).save(tmp_path / f"{n}.png")
+        lines.append(f'{n}.png,"{label}"\n')
+    (tmp_path / "labels.csv").write_text("path,label\n" + "".join(lines))
+    dataset = resolve(images={"path": ".", "labels_csv": "labels.csv"})
+    assert [row["label"] for row in rows(dataset)[:4]] == values
+    assert (dataset.label.classes is None) is isinstance(values[0], float)

@@ -79,3 +79,21 @@ def test_infer_task_of_settled_labels():
     assert infer_task(Label(name="y", dtype="float")) == "regression"
     assert infer_task(Label(name="y", dtype="int", classes=("0", "1"))) == "binary"
     assert infer_task(Label(name="y", dtype="string", classes=("a", "b", "c"))) == "multiclass"
+
+
+@pytest.mark.parametrize(
+    "words", [["0", "1", "True", "False"], ["yes", "no", "1"], ["1", "0", "yes", "no", "True"], ["on", "off", "0.0"]]
+)
+def test_classes_that_write_true_and_false_in_several_ways_are_refused(words):
+    facts = facts_of_values("y", [words[n % len(words)] for n in range(60)])
+    with pytest.raises(ConfigError, match=r"The label 'y' of the data writes true and false in several ways \('"):
+        settle_label(facts, "auto")
+    assert settle_label(facts, "multiclass").classes == tuple(sorted(words))
+
+
+@pytest.mark.parametrize(
+    "words", [["yes", "no", "maybe"], ["0", "1", "2"], ["t", "f", "n"], ["True", "False"], ["on", "off", "dim"]]
+)
+def test_other_classes_are_what_they_are(words):
+    facts = facts_of_values("y", [words[n % len(words)] for n in range(60)])
+    assert settle_label(facts, "auto").classes == tuple(sorted(words))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -14,6 +15,7 @@ from kerasline.components.core.errors import ConfigError
 from kerasline.components.datasets.description.options import CsvOptions
 from kerasline.components.datasets.values.missing import missing_words
 from kerasline.components.features.column_options import ColumnOptions, named_columns
+from kerasline.components.features.plan import plan_features
 
 pytestmark = pytest.mark.usefixtures("no_split_check")
 
@@ -123,6 +125,22 @@ def test_labels_of_images(resolve, rows, tmp_path):
     left_out = resolve(images=block, named={"label": ["NA"]})
     assert left_out.label.classes == ("DE", "FR", "ZA")
     assert left_out.skipped[0] == "labels.csv line 2, 0.png: row whose label is 'NA'"
+
+
+@pytest.mark.parametrize("source", ["csv", "parquet"])
+def test_each_of_several_labels_has_its_own_words(resolve, rows, tmp_path, source):
+    table = pd.DataFrame({"x": range(40), "a": ["1", "0", "-", "1"] * 10, "b": ["0", "1", "1", "9"] * 10})
+    if source == "csv":
+        table.to_csv(tmp_path / "t.csv", index=False)
+    else:
+        table.to_parquet(tmp_path / "t.parquet")
+    features = {"a": ColumnOptions(missing_values=["-"]), "b": ColumnOptions(missing_values=["9"])}
+    dataset = resolve(**{source: {"path": f"t.{source}", "label": ["a", "b"]}}, named=named_columns(features))
+    assert [row[dataset.label.name].tolist() for row in rows(dataset)[:3]] == [[1, 0], [0, 1], [1, 0]]
+    assert dataset.rows == 20
+    assert [step.name for step in plan_features(dataset, features, "multilabel").steps] == ["x"]
+    with pytest.raises(ConfigError, match=r"features.a.scale: expected missing_values alone for one of several label"):
+        plan_features(dataset, {"a": ColumnOptions(scale="log")}, "multilabel")
 
 
 def test_words_are_for_tables(resolve):

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from kerasline.components.core.errors import ConfigError
+from kerasline.components.core.errors import ConfigError, DataRejected
 from kerasline.components.datasets.description.spec import Dataset
 from kerasline.components.datasets.values.number_evidence import evidence_of
 from kerasline.components.datasets.values.number_forms import NumberForm, read_number
@@ -186,3 +186,26 @@ def test_a_column_without_a_recipe_is_the_numbers_that_it_says(resolve: Resolve,
         plan_features(dataset, numeric, "binary")
     (step,) = plan_features(dataset, {"x": ColumnOptions(kind="numeric", unit="$")}, "binary").steps
     assert step.number_form == NumberForm(".", "$")
+
+
+@pytest.mark.parametrize("options", [{}, {"kind": "numeric"}])
+def test_a_column_that_would_be_a_guess_is_an_anomaly(resolve: Resolve, write: Write, options: dict[str, Any]) -> None:
+    for cells in (thousands(1_000, 9_999), [f"€{cell}" for cell in thousands(1_000, 9_999)]):
+        write("t.csv", "x,y\n" + table(cells, label=False))
+        dataset = resolve(csv={"path": "t.csv", "label": "y"})
+        with pytest.raises(
+            DataRejected, match="may be read in two ways: .*100% of its values hang on it; set features.x"
+        ):
+            plan_features(dataset, {"x": ColumnOptions(**options)}, "binary")
+        for decimal in (".", ","):
+            (step,) = plan_features(dataset, {"x": ColumnOptions(**options, decimal=decimal)}, "binary").steps
+            assert (step.kind, step.number_form.decimal) == ("numeric", decimal)
+        (step,) = plan_features(dataset, {"x": ColumnOptions(kind="categorical")}, "binary").steps
+        assert step.kind == "categorical"
+
+
+def test_a_few_cells_that_hang_on_a_guess_are_none(resolve: Resolve, write: Write) -> None:
+    write("t.csv", "x,y\n" + table([*map(str, range(99)), "1,234"], label=False))
+    dataset = resolve(csv={"path": "t.csv", "label": "y"})
+    (step,) = plan_features(dataset, {"x": ColumnOptions(kind="numeric")}, "binary").steps
+    assert step.number_form == NumberForm(".", "")

@@ -8,6 +8,7 @@ import pytest
 from kerasline.components.core.errors import ConfigError
 from kerasline.components.datasets import infer_task
 from kerasline.components.datasets.images.png import encode_png
+from kerasline.components.features import plan_features
 
 tf = pytest.importorskip("tensorflow")
 
@@ -127,3 +128,33 @@ def test_deep_images_keep_their_levels(resolve, save):
     plain = [encode_png(np.full((4, 4), n, np.uint8)) for n in range(30)]
     save("t.tfrecord", [example(image=(deep if n % 2 else plain)[n], y=n % 2) for n in range(30)])
     assert resolve(tfrecord={"path": "t.tfrecord", "label": "y"}).columns[0].levels == 1023
+
+
+def test_a_label_of_text_is_the_numbers_that_it_says(resolve, rows, save):
+    save("a.tfrecord", [example(x=n, y=f"${n * 37 + 900:,}".encode()) for n in range(300)])
+    dataset = resolve(tfrecord={"path": "a.tfrecord", "label": "y"})
+    assert (dataset.label.dtype, dataset.label.minimum, dataset.label.maximum) == ("float", 900, 11_963)
+    assert [row["y"] for row in rows(dataset)[:4]] == [900, 937, 974, 1011]
+    save("b.tfrecord", [example(x=n, y=f"{n * 11 + 1_000:,}".encode()) for n in range(300)])
+    with pytest.raises(ConfigError, match="in two ways: .* Write its numbers without marks between thousands"):
+        resolve(tfrecord={"path": "b.tfrecord", "label": "y"})
+
+
+def test_classes_and_columns_of_text_are_read_as_in_a_table(resolve, rows, save):
+    said = [b"True", b"false", b"TRUE", b"FALSE"]
+    makes = [b"BMW", b"BMW", b"Audi", b" ", b"Fiat"]
+    records = [
+        example(price=f"{n},{n % 10}".encode(), new=said[n % 4], make=makes[n % 5], sold=said[n % 4]) for n in range(80)
+    ]
+    save("a.tfrecord", records)
+    dataset = resolve(tfrecord={"path": "a.tfrecord", "label": "sold"})
+    assert dataset.label.classes == ("false", "true")
+    assert [(row["sold"], row["new"]) for row in rows(dataset)[:2]] == [("true", "true"), ("false", "false")]
+    steps = {step.name: step for step in plan_features(dataset, {}, "binary").steps}
+    assert {name: step.kind for name, step in steps.items()} == {
+        "price": "numeric", "new": "boolean", "make": "categorical",
+    }  # fmt: skip
+    assert steps["price"].number_form.decimal == ","
+    by_make = resolve(tfrecord={"path": "a.tfrecord", "label": "make"})
+    assert by_make.label.classes == ("Audi", "BMW", "Fiat")
+    assert by_make.skipped == ("a.tfrecord: 16 records without 'make'",)

@@ -18,8 +18,10 @@ import tensorflow as tf
 
 from kerasline.components.core.errors import ConfigError
 from kerasline.components.prediction.reading.blocks import Block
+from kerasline.components.prediction.reading.cells import json_readers
 from kerasline.components.prediction.reading.planning import plan_prediction
 from kerasline.components.prediction.reading.tables import read_csv, read_parquet
+from kerasline.pipeline.serving.json_body import BadRequest
 from kerasline.pipeline.serving.json_tensors import read_tensors
 
 DAY = datetime.datetime(2024, 1, 31, 12)
@@ -82,6 +84,69 @@ def test_a_served_truth_value_is_the_text_of_a_file() -> None:
     specs = {"x": tf.TensorSpec([None], tf.string)}
     body = json.loads('{"instances": [{"x": true}, {"x": false}, {"x": "True"}]}')
     assert read_tensors(body, specs)["x"].numpy().tolist() == [b"true", b"false", b"True"]
+
+
+SPECS = {"float": tf.float32, "int": tf.int64, "string": tf.string}
+
+
+def served(column: dict[str, Any], values: str, **reading: Any) -> list[Any]:
+    """Reads values of JSON for a column ``x``."""
+    described = {"name": "x", "shape": [], "missing": 0, **column}
+    readers = json_readers({"arguments": {"x": "x"}, "columns": [described], "reading": reading})
+    body = {"inputs": {"x": json.loads(values)}}
+    specs = {"x": tf.TensorSpec([None], SPECS[column["dtype"]])}
+    return list(read_tensors(body, specs, readers)["x"].numpy().tolist())
+
+
+def test_served_values_are_read_as_those_of_files(tmp_path: Path) -> None:
+    """Each request holds the values of a Parquet file, and its answer is what the file gives."""
+    cases: list[tuple[dict[str, Any], list[Any], Any, list[Any]]] = [
+        ({"dtype": "float"}, ["NA", " 3.5 ", "null", None], pa.string(), [None, 3.5, None, None]),
+        ({"dtype": "float"}, [True, False], pa.bool_(), [1.0, 0.0]),
+        ({"dtype": "float", "boolean": True}, ["TRUE", "false", "1"], pa.string(), [1.0, 0.0, 1.0]),
+        ({"dtype": "int"}, ["7", "NA", "8.0"], pa.string(), [7, None, 8]),
+        ({"dtype": "int"}, [7.0, 8.0], pa.float64(), [7, 8]),
+        ({"dtype": "string"}, [5, 6, None], pa.int64(), ["5", "6", None]),
+        ({"dtype": "string", "boolean": True}, [True, None], pa.bool_(), ["true", None]),
+        ({"dtype": "string", "boolean": True}, ["True", "FALSE"], pa.string(), ["true", "false"]),
+        ({"dtype": "string", "decimal": ","}, [1.125, 1200.0], pa.float64(), ["1,125", "1200,0"]),
+        ({"dtype": "string", "decimal": ","}, ["1.200,5"], pa.string(), ["1.200,5"]),
+    ]  # fmt: skip
+    for column, values, kind, wanted in cases:
+        answered = served(column, json.dumps(values))
+        nothing = {"float": math.nan, "int": tf.int64.min, "string": b""}[column["dtype"]]
+        expected = [nothing if v is None else v.encode() if isinstance(v, str) else v for v in wanted]
+        np.testing.assert_equal(answered, expected, str(column))
+        of_file = read(tmp_path, column, pa.array(values, kind)).columns["x"]
+        np.testing.assert_equal([None if v != v else v for v in of_file], wanted, str(column))
+
+
+def test_a_column_has_its_own_words_in_a_request_too() -> None:
+    assert math.isnan(served({"dtype": "float"}, "[-999, 5]", missing_values=[], missing_in={"x": ["-999"]})[0])
+    assert served({"dtype": "float"}, "[-999]", missing_values=[], missing_in={"y": ["-999"]}) == [-999.0]
+    assert served({"dtype": "int"}, '["none", 4]', missing_values=["none"]) == [tf.int64.min, 4]
+
+
+@pytest.mark.parametrize(
+    ("column", "values", "message"),
+    [
+        ({"dtype": "float"}, '[1, "many"]', "row 1: 'many' in column 'x' is no number"),
+        ({"dtype": "float"}, '["1_000"]', "row 0: '1_000' in column 'x' is no number"),
+        ({"dtype": "int"}, "[3.7]", "row 0: 3.7 in column 'x' is no whole number"),
+        ({"dtype": "float"}, '["inf"]', "is too large a number"),
+        ({"dtype": "float"}, '[{"a": 1}]', "is no such number"),
+        ({"dtype": "string"}, '[{"a": 1}]', "is no string"),
+    ],
+)
+def test_what_cannot_be_read_is_refused(column: dict[str, Any], values: str, message: str) -> None:
+    with pytest.raises(BadRequest, match=re.escape(message)):
+        served(column, values)
+
+
+def test_a_file_has_no_underscores_in_numbers_either(tmp_path: Path) -> None:
+    for dtype in ("float", "int"):
+        block = read(tmp_path, {"dtype": dtype}, "1_000\n2\n")
+        assert [row["reason"] for row in block.rejected] == ["'1_000' in column 'x' is no number"]
 
 
 def test_whole_numbers_keep_every_digit(tmp_path: Path) -> None:

@@ -151,3 +151,14 @@ def test_numbers_of_sorted_rows_give_the_label_away() -> None:
     chooser.shuffle(species)
     assert gives_away(numbers, species, False) == ""
     assert gives_away([n * 1000 for n in numbers], sorted(species), False) == "", "no numbers of rows"
+
+
+def test_values_that_look_alike_are_remarked_on() -> None:
+    for values, difference in (
+        (["Red", "red", "blue"], "capital letters"),
+        (["caf\u00e9", "cafe\u0301", "tea"], "how their letters are stored (Unicode)"),
+        (["one\u00a0way", "one way", "back"], "how their letters are stored (Unicode)"),
+    ):
+        guess = guess_column(SampledColumn("c", "string", values * 20), 60, complete=True)
+        assert guess.remark == f"some values differ in {difference} only"
+    assert guess_column(SampledColumn("c", "string", ["red", "blue"] * 30), 60, complete=True).remark == ""

@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
+import pytest
+
+from kerasline.pipeline.workspace import Workspace, under_way
 from kerasline.pipeline.workspace.history import list_runs
 
 
@@ -28,10 +33,51 @@ def test_runs_of_all_recipes_in_the_order_of_time(tmp_path: Path) -> None:
     ]
 
 
-def test_a_run_that_was_killed_is_not_listed(tmp_path: Path) -> None:
+def test_a_folder_of_a_report_alone_is_no_run(tmp_path: Path) -> None:
     leave_run(tmp_path, "iris", "20260102-101500")
     (tmp_path / "reports" / "iris" / "20260103-000000").mkdir()
     assert [run["run_id"] for run in list_runs(tmp_path)] == ["20260102-101500"]
+
+
+RUN = """
+import sys, time
+from pathlib import Path
+from kerasline.pipeline.workspace import Workspace, under_way
+
+home = Workspace(Path(sys.argv[1]))
+with under_way(home, "iris", "20260103-090000") as run:
+    for step in sys.argv[2:]:
+        run.begin(step)
+    print("begun", flush=True)
+    time.sleep(600)
+"""
+
+
+@pytest.mark.parametrize(("steps", "where"), [(["ingest", "train"], "in step train"), ([], "before its first step")])
+def test_a_run_is_listed_while_it_lasts_and_after_a_kill(tmp_path: Path, steps: list[str], where: str) -> None:
+    (tmp_path / "logs").mkdir()
+    leave_run(tmp_path, "iris", "20260102-101500")
+    with subprocess.Popen([sys.executable, "-c", RUN, str(tmp_path), *steps], stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None and process.stdout.readline() == b"begun\n"
+        earlier, run = list_runs(tmp_path)
+        assert (run["recipe"], run["status"], run["failed_step"]) == ("iris", "running", None)
+        assert run["message"] == f"process {process.pid} is {where}"
+        process.kill()
+    earlier, run = list_runs(tmp_path)
+    assert earlier["run_id"] == "20260102-101500"
+    assert (run["status"], run["failed_step"], run["report"]) == ("killed", steps[-1] if steps else None, "")
+    assert run["message"] == f"it was ended from outside {where}; what had finished is kept: run it again"
+    assert run["seconds"]["total"] >= 0
+
+
+def test_a_run_that_ended_has_its_outcome_alone(tmp_path: Path) -> None:
+    home = Workspace(tmp_path)
+    home.log("20260103-090000").parent.mkdir()
+    with pytest.raises(RuntimeError), under_way(home, "iris", "20260103-090000"):
+        leave_run(tmp_path, "iris", "20260103-090000")
+        assert len(list_runs(tmp_path)) == 1
+        raise RuntimeError
+    assert len(list_runs(tmp_path)) == 1 and list((tmp_path / "logs").iterdir()) == []
 
 
 def test_a_workspace_that_does_not_exist_has_no_runs(tmp_path: Path) -> None:

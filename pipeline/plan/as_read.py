@@ -1,0 +1,41 @@
+"""How training read its tables: what goes with a version, so that files and requests are read alike later."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from kerasline.components.datasets.description import MISSING_VALUES, Column, Dataset
+from kerasline.components.datasets.values import missing_words, numbers_of
+
+# Of the csv: block, missing_in of typed files, too.
+_READING = ("header", "columns", "encoding", "missing_values", "missing_in", "quoting", "skip_lines")
+_TABLES = ("csv", "parquet")
+
+
+def reading_record(data: Dataset) -> dict[str, Any]:
+    """Returns what predicting needs to read a table as training did."""
+    reading = data.reader_options if data.reader in _TABLES else {}
+    return {key: reading[key] for key in _READING if key in reading}
+
+
+def words_of(columns: Sequence[Column], data: Dataset) -> dict[str, list[str]]:
+    """Lists the words for a missing value that no value of training can be, by column.
+
+    Args:
+      columns: those that the model reads.
+      data: as it was read.
+    """
+    found = {}
+    for column in columns if data.reader in _TABLES else ():
+        reading = {"missing_values": MISSING_VALUES, **reading_record(data)}
+        is_open = "missing_values" not in data.reader_options and column.name not in reading["missing_in"]
+        # A typed file means its words as they stand; those of more values than are counted may be any.
+        if column.dtype not in ("string", "int", "float") or (is_open and column.distinct is None):
+            continue
+        words = missing_words(reading, column.name) - {""}
+        numbers = numbers_of(words)
+        listed = words if column.dtype == "string" else {word for word in words if numbers_of(frozenset({word}))}
+        if listed and (column.dtype == "string" or numbers):
+            found[column.name] = sorted(listed)
+    return found

@@ -151,13 +151,13 @@ def _flatten(values: Any) -> tuple[list[Any], list[int]]:
     return flat, shape
 
 
-def _as_trained(flat: Sequence[Any], dtype: tf.DType, reader: Reader) -> Sequence[Any]:
+def _as_trained(flat: Sequence[Any], dtype: tf.DType, reader: Reader) -> list[Any]:
     """Reads the values of a column, and puts what stands for a missing one where there is none."""
     values, problems = reader(flat)
     for row, problem in problems.items():
         raise BadRequest(f"row {row}: {problem}")
     nothing: Any = "" if dtype == tf.string else math.nan if dtype.is_floating else dtype.min
-    return [nothing if value is None else value for value in values] if None in values else values
+    return [nothing if value is None else value for value in values]
 
 
 def _texts(flat: Sequence[Any]) -> np.ndarray:

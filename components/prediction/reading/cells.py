@@ -23,7 +23,7 @@ from kerasline.components.prediction.reading.planning import reading_of_record
 Problems = dict[int, str]  # by row
 Reader = Callable[[Sequence[Any]], tuple[Sequence[Any], Problems]]
 _PROGRAM = re.compile(r"-?\d+\.\d+(?:e[-+]?\d+)?")
-_SCALARS = ("float", "int", "string")
+_PLAIN: dict[str, set[type]] = {"string": {str}, "int": {int}, "float": {int, float}}
 
 
 def json_readers(record: Mapping[str, Any]) -> dict[str, Reader]:
@@ -40,14 +40,14 @@ def json_readers(record: Mapping[str, Any]) -> dict[str, Reader]:
     return {
         arguments[column["name"]]: _json_reader(column, missing_words(reading, column["name"]))
         for column in record.get("columns", ())
-        if column["dtype"] in _SCALARS and column["name"] in arguments
+        if column["dtype"] in _PLAIN and column["name"] in arguments
     }
 
 
 def _json_reader(column: Mapping[str, Any], missing: frozenset[str]) -> Reader:
     known, dtype = without(missing), column["dtype"]
     # Values of these types are what training had; the graph itself knows words for a missing text.
-    plain: set[type] = {"string": {str}, "int": {int}, "float": {int, float}}[dtype]
+    plain = _PLAIN[dtype]
     if column.get("boolean") or (dtype != "string" and numbers_of(missing)):
         plain = set()
 

@@ -26,16 +26,19 @@ def words_of(columns: Sequence[Column], data: Dataset) -> dict[str, list[str]]:
       columns: those that the model reads.
       data: as it was read.
     """
-    found = {}
-    for column in columns if data.reader in _TABLES else ():
-        reading = {"missing_values": MISSING_VALUES, **reading_record(data)}
-        is_open = "missing_values" not in data.reader_options and column.name not in reading["missing_in"]
-        # A typed file means its words as they stand; those of more values than are counted may be any.
-        if column.dtype not in ("string", "int", "float") or (is_open and column.distinct is None):
-            continue
-        words = missing_words(reading, column.name) - {""}
-        numbers = numbers_of(words)
-        listed = words if column.dtype == "string" else {word for word in words if numbers_of(frozenset({word}))}
-        if listed and (column.dtype == "string" or numbers):
-            found[column.name] = sorted(listed)
-    return found
+    if data.reader not in _TABLES:
+        return {}
+    found = {column.name: _words(column, data) for column in columns}
+    return {name: words for name, words in found.items() if words}
+
+
+def _words(column: Column, data: Dataset) -> list[str]:
+    reading = {"missing_values": MISSING_VALUES, **reading_record(data)}
+    is_open = "missing_values" not in data.reader_options and column.name not in reading["missing_in"]
+    # A typed file means its words as they stand; those of more values than are counted may be any.
+    if column.dtype not in ("string", "int", "float") or (is_open and column.distinct is None):
+        return []
+    words = missing_words(reading, column.name) - {""}
+    if column.dtype != "string":
+        words = frozenset(word for word in words if numbers_of(frozenset({word})))
+    return sorted(words)

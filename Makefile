@@ -14,7 +14,7 @@ ARGS ?=
 JOBS ?= 2
 # Generated examples of each kind, and the tests that generate them.
 RUNS ?= 20000
-FUZZED := tests/pipeline/config/test_json_schema.py tests/components/datasets/test_csv_fuzz.py
+FUZZED := tests/pipeline/config/test_json_schema.py tests/components/datasets/tables/test_csv_fuzz.py
 EXTRAS := $(if $(GPU),--gpu) $(if $(JAX),--jax) $(if $(ONNX),--onnx) $(if $(MLFLOW),--mlflow)
 COMPILE := uv pip compile --python-version 3.11 --python-platform x86_64-manylinux_2_28 --generate-hashes --no-header \
 	$(if $(UPGRADE),--upgrade)

@@ -380,3 +380,10 @@ def test_the_checks_see_heavy_imports_through_other_files(tmp_path: Path) -> Non
         "components.options -> components.models.cnn -> tensorflow",
     ]
     assert model_faults(root) == ["components/models/cnn.py imports tensorflow"]
+
+
+def test_tests_stand_in_the_rooms_of_what_they_test() -> None:
+    tests = ROOT / "tests" / "components"
+    folders = [path.relative_to(tests) for path in tests.rglob("*") if path.is_dir() and path.name != "__pycache__"]
+    assert [str(folder) for folder in folders if not (ROOT / "components" / folder).is_dir()] == []
+    assert sorted(path.name for path in tests.glob("test_*.py")) == [], "a test of no room"

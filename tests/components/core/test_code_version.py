@@ -13,7 +13,7 @@ import pytest
 from kerasline.components.core import code_hash as module
 from kerasline.components.core.code_hash import code_version
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 SMALL_TREE = {
     "components/__init__.py": "",
     "components/errors.py": "class ConfigError(Exception): ...\n",

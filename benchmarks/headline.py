@@ -134,7 +134,7 @@ def run_recipe(
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
     if done.returncode not in expected:
         raise SystemExit(f"{' '.join(command)} ended with {done.returncode}: {done.stderr.strip()[-2000:]}")
-    return json.loads(outcome.read_text(encoding="utf-8")) | {"wall_seconds": time.monotonic() - started}
+    return {**json.loads(outcome.read_text(encoding="utf-8")), "wall_seconds": time.monotonic() - started}
 
 
 def make_row(name: str, case: Case, results: Sequence[dict[str, Any]], note: str = "") -> Row:

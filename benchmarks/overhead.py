@@ -106,7 +106,7 @@ def plain(data: Path, _: Path, place: Path, epochs: int) -> dict[str, float]:
     seconds = run_child([sys.executable, *words], place / "plain.log")
     result = json.loads(answer.read_text())
     check_parameters("plain Keras", result["parameters"])
-    return result["seconds"] | seconds
+    return {**result["seconds"], **seconds}
 
 
 def tfx_example(_: Path, records: Path, place: Path, epochs: int) -> dict[str, float]:
@@ -118,7 +118,7 @@ def tfx_example(_: Path, records: Path, place: Path, epochs: int) -> dict[str, f
     seconds = run_child([sys.executable, *words], place / "example.log")
     result = json.loads(answer.read_text())
     check_parameters("TFX's example", result["parameters"])
-    return result["seconds"] | {"fit": result["fit"], "packaging": result["packaging"]} | seconds
+    return {**result["seconds"], "fit": result["fit"], "packaging": result["packaging"], **seconds}
 
 
 def kerasline(data: Path, _: Path, place: Path, epochs: int) -> dict[str, float]:

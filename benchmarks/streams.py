@@ -72,10 +72,10 @@ def measure(rows: int) -> dict[str, float]:
         piles = deal_rows(reader, files, 0.0, SEED)
         deal_seconds = time.monotonic() - started
 
-        def stream() -> Iterable[Any]:
+        def stream() -> Any:
             return stream_rows(reader, piles, "train", BATCH_SIZE, SEED)
 
-        def batches() -> Iterable[Any]:
+        def batches() -> Any:
             return reader.batches(files).prefetch(2)
 
         speeds: dict[str, list[float]] = {"reader": [], "stream": []}

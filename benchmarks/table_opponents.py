@@ -112,7 +112,8 @@ def fit_elsewhere(*arguments: Any) -> np.ndarray:
         given, answered = Path(folder, "given.pickle"), Path(folder, "answered.pickle")
         given.write_bytes(pickle.dumps(arguments))
         subprocess.run([own_python(), __file__, given, answered], check=True)
-        return pickle.loads(answered.read_bytes())
+        answers: np.ndarray = pickle.loads(answered.read_bytes())
+        return answers
 
 
 def own_python() -> Path:

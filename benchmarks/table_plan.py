@@ -77,7 +77,8 @@ class Prepared:
         if self.is_number:
             return scores[:, 0] * self.scale + self.shift
         places = (scores[:, 0] > 0.5).astype(int) if scores.shape[1] == 1 else scores.argmax(axis=1)
-        return np.array(self.plan.classes)[places]
+        names: np.ndarray = np.array(self.plan.classes)[places]
+        return names
 
     def _number(self, step: FeatureStep, rows: pd.DataFrame) -> list[np.ndarray]:
         own = self.train[step.name].to_numpy(float)
@@ -97,6 +98,6 @@ class Prepared:
 
     def _codes(self, step: FeatureStep, rows: pd.DataFrame) -> np.ndarray:
         known = self.train[step.name].astype(str).value_counts().index[: step.size]
-        return (
-            rows[step.name].astype(str).map({name: i for i, name in enumerate(known)}).fillna(step.size).to_numpy(int)
-        )
+        places = {name: place for place, name in enumerate(known)}
+        codes = rows[step.name].astype(str).map(places).fillna(step.size)
+        return np.asarray(codes.to_numpy(int))

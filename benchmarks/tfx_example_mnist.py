@@ -54,7 +54,8 @@ def convert(data: Path, records: Path) -> None:
         floats = tf.train.Feature(float_list=tf.train.FloatList(value=image))
         number = tf.train.Feature(int64_list=tf.train.Int64List(value=[label]))
         features = tf.train.Features(feature={"image_floats": floats, "image_class": number})
-        return tf.train.Example(features=features).SerializeToString()
+        example: bytes = tf.train.Example(features=features).SerializeToString()
+        return example
 
     for split, (images, labels) in load(data).items():
         (records / split).mkdir(parents=True, exist_ok=True)

@@ -235,7 +235,7 @@ def run_one(recipe: str, changes: Sequence[str], options: argparse.Namespace, fo
 
 def mean_of(runs: Sequence[dict[str, Any]], metric: str) -> float:
     """Returns the mean of a metric of the test split."""
-    return statistics.mean(run["test_metrics"][metric] for run in runs)
+    return statistics.mean(float(run["test_metrics"][metric]) for run in runs)
 
 
 def describe(runs: Sequence[dict[str, Any]], metric: str) -> str:

@@ -91,23 +91,41 @@ def complete_options(given: Sequence[str]) -> list[str]:
     """Adds the defaults, what TFX's steps need of workers in other processes, and what keeps Beam from a download.
 
     Args:
-      given: as from :func:`join_options`.
+      given: Options as :func:`join_options` returns them.
+
+    Returns:
+      The options that are added, then those that were given.
     """
-    names = {option.partition("=")[0] for option in given}
+    named = _settings(given)
     settings = _settings([*DEFAULTS, *given])
-    added = [option for option in DEFAULTS if option.partition("=")[0] not in names]
-    if _kind(settings) != "direct" or settings["--direct_running_mode"] != "in_memory":
-        added += [] if STUBS in given else [STUBS]
-    if _kind(settings) == "direct" and NO_PRISM not in given:
-        added.append(NO_PRISM)
-    if not names & set(_PACKAGE_OPTIONS) and not _needs_image(settings):
-        added.append(NO_PACKAGE)
-    if "--job_endpoint" in names and _PATIENCE.partition("=")[0] not in names:
-        added.append(_PATIENCE)
+    is_direct = _kind(settings) == "direct"
+    is_one_process = is_direct and settings["--direct_running_mode"] == "in_memory"
+    has_package = _needs_image(settings) or any(name in named for name in _PACKAGE_OPTIONS)
+    needed = {
+        **dict.fromkeys(DEFAULTS, True),
+        STUBS: not is_one_process,
+        NO_PRISM: is_direct,
+        NO_PACKAGE: not has_package,
+        _PATIENCE: "--job_endpoint" in named,
+    }
+    added = [option for option, is_needed in needed.items() if is_needed and not _is_given(option, given)]
+    return [*added, *_with_own_servers(given)]
+
+
+def _is_given(option: str, given: Sequence[str]) -> bool:
+    """Says whether an option is among those given; one that may stand several times counts by its value."""
+    if option == STUBS:
+        return option in given
+    return option.partition("=")[0] in _settings(given)
+
+
+def _with_own_servers(given: Sequence[str]) -> list[str]:
+    """Takes the runners of ours where Beam would start a job server, which then ends with the run."""
+    settings = _settings([*DEFAULTS, *given])
     ours = _WITH_SERVER.get(_kind(settings))
-    if ours and "--job_endpoint" not in names:
-        given = [f"--runner={_SERVERS}.{ours}" if option.startswith("--runner=") else option for option in given]
-    return [*added, *given]
+    if ours is None or "--job_endpoint" in settings:
+        return list(given)
+    return [f"--runner={_SERVERS}.{ours}" if option.startswith("--runner=") else option for option in given]
 
 
 def end_job_servers() -> None:

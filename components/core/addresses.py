@@ -17,7 +17,8 @@ from urllib.parse import parse_qsl, quote, unquote
 
 CACHE_VARIABLE = "KERASLINE_CACHE"
 STORES = ("s3", "gs", "abfs", "abfss", "hdfs")  # which can list what they hold
-_SCHEMES = (*STORES, "https", "http")
+_WEB = ("https", "http")
+_SCHEMES = (*STORES, *_WEB)
 _KNOWN = "s3://, gs://, abfs://, hdfs:// or https://"
 _LONGEST_QUERY = 200
 # What signed addresses call that which lets anybody read who has them.
@@ -29,10 +30,10 @@ class Address:
     """One object, folder or glob.
 
     Attributes:
-      scheme: of the address.
-      place: the bucket, container or host.
-      key: the path within it, without a slash in front.
-      query: of https, without its question mark.
+      scheme: What stands before ``://``, in lower case.
+      place: Bucket, container or host.
+      key: Path within the place, without a slash in front.
+      query: What follows the question mark of a web address, else empty.
     """
 
     scheme: str
@@ -81,16 +82,20 @@ def read_address(text: str) -> Address:
     if scheme not in _SCHEMES:
         raise ValueError(f"expected a path of this machine, or an address that begins with {_KNOWN}, got {text}")
     query = ""
-    if scheme in ("https", "http"):
+    if scheme in _WEB:
         key, _, query = key.partition("#")[0].partition("?")
-        _check_query(query, f"{scheme}://{place}/{key}")
-    if scheme == "http" and not _is_this_machine(place):
-        raise ValueError(f"expected https://, got http://{place}, whose answers anybody on the way can change")
+        _check_web(scheme, place, key, query)
     if not place or not key:
         raise ValueError(f"expected an address such as {scheme}://{place or 'PLACE'}/FILE, got {text}")
-    if any(part in (".", "..") for part in key.split("/")) or "//" in key or key.startswith("/"):
+    if _has_detours(key):
         raise ValueError(f"expected an address without '.', '..' and double slashes after its place, got {text}")
     return Address(scheme, place, key, query)
+
+
+def _has_detours(key: str) -> bool:
+    """Says whether a path has ``.``, ``..`` or an empty part; the one behind a slash at its end is a folder's."""
+    *folders, last = key.split("/")
+    return last in (".", "..") or any(part in ("", ".", "..") for part in folders)
 
 
 def _check_user(scheme: str, place: str) -> None:
@@ -103,7 +108,9 @@ def _check_user(scheme: str, place: str) -> None:
         )
 
 
-def _check_query(query: str, shown: str) -> None:
+def _check_web(scheme: str, place: str, key: str, query: str) -> None:
+    """Refuses what a web address should not have: a secret in its query, or a way that others can change."""
+    shown = f"{scheme}://{place}/{key}"
     secret = next((name for name, _ in parse_qsl(query, keep_blank_values=True) if _SECRETS.fullmatch(name)), None)
     if secret:
         raise ValueError(
@@ -112,6 +119,8 @@ def _check_query(query: str, shown: str) -> None:
         )
     if len(query) > _LONGEST_QUERY:
         raise ValueError(f"expected a query of up to {_LONGEST_QUERY} characters, got {len(query)} after {shown}")
+    if scheme == "http" and not _is_this_machine(place):
+        raise ValueError(f"expected https://, got http://{place}, whose answers anybody on the way can change")
 
 
 def _is_this_machine(place: str) -> bool:

@@ -19,6 +19,8 @@ from kerasline.components.core.libraries import LIBRARIES
 
 _ROOT = Path(__file__).resolve().parents[2]
 _PACKAGE = "kerasline"
+# A module's dotted name, or the name of a file.
+_NAME = re.compile(r"[\w.]+")
 
 
 @lru_cache
@@ -26,7 +28,7 @@ def code_version(*modules: str) -> str:
     """Returns 16 hexadecimal digits that change with the code that modules run.
 
     Args:
-      *modules: dotted names of modules of ``components``, and of a user's module with a custom model.
+      *modules: Dotted names of modules of ``components``, and of a user's module with a custom model.
     """
     digest = hashlib.sha256()
     for library in LIBRARIES:
@@ -89,17 +91,36 @@ def _references(path: Path) -> tuple[list[str], list[Path]]:
             names += [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom) and node.level:
             files += _relative_files(path.parents[node.level - 1], node)
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            # "from keras import layers" may name a module in its alias, too.
-            names += [node.module] + [f"{node.module}.{alias.name}" for alias in node.names]
-            names += [f"{node.module}.{module}" for module in _behind_door(node)]
-        elif isinstance(node, ast.Constant) and isinstance(node.value, str) and re.fullmatch(r"[\w.]+", node.value):
-            # Registries name modules as text ("kerasline.components.models.mlp") to import them late.
-            if node.value.startswith(f"{_PACKAGE}.components."):
-                names.append(node.value)
-            elif "." in node.value and (path.parent / node.value).is_file():
-                files.append(path.parent / node.value)
-    return [name for name in names if name.startswith(f"{_PACKAGE}.components") or not _is_third_party(name)], files
+        elif isinstance(node, ast.ImportFrom):
+            names += _imported_names(node)
+        elif isinstance(node, ast.Constant) and _is_module(node.value):
+            names.append(str(node.value))
+        elif isinstance(node, ast.Constant) and _is_file(node.value, path.parent):
+            files.append(path.parent / str(node.value))
+    return [name for name in names if _is_ours(name)], files
+
+
+def _is_module(value: object) -> bool:
+    """Says whether a constant names a module of ours: registries do, to import it late."""
+    return isinstance(value, str) and value.startswith(f"{_PACKAGE}.components.") and bool(_NAME.fullmatch(value))
+
+
+def _is_file(value: object, folder: Path) -> bool:
+    """Says whether a constant names a file in a folder."""
+    may_be = isinstance(value, str) and "." in value and _NAME.fullmatch(value)
+    return bool(may_be) and (folder / str(value)).is_file()
+
+
+def _imported_names(node: ast.ImportFrom) -> list[str]:
+    """Lists the modules that ``from MODULE import ...`` may mean."""
+    # "from keras import layers" names a module in its alias, too.
+    inner = [*(alias.name for alias in node.names), *_behind_door(node)]
+    return [str(node.module), *(f"{node.module}.{name}" for name in inner)]
+
+
+def _is_ours(name: str) -> bool:
+    """Says whether a module is one of these components, or a user's own."""
+    return name.startswith(f"{_PACKAGE}.components") or not _is_third_party(name)
 
 
 def _behind_door(node: ast.ImportFrom) -> list[str]:

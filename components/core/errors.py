@@ -20,7 +20,7 @@ class KeraslineError(Exception):
     """A failure whose message is meant for the user.
 
     Attributes:
-      details: lines to show before the message, such as every further fault of a file.
+      details: Lines to show before the message, such as every further fault of a file.
     """
 
     exit_code = 1
@@ -74,8 +74,8 @@ def shown(value: Any, *, plain: bool = False) -> str:
     """Returns a value as a message shows it: as YAML has it, and short.
 
     Args:
-      value: of a config.
-      plain: without quotes around text.
+      value: A value of a config.
+      plain: Whether text stands without quotes around it.
     """
     if value is None:
         return "nothing"
@@ -85,14 +85,17 @@ def shown(value: Any, *, plain: bool = False) -> str:
         text = "".join(c if c.isprintable() else " " for c in cut(value, _LONGEST_SHOWN))
         return text if plain else repr(text)
     if isinstance(value, (dict, list, tuple)):
-        try:
-            text = json.dumps(value, default=str, ensure_ascii=False)
-        except (TypeError, ValueError, RecursionError):
-            text = ""
-        return (
-            text if text and len(text) <= _LONGEST_SHOWN else "a block of keys" if isinstance(value, dict) else "a list"
-        )
+        return _shown_inside(value) or ("a block of keys" if isinstance(value, dict) else "a list")
     return cut(str(value), _LONGEST_SHOWN)
+
+
+def _shown_inside(value: Any) -> str:
+    """Returns a block or a list with what it holds, empty where that is too long or cannot be written."""
+    try:
+        text = json.dumps(value, default=str, ensure_ascii=False)
+    except (TypeError, ValueError, RecursionError):  # keys of an odd type, or a block within itself
+        return ""
+    return text if len(text) <= _LONGEST_SHOWN else ""
 
 
 _LONGEST_NAME, _MOST_NAMES, _LONGEST_SHOWN = 100, 2_000, 80

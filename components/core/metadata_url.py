@@ -16,9 +16,12 @@ class MetadataServer:
     """A MySQL or MariaDB server, without the password.
 
     Attributes:
-      host, port, user, database: of the address.
-      socket: a socket of this machine to go through, empty for none.
-      encrypted: whether the connection is; the server's certificate is not checked.
+      host: Name or number of the machine.
+      port: Port of the server.
+      user: Account that has the tables.
+      database: Name of the database.
+      socket: Socket of this machine to go through, empty for none.
+      encrypted: Whether the connection is; the server's certificate is not checked.
     """
 
     host: str
@@ -50,10 +53,20 @@ def parse_metadata_url(url: str) -> MetadataServer:
     database = unquote(parts.path.removeprefix("/"))
     if not parts.username or not parts.hostname or not database or "/" in database:
         raise ValueError(f"{_FORM}, got {url!r}")
-    options = dict(parse_qsl(parts.query, keep_blank_values=True))
-    unknown = [name for name in options if name not in _OPTIONS]
-    if unknown or options.get("ssl", "on") != "on":
-        raise ValueError(f"expected ssl=on or socket=PATH after the question mark, got {parts.query!r}")
+    options = _read_options(parts.query)
     return MetadataServer(
         parts.hostname, port, unquote(parts.username), database, options.get("socket", ""), "ssl" in options
     )
+
+
+def _read_options(query: str) -> dict[str, str]:
+    """Reads what stands behind the question mark.
+
+    Raises:
+      ValueError: there is an option that is not known, or another value of ``ssl``.
+    """
+    options = dict(parse_qsl(query, keep_blank_values=True))
+    unknown = [name for name in options if name not in _OPTIONS]
+    if unknown or options.get("ssl", "on") != "on":
+        raise ValueError(f"expected ssl=on or socket=PATH after the question mark, got {query!r}")
+    return options

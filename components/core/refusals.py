@@ -65,8 +65,8 @@ def expected(kind: str, context: Mapping[str, Any]) -> str:
     """Says what a value should have been.
 
     Args:
-      kind: of the finding, such as ``int_parsing``.
-      context: of the finding.
+      kind: Type of the finding, such as ``int_parsing``.
+      context: Values that the finding's words need, such as the limit of a number.
     """
     if kind in ("literal_error", "enum"):
         choices = _choices(context)
@@ -91,29 +91,33 @@ def describe(findings: Sequence[Mapping[str, Any]]) -> str:
     """Says what is wrong with one value: what was expected, and what came.
 
     Args:
-      findings: about this value, one for each form that it may take; at least one.
+      findings: What pydantic says about this value, at least one; a value that may take several forms has one of each.
     """
     own = next((f for f in findings if f["type"] in ("value_error", "assertion_error")), None)
     if own is not None:
         return _own_words(own)
     came = findings[0]["input"]
-    # What has the right form and the wrong size says more than a form that was not meant.
-    closer = [f for f in findings if f["type"] in _EXPECTED] or list(findings)
-    wanted = list(dict.fromkeys(expected(f["type"], f.get("ctx", {})) for f in closer))
+    wanted = " or ".join(_wanted(findings))
     hint = _nearest_choice(came, findings)
-    if wanted == ["text"] and isinstance(came, _MAY_BE_QUOTED):
+    if wanted == "text" and isinstance(came, _MAY_BE_QUOTED):
         hint = "; put it in quotes"
-    if isinstance(came, float) and wanted == ["a whole number"] and came.is_integer():
-        wanted = ["a whole number without a point"]
-    hint = f".{hint}" if hint.startswith(" ") else hint
-    return f"expected {' or '.join(wanted)}, got {shown(came)}{hint}"
+    if wanted == "a whole number" and isinstance(came, float) and came.is_integer():
+        wanted = "a whole number without a point"
+    return f"expected {wanted}, got {shown(came)}{hint}"
+
+
+def _wanted(findings: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Lists what the value might have been, each once."""
+    # What has the right form and the wrong size says more than a form that was not meant.
+    closer = [finding for finding in findings if finding["type"] in _EXPECTED] or findings
+    return list(dict.fromkeys(expected(finding["type"], finding.get("ctx", {})) for finding in closer))
 
 
 def _nearest_choice(came: Any, findings: Sequence[Mapping[str, Any]]) -> str:
-    """Says which choice may have been meant, of the first finding that offers one like it; empty where none does."""
+    """Asks which choice was meant, by the first finding that offers one like what came; empty where none does."""
     offered = [finding["ctx"] for finding in findings if finding["type"] == "literal_error"]
     hints = (nearest(came, _choices(context), 0.6) for context in offered) if isinstance(came, str) else ()
-    return next(filter(None, hints), "")
+    return next((f".{hint}" for hint in hints if hint), "")
 
 
 def _own_words(finding: Mapping[str, Any]) -> str:

@@ -5,6 +5,7 @@ from .intervals import (
     wilson as wilson,
 )
 from .metrics import (
+    DEFAULT_METRICS as DEFAULT_METRICS,
     METRICS as METRICS,
     Metric as Metric,
     measure as measure,

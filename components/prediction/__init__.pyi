@@ -8,14 +8,20 @@ from .answering.unseen import (
     news_only as news_only,
 )
 from .at_once import Answers as Answers, predict_at_once as predict_at_once
+from .evaluating import (
+    Measures as Measures,
+    measure_answers as measure_answers,
+)
 from .job import Prediction as Prediction, predict as predict
 from .probe import WARMUP_FILE as WARMUP_FILE, read_requests as read_requests
 from .reading.cells import Reader as Reader, json_readers as json_readers
 from .reading.finding import KINDS as KINDS
 from .reading.frames import FRAME as FRAME, is_frame as is_frame, write_frame as write_frame
+from .reading.labelled import plan_evaluation as plan_evaluation
 from .reading.pictures import image_problems as image_problems
 from .reading.planning import (
     ON_UNSEEN as ON_UNSEEN,
     PredictionPlan as PredictionPlan,
     plan_prediction as plan_prediction,
 )
+from .truths import read_truths as read_truths

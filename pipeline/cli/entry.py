@@ -17,6 +17,7 @@ import kerasline
 from kerasline.components.core import LONGEST_MESSAGE, KeraslineError, check_output, cut, follow_parent, printable
 from kerasline.pipeline.cli import (
     commands_cloud,
+    commands_evaluate,
     commands_init,
     commands_models,
     commands_report,
@@ -239,5 +240,8 @@ def doctor(workspace: WorkspaceOption = _WORKSPACE) -> None:
     raise typer.Exit(1 if failed or status == "fail" else 0)
 
 
-for commands in (commands_cloud, commands_init, commands_schedule, commands_report, commands_models, commands_schema):
+for commands in (
+    *(commands_cloud, commands_init, commands_schedule, commands_report),
+    *(commands_models, commands_evaluate, commands_schema),
+):
     commands.register(app)

@@ -5,20 +5,29 @@ from __future__ import annotations
 import os
 import tempfile
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from kerasline.components.core import ConfigError, KeraslineError, counted, nearest
-from kerasline.components.prediction import FRAME, KINDS, ON_UNSEEN, is_frame, plan_prediction, write_frame
+from kerasline.components.prediction import (
+    FRAME,
+    KINDS,
+    ON_UNSEEN,
+    is_frame,
+    plan_evaluation,
+    plan_prediction,
+    write_frame,
+)
 from kerasline.components.registry import read_record
 from kerasline.pipeline.models.commands import find_version
+from kerasline.pipeline.models.evaluation import Evaluation
 
 if TYPE_CHECKING:
     from pandas import DataFrame
 
-    from kerasline.components.prediction import Answers
+    from kerasline.components.prediction import Answers, PredictionPlan
 
 _WORKSPACE = "workspace"
 # What messages call the options of the command, which here are arguments.
@@ -101,26 +110,57 @@ class LoadedModel:
             frame.index = cast("DataFrame", data).index[[place - 1 for place in answers.places]]
         return frame
 
+    def evaluate(
+        self, data: DataFrame | str | Path, *, slices: Sequence[str] = (), kind: str | None = None
+    ) -> Evaluation:
+        """Measures this version on labelled data that came after its training.
+
+        Args:
+          data: a data frame with the columns of the training data, the label among them; or the path of such a file, of
+            a folder of images in folders named as their classes, or a glob. The label is read as in training.
+          slices: columns whose values are measured apart, inputs of the model or not.
+          kind: csv, parquet, images or tfrecord, where the name of a file does not say it.
+
+        Returns:
+          The metrics of the recipe, the main one first, each with its 95 % interval, as a whole and for each slice.
+          Rows without a label are counted; those that cannot be answered or measured are in :attr:`rejected`.
+
+        Raises:
+          ConfigError: the data lacks a column that the model reads, its label or a slice, or cannot be read.
+          DataRejected: no row could be measured.
+        """
+        _check_choice("kind", kind or KINDS[0], KINDS)
+        self.rejected, self.unseen = [], {}
+        with self._as_plan(data, lambda source: self._plan_evaluation(source, kind, slices)) as plan:
+            from kerasline.components.prediction import measure_answers, predict_at_once
+
+            answers = predict_at_once(plan, self._load("warn"))
+            measures = measure_answers(plan, answers, slices)
+        self.rejected, self.unseen = _named_frame(measures.rejected, data), dict(answers.unseen)
+        return Evaluation(f"{self.name}@{self.version}", measures)
+
+    def _plan_evaluation(self, source: str, kind: str | None, slices: Sequence[str]) -> PredictionPlan:
+        return plan_evaluation(source, self._path, f"{self.name}@{self.version}", self.record, kind, slices)
+
+    @contextmanager
+    def _as_plan(self, data: Any, plan: Callable[[str], PredictionPlan]) -> Iterator[PredictionPlan]:
+        """Plans what to do with a data frame or files, and says in errors what the caller gave."""
+        with _as_file(data) as source:
+            try:
+                yield plan(source)
+            except KeraslineError as error:
+                raise type(error)(_as_called(str(error), source, data)) from error.__cause__
+
     def _answer(self, data: Any, keys: Sequence[str], kind: str | None, on_unseen: str) -> Answers:
         """Predicts the rows of a data frame or of files, and notes which were set aside."""
         _check_choice("on_unseen", on_unseen, ON_UNSEEN)
         _check_choice("kind", kind or KINDS[0], KINDS)
         self.rejected, self.unseen = [], {}
-        with _as_file(data) as source, tempfile.TemporaryDirectory() as nowhere:
-            try:
-                label = f"{self.name}@{self.version}"
-                # Nothing is written; the suffix says that keys keep their types.
-                output = Path(nowhere, "answers.parquet")
-                plan = plan_prediction(source, self._path, label, self.record, output, keys, kind, on_unseen)
-                from kerasline.components.prediction import predict_at_once
+        with self._as_plan(data, lambda source: self._plan_prediction(source, keys, kind, on_unseen)) as plan:
+            from kerasline.components.prediction import predict_at_once
 
-                answers = predict_at_once(plan, self._load(on_unseen))
-            except KeraslineError as error:
-                raise type(error)(_as_called(str(error), source, data)) from error.__cause__
-        if is_frame(data):
-            for row in answers.rejected:
-                row["file"] = FRAME
-        self.rejected, self.unseen = answers.rejected, dict(answers.unseen)
+            answers = predict_at_once(plan, self._load(on_unseen))
+        self.rejected, self.unseen = _named_frame(answers.rejected, data), dict(answers.unseen)
         if self.rejected:
             first = self.rejected[0]
             warnings.warn(
@@ -131,6 +171,12 @@ class LoadedModel:
             )
         return answers
 
+    def _plan_prediction(self, source: str, keys: Sequence[str], kind: str | None, on_unseen: str) -> PredictionPlan:
+        version = f"{self.name}@{self.version}"
+        # Nothing is written; the suffix says that keys keep their types.
+        nowhere = Path(tempfile.gettempdir(), "answers.parquet")
+        return plan_prediction(source, self._path, version, self.record, nowhere, keys, kind, on_unseen)
+
     def _load(self, on_unseen: str) -> Any:
         """Returns the loaded model, as it is asked for one way to treat unseen values."""
         if on_unseen not in self._served:
@@ -140,6 +186,11 @@ class LoadedModel:
             rejects = on_unseen == "reject"
             self._served[on_unseen] = ServedModel(str(self._path), self.record, rejects_unseen=rejects)
         return self._served[on_unseen]
+
+
+def _named_frame(rejected: list[dict[str, Any]], data: Any) -> list[dict[str, Any]]:
+    """Says of rows of a data frame that they are, and not which file they were put into."""
+    return [{**row, "file": FRAME} for row in rejected] if is_frame(data) else rejected
 
 
 def _check_choice(name: str, chosen: str, choices: Sequence[str]) -> None:

@@ -19,6 +19,23 @@ def reading_record(data: Dataset) -> dict[str, Any]:
     return {key: reading[key] for key in _READING if key in reading}
 
 
+def label_record(data: Dataset) -> dict[str, Any]:
+    """Returns what reading later labels needs: their columns, and how training read what stands there.
+
+    ``form`` is how the numbers of text are written, ``decimal`` the sign that the recipe names, ``class_names`` the
+    names that the recipe gives to the classes 0, 1, ..., and ``no_label`` the words that are no label.
+    """
+    options = data.reader_options
+    return {
+        "name": data.label.name,
+        "columns": list(options.get("labels", [data.label.name])),
+        "form": options.get("label_form"),
+        "decimal": options.get("label_decimal"),
+        "class_names": options.get("class_names"),
+        "no_label": list(options.get("no_label", ())),
+    }
+
+
 def words_of(columns: Sequence[Column], data: Dataset) -> dict[str, list[str]]:
     """Lists the words for a missing value that no value of training can be, by column.
 

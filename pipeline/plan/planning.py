@@ -43,7 +43,7 @@ from kerasline.components.validation import (
     whole_columns,
 )
 from kerasline.pipeline.config import Experiment
-from kerasline.pipeline.plan.as_read import reading_record, words_of
+from kerasline.pipeline.plan.as_read import label_record, reading_record, words_of
 from kerasline.pipeline.plan.data_schemas import SchemaFile, curated_text
 from kerasline.pipeline.plan.earlier_searches import SearchStart
 from kerasline.pipeline.plan.starting_weights import resolve_weights
@@ -139,9 +139,10 @@ class RunPlan:
             "arguments": arguments,
             "watched": self.features.watched_columns(),
             "columns": columns,
-            "label": {"name": data.label.name, "columns": list(data.reader_options.get("labels", [data.label.name]))},
+            "label": label_record(data),
             "reading": reading_record(data),
             "main_metric": self.evaluation.metrics[0],
+            "measured": list(self.evaluation.metrics),
             **data_record(self.dataset),
             "run_key": self.key,
             "baseline_version": self.baseline_version,

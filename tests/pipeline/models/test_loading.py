@@ -153,3 +153,43 @@ def test_production_moves_and_a_loaded_version_stays(workspace: Path, monkeypatc
     (model,) = kl.models(workspace=workspace)
     assert (model["production"]["version"], [v["version"] for v in kl.models("doubler", workspace)]) == (3, [1, 2, 3])
     assert repr(loaded) == "<doubler@3, regression>"
+
+
+@pytest.mark.slow
+def test_a_version_is_measured_on_labelled_rows(doubler: kl.LoadedModel, tmp_path: Path) -> None:
+    # The model answers twice the area plus the letters of the district, so the rent is off by 0, 1, 2 and 3.
+    frame = pd.DataFrame(
+        {
+            "area (m²)": [10.0, 20.0, 30.0, 40.0, 50.0, 60.0],
+            "district": ["ab", "cd", "ef", "gh", "ij", "bad"],
+            "rent": [12.0, 23.0, 34.0, 45.0, None, 1.0],
+            "side": ["east", "east", "west", "west", "west", "east"],
+        }
+    )
+    found = doubler.evaluate(frame, slices=["side"])
+    assert found.rows == 4
+    mae = found.metrics["mae"]
+    assert mae["value"] == pytest.approx(np.mean(np.abs(_answers(frame) - frame["rent"][:4])))
+    assert mae["low"] < mae["value"] < mae["high"]
+    assert [(part["slice"], part["rows"]) for part in found.measures.slices] == [
+        ({"side": "east"}, 2),
+        ({"side": "west"}, 2),
+    ]
+    assert (
+        found.summary() == "doubler@1 on 4 rows; left out: 1 without a label, 1 that could not be answered or measured"
+    )
+    assert [(row["file"], row["place"]) for row in doubler.rejected] == [("the data frame", 6)]
+    assert found.frame()["slice"].unique().tolist() == ["", "side=east", "side=west"]
+    frame.to_csv(tmp_path / "flats.csv", index=False)
+    assert doubler.evaluate(tmp_path / "flats.csv").metrics == found.metrics
+
+
+def _answers(frame: pd.DataFrame) -> Any:
+    return (frame["area (m²)"] + frame["district"].str.len())[:4]
+
+
+def test_what_lacks_its_label_is_refused_before_anything_loads(described: kl.LoadedModel) -> None:
+    with pytest.raises(ConfigError, match="the label: the data frame has no column 'rent'; it has area"):
+        described.evaluate(FLATS)
+    with pytest.raises(ConfigError, match="the label or a slice: the data frame has no column 'sides'"):
+        described.evaluate(FLATS.assign(rent=1.0, side="x"), slices=["sides"])

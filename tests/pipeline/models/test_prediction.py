@@ -187,3 +187,24 @@ def test_predictions_are_the_trainers_own(trained_workspace: Path, tmp_path: Pat
         *("--workspace", trained_workspace),
     )
     assert (missing.returncode, "iris_mlp has no version 4; it has 1" in missing.stderr) == (2, True)
+
+
+@pytest.mark.slow
+def test_evaluating_the_eval_split_gives_the_gates_figures(
+    trained_workspace: Path, tmp_path: Path, kerasline: Command
+) -> None:
+    (examples,) = (trained_workspace / "pipelines").glob("*/ingest/examples/*/Split-eval")
+    shutil.copytree(examples, tmp_path / "records")
+    result = kerasline(
+        *("evaluate", "iris_mlp", tmp_path / "records", "--workspace", trained_workspace),
+        *("--json", tmp_path / "figures.json"),
+    )
+    assert result.returncode == 0, result.stderr
+    found = json.loads((tmp_path / "figures.json").read_text())
+    (run,) = (trained_workspace / "reports" / "iris_mlp").glob("*/run.json")
+    gate = json.loads(run.read_text())["metrics"]
+    assert found["rows"] == int(result.stdout.split(" rows")[0].split()[-1])
+    assert {name: figure["value"] for name, figure in found["metrics"].items()} == pytest.approx(gate, abs=1e-5)
+    assert all(figure["low"] <= figure["value"] <= figure["high"] for figure in found["metrics"].values())
+    missing = kerasline("evaluate", "iris_mlp", tmp_path / "gone.csv", "--workspace", trained_workspace)
+    assert (missing.returncode, "File not found" in missing.stderr) == (2, True)

@@ -1,0 +1,86 @@
+"""The command that measures a pushed model on labelled data: evaluate."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from kerasline.components.core import check_output
+
+if TYPE_CHECKING:
+    from kerasline.pipeline.models import Evaluation
+
+_WIDE = 240  # characters of a line where no terminal says how many there is room for
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the command to the command line."""
+    app.command()(evaluate)
+
+
+def evaluate(
+    model: Annotated[str, typer.Argument(metavar="NAME[@VERSION]", help="Without a version: what is in production.")],
+    source: Annotated[
+        str, typer.Argument(metavar="FILE", help="Labelled: a table, TFRecords, or images in folders by class.")
+    ],
+    slices: Annotated[
+        list[str], typer.Option("--slice", metavar="COLUMN", help="Measure each value of this column apart.")
+    ] = [],  # noqa: B006 (typer's way)
+    kind: Annotated[
+        str | None, typer.Option("--format", help="csv, parquet, images or tfrecord; default: by the name.")
+    ] = None,
+    workspace: Annotated[Path, typer.Option(help="The folder of runs and models.")] = Path("workspace"),
+    json_file: Annotated[Path | None, typer.Option("--json", help="Write the figures to this file.")] = None,
+) -> None:
+    """Measure a pushed model on labelled data: its metrics with 95 % intervals."""
+    from kerasline.components.datasets.remote import fetch_input
+    from kerasline.pipeline.models import load_model
+    from kerasline.pipeline.workspace import open_workspace
+
+    check_output(json_file, "--json")
+    home = open_workspace(workspace)
+    version = load_model(model, workspace)
+    given = fetch_input(source)
+    log = home.log(f"evaluate-{datetime.now(UTC):%Y%m%d-%H%M%S}")
+    from kerasline.pipeline.console import screen_apart
+
+    with screen_apart(log) as screen:
+        screen.start("  loading TensorFlow, then answering the rows")
+        try:
+            evaluation = version.evaluate(given, slices=slices, kind=kind)
+        finally:
+            screen.stop()
+    _tell(evaluation, version.rejected, log)
+    if json_file is not None:
+        json_file.write_text(json.dumps(evaluation.as_json(), indent=1), encoding="utf-8")
+
+
+def _tell(evaluation: Evaluation, rejected: list[dict[str, Any]], log: Path) -> None:
+    """Prints a table of the metrics, for all rows and for each slice."""
+    console = Console(highlight=False)
+    print(evaluation.summary())
+    if rejected:
+        print(f"the first that was left out: {rejected[0]['place']}: {rejected[0]['reason']}")
+    table = Table(box=None, header_style="bold")
+    frame = evaluation.frame()
+    titles = ["metric", "value", "from", "to"]
+    if evaluation.measures.slices:
+        titles = ["slice", "rows", *titles]
+    for title in titles:
+        table.add_column(title)
+    for line in frame.to_dict("records"):
+        figures = [_shown(line[name]) for name in ("value", "low", "high")]
+        of_what = [line["slice"] or "all", f"{line['rows']:,}"] if evaluation.measures.slices else []
+        table.add_row(*of_what, line["metric"], *figures)
+    (console if console.is_terminal else Console(highlight=False, width=_WIDE)).print(table)
+    print(f"from and to hold the value with 95 % certainty; log {log}")
+
+
+def _shown(number: float | None) -> str:
+    return "" if number is None or number != number else f"{number:.4g}"

@@ -238,6 +238,7 @@ def _baseline(plan: RunPlan, ingest: Step, transform: Step, train: Step, models:
         version=plan.baseline_version,
         plan=plan.features.model_dump_json(),
         references=int(plan.evaluation.references),
+        weights=plan.experiment.training.model_dump_json(include={"sample_weight", "class_weights"}),
         code_version=code_version("kerasline.components.baseline.component"),
     )
     # The model first, then what it is compared with.

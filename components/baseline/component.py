@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -16,8 +17,9 @@ from tfx.utils import path_utils
 
 from kerasline.components.baseline.lost_version import BaselineLost, check_baseline, lost_baseline
 from kerasline.components.baseline.reference_rules import ANSWERS_FILE, REFERENCES_FILE, why_no_references
+from kerasline.components.baseline.references import fit_references
 from kerasline.components.features import FeaturePlan, encode_label
-from kerasline.components.fitting import ExamplesReader
+from kerasline.components.fitting import ExamplesReader, TrainingOptions
 from kerasline.components.registry import current_version, read_record
 from kerasline.components.training import EVALUATION_ARGUMENT
 
@@ -33,6 +35,7 @@ def Baseline(  # noqa: N802 (a component is named like a class)
     version: Parameter[int],
     plan: Parameter[str],
     references: Parameter[int],
+    weights: Parameter[str],
     code_version: Parameter[str],
 ) -> None:
     """Looks up the model in production, so that the Evaluator can measure it on today's data.
@@ -48,6 +51,8 @@ def Baseline(  # noqa: N802 (a component is named like a class)
         now, for specs that are compiled once and run often.
       plan: the :class:`FeaturePlan` as JSON.
       references: 1 to fit scikit-learn's models on the same rows, where these are a table.
+      weights: what the recipe's training says of ``sample_weight`` and ``class_weights``, as JSON; references weigh the
+        rows as the model does.
       code_version: part of the cache key.
 
     Raises:
@@ -57,14 +62,17 @@ def Baseline(  # noqa: N802 (a component is named like a class)
     if version < 0:
         version = current_version(Path(models)) or 0
     target = path_utils.serving_model_dir(baseline.uri)
-    reader = ExamplesReader(transform_graph.uri, settled)
+    weighing = TrainingOptions.model_validate_json(weights)
+    reader = ExamplesReader(transform_graph.uri, settled, weighing.sample_weight)
     files = [os.path.join(examples.uri, "Split-train", "*")]
     labels = reader.load_labels(files)
     prediction = trivial_prediction(labels, settled)
     os.makedirs(baseline.uri, exist_ok=True)
     Path(baseline.uri, TRIVIAL_FILE).write_text(json.dumps(prediction.tolist()), encoding="utf-8")
     if references and not why_no_references(settled):
-        _write_references(Path(baseline.uri), reader, files, examples.uri, len(labels))
+        evaluated = [os.path.join(examples.uri, "Split-eval", "*")]
+        told, answers = fit_references(reader, files, evaluated, len(labels), class_weights=weighing.class_weights)
+        _write_references(Path(baseline.uri), told, answers)
     missing = _why_not_comparable(Path(models), version, settled)
     if not missing:
         shutil.copytree(os.path.join(models, str(version)), target, dirs_exist_ok=True)
@@ -76,10 +84,7 @@ def Baseline(  # noqa: N802 (a component is named like a class)
     baseline.set_string_custom_property("missing", missing)
 
 
-def _write_references(folder: Path, reader: ExamplesReader, train: list[str], examples: str, rows: int) -> None:
-    from kerasline.components.baseline.references import fit_references
-
-    told, answers = fit_references(reader, train, [os.path.join(examples, "Split-eval", "*")], rows)
+def _write_references(folder: Path, told: list[dict[str, Any]], answers: dict[str, np.ndarray]) -> None:
     if told:
         (folder / REFERENCES_FILE).write_text(json.dumps(told, indent=1), encoding="utf-8")
         np.savez_compressed(folder / ANSWERS_FILE, **answers)

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from kerasline.components.features import FeaturePlan
+from kerasline.components.fitting import class_table, weigh_classes
 
 if TYPE_CHECKING:
     from kerasline.components.fitting import Arrays, ExamplesReader
@@ -55,7 +56,12 @@ class Reference:
 
 
 def fit_references(
-    reader: ExamplesReader, train: Sequence[str], evaluated: Sequence[str], rows: int, limit: float = MOST_SECONDS
+    reader: ExamplesReader,
+    train: Sequence[str],
+    evaluated: Sequence[str],
+    rows: int,
+    limit: float = MOST_SECONDS,
+    class_weights: str | dict[str, float] | None = None,
 ) -> tuple[list[dict[str, Any]], dict[str, Any]]:
     """Fits both on train rows and lets them answer all eval rows.
 
@@ -64,18 +70,20 @@ def fit_references(
       train, evaluated: patterns of the files of both splits.
       rows: of the train split.
       limit: seconds after which the boosting ends.
+      class_weights: as in ``training.class_weights``; rows also weigh what the reader's column says.
 
     Returns:
       The :class:`Reference` of each as a dict, and its answers, float32 [rows, units] in the label's units, in the
-      order of the files. Empty where the train rows are too few or all of one label, or the eval rows too many.
+      order of the files. Empty where the train rows that weigh anything are too few or all of one label, or the eval
+      rows too many.
     """
     plan = reader.plan
     width = sum(spec.shape[0] for spec in plan.inputs())
     most = min(MOST_ROWS, max(1_000, _MOST_CELLS // width))
-    fitted_on = reader.load(train, share=min(1.0, most / max(rows, 1)))
+    fitted_on = _weighed(reader.load(train, share=min(1.0, most / max(rows, 1))), plan, class_weights)
     if fitted_on is None or len(fitted_on) < _FEWEST_ROWS or len(np.unique(fitted_on.labels)) < 2:
         return [], {}
-    answered = reader.load(evaluated, _MOST_BYTES)
+    answered = reader.load(evaluated, _MOST_BYTES, is_weighed=False)
     if answered is None or not len(answered):
         return [], {}
     from threadpoolctl import threadpool_limits
@@ -95,6 +103,14 @@ def fit_references(
     return told, answers
 
 
+def _weighed(rows: Arrays | None, plan: FeaturePlan, class_weights: str | dict[str, float] | None) -> Arrays | None:
+    """Returns rows with the weights that they have in the model's own fit, without those that weigh nothing."""
+    if rows is None:
+        return None
+    weighed = weigh_classes(rows, class_table(class_weights, plan.classes, rows.labels))
+    return weighed if weighed.weights is None else weighed.take(weighed.weights > 0)
+
+
 Answer = Callable[["Arrays"], np.ndarray]
 
 
@@ -111,12 +127,12 @@ def fit_boosting(plan: FeaturePlan, rows: Arrays, limit: float) -> tuple[Answer,
         early_stopping="auto" if is_split else False,
     )  # fmt: skip
     started = time.monotonic()
-    model.fit(values, rows.labels)
+    model.fit(values, rows.labels, sample_weight=rows.weights)
     # One more fit goes on from these trees; so many rounds as the time that is left is good for.
     each = (time.monotonic() - started) / _FIRST_TREES
     rounds = int(min(_TREES, _FIRST_TREES + max(0.0, limit - each * _FIRST_TREES) / max(each, 1e-9)))
     if rounds > _FIRST_TREES and model.n_iter_ == _FIRST_TREES:
-        model.set_params(max_iter=rounds).fit(values, rows.labels)
+        model.set_params(max_iter=rounds).fit(values, rows.labels, sample_weight=rows.weights)
     note = f"ended after {rounds} of {_TREES} rounds, as its {limit:g} s were over" if rounds < _TREES else ""
     return lambda others: _answer(model, _columns(plan, others)[0], plan), note
 
@@ -140,7 +156,7 @@ def fit_linear(plan: FeaturePlan, rows: Arrays, limit: float) -> tuple[Answer, s
         classes = len(plan.classes)
         iterations = int(min(_MOST_ITERATIONS, max(20.0, _LINEAR_WORK / (values.size * classes))))
         model = make_pipeline(StandardScaler(), LogisticRegression(max_iter=iterations))
-    model.fit(values, rows.labels)
+    model.fit(values, rows.labels, **{f"{model.steps[-1][0]}__sample_weight": rows.weights})
     if plan.classes is not None and max(model[-1].n_iter_) >= iterations:
         note = f"ended after {iterations} iterations"
     return lambda others: _answer(model, _one_hot_columns(plan, others), plan), note

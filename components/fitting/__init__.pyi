@@ -5,7 +5,13 @@ from .places.places import choose_place as choose_place
 from .places.processes import MARK as MARK, read_rows as read_rows, write_rows as write_rows
 from .rows.examples import ExamplesReader as ExamplesReader, expand as expand
 from .rows.reading import make_reader as make_reader, read_fit_data as read_fit_data
-from .rows.rows import Arrays as Arrays, FitData as FitData, hold_out as hold_out
+from .rows.rows import (
+    Arrays as Arrays,
+    FitData as FitData,
+    class_table as class_table,
+    hold_out as hold_out,
+    weigh_classes as weigh_classes,
+)
 from .rows.streaming import deal_rows as deal_rows, stream_rows as stream_rows
 from .scoring import score as score, score_training_rows as score_training_rows
 from .settings.checks import (

@@ -72,19 +72,22 @@ class ExamplesReader:
             transformed[WEIGHT] = _dense_weights(raw[self.weight])
         return transformed
 
-    def load(self, files: Sequence[str], limit_bytes: int | None = None, share: float = 1.0) -> Arrays | None:
+    def load(
+        self, files: Sequence[str], limit_bytes: int | None = None, share: float = 1.0, *, is_weighed: bool = True
+    ) -> Arrays | None:
         """Reads a split into memory.
 
         Args:
           files: patterns of GZIP TFRecord files.
           limit_bytes: give up when the arrays grow beyond this.
           share: of the rows, spread evenly.
+          is_weighed: whether rows are to learn from, and need their weights.
 
         Returns:
           The arrays, or None where they do not fit the limit.
         """
         names = self.names
-        weights = [] if self.weight is None else [WEIGHT]
+        weights = [WEIGHT] if self.weight is not None and is_weighed else []
         parts: dict[str, list[np.ndarray]] = {name: [] for name in [*names, LABEL, *weights]}
         size = 0
         for batch in self.batches(files, share).prefetch(2).as_numpy_iterator():

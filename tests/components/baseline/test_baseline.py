@@ -49,7 +49,7 @@ def look_up(place: Path, output: Path, version: int) -> Any:
     made["examples"].uri, made["transform_graph"].uri = str(place / "examples"), str(place / "graph")
     made["baseline"].uri = str(output / "baseline")
     Baseline.test_call(
-        **made, models=str(output / "models"), version=version, plan=PLAN.model_dump_json(), references=1,
+        **made, models=str(output / "models"), version=version, plan=PLAN.model_dump_json(), references=1, weights="{}",
         code_version="1",
     )  # fmt: skip
     return made["baseline"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -120,10 +121,10 @@ class Reader:
     def __init__(self, settled: FeaturePlan, found: Arrays) -> None:
         self.plan, self.found, self.shares = settled, found, []
 
-    def load(self, _: Any, limit_bytes: int | None = None, share: float = 1.0) -> Arrays:
+    def load(self, _: Any, limit_bytes: int | None = None, share: float = 1.0, *, is_weighed: bool = True) -> Arrays:
         """All of the rows."""
         self.shares.append(share)
-        return self.found
+        return self.found if is_weighed else replace(self.found, weights=None)
 
     def label_units(self, _: Any) -> tuple[float, float]:
         """Those of classes."""
@@ -140,6 +141,33 @@ def test_of_many_rows_a_share_is_fitted() -> None:
     ]
     assert {name: given.shape for name, given in answers.items()} == {"boosting": (60, 1), "linear": (60, 1)}
     assert describe_limits(told[0]).startswith("fitted on 60 of 100,000 train rows in ")
+
+
+def test_rows_weigh_for_references_what_they_weigh_for_the_model() -> None:
+    found = rows(400)
+    contradicted = found.join(Arrays(found.inputs, 1 - found.labels))
+    settled = plan("binary", ("no", "yes"))
+    for truth, weights in ((found.labels, [1, 0.01]), (1 - found.labels, [0.01, 1]), (1 - found.labels, [0, 1])):
+        weighed = replace(contradicted, weights=np.repeat(np.float32(weights), 400))
+        told, answers = fit_references(Reader(settled, weighed), ["t"], ["e"], 800)
+        assert hits(answers["boosting"][:400], truth) > 0.95
+        assert hits(answers["linear"][:400], truth) > 0.6
+        assert {one["rows"] for one in told} == {800 if all(weights) else 400}, "rows that weigh nothing are no rows"
+    numbers = plan("regression")
+    labels = np.repeat(np.float32([0, 1]), 400)
+    inputs = contradicted.inputs
+    _, answers = fit_references(Reader(numbers, Arrays(inputs, labels, labels * 8 + 1)), ["t"], ["e"], 800)
+    assert [answers[one].mean() for one in ("boosting", "linear")] == pytest.approx([0.9, 0.9], abs=0.03)
+
+
+def test_classes_weigh_for_references_what_they_weigh_for_the_model() -> None:
+    settled, found = plan("binary", ("no", "yes")), rows(400)
+    found = found.take((found.labels == 0) | (np.arange(400) % 5 == 0))
+    plain, balanced, named = (
+        fit_references(Reader(settled, found), ["t"], ["e"], 400, class_weights=weights)[1]["linear"].mean()
+        for weights in (None, "balanced", {"yes": 100.0})
+    )
+    assert plain < 0.3 < balanced < 0.6 < named
 
 
 @pytest.mark.parametrize("found", [rows(12), Arrays(rows(60).inputs, np.ones(60, np.int64))], ids=["few", "constant"])

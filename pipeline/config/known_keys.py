@@ -56,7 +56,7 @@ def elsewhere(root: type[BaseModel], word: str) -> str:
     plain = word.lower().replace("-", "_")
     if plain in SYNONYMS:
         return f" Did you mean {_quoted(SYNONYMS[plain])}?"
-    same = _paths_that_end_with(plain, _all_paths(root))
+    same = _paths_that_end_with(plain, key_names(root))
     if not same:
         return ""
     least = min(path.count(".") for path in same)
@@ -81,7 +81,8 @@ def _quoted(path: str) -> str:
 
 
 @cache
-def _all_paths(root: type[BaseModel]) -> tuple[str, ...]:
+def key_names(root: type[BaseModel]) -> tuple[str, ...]:
+    """Lists every key of a config with the keys that lead to it, such as ``training.epochs``."""
     return tuple(dict.fromkeys(_paths(root, "")))
 
 

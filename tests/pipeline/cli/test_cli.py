@@ -204,7 +204,7 @@ def test_the_table_at_the_end_sets_figures_side_by_side(kerasline: Command, monk
         (DataRejected("bad rows"), 3, "kerasline: bad rows\n"),
         (KeraslineError("it failed"), 1, "kerasline: it failed\n"),
         (ValueError("surprise"), 1, "kerasline: ValueError: surprise; --debug shows more\n"),
-        (KeyboardInterrupt(), 1, "interrupted; what is in production stays there\n"),
+        (KeyboardInterrupt(), 130, "interrupted; what is in production stays there\n"),
     ],
 )
 def test_an_error_is_one_sentence_and_a_code(

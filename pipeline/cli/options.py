@@ -1,0 +1,90 @@
+"""What several commands are told: the workspace, recipes, changes of keys, and where to write JSON."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from kerasline.components.core import check_output
+from kerasline.pipeline.cli import completion
+
+STANDARD_OUTPUT = Path("-")
+WORKSPACE = Path("workspace")
+
+WorkspaceOption = Annotated[
+    Path, typer.Option(envvar="KERASLINE_WORKSPACE", help="The folder of metadata, artifacts, models and reports.")
+]
+RecipeArgument = Annotated[
+    str,
+    typer.Argument(help="A shipped recipe's name, or the path of a YAML file.", autocompletion=completion.recipes),
+]
+SetOption = Annotated[
+    list[str],
+    typer.Option(
+        "--set",
+        metavar="KEY=VALUE",
+        help="Change a config key, such as training.epochs=5.",
+        autocompletion=completion.keys,
+    ),
+]
+ModelArgument = Annotated[
+    str,
+    typer.Argument(
+        metavar="NAME[@VERSION]", help="Without a version: what is in production.", autocompletion=completion.models
+    ),
+]
+ModelOption = Annotated[
+    str,
+    typer.Option(
+        metavar="NAME[@VERSION]", help="Without a version: what is in production.", autocompletion=completion.models
+    ),
+]
+RunArgument = Annotated[
+    str, typer.Argument(help="A run's id, or a recipe for its newest run.", autocompletion=completion.runs)
+]
+DataOption = Annotated[Path | None, typer.Option(help="Where the files of the data set are.")]
+JsonOption = Annotated[
+    Path | None,
+    typer.Option("--json", metavar="FILE|-", help="Write what came of it to this file; - for standard output."),
+]
+
+
+def open_json(path: Path | None) -> Callable[[Any], None]:
+    """Makes ready what writes a command's JSON.
+
+    With ``-`` only the JSON goes to standard output, so that a program can read it; what a person reads goes to
+    standard error from here on.
+
+    Args:
+      path: The file, ``-``, or None to write nothing.
+
+    Returns:
+      A function that writes its argument.
+
+    Raises:
+      ConfigError: The file cannot be written.
+    """
+    if path == STANDARD_OUTPUT:
+        kept = os.dup(1)
+        os.dup2(2, 1)
+        return lambda value: _write_all(kept, f"{_text(value)}\n")
+    check_output(path, "--json")
+    return lambda value: None if path is None else _write_file(path, value)
+
+
+def _text(value: Any) -> str:
+    return json.dumps(value, indent=1)
+
+
+def _write_file(path: Path, value: Any) -> None:
+    path.write_text(_text(value), encoding="utf-8")
+
+
+def _write_all(descriptor: int, text: str) -> None:
+    with os.fdopen(os.dup(descriptor), "w", encoding="utf-8") as file:
+        file.write(text)

@@ -13,7 +13,7 @@ import typer
 
 from kerasline.components.core import ConfigError, check_output
 from kerasline.pipeline.cli.options import WORKSPACE, DataOption, RecipeArgument, SetOption, WorkspaceOption
-from kerasline.pipeline.container import check_image, check_pipeline_root, check_reachable, mount_of
+from kerasline.pipeline.container import check_claim, check_image, check_pipeline_root, check_reachable, mount_of
 
 LOOK_UP_LATER = -1  # the baseline's version is read from the registry's pointer when the spec runs
 
@@ -56,8 +56,10 @@ def compile_recipe(
     check_pipeline_root(pipeline_root)
     check_reachable(pipeline_root, target)
     check_output(output, "-o")
-    if claim and target is not Target.KUBEFLOW:
-        raise ConfigError("--claim: expected --target kubeflow, got vertex, which mounts buckets by itself")
+    if claim is not None:
+        if target is not Target.KUBEFLOW:
+            raise ConfigError("--claim: expected --target kubeflow, got vertex, which mounts buckets by itself")
+        check_claim(claim)
     experiment, base_dir = load_experiment(recipe, changes)
     home = open_workspace(workspace)
     check_weights(experiment, home.root, pipeline_root)

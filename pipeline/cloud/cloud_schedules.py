@@ -17,6 +17,7 @@ import yaml
 
 from kerasline.components.core import ConfigError, KeraslineError
 from kerasline.pipeline.cloud.vertex import make_client, plain_errors
+from kerasline.pipeline.container import check_claim
 from kerasline.pipeline.retraining import RemoteJob, sleep
 
 _STEP = "retrain"
@@ -139,6 +140,7 @@ def kubeflow_request(job: RemoteJob, host: str | None, experiment: str, claim: s
         raise ConfigError("--host: expected the URL of the Kubeflow Pipelines API, got none")
     if not claim:
         raise ConfigError("--claim: expected the PersistentVolumeClaim that the workspace is on, got none")
+    check_claim(claim)
     if job.schedule.timezone != "UTC":
         raise ConfigError(
             f"schedule.timezone: expected UTC for Kubeflow, got {job.schedule.timezone}; a recurring run has no time "

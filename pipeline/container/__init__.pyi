@@ -5,4 +5,4 @@ from .runtime_parameters import (
     declare_parameters as declare_parameters,
     read_values as read_values,
 )
-from .shared_places import check_claim_reaches as check_claim_reaches
+from .shared_places import check_claim as check_claim, check_claim_reaches as check_claim_reaches

@@ -169,6 +169,11 @@ def check_pipeline_root(uri: str, option: str = "--pipeline-root") -> None:
     """Raises ConfigError for what neither is a URI nor an absolute path (of a volume that every step mounts)."""
     if not re.match(r"[a-z][a-z0-9+]*://[^/]", uri) and not uri.startswith("/"):
         raise ConfigError(f"{option}: expected a URI such as gs://BUCKET/PATH, got {uri!r}")
+    if not uri.strip("/"):
+        raise ConfigError(
+            f"{option}: expected a folder where a volume is mounted, such as /mnt/kerasline, got {uri!r}, which is a "
+            "step's whole file system"
+        )
 
 
 def _check_span(text: str, compiled: str) -> None:

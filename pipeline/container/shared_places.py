@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from typing import Any
 from kerasline.components.core import ConfigError
 from kerasline.pipeline.container.buckets import BUCKETS, mount_of
 
+_LONGEST_NAME = 253  # of a Kubernetes object
 _LOST = {
     "models": "the version that is pushed there is lost with the step, and only the run's own artifacts keep the model",
     "production": "nothing of what is in production is known there, and the model counts as the first one",
@@ -69,6 +71,15 @@ def check_mount(facts: Mapping[str, Any], mounts: str) -> None:
         raise ConfigError(
             f"expected the bucket at {facts['mount']}, where Vertex AI mounts it, but there is no such folder; check "
             "that the bucket exists and that the service account of the steps may read and write it"
+        )
+
+
+def check_claim(claim: str) -> None:
+    """Raises ConfigError for what Kubernetes takes for no name of a PersistentVolumeClaim; pods would wait for ever."""
+    if len(claim) > _LONGEST_NAME or not re.fullmatch(r"[a-z0-9]([-.a-z0-9]*[a-z0-9])?", claim):
+        raise ConfigError(
+            "--claim: expected the name of a PersistentVolumeClaim (small letters, digits, hyphens and points, as "
+            f"'kubectl get pvc' lists it), got {claim!r}"
         )
 
 

@@ -17,7 +17,7 @@ import filelock
 from kerasline.components.core import ConfigError, module_command, start_child
 from kerasline.pipeline.config import RunOptions, load_experiment
 from kerasline.pipeline.config.schedule import ScheduleOptions
-from kerasline.pipeline.container import check_image
+from kerasline.pipeline.container import check_claim, check_image
 from kerasline.pipeline.retraining.decisions import read_decisions, schedule_folder
 from kerasline.pipeline.retraining.emitting import crontab_line, kubernetes_job, on_calendar, systemd_units
 from kerasline.pipeline.workspace import open_workspace
@@ -149,6 +149,7 @@ def emit(
             "--claim: expected the PersistentVolumeClaim that the workspace is on, got none; without one every run "
             "would begin with an empty workspace"
         )
+    check_claim(claim)
     return kubernetes_job(job.name, schedule, job.image, job.arguments, job.workspace, claim)
 
 

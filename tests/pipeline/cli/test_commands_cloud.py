@@ -8,6 +8,7 @@ from kerasline.components.core.errors import ConfigError
 from kerasline.pipeline.container.buckets import check_reachable
 from kerasline.pipeline.container.compiled_for import check_image
 from kerasline.pipeline.container.runtime_parameters import check_pipeline_root
+from kerasline.pipeline.container.shared_places import check_claim
 
 
 @pytest.mark.parametrize("image", ["kerasline", "registry:5000/kerasline", "registry/kerasline:", ""])
@@ -28,6 +29,11 @@ def test_a_pipeline_root_is_a_uri() -> None:
     for root in ("bucket/path", "gs:/x", "", "gs://"):
         with pytest.raises(ConfigError, match="expected a URI such as gs://BUCKET/PATH"):
             check_pipeline_root(root)
+    for root in ("/", "//"):
+        with pytest.raises(
+            ConfigError, match=r"--param pipeline_root: .* such as /mnt/kerasline, got '/+', which is a"
+        ):
+            check_pipeline_root(root, "--param pipeline_root")
     check_pipeline_root("gs://bucket/path")
     check_pipeline_root("/mnt/volume")
 
@@ -43,3 +49,12 @@ def test_a_root_is_one_that_the_steps_reach() -> None:
     for root in ("hdfs://host/p", "oci://b/p", "file:///x", "bucket/path", ""):
         with pytest.raises(ConfigError, match=r"expected gs://, s3://, minio:// or an absolute path of a volume"):
             check_reachable(root, "kubeflow")
+
+
+@pytest.mark.parametrize("claim", ["", "My Claim", "Disk", "-disk", "disk-", "a_b", "d" * 254])
+def test_a_claim_has_a_name_that_kubernetes_takes(claim: str) -> None:
+    """Pods would wait for ever for any other."""
+    with pytest.raises(ConfigError, match="--claim: expected the name of a PersistentVolumeClaim") as refusal:
+        check_claim(claim)
+    assert repr(claim) in str(refusal.value)
+    check_claim("team-a.disk-1")

@@ -49,6 +49,11 @@ _OWN_OPTIONS = {
     "--spark_": ("SparkRunner", ("direct", "flink", "dataflow")),
     "--job_endpoint": ("PortableRunner", ("direct", "dataflow")),
     "--environment_": ("PortableRunner", ("direct", "dataflow")),
+    "--parallelism": ("FlinkRunner", ("direct", "spark", "dataflow")),
+    **dict.fromkeys(
+        ("--region", "--num_workers", "--max_num_workers", "--worker_machine_type", "--machine_type", "--dataflow_"),
+        ("DataflowRunner", ("direct", "portable", "flink", "spark")),
+    ),
 }
 
 

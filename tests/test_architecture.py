@@ -36,6 +36,7 @@ ROOMS = (
     *("components.explanations.showing", "components.explanations.inside", "components.explanations"),
     *("components.parity", "components.formats", "components.gating", "components.pushing"),
     *("components.prediction.reading", "components.prediction.answering", "components.prediction"),
+    *("components.monitoring",),
     *("components.report.drawing", "components.report.diagnosis", "components.report.figures"),
     *("components.report.plots", "components.report"),
     *("pipeline.workspace", "pipeline.config.schedule", "pipeline.config", "pipeline.console", "pipeline.models"),

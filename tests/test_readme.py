@@ -31,6 +31,7 @@ BLOCKS = (
     "push",
     "report",
     "schedule",
+    "serve",
     "run",
 )
 

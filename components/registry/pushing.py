@@ -12,9 +12,18 @@ from kerasline.components.registry.locks import push_lock, registry_lock
 from kerasline.components.registry.moving import move_pointer
 from kerasline.components.registry.pointer import current_version, read_history
 from kerasline.components.registry.serving_config import mend_serving_config
-from kerasline.components.registry.versions import add_version, digest_model, find_problem, list_versions, read_record
+from kerasline.components.registry.versions import (
+    RECORD_FILE,
+    add_version,
+    digest_model,
+    find_problem,
+    list_versions,
+    read_record,
+)
+from kerasline.components.registry.writing import write_json
 
 _PLAIN = ["saved_model"]
+_OF_SERVING = ("serve",)  # what a record says that is not of the model
 
 
 class PushRefused(KeraslineError):
@@ -52,6 +61,8 @@ def push_version(
         version = _pushed_before(folder, digest, record.get("formats"))
         if version is None:
             version = add_version(folder, model, {**record, "digest": digest}, finish)
+        else:
+            _renew_record(folder, version, record)
         if digest_model(folder / str(version)) != digest:
             raise KeraslineError(
                 f"expected {folder / str(version)} to hold the model's files, but they differ from those in {model}; "
@@ -65,6 +76,15 @@ def push_version(
                 mend_serving_config(folder.parent)  # an earlier attempt may have ended before it was written
             prune(folder, keep)
     return version
+
+
+def _renew_record(folder: Path, version: int, record: Mapping[str, Any]) -> None:
+    """Writes what the recipe says by now of a version that was pushed before, as far as the model stays the same."""
+    before = read_record(folder, version)
+    changed = {key: record[key] for key in _OF_SERVING if key in record and record[key] != before.get(key)}
+    if changed:
+        with registry_lock(folder):
+            write_json(folder / str(version) / RECORD_FILE, {**before, **changed})
 
 
 def _pushed_before(folder: Path, digest: str, formats: Any) -> int | None:

@@ -166,6 +166,12 @@ def serve(
         list[str], typer.Option(metavar="NAME", help="Answer requests to this name, too; default: localhost.")
     ] = [],  # noqa: B006
     on_unseen: OnUnseenOption = "warn",
+    capture: Annotated[
+        float | None,
+        typer.Option(
+            min=0, max=1, metavar="SHARE", help="Keep this part of requests and answers; default: serve.capture."
+        ),
+    ] = None,
     workspace: WorkspaceOption = WORKSPACE,
 ) -> None:
     """Answer TensorFlow Serving's REST API, for development; follows promote and rollback."""
@@ -192,6 +198,7 @@ def serve(
         poll_seconds=poll_seconds,
         hosts=allow_host,
         on_unseen=on_unseen,
+        capture=capture,
     )
 
 

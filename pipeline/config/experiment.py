@@ -18,6 +18,7 @@ from kerasline.components.evaluation import EvaluationOptions
 from kerasline.components.features import ColumnOptions, expand_shorthand, is_feature_key, split_feature_key
 from kerasline.components.fitting import TrainingOptions, change_config, set_keys
 from kerasline.components.models import DEFAULT_SPACES, MlpOptions, ModelOptions, Task, default_space
+from kerasline.components.monitoring import ServeOptions
 from kerasline.components.pushing import PushOptions
 from kerasline.components.report import ReportOptions
 from kerasline.components.tuning import FAMILY, Space, TuningOptions, candidates, check_space, conditions
@@ -58,6 +59,7 @@ class Experiment(Options):
     push: PushOptions = Field(default=PushOptions())
     report: ReportOptions = Field(default=ReportOptions())
     schedule: ScheduleOptions | None = Field(None, description="When to train again, and whom to tell.")
+    serve: ServeOptions = Field(default=ServeOptions(), description="What is kept of requests and answers.")
     run: RunOptions = Field(default=RunOptions())
 
     @field_validator("name")

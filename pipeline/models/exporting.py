@@ -21,7 +21,7 @@ _FIGURES = (
     *("gate", "missing_baseline", "cost", "formats", "slices"),
 )
 # Folders of a workspace whose contents its commands write alone.
-_OWN = ("models", "pipelines", "reports", "logs", "schedules", "comparisons")
+_OWN = ("models", "pipelines", "reports", "logs", "schedules", "comparisons", "captured")
 
 
 def export_version(home: Workspace, reference: str, target: Path) -> list[str]:

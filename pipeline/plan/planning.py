@@ -32,6 +32,7 @@ from kerasline.components.features import (
 from kerasline.components.fitting import FitSettings, TrainingOptions, check_fit, check_weight_column
 from kerasline.components.formats import check_formats
 from kerasline.components.models import CustomOptions, TabularOptions, check_inputs
+from kerasline.components.monitoring import check_redacted
 from kerasline.components.registry import current_version, find_problem, read_pointer, read_record
 from kerasline.components.tuning import FAMILY, check_search, feature_values, values_to_try
 from kerasline.components.validation import (
@@ -143,6 +144,7 @@ class RunPlan:
             "reading": reading_record(data),
             "main_metric": self.evaluation.metrics[0],
             "measured": list(self.evaluation.metrics),
+            "serve": self.experiment.serve.model_dump(mode="json"),
             **data_record(self.dataset),
             "run_key": self.key,
             "baseline_version": self.baseline_version,
@@ -251,6 +253,7 @@ def settle(
     check_formats(experiment.push.further_formats())
     columns = [column.name for column in dataset.columns] + [dataset.label.name]
     check_column_names(experiment.validation, columns)
+    check_redacted(experiment.serve, columns)
     evaluation = settle_evaluation(experiment.evaluation, task, columns)
     check_reference_limit(evaluation, features)
     check_inputs(experiment.model, features.inputs())
@@ -301,7 +304,7 @@ def _run_key(settled: Settled) -> str:
     from kerasline.components.core import code_version
 
     experiment = settled.experiment
-    elsewhere: Any = {"run": True, "schedule": True, "description": True, "report": {"mlflow"}}
+    elsewhere: Any = {"run": True, "schedule": True, "serve": True, "description": True, "report": {"mlflow"}}
     decisive = {
         "experiment": experiment.model_dump(mode="json", exclude=elsewhere),
         "data": settled.dataset.fingerprint,

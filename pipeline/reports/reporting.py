@@ -19,7 +19,9 @@ FIGURES_FILE = "figures.json"
 def report_parameters(plan: RunPlan) -> dict[str, str]:
     """Returns what the report is told about a run, as JSON texts by parameter name."""
     return {
-        "experiment": plan.experiment.model_dump_json(exclude={"run": True, "schedule": True, "report": {"mlflow"}}),
+        "experiment": plan.experiment.model_dump_json(
+            exclude={"run": True, "schedule": True, "serve": True, "report": {"mlflow"}}
+        ),
         "dataset": plan.dataset.to_json(),
         "plan": plan.features.model_dump_json(),
         "evaluation_options": plan.evaluation.model_dump_json(),

@@ -7,15 +7,17 @@ import logging
 import re
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import tensorflow as tf
 
+from kerasline.components.monitoring import OUTPUTS, Capture, Exchange, request_id_of
 from kerasline.components.prediction import RAW, image_problems, plain_reason
 from kerasline.pipeline.serving.describing import describe_signatures
 from kerasline.pipeline.serving.json_body import ROW, BadRequest, parse_body, shorten, unpack
 from kerasline.pipeline.serving.json_tensors import count_rows, read_tensors, write_answer
-from kerasline.pipeline.serving.metering import Meter
+from kerasline.pipeline.serving.metering import Meter, capture_text
 from kerasline.pipeline.serving.models import LoadedVersion, NotServed, ServedModels
 from kerasline.pipeline.serving.unseen import find_unseen, name_counts
 from kerasline.pipeline.web import Answer, Request
@@ -29,20 +31,37 @@ _MOST_DIGITS = 18  # of a version
 _FAULTS_OF_THE_REQUEST = (tf.errors.InvalidArgumentError, tf.errors.UnimplementedError, tf.errors.OutOfRangeError)
 
 
+@dataclass(frozen=True)
+class _Inferred:
+    """What a version made of a request: the answer, values that training has never shown, and the tensors."""
+
+    body: bytes
+    unseen: dict[str, int]
+    inputs: Mapping[str, tf.Tensor]
+    values: Mapping[str, np.ndarray]
+
+
 class Responder:
     """Answers TensorFlow Serving's REST API, ``/metrics`` and ``/healthz``; safe to use from many threads."""
 
-    def __init__(self, models: ServedModels, max_bytes: int, *, rejects_unseen: bool = False) -> None:
+    def __init__(
+        self, models: ServedModels, max_bytes: int, *, rejects_unseen: bool = False, capture: Capture | None = None
+    ) -> None:
         self._models, self._max_bytes, self._rejects_unseen = models, max_bytes, rejects_unseen
-        self._meter = Meter()
+        self._meter, self._capture = Meter(), capture
 
     def respond(self, request: Request) -> Answer:
-        """Answers a request."""
+        """Answers a request, whose id goes out as it came in, or is made where it has none."""
+        request_id = request_id_of(request.headers.get("x-request-id", ""))
+        answer = self._respond(request, request_id)
+        return replace(answer, headers={**answer.headers, "X-Request-Id": request_id})
+
+    def _respond(self, request: Request, request_id: str) -> Answer:
         path = request.path
         predicts = _PREDICT.fullmatch(path)
         asks = path in (HEALTH, METRICS) or _STATUS.fullmatch(path)
         if predicts and request.method == "POST":
-            return self._predict(predicts[1], predicts[2], request)
+            return self._predict(predicts[1], predicts[2], request, request_id)
         if asks and request.method == "GET":
             return self._tell(path)
         if predicts:
@@ -58,7 +77,7 @@ class Responder:
             ready = all(model["version"] is not None for model in health.values())
             return Answer(200 if ready else 503, json.dumps({"ready": ready, "models": health}).encode())
         if path == METRICS:
-            text = self._meter.text(self._models.health())
+            text = self._meter.text(self._models.health()) + capture_text(self._capture)
             return Answer(200, text.encode(), "text/plain; version=0.0.4; charset=utf-8")
         found = _STATUS.fullmatch(path)
         assert found is not None
@@ -72,15 +91,15 @@ class Responder:
             return refuse(404, str(error))
         return Answer(200, json.dumps(answer, indent=1).encode())
 
-    def _predict(self, name: str, version: str | None, request: Request) -> Answer:
+    def _predict(self, name: str, version: str | None, request: Request, request_id: str) -> Answer:
         started = time.perf_counter()
-        reached = ""
+        reached, loaded, inferred = "", None, None
         try:
             loaded = self._models.get(name, _version(name, version))
-            body, unseen = self._infer(loaded, request)
-            answer = Answer(200, body, headers=name_counts(unseen))
+            inferred = self._infer(loaded, request)
+            answer = Answer(200, inferred.body, headers=name_counts(inferred.unseen))
             reached = str(loaded.version)
-            self._meter.count_unseen(name, reached, unseen)
+            self._meter.count_unseen(name, reached, inferred.unseen)
         except NotServed as error:
             answer = refuse(404, str(error))
         except BadRequest as error:
@@ -93,11 +112,23 @@ class Responder:
             logger.exception("a request to %s failed", name)
             answer = refuse(500, "the model fails on this request; the server's log says why")
         known = name if answer.code != 404 else ""  # names that clients make up are no labels
-        self._meter.count(known, reached, answer.code, time.perf_counter() - started)
+        seconds = time.perf_counter() - started
+        self._meter.count(known, reached, answer.code, seconds)
+        if loaded is not None:
+            self._keep(loaded, inferred, Exchange(name, loaded.version, loaded.record, request_id, time.time(), seconds,
+                                                  answer.code, size=len(request.body)))  # fmt: skip
         return answer
 
-    def _infer(self, loaded: LoadedVersion, request: Request) -> tuple[bytes, dict[str, int]]:
-        """Returns the answer, and how many values of which columns training has never shown."""
+    def _keep(self, loaded: LoadedVersion, inferred: _Inferred | None, exchange: Exchange) -> None:
+        """Hands a request and what became of it to who writes them, if it is one of those to keep."""
+        if self._capture is None or not self._capture.wants(loaded.record, exchange.request_id):
+            return
+        values = {} if inferred is None else {key: inferred.values[key] for key in OUTPUTS if key in inferred.values}
+        inputs = inferred.inputs if inferred and values else {}
+        self._capture.take(replace(exchange, inputs=inputs, answer=values))
+
+    def _infer(self, loaded: LoadedVersion, request: Request) -> _Inferred:
+        """Lets a version answer."""
         body = unpack(request.body, request.headers.get("content-encoding", ""), self._max_bytes)
         asked = parse_body(body)
         wanted = asked.get("signature_name") or "serving_default"
@@ -109,7 +140,8 @@ class Responder:
         _check_images(loaded, tensors)
         parts = list(_split(tensors, count_rows(tensors, specs)))
         unseen = find_unseen(loaded, wanted, parts, refuse_them=self._rejects_unseen)
-        return write_answer(_join([signature(**part) for part in parts]), ROW in asked), unseen
+        values = _join([signature(**part) for part in parts])
+        return _Inferred(write_answer(values, ROW in asked), unseen, tensors, values)
 
 
 def _refuse_address(request: Request) -> Answer:

@@ -8,7 +8,10 @@ from __future__ import annotations
 import threading
 from collections import defaultdict
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from kerasline.components.monitoring import Capture
 
 _BOUNDS_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 
@@ -72,6 +75,20 @@ class Meter:
         lines += ["# TYPE kerasline_model_failed gauge"]
         lines += [f'kerasline_model_failed{{model="{n}"}} {int(h["failed"] is not None)}' for n, h in health.items()]
         return "\n".join(lines) + "\n"
+
+
+def capture_text(capture: Capture | None) -> str:
+    """Writes how many requests were captured, and how many were to be and could not; nothing where none are."""
+    if capture is None:
+        return ""
+    return (
+        "# HELP kerasline_captured_requests_total Requests that were captured.\n"
+        "# TYPE kerasline_captured_requests_total counter\n"
+        f"kerasline_captured_requests_total {capture.written}\n"
+        "# HELP kerasline_capture_dropped_total Requests that were to be captured and could not be.\n"
+        "# TYPE kerasline_capture_dropped_total counter\n"
+        f"kerasline_capture_dropped_total {capture.dropped}\n"
+    )
 
 
 def _labels(name: str, version: str) -> str:

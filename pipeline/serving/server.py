@@ -8,6 +8,7 @@ from collections.abc import Collection
 from pathlib import Path
 
 from kerasline.components.core import ConfigError
+from kerasline.components.monitoring import CAPTURED, Capture
 from kerasline.pipeline.serving.answers import HEALTH, METRICS, Responder, refuse
 from kerasline.pipeline.serving.models import ServedModels
 from kerasline.pipeline.web import Rules, WebServer, allowed_hosts
@@ -23,6 +24,7 @@ def serve(
     poll_seconds: float,
     hosts: Collection[str] = (),
     on_unseen: str = "warn",
+    capture: float | None = None,
 ) -> None:
     """Serves until SIGTERM or SIGINT, and then answers what it has begun.
 
@@ -35,13 +37,15 @@ def serve(
       poll_seconds: how often pointers are looked at.
       hosts: names of this machine that requests may carry besides those of the loopback address.
       on_unseen: whether values that training has never shown are counted (warn) or refused (reject).
+      capture: share of the requests to keep in the workspace's ``captured``; None for what each version's recipe says.
 
     Raises:
       ConfigError: the address cannot be listened on.
     """
     served = ServedModels(models, names)
     served.refresh()
-    responder = Responder(served, max_bytes, rejects_unseen=on_unseen == "reject")
+    keeping = Capture(models.parent / CAPTURED, capture)
+    responder = Responder(served, max_bytes, rejects_unseen=on_unseen == "reject", capture=keeping)
     rules = Rules(responder.respond, refuse, (HEALTH, METRICS), max_bytes, allowed_hosts(host, hosts))
     try:
         server = WebServer(host, port, rules)
@@ -52,6 +56,8 @@ def serve(
         state = f"version {health['version']}" if health["version"] else "no version"
         failed = f"; {health['failed']['reason']}" if health["failed"] else ""
         print(f"  {name}: {state}{failed}")
+    if capture is not None:
+        print(f"  requests and answers are kept in {models.parent / CAPTURED}: {capture:.0%} of them")
     shown = f"[{host}]" if ":" in host else host
     print(f"listening on http://{shown}:{server.server_port}  (Ctrl-C ends)", flush=True)
     stop = threading.Event()
@@ -62,4 +68,5 @@ def serve(
     stop.wait()
     server.shutdown()
     server.server_close()
+    keeping.close()
     print("stopped")

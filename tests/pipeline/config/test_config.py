@@ -365,5 +365,5 @@ def test_what_show_prints_is_the_same_experiment(name: str) -> None:
 def test_every_block_of_the_contract_is_a_key() -> None:
     assert list(Experiment.model_fields) == [
         *("name", "description", "seed", "data", "task", "features", "validation", "model", "training", "tuning"),
-        *("evaluation", "push", "report", "schedule", "run"),
+        *("evaluation", "push", "report", "schedule", "serve", "run"),
     ]

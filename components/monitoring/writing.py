@@ -1,0 +1,197 @@
+"""Writes what a server was asked and answered, off the requests' way: they leave it in memory, and a thread writes.
+
+Nothing here fails or delays a request. What does not fit, into memory or onto the disk, is dropped, counted and said.
+"""
+
+from __future__ import annotations
+
+import errno
+import logging
+import os
+import shutil
+import threading
+import time
+import uuid
+import zlib
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from kerasline.components.monitoring.records import (
+    ANSWERS,
+    LABELS,
+    Exchange,
+    answers_folder,
+    capture_of,
+    table_of,
+)
+
+logger = logging.getLogger("kerasline.capture")
+_FLUSH_SECONDS = 1.0
+_MOST_WAITING_BYTES = 64 << 20
+_USUAL_BYTES = 1_000  # of an exchange, beside its body
+_FREE_BYTES = 100 << 20  # that are left on the disk for others
+_RETRY_SECONDS = 60.0
+_LEFT_SECONDS = 3600  # after which a half-written file is nobody's
+# Small files are joined when there are so many, or so large.
+_PARTS, _PART_BYTES = 40, 32 << 20
+
+
+class Capture:
+    """Takes exchanges from any thread, and has one thread that writes them."""
+
+    def __init__(self, folder: Path, share: float | None = None) -> None:
+        """Starts the thread.
+
+        Args:
+          folder: the workspace's ``captured``.
+          share: of the requests, for every version; None for what each version's recipe says.
+        """
+        self._folder, self._share = folder, share
+        self._lock = threading.Lock()
+        self._waiting: list[Exchange] = []
+        self._bytes = 0
+        self._wake, self._ended = threading.Event(), False
+        self._blocked_until = 0.0
+        self._told, self._next_telling = 0, 0.0
+        self._session, self._number = uuid.uuid4().hex[:8], 0
+        self._parts: dict[Path, list[Path]] = {}
+        self._cleaned: dict[str, str] = {}
+        self.written = self.dropped = 0
+        self._thread = threading.Thread(target=self._run, name="capture", daemon=True)
+        self._thread.start()
+
+    def wants(self, record: Any, request_id: str) -> bool:
+        """Says whether a request is one of those to keep; the same id gives the same answer in every server."""
+        share = self._share if self._share is not None else capture_of(record)["share"]
+        return bool(share >= 1 or (share > 0 and zlib.crc32(request_id.encode()) < share * 2**32))
+
+    def take(self, exchange: Exchange) -> None:
+        """Takes in an exchange, or drops it where too many wait or nothing can be written."""
+        size = exchange.size + _USUAL_BYTES
+        with self._lock:
+            if self._ended or self._bytes + size > _MOST_WAITING_BYTES or time.monotonic() < self._blocked_until:
+                self.dropped += 1
+                return
+            self._waiting.append(exchange)
+            self._bytes += size
+            is_much = 2 * self._bytes > _MOST_WAITING_BYTES
+        if is_much:
+            self._wake.set()
+
+    def close(self) -> None:
+        """Writes what waits, and ends the thread."""
+        with self._lock:
+            self._ended = True
+        self._wake.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        while not self._ended:
+            self._wake.wait(_FLUSH_SECONDS)
+            self._wake.clear()
+            self._flush()
+        self._flush()
+        self._tell_dropped(at_once=True)
+
+    def _flush(self) -> None:
+        with self._lock:
+            exchanges, self._waiting, self._bytes = self._waiting, [], 0
+        groups: dict[tuple[str, int, str], list[Exchange]] = {}
+        for one in exchanges:
+            groups.setdefault((one.name, one.version, one.day()), []).append(one)
+        for (name, version, day), group in groups.items():
+            try:
+                self._write(answers_folder(self._folder, name, version, day), group)
+                self._clean(name, day, capture_of(group[0].record)["keep_days"])
+            except OSError as error:
+                self._stop_for_a_while(error, len(group))
+            except Exception:
+                logger.exception("requests to %s could not be captured", name)
+                self._drop(len(group))
+        self._tell_dropped()
+
+    def _write(self, folder: Path, exchanges: Sequence[Exchange]) -> None:
+        table = table_of(exchanges)
+        folder.mkdir(parents=True, exist_ok=True)
+        if shutil.disk_usage(folder).free < _FREE_BYTES:
+            raise OSError(errno.ENOSPC, f"less than {_FREE_BYTES >> 20} MB are free")
+        self._number += 1
+        path = folder / f"{self._session}-{self._number:08d}-{self._number:08d}.parquet"
+        write_table(table, path)
+        self.written += len(exchanges)
+        if self._blocked_until:
+            logger.warning("requests are captured again")
+            self._blocked_until = 0.0
+        self._join(folder, path)
+
+    def _join(self, folder: Path, path: Path) -> None:
+        """Makes one file of the small ones that this server has written; readers look at no row twice meanwhile."""
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        parts = self._parts.setdefault(folder, [])
+        parts.append(path)
+        if len(parts) < _PARTS:
+            return
+        self._parts = {folder: []}  # days that are over stay as they are
+        if sum(part.stat().st_size for part in parts) > _PART_BYTES:
+            return
+        first, last = parts[0].name.split("-")[1], parts[-1].name.split("-")[2]
+        joined = folder / f"{self._session}-{first}-{last}"
+        write_table(pa.concat_tables([pq.read_table(p, partitioning=None) for p in parts], promote_options="default"),
+                    joined)  # fmt: skip
+        for part in parts:
+            part.unlink()
+        self._parts[folder] = [joined]
+
+    def _clean(self, name: str, today: str, keep_days: int) -> None:
+        """Deletes, once a day, the days that are over, and what killed servers left half-written."""
+        if self._cleaned.get(name) == today:
+            return
+        self._cleaned[name] = today
+        last = (datetime.now(UTC) - timedelta(days=keep_days)).date().isoformat()
+        for kind in (ANSWERS, LABELS):
+            for folder in (self._folder / name / kind).glob("version=*/day=*"):
+                if folder.name.removeprefix("day=") < last:
+                    shutil.rmtree(folder, ignore_errors=True)
+        for left in (self._folder / name / ANSWERS).glob("version=*/day=*/.*.part"):
+            if time.time() - left.stat().st_mtime > _LEFT_SECONDS:
+                left.unlink(missing_ok=True)
+
+    def _stop_for_a_while(self, error: OSError, lost: int) -> None:
+        if not self._blocked_until:
+            logger.error(
+                "requests are not captured any more, since %s cannot be written (%s); they are answered as before, and "
+                "capturing is tried again every minute",
+                self._folder, error.strerror or error,
+            )  # fmt: skip
+        self._blocked_until = time.monotonic() + _RETRY_SECONDS
+        self._drop(lost)
+
+    def _drop(self, count: int) -> None:
+        with self._lock:
+            self.dropped += count
+
+    def _tell_dropped(self, at_once: bool = False) -> None:
+        """Says how many were dropped, once a minute at most."""
+        if self.dropped > self._told and (at_once or time.monotonic() > self._next_telling):
+            logger.warning("%s requests were answered and not captured so far", self.dropped)
+            self._told, self._next_telling = self.dropped, time.monotonic() + _RETRY_SECONDS
+
+
+def write_table(table: Any, path: Path) -> None:
+    """Writes an Arrow table as a Parquet file that is on the disk, and whole, when it appears."""
+    import pyarrow.parquet as pq
+
+    part = path.with_name(f".{path.name}.part")
+    try:
+        with open(part, "wb") as file:
+            pq.write_table(table, file, compression="zstd")
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(part, path)
+    except BaseException:
+        part.unlink(missing_ok=True)
+        raise

@@ -7,15 +7,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
 from kerasline.pipeline.cli.options import WORKSPACE, JsonOption, ModelArgument, WorkspaceOption, open_json
+from kerasline.pipeline.console import print_table, screen_apart
 
 if TYPE_CHECKING:
     from kerasline.pipeline.models import Evaluation
-
-_WIDE = 240  # characters of a line where no terminal says how many there is room for
 
 
 def register(app: typer.Typer) -> None:
@@ -47,8 +45,6 @@ def evaluate(
     version = load_model(model, workspace)
     given = fetch_input(source)
     log = home.log(f"evaluate-{datetime.now(UTC):%Y%m%d-%H%M%S}")
-    from kerasline.pipeline.console import screen_apart
-
     with screen_apart(log) as screen:
         screen.start("  loading TensorFlow, then answering the rows")
         try:
@@ -61,7 +57,6 @@ def evaluate(
 
 def _tell(evaluation: Evaluation, rejected: list[dict[str, Any]], log: Path) -> None:
     """Prints a table of the metrics, for all rows and for each slice."""
-    console = Console(highlight=False)
     print(evaluation.summary())
     if rejected:
         print(f"the first that was left out: {rejected[0]['place']}: {rejected[0]['reason']}")
@@ -76,7 +71,7 @@ def _tell(evaluation: Evaluation, rejected: list[dict[str, Any]], log: Path) -> 
         figures = [_shown(line[name]) for name in ("value", "low", "high")]
         of_what = [line["slice"] or "all", f"{line['rows']:,}"] if evaluation.measures.slices else []
         table.add_row(*of_what, line["metric"], *figures)
-    (console if console.is_terminal else Console(highlight=False, width=_WIDE)).print(table)
+    print_table(table)
     print(f"from and to hold the value with 95 % certainty; log {log}")
 
 

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
 from kerasline.components.core import ConfigError, nearest
@@ -23,6 +22,7 @@ from kerasline.pipeline.cli.options import (
     WorkspaceOption,
     open_json,
 )
+from kerasline.pipeline.console import print_table
 
 NameArgument = Annotated[str, typer.Argument(help="The name of a pushed model.", autocompletion=completion.models)]
 VersionArgument = Annotated[int, typer.Argument(help="One of its versions.")]
@@ -249,7 +249,7 @@ def _show_models(found: list[dict[str, Any]]) -> None:
         shown = _columns(current) if current else ("", "", "")
         number = str(current["version"]) if current else "none"
         table.add_row(model["name"], number, str(model["versions"]), *shown)
-    _print_table(table)
+    print_table(table)
     print("more: kerasline models NAME")
 
 
@@ -261,7 +261,7 @@ def _show_versions(workspace: Path, name: str, found: list[dict[str, Any]]) -> N
         state = ", ".join(filter(None, _states(version)))
         size = f"{version['size_bytes'] / 1e6:.2f}"
         table.add_row(str(version["version"]), state, *_columns(version), version["run_id"] or "", size)
-    _print_table(table)
+    print_table(table)
     from kerasline.components.registry import read_history
 
     print("\nwhat was in production:")
@@ -281,12 +281,6 @@ def _states(version: Mapping[str, Any]) -> Iterator[str]:
         yield f"pinned ({version['pinned']})"
     if version["problem"]:
         yield f"unusable: {version['problem']}"
-
-
-def _print_table(table: Table) -> None:
-    console = Console(highlight=False)
-    # Without a terminal nobody sees where a line ends, but programs read what is in it.
-    (console if console.is_terminal else Console(highlight=False, width=240)).print(table)
 
 
 def _columns(version: dict[str, Any]) -> tuple[str, str, str]:

@@ -14,11 +14,13 @@ from kerasline.components.core import ConfigError
 from kerasline.pipeline.cli import completion
 from kerasline.pipeline.cli.commands_schedule import decisions_table
 from kerasline.pipeline.cli.options import WORKSPACE, JsonOption, RunArgument, WorkspaceOption, open_json
-from kerasline.pipeline.console import print_table
+from kerasline.pipeline.console import print_table, table_width
 from kerasline.pipeline.workspace import section
 
 _BLOCKS = "▁▂▃▄▅▆▇█"
 _RUNS_IN_A_LINE = 12
+# Characters; on a narrow terminal there is no column of reasons.
+_ROOM_BEFORE_REASONS, _LEAST_OF_A_REASON = 96, 30
 _DECISIONS = 8  # of each recipe that are shown with the runs
 
 
@@ -43,6 +45,9 @@ def runs(workspace: WorkspaceOption = WORKSPACE, json_file: JsonOption = None) -
         print(f"no runs in {workspace} yet; start one with: kerasline run digits_cnn")
         return
     print_table(_runs_table(found))
+    refused = [run["run_id"] for run in found if _reason(run)]
+    if refused:
+        print(f"what stopped a run: kerasline why {refused[-1]}")
     if decisions:
         print("\ndecisions to train again; all of a recipe's: kerasline schedule RECIPE --history")
         print_table(decisions_table(decisions))
@@ -55,6 +60,9 @@ def _runs_table(found: Sequence[Mapping[str, Any]]) -> Table:
     for title in ("run", "recipe", "status", "main metric", "course", "version"):
         table.add_column(title)
     table.add_column("seconds", justify="right")
+    room = table_width() - _ROOM_BEFORE_REASONS
+    if room >= _LEAST_OF_A_REASON:
+        table.add_column("why", max_width=room, no_wrap=True, overflow="ellipsis")
     for result in found:
         value = main_value(result)
         figure = "" if value is None else f"{result.get('main_metric')} {value:.4g}"
@@ -62,8 +70,17 @@ def _runs_table(found: Sequence[Mapping[str, Any]]) -> Table:
         line = sparkline(course(found, result["recipe"])) if is_newest else ""
         version = str(section(result, "model").get("version") or "")
         seconds = f"{result['seconds']['total']:.0f}"
-        table.add_row(result["run_id"], result["recipe"], result["status"], figure, line, version, seconds)
+        cells = [result["run_id"], result["recipe"], result["status"], figure, line, version, seconds]
+        table.add_row(*cells, *([_reason(result)] if room >= _LEAST_OF_A_REASON else []))
     return table
+
+
+def _reason(result: Mapping[str, Any]) -> str:
+    """Says in short why a run pushed nothing; ``kerasline why`` says it whole."""
+    if result["status"] in ("pushed", "up_to_date", "partial"):
+        return ""
+    step = f"{result['failed_step']}: " if result.get("failed_step") else ""
+    return step + str(result.get("message") or "").removeprefix("Not blessed, nothing was pushed: ")
 
 
 def report(

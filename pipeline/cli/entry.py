@@ -22,6 +22,7 @@ from kerasline.pipeline.cli import (
     commands_report,
     commands_schedule,
     commands_schema,
+    commands_why,
     completion,
 )
 from kerasline.pipeline.cli.options import (
@@ -248,6 +249,6 @@ def doctor(workspace: WorkspaceOption = WORKSPACE) -> None:
 
 for commands in (
     *(commands_cloud, commands_init, commands_schedule, commands_report),
-    *(commands_models, commands_evaluate, commands_schema),
+    *(commands_models, commands_evaluate, commands_why, commands_schema),
 ):
     commands.register(app)

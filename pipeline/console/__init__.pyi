@@ -11,4 +11,5 @@ from .screen import (
     format_seconds as format_seconds,
     print_table as print_table,
     screen_apart as screen_apart,
+    table_width as table_width,
 )

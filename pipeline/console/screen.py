@@ -23,6 +23,7 @@ from rich.text import Text
 
 from kerasline.components.core import Progress, printable, progress
 
+_WIDE = 240
 _QUIET_SECONDS = 10.0  # without a terminal, a running step is heard of this often
 
 
@@ -89,9 +90,17 @@ def format_seconds(seconds: float) -> str:
 
 
 def print_table(table: Table) -> None:
-    """Prints a table; without a terminal nobody sees where a line ends, but programs read what is in it."""
-    console = Console(highlight=False)
-    (console if console.is_terminal else Console(highlight=False, width=240)).print(table)
+    """Prints a table, as wide as :func:`table_width` says."""
+    Console(highlight=False, width=table_width()).print(table)
+
+
+def table_width() -> int:
+    """Returns how many characters of a line a table may take.
+
+    Without a terminal nobody sees where a line ends, but programs read what is in it.
+    """
+    console = Console()
+    return console.width if console.is_terminal else _WIDE
 
 
 @contextmanager

@@ -6,3 +6,4 @@ from .reporting import (
     report_parameters as report_parameters,
 )
 from .site import make_server as make_server
+from .why import describe_why as describe_why, why_run as why_run, why_version as why_version

@@ -1,0 +1,96 @@
+"""``kerasline why``: what stopped a run, and what made a version."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from kerasline.components.core import ConfigError
+from kerasline.components.registry import move_pointer, push_version
+from kerasline.pipeline.reports import describe_why, why_run, why_version
+from kerasline.pipeline.retraining.decisions import Decision, append_decision, schedule_folder
+
+PASSED = {"part": "threshold", "title": "accuracy", "slice": "", "value": 0.91, "text": "at least 0.8", "detail": ""}
+PASSED |= {"status": "passed", "passed": True}
+REFUSED = PASSED | {"slice": "sex=f", "value": 0.7, "status": "failed", "passed": False, "detail": "40 rows"}
+
+
+def leave_run(workspace: Path, run_id: str, status: str, **more: Any) -> None:
+    """Leaves what a run of ``flats`` leaves beside its report, and a log."""
+    folder = workspace / "reports" / "flats" / run_id
+    folder.mkdir(parents=True)
+    log = workspace / f"{run_id}.log"
+    log.write_text("INFO begun\nE0000 failed call to cuInit: CUDA error\nTraceback\nValueError: a bad day\n")
+    run = {"run_id": run_id, "recipe": "flats", "status": status, "message": "", "gate": [], "diagnosis": [],
+           "log": str(log), "report": str(folder / "index.html"), "seconds": {"total": 3.0}}  # fmt: skip
+    (folder / "run.json").write_text(json.dumps({**run, **more}))
+
+
+def test_a_failed_run_is_told_with_its_step_and_the_lines_that_matter(tmp_path: Path) -> None:
+    leave_run(tmp_path, "20260101-000000", "failed", failed_step="train", message="the loss became nan")
+    found = why_run(tmp_path, "flats")
+    assert found["reasons"] == ["the run failed in step train", "the loss became nan"]
+    assert found["log_lines"] == ["ValueError: a bad day"]
+    assert describe_why(found)[0] == "flats, run 20260101-000000: the run failed in step train"
+    assert "  ValueError: a bad day" in describe_why(found)
+
+
+def test_what_the_gate_refused_is_named_and_the_log_left_alone(tmp_path: Path) -> None:
+    leave_run(tmp_path, "20260101-000000", "pushed")
+    diagnosis = [{"title": "Underfitting", "level": "hint", "evidence": ["It learnt too little."]},
+                 {"title": "Good fit", "level": "good", "evidence": ["Skill."]}]  # fmt: skip
+    leave_run(tmp_path, "20260102-000000", "not_blessed", gate=[PASSED, REFUSED], diagnosis=diagnosis, message="No.")
+    found = why_run(tmp_path, "flats")
+    assert found["run_id"] == "20260102-000000", "the newest"
+    assert found["reasons"] == [
+        "the model gate refused the model",
+        "failed: accuracy of sex=f is 0.7, asked: at least 0.8 (40 rows)",
+        "Underfitting: It learnt too little.",
+    ]
+    assert found["log_lines"] == []
+    assert why_run(tmp_path, "20260101-000000")["reasons"] == ["a model was blessed and pushed"]
+
+
+def test_a_version_tells_its_data_code_decisions_and_what_became_of_it(tmp_path: Path) -> None:
+    saved = tmp_path / "saved"
+    (saved / "variables").mkdir(parents=True)
+    for name in ("saved_model.pb", "variables/variables.index"):
+        (saved / name).write_text("none")
+    record = {"recipe": "flats", "run_id": "20260101-000000", "run_key": "k", "data_fingerprint": "f" * 64,
+              "data": {"title": "flats", "rows": 1200}, "environment": {"keras": "3.15.1", "lock_sha256": "a" * 64},
+              "baseline_version": 0, "spans": "spans 1 to 3"}  # fmt: skip
+    models = tmp_path / "models" / "flats"
+    push_version(models, saved, record, keep=5)
+    (saved / "saved_model.pb").write_text("another")
+    push_version(models, saved, record | {"run_id": "20260102-000000", "baseline_version": 1}, keep=5)
+    move_pointer(models, 1, "it was worse", previous=None, action="rollback", replaced=2)
+    leave_run(tmp_path, "20260101-000000", "pushed", gate=[PASSED])
+    began = Decision("2026-01-01T00:00:00+00:00", True, "12 new rows", "f", status="pushed", run_id="20260101-000000")
+    append_decision(schedule_folder(tmp_path, "flats"), began)
+
+    first, second = (why_version(tmp_path, f"flats@{number}") for number in (1, 2))
+    assert first["decisions"] == ["it began since 12 new rows", "passed: accuracy is 0.91, asked: at least 0.8"]
+    assert (first["compared_with"], second["compared_with"]) == (None, 1)
+    assert [line.partition("  ")[2].partition(" by ")[0] for line in first["since"]] == [
+        "into production, push",
+        "version 2 took its place, push",
+        "into production, rollback",
+    ]
+    assert second["decisions"] == [], "its report is gone"
+    told = describe_why(first)
+    assert told[1] == f"data    flats, 1,200 rows, spans 1 to 3, fingerprint {'f' * 16}"
+    assert told[2] == f"code    keras 3.15.1; lock {'a' * 16}"
+    assert "  the run's report is gone" in describe_why(second)
+
+
+def test_what_is_not_there_is_named_beside_what_is(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="no runs in .* yet; start one with: kerasline run"):
+        why_run(tmp_path, "flats")
+    leave_run(tmp_path, "20260101-000000", "pushed")
+    with pytest.raises(ConfigError, match=r"a recipe that has run \(flats\), got 'flat'. Did you mean 'flats'\?"):
+        why_run(tmp_path, "flat")
+    with pytest.raises(ConfigError, match="expected the name of a pushed model"):
+        why_version(tmp_path, "flats@1")

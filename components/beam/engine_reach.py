@@ -59,13 +59,15 @@ def _check_job_service(endpoint: str, key: str) -> None:
         raise ConfigError(f"{key}: expected --job_endpoint=HOST:PORT, got {endpoint!r}")
     expected, advice = f"{key}: expected Beam's job service at {endpoint}", "start it, or correct --job_endpoint"
     _connect(host, port, expected, advice)
-    with grpc.insecure_channel(endpoint) as channel:
+    # gRPC gives a connection up that is silent for this long; what is late would look like something else.
+    patience = ("grpc.min_reconnect_backoff_ms", int(2000 * _ANSWER_SECONDS))
+    with grpc.insecure_channel(endpoint, options=[patience]) as channel:
         stub = beam_job_api_pb2_grpc.JobServiceStub(channel)
         try:
             stub.DescribePipelineOptions(beam_job_api_pb2.DescribePipelineOptionsRequest(), timeout=_ANSWER_SECONDS)
         except grpc.RpcError as error:
             late = error.code() is grpc.StatusCode.DEADLINE_EXCEEDED
-            said = f"gives no answer within {_ANSWER_SECONDS:.0f} s" if late else "is something else"
+            said = f"gives no answer within {_ANSWER_SECONDS:g} s" if late else "is something else"
             raise ConfigError(f"{expected}, but what listens there {said}; {advice}") from error
 
 

@@ -121,11 +121,12 @@ def carry_out(order: Order, screen: Screen) -> Outcome:
 
 
 def _load(order: Order, course: Course, screen: Screen) -> None:
-    """Loads TensorFlow and TFX, and checks what only they can tell: a user's network, Beam's options, and the store.
+    """Looks for Beam's engine, loads TensorFlow and TFX, and checks what needs them: a user's network, and the store.
 
     Raises:
-      ConfigError: The network does not suit the recipe, Beam does not know an option, or the store does not answer.
+      ConfigError: The engine cannot run the steps, the network does not suit the recipe, or the store does not answer.
     """
+    check_engine(order.plan.experiment.run.engine())
     screen.line("  loading TensorFlow and TFX, which takes 10 to 30 s")
     screen.start("  loading")
     os.environ["KERAS_BACKEND"] = "tensorflow"  # of the steps; training.backend has processes of its own
@@ -134,16 +135,15 @@ def _load(order: Order, course: Course, screen: Screen) -> None:
     from kerasline.pipeline.runners import local  # noqa: F401 (here, so that it is seen how long it takes)
 
     check_own_network(order.plan.fit_settings(), order.plan.experiment.push.further_formats())
-    _settle_engine(order.plan, screen)
+    _tell_processes(order.plan, screen)
     check_store(order.home)
     course.import_seconds = time.monotonic() - course.started
     screen.stop()
     screen.line(f"  {'loaded':<12} {format_seconds(course.import_seconds)}")
 
 
-def _settle_engine(plan: RunPlan, screen: Screen) -> None:
-    """Refuses an engine that cannot run the steps; says which steps run in several processes by ``run.beam: auto``."""
-    check_engine(plan.experiment.run.engine())
+def _tell_processes(plan: RunPlan, screen: Screen) -> None:
+    """Says which steps run in several processes by ``run.beam: auto``."""
     chosen = plan.processes()
     if chosen:
         screen.line(f"  {'beam':<12} {max(chosen.values())} processes for {', '.join(chosen)}, see run.beam")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.server
 import shutil
+import socket
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -212,3 +213,11 @@ def test_an_engine_that_cannot_run_the_steps_is_refused(given: list[str], senten
 
 def test_where_others_hand_the_steps_over_nothing_has_to_answer_here() -> None:
     check_engine([*LOOPBACK, "--job_endpoint=flink.internal:8099"], reach=False)
+
+
+def test_a_job_service_that_is_late_is_not_taken_for_something_else(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It accepts connections, as one does that is starting or stuck, and says nothing."""
+    monkeypatch.setattr("kerasline.components.beam.engine_reach._ANSWER_SECONDS", 0.5)
+    sentence = "what listens there gives no answer within 0.5 s; start it, or correct"
+    with socket.create_server(("127.0.0.1", 0)) as silent, pytest.raises(ConfigError, match=sentence):
+        check_engine([*LOOPBACK, f"--job_endpoint=127.0.0.1:{silent.getsockname()[1]}"])

@@ -10,6 +10,7 @@ from .pointer import current_version as current_version, read_history as read_hi
 from .pushing import PushRefused as PushRefused, push_version as push_version
 from .serving_config import mend_serving_config as mend_serving_config
 from .versions import (
+    ANSWERS_FILE as ANSWERS_FILE,
     FORMATS_FOLDER as FORMATS_FOLDER,
     RECORD_FILE as RECORD_FILE,
     find_problem as find_problem,

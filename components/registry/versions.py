@@ -16,6 +16,7 @@ from kerasline.components.registry.pointer import read_history
 from kerasline.components.registry.writing import copy_to_disk, now_text, write_json
 
 RECORD_FILE = "version.json"
+ANSWERS_FILE = "answers-eval.npz"  # of a version: its predictions of eval rows, and their labels
 FORMATS_FOLDER = "formats"  # of a version: what there is beside the SavedModel
 # What a SavedModel consists of; a version's folder holds more, such as its record and warm-up requests.
 _SAVED_MODEL = ("saved_model.pb", "fingerprint.pb", "variables", "assets")

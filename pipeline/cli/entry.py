@@ -19,6 +19,7 @@ from kerasline.pipeline.cli import (
     commands_evaluate,
     commands_init,
     commands_models,
+    commands_monitoring,
     commands_report,
     commands_schedule,
     commands_schema,
@@ -249,6 +250,6 @@ def doctor(workspace: WorkspaceOption = WORKSPACE) -> None:
 
 for commands in (
     *(commands_cloud, commands_init, commands_schedule, commands_report),
-    *(commands_models, commands_evaluate, commands_why, commands_schema),
+    *(commands_models, commands_evaluate, commands_monitoring, commands_why, commands_schema),
 ):
     commands.register(app)

@@ -10,3 +10,4 @@ from .exporting import export_version as export_version
 from .loading import LoadedModel as LoadedModel, load_model as load_model
 from .model_card import write_missing_card as write_missing_card
 from .prediction import predict_file as predict_file
+from .watching import label_answers as label_answers, monitor as monitor

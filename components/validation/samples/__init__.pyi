@@ -1,3 +1,4 @@
+from .pixels import profile_images as profile_images
 from .profile import FORMAT as FORMAT, compare_column as compare_column, profile_columns as profile_columns
 from .sampling import SplitSample as SplitSample, kinds_of as kinds_of, read_split as read_split
 from .statistics import (

@@ -1,0 +1,130 @@
+"""The commands that look at what a served model answered: label and monitor."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from kerasline.pipeline.cli import completion
+from kerasline.pipeline.cli.options import WORKSPACE, JsonOption, ModelArgument, WorkspaceOption, open_json
+
+_ALARMED = 4
+_WIDE = 240  # characters of a line where no terminal says how many there is room for
+_MOST_SHOWN = 30
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the commands to the command line."""
+    app.command()(label)
+    app.command()(monitor)
+
+
+def label(
+    name: Annotated[str, typer.Argument(help="The name of a pushed model.", autocompletion=completion.models)],
+    source: Annotated[str, typer.Argument(metavar="FILE", help="A table with the label's column and one of ids.")],
+    key: Annotated[str, typer.Option(metavar="COLUMN", help="The column of request ids.")],
+    workspace: WorkspaceOption = WORKSPACE,
+    json_file: JsonOption = None,
+) -> None:
+    """Join labels that come late to what was answered, by request id."""
+    from kerasline.components.monitoring import describe_joined
+    from kerasline.pipeline.models import label_answers
+
+    write_json = open_json(json_file)
+    outcome = label_answers(workspace, name, source, key)
+    for line in describe_joined(name, outcome):
+        print(line)
+    write_json(outcome)
+
+
+def monitor(
+    name: ModelArgument,
+    days: Annotated[
+        float | None, typer.Option(min=0.001, help="Look back so many days; default: all that is kept.")
+    ] = None,
+    fail_on_alarm: Annotated[
+        bool, typer.Option("--fail-on-alarm", help="End with code 4 if there is an alarm.")
+    ] = False,
+    workspace: WorkspaceOption = WORKSPACE,
+    json_file: JsonOption = None,
+) -> None:
+    """Look at what a served model was asked and answered: quality, drift, alarms."""
+    from kerasline.pipeline.models import monitor as look
+
+    write_json = open_json(json_file)
+    found = look(name, workspace, days)
+    _show(found)
+    write_json(found)
+    if fail_on_alarm and found["alarms"]:
+        raise typer.Exit(_ALARMED)
+
+
+def _show(found: Mapping[str, Any]) -> None:
+    console = Console(highlight=False)
+    console = console if console.is_terminal else Console(highlight=False, width=_WIDE)
+    for line in _facts(found):
+        print(line)
+    if found["quality"] or found["estimated"]:
+        console.print(_metrics(found))
+    if found["drift"]:
+        console.print(_drift(found))
+    for line in _remarks(found):
+        print(line)
+
+
+def _facts(found: Mapping[str, Any]) -> Iterator[str]:
+    """Says how much there is to look at."""
+    labelled = f"{found['labelled']:,} with a label" + _delay(found["label_delay_s"])
+    span = f", {found['from']} to {found['to']}" if found["from"] else ""
+    yield f"{found['name']}@{found['version']}: {found['answered']:,} rows answered, {labelled}{span}"
+    latency = found["latency_ms"]
+    if latency:
+        yield f"{found['failed']:,} requests failed; latency p50 {latency['p50']:.3g} ms, p99 {latency['p99']:.3g} ms"
+
+
+def _remarks(found: Mapping[str, Any]) -> Iterator[str]:
+    """Says what could not be said, and the alarms with their rate."""
+    yield from (f"not compared: {name}, since {reason}" for name, reason in found["not_watched"].items())
+    yield from (f"note: {note}" for note in found["notes"])
+    yield from (f"ALARM  {alarm['text']}" for alarm in found["alarms"])
+    if not found["alarms"]:
+        yield "no alarm"
+    rate = found["false_alarms"]
+    told = f"over {rate['tests']} columns and metrics together"
+    yield f"(by chance alone at most one look in {rate['in_looks']} has an alarm, {told})"
+
+
+def _delay(delay: Mapping[str, float] | None) -> str:
+    return "" if delay is None else f" (half of them within {delay['p50'] / 3600:.3g} h)"
+
+
+def _metrics(found: Mapping[str, Any]) -> Table:
+    table = Table("metric", "by labels", "estimated without labels", "at the push", box=None, header_style="bold")
+    for name in {**found["at_push"], **found["quality"]}:
+        table.add_row(name, *(_figure(found[kind].get(name)) for kind in ("quality", "estimated", "at_push")))
+    return table
+
+
+def _figure(figure: Mapping[str, float | None] | None) -> str:
+    if figure is None or figure["value"] is None:
+        return ""
+    if figure["low"] is None or figure["high"] is None:
+        return f"{figure['value']:.4g}"
+    return f"{figure['value']:.4g} ({figure['low']:.4g} to {figure['high']:.4g})"
+
+
+def _drift(found: Mapping[str, Any]) -> Table:
+    table = Table("column", "distance", "limit", "missing", "unseen", "", box=None, header_style="bold")
+    ordered = sorted(found["drift"].items(), key=lambda item: -item[1]["distance"] / max(item[1]["limit"], 1e-12))
+    for name, drift in ordered[:_MOST_SHOWN]:
+        shares = (found[kind].get(name) for kind in ("missing", "unseen"))
+        shown = ["" if share is None else f"{share['share']:.1%}" for share in shares]
+        state = "alarm" if drift["alarm"] else drift.get("note", "")
+        table.add_row(name, f"{drift['distance']:.3g}", f"{drift['limit']:.3g}", *shown, state)
+    if len(ordered) > _MOST_SHOWN:
+        table.caption = f"and {len(ordered) - _MOST_SHOWN} more, see --json"
+    return table

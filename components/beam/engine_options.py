@@ -60,6 +60,9 @@ _OWN_OPTIONS = {
 def join_options(given: Sequence[str]) -> list[str]:
     """Joins options whose values are items of their own, as on a command line, into ``--name=value``.
 
+    Args:
+      given: Options and their values, each an item of its own or joined by ``=``.
+
     Raises:
       ValueError: an item is neither an option nor the value of one, or they are of several engines.
     """
@@ -143,9 +146,9 @@ def check_engine(given: Sequence[str], key: str = "run.beam", *, reach: bool = T
     """Refuses an engine that cannot run the steps, before any of them runs. Loads Beam.
 
     Args:
-      given: as from :func:`join_options`.
-      key: where they come from, for messages.
-      reach: whether it is this machine that hands the steps over, so that a job service has to answer.
+      given: Options as :func:`join_options` returns them.
+      key: Key or option that they come from, for messages.
+      reach: Whether it is this machine that hands the steps over, so that a job service has to answer.
 
     Raises:
       ConfigError: an option is unknown or missing, no such runner, or nothing answers where it should be.
@@ -163,6 +166,18 @@ def check_engine(given: Sequence[str], key: str = "run.beam", *, reach: bool = T
     except (ValueError, ImportError, AttributeError) as error:
         raise ConfigError(f"{key}: expected a runner of Beam, got {runner!r}: {error}") from error
     _check_values(given, key, is_complete=kind == "direct")
+    _check_needed(settings, key)
+    if reach:
+        check_answers(settings, kind, key)
+
+
+def _check_needed(settings: dict[str, str], key: str) -> None:
+    """Refuses an engine without the options that it cannot do without.
+
+    Raises:
+      ConfigError: names what is missing.
+    """
+    runner, kind = settings["--runner"], _kind(settings)
     missing = [name for name in _REQUIRED.get(kind, ()) if name not in settings]
     if missing:
         raise ConfigError(f"{key}: expected {', '.join(missing)} with {runner}, got none")
@@ -171,8 +186,6 @@ def check_engine(given: Sequence[str], key: str = "run.beam", *, reach: bool = T
             f"{key}: expected --sdk_container_image=IMAGE with {runner}, an image of Beam's workers that has kerasline"
             f"{'' if kind == 'dataflow' else ', or --environment_type=LOOPBACK for workers on this machine'}; got none"
         )
-    if reach:
-        check_answers(settings, kind, key)
 
 
 def _settings(options: Sequence[str]) -> dict[str, str]:
@@ -202,9 +215,12 @@ def _check_values(given: Sequence[str], key: str, *, is_complete: bool) -> None:
     """Lets Beam parse the options.
 
     Args:
-      given: the options.
-      key: for messages.
-      is_complete: whether it must know them all; runners with a job service ask that, which may know more.
+      given: Options as :func:`join_options` returns them.
+      key: Key or option that they come from, for messages.
+      is_complete: Whether it must know them all; runners with a job service ask that, which may know more.
+
+    Raises:
+      ConfigError: Beam does not take an option, or does not know it.
     """
     from apache_beam.options.pipeline_options import PipelineOptions
 

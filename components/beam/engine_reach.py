@@ -19,8 +19,8 @@ def check_answers(settings: Mapping[str, str], kind: str, key: str) -> None:
 
     Args:
       settings: Beam's options by name.
-      kind: of runner, such as ``flink``.
-      key: where they come from, for messages.
+      kind: Kind of runner, such as ``flink``.
+      key: Key or option that they come from, for messages.
 
     Raises:
       ConfigError: says what is not there.

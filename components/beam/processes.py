@@ -33,10 +33,10 @@ class Work:
     """How much a run has for Beam.
 
     Attributes:
-      rows: of all splits.
-      columns: with the label.
-      evaluated: rows of the split that the model is measured on.
-      shards: parts of the data, which one process each reads.
+      rows: Rows of all splits.
+      columns: Columns, the label among them.
+      evaluated: Rows of the split that the model is measured on.
+      shards: Parts of the data, which one process each reads.
     """
 
     rows: int
@@ -49,8 +49,11 @@ def choose_processes(work: Work, limit: int) -> dict[str, int]:
     """Says which steps run in several processes, and in how many.
 
     Args:
-      work: of the run.
-      limit: processes that the machine has room for, from :func:`room_for_processes`.
+      work: What the run has to do.
+      limit: Processes that the machine has room for, from :func:`room_for_processes`.
+
+    Returns:
+      The number of processes by the name of the step; steps that one process does are not in it.
     """
     count = min(limit, work.shards)
     if count < 2:

@@ -93,22 +93,21 @@ def _references(path: Path) -> tuple[list[str], list[Path]]:
             files += _relative_files(path.parents[node.level - 1], node)
         elif isinstance(node, ast.ImportFrom):
             names += _imported_names(node)
-        elif isinstance(node, ast.Constant) and _is_module(node.value):
-            names.append(str(node.value))
-        elif isinstance(node, ast.Constant) and _is_file(node.value, path.parent):
-            files.append(path.parent / str(node.value))
-    return [name for name in names if _is_ours(name)], files
+        elif isinstance(node, ast.Constant):
+            named, beside = _named_in_text(node.value, path.parent)
+            names += named
+            files += beside
+    return [name for name in names if not _is_library(name)], files
 
 
-def _is_module(value: object) -> bool:
-    """Says whether a constant names a module of ours: registries do, to import it late."""
-    return isinstance(value, str) and value.startswith(f"{_PACKAGE}.components.") and bool(_NAME.fullmatch(value))
-
-
-def _is_file(value: object, folder: Path) -> bool:
-    """Says whether a constant names a file in a folder."""
-    may_be = isinstance(value, str) and "." in value and _NAME.fullmatch(value)
-    return bool(may_be) and (folder / str(value)).is_file()
+def _named_in_text(value: object, folder: Path) -> tuple[list[str], list[Path]]:
+    """Returns the module or the file in a folder that a constant names, either in a list of one."""
+    if not isinstance(value, str) or not _NAME.fullmatch(value):
+        return [], []
+    # Registries name modules as text ("kerasline.components.models.mlp") to import them late.
+    if value.startswith(f"{_PACKAGE}.components."):
+        return [value], []
+    return [], [folder / value] if "." in value and (folder / value).is_file() else []
 
 
 def _imported_names(node: ast.ImportFrom) -> list[str]:
@@ -118,9 +117,9 @@ def _imported_names(node: ast.ImportFrom) -> list[str]:
     return [str(node.module), *(f"{node.module}.{name}" for name in inner)]
 
 
-def _is_ours(name: str) -> bool:
-    """Says whether a module is one of these components, or a user's own."""
-    return name.startswith(f"{_PACKAGE}.components") or not _is_third_party(name)
+def _is_library(name: str) -> bool:
+    """Says whether a module is neither one of these components nor a user's own."""
+    return not name.startswith(f"{_PACKAGE}.components") and _is_third_party(name)
 
 
 def _behind_door(node: ast.ImportFrom) -> list[str]:

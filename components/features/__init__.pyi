@@ -12,18 +12,13 @@ from .column_options import (
     named_columns as named_columns,
 )
 from .plan import (
-    DATE_PARTS as DATE_PARTS,
     FAR as FAR,
     MISSING as MISSING,
     MOST_RANKED as MOST_RANKED,
-    NUMBER_KINDS as NUMBER_KINDS,
-    ONE_HOT_LIMIT as ONE_HOT_LIMIT,
     UNKNOWN as UNKNOWN,
     UNREADABLE as UNREADABLE,
     UNSEEN as UNSEEN,
     FeaturePlan as FeaturePlan,
-    FeatureStep as FeatureStep,
-    dense_columns as dense_columns,
     plan_features as plan_features,
     prefer_piecewise as prefer_piecewise,
     with_quantities as with_quantities,
@@ -37,4 +32,11 @@ from .raw_tensors import (
     presence_matrix as presence_matrix,
     scalar_values as scalar_values,
     text_matrix as text_matrix,
+)
+from .settling import ONE_HOT_LIMIT as ONE_HOT_LIMIT
+from .steps import (
+    DATE_PARTS as DATE_PARTS,
+    NUMBER_KINDS as NUMBER_KINDS,
+    FeatureStep as FeatureStep,
+    dense_columns as dense_columns,
 )

@@ -23,7 +23,12 @@ _ROOM = "features."
 
 
 class Alternative(Options):
-    """A plan, and the values of the searched keys that lead to it."""
+    """A plan, and the values of the searched keys that lead to it.
+
+    Attributes:
+      values: Config keys (``features.COLUMN.OPTION``) with their values.
+      plan: What follows from them.
+    """
 
     values: dict[str, Any]
     plan: FeaturePlan
@@ -43,8 +48,12 @@ def split_feature_key(key: str) -> list[str]:
 def choose_plan(alternatives: Sequence[Alternative], changes: Mapping[str, Any]) -> FeaturePlan:
     """Finds the plan in which some keys have other values than in the first.
 
+    Args:
+      alternatives: Plans of one transform graph, the recipe's own first.
+      changes: Config keys (``features.COLUMN.OPTION``) with the values that differ.
+
     Raises:
-      ConfigError: there is none.
+      ConfigError: no plan has these values.
     """
     own = alternatives[0].values if alternatives else {}
     for alternative in alternatives:
@@ -60,10 +69,10 @@ def plan_alternatives(
     """Plans every combination of values.
 
     Args:
-      offered: config keys (``features.COLUMN.OPTION``) to the values that a search tries.
-      dataset: the resolved data.
-      features: the recipe's block, as ``plan`` was made from it.
-      plan: the recipe's own.
+      offered: Config keys (``features.COLUMN.OPTION``) with the values that a search tries.
+      dataset: The resolved data.
+      features: The recipe's ``features:`` block, as ``plan`` was made from it.
+      plan: The recipe's own plan.
 
     Returns:
       The recipe's own plan first, numbered as the transform graph names their inputs; empty where nothing is offered.
@@ -138,6 +147,7 @@ def _plan_with(
 
 
 def _check_names(plans: Sequence[FeaturePlan]) -> None:
+    """Refuses columns whose names look like those that inputs of another plan get."""
     names = [spec.name for plan in plans for spec in plan.inputs()]
     twice = next((name for name in names if names.count(name) > 1), None)
     if twice:

@@ -7,19 +7,17 @@ model: the widths and vocabularies are in it, so the model's shape is known with
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from keyword import iskeyword
 from typing import Literal
 
 from kerasline.components.core import ConfigError, Options, nearest
 from kerasline.components.datasets.description import Column, Dataset
-from kerasline.components.datasets.values import NumberForm
-from kerasline.components.features.column_options import ColumnOptions, Kind
-from kerasline.components.features.written_numbers import settle_numbers
+from kerasline.components.features.column_options import ColumnOptions
+from kerasline.components.features.settling import kind_of, settle_column, settle_cross
+from kerasline.components.features.steps import NUMBER_KINDS, FeatureStep, dense_columns, mark_ranks, own_input
 from kerasline.components.models import InputSpec, Task
 
-ONE_HOT_LIMIT = 30  # more categories than this become an embedding
-TEXT_DISTINCT = 2000  # a string column with more distinct values than this is text or an id, not a category
 MOST_RANKED = 300  # numbers of a table whose ranks a network embeds
 DENSE = "features"  # the model input that holds all scalar columns side by side
 ALTERNATIVE = "alternative{}__"  # begins the names of the inputs of a plan that is not the first of its graph
@@ -27,51 +25,19 @@ ALTERNATIVE = "alternative{}__"  # begins the names of the inputs of a plan that
 RESERVED = (DENSE, "label", "label_shift", "label_scale", "sample_weight", "unseen")
 UNSEEN = "unseen"  # the output that marks values which training has never shown, with the numbers below
 UNKNOWN, UNREADABLE, FAR, MISSING = 1, 2, 3, 4
-NUMBER_KINDS = ("numeric", "boolean", "date")
-DATE_PARTS = ("year", "month", "day", "weekday", "hour")
-
-# What a column of each type can be.
-_SCALAR_KINDS: tuple[Kind, ...] = ("numeric", "boolean", "categorical", "date", "text", "drop")
-_KINDS: dict[str, tuple[Kind, ...]] = {
-    "float": _SCALAR_KINDS,
-    "int": _SCALAR_KINDS,
-    "string": _SCALAR_KINDS,
-    "image": ("image", "drop"),
-    "array": ("array", "drop"),
-    "tokens": ("tokens", "drop"),
-}
-
-
-class FeatureStep(Options):
-    """One column of the plan with its kind settled."""
-
-    name: str
-    kind: Kind
-    dtype: str
-    shape: tuple[int, ...] = ()
-    options: ColumnOptions
-    sources: tuple[str, ...] = ()  # cross only: the types of its columns
-    bucketed: tuple[bool, ...] = ()  # cross only: which of its columns take part by their bucket
-    levels: int | None = None  # image only, as of the column
-    size: int = 0  # categories kept for a vocabulary, without out-of-vocabulary buckets
-    indicator: bool = False
-
-    @property
-    def number_form(self) -> NumberForm:
-        """How numbers are written where the column is text."""
-        return NumberForm(self.options.decimal or ".", self.options.unit)
-
-    @property
-    def columns(self) -> tuple[str, ...]:
-        """The raw columns that this step reads."""
-        return tuple(self.options.cross) or (self.name,)
 
 
 class FeaturePlan(Options):
     """Every step from raw columns to model inputs, and the label.
 
-    One transform graph may hold several plans (see ``alternatives.py``); ``number`` tells their
-    inputs apart.
+    Attributes:
+      number: Place among the plans of one transform graph, see ``alternatives.py``; tells their inputs apart.
+      steps: What becomes of every column that is kept, and of every cross.
+      label: Name of the label.
+      label_dtype: Type of its values; ``multi`` where there are several columns of 0 and 1.
+      classes: Classes in the order of the model's outputs, None for a number.
+      label_scale: How the label of a regression is scaled while the model is fitted.
+      task: What the model does.
     """
 
     number: int = 0
@@ -107,23 +73,11 @@ class FeaturePlan(Options):
     def inputs(self) -> list[InputSpec]:
         """Lists the tensors that the transform graph gives the model, in a fixed order."""
         width = tuple(name for step in self.steps for name in dense_columns(step))
-        ranks = tuple(place for place, is_rank in enumerate(_ranks(self.steps)) if is_rank)
-        specs = [InputSpec(self.input_name(), "dense", (len(width),), columns=width, ranks=ranks)] if width else []
+        ranks = tuple(place for place, is_rank in enumerate(mark_ranks(self.steps)) if is_rank)
+        dense = [InputSpec(self.input_name(), "dense", (len(width),), columns=width, ranks=ranks)] if width else []
         names = self.input_names()
-        for step in self.steps:
-            options, name = step.options, names[step.name]
-            if step.kind in ("categorical", "cross") and options.encode == "embedding":
-                specs.append(InputSpec(name, "ids", (1,), vocabulary_size=step.size + options.oov_buckets))
-            elif step.kind == "text" and options.encode == "tokens":
-                # 0 is padding, 1 stands for every word outside the vocabulary.
-                specs.append(InputSpec(name, "tokens", (options.length,), vocabulary_size=step.size + 2))
-            elif step.kind == "image":
-                specs.append(InputSpec(name, "image", step.shape))
-            elif step.kind == "array":
-                specs.append(InputSpec(name, "array", step.shape))
-            elif step.kind == "tokens":
-                specs.append(InputSpec(name, "tokens", step.shape, vocabulary_size=step.size))
-        return specs
+        own = [own_input(step, names[step.name]) for step in self.steps]
+        return [*dense, *(spec for spec in own if spec is not None)]
 
 
 def _safe_names(names: Iterable[str], reserved: Iterable[str] = ()) -> dict[str, str]:
@@ -147,50 +101,24 @@ def _safe_names(names: Iterable[str], reserved: Iterable[str] = ()) -> dict[str,
     return safe_names
 
 
-def dense_columns(step: FeatureStep) -> list[str]:
-    """Names each value that a step adds to the dense input."""
-    name, options = step.name, step.options
-    if step.kind == "boolean":
-        names = [name]
-    elif step.kind == "numeric":
-        names = [f"{name} [{i}]" for i in range(options.buckets)] if options.scale == "buckets" else [name]
-        names += [f"{name} rank"] if options.scale == "piecewise" else []
-    elif step.kind == "date":
-        names = [f"{name}.{part}" for part in DATE_PARTS]
-    elif step.kind in ("categorical", "cross") and options.encode == "hash":
-        names = [f"{name} #{i}" for i in range(options.hash_buckets)]
-    elif (
-        step.kind in ("categorical", "cross")
-        and options.encode == "one_hot"
-        or step.kind == "text"
-        and options.encode == "bag"
-    ):
-        names = [f"{name} #{i}" for i in range(step.size + options.oov_buckets)]
-    else:
-        return []
-    return names + ([f"{name} missing"] if step.indicator else [])
-
-
 def with_quantities(
     dataset: Dataset, features: Mapping[str, ColumnOptions], as_they_are: Collection[str] = ()
 ) -> Dataset:
     """Stores whole numbers that are quantities as floats, so that 3.7 is one of them later, in files and requests.
 
     Args:
-      dataset: the resolved data; only tables of numbers that are read anew are changed.
-      features: the recipe's ``features:`` block.
-      as_they_are: columns that stay whole, such as those of a curated schema.
+      dataset: The resolved data; only tables of numbers that are read anew are changed.
+      features: The recipe's ``features:`` block.
+      as_they_are: Columns that stay whole, such as those of a curated schema.
 
     Returns:
       The data, whose reader gives floats for these columns. Categories, 0 and 1, dates and columns of crosses stay.
     """
     kept = {*as_they_are, dataset.split.column, *(name for options in features.values() for name in options.cross)}
-    changed = {
-        column.name
-        for column in dataset.columns
-        if column.dtype == "int" and column.distinct not in (1, 2) and column.name not in kept
-        and (features[column.name].kind if column.name in features else None) in (None, "numeric")
-    }  # fmt: skip
+    quantities = {
+        column.name for column in dataset.columns if _is_quantity(column, features.get(column.name, ColumnOptions()))
+    }
+    changed = quantities - kept
     if dataset.reader not in ("csv", "parquet") or not changed:
         return dataset
     columns = tuple(
@@ -202,11 +130,9 @@ def with_quantities(
     return dataset.model_copy(update={"columns": columns, "reader_options": options})
 
 
-def _ranks(steps: Iterable[FeatureStep]) -> Iterator[bool]:
-    """Says of each value of the dense input whether it is a rank: the second of a number with scale piecewise."""
-    for step in steps:
-        is_ranked = step.kind == "numeric" and step.options.scale == "piecewise"
-        yield from (is_ranked and place == 1 for place in range(len(dense_columns(step))))
+def _is_quantity(column: Column, options: ColumnOptions) -> bool:
+    """Says whether whole numbers count or measure something, as far as one can tell: constants and flags do not."""
+    return column.dtype == "int" and column.distinct not in (1, 2) and options.kind in (None, "numeric")
 
 
 def prefer_piecewise(dataset: Dataset, features: Mapping[str, ColumnOptions]) -> dict[str, ColumnOptions]:
@@ -215,12 +141,15 @@ def prefer_piecewise(dataset: Dataset, features: Mapping[str, ColumnOptions]) ->
     A table with very many of them stays as it is: the network's work grows with each.
 
     Args:
-      dataset: the resolved data.
-      features: the recipe's ``features:`` block.
+      dataset: The resolved data.
+      features: The recipe's ``features:`` block.
+
+    Returns:
+      The block with what was chosen.
     """
     given = {column.name: features.get(column.name, ColumnOptions()) for column in dataset.columns}
     numbers = [
-        column.name for column in dataset.columns if _kind_of(column, given[column.name], dataset.rows) == "numeric"
+        column.name for column in dataset.columns if kind_of(column, given[column.name], dataset.rows) == "numeric"
     ]
     if len(numbers) > MOST_RANKED:
         return dict(features)
@@ -233,36 +162,26 @@ def plan_features(dataset: Dataset, features: Mapping[str, ColumnOptions], task:
     """Settles how every column of a dataset becomes model input.
 
     Args:
-      dataset: the resolved data.
-      features: the recipe's ``features:`` block; keys are column names, the label's name, or names of crosses.
-      task: the settled task.
+      dataset: The resolved data.
+      features: The recipe's ``features:`` block; keys are column names, the label's name, or names of crosses.
+      task: The settled task.
 
     Returns:
       The plan.
 
     Raises:
       ConfigError: a key is no column, or an option does not suit its column.
+      DataRejected: most values of a column would be a guess.
     """
     known = {column.name: column for column in dataset.columns}
-    steps = []
+    crosses = []
     for name, options in features.items():
-        if name == dataset.label.name:
-            if options.scale not in ("z_score", "none"):
-                raise ConfigError(
-                    f"features.{name}.scale: expected z_score or none for the label (predictions are in its own units "
-                    f"either way), got {options.scale}"
-                )
-        elif options.cross:
-            steps.append(_cross(name, options, known, features))
-        elif name in dataset.reader_options.get("labels", ()):
-            _check_label_column(name, options)
-        elif name not in known:
-            raise ConfigError(
-                f"features.{name}: expected a column of {dataset.name}, which has "
-                f"{', '.join(known)}.{nearest(name, known)}"
-            )
-    columns = [_plan_column(column, features.get(name, ColumnOptions()), dataset) for name, column in known.items()]
-    kept = [step for step in columns if step.kind != "drop"] + steps
+        if options.cross and name != dataset.label.name:
+            crosses.append(settle_cross(name, options, known, features))
+        else:
+            _check_named(name, options, dataset)
+    columns = [settle_column(column, features.get(name, ColumnOptions()), dataset) for name, column in known.items()]
+    kept = [step for step in columns if step.kind != "drop"] + crosses
     if not kept:
         raise ConfigError(
             f"features: expected at least one input column, but every column of {dataset.name} is dropped"
@@ -278,6 +197,23 @@ def plan_features(dataset: Dataset, features: Mapping[str, ColumnOptions], task:
     )
 
 
+def _check_named(name: str, options: ColumnOptions, dataset: Dataset) -> None:
+    """Refuses a key of the ``features:`` block that names no column, or that does not suit the label that it names."""
+    known = [column.name for column in dataset.columns]
+    if name == dataset.label.name:
+        if options.scale not in ("z_score", "none"):
+            raise ConfigError(
+                f"features.{name}.scale: expected z_score or none for the label (predictions are in its own units "
+                f"either way), got {options.scale}"
+            )
+    elif name in dataset.reader_options.get("labels", ()):
+        _check_label_column(name, options)
+    elif name not in known:
+        raise ConfigError(
+            f"features.{name}: expected a column of {dataset.name}, which has {', '.join(known)}.{nearest(name, known)}"
+        )
+
+
 def _check_label_column(name: str, options: ColumnOptions) -> None:
     """Refuses what is meant for an input on one of several label columns."""
     others = sorted(options.model_fields_set - {"missing_values"})
@@ -290,106 +226,3 @@ def _check_label_column(name: str, options: ColumnOptions) -> None:
 
 def _label_scale(options: ColumnOptions, task: Task) -> Literal["z_score", "none"]:
     return "z_score" if task == "regression" and options.scale == "z_score" else "none"
-
-
-def _plan_column(column: Column, options: ColumnOptions, dataset: Dataset) -> FeatureStep:
-    kind = _kind_of(column, options, dataset.rows)
-    size, shape = 0, column.shape
-    if kind not in _KINDS[column.dtype]:
-        raise ConfigError(
-            f"features.{column.name}.kind: expected {', '.join(_KINDS[column.dtype])} for a column of type "
-            f"{column.dtype}, got {kind}"
-        )
-    if kind in ("categorical", "text"):
-        size = min(options.vocabulary_size, column.distinct or options.vocabulary_size)
-        if kind == "text":
-            size = options.vocabulary_size
-        if options.encode is None:
-            default = "bag" if kind == "text" else ("one_hot" if size <= ONE_HOT_LIMIT else "embedding")
-            options = options.model_copy(update={"encode": default})
-        allowed = ("bag", "tokens") if kind == "text" else ("one_hot", "embedding", "hash")
-        if options.encode not in allowed:
-            raise ConfigError(
-                f"features.{column.name}.encode: expected {' or '.join(allowed)} for a {kind} column, "
-                f"got {options.encode}"
-            )
-    elif kind == "image":
-        height, width, channels = (*column.shape, 1)[:3] if len(column.shape) >= 2 else (32, 32, 3)
-        size_ = options.size or (height, width)
-        shape = (*size_, options.channels or (3 if channels >= 3 else 1))
-    elif kind == "tokens":
-        size = column.vocabulary_size or 0
-    if column.dtype == "string":
-        options = settle_numbers(column, options, kind, dataset.name)
-    missing = column.missing or (options.unit is not None and column.numbers is not None and column.numbers.share < 1)
-    indicator = options.indicator if options.indicator is not None else bool(missing)
-    indicator = indicator and kind in ("numeric", "boolean", "date")
-    return FeatureStep(
-        name=column.name,
-        kind=kind,
-        dtype=column.dtype,
-        shape=shape,
-        options=options,
-        size=size,
-        indicator=indicator,
-        levels=column.levels,
-    )
-
-
-def _kind_of(column: Column, options: ColumnOptions, rows: int) -> Kind:
-    """Returns the recipe's kind, or what the column looks like; numbers where the recipe says how they are written."""
-    kind = options.kind or _infer_kind(column, rows)
-    says_numbers = options.decimal is not None or options.unit is not None
-    is_open = options.kind is None and kind in ("categorical", "text")
-    return "numeric" if is_open and says_numbers and column.numbers is not None else kind
-
-
-def _infer_kind(column: Column, rows: int) -> Kind:
-    """Chooses a kind from a column's type: constants and columns without values are dropped."""
-    if column.dtype in ("image", "array", "tokens"):
-        return column.dtype
-    if column.missing >= rows or column.distinct == 1:
-        return "drop"
-    if column.dtype in ("float", "int"):
-        return "numeric"
-    if column.boolean:
-        return "boolean"
-    if column.numbers is not None and column.numbers.is_plain and column.distinct != 2:
-        return "numeric"
-    if column.distinct is None or column.distinct > TEXT_DISTINCT:
-        return "text"
-    return "categorical"
-
-
-def _cross(
-    name: str, options: ColumnOptions, known: Mapping[str, Column], features: Mapping[str, ColumnOptions]
-) -> FeatureStep:
-    if name in known:
-        raise ConfigError(f"features.{name}.cross: {name!r} is a column; give the cross a name of its own")
-    bucketed = []
-    for column in options.cross:
-        if column not in known:
-            raise ConfigError(f"features.{name}.cross: {column!r} is no column.{nearest(column, known)}")
-        own = features.get(column, ColumnOptions())
-        dtype = known[column].dtype
-        in_buckets = own.scale == "buckets" and (own.kind or ("numeric" if dtype != "string" else "")) == "numeric"
-        if dtype not in ("string", "int") and not (dtype == "float" and in_buckets):
-            raise ConfigError(
-                f"features.{name}.cross: expected text, whole-number or bucketed columns, but {column} is {dtype}; "
-                f"set scale: buckets for {column}, or leave it out"
-            )
-        bucketed.append(in_buckets)
-    encode = options.encode or "hash"
-    if encode not in ("hash", "embedding"):
-        raise ConfigError(f"features.{name}.encode: expected hash or embedding for a cross, got {encode}")
-    # A cross is hashed either way; an embedding looks the bucket up.
-    size = options.hash_buckets - options.oov_buckets if encode == "embedding" else 0
-    return FeatureStep(
-        name=name,
-        kind="cross",
-        dtype="string",
-        options=options.model_copy(update={"encode": encode}),
-        size=size,
-        sources=tuple(known[column].dtype for column in options.cross),
-        bucketed=tuple(bucketed),
-    )

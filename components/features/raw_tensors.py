@@ -14,7 +14,12 @@ LABEL_SHIFT, LABEL_SCALE = "label_shift", "label_scale"  # label in its units = 
 
 
 def scalar_values(column: Any, default: Any) -> tf.Tensor:
-    """Makes a [batch] tensor of a column, with a default where a row has no value."""
+    """Makes a tensor [batch] of a column.
+
+    Args:
+      column: Raw column, sparse or dense [batch, n]; at most one value a row.
+      default: What stands where a row has no value, of the type of the column.
+    """
     if isinstance(column, tf.SparseTensor):
         shape = (column.dense_shape[0], 1)
         column = tf.sparse.to_dense(tf.SparseTensor(column.indices, column.values, shape), default_value=default)
@@ -30,6 +35,7 @@ def has_value(column: Any) -> tf.Tensor:
 
 
 def values_dtype(column: Any) -> tf.DType:
+    """Returns the type of a raw column's values."""
     return column.values.dtype if isinstance(column, tf.SparseTensor) else column.dtype
 
 
@@ -69,47 +75,67 @@ def _as_text(values: tf.Tensor) -> tf.Tensor:
 
 
 def _matrix(columns: Sequence[Any], convert: Callable[[tf.Tensor], tf.Tensor], default: tf.Tensor) -> tf.Tensor:
-    """Joins columns with one operation for each type of value, however many columns there are."""
+    """Joins columns with one operation for each type of value, however many columns there are.
+
+    Args:
+      columns: Raw columns, sparse or dense [batch, 1]; at least one.
+      convert: Turns values of a type, of any shape, into what the matrix holds.
+      default: What stands where a sparse column has no value, a scalar.
+
+    Returns:
+      [batch, columns], of what ``convert`` gives.
+    """
+    kinds = [(values_dtype(column).name, isinstance(column, tf.SparseTensor)) for column in columns]
     parts: list[tf.Tensor] = []
     order: list[int] = []
-    for kind in sorted({(values_dtype(c).name, isinstance(c, tf.SparseTensor)) for c in columns}):
-        places = [i for i, c in enumerate(columns) if (values_dtype(c).name, isinstance(c, tf.SparseTensor)) == kind]
-        group = [columns[i] for i in places]
+    for kind in sorted(set(kinds)):
+        places = [place for place, own in enumerate(kinds) if own == kind]
+        group = [columns[place] for place in places]
         order += places
-        if not kind[1]:
-            parts.append(convert(tf.concat([tf.reshape(c, (-1, 1)) for c in group], axis=1)))
-            continue
-        shape = tf.stack([group[0].dense_shape[0], 1])
-        joined = tf.SparseTensor(group[0].indices, group[0].values, shape)
-        if len(group) > 1:
-            joined = tf.SparseTensor(
-                *tf.raw_ops.SparseConcat(
-                    indices=[c.indices for c in group],
-                    values=[c.values for c in group],
-                    shapes=[shape] * len(group),
-                    concat_dim=1,
-                )
-            )
-        dense = tf.raw_ops.SparseToDense(
-            sparse_indices=joined.indices,
-            output_shape=joined.dense_shape,
-            sparse_values=convert(joined.values),
-            default_value=default,
-            validate_indices=False,
-        )
-        parts.append(tf.ensure_shape(dense, (None, len(group))))
+        _, is_sparse = kind
+        parts.append(_join_sparse(group, convert, default) if is_sparse else convert(_join_dense(group)))
     matrix = tf.concat(parts, axis=1)
     if order == list(range(len(columns))):
         return matrix
     return tf.gather(matrix, [order.index(i) for i in range(len(columns))], axis=1)
 
 
+def _join_dense(columns: Sequence[tf.Tensor]) -> tf.Tensor:
+    """Puts dense columns of one type side by side: [batch, columns]."""
+    return tf.concat([tf.reshape(column, (-1, 1)) for column in columns], axis=1)
+
+
+def _join_sparse(
+    columns: Sequence[tf.SparseTensor], convert: Callable[[tf.Tensor], tf.Tensor], default: tf.Tensor
+) -> tf.Tensor:
+    """Puts sparse columns of one type side by side, as :func:`_matrix` does: dense [batch, columns]."""
+    shape = tf.stack([columns[0].dense_shape[0], 1])
+    joined = tf.SparseTensor(columns[0].indices, columns[0].values, shape)
+    if len(columns) > 1:
+        joined = tf.SparseTensor(
+            *tf.raw_ops.SparseConcat(
+                indices=[column.indices for column in columns],
+                values=[column.values for column in columns],
+                shapes=[shape] * len(columns),
+                concat_dim=1,
+            )
+        )
+    dense = tf.raw_ops.SparseToDense(
+        sparse_indices=joined.indices,
+        output_shape=joined.dense_shape,
+        sparse_values=convert(joined.values),
+        default_value=default,
+        validate_indices=False,
+    )
+    return tf.ensure_shape(dense, (None, len(columns)))
+
+
 def encode_label(plan: FeaturePlan, column: Any) -> tf.Tensor:
     """Gives raw labels as numbers.
 
     Args:
-      plan: its classes are the order of the model's outputs.
-      column: the raw label, sparse or dense [batch, n].
+      plan: The plan, whose classes are the order of the model's outputs.
+      column: The raw label, sparse or dense [batch, n].
 
     Returns:
       Class indices, int64 [batch], -1 for a class that the plan does not know; for multilabel 0/1 float32

@@ -14,10 +14,10 @@ def settle_numbers(column: Column, options: ColumnOptions, kind: Kind, origin: s
     """Chooses decimal sign and unit of numbers that are text.
 
     Args:
-      column: of text.
-      options: the recipe's.
-      kind: what the column is.
-      origin: of the data, for messages.
+      column: A column of text.
+      options: What the recipe says of it.
+      kind: What the column is.
+      origin: Name of the data, for messages.
 
     Returns:
       The options; those of a column that is not numeric are as they were.

@@ -17,6 +17,8 @@ _NO_LETTER = r"[^\p{L}\p{N}']+"
 _BETWEEN = "\x1f"
 
 Ids = list[tuple[FeatureStep, tf.Tensor, int]]  # a step, the id of each row (int64 [batch]) and how many there are
+# Words of a text, sparse string [batch, words], and the place of each in the vocabulary, int64 [words of all rows].
+Words = tuple[tf.SparseTensor, tf.Tensor]
 
 
 def encode_categories(
@@ -25,9 +27,9 @@ def encode_categories(
     """Encodes every categorical, cross and text step. A missing value is a value outside the vocabulary.
 
     Args:
-      steps: of the plan.
-      inputs: raw columns.
-      buckets: the quantile bucket of each row in columns that have them, int64 [batch].
+      steps: All steps of the plan, in its order.
+      inputs: Raw columns by name, sparse or dense [batch, n].
+      buckets: Quantile bucket of each row by the name of the column, int64 [batch]; of columns that have buckets.
 
     Returns:
       Blocks of the dense input; by step the ids of embeddings, int64 [batch, 1], and of tokens, int64 [batch, length];
@@ -35,31 +37,43 @@ def encode_categories(
     """
     categories = [step for step in steps if step.kind == "categorical" and step.options.encode != "hash"]
     texts = [step for step in steps if step.kind == "text"]
-    ids = _hashed([step for step in steps if step.kind == "categorical" and step.options.encode == "hash"], inputs)
-    ids += [_crossed(step, inputs, buckets) for step in steps if step.kind == "cross"]
-    blocks: list[Block] = []
-    outputs: dict[str, tf.Tensor] = {}
+    ids = [*_hashed(steps, inputs), *_crossed(steps, inputs, buckets)]
     marks: list[tf.Tensor] = []
-    if categories or texts:
-        values = [text_matrix([inputs[step.name] for step in categories])] if categories else []
-        words = [_split_words(inputs[step.name]) for step in texts]
-        vocabularies = Vocabularies(
-            [*values, *(sparse.values for sparse in words)], [step.size for step in (*categories, *texts)]
-        )
-        if categories:
-            found = vocabularies.look_up(
-                values[0], range(len(categories)), [step.options.oov_buckets for step in categories]
-            )
-            marks.append(mark_categories(categories, inputs, found))
-            ids += _ids_of(categories, found)
-        for number, (step, sparse) in enumerate(zip(texts, words, strict=True), start=len(categories)):
-            ranks = vocabularies.look_up(sparse.values, [number], [step.options.oov_buckets])
-            _encode_text(step, sparse, ranks, blocks, outputs)
-    outputs |= {step.name: column[:, tf.newaxis] for step, column, _ in ids if step.options.encode == "embedding"}
-    one_hot = [entry for entry in ids if entry[0].options.encode != "embedding"]
-    if one_hot:
-        blocks.append(_one_hot(one_hot))
-    return blocks, outputs, marks
+    found, words = _look_up(categories, texts, inputs)
+    if found is not None:
+        marks.append(mark_categories(categories, inputs, found))
+        ids += _ids_of(categories, found)
+    bags, tokens = _encode_texts(texts, words)
+    one_hot, embedded = _encode_ids(ids)
+    return [*bags, *one_hot], {**tokens, **embedded}, marks
+
+
+def _look_up(
+    categories: Sequence[FeatureStep], texts: Sequence[FeatureStep], inputs: Mapping[str, Any]
+) -> tuple[tf.Tensor | None, list[Words]]:
+    """Finds the values of categories and the words of texts in vocabularies, which one analysis makes for all.
+
+    Args:
+      categories: Steps whose whole value is looked up.
+      texts: Steps whose words are.
+      inputs: Raw columns by name.
+
+    Returns:
+      Ids of the categories, int64 [batch, categories], None where there are no categories; and the words of each text.
+    """
+    steps = [*categories, *texts]
+    if not steps:
+        return None, []
+    values = [text_matrix([inputs[step.name] for step in categories])] if categories else []
+    words = [_split_words(inputs[step.name]) for step in texts]
+    vocabularies = Vocabularies([*values, *(each.values for each in words)], [step.size for step in steps])
+    outside = [step.options.oov_buckets for step in steps]
+    first_text = len(categories)
+    found = [vocabularies.look_up(matrix, range(first_text), outside[:first_text]) for matrix in values]
+    ranks = [
+        vocabularies.look_up(each.values, [column], [outside[column]]) for column, each in enumerate(words, first_text)
+    ]
+    return next(iter(found), None), list(zip(words, ranks, strict=True))
 
 
 def _ids_of(categories: Sequence[FeatureStep], found: tf.Tensor) -> Ids:
@@ -70,44 +84,49 @@ def _ids_of(categories: Sequence[FeatureStep], found: tf.Tensor) -> Ids:
     ]
 
 
-def _encode_text(
-    step: FeatureStep, words: tf.SparseTensor, ranks: tf.Tensor, blocks: list[Block], outputs: dict[str, tf.Tensor]
-) -> None:
-    """Encodes one text as a bag of words, which is a block, or as tokens, which are an output.
+def _encode_texts(texts: Sequence[FeatureStep], words: Sequence[Words]) -> tuple[list[Block], dict[str, tf.Tensor]]:
+    """Encodes each text as a bag of words, which is a block, or as tokens, int64 [batch, length], by its name."""
+    bags: list[Block] = []
+    tokens: dict[str, tf.Tensor] = {}
+    for step, (sparse, ranks) in zip(texts, words, strict=True):
+        if step.options.encode == "bag":
+            bags.append(_bag(step, tf.SparseTensor(sparse.indices, ranks, sparse.dense_shape)))
+            continue
+        # Most frequent word first: id 2 and up; 1 is out of vocabulary, 0 padding.
+        places = tf.where(ranks < step.size, ranks + 2, 1)
+        tokens[step.name] = _tokens(step, tf.SparseTensor(sparse.indices, places, sparse.dense_shape))
+    return bags, tokens
 
-    Args:
-      step: Of the plan.
-      words: Sparse string [batch, words].
-      ranks: Place of each word in the vocabulary, most frequent first: int64 [words of all rows].
-      blocks: Takes the bag.
-      outputs: Takes the tokens by the name of the step.
-    """
-    if step.options.encode == "bag":
-        blocks.append(_bag(step, tf.SparseTensor(words.indices, ranks, words.dense_shape)))
-        return
-    # Most frequent word first: id 2 and up; 1 is out of vocabulary, 0 padding.
-    places = tf.where(ranks < step.size, ranks + 2, 1)
-    outputs[step.name] = _tokens(step, tf.SparseTensor(words.indices, places, words.dense_shape))
+
+def _encode_ids(ids: Ids) -> tuple[list[Block], dict[str, tf.Tensor]]:
+    """Makes one block of all ids that become one-hot, if any; those of embeddings stay, int64 [batch, 1], by name."""
+    embedded = {step.name: column[:, tf.newaxis] for step, column, _ in ids if step.options.encode == "embedding"}
+    one_hot = [entry for entry in ids if entry[0].options.encode != "embedding"]
+    return ([_one_hot(one_hot)] if one_hot else []), embedded
 
 
 def _hashed(steps: Sequence[FeatureStep], inputs: Mapping[str, Any]) -> Ids:
-    if not steps:
+    """Gives the ids of categories without a vocabulary, which are hashes of their values."""
+    chosen = [step for step in steps if step.kind == "categorical" and step.options.encode == "hash"]
+    if not chosen:
         return []
-    sizes = [step.options.hash_buckets for step in steps]
-    text = text_matrix([inputs[step.name] for step in steps])
+    sizes = [step.options.hash_buckets for step in chosen]
+    text = text_matrix([inputs[step.name] for step in chosen])
     found = tf.strings.to_hash_bucket_fast(text, _HASHES) % tf.constant(sizes, tf.int64)
-    return list(zip(steps, tf.unstack(found, axis=1), sizes, strict=True))
+    return list(zip(chosen, tf.unstack(found, axis=1), sizes, strict=True))
 
 
-def _crossed(
-    step: FeatureStep, inputs: Mapping[str, Any], buckets: Mapping[str, tf.Tensor]
-) -> tuple[FeatureStep, tf.Tensor, int]:
-    parts = [
-        tf.strings.as_string(buckets[name]) if in_bucket else text_matrix([inputs[name]])[:, 0]
-        for name, in_bucket in zip(step.columns, step.bucketed, strict=True)
-    ]
-    size = step.options.hash_buckets
-    return step, tf.strings.to_hash_bucket_fast(tf.strings.join(parts, separator=_BETWEEN), size), size
+def _crossed(steps: Sequence[FeatureStep], inputs: Mapping[str, Any], buckets: Mapping[str, tf.Tensor]) -> Ids:
+    """Gives the ids of crosses, which are hashes of the values of their columns, joined."""
+    ids: Ids = []
+    for step in [step for step in steps if step.kind == "cross"]:
+        parts = [
+            tf.strings.as_string(buckets[name]) if in_bucket else text_matrix([inputs[name]])[:, 0]
+            for name, in_bucket in zip(step.columns, step.bucketed, strict=True)
+        ]
+        size = step.options.hash_buckets
+        ids.append((step, tf.strings.to_hash_bucket_fast(tf.strings.join(parts, separator=_BETWEEN), size), size))
+    return ids
 
 
 def _one_hot(ids: Ids) -> Block:

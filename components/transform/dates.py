@@ -21,8 +21,8 @@ def split_written_dates(text: tf.Tensor, date_format: str) -> tf.Tensor:
     """Splits dates that are written out.
 
     Args:
-      text: string [batch, columns].
-      date_format: ``ymd``, ``dmy`` or ``mdy``.
+      text: Cells without spaces around them, string [batch, columns].
+      date_format: Order of the parts: ``ymd``, ``dmy`` or ``mdy``.
 
     Returns:
       float64 [batch, columns, 5]: year, month, day, weekday (0 is Sunday) and hour, NaN where the text is no such date.
@@ -55,7 +55,7 @@ def split_times(text: tf.Tensor) -> tf.Tensor:
     """Gives times of day and durations the place of the hour, in hours and parts of them.
 
     Args:
-      text: string [batch, columns].
+      text: Cells without spaces around them, string [batch, columns].
 
     Returns:
       float64 [batch, columns, 5], of which all but the hour are NaN.
@@ -90,7 +90,7 @@ def split_timestamps(seconds: tf.Tensor) -> tf.Tensor:
     """Splits seconds since 1970 (UTC) into the same parts.
 
     Args:
-      seconds: float64 [batch, columns], NaN where missing.
+      seconds: Seconds since 1970, float64 [batch, columns], NaN where missing.
 
     Returns:
       float64 [batch, columns, 5].
@@ -115,6 +115,7 @@ def split_timestamps(seconds: tf.Tensor) -> tf.Tensor:
 
 
 def _part(text: tf.Tensor, pattern: str, group: str) -> tf.Tensor:
+    """Takes a group, such as ``\\1``, out of cells that match a pattern as a whole."""
     return tf.strings.regex_replace(text, f"^(?:{pattern})$", group, replace_global=False)
 
 
@@ -124,4 +125,5 @@ def _of_whole_day(hour: tf.Tensor, half: tf.Tensor) -> tf.Tensor:
 
 
 def _number(text: tf.Tensor) -> tf.Tensor:
+    """Reads digits as float64; nothing counts as 0."""
     return tf.strings.to_number(tf.where(tf.equal(text, ""), "0", text), tf.float64)

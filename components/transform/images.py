@@ -14,8 +14,8 @@ def decode_images(encoded: tf.Tensor, step: FeatureStep) -> tf.Tensor:
     """Decodes, resizes and rescales encoded images.
 
     Args:
-      encoded: string [batch], PNG, JPEG, GIF (first frame) or BMP.
-      step: of kind ``image``; its shape is (height, width, channels), and its levels the largest value of a pixel
+      encoded: Bytes of PNG, JPEG, GIF (its first frame) or BMP, string [batch].
+      step: Step of kind ``image``; its shape is (height, width, channels), and its levels the largest value of a pixel
         where some images of the training data have 16 bits a channel.
 
     Returns:

@@ -2,27 +2,17 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import tensorflow as tf
 import tensorflow_transform as tft
 
-from kerasline.components.datasets.values import (
-    DATE_PATTERNS,
-    FALSE_PATTERN,
-    TRUE_PATTERN,
-    UNIX_UNITS,
-    NumberForm,
-    reading_of,
-)
-from kerasline.components.features import DATE_PARTS, FeatureStep, number_matrix, text_matrix
-from kerasline.components.transform.blocks import Block, Slot, pick
-from kerasline.components.transform.dates import split_times, split_timestamps, split_written_dates
+from kerasline.components.features import DATE_PARTS, FeatureStep
+from kerasline.components.transform.blocks import Block, Slot, pick, places_of
+from kerasline.components.transform.reading import read_numbers
 from kerasline.components.transform.unseen import mark_numbers, watched_numbers
 
-_NAN = float("nan")
 # Below this part of its mean, a deviation is rounding: the column is constant.
 _SMALLEST_SPREAD = 1e-9
 _EPSILON = 0.001  # of quantiles, as a share of the rows
@@ -35,8 +25,8 @@ def scale_numbers(
     """Scales every numeric, boolean and date step.
 
     Args:
-      steps: of the plan.
-      inputs: raw columns.
+      steps: All steps of the plan, in its order.
+      inputs: Raw columns by name, sparse or dense [batch, n].
 
     Returns:
       Blocks of the dense input; for columns with quantile buckets the bucket of each row, int64 [batch]; and marks of
@@ -45,37 +35,68 @@ def scale_numbers(
     chosen = watched_numbers(steps)
     if not chosen:
         return [], {}, []
-    slots, matrix = _known_numbers(chosen, inputs)
+    slots, matrix = read_numbers(chosen, inputs)
     by_name = {step.name: step for step in chosen}
     owners = [by_name[name] for name, _ in slots]
-    treatments = [_treatment(step) for step in owners]
-    fill = _fill_values(owners, treatments, matrix)
+    treatments = [_treatment(owner) for owner in owners]
     known = ~tf.math.is_nan(matrix)
-    filled = tf.where(known, matrix, fill)
+    filled = tf.where(known, matrix, _fill_values(owners, matrix))
     blocks: list[Block] = []
     buckets: dict[str, tf.Tensor] = {}
     for treatment in dict.fromkeys(treatments):
-        places = [i for i, other in enumerate(treatments) if other == treatment]
-        columns, values = pick(matrix, places), pick(filled, places)
+        places = places_of(treatment, treatments)
+        group, columns, values = [owners[i] for i in places], pick(matrix, places), pick(filled, places)
         if treatment == "buckets":
-            more, buckets = _bucketed([owners[i] for i in places], columns, values)
-            blocks += more
-            continue
-        if treatment == "piecewise":
-            blocks += _ranked([owners[i] for i in places], columns, values)
-            continue
-        if treatment == "z_score":
-            mean = _finite(_mean(columns))
-            values = (values - mean) / spread(mean, tft.var(columns, reduce_instance_dims=False))
-        elif treatment == "min_max":
-            low, high = _extremes(columns)
-            values = (values - low) / tf.where(high > low, high - low, tf.ones_like(high))
-        blocks.append(Block(tuple(slots[i] for i in places), values))
-    with_indicator = [i for i, (name, place) in enumerate(slots) if place == 0 and by_name[name].indicator]
-    if with_indicator:
-        missing = ~pick(known, with_indicator)
-        blocks.append(Block(tuple(_indicator_slot(owners[i]) for i in with_indicator), missing))
+            bucketed, buckets = _bucketed(group, columns, values)
+            blocks += bucketed
+        elif treatment == "piecewise":
+            blocks += _ranked(group, columns, values)
+        else:
+            blocks.append(Block(tuple(slots[i] for i in places), _scaled(treatment, columns, values)))
+    blocks += _indicators(owners, slots, known)
     return blocks, buckets, [mark_numbers(chosen, inputs, slots, matrix)]
+
+
+def _treatment(step: FeatureStep) -> str:
+    """Names what is done with a step's values once they are numbers; logarithms are taken by then."""
+    if step.kind != "numeric":
+        return {"date": "z_score", "boolean": "boolean"}[step.kind]
+    return "z_score" if step.options.scale == "log" else step.options.scale
+
+
+def _scaled(treatment: str, columns: tf.Tensor, values: tf.Tensor) -> tf.Tensor:
+    """Scales columns that are all treated alike.
+
+    Args:
+      treatment: Name of what is done; ``boolean`` and ``none`` leave values as they are.
+      columns: What is analysed, float64 [batch, columns], NaN where there is no value.
+      values: What is scaled, float64 [batch, columns]: the same without gaps.
+
+    Returns:
+      float64 [batch, columns].
+    """
+    if treatment == "z_score":
+        mean = _finite(_mean(columns))
+        return (values - mean) / spread(mean, tft.var(columns, reduce_instance_dims=False))
+    if treatment == "min_max":
+        low, high = _extremes(columns)
+        return (values - low) / tf.where(high > low, high - low, tf.ones_like(high))
+    return values
+
+
+def _indicators(owners: Sequence[FeatureStep], slots: Sequence[Slot], known: tf.Tensor) -> list[Block]:
+    """Says for the steps that ask for it which rows lack a value: one block, or none.
+
+    Args:
+      owners: Step of each column of ``known``.
+      slots: What stands in each column.
+      known: Whether a row has a value, bool [batch, values].
+    """
+    # The first value of a step tells for all of them.
+    firsts = [i for i, owner in enumerate(owners) if owner.indicator and slots[i][1] == 0]
+    if not firsts:
+        return []
+    return [Block(tuple(_indicator_slot(owners[i]) for i in firsts), ~pick(known, firsts))]
 
 
 def spread(mean: tf.Tensor, variance: tf.Tensor) -> tf.Tensor:
@@ -85,105 +106,18 @@ def spread(mean: tf.Tensor, variance: tf.Tensor) -> tf.Tensor:
     return tf.where(deviation > _SMALLEST_SPREAD * tf.abs(mean), deviation, tf.ones_like(deviation))
 
 
-def _treatment(step: FeatureStep) -> str:
-    if step.kind != "numeric":
-        return {"date": "z_score", "boolean": "boolean"}[step.kind]
-    return "z_score" if step.options.scale == "log" else step.options.scale
-
-
-def _known_numbers(steps: Sequence[FeatureStep], inputs: dict[str, Any]) -> tuple[list[Slot], tf.Tensor]:
-    """Gives every value of the steps as float64 [batch, values], NaN where there is none, logarithms taken."""
-    slots: list[Slot] = []
-    parts: list[tf.Tensor] = []
-
-    def add(group: Iterable[FeatureStep], values: tf.Tensor, each: int = 1) -> None:
-        slots.extend((step.name, place) for step in group for place in range(each))
-        parts.append(values)
-
-    def raw(group: Sequence[FeatureStep]) -> list[Any]:
-        return [inputs[step.name] for step in group]
-
-    numbers = [step for step in steps if step.dtype != "string" and step.kind != "date"]
-    if numbers:
-        add(numbers, number_matrix(raw(numbers)))
-    flags = [step for step in steps if step.dtype == "string" and step.kind == "boolean"]
-    if flags:
-        add(flags, _read_written_flags(text_matrix(raw(flags))))
-    in_text = [step for step in steps if step.dtype == "string" and step.kind == "numeric"]
-    for form in dict.fromkeys(step.number_form for step in in_text):
-        written = [step for step in in_text if step.number_form == form]
-        add(written, read_written_numbers(text_matrix(raw(written)), form))
-    for date_format in (*DATE_PATTERNS, "time", *UNIX_UNITS):
-        dates = [step for step in steps if step.kind == "date" and step.options.date_format == date_format]
-        if dates:
-            split = _split_dates(raw(dates), date_format)
-            add(dates, tf.reshape(split, (-1, len(dates) * len(DATE_PARTS))), len(DATE_PARTS))
-    return slots, _with_logarithms(steps, slots, tf.concat(parts, axis=1))
-
-
-def _read_written_flags(text: tf.Tensor) -> tf.Tensor:
-    """Reads true and false in writing, string [batch, columns], as float64 1 and 0, and what is neither as NaN."""
-    said = tf.cast(tf.strings.regex_full_match(text, TRUE_PATTERN), tf.float64)
-    known = tf.strings.regex_full_match(text, f"{TRUE_PATTERN}|{FALSE_PATTERN}")
-    return tf.where(known, said, tf.constant(_NAN, tf.float64))
-
-
-def _split_dates(columns: list[Any], date_format: str) -> tf.Tensor:
-    """Splits dates of one format into their parts: float64 [batch, columns, parts]."""
-    if date_format in UNIX_UNITS:
-        return split_timestamps(number_matrix(columns) / UNIX_UNITS[date_format])
-    if date_format == "time":
-        return split_times(text_matrix(columns))
-    return split_written_dates(text_matrix(columns), date_format)
-
-
-def _with_logarithms(steps: Sequence[FeatureStep], slots: Sequence[Slot], matrix: tf.Tensor) -> tf.Tensor:
-    """Takes the logarithm of those columns of a matrix, float64 [batch, slots], that ask for it; signs are kept."""
-    logs = {step.name for step in steps if step.kind == "numeric" and step.options.scale == "log"}
-    taken = [name in logs for name, _ in slots]
-    if not any(taken):
-        return matrix
-    return tf.where(tf.constant(taken), tf.sign(matrix) * tf.math.log1p(tf.abs(matrix)), matrix)
-
-
-def read_written_numbers(text: tf.Tensor, form: NumberForm) -> tf.Tensor:
-    """Reads numbers that are text as ``number_forms.read_number`` does.
+def _fill_values(owners: Sequence[FeatureStep], matrix: tf.Tensor) -> tf.Tensor:
+    """Returns what stands for a missing value in each column: float64 [values].
 
     Args:
-      text: string [batch, columns], without spaces around it.
-      form: of all the columns.
-
-    Returns:
-      float64 [batch, columns], NaN where the text is no number of the form.
+      owners: Step of each column of the matrix.
+      matrix: float64 [batch, values], NaN where there is no value.
     """
-    reading = reading_of(form)
-    text = tf.strings.lower(text, encoding="utf-8")
-    for pattern, replacement in reading.cleaning:
-        text = tf.strings.regex_replace(text, pattern, replacement)
-    zero = tf.zeros_like(text, tf.float64)
-    values = zero + tf.constant(_NAN, tf.float64)
-    for pattern, terms in reading.patterns:
-        readable = tf.strings.regex_full_match(text, pattern) & tf.math.is_nan(values) & tf.not_equal(text, "")
-        whole = tf.where(readable, text, "")
-        found = zero
-        for group, factor in terms:
-            number = tf.strings.regex_replace(whole, f"^(?:{pattern})$", group, replace_global=False)
-            number = tf.strings.regex_replace(number, reading.marks, "")
-            number = tf.strings.regex_replace(number, re.escape(reading.decimal), ".")
-            found += tf.strings.to_number(tf.where(tf.equal(number, ""), "0", number), tf.float64) * factor
-        values = tf.where(readable & tf.math.is_finite(found), found, values)
-    return values
-
-
-def _fill_values(owners: Sequence[FeatureStep], treatments: Sequence[str], matrix: tf.Tensor) -> tf.Tensor:
-    """Returns what stands for a missing value in each column: float64 [values]."""
-    imputes: list[str | float] = [
-        0.0 if treatment == "boolean" else step.options.impute if step.kind == "numeric" else "mean"
-        for step, treatment in zip(owners, treatments, strict=True)
-    ]
-    means = [i for i, impute in enumerate(imputes) if impute == "mean"]
-    medians = [i for i, impute in enumerate(imputes) if impute == "median"]
+    # Of a date every part becomes its mean, and what is not known to be true counts as false.
+    of_kind: dict[str, str | float] = {"boolean": 0.0, "date": "mean"}
+    imputes = [of_kind.get(owner.kind, owner.options.impute) for owner in owners]
     fill = tf.constant([0.0 if isinstance(impute, str) else impute for impute in imputes], tf.float64)
+    means, medians = places_of("mean", imputes), places_of("median", imputes)
     if means:
         fill = tf.tensor_scatter_nd_update(fill, [[i] for i in means], _finite(_mean(pick(matrix, means))))
     if medians:
@@ -196,10 +130,19 @@ def _fill_values(owners: Sequence[FeatureStep], treatments: Sequence[str], matri
 def _bucketed(
     owners: Sequence[FeatureStep], columns: tf.Tensor, filled: tf.Tensor
 ) -> tuple[list[Block], dict[str, tf.Tensor]]:
-    """Sorts columns into quantile buckets, one-hot; one analysis for all with the same number of buckets."""
+    """Sorts columns into quantile buckets; one analysis for all with the same number of buckets.
+
+    Args:
+      owners: Step of each column.
+      columns: What is analysed, float64 [batch, columns], NaN where there is no value.
+      filled: What is sorted, float64 [batch, columns]: the same without gaps.
+
+    Returns:
+      Blocks of one-hot buckets, and by the name of the step the bucket of each row, int64 [batch].
+    """
     blocks, buckets = [], {}
     for count in sorted({step.options.buckets for step in owners}):
-        chosen = [i for i, step in enumerate(owners) if step.options.buckets == count]
+        chosen = places_of(count, [owner.options.buckets for owner in owners])
         boundaries = _quantiles([owners[i] for i in chosen], pick(columns, chosen), count)
         boundaries = tf.cast(tf.reshape(boundaries, (1, len(chosen), count - 1)), tf.float64)
         above = pick(filled, chosen)[:, :, tf.newaxis] >= boundaries
@@ -215,6 +158,14 @@ def _ranked(owners: Sequence[FeatureStep], columns: tf.Tensor, filled: tf.Tensor
     """Gives each number twice: in quartile ranges from the median, at most 3 either way, and its rank, 0 to 1.
 
     Between quantiles a rank is interpolated, so that close numbers stay close; where many rows share a value it jumps.
+
+    Args:
+      owners: Step of each column.
+      columns: What is analysed, float64 [batch, columns], NaN where there is no value.
+      filled: What is ranked, float64 [batch, columns]: the same without gaps.
+
+    Returns:
+      A block of the bent distances and one of the ranks, float64 [batch, columns].
     """
     count = len(owners)
     inner = _quantiles(owners, columns, _RANKS)
@@ -235,7 +186,16 @@ def _ranked(owners: Sequence[FeatureStep], columns: tf.Tensor, filled: tf.Tensor
 
 
 def _quantiles(owners: Sequence[FeatureStep], columns: tf.Tensor, count: int) -> tf.Tensor:
-    """Returns what parts each column into so many equal shares; a column without any value counts as one of zeros."""
+    """Returns what parts each column into so many equal shares; a column without any value counts as one of zeros.
+
+    Args:
+      owners: Step of each column.
+      columns: float64 [batch, columns], NaN where there is no value.
+      count: How many shares there are.
+
+    Returns:
+      float32, columns times count - 1 boundaries.
+    """
     may_be_empty = [step.indicator or step.options.indicator is False or step.dtype == "string" for step in owners]
     if any(may_be_empty):
         # TFT cannot do a column without values, and asking which have none takes one more pass over the rows.
@@ -269,6 +229,7 @@ def _finite(values: tf.Tensor) -> tf.Tensor:
 
 
 def _indicator_slot(step: FeatureStep) -> Slot:
+    """Returns the place of a step's indicator, which comes after its values."""
     widths = {"date": len(DATE_PARTS), "boolean": 1}
     of_numbers = {"buckets": step.options.buckets, "piecewise": 2}
     width = widths.get(step.kind, of_numbers.get(step.options.scale, 1))

@@ -9,6 +9,7 @@ operations, and tables have hundreds of columns.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import tensorflow as tf
@@ -20,6 +21,7 @@ from kerasline.components.features import (
     LABEL_SHIFT,
     UNSEEN,
     FeaturePlan,
+    FeatureStep,
     dense_columns,
     encode_label,
     scalar_values,
@@ -36,9 +38,9 @@ def preprocessing_fn(inputs: dict[str, Any], custom_config: dict[str, Any]) -> d
     """Builds the transform graph that the feature plan describes.
 
     Args:
-      inputs: raw columns by name, as sparse or dense tensors of shape [batch, n].
-      custom_config: ``plan``, the :class:`FeaturePlan` as JSON, perhaps ``alternatives``, more of them, which a search
-        chooses among, and ``marks``, whether values that training has never shown are to be marked.
+      inputs: Raw columns by name, as sparse or dense tensors of shape [batch, n].
+      custom_config: The :class:`FeaturePlan` as JSON under ``plan``, perhaps more of them, which a search chooses
+        among, under ``alternatives``, and under ``marks`` whether values that training has never shown are marked.
 
     Returns:
       The tensors named in ``FeaturePlan.inputs()`` of every plan and, where the batch has labels, ``label``; for
@@ -54,28 +56,34 @@ def preprocessing_fn(inputs: dict[str, Any], custom_config: dict[str, Any]) -> d
 
 
 def _model_inputs(plan: FeaturePlan, inputs: dict[str, Any], with_marks: bool) -> dict[str, tf.Tensor]:
-    """Gives the tensors of a plan."""
-    blocks: list[Block] = []
+    """Gives the tensors of a plan by the names of its inputs, with marks also those of unseen values."""
     numbers, buckets, marks_of_numbers = scale_numbers(plan.steps, inputs)
-    blocks += numbers
-    categories, outputs, marks = encode_categories(plan.steps, inputs, buckets)
-    blocks += categories
-    marks += marks_of_numbers
-    for step in plan.steps:
-        if step.kind == "image":
-            outputs[step.name] = decode_images(scalar_values(inputs[step.name], b""), step)
-        elif step.kind == "array":
-            outputs[step.name] = tf.reshape(tf.cast(inputs[step.name], tf.float32), (-1, *step.shape))
-        elif step.kind == "tokens":
-            outputs[step.name] = tf.reshape(tf.cast(inputs[step.name], tf.int64), (-1, *step.shape))
+    categories, outputs, marks_of_categories = encode_categories(plan.steps, inputs, buckets)
+    outputs |= _whole_inputs(plan.steps, inputs)
     names = plan.input_names()
     results = {names[name]: tensor for name, tensor in outputs.items()}
+    blocks: list[Block] = [*numbers, *categories]
     if blocks:
         wanted = [(step.name, place) for step in plan.steps for place in range(len(dense_columns(step)))]
         results[plan.input_name()] = join_blocks(blocks, wanted)
+    # In the order of FeaturePlan.watched_columns().
+    marks = [*marks_of_categories, *marks_of_numbers]
     if with_marks and marks:
         results[plan.input_name(UNSEEN)] = tf.concat(marks, axis=1)
     return results
+
+
+def _whole_inputs(steps: Sequence[FeatureStep], inputs: dict[str, Any]) -> dict[str, tf.Tensor]:
+    """Gives images and arrays, float32 [batch, *shape], and sequences of ids, int64 [batch, *shape], by their steps."""
+    found: dict[str, tf.Tensor] = {}
+    for step in steps:
+        if step.kind == "image":
+            found[step.name] = decode_images(scalar_values(inputs[step.name], b""), step)
+        elif step.kind == "array":
+            found[step.name] = tf.reshape(tf.cast(inputs[step.name], tf.float32), (-1, *step.shape))
+        elif step.kind == "tokens":
+            found[step.name] = tf.reshape(tf.cast(inputs[step.name], tf.int64), (-1, *step.shape))
+    return found
 
 
 def _label(plan: FeaturePlan, inputs: dict[str, Any]) -> dict[str, tf.Tensor]:

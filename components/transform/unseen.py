@@ -27,9 +27,9 @@ def mark_categories(steps: Sequence[FeatureStep], inputs: Mapping[str, Any], ran
     """Marks values outside the vocabularies.
 
     Args:
-      steps: categories with a vocabulary.
-      inputs: raw columns.
-      ranks: int64 [batch, steps].
+      steps: Categories that have a vocabulary.
+      inputs: Raw columns by name.
+      ranks: Place of each value in its vocabulary or behind it, int64 [batch, steps].
 
     Returns:
       int64 [batch, steps]: UNKNOWN, MISSING or 0.
@@ -45,10 +45,10 @@ def mark_numbers(
     """Marks what is there but cannot be read, and numbers that lie a whole range of training outside of it.
 
     Args:
-      steps: numbers, booleans and dates.
-      inputs: raw columns.
-      slots: the columns of ``matrix``.
-      matrix: float64 [batch, values], NaN where there is no value.
+      steps: Numbers, booleans and dates.
+      inputs: Raw columns by name.
+      slots: What stands in each column of ``matrix``.
+      matrix: Values of all steps, float64 [batch, values], NaN where there is no value.
 
     Returns:
       int64 [batch, steps]: UNREADABLE, FAR, MISSING or 0.
@@ -67,6 +67,7 @@ def mark_numbers(
 
 
 def _numbered(found: Mapping[int, tf.Tensor]) -> tf.Tensor:
+    """Puts marks, bool [batch, steps] of which at most one holds, into one matrix of their numbers, int64."""
     return tf.add_n([tf.cast(values, tf.int64) * mark for mark, values in found.items()])
 
 

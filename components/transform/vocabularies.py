@@ -31,9 +31,9 @@ class Vocabularies:
         """Adds the analysis to the graph.
 
         Args:
-          columns: string tensors, each [values] or [batch, columns]; a matrix counts as its columns. Empty text is no
+          columns: String tensors, each [values] or [batch, columns]; a matrix counts as its columns. Empty text is no
             value.
-          sizes: how many values are kept, one for each column.
+          sizes: How many values are kept, one for each column.
         """
         self._sizes = list(sizes)
         total = sum(self._sizes)
@@ -48,9 +48,9 @@ class Vocabularies:
         """Returns the rank of each value, or a place behind the last rank where it has none.
 
         Args:
-          values: string, its last axis one for each of ``columns`` (or any [values] for a single column).
-          columns: numbers of the columns in the analysis.
-          oov_buckets: places for values without a rank, for each column; the value's hash decides between them.
+          values: String tensor whose last axis is one for each of ``columns``, or any [values] for a single column.
+          columns: Numbers of the columns in the analysis.
+          oov_buckets: Places for values without a rank, for each column; the value's hash decides between them.
 
         Returns:
           int64, of the shape of ``values``: from 0 to size + oov_buckets - 1.
@@ -111,8 +111,8 @@ def rank_values(counts: Counts, sizes: Sequence[int]) -> tuple[np.ndarray, np.nd
     """Ranks the most frequent values of each column; equally frequent ones by their bytes.
 
     Args:
-      counts: rows of each value, by column.
-      sizes: how many values are kept.
+      counts: Rows of each value, by column.
+      sizes: How many values of each column are kept.
 
     Returns:
       Sorted hashes and the rank of each, int64 [sum of sizes]; where a column has fewer values, the rest are hashes
@@ -136,6 +136,7 @@ def _prefix(column: int) -> str:
 
 
 def _forget_rare(counter: Counter[bytes]) -> None:
+    """Takes the rarest values out, in place, until no more than are kept in memory are left."""
     least = 1
     while len(counter) > _MOST_VALUES:
         for value in [value for value, count in counter.items() if count <= least]:

@@ -54,7 +54,7 @@ def test_a_cell_is_the_number_that_it_says(cell: str, decimal: Any, unit: str | 
 def test_the_graph_reads_every_cell_as_python_does() -> None:
     import tensorflow as tf
 
-    from kerasline.components.transform.numbers import read_written_numbers
+    from kerasline.components.transform.reading import read_written_numbers
 
     text = tf.constant([[cell] for cell, *_ in CELLS])
     for form in dict.fromkeys(NumberForm("," if decimal == "," else ".", unit) for _, decimal, unit, _ in CELLS):

@@ -18,15 +18,27 @@ QUARANTINE_FOLDER = "quarantine"
 WHERE, ROW, COLUMN, REASON = "_source", "_row", "_column", "_reason"
 
 
+_KINDS = {"float": "a number", "int": "a whole number", "string": "text"}
+
+
 class _Frozen(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class ColumnRule(_Frozen):
-    """What the values of one column must be."""
+    """What the values of one column must be.
+
+    Attributes:
+      name: Name of the column.
+      cast: Type that numbers become before they are written, None for their own.
+      required: Whether every row must have a value.
+      values: All that may occur, None for anything.
+      minimum: Smallest number that may occur.
+      maximum: Largest number that may occur.
+    """
 
     name: str
-    cast: Literal["float", "int", "string"] | None = None  # numbers become this before they are written
+    cast: Literal["float", "int", "string"] | None = None
     required: bool = False
     values: tuple[str, ...] | None = None
     minimum: float | None = None
@@ -34,11 +46,17 @@ class ColumnRule(_Frozen):
 
 
 class RowRules(_Frozen):
-    """What is done with single rows; without any rule, every row is written as it is."""
+    """What is done with single rows; without any rule, every row is written as it is.
+
+    Attributes:
+      columns: What the values of each column must be.
+      finite: Whether rows with NaN or infinite values are put aside.
+      duplicates: Whether rows of eval and test are put aside that stand in an earlier split.
+    """
 
     columns: tuple[ColumnRule, ...] = ()
-    finite: bool = False  # put rows with NaN or infinite values aside
-    duplicates: bool = False  # put rows of eval and test aside that stand in an earlier split
+    finite: bool = False
+    duplicates: bool = False
 
     def to_json(self) -> str:
         """Returns the rules as text, empty where there are none."""
@@ -86,27 +104,37 @@ def _is_finite(value: Any) -> bool:
 
 
 def _checker(rule: ColumnRule) -> Callable[[dict[str, Any]], str | None]:
-    name, allowed = rule.name, None if rule.values is None else frozenset(rule.values)
+    """Returns a function that casts a column's value in place, and says what is wrong with it; None where nothing is.
+
+    It runs once a row, so what follows from the rule alone is settled here.
+    """
+    name, cast, required = rule.name, rule.cast, rule.required
+    allowed = None if rule.values is None else frozenset(rule.values)
+    is_limited = allowed is not None or rule.minimum is not None or rule.maximum is not None
 
     def check(row: dict[str, Any]) -> str | None:
         value = row.get(name)
         if value is None:
-            return "expected a value, got none" if rule.required else None
-        if rule.cast is not None:
-            converted = _convert(value, rule.cast)
+            return "expected a value, got none" if required else None
+        if cast is not None:
+            converted = _convert(value, cast)
             if converted is None:
-                kind = {"float": "a number", "int": "a whole number", "string": "text"}[rule.cast]
-                return f"expected {kind}, got {_shown(value)}"
+                return f"expected {_KINDS[cast]}, got {_shown(value)}"
             value = row[name] = converted
-        if allowed is not None and value not in allowed:
-            return f"expected one of the {len(allowed)} values of the schema, got {_shown(value)}"
-        if rule.minimum is not None and value < rule.minimum:
-            return f"expected at least {rule.minimum:g}, got {_shown(value)}"
-        if rule.maximum is not None and value > rule.maximum:
-            return f"expected at most {rule.maximum:g}, got {_shown(value)}"
-        return None
+        return _outside(value, allowed, rule) if is_limited else None
 
     return check
+
+
+def _outside(value: Any, allowed: frozenset[str] | None, rule: ColumnRule) -> str | None:
+    """Says which limit of the rule a value breaks; None where it keeps all."""
+    if allowed is not None and value not in allowed:
+        return f"expected one of the {len(allowed)} values of the schema, got {_shown(value)}"
+    if rule.minimum is not None and value < rule.minimum:
+        return f"expected at least {rule.minimum:g}, got {_shown(value)}"
+    if rule.maximum is not None and value > rule.maximum:
+        return f"expected at most {rule.maximum:g}, got {_shown(value)}"
+    return None
 
 
 def _convert(value: Any, kind: str) -> Any:

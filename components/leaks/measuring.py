@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 
 from kerasline.components.leaks.copies import codes_of, copy_of_class, copy_of_number
@@ -16,29 +18,40 @@ _FEWEST_CHANGES = 10  # of class from row to row that chance would have
 
 
 def strongest_sign(column: Column, label: Column) -> tuple[float, str, str]:
-    """Returns the strongest sign of leakage: figure, measure, and which part of the label or the array.
+    """Looks for the strongest sign of leakage in a column.
 
-    Both columns have the same rows, at least ``FEWEST_ROWS`` of them.
+    Args:
+      column: What the model reads.
+      label: The label of the same rows, at least ``FEWEST_ROWS`` of them.
+
+    Returns:
+      The figure of the sign, from 0 to 1, its measure, and which part of the label or the array shows it.
     """
-    inputs = [("", column)]
-    if column.kind == "array":
-        inputs = [(f" of value {i}", Column("numeric", column.values[:, i])) for i in range(column.values.shape[1])]
-    elif column.kind != "numeric":
-        # The day on which a customer left is another for each, but who has one has left.
-        there = np.array(["no" if value is None else "yes" for value in column.values], object)
-        inputs = [("", Column("categorical", column.values))]
-        inputs.append((" of whether it has a value", Column("categorical", there)))
-    targets = [("", label)]
-    if label.kind == "labels":
-        positive = np.where(label.values > 0.5, "1", "0").astype(object)
-        targets = [(f" with label {i}", Column("categorical", part)) for i, part in enumerate(positive.T)]
     worst = (0.0, "correlation with the label", "")
-    for part, values in inputs:
-        for which, target in targets:
-            figure, measure = _measure(values, target)
-            if figure > worst[0]:
-                worst = (figure, measure, part + which)
+    for (part, values), (which, target) in itertools.product(_parts(column), _targets(label)):
+        figure, measure = _measure(values, target)
+        if figure > worst[0]:
+            worst = (figure, measure, part + which)
     return worst
+
+
+def _parts(column: Column) -> list[tuple[str, Column]]:
+    """Lists what is measured of a column, each with the words for it: an array has a part of each value."""
+    if column.kind == "numeric":
+        return [("", column)]
+    if column.kind == "array":
+        return [(f" of value {i}", Column("numeric", column.values[:, i])) for i in range(column.values.shape[1])]
+    # The day on which a customer left is another for each, but who has one has left.
+    there = np.array(["no" if value is None else "yes" for value in column.values], object)
+    return [("", Column("categorical", column.values)), (" of whether it has a value", Column("categorical", there))]
+
+
+def _targets(label: Column) -> list[tuple[str, Column]]:
+    """Lists what a column may give away, each with the words for it: each of several labels by itself."""
+    if label.kind != "labels":
+        return [("", label)]
+    positive = np.where(label.values > 0.5, "1", "0").astype(object)
+    return [(f" with label {i}", Column("categorical", part)) for i, part in enumerate(positive.T)]
 
 
 def _measure(column: Column, label: Column) -> tuple[float, str]:

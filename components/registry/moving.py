@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -35,13 +35,13 @@ def move_pointer(
     """Puts a version into production and appends the move to the history; hold the registry lock.
 
     Args:
-      folder: ``MODELS/NAME``.
-      version: to put into production.
-      reason: why.
-      previous: the version that a rollback would go to.
+      folder: The model's folder, ``MODELS/NAME``.
+      version: The version to put into production.
+      reason: Why it is moved, in the words of who does.
+      previous: The version that a rollback would go to.
       action: ``push``, ``promote`` or ``rollback``.
-      replaced: the version that was in production, where it is not ``previous``.
-      until_told: keeps the move in a file of its own, from before it is made until :func:`forget_move`.
+      replaced: The version that was in production, where it is not ``previous``.
+      until_told: Whether the move is kept in a file of its own, from before it is made until :func:`forget_move`.
 
     Returns:
       The move, as the pointer and the history hold it.
@@ -80,21 +80,31 @@ def find_predecessor(folder: Path, following: Mapping[str, Any] | None = None) -
     Versions that were rolled back do not count.
 
     Args:
-      folder: ``MODELS/NAME``.
-      following: a move that is about to be made.
+      folder: The model's folder, ``MODELS/NAME``.
+      following: A move that is about to be made, None for none.
     """
-    trail: list[int] = []
-    for move in [*read_history(folder), *([following] if following else [])]:
-        version = int(move["version"])
-        if move.get("action") == "rollback" and version in trail:
-            while trail[-1] != version:
-                trail.pop()
-        elif not trail or trail[-1] != version:
-            trail.append(version)
+    trail = _trail([*read_history(folder), *([following] if following else [])])
     there = set(list_versions(folder))
     earlier = [version for version in trail[:-1] if version in there and version != trail[-1]]
     if earlier:
         return earlier[-1]
+    # Of a folder whose history does not reach back that far, the pointer knows.
     pointer = following or read_pointer(folder) or {}
     known = pointer.get("previous")
     return int(known) if known in there and pointer.get("action", "push") != "rollback" else None
+
+
+def _trail(moves: Sequence[Mapping[str, Any]]) -> list[int]:
+    """Lists the versions that moves put into production, without those that a rollback took back."""
+    trail: list[int] = []
+    for move in moves:
+        version = int(move["version"])
+        if move.get("action") == "rollback" and version in trail:
+            del trail[_last_place(trail, version) + 1 :]
+        elif trail[-1:] != [version]:
+            trail.append(version)
+    return trail
+
+
+def _last_place(trail: Sequence[int], version: int) -> int:
+    return len(trail) - 1 - list(reversed(trail)).index(version)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -41,14 +41,14 @@ def push_version(
     in production is used instead of a second copy.
 
     Args:
-      folder: ``MODELS/NAME``.
-      model: the SavedModel.
-      record: written with the version.
-      keep: versions to keep.
-      finish: adds files to the version before it appears.
+      folder: The model's folder, ``MODELS/NAME``.
+      model: Folder of the SavedModel.
+      record: What is written down of the version.
+      keep: How many versions stay.
+      finish: Called with the folder of the version before it appears, to add files to it.
 
     Returns:
-      The version.
+      The number of the version.
 
     Raises:
       PushRefused: the same model was in production and somebody rolled it back.
@@ -88,25 +88,38 @@ def _renew_record(folder: Path, version: int, record: Mapping[str, Any]) -> None
 
 
 def _pushed_before(folder: Path, digest: str, formats: Any) -> int | None:
-    """Finds the version that an earlier, killed push of the same files left, or that is in production."""
+    """Finds the version that an earlier, killed push of the same files left, or that is in production.
+
+    Args:
+      folder: The model's folder, ``MODELS/NAME``.
+      digest: Digest of the model's files.
+      formats: Formats that the version is to have; None is the SavedModel alone.
+
+    Raises:
+      PushRefused: the same model was in production and somebody rolled it back.
+    """
     history = read_history(folder)
-    moved = {int(move["version"]) for move in history}
-    current = current_version(folder)
+    moved = {int(move["version"]) for move in history} - {current_version(folder)}
     for version in reversed(list_versions(folder)):
         found = read_record(folder, version)
         if found.get("digest") != digest or find_problem(folder, version):
             continue
-        if version == current or version not in moved:
-            if (found.get("formats") or _PLAIN) == (formats or _PLAIN):
-                return version
-            continue  # with other formats beside the model it is a version of its own
-        leaving = [move for move in history if move.get("replaced", move["previous"]) == version]
-        left = leaving[-1] if leaving else {}
-        if left.get("action") == "rollback":
-            raise PushRefused(
-                f"this model is version {version} of {folder.name} again, which {left.get('who', 'somebody')} rolled "
-                f"back ({left['reason']}); change the recipe or the data, or take it back with: kerasline promote "
-                f"{folder.name} {version} --reason TEXT"
-            )
-        return None  # it was replaced by a better one since, so it comes back under a number of its own
+        if version in moved:
+            _refuse_rolled_back(folder, version, history)
+            return None  # it was replaced by a better one since, so it comes back under a number of its own
+        # With other formats beside the model it is a version of its own.
+        if (found.get("formats") or _PLAIN) == (formats or _PLAIN):
+            return version
     return None
+
+
+def _refuse_rolled_back(folder: Path, version: int, history: Sequence[Mapping[str, Any]]) -> None:
+    """Raises PushRefused where the move that took a version out of production was a rollback."""
+    leaving = [move for move in history if move.get("replaced", move["previous"]) == version]
+    left = leaving[-1] if leaving else {}
+    if left.get("action") == "rollback":
+        raise PushRefused(
+            f"this model is version {version} of {folder.name} again, which {left.get('who', 'somebody')} rolled "
+            f"back ({left['reason']}); change the recipe or the data, or take it back with: kerasline promote "
+            f"{folder.name} {version} --reason TEXT"
+        )

@@ -19,6 +19,9 @@ _HISTOGRAMS = ("pixels", "brightness", "contrast")
 def profile_images(images: Iterable[bytes]) -> dict[str, Any]:
     """Measures encoded images.
 
+    Args:
+      images: Bytes of images in any format that Pillow reads; what cannot be decoded does not count.
+
     Returns:
       ``n`` images, ``channels`` and, for each channel, ``mean`` and ``std`` of all pixels (0 to 255) and three
       histograms of 16 bins: ``pixels`` (shares), ``brightness`` (images by mean) and ``contrast`` (images by deviation,
@@ -27,19 +30,26 @@ def profile_images(images: Iterable[bytes]) -> dict[str, Any]:
     decoded = [pixels for pixels in map(_decode, images) if pixels is not None]
     channels = max((pixels.shape[1] for pixels in decoded), default=1)
     profile: dict[str, Any] = {"kind": "image", "n": len(decoded), "channels": channels}
-    if not decoded:
-        return profile
-    # A grey image is as good as one with three equal channels.
-    decoded = [pixels if pixels.shape[1] == channels else np.repeat(pixels[:, :1], channels, 1) for pixels in decoded]
+    if decoded:
+        profile |= _measure([_with_channels(pixels, channels) for pixels in decoded])
+    return profile
+
+
+def _with_channels(pixels: np.ndarray, channels: int) -> np.ndarray:
+    """Gives an image, uint8 [pixels, own], so many channels: a grey one is as good as one with three that are equal."""
+    return pixels if pixels.shape[1] == channels else np.repeat(pixels[:, :1], channels, 1)
+
+
+def _measure(decoded: Sequence[np.ndarray]) -> dict[str, Any]:
+    """Measures images, each uint8 [pixels, channels] with as many channels; see :func:`profile_images`."""
     means = np.array([pixels.mean(axis=0) for pixels in decoded])
     deviations = np.array([pixels.std(axis=0) for pixels in decoded])
     return {
-        **profile,
         "mean": _rounded(means.mean(axis=0)),
         "std": _rounded(np.sqrt((deviations**2 + means**2).mean(axis=0) - means.mean(axis=0) ** 2)),
-        "pixels": [_rounded(channel) for channel in _shares(decoded, channels)],
-        "brightness": [_counts(means[:, channel], 256) for channel in range(channels)],
-        "contrast": [_counts(deviations[:, channel], 128) for channel in range(channels)],
+        "pixels": [_rounded(channel) for channel in _shares(decoded, means.shape[1])],
+        "brightness": [_counts(channel, 256) for channel in means.T],
+        "contrast": [_counts(channel, 128) for channel in deviations.T],
     }
 
 
@@ -59,6 +69,10 @@ def _shares(decoded: Sequence[np.ndarray], channels: int) -> np.ndarray:
 
 def image_distance(first: Mapping[str, Any], second: Mapping[str, Any]) -> tuple[float, float, str]:
     """Compares two profiles of images.
+
+    Args:
+      first: What :func:`profile_images` measured of the images in question.
+      second: What it measured of those that they are compared with.
 
     Returns:
       The largest Jensen-Shannon divergence of any histogram of any channel, what chance allows it, and which it is.
@@ -92,9 +106,11 @@ def _decode(encoded: bytes) -> np.ndarray | None:
 
 
 def _counts(values: np.ndarray, top: float) -> list[int]:
+    """Counts values from 0 to ``top``, float64 [images], by bins of equal width."""
     bins = np.clip((values * _BINS / top).astype(int), 0, _BINS - 1)
     return [int(count) for count in np.bincount(bins, minlength=_BINS)]
 
 
 def _rounded(values: np.ndarray) -> list[float]:
+    """Cuts numbers to six digits, so that profiles stay short."""
     return [float(f"{value:.6g}") for value in values]

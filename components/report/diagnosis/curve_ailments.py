@@ -96,20 +96,36 @@ def underfitting(figures: Mapping[str, Any], reading: Reading, advice: Treatment
     best = _best_skill(reading)
     if best is None or _loses_skill(reading):
         return None
-    missed = any(not row["passed"] for row in figures.get("gate") or [] if row["part"] in _ON_METRICS)
+    missed = _misses_a_limit(figures)
     if clearly_better(figures):
         return _outdone(figures, reading, advice, is_problem=missed or best < LOW_SKILL)
-    if best >= HIGH_SKILL:
-        return None
-    if best >= LOW_SKILL and not still_improving(reading) and not missed:
+    if _has_learnt_enough(best, reading, missed):
         return None
     is_hard = none_better(figures) is not None
     evidence = _evidence_of_underfitting(figures, reading, missed, is_hard)
     treatments = _more_to_learn_with(reading, advice)
     features = treatment("more features, or better ones: what would a person look at?")
+    # Where no other model does better, the columns are what is wanting.
     treatments = [features, *treatments] if is_hard else [*treatments, features]
     is_problem = missed or (best < LOW_SKILL and not is_hard)
-    return result("underfitting", "problem" if is_problem else "hint", evidence, treatments)
+    return result("underfitting", _level(is_problem), evidence, treatments)
+
+
+def _misses_a_limit(figures: Mapping[str, Any]) -> bool:
+    """Whether the gate refuses the model for what its answers are worth."""
+    rows = figures.get("gate") or []
+    return any(row["part"] in _ON_METRICS and not row["passed"] for row in rows)
+
+
+def _has_learnt_enough(best: float, reading: Reading, missed: bool) -> bool:
+    """Whether a skill is high, or fair with every limit kept and nothing more to be had by waiting."""
+    if best >= HIGH_SKILL:
+        return True
+    return best >= LOW_SKILL and not missed and not still_improving(reading)
+
+
+def _level(is_problem: bool) -> str:
+    return "problem" if is_problem else "hint"
 
 
 def _evidence_of_underfitting(figures: Mapping[str, Any], reading: Reading, missed: bool, is_hard: bool) -> list[str]:
@@ -146,9 +162,8 @@ def _outdone(figures: Mapping[str, Any], reading: Reading, advice: Treatments, *
     evidence = [f"{sentences(figures)}: the columns tell more than this model has learnt."]
     if still_improving(reading):
         evidence.append(_STILL_FALLING.format(reading.epochs))
-    level = "problem" if is_problem else "hint"
     treatments = [*advice.other_family(), *_more_to_learn_with(reading, advice)]
-    return result("underfitting", level, evidence, treatments)
+    return result("underfitting", _level(is_problem), evidence, treatments)
 
 
 def _best_skill(reading: Reading) -> float | None:

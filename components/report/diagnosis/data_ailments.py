@@ -8,7 +8,7 @@ from typing import Any
 from kerasline.components.evaluation import METRICS
 from kerasline.components.report.diagnosis.ailments import Diagnosis, result
 from kerasline.components.report.diagnosis.reading import Reading, doubt_of_test
-from kerasline.components.report.diagnosis.treatments import Treatments, treatment
+from kerasline.components.report.diagnosis.treatments import Treatment, Treatments, treatment
 
 PERFECT = 0.995
 IMBALANCE = 10  # rows of the largest class against the smallest
@@ -30,23 +30,46 @@ def unconfirmed(figures: Mapping[str, Any], advice: Treatments) -> Diagnosis | N
 
 def leakage(figures: Mapping[str, Any], reading: Reading, advice: Treatments) -> Diagnosis | None:
     """Says that an input seems to give the label away, or that rows stand in two splits."""
-    checks = (figures.get("gate_verdict") or {}).get("findings") or []
-    leaking = [finding for finding in checks if finding["check"] == "leakage"]
-    repeated = [finding for finding in checks if finding["check"] == "duplicates"]
-    evidence = [f"Column {finding['column']}: {finding['text']}." for finding in leaking]
-    evidence += [f"The {finding['split'] or 'data'} split: {finding['text']}." for finding in repeated]
+    leaking, repeated = _findings(figures, "leakage"), _findings(figures, "duplicates")
+    evidence = _evidence_of_gate(leaking, repeated)
     is_perfect = _is_perfect(reading)
     alone = _column_that_carries_all(figures)
     if is_perfect:
         evidence += _evidence_of_perfection(reading, "" if leaking else alone, bool(evidence or alone))
     if not evidence:
         return None
-    suspects = [finding["column"] for finding in leaking if finding["column"]] or ([alone] if alone else [])
-    treatments = [line for column in suspects[:3] for line in advice.drop(column)]
+    # What the gate found goes before what the importances only suggest.
+    suspects = [finding["column"] for finding in leaking if finding["column"]] or [alone]
+    treatments = _treatments_of_leakage(suspects, bool(repeated), advice)
+    is_problem = is_perfect or bool(leaking)
+    return result("leakage", "problem" if is_problem else "hint", evidence, treatments)
+
+
+def _findings(figures: Mapping[str, Any], check: str) -> list[Mapping[str, Any]]:
+    """Lists what one check of the data gate found."""
+    found = (figures.get("gate_verdict") or {}).get("findings") or []
+    return [finding for finding in found if finding["check"] == check]
+
+
+def _evidence_of_gate(leaking: Sequence[Mapping[str, Any]], repeated: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Says what the gate found, of columns first and of repeated rows then."""
+    told = [f"Column {finding['column']}: {finding['text']}." for finding in leaking]
+    return told + [f"The {finding['split'] or 'data'} split: {finding['text']}." for finding in repeated]
+
+
+def _treatments_of_leakage(suspects: Sequence[str], are_repeated: bool, advice: Treatments) -> list[Treatment]:
+    """Advises what to leave out and what to ask.
+
+    Args:
+      suspects: Columns that may give the label away, an empty name where there is none.
+      are_repeated: Whether the same rows stand in two splits.
+      advice: Treatments in the words of the recipe.
+    """
+    treatments = [line for column in filter(None, suspects[:3]) for line in advice.drop(column)]
     treatments.append(treatment("ask of each column whether it is known at the moment of the prediction"))
-    if repeated:
+    if are_repeated:
         treatments.append(treatment("split by a column that says which rows belong together: data.split.method group"))
-    return result("leakage", "problem" if leaking or is_perfect else "hint", evidence, treatments)
+    return treatments
 
 
 def _is_perfect(reading: Reading) -> bool:
@@ -139,13 +162,19 @@ def class_imbalance(figures: Mapping[str, Any], advice: Treatments) -> Diagnosis
         f"Class {smallest} has {counts[smallest]} of {total} training rows ({counts[smallest] / total:.1%}), "
         f"{largest} has {counts[largest]}."
     ]
-    recalls = {row["name"]: row["recall"] for row in (figures.get("performance") or {}).get("classes") or []}
+    recalls = _recalls(figures)
     rare, common = recalls.get(smallest), recalls.get(largest)
     level = "hint"
     if rare is not None and common is not None:
         evidence.append(f"The model finds {rare:.0%} of {smallest} and {common:.0%} of {largest} in the eval split.")
         level = "problem" if common - rare > 0.2 else "hint"
     return result("class_imbalance", level, evidence, advice.balance(figures["task"]))
+
+
+def _recalls(figures: Mapping[str, Any]) -> dict[str, float | None]:
+    """Returns the share of each class that the model finds in the eval split; None where it has no rows."""
+    classes = (figures.get("performance") or {}).get("classes") or []
+    return {row["name"]: row["recall"] for row in classes}
 
 
 def _rows_of_classes(figures: Mapping[str, Any]) -> Mapping[str, int]:

@@ -90,12 +90,7 @@ def read(figures: Mapping[str, Any]) -> Reading:
     kept = _kept_epoch(training, history)
     metric = next((name for name in ("auc", "accuracy", "rmse", "mae") if name in history), "")
     is_regression = figures["task"] in ("regression", "bounded_regression")
-    train_skill = val_skill = None
-    if metric:
-        scale = _scale(figures)
-        train_skill = _skill(figures, _on_training_rows(figures, history, metric, kept), metric, scale)
-        val = history.get(f"val_{metric}")
-        val_skill = _skill(figures, val[kept], metric, scale) if val else None
+    train_skill, val_skill = _skills_of_fit(figures, history, metric, kept)
     return Reading(
         loss=list(history["loss"]),
         val_loss=list(history.get("val_loss") or []),
@@ -103,12 +98,37 @@ def read(figures: Mapping[str, Any]) -> Reading:
         train_skill=train_skill,
         val_skill=val_skill,
         eval_skill=_skill_on_eval(figures, metric, is_regression),
-        val_rows=((figures.get("training") or {}).get("rows") or {}).get("validation") or 0,
+        val_rows=_validation_rows(figures),
         eval_rows=(figures.get("performance") or {}).get("rows", 0),
         is_regression=is_regression,
         metric=_in_words(metric, is_regression),
         most_epochs=_most_epochs(training),
     )
+
+
+def _skills_of_fit(
+    figures: Mapping[str, Any], history: Mapping[str, list[float]], metric: str, kept: int
+) -> tuple[float | None, float | None]:
+    """Computes the skills on the training and the validation rows; None for what was not measured.
+
+    Args:
+      figures: Figures of the run.
+      history: Metric to its values by epoch.
+      metric: What skill is computed from, empty where the history has none of it.
+      kept: Epoch whose weights the model has.
+    """
+    if not metric:
+        return None, None
+    scale = _scale(figures)
+    train = _on_training_rows(figures, history, metric, kept)
+    validation = history.get(f"val_{metric}")
+    at_kept = validation[kept] if validation else None
+    return _skill(figures, train, metric, scale), _skill(figures, at_kept, metric, scale)
+
+
+def _validation_rows(figures: Mapping[str, Any]) -> int:
+    rows = (figures.get("training") or {}).get("rows") or {}
+    return rows.get("validation") or 0
 
 
 def _training_settings(figures: Mapping[str, Any]) -> Mapping[str, Any]:

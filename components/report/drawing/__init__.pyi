@@ -6,7 +6,6 @@ from .charts import (
     line_chart as line_chart,
     scatter_chart as scatter_chart,
     shade_table as shade_table,
-    surface_chart as surface_chart,
 )
 from .coordinates import Axis as Axis, coordinates_chart as coordinates_chart
 from .labels import (
@@ -16,4 +15,5 @@ from .labels import (
     show_all as show_all,
     show_apart as show_apart,
 )
+from .surfaces import surface_chart as surface_chart
 from .svg import finite as finite

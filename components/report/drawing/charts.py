@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from html import escape
 
 from kerasline.components.core import counted
-from kerasline.components.report.drawing.labels import shorten, shorten_all, show, show_all
+from kerasline.components.report.drawing.labels import shorten_all, show, show_all
 from kerasline.components.report.drawing.svg import (
     BOTTOM,
     RIGHT,
@@ -62,22 +62,19 @@ def line_chart(
     """Draws lines.
 
     Args:
-      title: the finding, for screen readers.
-      series: at most four; their colours and dashes differ.
-      x_label, y_label: with their units.
-      marks: show the points.
-      whole_x: only whole numbers below the horizontal axis.
-      diagonal: the name of the line on which both axes are equal, empty for none.
-      x_range, y_range: instead of the ranges of the values.
-      pale: lines in the background, without names.
-      at: a position on the horizontal axis to point at, and what to call it.
+      title: The finding, for screen readers.
+      series: At most four lines; their colours and dashes differ.
+      x_label, y_label: What the axes mean, with their units.
+      marks: Whether the points are shown.
+      whole_x: Whether only whole numbers stand below the horizontal axis.
+      diagonal: Name of the line on which both axes are equal, empty for none.
+      x_range, y_range: Ends of the axes, instead of those of the values.
+      pale: Lines in the background, without names.
+      at: A position on the horizontal axis to point at, and what to call it.
     """
-    every = [*series, *pale]
-    frame = make_frame(
-        [v for s in every for v in s.x], [v for s in every for v in s.y], x_range=x_range, y_range=y_range
-    )
+    frame = make_frame(*_values([*series, *pale]), x_range=x_range, y_range=y_range)
     parts = [draw_axes(frame, x_label, y_label, whole_x=whole_x)]
-    low, high = max(frame.x.low, frame.y.low), min(frame.x.high, frame.y.high)
+    low, high = _shared_range(frame)
     if diagonal and low < high:
         parts.append(_diagonal(frame, low, high))
         parts.append(text(frame.x(high) - 4, frame.y(low) - 6, f"dashed: {diagonal}", anchor="end"))
@@ -89,6 +86,16 @@ def line_chart(
     parts.append(draw_legend([s.name for s in series]))
     described = "; ".join(f"{s.name}: {' to '.join(show_all([s.y[0], s.y[-1]]))}" for s in series if len(s.y))
     return wrap("".join(parts), title, f"{y_label} over {x_label}. {described}")
+
+
+def _values(series: Sequence[Series]) -> tuple[list[float], list[float]]:
+    """Gathers the values of all points along each axis."""
+    return [v for s in series for v in s.x], [v for s in series for v in s.y]
+
+
+def _shared_range(frame: Frame) -> tuple[float, float]:
+    """Returns the values that both axes have; the first is above the second where they share none."""
+    return max(frame.x.low, frame.y.low), min(frame.x.high, frame.y.high)
 
 
 _MOST_MARKS = 40  # points of a line that are marked; more would hide it
@@ -135,7 +142,7 @@ def _pieces(series: Series) -> list[list[tuple[float, float]]]:
 
 def scatter_chart(title: str, groups: Sequence[Series], x_label: str, y_label: str, *, diagonal: str = "") -> str:
     """Draws points, with the line on which both axes are equal where ``diagonal`` names it."""
-    x_values, y_values = [v for g in groups for v in g.x], [v for g in groups for v in g.y]
+    x_values, y_values = _values(groups)
     if diagonal:
         # One range for both, so that the diagonal goes from corner to corner.
         x_values = y_values = [*x_values, *y_values]
@@ -145,8 +152,7 @@ def scatter_chart(title: str, groups: Sequence[Series], x_label: str, y_label: s
         places = [pair for piece in _pieces(group) for pair in piece]
         parts += [mark(index, frame.x(x), frame.y(y), 2.4) for x, y in places]
     if diagonal:
-        low, high = max(frame.x.low, frame.y.low), min(frame.x.high, frame.y.high)
-        parts.append(_diagonal(frame, low, high))
+        parts.append(_diagonal(frame, *_shared_range(frame)))
         parts.append(text(WIDTH - RIGHT - 2, frame.y.start - 6, f"dashed: {diagonal}", anchor="end"))
     parts.append(draw_legend([g.name for g in groups], ["dots"] * len(groups)))
     return wrap("".join(parts), title, f"{sum(len(g.x) for g in groups)} points, {y_label} over {x_label}")
@@ -261,61 +267,6 @@ def draw_axes_below(x: Scale, label: str, height: float) -> str:
         parts.append(f'<line class="grid" x1="{x(value):g}" x2="{x(value):g}" y1="{TOP}" y2="{bottom:g}"/>')
         parts.append(text(x(value), bottom + 17, tick, anchor="middle"))
     return "".join(parts) + draw_x_label(x, label, height)
-
-
-def surface_chart(
-    title: str,
-    x: Sequence[float],
-    y: Sequence[float],
-    z: Sequence[Sequence[float]],
-    points: Sequence[tuple[float, float, float, float]],
-    labels: tuple[str, str, str],
-) -> str:
-    """Draws a surface over two inputs in a slanted view from above, with rows as points on sticks.
-
-    Args:
-      title: the finding.
-      x, y: rising grid positions.
-      z: the surface's height, [len(y)][len(x)].
-      points: for each row x, y, its label and the surface's height there.
-      labels: of the three axes, with their units.
-    """
-    heights = [v for row in z for v in row] + [p[2] for p in points]
-    low, high = min(heights), max(heights)
-    span = (high - low) or 1.0
-    unit_x, unit_y = (x[-1] - x[0]) or 1.0, (y[-1] - y[0]) or 1.0
-    size = 340
-
-    def place(a: float, b: float, c: float) -> tuple[float, float]:
-        """Looks from the corner where both inputs are least: x runs to the right, y to the left."""
-        u, v, w = (a - x[0]) / unit_x, (b - y[0]) / unit_y, (c - low) / span
-        return round(180 + (u - v) * 135, 1), round(size - 66 - (u + v) * 61 - w * 98, 1)
-
-    cells = []
-    for j in range(len(y) - 1):
-        for i in range(len(x) - 1):
-            corners = [place(x[a], y[b], z[b][a]) for a, b in ((i, j), (i + 1, j), (i + 1, j + 1), (i, j + 1))]
-            level = (z[j][i] + z[j + 1][i + 1] + z[j][i + 1] + z[j + 1][i]) / 4
-            shade = min(int(6 * (level - low) / span), 5)
-            drawn = " ".join(f"{p},{q}" for p, q in corners)
-            cells.append((i + j, f'<polygon class="cell c{shade}" points="{drawn}"/>'))
-    # The far cells first, so that the near ones cover them.
-    parts = [polygon for _, polygon in sorted(cells, key=lambda cell: -cell[0])]
-    for a, b, known, height in points:
-        (px, py), (qx, qy) = place(a, b, known), place(a, b, height)
-        parts.append(f'<line class="stick" x1="{px}" y1="{py}" x2="{qx}" y2="{qy}"/>' + mark(1, px, py, 2.0))
-    (x_first, x_last), (y_first, y_last) = show_all([x[0], x[-1]]), show_all([y[0], y[-1]])
-    right, left, near = place(x[-1], y[0], low), place(x[0], y[-1], low), place(x[0], y[0], low)
-    parts.append(text(min(right[0] + 4, WIDTH - 4), right[1] + 16, x_last, anchor="end"))
-    parts.append(text(max(left[0] - 4, 4), left[1] + 16, y_last))
-    parts.append(text(near[0] + 6, near[1] + 14, x_first) + text(near[0] - 6, near[1] + 14, y_first, anchor="end"))
-    first, second = shorten_all(labels[:2], 20)
-    parts.append(text(WIDTH - 8, size - 34, f"{first} →", anchor="end", kind="label", full=labels[0]))
-    parts.append(text(8, size - 34, f"← {second}", kind="label", full=labels[1]))
-    parts.append(text(8, 16, f"height: {shorten(labels[2], 30)}, {' to '.join(show_all([low, high]))}", kind="label"))
-    if points:
-        parts.append(mark(1, 14, 30, 2.6) + text(22, 34, "rows of the eval split, joined to the surface"))
-    return wrap("".join(parts), title, f"{labels[2]} over {labels[0]} and {labels[1]}", size)
 
 
 def shade_table(

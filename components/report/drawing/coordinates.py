@@ -27,66 +27,78 @@ class Axis:
     labels: Sequence[tuple[float, str]]
 
 
+@dataclass(frozen=True)
+class _Placed:
+    """An axis where it is drawn: ``x`` from the left of the plot, ``scale`` from its values to heights."""
+
+    axis: Axis
+    x: float
+    scale: Scale
+
+
 def coordinates_chart(
     title: str, axes: Sequence[Axis], top: Sequence[int], other: int | None, *, best_name: str = "best"
 ) -> str:
     """Draws rows as lines.
 
     Args:
-      title: the finding.
-      axes: at least two, from left to right; all have a place for each row.
-      top: rows that stand out, best first.
-      other: a row drawn dashed, such as the one that all are compared with.
-      best_name: of the rows that stand out, for the legend.
+      title: The finding.
+      axes: At least two, from left to right; all have a place for each row.
+      top: Rows that stand out, best first.
+      other: A row drawn dashed, such as the one that all are compared with.
+      best_name: Name of the rows that stand out, for the legend.
     """
     distance = (_WIDTH - 2 * _SIDE) / (len(axes) - 1)
-    positions = [_SIDE + distance * index for index in range(len(axes))]
-    scales = [_scale(axis) for axis in axes]
-    rows = range(len(axes[0].places))
-    has_other = other is not None and other not in top
-    parts = [_draw_axis(axes, index, x, scales[index], distance) for index, x in enumerate(positions)]
-    ordinary = [row for row in rows if row not in top and row != other]
-    parts += [_line("pale", row, axes, positions, scales) for row in ordinary]
-    if other is not None and has_other:
-        parts.append(_line("series s2", other, axes, positions, scales))
-    parts += [_line("series s1", row, axes, positions, scales) for row in reversed(top)]
-    parts += [mark(0, x, y, 2.6) for x, y in _corners(top[0], axes, positions, scales)] if top else []
-    for index, x in enumerate(positions):
-        parts += _label_axis(axes, index, x, scales[index], distance)
-    parts.append(draw_legend([best_name, "untuned config"] if has_other else [best_name]))
-    described = f"{len(rows)} lines across {', '.join(axis.name for axis in axes)}"
+    placed = [_Placed(axis, _SIDE + distance * index, _scale(axis)) for index, axis in enumerate(axes)]
+    dashed = [] if other is None or other in top else [other]
+    parts = [_draw_axis(placed, index, distance) for index in range(len(axes))]
+    parts += _draw_rows(placed, top, dashed)
+    for index in range(len(axes)):
+        parts += _label_axis(placed, index, distance)
+    parts.append(draw_legend([best_name, "untuned config"] if dashed else [best_name]))
+    described = f"{len(axes[0].places)} lines across {', '.join(axis.name for axis in axes)}"
     return wrap("".join(parts), title, described, width=_WIDTH)
 
 
-def _draw_axis(axes: Sequence[Axis], index: int, x: float, scale: Scale, distance: float) -> str:
+def _draw_rows(placed: Sequence[_Placed], top: Sequence[int], dashed: Sequence[int]) -> list[str]:
+    """Draws all rows, those that stand out above the others, and the best of them, with marks, above all."""
+    special = {*top, *dashed}
+    ordinary = [row for row in range(len(placed[0].axis.places)) if row not in special]
+    lines = [_line("pale", row, placed) for row in ordinary]
+    lines += [_line("series s2", row, placed) for row in dashed]
+    lines += [_line("series s1", row, placed) for row in reversed(top)]
+    return lines + [mark(0, x, y, 2.6) for row in top[:1] for x, y in _corners(row, placed)]
+
+
+def _draw_axis(placed: Sequence[_Placed], index: int, distance: float) -> str:
     """Draws one axis with its name below.
 
     Args:
-      axes: All of them.
+      placed: All axes.
       index: Number of the axis, from the left.
-      x: Where it stands.
-      scale: Its range.
       distance: From one axis to the next.
     """
+    x, scale = placed[index].x, placed[index].scale
     line = f'<line class="axis" x1="{x:g}" x2="{x:g}" y1="{scale.end:g}" y2="{scale.start:g}"/>'
     # Names of neighbours stand at two heights, so that they do not run into each other.
     below = HEIGHT - BOTTOM + (18 if index % 2 == 0 else 34)
-    full = axes[index].name
+    full = placed[index].axis.name
     name = shorten(full, max(int(2 * distance / CHARACTER), 6))
-    edges = {0: (4.0, "start"), len(axes) - 1: (_WIDTH - 4.0, "end")}
+    edges = {0: (4.0, "start"), len(placed) - 1: (_WIDTH - 4.0, "end")}
     edge, anchor = edges.get(index, (x, "middle"))
     return line + text(edge, below, name, anchor=anchor, kind="label", full=full)
 
 
-def _label_axis(axes: Sequence[Axis], index: int, x: float, scale: Scale, distance: float) -> list[str]:
+def _label_axis(placed: Sequence[_Placed], index: int, distance: float) -> list[str]:
     """Writes the values beside an axis: before it, and behind the last one; the arguments are those of the axis."""
-    is_last = index == len(axes) - 1
+    is_last = index == len(placed) - 1
     side, anchor = (5, "start") if is_last else (-5, "end")
     room = _SIDE if is_last or index == 0 else distance * 0.85
-    names = shorten_all([name for _, name in axes[index].labels], max(int(room / CHARACTER), 4))
+    labels, x, scale = placed[index].axis.labels, placed[index].x, placed[index].scale
+    names = shorten_all([name for _, name in labels], max(int(room / CHARACTER), 4))
     return [
         text(x + side, scale(at) + 4, name, anchor=anchor, full=full)
-        for name, (at, full) in zip(names, axes[index].labels, strict=True)
+        for name, (at, full) in zip(names, labels, strict=True)
     ]
 
 
@@ -97,14 +109,12 @@ def _scale(axis: Axis) -> Scale:
     return Scale(low - room, high + room, HEIGHT - BOTTOM, TOP)
 
 
-def _corners(
-    row: int, axes: Sequence[Axis], positions: Sequence[float], scales: Sequence[Scale]
-) -> list[tuple[float, float]]:
+def _corners(row: int, placed: Sequence[_Placed]) -> list[tuple[float, float]]:
     """Returns where a row crosses the axes that it has a place on."""
-    places = [(axis.places[row], x, scale) for axis, x, scale in zip(axes, positions, scales, strict=True)]
-    return [(x, scale(place)) for place, x, scale in places if place is not None]
+    places = [(each.axis.places[row], each) for each in placed]
+    return [(each.x, each.scale(place)) for place, each in places if place is not None]
 
 
-def _line(kind: str, row: int, axes: Sequence[Axis], positions: Sequence[float], scales: Sequence[Scale]) -> str:
-    points = " ".join(f"{x:g},{y:g}" for x, y in _corners(row, axes, positions, scales))
+def _line(kind: str, row: int, placed: Sequence[_Placed]) -> str:
+    points = " ".join(f"{x:g},{y:g}" for x, y in _corners(row, placed))
     return f'<polyline class="{kind}" points="{points}"/>'

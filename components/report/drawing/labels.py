@@ -89,18 +89,36 @@ def shorten_all(names: Sequence[str], length: int) -> list[str]:
     long = [name for name in dict.fromkeys(names) if len(name) > length]
     if not long:
         return list(names)
-    first = len(commonprefix(long))
-    last = len(commonprefix([name[first:][::-1] for name in long]))
-    least, longest = (pick(map(len, long)) - first - last for pick in (min, max))
-    end = (length - 1) // 2
+    first, last = _common_ends(long)
+    differing = [len(name) - first - last for name in long]
     short = [shorten(name, length) for name in names]
-    is_at_an_end = first + longest <= length - 1 - end or last + longest <= end
-    # Of a name that others only go on from, nothing would be left.
-    if _tell_apart(short, names) and (is_at_an_end or least == 0):
+    if _tell_apart(short, names) and _shows_difference(first, last, differing, length):
         return short
-    around = max((length - 2 - longest) // 2, 0)  # letters of what all have in common, so that it can be recognised
+    around = max((length - 2 - max(differing)) // 2, 0)  # letters of what all have in common, to recognise it by
     short = [_cut_around(name, max(first - around, 0), max(last - around, 0), length) for name in names]
     return short if _tell_apart(short, names) else _number(short, names, length)
+
+
+def _common_ends(names: Sequence[str]) -> tuple[int, int]:
+    """Counts the letters that all begin with, and those of the rest that all end with."""
+    first = len(commonprefix(names))
+    return first, len(commonprefix([name[first:][::-1] for name in names]))
+
+
+def _shows_difference(first: int, last: int, differing: Sequence[int], length: int) -> bool:
+    """Whether names whose middle is cut out still show what they differ in.
+
+    Args:
+      first, last: Letters that all begin and end with.
+      differing: Letters of each between these.
+      length: Letters that are left.
+    """
+    # Of a name that others only go on from, nothing would be left in any other way.
+    if min(differing) == 0:
+        return True
+    end = (length - 1) // 2
+    start = length - 1 - end
+    return first + max(differing) <= start or last + max(differing) <= end
 
 
 def _cut_around(name: str, first: int, last: int, length: int) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -75,14 +76,21 @@ def _describe_numbers(stats: Any) -> dict[str, Any]:
     """Reads the figures of a column of numbers; one that is not finite is None."""
     found = {key: float(getattr(stats, name)) for key, name in _OF_NUMBERS.items()}
     described: dict[str, Any] = {key: value if math.isfinite(value) else None for key, value in found.items()}
-    histogram = next((h for h in stats.histograms if h.type == h.STANDARD), None)
-    if histogram is None or not histogram.buckets:
-        return described
-    edges = [histogram.buckets[0].low_value, *(bucket.high_value for bucket in histogram.buckets)]
-    if all(map(math.isfinite, edges)):
-        counts = [round(bucket.sample_count, 3) for bucket in histogram.buckets]
-        described["histogram"] = {"edges": edges, "counts": counts}
+    standard = next((each for each in stats.histograms if each.type == each.STANDARD), None)
+    histogram = _read_histogram(standard.buckets) if standard else None
+    if histogram is not None:
+        described["histogram"] = histogram
     return described
+
+
+def _read_histogram(buckets: Sequence[Any]) -> dict[str, list[float]] | None:
+    """Reads the edges and the counts of a histogram; None where it is empty or goes to infinity."""
+    if not buckets:
+        return None
+    edges = [buckets[0].low_value, *(bucket.high_value for bucket in buckets)]
+    if not all(map(math.isfinite, edges)):
+        return None
+    return {"edges": edges, "counts": [round(bucket.sample_count, 3) for bucket in buckets]}
 
 
 def _shorten(value: str) -> str:

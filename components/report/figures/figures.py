@@ -6,7 +6,7 @@ import base64
 import json
 import mimetypes
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -229,14 +229,25 @@ def _label_counts(folders: RunFolders, plan: FeaturePlan, rows: Mapping[str, int
     counts = {}
     shares = _read_json(folders.baseline, "trivial.json")
     if shares and "train" in rows:
+        # A binary model answers with the share of its second class alone.
         every = [1 - shares[0], shares[0]] if plan.task == "binary" else shares
         counts["train"] = {name: round(share * rows["train"]) for name, share in zip(plan.classes, every, strict=False)}
     for split in ("eval", "test"):
         loaded = load_predictions(folders.model_run, split)
         if loaded and len(loaded[0]):
-            numbers = np.bincount(loaded[0].astype(np.int64).reshape(-1), minlength=len(plan.classes))
-            counts[split] = {name: int(number) for name, number in zip(plan.classes, numbers, strict=False)}
+            counts[split] = _count_labels(loaded[0], plan.classes)
     return counts
+
+
+def _count_labels(labels: np.ndarray, classes: Sequence[str]) -> dict[str, int]:
+    """Counts the rows of each class.
+
+    Args:
+      labels: [rows] or [rows, 1], numbers of classes as floats or integers.
+      classes: Names in the order of their numbers.
+    """
+    numbers = np.bincount(labels.astype(np.int64).reshape(-1), minlength=len(classes))
+    return {name: int(number) for name, number in zip(classes, numbers, strict=False)}
 
 
 def _explanations(folder: str | None) -> dict[str, Any] | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -25,8 +25,8 @@ def key_importance(
     predictions. What keys do only together belongs to none of them, so the shares need not add up to 1.
 
     Args:
-      trials: with ``score`` (None where one failed) and ``values`` by key.
-      space: the config's ``tuning.space``.
+      trials: Trials of a search with ``score`` (None where one failed) and ``values`` by key.
+      space: The config's ``tuning.space``.
 
     Returns:
       ``shares``, most important first: ``key``, ``share`` (mean over the trees, 0 to 1) and ``interval`` (the middle
@@ -36,26 +36,45 @@ def key_importance(
     Source: Hutter, Hoos and Leyton-Brown, An Efficient Approach for Assessing Hyperparameter Importance, ICML 2014.
     """
     done = [trial for trial in trials if trial["score"] is not None]
-    keys = [key for key in space if len({_text(trial["values"].get(key)) for trial in done}) > 1]
+    varied = _varied_keys(done, space)
     scores = np.array([trial["score"] for trial in done], dtype=np.float64)
-    if len(done) < LEAST_TRIALS or not keys or np.ptp(scores) == 0:
+    if len(done) < LEAST_TRIALS or not varied or np.ptp(scores) == 0:
         return None
-    from sklearn.ensemble import RandomForestRegressor
-
-    table = np.stack([_column([t["values"].get(key) for t in done], space[key]) for key in keys], axis=1)
-    forest = RandomForestRegressor(n_estimators=_TREES, min_samples_leaf=2, max_features=1.0, random_state=0)
-    forest.fit(table, scores)
-    shares = np.stack([_shares_of_key(forest.estimators_, table, place) for place in range(len(keys))], axis=1)
+    table = np.stack([_column(values, space[key]) for key, values in varied.items()], axis=1)
+    shares = _shares_of_trees(table, scores)
     low, high = np.quantile(shares, (0.1, 0.9), axis=0)
     listed = [
         {"key": key, "share": float(shares[:, i].mean()), "interval": [float(low[i]), float(high[i])]}
-        for i, key in enumerate(keys)
+        for i, key in enumerate(varied)
     ]
     return {
         "shares": sorted(listed, key=lambda entry: -entry["share"]),
         "trials": len(done),
-        "is_weak": len(done) < _TRIALS_FOR_EACH_KEY * len(keys),
+        "is_weak": len(done) < _TRIALS_FOR_EACH_KEY * len(varied),
     }
+
+
+def _varied_keys(trials: Sequence[Mapping[str, Any]], space: Iterable[str]) -> dict[str, list[Any]]:
+    """Gathers the values of the keys that were not the same in all trials, None where a trial does not have the key."""
+    values = {key: [trial["values"].get(key) for trial in trials] for key in space}
+    return {key: tried for key, tried in values.items() if len(set(map(_text, tried))) > 1}
+
+
+def _shares_of_trees(table: np.ndarray, scores: np.ndarray) -> np.ndarray:
+    """Grows a forest that tells scores from values, and measures how much of each tree's variance each key explains.
+
+    Args:
+      table: float64 [trials, keys], the values as numbers.
+      scores: float64 [trials].
+
+    Returns:
+      float64 [trees, keys], from 0 to 1.
+    """
+    from sklearn.ensemble import RandomForestRegressor
+
+    forest = RandomForestRegressor(n_estimators=_TREES, min_samples_leaf=2, max_features=1.0, random_state=0)
+    forest.fit(table, scores)
+    return np.stack([_shares_of_key(forest.estimators_, table, place) for place in range(table.shape[1])], axis=1)
 
 
 def _shares_of_key(trees: Sequence[Any], table: np.ndarray, place: int) -> np.ndarray:
@@ -87,20 +106,28 @@ def _shares_of_key(trees: Sequence[Any], table: np.ndarray, place: int) -> np.nd
 
 
 def _column(values: Sequence[Any], entry: Mapping[str, Any]) -> np.ndarray:
-    """Turns values into numbers: those of a logarithmic range by their logarithm, others than numbers by their place.
+    """Turns the values of a key into numbers, float64 [trials].
 
-    A key that a trial does not have is a value of its own, below all others.
+    A trial that does not have the key gets a number of its own, below all others.
     """
-    if all(value is None or type(value) in (int, float) for value in values):
-        is_log = bool(entry.get("log")) or entry.get("scale") == "log"
-        numbers = [_place(value, is_log) for value in values]
-    else:
-        offered = [_text(choice) for choice in entry.get("choice", [])]
-        places = {text: place for place, text in enumerate(dict.fromkeys([*offered, *map(_text, values)]))}
-        numbers = [None if value is None else float(places[_text(value)]) for value in values]
+    are_numbers = all(value is None or type(value) in (int, float) for value in values)
+    numbers = _places_on_scale(values, entry) if are_numbers else _places_in_list(values, entry)
     known = [number for number in numbers if number is not None]
     missing = min(known) - (np.ptp(known) or 1.0)
     return np.array([missing if number is None else number for number in numbers], dtype=np.float64)
+
+
+def _places_on_scale(values: Sequence[float | None], entry: Mapping[str, Any]) -> list[float | None]:
+    """Places numbers on their range, which may be logarithmic."""
+    is_log = bool(entry.get("log")) or entry.get("scale") == "log"
+    return [_place(value, is_log) for value in values]
+
+
+def _places_in_list(values: Sequence[Any], entry: Mapping[str, Any]) -> list[float | None]:
+    """Places values in the order in which the space offers them; what it does not offer comes after."""
+    offered = map(_text, entry.get("choice", []))
+    places = {text: place for place, text in enumerate(dict.fromkeys([*offered, *map(_text, values)]))}
+    return [None if value is None else float(places[_text(value)]) for value in values]
 
 
 def _place(value: float | None, is_log: bool) -> float | None:

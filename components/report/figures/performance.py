@@ -225,6 +225,10 @@ def calibration(hit: np.ndarray, scores: np.ndarray) -> dict[str, Any]:
 def describe_residuals(labels: np.ndarray, predictions: np.ndarray) -> dict[str, Any]:
     """Describes the errors of a regression.
 
+    Args:
+      labels: [rows] or [rows, 1].
+      predictions: [rows] or [rows, 1].
+
     Returns:
       ``label`` and ``prediction`` (a sample of rows), ``histogram`` of prediction - label (``edges``, ``counts``),
       ``median_absolute``, ``ninety_percent`` (nine of ten errors are below it), ``bias`` (mean of prediction - label),
@@ -239,21 +243,27 @@ def describe_residuals(labels: np.ndarray, predictions: np.ndarray) -> dict[str,
     chosen = np.sort(random.permutation(len(truth))[:_SCATTER_POINTS])
     counts, edges = np.histogram(errors, bins=min(20, max(5, len(errors) // 10)))
     outliers = _beyond(errors, 6)
-    tenths = [part for part in np.array_split(np.argsort(guess, kind="stable"), min(10, len(guess))) if len(part)]
     return {
-        "label": [float(v) for v in truth[chosen]],
-        "prediction": [float(v) for v in guess[chosen]],
-        "histogram": {"edges": [float(v) for v in edges], "counts": [int(v) for v in counts]},
+        "label": truth[chosen].tolist(),
+        "prediction": guess[chosen].tolist(),
+        "histogram": {"edges": edges.tolist(), "counts": counts.tolist()},
         "median_absolute": float(np.median(np.abs(errors))),
         "ninety_percent": float(np.percentile(np.abs(errors), 90)),
         "bias": float(errors.mean()),
         "outliers": outliers,
         # Errors that thin out, and labels that lie as far out, are no sign of wrong labels.
         "has_tails": outliers < _beyond(errors, 3) / 2 or 2 * _beyond(truth, 6) >= outliers or _is_lumpy(truth),
-        "tenths": {
-            "prediction": [float(guess[part].mean()) for part in tenths],
-            "label": [float(truth[part].mean()) for part in tenths],
-        },
+        "tenths": _tenths(guess, truth),
+    }
+
+
+def _tenths(guess: np.ndarray, truth: np.ndarray) -> dict[str, list[float]]:
+    """Averages predictions and labels, float64 [rows] both, over each tenth of the rows by prediction."""
+    parts = np.array_split(np.argsort(guess, kind="stable"), min(10, len(guess)))
+    tenths = [part for part in parts if len(part)]
+    return {
+        "prediction": [float(guess[part].mean()) for part in tenths],
+        "label": [float(truth[part].mean()) for part in tenths],
     }
 
 

@@ -17,8 +17,8 @@ def read_trials(folder: str | None, tuning: Mapping[str, Any] | None) -> dict[st
     """Reads the trials of a search.
 
     Args:
-      folder: the TunerResults artifact, or None.
-      tuning: the config's ``tuning`` block.
+      folder: The TunerResults artifact, or None.
+      tuning: The config's ``tuning`` block.
 
     Returns:
       ``objective``, ``direction`` (max or min), ``wanted`` (trials asked for), ``algorithm``, ``budget``, ``space``;
@@ -35,8 +35,8 @@ def read_trials(folder: str | None, tuning: Mapping[str, Any] | None) -> dict[st
         return None
     stored = json.loads(path.read_text(encoding="utf-8"))
     trials = sorted(map(_trial, stored["trials"]), key=lambda trial: trial["number"])
-    best = next(trial for trial in trials if trial["number"] == int(stored["best"]))
-    untuned = next((trial for trial in trials if trial["number"] == 0 and trial["score"] is not None), None)
+    by_number = {trial["number"]: trial for trial in trials}
+    best = by_number[int(stored["best"])]
     way = direction(tuning["objective"])
     return {
         "objective": tuning["objective"],
@@ -48,10 +48,26 @@ def read_trials(folder: str | None, tuning: Mapping[str, Any] | None) -> dict[st
         "trials": trials,
         "best": best["number"],
         "fits": max(len(entry.get("scores") or [0]) for entry in stored["trials"]),
-        "untuned": untuned["number"] if untuned else None,
-        "changed": _changes(untuned["values"], best["values"]) if untuned else [],
-        "moved": _moved(untuned["score"], best["score"], way) if untuned else None,
+        **_compare_with_untuned(by_number.get(0), best, way),
         "importance": key_importance(trials, tuning["space"]),
+    }
+
+
+def _compare_with_untuned(untuned: Mapping[str, Any] | None, best: Mapping[str, Any], way: str) -> dict[str, Any]:
+    """Says what the winner sets differently from the config as it stands, and how much better it is for that.
+
+    Args:
+      untuned: Trial 0, which tries that config; None where there is no such trial.
+      best: The winner.
+      way: ``max`` or ``min``.
+    """
+    # A trial that failed has no score to compare with.
+    if untuned is None or untuned["score"] is None:
+        return {"untuned": None, "changed": [], "moved": None}
+    return {
+        "untuned": untuned["number"],
+        "changed": _changes(untuned["values"], best["values"]),
+        "moved": _moved(untuned["score"], best["score"], way),
     }
 
 

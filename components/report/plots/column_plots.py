@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import islice
 from typing import Any
 
 from kerasline.components.report.drawing import (
@@ -29,16 +30,15 @@ def plot_columns(figures: Mapping[str, Any]) -> list[Plot]:
     statistics = figures.get("statistics") or {}
     label = figures["data"]["label"]
     columns = {column["name"]: column for column in figures["data"]["columns"]} | {label["name"]: label}
-    names = [name for name in (label["name"], *statistics) if statistics.get(name)]
-    counts = (figures.get("label_counts") or {}).get("train")
+    names = list(dict.fromkeys([label["name"], *statistics]))
     plots = []
+    counts = (figures.get("label_counts") or {}).get("train")
     if counts:
         plots.append(_plot_classes(label["name"], counts))
-        names = [name for name in names if name != label["name"]]
-    for name in dict.fromkeys(names):
-        plot = _plot_column(name, statistics[name], columns.get(name) or {}) if len(plots) < MOST_COLUMNS else None
-        if plot:
-            plots.append(plot)
+        names.remove(label["name"])
+    # Plots are drawn one by one, no more of them than are shown.
+    drawn = (_plot_column(name, statistics[name], columns.get(name) or {}) for name in names if statistics.get(name))
+    plots += islice(filter(None, drawn), MOST_COLUMNS - len(plots))
     return plots
 
 

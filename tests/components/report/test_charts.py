@@ -13,9 +13,9 @@ from kerasline.components.report.drawing.charts import (
     histogram_chart,
     line_chart,
     shade_table,
-    surface_chart,
 )
 from kerasline.components.report.drawing.labels import show
+from kerasline.components.report.drawing.surfaces import surface_chart
 from kerasline.components.report.drawing.svg import Scale, ticks
 from kerasline.components.report.plots.explanation_plots import plot_dependence, plot_importance, plot_surface
 

@@ -8,6 +8,7 @@ import re
 import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain, compress
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +46,7 @@ _TRANSFER = (
 )
 _TOLD = ("encoding", "quoting", "skip_lines", "header", "ragged_rows")  # what a user should hear of the file at once
 _LONGEST_NAME = 50  # that a recipe may have
+_NEVER_LEAKING = ("drop", "text", "array")  # kinds of columns of which no single value is compared with the label
 
 
 @dataclass(frozen=True)
@@ -127,17 +129,19 @@ def _table_summary(sample: TableSample, label: LabelGuess, labels: Sequence[str]
 
 
 def _drop_leaks(sample: TableSample, guesses: Sequence[ColumnGuess], label: LabelGuess) -> None:
+    """Leaves out the columns that give the label away."""
     if label.task == "multilabel":
         return
     columns = {column.name: column for column in sample.columns}
     answers = label.values or columns[label.columns[0]].values
-    known = [row for row, value in enumerate(answers) if _is_known(value)]
+    is_known = [_is_known(value) for value in answers]
+    known_answers = list(compress(answers, is_known))
     is_number = not label.counts
     for guess in guesses:
-        if guess.kind in ("drop", "text", "array"):
+        if guess.kind in _NEVER_LEAKING:
             continue
-        values = columns[guess.name].values
-        told = gives_away([values[row] for row in known], [answers[row] for row in known], is_number)
+        values = list(compress(columns[guess.name].values, is_known))
+        told = gives_away(values, known_answers, is_number)
         if told:
             guess.kind, guess.options = "drop", {}
             guess.why = f"gives the label away: {told}; if it is known before the label is, keep it and set "
@@ -231,17 +235,24 @@ def _label_lines(label: LabelGuess) -> list[str]:
 
 
 def _feature_lines(guesses: Sequence[ColumnGuess], of_label: Sequence[str]) -> list[str]:
+    """Writes the ``features`` block: the label's own lines first, then the inputs that need more than their type."""
     inputs = [guess for guess in guesses if guess.kind != "drop"]
     lines = ["", *_kinds_of_inputs(inputs)]
-    named = [guess for guess in inputs if guess.options or guess.remark]
-    if not of_label and not any(guess.options for guess in named):
-        lines += [text for guess in named for text in comment(f"{guess.name}: {guess.remark}")]
-        return [*lines, "features: {}"]
-    lines += ["features:", *of_label]
-    for guess in named:
-        lines += comment(f"{guess.name}: {guess.remark}", 2) if guess.remark else []
-        lines += pair(guess.name, guess.options, 2, guess.why) if guess.options else []
-    return lines
+    if of_label or any(guess.options for guess in inputs):
+        lines += ["features:", *of_label]
+        return lines + [line for guess in inputs for line in _lines_of_feature(guess)]
+    remarks = [_remark_lines(guess, 0) for guess in inputs]
+    return [*lines, *chain.from_iterable(remarks), "features: {}"]
+
+
+def _lines_of_feature(guess: ColumnGuess) -> list[str]:
+    """Writes what the recipe says of one input; nothing where its type tells all."""
+    lines = _remark_lines(guess, 2)
+    return lines + pair(guess.name, guess.options, 2, guess.why) if guess.options else lines
+
+
+def _remark_lines(guess: ColumnGuess, indent: int) -> list[str]:
+    return comment(f"{guess.name}: {guess.remark}", indent) if guess.remark else []
 
 
 def _kinds_of_inputs(inputs: Sequence[ColumnGuess]) -> list[str]:

@@ -11,7 +11,7 @@ from typing import Any
 
 from kerasline.components.core import ConfigError, counted, nearest
 from kerasline.components.datasets.description import LabelFacts, facts_of_written, infer_task, is_classes, settle_label
-from kerasline.components.datasets.values import evidence_of, read_date, read_number
+from kerasline.components.datasets.values import WrittenNumbers, evidence_of, read_date, read_number
 from kerasline.components.models import Task
 from kerasline.components.profiling.guessing.guess import hidden_difference
 from kerasline.components.profiling.sampling import SampledColumn, TableSample, Words, remark_on_classes
@@ -24,6 +24,7 @@ _LIKELY = (
 _UNEVEN = 4.0  # how many times larger the largest class is before the rare ones are weighed up
 _FEWEST_TO_WEIGH = 10  # rows of the rarest class
 _FEWEST_COUNTS = 5  # different whole numbers that may be counts or scores
+_INFINITE = (float("inf"), float("-inf"))
 _EVAL_ROWS = 5  # rows of each class that a tenth of the data should have
 
 
@@ -93,27 +94,28 @@ def likeliest_label(names: Sequence[str]) -> str:
 def guess_label(sample: TableSample, labels: Sequence[str]) -> LabelGuess:
     """Finds out what the label is.
 
+    Args:
+      sample: Rows of the table.
+      labels: Names of one column, or of several that hold 0 and 1.
+
     Raises:
       ConfigError: it cannot be learned: no values, a single class, text that never repeats, dates.
     """
     columns = {column.name: column for column in sample.columns}
     if len(labels) > 1:
         return _guess_several([columns[name] for name in labels], str(sample.path))
-    column = columns[labels[0]]
+    given = columns[labels[0]]
+    if given.dtype == "array":
+        raise ConfigError(f"--label: {given.name!r} holds lists; name one column, or several of 0 and 1")
     reading: dict[str, tuple[Any, str]] = {}
-    if column.dtype == "array":
-        raise ConfigError(f"--label: {column.name!r} holds lists; name one column, or several of 0 and 1")
-    if column.dtype == "string" and column.present:
-        column = _read_numbers(column, reading, sample.source)
-    present = [value for value in column.present if value not in (float("inf"), float("-inf"))]
+    is_text = given.dtype == "string" and bool(given.present)
+    column = _read_numbers(given, reading, sample.source) if is_text else given
+    present = _finite(column.present)
     if column.dtype == "string":
         _refuse_no_classes(column.name, present)
     counts: Counter[Any] = Counter(present)
     settled = settle_label(_facts(column, counts, len(present), str(sample.path)), "auto")
     missing = 1 - len(present) / max(1, len(column.values))
-    words = columns[labels[0]].words
-    remarks = [f"{missing:.1%} of the rows have no label and are left out"] if missing else []
-    remarks += [words.remark] if words.remark else []
     guess = LabelGuess(
         (column.name,),
         infer_task(settled),
@@ -121,12 +123,22 @@ def guess_label(sample: TableSample, labels: Sequence[str]) -> LabelGuess:
         rows=len(present),
         missing=missing,
         reading=reading,
-        remarks=tuple(remarks),
-        words=words,
+        remarks=tuple(_remarks_on_missing(missing, given.words)),
+        words=given.words,
     )
     if settled.classes is None:
         return replace(guess, deviation=_deviation(present), values=column.values)
     return _with_classes(guess, column, counts, sample.rows)
+
+
+def _finite(values: Sequence[Any]) -> list[Any]:
+    return [value for value in values if value not in _INFINITE]
+
+
+def _remarks_on_missing(missing: float, words: Words) -> list[str]:
+    """Says what share of the rows has no label, and which words were taken for none."""
+    remarks = [f"{missing:.1%} of the rows have no label and are left out"] if missing else []
+    return [*remarks, words.remark] if words.remark else remarks
 
 
 def _deviation(values: Sequence[float]) -> float:
@@ -193,6 +205,11 @@ def _guess_several(columns: Sequence[SampledColumn], origin: str) -> LabelGuess:
 def _read_numbers(column: SampledColumn, reading: dict[str, tuple[Any, str]], source: str) -> SampledColumn:
     """Reads a label that would be numbers but for signs, marks and units, and writes how that is done.
 
+    Args:
+      column: A label of text.
+      reading: Takes the keys of the ``csv:`` block that the label needs, each with the reason.
+      source: Block of the recipe that reads the table, such as ``csv``.
+
     Raises:
       ConfigError: its numbers cannot be compared with one another.
     """
@@ -206,12 +223,16 @@ def _read_numbers(column: SampledColumn, reading: dict[str, tuple[Any, str]], so
         raise ConfigError(f"--label: {column.name!r} holds numbers that cannot be compared: {numbers.problem}")
     if numbers.share < 1:
         return column
+    # The point is the decimal sign unless the recipe names another.
     if not numbers.certain or numbers.decimal == ",":
         if source != "csv":
             raise ConfigError(f"--label: {column.name!r} holds numbers as text, {numbers.told()}; write it as numbers")
         reading["label_decimal"] = (numbers.decimal, _why_decimal(numbers))
-    values = [None if value is None else read_number(value, numbers.form) for value in column.values]
-    return SampledColumn(column.name, "float", values, column.words)
+    return SampledColumn(column.name, "float", _read_all(column.values, numbers), column.words)
+
+
+def _read_all(values: Sequence[str | None], numbers: WrittenNumbers) -> list[float | None]:
+    return [None if value is None else read_number(value, numbers.form) for value in values]
 
 
 def _why_decimal(numbers: Any) -> str:

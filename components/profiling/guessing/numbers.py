@@ -46,10 +46,8 @@ def guess_number(name: str, dtype: str, present: Sequence[Any], counts: Counter[
     if len(finite) < len(present):
         guess.options["indicator"] = True
         guess.why += f"; {len(present) - len(finite)} infinite values count as missing"
-    typical = _three_quarters_within(finite)
-    if len(counts) > 20 and typical > 0 and max(-low, high) > 50 * typical:
-        guess.options["scale"] = "log"
-        guess.why += f", three quarters within ±{typical:g}: the logarithm keeps the large ones from ruling"
+    if len(counts) > 20:
+        _choose_scale(guess, finite)
     sentinel = _sentinel(finite, counts)
     if sentinel is not None:
         guess.remark = (
@@ -57,6 +55,14 @@ def guess_number(name: str, dtype: str, present: Sequence[Any], counts: Counter[
             f"['{sentinel:g}']"
         )
     return guess
+
+
+def _choose_scale(guess: ColumnGuess, finite: Sequence[float]) -> None:
+    """Takes the logarithm of a quantity, given sorted, whose largest values are far beyond the others."""
+    typical = _three_quarters_within(finite)
+    if 0 < 50 * typical < max(-finite[0], finite[-1]):
+        guess.options["scale"] = "log"
+        guess.why += f", three quarters within ±{typical:g}: the logarithm keeps the large ones from ruling"
 
 
 def _three_quarters_within(finite: Sequence[float]) -> float:
@@ -86,21 +92,27 @@ def _guess_whole_number(name: str, finite: Sequence[int], counts: Counter[Any]) 
 
 def _guess_id(name: str, finite: Sequence[int], distinct: int) -> ColumnGuess | None:
     """Finds numbers of rows, and ids of rows and of groups of rows."""
-    low, high = finite[0], finite[-1]
     repeats = len(finite) / distinct
-    if distinct >= FEWEST_FOR_ID and repeats < 1.02:
-        if high - low + 1 == distinct and len(finite) == distinct:
-            return ColumnGuess(name, "drop", f"numbers the rows, {low} to {high}")
-        if is_row_name(name):
-            return ColumnGuess(name, "drop", f"names the rows, {low} to {high} with gaps, as a filtered table has them")
-        if _is_id(name):
-            return ColumnGuess(name, "drop", "an id: every row has its own")
+    told = _told_of_row_number(name, finite, distinct) if distinct >= FEWEST_FOR_ID and repeats < 1.02 else ""
+    if told:
+        return ColumnGuess(name, "drop", told)
     if distinct >= FEWEST_FOR_ID and repeats < _FEW_REPEATS and _is_id(name):
         told = f"an id: {distinct} different ones in {len(finite)} rows"
         return ColumnGuess(name, "drop", told, group=True)
     if GROUP_NAME.search(name) and distinct > 50:
         return ColumnGuess(name, "drop", f"an id of about {repeats:.1f} rows each", group=True)
     return None
+
+
+def _told_of_row_number(name: str, finite: Sequence[int], distinct: int) -> str:
+    """Says in what way numbers of which (nearly) every row has its own tell rows apart; empty where they do not."""
+    low, high = finite[0], finite[-1]
+    is_counting = high - low + 1 == distinct == len(finite)
+    if is_counting:
+        return f"numbers the rows, {low} to {high}"
+    if is_row_name(name):
+        return f"names the rows, {low} to {high} with gaps, as a filtered table has them"
+    return "an id: every row has its own" if _is_id(name) else ""
 
 
 def _guess_written_date(name: str, finite: Sequence[int], some: Sequence[int]) -> ColumnGuess | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from kerasline.components.profiling.guessing.guess import ColumnGuess
 from kerasline.components.profiling.sampling import SampledColumn
@@ -16,14 +16,22 @@ _TIMES = re.compile(r"(^|[_\W])(year|yr|wave|round|period|month|quarter|week|vis
 def mark_panels(columns: Sequence[SampledColumn], guesses: Sequence[ColumnGuess]) -> None:
     """Marks the column that says whom a row is about, where each has one row for each time."""
     values = {column.name: column.values for column in columns if column.dtype in ("int", "string")}
-    times = [guess.name for guess in guesses if guess.name in values and _TIMES.search(guess.name)]
+    times = {guess.name: values[guess.name] for guess in guesses if guess.name in values and _TIMES.search(guess.name)}
+    things = values.keys() - times
     for guess in guesses:
-        known = values.get(guess.name)
-        if known is None or guess.name in times or guess.group or None in known or len(known) < _FEWEST_ROWS:
+        if guess.group or guess.name not in things:
             continue
-        found = next((time for time in times if _is_grid(known, values[time])), None)
+        known = values[guess.name]
+        found = _time_of(known, times)
         if found is not None:
             _mark(guess, f"about {len(known) / len(set(known)):.1f} rows of each, one for each {found}")
+
+
+def _time_of(things: Sequence[object], times: Mapping[str, Sequence[object]]) -> str | None:
+    """Names the column of times for each of which every thing has a row; None where there is none."""
+    if None in things or len(things) < _FEWEST_ROWS:
+        return None
+    return next((name for name, moments in times.items() if _is_grid(things, moments)), None)
 
 
 def _mark(guess: ColumnGuess, told: str) -> None:

@@ -31,6 +31,7 @@ from kerasline.components.profiling.sampling import words_of
 _BOOLEANS = ({"true", "false"}, {"yes", "no"}, {"y", "n"}, {"t", "f"}, {"on", "off"})
 _PERSON_NAME = re.compile(r"(^|[_\s.\-])(sur|last|first|middle|fore|given|family|maiden|full)[_\s.\-]?name$", re.I)
 _MOST_UNREADABLE = 0.1
+_TEXTS_READ = 20_000  # for the vocabulary
 _LONGEST_NAME = 5  # words, on average
 _FEW_ROWS_EACH = 20  # of people's names: fewer say little of the next row
 _MANY_NAMES = 100
@@ -64,15 +65,22 @@ def _guess_words(name: str, present: Sequence[str], some: Sequence[str], distinc
     words = [len(words_of(value)) for value in some]
     mean_words = sum(words) / len(words)
     unique = distinct / len(present)
-    if unique > 0.5 and distinct >= FEWEST_FOR_ID and mean_words < _LONGEST_NAME and _are_names(some):
+    is_unique = unique > 0.5
+    if is_unique and distinct >= FEWEST_FOR_ID and mean_words < _LONGEST_NAME and _are_names(some):
         why = f"names, such as {shown(present[0])}, {unique:.0%} of them different; to learn from their words set "
         return ColumnGuess(name, "drop", why + "kind: text")
-    if mean_words < 4 and (unique <= 0.5 or mean_words < 2.5):
+    # A few words that come again are a category; where they do not, they are a text sooner.
+    if mean_words < (2.5 if is_unique else 4):
         return None
-    frequent = Counter(word for value in present[:20_000] for word in set(words_of(value)))
-    kept = sum(1 for count in frequent.values() if count >= 5) or min(len(frequent), 100)
-    options: dict[str, Any] = {"kind": "text", "vocabulary_size": max(10, min(1000, kept))}
+    options: dict[str, Any] = {"kind": "text", "vocabulary_size": _choose_vocabulary(present)}
     return ColumnGuess(name, "text", f"about {mean_words:.0f} words a row", options=options)
+
+
+def _choose_vocabulary(texts: Sequence[str]) -> int:
+    """Chooses how many words are learnt: those in several rows, or in a small table some of any."""
+    rows = Counter(word for text in texts[:_TEXTS_READ] for word in set(words_of(text)))
+    in_several = sum(1 for count in rows.values() if count >= 5)
+    return max(10, min(1000, in_several or min(len(rows), 100)))
 
 
 def _guess_names(name: str, present: Sequence[str], distinct: int) -> ColumnGuess | None:

@@ -62,11 +62,19 @@ def _without_quotes(path: Path, dialect: Dialect, error: StrayQuote) -> Dialect:
 
 def _lines_above(head: Sequence[Line]) -> int:
     """Counts the lines above the names of the columns, such as a title and a date."""
-    widths = [max((place for place, cell in enumerate(cells, start=1) if cell), default=0) for _, cells in head]
+    widths = [_width(cells) for _, cells in head]
     usual, count = Counter(widths[1:]).most_common(1)[0] if len(head) > 2 else (0, 0)
-    if usual < 2 or 2 * count <= len(head):
+    has_usual_width = usual >= 2 and 2 * count > len(head)
+    if not has_usual_width:
         return 0
-    for (number, cells), width in list(zip(head, widths, strict=True))[: _MOST_LINES_ABOVE + 1]:
-        if width >= usual and 2 * sum(map(bool, cells)) > usual:
-            return number - 1 if number != head[0][0] else 0
-    return 0
+    looked_at = list(zip(head, widths, strict=True))[: _MOST_LINES_ABOVE + 1]
+    # The names are the first line that is as wide as the rows, and mostly full.
+    names = (number for (number, cells), width in looked_at if width >= usual and 2 * sum(map(bool, cells)) > usual)
+    first = head[0][0]
+    number = next(names, first)
+    return number - 1 if number != first else 0
+
+
+def _width(cells: Sequence[str]) -> int:
+    """Counts the cells up to the last that is not empty."""
+    return max((place for place, cell in enumerate(cells, start=1) if cell), default=0)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -68,19 +68,23 @@ def sample_images(folder: Path) -> ImageSample:
         raise ConfigError(f"no image of {folder} can be read ({counted(len(opened), 'image')} opened)")
     size, sizes, resized = _choose_size(shapes)
     depths = {1 if shape[2] == 1 else 3 for shape in shapes}
-    remarks = [f"of {len(opened)} images that were opened, {bad} cannot be read; such are left out"] if bad else []
-    remarks += [f"class folders without an image are left out: {', '.join(empty)}"] if empty else []
-    remarks += ["grey images among those in colour become RGB"] if len(depths) > 1 else []
+    left_out = f"of {len(opened)} images that were opened, {bad} cannot be read; such are left out" if bad else ""
     return ImageSample(
         counts={name: len(paths) for name, paths in sorted(files.items(), key=lambda item: -len(item[1]))},
         rows=rows,
         size=size,
         channels=max(depths),
         sizes=sizes,
-        remarks=tuple(remarks),
+        remarks=tuple(filter(None, [left_out, *_remarks(empty, depths)])),
         resized=resized,
         given=given,
     )
+
+
+def _remarks(empty: Sequence[str], depths: Collection[int]) -> list[str]:
+    """Says which folders are left out, and what becomes of grey images among others."""
+    remarks = [f"class folders without an image are left out: {', '.join(empty)}"] if empty else []
+    return remarks + (["grey images among those in colour become RGB"] if len(depths) > 1 else [])
 
 
 def _folders(folder: Path) -> list[Path]:

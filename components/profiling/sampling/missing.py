@@ -58,20 +58,16 @@ def decide_words(counts: Mapping[str, int], shared: Sequence[str], is_label: boo
     """Decides what means no value in a column of a text table.
 
     Args:
-      counts: rows of each cell.
-      shared: words of the file besides the usual ones.
-      is_label: whether rows without a value are left out.
+      counts: Rows of each cell.
+      shared: Words of the file besides the usual ones.
+      is_label: Whether rows without a value are left out.
     """
-    usual = [word for word in (*MISSING_VALUES, *shared) if word]
-    others = {word: count for word, count in counts.items() if word and word not in usual}
-    strays = _strays_among_numbers(others)
-    if strays and is_label:
-        strays = _without_classes(strays, others)
+    usual = list(filter(None, (*MISSING_VALUES, *shared)))
+    no_values = {"", *usual}
+    others = {word: count for word, count in counts.items() if word not in no_values}
+    strays = _find_strays(others, is_label)
     if strays:
-        told = " and ".join(f"{word!r}" for word in strays)
-        rows = counted(sum(others[word] for word in strays), "row")
-        left_out = f"{rows} whose label is {told} are left out" if is_label else ""
-        return Words((*usual, *strays), f"{told} among numbers: no value in {rows}", left_out)
+        return _words_and(strays, usual, others, is_label)
     seen = [word for word in usual if word in counts]
     values = [word for word in seen if _is_value(word, others)]
     if values:
@@ -79,11 +75,39 @@ def decide_words(counts: Mapping[str, int], shared: Sequence[str], is_label: boo
     return _words_of_label(counts, seen, usual, others) if is_label else Words()
 
 
+def _find_strays(others: Mapping[str, int], is_label: bool) -> list[str]:
+    """Finds the words of a column that stand for no value in it, though not in every column."""
+    strays = _strays_among_numbers(others)
+    return _without_classes(strays, others) if strays and is_label else strays
+
+
+def _words_and(strays: Sequence[str], usual: Sequence[str], others: Mapping[str, int], is_label: bool) -> Words:
+    """Adds words that stand for no value in this column to the usual ones.
+
+    Args:
+      strays: Words to add.
+      usual: Words of the whole file.
+      others: Rows of each cell that has none of the usual words.
+      is_label: Whether rows without a value are left out.
+    """
+    told = _quoted(strays)
+    rows = counted(sum(others[word] for word in strays), "row")
+    left_out = f"{rows} whose label is {told} are left out" if is_label else ""
+    return Words((*usual, *strays), f"{told} among numbers: no value in {rows}", left_out)
+
+
+def _quoted(words: Iterable[str]) -> str:
+    return " and ".join(map(repr, words))
+
+
 def _words_but(values: Sequence[str], usual: Sequence[str], others: Mapping[str, int]) -> Words:
     """Takes words that are values of this column from the usual ones."""
-    told, example = " and ".join(map(repr, values)), next(iter(others))
-    why = f"{told} is one of the column's values, as {example!r} is"
-    return Words(tuple(word for word in usual if word not in values), why)
+    why = f"{_quoted(values)} is one of the column's values, as {next(iter(others))!r} is"
+    return Words(_without(values, usual), why)
+
+
+def _without(words: Sequence[str], usual: Sequence[str]) -> tuple[str, ...]:
+    return tuple(word for word in usual if word not in words)
 
 
 def remark_on_classes(counts: Mapping[str, int]) -> str:
@@ -100,41 +124,68 @@ def remark_on_classes(counts: Mapping[str, int]) -> str:
 def _words_of_label(
     counts: Mapping[str, int], seen: Sequence[str], usual: Sequence[str], others: Mapping[str, int]
 ) -> Words:
-    """Leaves out rows whose label says NA or the like, unless empty cells say so and the word is frequent."""
-    if not seen or not others or parse(list(others))[0] != "string":
+    """Leaves out rows whose label says NA or the like, unless empty cells say so and the word is frequent.
+
+    Args:
+      counts: Rows of each cell.
+      seen: Usual words that stand in the column.
+      usual: Words of the whole file.
+      others: Rows of each cell that has none of the usual words.
+    """
+    if not seen or not _are_texts(others):
         return Words()
     rows = sum(others.values())
     frequent = [word for word in seen if counts[word] > _FREQUENT * (rows + counts[word])]
     if frequent and counts.get("", 0):
-        kept = tuple(word for word in usual if word not in frequent)
-        told = " and ".join(f"{word!r}" for word in frequent)
-        return Words(kept, f"{told} is frequent, and rows without a label have an empty cell: a class")
-    told = " and ".join(f"{counted(counts[word], 'row')} whose label is {word!r}" for word in seen)
-    left_out = sum(counts[word] for word in seen)
-    share = left_out / (rows + left_out)
-    remark = f"left out: {told} ({share:.1%}); if that is a class, write missing_values: [] for the label"
+        why = f"{_quoted(frequent)} is frequent, and rows without a label have an empty cell: a class"
+        return Words(_without(frequent, usual), why)
+    remark = _remark_on_left_out({word: counts[word] for word in seen}, rows)
     if frequent:
         # Written out, so that whoever reads the recipe sees what so many rows are left out for.
         return Words(tuple(usual), "read as: no label", remark)
     return Words(remark=remark)
 
 
+def _remark_on_left_out(counts: Mapping[str, int], others: int) -> str:
+    """Says how many rows of each word are left out, and their share beside the ``others`` that have a label."""
+    told = " and ".join(f"{counted(count, 'row')} whose label is {word!r}" for word, count in counts.items())
+    left_out = sum(counts.values())
+    share = left_out / (others + left_out)
+    return f"left out: {told} ({share:.1%}); if that is a class, write missing_values: [] for the label"
+
+
+def _are_texts(cells: Iterable[str]) -> bool:
+    """Whether there are cells, and they are not all numbers."""
+    listed = list(cells)
+    return bool(listed) and parse(listed)[0] == "string"
+
+
 def _strays_among_numbers(others: Mapping[str, int]) -> list[str]:
     """Finds the few words of a column whose other values are numbers."""
-    if not others or parse(list(others))[0] != "string":
+    if not _are_texts(others):
         return []
-    known: list[str] = []
-    unknown: list[str] = []
-    for word in others:
-        if parse([word])[0] == "string":
-            (known if word in _MAY_BE_MISSING else unknown).append(word)
-            if len(unknown) > _MOST_STRAYS:
-                return []
+    known, unknown = _words_among(others)
+    if len(unknown) > _MOST_STRAYS:
+        return []
     strays = [*known, *unknown]
     numbers = [word for word in others if word not in set(strays)]
-    if not numbers or parse(numbers)[0] == "string":
+    if not numbers or _are_texts(numbers):
         return []
     return strays if not unknown or _stand_out(unknown, numbers, others) else []
+
+
+def _words_among(cells: Iterable[str]) -> tuple[list[str], list[str]]:
+    """Lists the cells that are no numbers: those that may mean no value, and others up to one too many."""
+    known: list[str] = []
+    unknown: list[str] = []
+    for word in cells:
+        if parse([word])[0] != "string":
+            continue
+        (known if word in _MAY_BE_MISSING else unknown).append(word)
+        # A column of text has thousands of them, of which no more need be looked at.
+        if len(unknown) > _MOST_STRAYS:
+            break
+    return known, unknown
 
 
 def _stand_out(unknown: Sequence[str], numbers: Sequence[str], others: Mapping[str, int]) -> bool:

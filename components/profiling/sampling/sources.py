@@ -76,13 +76,18 @@ def explain_folder(folder: Path) -> ConfigError:
             f"the images in {folder} end in {', '.join(others)}, and only {', '.join(SUFFIXES)} can be decoded; save "
             "them as PNG or JPEG"
         )
-    parts = next((path for path in below if "=" in path.parent.name and _is_table(path)), None)
-    if parts is not None:
+    part = next(filter(_is_part_of_table, below), None)
+    if part is not None:
         return ConfigError(
-            f"{folder} keeps a column in the names of folders such as {parts.parent.name}; write it into the files, "
+            f"{folder} keeps a column in the names of folders such as {part.parent.name}; write it into the files, "
             f"such as pandas.read_parquet({str(folder)!r}).to_parquet('table.parquet')"
         )
     return _explain_files(folder, below)
+
+
+def _is_part_of_table(path: Path) -> bool:
+    """Whether a file is a table in a folder such as ``year=2024``."""
+    return "=" in path.parent.name and _is_table(path)
 
 
 def _explain_files(folder: Path, files: Sequence[Path]) -> ConfigError:

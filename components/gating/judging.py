@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from kerasline.components.core import LARGEST
@@ -51,13 +52,14 @@ def judge_thresholds(
         parts = parse_slice(key)
         chosen = [entry for entry in slices if covers(parts, entry.slice)]
         large = [entry for entry in chosen if entry.rows >= options.min_slice_rows]
+        named = "every slice" if key.strip() == EVERY else key
         for name, limits in by_metric.items():
-            rows += _judge_slices(key, name, limits, chosen, large, no_baseline, options.min_slice_rows)
+            rows += _judge_slices(named, name, limits, chosen, large, no_baseline, options.min_slice_rows)
     return rows
 
 
 def _judge_slices(
-    key: str,
+    named: str,
     name: str,
     limits: Threshold,
     chosen: Sequence[SliceFigures],
@@ -65,40 +67,49 @@ def _judge_slices(
     no_baseline: str,
     least_rows: int,
 ) -> Iterator[Row]:
-    title = METRICS[name].title
-    named = "every slice" if key.strip() == EVERY else key
+    """Holds one metric against its limits on some slices.
+
+    Args:
+      named: Slices as the recipe names them, in words.
+      name: Key of METRICS.
+      limits: What is asked of each slice.
+      chosen: Figures of all these slices.
+      large: Figures of those that have rows enough.
+      no_baseline: Why there is nothing to compare with, empty where there is.
+      least_rows: Rows that are enough.
+    """
     if not large:
-        found = f"the largest has {max(entry.rows for entry in chosen)}" if chosen else "there are none"
-        reason = f"not gated: slices of fewer than {least_rows} rows are not, and {found}"
-        yield Row("slice", name, title, named, None, None, reason, NOT_GATED)
+        reason = _why_none_is_large(chosen, least_rows)
+        yield Row("slice", name, METRICS[name].title, named, None, None, reason, NOT_GATED)
         return
     small = len(chosen) - len(large)
-    more = f"; {small} of fewer than {least_rows} rows not gated" if small else ""
-    by_limit: dict[str, list[Row]] = {}
-    for entry in large:
-        for kind, row in zip(_kinds(limits), _judge_one(name, limits, entry, no_baseline, part="slice"), strict=True):
-            by_limit.setdefault(kind, []).append(row)
-    for rows in by_limit.values():
-        failed = [row for row in rows if row.status == FAILED]
+    among = f" of {named}; {small} of fewer than {least_rows} rows not gated" if small else f" of {named}"
+    judged = [list(_judge_one(name, limits, entry, no_baseline, part="slice")) for entry in large]
+    # Each slice has a row for each limit, in the same order.
+    for rows in zip(*judged, strict=True):
         worst = min(rows, key=_slack)
+        failed = [row for row in rows if row.status == FAILED]
         if worst.status == NOT_GATED:  # there is nothing to compare any of them with
-            yield Row(**{**vars(worst), "slice": named, "value": None})
-            continue
-        for row in failed or [worst]:
-            among = f" (the nearest of {len(rows)} slices of {named}{more})" if not failed and len(chosen) > 1 else ""
-            yield Row(**{**vars(row), "text": row.text + among})
+            yield replace(worst, slice=named, value=None)
+        elif failed:
+            yield from failed
+        elif len(chosen) > 1:
+            yield replace(worst, text=f"{worst.text} (the nearest of {len(rows)} slices{among})")
+        else:
+            yield worst
+
+
+def _why_none_is_large(chosen: Sequence[SliceFigures], least_rows: int) -> str:
+    found = f"the largest has {max(entry.rows for entry in chosen)}" if chosen else "there are none"
+    return f"not gated: slices of fewer than {least_rows} rows are not, and {found}"
 
 
 def _slack(row: Row) -> float:
     return abs(row.value - row.limit) if row.value is not None and row.limit is not None else float("inf")
 
 
-def _kinds(limits: Threshold) -> list[str]:
-    return [kind for kind in ("min", "max", "max_drop") if getattr(limits, kind) is not None]
-
-
 def _judge_one(name: str, limits: Threshold, found: SliceFigures, no_baseline: str, part: str) -> Iterator[Row]:
-    """Gives a row for each limit, in the order of :func:`_kinds`."""
+    """Gives a row for each limit that is set, in one order for all figures: ``min``, ``max``, ``max_drop``."""
     value, sign = found.candidate.get(name), 1 if METRICS[name].higher_is_better else -1
 
     def row(limit: float | None, text: str, holds: Callable[[float], bool] | None, part: str = part) -> Row:
@@ -126,20 +137,25 @@ def judge_unexplained(rows: Sequence[Row], failures: Sequence[Failure]) -> list[
     """Adds what TFMA refuses and no row explains, such as a metric that it could not compute.
 
     Args:
-      rows: from :func:`judge_thresholds`.
-      failures: from TFMA.
+      rows: The parts of the gate, from :func:`judge_thresholds`.
+      failures: What TFMA refuses.
     """
-    told = {(row.metric, row.slice) for row in rows if row.status == FAILED}
+    told = {row.metric for row in rows if row.status == FAILED and not row.slice}
     spared = any(row.status == NOT_GATED and row.part == "baseline" for row in rows)
-    added: dict[tuple[str, str], Row] = {}
+    added: dict[str, Row] = {}
     for failure in failures:
-        # Slices may be too small, and the trivial model that TFMA compares with before the first push is no baseline.
-        if failure.slice or (failure.is_change and spared) or (failure.metric, "") in told:
+        if failure.metric in told or _is_excused(failure, spared):
             continue
         title = METRICS[failure.metric].title if failure.metric in METRICS else failure.metric
         text = "as the Evaluator was asked, which refuses it"
-        added[failure.metric, ""] = Row("threshold", failure.metric, title, "", None, None, text, FAILED)
+        added[failure.metric] = Row("threshold", failure.metric, title, "", None, None, text, FAILED)
     return list(added.values())
+
+
+def _is_excused(failure: Failure, spared: bool) -> bool:
+    """Whether a refusal is none of the gate's: ``spared`` where no version is in production to compare with."""
+    # Slices may be too small, and the trivial model that TFMA compares with before the first push is no baseline.
+    return bool(failure.slice) or (failure.is_change and spared)
 
 
 def judge_budgets(budgets: Budgets, measured: Mapping[str, float | None]) -> list[Row]:

@@ -103,17 +103,22 @@ def _figures_to_ask(
     options: EvaluationOptions, labels: np.ndarray, constant: np.ndarray, task: Task, weighs_classes: bool
 ) -> list[str]:
     """Lists the metrics in which a model may prove its skill, the main one first."""
-    limited = list(options.thresholds)
     if task in ("regression", "bounded_regression"):
-        return list(dict.fromkeys([options.metrics[0], *limited, "rmse"]))
-    wanted = [options.metrics[0], *limited, "log_loss"]
-    has_area = task == "binary" and (weighs_classes or "auc" in options.metrics)
-    wanted = list(dict.fromkeys([*wanted, *(["auc"] if has_area else [])]))
-    usable = [name for name in wanted if _can_tell(name, labels, constant, task)]
-    if weighs_classes and "accuracy" not in limited:
-        # Weights trade accuracy for the rare classes, as they were asked to.
-        usable = [name for name in usable if name != "accuracy"]
+        return list(dict.fromkeys([options.metrics[0], *options.thresholds, "rmse"]))
+    names = dict.fromkeys(_figures_of_classes(options, task, weighs_classes))
+    usable = [name for name in names if _can_tell(name, labels, constant, task)]
     return usable or ["log_loss"]
+
+
+def _figures_of_classes(options: EvaluationOptions, task: Task, weighs_classes: bool) -> list[str]:
+    """Lists the metrics of classes to ask, whether or not these rows can tell anything by them."""
+    names = [options.metrics[0], *options.thresholds, "log_loss"]
+    if task == "binary" and (weighs_classes or "auc" in options.metrics):
+        names.append("auc")
+    if weighs_classes and "accuracy" not in options.thresholds:
+        # Weights trade accuracy for the rare classes, as they were asked to.
+        names = [name for name in names if name != "accuracy"]
+    return names
 
 
 def _can_tell(name: str, labels: np.ndarray, constant: np.ndarray, task: Task) -> bool:

@@ -34,8 +34,8 @@ def start_child(command: Sequence[str], **options: Any) -> subprocess.Popen[Any]
     """Starts a command of ours in a session of its own, so that keys of the terminal reach this process alone.
 
     Args:
-      command: from :func:`module_command` with ``kerasline``; it ends when this process is gone.
-      **options: of ``subprocess.Popen``.
+      command: Command as :func:`module_command` gives it for ``kerasline``; it ends when this process is gone.
+      **options: Options of ``subprocess.Popen``.
     """
     environment = {**(options.pop("env", None) or os.environ), _FOLLOWS: "1"}
     return subprocess.Popen(command, stdin=subprocess.PIPE, start_new_session=True, env=environment, **options)
@@ -45,8 +45,8 @@ def end_child(child: subprocess.Popen[Any], patience: float = _PATIENCE_SECONDS)
     """Asks a child with a session of its own to end, waits, and ends what is left of it and of its own children.
 
     Args:
-      child: such as :func:`start_child` gives.
-      patience: seconds to wait before it is killed.
+      child: A process such as :func:`start_child` gives.
+      patience: Seconds to wait before it is killed.
     """
     _signal_group(child.pid, signal.SIGTERM)
     try:

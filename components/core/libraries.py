@@ -35,8 +35,8 @@ def describe_difference(expected: Mapping[str, str], found: Mapping[str, str]) -
     """Says which libraries have other versions than expected; None where none has.
 
     Args:
-      expected: versions by name, from :func:`library_versions` of the other machine.
-      found: those of this one.
+      expected: Versions by name, as :func:`library_versions` gives them on the other machine.
+      found: Versions by name on this one.
     """
     other = [name for name, version in expected.items() if name in found and found[name] != version]
     return ", ".join(f"{name} {found[name]} and not {expected[name]}" for name in other) or None

@@ -16,8 +16,8 @@ def check_output(path: Path | None, option: str) -> None:
     question for permissions with yes.
 
     Args:
-      path: the file.
-      option: what the user named it with, for messages.
+      path: The file, None where nothing is to be written.
+      option: What the user named it with, for messages.
 
     Raises:
       ConfigError: its folder is not there or takes no files, or it is something else than a file.

@@ -19,11 +19,11 @@ class Progress:
     """One message: what is going on, how far it is, and its figures.
 
     Attributes:
-      activity: such as ``epoch`` or ``trial``.
-      done: finished units, from 0 to ``total``.
-      total: units in all, or None where unknown.
-      text: figures for people to read, such as ``loss 0.31 val_accuracy 0.95``.
-      permanent: stays on the screen as a line of its own.
+      activity: What goes on, such as ``epoch`` or ``trial``.
+      done: Finished units, from 0 to ``total``.
+      total: Units in all, or None where unknown.
+      text: Figures for people to read, such as ``loss 0.31 val_accuracy 0.95``.
+      permanent: Whether it stays on the screen as a line of its own.
     """
 
     activity: str

@@ -31,8 +31,8 @@ def judge_columns(rules: RowRules, rows: pa.RecordBatch) -> Iterator[tuple[int, 
     """Finds the rows that break a rule.
 
     Args:
-      rules: whose casts :func:`may_judge_columns` allows.
-      rows: int64, double and string columns.
+      rules: Rules whose casts :func:`may_judge_columns` allows.
+      rows: Columns of type int64, double and string.
 
     Yields:
       The place of the row in the batch, its values and its fault.

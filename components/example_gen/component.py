@@ -33,10 +33,10 @@ def DatasetExampleGen(  # noqa: N802 (a component is named like a class)
     the order of the source, so the output is the same on every runner.
 
     Args:
-      examples: output; ``Split-train``, ``Split-eval`` and, where there are rows for it, ``Split-test``.
-      dataset: a resolved :class:`~kerasline.components.datasets.description.spec.Dataset` as JSON.
-      code_version: part of the cache key.
-      beam_pipeline: given by TFX.
+      examples: Output; ``Split-train``, ``Split-eval`` and, where there are rows for it, ``Split-test``.
+      dataset: A resolved :class:`~kerasline.components.datasets.description.spec.Dataset` as JSON.
+      code_version: Version of the code, part of the cache key.
+      beam_pipeline: Pipeline that TFX gives.
 
     Raises:
       DataRejected: a split has no rows.

@@ -18,8 +18,8 @@ def put_duplicates_aside(examples_uri: str, dataset: Dataset) -> int:
     """Rewrites the files of eval and test without the rows that an earlier split has; other files stay as they are.
 
     Args:
-      examples_uri: of the Examples artifact; the rows go to ``quarantine/duplicates-SPLIT.parquet``.
-      dataset: gives the columns.
+      examples_uri: Folder of the Examples artifact; the rows go to ``quarantine/duplicates-SPLIT.parquet``.
+      dataset: The resolved data, for its columns.
 
     Returns:
       How many rows were put aside.

@@ -51,7 +51,7 @@ def encode_rows(rows: pa.RecordBatch) -> pa.Array:
     """Encodes a batch as :func:`encode_row` does each of its rows.
 
     Args:
-      rows: int64, double and string columns, of which at least one has a value in every row.
+      rows: Columns of type int64, double and string, of which at least one has a value in every row.
 
     Returns:
       The serialized tf.Examples.

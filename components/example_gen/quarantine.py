@@ -19,10 +19,10 @@ class QuarantineFile:
     """Collects the rows that one worker puts aside; without any, there is no file.
 
     Args:
-      examples_uri: of the Examples artifact; the file is ``quarantine/NAME.parquet`` in it.
-      name: of the file.
-      dataset: gives the columns of the data. Numbers and text are written as text, images as bytes.
-      where: the source of the rows, in words.
+      examples_uri: Folder of the Examples artifact; the file is ``quarantine/NAME.parquet`` in it.
+      name: Name of the file.
+      dataset: The resolved data, for its columns. Numbers and text are written as text, images as bytes.
+      where: The source of the rows, in words.
     """
 
     def __init__(self, examples_uri: str, name: str, dataset: Dataset, where: str) -> None:
@@ -38,9 +38,9 @@ class QuarantineFile:
         """Puts a row aside.
 
         Args:
-          number: of the row in its source, from 0.
-          row: its values.
-          fault: the column to blame and the reason.
+          number: Number of the row in its source, from 0.
+          row: Values of the row by column.
+          fault: The column to blame and the reason.
         """
         shown = as_text(row)
         for name, value in shown.items():

@@ -47,9 +47,9 @@ def write_shard(index: int, dataset_json: str, examples_uri: str, rules_json: st
     files are the same.
 
     Args:
-      index: of the shard in ``Dataset.shards``.
-      dataset_json: the dataset.
-      examples_uri: where the splits' folders are.
+      index: Number of the shard in ``Dataset.shards``.
+      dataset_json: The resolved data as JSON.
+      examples_uri: Folder that receives the splits' folders.
       rules_json: :class:`RowRules`; rows that break them go into the quarantine file of the shard.
 
     Returns:
@@ -112,9 +112,9 @@ class SplitWriters:
     """The files of one shard, one for each split that has rows.
 
     Args:
-      examples_uri: where the splits' folders are.
-      index: of the shard.
-      shards: how many there are.
+      examples_uri: Folder that receives the splits' folders.
+      index: Number of the shard in ``Dataset.shards``.
+      shards: How many shards there are.
     """
 
     def __init__(self, examples_uri: str, index: int, shards: int) -> None:

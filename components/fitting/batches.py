@@ -22,10 +22,12 @@ class Batches:
     """What ``model.fit`` reads.
 
     Attributes:
-      train, validation: batches; the latter None where nothing is held out.
-      order: a callback that tells ``train`` which epoch begins.
-      steps, validation_steps: how many batches there are; the latter None where unknown.
-      together: steps that Keras makes at once.
+      train: Batches of the rows that are fitted.
+      validation: Batches of the rows that are held out, None where there are none.
+      order: A callback that tells ``train`` which epoch begins.
+      steps: How many batches ``train`` has.
+      validation_steps: How many batches ``validation`` has, None where unknown.
+      together: Steps that Keras makes at once.
     """
 
     train: Any
@@ -40,9 +42,10 @@ def read_batches(model: keras.Model, settings: FitSettings, data: FitData, share
     """Cuts both parts of the rows into batches.
 
     Args:
-      model: to be fitted; how many steps are made at once follows from its size.
-      settings, data: of the fit.
-      share: of each batch that this process reads.
+      model: The network that is fitted; how many steps are made at once follows from its size.
+      settings: Model and training options.
+      data: Rows, in memory or as a stream.
+      share: Part of each batch that this process reads.
     """
     options = settings.training
     table = class_table(options.class_weights, settings.plan.classes, None if data.train is None else data.train.labels)

@@ -107,7 +107,7 @@ class CheckFigures(keras.callbacks.Callback):
     A ``train_step`` may return what it likes, and Keras' callbacks only warn of a figure that is not there.
 
     Args:
-      watched: names of the figures.
+      watched: Names of the figures that callbacks watch.
     """
 
     def __init__(self, watched: list[str]) -> None:

@@ -22,9 +22,9 @@ def score(model: keras.Model, settings: FitSettings, data: FitData) -> dict[str,
     """Returns loss and metrics of the rows that are held out.
 
     Args:
-      model: as ``fit`` returns it; where it was fitted elsewhere it is compiled here.
-      settings: that it was fitted with.
-      data: whose validation part is read.
+      model: A network as ``fit`` returns it; where it was fitted elsewhere it is compiled here.
+      settings: Settings that it was fitted with.
+      data: Data whose validation part is read.
 
     Returns:
       By their names in a history, such as ``val_loss``.
@@ -40,9 +40,9 @@ def score_training_rows(model: keras.Model, settings: FitSettings, data: FitData
     Those in its history are means over epochs in which it changed, with dropout and augmentation at work.
 
     Args:
-      model: as ``fit`` returns it.
-      settings: that it was fitted with.
-      data: of whose rows some, evenly spread, are read; none where they stream.
+      model: A network as ``fit`` returns it; where it was fitted elsewhere it is compiled here.
+      settings: Settings that it was fitted with.
+      data: Data of whose rows some, evenly spread, are read; none where they stream.
     """
     if data.train is None:
         return {}

@@ -13,8 +13,8 @@ class Column:
 
     Attributes:
       kind: ``numeric``, ``categorical``, ``date``, ``labels`` (multilabel), ``image``, ``array`` or ``tokens``.
-      values: numeric: float64 [rows], NaN where missing. categorical, date: object [rows] of str, None where missing.
-        image: object [rows] of bytes. labels, array and tokens: float64 [rows, values].
+      values: Of numeric float64 [rows], NaN where missing. Of categorical and date object [rows] of str, None where
+        missing. Of image object [rows] of bytes. Of labels, array and tokens float64 [rows, values].
     """
 
     kind: str

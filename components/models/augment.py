@@ -14,8 +14,8 @@ class RandomCutout(keras.layers.Layer):
     """Blanks a square of each training image at a random place.
 
     Args:
-      size: side of the square as a fraction of the image's shorter side.
-      seed: of the places.
+      size: Side of the square as a fraction of the image's shorter side.
+      seed: Seed of the places.
     """
 
     def __init__(self, size: float, seed: int | None = None, **kwargs: Any) -> None:

@@ -56,10 +56,10 @@ def build_model(
     """Builds an uncompiled model.
 
     Args:
-      options: of one family.
-      inputs: what the model is called with.
-      output: decides the last layer.
-      seed: sets the seed of Python, NumPy and Keras first, so that the same options give the same weights.
+      options: Options of one family.
+      inputs: What the model is called with.
+      output: What decides the last layer.
+      seed: Seed that Python, NumPy and Keras get first, so that the same options give the same weights.
 
     Returns:
       A Keras model: dict of tensors keyed by input name -> float32 (batch, units).

@@ -15,7 +15,7 @@ def average(members: Sequence[keras.Model]) -> keras.Model:
     """Returns a network that answers with the mean of what several answer: probabilities, or numbers.
 
     Args:
-      members: of the same inputs and outputs, each fitted alone; one is returned as it is.
+      members: Networks of the same inputs and outputs, each fitted alone; one is returned as it is.
     """
     if len(members) == 1:
         return members[0]
@@ -31,9 +31,9 @@ def with_temperature(model: keras.Model, task: Task, temperature: float) -> kera
     """Returns a network whose logits are divided by a temperature; which class is likeliest stays.
 
     Args:
-      model: answers with probabilities.
-      task: binary or multiclass.
-      temperature: above 1 scores become less sure.
+      model: A network that answers with probabilities.
+      task: ``binary`` or ``multiclass``.
+      temperature: Number that logits are divided by; above 1 scores become less sure.
 
     Source: C. Guo et al., On Calibration of Modern Neural Networks (ICML 2017).
     """

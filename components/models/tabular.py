@@ -42,8 +42,8 @@ def embed_ranks(dense: keras.KerasTensor, spec: InputSpec, options: TabularOptio
     """Returns each rank as a vector that bends between the bins, and all of them side by side.
 
     Args:
-      dense: (batch, width); the values at ``spec.ranks`` are the share of the train rows below them, 0 to 1.
-      spec: of that input.
+      dense: The dense input (batch, width); its values at ``spec.ranks`` are the share of the train rows below them.
+      spec: Description of that input.
       options: ``bins`` and ``number_dim``.
 
     Returns:
@@ -112,8 +112,8 @@ class MemberScale(keras.layers.Layer):
     An EinsumDense does the same, at twice the time of a whole step on a CPU; see :meth:`plain`.
 
     Args:
-      initializer: of the factors.
-      use_bias: whether to add.
+      initializer: Initializer of the factors.
+      use_bias: Whether to add a number as well.
     """
 
     def __init__(self, initializer: Any = "ones", *, use_bias: bool = False, **kwargs: Any) -> None:
@@ -163,7 +163,7 @@ class EachMember(keras.layers.Layer):
     Source: Wood et al., A Unified Theory of Diversity in Ensemble Learning (JMLR 2023).
 
     Args:
-      task: whose default loss is meant.
+      task: Task whose default loss is meant.
     """
 
     def __init__(self, task: str, **kwargs: Any) -> None:
@@ -189,8 +189,8 @@ def disagreement(answers: keras.KerasTensor, task: str) -> keras.KerasTensor:
     """Returns the mean of the members' losses less the loss of their mean answer, for each row (and output).
 
     Args:
-      answers: (batch, members, units), logits of classes, or numbers.
-      task: whose default loss is meant.
+      answers: Logits of classes or numbers, (batch, members, units).
+      task: Task whose default loss is meant.
     """
     ops = keras.ops
     mean = ops.mean(answers, axis=1)

@@ -29,8 +29,8 @@ def place_folder(staging: Path, target: Path) -> None:
     """Makes a complete folder appear in its place.
 
     Args:
-      staging: the folder, which is gone afterwards.
-      target: its place, ``MODELS/NAME/VERSION``.
+      staging: The folder, which is gone afterwards.
+      target: Its place, ``MODELS/NAME/VERSION``.
 
     Raises:
       KeraslineError: somebody else took the place at the same moment.

@@ -83,9 +83,9 @@ def add_version(
 
     Args:
       folder: ``MODELS/NAME``.
-      model: the SavedModel.
-      record: written as ``version.json`` with ``version``, ``pushed_at`` and ``files`` (name to bytes) added.
-      finish: adds files to the version before it appears.
+      model: Folder of the SavedModel.
+      record: What is written as ``version.json``, with ``version``, ``pushed_at`` and ``files`` (name to bytes) added.
+      finish: Called with the folder of the version before it appears, to add files to it.
 
     Returns:
       The new version: one above the highest so far, deleted ones included.

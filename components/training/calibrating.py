@@ -19,8 +19,8 @@ def calibrate(labels: np.ndarray, scores: np.ndarray, task: Task) -> Calibration
 
     Args:
       labels: [rows] class indices.
-      scores: float32 [rows, units], as the network answers.
-      task: binary or multiclass.
+      scores: Scores as the network answers, float32 [rows, units].
+      task: ``binary`` or ``multiclass``.
 
     Returns:
       ``temperature``, ``rows``, and of these rows ``calibration_error`` and ``log_loss``, each with the figures

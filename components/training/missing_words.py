@@ -16,8 +16,8 @@ def drop_missing(raw: Raw, words: Mapping[str, Sequence[str]]) -> Raw:
     """Takes the values of raw columns away that stand for none.
 
     Args:
-      raw: columns by name, sparse [batch, 1] or dense; these keep their values, since each row has one.
-      words: of columns, by name; see ``missing_words`` in ``components/datasets/values/missing.py``.
+      raw: Columns by name, sparse [batch, 1] or dense; these keep their values, since each row has one.
+      words: Words by name of the column; see ``missing_words`` in ``components/datasets/values/missing.py``.
 
     Returns:
       The columns; a word in a text column has become the empty text, which is no value either.

@@ -15,8 +15,9 @@ def check_own_network(settings: FitSettings, formats: Sequence[str]) -> None:
     """Builds the network of the custom family and refuses what its fit, or a format after it, would end with.
 
     Args:
-      settings: of the fit; any other family, and a network for another backend than this process has, passes.
-      formats: of ``push.formats`` beside the SavedModel.
+      settings: Model and training options; any other family, and a network for another backend than this process has,
+        passes.
+      formats: Formats of ``push.formats`` beside the SavedModel.
 
     Raises:
       ConfigError: it cannot be built or saved, or was compiled with what the recipe would replace.

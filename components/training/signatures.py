@@ -196,12 +196,12 @@ def export(
     """Writes the SavedModel with every signature.
 
     Args:
-      path: a folder, made anew.
-      model: the fitted model.
-      graph: the transform graph that it was fitted on.
-      plan: the features and classes.
-      label_units: (scale, shift) of a regression label.
-      words: for a missing value, by column; they are in no row of the training data.
+      path: Folder that receives the model, made anew.
+      model: The fitted model.
+      graph: The transform graph that it was fitted on.
+      plan: The features and classes.
+      label_units: Scale and shift that give a regression label its own units.
+      words: Words for a missing value, by column; they are in no row of the training data.
     """
     module = ServingModule(model, graph, plan, label_units, words or {})
     tf.saved_model.save(module, path, signatures=module.signatures())

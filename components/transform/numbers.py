@@ -111,7 +111,7 @@ def _fill_values(owners: Sequence[FeatureStep], matrix: tf.Tensor) -> tf.Tensor:
 
     Args:
       owners: Step of each column of the matrix.
-      matrix: float64 [batch, values], NaN where there is no value.
+      matrix: Values of all steps, float64 [batch, values], NaN where there is no value.
     """
     # Of a date every part becomes its mean, and what is not known to be true counts as false.
     of_kind: dict[str, str | float] = {"boolean": 0.0, "date": "mean"}
@@ -190,7 +190,7 @@ def _quantiles(owners: Sequence[FeatureStep], columns: tf.Tensor, count: int) ->
 
     Args:
       owners: Step of each column.
-      columns: float64 [batch, columns], NaN where there is no value.
+      columns: What is parted, float64 [batch, columns], NaN where there is no value.
       count: How many shares there are.
 
     Returns:

@@ -134,7 +134,7 @@ def search_in_parallel(tuner: ConfigTuner) -> None:
     """Runs the trials that are left, ``tuning.parallel`` at a time.
 
     Args:
-      tuner: keeps the oracle; its folder takes the rows that the workers map into memory.
+      tuner: Tuner that keeps the oracle; its folder takes the rows that the workers map into memory.
 
     Raises:
       TrainingFailed: the workers do not start.

@@ -180,8 +180,9 @@ class ConfigTuner(base_tuner.BaseTuner):
         """Records a trial that has ended, and tells of it.
 
         Args:
-          entry: see :func:`kerasline.components.tuning.trials.record.keep_trial`; ``seconds`` are filled in.
-          started: when it did, by ``time.monotonic``.
+          entry: What is kept of the trial, see :func:`kerasline.components.tuning.trials.record.keep_trial`, where
+            ``seconds`` are filled in.
+          started: When it started, by ``time.monotonic``.
         """
         entry["seconds"] = round(time.monotonic() - started, 3)
         keep_trial(self.record, entry)

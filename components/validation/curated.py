@@ -28,13 +28,13 @@ def CuratedSchema(  # noqa: N802 (a component is named like a class)
     """Writes the schema that ExampleValidator compares the data with.
 
     Args:
-      statistics: of every split.
-      schema: output, ``schema.pbtxt``.
-      curated: the user's schema as text, empty to infer one.
-      label: its column.
-      classes: of the label as a JSON list, or null for regression.
-      open_columns: text columns that may have any value, as a JSON list.
-      code_version: part of the cache key.
+      statistics: Statistics of every split.
+      schema: Output, ``schema.pbtxt``.
+      curated: The user's schema as text, empty to infer one.
+      label: Name of the label.
+      classes: Classes of the label as a JSON list, or null for regression.
+      open_columns: Text columns that may have any value, as a JSON list.
+      code_version: Version of the code, part of the cache key.
     """
     if curated:
         text = print_schema(parse_schema(curated, "the curated schema"))

@@ -37,17 +37,20 @@ def DataGate(  # noqa: N802 (a component is named like a class)
     """Runs every check and stops the run, or lets it pass with warnings.
 
     Args:
-      examples, statistics, schema, anomalies: what the steps before left; the schema is the curated one.
-      verdict: output; ``verdict.json`` has every check with its figure and limit, ``profile.json`` what later runs
+      examples: What ingest left.
+      statistics: Statistics of its splits.
+      schema: The curated schema.
+      anomalies: What contradicts it, by split.
+      verdict: Output; ``verdict.json`` has every check with its figure and limit, ``profile.json`` what later runs
         compare their data with.
-      name: of the experiment, for messages.
+      name: Name of the experiment, for messages.
       options: :class:`ValidationOptions` as JSON.
       plan: :class:`FeaturePlan` as JSON: which columns are inputs, and of what kind.
-      reference: path of the profile that drift is measured from, empty for none.
-      reference_name: what it is in words, or why there is none.
-      reference_digest: of its content, part of the cache key.
+      reference: Path of the profile that drift is measured from, empty for none.
+      reference_name: What the reference is in words, or why there is none.
+      reference_digest: Digest of its content, part of the cache key.
       models: ``MODELS/NAME`` where the reference is the version in production when this step runs, else empty.
-      code_version: part of the cache key.
+      code_version: Version of the code, part of the cache key.
 
     Raises:
       GateStopped: a check with the policy ``fail`` did not pass, or too many rows are in quarantine.

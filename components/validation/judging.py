@@ -73,13 +73,13 @@ def judge_data(
     """Runs every check whose policy is not ``off``.
 
     Args:
-      folders: what to judge.
-      splits: of the data.
-      name: of the experiment.
-      options: policies and limits.
-      plan: inputs and label.
-      reference: columns of the profile that drift is measured from, or None.
-      reference_name: what it is in words, or why there is none.
+      folders: Folders of what is judged.
+      splits: Splits of the data.
+      name: Name of the experiment.
+      options: Policies and limits.
+      plan: Inputs and label.
+      reference: Columns of the profile that drift is measured from, or None.
+      reference_name: What the reference is in words, or why there is none.
 
     Returns:
       The verdict, also where it stops the run, and the profile of the train split.

@@ -22,9 +22,9 @@ class Reference:
     """The profile that drift is measured from.
 
     Attributes:
-      path: of ``profile.json``, empty for none.
-      name: what it is in words, or why there is none.
-      digest: sha256 of its content, empty where it is not known yet.
+      path: Path of ``profile.json``, empty for none.
+      name: What the reference is in words, or why there is none.
+      digest: SHA-256 of its content, empty where it is not known yet.
       models: ``MODELS/NAME`` where the version in production is looked up when the step runs; empty otherwise.
     """
 
@@ -38,10 +38,10 @@ def find_reference(options: DriftCheck, models: Path, baseline_version: int, bas
     """Finds the profile of the data that the model in production was fitted on, or of the one that the recipe names.
 
     Args:
-      options: of the check.
+      options: Options of the check.
       models: ``MODELS/NAME``.
-      baseline_version: the version that the run compares with, 0 for none.
-      base_dir: where a relative path of the recipe starts.
+      baseline_version: The version that the run compares with, 0 for none.
+      base_dir: Folder where a relative path of the recipe starts.
 
     Raises:
       ConfigError: the named baseline does not exist.
@@ -76,7 +76,7 @@ def reference_in_production(models: Path, version: int) -> Reference:
 
     Args:
       models: ``MODELS/NAME``.
-      version: the one in production, 0 for none.
+      version: The version in production, 0 for none.
     """
     if not version:
         return Reference()
@@ -91,7 +91,7 @@ def reference_elsewhere(options: DriftCheck, models: str) -> Reference:
     """Says where a step on another machine finds the profile, for specs that are compiled once and run often.
 
     Args:
-      options: of the check.
+      options: Options of the check.
       models: ``MODELS/NAME`` over there, a path or a URI.
 
     Raises:
@@ -116,7 +116,9 @@ def settle_reference(path: str, name: str, models: str) -> tuple[dict[str, Any] 
     """Reads the profile when the step runs.
 
     Args:
-      path, name, models: as :class:`Reference` has them.
+      path: Path of ``profile.json``, empty for none.
+      name: What the reference is in words, or why there is none.
+      models: ``MODELS/NAME`` where the reference is the version in production when this runs, else empty.
 
     Returns:
       The profile's columns, None where there is nothing to compare with, and its name in words, or why there is none.

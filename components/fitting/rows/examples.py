@@ -30,10 +30,10 @@ class ExamplesReader:
         """Opens a transform graph.
 
         Args:
-          transform_graph: its folder.
-          plan: the features and the label.
-          weight: the raw column that weighs the rows, if there is one.
-          alternatives: more plans of the graph, whose inputs are wanted beside those of ``plan``.
+          transform_graph: Folder of the transform graph.
+          plan: The features and the label.
+          weight: Name of the raw column that weighs the rows, None for none.
+          alternatives: More plans of the graph, whose inputs are wanted beside those of ``plan``.
         """
         self.plan, self.weight = plan, weight
         # The model inputs, by their names in the graph.
@@ -51,8 +51,8 @@ class ExamplesReader:
         """Gives transformed batches (dict of tensors, label among them) in the order of the files.
 
         Args:
-          files: patterns of GZIP TFRecord files.
-          share: of the rows, spread evenly.
+          files: Patterns of GZIP TFRecord files.
+          share: Part of the rows to read, from 0 to 1, spread evenly.
         """
         records = self._records(files).batch(_READ_BATCH)
         if share < 1:
@@ -78,10 +78,10 @@ class ExamplesReader:
         """Reads a split into memory.
 
         Args:
-          files: patterns of GZIP TFRecord files.
-          limit_bytes: give up when the arrays grow beyond this.
-          share: of the rows, spread evenly.
-          is_weighed: whether rows are to learn from, and need their weights.
+          files: Patterns of GZIP TFRecord files.
+          limit_bytes: Size at which reading is given up.
+          share: Part of the rows to read, from 0 to 1, spread evenly.
+          is_weighed: Whether rows are to learn from, and need their weights.
 
         Returns:
           The arrays, or None where they do not fit the limit.

@@ -22,8 +22,9 @@ class Share:
     """Which part of each batch a process reads, and how many rows its devices divide evenly.
 
     Attributes:
-      process, processes: this one's number, and how many there are.
-      replicas: devices over all processes; every batch has a multiple of it.
+      process: Number of this process, from 0.
+      processes: How many processes there are.
+      replicas: Devices over all processes; every batch has a multiple of it.
     """
 
     process: int = 0
@@ -38,12 +39,12 @@ class Feed(keras.utils.PyDataset):
     """The rows as batches of (inputs, labels) or (inputs, labels, weights).
 
     Args:
-      rows: in memory.
-      batch_size: rows in a batch, over all devices.
-      seed: of the order and of mixup; None leaves the rows as they stand.
-      units: labels become one-hot float32 of this width; None leaves them as they are.
-      mixup: rows are blended with others by Beta(mixup, mixup) shares; 0 leaves them alone.
-      share: of this process.
+      rows: Rows in memory.
+      batch_size: Rows in a batch, over all devices.
+      seed: Seed of the order and of mixup; None leaves the rows as they stand.
+      units: Width at which labels become one-hot, float32; None leaves them as they are.
+      mixup: Strength at which rows are blended with others, by Beta(mixup, mixup) shares; 0 leaves them alone.
+      share: Part of each batch that this process reads.
     """
 
     def __init__(
@@ -118,8 +119,8 @@ class Feed(keras.utils.PyDataset):
         """Returns the same batches as a tf.data.Dataset, which TensorFlow reads faster.
 
         Args:
-          is_endless: goes on with the epochs that follow the one that was started; otherwise a pass is that one alone.
-            Making an iterator, which Keras otherwise does for every epoch, takes as long as many small steps.
+          is_endless: Whether it goes on with the epochs that follow the one that was started; otherwise a pass is that
+            one alone. Making an iterator, which Keras would do for every epoch, takes as long as many small steps.
         """
         import tensorflow as tf
 

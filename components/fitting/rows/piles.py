@@ -26,7 +26,7 @@ class Piles:
     The file has no name, so that it is gone when the process is, however that ends.
 
     Args:
-      count: of the piles.
+      count: How many piles there are.
     """
 
     def __init__(self, count: int) -> None:
@@ -45,8 +45,8 @@ class Piles:
         """Deals rows out; a pile keeps its rows in the order in which they came.
 
         Args:
-          numbers: of each row's pile, integers [rows].
-          records: bytes [rows].
+          numbers: Number of each row's pile, integers [rows].
+          records: The rows as bytes [rows].
 
         Raises:
           TrainingFailed: the disk is full.

@@ -19,9 +19,9 @@ def make_reader(
     """Opens the transform graph, with the column that weighs the rows if there is one.
 
     Args:
-      transform_graph: its folder.
-      settings: of the fit.
-      alternatives: plans whose inputs are wanted beside those of the settings' own.
+      transform_graph: Folder of the transform graph.
+      settings: Model and training options.
+      alternatives: Plans whose inputs are wanted beside those of the settings' own.
     """
     return ExamplesReader(transform_graph, settings.plan, settings.training.sample_weight, alternatives)
 

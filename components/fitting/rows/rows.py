@@ -19,7 +19,7 @@ class Arrays:
     """A split in memory.
 
     Attributes:
-      inputs: model input name to array, [rows, ...].
+      inputs: Array of each model input by its name, [rows, ...].
       labels: [rows] int64 class indices, [rows] float32, or [rows, labels] float32.
       weights: [rows] float32, how much each row counts in the loss; None where all count the same.
     """
@@ -53,11 +53,12 @@ class FitData:
     """The train split in its two parts.
 
     Attributes:
-      train, validation: in memory; both None where the data streams.
-      stream: (part, batch size, epoch) to a tf.data stream of (inputs, label) or (inputs, label, weight), where
-        ``epoch`` is asked for its number at the start of each pass; None where the data is in memory.
-      has_validation: whether any rows are held out.
-      stream_rows: how many rows the stream's train part has; 0 where the data is in memory.
+      train: Rows in memory that are fitted, None where the data streams.
+      validation: Rows in memory that are held out, None where the data streams or none are.
+      stream: Function of part, batch size and epoch that gives a tf.data stream of (inputs, label) or (inputs, label,
+        weight), where ``epoch`` is asked for its number at the start of each pass; None where the data is in memory.
+      has_validation: Whether any rows are held out.
+      stream_rows: How many rows the stream's train part has; 0 where the data is in memory.
     """
 
     train: Arrays | None
@@ -88,8 +89,8 @@ def class_table(
     Args:
       wanted: ``training.class_weights``; ``balanced`` makes every class count the same in all, 1 on average over the
         rows.
-      classes: their names in the order of the outputs.
-      labels: class indices of the rows in memory, None where the data streams.
+      classes: Names of the classes in the order of the outputs.
+      labels: Class indices of the rows in memory, None where the data streams.
 
     Raises:
       TrainingFailed: ``balanced`` would have to count rows that stream.
@@ -131,9 +132,9 @@ def is_in_share(positions: Any, share: float, seed: int) -> Any:
     """Says which positions of a split are in a share of it that is spread evenly.
 
     Args:
-      positions: an array or a tensor of float64.
+      positions: Positions of rows, an array or a tensor of float64.
       share: 0..1.
-      seed: draws one of such shares.
+      seed: Seed that draws one of such shares.
 
     Returns:
       bool [positions], as array or tensor.

@@ -26,10 +26,10 @@ def deal_rows(reader: ExamplesReader, files: Sequence[str], fraction: float, see
     """Deals a split's rows to piles: the validation rows in their order, and the others by chance.
 
     Args:
-      reader: of the rows.
-      files: patterns of GZIP TFRecord files.
-      fraction: share of the rows that belong to validation.
-      seed: of the choice of validation rows, and of the piles.
+      reader: Reads the rows.
+      files: Patterns of GZIP TFRecord files.
+      fraction: Share of the rows that belong to validation.
+      seed: Seed of the order of the rows, and of what is chosen among them.
 
     Raises:
       TrainingFailed: the disk is full, or a row weighs less than nothing.
@@ -65,12 +65,12 @@ def stream_rows(
     """Streams a part of a split as batches of (inputs, label), or (inputs, label, weight) where rows have weights.
 
     Args:
-      reader: of the rows.
-      piles: from :func:`deal_rows`.
+      reader: Reads the rows.
+      piles: Piles as :func:`deal_rows` gives them.
       part: ``train`` (shuffled anew each epoch) or ``validation`` (in the order of the files).
-      batch_size: rows in a batch.
-      seed: of the shuffle.
-      epoch: asked at the start of each pass; the order of the rows follows from it and the seed.
+      batch_size: Rows in a batch.
+      seed: Seed of the order of the rows, and of what is chosen among them.
+      epoch: Asked at the start of each pass; the order of the rows follows from it and the seed.
     """
     weights = [] if reader.weight is None else [WEIGHT]
 

@@ -26,8 +26,8 @@ class EpochProgress(keras.callbacks.Callback):
     """Reports every epoch, and the steps inside long ones.
 
     Args:
-      epochs: of the whole fit.
-      unit: of the figures, where it is not the label's own; the final ones are in the label's.
+      epochs: Epochs of the whole fit.
+      unit: Unit of the figures, where it is not the label's own; the final ones are in the label's.
     """
 
     def __init__(self, epochs: int, unit: str = "") -> None:
@@ -64,7 +64,7 @@ class StopAtNaN(keras.callbacks.Callback):
     """Stops after the batch, or the few batches that Keras takes at once, whose loss is not finite, and says where.
 
     Attributes:
-      found: (epoch from 1, such as "batch 3" or "batches 1 to 8", loss), or None.
+      found: Epoch from 1, batches such as "batch 3" or "batches 1 to 8", and loss; None where there was nothing.
     """
 
     def __init__(self) -> None:
@@ -94,10 +94,10 @@ class EndInTime(keras.callbacks.Callback):
     """Ends a fit whose time is over; looks after every step, or the few light ones that Keras takes at once.
 
     Args:
-      options: ``budget`` is the time, which begins now.
+      options: Training options; ``budget`` is the time, which begins now.
 
     Attributes:
-      is_over: whether it has ended the fit.
+      is_over: Whether it has ended the fit.
     """
 
     def __init__(self, options: TrainingOptions) -> None:
@@ -135,11 +135,11 @@ class SaveEpochs(keras.callbacks.Callback):
     ``on_train_begin`` has reset their counters.
 
     Args:
-      file: where to.
+      file: Where the state is saved.
       phase: 0, or 1 while fine-tuning.
-      watched: callbacks whose counters belong to the state.
-      history: of the epochs before this fit began.
-      resumed: the state to continue from.
+      watched: Callbacks whose counters belong to the state.
+      history: History of the epochs before this fit began.
+      resumed: The state to continue from, None to begin.
     """
 
     def __init__(
@@ -214,8 +214,8 @@ class TensorBoardLog(keras.callbacks.Callback):
     """Writes the figures of every epoch where TensorBoard finds them, those before an interruption among them.
 
     Args:
-      folder: gets ``train`` and ``validation``.
-      history: of the epochs before this fit began.
+      folder: Folder that receives ``train`` and ``validation``.
+      history: History of the epochs before this fit began.
     """
 
     def __init__(self, folder: str, history: dict[str, list[float]]) -> None:

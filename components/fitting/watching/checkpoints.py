@@ -31,11 +31,11 @@ class FitState:
 
     Attributes:
       phase: 0, or 1 while fine-tuning.
-      epoch: the next epoch, counted over both phases.
-      stopped: early stopping has ended the phase.
-      history: metric name to a value for each epoch so far.
-      callbacks: callback name to its counters, plain values.
-      arrays: what the model, the optimizer and early stopping hold, in a fixed order: ``model/0``, ``optimizer/0``,
+      epoch: The next epoch, counted over both phases.
+      stopped: Whether early stopping has ended the phase.
+      history: Metric name to a value for each epoch so far.
+      callbacks: Callback name to its counters, plain values.
+      arrays: What the model, the optimizer and early stopping hold, in a fixed order: ``model/0``, ``optimizer/0``,
         ``best/0``, ...
     """
 
@@ -60,9 +60,9 @@ class CheckpointFile:
     """Where one fit keeps its state.
 
     Attributes:
-      folder: shared by the runs of a pipeline; a path, or an address such as ``gs://bucket/...``.
-      key: from :func:`checkpoint_key`.
-      is_writer: whether this process writes; of several workers one does, and all read.
+      folder: Folder that the runs of a pipeline share; a path, or an address such as ``gs://bucket/...``.
+      key: Key as :func:`checkpoint_key` makes it.
+      is_writer: Whether this process writes; of several workers one does, and all read.
     """
 
     folder: str
@@ -123,8 +123,8 @@ def checkpoint_key(texts: Iterable[str], folders: Iterable[str], records: Iterab
     """Returns 16 hexadecimal digits from all that decides the weights.
 
     Args:
-      texts: settings and code version.
-      folders: whose files are read in full: the transform graph.
+      texts: Settings and code version.
+      folders: Folders whose files are read in full: the transform graph.
       records: GZIP files, which end in a checksum of their content (RFC 1952), so that a look at the end will do.
     """
     digest = hashlib.sha256()

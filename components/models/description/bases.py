@@ -13,11 +13,10 @@ class Base:
     """One network of keras.applications, or ours.
 
     Attributes:
-      constructor: name of the function in ``keras.applications``.
-      minimum: smallest height and width that it reads without its top; equal to ``size`` where it reads no
-        other.
-      size: height and width that its ImageNet weights were trained at, in pixels.
-      scale: the pixels it expects: ``caffe`` BGR in [0, 255] minus the ImageNet means, ``tf`` [-1, 1],
+      constructor: Name of the function in ``keras.applications``.
+      minimum: Smallest height and width that it reads without its top; equal to ``size`` where it reads no other.
+      size: Height and width that its ImageNet weights were trained at, in pixels.
+      scale: Pixels that it expects: ``caffe`` BGR in [0, 255] minus the ImageNet means, ``tf`` [-1, 1],
         ``torch`` [0, 1] normalised by the ImageNet means and deviations, ``pixels`` [0, 255] (it scales them
         itself).
     """

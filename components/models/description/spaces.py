@@ -59,8 +59,8 @@ def default_space(family: str, training: Mapping[str, Any]) -> dict[str, dict[st
     """Returns a family's space, less what the config's own training options leave no choice of.
 
     Args:
-      family: of :data:`DEFAULT_SPACES`.
-      training: the config's block.
+      family: A key of :data:`DEFAULT_SPACES`.
+      training: The config's ``training:`` block.
     """
     space = DEFAULT_SPACES[family]
     # Two things cannot set one rate.

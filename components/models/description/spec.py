@@ -13,11 +13,11 @@ class InputSpec:
     """One named input tensor as the transform graph gives it.
 
     Attributes:
-      name: key in the dict that the model is called with.
+      name: Key in the dict that the model is called with.
       kind: ``dense`` float32 (width,), ``ids`` int64 (1,) for an embedding, ``image`` float32 (height, width,
         channels), ``array`` float32 of rank 1 to 4 (series (steps, channels), volumes (depth, height, width,
         channels)), ``tokens`` int64 (length,), 0 is padding.
-      shape: without the batch dimension.
+      shape: Shape without the batch dimension.
       vocabulary_size: ``ids`` and ``tokens`` only; values are below it.
     """
 
@@ -39,7 +39,7 @@ class OutputSpec:
     """What the last layer must give: see ``heads.py``.
 
     Attributes:
-      task: decides activation and loss.
+      task: What decides activation and loss.
       units: 1 for binary and regression, otherwise the number of classes or labels.
     """
 

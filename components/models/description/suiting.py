@@ -120,8 +120,8 @@ def check_parts(options: ModelOptions, base_dir: Path) -> None:
     """Refuses a function that is not there, and weights that neither are there nor can be fetched.
 
     Args:
-      options: of one family.
-      base_dir: the recipe's folder, where the function's module may lie.
+      options: Options of one family.
+      base_dir: The recipe's folder, where the function's module may lie.
 
     Raises:
       ConfigError: names what is missing, and where it was looked for.

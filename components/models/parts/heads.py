@@ -25,12 +25,12 @@ class Head:
     """What follows from a task.
 
     Attributes:
-      activation: of the last layer.
-      loss: the default loss.
-      soft_loss: the default loss where labels are blended (mixup, label smoothing).
-      losses: every loss that suits the last layer, each with the form of the labels that it reads.
-      metrics: the default metrics, names in ``METRICS``.
-      monitor: what early stopping and tuning watch by default, without ``val_``.
+      activation: Activation of the last layer.
+      loss: The default loss.
+      soft_loss: The default loss where labels are blended (mixup, label smoothing).
+      losses: Every loss that suits the last layer, each with the form of the labels that it reads.
+      metrics: The default metrics, names in ``METRICS``.
+      monitor: What early stopping and tuning watch by default, without ``val_``.
     """
 
     activation: str

@@ -18,7 +18,7 @@ def squeezenet(input_shape: tuple[int, int, int]) -> keras.Model:
     Layers are named as in the published weights with ``_`` for ``/``: ``conv1``, ``fire2_squeeze1x1``, ...
 
     Args:
-      input_shape: (height, width, 3), height and width at least 32.
+      input_shape: Height and width, at least 32 each, and 3 channels.
 
     Source: Iandola et al., "SqueezeNet: AlexNet-level accuracy with 50x fewer parameters", 2016, version 1.1.
     """

@@ -21,8 +21,8 @@ def count_folds(wanted: int | Literal["auto"], data: FitData) -> int:
     """Settles ``tuning.folds``.
 
     Args:
-      wanted: of the recipe.
-      data: the train split in its two parts.
+      wanted: Number of parts that the recipe asks for.
+      data: The train split in its two parts, in memory.
 
     Returns:
       How many fits score a trial; 1 stands for one fit with the split's own validation part.
@@ -50,10 +50,10 @@ def take_fold(data: FitData, number: int, count: int, settings: FitSettings) -> 
     chooses an epoch. The score is of rows that chose nothing.
 
     Args:
-      data: in memory.
-      number: of the part, from 0.
-      count: how many parts there are; 1 leaves the data as it is, and its validation part scores.
-      settings: of the fit; the parts follow from the seed, and are the same for every trial.
+      data: The train split in its two parts, in memory.
+      number: Number of the part, from 0.
+      count: How many parts there are; 1 leaves the data as it is, and its validation part scores.
+      settings: Model and training options; the parts follow from the seed, and are the same for every trial.
 
     Returns:
       What is fitted, and that whose validation part scores the fit.
@@ -71,8 +71,8 @@ def assign_folds(labels: np.ndarray, count: int, seed: int) -> np.ndarray:
 
     Args:
       labels: [rows] class indices or numbers, or [rows, labels].
-      count: of parts.
-      seed: of what the labels do not decide.
+      count: How many parts there are.
+      seed: Seed of what the labels do not decide.
 
     Returns:
       int64 [rows], the number of each row's part.

@@ -20,10 +20,11 @@ def checkpoint_of(
     """Returns where a trial's fit keeps its state, with that of its predecessor in it; None where it keeps none.
 
     Args:
-      trial: of any algorithm; only Hyperband's have predecessors.
-      execution: which of its fits.
-      settings: of the fit; the epochs of a second phase depend on those of the first, so such a fit starts anew.
-      folder: of all states of the search.
+      trial: A trial of any algorithm; only Hyperband's have predecessors.
+      execution: Number of the trial's fit, from 0.
+      settings: Model and training options; the epochs of a second phase depend on those of the first, so such a fit
+        starts anew.
+      folder: Folder of all states of the search.
     """
     values = trial.hyperparameters.values
     if "tuner/epochs" not in values or settings.training.fine_tune is not None:

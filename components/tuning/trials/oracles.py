@@ -55,10 +55,10 @@ def make_oracle(
     """Makes the oracle of the configured algorithm.
 
     Args:
-      settings: the config as it is, which becomes trial 0.
-      options: algorithm, space, objective and limits.
-      start: values by config key that become trial 1 where they differ from the untuned ones.
-      spent_seconds: part of the budget that an interrupted search has used up.
+      settings: The config as it is, which becomes trial 0.
+      options: Algorithm, space, objective and limits.
+      start: Values by config key that become trial 1 where they differ from the untuned ones.
+      spent_seconds: Part of the budget that an interrupted search has used up.
 
     Returns:
       An oracle that stops after ``max_trials`` trials or when the budget is spent, whichever is first; trials that run
@@ -161,7 +161,7 @@ def _untuned_first(base: Any, course: _Course) -> Any:
         """The algorithm's oracle, whose first trial is the config as it is.
 
         Attributes:
-          broken: what the algorithm raised where it could not choose values, which ends the search.
+          broken: What the algorithm raised where it could not choose values, which ends the search.
         """
 
         broken: Exception | None = None

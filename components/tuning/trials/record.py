@@ -18,7 +18,7 @@ def keep_trial(folder: Path, entry: dict[str, Any]) -> None:
     """Writes a trial that has ended, as a whole or not at all; one that was run again takes its own place.
 
     Args:
-      folder: of the records.
+      folder: Folder of the records.
       entry: ``trial_id``, ``status`` (COMPLETED or FAILED), ``score`` (None where it failed), ``values`` by config
         key, ``reason`` (empty where it completed), ``seconds``, ``history`` (of the first fit) and, where it
         completed, ``scores`` (of each fit, whose mean is the score).
@@ -51,7 +51,7 @@ def choose_winner(entries: list[dict[str, Any]], way: str) -> dict[str, Any]:
     Source: the one-standard-error rule, L. Breiman et al., Classification and Regression Trees (1984), section 3.4.3.
 
     Args:
-      entries: as :func:`read_trials` gives them; at least one completed.
+      entries: Trials as :func:`read_trials` gives them; at least one completed.
       way: ``max`` or ``min``, of the objective.
     """
     sign = 1 if way == "max" else -1

@@ -23,8 +23,8 @@ def check_quarantine(
 
     Args:
       examples: URI of the Examples artifact.
-      statistics: of the rows that went on.
-      max_share: of all rows.
+      statistics: Statistics of the rows that went on.
+      max_share: Largest share of all rows that may be put aside.
 
     Returns:
       A finding where there are such rows; and their ``rows``, ``share``, ``limit``, ``folder`` and ``reasons`` (a list

@@ -17,9 +17,9 @@ def check_dates(samples: Mapping[str, SplitSample], plan: FeaturePlan, policy: s
     """Counts the values of date columns that are no date.
 
     Args:
-      samples: of every split.
-      plan: says which columns are dates, and how they are written.
-      policy: of anomalies, for a column most of whose values are no dates; fewer are warned of.
+      samples: Samples of every split.
+      plan: Plan that says which columns are dates, and how they are written.
+      policy: Policy of anomalies, for a column most of whose values are no dates; fewer are warned of.
 
     Returns:
       A finding for each column and split with more than a few such values.

@@ -22,12 +22,12 @@ def check_drift(
     """Compares the train split with a profile.
 
     Args:
-      sample: of the train split.
-      reference: the profile's columns, or None where there is nothing to compare with.
-      name: of the reference in words.
-      options: limits.
+      sample: Sample of the train split.
+      reference: The profile's columns, or None where there is nothing to compare with.
+      name: Name of the reference in words.
+      options: Limits of the check.
       policy: ``fail`` or ``warn``.
-      classes: names of a multilabel label's columns.
+      classes: Names of a multilabel label's columns.
 
     Returns:
       A finding for each column that both have.

@@ -12,8 +12,8 @@ def check_finite(statistics: Statistics, plan: FeaturePlan, policy: str) -> list
     """Finds columns with NaN or infinite values.
 
     Args:
-      statistics: of every split; NaN in a table was read as missing already.
-      plan: says which columns are arrays.
+      statistics: Statistics of every split; NaN in a table was read as missing already.
+      plan: Plan that says which columns are arrays.
       policy: ``auto`` warns of columns, where they count as missing, and fails for arrays, which they would spoil.
 
     Returns:

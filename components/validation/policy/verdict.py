@@ -27,14 +27,14 @@ class Finding:
     Attributes:
       check: ``anomalies``, ``nonfinite``, ``leakage``, ``duplicates``, ``skew``, ``drift`` or ``quarantine``.
       status: ``failed`` stops the run; ``skipped`` says in ``text`` why nothing could be checked.
-      text: the finding in words, to follow the name of the column.
-      split: where, empty for all of the data.
-      column: empty for whole rows.
-      measure: what ``figure`` is, such as ``Jensen-Shannon divergence``.
-      figure: what was measured, None where the check counts nothing.
-      limit: what it may be, without ``allowance``.
-      allowance: what chance explains for the number of rows; added to the limit.
-      accept: how the user says that it is right as it is, empty for what passed.
+      text: The finding in words, to follow the name of the column.
+      split: Split that it is about, empty for all of the data.
+      column: Column that it is about, empty for whole rows.
+      measure: What ``figure`` is, such as ``Jensen-Shannon divergence``.
+      figure: What was measured, None where the check counts nothing.
+      limit: What it may be, without ``allowance``.
+      allowance: What chance explains for the number of rows; added to the limit.
+      accept: How the user says that it is right as it is, empty for what passed.
     """
 
     check: str
@@ -86,7 +86,7 @@ def describe(findings: Sequence[Finding]) -> str:
     """Puts what stopped the run into one sentence: column, check, figure, limit and the way out.
 
     Args:
-      findings: those that failed, at least one.
+      findings: Findings that failed, at least one.
     """
     first = findings[0]
     others = [f"{finding.check} of {finding.column or finding.split or 'the data'}" for finding in findings[1:4]]

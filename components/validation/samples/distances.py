@@ -43,8 +43,10 @@ def largest_difference(
     """Returns the L-infinity distance of two categorical samples.
 
     Args:
-      first, second: value to count.
-      first_rows, second_rows: what the counts are shares of.
+      first: How often each value stands in the one sample.
+      second: How often each stands in the other.
+      first_rows: What the counts of the one are shares of.
+      second_rows: What those of the other are.
 
     Returns:
       The difference of shares of the value where it exceeds chance most, what chance allows it, and the value.

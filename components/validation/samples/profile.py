@@ -27,8 +27,8 @@ def profile_columns(columns: Mapping[str, Column], classes: tuple[str, ...] | No
     """Describes every column of a sample.
 
     Args:
-      columns: of the sample.
-      classes: names of a multilabel label's columns.
+      columns: Columns of the sample.
+      classes: Names of a multilabel label's columns.
 
     Returns:
       Column name to a dict with ``kind``, ``n`` (rows) and: ``edges`` and ``counts`` for numbers (the last count is of

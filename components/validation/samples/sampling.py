@@ -31,9 +31,9 @@ class SplitSample:
     """What the gate keeps of a split.
 
     Attributes:
-      rows: in the whole split.
-      hashes: int64, of every row or, in data too large for that, of a part chosen by the hash itself.
-      columns: of the sampled rows.
+      rows: Rows in the whole split.
+      hashes: Hashes of every row, int64, or, in data too large for that, of a part chosen by the hash itself.
+      columns: Columns of the sampled rows.
     """
 
     rows: int
@@ -69,11 +69,11 @@ def read_split(
 
     Args:
       examples: URI of the Examples artifact.
-      split: its name.
-      kinds: columns to keep, see :func:`kinds_of`.
-      rows: in the split.
-      sample_rows: about how many rows to keep.
-      hash_share: part of the hashes to keep.
+      split: Name of the split.
+      kinds: Columns to keep, see :func:`kinds_of`.
+      rows: Rows in the whole split.
+      sample_rows: About how many rows to keep.
+      hash_share: Part of the hashes to keep.
     """
     files = sorted(tf.io.gfile.glob(os.path.join(examples, f"Split-{split}", "*")))
     batches = tf.data.TFRecordDataset(files, compression_type="GZIP").batch(_BATCH)

@@ -21,10 +21,10 @@ def make_rules(
     """Says what ingest does with single rows.
 
     Args:
-      schema_text: the curated schema, empty where there is none yet: then only what is plain is a rule.
-      dataset: the resolved data, as its reader gives it.
-      options: policies.
-      settled: columns for which the recipe says what they are, text among numbers included.
+      schema_text: The curated schema, empty where there is none yet: then only what is plain is a rule.
+      dataset: The resolved data, as its reader gives it.
+      options: Policies of the checks.
+      settled: Columns for which the recipe says what they are, text among numbers included.
 
     Returns:
       The rules; without quarantine, only types that follow the schema.

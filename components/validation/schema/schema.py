@@ -60,10 +60,10 @@ def infer_schema(
     """Infers what the data must look like from what it does.
 
     Args:
-      statistics: of every split.
-      label: its column.
-      classes: of the label, None for regression.
-      open_columns: text that may have any value, however few different ones it has.
+      statistics: Statistics of every split.
+      label: Name of the label.
+      classes: Classes of the label, None for regression.
+      open_columns: Text columns that may have any value, however few different ones they have.
 
     Returns:
       The schema; a value that stands in any split is right in all of them.
@@ -87,9 +87,9 @@ def amend_schema(
     """Changes a schema so that data which contradicts it agrees with it; columns without a finding stay as they are.
 
     Args:
-      schema: the curated one.
-      observed: inferred from the data.
-      reasons: column to the types of its anomalies.
+      schema: The curated schema.
+      observed: The schema that is inferred from the data.
+      reasons: Types of the anomalies of each column.
 
     Returns:
       A new schema.

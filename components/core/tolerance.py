@@ -38,6 +38,9 @@ def distances(answers: np.ndarray, expected: np.ndarray, unit: float) -> np.ndar
       answers: Answers of one model, an array of numbers.
       expected: Answers of the other to the same rows, of the same shape.
       unit: What differences are measured in, as :func:`spread_of` gives it.
+
+    Returns:
+      float64 of the same shape, 0 where rounding explains all.
     """
     wanted = expected.astype(np.float64)
     return np.maximum(np.abs(answers.astype(np.float64) - wanted) - ROUNDING * np.abs(wanted), 0.0) / unit

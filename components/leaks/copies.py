@@ -43,7 +43,7 @@ def copy_of_number(column: Column, label: Column) -> float:
 
 
 def codes_of(values: np.ndarray) -> np.ndarray:
-    """Numbers the distinct values of a categorical column; missing is a value."""
+    """Numbers the distinct values of a categorical column, object [rows]; missing is a value: integers [rows]."""
     codes = {value: index for index, value in enumerate(dict.fromkeys(values))}
     return np.array([codes[value] for value in values], int)
 

@@ -131,7 +131,17 @@ def arguments_of(model: keras.Model, inputs: dict[str, Any]) -> Any:
 
 
 def check_result(result: Any, model: keras.Model, output: OutputSpec, dotted: str) -> None:
-    """Raises ConfigError unless ``result`` is one tensor (batch, units) of probabilities or values."""
+    """Refuses what is not one tensor (batch, units) of probabilities or values.
+
+    Args:
+      result: What the user's model gives.
+      model: The user's model.
+      output: What its last layer should give.
+      dotted: Name of the function, for messages.
+
+    Raises:
+      ConfigError: the shape or the last activation does not suit the task.
+    """
     wanted = (None, output.units)
     shape = tuple(result.shape) if isinstance(result, keras.KerasTensor) else None
     if shape != wanted:

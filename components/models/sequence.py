@@ -83,7 +83,16 @@ def recur(value: keras.KerasTensor, mask: keras.KerasTensor | None, options: Seq
 def convolve(
     value: keras.KerasTensor, mask: keras.KerasTensor | None, spec: InputSpec, options: SequenceOptions
 ) -> keras.KerasTensor:
-    """Returns the steps after the convolutions, reduced to (batch, width).
+    """Adds the convolutions over the steps.
+
+    Args:
+      value: Steps (batch, steps, width).
+      mask: Which steps count, (batch, steps), None for all.
+      spec: The input that the steps come from.
+      options: The ``model:`` block.
+
+    Returns:
+      The steps after the convolutions, reduced to (batch, width).
 
     Raises:
       ConfigError: pooling leaves no step.

@@ -69,7 +69,18 @@ def embed_ranks(dense: keras.KerasTensor, spec: InputSpec, options: TabularOptio
 def member_layer(
     value: keras.KerasTensor, width: int, rate: float, options: TabularOptions, number: int
 ) -> keras.KerasTensor:
-    """Returns (batch, members, width) after a dense layer whose kernel all members share."""
+    """Adds a dense layer whose kernel all members share, with its dropout.
+
+    Args:
+      value: What each member knows, (batch, members, own width).
+      width: Width of the layer.
+      rate: Rate of the dropout.
+      options: The ``model:`` block.
+      number: Number of the layer, for the names of its parts.
+
+    Returns:
+      Tensor (batch, members, width).
+    """
     name = f"dense{number}"
     value = keras.layers.Dense(
         width,

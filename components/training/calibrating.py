@@ -49,7 +49,16 @@ def _best_temperature(labels: np.ndarray, scores: np.ndarray, task: Task) -> flo
 
 
 def cool(scores: np.ndarray, task: Task, temperature: float) -> np.ndarray:
-    """Returns scores at a temperature, as :func:`~kerasline.components.models.with_temperature` makes the network."""
+    """Returns scores at a temperature, as :func:`~kerasline.components.models.with_temperature` makes the network.
+
+    Args:
+      scores: Probabilities, float32 [rows, units].
+      task: ``binary`` or ``multiclass``.
+      temperature: Number that logits are divided by.
+
+    Returns:
+      float32 [rows, units].
+    """
     known = np.clip(scores.astype(np.float32), SMALLEST, 1 - SMALLEST if task == "binary" else None)
     both = np.concatenate([1 - known, known], axis=1) if task == "binary" else known
     logits = np.log(both.astype(np.float64)) / temperature

@@ -70,7 +70,7 @@ class ServingModule(tf.Module):
         return dict(self.layer(raw))[self._marks]
 
     def answer(self, output: tf.Tensor) -> dict[str, tf.Tensor]:
-        """Gives what a client reads of a model's output: scores with class names, or values."""
+        """Gives what a client reads of a model's output, float32 [batch, units]: scores with class names, or values."""
         task, classes = self._plan.task, self._plan.classes
         if classes is None:
             return {"value": tf.reshape(output, (-1,))}

@@ -124,6 +124,13 @@ def write_predictions(
 
     The parity check compares the exported model with them, the report shows them.
     ``predictions`` is float32 [rows, units] and ``labels`` [rows], both in the label's units for regression.
+
+    Args:
+      path: The NPZ file to write, a path or an address.
+      model: The fitted network.
+      reader: Reads and transforms the rows.
+      files: Patterns of the split's GZIP TFRecord files.
+      label_units: Scale and shift that give a regression label its own units.
     """
     names = reader.names
     predictions, labels = [], []

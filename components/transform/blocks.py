@@ -48,7 +48,7 @@ def places_of(wanted: object, values: Sequence[object]) -> list[int]:
 
 
 def pick(matrix: tf.Tensor, places: Sequence[int]) -> tf.Tensor:
-    """Takes columns of a matrix, or the matrix itself where that would take all of them as they are."""
+    """Takes columns of a matrix [batch, columns], or the matrix itself where that takes all of them as they are."""
     if list(places) == list(range(matrix.shape[1])):
         return matrix
     return tf.gather(matrix, list(places), axis=1)

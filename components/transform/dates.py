@@ -79,7 +79,7 @@ def split_times(text: tf.Tensor) -> tf.Tensor:
 
 
 def clean_dates(text: tf.Tensor) -> tf.Tensor:
-    """Brings cells into one of the usual forms, as ``date_forms.clean_date`` does."""
+    """Brings cells, string of any shape, into one of the usual forms, as ``date_forms.clean_date`` does."""
     text = tf.strings.lower(text, encoding="utf-8")
     for pattern, replacement in DATE_CLEANING:
         text = tf.strings.regex_replace(text, pattern, replacement, replace_global=False)

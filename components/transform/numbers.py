@@ -100,7 +100,12 @@ def _indicators(owners: Sequence[FeatureStep], slots: Sequence[Slot], known: tf.
 
 
 def spread(mean: tf.Tensor, variance: tf.Tensor) -> tf.Tensor:
-    """Returns what z-scores are divided by: the deviation, or 1 for a constant, which later values may leave."""
+    """Returns what z-scores are divided by: the deviation, or 1 for a constant, which later values may leave.
+
+    Args:
+      mean: Mean of each column, float64 of any shape.
+      variance: Variance of each column, of the same shape.
+    """
     deviation = tf.sqrt(tf.maximum(variance, 0.0))
     # Not the other way round: the graph optimiser turns "not greater" into "less or equal", which is wrong for NaN.
     return tf.where(deviation > _SMALLEST_SPREAD * tf.abs(mean), deviation, tf.ones_like(deviation))

@@ -57,6 +57,9 @@ def tuner_fn(fn_args: FnArgs) -> TunerFnResult:
       fn_args: TFX's arguments; ``custom_config`` holds ``settings`` (:class:`FitSettings`) and ``tuning``
         (:class:`TuningOptions`) as JSON, ``start`` (an earlier winner's values by config key, as JSON),
         ``code_version``, and ``searches``, the folder where a search that is killed leaves its trials.
+
+    Raises:
+      TrainingFailed: no rows are held out, or the rows of a parallel search do not fit into memory.
     """
     custom = fn_args.custom_config
     settings = FitSettings.model_validate_json(custom["settings"])
@@ -130,6 +133,9 @@ class ConfigTuner(base_tuner.BaseTuner):
         """Fits the config with a trial's values; returns the metrics of the weights that it ends with.
 
         They are averaged over its fits.
+
+        Raises:
+          FailedTrialError: a fit failed; KerasTuner records it and goes on.
         """
         objective = self.options.objective
         values = decode_hyperparameters(trial.hyperparameters.values)
@@ -147,7 +153,6 @@ class ConfigTuner(base_tuner.BaseTuner):
                         fits.append(self._execute(values, trial, index, kept))
         except Exception as error:
             self.keep(entry | {"status": "FAILED", "score": None, "reason": _first_line(error)}, started)
-            # KerasTuner records the trial as failed and goes on.
             raise keras_tuner.errors.FailedTrialError(str(error)) from error
         metrics = {name: float(np.mean([one["metrics"][name] for one in fits])) for name in fits[0]["metrics"]}
         entry |= {"status": "COMPLETED", "score": metrics[objective], "history": fits[0]["history"]}

@@ -118,7 +118,14 @@ def judge_data(
 def make_verdict(
     findings: Sequence[Finding], quarantine: dict[str, Any] | None, reference: str | None, accept: dict[str, Any] | None
 ) -> dict[str, Any]:
-    """Puts findings together as ``verdict.json`` has them."""
+    """Puts findings together as ``verdict.json`` has them.
+
+    Args:
+      findings: What the checks found.
+      quarantine: What was put aside, None for nothing.
+      reference: What drift was measured from, in words.
+      accept: How the schema takes over what contradicts it.
+    """
     ordered = sorted(findings, key=lambda finding: _CHECKS.index(finding.check))
     failed = [finding for finding in ordered if finding.status == "failed"]
     return {

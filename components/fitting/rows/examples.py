@@ -111,6 +111,9 @@ class ExamplesReader:
     def check_records(self, records: np.ndarray) -> None:
         """Looks at what :meth:`load` looks at, of serialized rows that are not kept in memory.
 
+        Args:
+          records: Serialized tf.Examples, bytes [rows].
+
         Raises:
           TrainingFailed: a row weighs less than nothing.
         """
@@ -119,7 +122,14 @@ class ExamplesReader:
             self._check_weights(_dense_weights(raw[self.weight]).numpy())
 
     def load_labels(self, files: Sequence[str]) -> np.ndarray:
-        """Reads only the labels of a split, encoded but not scaled; the inputs are left alone."""
+        """Reads only the labels of a split; the inputs are left alone.
+
+        Args:
+          files: Patterns of GZIP TFRecord files.
+
+        Returns:
+          Labels as ``encode_label`` gives them, not scaled: [rows], of several labels [rows, labels].
+        """
         records = self._records(files).batch(_RECORDS_TOGETHER)
         # Without autograph, which would rewrite code that has nothing for it.
         read = tf.autograph.experimental.do_not_convert(self._label)

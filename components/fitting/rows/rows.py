@@ -32,7 +32,7 @@ class Arrays:
         return len(self.labels)
 
     def take(self, rows: np.ndarray) -> Arrays:
-        """Returns the rows that an index or a mask selects."""
+        """Returns the rows at some places, integers [rows], or those where a mask holds, bool [all rows]."""
         weights = None if self.weights is None else self.weights[rows]
         return Arrays({name: values[rows] for name, values in self.inputs.items()}, self.labels[rows], weights)
 
@@ -109,7 +109,12 @@ def class_table(
 
 
 def weigh_classes(rows: Arrays, table: np.ndarray | None) -> Arrays:
-    """Returns rows whose weights are multiplied by those of their classes."""
+    """Returns rows whose weights are multiplied by those of their classes.
+
+    Args:
+      rows: Rows in memory, whose labels are class indices.
+      table: Weight of each class, float32 [classes], as :func:`class_table` gives it; None leaves the rows as they are.
+    """
     if table is None:
         return rows
     own = table[rows.labels.astype(np.int64)]

@@ -176,7 +176,15 @@ def capture_state(
     epoch: int,
     history: dict[str, list[float]],
 ) -> FitState:
-    """Copies all that the next epoch depends on."""
+    """Copies all that the next epoch depends on.
+
+    Args:
+      model: The network, with its optimizer.
+      watched: Callbacks whose counters belong to the state.
+      phase: 0, or 1 while fine-tuning.
+      epoch: The next epoch, counted over both phases.
+      history: Metric name to a value for each epoch so far.
+    """
     state = FitState(phase, epoch, bool(model.stop_training), history)
     for kind, variables in _variables(model).items():
         state.put(kind, [keras.ops.convert_to_numpy(variable) for variable in variables])

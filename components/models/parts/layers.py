@@ -83,7 +83,17 @@ def activated(value: keras.KerasTensor, options: DenseOptions, name: str) -> ker
 def dense_layers(
     value: keras.KerasTensor, units: tuple[int, ...], dropout: float | tuple[float, ...], options: DenseOptions
 ) -> keras.KerasTensor:
-    """Returns ``value`` (batch, width) after dense layers of these widths, each followed by its dropout."""
+    """Adds dense layers, each followed by its dropout.
+
+    Args:
+      value: Tensor (batch, width).
+      units: Width of each layer; without any, the dropout alone is added.
+      dropout: Rate of every layer, or of each.
+      options: Activation, initializer, regularisation and normalisation of the layers.
+
+    Returns:
+      Tensor (batch, last width).
+    """
     rates = per_layer(dropout, max(1, len(units)))
     if not units and rates[0]:
         return keras.layers.Dropout(rates[0], name="dropout")(value)

@@ -37,7 +37,17 @@ def squeezenet(input_shape: tuple[int, int, int]) -> keras.Model:
 
 
 def fire(value: keras.KerasTensor, squeeze: int, expand: int, name: str) -> keras.KerasTensor:
-    """Returns ``value`` after a fire module: 1x1 squeeze, then 1x1 and 3x3 side by side."""
+    """Adds a fire module: 1x1 squeeze, then 1x1 and 3x3 side by side.
+
+    Args:
+      value: Feature map (batch, height, width, filters).
+      squeeze: Filters of the squeeze.
+      expand: Filters of each of the two beside each other.
+      name: What the names of its layers begin with.
+
+    Returns:
+      Feature map (batch, height, width, 2 * expand).
+    """
     layers = keras.layers
     value = layers.Conv2D(squeeze, 1, activation="relu", name=f"{name}_squeeze1x1")(value)
     left = layers.Conv2D(expand, 1, activation="relu", name=f"{name}_expand1x1")(value)

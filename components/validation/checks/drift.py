@@ -40,7 +40,17 @@ def check_drift(
 def check_skew(
     samples: Mapping[str, SplitSample], options: ColumnLimits, policy: str, classes: tuple[str, ...] | None
 ) -> list[Finding]:
-    """Compares every other split with the train split."""
+    """Compares every other split with the train split.
+
+    Args:
+      samples: Samples of every split.
+      options: Limits of the check.
+      policy: ``fail`` or ``warn``.
+      classes: Names of a multilabel label's columns.
+
+    Returns:
+      A finding for each column of each other split.
+    """
     reference = profile_columns(samples["train"].columns, classes)
     findings = []
     for split, sample in samples.items():

@@ -13,6 +13,10 @@ _Z = 3.09
 def jensen_shannon(first: np.ndarray, second: np.ndarray) -> float:
     """Returns the Jensen-Shannon divergence (base 2, 0 to 1) of two histograms with the same bins.
 
+    Args:
+      first: Counts or shares of the one, [bins].
+      second: Counts or shares of the other, [bins].
+
     Source: J. Lin, Divergence measures based on the Shannon entropy, IEEE Transactions on Information Theory 37, 1991.
     """
     p, q = first / max(first.sum(), 1e-300), second / max(second.sum(), 1e-300)

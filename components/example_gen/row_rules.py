@@ -157,8 +157,10 @@ def _shown(value: Any) -> str:
 
 def as_text(row: Mapping[str, Any]) -> dict[str, Any]:
     """Returns a row for people to read: text for everything but bytes."""
-    return {
-        name: value if value is None or isinstance(value, bytes)
-        else str(value.tolist()) if isinstance(value, np.ndarray) else str(value)
-        for name, value in row.items()
-    }  # fmt: skip
+    return {name: _as_text(value) for name, value in row.items()}
+
+
+def _as_text(value: Any) -> str | bytes | None:
+    if value is None or isinstance(value, bytes):
+        return value
+    return str(value.tolist() if isinstance(value, np.ndarray) else value)

@@ -89,4 +89,6 @@ SHORT_KINDS: tuple[Kind, ...] = ("numeric", "categorical", "boolean", "date", "t
 
 def expand_shorthand(block: Any) -> Any:
     """Gives ``drop``, ``min_max`` and the like, which may stand for a column's options, as the block that they mean."""
-    return ({"kind": block} if block in SHORT_KINDS else {"scale": block}) if isinstance(block, str) else block
+    if not isinstance(block, str):
+        return block
+    return {"kind": block} if block in SHORT_KINDS else {"scale": block}

@@ -37,8 +37,10 @@ def read_trials(folder: Path) -> list[dict[str, Any]]:
 
 def best_score(entries: list[dict[str, Any]], way: str) -> float | None:
     """Returns the best score among trials, None where none completed."""
-    scores = [entry["score"] for entry in entries if entry["score"] is not None]
-    return (max if way == "max" else min)(scores) if scores else None
+    scores: list[float] = [entry["score"] for entry in entries if entry["score"] is not None]
+    if not scores:
+        return None
+    return max(scores) if way == "max" else min(scores)
 
 
 def choose_winner(entries: list[dict[str, Any]], way: str) -> dict[str, Any]:

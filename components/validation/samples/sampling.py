@@ -44,7 +44,9 @@ class SplitSample:
 def kinds_of(plan: FeaturePlan) -> dict[str, str]:
     """Says for every input column and the label what kind of values it is read as, and then compared as."""
     kinds = {step.name: _kind_of(step) for step in plan.steps if step.kind != "cross"}
-    kinds[plan.label] = "labels" if plan.label_dtype == "multi" else "categorical" if plan.classes else "numeric"
+    kinds[plan.label] = "categorical" if plan.classes else "numeric"
+    if plan.label_dtype == "multi":
+        kinds[plan.label] = "labels"
     return kinds
 
 

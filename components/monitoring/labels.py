@@ -60,9 +60,10 @@ def join_labels(
             version = int(folder.parent.name.partition("=")[2])
             found = _find(folder, table["id"].to_numpy())
             seen[list(found.values())] = True
-            if found and version in records:
+            if found:
                 day = captured / name / LABELS / folder.parent.name / folder.name
-                more, first = _keep(day, found, table, records[version])
+                # A version that is deleted by now read labels as its successors do.
+                more, first = _keep(day, found, table, records.get(version, records[newest]))
                 counts.update(more)
                 problem = problem or first
     told = {name: counts[name] for name in _COUNTED}

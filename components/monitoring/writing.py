@@ -13,7 +13,7 @@ import threading
 import time
 import uuid
 import zlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -48,7 +48,7 @@ class Capture:
           folder: the workspace's ``captured``.
           share: of the requests, for every version; None for what each version's recipe says.
         """
-        self._folder, self._share = folder, share
+        self.folder, self._share = folder, share
         self._lock = threading.Lock()
         self._waiting: list[Exchange] = []
         self._bytes = 0
@@ -62,9 +62,13 @@ class Capture:
         self._thread = threading.Thread(target=self._run, name="capture", daemon=True)
         self._thread.start()
 
-    def wants(self, record: Any, request_id: str) -> bool:
+    def share_of(self, record: Mapping[str, Any]) -> float:
+        """Returns which part of the requests to a version is kept."""
+        return float(self._share if self._share is not None else capture_of(record)["share"])
+
+    def wants(self, record: Mapping[str, Any], request_id: str) -> bool:
         """Says whether a request is one of those to keep; the same id gives the same answer in every server."""
-        share = self._share if self._share is not None else capture_of(record)["share"]
+        share = self.share_of(record)
         return bool(share >= 1 or (share > 0 and zlib.crc32(request_id.encode()) < share * 2**32))
 
     def take(self, exchange: Exchange) -> None:
@@ -103,7 +107,7 @@ class Capture:
             groups.setdefault((one.name, one.version, one.day()), []).append(one)
         for (name, version, day), group in groups.items():
             try:
-                self._write(answers_folder(self._folder, name, version, day), group)
+                self._write(answers_folder(self.folder, name, version, day), group)
                 self._clean(name, day, capture_of(group[0].record)["keep_days"])
             except OSError as error:
                 self._stop_for_a_while(error, len(group))
@@ -153,10 +157,10 @@ class Capture:
         self._cleaned[name] = today
         last = (datetime.now(UTC) - timedelta(days=keep_days)).date().isoformat()
         for kind in (ANSWERS, LABELS):
-            for folder in (self._folder / name / kind).glob("version=*/day=*"):
+            for folder in (self.folder / name / kind).glob("version=*/day=*"):
                 if folder.name.removeprefix("day=") < last:
                     shutil.rmtree(folder, ignore_errors=True)
-        for left in (self._folder / name / ANSWERS).glob("version=*/day=*/.*.part"):
+        for left in (self.folder / name / ANSWERS).glob("version=*/day=*/.*.part"):
             if time.time() - left.stat().st_mtime > _LEFT_SECONDS:
                 left.unlink(missing_ok=True)
 
@@ -165,7 +169,7 @@ class Capture:
             logger.error(
                 "requests are not captured any more, since %s cannot be written (%s); they are answered as before, and "
                 "capturing is tried again every minute",
-                self._folder, error.strerror or error,
+                self.folder, error.strerror or error,
             )  # fmt: skip
         self._blocked_until = time.monotonic() + _RETRY_SECONDS
         self._drop(lost)

@@ -121,11 +121,15 @@ class Responder:
 
     def _keep(self, loaded: LoadedVersion, inferred: _Inferred | None, exchange: Exchange) -> None:
         """Hands a request and what became of it to who writes them, if it is one of those to keep."""
-        if self._capture is None or not self._capture.wants(loaded.record, exchange.request_id):
-            return
-        values = {} if inferred is None else {key: inferred.values[key] for key in OUTPUTS if key in inferred.values}
-        inputs = inferred.inputs if inferred and values else {}
-        self._capture.take(replace(exchange, inputs=inputs, answer=values))
+        try:
+            if self._capture is None or not self._capture.wants(loaded.record, exchange.request_id):
+                return
+            found = {} if inferred is None else inferred.values
+            values = {key: found[key] for key in OUTPUTS if key in found}
+            inputs = inferred.inputs if inferred and values else {}
+            self._capture.take(replace(exchange, inputs=inputs, answer=values))
+        except Exception:  # the client has its answer, whatever a record may hold
+            logger.exception("a request to %s could not be captured", loaded.name)
 
     def _infer(self, loaded: LoadedVersion, request: Request) -> _Inferred:
         """Lets a version answer."""

@@ -56,8 +56,7 @@ def serve(
         state = f"version {health['version']}" if health["version"] else "no version"
         failed = f"; {health['failed']['reason']}" if health["failed"] else ""
         print(f"  {name}: {state}{failed}")
-    if capture is not None:
-        print(f"  requests and answers are kept in {models.parent / CAPTURED}: {capture:.0%} of them")
+    _tell_shares(served, keeping)
     shown = f"[{host}]" if ":" in host else host
     print(f"listening on http://{shown}:{server.server_port}  (Ctrl-C ends)", flush=True)
     stop = threading.Event()
@@ -70,3 +69,11 @@ def serve(
     server.server_close()
     keeping.close()
     print("stopped")
+
+
+def _tell_shares(served: ServedModels, keeping: Capture) -> None:
+    """Says which models' requests are kept."""
+    for name, health in served.health().items():
+        share = keeping.share_of(served.get(name).record) if health["version"] else 0
+        if share:
+            print(f"  {name}: {share:.0%} of requests and answers are kept in {keeping.folder / name}")

@@ -37,7 +37,7 @@ def test_requests_and_answers_are_captured(tmp_path: Path, doublers: list[Path])
     record = {**RECORD, "serve": {"capture": {"share": 0.0, "redact": ["district"]}}}
     push_version(tmp_path / "models" / "doubler", doublers[1], record, keep=5)
     server = Running(tmp_path, "--capture", "1")
-    assert any("captured: 100% of them" in line for line in server.said)
+    assert any("doubler: 100% of requests and answers are kept in" in line for line in server.said)
     one = {**RAW, "instances": RAW["instances"][:1]}
     assert send(server.port, one, "a-1") == (200, "a-1")
     assert send(server.port, RAW, "b") == (200, "b")

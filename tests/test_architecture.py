@@ -21,7 +21,8 @@ ROOMS = (
     *("components.models.description", "components.models.parts", "components.models"),
     *("components.datasets.databases", "components.datasets.values", "components.datasets.description"),
     *("components.datasets.remote", "components.datasets.files"),
-    *("components.datasets.tables", "components.datasets.images", "components.datasets.arrays"),
+    *("components.datasets.tables.csv", "components.datasets.tables.typed", "components.datasets.tables"),
+    *("components.datasets.images", "components.datasets.arrays"),
     *("components.datasets.named", "components.datasets.splits", "components.datasets"),
     *("components.features",),
     *("components.fitting.settings", "components.fitting.rows", "components.fitting.watching"),
@@ -164,7 +165,7 @@ def one_way_faults(root: Path) -> list[str]:
 def room_of(module: str) -> str | None:
     """The room that a module stands in: the longest one that its name begins with."""
     parts = module.split(".")
-    return next((name for end in (3, 2) if (name := ".".join(parts[:end])) in ROOMS), None)
+    return next((name for end in (4, 3, 2) if (name := ".".join(parts[:end])) in ROOMS), None)
 
 
 def order_faults(root: Path) -> list[str]:

@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Any
 from kerasline.components.datasets.description import Dataset
 from kerasline.components.datasets.remote import as_paths
 from kerasline.components.datasets.splits import assign_splits
-from kerasline.components.datasets.tables import csv_values, parquet_values
+from kerasline.components.datasets.tables.csv import values as csv_values
+from kerasline.components.datasets.tables.typed import values as typed_values
 
 if TYPE_CHECKING:
     import numpy as np
     from pyarrow import RecordBatch
 
-_READERS = {"csv": csv_values.read_columns, "parquet": parquet_values.read_columns}
+_READERS = {"csv": csv_values.read_columns, "parquet": typed_values.read_columns}
 
 
 def read_columns(dataset: Dataset, shard: Mapping[str, Any]) -> Iterator[tuple[np.ndarray, RecordBatch]] | None:

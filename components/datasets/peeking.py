@@ -12,7 +12,8 @@ from kerasline.components.datasets.databases import column_names, parse_url
 from kerasline.components.datasets.description import CsvOptions, DataOptions, SplitColumn, assign_roles, same_columns
 from kerasline.components.datasets.files import Places
 from kerasline.components.datasets.named import DATASETS, check_named
-from kerasline.components.datasets.tables import csv_options, detect_delimiter, dialect_of, find_spans, header_of
+from kerasline.components.datasets.tables import csv_options, find_spans
+from kerasline.components.datasets.tables.csv import detect_delimiter, dialect_of, header_of
 from kerasline.components.models import Task
 
 _MOST_FILES = 2_000  # whose sizes are asked for
@@ -117,7 +118,7 @@ def _header(path: Path, options: DataOptions) -> list[str]:
 
 
 def _parquet_names(path: Path) -> list[str]:
-    from kerasline.components.datasets.tables import open_file
+    from kerasline.components.datasets.tables.typed import open_file
 
     return list(open_file(path).schema_arrow.names)
 

@@ -27,7 +27,9 @@ from kerasline.components.datasets.named import READERS, check_named
 from kerasline.components.datasets.planning import finish_plan, plan_split
 from kerasline.components.datasets.remote import as_addresses, as_paths
 from kerasline.components.datasets.splits import assign_split
-from kerasline.components.datasets.tables import csv_table, parquet_table, span_table, sql_table
+from kerasline.components.datasets.tables import span_table, sql_table
+from kerasline.components.datasets.tables.csv import table as csv_table
+from kerasline.components.datasets.tables.typed import table as typed_table
 from kerasline.components.datasets.values import Named, NumberForm, are_booleans, own_words, plain_boolean, read_number
 
 # Reader options that say where the data lies and not what it is.
@@ -161,7 +163,7 @@ def _find(options: DataOptions, places: Places, seed: int, named: Named) -> Foun
     if options.csv is not None:
         return csv_table.find(options.csv, places, split, named)
     if options.parquet is not None:
-        return parquet_table.find(options.parquet, places, split, named)
+        return typed_table.find(options.parquet, places, split, named)
     if options.sql is not None:
         return sql_table.find(options.sql, places, split, named)
     if options.spans is not None:

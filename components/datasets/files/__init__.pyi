@@ -14,3 +14,4 @@ from .files import (
     size_of as size_of,
 )
 from .kinds import name_kind as name_kind
+from .partitions import check_partitions as check_partitions, drop_in_files as drop_in_files

@@ -23,7 +23,7 @@ from kerasline.components.datasets.description import (
 from kerasline.components.datasets.files import Places, check_unchanged, digest_file, missing_file, size_of
 from kerasline.components.datasets.images.image_check import check_all
 from kerasline.components.datasets.images.image_folder import Survey, read_image, shortened
-from kerasline.components.datasets.tables import (
+from kerasline.components.datasets.tables.csv import (
     INFINITIES,
     NANS,
     ColumnScan,

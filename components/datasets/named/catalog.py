@@ -13,7 +13,8 @@ from kerasline.components.datasets.description import DataOptions, Dataset, Foun
 from kerasline.components.datasets.files import Places
 from kerasline.components.datasets.images import image_folder, image_table
 from kerasline.components.datasets.named import bundled, cifar, housing, mnist, sequences, surface
-from kerasline.components.datasets.tables import csv_table, parquet_table
+from kerasline.components.datasets.tables.csv import table as csv_table
+from kerasline.components.datasets.tables.typed import table as typed_table
 from kerasline.components.models import Task
 
 
@@ -219,7 +220,7 @@ READERS: dict[str, Callable[[Dataset, Mapping[str, Any]], Iterator[dict[str, Any
     "image_table": image_table.read,
     "images": image_folder.read,
     "npz": npz.read,
-    "parquet": parquet_table.read,
+    "parquet": typed_table.read,
     "sequences": sequences.read,
     "surface": surface.read,
     "tfrecord": tfrecord.read,

@@ -22,7 +22,7 @@ from kerasline.components.datasets.arrays import (
 from kerasline.components.datasets.description import CsvOptions, Dataset, Found
 from kerasline.components.datasets.files import Places
 from kerasline.components.datasets.named.keras_files import download, find_file
-from kerasline.components.datasets.tables import csv_table
+from kerasline.components.datasets.tables.csv import table as csv_table
 
 _BOSTON_COLUMNS = (
     "crim", "zn", "indus", "chas", "nox", "rm", "age", "dis", "rad", "tax", "ptratio", "b", "lstat",

@@ -20,7 +20,7 @@ from kerasline.components.datasets.arrays import (
 from kerasline.components.datasets.description import CsvOptions, Dataset, Found
 from kerasline.components.datasets.files import Places
 from kerasline.components.datasets.named.keras_files import find_file
-from kerasline.components.datasets.tables import csv_table
+from kerasline.components.datasets.tables.csv import table as csv_table
 
 OPTIONS: dict[str, Any] = {"size": None, "noise": None, "seed": None}
 _SIZE, _NOISE = 1000, 0.1

@@ -1,4 +1,4 @@
-"""Sources that are tables: text, Parquet, and tables that arrive span by span."""
+"""Tables that arrive span by span, and those of databases."""
 
 import lazy_loader
 

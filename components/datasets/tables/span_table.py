@@ -11,8 +11,9 @@ from pydantic import ValidationError
 from kerasline.components.core import ConfigError, counted, describe, nearest
 from kerasline.components.datasets.description import CsvOptions, Found, ParquetOptions, SpanOptions, SplitColumn
 from kerasline.components.datasets.files import Places
-from kerasline.components.datasets.tables import csv_table, parquet_table
+from kerasline.components.datasets.tables.csv import table as csv_table
 from kerasline.components.datasets.tables.spans import find_spans
+from kerasline.components.datasets.tables.typed import table as typed_table
 from kerasline.components.datasets.values import Named
 
 _Table = TypeVar("_Table", CsvOptions, ParquetOptions)
@@ -29,7 +30,7 @@ def find(options: SpanOptions, places: Places, split: SplitColumn | None, named:
     if options.format == "csv":
         found = csv_table.describe(files, csv_options(options), split, named)
     else:
-        found = parquet_table.describe(files, _table_options(options, ParquetOptions), split, named)
+        found = typed_table.describe(files, _table_options(options, ParquetOptions), split, named)
     keys = [str(span.key) for span in spans.chosen]
     key_of = {str(path): str(span.key) for span in spans.chosen for path in span.files}
     contents: dict[str, list[str]] = {}

@@ -7,7 +7,7 @@ from dataclasses import replace
 from kerasline.components.datasets.databases import parse_url, take_snapshot
 from kerasline.components.datasets.description import Found, ParquetOptions, SplitColumn, SqlOptions
 from kerasline.components.datasets.files import Places
-from kerasline.components.datasets.tables import parquet_table
+from kerasline.components.datasets.tables.typed import table as typed_table
 from kerasline.components.datasets.values import Named
 
 
@@ -20,5 +20,5 @@ def find(options: SqlOptions, places: Places, split: SplitColumn | None, named: 
     url = parse_url(options.url, places.base_dir)
     path = take_snapshot(url, options.question)
     table = ParquetOptions(path=str(path), label=options.label, drop=options.drop)
-    found = parquet_table.describe([(path, None)], table, split, named)
+    found = typed_table.describe([(path, None)], table, split, named)
     return replace(found, title=options.table or "a query", source=url.text)

@@ -29,6 +29,7 @@ from .missing import (
     own_words as own_words,
     without as without,
 )
+from .nulls import null_where as null_where
 from .number_evidence import (
     NumberEvidence as NumberEvidence,
     WrittenNumbers as WrittenNumbers,

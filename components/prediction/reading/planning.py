@@ -14,17 +14,8 @@ from kerasline.components.core import ConfigError, check_output, counted, neares
 from kerasline.components.datasets.description import MISSING_VALUES, same_columns
 from kerasline.components.datasets.files import PACKING_ERRORS, damaged_packing, open_bytes
 from kerasline.components.datasets.images import SUFFIXES
-from kerasline.components.datasets.tables import (
-    Dialect,
-    column_type,
-    detect_delimiter,
-    dialect_of,
-    header_of,
-    index_columns,
-    lines,
-    may_be_numbers,
-    open_file,
-)
+from kerasline.components.datasets.tables.csv import Dialect, detect_delimiter, dialect_of, header_of, lines
+from kerasline.components.datasets.tables.typed import column_type, index_columns, may_be_numbers, open_file
 from kerasline.components.prediction.reading.finding import find_files
 
 ON_UNSEEN = ("warn", "reject")

@@ -15,7 +15,8 @@ from pyarrow import csv
 
 from kerasline.components.core import ConfigError, counted
 from kerasline.components.datasets.files import PACKING_ERRORS, open_bytes
-from kerasline.components.datasets.tables import Line, count_named, dialect_of, fitted, lines, plain_values
+from kerasline.components.datasets.tables.csv import Line, count_named, dialect_of, fitted, lines
+from kerasline.components.datasets.tables.typed import plain_values
 from kerasline.components.datasets.values import missing_words, numbers_of, plain_boolean, without
 from kerasline.components.prediction.reading.blocks import Block
 from kerasline.components.prediction.reading.cells import Problems, as_said, as_trained, parse_cells, whole_numbers

@@ -10,7 +10,15 @@ from pathlib import Path
 from typing import Any
 
 from kerasline.components.core import counted
-from kerasline.components.datasets.tables import Dialect, Line, StrayQuote, count_named, detect_delimiter, fitted, lines
+from kerasline.components.datasets.tables.csv import (
+    Dialect,
+    Line,
+    StrayQuote,
+    count_named,
+    detect_delimiter,
+    fitted,
+    lines,
+)
 
 _ROWS_LOOKED_AT = 60_000
 _MOST_LINES_ABOVE = 15

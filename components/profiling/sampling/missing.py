@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from kerasline.components.core import counted
 from kerasline.components.datasets.description import MISSING_VALUES
-from kerasline.components.datasets.tables import parse
+from kerasline.components.datasets.tables.csv import parse
 
 # What spreadsheets and databases write for no value in any column ...
 ALWAYS_MISSING = frozenset(

@@ -15,21 +15,17 @@ from typing import Any
 from kerasline.components.core import ConfigError, counted
 from kerasline.components.datasets.description import MISSING_VALUES
 from kerasline.components.datasets.files import PACKING_ERRORS, damaged_packing, is_packed, open_bytes
-from kerasline.components.datasets.tables import (
+from kerasline.components.datasets.tables.csv import (
     ColumnScan,
     Dialect,
-    column_type,
     count_named,
     detect_encoding,
     find_total,
     fitted,
-    index_columns,
     lines,
-    open_file,
     parse,
-    plain_values,
-    read_batches,
 )
+from kerasline.components.datasets.tables.typed import column_type, index_columns, open_file, plain_values, read_batches
 from kerasline.components.datasets.values import missing_words
 from kerasline.components.profiling.sampling.dialects import find_dialect
 from kerasline.components.profiling.sampling.missing import Words, decide_words, shared_words

@@ -151,7 +151,7 @@ def test_every_step_of_the_graph_has_code_of_its_own() -> None:
     [
         (
             "kerasline.components.example_gen",
-            {"example_gen/shards.py", "datasets/tables/csv_table.py"},
+            {"example_gen/shards.py", "datasets/tables/csv/table.py"},
             {"training/trainer.py", "models/mlp.py"},
         ),
         (

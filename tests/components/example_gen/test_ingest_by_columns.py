@@ -17,7 +17,7 @@ from kerasline.components.datasets.description.spec import Dataset, SplitPlan
 from kerasline.components.datasets.splits import assign_splits
 from kerasline.components.datasets.splits.splits import assign_split, row_key
 from kerasline.components.datasets.splits.splits_of_columns import contents_of
-from kerasline.components.datasets.tables import csv_blocks, csv_files
+from kerasline.components.datasets.tables.csv import blocks as csv_blocks, files as csv_files
 from kerasline.components.example_gen import ColumnRule, RowRules
 from kerasline.components.example_gen.column_rules import may_judge_columns
 from kerasline.components.example_gen.encoding import encode_row, encode_rows

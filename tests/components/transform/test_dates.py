@@ -10,7 +10,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from kerasline.components.datasets.tables.parquet_scan import plain_values
+from kerasline.components.datasets.tables.typed.scan import plain_values
 from kerasline.components.datasets.values.date_forms import DATE_PATTERNS, read_date_and_hour, read_hours
 
 LATE = (2023, 6, 30, 23)

@@ -14,8 +14,13 @@ from kerasline.components.core.errors import ConfigError
 from kerasline.components.datasets import DataOptions, resolve as resolve_dataset
 from kerasline.components.datasets.description.options import CsvOptions
 from kerasline.components.datasets.description.spec import Dataset
-from kerasline.components.datasets.tables import csv_blocks, csv_columns, csv_files, csv_scan
-from kerasline.components.datasets.tables.csv_text import body, header_of
+from kerasline.components.datasets.tables.csv import (
+    blocks as csv_blocks,
+    columns as csv_columns,
+    files as csv_files,
+    scan as csv_scan,
+)
+from kerasline.components.datasets.tables.csv.text import body, header_of
 
 Resolve = Callable[..., Dataset]
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from kerasline.components.core.errors import ConfigError
-from kerasline.components.datasets.tables.csv_quotes import StrayQuote
-from kerasline.components.datasets.tables.csv_text import Dialect, detect_delimiter, lines
+from kerasline.components.datasets.tables.csv.quotes import StrayQuote
+from kerasline.components.datasets.tables.csv.text import Dialect, detect_delimiter, lines
 
 
 def table(rows: int = 1000, **changed: str) -> list[str]:

@@ -61,7 +61,7 @@ def test_types_and_values(resolve, rows, save):
 
 
 def test_row_groups_files_and_missing_labels(resolve, rows, save, monkeypatch):
-    monkeypatch.setattr("kerasline.components.datasets.tables.parquet_table._ROWS_PER_SHARD", 40)
+    monkeypatch.setattr("kerasline.components.datasets.tables.typed.table._ROWS_PER_SHARD", 40)
     save("a.parquet", row_group_size=25, x=list(range(100)), y=[None if v % 10 == 0 else v / 3 for v in range(100)])
     save("b.parquet", y=[0.5] * 10, x=list(range(100, 110)))
     dataset = resolve(parquet={"path": ["a.parquet", "b.parquet"], "label": "y"})

@@ -12,7 +12,7 @@ import pytest
 
 from kerasline.components.core.errors import ConfigError
 from kerasline.components.datasets import DataOptions, resolve
-from kerasline.components.datasets.tables import parquet_scan, parquet_table
+from kerasline.components.datasets.tables.typed import scan as typed_scan, table as typed_table
 
 N = 1500
 CHOOSER = np.random.default_rng(5)
@@ -49,8 +49,8 @@ def test_the_form_of_columns_agrees_with_the_form_of_values(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, label: Any, named: Any
 ) -> None:
     pq.write_table(pa.table(COLUMNS), tmp_path / "t.parquet", row_group_size=700)
-    monkeypatch.setattr(parquet_scan, "_ROWS_PER_BATCH", 256)
-    monkeypatch.setattr(parquet_scan, "_MAX_DISTINCT", 500)
+    monkeypatch.setattr(typed_scan, "_ROWS_PER_BATCH", 256)
+    monkeypatch.setattr(typed_scan, "_MAX_DISTINCT", 500)
     options = DataOptions.model_validate({"parquet": {"path": "t.parquet", "label": label}})
 
     def answer() -> Any:
@@ -60,5 +60,5 @@ def test_the_form_of_columns_agrees_with_the_form_of_values(
             return str(error)
 
     by_columns = answer()
-    monkeypatch.setattr(parquet_table, "usable_rows", lambda labels, columns, words: None)
+    monkeypatch.setattr(typed_table, "usable_rows", lambda labels, columns, words: None)
     assert by_columns == answer()

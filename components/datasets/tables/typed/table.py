@@ -23,19 +23,25 @@ from kerasline.components.datasets.description import (
     same_columns,
     thin,
 )
-from kerasline.components.datasets.files import Places, check_unchanged, digest_file, size_of
-from kerasline.components.datasets.tables.parquet_columns import take_values, usable_rows
-from kerasline.components.datasets.tables.parquet_scan import (
+from kerasline.components.datasets.files import (
+    Places,
+    check_partitions,
+    check_unchanged,
+    digest_file,
+    drop_in_files,
+    size_of,
+)
+from kerasline.components.datasets.tables.typed.columns import take_values, usable_rows
+from kerasline.components.datasets.tables.typed.scan import (
     INDEX_NAME,
     LARGEST_INTEGER,
-    ParquetScan,
+    TypedScan,
     column_type,
     index_columns,
     open_file,
     plain_values,
     read_batches,
 )
-from kerasline.components.datasets.tables.partitions import check_partitions, drop_in_files
 from kerasline.components.datasets.values import Named, describe_lost, missing_words, own_words, without
 
 if TYPE_CHECKING:
@@ -79,7 +85,7 @@ def describe(
     roles = assign_roles(names, options.label, drop, split, str(first_path))
     wanted = [*roles.inputs, *roles.labels, *roles.extra]
     types: dict[str, str] = {}
-    scans: dict[str, ParquetScan] = {}
+    scans: dict[str, TypedScan] = {}
     shards: list[dict[str, Any]] = []
     skipped: list[str] = []
     next_row: dict[str | None, int] = {}
@@ -88,7 +94,7 @@ def describe(
         same_columns(_names(file.schema_arrow, asked), names, path, first_path)
         _join_types(file, wanted, types, (path, first_path))
         for name in wanted:
-            scans.setdefault(name, ParquetScan(name)).dtype = types[name]
+            scans.setdefault(name, TypedScan(name)).dtype = types[name]
         unlabelled: Counter[str] = Counter()
         for groups in _group_ranges(file):
             rows = 0
@@ -113,7 +119,7 @@ def describe(
 
 def _take(
     batch: RecordBatch,
-    scans: Mapping[str, ParquetScan],
+    scans: Mapping[str, TypedScan],
     labels: Sequence[str],
     own: Mapping[str, Sequence[str]],
     unlabelled: Counter[str],
@@ -159,7 +165,7 @@ def _join_types(file: ParquetFile, names: Sequence[str], types: dict[str, str], 
 
 def _found(
     files: Sequence[tuple[Path, str | None]],
-    scans: Mapping[str, ParquetScan],
+    scans: Mapping[str, TypedScan],
     roles: Roles,
     shards: list[dict[str, Any]],
     skipped: list[str],
@@ -253,7 +259,7 @@ def _without_words(name: str, values: list[Any], missing_in: Mapping[str, Sequen
     return list(map(without(words), values))
 
 
-def _values_of(scans: Mapping[str, ParquetScan]) -> dict[str, list[str]]:
+def _values_of(scans: Mapping[str, TypedScan]) -> dict[str, list[str]]:
     """Lists the words for columns of text in which one that usually means a missing value is a value.
 
     A text table with the same rows must be read alike when it comes to be predicted.

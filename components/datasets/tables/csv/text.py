@@ -14,8 +14,8 @@ from typing import IO, Any
 
 from kerasline.components.core import ConfigError, counted
 from kerasline.components.datasets.files import PACKING_ERRORS, damaged_packing, open_bytes
-from kerasline.components.datasets.tables.csv_encoding import check_is_text, undecodable, without_bom
-from kerasline.components.datasets.tables.csv_quotes import ADVICE, Place, StrayQuote, check_quotes, stray_quote
+from kerasline.components.datasets.tables.csv.encoding import check_is_text, undecodable, without_bom
+from kerasline.components.datasets.tables.csv.quotes import ADVICE, Place, StrayQuote, check_quotes, stray_quote
 
 _DELIMITERS = (",", ";", "\t", "|")
 _LONGEST_CELL = 1 << 24  # characters; a quote that is never closed would otherwise swallow the file

@@ -1,4 +1,4 @@
-"""Reads a shard of a text table by the column: the values that ``csv_table.read`` gives, in Arrow's arrays."""
+"""Reads a shard of a text table by the column: the values that ``table.read`` gives, in Arrow's arrays."""
 
 from __future__ import annotations
 
@@ -9,10 +9,9 @@ from typing import TYPE_CHECKING, Any
 from kerasline.components.core import ConfigError
 from kerasline.components.datasets.description import Dataset
 from kerasline.components.datasets.files import check_unchanged
-from kerasline.components.datasets.tables.csv_blocks import OddFile, read_blocks
-from kerasline.components.datasets.tables.csv_text import header_of
-from kerasline.components.datasets.tables.nulls import null_where
-from kerasline.components.datasets.values import are_booleans, missing_words, plain_boolean
+from kerasline.components.datasets.tables.csv.blocks import OddFile, read_blocks
+from kerasline.components.datasets.tables.csv.text import header_of
+from kerasline.components.datasets.values import are_booleans, missing_words, null_where, plain_boolean
 
 if TYPE_CHECKING:
     from pyarrow import Array, RecordBatch

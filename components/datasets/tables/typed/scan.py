@@ -130,7 +130,7 @@ def _text(value: Any) -> str:
     return value.isoformat() if hasattr(value, "isoformat") else str(value)
 
 
-class ParquetScan:
+class TypedScan:
     """What is known of one column after the batches so far."""
 
     def __init__(self, name: str) -> None:

@@ -13,8 +13,8 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from kerasline.components.datasets.tables.csv_blocks import Block
-from kerasline.components.datasets.tables.csv_scan import (
+from kerasline.components.datasets.tables.csv.blocks import Block
+from kerasline.components.datasets.tables.csv.scan import (
     LARGEST_INTEGER,
     ROWS_PER_BLOCK,
     ColumnScan,

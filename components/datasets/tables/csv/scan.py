@@ -11,7 +11,7 @@ from itertools import islice
 from typing import Any, Literal
 
 from kerasline.components.datasets.description import Column, LabelFacts, LabelNumbers, facts_of_written
-from kerasline.components.datasets.tables.csv_text import Line
+from kerasline.components.datasets.tables.csv.text import Line
 from kerasline.components.datasets.values import Decimal, NumberEvidence, WrittenNumbers, are_booleans, plain_cells
 
 ROWS_PER_BLOCK = 4096

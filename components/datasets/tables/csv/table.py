@@ -26,13 +26,19 @@ from kerasline.components.datasets.description import (
     same_columns,
     thin,
 )
-from kerasline.components.datasets.files import Places, check_unchanged, digest_file, size_of
-from kerasline.components.datasets.tables.csv_columns import MixedColumns
-from kerasline.components.datasets.tables.csv_encoding import find_total
-from kerasline.components.datasets.tables.csv_files import ScannedFile, TableScan
-from kerasline.components.datasets.tables.csv_scan import INFINITIES, NANS, ROWS_PER_BLOCK, ColumnScan, LostRows
-from kerasline.components.datasets.tables.csv_text import body, detect_delimiter, dialect_of, header_of
-from kerasline.components.datasets.tables.partitions import check_partitions, drop_in_files
+from kerasline.components.datasets.files import (
+    Places,
+    check_partitions,
+    check_unchanged,
+    digest_file,
+    drop_in_files,
+    size_of,
+)
+from kerasline.components.datasets.tables.csv.columns import MixedColumns
+from kerasline.components.datasets.tables.csv.encoding import find_total
+from kerasline.components.datasets.tables.csv.files import ScannedFile, TableScan
+from kerasline.components.datasets.tables.csv.scan import INFINITIES, NANS, ROWS_PER_BLOCK, ColumnScan, LostRows
+from kerasline.components.datasets.tables.csv.text import body, detect_delimiter, dialect_of, header_of
 from kerasline.components.datasets.values import (
     Named,
     NumberForm,
@@ -64,7 +70,7 @@ def find(options: CsvOptions, places: Places, split: SplitColumn | None, named: 
       named: columns that the recipe names under features, with their own words for a missing value.
 
     Raises:
-      ConfigError: see ``csv_text`` and ``tables``; also a table without rows.
+      ConfigError: see ``text``; also a table without rows.
     """
     tests = [] if options.test_path is None else places.find_all(options.test_path)
     files = [path for path in places.find_all(options.path) if path not in tests]

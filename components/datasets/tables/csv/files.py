@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from kerasline.components.datasets.files import is_packed, size_of
-from kerasline.components.datasets.tables.csv_blocks import OddFile, read_blocks
-from kerasline.components.datasets.tables.csv_columns import MixedColumns, ScannedBlock, scan_blocks
-from kerasline.components.datasets.tables.csv_scan import ColumnScan, LostRows, Tally, scan
-from kerasline.components.datasets.tables.csv_text import body
+from kerasline.components.datasets.tables.csv.blocks import OddFile, read_blocks
+from kerasline.components.datasets.tables.csv.columns import MixedColumns, ScannedBlock, scan_blocks
+from kerasline.components.datasets.tables.csv.scan import ColumnScan, LostRows, Tally, scan
+from kerasline.components.datasets.tables.csv.text import body
 
 # Less is scanned by rows before the columns are laid out.
 _FEWEST_BYTES = 1 << 17
@@ -26,7 +26,7 @@ class Piece:
 
     Attributes:
       rows: how many of its rows are usable.
-      part: the bytes, as in :func:`~kerasline.components.datasets.tables.csv_text.lines`; None for the whole file.
+      part: the bytes, as in :func:`~kerasline.components.datasets.tables.csv.text.lines`; None for the whole file.
       by_columns: whether it can be read by the column.
     """
 

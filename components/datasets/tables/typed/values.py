@@ -1,4 +1,4 @@
-"""Reads a shard of a Parquet table by the column: the values that ``parquet_table.read`` gives, in Arrow's arrays."""
+"""Reads a shard of a Parquet table by the column: the values that ``typed_table.read`` gives, in Arrow's arrays."""
 
 from __future__ import annotations
 
@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from kerasline.components.datasets.description import Dataset
 from kerasline.components.datasets.files import check_unchanged
-from kerasline.components.datasets.tables.nulls import null_where
-from kerasline.components.datasets.tables.parquet_scan import open_file, read_batches
-from kerasline.components.datasets.values import are_booleans, missing_words, numbers_of
+from kerasline.components.datasets.tables.typed.scan import open_file, read_batches
+from kerasline.components.datasets.values import are_booleans, missing_words, null_where, numbers_of
 
 if TYPE_CHECKING:
     from pyarrow import Array, DataType, RecordBatch

@@ -2,7 +2,7 @@
 
 A file qualifies line by line: UTF-8 (or nothing but ASCII), no empty lines between rows, as many cells in every row,
 and quotes around whole cells only, with no line end within. Anything else, such as a doubled quote or a ragged line,
-raises :class:`OddFile`, and the line reader of ``csv_text`` takes the whole file. So both give the same cells, and the
+raises :class:`OddFile`, and the line reader of ``text`` takes the whole file. So both give the same cells, and the
 line reader alone knows what is allowed and words what is wrong.
 """
 
@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from kerasline.components.datasets.files import PACKING_ERRORS, open_bytes
-from kerasline.components.datasets.tables.csv_text import SEP_LINE, Dialect, dialect_of, lines
+from kerasline.components.datasets.tables.csv.text import SEP_LINE, Dialect, dialect_of, lines
 
 if TYPE_CHECKING:
     import numpy as np

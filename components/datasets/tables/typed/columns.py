@@ -1,4 +1,4 @@
-"""Takes in Parquet tables by the column: what :class:`ParquetScan` learns from values one by one, for many at once.
+"""Takes in Parquet tables by the column: what :class:`TypedScan` learns from values one by one, for many at once.
 
 Numbers and, once a column has shown to be no numbers in disguise, text are taken in here. Everything else goes value by
 value, as text does whose evidence for numbers is still open.
@@ -9,16 +9,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from kerasline.components.datasets.tables.parquet_scan import ParquetScan
-from kerasline.components.datasets.tables.parquet_values import is_plain, plain_array
+from kerasline.components.datasets.tables.typed.scan import TypedScan
+from kerasline.components.datasets.tables.typed.values import is_plain, plain_array
 from kerasline.components.datasets.values import are_booleans
 
 if TYPE_CHECKING:
     from pyarrow import Array
 
 
-def take_values(scan: ParquetScan, values: Array, words: Sequence[str] | None) -> bool:
-    """Takes in a batch as ``ParquetScan.add`` does.
+def take_values(scan: TypedScan, values: Array, words: Sequence[str] | None) -> bool:
+    """Takes in a batch as ``TypedScan.add`` does.
 
     Args:
       scan: what is known of the column.
@@ -48,9 +48,7 @@ def take_values(scan: ParquetScan, values: Array, words: Sequence[str] | None) -
     return True
 
 
-def usable_rows(
-    labels: Sequence[ParquetScan], columns: Sequence[Array], words: Sequence[Sequence[str] | None]
-) -> Array:
+def usable_rows(labels: Sequence[TypedScan], columns: Sequence[Array], words: Sequence[Sequence[str] | None]) -> Array:
     """Returns which rows have a finite value in every label, or None where that has to be asked value by value."""
     import pyarrow as pa
     import pyarrow.compute as pc
@@ -67,7 +65,7 @@ def usable_rows(
     return keep
 
 
-def _measure(scan: ParquetScan, present: Array) -> None:
+def _measure(scan: TypedScan, present: Array) -> None:
     import pyarrow as pa
     import pyarrow.compute as pc
 

@@ -1,0 +1,15 @@
+from . import table as table, values as values
+from .encoding import detect_encoding as detect_encoding, find_total as find_total
+from .quotes import StrayQuote as StrayQuote
+from .scan import INFINITIES as INFINITIES, NANS as NANS, ColumnScan as ColumnScan, parse as parse
+from .text import (
+    Dialect as Dialect,
+    Line as Line,
+    body as body,
+    count_named as count_named,
+    detect_delimiter as detect_delimiter,
+    dialect_of as dialect_of,
+    fitted as fitted,
+    header_of as header_of,
+    lines as lines,
+)

@@ -13,7 +13,7 @@ from kerasline.components.datasets.description import DataOptions, Dataset, Foun
 from kerasline.components.datasets.files import Places
 from kerasline.components.datasets.images import image_folder, image_table
 from kerasline.components.datasets.named import bundled, cifar, housing, mnist, sequences, surface
-from kerasline.components.datasets.tables.csv import table as csv_table
+from kerasline.components.datasets.tables.csv import rows as csv_rows
 from kerasline.components.datasets.tables.typed import table as typed_table
 from kerasline.components.models import Task
 
@@ -214,7 +214,7 @@ def check_named(options: DataOptions) -> NamedDataset:
 READERS: dict[str, Callable[[Dataset, Mapping[str, Any]], Iterator[dict[str, Any]]]] = {
     "bundled": bundled.read,
     "cifar": cifar.read,
-    "csv": csv_table.read,
+    "csv": csv_rows.read,
     "housing": housing.read,
     "idx": idx.read,
     "image_table": image_table.read,

@@ -1,4 +1,4 @@
-from . import table as table, values as values
+from . import rows as rows, table as table, values as values
 from .encoding import detect_encoding as detect_encoding, find_total as find_total
 from .quotes import StrayQuote as StrayQuote
 from .scan import INFINITIES as INFINITIES, NANS as NANS, ColumnScan as ColumnScan, parse as parse

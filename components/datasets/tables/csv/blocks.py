@@ -9,6 +9,7 @@ line reader alone knows what is allowed and words what is wrong.
 from __future__ import annotations
 
 import csv
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 _BLOCK_BYTES = 1 << 24
 _UTF8, _BOM = ("utf-8", "utf8"), b"\xef\xbb\xbf"
 _ASCII_BASED = (*_UTF8, "ascii", "us-ascii", "latin-1", "latin1", "iso-8859-1", "iso8859-1", "cp1252", "windows-1252")
+# No text has the first; the others are spaces, or ends of lines, to one of the two readers alone.
+_ODD_BYTES = (b"\0", b"\x0b", b"\x0c", b"\x1c", b"\x1d", b"\x1e", b"\x1f")
 _QUOTE, _NEWLINE, _RETURN = b'"'[0], b"\n"[0], b"\r"[0]
 
 
@@ -114,9 +117,10 @@ def _skip_head(raw: IO[bytes], path: str | Path, dialect: Dialect) -> tuple[int,
 def _whole_lines(raw: IO[bytes], left: int | None) -> Iterator[tuple[bytes, bool]]:
     """Gives the bytes of a file in blocks that end where a line does, and whether each is the last."""
     rest = b""
+    left = sys.maxsize if left is None else left
     while True:
-        chunk = raw.read(_BLOCK_BYTES if left is None else min(_BLOCK_BYTES, left))
-        left = None if left is None else left - len(chunk)
+        chunk = raw.read(min(_BLOCK_BYTES, left))
+        left -= len(chunk)
         whole, newline, tail = (rest + chunk).rpartition(b"\n")
         if not chunk:
             if rest:
@@ -138,17 +142,28 @@ def _parse(content: bytes, dialect: Dialect, names: Sequence[str]) -> tuple[Reco
     """
     import pyarrow as pa
     import pyarrow.compute as pc
-    from pyarrow import csv as arrow_csv
 
     quoted = dialect.quoting != "none" and b'"' in content
     _check_lines(content, dialect)
     if quoted:
         _check_quotes(content, dialect.delimiter.encode()[0])
+    batch = _split(content, dialect.delimiter, quoted, names)
+    has_spaces = not content.isascii() or b" " in content or b"\t" in content
+    if has_spaces:
+        batch = pa.RecordBatch.from_arrays([pc.utf8_trim_whitespace(column) for column in batch.columns], names)
+    return batch, _marks(content)
+
+
+def _split(content: bytes, delimiter: str, quoted: bool, names: Sequence[str]) -> RecordBatch:
+    """Splits lines into cells, which keep the spaces around them."""
+    import pyarrow as pa
+    from pyarrow import csv as arrow_csv
+
     try:
         table = arrow_csv.read_csv(
             pa.BufferReader(content),
             arrow_csv.ReadOptions(column_names=names, block_size=len(content) + 1, use_threads=False),
-            arrow_csv.ParseOptions(delimiter=dialect.delimiter, quote_char='"' if quoted else False),
+            arrow_csv.ParseOptions(delimiter=delimiter, quote_char='"' if quoted else False),
             arrow_csv.ConvertOptions(column_types=dict.fromkeys(names, pa.string()), strings_can_be_null=False),
         )
     except pa.ArrowInvalid:
@@ -156,17 +171,20 @@ def _parse(content: bytes, dialect: Dialect, names: Sequence[str]) -> tuple[Reco
     if table.num_rows != content.count(b"\n"):
         raise OddFile
     (batch,) = table.combine_chunks().to_batches()
-    if not content.isascii() or b" " in content or b"\t" in content:
-        batch = pa.RecordBatch.from_arrays([pc.utf8_trim_whitespace(column) for column in batch.columns], names)
+    return batch
+
+
+def _marks(content: bytes) -> frozenset[str]:
+    """Returns which of ``_ + x X`` occur, and 0 where some number may begin with it."""
     marks = {mark for mark in "_+xX" if mark.encode() in content}
-    return batch, frozenset(marks | ({"0"} if _has_leading_zero(content) else set()))
+    return frozenset(marks | ({"0"} if _has_leading_zero(content) else set()))
 
 
 def _check_lines(content: bytes, dialect: Dialect) -> None:
     """Refuses lines that the two readers might tell apart, and bytes that only one of them takes for a space."""
     if not content.isascii() and dialect.encoding.lower().replace("_", "-") not in _UTF8:
         raise OddFile
-    if b"\0" in content or any(byte in content for byte in (b"\x0b", b"\x0c", b"\x1c", b"\x1d", b"\x1e", b"\x1f")):
+    if any(byte in content for byte in _ODD_BYTES):
         raise OddFile
     if b"\r" in content and content.count(b"\r") != content.count(b"\r\n"):
         raise OddFile

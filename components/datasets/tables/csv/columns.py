@@ -166,25 +166,32 @@ def _usable_rows(block: Block, unusable: Mapping[str, frozenset[str]], lost: Los
 
 def _take(rows: _Rows, scans: Mapping[str, ColumnScan], by_rows: Collection[str], is_first: bool) -> None:
     """Feeds rows, whole blocks of the scan of rows but for the last ones of a file, to every column."""
-    begin = ROWS_PER_BLOCK if is_first else 0
+    begin = min(ROWS_PER_BLOCK if is_first else 0, len(rows))
+    begins = {name: len(rows) if name in by_rows else begin for name in scans}
     for name, column in scans.items():
-        end = len(rows) if name in by_rows else min(begin, len(rows))
-        for first in range(0, end, ROWS_PER_BLOCK):
-            cells, numbers = rows.part(first, min(first + ROWS_PER_BLOCK, end)).column(name)
-            if len(cells):
-                column.add(cells.to_pylist(), numbers)
-    mixed = set()
-    for name, column in scans.items():
-        first = len(rows) if name in by_rows else begin
-        while first < len(rows) and name not in mixed:
-            # Where most cells differ, counting them soon ends.
-            end = first + (_ROWS_AT_ONCE if len(column.counts or ()) < _MANY_DIFFERENT else ROWS_PER_BLOCK)
-            cells, numbers = rows.part(first, min(end, len(rows))).column(name)
-            if len(cells) and not take_cells(column, cells, numbers, rows.marks):
-                mixed.add(name)
-            first = end
+        _take_by_rows(rows.part(0, begins[name]), name, column)
+    mixed = {name for name, column in scans.items() if not _take_by_columns(rows, begins[name], name, column)}
     if mixed:
         raise MixedColumns(mixed)
+
+
+def _take_by_rows(rows: _Rows, name: str, column: ColumnScan) -> None:
+    for first in range(0, len(rows), ROWS_PER_BLOCK):
+        cells, numbers = rows.part(first, min(first + ROWS_PER_BLOCK, len(rows))).column(name)
+        if len(cells):
+            column.add(cells.to_pylist(), numbers)
+
+
+def _take_by_columns(rows: _Rows, first: int, name: str, column: ColumnScan) -> bool:
+    """Feeds the rows from ``first`` on to a column; False where its cells have to be scanned one by one."""
+    while first < len(rows):
+        # Where most cells differ, counting them soon ends.
+        end = first + (_ROWS_AT_ONCE if len(column.counts or ()) < _MANY_DIFFERENT else ROWS_PER_BLOCK)
+        cells, numbers = rows.part(first, min(end, len(rows))).column(name)
+        if len(cells) and not take_cells(column, cells, numbers, rows.marks):
+            return False
+        first = end
+    return True
 
 
 def take_cells(column: ColumnScan, cells: Array, numbers: Sequence[int], marks: Collection[str]) -> bool:
@@ -219,14 +226,9 @@ def _take_text(column: ColumnScan, cells: Array) -> bool:
 
 
 def _take_numbers(column: ColumnScan, cells: Array, numbers: Sequence[int], marks: Collection[str]) -> bool:
-    present = cells
-    # Without a number among the words, cells that are all numbers are not missing: nothing needs to be looked up.
-    is_float = column.dtype == "float" and not column.evidence.pointed
-    parsed = None if column.missing or numbers_of(column.missing_values) else _parse(cells, marks, is_float)
-    if parsed is None:
-        present = cells.filter(_invert(_is_missing(column, cells)))
-        parsed = _parse(present, marks, is_float) if len(present) else None
-    if len(present) and (parsed is None or (parsed[0] == "float" and column.evidence.pointed)):
+    present, parsed = _present(column, cells, marks)
+    is_pointed = parsed is not None and parsed[0] == "float" and column.evidence.pointed
+    if len(present) and (parsed is None or is_pointed):
         if parsed is None and parse(present.to_pylist())[0] == "string":
             return False
         column.add(cells.to_pylist(), numbers)
@@ -237,6 +239,18 @@ def _take_numbers(column: ColumnScan, cells: Array, numbers: Sequence[int], mark
     if parsed is not None:
         _measure(column, *parsed)
     return True
+
+
+def _present(column: ColumnScan, cells: Array, marks: Collection[str]) -> tuple[Array, tuple[Type, Array] | None]:
+    """Returns the cells that are not missing, and the numbers that they are; None where that is not certain."""
+    is_float = column.dtype == "float" and not column.evidence.pointed
+    # Without a number among the words, cells that are all numbers are not missing: nothing needs to be looked up.
+    if not column.missing and not numbers_of(column.missing_values):
+        parsed = _parse(cells, marks, is_float)
+        if parsed is not None:
+            return cells, parsed
+    present = cells.filter(_invert(_is_missing(column, cells)))
+    return present, _parse(present, marks, is_float) if len(present) else None
 
 
 def _parse(cells: Array, marks: Collection[str], is_float: bool) -> tuple[Type, Array] | None:

@@ -55,6 +55,11 @@ class ScannedFile:
     ragged: Tally = field(default_factory=Tally)
     lost: LostRows = field(default_factory=LostRows)
 
+    @property
+    def rows(self) -> int:
+        """How many of its rows are usable."""
+        return sum(piece.rows for piece in self.pieces)
+
 
 class TableScan:
     """What is known of a table after the files so far.

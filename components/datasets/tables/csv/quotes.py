@@ -43,13 +43,25 @@ def check_quotes(cells: Sequence[str], before: Sequence[str], begin: int, delimi
     if len(physical) < 2:
         return
     width = len(before) or physical[0].count(delimiter) + 1
-    numeric = [index for index, cell in enumerate(before) if _is_number(cell)]
     whole = physical if len(cells) == width else physical[:-1]  # a quote in the last line hides where a cell ends
-    inner = [line.split(delimiter) for line in whole if line.strip()]
-    rows = sum(_is_row(line, width, numeric) for line in inner)
-    ends = all(_is_row(line.split(delimiter), width, numeric) for line in (whole[0], whole[-1]))
-    if ends and rows >= _SHARE_OF_ROWS * len(inner) and _is_enough(rows, width, bool(numeric)):
+    if _are_rows(whole, delimiter, before, width):
         raise stray_quote(cells, begin, place, is_closed=not cells[-1].endswith(("\r", "\n")))
+
+
+def _are_rows(lines: Sequence[str], delimiter: str, before: Sequence[str], width: int) -> bool:
+    """Says whether lines look like rows of the table.
+
+    Args:
+      lines: Of one record.
+      delimiter: Character between cells.
+      before: Row of the table before them, or nothing.
+      width: Number of columns of the table.
+    """
+    numeric = [index for index, cell in enumerate(before) if _is_number(cell)]
+    inner = [line.split(delimiter) for line in lines if line.strip()]
+    rows = sum(_is_row(line, width, numeric) for line in inner)
+    ends = all(_is_row(line.split(delimiter), width, numeric) for line in (lines[0], lines[-1]))
+    return ends and rows >= _SHARE_OF_ROWS * len(inner) and _is_enough(rows, width, bool(numeric))
 
 
 def stray_quote(cells: Sequence[str], begin: int, place: Place, *, is_closed: bool) -> StrayQuote:

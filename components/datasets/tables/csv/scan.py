@@ -107,18 +107,22 @@ class ColumnScan:
         self._measure(parsed, cells, numbers)
 
     def _measure(self, parsed: Sequence[float], cells: Sequence[str], numbers: Sequence[int]) -> None:
-        finite = parsed
-        if not math.isfinite(sum(parsed)):
-            finite = [value for value in parsed if math.isfinite(value)]
-            self.missing += sum(1 for value in parsed if value != value)
-            infinite = [n for cell, n in zip(cells, numbers, strict=True) if cell in INFINITIES]
-            if infinite and not self.infinite:
-                self.infinite_line = infinite[0]
-            self.infinite += len(infinite)
-        if finite:
-            self.minimum, self.maximum = min(self.minimum, min(finite)), max(self.maximum, max(finite))
-            if self.whole and self.dtype == "float":
-                self.whole = all(map(float.is_integer, map(float, finite)))
+        # The sum alone tells that all are finite, which almost every block is.
+        finite = parsed if math.isfinite(sum(parsed)) else self._without_odd(parsed, cells, numbers)
+        if not finite:
+            return
+        self.minimum, self.maximum = min(self.minimum, min(finite)), max(self.maximum, max(finite))
+        if self.whole and self.dtype == "float":
+            self.whole = all(map(float.is_integer, map(float, finite)))
+
+    def _without_odd(self, parsed: Sequence[float], cells: Sequence[str], numbers: Sequence[int]) -> Sequence[float]:
+        """Returns the finite numbers; those that are none are missing, and infinite ones are counted."""
+        self.missing += sum(map(math.isnan, parsed))
+        infinite = [number for cell, number in zip(cells, numbers, strict=True) if cell in INFINITIES]
+        if infinite and not self.infinite:
+            self.infinite_line = infinite[0]
+        self.infinite += len(infinite)
+        return [value for value in parsed if math.isfinite(value)]
 
     def _turn(self, cells: Sequence[str], numbers: Sequence[int]) -> None:
         """Makes the column text; a column that began with numbers says where that ended."""
@@ -267,16 +271,7 @@ def scan(
     """
     used = 0
     while block := list(islice(rows, ROWS_PER_BLOCK)):
-        kept = block
-        for position, bad in unusable.items():
-            kept = [row for row in kept if row[1][position] not in bad]
-        if len(kept) < len(block):
-            lines = {row[0] for row in kept}
-            gone = [row for row in block if row[0] not in lines]
-            lost.add([number for number, _ in gone])
-            lost.words.update(
-                next(cells[place] for place, bad in unusable.items() if cells[place] in bad) for _, cells in gone
-            )
+        kept = _labelled(block, unusable, lost)
         if not kept:
             continue
         used += len(kept)
@@ -285,6 +280,24 @@ def scan(
         for position, column in scans.items():
             column.add(columns[position], numbers)
     return used
+
+
+def _labelled(block: list[Line], unusable: Mapping[int, frozenset[str]], lost: LostRows) -> list[Line]:
+    """Returns the rows that have a label; the others are counted by what they have in its place."""
+    kept = block
+    for position, bad in unusable.items():
+        kept = [row for row in kept if row[1][position] not in bad]
+    if len(kept) == len(block):
+        return kept
+    lines = {number for number, _ in kept}
+    gone = [row for row in block if row[0] not in lines]
+    lost.add([number for number, _ in gone])
+    lost.words.update(_first_unusable(cells, unusable) for _, cells in gone)
+    return kept
+
+
+def _first_unusable(cells: Sequence[str], unusable: Mapping[int, frozenset[str]]) -> str:
+    return next(cells[place] for place, bad in unusable.items() if cells[place] in bad)
 
 
 def _shorten(cell: str) -> str:

@@ -6,7 +6,7 @@ import csv
 import io
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain, islice
 from pathlib import Path
@@ -93,8 +93,7 @@ def _text_of_part(raw: IO[bytes], dialect: Dialect, part: Sequence[int]) -> tupl
 
 
 def _rows(text: Iterator[str], skipped: int, dialect: Dialect, place: Place) -> Iterator[Line]:
-    quoting: Any = csv.QUOTE_NONE if dialect.quoting == "none" else csv.QUOTE_MINIMAL
-    reader = csv.reader(text, delimiter=dialect.delimiter, quoting=quoting, skipinitialspace=True)
+    reader = _reader(text, dialect)
     watch, seen, before = dialect.quoting == "auto", False, list[str]()
     row, begin, number = before, skipped, skipped
     try:
@@ -106,7 +105,7 @@ def _rows(text: Iterator[str], skipped: int, dialect: Dialect, place: Place) -> 
                 before = row
             if row:
                 if not seen:
-                    seen, place.names = True, [name.strip() for name in row] if dialect.header else []
+                    seen, place.names = True, _named_by(row, dialect)
                     before = row if len(row) > 1 else []
                 yield number, list(map(str.strip, row))
     except csv.Error:
@@ -114,7 +113,32 @@ def _rows(text: Iterator[str], skipped: int, dialect: Dialect, place: Place) -> 
             f'A cell in line {number + 1} of {place.path} has more than {_LONGEST_CELL:,} characters; a quote (") '
             f"there is not closed: {ADVICE}."
         ) from None
-    if watch and number - begin > 1 and row and row[-1].endswith(("\r", "\n")) and not _ends_with_quote(place, dialect):
+    if watch:
+        _check_end(row, begin, number, dialect, place)
+
+
+def _reader(text: Iterable[str], dialect: Dialect) -> Any:
+    quoting = csv.QUOTE_NONE if dialect.quoting == "none" else csv.QUOTE_MINIMAL
+    return csv.reader(text, delimiter=dialect.delimiter, quoting=quoting, skipinitialspace=True)
+
+
+def _named_by(first: Sequence[str], dialect: Dialect) -> list[str]:
+    """Returns the names that the first row gives the columns, none where it is no header."""
+    return [name.strip() for name in first] if dialect.header else []
+
+
+def _check_end(row: Sequence[str], begin: int, number: int, dialect: Dialect, place: Place) -> None:
+    """Refuses a last row whose quote takes all lines up to the end of the file.
+
+    Args:
+      row: Cells of the last row, perhaps none.
+      begin: Number of the line before it.
+      number: Number of the line on which it ends.
+      dialect: How the table is written.
+      place: Of the table.
+    """
+    is_open = number - begin > 1 and bool(row) and row[-1].endswith(("\r", "\n"))
+    if is_open and not _ends_with_quote(place, dialect):
         raise stray_quote(row, begin + 1, place, is_closed=False)
 
 
@@ -162,10 +186,8 @@ def detect_delimiter(path: str | Path, dialect: Dialect) -> str:
 
 
 def _widths(head: Sequence[str], dialect: Dialect) -> Counter[int]:
-    quoting: Any = csv.QUOTE_NONE if dialect.quoting == "none" else csv.QUOTE_MINIMAL
     try:
-        rows = csv.reader(head, delimiter=dialect.delimiter, quoting=quoting, skipinitialspace=True)
-        return Counter(len(row) for row in islice(filter(None, rows), 50))
+        return Counter(len(row) for row in islice(filter(None, _reader(head, dialect)), 50))
     except csv.Error:
         return Counter()
 
@@ -183,11 +205,7 @@ def header_of(path: str | Path, options: Mapping[str, Any], delimiter: str) -> l
     stream.close()  # type: ignore[attr-defined]
     width, columns = len(first[1]), options["columns"]
     if columns is not None:
-        if len(columns) != width:
-            raise ConfigError(
-                f"'columns' has {counted(len(columns), 'name')}, but {path} has {counted(width, 'column')}; name "
-                "every column."
-            )
+        _check_width(columns, width, path)
         return list(columns)
     if not options["header"]:
         return [f"column_{number}" for number in range(1, width + 1)]
@@ -199,6 +217,14 @@ def header_of(path: str | Path, options: Mapping[str, Any], delimiter: str) -> l
             f"{path} names column {twice[0]!r} more than once; rename one of them or give all names with 'columns'."
         )
     return names
+
+
+def _check_width(columns: Sequence[str], width: int, path: str | Path) -> None:
+    if len(columns) != width:
+        raise ConfigError(
+            f"'columns' has {counted(len(columns), 'name')}, but {path} has {counted(width, 'column')}; name "
+            "every column."
+        )
 
 
 def body(

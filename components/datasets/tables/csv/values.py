@@ -1,9 +1,8 @@
-"""Reads a shard of a text table by the column: the values that ``table.read`` gives, in Arrow's arrays."""
+"""Reads a shard of a text table by the column: the values that ``rows.read`` gives, in Arrow's arrays."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from kerasline.components.core import ConfigError
@@ -41,24 +40,30 @@ def _batches(dataset: Dataset, shard: Mapping[str, Any]) -> Iterator[RecordBatch
     import pyarrow.compute as pc
 
     options, label, path = dataset.reader_options, dataset.label, shard["path"]
-    words = partial(missing_words, options)
-    wanted: list[tuple[str, str, frozenset[str] | None, bool]] = [
-        (column.name, column.dtype, words(column.name) if column.missing else None, column.boolean)
-        for column in dataset.columns
-    ]
-    wanted += [(name, dtype or "string", words(name), False) for name, dtype in options["extra"].items()]
-    said = label.dtype == "string" and are_booleans(label.classes or ("",))
-    wanted.append((label.name, label.dtype, None, said))
-    unusable = pa.array(sorted(words(label.name).union(options["no_label"])))
+    wanted = _wanted(dataset)
+    unusable = pa.array(sorted(missing_words(options, label.name).union(options["no_label"])))
     try:
         names = header_of(path, options, shard["delimiter"])
         for block in read_blocks(path, options, shard["delimiter"], names, shard.get("part")):
             bad = pc.is_in(block.cells.column(label.name), unusable)
             cells = block.cells.filter(pc.invert(bad)) if bad.true_count else block.cells
-            arrays = [_values(cells.column(name), dtype, missing, said) for name, dtype, missing, said in wanted]
+            arrays = [_values(cells.column(name), *reading) for name, *reading in wanted]
             yield pa.RecordBatch.from_arrays(arrays, [name for name, *_ in wanted])
     except OddFile:
         raise ConfigError(f"{path} changed while the run was reading it; run again.") from None
+
+
+def _wanted(dataset: Dataset) -> list[tuple[str, str, frozenset[str] | None, bool]]:
+    """Lists the columns, the label last: name, type, cells without a value or None for no such, whether it is truth."""
+    options, label = dataset.reader_options, dataset.label
+    wanted: list[tuple[str, str, frozenset[str] | None, bool]] = []
+    for column in dataset.columns:
+        missing = missing_words(options, column.name) if column.missing else None
+        wanted.append((column.name, column.dtype, missing, column.boolean))
+    for name, dtype in options["extra"].items():
+        wanted.append((name, dtype or "string", missing_words(options, name), False))
+    is_truth = label.dtype == "string" and are_booleans(label.classes or ("",))
+    return [*wanted, (label.name, label.dtype, None, is_truth)]
 
 
 def _values(cells: Array, dtype: str, missing: frozenset[str] | None, is_boolean: bool) -> Array:
@@ -70,15 +75,30 @@ def _values(cells: Array, dtype: str, missing: frozenset[str] | None, is_boolean
         cells = null_where(pc.is_in(cells, pa.array(sorted(missing))), cells)
     if dtype == "string":
         return _lower(cells) if is_boolean else cells
-    try:
-        values = cells.cast(pa.int64() if dtype == "int" else pa.float64())
-    except pa.ArrowInvalid:  # a plus sign, digits of other scripts, classes 1.0 and 2.0
-        read = _integer if dtype == "int" else float
-        values = pa.array([None if cell is None else read(cell) for cell in cells.to_pylist()])
-        values = values.cast(pa.int64() if dtype == "int" else pa.float64())
+    values = _whole(cells) if dtype == "int" else _fractions(cells)
     if dtype == "float" and pc.any(pc.is_nan(values)).as_py():
         values = null_where(pc.is_nan(values), values)
     return values
+
+
+def _whole(cells: Array) -> Array:
+    import pyarrow as pa
+
+    try:
+        return cells.cast(pa.int64())
+    except pa.ArrowInvalid:  # a plus sign, digits of other scripts, classes 1.0 and 2.0
+        read = [None if cell is None else _integer(cell) for cell in cells.to_pylist()]
+        return pa.array(read).cast(pa.int64())
+
+
+def _fractions(cells: Array) -> Array:
+    import pyarrow as pa
+
+    try:
+        return cells.cast(pa.float64())
+    except pa.ArrowInvalid:  # as Python alone reads them
+        read = [None if cell is None else float(cell) for cell in cells.to_pylist()]
+        return pa.array(read).cast(pa.float64())
 
 
 def _lower(cells: Array) -> Array:

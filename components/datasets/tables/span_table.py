@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import TypeVar
 
@@ -12,7 +13,7 @@ from kerasline.components.core import ConfigError, counted, describe, nearest
 from kerasline.components.datasets.description import CsvOptions, Found, ParquetOptions, SpanOptions, SplitColumn
 from kerasline.components.datasets.files import Places
 from kerasline.components.datasets.tables.csv import table as csv_table
-from kerasline.components.datasets.tables.spans import find_spans
+from kerasline.components.datasets.tables.spans import Span, find_spans
 from kerasline.components.datasets.tables.typed import table as typed_table
 from kerasline.components.datasets.values import Named
 
@@ -31,20 +32,34 @@ def find(options: SpanOptions, places: Places, split: SplitColumn | None, named:
         found = csv_table.describe(files, csv_options(options), split, named)
     else:
         found = typed_table.describe(files, _table_options(options, ParquetOptions), split, named)
-    keys = [str(span.key) for span in spans.chosen]
     key_of = {str(path): str(span.key) for span in spans.chosen for path in span.files}
-    contents: dict[str, list[str]] = {}
-    for path, digest in zip(key_of, found.digest.split(","), strict=True):
-        contents.setdefault(key_of[path], []).append(digest)
-    shown = keys[0] if len(keys) == 1 else f"{keys[0]} to {keys[-1]}"
-    note = f"{'span' if len(keys) == 1 else 'spans'} {shown}: {len(keys)} in {counted(len(files), 'file')}"
     return replace(
         found,
         shards=[{**shard, "span": key_of[shard["path"]]} for shard in found.shards],
         skipped=(*spans.skipped, *found.skipped),
-        notes=(note, *found.notes),
-        spans={key: hashlib.sha256(",".join(content).encode()).hexdigest()[:16] for key, content in contents.items()},
+        notes=(_note(spans.chosen, len(files)), *found.notes),
+        spans=_digests(key_of.values(), found.digest.split(",")),
     )
+
+
+def _note(chosen: Sequence[Span], files: int) -> str:
+    """Says which spans are used."""
+    first, last = chosen[0].key, chosen[-1].key
+    shown = f"span {first}" if len(chosen) == 1 else f"spans {first} to {last}"
+    return f"{shown}: {len(chosen)} in {counted(files, 'file')}"
+
+
+def _digests(keys: Iterable[str], digests: Iterable[str]) -> dict[str, str]:
+    """Returns a hash of the content of each span.
+
+    Args:
+      keys: Span of each file.
+      digests: Hash of each file.
+    """
+    contents: dict[str, list[str]] = {}
+    for key, digest in zip(keys, digests, strict=True):
+        contents.setdefault(key, []).append(digest)
+    return {key: hashlib.sha256(",".join(content).encode()).hexdigest()[:16] for key, content in contents.items()}
 
 
 def csv_options(options: SpanOptions) -> CsvOptions:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import glob
 import re
 import time
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -67,6 +68,32 @@ def find_spans(options: SpanOptions, places: Places, now_seconds: float | None =
     expression = _expression(options.pattern)
     skipped: list[str] = []
     listed = _list_elsewhere(options) if is_address(options.pattern) else {}
+    found = _find_files(options, places, expression, listed, skipped)
+    if not found:
+        where = places.candidates(options.pattern)[0]
+        raise ConfigError(f"No file matches the spans {where}; correct spans.pattern or --data-dir.")
+    now = time.time() if now_seconds is None else now_seconds
+    chosen = _choose(options, found, "VERSION" in expression.groupindex, now, skipped, listed)
+    fetch_listed([listed[path] for span in chosen for path in span.files if path in listed])
+    return Spans(tuple(chosen), (*skipped, *_gaps([span.key for span in chosen], _usual_step(sorted(found)))))
+
+
+def _find_files(
+    options: SpanOptions,
+    places: Places,
+    expression: re.Pattern[str],
+    listed: Mapping[Path, RemoteFile],
+    skipped: list[str],
+) -> dict[int | date, dict[int, list[Path]]]:
+    """Returns the files of each span by version, those of the first place that has any.
+
+    Args:
+      options: The ``spans:`` block.
+      places: Where relative patterns are looked for.
+      expression: The pattern.
+      listed: Files of a bucket, by their place here.
+      skipped: Takes in a line for each file whose name says no date.
+    """
     found: dict[int | date, dict[int, list[Path]]] = {}
     for names in _names(options.pattern, places, listed):
         for path, key, version in _matches(names, expression, skipped):
@@ -74,25 +101,45 @@ def find_spans(options: SpanOptions, places: Places, now_seconds: float | None =
                 found.setdefault(key, {}).setdefault(version, []).append(path)
         if found:
             break
-    if not found:
-        where = places.candidates(options.pattern)[0]
-        raise ConfigError(f"No file matches the spans {where}; correct spans.pattern or --data-dir.")
-    now = time.time() if now_seconds is None else now_seconds
-    first, last = (_bound(value, next(iter(found)), name) for value, name in
-                   ((options.first, "first"), (options.last, "last")))  # fmt: skip
-    complete: list[Span] = []
-    for key in sorted(found):
-        if (first is not None and key < first) or (last is not None and key > last):  # type: ignore[operator]
-            continue
-        span = _newest_complete(key, found[key], "VERSION" in expression.groupindex, options, now, skipped, listed)
-        if span is not None:
-            complete.append(span)
+    return found
+
+
+def _choose(
+    options: SpanOptions,
+    found: Mapping[int | date, dict[int, list[Path]]],
+    versioned: bool,
+    now: float,
+    skipped: list[str],
+    listed: Mapping[Path, RemoteFile],
+) -> list[Span]:
+    """Returns the newest spans that are complete, as many as the window takes, oldest first.
+
+    Args:
+      options: The ``spans:`` block.
+      found: Files of each span by version.
+      versioned: Whether the pattern has versions.
+      now: In seconds since 1970.
+      skipped: Takes in a line for each span or version that is not complete.
+      listed: Files of a bucket, by their place here.
+
+    Raises:
+      ConfigError: no span is complete.
+    """
+    wanted = _within_bounds(sorted(found), options)
+    newest = (_newest_complete(key, found[key], versioned, options, now, skipped, listed) for key in wanted)
+    complete = [span for span in newest if span is not None]
     if not complete:
         reason = f" The newest: {skipped[-1]}." if skipped else ""
         raise ConfigError(f"No span of {options.pattern} can be used yet; wait or change spans.first and last.{reason}")
-    chosen = complete[-options.window :] if options.window else complete
-    fetch_listed([listed[path] for span in chosen for path in span.files if path in listed])
-    return Spans(tuple(chosen), (*skipped, *_gaps([span.key for span in chosen], _usual_step(sorted(found)))))
+    return complete[-options.window :] if options.window else complete
+
+
+def _within_bounds(keys: Sequence[int | date], options: SpanOptions) -> list[int | date]:
+    """Returns the spans from ``first`` to ``last``; there is one at least to look at."""
+    first, last = _bound(options.first, keys[0], "first"), _bound(options.last, keys[0], "last")
+    begin = 0 if first is None else bisect_left(keys, first)
+    end = len(keys) if last is None else bisect_right(keys, last)
+    return list(keys[begin:end])
 
 
 def is_waiting(line: str) -> bool:
@@ -103,6 +150,20 @@ def is_waiting(line: str) -> bool:
 def _expression(pattern: str) -> re.Pattern[str]:
     """Turns a pattern into a regular expression with a group for each token."""
     names = re.findall(r"\{([^{}]*)\}", pattern)
+    _check_names(names, pattern)
+    text, seen = "", set[str]()
+    for piece in re.split(r"(\{[^{}]*\}|\*\*/|\*|\?)", pattern):
+        name = piece[1:-1] if piece.startswith("{") else ""
+        if name:
+            text += f"(?P={name})" if name in seen else f"(?P<{name}>{_TOKENS[name]})"
+            seen.add(name)
+        else:
+            text += {"**/": "(?:.*/)?", "*": "[^/]*", "?": "[^/]"}.get(piece, re.escape(piece))
+    return re.compile(f"(?:.*/)?{text}$")
+
+
+def _check_names(names: Sequence[str], pattern: str) -> None:
+    """Refuses a pattern whose tokens do not say which span a file is of."""
     unknown = [name for name in names if name not in _TOKENS]
     if unknown:
         raise ConfigError(
@@ -113,15 +174,6 @@ def _expression(pattern: str) -> re.Pattern[str]:
         raise ConfigError(
             f"spans.pattern needs either {{SPAN}} or all of {{YYYY}}, {{MM}} and {{DD}}, got {pattern!r}; correct it."
         )
-    text, seen = "", set[str]()
-    for piece in re.split(r"(\{[^{}]*\}|\*\*/|\*|\?)", pattern):
-        name = piece[1:-1] if piece.startswith("{") else ""
-        if name:
-            text += f"(?P={name})" if name in seen else f"(?P<{name}>{_TOKENS[name]})"
-            seen.add(name)
-        else:
-            text += {"**/": "(?:.*/)?", "*": "[^/]*", "?": "[^/]"}.get(piece, re.escape(piece))
-    return re.compile(f"(?:.*/)?{text}$")
 
 
 def _names(pattern: str, places: Places, listed: Mapping[Path, RemoteFile]) -> Iterator[list[str]]:

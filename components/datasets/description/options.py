@@ -72,7 +72,7 @@ class TableOptions(Options):
 
 
 class CsvOptions(TableOptions):
-    """Text tables: comma, semicolon, tab or pipe separated, plain or gzipped."""
+    """Text tables: comma, semicolon, tab or pipe separated, plain or packed."""
 
     header: bool = Field(default=True, description="Whether the first line names the columns.")
     columns: list[str] | None = Field(
@@ -122,7 +122,7 @@ class CsvOptions(TableOptions):
 
 
 class ParquetOptions(TableOptions):
-    """Parquet tables; nested columns are refused, fixed-size lists of numbers are arrays."""
+    """Parquet, Feather, Arrow, ORC JSON lines; nested columns are refused, fixed-size lists of numbers are arrays."""
 
 
 class SqlOptions(Options):
@@ -301,7 +301,9 @@ class DataOptions(Options):
 
     dataset: str | None = Field(default=None, description="A data set by name, such as digits, iris or mnist.")
     csv: CsvOptions | None = Field(default=None, description="Text tables.")
-    parquet: ParquetOptions | None = Field(default=None, description="Parquet tables.")
+    parquet: ParquetOptions | None = Field(
+        default=None, description="Tables whose columns have types: Parquet, Feather, Arrow, ORC, JSON lines."
+    )
     sql: SqlOptions | None = Field(default=None, description="A table or a query of a database.")
     images: ImageOptions | None = Field(default=None, description="A folder of images.")
     npz: NpzOptions | None = Field(default=None, description="Arrays of NumPy.")

@@ -1,6 +1,7 @@
 from .files import (
     PACKED as PACKED,
     PACKING_ERRORS as PACKING_ERRORS,
+    TYPED as TYPED,
     Places as Places,
     check_data_dir as check_data_dir,
     check_unchanged as check_unchanged,

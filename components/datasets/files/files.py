@@ -12,18 +12,27 @@ import zipfile
 import zlib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import IO, Any
 
 from kerasline.components.core import ConfigError, copy_of, is_address, nearest
 from kerasline.components.datasets.files.kinds import name_zip
+from kerasline.components.datasets.files.unpacking import open_unpacked
 from kerasline.components.datasets.remote import fetch_file, fetch_folder, fetch_matching, parse
 
 _GZIP_MAGIC = b"\x1f\x8b"
-_PACKINGS: dict[bytes, Callable[..., Any]] = {_GZIP_MAGIC: gzip.open, b"BZh": bz2.open, b"\xfd7zXZ": lzma.open}
+_PACKINGS: dict[bytes, Callable[..., Any]] = {
+    _GZIP_MAGIC: gzip.open,
+    b"BZh": bz2.open,
+    b"\xfd7zXZ": lzma.open,
+    b"\x28\xb5\x2f\xfd": partial(open_unpacked, "zstd"),
+    b"\x04\x22\x4d\x18": partial(open_unpacked, "lz4"),
+}
 # What reading a damaged packed file raises; OSError is gzip.BadGzipFile's base, and what bz2 raises.
 PACKING_ERRORS = (EOFError, zlib.error, lzma.LZMAError, OSError)
-PACKED = (".gz", ".bz2", ".xz")  # what their names end in
+PACKED = (".gz", ".bz2", ".xz", ".zst", ".lz4")  # what their names end in
+TYPED = (".parquet", ".pq", ".feather", ".arrow", ".arrows", ".ipc", ".orc", ".jsonl", ".ndjson")  # as well
 
 
 _LONGEST_PATH = 300  # in messages
@@ -139,7 +148,7 @@ def missing_file(path: Path, others: Iterable[Path] = (), advice: str = Places.a
 
 
 def open_bytes(path: str | Path) -> IO[bytes]:
-    """Opens a file for reading, unpacking gzip, bzip2 and xz by its first bytes and not by its name.
+    """Opens a file for reading, unpacking gzip, bzip2, xz, zstd and lz4 by its first bytes and not by its name.
 
     Raises:
       ConfigError: the file is gone, may not be read, has no end, or is a zip archive.
@@ -171,7 +180,7 @@ def _name_zip(path: str | Path) -> str:
 
 
 def is_packed(path: str | Path) -> bool:
-    """Tells gzip, bzip2 and xz by their first bytes."""
+    """Tells gzip, bzip2, xz, zstd and lz4 by their first bytes."""
     with open(path, "rb") as stream:
         return stream.read(6).startswith(tuple(_PACKINGS))
 

@@ -14,14 +14,20 @@ class FileKind:
     Attributes:
       what: it is, with an article.
       advice: what to do with it.
+      source: the block of a recipe that reads it as a table, empty for any other.
     """
 
     what: str
     advice: str
+    source: str = ""
 
 
 def _table(what: str, read: str) -> FileKind:
     return FileKind(what, f"turn it into Parquet, such as pandas.{read}(FILE).to_parquet('table.parquet')")
+
+
+def _typed(what: str) -> FileKind:
+    return FileKind(what, "name it under data.parquet", "parquet")
 
 
 _WORKBOOK = FileKind(
@@ -31,11 +37,11 @@ _WORKBOOK = FileKind(
 _IMAGE = "put images into one folder a class, and name the folder under data.images"
 # The first bytes of a file, longest first where one begins another.
 _BEGINNINGS: tuple[tuple[bytes, FileKind], ...] = (
-    (b"PAR1", FileKind("a Parquet file", "name it under data.parquet")),
-    (b"ARROW1", _table("an Arrow or Feather file", "read_feather")),
-    (b"FEA1", _table("a Feather file", "read_feather")),
-    (b"\xff\xff\xff\xff", _table("an Arrow stream", "read_feather")),
-    (b"ORC", _table("an ORC file", "read_orc")),
+    (b"PAR1", _typed("a Parquet file")),
+    (b"ARROW1", _typed("an Arrow or Feather file")),
+    (b"FEA1", _typed("a Feather file")),
+    (b"\xff\xff\xff\xff", _typed("an Arrow stream")),
+    (b"ORC", _typed("an ORC file")),
     (b"Obj\x01", FileKind("an Avro file", "turn it into Parquet or CSV first")),
     (b"\x89HDF\r\n\x1a\n", _table("an HDF5 file", "read_hdf")),
     (b"SQLite format 3\0", FileKind("an SQLite database", "write the table that is wanted as Parquet or CSV")),
@@ -44,8 +50,6 @@ _BEGINNINGS: tuple[tuple[bytes, FileKind], ...] = (
         b"\x93NUMPY",
         FileKind("a NumPy array", "save inputs x and labels y with numpy.savez, for data.npz"),
     ),
-    (b"\x28\xb5\x2f\xfd", FileKind("packed with zstd", "unpack it, or pack it with gzip, bzip2 or xz")),
-    (b"\x04\x22\x4d\x18", FileKind("packed with lz4", "unpack it, or pack it with gzip, bzip2 or xz")),
     (b"7z\xbc\xaf\x27\x1c", FileKind("a 7z archive", "unpack it, and name the file inside")),
     (b"Rar!\x1a\x07", FileKind("a RAR archive", "unpack it, and name the file inside")),
     (b"%PDF", FileKind("a PDF document", "save its table as CSV")),
@@ -60,13 +64,11 @@ _BEGINNINGS: tuple[tuple[bytes, FileKind], ...] = (
     (b"MM\0*", FileKind("a TIFF image", f"save it as PNG, and {_IMAGE}")),
 )
 _CONTROL = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f]")
+_NESTED = re.compile(rb'\{\s*"[^"]*"\s*:\s*[\[{]')
 _IDX_TYPES = (8, 9, 11, 12, 13, 14)
 IDX = FileKind("an IDX file of MNIST's kind", "name its folder in the recipe: data: {idx: {path: FOLDER}}")
 TFRECORD = FileKind("a TFRecord file", "name it in the recipe: data: {tfrecord: {path: FILES, label: FEATURE}}")
-JSON_LINES = FileKind(
-    "a file of JSON lines",
-    "turn it into Parquet, such as pandas.read_json(FILE, lines=True).to_parquet('table.parquet')",
-)
+JSON_LINES = _typed("a file of JSON lines")
 JSON = _table("a JSON document", "read_json")
 XML = FileKind("an XML or HTML document", "save its table as CSV")
 
@@ -99,14 +101,21 @@ def _name_text(start: bytes) -> FileKind | None:
     if start.startswith(b"version https://git-lfs"):
         return FileKind("a pointer of Git LFS in the place of a file", "fetch the file with: git lfs pull")
     if start[:1] == b"{":
-        first = start.split(b"\n", 1)
-        is_lines = first[0].rstrip().endswith(b"}") and len(first) > 1 and first[1].lstrip()[:1] in (b"{", b"")
-        return JSON_LINES if is_lines else JSON
+        return JSON_LINES if _are_lines(start) else JSON
     if start[:2] in (b"[{", b"[[") or (start[:1] == b"[" and start[1:].lstrip()[:1] in (b"{", b"[")):
         return JSON
     if start[:5].lower() in (b"<?xml", b"<html", b"<!doc", b"<tabl"):
         return XML
     return None
+
+
+def _are_lines(start: bytes) -> bool:
+    """Says whether the first line is a whole object; of one that is too long to see its end, whether it may be a row.
+
+    A document that holds whole columns or rows begins with a key in front of them.
+    """
+    first, newline, _ = start.partition(b"\n")
+    return first.rstrip().endswith(b"}") if newline else _NESTED.match(first) is None
 
 
 def name_zip(names: Iterable[str]) -> FileKind:

@@ -14,7 +14,7 @@ from kerasline.components.datasets.files import Places
 from kerasline.components.datasets.images import image_folder, image_table
 from kerasline.components.datasets.named import bundled, cifar, housing, mnist, sequences, surface
 from kerasline.components.datasets.tables.csv import rows as csv_rows
-from kerasline.components.datasets.tables.typed import table as typed_table
+from kerasline.components.datasets.tables.typed import rows as typed_rows
 from kerasline.components.models import Task
 
 
@@ -220,7 +220,7 @@ READERS: dict[str, Callable[[Dataset, Mapping[str, Any]], Iterator[dict[str, Any
     "image_table": image_table.read,
     "images": image_folder.read,
     "npz": npz.read,
-    "parquet": typed_table.read,
+    "parquet": typed_rows.read,
     "sequences": sequences.read,
     "surface": surface.read,
     "tfrecord": tfrecord.read,

@@ -9,7 +9,15 @@ from pathlib import Path
 from typing import Any
 
 from kerasline.components.core import ConfigError
-from kerasline.components.datasets.files import PACKED, PACKING_ERRORS, Places, damaged_packing, name_kind, open_bytes
+from kerasline.components.datasets.files import (
+    PACKED,
+    PACKING_ERRORS,
+    TYPED,
+    Places,
+    damaged_packing,
+    name_kind,
+    open_bytes,
+)
 from kerasline.components.datasets.images import SUFFIXES
 from kerasline.components.datasets.remote import fetch_input
 
@@ -62,29 +70,29 @@ def _files_by_name(path: Path, source: str, kind: str | None) -> tuple[list[Path
     files = [p for p in files if p.is_file()]
     if not files:
         raise ConfigError(f"no file matches {source}")
-    found = kind or _kind_of(files[0])
+    found = kind or _kind_of(files[0]) or _kind_within(files[0])
     if found is None:
-        _refuse_other(files[0])
         raise ConfigError(
-            f"expected a name that tells what {files[0]} is (.csv, .tsv, .parquet, .tfrecord, an image, or one of them "
-            f"with .gz); say it with --format {'|'.join(KINDS)}"
+            f"expected a name that tells what {files[0]} is (.csv, .tsv, .parquet, .feather, .orc, .jsonl, .tfrecord, "
+            f"an image, or one of them with .gz); say it with --format {'|'.join(KINDS)}"
         )
     return files, found
 
 
-def _refuse_other(path: Path) -> None:
-    """Refuses a file of a format that is not read by name; text, and what is not known, passes.
+def _kind_within(path: Path) -> str | None:
+    """Tells by its content that a file is a table of typed columns; text, and what is not known, gives None.
 
     Raises:
-      ConfigError: what it is, and what to do with it.
+      ConfigError: it is of a format that is not read by name; what it is, and what to do with it.
     """
     with open_bytes(path) as file:
         try:
-            other = name_kind(file.read(4096))
+            kind = name_kind(file.read(4096))
         except PACKING_ERRORS as error:
             raise damaged_packing(path, error) from None
-    if other is not None:
-        raise ConfigError(f"{path} is {other.what}; {other.advice}.")
+    if kind is not None and not kind.source:
+        raise ConfigError(f"{path} is {kind.what}; {kind.advice}.")
+    return None if kind is None else kind.source
 
 
 def _kind_of(path: Path) -> str | None:
@@ -93,7 +101,7 @@ def _kind_of(path: Path) -> str | None:
         name = name.removesuffix(packing)
     if name.endswith((".csv", ".tsv", ".txt")):
         return "csv"
-    if name.endswith((".parquet", ".pq")):
+    if name.endswith(TYPED):
         return "parquet"
     if "tfrecord" in name:
         return "tfrecord"

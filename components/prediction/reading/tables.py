@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,7 @@ from pyarrow import csv
 from kerasline.components.core import ConfigError, counted
 from kerasline.components.datasets.files import PACKING_ERRORS, open_bytes
 from kerasline.components.datasets.tables.csv import Line, count_named, dialect_of, fitted, lines
-from kerasline.components.datasets.tables.typed import plain_values
+from kerasline.components.datasets.tables.typed import parquet_of, plain_values
 from kerasline.components.datasets.values import missing_words, numbers_of, plain_boolean, without
 from kerasline.components.prediction.reading.blocks import Block
 from kerasline.components.prediction.reading.cells import Problems, as_said, as_trained, parse_cells, whole_numbers
@@ -190,9 +191,9 @@ def _parse_texts(column: Mapping[str, Any], texts: Any, missing: frozenset[str],
 
 
 def read_parquet(plan: PredictionPlan, shard: Mapping[str, Any]) -> Iterator[Block]:
-    """Yields the rows of row groups of a Parquet table."""
+    """Yields the rows of row groups of a Parquet table, or of a table of another format as it was copied into one."""
     path = shard["path"]
-    file = pq.ParquetFile(path)
+    file = pq.ParquetFile(parquet_of(Path(path)))
     wanted = list(dict.fromkeys([*(column["name"] for column in plan.record["columns"]), *plan.keys]))
     first = sum(file.metadata.row_group(group).num_rows for group in range(shard["groups"][0]))
     for batch in file.iter_batches(_rows_of_parquet(plan.record), row_groups=shard["groups"], columns=wanted):

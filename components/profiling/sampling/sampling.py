@@ -14,7 +14,7 @@ from typing import Any
 
 from kerasline.components.core import ConfigError, counted
 from kerasline.components.datasets.description import MISSING_VALUES
-from kerasline.components.datasets.files import PACKING_ERRORS, damaged_packing, is_packed, open_bytes
+from kerasline.components.datasets.files import PACKING_ERRORS, damaged_packing, is_packed, name_kind, open_bytes
 from kerasline.components.datasets.tables.csv import (
     ColumnScan,
     Dialect,
@@ -93,7 +93,7 @@ class TableSample:
 
 
 def sample_table(files: Sequence[Path], labels: Collection[str] = ()) -> TableSample:
-    """Looks into a CSV or Parquet table.
+    """Looks into a table of text, or of typed columns.
 
     Args:
       files: of one table; rows are taken from the first, sizes from all.
@@ -105,8 +105,9 @@ def sample_table(files: Sequence[Path], labels: Collection[str] = ()) -> TableSa
     first = files[0]
     try:
         with open_bytes(first) as stream:
-            is_parquet = stream.read(4) == b"PAR1"
-        found = _sample_parquet(first, labels) if is_parquet else _sample_csv(first, labels)
+            kind = name_kind(stream.read(4096))
+        is_typed = kind is not None and kind.source == "parquet"
+        found = _sample_typed(first, labels) if is_typed else _sample_csv(first, labels)
     except PACKING_ERRORS as error:
         raise damaged_packing(first, error) from None
     if len(files) > 1:
@@ -279,7 +280,7 @@ def _rows_further_on(path: Path, dialect: Dialect, width: int) -> Iterator[list[
                 continue
 
 
-def _sample_parquet(path: Path, labels: Collection[str]) -> TableSample:
+def _sample_typed(path: Path, labels: Collection[str]) -> TableSample:
     file = open_file(path)
     rows = file.metadata.num_rows
     if rows == 0:
@@ -295,12 +296,12 @@ def _sample_parquet(path: Path, labels: Collection[str]) -> TableSample:
             types[name] = column_type(item, path)
         except ConfigError:
             unusable[name] = f"{item.type} cannot be an input"
-    values, taken = _parquet_values(file, path, types)
+    values, taken = _typed_values(file, path, types)
     columns = [SampledColumn(name, types[name], values[name]) for name in types]
     return TableSample(path, "parquet", columns, rows, taken == rows, unusable=unusable, index=index)
 
 
-def _parquet_values(file: Any, path: Path, types: Mapping[str, str]) -> tuple[dict[str, list[Any]], int]:
+def _typed_values(file: Any, path: Path, types: Mapping[str, str]) -> tuple[dict[str, list[Any]], int]:
     """Reads rows from several row groups, so that a sorted file shows more than its beginning.
 
     Args:

@@ -7,10 +7,10 @@ from itertools import islice
 from pathlib import Path
 
 from kerasline.components.core import ConfigError
-from kerasline.components.datasets.files import PACKED, name_kind, open_bytes
+from kerasline.components.datasets.files import PACKED, TYPED, name_kind, open_bytes
 from kerasline.components.datasets.images import OTHER_SUFFIXES, SUFFIXES
 
-TABLES = (".csv", ".tsv", ".txt", ".parquet", ".pq", *PACKED)
+TABLES = (".csv", ".tsv", ".txt", *TYPED, *PACKED)
 WANTED = "expected a CSV or Parquet file or a folder of images"
 # What a recipe can read, but the draft cannot look into.
 _ARRAYS = {

@@ -1,15 +1,20 @@
-"""The same table in CSV and in Parquet is the same to a model: features, labels, classes and rows."""
+"""The same table in whatever format is the same to a model: features, labels, classes and rows."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
+from datetime import date, datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from pyarrow import feather, orc
 
+from kerasline.components.core import ConfigError
 from kerasline.components.datasets.description.spec import Dataset
 from kerasline.components.features.plan import plan_features
 
@@ -83,3 +88,99 @@ def test_labels_of_several_columns_may_be_booleans(resolve: Resolve, rows: Rows,
     labels = [[row["labels"].tolist() for row in rows(dataset)] for dataset in found]
     assert labels[0] == labels[1]
     assert labels[0][:3] == [[1, 1], [0, 0], [1, 0]]
+
+
+def write_arrow(table: pa.Table, path: str) -> None:
+    """Writes batches of a few rows into an Arrow file."""
+    with pa.OSFile(path, "wb") as sink, pa.ipc.new_file(sink, table.schema) as writer:
+        writer.write_table(table, max_chunksize=7)
+
+
+def write_stream(table: pa.Table, path: str) -> None:
+    """Writes batches of a few rows one after the other, without an index of them."""
+    with pa.OSFile(path, "wb") as sink, pa.ipc.new_stream(sink, table.schema) as writer:
+        writer.write_table(table, max_chunksize=7)
+
+
+def write_lines(table: pa.Table, path: str) -> None:
+    """Writes an object for each row; every other one leaves out what has no value."""
+    with open(path, "w", encoding="utf-8") as file:
+        for number, row in enumerate(table.to_pylist()):
+            kept = {key: value for key, value in row.items() if value is not None or number % 2 == 0}
+            file.write(json.dumps(kept) + "\n")
+
+
+FORMATS: dict[str, Callable[[pa.Table, str], None]] = {
+    "feather": feather.write_feather,
+    "orc": orc.write_table,
+    "arrow": write_arrow,
+    "arrows": write_stream,
+    "jsonl": write_lines,
+}
+
+
+def plain_table() -> pa.Table:
+    """Columns that every format can hold."""
+    return pa.table(
+        {
+            "whole": [None if i % 5 == 0 else i for i in range(N)],
+            "part": [None if i % 7 == 3 else i / 7 for i in range(N)],
+            "text": ["a", "bé", None, "", "2020-01-03"] * (N // 5),
+            "day": [f"2020-01-{1 + i % 28:02}" for i in range(N)],
+            "truth": [i % 3 == 0 for i in range(N)],
+            "y": ["u", "v", "w", None] * (N // 4),
+        }
+    )
+
+
+@pytest.mark.parametrize("packing", ["", ".zst", ".gz"])
+@pytest.mark.parametrize("form", FORMATS)
+def test_a_table(resolve: Resolve, rows: Rows, tmp_path: Path, form: str, packing: str) -> None:
+    pq.write_table(plain_table(), tmp_path / "t.parquet")
+    path = tmp_path / f"t.{form}"
+    FORMATS[form](plain_table(), str(path))
+    if packing:
+        with pa.CompressedOutputStream(f"{path}{packing}", "zstd" if packing == ".zst" else "gzip") as packed:
+            packed.write(path.read_bytes())
+    typed = resolve(parquet={"path": "t.parquet", "label": "y"})
+    found = resolve(parquet={"path": f"t.{form}{packing}", "label": "y"})
+    assert rows(found) == rows(typed)
+    assert (found.columns, found.label) == (typed.columns, typed.label)
+    assert rows(found)[0] == {"whole": None, "part": 0.0, "text": "a", "day": "2020-01-01", "truth": "true", "y": "u"}
+
+
+@pytest.mark.parametrize("form", ["feather", "arrow", "arrows"])
+def test_values_of_fixed_types(resolve: Resolve, rows: Rows, tmp_path: Path, form: str) -> None:
+    moments = [datetime(2024, 3, 1, 12) + timedelta(hours=i) for i in range(N)]
+    table = pa.table(
+        {
+            "price": pa.array([Decimal(i) / 8 for i in range(N)], pa.decimal128(9, 3)),
+            "town": pa.array(["Ulm", "Bonn"] * (N // 2)).dictionary_encode(),
+            "at": pa.array(moments, pa.timestamp("s", "Europe/Berlin")),
+            "on": [date(2024, 1, 1 + i % 28) for i in range(N)],
+            "took": pa.array([timedelta(minutes=i) for i in range(N)], pa.duration("s")),
+            "shape": pa.array([[i, 1.5] for i in range(N)], pa.list_(pa.float32(), 2)),
+            "y": [i % 2 for i in range(N)],
+        }
+    )
+    pq.write_table(table, tmp_path / "t.parquet")
+    FORMATS[form](table, str(tmp_path / f"t.{form}"))
+    typed, found = (resolve(parquet={"path": f"t.{name}", "label": "y"}) for name in ("parquet", form))
+    assert found.columns == typed.columns
+    shown = [[{**row, "shape": row["shape"].tolist()} for row in rows(dataset)] for dataset in (typed, found)]
+    assert shown[0] == shown[1]
+    assert (shown[1][1]["price"], shown[1][1]["town"], shown[1][1]["shape"]) == (0.125, "Bonn", [1.0, 1.5])
+
+
+@pytest.mark.parametrize("codec", ["zstd", "lz4", "bz2", "gzip"])
+def test_a_text_table_may_be_packed(resolve: Resolve, rows: Rows, write: Any, codec: str) -> None:
+    text = "x,y\n" + "".join(f"{i},{'uv'[i % 2]}\n" for i in range(40_000))
+    path = write("t.csv", text)
+    with pa.CompressedOutputStream(str(path.with_name("t.packed")), codec) as packed:
+        packed.write(text.encode())
+    plain, found = (resolve(csv={"path": name, "label": "y"}) for name in ("t.csv", "t.packed"))
+    assert rows(found) == rows(plain)
+    content = path.with_name("t.packed").read_bytes()
+    path.with_name("t.packed").write_bytes(content[: len(content) // 2])
+    with pytest.raises(ConfigError, match="t.packed (is damaged|ends too early); copy or download it again"):
+        resolve(csv={"path": "t.packed", "label": "y"})

@@ -11,6 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from pyarrow import feather, orc
 
 from kerasline.components.core.errors import ConfigError
 from kerasline.components.prediction.reading import tables
@@ -194,6 +195,21 @@ def test_columns_have_their_own_words_for_a_missing_value(tmp_path: Path, suffix
     assert math.isnan(block.columns["area"][0]) and list(block.columns["area"][1:]) == [5, 1]
     assert list(block.columns["rooms"]) == [-999, 2, 3]
     assert block.columns["town"] == ["NA", "-", None]
+
+
+@pytest.mark.parametrize("name", ["in.feather", "in.orc", "in.jsonl", "in.of_no_known_name"])
+def test_other_formats_are_read_as_parquet_is(tmp_path: Path, name: str) -> None:
+    table = pa.table({"area": [1.5, None], "rooms": [2, 3], "town": ["Ulm", None]})
+    if name == "in.jsonl":
+        (tmp_path / name).write_text('{"area": 1.5, "rooms": 2, "town": "Ulm"}\n{"area": null, "rooms": 3}\n')
+    else:
+        {"in.orc": orc.write_table}.get(name, feather.write_feather)(table, str(tmp_path / name))
+    planned = plan(tmp_path, tmp_path / name)
+    assert planned.kind == "parquet"
+    (block,) = read_parquet(planned, planned.shards[0])
+    assert (list(block.columns["rooms"]), block.columns["town"]) == ([2, 3], ["Ulm", None])
+    assert block.columns["area"][0] == 1.5 and math.isnan(block.columns["area"][1])
+    assert block.keys.to_pylist() == table.to_pylist()
 
 
 def test_parquet_values_of_many_types(tmp_path: Path) -> None:

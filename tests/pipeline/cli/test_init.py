@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import bz2
 import gzip
-import io
 import lzma
 import os
 import random
 import subprocess
 import sys
-import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -22,26 +20,10 @@ from kerasline.components.core.errors import ConfigError
 from kerasline.components.datasets import resolve
 from kerasline.components.features.plan import plan_features
 from kerasline.components.models import TabularOptions
-from kerasline.pipeline.cli import entry as cli
 from kerasline.pipeline.config.experiment import Experiment, load_experiment
 
 ROOT = Path(__file__).resolve().parents[3]
 Init = Callable[..., tuple[int, str, str]]
-
-
-@pytest.fixture
-def init(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Init:
-    """Runs the command in an empty folder: exit code, standard output, standard error."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("COLUMNS", "160")
-
-    def call(*arguments: str) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["kerasline", "init", *arguments])
-        with pytest.raises(SystemExit) as ended:
-            cli.main()
-        return int(ended.value.code or 0), *capsys.readouterr()
-
-    return call
 
 
 def settle(recipe: Path) -> tuple[Experiment, Any]:
@@ -193,53 +175,6 @@ def test_tables_as_spreadsheets_save_them(
     assert encoding == "utf-8" or f"csv.encoding: {found} (the file is not UTF-8)" in out
     dataset = resolve(experiment.data, name="t", base_dir=tmp_path, data_dir=None)
     assert (dataset.rows, [column.name for column in dataset.columns]) == (200, ["n", "word"])
-
-
-def arrow(form: str) -> bytes:
-    """A table in one of Arrow's other formats."""
-    import pyarrow as pa
-    from pyarrow import feather, orc
-
-    stream = pa.BufferOutputStream()
-    {"feather": feather.write_feather, "orc": orc.write_table}[form](pa.table({"x": [1, 2], "y": [0, 1]}), stream)
-    return stream.getvalue().to_pybytes()
-
-
-def workbook() -> bytes:
-    """What there is of an Excel workbook in a zip archive."""
-    stream = io.BytesIO()
-    with zipfile.ZipFile(stream, "w") as archive:
-        archive.writestr("xl/workbook.xml", "<workbook/>")
-    return stream.getvalue()
-
-
-@pytest.mark.parametrize(
-    ("name", "content", "expected"),
-    [
-        ("t.jsonl", lambda: b'{"x": 1, "y": 0}\n{"x": 2, "y": 1}\n', "is a file of JSON lines, no text table; turn it"),
-        ("t.json", lambda: b'[{"x": 1, "y": 0}]', "is a JSON document, no text table"),
-        ("t.feather", lambda: arrow("feather"), "pandas.read_feather(FILE).to_parquet('table.parquet')"),
-        ("t.orc", lambda: arrow("orc"), "pandas.read_orc(FILE).to_parquet('table.parquet')"),
-        ("t.xlsx", workbook, "is an Excel workbook; save the sheet as CSV there"),
-        ("t.bin", lambda: bytes(range(256)) * 9, "t.bin is a binary file, no text table"),
-        ("t.csv", lambda: b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", "is a PNG image, no text table; put images"),
-        ("mnist/train-images-idx3-ubyte.gz", lambda: gzip.compress(b"\0\0\x08\x03"), "with idx: {path: FOLDER}"),
-        ("f/t.npz", lambda: b"PK", "with npz: {path: FILE} under data"),
-        ("f/cat/1.webp", lambda: b"RIFF", "the images in f end in .webp, and only .png, .jpg,"),
-        ("f/cat/1.TIF", lambda: b"II*", "the images in f end in .tif, and only"),
-        ("f/year=2023/part.csv", lambda: b"x,y\n", "f keeps a column in the names of folders such as year=2023"),
-        ("f/part-0.jsonl", lambda: b'{"x": 1}\n{"x": 2}\n', "but f/part-0.jsonl is a file of JSON lines; turn it into"),
-        ("f/.hidden", lambda: b"", "expected images or CSV or Parquet files in f, but it has neither"),
-    ],
-)  # fmt: skip
-def test_other_data_is_named_with_what_to_do(
-    init: Init, tmp_path: Path, name: str, content: Callable[[], bytes], expected: str
-) -> None:
-    (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-    (tmp_path / name).write_bytes(content())
-    code, out, err = init(name.split("/")[0], "--label", "y", "-o", "draft.yaml")
-    assert (code, out, expected in err, (tmp_path / "draft.yaml").exists()) == (2, "", True, False), err
-    assert len(err.splitlines()) == 1 and err.strip().isprintable()
 
 
 @pytest.mark.parametrize("line", ["Total,,500", '"Grand Total",,500', ",Summe,500", "sum,,500\n\n"])

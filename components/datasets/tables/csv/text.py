@@ -118,7 +118,7 @@ def _rows(text: Iterator[str], skipped: int, dialect: Dialect, place: Place) -> 
 
 
 def _reader(text: Iterable[str], dialect: Dialect) -> Any:
-    quoting = csv.QUOTE_NONE if dialect.quoting == "none" else csv.QUOTE_MINIMAL
+    quoting: Any = csv.QUOTE_NONE if dialect.quoting == "none" else csv.QUOTE_MINIMAL
     return csv.reader(text, delimiter=dialect.delimiter, quoting=quoting, skipinitialspace=True)
 
 

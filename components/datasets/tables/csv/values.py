@@ -47,7 +47,7 @@ def _batches(dataset: Dataset, shard: Mapping[str, Any]) -> Iterator[RecordBatch
         for block in read_blocks(path, options, shard["delimiter"], names, shard.get("part")):
             bad = pc.is_in(block.cells.column(label.name), unusable)
             cells = block.cells.filter(pc.invert(bad)) if bad.true_count else block.cells
-            arrays = [_values(cells.column(name), *reading) for name, *reading in wanted]
+            arrays = [_values(cells.column(name), dtype, missing, said) for name, dtype, missing, said in wanted]
             yield pa.RecordBatch.from_arrays(arrays, [name for name, *_ in wanted])
     except OddFile:
         raise ConfigError(f"{path} changed while the run was reading it; run again.") from None

@@ -1,4 +1,4 @@
-"""Takes in Parquet tables by the column: what :class:`TypedScan` learns from values one by one, for many at once.
+"""Takes in typed tables by the column: what :class:`TypedScan` learns from values one by one, for many at once.
 
 Numbers and, once a column has shown to be no numbers in disguise, text are taken in here. Everything else goes value by
 value, as text does whose evidence for numbers is still open.

@@ -5,47 +5,19 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from kerasline.components.core import ConfigError
 from kerasline.components.datasets.description import Column, LabelFacts, LabelNumbers, facts_of_written
 from kerasline.components.datasets.values import NumberEvidence, WrittenNumbers, are_booleans
 
-if TYPE_CHECKING:
-    from pyarrow import RecordBatch
-    from pyarrow.parquet import ParquetFile
-
 _MAX_DISTINCT = 10_000
-# Of a column, as it is read; without a limit all of a row group is, and one row group may be the whole file.
-_BUFFER_BYTES = 1 << 16
-_ROWS_PER_BATCH = 8192
 # What pandas calls an index without a name.
 INDEX_NAME = re.compile(r"__index_level_\d+__")
 LARGEST_INTEGER = (1 << 63) - 1  # that a tf.Example holds
-
-
-def open_file(path: Path) -> ParquetFile:
-    """Opens a Parquet file whose batches are read piece by piece.
-
-    Raises:
-      ConfigError: it is none, or cannot be read.
-    """
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    try:
-        file = pq.ParquetFile(path, buffer_size=_BUFFER_BYTES)
-    except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
-        raise ConfigError(f"{path} is not a Parquet file that can be read ({str(error).splitlines()[0]}).") from None
-    except OSError as error:
-        raise ConfigError(f"Cannot read {path}: {error.strerror or error}; copy or write it again.") from None
-    twice = [name for name, count in Counter(file.schema_arrow.names).items() if count > 1]
-    if twice:
-        raise ConfigError(f"{path} names column {twice[0]!r} more than once; rename one of them and write it again.")
-    return file
 
 
 def index_columns(schema: Any) -> list[str]:
@@ -55,20 +27,6 @@ def index_columns(schema: Any) -> list[str]:
     except ValueError:  # metadata that is no JSON
         listed = []
     return [name for name in schema.names if name in listed or INDEX_NAME.fullmatch(name)]
-
-
-def read_batches(file: ParquetFile, path: Path, groups: Sequence[int], columns: Sequence[str]) -> Iterator[RecordBatch]:
-    """Yields the rows of row groups, some thousand at a time.
-
-    Raises:
-      ConfigError: the data is damaged.
-    """
-    import pyarrow as pa
-
-    try:
-        yield from file.iter_batches(_ROWS_PER_BATCH, row_groups=groups, columns=columns)
-    except (pa.ArrowException, OSError) as error:
-        raise ConfigError(f"{path} is damaged ({str(error).splitlines()[0]}); copy or write it again.") from None
 
 
 def column_type(field: Any, path: Path) -> str:
@@ -86,17 +44,28 @@ def column_type(field: Any, path: Path) -> str:
         return "int"
     if pa.types.is_floating(kind) or pa.types.is_decimal(kind):
         return "float"
-    if pa.types.is_fixed_size_list(kind) and (
-        pa.types.is_integer(kind.value_type) or pa.types.is_floating(kind.value_type)
-    ):
+    if pa.types.is_fixed_size_list(kind) and _is_number(kind.value_type):
         return "array"
-    is_text = pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_boolean(kind)
-    if is_text or pa.types.is_temporal(kind) or pa.types.is_null(kind):
+    if _is_text(kind):
         return "string"
     raise ConfigError(
         f"Column {field.name!r} of {path} is {field.type}, which cannot be an input; drop it or write it as "
         "numbers, text or a fixed-size list of numbers."
     )
+
+
+def _is_number(kind: Any) -> bool:
+    import pyarrow as pa
+
+    return bool(pa.types.is_integer(kind) or pa.types.is_floating(kind))
+
+
+def _is_text(kind: Any) -> bool:
+    """Says whether an Arrow type is text, or becomes text: truth, dates and times, and columns of nothing but null."""
+    import pyarrow as pa
+
+    is_said = pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_boolean(kind)
+    return bool(is_said or pa.types.is_temporal(kind) or pa.types.is_null(kind))
 
 
 def may_be_numbers(kind: Any) -> bool:
@@ -109,7 +78,6 @@ def may_be_numbers(kind: Any) -> bool:
 
 def plain_values(values: Any, dtype: str) -> list[Any]:
     """Returns an Arrow array's values as int, float, str or float32 arrays; NaN and null become None."""
-    import numpy as np
     import pyarrow as pa
 
     listed: list[Any] = values.to_pylist()
@@ -118,15 +86,24 @@ def plain_values(values: Any, dtype: str) -> list[Any]:
     if dtype == "float":
         return [None if value is None or value != value else float(value) for value in listed]
     if dtype == "array":
-        return [None if value is None else np.array(value, np.float32) for value in listed]
+        return _arrays(listed)
     if pa.types.is_boolean(values.type):
-        return [None if value is None else "true" if value else "false" for value in listed]
-    return [
-        None if value is None or (isinstance(value, str) and not value.strip()) else _text(value) for value in listed
-    ]
+        return list(map({None: None, True: "true", False: "false"}.__getitem__, listed))
+    return list(map(_text, listed))
 
 
-def _text(value: Any) -> str:
+def _arrays(values: Sequence[Any]) -> list[Any]:
+    import numpy as np
+
+    return [None if value is None else np.array(value, np.float32) for value in values]
+
+
+def _text(value: Any) -> str | None:
+    """Writes a value as text; dates and times as ISO does, spaces alone are nothing."""
+    if isinstance(value, str):
+        return value if value.strip() else None
+    if value is None:
+        return None
     return value.isoformat() if hasattr(value, "isoformat") else str(value)
 
 
@@ -149,19 +126,21 @@ class TypedScan:
         self.missing += len(values) - len(present)
         if self.dtype == "array":
             self.counts = None
-            if present:
-                self.shape = present[0].shape
+            self.shape = present[0].shape if present else self.shape
             return
-        if self.dtype in ("int", "float") and present:
-            finite = [value for value in present if math.isfinite(value)]
-            self.infinite += len(present) - len(finite)
-            if finite:
-                self.minimum, self.maximum = min(self.minimum, *finite), max(self.maximum, *finite)
-        if self.dtype == "string" and present:
+        if present and self.dtype == "string":
             self.booleans = self.booleans and are_booleans(present)
             self.evidence.add(present)
             self.ranges.measure(present, self.evidence)
+        elif present:
+            self._measure(present)
         self.count(Counter(present))
+
+    def _measure(self, numbers: Sequence[float]) -> None:
+        finite = [number for number in numbers if math.isfinite(number)]
+        self.infinite += len(numbers) - len(finite)
+        if finite:
+            self.minimum, self.maximum = min(self.minimum, *finite), max(self.maximum, *finite)
 
     def count(self, values: Mapping[Any, int]) -> None:
         """Takes in the rows of values, for as long as values are counted."""
@@ -197,22 +176,25 @@ class TypedScan:
         if self.dtype == "array":
             raise ConfigError(f"Label {self.name!r} of {origin} is a list; give several 0/1 columns as 'label'.")
         numbers = self.dtype != "string"
-        whole = self.counts is not None and numbers and all(float(value).is_integer() for value in self.counts)
         dtype: Any = self.dtype
-        counts = self.counts
-        if dtype == "string" and self.booleans and counts is not None:
-            counts = {}
-            for value, count in (self.counts or {}).items():
-                counts[str(value).lower()] = counts.get(str(value).lower(), 0) + count
         facts = LabelFacts(
             self.name,
             dtype,
-            counts,
+            self._label_counts(),
             rows,
             minimum=self.minimum if numbers else None,
             maximum=self.maximum if numbers else None,
-            whole=whole,
+            whole=self.counts is not None and numbers and all(float(value).is_integer() for value in self.counts),
             origin=origin,
         )
         written = self.numbers
         return replace(facts, written=written, as_numbers=facts_of_written(facts, written, self.ranges))
+
+    def _label_counts(self) -> dict[str | int | float, int] | None:
+        """Returns the rows of each value; true and TRUE are one."""
+        if self.dtype != "string" or not self.booleans or self.counts is None:
+            return self.counts
+        merged: Counter[str | int | float] = Counter()
+        for value, rows in self.counts.items():
+            merged[str(value).lower()] += rows
+        return dict(merged)

@@ -11,38 +11,34 @@ from typing import TYPE_CHECKING, Any
 from kerasline.components.core import ConfigError
 from kerasline.components.datasets.description import (
     MISSING_VALUES,
-    Dataset,
     Found,
+    LabelFacts,
     ParquetOptions,
     Roles,
     SplitColumn,
     assign_roles,
-    label_value,
     multi_facts,
     row_name_notes,
     same_columns,
-    thin,
 )
 from kerasline.components.datasets.files import (
     Places,
     check_partitions,
-    check_unchanged,
     digest_file,
     drop_in_files,
     size_of,
 )
 from kerasline.components.datasets.tables.typed.columns import take_values, usable_rows
+from kerasline.components.datasets.tables.typed.opening import open_file, read_batches
+from kerasline.components.datasets.tables.typed.rows import labelled_columns
 from kerasline.components.datasets.tables.typed.scan import (
     INDEX_NAME,
     LARGEST_INTEGER,
     TypedScan,
     column_type,
     index_columns,
-    open_file,
-    plain_values,
-    read_batches,
 )
-from kerasline.components.datasets.values import Named, describe_lost, missing_words, own_words, without
+from kerasline.components.datasets.values import Named, describe_lost, own_words
 
 if TYPE_CHECKING:
     from pyarrow import RecordBatch
@@ -75,46 +71,78 @@ def describe(
     """Describes a table whose files, with the split that the source gives each, are known."""
     own = own_words(named)
     first_path = files[0][0]
-    labels = [options.label] if isinstance(options.label, str) else options.label
-    asked = {*labels, *named, *([split.name] if split else [])}
+    asked = _asked(options, split, named)
     schema = open_file(first_path).schema_arrow
     names = _names(schema, asked)
     index = [name for name in schema.names if name not in names]
-    drop = [name for name in options.drop if name not in index and not INDEX_NAME.fullmatch(name)]
-    drop = drop_in_files([path for path, _ in files], names, drop)
+    drop = _dropped([path for path, _ in files], names, index, options.drop)
     roles = assign_roles(names, options.label, drop, split, str(first_path))
-    wanted = [*roles.inputs, *roles.labels, *roles.extra]
-    types: dict[str, str] = {}
-    scans: dict[str, TypedScan] = {}
+    scans = {name: TypedScan(name) for name in (*roles.inputs, *roles.labels, *roles.extra)}
     shards: list[dict[str, Any]] = []
     skipped: list[str] = []
     next_row: dict[str | None, int] = {}
     for path, part in files:
         file = open_file(path)
         same_columns(_names(file.schema_arrow, asked), names, path, first_path)
-        _join_types(file, wanted, types, (path, first_path))
-        for name in wanted:
-            scans.setdefault(name, TypedScan(name)).dtype = types[name]
+        _join_types(file, scans, (path, first_path))
         unlabelled: Counter[str] = Counter()
-        for groups in _group_ranges(file):
-            rows = 0
-            for batch in read_batches(file, path, groups, wanted):
-                rows += _take(batch, scans, roles.labels, own, unlabelled)
-            shard: dict[str, Any] = {"path": str(path), "bytes": size_of(path), "groups": list(groups)}
-            shard |= {"first": next_row.get(part, 0), "rows": rows}
-            next_row[part] = shard["first"] + rows
-            shards.append(shard if part is None else {**shard, "split": part})
+        shards += _scan_file(file, (path, part), scans, roles.labels, own, unlabelled, next_row)
         if unlabelled:
             skipped.append(f"{path.name}: {describe_lost(unlabelled, '')}")
         elif file.metadata.num_rows == 0:
             raise ConfigError(f"{path} has no rows; check that the right file was named.")
     found = _found(files, scans, roles, shards, skipped, own)
-    told = [
-        f"column {name!r} is the index of a data frame and no input; name it under features to make it one"
-        for name in index
-        if name not in options.drop
-    ]
+    left_out = [name for name in index if name not in options.drop]
+    told = map(_index_note, left_out)
     return replace(found, notes=(*found.notes, *told, *row_name_notes(found.columns, found.label.rows)))
+
+
+def _asked(options: ParquetOptions, split: SplitColumn | None, named: Named) -> set[str]:
+    """Returns the columns that the recipe names."""
+    labels = [options.label] if isinstance(options.label, str) else options.label
+    return {*labels, *named, *([split.name] if split else [])}
+
+
+def _dropped(files: Sequence[Path], names: Sequence[str], index: Sequence[str], drop: Sequence[str]) -> list[str]:
+    """Returns the columns to drop without those that are not read anyway: an index, and what only folders hold."""
+    read = [name for name in drop if name not in index and not INDEX_NAME.fullmatch(name)]
+    return drop_in_files(files, names, read)
+
+
+def _index_note(name: str) -> str:
+    return f"column {name!r} is the index of a data frame and no input; name it under features to make it one"
+
+
+def _scan_file(
+    file: ParquetFile,
+    place: tuple[Path, str | None],
+    scans: Mapping[str, TypedScan],
+    labels: Sequence[str],
+    own: Mapping[str, Sequence[str]],
+    unlabelled: Counter[str],
+    next_row: dict[str | None, int],
+) -> list[dict[str, Any]]:
+    """Feeds a file to the scans of its columns and lists what workers read of it.
+
+    Args:
+      file: As opened.
+      place: Its path, and the split that the source gives its rows or None.
+      scans: By the name of the column.
+      labels: Columns of the label.
+      own: Words for a missing value, of the columns that have their own.
+      unlabelled: Counts the rows without a label, by what they have in its place.
+      next_row: Number of the next row of each split, which is moved on.
+    """
+    path, part = place
+    shards = []
+    for groups in _group_ranges(file):
+        batches = read_batches(file, path, groups, list(scans))
+        rows = sum(_take(batch, scans, labels, own, unlabelled) for batch in batches)
+        shard: dict[str, Any] = {"path": str(path), "bytes": size_of(path), "groups": list(groups)}
+        shard |= {"first": next_row.get(part, 0), "rows": rows}
+        next_row[part] = shard["first"] + rows
+        shards.append(shard if part is None else {**shard, "split": part})
+    return shards
 
 
 def _take(
@@ -131,17 +159,17 @@ def _take(
     of_labels = [batch.column(name) for name in labels]
     keep = usable_rows([scans[name] for name in labels], of_labels, [own.get(name) for name in labels])
     if keep is None:
-        values, lost = _columns(batch, list(scans), types, labels, own)
+        values, lost = labelled_columns(batch, list(scans), types, labels, own)
         unlabelled.update(lost)
         for name, scan in scans.items():
             scan.add(values[name])
         return len(values[labels[0]])
     if keep.false_count:
-        unlabelled.update(_columns(batch.filter(pc.invert(keep)), labels, types, labels, own)[1])
+        unlabelled.update(labelled_columns(batch.filter(pc.invert(keep)), labels, types, labels, own)[1])
         batch = batch.filter(keep)
     for name, scan in scans.items():
         if not take_values(scan, batch.column(name), own.get(name)):
-            scan.add(_columns(batch, [name], types, [], own)[0][name])
+            scan.add(labelled_columns(batch, [name], types, [], own)[0][name])
     return int(batch.num_rows)
 
 
@@ -151,16 +179,16 @@ def _names(schema: Any, asked: Collection[str]) -> list[str]:
     return [name for name in schema.names if name not in index or name in asked]
 
 
-def _join_types(file: ParquetFile, names: Sequence[str], types: dict[str, str], paths: tuple[Path, Path]) -> None:
+def _join_types(file: ParquetFile, scans: Mapping[str, TypedScan], paths: tuple[Path, Path]) -> None:
     """Adds the types of a file's columns to those of the files before: int and float make float."""
-    for name in names:
+    for name, scan in scans.items():
         found = column_type(file.schema_arrow.field(name), paths[0])
-        known = types.setdefault(name, found)
+        known = scan.dtype or found
         if known != found and {known, found} != {"int", "float"}:
             raise ConfigError(
                 f"Column {name!r} is {found} in {paths[0]} but {known} in {paths[1]}; write the files alike."
             )
-        types[name] = known if known == found else "float"
+        scan.dtype = known if known == found else "float"
 
 
 def _found(
@@ -172,20 +200,14 @@ def _found(
     own: Mapping[str, list[str]],
 ) -> Found:
     first_path = files[0][0]
-    for scan in scans.values():
-        if scan.dtype == "int" and scan.maximum > LARGEST_INTEGER:
-            scan.dtype = "float"
-    types = {name: scan.dtype for name, scan in scans.items()}
+    types = _settle_types(scans)
     rows = sum(shard["rows"] for shard in shards)
-    if len(roles.labels) > 1:
-        counts = [scans[name].counts for name in roles.labels]
-        label = multi_facts(roles.labels, counts, rows, roles.label_feature, str(first_path))
-    else:
-        label = scans[roles.labels[0]].label(rows, str(first_path))
-    empty = [name for name in roles.inputs if rows and scans[name].missing == rows]
+    label = _label_facts(scans, roles, rows, str(first_path))
+    columns = tuple(scans[name].column() for name in roles.inputs if not _is_empty(scans[name], rows))
+    has_arrays = any(types[name] == "array" for name in roles.inputs)
     return Found(
-        kind="array" if any(types[name] == "array" for name in roles.inputs) else "table",
-        columns=tuple(scans[name].column() for name in roles.inputs if name not in empty),
+        kind="array" if has_arrays else "table",
+        columns=columns,
         label=label,
         reader="parquet",
         reader_options={
@@ -199,64 +221,37 @@ def _found(
         digest=",".join(digest_file(path) for path, _ in files),
         title=first_path.stem,
         skipped=tuple(skipped),
-        notes=tuple(
-            [f"column {name!r} has no value in any row and is left out" for name in empty]
-            + [scans[name].infinite_note for name in scans if scans[name].infinite]
-        ),
+        notes=tuple(_notes(scans, roles, rows)),
     )
 
 
-def read(dataset: Dataset, shard: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-    """Yields the rows of a shard; missing values are None."""
-    check_unchanged(shard["path"], shard["bytes"])
-    yield from thin(_rows(dataset, shard), shard)
+def _settle_types(scans: Mapping[str, TypedScan]) -> dict[str, str]:
+    """Returns the type of each column, once all rows are seen: whole numbers that are too large are fractions."""
+    for scan in scans.values():
+        if scan.dtype == "int" and scan.maximum > LARGEST_INTEGER:
+            scan.dtype = "float"
+    return {name: scan.dtype for name, scan in scans.items()}
 
 
-def _rows(dataset: Dataset, shard: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-    options = dataset.reader_options
-    labels, types = options["labels"], options["types"]
-    names = [*(column.name for column in dataset.columns), *options["extra"]]
-    path = Path(shard["path"])
-    batches = read_batches(open_file(path), path, shard["groups"], [*names, *labels])
-    for batch in batches:
-        values, _ = _columns(batch, [*names, *labels], types, labels, options["missing_in"])
-        joined: Any = values[labels[0]]
-        if len(labels) > 1:
-            joined = map(label_value, zip(*(values[name] for name in labels), strict=True))
-        keys = [*names, dataset.label.name]
-        for row in zip(*(values[name] for name in names), joined, strict=True):
-            yield dict(zip(keys, row, strict=True))
+def _label_facts(scans: Mapping[str, TypedScan], roles: Roles, rows: int, origin: str) -> LabelFacts:
+    if len(roles.labels) > 1:
+        counts = [scans[name].counts for name in roles.labels]
+        return multi_facts(roles.labels, counts, rows, roles.label_feature, origin)
+    return scans[roles.labels[0]].label(rows, origin)
 
 
-def _columns(
-    batch: Any,
-    names: Sequence[str],
-    types: Mapping[str, str],
-    labels: Sequence[str],
-    missing_in: Mapping[str, Sequence[str]],
-) -> tuple[dict[str, list[Any]], Counter[str]]:
-    """Returns a batch's values by column without the rows that lack a label, and what these have in its place."""
-    written = {name: plain_values(batch.column(name), types[name]) for name in names}
-    values = {name: _without_words(name, column, missing_in) for name, column in written.items()}
-    usable = [all(_is_label(value) for value in row) for row in zip(*(values[name] for name in labels), strict=True)]
-    lost: Counter[str] = Counter()
-    if not all(usable):
-        stands = [written[name] for name in labels if name in missing_in] or [[None] * len(usable)]
-        for keep, *row in zip(usable, *stands, strict=True):
-            if not keep:
-                lost[next((f"{value}".strip() for value in row if _is_label(value)), "")] += 1
-        values = {
-            name: [value for value, keep in zip(column, usable, strict=True) if keep] for name, column in values.items()
-        }
-    return values, lost
+def _is_empty(scan: TypedScan, rows: int) -> bool:
+    return bool(rows) and scan.missing == rows
 
 
-def _without_words(name: str, values: list[Any], missing_in: Mapping[str, Sequence[str]]) -> list[Any]:
-    """Makes None of a column's own words for a missing value; Parquet has no others."""
-    if not missing_in.get(name):
-        return values
-    words = missing_words({"missing_values": [], "missing_in": missing_in}, name)
-    return list(map(without(words), values))
+def _notes(scans: Mapping[str, TypedScan], roles: Roles, rows: int) -> Iterator[str]:
+    """Says what a user may not expect of columns: no values, and numbers that are infinite."""
+    for name in roles.inputs:
+        if _is_empty(scans[name], rows):
+            yield f"column {name!r} has no value in any row and is left out"
+    for scan in scans.values():
+        if scan.infinite:
+            yield scan.infinite_note
 
 
 def _values_of(scans: Mapping[str, TypedScan]) -> dict[str, list[str]]:
@@ -269,10 +264,6 @@ def _values_of(scans: Mapping[str, TypedScan]) -> dict[str, list[str]]:
         if scan.dtype == "string" and scan.counts and any(word in scan.counts for word in MISSING_VALUES):
             found[name] = [word for word in MISSING_VALUES if word not in scan.counts]
     return found
-
-
-def _is_label(value: Any) -> bool:
-    return value is not None and value not in (float("inf"), float("-inf"))
 
 
 def _group_ranges(file: ParquetFile) -> list[range]:

@@ -1,4 +1,4 @@
-"""Reads a shard of a Parquet table by the column: the values that ``typed_table.read`` gives, in Arrow's arrays."""
+"""Reads a shard of a typed table by the column: the values that ``typed_table.read`` gives, in Arrow's arrays."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from kerasline.components.datasets.description import Dataset
 from kerasline.components.datasets.files import check_unchanged
-from kerasline.components.datasets.tables.typed.scan import open_file, read_batches
+from kerasline.components.datasets.tables.typed.opening import open_file, read_batches
 from kerasline.components.datasets.values import are_booleans, missing_words, null_where, numbers_of
 
 if TYPE_CHECKING:
@@ -68,9 +68,7 @@ def _batches(
     import pyarrow.compute as pc
 
     label, own = dataset.label, dataset.reader_options["missing_in"]
-    boolean = {column.name for column in dataset.columns if column.boolean and column.dtype == "string"}
-    if label.dtype == "string" and are_booleans(label.classes or ("",)):
-        boolean.add(label.name)
+    boolean = _booleans(dataset)
     path, names = Path(shard["path"]), list(wanted)
     for batch in read_batches(file, path, shard["groups"], names):
         arrays = {name: plain_array(batch.column(name), wanted[name], own.get(name)) for name in names}
@@ -82,6 +80,14 @@ def _batches(
         arrays |= {name: pc.utf8_lower(arrays[name]) for name in boolean}
         rows = pa.RecordBatch.from_arrays([arrays[name] for name in names], names)
         yield rows if keep.false_count == 0 else rows.filter(keep)
+
+
+def _booleans(dataset: Dataset) -> set[str]:
+    """Returns the columns of text that says true and false, in whatever letters."""
+    label = dataset.label
+    found = {column.name for column in dataset.columns if column.boolean and column.dtype == "string"}
+    is_said = label.dtype == "string" and are_booleans(label.classes or ("",))
+    return found | {label.name} if is_said else found
 
 
 def _as_label(values: Array, dtype: str) -> Array:

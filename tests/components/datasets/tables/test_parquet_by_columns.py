@@ -12,7 +12,11 @@ import pytest
 
 from kerasline.components.core.errors import ConfigError
 from kerasline.components.datasets import DataOptions, resolve
-from kerasline.components.datasets.tables.typed import scan as typed_scan, table as typed_table
+from kerasline.components.datasets.tables.typed import (
+    opening as typed_opening,
+    scan as typed_scan,
+    table as typed_table,
+)
 
 N = 1500
 CHOOSER = np.random.default_rng(5)
@@ -49,7 +53,7 @@ def test_the_form_of_columns_agrees_with_the_form_of_values(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, label: Any, named: Any
 ) -> None:
     pq.write_table(pa.table(COLUMNS), tmp_path / "t.parquet", row_group_size=700)
-    monkeypatch.setattr(typed_scan, "_ROWS_PER_BATCH", 256)
+    monkeypatch.setattr(typed_opening, "_ROWS_PER_BATCH", 256)
     monkeypatch.setattr(typed_scan, "_MAX_DISTINCT", 500)
     options = DataOptions.model_validate({"parquet": {"path": "t.parquet", "label": label}})
 

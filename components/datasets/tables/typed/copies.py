@@ -1,0 +1,182 @@
+"""Copies tables of Feather, Arrow, ORC and JSON lines into Parquet, once each, so that one reader serves them all.
+
+A copy lies in the cache, named by the size and the time of change of the file that it is of. It is made by whichever
+step comes first, on whichever machine, and never seen before it is whole.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import uuid
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import IO, TYPE_CHECKING
+
+from kerasline.components.core import ConfigError, cache_folder
+from kerasline.components.datasets.files import PACKING_ERRORS, damaged_packing, is_packed, name_kind, open_bytes
+from kerasline.components.datasets.tables.typed.json_lines import read_lines
+
+if TYPE_CHECKING:
+    from pyarrow import DataType, RecordBatch, Schema, Table
+
+_ROWS_PER_GROUP = 1 << 16
+_BYTES_LOOKED_AT = 4096
+_DAMAGED = "{path} is damaged or ends too early; copy or write it again."
+_KEPT = 2  # copies of a file; a run may still read the last but one
+
+# The columns of a file, and its rows piece by piece.
+_Content = tuple["Schema", Iterable["RecordBatch"]]
+
+
+def parquet_of(path: Path) -> Path:
+    """Returns the Parquet file that holds a table: the file itself, or a copy.
+
+    Args:
+      path: Of a file; what is no table of typed columns is returned as it is.
+
+    Raises:
+      ConfigError: the file is damaged, or has a column that Parquet cannot hold.
+    """
+    read = _reader_of(path)
+    if read is None:
+        return path
+    status = path.stat()
+    folder = cache_folder() / "tables" / hashlib.sha256(str(path.absolute()).encode()).hexdigest()[:16]
+    target = folder / f"{status.st_size}-{status.st_mtime_ns}.parquet"
+    if not target.exists():
+        _write_copy(path, read, target)
+    return target
+
+
+def _reader_of(path: Path) -> Callable[[Path, IO[bytes]], _Content] | None:
+    """Returns what reads a file that is to be copied, by its first bytes; None for any other."""
+    with open_bytes(path) as stream:
+        try:
+            start = stream.read(_BYTES_LOOKED_AT)
+        except PACKING_ERRORS as error:
+            raise damaged_packing(path, error) from None
+    kind = name_kind(start)
+    if kind is None or kind.source != "parquet":
+        return None
+    if start.startswith(b"PAR1"):
+        return _read_parquet if is_packed(path) else None
+    readers = {b"ARROW1": _read_arrow, b"FEA1": _read_feather, b"\xff\xff\xff\xff": _read_stream, b"ORC": _read_orc}
+    return next((read for beginning, read in readers.items() if start.startswith(beginning)), read_lines)
+
+
+def _write_copy(path: Path, read: Callable[[Path, IO[bytes]], _Content], target: Path) -> None:
+    import pyarrow as pa
+
+    part = target.with_name(f".{uuid.uuid4().hex}")
+    try:
+        with open_bytes(path) as stream:
+            schema, batches = read(path, stream)
+            for name, kind in zip(schema.names, schema.types, strict=True):
+                _check_type(name, kind, path)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            _write(part, schema, _grouped(batches))
+        os.replace(part, target)
+        _keep_newest(target.parent)
+    except PACKING_ERRORS as error:
+        raise _unusable(path, target, error) from None
+    except (pa.ArrowException, ValueError):
+        raise ConfigError(_DAMAGED.format(path=path)) from None
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def _unusable(path: Path, target: Path, error: Exception) -> ConfigError:
+    """Words an error of input or output: of the file that is read, or of the folder that cannot be written to."""
+    if isinstance(error, OSError) and error.errno is not None:
+        return ConfigError(f"A copy of {path} cannot be kept in {target.parent}: {error.strerror}; make room there.")
+    if is_packed(path):
+        return damaged_packing(path, error)
+    return ConfigError(_DAMAGED.format(path=path))
+
+
+def _check_type(name: str, kind: DataType, path: Path) -> None:
+    """Refuses a column that Parquet cannot hold, whatever the recipe would do with it."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    schema = pa.schema([pa.field(name, kind)])
+    try:
+        with pq.ParquetWriter(pa.BufferOutputStream(), schema) as writer:
+            writer.write_table(schema.empty_table())
+    except pa.ArrowException:
+        raise ConfigError(
+            f"Column {name!r} of {path} is {kind}, which cannot be read; write the table without it, or as numbers or "
+            "text."
+        ) from None
+
+
+def _write(part: Path, schema: Schema, tables: Iterable[Table]) -> None:
+    import pyarrow.parquet as pq
+
+    with pq.ParquetWriter(part, schema) as writer:
+        for table in tables:
+            table.validate(full=True)  # text that is no UTF-8 is found here, and not in the midst of a run
+            writer.write_table(table, row_group_size=_ROWS_PER_GROUP)
+
+
+def _grouped(batches: Iterable[RecordBatch]) -> Iterator[Table]:
+    """Joins small batches, since each table becomes a row group at least."""
+    import pyarrow as pa
+
+    waiting: list[RecordBatch] = []
+    rows = 0
+    for batch in batches:
+        waiting.append(batch)
+        rows += batch.num_rows
+        if rows >= _ROWS_PER_GROUP:
+            yield pa.Table.from_batches(waiting)
+            waiting, rows = [], 0
+    if waiting:
+        yield pa.Table.from_batches(waiting)
+
+
+def _keep_newest(folder: Path) -> None:
+    found = sorted(folder.glob("*.parquet"), key=lambda path: path.stat().st_mtime, reverse=True)
+    for path in found[_KEPT:]:
+        path.unlink(missing_ok=True)
+
+
+def _read_parquet(path: Path, stream: IO[bytes]) -> _Content:
+    """Reads a packed Parquet file."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    file = pq.ParquetFile(pa.PythonFile(stream, "r"))
+    return file.schema_arrow, file.iter_batches(_ROWS_PER_GROUP)
+
+
+def _read_arrow(path: Path, stream: IO[bytes]) -> _Content:
+    import pyarrow as pa
+
+    file = pa.ipc.open_file(pa.PythonFile(stream, "r"))
+    return file.schema, map(file.get_batch, range(file.num_record_batches))
+
+
+def _read_feather(path: Path, stream: IO[bytes]) -> _Content:
+    """Reads a Feather file as it was written before 2020."""
+    import pyarrow as pa
+    from pyarrow import feather
+
+    table = feather.read_table(pa.PythonFile(stream, "r"), memory_map=False)
+    return table.schema, table.to_batches()
+
+
+def _read_stream(path: Path, stream: IO[bytes]) -> _Content:
+    import pyarrow as pa
+
+    batches = pa.ipc.open_stream(pa.PythonFile(stream, "r"))
+    return batches.schema, batches
+
+
+def _read_orc(path: Path, stream: IO[bytes]) -> _Content:
+    import pyarrow as pa
+    from pyarrow import orc
+
+    file = orc.ORCFile(pa.PythonFile(stream, "r"))
+    return file.schema, map(file.read_stripe, range(file.nstripes))

@@ -1,0 +1,110 @@
+"""Reads JSON lines: one object a line, whose keys are the columns; a key that a line leaves out has no value there."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
+
+from kerasline.components.core import ConfigError, shown
+
+if TYPE_CHECKING:
+    from pyarrow import RecordBatch, Schema, Table
+
+# Types are found block by block, and joined; no line may be longer than a block.
+_BLOCK_BYTES = 1 << 24
+_KINDS: dict[type, str] = {
+    bool: "truth", int: "a number", float: "a number", str: "text", list: "a list", dict: "an object",
+}  # fmt: skip
+
+
+def read_lines(path: Path, stream: IO[bytes]) -> tuple[Schema, Iterable[RecordBatch]]:
+    """Reads a table.
+
+    Args:
+      path: Of the file, for messages.
+      stream: Its bytes, unpacked.
+
+    Raises:
+      ConfigError: a line holds no object, or a column changes its type; with the line.
+    """
+    import pyarrow as pa
+
+    try:
+        table = _parse(stream, {})
+        # What looks like a date stays the text that it is, as in a text table.
+        dates = {field.name: pa.string() for field in table.schema if pa.types.is_timestamp(field.type)}
+        if dates:
+            stream.seek(0)
+            table = _parse(stream, dates).select(table.column_names)
+        table.validate(full=True)  # text that is no UTF-8 passes the parser
+    except pa.ArrowException as error:
+        stream.seek(0)
+        raise _explain(path, stream, error) from None
+    return table.schema, table.to_batches()
+
+
+def _parse(stream: IO[bytes], types: dict[str, Any]) -> Table:
+    import pyarrow as pa
+    from pyarrow import json as arrow_json
+
+    return arrow_json.read_json(
+        pa.PythonFile(stream, "r"),
+        arrow_json.ReadOptions(block_size=_BLOCK_BYTES),
+        arrow_json.ParseOptions(explicit_schema=pa.schema(types) if types else None),
+    )
+
+
+def _explain(path: Path, stream: IO[bytes], error: Exception) -> ConfigError:
+    """Finds the first line that cannot be a row of the table."""
+    kinds: dict[str, tuple[str, int]] = {}
+    for number, line in enumerate(stream, start=1):
+        if not line.strip():
+            continue
+        try:
+            row = json.loads(line.decode("utf-8-sig"), object_pairs_hook=_Pairs)
+        except UnicodeDecodeError:
+            return ConfigError(f"Line {number} of {path} is not UTF-8; write the file again in UTF-8.")
+        except ValueError:
+            row = None
+        if not isinstance(row, _Pairs):
+            said = line.decode("utf-8", "replace").strip()
+            return ConfigError(
+                f"Line {number} of {path} is no JSON object, got {shown(said)}; write one object with a value for each "
+                "column on every line."
+            )
+        problem = next(_problems(row, kinds, number), None)
+        if problem is not None:
+            return ConfigError(f"Line {number} of {path} {problem}.")
+    return ConfigError(f"{path} cannot be read as JSON lines ({str(error).splitlines()[0]}); write it again.")
+
+
+class _Pairs(list[tuple[str, Any]]):
+    """The keys and values of an object, as they stand."""
+
+
+def _problems(row: _Pairs, kinds: dict[str, tuple[str, int]], number: int) -> Iterator[str]:
+    """Words what keeps an object from being a row after those before it.
+
+    Args:
+      row: The object.
+      kinds: Of each column so far, what it holds and the line that first said so; takes in this row.
+      number: Of the line.
+    """
+    seen = set[str]()
+    for name, value in row:
+        if name in seen:
+            yield f"has the key {name!r} twice; leave one of them out"
+        seen.add(name)
+        kind = "an object" if isinstance(value, _Pairs) else _KINDS.get(type(value), "nothing")
+        known, first = kinds.setdefault(name, (kind, number)) if kind != "nothing" else (kind, number)
+        if known != kind:
+            yield (
+                f"holds {_told(kind, value)} under {name!r}, and line {first} holds {known}; write the column alike "
+                "on every line"
+            )
+
+
+def _told(kind: str, value: Any) -> str:
+    return kind if isinstance(value, list | dict) else f"{kind} ({shown(value)})"

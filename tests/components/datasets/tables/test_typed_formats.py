@@ -1,0 +1,105 @@
+"""Tables of other formats than Parquet: what is wrong with them is named, and each is copied once."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pytest
+from pyarrow import feather, orc
+
+from kerasline.components.core import ConfigError
+from kerasline.components.datasets.tables.typed import open_file, parquet_of
+
+Resolve = Callable[..., Any]
+LINES = "".join(json.dumps({"x": i, "y": "uv"[i % 2]}) + "\n" for i in range(40))
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A cache of the test's own."""
+    monkeypatch.setenv("KERASLINE_CACHE", str(tmp_path / "cache"))
+    return tmp_path / "cache"
+
+
+@pytest.mark.parametrize(
+    ("more", "expected"),
+    [
+        ("[1, 2]\n", r"Line 41 of .*t.jsonl is no JSON object, got '\[1, 2\]'; write one object"),
+        ('{"x": 1, "y"', "Line 41 of .*t.jsonl is no JSON object"),
+        ('\n\n{"x": "much", "y": "u"}\n', r"Line 43 .* holds text \('much'\) under 'x', and line 1 holds a number"),
+        ('{"x": {"z": 1}, "y": "u"}\n', "Line 41 .* holds an object under 'x', and line 1 holds a number"),
+        ('{"x": true, "y": "u"}\n', "Line 41 .* holds truth .* under 'x', and line 1 holds a number"),
+        ('{"x": 1, "x": 2, "y": "u"}\n', "Line 41 of .* has the key 'x' twice; leave one of them out"),
+    ],
+)
+def test_a_line_that_is_no_row_is_named(resolve: Resolve, write: Any, more: str, expected: str) -> None:
+    write("t.jsonl", LINES + more)
+    with pytest.raises(ConfigError, match=expected):
+        resolve(parquet={"path": "t.jsonl", "label": "y"})
+
+
+def test_a_line_of_another_encoding_is_named(resolve: Resolve, write: Any) -> None:
+    write("t.jsonl", LINES.encode() + '{"x": 1, "y": "ü"}\n'.encode("latin-1"))
+    with pytest.raises(ConfigError, match="Line 41 of .*t.jsonl is not UTF-8"):
+        resolve(parquet={"path": "t.jsonl", "label": "y"})
+
+
+def test_keys_of_some_lines_are_columns_with_missing_values(resolve: Resolve, rows: Any, write: Any) -> None:
+    write("t.jsonl", LINES + '{"x": 0.5, "z": "new", "y": "u"}\n{"y": "v"}\n')
+    dataset = resolve(parquet={"path": "t.jsonl", "label": "y"})
+    assert [(column.name, column.dtype, column.missing) for column in dataset.columns] == [
+        ("x", "float", 1),
+        ("z", "string", 41),
+    ]
+    assert rows(dataset)[-2:] == [{"x": 0.5, "z": "new", "y": "u"}, {"x": None, "z": None, "y": "v"}]
+
+
+def test_nested_columns_are_refused_by_name(resolve: Resolve, write: Any) -> None:
+    write("t.jsonl", "".join(json.dumps({"x": {"a": i}, "y": "uv"[i % 2]}) + "\n" for i in range(40)))
+    with pytest.raises(ConfigError, match=r"Column 'x' of .*t.jsonl is struct<a: int64>, which cannot be an input"):
+        resolve(parquet={"path": "t.jsonl", "label": "y"})
+
+
+@pytest.mark.parametrize("cut", [0.3, 0.9])
+@pytest.mark.parametrize("write_table", [feather.write_feather, orc.write_table])
+def test_what_is_cut_off_is_damaged(resolve: Resolve, tmp_path: Path, write_table: Any, cut: float) -> None:
+    path = tmp_path / "t.table"
+    write_table(pa.table({"x": range(99), "y": [0, 1, 1] * 33}), str(path))
+    content = path.read_bytes()
+    path.write_bytes(content[: int(cut * len(content))])
+    with pytest.raises(ConfigError, match="t.table is damaged or ends too early; copy or write it again") as refused:
+        resolve(parquet={"path": "t.table", "label": "y"})
+    assert "rrow" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        (b"", "t.feather is empty; check that the right file was named"),
+        (b"x,y\n1,2\n", "nor Feather, Arrow, ORC or JSON lines; name a text table under data.csv"),
+        (b'[{"x": 1}]', "is not a Parquet file that can be read but a JSON document; turn it into Parquet"),
+        (b"PAR1" + bytes(90), "is not a Parquet file that can be read: it is damaged or ends too early"),
+    ],
+)
+def test_what_is_no_typed_table_is_named(resolve: Resolve, write: Any, content: bytes, expected: str) -> None:
+    write("t.feather", content)
+    with pytest.raises(ConfigError, match=expected):
+        resolve(parquet={"path": "t.feather", "label": "y"})
+
+
+def test_a_file_is_copied_once_while_it_is_current(cache: Path, tmp_path: Path) -> None:
+    path = tmp_path / "t.feather"
+    feather.write_feather(pa.table({"x": [1, 2]}), str(path))
+    first = parquet_of(path)
+    written = first.stat().st_mtime_ns
+    assert (parquet_of(path), first.stat().st_mtime_ns) == (first, written)
+    for rows in ([1, 2, 3], [1, 2, 3, 4]):
+        feather.write_feather(pa.table({"x": rows * 100}), str(path))
+        assert open_file(path).metadata.num_rows == 100 * len(rows)
+    assert len(list((cache / "tables").rglob("*"))) == 3, "a folder with the last two copies"
+    newest = parquet_of(path)
+    assert parquet_of(newest) == newest, "Parquet is read as it is"

@@ -1,0 +1,82 @@
+"""``kerasline init`` on files of many formats: tables get a recipe, others are named with what to do."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import json
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from kerasline.components.datasets import resolve
+from kerasline.pipeline.config.experiment import load_experiment
+
+Init = Callable[..., tuple[int, str, str]]
+
+
+def arrow(form: str) -> bytes:
+    """A table in one of Arrow's other formats."""
+    import pyarrow as pa
+    from pyarrow import feather, orc
+
+    stream = pa.BufferOutputStream()
+    {"feather": feather.write_feather, "orc": orc.write_table}[form](pa.table({"x": [1, 2], "y": [0, 1]}), stream)
+    return stream.getvalue().to_pybytes()
+
+
+def workbook() -> bytes:
+    """What there is of an Excel workbook in a zip archive."""
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w") as archive:
+        archive.writestr("xl/workbook.xml", "<workbook/>")
+    return stream.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "expected"),
+    [
+        ("t.json", lambda: b'[{"x": 1, "y": 0}]', "is a JSON document, no text table"),
+        ("t.jsonl", lambda: b'{"x": 1, "y": 0}\n[2, 1]\n', "Line 2 of t.jsonl is no JSON object, got '[2, 1]'"),
+        ("t.feather", lambda: arrow("feather")[:60], "t.feather is damaged or ends too early; copy or write it again"),
+        ("t.orc", lambda: arrow("orc")[:60], "t.orc is damaged or ends too early; copy or write it again"),
+        ("t.xlsx", workbook, "is an Excel workbook; save the sheet as CSV there"),
+        ("t.bin", lambda: bytes(range(256)) * 9, "t.bin is a binary file, no text table"),
+        ("t.csv", lambda: b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", "is a PNG image, no text table; put images"),
+        ("mnist/train-images-idx3-ubyte.gz", lambda: gzip.compress(b"\0\0\x08\x03"), "with idx: {path: FOLDER}"),
+        ("f/t.npz", lambda: b"PK", "with npz: {path: FILE} under data"),
+        ("f/cat/1.webp", lambda: b"RIFF", "the images in f end in .webp, and only .png, .jpg,"),
+        ("f/cat/1.TIF", lambda: b"II*", "the images in f end in .tif, and only"),
+        ("f/year=2023/part.csv", lambda: b"x,y\n", "f keeps a column in the names of folders such as year=2023"),
+        ("f/part-0.json", lambda: b'[{"x": 1}, {"x": 2}]', "but f/part-0.json is a JSON document; turn it into"),
+        ("f/.hidden", lambda: b"", "expected images or CSV or Parquet files in f, but it has neither"),
+    ],
+)  # fmt: skip
+def test_other_data_is_named_with_what_to_do(
+    init: Init, tmp_path: Path, name: str, content: Callable[[], bytes], expected: str
+) -> None:
+    (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+    (tmp_path / name).write_bytes(content())
+    code, out, err = init(name.split("/")[0], "--label", "y", "-o", "draft.yaml")
+    assert (code, out, expected in err, (tmp_path / "draft.yaml").exists()) == (2, "", True, False), err
+    assert len(err.splitlines()) == 1 and err.strip().isprintable()
+
+
+@pytest.mark.parametrize("name", ["t.feather", "t.orc", "t.jsonl"])
+def test_other_formats_of_tables_get_a_recipe(init: Init, tmp_path: Path, name: str) -> None:
+    import pyarrow as pa
+    from pyarrow import feather, orc
+
+    table = pa.table({"x": [i % 7 / 4 for i in range(60)], "town": ["Ulm", "Bonn"] * 30, "y": [0, 1, 1] * 20})
+    if name == "t.jsonl":
+        (tmp_path / name).write_text("".join(json.dumps(row) + "\n" for row in table.to_pylist()))
+    else:
+        {"t.feather": feather.write_feather, "t.orc": orc.write_table}[name](table, str(tmp_path / name))
+    code, _, err = init(name, "--label", "y", "-o", "draft.yaml")
+    assert code == 0, err
+    experiment, _ = load_experiment(str(tmp_path / "draft.yaml"))
+    assert experiment.data.parquet is not None and experiment.data.parquet.path == name
+    dataset = resolve(experiment.data, name="t", base_dir=tmp_path, data_dir=None)
+    assert (dataset.rows, [column.name for column in dataset.columns]) == (60, ["x", "town"])

@@ -20,7 +20,7 @@ MOST_COMPLEX = 10
 # What is above a limit, and how far: of a folder, its most complex function; of the others, each that is longer. Both
 # only shrink: open one up, and take its line away.
 COMPLEX = {
-    "components": 35,
+    "components": 26,
 }
 LONG: dict[str, int] = {}
 

@@ -32,6 +32,7 @@ from .errors import (
 )
 from .libraries import (
     describe_difference as describe_difference,
+    describe_environment as describe_environment,
     library_versions as library_versions,
     packages_hash as packages_hash,
 )

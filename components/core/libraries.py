@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import platform
 import re
 from collections.abc import Mapping
 from functools import lru_cache
@@ -13,6 +14,7 @@ from pathlib import Path
 LIBRARIES = ("tfx", "tensorflow", "keras", "apache-beam", "tensorflow-transform", "keras-tuner", "numpy")
 # These, too, decide how data is read, and what is written for another step.
 _READING = ("tensorflow-data-validation", "tensorflow-model-analysis", "tfx-bsl", "pyarrow", "pandas")
+_RECORDED = ("tensorflow", "keras", "tfx", "tensorflow-transform", "apache-beam", "numpy")
 _LOCK = Path(__file__).resolve().parents[2] / "requirements" / "lock.txt"
 
 
@@ -20,6 +22,13 @@ _LOCK = Path(__file__).resolve().parents[2] / "requirements" / "lock.txt"
 def library_versions() -> dict[str, str]:
     """Returns the versions of kerasline and of these libraries, as they are installed here."""
     return {name: _installed(name) for name in ("kerasline", *LIBRARIES, *_READING)}
+
+
+def describe_environment() -> dict[str, str | None]:
+    """Returns what goes with a model that is pushed: versions, and the sha256 of the lock where it lies beside."""
+    versions: dict[str, str | None] = {name: metadata.version(name) for name in _RECORDED}
+    lock = hashlib.sha256(_LOCK.read_bytes()).hexdigest() if _LOCK.is_file() else None
+    return {"python": platform.python_version(), **versions, "lock_sha256": lock}
 
 
 def packages_hash() -> str | None:

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
-import platform
 import shutil
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -16,13 +13,12 @@ from tfx.proto import pusher_pb2
 from tfx.types import artifact_utils
 from tfx.utils import proto_utils
 
+from kerasline.components.core import describe_environment
 from kerasline.components.registry import FORMATS_FOLDER, push_version
 
 # Where TensorFlow Serving looks for requests to answer before it takes a new version into use.
 WARMUP_FILE = "assets.extra/tf_serving_warmup_requests"
 PROFILE_FILE = "profile.json"  # as the data gate names it
-_LIBRARIES = ("tensorflow", "keras", "tfx", "tensorflow-transform", "apache-beam", "numpy")
-_LOCK = Path(__file__).resolve().parents[2] / "requirements" / "lock.txt"
 
 
 class RegistryPusher(executor.Executor):
@@ -83,10 +79,3 @@ class RegistryPusher(executor.Executor):
 
 def _names(formats: types.Artifact) -> list[str]:
     return list(json.loads(Path(formats.uri, "formats.json").read_text(encoding="utf-8"))["formats"])
-
-
-def describe_environment() -> dict[str, str | None]:
-    """Returns the versions under which a model was made, and the sha256 of the lock where the project has it beside."""
-    versions: dict[str, str | None] = {name: metadata.version(name) for name in _LIBRARIES}
-    lock = hashlib.sha256(_LOCK.read_bytes()).hexdigest() if _LOCK.is_file() else None
-    return {"python": platform.python_version(), **versions, "lock_sha256": lock}

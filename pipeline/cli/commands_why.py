@@ -1,18 +1,24 @@
-"""The command that says why: what stopped a run, and what made a version."""
+"""The commands that go back to what made a version: ``why`` and ``reproduce``."""
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich.table import Table
 
 from kerasline.pipeline.cli import completion
-from kerasline.pipeline.cli.options import WORKSPACE, JsonOption, WorkspaceOption, open_json
+from kerasline.pipeline.cli.options import WORKSPACE, JsonOption, ModelArgument, WorkspaceOption, open_json
+from kerasline.pipeline.console import print_table
+
+if TYPE_CHECKING:
+    from kerasline.pipeline.run import Reproduction
 
 
 def register(app: typer.Typer) -> None:
-    """Adds the command to the command line."""
+    """Adds the commands to the command line."""
     app.command()(why)
+    app.command()(reproduce)
 
 
 def why(
@@ -34,3 +40,35 @@ def why(
     found = (why_version if "@" in reference else why_run)(workspace.expanduser(), reference)
     write_json(found)
     print("\n".join(describe_why(found)))
+
+
+def reproduce(
+    model: ModelArgument,
+    workspace: WorkspaceOption = WORKSPACE,
+    json_file: JsonOption = None,
+) -> None:
+    """Fit a version again from what its run recorded, and compare weights and metrics; nothing else changes."""
+    from kerasline.pipeline.run import reproduce as fit_again
+
+    write_json = open_json(json_file)
+    found = fit_again(workspace.expanduser().resolve(), model)
+    write_json(found.as_json())
+    table = Table(box=None, header_style="bold")
+    for title in ("metric", "recorded", "repeated"):
+        table.add_column(title)
+    for metric, values in found.metrics.items():
+        table.add_row(metric, *("" if value is None else f"{value:.6g}" for value in values.values()))
+    print_table(table)
+    for difference in found.differences:
+        print(f"since then: {difference}")
+    print(f"{found.model}: {_verdict(found)}")
+    raise typer.Exit(0 if found.same_weights or found.same_metrics else 1)
+
+
+def _verdict(found: Reproduction) -> str:
+    if found.same_weights:
+        return "the same weights, bit by bit"
+    if found.same_metrics:
+        return "other weights, but the same metrics up to rounding"
+    hint = "" if found.differences else "; training.deterministic: true makes fits repeatable"
+    return f"not reproduced: other weights and other metrics{hint}"

@@ -51,6 +51,7 @@ class Order:
       run_id: Name of the run.
       under_way: Receives each step as it begins, for whoever lists the runs meanwhile, or after a kill.
       command: Words that started it, for its report.
+      data_from: Folder that relative paths of data start from.
       part: Steps that were asked for.
       cache: Whether outputs of earlier runs may be reused.
       debug: Whether the message of a failure has the traceback.
@@ -61,6 +62,7 @@ class Order:
     run_id: str
     under_way: UnderWay
     command: str
+    data_from: Path
     part: Part
     cache: bool
     debug: bool
@@ -237,6 +239,8 @@ def _describe(order: Order, course: Course, figures: Mapping[str, Any], status: 
         "metadata": plan.experiment.run.metadata,
         "seconds": {"import": round(import_seconds, 3), "total": round(seconds, 3)},
         "log": str(order.log),
+        "data_from": str(order.data_from),
+        "schema_file": None if plan.schema_file is None else str(plan.schema_file.path.resolve()),
         "started_at": course.begun_at,
         "failed_step": None if course.error is None else course.step,
     }

@@ -95,6 +95,7 @@ def run_recipe(
                 run_id=run_id,
                 under_way=run,
                 command=_command(recipe, changes, data_dir, part),
+                data_from=(data_dir or base_dir).resolve(),
                 part=part,
                 cache=cache and experiment.run.cache,
                 debug=debug,

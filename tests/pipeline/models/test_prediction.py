@@ -208,3 +208,17 @@ def test_evaluating_the_eval_split_gives_the_gates_figures(
     assert all(figure["low"] <= figure["value"] <= figure["high"] for figure in found["metrics"].values())
     missing = kerasline("evaluate", "iris_mlp", tmp_path / "gone.csv", "--workspace", trained_workspace)
     assert (missing.returncode, "File not found" in missing.stderr) == (2, True)
+
+
+@pytest.mark.slow
+def test_a_version_is_made_again_to_the_same_weights(
+    trained_workspace: Path, tmp_path: Path, kerasline: Command
+) -> None:
+    before = sorted(trained_workspace.rglob("*"))
+    outcome = tmp_path / "outcome.json"
+    result = kerasline("reproduce", "iris_mlp@1", "--workspace", trained_workspace, "--json", outcome)
+    assert result.returncode == 0, result.stderr
+    assert "iris_mlp@1: the same weights, bit by bit" in result.stdout
+    found = json.loads(outcome.read_text())
+    assert (found["same_weights"], found["same_metrics"], found["differences"]) == (True, True, [])
+    assert sorted(trained_workspace.rglob("*")) == before, "nothing in the workspace changes"

@@ -40,30 +40,40 @@ def check_fit(settings: FitSettings) -> None:
     _check_loss(settings)
     _check_class_weights(settings)
     _check_monitors(settings)
-    options, model = settings.training, settings.model
+    options = settings.training
     if options.calibration != "none" and settings.plan.task not in ("binary", "multiclass"):
         raise ConfigError(
             f"training.calibration: expected a task with one class for each row, whose scores are probabilities, got "
             f"{settings.plan.task}; leave it out"
         )
     if options.mixup:
-        ids = [spec.name for spec in settings.plan.inputs() if spec.kind not in FLOAT_KINDS]
-        if ids:
-            raise ConfigError(
-                f"training.mixup: expected numbers or images as inputs, but {ids[0]!r} holds ids, which cannot be "
-                "blended; encode it one_hot, or turn mixup off"
-            )
+        _check_mixup(settings)
     if options.fine_tune:
-        if not isinstance(model, TransferOptions):
-            raise ConfigError(
-                f"training.fine_tune: expected model.family transfer, got {model.family}; only it has a base to "
-                "unfreeze"
-            )
-        if model.freeze == "none" or (model.freeze == "auto" and model.weights == "none"):
-            raise ConfigError(
-                "training.fine_tune: expected a base that is frozen in the first phase, but model.freeze leaves all of "
-                "it free; use model.freeze: all, or leave fine_tune out"
-            )
+        _check_fine_tune(settings)
+
+
+def _check_mixup(settings: FitSettings) -> None:
+    """Refuses to blend rows where an input holds ids."""
+    ids = [spec.name for spec in settings.plan.inputs() if spec.kind not in FLOAT_KINDS]
+    if ids:
+        raise ConfigError(
+            f"training.mixup: expected numbers or images as inputs, but {ids[0]!r} holds ids, which cannot be "
+            "blended; encode it one_hot, or turn mixup off"
+        )
+
+
+def _check_fine_tune(settings: FitSettings) -> None:
+    """Refuses a second phase where the first leaves nothing for it to free."""
+    model = settings.model
+    if not isinstance(model, TransferOptions):
+        raise ConfigError(
+            f"training.fine_tune: expected model.family transfer, got {model.family}; only it has a base to unfreeze"
+        )
+    if model.freeze == "none" or (model.freeze == "auto" and model.weights == "none"):
+        raise ConfigError(
+            "training.fine_tune: expected a base that is frozen in the first phase, but model.freeze leaves all of "
+            "it free; use model.freeze: all, or leave fine_tune out"
+        )
 
 
 def _check_loss(settings: FitSettings) -> None:

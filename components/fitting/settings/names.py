@@ -5,7 +5,7 @@ A recipe is checked against these tables before anything runs. A test compares t
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,7 +20,13 @@ CLIPPING = ("clipnorm", "clipvalue", "global_clipnorm")
 
 @dataclass(frozen=True)
 class Choice:
-    """A class of Keras and the arguments that a recipe may give it."""
+    """A class of Keras and the arguments that a recipe may give it.
+
+    Attributes:
+      keras_class: Name of the class.
+      arguments: Names of the arguments that it takes.
+      required: Names of those that it cannot do without.
+    """
 
     keras_class: str
     arguments: tuple[str, ...]
@@ -135,33 +141,43 @@ def find_schedule(block: Mapping[str, Any]) -> str:
     """Returns the key of ``SCHEDULES`` that a block names, after checking its arguments.
 
     Args:
-      block: ``name`` and arguments, such as ``{name: CosineDecay, decay_epochs: 10}``.
+      block: Name and arguments, such as ``{name: CosineDecay, decay_epochs: 10}``.
 
     Raises:
       ValueError: the name or an argument is unknown, a needed one is missing, or one is given twice.
     """
     keys = {_plain(key): key for key in SCHEDULES}
-    name = keys.get(_plain(str(block.get("name", ""))))
+    given = block.get("name")
+    name = keys.get(_plain(str(given)))
     if name is None:
-        given = block.get("name")
         raise ValueError(
             f"learning_rate_schedule: expected name to be one of {', '.join(SCHEDULES)}, got {shown(given)}."
             f"{nearest(str(given), SCHEDULES)}"
         )
-    choice = SCHEDULES[name]
     arguments = [key for key in block if key != "name"]
     for key in arguments:
-        _check_known(key, choice.arguments, f"learning_rate_schedule: expected arguments of {name}")
-    missing = [key for key in choice.required if key not in arguments]
-    if name == "PiecewiseConstantDecay" and not {"boundaries", "boundary_epochs"} & set(arguments):
-        missing.append("boundary_epochs")
+        _check_known(key, SCHEDULES[name].arguments, f"learning_rate_schedule: expected arguments of {name}")
+    missing = _missing_arguments(name, arguments)
     if missing:
         raise ValueError(f"learning_rate_schedule: {name} needs {' and '.join(missing)}")
+    _refuse_both(arguments)
+    return name
+
+
+def _missing_arguments(name: str, arguments: Sequence[str]) -> list[str]:
+    """Lists the arguments that a schedule needs and does not have."""
+    missing = [key for key in SCHEDULES[name].required if key not in arguments]
+    if name == "PiecewiseConstantDecay" and not {"boundaries", "boundary_epochs"} & set(arguments):
+        missing.append("boundary_epochs")
+    return missing
+
+
+def _refuse_both(arguments: Sequence[str]) -> None:
+    """Refuses what is given in steps and in epochs."""
     for key in arguments:
         other = in_epochs(key)
         if other != key and other in arguments:
             raise ValueError(f"learning_rate_schedule: expected {key} or {other}, got both")
-    return name
 
 
 def in_epochs(argument: str) -> str:

@@ -190,14 +190,20 @@ class TrainingOptions(Options):
             )
         if self.backend == "torch" and self.strategy not in ("auto", "none"):
             raise ValueError(f"expected strategy: none for backend: torch, got {self.strategy}; use tensorflow or jax")
-        if (self.device == "tpu" or self.strategy == "tpu") and self.backend != "tensorflow":
-            raise ValueError(f"expected backend: tensorflow for a TPU, got {self.backend}")
-        if self.strategy == "tpu" and self.device not in ("auto", "tpu"):
-            raise ValueError(f"expected device: tpu for strategy: tpu, got {self.device}")
-        if self.device == "tpu" and self.strategy not in ("auto", "tpu"):
-            raise ValueError(f"expected strategy: tpu for device: tpu, got {self.strategy}")
+        self._refuse_half_a_tpu()
         if self.strategy == "multi_worker" and self.budget is not None:
             raise ValueError("expected no budget with strategy: multi_worker, whose processes end together, got one")
         if self.replicas is not None and self.strategy not in ("mirrored", "multi_worker"):
             raise ValueError(f"expected strategy: mirrored or multi_worker with replicas, got {self.strategy}")
         return self
+
+    def _refuse_half_a_tpu(self) -> None:
+        """Refuses a TPU that device, strategy and backend do not agree on."""
+        if "tpu" not in (self.device, self.strategy):
+            return
+        if self.backend != "tensorflow":
+            raise ValueError(f"expected backend: tensorflow for a TPU, got {self.backend}")
+        if self.device not in ("auto", "tpu"):
+            raise ValueError(f"expected device: tpu for strategy: tpu, got {self.device}")
+        if self.strategy not in ("auto", "tpu"):
+            raise ValueError(f"expected strategy: tpu for device: tpu, got {self.strategy}")

@@ -23,9 +23,7 @@ import yaml
 from sklearn.datasets import load_iris
 
 from kerasline.pipeline.plan.partial import WHOLE, Part
-from tests.end_to_end.conftest import command, environment
 from tools.engines.clusters import KINDS, local_service
-from tools.engines.hosts import two_hosts
 from tools.engines.jars import CACHE_VARIABLE, cache_folder, find
 
 pytestmark = [pytest.mark.slow, pytest.mark.long]
@@ -237,37 +235,6 @@ def test_a_job_service_that_dies_in_a_step_ends_the_run_in_one_sentence(
     assert "Traceback" not in done.err and not (workspace / "models").exists()
     again = finish_run(*start(workspace, str(recipe), "--set", f"run.beam={json.dumps(options)}"))
     assert again.code == 2 and "expected Beam's job service at" in again.err, again.err
-
-
-@pytest.mark.timeout(900)
-def test_workers_on_another_host_lose_the_network_for_a_minute(
-    here: Path, recipe: Path, tmp_path: Path, finish_run: Callable[..., Any]
-) -> None:
-    """In the middle of the statistics: the service goes on waiting, and the step ends as it would have."""
-    if CACHE_VARIABLE not in os.environ:
-        pytest.skip(f"two hosts are made where {CACHE_VARIABLE} asks for engines")
-    workspace, outcome = tmp_path / "workspace", tmp_path / "outcome.json"
-    with two_hosts(tmp_path) as hosts:
-        engine = ["--until", "evaluate", "--set", f"run.beam={json.dumps(hosts.options)}"]
-        process = subprocess.Popen(
-            hosts.on_first(command(workspace, str(recipe), *engine, json_file=outcome)),
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment(),
-        )  # fmt: skip
-        deadline = time.monotonic() + 300
-        while hosts.log.read_text().count("Starting worker") < 2:
-            assert process.poll() is None and time.monotonic() < deadline
-            time.sleep(0.1)
-        time.sleep(1)
-        hosts.unplug()
-        time.sleep(60)
-        hosts.plug_in()
-        done = finish_run(process, outcome)
-        started = hosts.log.read_text().count("Starting worker")
-    assert (done.code, done.result.get("status")) == (0, "partial"), done.err
-    assert started >= 4, "each Beam step has a worker there"
-    compare(here, workspace, rows_of)
-    compare(here, workspace, statistics_of)
-    compare(here, workspace, metrics_of, within=1e-6)
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])

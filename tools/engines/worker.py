@@ -13,6 +13,9 @@ from apache_beam.portability.api import beam_provision_api_pb2, beam_provision_a
 from apache_beam.runners.worker import sdk_worker_main
 from google.protobuf import json_format
 
+# As long as Beam's own start waits for an engine that cannot be reached.
+PATIENCE_SECONDS = 120
+
 
 def main() -> None:
     """Does the work that it is told until the engine ends it."""
@@ -23,7 +26,8 @@ def main() -> None:
     with grpc.insecure_channel(given.provision_endpoint) as channel:
         stub = beam_provision_api_pb2_grpc.ProvisionServiceStub(channel)
         request = beam_provision_api_pb2.GetProvisionInfoRequest()
-        info = stub.GetProvisionInfo(request, metadata=[("worker_id", given.id)], timeout=60).info
+        known = {"metadata": [("worker_id", given.id)], "timeout": PATIENCE_SECONDS, "wait_for_ready": True}
+        info = stub.GetProvisionInfo(request, **known).info
     control = given.control_endpoint or info.control_endpoint.url
     logging = given.logging_endpoint or info.logging_endpoint.url
     os.environ |= {

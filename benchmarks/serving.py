@@ -1,4 +1,4 @@
-"""Latency and requests per second of ``kerasline serve`` against a bare TensorFlow call of the same SavedModel.
+"""Latency and requests per second of ``kerasline serve``, with and without capture, against a bare TensorFlow call.
 
 Usage: ``python benchmarks/serving.py WORKSPACE [SECONDS]``, where WORKSPACE has a pushed ``iris_mlp``. One after the
 other; the server is a process of its own, asked over loopback with connections that stay open.
@@ -80,33 +80,30 @@ def throughput(port: int, clients: int, seconds: float) -> float:
     return sum(counts) / seconds
 
 
+def serve(workspace: Path, seconds: float, *options: str) -> tuple[np.ndarray, float]:
+    """Returns the times of one client's requests in milliseconds, and the requests per second of four."""
+    command = [sys.executable, "-m", "kerasline", "serve", "--workspace", str(workspace), "--model", "iris_mlp"]
+    server = subprocess.Popen([*command, "--port", "0", *options], cwd=ROOT, stdout=subprocess.PIPE, text=True)
+    assert server.stdout is not None
+    try:
+        port = next(int(found[1]) for line in server.stdout if (found := re.search(r"127\.0\.0\.1:(\d+)", line)))
+        return measure(http_call(port), seconds), throughput(port, 4, seconds)
+    finally:
+        server.send_signal(signal.SIGTERM)
+        server.wait()
+
+
 def main() -> None:
     """Measures and prints."""
     workspace, seconds = Path(sys.argv[1]).resolve(), float(sys.argv[2]) if len(sys.argv) > 2 else 5.0
     bare = measure(bare_call(workspace), seconds)
-    command = [
-        sys.executable,
-        "-m",
-        "kerasline",
-        "serve",
-        "--workspace",
-        str(workspace),
-        "--model",
-        "iris_mlp",
-    ]
-    server = subprocess.Popen([*command, "--port", "0"], cwd=ROOT, stdout=subprocess.PIPE, text=True)
-    assert server.stdout is not None
-    try:
-        port = next(int(found[1]) for line in server.stdout if (found := re.search(r"127\.0\.0\.1:(\d+)", line)))
-        served = measure(http_call(port), seconds)
-        many = throughput(port, 4, seconds)
-    finally:
-        server.send_signal(signal.SIGTERM)
-        server.wait()
-    for name, times in (("bare TensorFlow call", bare), ("kerasline serve", served)):
+    served, many = serve(workspace, seconds)
+    captured, many_captured = serve(workspace, seconds, "--capture", "1")
+    for name, times in (("bare TensorFlow call", bare), ("kerasline serve", served), ("  --capture 1", captured)):
         p50, p99 = np.percentile(times, [50, 99])
         print(f"{name:<22} p50 {p50:.2f} ms  p99 {p99:.2f} ms  {1000 / times.mean():,.0f} requests/s, one client")
     print(f"{'kerasline serve':<22} {many:,.0f} requests/s, four clients")
+    print(f"{'  --capture 1':<22} {many_captured:,.0f} requests/s, four clients")
     print(f"added by HTTP and JSON: p50 {np.median(served) - np.median(bare):.2f} ms")
 
 

@@ -307,12 +307,13 @@ def _gate(plan: RunPlan, train: Step, baseline: Step, evaluate: Step, parity: St
 def _push(
     plan: RunPlan, validate: Step, train: Step, parity: Step, formats: Step | None, gate: Step, models: str
 ) -> Step:
-    """Copies a blessed model, with the profile of its data, to the next version and points production at it."""
+    """Copies a blessed model, with the profile of its data and its eval answers, to the next version in production."""
     return RegistryPush(
         model=train.outputs["model"],
         model_blessing=gate.outputs["blessing"],
         infra_blessing=parity.outputs["blessing"],
         verdict=validate.outputs["verdict"],
+        model_run=train.outputs["model_run"],
         formats=_output(formats, "exported"),
         models=models,
         custom_config={

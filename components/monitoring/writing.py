@@ -31,7 +31,7 @@ logger = logging.getLogger("kerasline.capture")
 _FLUSH_SECONDS = 1.0
 _MOST_WAITING_BYTES = 64 << 20
 _USUAL_BYTES = 1_000  # of an exchange, beside its body
-_FREE_BYTES = 100 << 20  # that are left on the disk for others
+_FREE_BYTES, _FREE_SHARE = 100 << 20, 0.05  # of a disk, which are left for others: what is less
 _RETRY_SECONDS = 60.0
 _LEFT_SECONDS = 3600  # after which a half-written file is nobody's
 # Small files are joined when there are so many, or so large.
@@ -119,8 +119,10 @@ class Capture:
     def _write(self, folder: Path, exchanges: Sequence[Exchange]) -> None:
         table = table_of(exchanges)
         folder.mkdir(parents=True, exist_ok=True)
-        if shutil.disk_usage(folder).free < _FREE_BYTES:
-            raise OSError(errno.ENOSPC, f"less than {_FREE_BYTES >> 20} MB are free")
+        disk = shutil.disk_usage(folder)
+        least = min(_FREE_BYTES, _FREE_SHARE * disk.total)
+        if disk.free < least:
+            raise OSError(errno.ENOSPC, f"less than {least / 1e6:.0f} MB are free")
         self._number += 1
         path = folder / f"{self._session}-{self._number:08d}-{self._number:08d}.parquet"
         write_table(table, path)

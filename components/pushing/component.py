@@ -16,11 +16,12 @@ from kerasline.components.pushing.executor import RegistryPusher
 
 
 class RegistryPushSpec(standard_component_specs.PusherSpec):
-    """The Pusher's specification with the data gate's verdict and further formats among the inputs."""
+    """The Pusher's specification, and more inputs: the data gate's verdict, eval predictions and further formats."""
 
     INPUTS = {
         **standard_component_specs.PusherSpec.INPUTS,
         "verdict": ChannelParameter(type=Verdict),
+        "model_run": ChannelParameter(type=standard_artifacts.ModelRun, optional=True),
         "formats": ChannelParameter(type=standard_artifacts.Model, optional=True),
     }
 
@@ -40,6 +41,7 @@ class RegistryPush(base_component.BaseComponent):
         verdict: types.BaseChannel,
         models: str,
         custom_config: dict[str, Any],
+        model_run: types.BaseChannel | None = None,
         formats: types.BaseChannel | None = None,
     ) -> None:
         """Wires the step.
@@ -51,6 +53,7 @@ class RegistryPush(base_component.BaseComponent):
           verdict: of the data gate.
           models: ``MODELS/NAME``, the folder of pushed versions.
           custom_config: see :class:`RegistryPusher`.
+          model_run: holds the Trainer's predictions on the eval split.
           formats: what goes with the version beside the SavedModel.
         """
         destination = pusher_pb2.PushDestination(
@@ -61,6 +64,7 @@ class RegistryPush(base_component.BaseComponent):
             model_blessing=model_blessing,
             infra_blessing=infra_blessing,
             verdict=verdict,
+            model_run=model_run,
             formats=formats,
             push_destination=destination,
             custom_config=json_utils.dumps(custom_config),

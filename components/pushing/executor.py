@@ -7,6 +7,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from tfx import types
 from tfx.components.pusher import executor
 from tfx.proto import pusher_pb2
@@ -14,11 +15,13 @@ from tfx.types import artifact_utils
 from tfx.utils import proto_utils
 
 from kerasline.components.core import describe_environment
-from kerasline.components.registry import FORMATS_FOLDER, push_version
+from kerasline.components.registry import ANSWERS_FILE, FORMATS_FOLDER, push_version
 
 # Where TensorFlow Serving looks for requests to answer before it takes a new version into use.
 WARMUP_FILE = "assets.extra/tf_serving_warmup_requests"
 PROFILE_FILE = "profile.json"  # as the data gate names it
+PREDICTIONS_FILE = "predictions-eval.npz"  # as the Trainer names it
+_MOST_ANSWERS, _MOST_SCORES = 10_000, 2_000_000
 
 
 class RegistryPusher(executor.Executor):
@@ -30,6 +33,7 @@ class RegistryPusher(executor.Executor):
         second has the warm-up requests.
       formats: files for the version's ``formats/``, where further formats are wanted.
       verdict: of the data gate; its ``profile.json`` goes with the version, for later data to be compared with.
+      model_run: of the Trainer; its predictions of eval rows go with the version, to compare later answers with.
 
     Outputs:
       pushed_model: with ``pushed`` 1 or 0, ``pushed_version`` and ``pushed_destination``.
@@ -60,12 +64,15 @@ class RegistryPusher(executor.Executor):
         profile = Path(artifact_utils.get_single_instance(input_dict["verdict"]).uri, PROFILE_FILE)
 
         formats = input_dict.get("formats") or []
+        runs = input_dict.get("model_run") or []
 
         def add_files(version: Path) -> None:
             for artifact in formats:
                 shutil.copytree(artifact.uri, version / FORMATS_FOLDER)
             if profile.is_file():
                 shutil.copyfile(profile, version / PROFILE_FILE)
+            for artifact in runs:
+                keep_answers(Path(artifact.uri, PREDICTIONS_FILE), version / ANSWERS_FILE)
             if requests.is_file():
                 (version / WARMUP_FILE).parent.mkdir(exist_ok=True)
                 shutil.copyfile(requests, version / WARMUP_FILE)
@@ -75,6 +82,17 @@ class RegistryPusher(executor.Executor):
         record["formats"] = ["saved_model", *(name for a in formats for name in _names(a))]
         version = push_version(folder, Path(self.GetModelPath(input_dict)), record, custom["keep"], add_files)
         self._MarkPushed(pushed, pushed_destination=str(folder / str(version)), pushed_version=str(version))
+
+
+def keep_answers(predictions: Path, target: Path) -> None:
+    """Copies predictions and labels of eval rows; of many rows some, evenly spread."""
+    if not predictions.is_file():
+        return
+    with np.load(predictions, allow_pickle=False) as stored:
+        scores, labels = stored["predictions"], stored["labels"]
+    most = min(_MOST_ANSWERS, _MOST_SCORES // max(1, scores.shape[1]))
+    some = np.linspace(0, len(scores) - 1, min(len(scores), most)).astype(int)
+    np.savez_compressed(target, predictions=scores[some], labels=labels[some])
 
 
 def _names(formats: types.Artifact) -> list[str]:

@@ -7,7 +7,7 @@ from typing import Any
 
 from kerasline.pipeline.config.experiment import Experiment
 
-_NOT_SHOWN = ("name", "description", "run", "schedule")  # they change nothing about the model
+_NOT_SHOWN = ("name", "description", "run", "schedule", "serve")  # they change nothing about the model
 _MISSING = object()
 
 

@@ -88,7 +88,12 @@ def test_the_key_changes_with_what_decides_the_outcome_and_only_then(tmp_path: P
         {"data": {"dataset": "wine"}},
     ):
         assert plan(tmp_path, **blocks).key != key, blocks
-    for blocks in ({"description": "other words"}, {"schedule": {"cron": "0 4 * * *"}}, {"run": {"cache": False}}):
+    for blocks in (
+        {"description": "other words"},
+        {"schedule": {"cron": "0 4 * * *"}},
+        {"serve": {"capture": {"share": 0.5}}},
+        {"run": {"cache": False}},
+    ):
         assert plan(tmp_path, **blocks).key == key, blocks
 
 
@@ -174,6 +179,15 @@ def test_a_push_is_repeated_when_somebody_changed_the_registry(tmp_path: Path) -
     (run / "run.json").write_text(json.dumps({"status": "pushed"}))
     shutil.rmtree(models)
     assert plan(tmp_path, seed=1).pointer == "emptied after 20260101-000000"
+
+
+def test_what_is_captured_stands_in_the_record_and_only_columns_are_redacted(tmp_path: Path) -> None:
+    planned = plan(tmp_path, serve={"capture": {"share": 0.5, "redact": ["petal_width"]}})
+    assert planned.record()["serve"]["capture"] == {
+        "share": 0.5, "keep_days": 30, "redact": ["petal_width"], "images": "digest",
+    }  # fmt: skip
+    with pytest.raises(ConfigError, match=r"serve.capture.redact: .*got 'petal'. Did you mean 'petal_"):
+        plan(tmp_path, serve={"capture": {"redact": ["petal"]}})
 
 
 def test_the_record_of_a_version_says_where_it_comes_from(tmp_path: Path) -> None:

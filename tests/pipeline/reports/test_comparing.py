@@ -55,6 +55,8 @@ def test_changes_between_two_runs() -> None:
     # The block itself is not listed beside its keys.
     assert "training.early_stopping" not in changes and "tuning" not in changes
     assert config_changes(before.model_dump(), before.model_dump()) == []
+    captured, _ = load_experiment("digits_cnn", ["serve.capture={share: 0.5}"])
+    assert config_changes(before.model_dump(), captured.model_dump()) == [], "the model is the same"
 
 
 def test_rows_that_two_models_answer_differently() -> None:

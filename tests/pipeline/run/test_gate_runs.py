@@ -39,6 +39,7 @@ def test_from_the_first_schema_through_dirty_data_to_quarantine(
     tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     from kerasline.pipeline.cli.entry import app
+    from kerasline.pipeline.models import monitor
     from kerasline.pipeline.run.running import run_recipe
 
     workspace, recipe, table = tmp_path / "workspace", tmp_path / "people.yaml", tmp_path / "people.csv"
@@ -54,6 +55,10 @@ def test_from_the_first_schema_through_dirty_data_to_quarantine(
     assert 'value: "Kiel"' in schema.read_text()
     profile = json.loads((workspace / "models/people/1/profile.json").read_text())
     assert profile["columns"]["age"]["kind"] == "numeric"
+    at_push = monitor("people", workspace)["at_push"]
+    assert {name: figure["value"] for name, figure in at_push.items()} == pytest.approx(
+        first.result["metrics"], abs=1e-3
+    ), "the version brings its answers to eval rows"
 
     again = run()
     assert again.result["status"] == "up_to_date"

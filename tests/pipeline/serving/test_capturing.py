@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 
 from kerasline.components.monitoring.records import parts_of
 from kerasline.components.registry import push_version
+from kerasline.pipeline.models import label_answers, monitor
 from tests.pipeline.serving.serving_process import PREDICT, RAW, Running
 from tests.pipeline.small_models import RECORD
 
@@ -58,3 +59,10 @@ def test_requests_and_answers_are_captured(tmp_path: Path, doublers: list[Path])
     assert "kerasline_captured_requests_total 4" in server.ask("/metrics")[1]
     assert server.stop() == 0
     assert [row["request_id"] for row in captured(tmp_path)][-2:] == ["last-0", "last-1"]
+
+    (tmp_path / "rents.csv").write_text("id,rent\na-1,22\nb-1,4\nc,1\n")
+    outcome = label_answers(tmp_path, "doubler", str(tmp_path / "rents.csv"), "id")
+    assert (outcome["joined"], outcome["unknown"]) == (2, 1), "what was refused has no answer"
+    found = monitor("doubler", tmp_path)
+    assert (found["answered"], found["failed"], found["labelled"]) == (6, 1, 2)
+    assert found["quality"]["mae"]["value"] == 1.0

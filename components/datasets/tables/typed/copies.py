@@ -1,15 +1,17 @@
 """Copies tables of Feather, Arrow, ORC and JSON lines into Parquet, once each, so that one reader serves them all.
 
 A copy lies in the cache, named by the size and the time of change of the file that it is of. It is made by whichever
-step comes first, on whichever machine, and never seen before it is whole.
+step comes first, on whichever machine, and never seen before it is whole. One that nobody read for a month goes.
 """
 
 from __future__ import annotations
 
 import hashlib
 import os
+import time
 import uuid
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
 _ROWS_PER_GROUP = 1 << 16
 _BYTES_LOOKED_AT = 4096
 _DAMAGED = "{path} is damaged or ends too early; copy or write it again."
+_MONTH_SECONDS = 30 * 86_400.0
 _KEPT = 2  # copies of a file; a run may still read the last but one
 
 # The columns of a file, and its rows piece by piece.
@@ -44,8 +47,12 @@ def parquet_of(path: Path) -> Path:
     status = path.stat()
     folder = cache_folder() / "tables" / hashlib.sha256(str(path.absolute()).encode()).hexdigest()[:16]
     target = folder / f"{status.st_size}-{status.st_mtime_ns}.parquet"
-    if not target.exists():
+    if target.exists():
+        with suppress(OSError):  # a cache that may only be read serves, too
+            os.utime(target)
+    else:
         _write_copy(path, read, target)
+        _remove_old(target.parent)
     return target
 
 
@@ -77,7 +84,6 @@ def _write_copy(path: Path, read: Callable[[Path, IO[bytes]], _Content], target:
             target.parent.mkdir(parents=True, exist_ok=True)
             _write(part, schema, _grouped(batches))
         os.replace(part, target)
-        _keep_newest(target.parent)
     except PACKING_ERRORS as error:
         raise _unusable(path, target, error) from None
     except (pa.ArrowException, ValueError):
@@ -136,10 +142,21 @@ def _grouped(batches: Iterable[RecordBatch]) -> Iterator[Table]:
         yield pa.Table.from_batches(waiting)
 
 
-def _keep_newest(folder: Path) -> None:
-    found = sorted(folder.glob("*.parquet"), key=lambda path: path.stat().st_mtime, reverse=True)
-    for path in found[_KEPT:]:
+def _remove_old(folder: Path) -> None:
+    """Removes the copies of a file but for the last ones, and those of other files that were not read for a month."""
+    last_read = {path: _last_read(path) for path in folder.parent.glob("*/*.parquet")}
+    others = [path for path, seconds in last_read.items() if seconds < time.time() - _MONTH_SECONDS]
+    own = sorted((path for path in last_read if path.parent == folder), key=last_read.__getitem__)
+    for path in {*others, *own[:-_KEPT]}:
         path.unlink(missing_ok=True)
+
+
+def _last_read(path: Path) -> float:
+    """Returns when a copy was last read, in seconds since 1970; now where another process has just removed it."""
+    try:
+        return path.stat().st_mtime
+    except FileNotFoundError:
+        return time.time()
 
 
 def _read_parquet(path: Path, stream: IO[bytes]) -> _Content:

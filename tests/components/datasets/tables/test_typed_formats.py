@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -95,11 +96,22 @@ def test_a_file_is_copied_once_while_it_is_current(cache: Path, tmp_path: Path) 
     path = tmp_path / "t.feather"
     feather.write_feather(pa.table({"x": [1, 2]}), str(path))
     first = parquet_of(path)
-    written = first.stat().st_mtime_ns
-    assert (parquet_of(path), first.stat().st_mtime_ns) == (first, written)
+    written = first.stat().st_ino
+    assert (parquet_of(path), first.stat().st_ino) == (first, written)
     for rows in ([1, 2, 3], [1, 2, 3, 4]):
         feather.write_feather(pa.table({"x": rows * 100}), str(path))
         assert open_file(path).metadata.num_rows == 100 * len(rows)
     assert len(list((cache / "tables").rglob("*"))) == 3, "a folder with the last two copies"
     newest = parquet_of(path)
     assert parquet_of(newest) == newest, "Parquet is read as it is"
+
+
+def test_a_copy_that_nobody_read_for_a_month_goes(cache: Path, tmp_path: Path) -> None:
+    for name in ("old", "used", "new"):
+        feather.write_feather(pa.table({"x": [1, 2]}), str(tmp_path / name))
+    old, used = parquet_of(tmp_path / "old"), parquet_of(tmp_path / "used")
+    for path in (old, used):
+        os.utime(path, (0, 0))
+    assert parquet_of(tmp_path / "used") == used
+    new = parquet_of(tmp_path / "new")
+    assert sorted((cache / "tables").rglob("*.parquet")) == sorted([used, new])

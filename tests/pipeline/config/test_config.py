@@ -20,18 +20,7 @@ from kerasline.pipeline.config.experiment import (
     recipe_names,
 )
 from kerasline.pipeline.config.schedule.options import ScheduleOptions
-
-SMALLEST: dict[str, Any] = {"name": "flowers", "data": {"dataset": "iris"}}
-METRIC_NAMES = (
-    "accuracy, auc, auc_pr, crossentropy, f1, loss, mae, mape, mse, precision, r2, recall, rmse, top_5_accuracy"
-)
-
-
-def complaint(changes: tuple[str, ...] = (), **blocks: Any) -> str:
-    """The message that a config gets."""
-    with pytest.raises(ConfigError) as caught:
-        parse_experiment({**SMALLEST, **blocks}, changes)
-    return str(caught.value)
+from tests.pipeline.config.conftest import METRIC_NAMES, SMALLEST, complaint
 
 
 def test_the_smallest_config_has_every_default() -> None:

@@ -20,11 +20,11 @@ from kerasline.components.core.errors import LONGEST_MESSAGE, ConfigError
 from kerasline.pipeline.config.experiment import Experiment, find_recipe, parse_experiment, read_yaml, recipe_names
 from kerasline.pipeline.config.json_schema import recipe_schema
 from kerasline.pipeline.config.recipe_text import read_text, write_text
+from tests.pipeline.config.conftest import SMALLEST
 from tests.test_readme import examples
 
 SCHEMA = recipe_schema()
 VALIDATOR = jsonschema.Draft202012Validator(SCHEMA)
-SMALLEST = {"name": "flowers", "data": {"dataset": "iris"}}
 FOREIGN = re.compile(
     r"pydantic|Traceback|[Ii]nput should|valid (int|str|dict|tuple|list)|<class|yaml\.|\bNone\b|Error\b"
 )

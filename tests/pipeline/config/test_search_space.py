@@ -6,21 +6,8 @@ from typing import Any
 
 import pytest
 
-from kerasline.components.core.errors import ConfigError
 from kerasline.pipeline.config.experiment import parse_experiment
-
-SMALLEST: dict[str, Any] = {"name": "flowers", "data": {"dataset": "iris"}}
-METRIC_NAMES = (
-    "accuracy, auc, auc_pr, crossentropy, f1, loss, mae, mape, mse, precision, r2, recall, rmse, top_5_accuracy"
-)
-
-
-def complaint(**blocks: Any) -> str:
-    """The message that a config gets."""
-    with pytest.raises(ConfigError) as caught:
-        parse_experiment({**SMALLEST, **blocks})
-    return str(caught.value)
-
+from tests.pipeline.config.conftest import METRIC_NAMES, SMALLEST, complaint
 
 SPACE_FORMS = "one of {choice: [...]}, {float: [low, high], log: true}, {int: [low, high]} and {boolean: true}"
 

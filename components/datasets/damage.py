@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Iterator
-from pathlib import Path
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from typing import Any
 
 from kerasline.components.core import KeraslineError
 from kerasline.components.datasets.description import Dataset
@@ -47,14 +48,22 @@ def _damaged(dataset: Dataset) -> Iterator[tuple[str, str]]:
 
 def _contents(dataset: Dataset) -> Iterator[tuple[str, bytes]]:
     """Yields every image with what it is called."""
-    columns = [column.name for column in dataset.columns if column.dtype == "image"]
-    try:
+    read = _files_of_shard if dataset.reader == "images" else _images_of_shard
+    with suppress(OSError, KeraslineError):  # the data is no longer what it was
         for shard in dataset.shards:
-            if dataset.reader == "images":
-                yield from ((str(path), Path(path).read_bytes()) for path in files_of(dataset, shard))
-                continue
-            origin = shard.get("path") or dataset.reader_options.get("path") or dataset.name
-            for number, (_, row) in enumerate(read_shard(dataset, shard), start=int(shard.get("first", 0)) + 1):
-                yield from ((f"{number} of {origin}", row[name]) for name in columns if row[name])
-    except (OSError, KeraslineError):
-        return  # the data is no longer what it was
+            yield from read(dataset, shard)
+
+
+def _files_of_shard(dataset: Dataset, shard: Mapping[str, Any]) -> Iterator[tuple[str, bytes]]:
+    for path in files_of(dataset, shard):
+        yield str(path), path.read_bytes()
+
+
+def _images_of_shard(dataset: Dataset, shard: Mapping[str, Any]) -> Iterator[tuple[str, bytes]]:
+    """Yields the images that stand in rows, which have numbers in the place of names."""
+    columns = [column.name for column in dataset.columns if column.dtype == "image"]
+    origin = shard.get("path") or dataset.reader_options.get("path") or dataset.name
+    for number, (_, row) in enumerate(read_shard(dataset, shard), start=int(shard.get("first", 0)) + 1):
+        for name in columns:
+            if row[name]:
+                yield f"{number} of {origin}", row[name]

@@ -4,12 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 from pathlib import Path
 
-from kerasline.components.core import ConfigError
 from kerasline.components.datasets.databases import column_names, parse_url
-from kerasline.components.datasets.description import CsvOptions, DataOptions, SplitColumn, assign_roles, same_columns
+from kerasline.components.datasets.description import (
+    CsvOptions,
+    DataOptions,
+    ImageOptions,
+    NpzOptions,
+    ParquetOptions,
+    SplitColumn,
+    TfRecordOptions,
+    assign_roles,
+    same_columns,
+)
 from kerasline.components.datasets.files import Places
 from kerasline.components.datasets.named import DATASETS, check_named
 from kerasline.components.datasets.tables import csv_options, find_spans
@@ -24,9 +34,9 @@ class Peek:
     """What a look at the source tells.
 
     Attributes:
-      columns: of a table, its label among them; None where the source has none that can be read so fast.
-      bytes: of the files; None for more than can be counted at once, and for data sets by name.
-      where: the source, for messages.
+      columns: Names of a table's columns, its label among them; None where they cannot be read so fast.
+      bytes: Size of the files; None for more than can be counted at once, and for data sets by name.
+      where: The source, for messages.
     """
 
     columns: tuple[str, ...] | None
@@ -38,8 +48,8 @@ def peek(options: DataOptions, places: Places) -> Peek:
     """Looks at the source.
 
     Args:
-      options: the config's ``data:`` block.
-      places: where relative paths are looked for.
+      options: The config's ``data:`` block.
+      places: Where relative paths are looked for.
 
     Raises:
       ConfigError: a file or a column that the block names is not there.
@@ -72,7 +82,7 @@ def split_column(options: DataOptions) -> SplitColumn | None:
 
 
 def source_files(options: DataOptions, places: Places) -> list[Path]:
-    """Lists the files and folders that a block names, of any source but a data set by name.
+    """Lists the files and folders that a block names, of any source but a database and a data set by name.
 
     Raises:
       ConfigError: one is not there.
@@ -81,30 +91,39 @@ def source_files(options: DataOptions, places: Places) -> list[Path]:
         spans = find_spans(options.spans, places)
         return [path for span in spans.chosen for path in span.files]
     if options.images is not None:
-        folders = [options.images.path, *([options.images.test_path] if options.images.test_path else [])]
-        found = [places.find(folder, folder=True) for folder in folders]
-        return [*found, *([places.find(options.images.labels_csv)] if options.images.labels_csv else [])]
+        return _image_places(options.images, places)
     if options.idx is not None:
         return [places.find(options.idx.path, folder=True)]
-    block = options.csv or options.parquet or options.npz or options.tfrecord
-    if block is None:  # the options have one source
-        raise ConfigError("data: expected a source, got none")
+    block: CsvOptions | ParquetOptions | NpzOptions | TfRecordOptions = getattr(options, options.source)
     test = getattr(block, "test_path", None)
     return [*places.find_all(block.path), *(places.find_all(test) if test else [])]
+
+
+def _image_places(options: ImageOptions, places: Places) -> list[Path]:
+    found = [places.find(options.path, folder=True)]
+    if options.test_path:
+        found.append(places.find(options.test_path, folder=True))
+    if options.labels_csv:
+        found.append(places.find(options.labels_csv))
+    return found
 
 
 def _columns(options: DataOptions, files: Sequence[Path]) -> tuple[str, ...] | None:
     table = options.csv or options.parquet or options.spans
     if table is None:
         return None
-    is_csv = options.csv is not None or (options.spans is not None and options.spans.format == "csv")
-    names = [_header(path, options) if is_csv else _parquet_names(path) for path in files[:_MOST_FILES]]
+    read_names = partial(_header, options=options) if _is_text(options) else _parquet_names
+    names = [read_names(path) for path in files[:_MOST_FILES]]
     for path, here in zip(files, names, strict=False):
         same_columns(here, names[0], path, files[0])
     # Folders such as year=2023 may be columns, too.
     columns = [*names[0], *(part.partition("=")[0] for part in files[0].parent.parts if "=" in part)]
     assign_roles(columns, table.label, table.drop, split_column(options), str(files[0]))
     return tuple(dict.fromkeys(columns))
+
+
+def _is_text(options: DataOptions) -> bool:
+    return options.csv is not None or (options.spans is not None and options.spans.format == "csv")
 
 
 def _header(path: Path, options: DataOptions) -> list[str]:

@@ -16,7 +16,6 @@ from kerasline.components.datasets.description import (
     Dataset,
     Found,
     Label,
-    SplitColumn,
     apply_limit,
     settle_label,
 )
@@ -24,6 +23,7 @@ from kerasline.components.datasets.files import Places, check_data_dir
 from kerasline.components.datasets.images import image_folder, image_table
 from kerasline.components.datasets.keeping import recall
 from kerasline.components.datasets.named import READERS, check_named
+from kerasline.components.datasets.peeking import split_column
 from kerasline.components.datasets.planning import finish_plan, plan_split
 from kerasline.components.datasets.remote import as_addresses, as_paths
 from kerasline.components.datasets.splits import assign_split
@@ -34,6 +34,9 @@ from kerasline.components.datasets.values import Named, NumberForm, are_booleans
 
 # Reader options that say where the data lies and not what it is.
 _PLACES = ("files", "path", "root", "unusable")
+# How sources are described whose rows have columns by name, and those whose rows have none.
+_WITH_COLUMNS: dict[str, Any] = {"csv": csv_table, "parquet": typed_table, "sql": sql_table, "spans": span_table}
+_WITHOUT_COLUMNS: dict[str, Any] = {"images": image_folder, "npz": npz, "idx": idx, "tfrecord": tfrecord}
 _TABLES = ("csv", "parquet", "image_table")  # readers of columns that may have words for a missing value
 
 
@@ -51,15 +54,15 @@ def resolve(
     """Finds out everything about the data that the graph is built from.
 
     Args:
-      options: the config's ``data:`` block.
-      name: of the dataset, normally the recipe's.
-      base_dir: the recipe's folder; relative paths are looked for in ``data_dir`` and then here.
-      data_dir: ``--data-dir``.
-      task: the config's task; ``auto`` follows the label, see
+      options: The config's ``data:`` block.
+      name: Name of the dataset, normally the recipe's.
+      base_dir: The recipe's folder; relative paths are looked for in ``data_dir`` and then here.
+      data_dir: ``--data-dir``, or None.
+      task: The config's task; ``auto`` follows the label, see
         :func:`kerasline.components.datasets.description.labels.settle_label`.
-      seed: of splits and generated data, where the block itself gives none.
-      named: columns that the recipe names under ``features``, each with its own words for a missing value or None.
-      kept: a folder in which descriptions are kept, so that files which have not changed are not read again.
+      seed: Of splits and generated data, where the block itself gives none.
+      named: Columns that the recipe names under ``features``, each with its own words for a missing value or None.
+      kept: Folder in which descriptions are kept, so that files which have not changed are not read again.
 
     Raises:
       ConfigError: the data is not there, cannot be read, or cannot be what the config says.
@@ -111,8 +114,8 @@ def read_shard(dataset: Dataset, shard: Mapping[str, Any]) -> Iterator[tuple[str
     """Reads the rows of one shard.
 
     Args:
-      dataset: as resolved.
-      shard: one of ``dataset.shards``.
+      dataset: As resolved.
+      shard: One of ``dataset.shards``.
 
     Yields:
       The split of the row where its source gives one or a column that is no input decides it, else None (ask
@@ -133,21 +136,26 @@ def read_shard(dataset: Dataset, shard: Mapping[str, Any]) -> Iterator[tuple[str
 
 def _read_rows(dataset: Dataset, shard: Mapping[str, Any]) -> Iterator[tuple[str | None, dict[str, Any]]]:
     """Reads the rows of one shard with every column, those included that only the splits need."""
-    split, label = shard.get("split"), dataset.label
-    convert: Callable[[Any], Any] | None = {"float": float, "int": int, "string": str}.get(label.dtype)
-    form = dataset.reader_options.get("label_form")
-    if form is not None and label.dtype == "float":
-        convert = partial(_number, NumberForm(**form))
-    elif label.dtype == "string" and are_booleans(label.classes or ("",)):
-        convert = str.lower
+    split, label = shard.get("split"), dataset.label.name
+    convert = _label_reader(dataset)
     booleans = [column.name for column in dataset.columns if column.boolean and column.dtype == "string"]
     here = dataset.model_copy(update={"reader_options": as_paths(dataset.reader_options)})
     for row in READERS[dataset.reader](here, as_paths(shard)):
         if convert is not None:
-            row[label.name] = convert(row[label.name])
+            row[label] = convert(row[label])
         for name in booleans:
             row[name] = plain_boolean(row[name])
         yield split, row
+
+
+def _label_reader(dataset: Dataset) -> Callable[[Any], Any] | None:
+    """Returns what makes the label's type of what a reader gives, or None for several labels a row."""
+    label, form = dataset.label, dataset.reader_options.get("label_form")
+    if form is not None and label.dtype == "float":
+        return partial(_number, NumberForm(**form))
+    if label.dtype == "string" and are_booleans(label.classes or ("",)):
+        return str.lower
+    return {"float": float, "int": int, "string": str}.get(label.dtype)
 
 
 def _number(form: NumberForm, value: str | float) -> float:
@@ -157,30 +165,18 @@ def _number(form: NumberForm, value: str | float) -> float:
 
 
 def _find(options: DataOptions, places: Places, seed: int, named: Named) -> Found:
-    split = None
-    if options.split.column is not None:
-        split = SplitColumn(options.split.column, may_be_input=options.split.method != "source")
-    if options.csv is not None:
-        return csv_table.find(options.csv, places, split, named)
-    if options.parquet is not None:
-        return typed_table.find(options.parquet, places, split, named)
-    if options.sql is not None:
-        return sql_table.find(options.sql, places, split, named)
-    if options.spans is not None:
-        return span_table.find(options.spans, places, split, named)
-    if options.images is not None and options.images.labels_csv is not None:
-        return image_table.find(options.images, places, split, named)
+    """Describes the source that a block names."""
+    split, source = split_column(options), options.source
+    block: Any = getattr(options, source)
+    lists_images = options.images is not None and options.images.labels_csv is not None
+    with_columns = image_table if lists_images else _WITH_COLUMNS.get(source)
+    if with_columns is not None:
+        return with_columns.find(block, places, split, named)
     if split is not None:
-        raise ConfigError(f"split.column {split.name!r} needs a table, but the source is {options.source}; remove it.")
-    if options.images is not None:
-        return image_folder.find(options.images, places)
-    if options.npz is not None:
-        return npz.find(options.npz, places)
-    if options.idx is not None:
-        return idx.find(options.idx, places)
-    if options.tfrecord is not None:
-        return tfrecord.find(options.tfrecord, places)
-    return _find_named(options, places, seed)
+        raise ConfigError(f"split.column {split.name!r} needs a table, but the source is {source}; remove it.")
+    if source == "dataset":
+        return _find_named(options, places, seed)
+    return _WITHOUT_COLUMNS[source].find(block, places)
 
 
 def _check_words(found: Found, own: Mapping[str, Sequence[str]]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 IMAGES_PER_SHARD = 4096
 TABLE_ROWS_PER_SHARD = 100_000
 _MAX_DISTINCT = 10_000
+_ROWS_AT_ONCE = 1024
+_SHAPED = ("image", "array", "tokens")  # types whose values have a shape; the others are scalars
 
 Dtype = Literal["float", "int", "string", "image", "array", "tokens"]
 
@@ -26,9 +28,9 @@ class Part:
     """The rows of one split, or all of them.
 
     Attributes:
-      columns: name to values: (rows,) numbers, uint8 (rows, height, width[, channels]) images, (rows, ...)
-        arrays, or (rows, length) token ids.
-      labels: (rows,), numbers or text; (rows, labels) of 0 and 1 for multilabel.
+      columns: Values by the column's name: (rows,) numbers, uint8 (rows, height, width[, channels]) images,
+        (rows, ...) arrays, or (rows, length) token ids.
+      labels: (rows,) numbers or text; (rows, labels) of 0 and 1 for multilabel.
     """
 
     columns: dict[str, np.ndarray]
@@ -61,34 +63,46 @@ def check_lengths(part: Part, origin: str) -> Part:
 
 
 def columns_of(parts: Parts, dtypes: Mapping[str, Dtype], units: Mapping[str, str | None]) -> tuple[Column, ...]:
-    """Describes the columns, counting over all parts."""
-    import numpy as np
+    """Describes the columns, counting over all parts.
 
+    Args:
+      parts: Rows of each split.
+      dtypes: Type of each column by its name, in the order of the columns.
+      units: What the numbers of a column count, by its name.
+    """
     described = []
     for name, dtype in dtypes.items():
         pieces = [part.columns[name] for part in parts.values()]
-        shape: tuple[int, ...] = ()
-        missing, distinct, vocabulary_size = 0, None, None
-        if dtype == "image":
-            shape = (*pieces[0].shape[1:], 1)[:3]
-        elif dtype in ("array", "tokens"):
-            shape = pieces[0].shape[1:]
-            if dtype == "tokens":
-                vocabulary_size = int(max(piece.max() for piece in pieces)) + 1
-        else:
-            values = np.concatenate(pieces)
-            if dtype == "float":
-                missing = int(np.isnan(values).sum())
-                values = values[~np.isnan(values)]
-            counted = len(np.unique(values))
-            distinct = counted if counted <= _MAX_DISTINCT else None
-        described.append(
-            Column(
-                name=name, dtype=dtype, shape=shape, unit=units.get(name), missing=missing, distinct=distinct,
-                vocabulary_size=vocabulary_size,
-            )
-        )  # fmt: skip
+        described.append(Column(name=name, dtype=dtype, unit=units.get(name), **_counted(dtype, pieces)))
     return tuple(described)
+
+
+def _counted(dtype: Dtype, pieces: Sequence[np.ndarray]) -> dict[str, Any]:
+    """Counts what the description of one column says of its values.
+
+    Args:
+      dtype: Type of the column.
+      pieces: Its values, (rows, ...), one array for each part.
+
+    Returns:
+      Fields of :class:`Column`.
+    """
+    import numpy as np
+
+    if dtype == "image":
+        return {"shape": (*pieces[0].shape[1:], 1)[:3]}
+    if dtype == "array":
+        return {"shape": pieces[0].shape[1:]}
+    if dtype == "tokens":
+        largest = max(piece.max() for piece in pieces)
+        return {"shape": pieces[0].shape[1:], "vocabulary_size": int(largest) + 1}
+    values = np.concatenate(pieces)
+    missing = 0
+    if dtype == "float":
+        missing = int(np.isnan(values).sum())
+        values = values[~np.isnan(values)]
+    distinct = len(np.unique(values))
+    return {"missing": missing, "distinct": distinct if distinct <= _MAX_DISTINCT else None}
 
 
 def label_facts(parts: Parts, name: str = "label", **known: Any) -> LabelFacts:
@@ -124,19 +138,23 @@ def digest_parts(parts: Parts) -> str:
 def rows_of(part: Part, dataset: Dataset, shard: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     """Yields a shard's rows as plain values: numbers, text, PNG bytes, float32 arrays, int64 token ids."""
     indices = indices_of(shard)
-    scalars = [column for column in dataset.columns if column.dtype in ("float", "int", "string")]
-    others = [column for column in dataset.columns if column.dtype in ("image", "array", "tokens")]
+    for begin in range(0, len(indices), _ROWS_AT_ONCE):
+        yield from _rows_at(part, dataset, indices[begin : begin + _ROWS_AT_ONCE])
+
+
+def _rows_at(part: Part, dataset: Dataset, indices: range | list[int]) -> Iterator[dict[str, Any]]:
+    """Yields the rows of some indices: scalars are converted a column at a time, which is many times faster."""
+    scalars = [column for column in dataset.columns if column.dtype not in _SHAPED]
+    shaped = [column for column in dataset.columns if column.dtype in _SHAPED]
+    block = slice(indices.start, indices.stop) if isinstance(indices, range) else indices
+    lists = [_scalars(part.columns[column.name][block], column) for column in scalars]
+    lists.append(_labels(part.labels[block]))
     names = [*(column.name for column in scalars), dataset.label.name]
-    for begin in range(0, len(indices), 1024):
-        chosen = indices[begin : begin + 1024]
-        block = slice(chosen.start, chosen.stop) if isinstance(chosen, range) else chosen
-        lists = [_scalars(part.columns[column.name][block], column) for column in scalars]
-        lists.append(_labels(part.labels[block]))
-        for index, values in zip(chosen, zip(*lists, strict=True), strict=True):
-            row = dict(zip(names, values, strict=True))
-            for column in others:
-                row[column.name] = _value(part.columns[column.name][index], column.dtype)
-            yield row
+    for index, values in zip(indices, zip(*lists, strict=True), strict=True):
+        row = dict(zip(names, values, strict=True))
+        for column in shaped:
+            row[column.name] = _value(part.columns[column.name][index], column.dtype)
+        yield row
 
 
 def _scalars(values: np.ndarray, column: Column) -> list[Any]:

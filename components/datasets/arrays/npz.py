@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import zipfile
 import zlib
-from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import asdict, dataclass, replace
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from kerasline.components.core import ConfigError, counted, nearest
 from kerasline.components.datasets.arrays.arrays import (
@@ -35,10 +35,10 @@ class Keys:
     """Which arrays of an archive are what.
 
     Attributes:
-      features: column name to key.
-      label: key of the labels.
-      test_features: the same columns of the test split, or None.
-      test_label: key of their labels.
+      features: Key of each column's array, by the column's name.
+      label: Key of the labels.
+      test_features: The same columns of the test split, or None.
+      test_label: Key of the labels of the test split.
     """
 
     features: dict[str, str]
@@ -58,38 +58,40 @@ def find(options: NpzOptions, places: Places) -> Found:
     """
     path = places.find(options.path)
     known = _names(path)
-    wanted = [options.features] if isinstance(options.features, str) else options.features
-    features = {_bare(key): _key(key, known, path) for key in wanted}
-    label = _key(options.label, known, path)
-    if isinstance(options.test_features, str):
-        tests = [options.test_features]
-    else:
-        tests = options.test_features or [f"{name}_test" for name in features]
-    test_label = options.test_label or f"{_bare(label)}_test"
+    features = {_bare(key): _key(key, known, path) for key in _listed(options.features)}
+    keys = Keys(features, _key(options.label, known, path))
+    tests = _listed(options.test_features or [f"{name}_test" for name in features])
+    test_label = options.test_label or f"{_bare(keys.label)}_test"
     asked = options.test_features is not None or options.test_label is not None
     if not asked and not {*tests, test_label} <= set(known):
-        return describe(path, Keys(features, label), images=options.images)
+        return describe(path, keys, images=options.images)
     if len(tests) != len(features):
         raise ConfigError(f"npz.test_features has {len(tests)} keys, but npz.features has {len(features)}.")
     test_features = {name: _key(key, known, path) for name, key in zip(features, tests, strict=True)}
-    keys = Keys(features, label, test_features, _key(test_label, known, path))
-    return describe(path, keys, label_name=_bare(label), images=options.images)
+    keys = replace(keys, test_features=test_features, test_label=_key(test_label, known, path))
+    return describe(path, keys, label_name=_bare(keys.label), images=options.images)
 
 
 def describe(path: Path, keys: Keys, *, label_name: str | None = None, images: bool | None = None) -> Found:
-    """Describes an archive whose keys are known."""
+    """Describes an archive whose keys are known.
+
+    Args:
+      path: The archive.
+      keys: Which of its arrays are what.
+      label_name: Name of the label's feature; by default that of its array, or ``label`` beside images.
+      images: Whether arrays of bytes are images; None lets their shape tell.
+    """
     options = {"path": str(path), "keys": asdict(keys), "images": images}
-    parts: Parts = {split: _part(options, split) for split in ([None, "test"] if keys.test_features else [None])}
-    name = label_name or ("label" if "image" in keys.features else _bare(keys.label))
     first = _part(options, None)
+    parts: dict[str | None, Part] = {None: first}
+    if keys.test_features:
+        parts["test"] = _part(options, "test")
     dtypes = {column: _dtype(column, values, images, path) for column, values in first.columns.items()}
-    for column in first.columns:
-        shapes = {part.columns[column].shape[1:] for part in parts.values()}
-        if len(shapes) > 1:
-            raise ConfigError(f"Train and test rows of {column!r} in {path} differ in shape: {sorted(shapes)}.")
-    kinds = set(dtypes.values())
-    kind: Any = "image" if "image" in kinds else "array" if "array" in kinds else "table"
+    _check_shapes(parts, path)
+    kind = _kind(dtypes.values())
+    name = label_name or ("label" if "image" in keys.features else _bare(keys.label))
     facts = _multi(parts, name, path) if first.labels.ndim == 2 else label_facts(parts, name, origin=str(path))
+    skipped = (_skipped(options, split) for split in parts)
     return Found(
         kind=kind,
         columns=columns_of(parts, dtypes, {}),
@@ -99,8 +101,27 @@ def describe(path: Path, keys: Keys, *, label_name: str | None = None, images: b
         shards=shards_of(parts, TABLE_ROWS_PER_SHARD if kind == "table" else IMAGES_PER_SHARD),
         digest=digest_file(path),
         title=path.stem,
-        skipped=tuple(_skipped(options, split) for split in parts if _skipped(options, split)),
+        skipped=tuple(line for line in skipped if line),
     )
+
+
+def _listed(keys: str | list[str]) -> list[str]:
+    return [keys] if isinstance(keys, str) else keys
+
+
+def _check_shapes(parts: Parts, path: Path) -> None:
+    """Refuses columns whose values have another shape in the test rows."""
+    for column in parts[None].columns:
+        shapes = {part.columns[column].shape[1:] for part in parts.values()}
+        if len(shapes) > 1:
+            raise ConfigError(f"Train and test rows of {column!r} in {path} differ in shape: {sorted(shapes)}.")
+
+
+def _kind(dtypes: Collection[Dtype]) -> Literal["image", "array", "table"]:
+    """Names what an archive is: one with a column of images is a set of images."""
+    if "image" in dtypes:
+        return "image"
+    return "array" if "array" in dtypes else "table"
 
 
 def read(dataset: Dataset, shard: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
@@ -189,9 +210,30 @@ def _cached(path: str, key: str, modified_ns: int) -> np.ndarray:
     import numpy as np
 
     del modified_ns  # only makes a changed file a different key
+    values = _load(path, key)
+    is_scalar = values.ndim == 1
+    if values.dtype.kind not in ("biufUS" if is_scalar else "biuf"):
+        raise ConfigError(
+            f"Array {key!r} of {path} is {values.dtype} {values.shape}; save it as numbers, or as text with one value "
+            "a row."
+        )
+    if is_scalar and values.dtype.kind in "bu":
+        fits = not values.size or values.max() <= np.iinfo(np.int64).max
+        return np.asarray(values.astype(np.int64 if fits else np.float64))
+    return np.asarray(values)
+
+
+def _load(path: str, key: str) -> Any:
+    """Unpacks an array of an archive.
+
+    Raises:
+      ConfigError: It is damaged, holds Python objects, or does not fit into memory.
+    """
+    import numpy as np
+
     try:
         with np.load(path, allow_pickle=False) as archive:
-            values = archive[key]
+            return archive[key]
     except ValueError as error:
         if "pickle" not in str(error):
             raise ConfigError(f"Array {key!r} of {path} is damaged ({error}); copy or save it again.") from None
@@ -202,15 +244,6 @@ def _cached(path: str, key: str, modified_ns: int) -> np.ndarray:
         raise ConfigError(f"Array {key!r} of {path} does not fit into memory ({error}); save less in a file.") from None
     except (zipfile.BadZipFile, zlib.error, EOFError, OSError) as error:
         raise ConfigError(f"Array {key!r} of {path} is damaged ({error}); copy or save it again.") from None
-    if values.dtype.kind not in ("biufUS" if values.ndim == 1 else "biuf"):
-        raise ConfigError(
-            f"Array {key!r} of {path} is {values.dtype} {values.shape}; save it as numbers, or as text with one value "
-            "a row."
-        )
-    if values.ndim == 1 and values.dtype.kind in "bu":
-        fits = not values.size or values.max() <= np.iinfo(np.int64).max
-        return np.asarray(values.astype(np.int64 if fits else np.float64))
-    return np.asarray(values)
 
 
 def _names(path: Path) -> list[str]:

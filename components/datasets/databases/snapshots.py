@@ -12,7 +12,7 @@ import hashlib
 import os
 import re
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
@@ -45,8 +45,8 @@ def take_snapshot(url: DatabaseUrl, query: str) -> Path:
     """Reads the rows of a query into a file.
 
     Args:
-      url: of the database.
-      query: that reads.
+      url: Of the database.
+      query: One that reads.
 
     Returns:
       The Parquet file, named by its content.
@@ -132,29 +132,49 @@ def _typed(names: Sequence[str], rows: Iterator[Sequence[Sequence[Any]]]) -> Ite
 
 
 def _array(name: str, values: Sequence[Any], schema: Schema | None, seen: int) -> Any:
-    """Makes an array of a column's values; whole numbers among fractions are fractions."""
+    """Makes an array of a column's values.
+
+    Args:
+      name: Of the column.
+      values: Of some rows, as the driver gives them.
+      schema: That the rows before had, None for the first ones.
+      seen: How many rows there were before.
+
+    Returns:
+      A pyarrow array, one value a row.
+
+    Raises:
+      ConfigError: The values are of two types, of another than before, or lists.
+    """
     import pyarrow as pa
 
-    wanted = None if schema is None else schema.field(name).type
-    nested = next((value for value in values if isinstance(value, list | dict | tuple)), None)
-    if nested is not None:
+    if any(isinstance(value, list | dict | tuple) for value in values):
         raise ConfigError(
             f"The query's column {name!r} holds lists or JSON; select its parts as columns, or leave it out."
         )
+    wanted = None if schema is None else schema.field(name).type
     plain = [_plain(value) for value in values]
     if wanted is None or pa.types.is_floating(wanted):
-        kinds = {type(value) for value in plain if value is not None}
-        if float in kinds and kinds <= {int, float}:
-            plain = [None if value is None else float(value) for value in plain]
+        plain = _one_type_of_number(plain)
     try:
         return pa.array(plain, wanted)
     except (pa.ArrowInvalid, pa.ArrowTypeError, OverflowError):
-        kinds_told = " and ".join(sorted({_KINDS.get(type(v), type(v).__name__) for v in plain if v is not None}))
+        kinds = " and ".join(sorted({_KINDS.get(kind, kind.__name__) for kind in _types(plain)}))
+        where = " in its first rows" if wanted is None else f" after row {seen:,}, and {wanted} before"
         raise ConfigError(
-            f"The query's column {name!r} is {kinds_told}"
-            + (f" after row {seen:,}, and {wanted} before" if wanted is not None else " in its first rows")
-            + f"; give it one type with CAST({name} AS ...)."
+            f"The query's column {name!r} is {kinds}{where}; give it one type with CAST({name} AS ...)."
         ) from None
+
+
+def _types(values: Iterable[Any]) -> set[type]:
+    return {type(value) for value in values if value is not None}
+
+
+def _one_type_of_number(values: list[Any]) -> list[Any]:
+    """Makes fractions of whole numbers that stand among fractions: drivers give 1 for 1.0."""
+    if _types(values) != {int, float}:
+        return values
+    return [None if value is None else float(value) for value in values]
 
 
 _KINDS: dict[type, str] = {

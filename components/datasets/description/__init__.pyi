@@ -23,7 +23,14 @@ from .options import (
 )
 from .row_names import is_row_name as is_row_name, row_name_notes as row_name_notes
 from .sampling import apply_limit as apply_limit, indices_of as indices_of, thin as thin
-from .spec import SPLITS as SPLITS, Column as Column, Dataset as Dataset, Label as Label, SplitPlan as SplitPlan
+from .spec import (
+    SPLITS as SPLITS,
+    Column as Column,
+    Dataset as Dataset,
+    Label as Label,
+    SplitMethod as SplitMethod,
+    SplitPlan as SplitPlan,
+)
 from .tables import (
     Roles as Roles,
     SplitColumn as SplitColumn,

@@ -112,7 +112,7 @@ def settle_label(facts: LabelFacts, task: str) -> Label:
     they have at most 20 values that occur 5 times or more on average (or two values only).
 
     Args:
-      facts: what the source knows.
+      facts: What the source knows.
       task: ``auto`` or the config's task.
 
     Raises:
@@ -128,21 +128,31 @@ def settle_label(facts: LabelFacts, task: str) -> Label:
             f"Task multilabel needs several 0/1 label columns, but the {where} is one; give a list as 'label'."
         )
     facts = _read_as_numbers(facts, task, where)
+    _check_text(facts, task, where)
+    if facts.dtype != "string" and any(map(math.isinf, map(float, facts.counts or ()))):
+        raise ConfigError(f"The {where} has infinite values; correct or remove these rows.")
+    return _settle_classes(facts, task, where) if is_classes(facts, task) else _settle_number(facts, task, where)
+
+
+def _check_text(facts: LabelFacts, task: str, where: str) -> None:
+    """Refuses a word among numbers, which would make a class of each number, where nobody asked for classes."""
     if facts.first_text and task == "auto" and not _may_be_names(facts.counts):
         raise ConfigError(
             f"The {where} is numbers, but {facts.first_text}; correct such rows, list their text in "
             f"features.{facts.name}.missing_values, or set task: multiclass if these are names of classes."
         )
-    if facts.dtype != "string" and any(map(math.isinf, map(float, facts.counts or ()))):
-        raise ConfigError(f"The {where} has infinite values; correct or remove these rows.")
-    if is_classes(facts, task):
-        return _settle_classes(facts, task, where)
+
+
+def _settle_number(facts: LabelFacts, task: str, where: str) -> Label:
+    """Describes a label that is a number to predict.
+
+    Raises:
+      ConfigError: It holds text, infinite values, one value alone, or values out of the task's range.
+    """
     if facts.dtype == "string":
         shown = f": {facts.first_text}" if facts.first_text else _some(facts.counts)
         raise ConfigError(f"Task {task} needs numbers, but the {where} holds text{shown}; use task: auto.")
-    minimum, maximum = facts.minimum, facts.maximum
-    if minimum is None or maximum is None or not (math.isfinite(minimum) and math.isfinite(maximum)):
-        raise ConfigError(f"The {where} has infinite values; correct or remove these rows.")
+    minimum, maximum = _range(facts, where)
     if task == "bounded_regression" and (minimum < 0 or maximum > 1):
         raise ConfigError(
             f"Task bounded_regression needs labels from 0 to 1, but the {where} goes from {minimum:g} to "
@@ -155,6 +165,14 @@ def settle_label(facts: LabelFacts, task: str) -> Label:
     return Label(name=facts.name, dtype="float", unit=facts.unit, minimum=minimum, maximum=maximum)
 
 
+def _range(facts: LabelFacts, where: str) -> tuple[float, float]:
+    """Returns the smallest and the largest number of a label."""
+    known = [number for number in (facts.minimum, facts.maximum) if number is not None and math.isfinite(number)]
+    if len(known) < 2:
+        raise ConfigError(f"The {where} has infinite values; correct or remove these rows.")
+    return known[0], known[1]
+
+
 def _read_as_numbers(facts: LabelFacts, task: str, where: str) -> LabelFacts:
     """Takes text for the numbers that it holds, unless it is a few words that repeat, such as 1st, 2nd and 3rd.
 
@@ -162,10 +180,23 @@ def _read_as_numbers(facts: LabelFacts, task: str, where: str) -> LabelFacts:
       ConfigError: it is not certain which numbers they are.
     """
     numbers, written = facts.as_numbers, facts.written
-    if numbers is None or written is None or facts.classes is not None or task in ("binary", "multiclass"):
+    if numbers is None or written is None or _stays_text(facts, numbers, written, task):
         return facts
-    if (task == "auto" and is_classes(numbers, task)) or (facts.first_text and written.share < 1):
-        return facts
+    _check_written(facts, written, where)
+    return numbers
+
+
+def _stays_text(facts: LabelFacts, numbers: LabelFacts, written: WrittenNumbers, task: str) -> bool:
+    """Says whether text that holds numbers is classes all the same, or mixed with words that another check names."""
+    if facts.classes is not None or task in ("binary", "multiclass"):
+        return True
+    if facts.first_text and written.share < 1:
+        return True
+    return task == "auto" and is_classes(numbers, task)
+
+
+def _check_written(facts: LabelFacts, written: WrittenNumbers, where: str) -> None:
+    """Refuses numbers in text that may be read in two ways, and text among them."""
     if written.problem:
         raise ConfigError(
             f"The {where} holds numbers that cannot be compared: {written.problem}; write them alike, or set task: "
@@ -181,7 +212,6 @@ def _read_as_numbers(facts: LabelFacts, task: str, where: str) -> LabelFacts:
             f"list their text in features.{facts.name}.missing_values, or set task: multiclass if these are names of "
             "classes."
         )
-    return numbers
 
 
 def _how_to_tell(decimal_key: str) -> str:
@@ -225,15 +255,30 @@ def _settle_classes(facts: LabelFacts, task: str, where: str) -> Label:
             f"Task {task} needs classes, but the {where} holds numbers with fractions{_some(facts.counts)}; "
             "use task: regression."
         )
-    dtype: Literal["int", "string"] = "string" if facts.dtype == "string" else "int"
-    if dtype == "int" and max(abs(facts.minimum or 0), abs(facts.maximum or 0)) > _LARGEST_EXACT:
-        dtype = "string"  # names: statistics and schemas hold numbers as floats, which know no more digits
-    if facts.classes is not None:
-        classes = facts.classes
-    elif facts.dtype == "string":
-        classes = tuple(sorted(str(value) for value in facts.counts))
-    else:
-        classes = tuple(str(value) for value in sorted(int(value) for value in facts.counts))
+    classes = facts.classes or _sorted_classes(facts)
+    _check_classes(classes, facts, task, where)
+    if facts.dtype == "string" or _are_long_numbers(facts):
+        return Label(name=facts.name, dtype="string", classes=classes, unit=facts.unit)
+    return Label(
+        name=facts.name, dtype="int", classes=classes, unit=facts.unit, minimum=facts.minimum, maximum=facts.maximum
+    )
+
+
+def _are_long_numbers(facts: LabelFacts) -> bool:
+    """Says whether whole numbers are names: statistics and schemas hold numbers as floats, which know fewer digits."""
+    return max(abs(facts.minimum or 0), abs(facts.maximum or 0)) > _LARGEST_EXACT
+
+
+def _sorted_classes(facts: LabelFacts) -> tuple[str, ...]:
+    """Names the classes in the order of their names, or of their numbers."""
+    values = facts.counts or {}
+    if facts.dtype == "string":
+        return tuple(sorted(map(str, values)))
+    return tuple(map(str, sorted(map(int, values))))
+
+
+def _check_classes(classes: tuple[str, ...], facts: LabelFacts, task: str, where: str) -> None:
+    """Refuses classes of which there are too few or, for the task, too many, and truth that is written in many ways."""
     if task == "auto" and facts.classes is None and mixes_spellings(classes):
         raise ConfigError(
             f"The {where} writes true and false in several ways{_some(facts.counts)}, which would be {len(classes)} "
@@ -249,8 +294,6 @@ def _settle_classes(facts: LabelFacts, task: str, where: str) -> Label:
             f"Task binary needs two classes, but the {where} has {len(classes)}{_some(facts.counts)}; use "
             "task: multiclass."
         )
-    numbers = {} if dtype == "string" else {"minimum": facts.minimum, "maximum": facts.maximum}
-    return Label(name=facts.name, dtype=dtype, classes=classes, unit=facts.unit, **numbers)
 
 
 def _settle_multi(facts: LabelFacts, task: str, where: str) -> Label:

@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict
 from kerasline.components.datasets.values import WrittenNumbers
 
 SPLITS = ("train", "eval", "test")
+SplitMethod = Literal["source", "hash", "stratified", "group", "time"]
 
 
 class _Frozen(BaseModel):
@@ -55,7 +56,7 @@ class Label(_Frozen):
 class SplitPlan(_Frozen):
     """How rows reach the splits; a row that its source assigned (a given test set) keeps its split."""
 
-    method: Literal["source", "hash", "stratified", "group", "time"]
+    method: SplitMethod
     fractions: dict[str, float]  # of the rows that the source did not assign; sums to 1
     column: str | None = None  # group, time, stratified (the label), or a source's column of split names
     boundaries: tuple[float | str, ...] = ()  # time only: the first value of eval and of test

@@ -43,9 +43,9 @@ class Places:
     """Where relative paths and named data sets are looked for.
 
     Attributes:
-      base_dir: the recipe's folder.
+      base_dir: The recipe's folder.
       data_dir: ``--data-dir``, which comes first, or None.
-      advice: what to do about a path that leads nowhere; not every command has a ``--data-dir``.
+      advice: What to do about a path that leads nowhere; not every command has a ``--data-dir``.
     """
 
     base_dir: Path
@@ -72,21 +72,10 @@ class Places:
             return fetch_folder(path) if folder else fetch_file(path)
         tried = self.candidates(path)
         for candidate in tried:
-            try:
-                if candidate.is_dir() if folder else candidate.is_file():
-                    return candidate
-            except OSError as error:
-                raise _unreadable(candidate, error) from None
+            if _is_there(candidate, folder):
+                return candidate
         for candidate in tried:
-            if candidate.exists():
-                wanted = "a folder" if folder else "a file"
-                there = "a folder" if candidate.is_dir() else "a file" if candidate.is_file() else "a device or a pipe"
-                hint = f"; for the files in it write {path.rstrip('/')}/*" if candidate.is_dir() else ""
-                raise ConfigError(
-                    f"Expected {wanted} at {candidate}, but it is {there}; correct the path in 'data'{hint}."
-                )
-            if candidate.is_symlink():
-                raise ConfigError(f"{candidate} is a link to nothing; correct the link or the path in 'data'.")
+            _check_kind(candidate, path, folder)
         raise ConfigError(missing_file(tried[0], tried[1:], self.advice))
 
     def find_all(self, patterns: str | Iterable[str]) -> list[Path]:
@@ -97,23 +86,42 @@ class Places:
         """
         found: dict[Path, None] = {}
         for pattern in [patterns] if isinstance(patterns, str) else patterns:
-            if is_address(pattern):
-                found.update(dict.fromkeys(_matching(pattern)))
-                continue
-            if not glob.has_magic(pattern) or any(path.is_file() for path in self.candidates(pattern)):
-                found[self.find(pattern)] = None
-                continue
-            matches: list[str] = []
-            for candidate in self.candidates(pattern):
-                matches = sorted(m for m in glob.glob(str(candidate), recursive=True) if os.path.isfile(m))
-                if matches:
-                    break
-            if not matches:
-                raise ConfigError(
-                    f"No file matches {self.candidates(pattern)[0]}; correct the pattern in 'data' or --data-dir."
-                )
-            found.update(dict.fromkeys(Path(match) for match in matches))
+            found.update(dict.fromkeys(self._matches(pattern)))
         return list(found)
+
+    def _matches(self, pattern: str) -> list[Path]:
+        """Returns the files that one path or glob names; a file may be called as a glob is, such as data[1].csv."""
+        if is_address(pattern):
+            return _matching(pattern)
+        tried = self.candidates(pattern)
+        if not glob.has_magic(pattern) or any(path.is_file() for path in tried):
+            return [self.find(pattern)]
+        for candidate in tried:
+            matches = sorted(match for match in glob.glob(str(candidate), recursive=True) if os.path.isfile(match))
+            if matches:
+                return [Path(match) for match in matches]
+        raise ConfigError(f"No file matches {tried[0]}; correct the pattern in 'data' or --data-dir.")
+
+
+def _is_there(path: Path, folder: bool) -> bool:
+    try:
+        return path.is_dir() if folder else path.is_file()
+    except OSError as error:
+        raise _unreadable(path, error) from None
+
+
+def _check_kind(candidate: Path, path: str, folder: bool) -> None:
+    """Refuses what lies in the place of a file or folder; ``path`` is how the config writes it."""
+    if candidate.is_dir():
+        there, hint = "a folder", f"; for the files in it write {path.rstrip('/')}/*"
+    elif candidate.exists():
+        there, hint = "a file" if candidate.is_file() else "a device or a pipe", ""
+    elif candidate.is_symlink():
+        raise ConfigError(f"{candidate} is a link to nothing; correct the link or the path in 'data'.")
+    else:
+        return
+    wanted = "a folder" if folder else "a file"
+    raise ConfigError(f"Expected {wanted} at {candidate}, but it is {there}; correct the path in 'data'{hint}.")
 
 
 def _matching(pattern: str) -> list[Path]:

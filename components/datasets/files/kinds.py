@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 
@@ -12,9 +12,9 @@ class FileKind:
     """A format of files.
 
     Attributes:
-      what: it is, with an article.
-      advice: what to do with it.
-      source: the block of a recipe that reads it as a table, empty for any other.
+      what: Its name, with an article.
+      advice: What to do with such a file.
+      source: The block of a recipe that reads it as a table, empty for any other.
     """
 
     what: str
@@ -77,23 +77,44 @@ def name_kind(start: bytes) -> FileKind | None:
     """Names the format of a file by its first bytes; None for text, and for what is not known.
 
     Args:
-      start: up to some thousand bytes.
+      start: Up to some thousand bytes.
     """
     if _CONTROL.search(start[:1024]) is None:  # a table may have a column ORCID
         return _name_text(start.removeprefix(b"\xef\xbb\xbf").lstrip())
     for beginning, kind in _BEGINNINGS:
         if start.startswith(beginning):
             return kind
-    if start[:4] == b"RIFF" and start[8:12] == b"WEBP":
-        return FileKind("a WebP image", f"save it as PNG or JPEG, and {_IMAGE}")
-    if start[257:262] == b"ustar":
-        return FileKind("a tar archive", "unpack it, and name the file inside")
-    if len(start) > 4 and start[:2] == b"\0\0" and start[2] in _IDX_TYPES and 1 <= start[3] <= 4:
-        return IDX
-    # A TFRecord begins with the length of its first record in eight bytes; a checksum and a message follow.
-    if len(start) > 12 and start[4:8] == b"\0\0\0\0" and start[:4] != b"\0\0\0\0" and start[12] == ord("\n"):
-        return TFRECORD
+    for looks_so, kind in _LOOKS:
+        if looks_so(start):
+            return kind
     return None
+
+
+def _is_webp(start: bytes) -> bool:
+    return start[:4] == b"RIFF" and start[8:12] == b"WEBP"
+
+
+def _is_tar(start: bytes) -> bool:
+    return start[257:262] == b"ustar"
+
+
+def _is_idx(start: bytes) -> bool:
+    return len(start) > 4 and start[:2] == b"\0\0" and start[2] in _IDX_TYPES and 1 <= start[3] <= 4
+
+
+def _is_tfrecord(start: bytes) -> bool:
+    """Tells by the length of the first record in eight bytes, behind which a checksum and a message follow."""
+    length, message = start[:8], start[12:]
+    return length[4:] == b"\0\0\0\0" and length[:4] != b"\0\0\0\0" and message[:1] == b"\n"
+
+
+# Formats that are known by more than how they begin.
+_LOOKS: tuple[tuple[Callable[[bytes], bool], FileKind], ...] = (
+    (_is_webp, FileKind("a WebP image", f"save it as PNG or JPEG, and {_IMAGE}")),
+    (_is_tar, FileKind("a tar archive", "unpack it, and name the file inside")),
+    (_is_idx, IDX),
+    (_is_tfrecord, TFRECORD),
+)
 
 
 def _name_text(start: bytes) -> FileKind | None:

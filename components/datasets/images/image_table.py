@@ -22,7 +22,8 @@ from kerasline.components.datasets.description import (
 )
 from kerasline.components.datasets.files import Places, check_unchanged, digest_file, missing_file, size_of
 from kerasline.components.datasets.images.image_check import check_all
-from kerasline.components.datasets.images.image_folder import Survey, read_image, shortened
+from kerasline.components.datasets.images.image_folder import read_image, shortened
+from kerasline.components.datasets.images.survey import Survey
 from kerasline.components.datasets.tables.csv import (
     INFINITIES,
     NANS,
@@ -38,6 +39,8 @@ from kerasline.components.datasets.values import Named, check_lost, describe_los
 _IMAGES_PER_SHARD = 1024
 _NO_NUMBERS = INFINITIES | NANS
 
+_Row = tuple[int, list[str]]  # number of the line, and the cells of the wanted columns
+
 
 def find(options: ImageOptions, places: Places, split: SplitColumn | None, named: Named) -> Found:
     """Describes the images that ``labels_csv`` lists.
@@ -52,22 +55,18 @@ def find(options: ImageOptions, places: Places, split: SplitColumn | None, named
     table = _table_of(options, root, places)
     reading = {**_reading(table), "missing_in": own_words(named)}
     wanted = _wanted_columns(options, reading["names"], split, table)
-    read_at = [reading["names"].index(name) for name in wanted]
-    rows = [(number, [cells[place] for place in read_at]) for number, cells in _body(table, reading)]
+    rows = _rows(table, reading, wanted)
     decided = named.get(options.label_column) is not None
-    no_label = _no_label([cells[1] for _, cells in rows], missing_words(reading, options.label_column), decided)
+    labels = [cells[1] for _, cells in rows]
+    no_label = _no_label(labels, missing_words(reading, options.label_column), decided)
     survey = Survey()
     kept, unusable, skipped = _usable_rows(options, root, table, rows, no_label, survey)
     if not kept:
-        reason = f" The first: {skipped[0]}." if skipped else ""
-        raise ConfigError(f"No image of {table} can be used; correct its paths.{reason}")
-    left_out = set(unusable)
-    label = _label(options.label_column, [(n, cells[1]) for n, cells in rows if n not in left_out], table)
-    dtype = label.dtype
-    if dtype == "string" and not decided:
-        lost = Counter(cells[1] for _, cells in rows if cells[1] in no_label)
+        raise _none_usable(table, skipped)
+    label = _label(options.label_column, [(number, cells[1]) for number, cells in kept], table)
+    if label.dtype == "string" and not decided:
+        lost = Counter(cell for cell in labels if cell in no_label)
         check_lost(options.label_column, lost, len(kept), str(table))
-    extra_type = parse([cells[2] for cells in kept if cells[2]] or ["-"])[0] if split else None
     return Found(
         kind="image",
         columns=(survey.column(),),
@@ -79,20 +78,40 @@ def find(options: ImageOptions, places: Places, split: SplitColumn | None, named
             "root": str(root),
             "reading": reading,
             "columns": wanted,
-            "label_type": dtype,
+            "label_type": label.dtype,
             "label_form": asdict(label.written.form) if label.written else None,
-            "extra_type": extra_type,
+            "extra_type": _extra_type(kept, split),
             "unusable": unusable,
         },
-        shards=[
-            {"first": first, "rows": min(_IMAGES_PER_SHARD, len(kept) - first)}
-            for first in range(0, len(kept), _IMAGES_PER_SHARD)
-        ],
+        shards=_shards(len(kept)),
         digest=f"{survey.digest},{digest_file(table)}",
         title=root.name,
         skipped=shortened(skipped),
         notes=survey.notes,
     )
+
+
+def _rows(table: Path, reading: Mapping[str, Any], wanted: Sequence[str]) -> list[_Row]:
+    """Reads the wanted columns of all rows."""
+    places = [reading["names"].index(name) for name in wanted]
+    return [(number, [cells[place] for place in places]) for number, cells in _body(table, reading)]
+
+
+def _none_usable(table: Path, skipped: Sequence[str]) -> ConfigError:
+    reason = f" The first: {skipped[0]}." if skipped else ""
+    return ConfigError(f"No image of {table} can be used; correct its paths.{reason}")
+
+
+def _extra_type(rows: Sequence[_Row], split: SplitColumn | None) -> str | None:
+    """Returns the type of the column that only the splits need, None where there is none."""
+    if split is None:
+        return None
+    return parse([cells[2] for _, cells in rows if cells[2]] or ["-"])[0]
+
+
+def _shards(rows: int) -> list[dict[str, Any]]:
+    starts = range(0, rows, _IMAGES_PER_SHARD)
+    return [{"first": first, "rows": min(_IMAGES_PER_SHARD, rows - first)} for first in starts]
 
 
 def _table_of(options: ImageOptions, root: Path, places: Places) -> Path:
@@ -118,24 +137,24 @@ def _usable_rows(
     options: ImageOptions,
     root: Path,
     table: Path,
-    rows: Sequence[tuple[int, list[str]]],
+    rows: Sequence[_Row],
     no_label: Collection[str],
     survey: Survey,
-) -> tuple[list[list[str]], list[int], list[str]]:
+) -> tuple[list[_Row], list[int], list[str]]:
     """Looks at the image of every row.
 
     Args:
       options: Of the recipe.
       root: Folder of the images.
       table: The CSV.
-      rows: Number of each line with the cells of the wanted columns.
+      rows: All rows.
       no_label: Cells that mean that a row has no label.
       survey: Takes what the images that can be used are like.
 
     Returns:
-      The cells of the rows that can be used; the numbers of the others, and in words why.
+      The rows that can be used; the numbers of the others, and in words why.
     """
-    kept: list[list[str]] = []
+    kept: list[_Row] = []
     unusable: list[int] = []
     skipped: list[str] = []
     inside = root.resolve()
@@ -151,7 +170,7 @@ def _usable_rows(
             unusable.append(number)
             skipped.append(f"{table.name} line {number}, {cells[0]}: {problem}")
         else:
-            kept.append(cells)
+            kept.append((number, cells))
             survey.add(checked, "\0".join(cells))
     return kept, unusable, skipped
 

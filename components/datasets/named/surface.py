@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from typing import Any
@@ -25,13 +26,19 @@ from kerasline.components.datasets.tables.csv import table as csv_table
 OPTIONS: dict[str, Any] = {"size": None, "noise": None, "seed": None}
 _SIZE, _NOISE = 1000, 0.1
 _TRAIN, _TEST = "dataRegression_train.csv", "dataRegression_test.csv"
+# Of each option: its types, the smallest and the largest value, and how messages say so.
+_ALLOWED: dict[str, tuple[tuple[type, ...], float, float, str]] = {
+    "size": ((int,), 10, 10_000_000, "a whole number from 10 to 10,000,000"),
+    "noise": ((int, float), 0, sys.float_info.max, "a number of 0 or more"),
+    "seed": ((int,), 0, float("inf"), "a whole number of 0 or more"),
+}
 
 
 def find(places: Places, options: Mapping[str, Any]) -> Found:
     """Describes the surface: the workshop's two files where the data folder has them, generated rows otherwise.
 
     Args:
-      places: where to look.
+      places: Where to look.
       options: ``size`` (rows), ``noise`` (standard deviation added to y) and ``seed``. Setting size or noise asks for
         generated rows, whatever the data folder has.
 
@@ -46,23 +53,31 @@ def find(places: Places, options: Mapping[str, Any]) -> Found:
              "columns": ["x1", "x2", "y"]}
         )  # fmt: skip
         return csv_table.find(table, places, None, {})
-    size, noise = _SIZE if size is None else size, _NOISE if noise is None else noise
-    if isinstance(size, bool) or not isinstance(size, int) or not 10 <= size <= 10_000_000:
-        raise ConfigError(f"data.options.size must be a whole number from 10 to 10,000,000, got {size!r}.")
-    if isinstance(noise, bool) or not isinstance(noise, int | float) or not 0 <= noise < float("inf"):
-        raise ConfigError(f"data.options.noise must be a number of 0 or more, got {noise!r}.")
-    if isinstance(options["seed"], bool) or not isinstance(options["seed"], int) or options["seed"] < 0:
-        raise ConfigError(f"data.options.seed must be a whole number of 0 or more, got {options['seed']!r}.")
-    parts: Parts = {None: _generate(size, float(noise), options["seed"])}
+    given = {
+        "size": _SIZE if size is None else size,
+        "noise": _NOISE if noise is None else noise,
+        "seed": options["seed"],
+    }
+    _check_options(given)
+    reading = {**given, "noise": float(given["noise"])}
+    parts: Parts = {None: _generate(**reading)}
     return Found(
         kind="table",
         columns=columns_of(parts, {"x1": "float", "x2": "float"}, {}),
         label=label_facts(parts, "y", task="regression", origin="regression_surface"),
         reader="surface",
-        reader_options={"size": size, "noise": float(noise), "seed": options["seed"]},
+        reader_options=reading,
         shards=shards_of(parts, TABLE_ROWS_PER_SHARD),
         digest=digest_parts(parts),
     )
+
+
+def _check_options(given: Mapping[str, Any]) -> None:
+    for key, (kinds, least, most, wanted) in _ALLOWED.items():
+        value = given[key]
+        is_number = isinstance(value, kinds) and not isinstance(value, bool)
+        if not (is_number and least <= value <= most):
+            raise ConfigError(f"data.options.{key} must be {wanted}, got {value!r}.")
 
 
 def surface(x1: Any, x2: Any) -> Any:

@@ -289,10 +289,7 @@ def _check_room(files: Sequence[RemoteFile]) -> None:
 
 def _remove_oldest(kept: set[Path]) -> None:
     """Removes copies that were not used for longest, where there are too many."""
-    try:
-        limit_bytes = float(os.environ.get(_LIMIT_VARIABLE, "50")) * 1e9
-    except ValueError:
-        limit_bytes = 50e9
+    limit_bytes = _limit_bytes()
     copies = [path for path in (cache_folder() / "copies").rglob("*") if path.is_file()]
     total = sum(path.stat().st_size for path in copies)
     if total <= limit_bytes:
@@ -304,6 +301,14 @@ def _remove_oldest(kept: set[Path]) -> None:
         total -= path.stat().st_size
         path.unlink(missing_ok=True)
         _beside(path).unlink(missing_ok=True)
+
+
+def _limit_bytes() -> float:
+    """Returns how large all copies together may be."""
+    try:
+        return float(os.environ.get(_LIMIT_VARIABLE, "50")) * 1e9
+    except ValueError:
+        return 50e9
 
 
 def _used(path: Path) -> float:

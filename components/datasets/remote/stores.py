@@ -272,7 +272,13 @@ def _matches(parts: Sequence[str], pattern: Sequence[str]) -> bool:
     """Says whether a key matches a glob, part by part; wildcards pass over names that begin with a dot."""
     if not pattern or not parts:
         return not parts and all(piece == "**" for piece in pattern)
+    is_hidden = _is_hidden(parts[0], pattern[0])
     if pattern[0] == "**":
-        return _matches(parts, pattern[1:]) or (not parts[0].startswith(".") and _matches(parts[1:], pattern))
-    is_hidden = parts[0].startswith(".") and not pattern[0].startswith(".")
-    return not is_hidden and fnmatchcase(parts[0], pattern[0]) and _matches(parts[1:], pattern[1:])
+        return _matches(parts, pattern[1:]) or (not is_hidden and _matches(parts[1:], pattern))
+    if is_hidden or not fnmatchcase(parts[0], pattern[0]):
+        return False
+    return _matches(parts[1:], pattern[1:])
+
+
+def _is_hidden(name: str, pattern: str) -> bool:
+    return name.startswith(".") and not pattern.startswith(".")

@@ -30,8 +30,8 @@ def class_cuts(plan: SplitPlan, rows: Iterable[Row]) -> dict[str, tuple[float, f
     each class to one row. Equal rows have one hash and stay together, which can cost a class a row more.
 
     Args:
-      plan: with the label as ``column``, or None for one class of all rows.
-      rows: those that the source did not assign.
+      plan: With the label as ``column``, or None for one class of all rows.
+      rows: Those that the source did not assign.
     """
     places: dict[str, array[float] | None] = {}
     for row in rows:
@@ -69,8 +69,8 @@ def time_boundaries(plan: SplitPlan, rows: Iterable[Row]) -> tuple[tuple[float |
     Rows of one time stay together: of the times that occur, those are chosen whose shares come nearest.
 
     Args:
-      plan: with the column of times: numbers, or text that begins with a date as 2024-01-31.
-      rows: those that the source did not assign.
+      plan: With the column of times: numbers, or text that begins with a date as 2024-01-31.
+      rows: Those that the source did not assign.
 
     Returns:
       The boundaries, and a note if rows have no time (they are train).
@@ -79,26 +79,7 @@ def time_boundaries(plan: SplitPlan, rows: Iterable[Row]) -> tuple[tuple[float |
       ConfigError: other text, or too few different times.
     """
     column = plan.column or ""
-    times: list[Any] = []
-    seen = missing = 0
-    chooser = random.Random(plan.seed)
-    for row in rows:
-        value = row[column]
-        if value is None:
-            missing += 1
-            continue
-        if isinstance(value, str) and not _ISO_DATE.match(value):
-            raise ConfigError(
-                f"split.column {column!r} must hold numbers or dates such as 2024-01-31, which sort as text, but one "
-                "row "
-                f"says {value!r}; write its dates in that form."
-            )
-        seen += 1
-        if len(times) < _MAX_TIMES:
-            times.append(value)
-        elif (index := chooser.randrange(seen)) < _MAX_TIMES:
-            times[index] = value
-    times.sort()
+    times, missing = _times(column, plan.seed, rows)
     different = sorted(set(times))
     has_test = plan.fractions["test"] > 0
     if len(different) < 2 + has_test:
@@ -113,12 +94,33 @@ def time_boundaries(plan: SplitPlan, rows: Iterable[Row]) -> tuple[tuple[float |
     if has_test:
         end = _nearest(starts, plan.fractions["train"] + plan.fractions["eval"], begin + 1, len(different) - 1)
         found.append(different[end])
-    notes = (
-        (counted(missing, f"row has no {column!r} and is train", f"rows have no {column!r} and are train"),)
-        if missing
-        else ()
-    )
-    return tuple(found), notes
+    if not missing:
+        return tuple(found), ()
+    note = counted(missing, f"row has no {column!r} and is train", f"rows have no {column!r} and are train")
+    return tuple(found), (note,)
+
+
+def _times(column: str, seed: int, rows: Iterable[Row]) -> tuple[list[Any], int]:
+    """Collects the times of rows, sorted, a fair sample of very many; and how many rows have none."""
+    times: list[Any] = []
+    seen = missing = 0
+    chooser = random.Random(seed)
+    for row in rows:
+        value = row[column]
+        if value is None:
+            missing += 1
+            continue
+        if isinstance(value, str) and not _ISO_DATE.match(value):
+            raise ConfigError(
+                f"split.column {column!r} must hold numbers or dates such as 2024-01-31, which sort as text, but one "
+                f"row says {value!r}; write its dates in that form."
+            )
+        seen += 1
+        if len(times) < _MAX_TIMES:
+            times.append(value)
+        elif (index := chooser.randrange(seen)) < _MAX_TIMES:  # a row that comes late has the same chance as the first
+            times[index] = value
+    return sorted(times), missing
 
 
 def _nearest(starts: list[float], wanted: float, low: int, high: int) -> int:

@@ -70,8 +70,8 @@ def read_date(cell: str, form: str) -> tuple[int, int, int] | None:
     """Reads year, month and day as the transform graph does, or None where the cell is no such date.
 
     Args:
-      cell: the text.
-      form: ``ymd``, ``dmy`` or ``mdy``.
+      cell: The text.
+      form: One of ``ymd``, ``dmy`` or ``mdy``.
     """
     found = read_date_and_hour(cell, form)
     return None if found is None else found[:3]
@@ -85,8 +85,7 @@ def read_date_and_hour(cell: str, form: str) -> tuple[int, int, int, int] | None
         return None
     year, month, day, hour, half = (match.expand(group) for group in groups)
     number = int(month) if month.isdigit() else _month(month)
-    clock = int(hour or 0)
-    clock = clock % 12 + 12 * (half == "p") if half else clock
+    clock = int(_on_the_day(int(hour or 0), half))
     if not (1 <= number <= 12 and 1 <= int(day) <= 31 and clock <= 24):
         return None
     return _full_year(year), number, int(day), clock
@@ -95,17 +94,32 @@ def read_date_and_hour(cell: str, form: str) -> tuple[int, int, int, int] | None
 def read_hours(cell: str) -> float | None:
     """Reads a time of day or a duration in hours as the transform graph does, or None where the cell is none."""
     text = clean_date(cell)
-    match = next((m for p in TIME_PATTERNS if text and (m := re.fullmatch(p, text, re.ASCII))), None)
-    if match is None or not any(match.groups()[1:5]):
+    sign, *numbers, half = _parts_of_time(text)
+    if not any(numbers):
         return None
-    sign, days, hours, minutes, seconds, half = (part or "" for part in match.groups())
-    hour = float(hours or 0)
-    hour = hour % 12 + 12 * (half == "p") if half else hour
-    total = hour + float(minutes or 0) / 60 + float(seconds or 0) / 3600
+    days, hours, minutes, seconds = (float(number or 0) for number in numbers)
+    total = _on_the_day(hours, half) + minutes / 60 + seconds / 3600
+    if not sign:
+        return 24 * days + total
     # A negative timedelta of Python is written as -1 day, 23:00:00: its days alone are negative.
-    if sign and days and ":" in text:
-        return total - 24 * float(days)
-    return (24 * float(days or 0) + total) * (-1 if sign else 1)
+    is_timedelta = numbers[0] and ":" in text
+    return total - 24 * days if is_timedelta else -(24 * days + total)
+
+
+def _parts_of_time(text: str) -> tuple[str, ...]:
+    """Returns sign, days, hours, minutes, seconds and half of the day, empty where they are not written."""
+    for pattern in TIME_PATTERNS if text else ():
+        match = re.fullmatch(pattern, text, re.ASCII)
+        if match is not None:
+            return match.groups("")
+    return ("",) * 6
+
+
+def _on_the_day(hour: float, half: str) -> float:
+    """Counts an hour from midnight; ``half`` is a or p where twelve hours are counted twice, else empty."""
+    if not half:
+        return hour
+    return hour % 12 + (12 if half == "p" else 0)
 
 
 def reads_as_date(cell: str, form: str) -> bool:

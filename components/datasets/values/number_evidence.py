@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from kerasline.components.datasets.values.number_forms import (
@@ -60,6 +60,8 @@ _SHAPES = tuple(
 _POINTED = re.compile(r"[+-]?(?:\d{1,3}|[1-9]\d{0,2}\.\d{3})")
 _PROGRAM = re.compile(r"[-+]?\d*\.?\d*(?:[eE][-+]?\d+)?", re.ASCII)
 _PLAIN = re.compile(r"[\d.,]+", re.ASCII)
+_SHORT = tuple(word for word, _ in SHORT_MAGNITUDES)
+_CAPITALS = tuple(map(str.upper, _SHORT))
 _UNREADABLE = {".": ("comma", "dots"), ",": ("dot", "commas")}
 
 
@@ -170,41 +172,34 @@ class NumberEvidence:
         if self.given_up or not numbers or numbers < (1 - MOST_UNREADABLE) * self.total:
             return None
         unit, problem = self._unit()
-        shapes: Counter[str] = Counter()
-        for (shape, currency, word), rows in self.looks.items():
-            if shape != "code" and _fits(unit, currency, word):
-                shapes[shape] += rows
+        shapes = self._shapes_under(unit)
         decimal, certain, why = self._decimal(shapes, unit in _ENGLISH)
-        readable = sum(rows for shape, rows in shapes.items() if shape not in _UNREADABLE[decimal])
-        share = readable / self.total
+        unreadable = sum(shapes[shape] for shape in _UNREADABLE[decimal])
+        share = (shapes.total() - unreadable) / self.total
         if share < 1 - MOST_UNREADABLE and not problem:
             problem = self._mixture()
         either = 0.0 if certain else (shapes["comma?"] + shapes["dot?"]) / self.total
         return WrittenNumbers(decimal, unit, share, certain, why, problem, either)
 
+    def _shapes_under(self, unit: str) -> Counter[str]:
+        """Counts the shapes of the cells that are read under a unit."""
+        shapes: Counter[str] = Counter()
+        for (shape, currency, word), rows in self.looks.items():
+            if shape != "code" and _fits(unit, currency, word):
+                shapes[shape] += rows
+        return shapes
+
     def _unit(self) -> tuple[str, str]:
-        """Chooses the unit that most cells agree with."""
+        """Chooses the unit that most cells agree with; and says why it may be wrong, empty where nothing is odd."""
         cells = Counter({(currency, word): 0 for _, currency, word in self.looks})
         for (shape, currency, word), rows in self.looks.items():
             cells[currency, word] += rows if shape != "code" else 0
-        words = {word for _, word in cells} - {""}
-        currencies = [currency for currency in CURRENCIES if any(currency == other for other, _ in cells)]
-        candidates = ["", NUMBER, *currencies, PERCENT, *FAMILIES, *sorted(word.lower() for word in words)]
-        if {word for word in words if _is_magnitude(word) or word in ("M", "B", "T")} == set() and not currencies:
-            candidates.remove(NUMBER)
-        if len(words) == 1 and words <= {"m", "b", "t"}:
-            candidates = [unit for unit in candidates if unit not in FAMILIES]
-        scores = {
-            unit: sum(rows for (currency, word), rows in cells.items() if _fits(unit, currency, word))
-            for unit in candidates
-        }
-        best = max(candidates, key=lambda unit: scores[unit])  # the first of equals
-        bare, total = cells["", ""], cells.total()
-        if best == PERCENT and MOST_UNREADABLE * total < bare < (1 - MOST_UNREADABLE) * total:
-            return best, f"{bare:,} of its {total:,} cells lack the % of the others"
-        if best in ("m", "b", "t") and bare:
-            return best, f"{best!r} behind some of its numbers may mean a million or a unit"
-        return best, ""
+
+        def agreeing(unit: str) -> int:
+            return sum(rows for (currency, word), rows in cells.items() if _fits(unit, currency, word))
+
+        best = max(_candidates(cells), key=agreeing)  # the first of equals
+        return best, _doubt(best, cells["", ""], cells.total())
 
     def _mixture(self) -> str:
         """Names the units that do not go together."""
@@ -225,16 +220,21 @@ class NumberEvidence:
         if point or comma:
             proof = self._example("comma", "dots") if comma > point else self._example("dot", "commas")
             return ("," if comma > point else "."), True, f"such as {proof}"
+        return self._open_mark(shapes, is_english)
+
+    def _open_mark(self, shapes: Counter[str], is_english: bool) -> tuple[Decimal, bool, str]:
+        """Does so where every mark stands before three digits, by the numbers beside those."""
         if shapes["comma?"] >= shapes["dot?"] > 0:
             return ".", False, f"both {self._example('comma?')} and {self._example('dot?')} occur"
         if shapes["comma?"]:
-            certain = is_english or bool(shapes["small"]) and shapes["comma?"] >= _FEWEST_MARKED
-            return ".", certain, f"every comma stands before three digits, as in {self._example('comma?')}"
-        if shapes["dot?"]:
-            if self.points_mark_thousands(shapes):
-                return ",", True, f"every point stands before three digits, as in {self._example('dot?')}"
-            return ".", bool(shapes["small"] or shapes["long"]), f"such as {self._example('dot?')}"
-        return ".", True, ""
+            has_small_ones = shapes["small"] > 0 and shapes["comma?"] >= _FEWEST_MARKED
+            why = f"every comma stands before three digits, as in {self._example('comma?')}"
+            return ".", is_english or has_small_ones, why
+        if not shapes["dot?"]:
+            return ".", True, ""
+        if self.points_mark_thousands(shapes):
+            return ",", True, f"every point stands before three digits, as in {self._example('dot?')}"
+        return ".", shapes["small"] + shapes["long"] > 0, f"such as {self._example('dot?')}"
 
     def points_mark_thousands(self, shapes: Counter[str] | None = None) -> bool:
         """Says whether what looks like decimals are thousands: 993 beside 1.295, never 1.29 nor 1295."""
@@ -279,22 +279,31 @@ def _look(cell: str) -> tuple[str, str, str] | None:
     """Returns shape, currency and word of a cell, or None where it is no number."""
     if len(cell) > _LONGEST or not any(character.isdecimal() for character in cell):
         return None
-    if _PLAIN.fullmatch(cell):
-        shape = _shape(cell)
-        return None if shape is None else (shape, "", "")
-    text = clean(cell, COMMON_CLEANING)
-    match = _LOOKS.fullmatch(text)
+    if not _PLAIN.fullmatch(cell):
+        return _look_closely(cell)
+    shape = _shape(cell)
+    return None if shape is None else (shape, "", "")
+
+
+def _look_closely(cell: str) -> tuple[str, str, str] | None:
+    match = _LOOKS.fullmatch(clean(cell, COMMON_CLEANING))
     if match is None:
         return ("small", "", "h") if read_number(cell, NumberForm(".", "duration")) is not None else None
-    _, before, body, word, behind = match.groups()
+    _, before, body, word, behind = match.groups("")
     shape = _shape(body)
     if shape is None or (before and behind):
         return None
-    word = word or ""
-    # In capitals, M and B are million and billion; in lower case they may be metres, minutes or bytes.
-    if word in ("m", "b", "t") and cell.rstrip()[-1:].isupper():
-        word = word.upper()
-    return shape, _currency(before or behind), word if word in ("M", "B", "T") else _singular(word)
+    return shape, _currency(before or behind), _unit_word(word, cell)
+
+
+def _unit_word(word: str, cell: str) -> str:
+    """Returns what stands behind a number in one spelling.
+
+    In capitals, M and B are million and billion; in lower case they may be metres, minutes or bytes.
+    """
+    if word in _SHORT and cell.rstrip()[-1:].isupper():
+        return word.upper()
+    return _singular(word)
 
 
 def _shape(body: str) -> str | None:
@@ -307,7 +316,7 @@ def _singular(word: str) -> str:
     return word[:-1] if len(word) > 2 and word.endswith("s") and not known and not _is_magnitude(word) else word
 
 
-def _currency(sign: str | None) -> str:
+def _currency(sign: str) -> str:
     return next((name for name, signs in CURRENCIES.items() if sign and _matches(sign, signs)), "")
 
 
@@ -321,13 +330,32 @@ def _is_magnitude(word: str) -> bool:
 
 def _fits(unit: str, currency: str, word: str) -> bool:
     """Says whether a cell with this currency and word is read under a unit."""
-    is_short = any(word.lower() == short for short, _ in SHORT_MAGNITUDES)
-    if unit in CURRENCIES:
-        return currency in ("", unit) and (not word or is_short or _is_magnitude(word))
-    if currency:
+    if currency not in ("", unit):
         return False
     if unit in FAMILIES:
         return any(_matches(word.lower(), words) for words, _ in FAMILIES[unit])
-    if unit == NUMBER:
-        return not word or is_short or _is_magnitude(word)
-    return not word or word.lower() == unit or (not is_short and _is_magnitude(word))
+    multiplies = not word or _is_magnitude(word)
+    if unit == NUMBER or unit in CURRENCIES:
+        return multiplies or word.lower() in _SHORT
+    return word.lower() == unit or (multiplies and word.lower() not in _SHORT)
+
+
+def _candidates(cells: Collection[tuple[str, str]]) -> list[str]:
+    """Lists the units that cells may have, by their currencies and words, the plainest first."""
+    words = {word for _, word in cells} - {""}
+    used = {currency for currency, _ in cells}
+    currencies = [currency for currency in CURRENCIES if currency in used]
+    counts_thousands = any(_is_magnitude(word) or word in _CAPITALS for word in words)
+    # A short word alone may be a million as well as a metre, so no family of units is taken for granted.
+    families = [] if words in ({"m"}, {"b"}, {"t"}) else [*FAMILIES]
+    numbers = [NUMBER] if counts_thousands or currencies else []
+    return ["", *numbers, *currencies, PERCENT, *families, *sorted(map(str.lower, words))]
+
+
+def _doubt(unit: str, bare: int, total: int) -> str:
+    """Says why a unit may be wrong where ``bare`` cells of ``total`` have none, empty where nothing is odd."""
+    if unit == PERCENT and MOST_UNREADABLE * total < bare < (1 - MOST_UNREADABLE) * total:
+        return f"{bare:,} of its {total:,} cells lack the % of the others"
+    if unit in _SHORT and bare:
+        return f"{unit!r} behind some of its numbers may mean a million or a unit"
+    return ""

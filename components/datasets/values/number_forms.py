@@ -142,19 +142,31 @@ def reading_of(form: NumberForm) -> Reading:
 
 def _plain_cleaning(unit: str | None) -> list[Step]:
     """Takes a unit that multiplies nothing away, and writes words for thousands as exponents."""
-    currency = CURRENCIES.get(unit or "", ANY_CURRENCY if unit is ANY_UNIT else "")
-    steps: list[Step] = []
-    if currency:
-        steps += [(rf"^([-+]?) ?(?:{currency}) ?([-+]?)", r"\1\2"), (rf"([0-9.,a-z]) ?(?:{currency})$", r"\1")]
-    magnitudes = MAGNITUDES + (SHORT_MAGNITUDES if unit == NUMBER or unit in CURRENCIES else ())
-    steps += [(rf"([0-9][.,]?) ?(?:{words})\.?$", rf"\1e{power}") for words, power in magnitudes]
-    if unit is ANY_UNIT:
-        # A unit that multiplies, such as g or min, is read only where the column is known to have such units.
-        units = "|".join(words for family in FAMILIES.values() for words, factor in family if factor != 1)
-        steps += [(rf"([0-9.,]) ?(?:{units}|m|b|t)$", r"\1?"), (rf"([0-9.,]) ?{SUFFIX}$", r"\1")]
-    elif unit and unit != NUMBER and unit not in CURRENCIES:
-        steps.append((rf"([0-9.,]) ?{re.escape(unit.lower())}s?\.?$", r"\1"))
-    return steps
+    if unit is None:
+        return [*_without_currency(ANY_CURRENCY), *_powers(MAGNITUDES), *_without_any_unit()]
+    if unit in CURRENCIES:
+        return [*_without_currency(CURRENCIES[unit]), *_powers(MAGNITUDES + SHORT_MAGNITUDES)]
+    if unit == NUMBER:
+        return _powers(MAGNITUDES + SHORT_MAGNITUDES)
+    own = [(rf"([0-9.,]) ?{re.escape(unit.lower())}s?\.?$", r"\1")] if unit else []
+    return [*_powers(MAGNITUDES), *own]
+
+
+def _without_currency(signs: str) -> list[Step]:
+    return [(rf"^([-+]?) ?(?:{signs}) ?([-+]?)", r"\1\2"), (rf"([0-9.,a-z]) ?(?:{signs})$", r"\1")]
+
+
+def _powers(magnitudes: tuple[tuple[str, int], ...]) -> list[Step]:
+    return [(rf"([0-9][.,]?) ?(?:{words})\.?$", rf"\1e{power}") for words, power in magnitudes]
+
+
+def _without_any_unit() -> list[Step]:
+    """Passes over units that multiply nothing, and makes no number of those that do, such as g or min.
+
+    These are read only where the column is known to have such units.
+    """
+    units = "|".join(words for family in FAMILIES.values() for words, factor in family if factor != 1)
+    return [(rf"([0-9.,]) ?(?:{units}|m|b|t)$", r"\1?"), (rf"([0-9.,]) ?{SUFFIX}$", r"\1")]
 
 
 def _compound(number: str, family: tuple[tuple[str, float], ...]) -> tuple[str, tuple[tuple[str, float], ...]]:

@@ -54,3 +54,4 @@ from .tolerance import (
 )
 from .versions import is_version as is_version
 from .wording import counted as counted, printable as printable, rate as rate
+from .writing import write_at_once as write_at_once, written_at_once as written_at_once

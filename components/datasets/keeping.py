@@ -12,7 +12,6 @@ import hashlib
 import json
 import os
 import time
-import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from importlib import metadata
@@ -21,7 +20,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from kerasline.components.core import ConfigError, code_version
+from kerasline.components.core import ConfigError, code_version, write_at_once
 from kerasline.components.datasets.description import DataOptions, Dataset
 from kerasline.components.datasets.files import Places
 from kerasline.components.datasets.peeking import source_files
@@ -67,7 +66,8 @@ def recall(
     _check_same(before[0], {} if after is None else after[0])
     if after == before and all(max(times) < started_ns - _RECENT_NS for _, _, *times in before[0].values()):
         with suppress(OSError):
-            _write(path, dataset.to_json())
+            folder.mkdir(parents=True, exist_ok=True)
+            write_at_once(path, dataset.to_json(), lasting=False)
             _keep_newest(folder)
     return dataset
 
@@ -126,17 +126,6 @@ def _read(path: Path) -> Dataset | None:
     return dataset
 
 
-def _write(path: Path, text: str) -> None:
-    """Writes a file in one go, so that another process reads all of it or nothing."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{uuid.uuid4().hex}.new")
-    try:
-        temporary.write_text(text, encoding="utf-8")
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
 def _keep_newest(folder: Path) -> None:
     """Removes what was not asked for longest where there is too much, and what a kill left half-written."""
     found = sorted(
@@ -145,6 +134,6 @@ def _keep_newest(folder: Path) -> None:
     total = 0
     for place, (changed, size_bytes, path) in enumerate(found, start=1):
         total += size_bytes
-        left_over = path.suffix == ".new" and changed < time.time() - 3600
+        left_over = path.name.startswith(".") and changed < time.time() - 3600
         if left_over or place > _MOST_FILES or (total > _MOST_BYTES and place > 1):
             path.unlink(missing_ok=True)

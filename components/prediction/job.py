@@ -16,7 +16,7 @@ import filelock
 from apache_beam.options.pipeline_options import PipelineOptions
 
 from kerasline.components.beam import CheckWorker, complete_options
-from kerasline.components.core import ConfigError, DataRejected, KeraslineError, progress, rate
+from kerasline.components.core import ConfigError, DataRejected, KeraslineError, progress, rate, written_at_once
 from kerasline.components.prediction.answering import ServedModel, join_counts
 from kerasline.components.prediction.marking import add_marks, column_name, write_marks
 from kerasline.components.prediction.reading import READERS, PredictionPlan, output_columns
@@ -25,7 +25,6 @@ from kerasline.components.prediction.writing import (
     join_parts,
     prediction_table,
     rejected_line,
-    written_at_once,
 )
 
 _JOB = "job.txt"  # says whose parts these are

@@ -13,7 +13,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from kerasline.components.prediction.writing import PartWriter, written_at_once
+from kerasline.components.core import written_at_once
+from kerasline.components.prediction.writing import PartWriter
 
 UNSEEN_COLUMN = "unseen"
 _LINES = 10_000

@@ -9,8 +9,7 @@ import math
 import os
 import shutil
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any
 
@@ -18,6 +17,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
+
+from kerasline.components.core import written_at_once
 
 _ABOVE_HALF = 0.5
 
@@ -132,27 +133,6 @@ def rejected_line(row: Mapping[str, Any]) -> bytes:
         for name, value in row["keys"].items()
     }
     return json.dumps({**row, "keys": keys}, default=str, ensure_ascii=False).encode() + b"\n"
-
-
-@contextmanager
-def written_at_once(path: Path, *, lasting: bool = True) -> Iterator[IO[bytes]]:
-    """Gives a file that appears under its name when it is complete, and not at all otherwise.
-
-    Args:
-      path: its name.
-      lasting: whether it must be on the disk before it appears, so that a power failure leaves all of it or nothing.
-    """
-    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}")
-    try:
-        with open(temporary, "wb") as file:
-            yield file
-            if lasting and file.tell():
-                file.flush()
-                os.fsync(file.fileno())
-        os.replace(temporary, path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
 
 
 def join_parts(parts: Sequence[Path], output: Path, suffix: str) -> None:

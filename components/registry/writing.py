@@ -9,11 +9,12 @@ import json
 import os
 import shutil
 import socket
-import uuid
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+
+from kerasline.components.core import write_at_once
 
 
 def append_line(path: Path, move: Mapping[str, Any]) -> None:
@@ -53,16 +54,7 @@ def replace_file(path: Path, text: str) -> None:
     """
     for left in path.parent.glob(f".{glob.escape(path.name)}.{'[0-9a-f]' * 8}"):
         left.unlink(missing_ok=True)
-    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}")
-    try:
-        with open(temporary, "w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
+    write_at_once(path, text)
 
 
 def who_text() -> str:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from kerasline.components.core import counted
+from kerasline.components.core import counted, write_at_once
 from kerasline.components.registry import read_record
 from kerasline.pipeline.workspace import section
 
@@ -57,8 +57,7 @@ def write_card(version_folder: Path, figures: Mapping[str, Any]) -> None:
     (version_folder / CARD_FOLDER).mkdir(exist_ok=True)
     written = (as_markdown(name, version, sections), as_html(name, version, sections))
     for path, text in zip(card_paths(version_folder), written, strict=True):
-        path.with_suffix(".part").write_text(text, encoding="utf-8")
-        path.with_suffix(".part").replace(path)
+        write_at_once(path, text)
 
 
 def write_missing_card(version_folder: Path, figures: Mapping[str, Any]) -> None:

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from kerasline.components.core import ConfigError
+from kerasline.components.core import ConfigError, write_at_once
 from kerasline.components.datasets.description import Dataset
 from kerasline.components.validation import VERDICT_FILE
 from kerasline.pipeline.config import RECIPES
@@ -93,9 +93,9 @@ def write_first(file: SchemaFile, inferred: str, dataset: Dataset, name: str) ->
         "# that it stopped.\n"
     )
     file.path.parent.mkdir(parents=True, exist_ok=True)
-    _replace(file.path, header + text)
+    write_at_once(file.path, header + text)
     file.note.parent.mkdir(parents=True, exist_ok=True)
-    _replace(file.note, json.dumps(_note(text, dataset), indent=1))
+    write_at_once(file.note, json.dumps(_note(text, dataset), indent=1))
     return True
 
 
@@ -125,7 +125,7 @@ def keep_gate_records(
     if verdict:
         folder.mkdir(parents=True, exist_ok=True)
         verdict = {**verdict, "schema_file": str(file.path) if file else None}
-        _replace(folder / VERDICT_FILE, json.dumps(verdict, indent=1, ensure_ascii=False))
+        write_at_once(folder / VERDICT_FILE, json.dumps(verdict, indent=1, ensure_ascii=False))
     if gate is None or file is None:
         return None
     inferred = _read(Path(artifacts["curated"]["schema"].uri, "schema.pbtxt"))
@@ -164,7 +164,7 @@ def accept_findings(path: Path, reports: Path, name: str, columns: list[str]) ->
     after = _leading_comments(before) + _take_columns(before, str(path), accept["schema"], set(columns or known))
     if _canonical(before, "") == _canonical(after, ""):
         raise ConfigError(f"expected something to accept, but {path} has what run {run} found already; run again")
-    _replace(path, after)
+    write_at_once(path, after)
     lines = difflib.unified_diff(
         before.splitlines(), after.splitlines(), f"{path} before", f"{path} now", lineterm="", n=4
     )
@@ -254,12 +254,6 @@ def _read(path: Path) -> str:
         return path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"expected a readable schema, but {path} cannot be read: {error}") from error
-
-
-def _replace(path: Path, text: str) -> None:
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    temporary.write_text(text, encoding="utf-8")
-    os.replace(temporary, path)
 
 
 def _sha256(text: str) -> str:

@@ -20,6 +20,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
+from kerasline.components.core import write_at_once
 from kerasline.pipeline.config.schedule import ScheduleOptions
 from kerasline.pipeline.retraining.decisions import Decision
 from kerasline.pipeline.workspace import section
@@ -100,9 +101,7 @@ def note_attempt(folder: Path, decision: Decision, outcome: Path) -> None:
     """Leaves word that an attempt has begun, for whoever comes after a kill."""
     told = {"when": decision.when, "run": decision.run, "reason": decision.reason}
     told |= {"fingerprint": decision.fingerprint, "pid": os.getpid(), "outcome": str(outcome)}
-    temporary = folder / f".{_NOTE}.new"
-    temporary.write_text(json.dumps(told), encoding="utf-8")
-    os.replace(temporary, folder / _NOTE)
+    write_at_once(folder / _NOTE, json.dumps(told))
 
 
 def forget_attempt(folder: Path) -> None:

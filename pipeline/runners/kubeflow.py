@@ -10,7 +10,7 @@ from typing import Any
 import yaml
 from tfx import v1 as tfx
 
-from kerasline.components.core import ConfigError, nearest
+from kerasline.components.core import ConfigError, nearest, write_at_once
 from kerasline.components.features import named_columns
 from kerasline.pipeline.config import StepResources
 from kerasline.pipeline.container import VARIABLE, declare_parameters, describe, mount_of
@@ -83,9 +83,7 @@ def compile_pipeline(
     written: dict[str, Any] = job if target == "vertex" else job["pipelineSpec"]
     documents = [written, _platform(job["pipelineSpec"], claim, mount_of(pipeline_root))] if claim else [written]
     text = json.dumps(job, indent=1) if target == "vertex" else yaml.safe_dump_all(documents, sort_keys=True)
-    temporary = output.with_name(f".{output.name}.part")
-    temporary.write_text(text, encoding="utf-8")
-    temporary.replace(output)
+    write_at_once(output, text)
     return written
 
 

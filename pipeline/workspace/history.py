@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from kerasline.components.core import write_at_once
 from kerasline.pipeline.workspace.workspace import Workspace
 
 _RUN = "run.json"
@@ -44,9 +44,7 @@ def read_outcome(path: Path) -> dict[str, Any]:
 
 def write_outcome(path: Path, outcome: Mapping[str, Any]) -> None:
     """Writes what a run came to, whole or not at all."""
-    temporary = path.with_name(f".{path.name}.new")
-    temporary.write_text(json.dumps(outcome, indent=1), encoding="utf-8")
-    os.replace(temporary, path)
+    write_at_once(path, json.dumps(outcome, indent=1))
 
 
 def leave_failed_start(home: Workspace, recipe: str, run_id: str, message: str, seconds: float) -> None:

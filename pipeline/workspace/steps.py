@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from kerasline.components.core import write_at_once
 from kerasline.pipeline.workspace.history import read_outcome, run_folders
 
 # The ids of all steps that a pipeline can have, in the order of the graph.
@@ -62,9 +62,7 @@ def write_steps(folder: Path, steps: Mapping[str, StepInputs], finished: Sequenc
     keys = step_keys(steps)
     kept = {name: {"key": keys[name], "parameters": steps[name].parameters} for name in finished}
     folder.mkdir(parents=True, exist_ok=True)
-    temporary = folder / f".{STEPS_FILE}"
-    temporary.write_text(json.dumps(kept), encoding="utf-8")
-    os.replace(temporary, folder / STEPS_FILE)
+    write_at_once(folder / STEPS_FILE, json.dumps(kept))
 
 
 def forecast(steps: Mapping[str, StepInputs], reports: Path) -> list[StepForecast]:

@@ -6,10 +6,11 @@ Light: reads and writes JSON only.
 from __future__ import annotations
 
 import json
-import os
 import statistics
 from pathlib import Path
 from typing import Any
+
+from kerasline.components.core import write_at_once
 
 TRIALS_FILE = "trials.json"
 
@@ -24,9 +25,7 @@ def keep_trial(folder: Path, entry: dict[str, Any]) -> None:
         completed, ``scores`` (of each fit, whose mean is the score).
     """
     folder.mkdir(parents=True, exist_ok=True)
-    temporary = folder / f"{entry['trial_id']}.part"
-    temporary.write_text(json.dumps(entry), encoding="utf-8")
-    os.replace(temporary, folder / f"{entry['trial_id']}.json")
+    write_at_once(folder / f"{entry['trial_id']}.json", json.dumps(entry))
 
 
 def read_trials(folder: Path) -> list[dict[str, Any]]:

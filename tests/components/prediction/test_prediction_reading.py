@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 from pyarrow import feather, orc
 
+from kerasline.components.core import written_at_once
 from kerasline.components.core.errors import ConfigError
 from kerasline.components.prediction.reading import tables
 from kerasline.components.prediction.reading.blocks import Block
@@ -24,7 +25,6 @@ from kerasline.components.prediction.writing import (
     join_parts,
     prediction_table,
     rejected_line,
-    written_at_once,
 )
 
 
@@ -331,15 +331,6 @@ def test_parts_are_joined_in_order(tmp_path: Path, suffix: str) -> None:
         assert (tmp_path / "out.csv").read_text() == '"a\nb",t\n0,ä\n10,\n1,ä\n11,\n2,ä\n12,\n'
     else:
         assert (tmp_path / "out.jsonl").read_text().splitlines()[3] == '{"a\\nb": 11, "t": null}'
-
-
-def test_a_file_appears_when_it_is_complete(tmp_path: Path) -> None:
-    (tmp_path / "out.csv").write_text("before")
-    with pytest.raises(KeyError), written_at_once(tmp_path / "out.csv") as file:
-        file.write(b"half")
-        raise KeyError
-    assert (tmp_path / "out.csv").read_text() == "before"
-    assert [path.name for path in tmp_path.iterdir()] == ["out.csv"]
 
 
 def test_json_has_no_infinity(tmp_path: Path) -> None:

@@ -27,8 +27,9 @@ from kerasline.components.registry import (
 from kerasline.pipeline.models import commands as registry
 
 ROOM, REGISTRY = str(Path(room.__file__).parent), str(Path(registry.__file__))
+WRITING = str(Path(ROOM).parent / "core" / "writing.py")
 NAMES = ("digits", "iris")
-WRITERS = ("replace_file", "append_line", "write_json")
+WRITERS = ("replace_file", "append_line", "write_json", "write_at_once", "written_at_once")
 
 
 def write_model(path: Path, content: str) -> Path:
@@ -54,6 +55,14 @@ def models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
+def line_of_caller(frame: FrameType) -> int:
+    """The line of the registry that runs a function; nothing of what a context manager or the writing does between."""
+    back = frame.f_back
+    while back is not None and not back.f_code.co_filename.startswith((ROOM, REGISTRY)):
+        back = back.f_back
+    return back.f_lineno if back else 0
+
+
 def killed_after(lines: int, act: Callable[[], Any]) -> bool:
     """Lets a process act and kills it after so many lines of the registry; returns whether it came that far."""
     child = os.fork()
@@ -61,10 +70,10 @@ def killed_after(lines: int, act: Callable[[], Any]) -> bool:
         seen = set()
 
         def count(frame: FrameType, event: str, _: Any) -> Any:
-            if not frame.f_code.co_filename.startswith((ROOM, REGISTRY)):
+            if not frame.f_code.co_filename.startswith((ROOM, REGISTRY, WRITING)):
                 return None
             # Of a line that runs often the first time counts, and who calls it: most of a push reads, over and over.
-            caller = frame.f_back.f_lineno if frame.f_back else 0
+            caller = line_of_caller(frame)
             seen.add(
                 (frame.f_code.co_filename, frame.f_lineno, caller)
                 if frame.f_code.co_name in WRITERS

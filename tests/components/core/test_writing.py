@@ -1,0 +1,39 @@
+"""Files are written whole or not at all."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from kerasline.components.core import write_at_once, written_at_once
+
+
+def test_a_file_appears_when_it_is_complete(tmp_path: Path) -> None:
+    (tmp_path / "out.csv").write_text("before")
+    with pytest.raises(KeyError), written_at_once(tmp_path / "out.csv") as file:
+        file.write(b"half")
+        raise KeyError
+    assert (tmp_path / "out.csv").read_text() == "before"
+    assert [path.name for path in tmp_path.iterdir()] == ["out.csv"]
+
+
+@pytest.mark.parametrize("content", ["ä\n", "ä\n".encode(), ""])
+def test_text_and_bytes_take_the_place_of_what_was_there(tmp_path: Path, content: str | bytes) -> None:
+    (tmp_path / "out.txt").write_text("before, and longer")
+    write_at_once(tmp_path / "out.txt", content)
+    assert (tmp_path / "out.txt").read_bytes() == (content.encode() if isinstance(content, str) else content)
+    assert [path.name for path in tmp_path.iterdir()] == ["out.txt"]
+
+
+@pytest.mark.parametrize("lasting", [True, False])
+def test_a_lasting_file_is_on_the_disk_before_it_has_its_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lasting: bool
+) -> None:
+    done: list[str] = []
+    sync, replace = os.fsync, os.replace
+    monkeypatch.setattr(os, "fsync", lambda number: (sync(number), done.append("fsync")))
+    monkeypatch.setattr(os, "replace", lambda one, other: (replace(one, other), done.append("replace")))
+    write_at_once(tmp_path / "out.txt", "text", lasting=lasting)
+    assert done == (["fsync", "replace"] if lasting else ["replace"])

@@ -70,6 +70,9 @@ IDX = FileKind("an IDX file of MNIST's kind", "name its folder in the recipe: da
 TFRECORD = FileKind("a TFRecord file", "name it in the recipe: data: {tfrecord: {path: FILES, label: FEATURE}}")
 JSON_LINES = _typed("a file of JSON lines")
 JSON = _table("a JSON document", "read_json")
+SVG = FileKind("an SVG drawing", f"save it as PNG, and {_IMAGE}")
+HEIF = FileKind("a HEIC or AVIF image", f"save it as PNG or JPEG, and {_IMAGE}")
+GIT_LFS = FileKind("a pointer of Git LFS in the place of a file", "fetch the file with: git lfs pull")
 XML = FileKind("an XML or HTML document", "save its table as CSV")
 
 
@@ -94,6 +97,11 @@ def _is_webp(start: bytes) -> bool:
     return start[:4] == b"RIFF" and start[8:12] == b"WEBP"
 
 
+def _is_heif(start: bytes) -> bool:
+    """Tells by the brand of a media file, as phones and cameras write it."""
+    return start[4:8] == b"ftyp" and start[8:12] in (b"heic", b"heix", b"mif1", b"msf1", b"avif", b"avis")
+
+
 def _is_tar(start: bytes) -> bool:
     return start[257:262] == b"ustar"
 
@@ -111,6 +119,7 @@ def _is_tfrecord(start: bytes) -> bool:
 # Formats that are known by more than how they begin.
 _LOOKS: tuple[tuple[Callable[[bytes], bool], FileKind], ...] = (
     (_is_webp, FileKind("a WebP image", f"save it as PNG or JPEG, and {_IMAGE}")),
+    (_is_heif, HEIF),
     (_is_tar, FileKind("a tar archive", "unpack it, and name the file inside")),
     (_is_idx, IDX),
     (_is_tfrecord, TFRECORD),
@@ -120,14 +129,15 @@ _LOOKS: tuple[tuple[Callable[[bytes], bool], FileKind], ...] = (
 def _name_text(start: bytes) -> FileKind | None:
     """Names formats of text that are no table."""
     if start.startswith(b"version https://git-lfs"):
-        return FileKind("a pointer of Git LFS in the place of a file", "fetch the file with: git lfs pull")
+        return GIT_LFS
     if start[:1] == b"{":
         return JSON_LINES if _are_lines(start) else JSON
-    if start[:2] in (b"[{", b"[[") or (start[:1] == b"[" and start[1:].lstrip()[:1] in (b"{", b"[")):
+    if start[:1] == b"[" and start[1:].lstrip()[:1] in (b"{", b"["):
         return JSON
-    if start[:5].lower() in (b"<?xml", b"<html", b"<!doc", b"<tabl"):
-        return XML
-    return None
+    markup = start[:1024].lower()
+    if markup.startswith((b"<?xml", b"<svg")) and b"<svg" in markup:
+        return SVG
+    return XML if markup.startswith((b"<?xml", b"<html", b"<!doc", b"<tabl")) else None
 
 
 def _are_lines(start: bytes) -> bool:

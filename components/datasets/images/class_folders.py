@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import unicodedata
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +14,12 @@ from kerasline.components.datasets.images.image_check import SUFFIXES, path_prob
 
 _SPLITS = {"train": None, "training": None, "test": "test", "testing": "test", "eval": "eval", "val": "eval",
            "valid": "eval", "validation": "eval"}  # fmt: skip
+# What systems and programs leave among data, in lower case; so is what begins with a dot.
+_LITTER = frozenset(
+    {"__macosx", "thumbs.db", "desktop.ini", "@eadir", "$recycle.bin", "system volume information", "lost+found",
+     "__pycache__"}
+)  # fmt: skip
+_SHOWN = 5  # names in a message
 
 
 @dataclass(frozen=True)
@@ -19,7 +28,7 @@ class ClassFolder:
 
     Attributes:
       folder: Where the images lie.
-      label: The folder's name.
+      label: The folder's name; a name has one spelling, whichever way a system composes its letters.
       split: The one that the source assigned, or None.
       names: Files that look like images, sorted.
     """
@@ -40,14 +49,15 @@ def find_class_folders(root: Path, split: str | None, inside: Path, skipped: lis
       skipped: Takes in words what lies there and is no image of a class.
 
     Raises:
-      ConfigError: There are no class folders, or there are folders of splits but none for training.
+      ConfigError: There are no class folders; or there are folders of splits but none for training, or folders of
+        images beside them.
     """
-    below = _split_folders(root) if split is None else {}
-    if not below:
+    splits = _split_folders(root, inside, skipped) if split is None else {}
+    if not splits:
         return _class_folders(root, split, inside, skipped)
-    if all(below.values()):
-        raise ConfigError(f"{root} has {', '.join(entry.name for entry in below)} but no train folder; add one.")
-    return [group for entry in below for group in _class_folders(entry, below[entry], inside, skipped)]
+    if all(splits.values()):
+        raise ConfigError(f"{root} has {', '.join(entry.name for entry in splits)} but no train folder; add one.")
+    return [group for entry in splits for group in _class_folders(entry, splits[entry], inside, skipped)]
 
 
 def image_names(folder: Path) -> list[str]:
@@ -61,16 +71,67 @@ def told_from(path: Path, root: Path) -> str:
     return str(path.relative_to(root)) if path.is_relative_to(root) else str(path)
 
 
-def _split_folders(root: Path) -> dict[Path, str | None]:
-    """Returns the folders of splits with the split of each, None for training; nothing where others are beside them."""
+def why_no_image(folder: Path) -> str:
+    """Says what a folder holds in the place of images."""
+    entries = _visible(folder)
+    within = [entry for entry in entries if entry.is_dir()]
+    if within:
+        return (
+            f"it has folders ({_listed(within)}), not images; put the images of a class directly into its folder, or "
+            f"name under images.path the folder whose folders are the classes, such as {folder}"
+        )
+    endings = Counter(entry.suffix.lower() for entry in entries)
+    if not endings:
+        return "it is empty"
+    ((ending, count),) = endings.most_common(1)
+    what = f"end in {ending}" if ending else "have no ending such as .png"
+    return f"{count} of its files {what}, but only {', '.join(SUFFIXES)} are read; convert or rename them"
+
+
+def _split_folders(root: Path, inside: Path, skipped: list[str]) -> dict[Path, str | None]:
+    """Returns the folders of splits with the split of each, None for training; nothing where there are none.
+
+    A class may be called train, too: beside other folders, one of a split has no images but folders of them.
+
+    Raises:
+      ConfigError: Other folders have images, too, so that it is open what the classes are.
+    """
     below = [entry for entry in _visible(root) if entry.is_dir()]
-    if any(entry.name.lower() not in _SPLITS for entry in below):
+    splits = {entry: _SPLITS[entry.name.lower()] for entry in below if entry.name.lower() in _SPLITS}
+    others = sorted(set(below) - set(splits))
+    if not others or not splits:
+        return splits
+    if not all(map(_has_folders_alone, splits)):
         return {}
-    return {entry: _SPLITS[entry.name.lower()] for entry in below}
+    classes = list(filter(_has_images, others))
+    if classes:
+        raise ConfigError(
+            f"{root} has folders of splits ({_listed(list(splits))}) and folders of images beside "
+            f"them ({_listed(classes)}), so it is open which folders are the classes; move one kind elsewhere."
+        )
+    skipped += _beside_splits(others, inside)
+    return splits
+
+
+def _beside_splits(others: Iterable[Path], inside: Path) -> list[str]:
+    return [f"{told_from(entry, inside)}: neither train, test nor eval, and without images" for entry in others]
+
+
+def _has_folders_alone(folder: Path) -> bool:
+    return not image_names(folder) and any(entry.is_dir() for entry in _visible(folder))
+
+
+def _has_images(folder: Path) -> bool:
+    """Says whether images lie in a folder or in the folders of it."""
+    return any(image_names(place) for place in (folder, *_visible(folder)) if place.is_dir())
 
 
 def _visible(folder: Path) -> list[Path]:
-    return sorted(entry for entry in folder.iterdir() if not entry.name.startswith("."))
+    return sorted(folder / name for name in os.listdir(folder) if not _is_litter(name))
+
+
+def _is_litter(name: str) -> bool:
+    return name.startswith(".") or name.lower() in _LITTER
 
 
 def _class_folders(parent: Path, split: str | None, inside: Path, skipped: list[str]) -> list[ClassFolder]:
@@ -84,23 +145,35 @@ def _class_folders(parent: Path, split: str | None, inside: Path, skipped: list[
         else:
             names = image_names(entry)
             skipped += _left_out(entry, names, inside)
-            groups.append(ClassFolder(entry, entry.name, split, tuple(names)))
+            groups.append(ClassFolder(entry, unicodedata.normalize("NFC", entry.name), split, tuple(names)))
     if not groups:
-        hint = " It has images, but not in folders of classes." if any(_is_image(e.name) for e in entries) else ""
-        raise ConfigError(
-            f"{parent} has no class folders; put the images into one folder a class or give images.labels_csv.{hint}"
-        )
+        raise ConfigError(f"{parent} has no class folders; {_no_classes(parent, split, entries)}")
     return groups
+
+
+def _no_classes(parent: Path, split: str | None, entries: Sequence[Path]) -> str:
+    """Says what to do about a folder without class folders."""
+    advice = "put the images into one folder a class or give images.labels_csv."
+    if not any(_is_image(entry.name) for entry in entries):
+        return advice
+    if split is None:
+        return f"{advice} It has images, but not in folders of classes."
+    return f"{advice} It has images, but without labels none can be used: move {parent.name} elsewhere for now."
 
 
 def _left_out(folder: Path, names: list[str], inside: Path) -> list[str]:
     """Says what lies in a class folder beside its images."""
-    others = {name for name in os.listdir(folder) if not name.startswith(".")} - set(names)
+    others = {name for name in os.listdir(folder) if not _is_litter(name)} - set(names)
     lines = []
     for entry in (folder / name for name in sorted(others)):
         what = "a folder within a class folder" if entry.is_dir() else "not an image by its name"
         lines.append(f"{told_from(entry, inside)}: {what}")
     return lines
+
+
+def _listed(folders: Sequence[Path]) -> str:
+    more = f" and {len(folders) - _SHOWN} more" if len(folders) > _SHOWN else ""
+    return ", ".join(folder.name for folder in folders[:_SHOWN]) + more
 
 
 def _is_folder(entry: os.DirEntry[str]) -> bool:

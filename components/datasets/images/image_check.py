@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from kerasline.components.datasets.files import GIT_LFS, HEIF, SVG, name_kind
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
@@ -18,6 +20,7 @@ OTHER_SUFFIXES = (".webp", ".tif", ".tiff", ".heic", ".heif", ".avif", ".jp2", "
 _FORMATS = ("PNG", "JPEG", "MPO", "GIF", "BMP")  # MPO: a JPEG with more after it, as phones write them
 _CHANNELS = {"1": 1, "L": 1, "LA": 1, "I": 1, "I;16": 1, "I;16B": 1, "F": 1, "RGBA": 4}
 _THREADS = 4
+_START_BYTES = 2048  # that tell what a file is which is no image
 _EXIF_ORIENTATION, _EXIF_BYTES = 0x0112, 1 << 16
 _TURNED, _LYING = range(2, 9), range(5, 9)  # of the orientations 1 to 8; lying images change their sides
 
@@ -83,7 +86,11 @@ def path_problem(path: Path, inside: Path) -> str:
             return "a link that leads out of the data folder"
         if path.is_file():
             return ""
-        return "a link to nothing" if path.is_symlink() else "no file but a pipe or a device" if path.exists() else ""
+        if path.is_dir():
+            return "a folder and no image"
+        if path.is_symlink():
+            return "a link to nothing"
+        return "no file but a pipe or a device" if path.exists() else ""
     except (OSError, RuntimeError):
         return "a link that leads in circles"
 
@@ -113,7 +120,7 @@ def examine(content: bytes, decode: bool, max_pixels: float) -> Checked:
     except Image.DecompressionBombError:
         return Checked(None, digest, f"more pixels than the limit of {max_pixels / 1e6:g} megapixels")
     except Exception as error:  # decoders meet hostile bytes with any kind of exception
-        return Checked(None, digest, f"cannot be decoded ({_reason(error)})")
+        return Checked(None, digest, f"cannot be decoded ({_reason(error, content)})")
     return Checked(shape, digest, levels=levels, turned=turned in _TURNED)
 
 
@@ -177,7 +184,13 @@ def _channels(mode: str, info: dict[Any, Any], palette: object) -> int:
     return _CHANNELS.get(mode, 3)
 
 
-def _reason(error: Exception) -> str:
-    # PIL shows the address of the buffer, which would differ from run to run.
+def _reason(error: Exception, content: bytes) -> str:
+    """Says why bytes are no image, and what they are instead where that is known."""
     text = (str(error).splitlines() or [""])[0]
-    return "not an image" if "cannot identify image file" in text else text[:100] or type(error).__name__
+    if "cannot identify image file" not in text:
+        return text[:100] or type(error).__name__
+    # PIL shows the address of the buffer, which would differ from run to run.
+    kind = name_kind(content[:_START_BYTES])
+    if kind is GIT_LFS:
+        return f"{kind.what}; {kind.advice}"
+    return f"it is {kind.what}" if kind in (HEIF, SVG) else "not an image"

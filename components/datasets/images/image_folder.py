@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from kerasline.components.core import ConfigError
+from kerasline.components.core import ConfigError, nearest
 from kerasline.components.datasets.description import Dataset, Found, ImageOptions, LabelFacts, indices_of
 from kerasline.components.datasets.files import Places
 from kerasline.components.datasets.images.class_folders import (
@@ -16,6 +16,7 @@ from kerasline.components.datasets.images.class_folders import (
     find_class_folders,
     image_names,
     told_from,
+    why_no_image,
 )
 from kerasline.components.datasets.images.image_check import check_all, plain_bytes
 from kerasline.components.datasets.images.survey import Survey
@@ -52,11 +53,11 @@ def find(options: ImageOptions, places: Places) -> Found:
         elif options.empty_classes == "fail":
             raise ConfigError(
                 f"Class folder {group.folder} has no usable image; fill it, remove it, or set "
-                "images.empty_classes: skip."
+                f"images.empty_classes: skip. {_reason(group, problems)}."
             )
         else:
             skipped.append(f"{told_from(group.folder, root)}: class folder without a usable image")
-    _check_classes(shards, root)
+    _check_classes(counts, shards, root)
     return Found(
         kind="image",
         columns=(survey.column(),),
@@ -67,8 +68,29 @@ def find(options: ImageOptions, places: Places) -> Found:
         digest=survey.digest,
         title=root.name,
         skipped=shortened(skipped),
-        notes=survey.notes,
+        notes=(*survey.notes, *_alike(counts)),
     )
+
+
+def _reason(group: ClassFolder, problems: Mapping[Path, str]) -> str:
+    """Says why a class folder has no image that can be used."""
+    path, problem = next(iter(problems.items()), (group.folder, ""))
+    reason = f"the first of its images, {path.name}: {problem}"
+    reason = reason if problems else why_no_image(group.folder)
+    return reason[0].upper() + reason[1:]
+
+
+def _alike(classes: Iterable[object]) -> list[str]:
+    """Notes the classes whose names differ in capitals or in spaces around them alone, as by mistake."""
+    spellings: dict[str, list[str]] = {}
+    for name in map(str, classes):
+        spellings.setdefault(name.strip().casefold(), []).append(name)
+    return [
+        f"classes {' and '.join(map(repr, names))} differ in capitals or spaces alone; name their folders alike if "
+        "they are one class"
+        for names in spellings.values()
+        if len(names) > 1
+    ]
 
 
 def _all_folders(options: ImageOptions, places: Places, root: Path, skipped: list[str]) -> list[ClassFolder]:
@@ -170,11 +192,17 @@ def digest_names(names: Sequence[str]) -> str:
     return hashlib.sha256("\0".join(names).encode("utf-8", "surrogateescape")).hexdigest()[:16]
 
 
-def _check_classes(shards: Sequence[Mapping[str, Any]], root: Path) -> None:
+def _check_classes(classes: Collection[object], shards: Sequence[Mapping[str, Any]], root: Path) -> None:
+    """Refuses a single class, and classes that are not trained."""
+    if len(classes) == 1:
+        raise ConfigError(
+            f"{root} has images of only one class, {next(iter(classes))!r}, so there is nothing to learn; add a "
+            "folder of another class, or name the folder above it under images.path."
+        )
     trained = {shard["label"] for shard in shards if "split" not in shard}
     other = sorted({shard["label"] for shard in shards} - trained)
     if other:
         raise ConfigError(
             f"Class {other[0]!r} is in the test or eval images of {root} but not in those for training; add "
-            "some or remove it."
+            f"some or remove it.{nearest(other[0], sorted(trained))}"
         )

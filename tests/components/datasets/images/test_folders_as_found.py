@@ -1,0 +1,116 @@
+"""Folders of images as people have them: what systems leave in them, and classes that are not where they belong."""
+
+from __future__ import annotations
+
+import io
+import unicodedata
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from kerasline.components.core import ConfigError
+from kerasline.components.datasets.images.png import encode_png
+
+
+def image(number: int = 0) -> bytes:
+    return encode_png(np.random.default_rng(number).integers(0, 256, (5, 6, 3), np.uint8))
+
+
+@pytest.fixture
+def folder(write):
+    """Writes folders of six images each."""
+
+    def call(*names: str) -> None:
+        for place, name in enumerate(names):
+            for number in range(6):
+                write(f"pets/{name}/{number}.png", image(10 * place + number))
+
+    return call
+
+
+def test_what_systems_leave_is_passed_over(resolve, rows, folder, write):
+    folder("cat", "dog")
+    for name in ("__MACOSX/cat/._0.png", "Thumbs.db", "cat/Thumbs.db", "cat/desktop.ini", "cat/._0.png", ".DS_Store",
+                 "@eaDir/cat/0.png", "$RECYCLE.BIN/1.png", "__pycache__/a.pyc"):  # fmt: skip
+        write(f"pets/{name}", b"\0\5\x16\7")
+    dataset = resolve(images={"path": "pets"})
+    assert dataset.label.classes == ("cat", "dog") and len(rows(dataset)) == 12
+    assert dataset.skipped == ()
+
+
+def test_a_folder_without_images_beside_train_and_test_is_listed(resolve, folder, write):
+    folder("train/cat", "train/dog", "test/cat", "test/dog")
+    write("pets/docs/read.txt", b"x")
+    dataset = resolve(images={"path": "pets"})
+    assert dataset.label.classes == ("cat", "dog") and dataset.split.method == "source"
+    assert dataset.skipped == ("docs: neither train, test nor eval, and without images",)
+
+
+def test_a_class_may_be_called_train(resolve, folder):
+    folder("train", "bus")
+    assert resolve(images={"path": "pets"}).label.classes == ("bus", "train")
+
+
+def test_a_class_is_one_however_its_letters_are_composed(resolve, rows, folder):
+    composed, apart = (unicodedata.normalize(form, "müsli") for form in ("NFC", "NFD"))
+    folder(f"train/{composed}", "train/dog", f"test/{apart}", "test/dog")
+    dataset = resolve(images={"path": "pets"})
+    assert dataset.label.classes == ("dog", composed)
+    assert [row["label"] for row in rows(dataset)].count(composed) == 12
+
+
+def test_classes_that_differ_in_capitals_alone_are_noted(resolve, folder):
+    folder("Cat", "cat", "dog")
+    notes = resolve(images={"path": "pets"}).notes
+    assert any(note.startswith("classes 'Cat' and 'cat' differ in capitals or spaces alone") for note in notes)
+
+
+@pytest.mark.parametrize(
+    ("names", "message"),
+    [
+        (("train/cat", "test/cat", "cat", "dog"),
+         r"pets has folders of splits \(test, train\) and folders of images beside them \(cat, dog\), so it is open"),
+        (("all/cat", "all/dog"), r"all has no usable image.* It has folders \(cat, dog\), not images.* such as .*/all"),
+        (("train_set/cat", "test_set/cat"), r"test_set has no usable image.* It has folders \(cat\), not images"),
+        (("train/Cat", "train/dog", "test/cat", "test/dog"), "Class 'cat' is in the test .* Did you mean 'Cat'"),
+        (("train/cat", "train/dog", "test"), "test has no class folders.* move test elsewhere for now"),
+        (("cat",), "pets has images of only one class, 'cat', so there is nothing to learn; add a folder"),
+    ],
+)  # fmt: skip
+def test_classes_that_are_not_where_they_belong_are_told(resolve, folder, names, message):
+    folder(*names)
+    with pytest.raises(ConfigError, match=message):
+        resolve(images={"path": "pets"})
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("0.webp", b"RIFF", r"1 of its files end in \.webp, but only \.png, .* are read; convert or rename them"),
+        ("0", image(), r"have no ending such as \.png"),
+        (
+            "0.jpg",
+            b"version https://git-lfs.github.com/spec/v1\noid sha256:1\n",
+            r"a pointer of Git LFS .* git lfs pull",
+        ),
+        ("0.jpg", b"\0\0\0\x18ftypheic" + bytes(40), "it is a HEIC or AVIF image"),
+        ("0.png", b"<?xml version='1.0'?><svg></svg>", "it is an SVG drawing"),
+        ("0.png", b"", "The first of its images, 0.png: empty file"),
+    ],
+)
+def test_a_class_without_an_image_says_why(resolve, folder, write, name, content, message):
+    folder("cat", "dog")
+    write(f"pets/cow/{name}", content)
+    with pytest.raises(ConfigError, match=f"cow has no usable image; fill it.*{message}"):
+        resolve(images={"path": "pets"})
+
+
+def test_images_that_are_turned_in_a_folder_with_capitals_are_read(resolve, rows, folder, write):
+    folder("cat", "dog")
+    turned, out = Image.Exif(), io.BytesIO()
+    turned[0x0112] = 6
+    Image.new("RGB", (6, 5)).save(out, "JPEG", exif=turned)
+    write("pets/cat/PHOTO 1.JPG", out.getvalue())
+    dataset = resolve(images={"path": "pets"})
+    assert len(rows(dataset)) == 13 and "1 image is turned as EXIF data says" in " ".join(dataset.notes)

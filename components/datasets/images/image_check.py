@@ -71,6 +71,8 @@ def check(path: Path, inside: Path, decode: bool, max_pixels: float) -> Checked:
         content = path.read_bytes()
     except OSError as error:
         return Checked(None, problem=f"cannot be read ({error.strerror or error})")
+    except ValueError:  # a name with a zero byte
+        return Checked(None, problem="no name that a file may have")
     return examine(content, decode, max_pixels)
 
 

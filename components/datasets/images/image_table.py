@@ -8,7 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from kerasline.components.core import ConfigError
+from kerasline.components.core import ConfigError, counted
 from kerasline.components.datasets.description import (
     CsvOptions,
     Dataset,
@@ -20,9 +20,16 @@ from kerasline.components.datasets.description import (
     assign_roles,
     indices_of,
 )
-from kerasline.components.datasets.files import Places, check_unchanged, digest_file, missing_file, size_of
+from kerasline.components.datasets.files import Places, check_unchanged, digest_file, size_of
 from kerasline.components.datasets.images.image_check import check_all
 from kerasline.components.datasets.images.image_folder import read_image, shortened
+from kerasline.components.datasets.images.listed_paths import (
+    Naming,
+    hint_at_file,
+    listing_notes,
+    place_problem,
+    settle_naming,
+)
 from kerasline.components.datasets.images.survey import Survey
 from kerasline.components.datasets.tables.csv import (
     INFINITIES,
@@ -30,6 +37,7 @@ from kerasline.components.datasets.tables.csv import (
     ColumnScan,
     body,
     detect_delimiter,
+    detect_encoding,
     dialect_of,
     header_of,
     parse,
@@ -37,6 +45,7 @@ from kerasline.components.datasets.tables.csv import (
 from kerasline.components.datasets.values import Named, check_lost, describe_lost, missing_words, own_words
 
 _IMAGES_PER_SHARD = 1024
+_MOST_NAMES = 20  # in a message
 _NO_NUMBERS = INFINITIES | NANS
 
 _Row = tuple[int, list[str]]  # number of the line, and the cells of the wanted columns
@@ -55,15 +64,16 @@ def find(options: ImageOptions, places: Places, split: SplitColumn | None, named
     table = _table_of(options, root, places)
     reading = {**_reading(table), "missing_in": own_words(named)}
     wanted = _wanted_columns(options, reading["names"], split, table)
-    rows = _rows(table, reading, wanted)
+    rows, broken = _rows(table, reading, wanted)
+    naming = settle_naming(root, (cells[0] for _, cells in rows))
     decided = named.get(options.label_column) is not None
     labels = [cells[1] for _, cells in rows]
     no_label = _no_label(labels, missing_words(reading, options.label_column), decided)
     survey = Survey()
-    kept, unusable, skipped = _usable_rows(options, root, table, rows, no_label, survey)
+    kept, unusable, skipped = _usable_rows(options, root, naming, table, rows, no_label, survey)
     if not kept:
-        raise _none_usable(table, skipped)
-    label = _label(options.label_column, [(number, cells[1]) for number, cells in kept], table)
+        raise _none_usable(table, rows, naming, root, skipped)
+    label = _label(options.label_column, kept, table)
     if label.dtype == "string" and not decided:
         lost = Counter(cell for cell in labels if cell in no_label)
         check_lost(options.label_column, lost, len(kept), str(table))
@@ -75,7 +85,7 @@ def find(options: ImageOptions, places: Places, split: SplitColumn | None, named
         reader_options={
             "path": str(table),
             "bytes": size_of(table),
-            "root": str(root),
+            **asdict(naming),
             "reading": reading,
             "columns": wanted,
             "label_type": label.dtype,
@@ -86,20 +96,33 @@ def find(options: ImageOptions, places: Places, split: SplitColumn | None, named
         shards=_shards(len(kept)),
         digest=f"{survey.digest},{digest_file(table)}",
         title=root.name,
-        skipped=shortened(skipped),
-        notes=survey.notes,
+        skipped=shortened([*skipped, *broken]),
+        notes=(*survey.notes, *_listing_notes(rows, kept, naming, table)),
     )
 
 
-def _rows(table: Path, reading: Mapping[str, Any], wanted: Sequence[str]) -> list[_Row]:
-    """Reads the wanted columns of all rows."""
+def _rows(table: Path, reading: Mapping[str, Any], wanted: Sequence[str]) -> tuple[list[_Row], list[str]]:
+    """Reads the wanted columns of all rows; and says which rows have more or fewer cells than there are columns."""
     places = [reading["names"].index(name) for name in wanted]
-    return [(number, [cells[place] for place in places]) for number, cells in _body(table, reading)]
+    lines: list[int] = []
+    width = len(reading["names"])
+    found = body(table, reading, reading["delimiter"], width, ragged=lines.extend)
+    rows = [(number, [cells[place] for place in places]) for number, cells in found]
+    broken = [
+        f"{table.name} line {number}: a row of another width, expected {counted(width, 'cell')}" for number in lines
+    ]
+    return rows, broken
 
 
-def _none_usable(table: Path, skipped: Sequence[str]) -> ConfigError:
-    reason = f" The first: {skipped[0]}." if skipped else ""
-    return ConfigError(f"No image of {table} can be used; correct its paths.{reason}")
+def _listing_notes(rows: Sequence[_Row], kept: Sequence[_Row], naming: Naming, table: Path) -> list[str]:
+    return listing_notes([cells for _, cells in rows], [naming.path(cells[0]) for _, cells in kept], naming, table)
+
+
+def _none_usable(table: Path, rows: Sequence[_Row], naming: Naming, root: Path, skipped: Sequence[str]) -> ConfigError:
+    if not rows:
+        return ConfigError(f"{table} lists no image; check that the right file was named.")
+    hint = hint_at_file(rows[0][1][0], naming, root) if "File not found" in skipped[0] else ""
+    return ConfigError(f"No image of {table} can be used; correct its paths. The first: {skipped[0]}.{hint}")
 
 
 def _extra_type(rows: Sequence[_Row], split: SplitColumn | None) -> str | None:
@@ -125,9 +148,12 @@ def _table_of(options: ImageOptions, root: Path, places: Places) -> Path:
 
 def _wanted_columns(options: ImageOptions, names: Sequence[str], split: SplitColumn | None, table: Path) -> list[str]:
     """Names the columns of the CSV that are read: those of the paths, of the label, and the one that splits need."""
-    roles = assign_roles(names, options.label_column, [], split, str(table))
     if options.path_column not in names:
-        raise ConfigError(f"{table} has no column {options.path_column!r} of image paths; set images.path_column.")
+        raise ConfigError(
+            f"{table} has no column {options.path_column!r} of image paths; set images.path_column. Its columns are "
+            f"{', '.join(names[:_MOST_NAMES])}."
+        )
+    roles = assign_roles(names, options.label_column, [], split, str(table))
     if len(roles.labels) != 1 or options.path_column == options.label_column:
         raise ConfigError("images.label_column and images.path_column must be two different columns.")
     return [options.path_column, options.label_column, *([split.name] if split else [])]
@@ -136,6 +162,7 @@ def _wanted_columns(options: ImageOptions, names: Sequence[str], split: SplitCol
 def _usable_rows(
     options: ImageOptions,
     root: Path,
+    naming: Naming,
     table: Path,
     rows: Sequence[_Row],
     no_label: Collection[str],
@@ -146,6 +173,7 @@ def _usable_rows(
     Args:
       options: Of the recipe.
       root: Folder of the images.
+      naming: How the paths are read.
       table: The CSV.
       rows: All rows.
       no_label: Cells that mean that a row has no label.
@@ -158,14 +186,13 @@ def _usable_rows(
     unusable: list[int] = []
     skipped: list[str] = []
     inside = root.resolve()
-    checks = check_all(
-        root, [root / cells[0] for _, cells in rows], options.check == "decode", options.max_megapixels * 1e6
-    )
-    for (number, cells), checked in zip(rows, checks, strict=True):
+    paths = [naming.path(cells[0]) for _, cells in rows]
+    checks = check_all(root, paths, options.check == "decode", options.max_megapixels * 1e6)
+    for (number, cells), path, checked in zip(rows, paths, checks, strict=True):
         if cells[1] in no_label:
             problem = describe_lost({cells[1]: 1}, "").removeprefix("1 ")
         else:
-            problem = _place_problem(root / cells[0], inside) or checked.problem
+            problem = place_problem(cells[0], path, inside) or checked.problem
         if problem:
             unusable.append(number)
             skipped.append(f"{table.name} line {number}, {cells[0]}: {problem}")
@@ -179,7 +206,8 @@ def read(dataset: Dataset, shard: Mapping[str, Any]) -> Iterator[dict[str, Any]]
     """Yields the rows of a shard: encoded bytes, the label, and the column that splits need."""
     options = dataset.reader_options
     check_unchanged(options["path"], options["bytes"])
-    table, root, names = Path(options["path"]), Path(options["root"]), options["reading"]["names"]
+    table, names = Path(options["path"]), options["reading"]["names"]
+    naming = Naming(options["root"], options["within"], options["backslashes"], options["ending"])
     positions = [names.index(name) for name in options["columns"]]
     unusable = set(options["unusable"])
     wanted = set(indices_of(shard))
@@ -189,7 +217,7 @@ def read(dataset: Dataset, shard: Mapping[str, Any]) -> Iterator[dict[str, Any]]
             return
         if index in wanted:
             path, label, *extra = (cells[position] for position in positions)
-            row = {"image": read_image(root / path), dataset.label.name: _value(label, options["label_type"])}
+            row = {"image": read_image(naming.path(path)), dataset.label.name: _value(label, options["label_type"])}
             if extra:
                 column = options["columns"][2]
                 known = extra[0] not in missing_words(options["reading"], column)
@@ -197,19 +225,11 @@ def read(dataset: Dataset, shard: Mapping[str, Any]) -> Iterator[dict[str, Any]]
             yield row
 
 
-def _place_problem(path: Path, inside: Path) -> str:
-    try:
-        if not path.resolve().is_relative_to(inside):
-            return "outside of the data folder"
-        return "" if path.exists() else missing_file(path)
-    except (OSError, RuntimeError):
-        return "a link that leads in circles"
-
-
 def _reading(table: Path) -> dict[str, Any]:
-    options = CsvOptions(path=str(table), label="label").model_dump(
-        include={"header", "columns", "encoding", "missing_values", "ragged_rows", "quoting", "skip_lines"}
-    )
+    """Finds out how the CSV is written; a row of another width is left out, as one without an image is."""
+    options = CsvOptions(
+        path=str(table), label="label", encoding=detect_encoding(table), ragged_rows="skip"
+    ).model_dump(include={"header", "columns", "encoding", "missing_values", "ragged_rows", "quoting", "skip_lines"})
     delimiter = detect_delimiter(table, dialect_of(options, ","))
     return {**options, "delimiter": delimiter, "names": header_of(table, options, delimiter)}
 
@@ -218,12 +238,12 @@ def _body(table: Path, reading: Mapping[str, Any]) -> Iterator[tuple[int, list[s
     return body(table, reading, reading["delimiter"], len(reading["names"]))
 
 
-def _label(name: str, cells: Sequence[tuple[int, str]], table: Path) -> LabelFacts:
+def _label(name: str, rows: Sequence[_Row], table: Path) -> LabelFacts:
     """Describes the labels as those of a text table: numbers, also such as $1,234, or classes."""
     column = ColumnScan(name, frozenset(), file=table.name, label_numbers=LabelNumbers())
-    column.add([cell for _, cell in cells], [number for number, _ in cells])
+    column.add([cells[1] for _, cells in rows], [number for number, _ in rows])
     column.finish()
-    return column.label(len(cells), str(table))
+    return column.label(len(rows), str(table))
 
 
 def _no_label(cells: Sequence[str], missing: frozenset[str], decided: bool) -> frozenset[str]:

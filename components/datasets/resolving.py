@@ -35,8 +35,12 @@ from kerasline.components.datasets.values import Named, NumberForm, are_booleans
 # Reader options that say where the data lies and not what it is.
 _PLACES = ("files", "path", "root", "unusable")
 # How sources are described whose rows have columns by name, and those whose rows have none.
-_WITH_COLUMNS: dict[str, Any] = {"csv": csv_table, "parquet": typed_table, "sql": sql_table, "spans": span_table}
-_WITHOUT_COLUMNS: dict[str, Any] = {"images": image_folder, "npz": npz, "idx": idx, "tfrecord": tfrecord}
+_WITH_COLUMNS: dict[str, Callable[..., Found]] = {
+    "csv": csv_table.find, "parquet": typed_table.find, "sql": sql_table.find, "spans": span_table.find,
+}  # fmt: skip
+_WITHOUT_COLUMNS: dict[str, Callable[..., Found]] = {
+    "images": image_folder.find, "npz": npz.find, "idx": idx.find, "tfrecord": tfrecord.find,
+}  # fmt: skip
 _TABLES = ("csv", "parquet", "image_table")  # readers of columns that may have words for a missing value
 
 
@@ -169,14 +173,14 @@ def _find(options: DataOptions, places: Places, seed: int, named: Named) -> Foun
     split, source = split_column(options), options.source
     block: Any = getattr(options, source)
     lists_images = options.images is not None and options.images.labels_csv is not None
-    with_columns = image_table if lists_images else _WITH_COLUMNS.get(source)
-    if with_columns is not None:
-        return with_columns.find(block, places, split, named)
+    find = image_table.find if lists_images else _WITH_COLUMNS.get(source)
+    if find is not None:
+        return find(block, places, split, named)
     if split is not None:
         raise ConfigError(f"split.column {split.name!r} needs a table, but the source is {source}; remove it.")
     if source == "dataset":
         return _find_named(options, places, seed)
-    return _WITHOUT_COLUMNS[source].find(block, places)
+    return _WITHOUT_COLUMNS[source](block, places)
 
 
 def _check_words(found: Found, own: Mapping[str, Sequence[str]]) -> None:

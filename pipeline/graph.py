@@ -155,7 +155,7 @@ def _validate(plan: RunPlan, ingest: Step, statistics: Step, curated: Step, anom
         schema=curated.outputs["schema"],
         anomalies=anomalies.outputs["anomalies"],
         name=plan.experiment.name,
-        options=plan.experiment.validation.model_dump_json(),
+        options=plan.experiment.validation.suited_to(plan.dataset.split.method).model_dump_json(),
         plan=plan.features.model_dump_json(),
         reference=plan.reference.path,
         reference_name=plan.reference.name,

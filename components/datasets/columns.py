@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from kerasline.components.datasets.description import Dataset
 from kerasline.components.datasets.remote import as_paths
-from kerasline.components.datasets.splits import assign_splits
+from kerasline.components.datasets.splits import assign_splits, split_of_number
 from kerasline.components.datasets.tables.csv import values as csv_values
 from kerasline.components.datasets.tables.typed import values as typed_values
 
@@ -40,9 +40,14 @@ def _with_splits(
     import numpy as np
 
     known = [*(column.name for column in dataset.columns), dataset.label.name]
+    first = int(shard.get("first", 0))
     for rows in batches:
         inputs = rows.select(known)
+        numbers = range(first, first + rows.num_rows)
+        first += rows.num_rows
         if "split" in shard:
             yield np.full(rows.num_rows, shard["split"], object), inputs
+        elif dataset.split.method == "row":
+            yield np.array([split_of_number(dataset.split, number) for number in numbers], object), inputs
         else:
             yield assign_splits(dataset.split, rows, inputs), inputs

@@ -155,5 +155,6 @@ def _refuse_empty(empty: Sequence[str], dataset: Dataset, plan: SplitPlan) -> No
     if empty:
         raise ConfigError(
             f"The {empty[0]} split of {dataset.name} would have none of its {counted(dataset.rows, 'row')} (equal "
-            f"rows stay together); add rows, make split.{empty[0]} larger, or use another split.seed or split.method."
+            f"rows stay together); add rows, make split.{empty[0]} larger, or use another split.seed, or split.method: "
+            "row, which divides equal rows, too."
         )

@@ -26,7 +26,7 @@ from kerasline.components.datasets.named import READERS, check_named
 from kerasline.components.datasets.peeking import split_column
 from kerasline.components.datasets.planning import finish_plan, plan_split
 from kerasline.components.datasets.remote import as_addresses, as_paths
-from kerasline.components.datasets.splits import assign_split
+from kerasline.components.datasets.splits import assign_split, split_of_number
 from kerasline.components.datasets.tables import span_table, sql_table
 from kerasline.components.datasets.tables.csv import table as csv_table
 from kerasline.components.datasets.tables.typed import table as typed_table
@@ -122,8 +122,8 @@ def read_shard(dataset: Dataset, shard: Mapping[str, Any]) -> Iterator[tuple[str
       shard: One of ``dataset.shards``.
 
     Yields:
-      The split of the row where its source gives one or a column that is no input decides it, else None (ask
-      ``assign_split``); and its values by column name and label name: numbers as int or float, text as str,
+      The split of the row where its source gives one, or its number or a column that is no input decides it, else None
+      (ask ``assign_split``); and its values by column name and label name: numbers as int or float, text as str,
       images as encoded bytes, arrays as float32, tokens as int64, a missing value as None.
 
     Raises:
@@ -144,12 +144,16 @@ def _read_rows(dataset: Dataset, shard: Mapping[str, Any]) -> Iterator[tuple[str
     convert = _label_reader(dataset)
     booleans = [column.name for column in dataset.columns if column.boolean and column.dtype == "string"]
     here = dataset.model_copy(update={"reader_options": as_paths(dataset.reader_options)})
-    for row in READERS[dataset.reader](here, as_paths(shard)):
+    rows = READERS[dataset.reader](here, as_paths(shard))
+    for number, row in enumerate(rows, start=int(shard.get("first", 0))):
         if convert is not None:
             row[label] = convert(row[label])
         for name in booleans:
             row[name] = plain_boolean(row[name])
-        yield split, row
+        if split is None and dataset.split.method == "row":
+            yield split_of_number(dataset.split, number), row
+        else:
+            yield split, row
 
 
 def _label_reader(dataset: Dataset) -> Callable[[Any], Any] | None:

@@ -17,6 +17,7 @@ from kerasline.components.features import MOST_RANKED
 from kerasline.components.profiling.guessing import (
     ColumnGuess,
     LabelGuess,
+    equal_rows,
     gives_away,
     guess_column,
     guess_label,
@@ -102,7 +103,8 @@ def _draft_table(files: Sequence[Path], labels: Sequence[str], name: str, shown_
     if not inputs:
         raise _nothing_left(files[0], guesses, sample)
     _leave_ranks(guesses)
-    settings = choose_settings(sample.rows, label, columns=len(inputs))
+    different = equal_rows(sample.columns, {*labels, *(guess.name for guess in inputs)})
+    settings = choose_settings(sample.rows, label, columns=len(inputs), different=different)
     text = "\n".join(_table_lines(sample, label, guesses, settings, name, shown_path)) + "\n"
     columns = [(g.name, g.kind, f"{g.missing:.1%}" if g.missing else "", _detail(g)) for g in guesses]
     columns += [(unusable, "drop", "", why) for unusable, why in sample.unusable.items()]

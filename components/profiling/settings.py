@@ -25,7 +25,13 @@ class Settings:
 
 
 def choose_settings(
-    rows: int, label: LabelGuess, model: dict[str, Any] | None = None, why: str = "", *, columns: int = 1
+    rows: int,
+    label: LabelGuess,
+    model: dict[str, Any] | None = None,
+    why: str = "",
+    *,
+    columns: int = 1,
+    different: int = 0,
 ) -> Settings:
     """Chooses what a first run should try.
 
@@ -35,10 +41,14 @@ def choose_settings(
       model: of a family that the data calls for; default: the tabular family, by the size of the table.
       why: the reason for that model.
       columns: inputs of a table.
+      different: of its rows, where these are too few to be divided by a hash; else 0.
     """
     split: dict[str, Any] = {}
     reasons = {"split": ""}
-    if label.stratified and label.task != "multilabel":
+    if different:
+        split["method"] = "row"
+        reasons["split"] = f"no more than {different} rows are different: equal ones must not all reach one split"
+    elif label.stratified and label.task != "multilabel":
         split["method"] = "stratified"
         reasons["split"] = "small classes: each split gets its share of every class"
     if rows < _SMALL:

@@ -262,9 +262,10 @@ class SpanOptions(Options):
 class SplitOptions(Options):
     """Which rows train the model, which decide whether it is blessed, which are kept for the last figures."""
 
-    method: Literal["source", "hash", "stratified", "group", "time"] | None = Field(
+    method: Literal["source", "hash", "row", "stratified", "group", "time"] | None = Field(
         default=None,
-        description="hash: by a hash of the row, so that equal rows stay together; stratified: the same "
+        description="hash: by a hash of the row, so that equal rows stay together; row: by its number, "
+        "which divides equal rows, too; stratified: as hash, "
         "within each class, shares as exact as they can be; group: rows with one value of 'column' stay "
         "together; time: the newest rows of 'column' are test, those before them eval; source: as the "
         "source says, by its own test set or by 'column' (train, eval, test). Default: source where it "

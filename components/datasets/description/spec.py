@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict
 from kerasline.components.datasets.values import WrittenNumbers
 
 SPLITS = ("train", "eval", "test")
-SplitMethod = Literal["source", "hash", "stratified", "group", "time"]
+SplitMethod = Literal["source", "hash", "row", "stratified", "group", "time"]
 
 
 class _Frozen(BaseModel):

@@ -44,6 +44,11 @@ def assign_split(plan: SplitPlan, row: Mapping[str, Any]) -> str:
     return _at(plan, position(plan.seed, row_key(row)), label)
 
 
+def split_of_number(plan: SplitPlan, number: int) -> str:
+    """Decides the split of a row by its place in the source alone, where the plan says so."""
+    return _at(plan, position(plan.seed, b"row %d" % number))
+
+
 def position(seed: int, key: bytes) -> float:
     """Maps a key to a place in [0, 1): 53 bits of sha256 over seed and key, which JSON keeps exactly."""
     digest = hashlib.sha256(seed.to_bytes(8, "big", signed=True) + key).digest()

@@ -3,3 +3,4 @@ from .guess import ColumnGuess as ColumnGuess
 from .labels import LabelGuess as LabelGuess, guess_label as guess_label, require_label as require_label
 from .leaks import gives_away as gives_away
 from .panels import mark_panels as mark_panels
+from .repeats import equal_rows as equal_rows

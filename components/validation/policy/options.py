@@ -138,6 +138,12 @@ class ValidationOptions(Options):
     duplicates: DuplicatesCheck = Field(default=DuplicatesCheck())
     quarantine: QuarantineOptions = Field(default=QuarantineOptions())
 
+    def suited_to(self, split_method: str) -> ValidationOptions:
+        """Returns the options without the warning of equal rows on two sides, where the recipe divides them."""
+        if split_method != "row" or self.duplicates.policy != "warn":
+            return self
+        return self.model_copy(update={"duplicates": self.duplicates.model_copy(update={"policy": "off"})})
+
     def limited(self) -> Iterator[tuple[str, ColumnLimits]]:
         """Gives the checks whose limits go by column, with their names."""
         yield from (("drift", self.drift), ("skew", self.skew), ("leakage", self.leakage))

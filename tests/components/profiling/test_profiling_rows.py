@@ -11,6 +11,7 @@ from kerasline.components.datasets.description.row_names import row_name_notes
 from kerasline.components.datasets.description.spec import Column
 from kerasline.components.profiling.guessing.columns import guess_column
 from kerasline.components.profiling.guessing.panels import mark_panels
+from kerasline.components.profiling.guessing.repeats import equal_rows
 from kerasline.components.profiling.sampling.sampling import SampledColumn
 
 GAPS = [n for n in range(300) if n % 3]
@@ -51,6 +52,19 @@ def test_persons_over_years_belong_together() -> None:
         *(("drop", True), ("categorical", True), ("numeric", False), ("numeric", False)),
     ]
     assert guesses[0].why == "numbers persons or things: about 8.0 rows of each, one for each year"
+
+
+def test_rows_that_are_mostly_equal_are_counted() -> None:
+    def found(*columns: list[Any]) -> int:
+        sampled = [SampledColumn(f"c{number}", "string", values) for number, values in enumerate(columns)]
+        return equal_rows([*sampled, SampledColumn("id", "int", list(range(len(columns[0]))))], {"c0", "c1"})
+
+    few = [CHOOSER.choice("abc") for _ in range(1000)]
+    many = [f"{CHOOSER.randrange(300)}" for _ in range(1000)]
+    assert found(few, few) == 3
+    assert found(few, many) == 0, "about 600 different rows, each a few times, divide well enough"
+    assert found(["a"] * 600 + many[:400], few) > 200, "however many others there are, three kinds have most rows"
+    assert found([str(n) for n in range(40)], few[:40]) == 0
 
 
 def test_a_recipe_without_init_is_told_of_row_names() -> None:

@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+from kerasline.components.validation.policy.options import ValidationOptions
+
 People = Callable[..., list[dict[str, Any]]]
 Judge = Callable[..., Any]
 
@@ -220,6 +222,13 @@ def test_duplicates_across_splits(judge: Judge, people: People) -> None:
     assert judged.check("duplicates", split="eval")["figure"] == 0
     judged = judge(rows, test=[*people(90, seed=1), *rows[:10]], validation={"duplicates": "fail"})
     assert "the test split: duplicates: 10 of 100 rows" in judged.verdict["message"]
+
+
+def test_no_copies_are_told_of_where_equal_rows_are_divided_on_purpose() -> None:
+    asked = ValidationOptions.model_validate({"duplicates": "fail"})
+    assert ValidationOptions().suited_to("row").duplicates.policy == "off"
+    assert ValidationOptions().suited_to("hash") == ValidationOptions()
+    assert asked.suited_to("row") == asked, "somebody wants to know"
 
 
 def test_infinities_warn_in_a_column_and_stop_on_request(judge: Judge, people: People) -> None:

@@ -7,10 +7,11 @@ from collections import Counter
 
 import numpy as np
 import pytest
+from pyarrow import csv as pa_csv, parquet as pq
 from pydantic import ValidationError
 
 from kerasline.components.core.errors import ConfigError
-from kerasline.components.datasets import DataOptions, assign_split
+from kerasline.components.datasets import DataOptions, assign_split, read_columns, read_shard
 from kerasline.components.datasets.description.spec import SplitPlan
 from kerasline.components.datasets.splits.splits import row_key
 
@@ -186,6 +187,27 @@ def test_split_column_that_is_not_there_or_is_the_label(resolve, write):
 def test_source_needs_a_test_set(resolve):
     with pytest.raises(ConfigError, match="split.method source needs a test set from the source or 'column'"):
         resolve(dataset="iris", split={"method": "source"})
+
+
+@pytest.mark.parametrize("kind", ["csv", "parquet"])
+def test_equal_rows_are_divided_by_their_number(resolve, split_rows, write, tmp_path, kind):
+    rows = [("man", n % 2) if n < 600 else ("woman", 1) for n in range(1000)]
+    write("t.csv", csv("who", "y", rows=rows))
+    if kind == "parquet":
+        pq.write_table(pa_csv.read_csv(tmp_path / "t.csv"), tmp_path / "t.parquet", row_group_size=100)
+    source = {kind: {"path": f"t.{kind}", "label": "y"}}
+    dataset = resolve(**source, split={"method": "row", "eval": 0.2, "test": 0.2})
+    found = split_rows(dataset)
+    assert {split: {(row["who"], row["y"]) for row in rows} for split, rows in found.items()} == dict.fromkeys(
+        ("train", "eval", "test"), {("man", 0), ("man", 1), ("woman", 1)}
+    ), "a hash keeps each of the three kinds together"
+    assert {split: len(rows) for split, rows in found.items()} == {"train": 581, "eval": 225, "test": 194}
+    for shard in dataset.shards:
+        by_columns = read_columns(dataset, shard)
+        assert (by_columns is None) == (kind == "csv"), "so small a text file is read by rows"
+        if by_columns is not None:
+            names = [name for splits, _ in by_columns for name in splits]
+            assert names == [split for split, _ in read_shard(dataset, shard)]
 
 
 @pytest.mark.parametrize("label", ["class", "number"])

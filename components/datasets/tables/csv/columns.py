@@ -134,15 +134,18 @@ class _Rows:
         keep = None if self.keep is None and other.keep is None else np.concatenate(every)
         return _Rows(cells, self.first, keep, self.marks | other.marks)
 
-    def column(self, name: str) -> tuple[Array, Sequence[int]]:
-        """Returns the usable cells of a column, and the numbers of their lines."""
+    def column(self, name: str, begin: int, end: int) -> tuple[Array, Sequence[int]]:
+        """Returns the usable cells of a column in some of the rows, and the numbers of their lines."""
         import numpy as np
         import pyarrow as pa
 
-        cells, numbers = self.cells.column(name), range(self.first, self.first + len(self))
+        # Not a part of all columns, which takes the longer the more there are.
+        cells = self.cells.column(name).slice(begin, end - begin)
+        numbers = range(self.first + begin, self.first + end)
         if self.keep is None:
             return cells, numbers
-        return cells.filter(pa.array(self.keep)), np.arange(numbers.start, numbers.stop)[self.keep].tolist()
+        keep = self.keep[begin:end]
+        return cells.filter(pa.array(keep)), np.arange(numbers.start, numbers.stop)[keep].tolist()
 
 
 def _usable_rows(block: Block, unusable: Mapping[str, frozenset[str]], lost: LostRows) -> _Rows:
@@ -169,15 +172,16 @@ def _take(rows: _Rows, scans: Mapping[str, ColumnScan], by_rows: Collection[str]
     begin = min(ROWS_PER_BLOCK if is_first else 0, len(rows))
     begins = {name: len(rows) if name in by_rows else begin for name in scans}
     for name, column in scans.items():
-        _take_by_rows(rows.part(0, begins[name]), name, column)
+        _take_by_rows(rows, begins[name], name, column)
     mixed = {name for name, column in scans.items() if not _take_by_columns(rows, begins[name], name, column)}
     if mixed:
         raise MixedColumns(mixed)
 
 
-def _take_by_rows(rows: _Rows, name: str, column: ColumnScan) -> None:
-    for first in range(0, len(rows), ROWS_PER_BLOCK):
-        cells, numbers = rows.part(first, min(first + ROWS_PER_BLOCK, len(rows))).column(name)
+def _take_by_rows(rows: _Rows, last: int, name: str, column: ColumnScan) -> None:
+    """Feeds the rows before ``last`` to a column, cell by cell."""
+    for first in range(0, last, ROWS_PER_BLOCK):
+        cells, numbers = rows.column(name, first, min(first + ROWS_PER_BLOCK, last))
         if len(cells):
             column.add(cells.to_pylist(), numbers)
 
@@ -187,7 +191,7 @@ def _take_by_columns(rows: _Rows, first: int, name: str, column: ColumnScan) -> 
     while first < len(rows):
         # Where most cells differ, counting them soon ends.
         end = first + (_ROWS_AT_ONCE if len(column.counts or ()) < _MANY_DIFFERENT else ROWS_PER_BLOCK)
-        cells, numbers = rows.part(first, min(end, len(rows))).column(name)
+        cells, numbers = rows.column(name, first, min(end, len(rows)))
         if len(cells) and not take_cells(column, cells, numbers, rows.marks):
             return False
         first = end

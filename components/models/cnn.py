@@ -32,6 +32,14 @@ def build(options: CnnOptions, inputs: Sequence[InputSpec], output: OutputSpec) 
 
     A series (steps,) counts as (steps, 1).
 
+    Args:
+      options: The ``model:`` block.
+      inputs: What the model reads.
+      output: What its last layer gives.
+
+    Returns:
+      A Keras model: dict of tensors keyed by input name -> float32 (batch, units).
+
     Raises:
       ConfigError: no or several images or arrays, an input of another kind, one too small for the stages, or
         augmentation of what is no image.
@@ -44,38 +52,46 @@ def build(options: CnnOptions, inputs: Sequence[InputSpec], output: OutputSpec) 
         value = augmented(value, options.augmentation)
     if len(spec.shape) == 1:
         value = keras.layers.Reshape((*spec.shape, 1), name="as_series")(value)
-    sizes = pooling_sizes(options)
     check_size(options, spec)
-    axes = len(value.shape) - 2
-    kernels = per_layer(options.kernel_size, len(options.filters))
-    repeats = per_layer(options.convolutions, len(options.filters))
-    dropouts = per_layer(options.convolution_dropout, len(options.filters))
-    for stage, filters in enumerate(options.filters):
-        for repeat in range(repeats[stage]):
-            name = f"conv{stage + 1}" if repeats[stage] == 1 else f"conv{stage + 1}_{repeat + 1}"
-            value = getattr(keras.layers, f"Conv{axes}D")(
-                filters,
-                kernels[stage],
-                padding=options.padding,
-                use_bias=not options.batch_normalization,
-                kernel_initializer=options.initializer,
-                kernel_regularizer=regularizer(options),
-                name=name,
-            )(value)
-            value = activated(value, options, name)
-        if sizes[stage] > 1:
-            kind = "MaxPooling" if options.pooling_kind == "max" else "AveragePooling"
-            value = getattr(keras.layers, f"{kind}{axes}D")(sizes[stage], name=f"pool{stage + 1}")(value)
-        if dropouts[stage]:
-            value = keras.layers.Dropout(dropouts[stage], name=f"conv{stage + 1}_dropout")(value)
-    if options.global_pooling == "none":
-        value = keras.layers.Flatten(name="flat")(value)
-    else:
-        kind = "Max" if options.global_pooling == "max" else "Average"
-        value = getattr(keras.layers, f"Global{kind}Pooling{axes}D")(name="global_pool")(value)
+    for stage in range(len(options.filters)):
+        value = _stage(value, stage, options)
+    value = _flat(value, options.global_pooling)
     value = join([value, *side_vectors(inputs, tensors, options)])
     value = dense_layers(value, options.dense, options.dropout, options)
     return keras.Model(tensors, output_layer(output)(value), name="cnn")
+
+
+def _stage(value: keras.KerasTensor, stage: int, options: CnnOptions) -> keras.KerasTensor:
+    """Adds the convolutions, the pooling and the dropout of one stage, counted from 0."""
+    stages, axes = len(options.filters), len(value.shape) - 2
+    repeats = per_layer(options.convolutions, stages)[stage]
+    for repeat in range(repeats):
+        name = f"conv{stage + 1}" if repeats == 1 else f"conv{stage + 1}_{repeat + 1}"
+        value = getattr(keras.layers, f"Conv{axes}D")(
+            options.filters[stage],
+            per_layer(options.kernel_size, stages)[stage],
+            padding=options.padding,
+            use_bias=not options.batch_normalization,
+            kernel_initializer=options.initializer,
+            kernel_regularizer=regularizer(options),
+            name=name,
+        )(value)
+        value = activated(value, options, name)
+    size, dropout = pooling_sizes(options)[stage], per_layer(options.convolution_dropout, stages)[stage]
+    if size > 1:
+        kind = "MaxPooling" if options.pooling_kind == "max" else "AveragePooling"
+        value = getattr(keras.layers, f"{kind}{axes}D")(size, name=f"pool{stage + 1}")(value)
+    if dropout:
+        value = keras.layers.Dropout(dropout, name=f"conv{stage + 1}_dropout")(value)
+    return value
+
+
+def _flat(value: keras.KerasTensor, pooling: str) -> keras.KerasTensor:
+    """Makes a vector of a feature map (batch, positions..., filters), by pooling its positions or as it is."""
+    if pooling == "none":
+        return keras.layers.Flatten(name="flat")(value)
+    kind = "Max" if pooling == "max" else "Average"
+    return getattr(keras.layers, f"Global{kind}Pooling{len(value.shape) - 2}D")(name="global_pool")(value)
 
 
 def pooling_sizes(options: CnnOptions) -> tuple[int, ...]:

@@ -16,6 +16,7 @@ import importlib
 import os
 import sys
 from collections.abc import Callable, Sequence
+from types import ModuleType
 from typing import Any
 
 import keras
@@ -32,6 +33,14 @@ def build(options: CustomOptions, inputs: Sequence[InputSpec], output: OutputSpe
 
     The function may return a model that takes that dict, one that takes the inputs in their order, or, where
     there is one input only, one that takes its tensor (a Sequential, for instance).
+
+    Args:
+      options: The ``model:`` block, with the name of the function and what it is given.
+      inputs: What the model reads.
+      output: What its last layer gives.
+
+    Returns:
+      A Keras model: dict of tensors keyed by input name -> float32 (batch, units).
 
     Raises:
       ConfigError: the function cannot be imported, fails, or returns something that does not fit inputs or
@@ -59,28 +68,16 @@ def build(options: CustomOptions, inputs: Sequence[InputSpec], output: OutputSpe
 
 
 def load_function(dotted: str) -> Callable[..., Any]:
-    """Imports ``package.module:function``, from the working folder too.
+    """Imports a function, from the working folder too.
+
+    Args:
+      dotted: Name of the function as ``package.module:function``.
 
     Raises:
       ConfigError: the module or the function is not there, or the module fails.
     """
     module_name, _, name = dotted.partition(":")
-    if os.getcwd() not in sys.path and "" not in sys.path:
-        sys.path.append(os.getcwd())  # a console script, unlike `python -m`, does not look there
-    try:
-        module = importlib.import_module(module_name)
-    except ModuleNotFoundError as error:
-        if error.name and (module_name == error.name or module_name.startswith(f"{error.name}.")):
-            raise ConfigError(
-                f"model.build names the module {module_name}, which Python cannot find; install it, or run "
-                f"in the folder that holds {module_name.split('.')[0]!r} (now {os.getcwd()}), or set "
-                "PYTHONPATH to it."
-            ) from error
-        raise ConfigError(f"model.build: module {module_name} needs {error.name!r}; install that package.") from error
-    except Exception as error:
-        raise ConfigError(
-            f"model.build: importing {module_name} raised {type(error).__name__}: {error}; mend the module."
-        ) from error
+    module = _import(module_name)
     function = getattr(module, name, None)
     if not callable(function):
         public = [key for key, value in vars(module).items() if callable(value) and not key.startswith("_")]
@@ -92,8 +89,38 @@ def load_function(dotted: str) -> Callable[..., Any]:
     return found
 
 
+def _import(name: str) -> ModuleType:
+    """Imports a user's module.
+
+    Raises:
+      ConfigError: it, or a package that it needs, is not there, or it fails.
+    """
+    if os.getcwd() not in sys.path and "" not in sys.path:
+        sys.path.append(os.getcwd())  # a console script, unlike `python -m`, does not look there
+    try:
+        return importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        is_the_module = bool(error.name) and f"{name}.".startswith(f"{error.name}.")
+        if not is_the_module:
+            raise ConfigError(f"model.build: module {name} needs {error.name!r}; install that package.") from error
+        raise ConfigError(
+            f"model.build names the module {name}, which Python cannot find; install it, or run "
+            f"in the folder that holds {name.split('.')[0]!r} (now {os.getcwd()}), or set "
+            "PYTHONPATH to it."
+        ) from error
+    except Exception as error:
+        raise ConfigError(
+            f"model.build: importing {name} raised {type(error).__name__}: {error}; mend the module."
+        ) from error
+
+
 def call(model: keras.Model, tensors: dict[str, keras.KerasTensor], dotted: str) -> Any:
-    """Returns what ``model`` gives for the inputs, as a dict, in order, or as the only tensor.
+    """Returns what a model gives for the inputs.
+
+    Args:
+      model: What the user's function returned.
+      tensors: The inputs by name; the model takes them as this dict, in its order, or as the only one.
+      dotted: Name of the function, for messages.
 
     Raises:
       ConfigError: the model takes something else.

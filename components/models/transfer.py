@@ -43,6 +43,14 @@ def build(options: TransferOptions, inputs: Sequence[InputSpec], output: OutputS
     Images come as float32 (height, width, 1 or 3) in [0, 1]. Batch normalisation in a pretrained base stays in
     inference mode even when the base is fine-tuned: small batches would spoil its statistics.
 
+    Args:
+      options: The ``model:`` block.
+      inputs: What the model reads.
+      output: What its last layer gives.
+
+    Returns:
+      A Keras model: dict of tensors keyed by input name -> float32 (batch, units).
+
     Raises:
       ConfigError: no or several images, 2 or more than 3 channels, images too small for the base, an unknown
         layer in ``freeze``, or weights that are missing or do not fit.
@@ -182,13 +190,24 @@ def layer_position(network: keras.Model, name: str) -> int:
       ConfigError: the network has no such layer.
     """
     names = [layer.name for layer in network.layers]
+    found = _positions(network, name)
+    return names.index(name) if name in names else found[-1]
+
+
+def _positions(network: keras.Model, name: str) -> list[int]:
+    """Lists the positions of the layer called ``name`` and of those of a block ``name``, at least one.
+
+    Raises:
+      ConfigError: the network has no such layer.
+    """
+    names = [layer.name for layer in network.layers]
     found = [n for n, known in enumerate(names) if known == name or known.startswith(f"{name}_")]
     if not found:
         raise ConfigError(
             f"{network.name} has no layer {name!r}.{nearest(name, names)} "
             f"Its {len(names) - 1} layers run from {names[1]!r} to {names[-1]!r}."
         )
-    return names.index(name) if name in names else found[-1]
+    return found
 
 
 def freeze(network: keras.Model, options: TransferOptions) -> None:
@@ -231,8 +250,8 @@ def unfreeze(model: keras.Model, from_layer: str | None = None) -> int:
     Frozen batch normalisation stays frozen.
 
     Args:
-      model: of this family.
-      from_layer: the first layer, or block of layers (``fire8``), to train; all of the base where None.
+      model: A model of this family.
+      from_layer: The first layer, or block of layers (``fire8``), to train; all of the base where None.
 
     Returns:
       How many parameters of the whole model are trainable now.
@@ -241,11 +260,7 @@ def unfreeze(model: keras.Model, from_layer: str | None = None) -> int:
       ConfigError: the base has no such layer.
     """
     network = base_of(model)
-    names = [layer.name for layer in network.layers]
-    first = 0
-    if from_layer is not None:
-        layer_position(network, from_layer)
-        first = next(n for n, name in enumerate(names) if name == from_layer or name.startswith(f"{from_layer}_"))
+    first = 0 if from_layer is None else _positions(network, from_layer)[0]
     norms = [layer for layer in network.layers if isinstance(layer, keras.layers.BatchNormalization)]
     frozen = [layer for layer in norms if not layer.trainable]
     network.trainable = True

@@ -181,7 +181,7 @@ def check_loss(task: Task, loss_name: str) -> str:
     """Returns the full name of a loss that suits the task's last layer.
 
     Args:
-      task: a key of ``HEADS``.
+      task: A key of ``HEADS``.
       loss_name: ``auto``, a Keras loss in snake case, or its short form (``mse``).
 
     Raises:
@@ -207,9 +207,9 @@ def resolve_loss(task: Task, loss_name: str = "auto", *, soft_labels: bool = Fal
     """Returns the loss and the form in which it wants its labels.
 
     Args:
-      task: a key of ``HEADS``.
+      task: A key of ``HEADS``.
       loss_name: ``auto`` or a name that :func:`check_loss` accepts.
-      soft_labels: whether mixup or label smoothing blends labels, which class indices cannot express.
+      soft_labels: Whether mixup or label smoothing blends labels, which class indices cannot express.
 
     Returns:
       The loss' full name, and ``indices`` (int64 (batch,)), ``one_hot`` (float32 (batch, classes)) or
@@ -231,7 +231,11 @@ def resolve_loss(task: Task, loss_name: str = "auto", *, soft_labels: bool = Fal
 
 
 def make_loss(name: str, **arguments: Any) -> keras.losses.Loss:
-    """Returns the Keras loss ``name`` (a full name) with arguments such as ``label_smoothing`` or ``delta``.
+    """Makes a Keras loss.
+
+    Args:
+      name: Full name of the loss.
+      **arguments: Its arguments, such as ``label_smoothing`` or ``delta``.
 
     Raises:
       ConfigError: the loss has no such argument.
@@ -253,40 +257,45 @@ def make_metrics(
     """Returns Keras metrics named as in ``METRICS``, the task's default ones where ``names`` is None.
 
     Args:
-      output: the model's output.
-      names: such as ``accuracy``, ``auc``, ``mae``.
-      one_hot: whether multiclass labels are one-hot, see :func:`resolve_loss`.
+      output: What the model's last layer gives.
+      names: Names such as ``accuracy``, ``auc``, ``mae``.
+      one_hot: Whether multiclass labels are one-hot, see :func:`resolve_loss`.
 
     Raises:
       ConfigError: a metric that the task does not have.
     """
+    chosen = HEADS[output.task].metrics if names is None else names
+    return [_make_metric(name, _find_metric(name, output), output, one_hot) for name in chosen]
+
+
+def _find_metric(name: str, output: OutputSpec) -> MetricEntry:
+    """Returns what is known of a metric, and refuses one that says nothing of the output."""
+    entry = METRICS.get((name, output.task))
+    if entry is None:
+        known = [metric for metric, task in METRICS if task == output.task]
+        raise ConfigError(
+            f"Metric {name!r} does not exist for task {output.task}; use one of: {', '.join(known)}."
+            f"{nearest(name, known)}"
+        )
+    if name == "top_5_accuracy" and output.units < 6:
+        raise ConfigError(
+            f"Metric 'top_5_accuracy' is 1 for any model of {output.units} classes; leave it out, or use accuracy."
+        )
+    return entry
+
+
+def _make_metric(name: str, entry: MetricEntry, output: OutputSpec, one_hot: bool) -> keras.metrics.Metric:
     import keras
 
-    made = []
-    for name in HEADS[output.task].metrics if names is None else names:
-        entry = METRICS.get((name, output.task))
-        if entry is None:
-            known = [metric for metric, task in METRICS if task == output.task]
-            raise ConfigError(
-                f"Metric {name!r} does not exist for task {output.task}; use one of: {', '.join(known)}."
-                f"{nearest(name, known)}"
-            )
-        if name == "top_5_accuracy" and output.units < 6:
-            raise ConfigError(
-                f"Metric 'top_5_accuracy' is 1 for any model of {output.units} classes; leave it out, or use accuracy."
-            )
-        arguments: dict[str, Any] = {"name": name, **entry.arguments}
-        if entry.keras_class == "AUC" and output.task == "multilabel":
-            arguments |= {"multi_label": True, "num_labels": output.units}
-        if entry.keras_class == "BinaryCrossentropy":
-            made.append(keras.metrics.MeanMetricWrapper(_crossentropy, name=name))
-            continue
-        if entry.keras_class == "F1Score":
-            made.append(_in_columns(keras.metrics.F1Score)(**arguments))
-            continue
-        keras_class = entry.one_hot_class if one_hot and entry.one_hot_class else entry.keras_class
-        made.append(getattr(keras.metrics, keras_class)(**arguments))
-    return made
+    arguments: dict[str, Any] = {"name": name, **entry.arguments}
+    if entry.keras_class == "BinaryCrossentropy":
+        return keras.metrics.MeanMetricWrapper(_crossentropy, name=name)
+    if entry.keras_class == "F1Score":
+        return _in_columns(keras.metrics.F1Score)(**arguments)
+    if entry.keras_class == "AUC" and output.task == "multilabel":
+        arguments |= {"multi_label": True, "num_labels": output.units}
+    keras_class = entry.one_hot_class if one_hot and entry.one_hot_class else entry.keras_class
+    return getattr(keras.metrics, keras_class)(**arguments)
 
 
 def _in_columns(metric: type[keras.metrics.Metric]) -> type[keras.metrics.Metric]:

@@ -19,8 +19,8 @@ def load_weights(model: keras.Model, path: str | Path) -> None:
     """Loads weights into ``model``.
 
     Args:
-      model: a network whose layers get the values.
-      path: a Keras model (``.keras``), Keras weights (``.weights.h5``), or HDF5 of the classic layout
+      model: A network whose layers get the values.
+      path: File of a Keras model (``.keras``), Keras weights (``.weights.h5``), or HDF5 of the classic layout
         (``.h5``: weights or a whole model), with or without more layers, such as a top, than ``model`` has.
 
     Raises:
@@ -53,29 +53,49 @@ def leaf_layers(model: keras.Model) -> list[keras.layers.Layer]:
 
 
 def _assign(model: keras.Model, arrays: Arrays, path: Path) -> None:
-    """Sets each layer's weights by its name, or by order where no name but their number agrees."""
+    """Sets each layer's weights; either all of them or, with an error, none."""
     layers = [layer for layer in leaf_layers(model) if _values(layer)]
-    missing = [layer.name for layer in layers if layer.name not in arrays]
-    if len(missing) == len(layers) == len(arrays):
-        arrays = dict(zip([layer.name for layer in layers], arrays.values(), strict=True))
-    elif missing:
+    values = _values_of_layers([layer.name for layer in layers], arrays, model.name, path)
+    for layer, given in zip(layers, values, strict=True):
+        _check_shapes(layer, given, model.name, path)
+    for layer, given in zip(layers, values, strict=True):
+        for weight, value in zip(_values(layer), given, strict=True):
+            weight.assign(value)
+
+
+def _values_of_layers(names: list[str], arrays: Arrays, network: str, path: Path) -> list[list[np.ndarray]]:
+    """Finds the values of each layer by its name, or by order where no name but their number agrees.
+
+    Args:
+      names: Names of the layers.
+      arrays: What the file has, by the names in it.
+      network: Name of the model, for messages.
+      path: The file, for messages.
+
+    Raises:
+      ConfigError: the file has nothing for a layer.
+    """
+    missing = [name for name in names if name not in arrays]
+    if len(missing) == len(names) == len(arrays):
+        return list(arrays.values())
+    if missing:
         has = (", ".join(list(arrays)[:8]) or "none") + (", ..." if len(arrays) > 8 else "")
         raise ConfigError(
-            f"Weights {path.name!r} have nothing for layer {missing[0]!r} of {model.name} ({len(missing)} of "
-            f"{len(layers)} layers are missing; the file has layers {has}); give weights of the same network."
+            f"Weights {path.name!r} have nothing for layer {missing[0]!r} of {network} ({len(missing)} of "
+            f"{len(names)} layers are missing; the file has layers {has}); give weights of the same network."
         )
-    for layer in layers:
-        wanted = [tuple(weight.shape) for weight in _values(layer)]
-        given = [value.shape for value in arrays[layer.name]]
-        if wanted != given:
-            raise ConfigError(
-                f"Weights {path.name!r} do not fit layer {layer.name!r} of {model.name}: it has shapes "
-                f"{_text(wanted)}, the file has {_text(given)}; give weights of the same network, or change "
-                "model.base and its options."
-            )
-    for layer in layers:
-        for weight, value in zip(_values(layer), arrays[layer.name], strict=True):
-            weight.assign(value)
+    return [arrays[name] for name in names]
+
+
+def _check_shapes(layer: keras.layers.Layer, given: list[np.ndarray], network: str, path: Path) -> None:
+    """Refuses values of other shapes than those of a layer's weights."""
+    wanted, came = [tuple(weight.shape) for weight in _values(layer)], [value.shape for value in given]
+    if wanted != came:
+        raise ConfigError(
+            f"Weights {path.name!r} do not fit layer {layer.name!r} of {network}: it has shapes "
+            f"{_text(wanted)}, the file has {_text(came)}; give weights of the same network, or change "
+            "model.base and its options."
+        )
 
 
 def _values(layer: keras.layers.Layer) -> list[keras.Variable]:

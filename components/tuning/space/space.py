@@ -53,18 +53,27 @@ def encode(value: Any, entry: Mapping[str, Any]) -> Any:
     Numbers and text stay what they are; choices among other things (lists, null, values of several types) travel as
     JSON text, since KerasTuner knows lists of one plain type only.
     """
-    kind = kind_of(entry)
-    if kind == "boolean" and isinstance(value, bool):
+    types = _plain_types(entry)
+    # True is an int of Python, and no number here.
+    if type(value) in types:
         return value
-    if kind == "choice":
-        types = {type(choice) for choice in entry["choice"]}
-        if types <= {int, float} and type(value) in (int, float):
-            return float(value) if float in types else value
-        if types == {str} and isinstance(value, str) and not any(c.startswith(AS_JSON) for c in entry["choice"]):
-            return value
-    elif type(value) in (int, float):
-        return float(value) if kind == "float" else value
+    if type(value) in (int, float) and types in ({int}, {float}):
+        return float(value) if types == {float} else value
     return AS_JSON + json.dumps(value)
+
+
+def _plain_types(entry: Mapping[str, Any]) -> set[type]:
+    """Returns the types whose values KerasTuner takes as they are, numbers as the widest of them; none of a mixture."""
+    of_kind: dict[str, set[type]] = {"boolean": {bool, int, float}, "int": {int}, "float": {float}}
+    kind = kind_of(entry)
+    if kind != "choice":
+        return of_kind[kind]
+    choices = entry["choice"]
+    types = {type(choice) for choice in choices}
+    if types <= {int, float}:
+        return {float} if float in types else {int}
+    is_text = types == {str} and not any(choice.startswith(AS_JSON) for choice in choices)
+    return {str} if is_text else set()
 
 
 def untuned_values(settings: FitSettings, space: Space) -> dict[str, Any]:
@@ -76,17 +85,23 @@ def untuned_values(settings: FitSettings, space: Space) -> dict[str, Any]:
         needed = conditions(space[key])
         if any(parent not in found or found[parent] not in values for parent, values in needed.items()):
             continue
-        if key in own:
-            found[key] = own[key]
-            continue
-        place: Any = config
-        for part in key.split("."):
-            place = place.get(part) if isinstance(place, dict) else None
-        found[key] = _as_offered(settings, key, place, space[key])
-    return {
-        key: UNCHANGED if value is None and None not in space[key].get("choice", []) else encode(value, space[key])
-        for key, value in found.items()
-    }
+        found[key] = own[key] if key in own else _as_offered(settings, key, _value_at(config, key), space[key])
+    return {key: _encode_own(value, space[key]) for key, value in found.items()}
+
+
+def _value_at(config: Mapping[str, Any], key: str) -> Any:
+    """Returns what a config has under a dotted key, None where it has nothing there."""
+    place: Any = config
+    for part in key.split("."):
+        place = place.get(part) if isinstance(place, dict) else None
+    return place
+
+
+def _encode_own(value: Any, entry: Mapping[str, Any]) -> Any:
+    """Gives a config's own value the form in which KerasTuner takes it, though the space may not offer it."""
+    if value is None and None not in entry.get("choice", []):
+        return UNCHANGED
+    return encode(value, entry)
 
 
 def _as_offered(settings: FitSettings, key: str, value: Any, entry: Mapping[str, Any]) -> Any:

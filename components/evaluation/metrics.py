@@ -225,7 +225,7 @@ METRICS: dict[str, Metric] = {
     "accuracy": Metric(
         "accuracy",
         True,
-        _for(["multiclass"], "SparseCategoricalAccuracy") | _for(["binary", "multilabel"], "BinaryAccuracy"),
+        _for(["binary", "multiclass", "multilabel"], "RightAnswers"),
         _accuracy,
         "share",
     ),
@@ -253,7 +253,7 @@ METRICS: dict[str, Metric] = {
     "log_loss": Metric(
         "log loss",
         False,
-        _for(["multiclass"], "SparseCategoricalCrossentropy") | _for(["binary", "multilabel"], "BinaryLogLoss"),
+        _for(["binary", "multiclass", "multilabel"], "LogLoss"),
         _log_loss,
         "nats",
     ),
@@ -265,9 +265,13 @@ METRICS: dict[str, Metric] = {
         _auc_pr,
         "share",
     ),
-    "precision": Metric("precision", True, _for(["binary"], "Precision"), _scikit("precision_score"), "share"),
-    "recall": Metric("recall", True, _for(["binary"], "Recall"), _scikit("recall_score"), "share"),
-    "f1": Metric("F1", True, _for(["binary"], "F1Score"), _scikit("f1_score"), "share"),
+    "precision": Metric(
+        "precision", True, _for(["binary"], "AnswersOfYes", figure="precision"), _scikit("precision_score"), "share"
+    ),
+    "recall": Metric(
+        "recall", True, _for(["binary"], "AnswersOfYes", figure="recall"), _scikit("recall_score"), "share"
+    ),
+    "f1": Metric("F1", True, _for(["binary"], "AnswersOfYes", figure="f1"), _scikit("f1_score"), "share"),
     "mae": Metric("mean absolute error", False, _for(_BOTH_REGRESSIONS, "MeanAbsoluteError"), _error(1), "label"),
     "mse": Metric("mean squared error", False, _for(_BOTH_REGRESSIONS, "MeanSquaredError"), _error(2), "label²"),
     "rmse": Metric(

@@ -1,4 +1,6 @@
-"""Metrics that TFMA does not have, computed as it computes its own: in one pass, mergeable over workers and slices.
+"""Metrics that TFMA does not have or computes slowly, in one pass as its own are, mergeable over workers and slices.
+
+TFMA hands on a row at a time. Here rows are gathered and added some hundred at once, which costs a tenth.
 
 Each takes ``code_version``, which decides nothing but the cache key of the Evaluator: its config is all that TFX looks
 at.
@@ -6,13 +8,8 @@ at.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from typing import Any
-
-import apache_beam as beam
 import numpy as np
-import tensorflow_model_analysis as tfma
-from tensorflow_model_analysis.metrics import metric_types, metric_util
+from tensorflow_model_analysis.metrics import metric_types
 
 from kerasline.components.evaluation.metrics import (
     CALIBRATION_BINS,
@@ -23,9 +20,8 @@ from kerasline.components.evaluation.metrics import (
     row_log_losses,
     scored_hits,
 )
+from kerasline.components.evaluation.tfma_sums import summed
 from kerasline.components.models import Task
-
-_Row = tuple[np.ndarray, np.ndarray]  # label [1] or [labels], prediction [units]
 
 
 class CoefficientOfDetermination(metric_types.Metric):
@@ -35,114 +31,68 @@ class CoefficientOfDetermination(metric_types.Metric):
     """
 
     def __init__(self, name: str = "r2", code_version: str = "") -> None:
-        super().__init__(_summed(_add_squares, _r2), name=name)
+        super().__init__(summed(_sum_squares, _r2), name=name)
 
 
-class BinaryLogLoss(metric_types.Metric):
-    """The log loss of yes or no, averaged over the labels of a row; TFMA's own is NaN where one score is 0 or 1."""
+class RightAnswers(metric_types.Metric):
+    """The share of right answers: of the rows where one of several classes is the answer, else of all labels."""
+
+    def __init__(self, name: str = "accuracy", code_version: str = "") -> None:
+        super().__init__(summed(_sum_right, _mean), name=name)
+
+
+class AnswersOfYes(metric_types.Metric):
+    """Precision, recall or F1 of yes or no; NaN, as TFMA says it, where there is nothing to divide by."""
+
+    def __init__(self, figure: str, name: str = "figure", code_version: str = "") -> None:
+        super().__init__(summed(_sum_answers, lambda sums: _yes_figure(figure, *sums)), name=name)
+
+
+class LogLoss(metric_types.Metric):
+    """The log loss, of yes or no averaged over the labels of a row; TFMA's own is NaN where one score is 0 or 1."""
 
     def __init__(self, name: str = "log_loss", code_version: str = "") -> None:
-        super().__init__(_summed(_add_log_loss, lambda sums: float(sums[1] / sums[0])), name=name)
+        super().__init__(summed(_sum_log_loss, _mean), name=name)
 
 
 class MacroAverage(metric_types.Metric):
     """Precision, recall or F1, averaged over the classes that have rows."""
 
     def __init__(self, figure: str, name: str = "macro", code_version: str = "") -> None:
-        super().__init__(_summed(_add_answers, lambda sums: macro_figure(figure, *sums)), name=name)
+        super().__init__(summed(_sum_answers, lambda sums: macro_figure(figure, *sums)), name=name)
 
 
 class MacroAUC(metric_types.Metric):
     """The area under the ROC curve of each class against the rest, averaged over the classes that have one."""
 
     def __init__(self, name: str = "macro_auc", code_version: str = "") -> None:
-        super().__init__(_summed(_add_scores, _mean_area), name=name)
+        super().__init__(summed(_sum_scores, _mean_area), name=name)
 
 
 class MacroAUCPR(metric_types.Metric):
     """The area below the precision-recall curve of each class against the rest, averaged over those that have rows."""
 
     def __init__(self, name: str = "macro_auc_pr", code_version: str = "") -> None:
-        super().__init__(_summed(_add_scores, _mean_precision_recall_area), name=name)
+        super().__init__(summed(_sum_scores, _mean_precision_recall_area), name=name)
 
 
 class CalibrationError(metric_types.Metric):
     """How far scores are from how often they come true, averaged over bins by their rows."""
 
     def __init__(self, name: str = "calibration_error", code_version: str = "") -> None:
-        super().__init__(_summed(_add_calibration, _calibration_error), name=name)
+        super().__init__(summed(_sum_calibration, _calibration_error), name=name)
 
 
-for _metric in (CoefficientOfDetermination, BinaryLogLoss, MacroAverage, MacroAUC, MacroAUCPR, CalibrationError):
+for _metric in (
+    *(CoefficientOfDetermination, RightAnswers, AnswersOfYes, LogLoss),
+    *(MacroAverage, MacroAUC, MacroAUCPR, CalibrationError),
+):
     metric_types.register_metric(_metric)
 
 
-def _summed(
-    add: Callable[[np.ndarray | None, _Row], np.ndarray], conclude: Callable[[np.ndarray], float]
-) -> Callable[..., metric_types.MetricComputations]:
-    """Makes the computations of a metric that follows from sums over rows.
-
-    Args:
-      add: adds a row to the sums, in place; None stands for none yet.
-      conclude: turns the sums into the figure.
-    """
-
-    def computations(
-        name: str = "",
-        eval_config: tfma.EvalConfig | None = None,
-        model_name: str = "",
-        output_name: str = "",
-        **_: Any,
-    ) -> metric_types.MetricComputations:
-        key = metric_types.MetricKey(name=name, model_name=model_name, output_name=output_name)
-        combiner = _SumCombiner(key, eval_config, add, conclude)
-        return [metric_types.MetricComputation(keys=[key], preprocessors=None, combiner=combiner)]
-
-    merged: Callable[..., Any] = metric_util.merge_per_key_computations(computations)
-    return merged
-
-
-class _SumCombiner(beam.CombineFn):
-    """Adds up the rows of a slice, on any number of workers."""
-
-    def __init__(
-        self,
-        key: metric_types.MetricKey,
-        eval_config: tfma.EvalConfig | None,
-        add: Callable[[np.ndarray | None, _Row], np.ndarray],
-        conclude: Callable[[np.ndarray], float],
-    ) -> None:
-        self._key, self._eval_config, self._add, self._conclude = key, eval_config, add, conclude
-
-    def create_accumulator(self) -> np.ndarray | None:
-        return None
-
-    def add_input(self, accumulator: np.ndarray | None, element: metric_types.StandardMetricInputs) -> Any:
-        for label, prediction, _ in metric_util.to_label_prediction_example_weight(
-            element,
-            eval_config=self._eval_config,
-            model_name=self._key.model_name,
-            output_name=self._key.output_name,
-            flatten=False,
-        ):
-            accumulator = self._add(accumulator, (np.asarray(label).reshape(-1), np.asarray(prediction).reshape(-1)))
-        return accumulator
-
-    def merge_accumulators(self, accumulators: Iterable[np.ndarray | None]) -> np.ndarray | None:
-        total: np.ndarray | None = None
-        for sums in accumulators:
-            if sums is not None:
-                total = sums if total is None else total + sums
-        return total
-
-    def extract_output(self, accumulator: np.ndarray | None) -> dict[metric_types.MetricKey, float]:
-        return {self._key: float("nan") if accumulator is None else self._conclude(accumulator)}
-
-
-def _add_squares(sums: np.ndarray | None, row: _Row) -> np.ndarray:
-    truth, guess = float(row[0].item()), float(row[1].item())
-    own = np.array([1.0, truth, truth**2, (truth - guess) ** 2])
-    return own if sums is None else sums + own
+def _sum_squares(labels: np.ndarray, predictions: np.ndarray) -> np.ndarray:
+    truth, guess = labels.astype(np.float64)[:, 0], predictions.astype(np.float64)[:, 0]
+    return np.array([len(truth), truth.sum(), (truth**2).sum(), ((truth - guess) ** 2).sum()])
 
 
 def _r2(sums: np.ndarray) -> float:
@@ -151,36 +101,57 @@ def _r2(sums: np.ndarray) -> float:
     return 1.0 - errors / spread if spread > 0 else 0.0
 
 
-def _add_log_loss(sums: np.ndarray | None, row: _Row) -> np.ndarray:
-    own = np.array([1.0, row_log_losses(row[0][np.newaxis], row[1][np.newaxis], "binary")[0]])
-    return own if sums is None else sums + own
+def _mean(sums: np.ndarray) -> float:
+    return float(sums[1] / sums[0])
 
 
-def _task(row: _Row) -> Task:
-    """Knows by the shapes what the numbers mean."""
-    return "multilabel" if len(row[0]) == len(row[1]) else "multiclass"
+def _sum_log_loss(labels: np.ndarray, predictions: np.ndarray) -> np.ndarray:
+    losses = row_log_losses(
+        labels[:, 0] if _is_class(labels, predictions) else labels, predictions, _task(labels, predictions)
+    )
+    return np.array([len(losses), losses.sum()])
 
 
-def _add_answers(sums: np.ndarray | None, row: _Row) -> np.ndarray:
-    truth, guessed = one_hot_answers(row[0][np.newaxis], row[1][np.newaxis], _task(row))
-    own = np.stack([truth & guessed, guessed, truth])[:, 0].astype(np.int64)
-    return own if sums is None else sums + own
+def _is_class(labels: np.ndarray, predictions: np.ndarray) -> bool:
+    """Knows by the shapes whether a label is the number of a class, or one number for each of the predictions."""
+    return labels.shape[1] != predictions.shape[1]
+
+
+def _task(labels: np.ndarray, predictions: np.ndarray) -> Task:
+    return "multiclass" if _is_class(labels, predictions) else "multilabel"
+
+
+def _sum_right(labels: np.ndarray, predictions: np.ndarray) -> np.ndarray:
+    if _is_class(labels, predictions):
+        right = predictions.argmax(axis=1) == labels[:, 0]
+    else:
+        right = (predictions > 0.5) == (labels > 0.5)
+    return np.array([right.size, right.sum()], np.float64)
+
+
+def _sum_answers(labels: np.ndarray, predictions: np.ndarray) -> np.ndarray:
+    truth, guessed = one_hot_answers(labels, predictions, _task(labels, predictions))
+    return np.stack([(truth & guessed).sum(axis=0), guessed.sum(axis=0), truth.sum(axis=0)])
+
+
+def _yes_figure(figure: str, hits: np.ndarray, guessed: np.ndarray, truth: np.ndarray) -> float:
+    below = {"precision": guessed, "recall": truth, "f1": (guessed + truth) / 2}[figure].sum()
+    return float(hits.sum() / below) if below else float("nan")
 
 
 # Scores are counted by their logarithm of odds, in steps so small that two scores in one are equal for any purpose.
 _STEPS_PER_UNIT, _MOST_ODDS = 64, 20
+_STEPS = 2 * _MOST_ODDS * _STEPS_PER_UNIT + 1
 
 
-def _add_scores(sums: np.ndarray | None, row: _Row) -> np.ndarray:
-    label, prediction = row
-    if sums is None:
-        sums = np.zeros((2, len(prediction), 2 * _MOST_ODDS * _STEPS_PER_UNIT + 1), np.int64)
-    truth, _ = one_hot_answers(label[np.newaxis], prediction[np.newaxis], _task(row))
-    scores = np.clip(prediction.astype(np.float64), 1e-12, 1 - 1e-12)
+def _sum_scores(labels: np.ndarray, predictions: np.ndarray) -> np.ndarray:
+    truth, _ = one_hot_answers(labels, predictions, _task(labels, predictions))
+    scores = np.clip(predictions.astype(np.float64), 1e-12, 1 - 1e-12)
     odds = np.clip(np.log(scores / (1 - scores)), -_MOST_ODDS, _MOST_ODDS)
     steps = np.round((odds + _MOST_ODDS) * _STEPS_PER_UNIT).astype(int)
-    sums[truth[0].astype(int), np.arange(len(prediction)), steps] += 1
-    return sums
+    classes = predictions.shape[1]
+    places = (truth * classes + np.arange(classes)) * _STEPS + steps
+    return np.bincount(places.reshape(-1), minlength=2 * classes * _STEPS).reshape(2, classes, _STEPS)
 
 
 def _mean_area(sums: np.ndarray) -> float:
@@ -202,14 +173,11 @@ def _mean_precision_recall_area(sums: np.ndarray) -> float:
     return float(np.mean(areas)) if areas else float("nan")
 
 
-def _add_calibration(sums: np.ndarray | None, row: _Row) -> np.ndarray:
-    if sums is None:
-        sums = np.zeros((2, CALIBRATION_BINS))
-    scores, hits = scored_hits(row[0], row[1][np.newaxis], _task(row))
+def _sum_calibration(labels: np.ndarray, predictions: np.ndarray) -> np.ndarray:
+    scores, hits = scored_hits(labels, predictions, _task(labels, predictions))
     bins = calibration_bins(scores)
-    sums[0] += np.bincount(bins, minlength=CALIBRATION_BINS)
-    sums[1] += np.bincount(bins, weights=scores.astype(np.float64) - hits, minlength=CALIBRATION_BINS)
-    return sums
+    surplus = np.bincount(bins, weights=scores.astype(np.float64) - hits, minlength=CALIBRATION_BINS)
+    return np.stack([np.bincount(bins, minlength=CALIBRATION_BINS), surplus])
 
 
 def _calibration_error(sums: np.ndarray) -> float:

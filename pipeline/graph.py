@@ -14,7 +14,7 @@ from tfx.types.channel import BaseChannel
 from kerasline.components.baseline import Baseline
 from kerasline.components.core import code_version
 from kerasline.components.datasets.description import Dataset
-from kerasline.components.evaluation import eval_config
+from kerasline.components.evaluation import EXTRACTORS, eval_config
 from kerasline.components.example_gen import DatasetExampleGen
 from kerasline.components.explanations import Explain
 from kerasline.components.formats import FormatExport
@@ -253,6 +253,7 @@ def _evaluate(plan: RunPlan, ingest: Step, train: Step, baseline: Step) -> Step:
         model=train.outputs["model"],
         baseline_model=baseline.outputs["baseline"],
         eval_config=eval_config(plan.evaluation, plan.features),
+        module_path=EXTRACTORS,
         example_splits=["eval"],
     )
 

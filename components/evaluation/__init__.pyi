@@ -27,4 +27,4 @@ from .slices import (
     parse_slice as parse_slice,
     show_slice as show_slice,
 )
-from .tfma_config import eval_config as eval_config
+from .tfma_config import EXTRACTORS as EXTRACTORS, eval_config as eval_config

@@ -6,7 +6,7 @@ for the test split and for the trivial model; a test compares the two.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,7 +25,7 @@ class Metric:
     Attributes:
       title: for tables and plots.
       higher_is_better: its direction.
-      tfma: class name and arguments of the TFMA (or Keras) metric, for each task that has it.
+      tfma: class name and arguments of the metric in ``tfma_metrics``, for each task that has it.
       compute: labels [rows] and predictions [rows, units] to the figure.
       unit: ``share`` (0..1), ``label`` (the label's units), ``label²`` or an empty string.
     """
@@ -45,11 +45,18 @@ def _accuracy(labels: np.ndarray, predictions: np.ndarray, task: Task) -> float:
 
 def _top_k(k: int) -> Callable[[np.ndarray, np.ndarray, Task], float]:
     def compute(labels: np.ndarray, predictions: np.ndarray, task: Task) -> float:
-        # Ties count as Keras counts them: a class is in the top k when fewer than k classes score higher.
-        own = predictions[np.arange(len(labels)), labels.astype(int)][:, np.newaxis]
-        return float(((predictions > own).sum(axis=1) < k).mean())
+        return float(top_k_hits(k, labels, predictions).mean())
 
     return compute
+
+
+def top_k_hits(k: int, labels: np.ndarray, predictions: np.ndarray) -> np.ndarray:
+    """Says which rows have their class among the k with the highest scores, bool [rows].
+
+    Ties count as Keras counts them: a class is in the top k when fewer than k classes score higher.
+    """
+    own = predictions[np.arange(len(labels)), labels.astype(int)][:, np.newaxis]
+    return np.asarray((predictions > own).sum(axis=1) < k)
 
 
 def _log_loss(labels: np.ndarray, predictions: np.ndarray, task: Task) -> float:
@@ -231,7 +238,7 @@ METRICS: dict[str, Metric] = {
     ),
     **{
         f"top_{k}_accuracy": Metric(
-            f"top-{k} accuracy", True, _for(["multiclass"], "SparseTopKCategoricalAccuracy", k=k), _top_k(k), "share"
+            f"top-{k} accuracy", True, _for(["multiclass"], "TopKAnswers", k=k), _top_k(k), "share"
         )
         for k in (2, 3, 5, 10)
     },
@@ -257,11 +264,11 @@ METRICS: dict[str, Metric] = {
         _log_loss,
         "nats",
     ),
-    "auc": Metric("ROC AUC", True, _for(["binary"], "AUC", num_thresholds=10000), _scikit("roc_auc_score"), "share"),
+    "auc": Metric("ROC AUC", True, _for(["binary"], "AreaBelowROC"), _scikit("roc_auc_score"), "share"),
     "auc_pr": Metric(
         "PR AUC",
         True,
-        _for(["binary"], "AUCPrecisionRecall", num_thresholds=10000),
+        _for(["binary"], "AreaBelowPrecisionRecall"),
         _auc_pr,
         "share",
     ),
@@ -272,10 +279,14 @@ METRICS: dict[str, Metric] = {
         "recall", True, _for(["binary"], "AnswersOfYes", figure="recall"), _scikit("recall_score"), "share"
     ),
     "f1": Metric("F1", True, _for(["binary"], "AnswersOfYes", figure="f1"), _scikit("f1_score"), "share"),
-    "mae": Metric("mean absolute error", False, _for(_BOTH_REGRESSIONS, "MeanAbsoluteError"), _error(1), "label"),
-    "mse": Metric("mean squared error", False, _for(_BOTH_REGRESSIONS, "MeanSquaredError"), _error(2), "label²"),
+    "mae": Metric("mean absolute error", False, _for(_BOTH_REGRESSIONS, "MeanError", power=1), _error(1), "label"),
+    "mse": Metric("mean squared error", False, _for(_BOTH_REGRESSIONS, "MeanError", power=2), _error(2), "label²"),
     "rmse": Metric(
-        "root mean squared error", False, _for(_BOTH_REGRESSIONS, "RootMeanSquaredError"), _error(2, root=True), "label"
+        "root mean squared error",
+        False,
+        _for(_BOTH_REGRESSIONS, "MeanError", power=2, root=True),
+        _error(2, root=True),
+        "label",
     ),
     "r2": Metric("R²", True, _for(_BOTH_REGRESSIONS, "CoefficientOfDetermination"), _r2),
 }
@@ -304,47 +315,69 @@ def settle_evaluation(options: EvaluationOptions, task: Task, columns: Sequence[
     Raises:
       ConfigError: a metric that the task does not have, or a slice over a column that is not there.
     """
-    computable = [name for name, metric in METRICS.items() if task in metric.tfma]
     limited = {"metrics": options.metrics, "thresholds": list(options.thresholds)}
     limited |= {f"slice_thresholds.{key}": list(limits) for key, limits in options.slice_thresholds.items()}
-    for key, names in limited.items():
+    _check_metrics(limited, task)
+    slices = _settle_slices(options, columns)
+    # What has a limit is measured, too.
+    with_limits = (name for names in limited.values() for name in names)
+    metrics = list(dict.fromkeys([*(options.metrics or DEFAULT_METRICS[task]), *with_limits]))
+    main = METRICS[metrics[0]]
+    thresholds = options.thresholds or {metrics[0]: Threshold(max_drop=0.01 if main.unit == "share" else 0.0)}
+    return options.model_copy(update={"metrics": metrics, "thresholds": thresholds, "slices": slices})
+
+
+def _check_metrics(named: Mapping[str, Sequence[str]], task: Task) -> None:
+    """Refuses metrics that the task does not have.
+
+    Args:
+      named: Key of the block to the metrics that it names.
+      task: The settled task.
+
+    Raises:
+      ConfigError: The task does not have one of them.
+    """
+    computable = [name for name, metric in METRICS.items() if task in metric.tfma]
+    for key, names in named.items():
         for name in names:
             if name not in computable:
                 raise ConfigError(
                     f"evaluation.{key}: expected metrics of a {task} task ({', '.join(computable)}), got {name!r}."
                     f"{nearest(name, computable)}"
                 )
-    slices = _settle_slices(options, columns)
-    metrics = list(dict.fromkeys(options.metrics or DEFAULT_METRICS[task]))
-    metrics += [name for names in limited.values() for name in names if name not in metrics]
-    metrics = list(dict.fromkeys(metrics))
-    main = METRICS[metrics[0]]
-    thresholds = options.thresholds or {metrics[0]: Threshold(max_drop=0.01 if main.unit == "share" else 0.0)}
-    return options.model_copy(update={"metrics": metrics, "thresholds": thresholds, "slices": slices})
 
 
 def _settle_slices(options: EvaluationOptions, columns: Sequence[str]) -> list[str | list[str]]:
     """Checks the columns of slices, and adds the slices that only a limit names."""
     slices = list(options.slices)
-    named = {"slices": [crossing(entry) for entry in slices]}
-    for key in options.slice_thresholds:
-        parts = tuple(parse_slice(key))
-        named[f"slice_thresholds.{key}"] = [parts]
-        if not parts and not slices:
-            raise ConfigError(
-                f"evaluation.slice_thresholds.{key}: expected columns in evaluation.slices, whose values it limits, "
-                "but there are none; name some, such as slices: [sex]"
-            )
-        if parts and set(parts) not in [set(crossing(entry)) for entry in slices]:
-            slices.append(parts[0] if len(parts) == 1 else list(parts))
-    for key, crossings in named.items():
-        for column in (column for parts in crossings for column in parts):
-            if column not in columns:
-                raise ConfigError(
-                    f"evaluation.{key}: expected columns of the data ({', '.join(columns)}), got {column!r}."
-                    f"{nearest(column, columns)}"
-                )
+    named = {"slices": [column for entry in slices for column in crossing(entry)]}
+    named |= {f"slice_thresholds.{key}": _add_limited(slices, key) for key in options.slice_thresholds}
+    for key, names in named.items():
+        _check_columns(key, names, columns)
     return slices
+
+
+def _add_limited(slices: list[str | list[str]], key: str) -> list[str]:
+    """Adds the slice that a limit names, unless it is there, and returns its columns."""
+    parts = list(parse_slice(key))
+    if not parts and not slices:
+        raise ConfigError(
+            f"evaluation.slice_thresholds.{key}: expected columns in evaluation.slices, whose values it limits, "
+            "but there are none; name some, such as slices: [sex]"
+        )
+    if parts and set(parts) not in [set(crossing(entry)) for entry in slices]:
+        slices.append(parts[0] if len(parts) == 1 else parts)
+    return parts
+
+
+def _check_columns(key: str, named: Sequence[str], columns: Sequence[str]) -> None:
+    """Refuses columns that the data does not have."""
+    for column in named:
+        if column not in columns:
+            raise ConfigError(
+                f"evaluation.{key}: expected columns of the data ({', '.join(columns)}), got {column!r}."
+                f"{nearest(column, columns)}"
+            )
 
 
 def measure(names: Sequence[str], labels: np.ndarray, predictions: np.ndarray, task: Task) -> dict[str, float | None]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 Figures = dict[str, float | None]
+_SliceName = tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True)
@@ -44,21 +45,30 @@ def read_evaluation(folder: str) -> tuple[SliceFigures, list[SliceFigures]]:
     Returns:
       Those of the whole split, and those of each slice.
     """
-    import tensorflow_model_analysis as tfma
-
-    found: dict[tuple[tuple[str, str], ...], dict[str, Figures]] = {}
-    for model in ("candidate", "baseline"):
-        for slice_key, values in tfma.load_eval_result(folder, model_name=model).slicing_metrics:
-            figures = {name: _plain(value) for name, value in values[""][""].items() if "_diff" not in name}
-            found.setdefault(_name(slice_key), {})[model] = figures
-    slices = []
-    for name, models in found.items():
-        candidate = models.get("candidate", {})
-        rows = int(candidate.pop("example_count", None) or 0)
-        baseline = {key: value for key, value in models.get("baseline", {}).items() if key != "example_count"}
-        slices.append(SliceFigures(dict(name), rows, candidate, baseline))
+    slices = [_slice_figures(name, models) for name, models in _models_by_slice(folder).items()]
     (whole,) = (entry for entry in slices if not entry.slice)
     return whole, [entry for entry in slices if entry.slice]
+
+
+def _models_by_slice(folder: str) -> dict[_SliceName, dict[str, Figures]]:
+    """Reads the figures of every slice, for each of the models that has some."""
+    import tensorflow_model_analysis as tfma
+
+    found: dict[_SliceName, dict[str, Figures]] = {}
+    for model in ("candidate", "baseline"):
+        for slice_key, values in tfma.load_eval_result(folder, model_name=model).slicing_metrics:
+            # The metrics have neither outputs nor classes of their own.
+            figures = {name: _plain(value) for name, value in values[""][""].items() if "_diff" not in name}
+            found.setdefault(_name(slice_key), {})[model] = figures
+    return found
+
+
+def _slice_figures(name: _SliceName, models: Mapping[str, Figures]) -> SliceFigures:
+    """Takes the rows of a slice, which TFMA counts for each model, out of the figures."""
+    candidate, baseline = (dict(models.get(model, {})) for model in ("candidate", "baseline"))
+    rows = int(candidate.pop("example_count", None) or 0)
+    baseline.pop("example_count", None)
+    return SliceFigures(dict(name), rows, candidate, baseline)
 
 
 def read_failures(folder: str) -> list[Failure]:
@@ -77,7 +87,7 @@ def read_failures(folder: str) -> list[Failure]:
     ]
 
 
-def _name(slice_key: tuple[tuple[str, object], ...]) -> tuple[tuple[str, str], ...]:
+def _name(slice_key: tuple[tuple[str, object], ...]) -> _SliceName:
     return tuple((_text(column), _text(value)) for column, value in slice_key)
 
 

@@ -8,13 +8,15 @@ from typing import Any
 import tensorflow_model_analysis as tfma
 
 from kerasline.components.core import code_version
-from kerasline.components.evaluation import tfma_metrics
+from kerasline.components.evaluation import tfma_extracts, tfma_metrics
 from kerasline.components.evaluation.metrics import METRICS
 from kerasline.components.evaluation.options import EvaluationOptions, Threshold
 from kerasline.components.evaluation.slices import crossing, parse_slice
 from kerasline.components.features import FeaturePlan
 
 CANDIDATE, BASELINE = "candidate", "baseline"
+# Where the Evaluator finds how rows are handed to the metrics.
+EXTRACTORS = tfma_extracts.__name__
 
 
 def eval_config(options: EvaluationOptions, plan: FeaturePlan) -> tfma.EvalConfig:
@@ -30,7 +32,7 @@ def eval_config(options: EvaluationOptions, plan: FeaturePlan) -> tfma.EvalConfi
       A config with one model spec for each of the two models, read through their ``evaluation`` signature.
     """
     metrics = [_metric_config(name, plan, options) for name in options.metrics]
-    metrics.append(tfma.MetricConfig(class_name="ExampleCount"))
+    metrics.append(_own_metric("RowCount"))
     slices: list[Any] = [tfma.SlicingSpec()]
     slices += [tfma.SlicingSpec(feature_keys=crossing(entry)) for entry in options.slices]
     return tfma.EvalConfig(
@@ -54,11 +56,7 @@ def _model_spec(name: str, plan: FeaturePlan) -> tfma.ModelSpec:
 
 def _metric_config(name: str, plan: FeaturePlan, options: EvaluationOptions) -> tfma.MetricConfig:
     class_name, arguments = METRICS[name].tfma[plan.task]
-    own = tfma_metrics.__name__ if hasattr(tfma_metrics, class_name) else ""
-    arguments = {"name": name, **arguments}
-    if own:
-        arguments["code_version"] = code_version(own)
-    config = tfma.MetricConfig(class_name=class_name, module=own, config=json.dumps(arguments))
+    config = _own_metric(class_name, name=name, **arguments)
     is_higher_better = METRICS[name].higher_is_better
     threshold = options.thresholds.get(name)
     if threshold:
@@ -68,6 +66,11 @@ def _metric_config(name: str, plan: FeaturePlan, options: EvaluationOptions) -> 
             specs = _slicing_specs(key, options)
             config.per_slice_thresholds.add(slicing_specs=specs, threshold=_threshold(limits[name], is_higher_better))
     return config
+
+
+def _own_metric(class_name: str, **arguments: Any) -> tfma.MetricConfig:
+    arguments["code_version"] = code_version(tfma_metrics.__name__, tfma_extracts.__name__)
+    return tfma.MetricConfig(class_name=class_name, module=tfma_metrics.__name__, config=json.dumps(arguments))
 
 
 def _slicing_specs(key: str, options: EvaluationOptions) -> list[tfma.SlicingSpec]:

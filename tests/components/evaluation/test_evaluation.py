@@ -69,7 +69,7 @@ def test_thresholds_go_in_the_direction_of_their_metric() -> None:
         "auc": {"min": 0.5, "max": 0.999},
     }
     config = config_of("binary", metrics=["accuracy", "log_loss", "auc", "recall"], thresholds=limits)
-    found = {json.loads(m.config)["name"]: m.threshold for m in config.metrics_specs[0].metrics if m.config}
+    found = {json.loads(m.config)["name"]: m.threshold for m in config.metrics_specs[0].metrics[:-1]}
     accuracy, log_loss, auc = found["accuracy"], found["log_loss"], found["auc"]
     assert accuracy.value_threshold.lower_bound.value == 0.9
     assert not accuracy.value_threshold.HasField("upper_bound")
@@ -100,85 +100,196 @@ def made_up(task: Task) -> tuple[np.ndarray, np.ndarray, tuple[str, ...] | None,
     return labels, (labels[:, None] + generator.normal(2, 9, (ROWS, 1))).astype(np.float32), None, "float"
 
 
-@pytest.mark.filterwarnings("ignore:invalid value:RuntimeWarning")
+def analyzed(labels: np.ndarray, predictions: np.ndarray, metrics: Any) -> dict[str, float]:
+    """What TFMA measures with metrics or their specs, a row at a time."""
+    import pandas as pd
+    import tensorflow_model_analysis as tfma
+
+    config = tfma.EvalConfig(
+        model_specs=[tfma.ModelSpec(label_key="label", prediction_key="prediction")],
+        metrics_specs=metrics,
+        slicing_specs=[tfma.SlicingSpec()],
+    )
+    result = tfma.analyze_raw_data(pd.DataFrame({"label": list(labels), "prediction": list(predictions)}), config)
+    ((_, values),) = result.slicing_metrics
+    return {name: float(value["doubleValue"]) for name, value in values[""][""].items()}
+
+
+# Metrics that TFMA, or Keras through it, has as well.
+THEIRS: dict[Task, dict[str, tuple[str, dict[str, Any]]]] = {
+    "binary": {
+        "accuracy": ("BinaryAccuracy", {}),
+        "auc": ("AUC", {"num_thresholds": 10_000}),
+        "auc_pr": ("AUCPrecisionRecall", {"num_thresholds": 10_000}),
+        "precision": ("Precision", {}),
+        "recall": ("Recall", {}),
+        "f1": ("F1Score", {}),
+    },
+    "multiclass": {
+        "accuracy": ("SparseCategoricalAccuracy", {}),
+        "top_2_accuracy": ("SparseTopKCategoricalAccuracy", {"k": 2}),
+    },
+    "multilabel": {"accuracy": ("BinaryAccuracy", {})},
+    "regression": {
+        "mae": ("MeanAbsoluteError", {}),
+        "mse": ("MeanSquaredError", {}),
+        "rmse": ("RootMeanSquaredError", {}),
+    },
+}
+
+
+@pytest.mark.filterwarnings("ignore:invalid value:RuntimeWarning", "ignore:divide by zero:RuntimeWarning")
 @pytest.mark.parametrize("task", ["binary", "multiclass", "multilabel", "regression"])
 def test_tfma_measures_the_same(task: Task) -> None:
-    import pandas as pd
     import tensorflow_model_analysis as tfma
 
     labels, predictions, classes, dtype = made_up(task)
     names = [name for name, metric in METRICS.items() if task in metric.tfma]
-    config = config_of(task, classes, dtype, metrics=names)
-    config = tfma.EvalConfig(
-        model_specs=[tfma.ModelSpec(label_key="label", prediction_key="prediction")],
-        metrics_specs=config.metrics_specs, slicing_specs=[tfma.SlicingSpec()],
-    )  # fmt: skip
-    result = tfma.analyze_raw_data(pd.DataFrame({"label": list(labels), "prediction": list(predictions)}), config)
-    ((_, values),) = result.slicing_metrics
-    found = {name: value["doubleValue"] for name, value in values[""][""].items()}
+    (specs,) = config_of(task, classes, dtype, metrics=names).metrics_specs
+    for name, (class_name, arguments) in THEIRS[task].items():
+        config = json.dumps({"name": f"{name} of TFMA", **arguments})
+        specs.metrics.append(tfma.MetricConfig(class_name=class_name, config=config))
+    found = analyzed(labels, predictions, [specs])
+    for name in THEIRS[task]:
+        same = 2e-4 if "auc" in name else 2e-6
+        assert found[name] == pytest.approx(found.pop(f"{name} of TFMA"), rel=same), name
     assert found.pop("example_count") == ROWS
-    # TFMA's areas are sums over 10,000 thresholds, ours over a fourth as many steps of the odds, where rows of one step
-    # count as equal: half right for the ROC curve, but not for the other.
-    tolerance = {name: 2e-4 if "auc" in name else 2e-6 for name in names} | {"macro_auc_pr": 1e-3}
+    # The areas of yes or no are sums over 100,000 thresholds, those of classes over fewer steps of the odds, where rows
+    # of one step count as equal: half right for the ROC curve, but not for the other.
+    tolerance = {name: 2e-6 for name in names} | {"auc": 2e-5, "auc_pr": 2e-5, "macro_auc": 2e-4, "macro_auc_pr": 1e-3}
     ours = measure(names, labels, predictions, task)
     assert set(found) == set(names)
     for name in names:
         assert ours[name] == pytest.approx(found[name], rel=tolerance[name]), name
 
 
-def test_certain_scores_have_a_log_loss_the_wrong_ones_too() -> None:
-    import pandas as pd
+@pytest.mark.filterwarnings("ignore:invalid value:RuntimeWarning", "ignore:divide by zero:RuntimeWarning")
+def test_certain_scores_and_rows_that_are_all_no() -> None:
     import tensorflow_model_analysis as tfma
 
     labels, predictions, classes, dtype = made_up("binary")
     predictions[:40], predictions[40:60] = 1, 0
-    config = tfma.EvalConfig(
-        model_specs=[tfma.ModelSpec(label_key="label", prediction_key="prediction")],
-        metrics_specs=config_of("binary", classes, dtype, metrics=["log_loss"]).metrics_specs,
-        slicing_specs=[tfma.SlicingSpec()],
+    (specs,) = config_of("binary", classes, dtype, metrics=["log_loss", *THEIRS["binary"]]).metrics_specs
+    for name, (class_name, arguments) in THEIRS["binary"].items():
+        config = json.dumps({"name": f"{name} of TFMA", **arguments})
+        specs.metrics.append(tfma.MetricConfig(class_name=class_name, config=config))
+    no = labels == 0
+    found = analyzed(labels[no], predictions[no], [specs])
+    assert found["log_loss"] == pytest.approx(
+        measure(["log_loss"], labels[no], predictions[no], "binary")["log_loss"], rel=1e-6
     )
-    result = tfma.analyze_raw_data(pd.DataFrame({"label": list(labels), "prediction": list(predictions)}), config)
-    ((_, values),) = result.slicing_metrics
-    found = values[""][""]["log_loss"]["doubleValue"]
-    assert found == pytest.approx(measure(["log_loss"], labels, predictions, "binary")["log_loss"], rel=1e-6)
-    assert 0.5 < found < 5
+    assert 0.5 < found["log_loss"] < 5
+    for name in THEIRS["binary"]:
+        same = 2e-4 if "auc" in name else 2e-6
+        assert found[name] == pytest.approx(found[f"{name} of TFMA"], rel=same, nan_ok=True), name
 
 
-def test_r2_adds_up_over_workers() -> None:
+@pytest.mark.parametrize("task", ["binary", "multiclass", "multilabel", "regression"])
+def test_metrics_add_up_over_workers_and_over_rows_that_come_together(task: Task) -> None:
     import tensorflow_model_analysis as tfma
     from tensorflow_model_analysis.metrics import metric_types
 
-    from kerasline.components.evaluation.tfma_metrics import CoefficientOfDetermination
+    from kerasline.components.evaluation import tfma_metrics
 
     config = tfma.EvalConfig(model_specs=[tfma.ModelSpec()])
-    (computation,) = CoefficientOfDetermination(name="r2").computations(
-        eval_config=config, model_names=[""], output_names=[""]
+    labels, predictions, _, _ = made_up(task)
+    # TFMA has the labels of a batch as a column, but for class indices.
+    column = labels if task == "multiclass" else labels.reshape(ROWS, -1)
+
+    def accumulate(combiner: Any, *elements: Any) -> Any:
+        sums = combiner.create_accumulator()
+        for rows in elements:
+            inputs = metric_types.StandardMetricInputs(label=column[rows], prediction=predictions[rows])
+            sums = combiner.add_input(sums, inputs)
+        return combiner.compact(sums) if len(elements) % 2 else sums
+
+    for name in (name for name, metric in METRICS.items() if task in metric.tfma):
+        class_name, arguments = METRICS[name].tfma[task]
+        metric = getattr(tfma_metrics, class_name)(name=name, **arguments)
+        (computation,) = metric.computations(eval_config=config, model_names=[""], output_names=[""])
+        combiner = computation.combiner
+        parts = [
+            accumulate(combiner, *range(7)),
+            accumulate(combiner),
+            accumulate(combiner, slice(7, 100), 100, slice(101, ROWS)),
+        ]
+        (value,) = combiner.extract_output(combiner.merge_accumulators(parts)).values()
+        expected = measure([name], labels, predictions, task)[name]
+        assert value == pytest.approx(expected, rel=1e-3 if "auc" in name else 2e-6), name
+        (nothing,) = combiner.extract_output(combiner.create_accumulator()).values()
+        assert np.isnan(nothing)
+
+
+def test_slices_have_the_rows_that_tfma_gives_them() -> None:
+    import pyarrow as pa
+    import tensorflow_model_analysis as tfma
+    from tensorflow_model_analysis.slicer import slicer_lib
+    from tensorflow_model_analysis.utils import util
+
+    from kerasline.components.evaluation.tfma_extracts import rows_by_slice
+
+    batch = pa.record_batch(
+        {
+            "sex": pa.array([[b"f"], [b"m"], [b"f"], [b"m"], [b"f"]]),
+            "town": pa.array([[b"Kyoto"], None, [b"Nara"], [], [b"Kyoto"]]),
+            "grade": pa.array([[3], [1], [3], [1], [2]]),
+            "tags": pa.array([[b"a", b"b"], [b"b"], [b"a"], [b"b", b"b"], [b"c", b"a"]]),
+            "height": pa.array([[1.5], [0.25], [1.5], [1.5], [2.0]], pa.list_(pa.float32())),
+            "gone": pa.array([[b"x"], None, [b"x"], [b"y"], None]),
+            "pair": pa.array([[1, 2], [2, 1], [1, 2], [2, 2], [1, 1]]),
+        }
     )
-    labels, predictions, _, _ = made_up("regression")
+    specs = [
+        tfma.SlicingSpec(),
+        *(tfma.SlicingSpec(feature_keys=[column]) for column in batch.schema.names),
+        tfma.SlicingSpec(feature_keys=["sex", "town"]),
+        tfma.SlicingSpec(feature_keys=["town"], feature_values={"grade": "3"}),
+        tfma.SlicingSpec(feature_values={"sex": "f"}),
+        tfma.SlicingSpec(feature_keys=["nowhere"]),
+    ]
+    features = util.record_batch_to_tensor_values(batch)
+    slices = [slicer_lib.SingleSliceSpec(spec=spec) for spec in specs]
+    expected: dict[Any, list[int]] = {}
+    for place, row in enumerate(util.split_extracts({"features": features})):
+        keys = slicer_lib.get_slices_for_features_dicts([], row["features"], slices)
+        for key in set(keys):
+            expected.setdefault(key, []).append(place)
+    found = rows_by_slice(features, specs, batch.num_rows)
+    assert {key: places.tolist() for key, places in found.items()} == expected
+    assert expected[(("sex", "f"), ("town", "Kyoto"))] == [0, 4]
 
-    def accumulate(rows: slice) -> Any:
-        sums = computation.combiner.create_accumulator()
-        for label, prediction in zip(labels[rows], predictions[rows], strict=True):
-            inputs = metric_types.StandardMetricInputs(label=np.array([label]), prediction=prediction)
-            sums = computation.combiner.add_input(sums, inputs)
-        return sums
 
-    parts = [accumulate(slice(0, 7)), accumulate(slice(7, 7)), accumulate(slice(7, ROWS))]
-    (value,) = computation.combiner.extract_output(computation.combiner.merge_accumulators(parts)).values()
-    assert value == pytest.approx(measure(["r2"], labels, predictions, "regression")["r2"])
-    (nothing,) = computation.combiner.extract_output(computation.combiner.create_accumulator()).values()
-    assert np.isnan(nothing)
+def test_a_batch_is_cut_once_for_each_slice() -> None:
+    import tensorflow_model_analysis as tfma
+
+    from kerasline.components.evaluation.tfma_extracts import cut_by_slice
+
+    labels, predictions = np.array([0, 1, 1]), np.array([[0.1], [0.8], [0.4]], np.float32)
+    extracts = {
+        "input": np.array([b"a", b"b", b"c"], object),
+        "features": {"sex": np.array([[b"f"], [b"m"], [b"f"]], object)},
+        "labels": {"candidate": labels, "baseline": labels},
+        "predictions": {"candidate": predictions, "baseline": 1 - predictions},
+        "example_weights": {"candidate": None, "baseline": None},
+    }
+    parts = list(cut_by_slice(extracts, [tfma.SlicingSpec(), tfma.SlicingSpec(feature_keys=["sex"])]))
+    found = {part["_slice_key_types"].item(): part for part in parts}
+    assert set(found) == {(), (("sex", "f"),), (("sex", "m"),)}
+    women = found[(("sex", "f"),)]
+    assert women["labels"]["baseline"].tolist() == [0, 1]
+    assert women["predictions"]["candidate"].tolist() == predictions[[0, 2]].tolist()
+    assert women["example_weights"] == {"candidate": None, "baseline": None}
+    assert found[()]["predictions"]["baseline"].tolist() == (1 - predictions).tolist()
 
 
-def test_the_code_of_our_own_metrics_is_part_of_the_config() -> None:
+def test_the_code_of_the_metrics_is_part_of_the_config() -> None:
     from kerasline.components.core.code_hash import code_version
 
     config = config_of("regression", None, "float", metrics=["mae", "r2"])
-    arguments = [json.loads(metric.config) for metric in config.metrics_specs[0].metrics if metric.config]
-    assert arguments == [
-        {"name": "mae"},
-        {"name": "r2", "code_version": code_version("kerasline.components.evaluation.tfma_metrics")},
-    ]
+    arguments = [json.loads(metric.config) for metric in config.metrics_specs[0].metrics]
+    room = "kerasline.components.evaluation"
+    version = {"code_version": code_version(f"{room}.tfma_metrics", f"{room}.tfma_extracts")}
+    assert arguments == [{"name": "mae", "power": 1, **version}, {"name": "r2", **version}, version]
 
 
 def test_limits_of_slices() -> None:

@@ -24,10 +24,12 @@ def test_small_data_stays_in_one_process(cores: int) -> None:
 
 def test_large_data_is_shared() -> None:
     assert choose_processes(LARGE, 1) == {}
-    assert choose_processes(LARGE, 2) == {"evaluate": 2}
+    assert choose_processes(LARGE, 2) == {}
+    measured = replace(LARGE, evaluated=1_200_000)
+    assert choose_processes(measured, 2) == {"evaluate": 2}
     assert choose_processes(LARGE, 8) == dict.fromkeys(("statistics", "transform", "evaluate"), 8)
     assert choose_processes(replace(LARGE, rows=40_000_000), 2)["ingest"] == 2
-    assert choose_processes(replace(LARGE, shards=4), 8)["evaluate"] == 4, "no more processes than there are parts"
+    assert choose_processes(replace(measured, shards=4), 8)["evaluate"] == 4, "no more processes than there are parts"
     assert choose_processes(replace(LARGE, shards=1), 8) == {}, "one file is read by one"
 
 

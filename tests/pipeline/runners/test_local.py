@@ -145,6 +145,6 @@ def test_large_data_moves_its_steps_into_processes_and_no_others(
         return found
 
     one, two = ("in_memory", 1), ("multi_processing", 2)
-    assert modes(8_000_000, "auto") == {"ingest": one, "statistics": one, "transform": one, "evaluate": two}
-    assert set(modes(8_000_000, []).values()) == {one}
+    assert modes(12_000_000, "auto") == {"ingest": one, "statistics": one, "transform": one, "evaluate": two}
+    assert set(modes(12_000_000, []).values()) == {one}
     assert len(keyed) == 4, "what has finished in one process is not run again in two"

@@ -158,7 +158,7 @@ def _sum_log_loss(labels: np.ndarray, predictions: np.ndarray) -> np.ndarray:
 
 def _is_class(labels: np.ndarray, predictions: np.ndarray) -> bool:
     """Knows by the shapes whether a label is the number of a class, or one number for each of the predictions."""
-    return labels.shape[1] != predictions.shape[1]
+    return bool(labels.shape[1] != predictions.shape[1])
 
 
 def _task(labels: np.ndarray, predictions: np.ndarray) -> Task:

@@ -328,15 +328,7 @@ def settle_evaluation(options: EvaluationOptions, task: Task, columns: Sequence[
 
 
 def _check_metrics(named: Mapping[str, Sequence[str]], task: Task) -> None:
-    """Refuses metrics that the task does not have.
-
-    Args:
-      named: Key of the block to the metrics that it names.
-      task: The settled task.
-
-    Raises:
-      ConfigError: The task does not have one of them.
-    """
+    """Refuses metrics that the task does not have; ``named`` gives those of each key of the block."""
     computable = [name for name, metric in METRICS.items() if task in metric.tfma]
     for key, names in named.items():
         for name in names:

@@ -60,9 +60,9 @@ def predict(plan: PredictionPlan, output: Path, beam_arguments: Sequence[str] = 
     that was interrupted goes on where it ended, without a row twice.
 
     Args:
-      plan: from :func:`~kerasline.components.prediction.reading.planning.plan_prediction`.
-      output: the file to write; ``OUTPUT.rejected.jsonl`` holds the rows that could not be predicted.
-      beam_arguments: Beam's options; default: one process.
+      plan: What is to be predicted, from :func:`~kerasline.components.prediction.reading.planning.plan_prediction`.
+      output: File to write; ``OUTPUT.rejected.jsonl`` holds the rows that could not be predicted.
+      beam_arguments: Options of Beam; by default the work is done in one process.
 
     Raises:
       ConfigError: a file is damaged, or another command writes the same output.
@@ -81,22 +81,9 @@ def predict(plan: PredictionPlan, output: Path, beam_arguments: Sequence[str] = 
         done = _continue(parts, plan.fingerprint())
         waiting = [index for index in range(len(plan.shards)) if index not in done]
         _run(plan, parts, waiting, beam_arguments)
-        summaries = [json.loads(_summary(parts, index).read_text()) for index in range(len(plan.shards))]
-        rows, rejected, unseen_rows = (sum(s[key] for s in summaries) for key in ("rows", "rejected", "unseen_rows"))
-        if rows == 0:
-            first = next((reason for summary in summaries for reason in summary["reasons"]), "there are none")
-            raise DataRejected(f"{plan.version} can predict no row of {rejected}: {first}")
-        rejected_path = output.with_name(f"{output.name}.rejected.jsonl")
-        if rejected:
-            join_parts([_rejected(parts, i) for i in range(len(plan.shards))], rejected_path, ".jsonl")
-        else:
-            rejected_path.unlink(missing_ok=True)
-        written = (
-            _marked_parts(plan, parts)
-            if unseen_rows
-            else [_part(parts, i, plan.suffix) for i in range(len(plan.shards))]
-        )
-        join_parts(written, output, plan.suffix)
+        total = _add_up(plan, parts)
+        rejected_path = _write_rejected(plan, parts, output, total["rejected"])
+        _write_output(plan, parts, output, total["unseen_rows"])
         shutil.rmtree(parts)
     except Exception as error:
         if _is_an_answer(error):  # it would be the same again, so there is nothing to go on with
@@ -104,9 +91,44 @@ def predict(plan: PredictionPlan, output: Path, beam_arguments: Sequence[str] = 
         raise
     finally:
         lock.release()
-    unseen = join_counts(summary["unseen"] for summary in summaries)
     seconds = time.monotonic() - started
-    return Prediction(rows, rejected, seconds, len(done), rejected_path if rejected else None, unseen, unseen_rows)
+    return Prediction(**total, seconds=seconds, reused_shards=len(done), rejected_path=rejected_path)
+
+
+def _add_up(plan: PredictionPlan, parts: Path) -> dict[str, Any]:
+    """Adds up what became of all shards.
+
+    Returns:
+      ``rows``, ``rejected``, ``unseen_rows`` and ``unseen``, as the summary of a shard has them.
+
+    Raises:
+      DataRejected: no row could be predicted.
+    """
+    summaries = [json.loads(_summary(parts, index).read_text()) for index in range(len(plan.shards))]
+    total = {key: sum(summary[key] for summary in summaries) for key in ("rows", "rejected", "unseen_rows")}
+    if total["rows"] == 0:
+        first = next((reason for summary in summaries for reason in summary["reasons"]), "there are none")
+        raise DataRejected(f"{plan.version} can predict no row of {total['rejected']}: {first}")
+    return {**total, "unseen": join_counts(summary["unseen"] for summary in summaries)}
+
+
+def _write_rejected(plan: PredictionPlan, parts: Path, output: Path, rows: int) -> Path | None:
+    """Writes the rejected rows beside the output; without any, removes those of an earlier command."""
+    path = output.with_name(f"{output.name}.rejected.jsonl")
+    if not rows:
+        path.unlink(missing_ok=True)
+        return None
+    join_parts([_rejected(parts, index) for index in range(len(plan.shards))], path, ".jsonl")
+    return path
+
+
+def _write_output(plan: PredictionPlan, parts: Path, output: Path, unseen_rows: int) -> None:
+    """Joins the parts, with a column that names unseen values where there are any."""
+    if unseen_rows:
+        written = _marked_parts(plan, parts)
+    else:
+        written = [_part(parts, index, plan.suffix) for index in range(len(plan.shards))]
+    join_parts(written, output, plan.suffix)
 
 
 def _marked_parts(plan: PredictionPlan, parts: Path) -> list[Path]:

@@ -82,11 +82,7 @@ def _cell(value: Any) -> str:
 def parse_cells(name: str, cells: Sequence[str], dtype: str, missing: frozenset[str], problems: Problems) -> Any:
     """Turns cells into numbers one by one; a cell that is no number is a problem of its row."""
     try:
-        if any("_" in cell for cell in cells):
-            raise ValueError
-        if dtype == "int":
-            return [None if cell in missing else int(cell) for cell in cells]
-        return np.array([math.nan if cell in missing else float(cell) for cell in cells], np.float64)
+        return _parse_all(cells, dtype, missing)
     except ValueError:
         numbers = [math.nan if cell in missing else _number(cell) for cell in cells]
     for row, number in enumerate(numbers):
@@ -94,6 +90,22 @@ def parse_cells(name: str, cells: Sequence[str], dtype: str, missing: frozenset[
             problems.setdefault(row, f"{cells[row]!r} in column {name!r} is no number")
             numbers[row] = math.nan
     return whole_numbers(name, numbers, problems) if dtype == "int" else np.array(numbers, np.float64)
+
+
+def _parse_all(cells: Sequence[str], dtype: str, missing: frozenset[str]) -> Any:
+    """Turns cells into numbers where all of them are.
+
+    Returns:
+      A list of whole numbers, None for a missing one, or float64 [rows], NaN for a missing one.
+
+    Raises:
+      ValueError: one of them is no number.
+    """
+    if any("_" in cell for cell in cells):  # which Python reads, and no table means
+        raise ValueError
+    if dtype == "int":
+        return [None if cell in missing else int(cell) for cell in cells]
+    return np.array([math.nan if cell in missing else float(cell) for cell in cells], np.float64)
 
 
 def as_said(cells: Sequence[str], is_boolean: bool) -> Sequence[str]:
@@ -114,7 +126,7 @@ def whole_numbers(name: str, numbers: Sequence[Any], problems: Problems) -> list
 
 
 def _number(cell: str) -> int | float | None:
-    if "_" in cell:  # which Python reads, and no table means
+    if "_" in cell:
         return None
     try:
         return int(cell)

@@ -52,16 +52,23 @@ def find_files(source: str, record: Mapping[str, Any], kind: str | None) -> tupl
 
 def _files_of_folder(folder: Path, kind: str | None) -> tuple[list[Path], str]:
     """Lists the files of a folder that are of one kind, which is asked for or the only one there."""
-    files = sorted(p for p in folder.iterdir() if p.is_file() and not p.name.startswith((".", "_")))
-    kinds = {_kind_of(p) for p in files} - {None, "images"}
-    found = kind or (next(iter(kinds)) if len(kinds) == 1 else None)
-    files = [p for p in files if _kind_of(p) == found]
+    visible = _visible_files(folder)
+    kinds = {_kind_of(p) for p in visible} - {None, "images"}
+    only = next(iter(kinds)) if len(kinds) == 1 else None
+    found = kind or only
+    files = [p for p in visible if _kind_of(p) == found]
     if found is None or not files:
+        seen = ", ".join(sorted(map(str, kinds))) or "none"
         raise ConfigError(
-            f"expected files of one kind (CSV, Parquet or TFRecord) in the folder {folder}, and found "
-            f"{', '.join(sorted(str(k) for k in kinds)) or 'none'}; name a file or a glob"
+            f"expected files of one kind (CSV, Parquet or TFRecord) in the folder {folder}, and found {seen}; name a "
+            "file or a glob"
         )
     return files, found
+
+
+def _visible_files(folder: Path) -> list[Path]:
+    """Lists files in order, without hidden ones and those that a program wrote for itself."""
+    return sorted(p for p in folder.iterdir() if p.is_file() and not p.name.startswith((".", "_")))
 
 
 def _files_by_name(path: Path, source: str, kind: str | None) -> tuple[list[Path], str]:

@@ -8,7 +8,7 @@ import os
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from kerasline.components.core import ConfigError, check_output, counted, nearest
 from kerasline.components.datasets.description import MISSING_VALUES, same_columns
@@ -200,7 +200,7 @@ def _plan_parquet(
             raise ConfigError(f"{path} has no rows; check that the right file was named")
         schema = file.schema_arrow if schema is None else schema
         same_columns(_without_index(file.schema_arrow, needed), _without_index(schema, needed), path, files[0])
-        common = [field for field in common if field.name in file.schema_arrow.names] if shards else list(schema)
+        common = _fields_in(common, file.schema_arrow) if shards else list(schema)
         _check_types(common, file.schema_arrow, path, files[0])
         shards += _shards_of_groups(path, file.metadata)
     notes = _check_columns(schema.names, record, str(files[0]))
@@ -211,6 +211,10 @@ def _plan_parquet(
         if name not in plain:
             raise ConfigError(f"--key: column {name!r} is {schema.field(name).type}, which {suffix} cannot hold")
     return shards, chosen or plain, notes
+
+
+def _fields_in(fields: Sequence[Any], schema: Any) -> list[Any]:
+    return [field for field in fields if field.name in schema.names]
 
 
 def _check_types(fields: Sequence[Any], schema: Any, path: Path, first: Path) -> None:
@@ -273,10 +277,8 @@ def _is_binary(kind: Any) -> bool:
 def _plan_images(
     files: list[Path], record: Mapping[str, Any], keys: list[str], suffix: str, reading: Mapping[str, Any]
 ) -> _Plan:
-    if [column["dtype"] for column in record["columns"]] != ["image"]:
-        needed = ", ".join(f"{column['name']} ({column['dtype']})" for column in record["columns"])
-        raise ConfigError(f"the model does not read images alone but {needed}; give a table or TFRecords with these")
-    if keys and keys != ["path"]:
+    _check_reads_images(record)
+    if keys not in ([], ["path"]):
         raise ConfigError(f"--key: images have their path only, got {', '.join(keys)}")
     root = files[0] if files[0].is_dir() else files[0].parent
     names = _names_below(root, files)
@@ -292,6 +294,13 @@ def _plan_images(
         for start in range(0, len(images), IMAGES_PER_SHARD)
     ]
     return shards, ["path"], notes
+
+
+def _check_reads_images(record: Mapping[str, Any]) -> None:
+    """Refuses a model that needs more than an image for its answer."""
+    if [column["dtype"] for column in record["columns"]] != ["image"]:
+        needed = ", ".join(f"{column['name']} ({column['dtype']})" for column in record["columns"])
+        raise ConfigError(f"the model does not read images alone but {needed}; give a table or TFRecords with these")
 
 
 def _names_below(root: Path, files: Sequence[Path]) -> list[str]:
@@ -315,15 +324,29 @@ def _check_columns(names: Sequence[str], record: Mapping[str, Any], origin: str)
     needed = [column["name"] for column in record["columns"]]
     missing = [name for name in needed if name not in names]
     if missing:
-        more = f" (and {len(missing) - 1} more)" if len(missing) > 1 else ""
-        hint = nearest(missing[0], [name for name in names if name not in needed])
-        raise ConfigError(
-            f"{origin} has no column {missing[0]!r}{more}, which the model reads; its columns are "
-            f"{', '.join(names[:20])}.{hint}"
-        )
+        _refuse_missing(missing, [name for name in names if name not in needed], names, origin)
     known = {*needed, *record["label"]["columns"]}
     extra = [name for name in names if name not in known]
     return [f"columns that the model does not read: {', '.join(extra)}"] if extra else []
+
+
+def _refuse_missing(missing: Sequence[str], others: Sequence[str], names: Sequence[str], origin: str) -> NoReturn:
+    """Says which column a table lacks.
+
+    Args:
+      missing: Columns that the model reads and the table does not have.
+      others: Columns of the table that the model does not read, one of which may be meant.
+      names: All columns of the table.
+      origin: Where the table came from.
+
+    Raises:
+      ConfigError: always.
+    """
+    more = f" (and {len(missing) - 1} more)" if len(missing) > 1 else ""
+    raise ConfigError(
+        f"{origin} has no column {missing[0]!r}{more}, which the model reads; its columns are "
+        f"{', '.join(names[:20])}.{nearest(missing[0], others)}"
+    )
 
 
 def _check_keys(keys: Sequence[str], names: Sequence[str], origin: str) -> list[str]:

@@ -58,22 +58,25 @@ def _read_any(plan: PredictionPlan, shard: Mapping[str, Any]) -> Iterator[Block]
 
 def _block_of_lines(plan: PredictionPlan, shard: Mapping[str, Any], rows: Sequence[Line]) -> Block:
     names, path = shard["names"], shard["path"]
-    named = _count_named(names) if plan.reading["header"] else len(names)
-    rows = [(number, fitted(cells, len(names), named)) for number, cells in rows]
-    fitting = [(number, cells) for number, cells in rows if len(cells) == len(names)]
-    ragged = [
-        {
-            "file": path,
-            "place": number,
-            "reason": f"{counted(len(cells), 'cell')} where {counted(len(names), 'is', 'are')} expected",
-            "keys": dict(zip(names, cells, strict=False)),
-        }
-        for number, cells in rows
-        if len(cells) != len(names)
-    ]
-    cells = list(zip(*(cells for _, cells in fitting), strict=True)) or [()] * len(names)
-    texts = {name: pa.array(column, pa.string()) for name, column in zip(names, cells, strict=True)}
+    width = len(names)
+    named = _count_named(names) if plan.reading["header"] else width
+    rows = [(number, fitted(cells, width, named)) for number, cells in rows]
+    fitting = [(number, cells) for number, cells in rows if len(cells) == width]
+    ragged = [_ragged_row(path, names, number, cells) for number, cells in rows if len(cells) != width]
+    texts = _columns_of_cells(names, [cells for _, cells in fitting])
     return _block_of_texts(plan, path, texts, [number for number, _ in fitting], ragged)
+
+
+def _columns_of_cells(names: Sequence[str], rows: Sequence[Sequence[str]]) -> dict[str, Any]:
+    """Turns rows of cells, each as long as the names, into Arrow arrays of text by column."""
+    columns = list(zip(*rows, strict=True)) or [()] * len(names)
+    return {name: pa.array(column, pa.string()) for name, column in zip(names, columns, strict=True)}
+
+
+def _ragged_row(path: str, names: Sequence[str], number: int, cells: Sequence[str]) -> dict[str, Any]:
+    """Says of a row why it is rejected: it has too many cells, or too few."""
+    reason = f"{counted(len(cells), 'cell')} where {counted(len(names), 'is', 'are')} expected"
+    return {"file": path, "place": number, "reason": reason, "keys": dict(zip(names, cells, strict=False))}
 
 
 def _count_named(names: Sequence[str]) -> int:
@@ -123,30 +126,41 @@ def is_simple(plan: PredictionPlan, shard: Mapping[str, Any]) -> bool:
 def read_simple(plan: PredictionPlan, shard: Mapping[str, Any]) -> Iterator[Block]:
     """Reads a simple file chunk by chunk with Arrow; a chunk that Arrow refuses is read line by line."""
     names, number = shard["names"], 0
-    parsing = csv.ParseOptions(delimiter=shard["delimiter"], quote_char=False, newlines_in_values=False)
-    reading = csv.ReadOptions(column_names=names, block_size=2 * _CHUNK_BYTES)
-    converting = csv.ConvertOptions(column_types=dict.fromkeys(names, pa.string()), strings_can_be_null=False)
     header = plan.reading["header"]
     for chunk in _whole_lines(shard["path"]):
         first, number = number, number + chunk.count(b"\n") + (not chunk.endswith(b"\n"))
         if header:
-            # Empty lines in front of it do not count.
-            empty = len(chunk) - len(chunk.lstrip(b"\r\n"))
-            begin = chunk.find(b"\n", empty) + 1 or len(chunk)
+            begin = _end_of_header(chunk)
             first += chunk.count(b"\n", 0, begin)
             chunk, header = chunk[begin:], False
         if not chunk.strip():
             continue
-        has_gaps = chunk[:1] in b"\r\n" or b"\n\n" in chunk or b"\n\r\n" in chunk
-        try:
-            table = None if has_gaps else csv.read_csv(pa.BufferReader(chunk), reading, parsing, converting)
-        except pa.ArrowInvalid:
-            table = None
+        table = _read_chunk(chunk, names, shard["delimiter"])
         if table is None:
             yield _block_of_lines(plan, shard, list(_split(chunk, first, shard["delimiter"], shard["path"], plan)))
             continue
         texts = {name: pc.utf8_trim_whitespace(table.column(name).combine_chunks()) for name in names}
         yield _block_of_texts(plan, shard["path"], texts, range(first + 1, first + len(table) + 1), [])
+
+
+def _end_of_header(chunk: bytes) -> int:
+    """Finds where the line of the header ends; empty lines in front of it do not count."""
+    empty = len(chunk) - len(chunk.lstrip(b"\r\n"))
+    return chunk.find(b"\n", empty) + 1 or len(chunk)
+
+
+def _read_chunk(chunk: bytes, names: Sequence[str], delimiter: str) -> Any:
+    """Reads whole lines into an Arrow table of text; None where they are not all rows of one width."""
+    # Arrow skips empty lines, and the numbers of those after them would be wrong.
+    if chunk[:1] in b"\r\n" or b"\n\n" in chunk or b"\n\r\n" in chunk:
+        return None
+    parsing = csv.ParseOptions(delimiter=delimiter, quote_char=False, newlines_in_values=False)
+    reading = csv.ReadOptions(column_names=names, block_size=2 * _CHUNK_BYTES)
+    converting = csv.ConvertOptions(column_types=dict.fromkeys(names, pa.string()), strings_can_be_null=False)
+    try:
+        return csv.read_csv(pa.BufferReader(chunk), reading, parsing, converting)
+    except pa.ArrowInvalid:
+        return None
 
 
 def _whole_lines(path: str) -> Iterator[bytes]:
@@ -217,27 +231,38 @@ def _rows_of_parquet(record: Mapping[str, Any]) -> int:
 
 
 def _arrow_values(values: Any, column: Mapping[str, Any], missing: frozenset[str], problems: Problems) -> Any:
-    name, dtype = column["name"], column["dtype"]
+    """Turns a column of Arrow values into what the model reads; what it cannot read is a problem of its row."""
+    dtype = column["dtype"]
     if pa.types.is_dictionary(values.type):
         values = values.dictionary_decode()
     if dtype == "string":
         return [as_trained(value, column) for value in map(without(missing), plain_values(values, "string"))]
     if dtype == "image":
-        images = [bytes(value) if value else None for value in values.to_pylist()]
-        for row, problem in image_problems(images).items():
-            problems.setdefault(row, f"the image in column {name!r}: {problem}")
-        return images
+        return _images(values, column["name"], problems)
     if dtype in ("array", "tokens"):
         return _lists(values.to_pylist(), column, problems)
     if pa.types.is_string(values.type) or pa.types.is_large_string(values.type):
         cells = as_said(["" if v is None else v.strip() for v in values.to_pylist()], column.get("boolean", False))
-        return parse_cells(name, cells, dtype, missing, problems)
+        return parse_cells(column["name"], cells, dtype, missing, problems)
+    return _numbers(values, column, missing, problems)
+
+
+def _images(values: Any, name: str, problems: Problems) -> list[bytes | None]:
+    images = [bytes(value) if value else None for value in values.to_pylist()]
+    for row, problem in image_problems(images).items():
+        problems.setdefault(row, f"the image in column {name!r}: {problem}")
+    return images
+
+
+def _numbers(values: Any, column: Mapping[str, Any], missing: frozenset[str], problems: Problems) -> Any:
+    """Turns Arrow numbers into whole ones or float64, without those that mean a missing value."""
     if numbers_of(missing):
         values = pa.array(map(without(missing), values.to_pylist()), values.type)
-    if dtype == "int" and pa.types.is_integer(values.type):
+    is_whole = column["dtype"] == "int"
+    if is_whole and pa.types.is_integer(values.type):
         return values.to_pylist() if values.null_count else values.to_numpy(zero_copy_only=False)
     numbers = np.array(pc.cast(values, pa.float64(), safe=False).to_numpy(zero_copy_only=False), np.float64)
-    return whole_numbers(name, numbers.tolist(), problems) if dtype == "int" else numbers
+    return whole_numbers(column["name"], numbers.tolist(), problems) if is_whole else numbers
 
 
 def _lists(values: Sequence[Any], column: Mapping[str, Any], problems: Problems) -> list[Any]:

@@ -20,9 +20,9 @@ def choose_examples(
     Args:
       labels: [rows] or [rows, labels].
       predictions: float32 [rows, units].
-      task: the task.
-      classes: names in the order of the outputs, None for regression.
-      count: of mistakes; half as many hits.
+      task: Task of the model.
+      classes: Names in the order of the outputs, None for regression.
+      count: Number of mistakes; half as many hits are chosen.
 
     Returns:
       ``mistakes`` (most confident first; regression: largest errors first) and ``hits`` (least confident first; none
@@ -32,35 +32,42 @@ def choose_examples(
     if not len(labels) or not count:
         return {"mistakes": [], "hits": []}
     if classes is None:
-        errors = (predictions - labels.reshape(predictions.shape)).reshape(-1)
-        order = np.argsort(-np.abs(errors), kind="stable")[:count]
-        return {
-            "mistakes": [
-                {
-                    "row": int(row),
-                    "label": f"{labels.reshape(-1)[row]:.5g}",
-                    "prediction": f"{predictions.reshape(-1)[row]:.5g}",
-                    "score": float(errors[row]),
-                }
-                for row in order
-            ],
-            "hits": [],
-        }
+        return {"mistakes": _largest_errors(labels, predictions, count), "hits": []}
     if task == "multilabel":
-        wrong = (predictions > 0.5) != (labels > 0.5)
-        # How sure the model is of its surest mistake, and of its least sure label.
-        sure = np.where(wrong, np.abs(predictions - 0.5), -1).max(axis=1) + 0.5
-        unsure = np.abs(predictions - 0.5).min(axis=1) + 0.5
-        names = (
-            [join_classes(classes, row > 0.5) for row in labels],
-            [join_classes(classes, row > 0.5) for row in predictions],
-        )
-        return _choose(wrong.any(axis=1), sure, unsure, names, count)
+        return _choose_of_several(labels, predictions, classes, count)
     scores = np.concatenate([1 - predictions, predictions], axis=1) if task == "binary" else predictions
     truth = labels.reshape(-1).astype(int)
     guessed = (predictions[:, 0] > 0.5).astype(int) if task == "binary" else scores.argmax(axis=1)
     top = scores.max(axis=1)
     return _choose(guessed != truth, top, top, ([classes[i] for i in truth], [classes[i] for i in guessed]), count)
+
+
+def _largest_errors(labels: np.ndarray, predictions: np.ndarray, count: int) -> list[Chosen]:
+    """Chooses the rows whose predicted number, float32 [rows, 1], is farthest from the label."""
+    truth, guess = labels.reshape(-1), predictions.reshape(-1)
+    errors = (predictions - labels.reshape(predictions.shape)).reshape(-1)
+    order = np.argsort(-np.abs(errors), kind="stable")[:count]
+    return [
+        {
+            "row": int(row),
+            "label": f"{truth[row]:.5g}",
+            "prediction": f"{guess[row]:.5g}",
+            "score": float(errors[row]),
+        }
+        for row in order
+    ]
+
+
+def _choose_of_several(
+    labels: np.ndarray, predictions: np.ndarray, classes: Sequence[str], count: int
+) -> dict[str, list[Chosen]]:
+    """Chooses rows of which each may have several classes: [rows, classes] both, 1 where it has one."""
+    wrong = (predictions > 0.5) != (labels > 0.5)
+    # How sure the model is of its surest mistake, and of its least sure label.
+    sure = np.where(wrong, np.abs(predictions - 0.5), -1).max(axis=1) + 0.5
+    unsure = np.abs(predictions - 0.5).min(axis=1) + 0.5
+    truth, guessed = ([join_classes(classes, row > 0.5) for row in rows] for rows in (labels, predictions))
+    return _choose(wrong.any(axis=1), sure, unsure, (truth, guessed), count)
 
 
 def _choose(

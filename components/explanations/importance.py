@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -46,13 +46,14 @@ def permutation_importance(
     strongest groups one by one, so that no column is passed over because of its place in the table.
 
     Args:
-      predict, columns: the model and the rows.
-      labels: of the rows.
-      plan: of the run.
-      metric: a key of METRICS.
-      seed: of the shuffles.
-      seconds: nothing further is begun after this time; the first call, which loads the model, is not counted.
-      clock: gives seconds.
+      predict: The model, as a function of columns.
+      columns: Rows by argument of the model.
+      labels: [rows] or [rows, labels], labels of the rows.
+      plan: Feature plan of the run.
+      metric: Key of METRICS.
+      seed: Seed of the shuffles.
+      seconds: Time after which nothing further is begun; the first call, which loads the model, is not counted.
+      clock: Function that gives seconds.
 
     Returns:
       ``metric``, ``value`` (unshuffled), ``rows``, ``columns`` (``column``, ``drop``: mean loss in the metric's own
@@ -61,7 +62,6 @@ def permutation_importance(
       for which there was no time at all.
     """
     value = measure([metric], labels, predict(columns), plan.task)[metric]
-    names = {argument: column for column, argument in plan.raw_arguments().items()}
     parts: list[_Part] = []
     if value is not None and len(labels):
         sign = 1 if METRICS[metric].higher_is_better else -1
@@ -72,18 +72,27 @@ def permutation_importance(
 
         shuffle = _Shuffler(predict, columns, drop_of, np.random.default_rng(seed), clock)
         parts = _measure_all(shuffle, list(columns), seconds)
-    measured = [part for part in parts if part.drops]
+    names = {argument: column for column, argument in plan.raw_arguments().items()}
+    listed = _list_parts([part for part in parts if part.drops], names, list(columns))
+    return {"metric": metric, "value": value, "rows": len(labels), **listed}
+
+
+def _list_parts(measured: Sequence[_Part], names: Mapping[str, str], arguments: Sequence[str]) -> dict[str, Any]:
+    """Says what was measured of single columns and of groups, and what was not.
+
+    Args:
+      measured: Parts with at least one shuffle.
+      names: Argument of the model to column.
+      arguments: All arguments, in the order of the table.
+    """
     done = {argument for part in measured for argument in part.arguments}
     return {
-        "metric": metric,
-        "value": value,
-        "rows": len(labels),
         "columns": [{"column": names[part.arguments[0]], **_spread(part)} for part in _strongest(measured, alone=True)],
         "groups": [
             {"columns": [names[argument] for argument in part.arguments], **_spread(part)}
             for part in _strongest(measured, alone=False)
         ],
-        "skipped": [names[argument] for argument in columns if argument not in done],
+        "skipped": [names[argument] for argument in arguments if argument not in done],
     }
 
 

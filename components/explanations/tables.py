@@ -84,10 +84,10 @@ def _grid(values: np.ndarray) -> tuple[list[Any], str]:
     if values.dtype == object:
         found, counts = np.unique([value for value in values if value != b""], return_counts=True)
         return [bytes(value) for value in found[np.argsort(-counts, kind="stable")][:_VALUES]], "category"
-    known = np.unique(values[np.isfinite(values)]) if values.dtype.kind == "f" else np.unique(values)
+    finite = values[np.isfinite(values)] if values.dtype.kind == "f" else values
+    known = np.unique(finite)
     if len(known) <= _GRID:
         return list(known), "number"
-    finite = values[np.isfinite(values)] if values.dtype.kind == "f" else values
     low, high = np.percentile(finite, [2, 98])
     if high <= low:
         return [], "number"
@@ -106,10 +106,12 @@ def surface(
     """Computes the prediction over the two most important columns of numbers.
 
     Args:
-      predict, columns, labels: the model and the rows.
-      plan: of the run.
-      order: column names, most important first.
-      units: column name to unit.
+      predict: The model, as a function of columns.
+      columns: Rows by argument of the model.
+      labels: [rows] or [rows, 1], labels of the rows.
+      plan: Feature plan of the run.
+      order: Names of columns, most important first.
+      units: Column name to unit.
 
     Returns:
       ``columns`` (two names), ``units``, ``target``, ``x``, ``y``, ``z`` [len(y)][len(x)], and ``points``: rows as
@@ -119,42 +121,59 @@ def surface(
     if plan.task not in ("regression", "bounded_regression", "binary"):
         return None
     arguments = plan.raw_arguments()
-    numbers = [
-        name
-        for name in order
-        if columns[arguments[name]].ndim == 1
-        and columns[arguments[name]].dtype.kind == "f"
-        and len(_grid(columns[arguments[name]])[0]) > 2
-    ][:2]
-    if len(numbers) < 2:
+    names = [name for name in order if _is_quantity(columns[arguments[name]])][:2]
+    if len(names) < 2:
         return None
     output, target = choose_output(predict, columns, plan)
-    axes = []
+    pair = [arguments[name] for name in names]
     is_alone = len(arguments) == 2
-    for name in numbers:
-        known = columns[arguments[name]][np.isfinite(columns[arguments[name]])]
-        low, high = (known.min(), known.max()) if is_alone else np.percentile(known, [2, 98])
-        axes.append(np.linspace(low, high, _SURFACE, dtype=np.float32))
+    axes = [_axis(columns[argument], is_whole=is_alone) for argument in pair]
     x, y = np.meshgrid(*axes)
     typical = {name: np.repeat(_typical(values)[np.newaxis], x.size, axis=0) for name, values in columns.items()}
-    typical |= {arguments[numbers[0]]: x.reshape(-1), arguments[numbers[1]]: y.reshape(-1)}
-    z = predict(typical)[:, output].reshape(x.shape)
-    points: list[list[float]] = []
-    if is_alone:
-        predictions = predict({name: values[:_POINTS] for name, values in columns.items()})[:, output]
-        first, second = (columns[arguments[name]][:_POINTS] for name in numbers)
-        known_labels = labels.reshape(-1)[:_POINTS]
-        points = [[float(v) for v in row] for row in zip(first, second, known_labels, predictions, strict=True)]
-        points = [row for row in points if np.isfinite(row).all()]
+    z = predict({**typical, pair[0]: x.reshape(-1), pair[1]: y.reshape(-1)})[:, output].reshape(x.shape)
     return {
-        "columns": numbers,
-        "units": [units.get(name) for name in numbers],
+        "columns": names,
+        "units": [units.get(name) for name in names],
         "target": target,
-        "x": [float(v) for v in axes[0]],
-        "y": [float(v) for v in axes[1]],
-        "z": [[float(v) for v in row] for row in z],
-        "points": points,
+        "x": axes[0].tolist(),
+        "y": axes[1].tolist(),
+        "z": z.tolist(),
+        "points": _points(predict, columns, labels, pair, output) if is_alone else [],
     }
+
+
+def _is_quantity(values: np.ndarray) -> bool:
+    """Whether a column has one number in a row, and several different ones in all."""
+    return values.ndim == 1 and values.dtype.kind == "f" and len(_grid(values)[0]) > 2
+
+
+def _axis(values: np.ndarray, *, is_whole: bool) -> np.ndarray:
+    """Spreads positions over a column, with or without its extremes: float32 [positions]."""
+    known = values[np.isfinite(values)]
+    low, high = (known.min(), known.max()) if is_whole else np.percentile(known, [2, 98])
+    return np.linspace(low, high, _SURFACE, dtype=np.float32)
+
+
+def _points(
+    predict: Predict, columns: Columns, labels: np.ndarray, pair: Sequence[str], output: int
+) -> list[list[float]]:
+    """Lists rows as they lie in the space of a surface.
+
+    Args:
+      predict: The model, as a function of columns.
+      columns: Rows by argument of the model.
+      labels: [rows] or [rows, 1], labels of the rows.
+      pair: Arguments of the two axes.
+      output: Unit of the model that the surface shows.
+
+    Returns:
+      [first, second, label, prediction] of each row in which all four are finite.
+    """
+    predictions = predict({name: values[:_POINTS] for name, values in columns.items()})[:, output]
+    first, second = (columns[argument][:_POINTS] for argument in pair)
+    rows = zip(first, second, labels.reshape(-1)[:_POINTS], predictions, strict=True)
+    points = [[float(v) for v in row] for row in rows]
+    return [point for point in points if np.isfinite(point).all()]
 
 
 def _typical(values: np.ndarray) -> np.ndarray:

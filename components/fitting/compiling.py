@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import Any
 
 import keras
@@ -37,11 +38,14 @@ def compile_model(
     """Compiles with the configured optimizer and the task's loss and metrics.
 
     Args:
-      model: built from the settings.
-      settings: the training options and the task.
-      steps: batches in an epoch, in which schedules count.
-      learning_rate: a constant one instead of that of the options and their schedule.
-      together: steps that Keras makes before it looks at its callbacks; see :func:`steps_together`.
+      model: A network that was built from the settings.
+      settings: Training options and task.
+      steps: Batches in an epoch, in which schedules count.
+      learning_rate: A constant rate instead of that of the options and their schedule.
+      together: Steps that Keras makes before it looks at its callbacks; see :func:`steps_together`.
+
+    Raises:
+      ConfigError: the optimizer, the schedule or the loss does not take a value that it was given.
     """
     options = settings.training
     loss, form = loss_of(settings)
@@ -61,9 +65,9 @@ def steps_together(model: keras.Model, batch_size: int, steps: int) -> int:
     work cannot be told from its layers counts as heavy.
 
     Args:
-      model: to be fitted.
-      batch_size: rows in a step.
-      steps: in an epoch.
+      model: The network that is fitted.
+      batch_size: Rows in a step.
+      steps: Steps in an epoch.
     """
     work = 0
     for layer in model.layers:
@@ -88,6 +92,11 @@ def make_optimizer(
 ) -> keras.optimizers.Optimizer:
     """Makes the configured optimizer.
 
+    Args:
+      options: Training options.
+      steps: Batches in an epoch, in which schedules count.
+      learning_rate: A constant rate instead of that of the options and their schedule.
+
     Raises:
       ConfigError: it does not take a value that it was given.
     """
@@ -109,21 +118,16 @@ def make_optimizer(
 def make_schedule(options: TrainingOptions, steps: int) -> keras.optimizers.schedules.LearningRateSchedule:
     """Makes the configured schedule; what is given in epochs, or not at all, becomes steps.
 
+    Args:
+      options: Training options, with a schedule.
+      steps: Batches in an epoch.
+
     Raises:
       ConfigError: the schedule does not take a value that it was given.
     """
     block = dict(options.learning_rate_schedule or {})
     name = find_schedule(block)
-    arguments: dict[str, Any] = {}
-    for argument in (a for a in SCHEDULES[name].arguments if not a.endswith("_epochs")):
-        epochs_key = in_epochs(argument)
-        if argument in block:
-            arguments[argument] = block[argument]
-        elif epochs_key != argument and epochs_key in block:
-            arguments[argument] = _to_steps(block[epochs_key], steps)
-        elif argument in ("decay_steps", "first_decay_steps"):
-            warmup = arguments.get("warmup_steps", 0)
-            arguments[argument] = max(1, _to_steps(options.epochs, steps) - warmup)
+    arguments = _schedule_arguments(name, block, options.epochs, steps)
     if name != "PiecewiseConstantDecay":
         arguments["initial_learning_rate"] = options.learning_rate
     try:
@@ -133,6 +137,21 @@ def make_schedule(options: TrainingOptions, steps: int) -> keras.optimizers.sche
             f"training.learning_rate_schedule: {name} does not take {arguments} ({_line(error)}); see "
             "keras.optimizers.schedules for its values"
         ) from error
+
+
+def _schedule_arguments(name: str, block: Mapping[str, Any], epochs: int, steps: int) -> dict[str, Any]:
+    """Returns the arguments that a schedule's block gives, with epochs counted in steps."""
+    arguments: dict[str, Any] = {}
+    # The warm-up stands before the decay, which has what it leaves.
+    for argument in [known for known in SCHEDULES[name].arguments if not known.endswith("_epochs")]:
+        if argument in block:
+            arguments[argument] = block[argument]
+        elif in_epochs(argument) in block:
+            arguments[argument] = _to_steps(block[in_epochs(argument)], steps)
+        elif argument in ("decay_steps", "first_decay_steps"):
+            warmup = arguments.get("warmup_steps", 0)
+            arguments[argument] = max(1, _to_steps(epochs, steps) - warmup)
+    return arguments
 
 
 def _to_steps(epochs: Any, steps: int) -> Any:

@@ -46,9 +46,10 @@ class Phase:
 
     Attributes:
       number: 0, or 1 while fine-tuning.
-      first, last: its epochs, counted over both phases; ``last`` is not among them.
-      learning_rate: a constant one; None is what the options say.
-      from_layer: the first layer of the base that trains; None leaves all as built.
+      first: Its first epoch, counted over both phases.
+      last: The epoch that it ends before, counted over both phases.
+      learning_rate: A constant rate; None is what the options say.
+      from_layer: The first layer of the base that trains; None leaves all as built.
     """
 
     number: int
@@ -85,12 +86,12 @@ def fit(
     """Builds, compiles and fits the model.
 
     Args:
-      settings: model and training options.
-      data: from ``read_fit_data``.
-      callbacks: more Keras callbacks; a fit in a process of its own tells them only the ends of its epochs.
-      checkpoint: where to keep the state of every epoch, and to look for one to continue from.
-      log_folder: for TensorBoard logs, None for none.
-      kept: where fits of the same settings pass their network on; a fit of two phases, or in a process of its own,
+      settings: Model and training options.
+      data: Rows as ``read_fit_data`` returns them.
+      callbacks: More Keras callbacks; a fit in a process of its own tells them only the ends of its epochs.
+      checkpoint: Where to keep the state of every epoch, and to look for one to continue from.
+      log_folder: Folder for TensorBoard logs, None for none.
+      kept: Where fits of the same settings pass their network on; a fit of two phases, or in a process of its own,
         leaves it alone.
 
     Returns:
@@ -143,57 +144,119 @@ def fit_here(
     """Fits under the backend of this process.
 
     Args:
-      settings, data, callbacks, checkpoint, log_folder, kept: see :func:`fit`.
-      place: what was chosen.
-      share: of each batch that this process reads.
-      start: initial weights, in the order of ``model.get_weights()``; None leaves them as built.
+      settings: Model and training options.
+      data: Rows as ``read_fit_data`` returns them.
+      place: Where the fit runs; the backend is that of this process.
+      callbacks: More Keras callbacks.
+      share: Part of each batch that this process reads.
+      start: Initial weights, in the order of ``model.get_weights()``; None leaves them as built.
+      checkpoint: Where to keep the state of every epoch, and to look for one to continue from.
+      log_folder: Folder for TensorBoard logs, None for none.
+      kept: Where fits of the same settings pass their network on.
 
     Returns:
       The model under ``place.precision``, and its history.
+
+    Raises:
+      TrainingFailed: the loss is not finite, or memory ran out.
+      ConfigError: the model does not suit the data.
     """
     keras.utils.set_random_seed(settings.seed)
     state = checkpoint.load() if checkpoint else None
-    history: History = {}
     clock = EndInTime(settings.training)
     with settled(place) as scope, scope:
-        model = None if kept is None else kept.take(settings)
-        if model is None:
-            model = build_model(settings.model, settings.plan.inputs(), settings.output(), seed=settings.seed)
-        if start is not None:
-            model.set_weights(list(start))
-        check_own_training(model, settings)
+        model = _take_or_build(settings, start, kept)
         trainee = trainee_of(model)
         read = read_batches(trainee, settings, data, share)
         if trainee is not model:
             read, kept = for_trainee(read, trainee), None
+        history = {} if state is None else {name: list(values) for name, values in state.history.items()}
+        course = _Course(settings, trainee, read, clock, history, callbacks, checkpoint, log_folder)
         for phase in phases(settings):
             if phase.from_layer is not None:
                 _unfreeze(model, phase.from_layer)
-            if clock.is_over or (state is not None and state.phase > phase.number):
+            is_done = state is not None and state.phase > phase.number
+            if clock.is_over or is_done:
                 continue
-            if kept is None or not kept.is_compiled(model, read.steps):
-                _compile(trainee, settings, read, phase.learning_rate)
-                if kept is not None:
-                    kept.put(model, settings, read.steps)
+            _compile_unless_kept(model, course, phase, kept)
+            # A state belongs to the phase that it was saved in; the next one begins at its own beginning.
             resumed, state = state, None
-            if resumed is not None:
-                history = {name: list(values) for name, values in resumed.history.items()}
-                _tell_resumed(resumed, phase)
-            watched = watchers(settings.training)
-            nan = StopAtNaN()
-            figures = CheckFigures([callback.monitor for callback in watched])
-            shown = EpochProgress(phases(settings)[-1].last, _unit(settings))
-            every = [read.order, shown, nan, clock, figures, *watched, *callbacks]
-            if log_folder:
-                every.append(TensorBoardLog(log_folder, history))
-            if checkpoint:
-                every.append(SaveEpochs(checkpoint, phase.number, watched, history, resumed))
-            first = phase.first if resumed is None else phase.last if resumed.stopped else resumed.epoch
-            fitted = _run(trainee, read, every, first, phase.last, settings)
-            for name, values in fitted.items():
-                history.setdefault(name, []).extend(float(value) for value in values)
-            _check_finite(nan, history, phase.last, settings)
-    return model, history
+            _fit_phase(course, phase, resumed)
+    return model, course.history
+
+
+@dataclass(frozen=True)
+class _Course:
+    """What the phases of a fit have in common.
+
+    Attributes:
+      settings: Model and training options.
+      trainee: The network that ``fit`` is called on.
+      read: Its batches.
+      clock: Ends the fit when its time is over.
+      history: Metric name to a value for each epoch so far; grows with every phase.
+      callbacks: More Keras callbacks.
+      checkpoint: Where the state of every epoch is kept, None for nowhere.
+      log_folder: Folder for TensorBoard logs, None for none.
+    """
+
+    settings: FitSettings
+    trainee: keras.Model
+    read: Batches
+    clock: EndInTime
+    history: History
+    callbacks: Sequence[keras.callbacks.Callback]
+    checkpoint: CheckpointFile | None
+    log_folder: str | None
+
+
+def _take_or_build(settings: FitSettings, start: Sequence[np.ndarray] | None, kept: KeptModel | None) -> keras.Model:
+    """Takes the network that an earlier fit left, or builds one, and gives it the weights to start from."""
+    model = None if kept is None else kept.take(settings)
+    if model is None:
+        model = build_model(settings.model, settings.plan.inputs(), settings.output(), seed=settings.seed)
+    if start is not None:
+        model.set_weights(list(start))
+    check_own_training(model, settings)
+    return model
+
+
+def _compile_unless_kept(model: keras.Model, course: _Course, phase: Phase, kept: KeptModel | None) -> None:
+    """Compiles, unless the network that was taken is compiled for as many steps already."""
+    steps = course.read.steps
+    if kept is not None and kept.is_compiled(model, steps):
+        return
+    _compile(course.trainee, course.settings, course.read, phase.learning_rate)
+    if kept is not None:
+        kept.put(model, course.settings, steps)
+
+
+def _fit_phase(course: _Course, phase: Phase, resumed: FitState | None) -> None:
+    """Fits the epochs of one phase, and adds their figures to the history.
+
+    Args:
+      course: What the phases have in common.
+      phase: The phase.
+      resumed: State of an interrupted fit to continue from, None to begin.
+    """
+    settings, history = course.settings, course.history
+    first = phase.first
+    if resumed is not None:
+        first = phase.last if resumed.stopped else resumed.epoch
+        _tell_resumed(resumed, phase)
+    watched = watchers(settings.training)
+    nan = StopAtNaN()
+    figures = CheckFigures([callback.monitor for callback in watched])
+    shown = EpochProgress(phases(settings)[-1].last, _unit(settings))
+    every = [course.read.order, shown, nan, course.clock, figures, *watched, *course.callbacks]
+    if course.log_folder:
+        every.append(TensorBoardLog(course.log_folder, history))
+    if course.checkpoint:
+        every.append(SaveEpochs(course.checkpoint, phase.number, watched, history, resumed))
+    fitted = _run(course.trainee, course.read, every, first, phase.last, settings)
+    for name, values in fitted.items():
+        history.setdefault(name, []).extend(float(value) for value in values)
+    _check_finite(nan, history, phase.last, settings)
 
 
 def _compile(trainee: keras.Model, settings: FitSettings, read: Batches, rate: float | None) -> None:

@@ -35,41 +35,51 @@ def main() -> int:
 
 
 def _fit(folder: Path, job: dict[str, Any], number: int) -> None:
+    """Fits a job; the first of several processes alone writes and tells.
+
+    Args:
+      folder: Folder of the job, which receives the result.
+      job: What ``job.json`` says.
+      number: Number of this process, from 0.
+    """
     sys.path += [path for path in job["python_path"] if path not in sys.path]
     place = job["place"]
     _prepare_backend(place)
     import keras
-    import numpy as np
 
     from kerasline.components.core import progress
     from kerasline.components.fitting.one_fit import fit_here
-    from kerasline.components.fitting.places import HISTORY, RESULT, START, Place, read_rows, save_weights
+    from kerasline.components.fitting.places import HISTORY, RESULT, START, Place, read_rows, read_weights, save_weights
     from kerasline.components.fitting.rows import FitData, Share
     from kerasline.components.fitting.settings import FitSettings
     from kerasline.components.fitting.watching import CheckpointFile
 
     is_chief = number == 0
+    aside: dict[str, Any] = {}
     if is_chief:
         progress.listen(lambda said: _say(vars(said)))
-    processes = place["replicas"] if place["strategy"] == "multi_worker" else 1
-    replicas = place["replicas"] if place["strategy"] in ("mirrored", "multi_worker") else 1
+        aside["callbacks"] = [keras.callbacks.LambdaCallback(on_epoch_end=_say_epoch)]
+        aside["log_folder"] = job["log_folder"]
+    if job["checkpoint"]:
+        aside["checkpoint"] = CheckpointFile(**job["checkpoint"], is_writer=is_chief)
     validation = None if job["validation"] is None else read_rows(job["validation"])
-    with np.load(folder / START, allow_pickle=False) as stored:
-        start = [stored[str(position)] for position in range(len(stored.files))]
-    checkpoint = CheckpointFile(**job["checkpoint"], is_writer=is_chief) if job["checkpoint"] else None
     model, history = fit_here(
         FitSettings.model_validate(job["settings"]),
         FitData(read_rows(job["train"]), validation, None, validation is not None),
         Place(**place),
-        [keras.callbacks.LambdaCallback(on_epoch_end=_say_epoch)] if is_chief else [],
-        share=Share(number, processes, replicas),
-        start=start,
-        checkpoint=checkpoint,
-        log_folder=job["log_folder"] if is_chief else None,
+        share=Share(number, *_count_shares(place)),
+        start=read_weights(folder / START),
+        **aside,
     )
     if is_chief:
         save_weights(folder / RESULT, model.get_weights())
         (folder / HISTORY).write_text(json.dumps(history), encoding="utf-8")
+
+
+def _count_shares(place: dict[str, Any]) -> tuple[int, int]:
+    """Returns how many processes and how many devices in all share a batch."""
+    replicas = int(place["replicas"])
+    return {"multi_worker": (replicas, replicas), "mirrored": (1, replicas)}.get(place["strategy"], (1, 1))
 
 
 def _prepare_backend(place: dict[str, Any]) -> None:

@@ -23,9 +23,9 @@ def save_keras(path: str, model: keras.Model, label_units: tuple[float, float]) 
     label are put in.
 
     Args:
-      path: ends in ``.keras``.
-      model: as it was fitted.
-      label_units: (scale, shift) of a regression label.
+      path: File to write, which ends in ``.keras``.
+      model: The network as it was fitted.
+      label_units: Scale and shift that give a regression label its own units.
 
     Returns:
       Why it could not be saved, empty where it could: a user's own layers may be of any kind.
@@ -43,8 +43,8 @@ def check_savable(model: keras.Model, formats: Sequence[str]) -> None:
     """Refuses a network that Keras cannot save and load again, which further formats need, before it is fitted.
 
     Args:
-      model: as it was built.
-      formats: of ``push.formats`` beside the SavedModel.
+      model: The network as it was built.
+      formats: Formats of ``push.formats`` beside the SavedModel.
 
     Raises:
       ConfigError: names the class that is not registered, or what else was wrong.
@@ -57,11 +57,7 @@ def check_savable(model: keras.Model, formats: Sequence[str]) -> None:
     if not reason:
         return
     print(f"saving the network as Keras does ended with {reason}", file=sys.stderr)  # for the log
-    kinds = {
-        type(layer) for layer in _layers(model) if _is_foreign(type(layer)) or isinstance(layer, keras.layers.Lambda)
-    }
-    unknown = {kind for kind in kinds if keras.saving.get_registered_name(kind) == kind.__name__}
-    named = ", ".join(sorted(kind.__name__ for kind in unknown or kinds)) or "its layers"
+    named = ", ".join(_suspects(model)) or "its layers"
     raise ConfigError(
         f"push.formats: expected a network that Keras can save and load again for {', '.join(formats)}, but {named} "
         "cannot be; put @keras.saving.register_keras_serializable() above each class and give it a get_config with the "
@@ -69,7 +65,16 @@ def check_savable(model: keras.Model, formats: Sequence[str]) -> None:
     )
 
 
+def _suspects(model: keras.Model) -> list[str]:
+    """Names the classes of layers that may not load again: those that are not registered, or else all of a user's."""
+    kinds = {type(layer) for layer in _layers(model)}
+    own = {kind for kind in kinds if _is_foreign(kind) or issubclass(kind, keras.layers.Lambda)}
+    unknown = {kind for kind in own if keras.saving.get_registered_name(kind) == kind.__name__}
+    return sorted(kind.__name__ for kind in unknown or own)
+
+
 def _why_not_loaded(path: str) -> str:
+    """Says what went wrong when a saved network was loaded; empty where nothing did."""
     try:
         keras.saving.load_model(path, compile=False)
     except Exception as error:  # whatever a user's own class raises
@@ -86,15 +91,19 @@ def _plain(layer: keras.layers.Layer) -> keras.layers.Layer:
 
 
 def _layers(model: keras.Model) -> list[keras.layers.Layer]:
+    """Lists the layers of a network, and of networks in it."""
     nested = [inner for layer in model.layers if isinstance(layer, keras.Model) for inner in _layers(layer)]
     return [*model.layers, *nested]
 
 
 def _is_foreign(kind: type) -> bool:
+    """Says whether a class is a user's own."""
     return not kind.__module__.startswith(("keras.", "kerasline."))
 
 
 def _bare(model: keras.Model, label_units: tuple[float, float]) -> keras.Model:
+    """Returns a network of the same layers without what acts in training alone, whose answers are in label units."""
+
     def call(layer: keras.layers.Layer, *arguments: Any, **named: Any) -> Any:
         if isinstance(layer, Augmentation | EachMember):
             return arguments[0]

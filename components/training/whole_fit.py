@@ -23,9 +23,9 @@ class Fitted:
     """What came of them.
 
     Attributes:
-      model: to be exported.
-      history: of the first member's first fit.
-      told: for the summary: ``ensemble``, ``refit`` and ``calibration``, None for what was not asked for.
+      model: The model that is exported.
+      history: History of the first member's first fit.
+      told: What the summary tells: ``ensemble``, ``refit`` and ``calibration``, None for what was not asked for.
     """
 
     model: keras.Model
@@ -39,10 +39,11 @@ def fit_whole(
     """Fits what the settings ask for.
 
     Args:
-      settings: with ``model.ensemble``, ``training.refit`` and ``training.calibration``.
-      data: from ``read_fit_data``.
-      checkpoint: of the first fit; others have theirs beside it.
-      log_folder: for TensorBoard logs of the first fit.
+      settings: Model and training options; ``model.ensemble``, ``training.refit`` and ``training.calibration`` say
+        which fits there are.
+      data: Rows as ``read_fit_data`` returns them.
+      checkpoint: Where the first fit keeps its state; others have theirs beside it.
+      log_folder: Folder for TensorBoard logs of the first fit.
 
     Raises:
       TrainingFailed: a fit failed, or the rows that are asked for stream or are not there.
@@ -55,8 +56,8 @@ def fit_whole(
         own = settings.model_copy(update={"seed": seed})
         if len(seeds) > 1:
             progress.report("fit", number + 1, len(seeds), f"of seed {seed}", permanent=True)
-        kept = checkpoint and replace(checkpoint, key=f"{checkpoint.key}-{number}" if number else checkpoint.key)
-        model, curves = fit(own, data, checkpoint=kept, log_folder=None if number else log_folder)
+        logs = None if number else log_folder
+        model, curves = fit(own, data, checkpoint=_checkpoint_of(number, checkpoint), log_folder=logs)
         history = history or curves
         firsts.append(model)
         if settings.training.refit:
@@ -137,7 +138,12 @@ def _rows_of_refit(data: FitData) -> int:
 
 def checkpoints_of(checkpoint: CheckpointFile | None, settings: FitSettings) -> Sequence[CheckpointFile]:
     """Lists the checkpoints that the fits may have left."""
-    if checkpoint is None:
-        return []
-    others = [replace(checkpoint, key=f"{checkpoint.key}-{number}") for number in range(1, ensemble_of(settings))]
-    return [checkpoint, *others]
+    members = [_checkpoint_of(number, checkpoint) for number in range(ensemble_of(settings))]
+    return [member for member in members if member is not None]
+
+
+def _checkpoint_of(number: int, checkpoint: CheckpointFile | None) -> CheckpointFile | None:
+    """Returns where a member of an ensemble keeps its state: the first where it was asked for, others beside it."""
+    if checkpoint is None or number == 0:
+        return checkpoint
+    return replace(checkpoint, key=f"{checkpoint.key}-{number}")

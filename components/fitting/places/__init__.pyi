@@ -7,5 +7,6 @@ from .processes import (
     START as START,
     fit_in_process as fit_in_process,
     read_rows as read_rows,
+    read_weights as read_weights,
     save_weights as save_weights,
 )

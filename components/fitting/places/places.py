@@ -25,13 +25,13 @@ class Place:
     """Where a fit runs.
 
     Attributes:
-      backend: of Keras.
+      backend: What Keras computes with.
       device: ``cpu``, ``gpu`` or ``tpu``.
       strategy: ``none``, ``mirrored``, ``multi_worker`` or ``tpu``.
-      replicas: devices that share a batch; for ``multi_worker`` processes.
-      precision: a Keras dtype policy.
-      deterministic: whether every operation must give the same bits in every run.
-      own_process: whether the fit needs a process of its own.
+      replicas: Devices that share a batch; for ``multi_worker`` processes.
+      precision: A Keras dtype policy.
+      deterministic: Whether every operation must give the same bits in every run.
+      own_process: Whether the fit needs a process of its own.
     """
 
     backend: str
@@ -50,37 +50,55 @@ class Place:
 def choose_place(options: TrainingOptions) -> Place:
     """Settles where a fit runs on this machine.
 
+    Args:
+      options: Training options; what they leave to the machine is settled here.
+
     Raises:
       ConfigError: a package or a device is missing.
-      TrainingFailed: TensorFlow sees fewer devices than were asked for.
+      TrainingFailed: TensorFlow sees fewer devices than were asked for, or a batch cannot be shared among them.
     """
     check_machine(options)
-    is_tpu = options.device == "tpu" or options.strategy == "tpu"
-    gpus = 0 if is_tpu or options.device == "cpu" else count_gpus(options.backend)
+    device, gpus = _choose_device(options)
+    strategy = _choose_strategy(options, device, gpus)
+    replicas = _count_replicas(options, strategy, gpus)
+    precision = options.precision
+    if precision == "auto":
+        precision = "mixed_bfloat16" if device == "tpu" else "float32"
+    own = _needs_process(options, device, strategy)
+    return Place(options.backend, device, strategy, replicas, precision, options.deterministic, own)
+
+
+def _choose_device(options: TrainingOptions) -> tuple[str, int]:
+    """Returns the device, and how many GPUs a fit can use."""
+    if "tpu" in (options.device, options.strategy):
+        return "tpu", 0
+    gpus = 0 if options.device == "cpu" else count_gpus(options.backend)
     if options.device == "gpu" and not gpus:
         raise TrainingFailed(
             f"training.device gpu: this machine has a GPU, but {options.backend} cannot use it; install the CUDA "
             "libraries with 'make setup GPU=1', or use training.device: cpu"
         )
-    device = "tpu" if is_tpu else "gpu" if gpus else "cpu"
-    strategy = options.strategy
-    if strategy == "auto":
-        several = gpus > 1 and options.backend != "torch"
-        strategy = "tpu" if is_tpu else "mirrored" if several else "none"
-    replicas = _count_replicas(options, strategy, gpus)
-    precision = options.precision
-    if precision == "auto":
-        precision = "mixed_bfloat16" if is_tpu else "float32"
-    own = (
-        options.backend != keras.backend.backend()
-        or device != "cpu"
-        or strategy in ("mirrored", "multi_worker")
-        or (options.device == "cpu" and has_gpu())
-    )
-    return Place(options.backend, device, strategy, replicas, precision, options.deterministic, own)
+    return ("gpu" if gpus else "cpu"), gpus
+
+
+def _choose_strategy(options: TrainingOptions, device: str, gpus: int) -> str:
+    """Returns the strategy that was asked for, or the one that uses all devices."""
+    if options.strategy != "auto":
+        return options.strategy
+    if device == "tpu":
+        return "tpu"
+    return "mirrored" if gpus > 1 and options.backend != "torch" else "none"
+
+
+def _needs_process(options: TrainingOptions, device: str, strategy: str) -> bool:
+    """Says whether a fit needs a process of its own; the module tells why."""
+    hides_gpu = options.device == "cpu" and has_gpu()
+    is_other_backend = options.backend != keras.backend.backend()
+    return is_other_backend or hides_gpu or device != "cpu" or strategy in ("mirrored", "multi_worker")
 
 
 def _count_replicas(options: TrainingOptions, strategy: str, gpus: int) -> int:
+    """Returns how many devices share a batch, which must be a multiple of them."""
     if strategy not in ("mirrored", "multi_worker"):
         return 1
     replicas = options.replicas or (gpus if gpus > 1 else _CPU_REPLICAS)

@@ -46,8 +46,12 @@ def fit_in_process(
     """Fits elsewhere.
 
     Args:
-      settings, data, callbacks, checkpoint, log_folder: see ``kerasline.components.fitting.one_fit.fit``.
-      place: what was chosen.
+      settings: Model and training options.
+      data: Rows in memory.
+      place: Where the fit runs.
+      callbacks: Keras callbacks, which are told the ends of epochs alone.
+      checkpoint: Where the workers keep the state of every epoch, None for nowhere.
+      log_folder: Folder for TensorBoard logs, None for none.
 
     Returns:
       The weights in the order of ``model.get_weights()``, and the history.
@@ -60,9 +64,7 @@ def fit_in_process(
         write_job(folder, settings, data, place, checkpoint, log_folder)
         processes = place.replicas if place.strategy == "multi_worker" else 1
         _run_workers(folder, place, processes, callbacks)
-        with np.load(folder / RESULT, allow_pickle=False) as stored:
-            weights = [stored[str(number)] for number in range(len(stored.files))]
-        return weights, json.loads((folder / HISTORY).read_text(encoding="utf-8"))
+        return read_weights(folder / RESULT), json.loads((folder / HISTORY).read_text(encoding="utf-8"))
 
 
 def write_job(
@@ -73,7 +75,16 @@ def write_job(
     checkpoint: CheckpointFile | None,
     log_folder: str | None,
 ) -> None:
-    """Writes all that a worker needs to know."""
+    """Writes all that a worker needs to know.
+
+    Args:
+      folder: Empty folder that receives the job.
+      settings: Model and training options.
+      data: Rows in memory.
+      place: Where the fit runs.
+      checkpoint: Where the workers keep the state of every epoch, None for nowhere.
+      log_folder: Folder for TensorBoard logs, None for none.
+    """
     assert data.train is not None
     model = build_model(settings.model, settings.plan.inputs(), settings.output(), seed=settings.seed)
     save_weights(folder / START, model.get_weights())
@@ -94,6 +105,12 @@ def save_weights(path: Path, weights: Sequence[np.ndarray]) -> None:
     """Writes arrays in their order."""
     arrays: dict[str, Any] = {str(number): np.asarray(value) for number, value in enumerate(weights)}
     np.savez(path, **arrays)
+
+
+def read_weights(path: Path) -> list[np.ndarray]:
+    """Reads what :func:`save_weights` wrote."""
+    with np.load(path, allow_pickle=False) as stored:
+        return [stored[str(number)] for number in range(len(stored.files))]
 
 
 def write_rows(folder: Path, rows: Arrays) -> dict[str, Any]:
@@ -121,31 +138,42 @@ def read_rows(files: dict[str, Any]) -> Arrays:
 
 
 def _run_workers(folder: Path, place: Place, processes: int, callbacks: Sequence[keras.callbacks.Callback]) -> None:
+    """Lets workers fit a job, and passes on what they say.
+
+    Raises:
+      KeraslineError: what a worker raised, or how it ended.
+    """
     import portpicker
 
     port = portpicker.pick_unused_port() if processes > 1 else 0
     workers = [_start_worker(folder, place, number, processes, port) for number in range(processes)]
     try:
-        listeners = [
-            threading.Thread(target=_listen, args=(worker.stdout, callbacks), daemon=True) for worker in workers
-        ]
-        for listener in listeners:
-            listener.start()
-        while any(worker.poll() is None for worker in workers):
-            if any(worker.poll() for worker in workers):
-                time.sleep(2 if processes > 1 else 0)  # the others may be about to say why
-                break
-            time.sleep(0.05)
+        listeners = [_start_listener(worker, callbacks) for worker in workers]
+        _wait_for(workers)
     finally:
         for worker in workers:
-            if worker.poll() is None:
-                worker.kill()
+            worker.kill()  # does nothing to one that has ended
             worker.wait()
     for listener in listeners:
         listener.join(timeout=10)
     failed = [(number, worker.returncode) for number, worker in enumerate(workers) if worker.returncode]
     if failed:
         raise _explain(folder, place, *failed[0])
+
+
+def _start_listener(worker: subprocess.Popen[str], callbacks: Sequence[keras.callbacks.Callback]) -> threading.Thread:
+    listener = threading.Thread(target=_listen, args=(worker.stdout, callbacks), daemon=True)
+    listener.start()
+    return listener
+
+
+def _wait_for(workers: Sequence[subprocess.Popen[str]]) -> None:
+    """Waits until all workers have ended, or one has failed, without whom the others would wait for ever."""
+    while any(worker.poll() is None for worker in workers):
+        if any(worker.poll() for worker in workers):
+            time.sleep(2 if len(workers) > 1 else 0)  # the others may be about to say why
+            return
+        time.sleep(0.05)
 
 
 def _start_worker(folder: Path, place: Place, number: int, processes: int, port: int) -> subprocess.Popen[str]:
@@ -193,6 +221,7 @@ def _listen(stream: IO[str], callbacks: Sequence[keras.callbacks.Callback]) -> N
 
 
 def _explain(folder: Path, place: Place, number: int, code: int) -> KeraslineError:
+    """Makes the error of a worker that failed: what any of them left word of, or how this one ended."""
     for path in sorted(folder.glob(f"*{ERROR}")):
         told = json.loads(path.read_text(encoding="utf-8"))
         if told["kind"] in _ERRORS:

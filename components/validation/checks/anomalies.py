@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 
 from tensorflow_metadata.proto.v0 import anomalies_pb2, schema_pb2
 
@@ -16,7 +17,15 @@ _UNEXPECTED_VALUES = anomalies_pb2.AnomalyInfo.ENUM_TYPE_UNEXPECTED_STRING_VALUE
 
 
 def load_anomalies(folder: str, splits: list[str]) -> dict[str, anomalies_pb2.Anomalies]:
-    """Reads the ExampleAnomalies artifact: a proto for each split."""
+    """Reads an ExampleAnomalies artifact.
+
+    Args:
+      folder: Folder of the artifact.
+      splits: Names of the splits.
+
+    Returns:
+      The anomalies of each split by its name.
+    """
     import tensorflow as tf
 
     loaded = {}
@@ -38,41 +47,49 @@ def check_anomalies(
     """Judges what contradicts the schema.
 
     Args:
-      anomalies: of every split.
-      statistics: of every split.
-      schema: that the splits were compared with.
-      policy: of the check. What no row is to blame for (a column that is absent, or new) fails under quarantine.
-      accept: how the schema takes it over.
+      anomalies: What ExampleValidator found, by split.
+      statistics: Statistics of the same splits.
+      schema: The schema that the splits were compared with.
+      policy: Policy of the check. What no row is to blame for (a column that is absent, or new) fails under quarantine.
+      accept: How the schema takes it over, for messages.
 
     Returns:
       A finding for each anomaly, or one for each split without any; and column to the types of its anomalies.
     """
     findings: list[Finding] = []
-    reasons: dict[str, set[int]] = {}
+    types: dict[str, set[int]] = {}
     features = {feature.name: feature for feature in schema.feature}
     columns = columns_by_name(statistics)
     policy = "fail" if policy == "quarantine" else policy
     for split, proto in anomalies.items():
         found = []
-        for name, anomaly in sorted(proto.anomaly_info.items()):
-            # TFDV puts names that are no plain words in quotes.
-            column = anomaly.path.step[0] if anomaly.path.step else name
-            for reason in anomaly.reason:
-                if reason.type == _UNEXPECTED_VALUES and _is_one_row(columns[column][split], features[column], schema):
-                    continue
-                text = _in_words(reason)
-                found.append(_finding(text, split, column, policy, accept))
-                reasons.setdefault(column, set()).add(reason.type)
+        for column, reason in _reasons(proto):
+            if reason.type == _UNEXPECTED_VALUES and _is_one_row(columns[column][split], features[column], schema):
+                continue
+            found.append(_finding(_in_words(reason), split, column, policy, accept))
+            types.setdefault(column, set()).add(reason.type)
         for reason in proto.dataset_anomaly_info.reason:
             found.append(_finding(reason.description.strip(), split, "", policy, accept))
-        agree = counted(len(features), "column agrees", "columns agree")
-        findings += found or [
-            Finding(
-                "anomalies", "passed", f"{agree} with the schema", split,
-                measure="contradictions", figure=0, limit=0,
-            )
-        ]  # fmt: skip
-    return findings, reasons
+        findings += found or [_agreement(len(features), split)]
+    return findings, types
+
+
+def _reasons(proto: anomalies_pb2.Anomalies) -> Iterator[tuple[str, anomalies_pb2.AnomalyInfo.Reason]]:
+    """Gives every reason of the anomalies of a split with its column, in the order of the columns' names."""
+    for name, anomaly in sorted(proto.anomaly_info.items()):
+        # TFDV puts names that are no plain words in quotes.
+        column = anomaly.path.step[0] if anomaly.path.step else name
+        for reason in anomaly.reason:
+            yield column, reason
+
+
+def _agreement(columns: int, split: str) -> Finding:
+    """Makes the finding of a split without anomalies."""
+    agree = counted(columns, "column agrees", "columns agree")
+    return Finding(
+        "anomalies", "passed", f"{agree} with the schema", split,
+        measure="contradictions", figure=0, limit=0,
+    )  # fmt: skip
 
 
 def _finding(text: str, split: str, column: str, policy: str, accept: str) -> Finding:

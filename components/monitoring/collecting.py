@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -221,18 +221,29 @@ class _Collector:
         """Keeps answers with their labels, as far as these have come."""
         if not self.labels:
             return
-        ids, times = batch.column("request_id").to_pylist(), batch.column("time").to_pylist()
-        found = [(row, self.labels[one]) for row, one in enumerate(ids) if one in self.labels]
-        classes = self._record["classes"]
-        is_class = classes is not None and self._record["task"] != "multilabel"
-        place = {name: index for index, name in enumerate(classes or ())}
-        found = [(row, label) for row, label in found if not is_class or label[0] in place]
+        found = self._labelled(batch.column("request_id").to_pylist())
         self.served.labelled += len(found)
-        kept = [pair for pair in found if self._share >= 1 or self._random.random() < self._share]
+        kept = [one for one in found if self._share >= 1 or self._random.random() < self._share]
         if not kept:
             return
-        rows = [row for row, _ in kept]
-        values = [place[label] if is_class else label for _, (label, _) in kept]
-        self.served.labels.append(np.array(values, np.int64 if is_class else np.float32))
-        self.served.labelled_predictions.append(predictions[rows])
-        self.served.delays += [(at - times[row]).total_seconds() for row, (_, at) in kept]
+        rows, labels, came = zip(*kept, strict=True)
+        times = batch.column("time").to_pylist()
+        self.served.labels.append(np.array(labels, np.float32 if self._places_of_classes() is None else np.int64))
+        self.served.labelled_predictions.append(predictions[list(rows)])
+        self.served.delays += [(at - times[row]).total_seconds() for row, at in zip(rows, came, strict=True)]
+
+    def _labelled(self, ids: Sequence[str]) -> list[tuple[int, Any, datetime]]:
+        """Lists the rows that have a label, with it (of a class its number) and when it came."""
+        found = [(row, *self.labels[one]) for row, one in enumerate(ids) if one in self.labels]
+        places = self._places_of_classes()
+        if places is None:
+            return found
+        # A class that this version does not know can be no label of it.
+        return [(row, places[label], at) for row, label, at in found if label in places]
+
+    def _places_of_classes(self) -> dict[str, int] | None:
+        """Returns the number of each class by its name; None where labels are numbers, or several of 0 and 1."""
+        classes = self._record["classes"]
+        if classes is None or self._record["task"] == "multilabel":
+            return None
+        return {name: place for place, name in enumerate(classes)}

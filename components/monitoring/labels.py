@@ -150,27 +150,34 @@ def _find(folder: Path, ids: np.ndarray) -> dict[str, int]:
 
 def _keep(day: Path, found: Mapping[str, int], table: Any, record: Mapping[str, Any]) -> tuple[Counter[str], str]:
     """Writes the labels of a day anew, with those that have come."""
-    import pyarrow as pa
-
     ids, places = list(found), list(found.values())
     rows = table.iloc[places]
     truths = read_truths([rows[column].tolist() for column in table.columns[1:]], record)
-    labels = [_written(label, record) for label in truths.labels]
+    labelled = zip(truths.rows.tolist(), truths.labels, strict=True)
+    come = {ids[row]: _written(label, record) for row, label in labelled}
     before = labels_of(day)
-    now, counts = datetime.now(UTC), Counter[str](without_label=truths.missing, unreadable=len(truths.problems))
-    kept = dict(before)
-    for row, label in zip(truths.rows.tolist(), labels, strict=True):
-        known = before.get(ids[row])
-        counts["joined"] += 1
-        counts["new" if known is None else "unchanged" if known[0] == label else "changed"] += 1
-        if known is None or known[0] != label:
-            kept[ids[row]] = (label, now)
-    if counts["new"] or counts["changed"]:
-        day.mkdir(parents=True, exist_ok=True)
-        columns = {"request_id": list(kept), "label": [k[0] for k in kept.values()]}
-        times = pa.array([k[1] for k in kept.values()], pa.timestamp("us", tz="UTC"))
-        write_table(pa.table(columns).append_column("labelled_at", times), day / LABELS_FILE)
+    new = {one: label for one, label in come.items() if one not in before}
+    changed = {one: label for one, label in come.items() if one in before and before[one][0] != label}
+    _add_labels(day, before, {**new, **changed})
+    counts = Counter[str](
+        without_label=truths.missing, unreadable=len(truths.problems), joined=len(come), new=len(new),
+        changed=len(changed), unchanged=len(come) - len(new) - len(changed),
+    )  # fmt: skip
     return counts, next(iter(truths.problems.values()), "")
+
+
+def _add_labels(day: Path, before: Mapping[str, tuple[Any, datetime]], come: Mapping[str, Any]) -> None:
+    """Writes the labels of a day anew where some have come or changed."""
+    import pyarrow as pa
+
+    if not come:
+        return
+    now = datetime.now(UTC)
+    labels = {**before, **{one: (label, now) for one, label in come.items()}}
+    day.mkdir(parents=True, exist_ok=True)
+    columns = {"request_id": list(labels), "label": [label for label, _ in labels.values()]}
+    times = pa.array([at for _, at in labels.values()], pa.timestamp("us", tz="UTC"))
+    write_table(pa.table(columns).append_column("labelled_at", times), day / LABELS_FILE)
 
 
 def _written(label: Any, record: Mapping[str, Any]) -> Any:

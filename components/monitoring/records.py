@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import re
 import uuid
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -135,18 +135,32 @@ def _inputs(exchanges: Sequence[Exchange]) -> dict[str, Any]:
     settings, arguments = capture_of(record), record.get("arguments", {})
     kinds = {column["name"]: column["dtype"] for column in record.get("columns", ())}
     names = {argument: name for name, argument in arguments.items()}
-    if set(exchanges[0].inputs) == {_EXAMPLES} and _EXAMPLES not in names:
-        examples = [one for each in exchanges for one in np.asarray(each.inputs[_EXAMPLES]).ravel().tolist()]
-        wanted = [name for name in kinds if name not in settings["redact"]]
-        found: Mapping[str, Any] = _features(examples, {name: kinds[name] for name in wanted})
+    are_examples = set(exchanges[0].inputs) == {_EXAMPLES} and _EXAMPLES not in names
+    if are_examples:
+        wanted = {name: kind for name, kind in kinds.items() if name not in settings["redact"]}
+        found: Mapping[str, Any] = _of_examples(exchanges, wanted)
     else:
-        found = {
-            names.get(argument, argument): _joined([one.inputs[argument] for one in exchanges])
-            for argument in exchanges[0].inputs
-            if names.get(argument, argument) not in settings["redact"]
-        }
+        found = _of_arguments(exchanges, names, settings["redact"])
     return {
         INPUT + name: arrow_values(values, kinds.get(name, ""), settings["images"]) for name, values in found.items()
+    }
+
+
+def _of_examples(exchanges: Sequence[Exchange], wanted: Mapping[str, str]) -> dict[str, list[Any]]:
+    """Returns the wanted columns of requests that sent serialized tf.Examples."""
+    sent = [np.asarray(one.inputs[_EXAMPLES]).ravel().tolist() for one in exchanges]
+    return _features([example for examples in sent for example in examples], wanted)
+
+
+def _of_arguments(
+    exchanges: Sequence[Exchange], names: Mapping[str, str], redacted: Collection[str]
+) -> dict[str, np.ndarray]:
+    """Returns the columns of requests that sent one tensor for each, those that are redacted left out."""
+    columns = {argument: names.get(argument, argument) for argument in exchanges[0].inputs}
+    return {
+        name: _joined([one.inputs[argument] for one in exchanges])
+        for argument, name in columns.items()
+        if name not in redacted
     }
 
 
@@ -185,18 +199,39 @@ def arrow_values(values: Sequence[Any] | np.ndarray, kind: str, images: str = "k
     import pyarrow as pa
 
     if kind == "image":
-        contents = [value or None for value in (values.tolist() if isinstance(values, np.ndarray) else values)]
-        if images == "keep":
-            return pa.array(contents, pa.binary())
-        return pa.array([value and hashlib.sha256(value).hexdigest() for value in contents], pa.string())
-    if isinstance(values, np.ndarray) and values.ndim == 1 and values.dtype.kind in "iufb":
-        return _numbers(values, kind)
-    if kind in ("float", "int") and not (isinstance(values, np.ndarray) and values.ndim > 1):
-        return _numbers(np.array([np.nan if value is None else value for value in values], np.float64), kind)
-    if kind == "string" or (isinstance(values, np.ndarray) and values.ndim == 1):
+        return _images(values, images)
+    dimensions = values.ndim if isinstance(values, np.ndarray) else None
+    if dimensions in (None, 1) and (kind in ("float", "int") or _are_numbers(values)):
+        return _numbers(_with_nan(values), kind)
+    if kind == "string" or dimensions == 1:
         return pa.array([_text(value) for value in values], pa.string())
-    return pa.array([None if value is None else np.asarray(value, np.float32).ravel() for value in values],
-                    pa.list_(pa.float32()))  # fmt: skip
+    return pa.array([_flat(value) for value in values], pa.list_(pa.float32()))
+
+
+def _images(values: Sequence[Any] | np.ndarray, images: str) -> Any:
+    """Writes encoded images, or the sha256 of each."""
+    import pyarrow as pa
+
+    listed = values.tolist() if isinstance(values, np.ndarray) else values
+    contents = [value or None for value in listed]
+    if images == "keep":
+        return pa.array(contents, pa.binary())
+    return pa.array([value and hashlib.sha256(value).hexdigest() for value in contents], pa.string())
+
+
+def _are_numbers(values: Sequence[Any] | np.ndarray) -> bool:
+    return isinstance(values, np.ndarray) and values.dtype.kind in "iufb"
+
+
+def _with_nan(values: Sequence[Any] | np.ndarray) -> np.ndarray:
+    """Makes an array of numbers, NaN where there is none."""
+    if isinstance(values, np.ndarray) and values.dtype.kind in "iufb":
+        return values
+    return np.array([np.nan if value is None else value for value in values], np.float64)
+
+
+def _flat(value: Any) -> np.ndarray | None:
+    return None if value is None else np.asarray(value, np.float32).ravel()
 
 
 def _numbers(values: np.ndarray, kind: str) -> Any:

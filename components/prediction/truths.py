@@ -54,28 +54,42 @@ def read_truths(columns: Sequence[Sequence[Any]], record: Mapping[str, Any]) -> 
     Returns:
       The labels, and which rows have none.
     """
-    reading = reading_of_record(record)
-    never = frozenset(record["label"].get("no_label", ()))
     names = record["label"]["columns"]
-    readers = [_memoised(_reader(record)) for _ in names]
-    absent = [_words_and_numbers(missing_words(reading, name) | never) for name in names]
-    labels: list[Any] = []
-    rows: list[int] = []
-    problems: dict[int, str] = {}
-    missing = 0
-    for row, cells in enumerate(zip(*columns, strict=True)):
-        texts = [_plain(cell) for cell in cells]
-        if any(text is None or text in words for text, words in zip(texts, absent, strict=True)):
-            missing += 1
-            continue
-        found = [read(text) for read, text in zip(readers, texts, strict=True)]
-        if None in found:
-            place = found.index(None)
-            problems[row] = f"{texts[place]!r} in column {names[place]!r} is {_what_is_expected(record)}"
-            continue
-        labels.append(found if record["task"] == "multilabel" else found[0])
-        rows.append(row)
-    return Truths(_as_array(labels, record), np.array(rows, np.int64), missing, problems)
+    absent = [_words_for_none(record, name) for name in names]
+    rows = _rows_of(columns)
+    present = [row for row, cells in enumerate(rows) if not _is_missing(cells, absent)]
+    found = dict(zip(present, _labels_of([rows[row] for row in present], record), strict=True))
+    problems = {row: _problem(names, rows[row], found[row], record) for row in present if None in found[row]}
+    kept = [row for row in present if row not in problems]
+    labels = _as_array([found[row] for row in kept], record)
+    return Truths(labels, np.array(kept, np.int64), len(rows) - len(present), problems)
+
+
+def _rows_of(columns: Sequence[Sequence[Any]]) -> list[list[str | float | None]]:
+    """Turns columns into rows of text and floats, None for no value."""
+    return [[_plain(cell) for cell in cells] for cells in zip(*columns, strict=True)]
+
+
+def _labels_of(rows: Sequence[Sequence[Any]], record: Mapping[str, Any]) -> list[list[float | None]]:
+    """Reads each cell of rows; None is what no label of this version is."""
+    readers = [_memoised(_reader(record)) for _ in record["label"]["columns"]]
+    return [[read(cell) for read, cell in zip(readers, cells, strict=True)] for cells in rows]
+
+
+def _words_for_none(record: Mapping[str, Any], name: str) -> frozenset[Any]:
+    """Returns what stands for no label in a column, the numbers that typed files hold among them, such as -999."""
+    words = missing_words(reading_of_record(record), name) | frozenset(record["label"].get("no_label", ()))
+    return words | numbers_of(words)
+
+
+def _is_missing(cells: Sequence[Any], absent: Sequence[frozenset[Any]]) -> bool:
+    return any(cell is None or cell in words for cell, words in zip(cells, absent, strict=True))
+
+
+def _problem(names: Sequence[str], cells: Sequence[Any], labels: Sequence[Any], record: Mapping[str, Any]) -> str:
+    """Says which cell of a row is no label."""
+    place = list(labels).index(None)
+    return f"{cells[place]!r} in column {names[place]!r} is {_what_is_expected(record)}"
 
 
 def read_truths_of_paths(paths: Sequence[str], root: str, record: Mapping[str, Any]) -> Truths:
@@ -108,11 +122,6 @@ def read_truths_of_paths(paths: Sequence[str], root: str, record: Mapping[str, A
         if label is None
     }
     return Truths(np.array([found[row] for row in known], np.int64), np.array(known, np.int64), 0, problems)
-
-
-def _words_and_numbers(words: frozenset[str]) -> frozenset[Any]:
-    """Adds the numbers that stand for no value, such as -999, as typed files hold them."""
-    return words | numbers_of(words)
 
 
 def _class_of_path(path: str, root: str, classes: Sequence[str]) -> int | None:
@@ -211,10 +220,11 @@ def _number(cell: Any) -> float | None:
     return number if math.isfinite(number) else None
 
 
-def _as_array(labels: list[Any], record: Mapping[str, Any]) -> np.ndarray:
+def _as_array(labels: list[list[Any]], record: Mapping[str, Any]) -> np.ndarray:
+    """Joins the labels of rows, each a list of one or of several."""
     if record["task"] == "multilabel":
         return np.array(labels, np.float32).reshape(len(labels), len(record["classes"]))
-    return np.array(labels, np.float64 if record["classes"] is None else np.int64)
+    return np.array([label for (label,) in labels], np.float64 if record["classes"] is None else np.int64)
 
 
 def _what_is_expected(record: Mapping[str, Any]) -> str:

@@ -57,21 +57,26 @@ def assign_roles(
         _require(column, names, "label column", origin)
     for column in drop:
         _require(column, names, "column of 'drop'", origin)
-    extra: tuple[str, ...] = ()
-    if split is not None:
-        _require(split.name, names, "split.column", origin)
-        if split.name in labels:
-            raise ConfigError(
-                f"split.column {split.name!r} is the label; use split.method: stratified to split by label."
-            )
-        if split.name in drop or not split.may_be_input:
-            extra = (split.name,)
+    extra = _for_the_split(split, names, labels, drop, origin)
     inputs = tuple(name for name in names if name not in {*labels, *drop, *extra})
     if not inputs:
         raise ConfigError(
             f"{origin} has no column left as input besides {', '.join(map(repr, labels))}; drop fewer columns."
         )
     return Roles(inputs, labels, extra)
+
+
+def _for_the_split(
+    split: SplitColumn | None, names: Sequence[str], labels: Sequence[str], drop: Sequence[str], origin: str
+) -> tuple[str, ...]:
+    """Returns the column that is read for the split alone, if there is one."""
+    if split is None:
+        return ()
+    _require(split.name, names, "split.column", origin)
+    if split.name in labels:
+        raise ConfigError(f"split.column {split.name!r} is the label; use split.method: stratified to split by label.")
+    is_input = split.may_be_input and split.name not in drop
+    return () if is_input else (split.name,)
 
 
 def same_columns(names: Sequence[str], first: Sequence[str], path: object, first_path: object) -> None:

@@ -88,14 +88,9 @@ class ExamplesReader:
         """
         names = self.names
         weights = [WEIGHT] if self.weight is not None and is_weighed else []
-        parts: dict[str, list[np.ndarray]] = {name: [] for name in [*names, LABEL, *weights]}
-        size = 0
-        for batch in self.batches(files, share).prefetch(2).as_numpy_iterator():
-            for name, values in parts.items():
-                values.append(batch[name])
-                size += batch[name].nbytes
-            if limit_bytes is not None and size > limit_bytes:
-                return None
+        parts = self._parts(files, share, [*names, LABEL, *weights], limit_bytes)
+        if parts is None:
+            return None
         if not parts[LABEL]:
             return Arrays({}, np.zeros((0,), np.float32))
         labels = np.concatenate(parts[LABEL])
@@ -103,6 +98,20 @@ class ExamplesReader:
         known = np.concatenate(parts[WEIGHT]) if weights else None
         self._check_weights(known)
         return Arrays({name: np.concatenate(parts[name]) for name in names}, labels, known)
+
+    def _parts(
+        self, files: Sequence[str], share: float, names: Sequence[str], limit_bytes: int | None
+    ) -> dict[str, list[np.ndarray]] | None:
+        """Collects a split batch by batch, or gives up where it has more bytes than the limit."""
+        parts: dict[str, list[np.ndarray]] = {name: [] for name in names}
+        size = 0
+        for batch in self.batches(files, share).prefetch(2).as_numpy_iterator():
+            for name, values in parts.items():
+                values.append(batch[name])
+                size += batch[name].nbytes
+            if limit_bytes is not None and size > limit_bytes:
+                return None
+        return parts
 
     def records(self, files: Sequence[str]) -> Iterator[np.ndarray]:
         """Yields the serialized rows of a split in the order of the files, bytes [rows], some thousand at a time."""

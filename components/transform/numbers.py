@@ -92,11 +92,17 @@ def _indicators(owners: Sequence[FeatureStep], slots: Sequence[Slot], known: tf.
       slots: What stands in each column.
       known: Whether a row has a value, bool [batch, values].
     """
-    # The first value of a step tells for all of them.
-    firsts = [i for i, owner in enumerate(owners) if owner.indicator and slots[i][1] == 0]
-    if not firsts:
+    # One value of a step tells for all of them.
+    telling = [i for i, owner in enumerate(owners) if owner.indicator and slots[i][1] == _telling_value(owner)]
+    if not telling:
         return []
-    return [Block(tuple(_indicator_slot(owners[i]) for i in firsts), ~pick(known, firsts))]
+    return [Block(tuple(_indicator_slot(owners[i]) for i in telling), ~pick(known, telling))]
+
+
+def _telling_value(step: FeatureStep) -> int:
+    """Returns which value of a step every row has that has any: the first, but the hour where there is no date."""
+    is_time = step.kind == "date" and step.options.date_format == "time"
+    return DATE_PARTS.index("hour") if is_time else 0
 
 
 def spread(mean: tf.Tensor, variance: tf.Tensor) -> tf.Tensor:

@@ -142,3 +142,20 @@ def test_what_init_makes_of_them(tmp_path: Path) -> None:
     assert features["told"] == {"kind": "date", "date_format": "dmy"}
     told = " ".join(line.removeprefix("  # ") for line in draft.text.splitlines())
     assert "told: could also be month first: mdy; no day is above 12" in told
+
+
+def test_an_indicator_asks_for_the_hour_of_a_time_and_for_the_year_of_a_date() -> None:
+    import tensorflow as tf
+
+    from kerasline.components.features import ColumnOptions, FeatureStep
+    from kerasline.components.transform.numbers import _indicators
+
+    steps = [
+        FeatureStep(name=name, kind="date", dtype="string", options=ColumnOptions(date_format=form), indicator=True)
+        for name, form in (("opened", "time"), ("day", "ymd"))
+    ]
+    slots = [(step.name, part) for step in steps for part in range(5)]
+    # A time has its hour alone; the second row has neither a time nor a date.
+    known = tf.constant([[False] * 4 + [True] + [True] * 5, [False] * 10])
+    (block,) = _indicators([step for step in steps for _ in range(5)], slots, known)
+    assert block.values.numpy().tolist() == [[False, False], [True, True]]

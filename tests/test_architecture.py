@@ -17,7 +17,8 @@ PACKAGES = ("components", "pipeline")
 OUTSIDE = ("tests", "notebooks", "benchmarks")
 # The rooms from the ground up. A room uses those before it, each through its door: what its __init__.pyi lists.
 ROOMS = (
-    *("components.core", "components.beam"),
+    *("components.core.addresses", "components.core.machine", "components.core.measures", "components.core"),
+    *("components.beam",),
     *("components.models.description", "components.models.parts", "components.models"),
     *("components.datasets.databases", "components.datasets.values", "components.datasets.description"),
     *("components.datasets.remote", "components.datasets.files"),
@@ -42,7 +43,8 @@ ROOMS = (
     *("components.report.plots", "components.report"),
     *("pipeline.workspace", "pipeline.config.schedule", "pipeline.config", "pipeline.console", "pipeline.models"),
     *("pipeline.plan", "pipeline.container", "pipeline.retraining", "pipeline.web", "pipeline.serving"),
-    *("pipeline.reports", "pipeline.graph", "pipeline.runners", "pipeline.run", "pipeline.cloud", "pipeline.cli"),
+    *("pipeline.reports", "pipeline.graph", "pipeline.runners", "pipeline.run", "pipeline.cloud"),
+    *("pipeline.cli.shared", "pipeline.cli.commands", "pipeline.cli"),
     *("pipeline.api", "pipeline.notebook"),
 )
 MODEL_LIBRARIES = {"keras", "numpy", "pydantic", "h5py", "lazy_loader"}
@@ -257,7 +259,7 @@ def light_files(root: Path) -> list[Path]:
     datasets = list((root / "components" / "datasets").rglob("*.py"))
     doors = [
         root / "pipeline" / name
-        for name in ("config/experiment.py", "cli/entry.py", "cli/doctor.py", "models/commands.py")
+        for name in ("config/experiment.py", "cli/entry.py", "cli/commands/doctor.py", "models/commands.py")
     ]
     return sorted({*options, *datasets, *(path for path in doors if path.is_file())})
 

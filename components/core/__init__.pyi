@@ -1,5 +1,5 @@
 from . import errors as errors, progress as progress
-from .addresses import (
+from .addresses.addresses import (
     CACHE_VARIABLE as CACHE_VARIABLE,
     Address as Address,
     address_of as address_of,
@@ -10,15 +10,12 @@ from .addresses import (
     name_addresses as name_addresses,
     read_address as read_address,
 )
-from .artifacts import Explanations as Explanations, RunReport as RunReport, Verdict as Verdict
-from .child_process import (
-    end_child as end_child,
-    follow_parent as follow_parent,
-    module_command as module_command,
-    start_child as start_child,
+from .addresses.metadata_url import (
+    PASSWORD_VARIABLE as PASSWORD_VARIABLE,
+    MetadataServer as MetadataServer,
+    parse_metadata_url as parse_metadata_url,
 )
-from .code_hash import code_version as code_version
-from .durations import DURATION as DURATION, seconds_of as seconds_of
+from .artifacts import Explanations as Explanations, RunReport as RunReport, Verdict as Verdict
 from .errors import (
     LONGEST_MESSAGE as LONGEST_MESSAGE,
     ConfigError as ConfigError,
@@ -30,28 +27,31 @@ from .errors import (
     nearest as nearest,
     shown as shown,
 )
-from .libraries import (
+from .machine.child_process import (
+    end_child as end_child,
+    follow_parent as follow_parent,
+    module_command as module_command,
+    start_child as start_child,
+)
+from .machine.code_hash import code_version as code_version
+from .machine.libraries import (
     describe_difference as describe_difference,
     describe_environment as describe_environment,
     library_versions as library_versions,
     packages_hash as packages_hash,
 )
-from .metadata_url import (
-    PASSWORD_VARIABLE as PASSWORD_VARIABLE,
-    MetadataServer as MetadataServer,
-    parse_metadata_url as parse_metadata_url,
-)
-from .option_base import Options as Options
-from .outputs import check_output as check_output
-from .progress import Progress as Progress
-from .refusals import describe as describe, refuse_boolean as refuse_boolean
-from .tolerance import (
+from .measures.durations import DURATION as DURATION, seconds_of as seconds_of
+from .measures.tolerance import (
     LARGEST as LARGEST,
     LARGEST_IN_DEVIATIONS as LARGEST_IN_DEVIATIONS,
     ROUNDING as ROUNDING,
     distances as distances,
     spread_of as spread_of,
 )
-from .versions import is_version as is_version
+from .measures.versions import is_version as is_version
+from .option_base import Options as Options
+from .outputs import check_output as check_output
+from .progress import Progress as Progress
+from .refusals import describe as describe, refuse_boolean as refuse_boolean
 from .wording import counted as counted, printable as printable, rate as rate
 from .writing import write_at_once as write_at_once, written_at_once as written_at_once

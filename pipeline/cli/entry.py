@@ -14,25 +14,15 @@ from rich.table import Table
 
 import kerasline
 from kerasline.components.core import LONGEST_MESSAGE, KeraslineError, cut, follow_parent, printable
-from kerasline.pipeline.cli import (
-    commands_cloud,
-    commands_evaluate,
-    commands_init,
-    commands_models,
-    commands_monitoring,
-    commands_report,
-    commands_schedule,
-    commands_schema,
-    commands_why,
-    completion,
-)
-from kerasline.pipeline.cli.options import (
+from kerasline.pipeline.cli import commands
+from kerasline.pipeline.cli.shared import (
     WORKSPACE,
     DataOption,
     JsonOption,
     RecipeArgument,
     SetOption,
     WorkspaceOption,
+    completion,
     open_json,
 )
 from kerasline.pipeline.config import find_recipe, load_experiment, read_yaml, recipe_names, write_text
@@ -231,7 +221,7 @@ def validate(
 @app.command()
 def doctor(workspace: WorkspaceOption = WORKSPACE) -> None:
     """Check this machine and the installation, and run a smoke pipeline."""
-    from kerasline.pipeline.cli.doctor import diagnose
+    from kerasline.pipeline.cli.commands import diagnose
 
     console = Console()
     marks = {"ok": "[green]ok[/]", "warn": "[yellow]warn[/]", "fail": "[red]fail[/]"}
@@ -248,8 +238,8 @@ def doctor(workspace: WorkspaceOption = WORKSPACE) -> None:
     raise typer.Exit(1 if failed or status == "fail" else 0)
 
 
-for commands in (
-    *(commands_cloud, commands_init, commands_schedule, commands_report),
-    *(commands_models, commands_evaluate, commands_monitoring, commands_why, commands_schema),
+for group in (
+    *(commands.cloud, commands.init, commands.schedule, commands.report),
+    *(commands.models, commands.evaluate, commands.monitoring, commands.why, commands.schema),
 ):
-    commands.register(app)
+    group.register(app)

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from kerasline.components.core import code_hash as module
-from kerasline.components.core.code_hash import code_version
+from kerasline.components.core.machine import code_hash as module
+from kerasline.components.core.machine.code_hash import code_version
 
 ROOT = Path(__file__).resolve().parents[3]
 SMALL_TREE = {

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from pydantic import ValidationError
 
-from kerasline.components.core.metadata_url import MetadataServer, parse_metadata_url
+from kerasline.components.core.addresses.metadata_url import MetadataServer, parse_metadata_url
 from kerasline.pipeline.config.run_options import RunOptions
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from kerasline.components.core.tolerance import distances, spread_of
+from kerasline.components.core.measures.tolerance import distances, spread_of
 
 
 @pytest.mark.parametrize("scale", [1e6, 1.0, 1e-6])

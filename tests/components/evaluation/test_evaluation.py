@@ -283,7 +283,7 @@ def test_a_batch_is_cut_once_for_each_slice() -> None:
 
 
 def test_the_code_of_the_metrics_is_part_of_the_config() -> None:
-    from kerasline.components.core.code_hash import code_version
+    from kerasline.components.core.machine.code_hash import code_version
 
     config = config_of("regression", None, "float", metrics=["mae", "r2"])
     arguments = [json.loads(metric.config) for metric in config.metrics_specs[0].metrics]

@@ -220,7 +220,7 @@ def regression_differences(mean: float, spread: float, change: Callable[[np.ndar
     """What the check finds where a model of labels of this scale answers otherwise than it was trained."""
     import tensorflow as tf
 
-    from kerasline.components.core.tolerance import ROUNDING, spread_of
+    from kerasline.components.core.measures.tolerance import ROUNDING, spread_of
     from kerasline.components.parity.replay import _compare
 
     random = np.random.default_rng(0)

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from kerasline.pipeline.cli.commands_report import sparkline
+from kerasline.pipeline.cli.commands.report import sparkline
 from kerasline.pipeline.cli.entry import app
 from kerasline.pipeline.reports.site import make_server
 

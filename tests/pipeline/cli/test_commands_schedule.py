@@ -8,7 +8,7 @@ import pytest
 import typer
 
 from kerasline.pipeline import retraining
-from kerasline.pipeline.cli import commands_schedule
+from kerasline.pipeline.cli.commands import schedule as commands_schedule
 from kerasline.pipeline.retraining.decisions import Decision
 
 

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from kerasline.pipeline.cli import doctor
-from kerasline.pipeline.cli.doctor import Check
+from kerasline.pipeline.cli.commands import doctor
+from kerasline.pipeline.cli.commands.doctor import Check
 
 GIB = 1024**3
 
@@ -184,7 +184,8 @@ def test_keras_on_another_backend_and_no_tensorboard(monkeypatch: pytest.MonkeyP
 
 def test_importing_the_doctor_is_light() -> None:
     script = (
-        "import sys, kerasline.pipeline.cli.doctor; print(sorted({'tensorflow', 'keras', 'tfx'} & set(sys.modules)))"
+        "import sys, kerasline.pipeline.cli.commands.doctor\n"
+        "print(sorted({'tensorflow', 'keras', 'tfx'} & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import typer
 
-from kerasline.pipeline.cli import completion
+from kerasline.pipeline.cli.shared import completion
 from kerasline.pipeline.workspace import STEPS
 
 

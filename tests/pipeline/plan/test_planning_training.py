@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from kerasline.components.core.code_hash import code_version
 from kerasline.components.core.errors import ConfigError
+from kerasline.components.core.machine.code_hash import code_version
 from kerasline.pipeline.config.experiment import parse_experiment
 from kerasline.pipeline.plan.planning import RunPlan, plan_run
 

@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from kerasline.components.core.child_process import module_command
 from kerasline.components.core.errors import ConfigError
+from kerasline.components.core.machine.child_process import module_command
 from kerasline.pipeline.retraining import deciding as retraining
 from kerasline.pipeline.retraining.attempts import hold_lock, note_attempt, read_note
 from kerasline.pipeline.retraining.deciding import retrain
@@ -211,11 +211,9 @@ def test_who_could_not_be_told_is_remembered(recipe: Path, tmp_path: Path) -> No
 
 def test_a_retrain_ends_with_a_scheduler_that_is_killed(recipe: Path, tmp_path: Path) -> None:
     """As it would at SIGTERM: with its run ended and remembered."""
-    from kerasline.components.core.child_process import start_child
+    from kerasline.components.core.machine.child_process import start_child
 
-    script = (
-        "import sys; from kerasline.components.core.child_process import start_child; start_child(sys.argv[1:]).wait()"
-    )
+    script = "import sys; from kerasline.components.core import start_child; start_child(sys.argv[1:]).wait()"
     command = module_command("kerasline", "retrain", str(recipe), "--workspace", str(tmp_path / "ws"))
     folder = tmp_path / "ws" / "schedules" / "flowers"
     scheduler = start_child([sys.executable, "-c", script, *command])

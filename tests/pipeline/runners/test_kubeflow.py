@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 from kerasline.components.core.errors import ConfigError
-from kerasline.pipeline.cli.commands_cloud import LOOK_UP_LATER
+from kerasline.pipeline.cli.commands.cloud import LOOK_UP_LATER
 from kerasline.pipeline.config.experiment import parse_experiment
 from kerasline.pipeline.container.runtime_parameters import put_in_place, read_values
 from tests.end_to_end.kubeflow_launcher import Cluster

@@ -18,8 +18,8 @@ from typing import Any
 
 import pytest
 
+from kerasline.components.core.addresses.metadata_url import PASSWORD_VARIABLE
 from kerasline.components.core.errors import ConfigError
-from kerasline.components.core.metadata_url import PASSWORD_VARIABLE
 from kerasline.pipeline.workspace.store import connection, open_store, pipeline_name, split_node
 from kerasline.pipeline.workspace.workspace import Workspace
 

@@ -22,7 +22,7 @@ from typing import Any, Literal
 
 Status = Literal["ok", "warn", "fail"]
 
-LOCK = Path(__file__).resolve().parents[2] / "requirements" / "lock.txt"
+LOCK = Path(__file__).resolve().parents[3] / "requirements" / "lock.txt"
 OLDEST_GLIBC = (2, 28)
 GIB = 1024**3
 CHILD_LIMIT_S = 180

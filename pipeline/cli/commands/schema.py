@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from kerasline.pipeline.cli.options import WORKSPACE, SetOption, WorkspaceOption
+from kerasline.pipeline.cli.shared import WORKSPACE, SetOption, WorkspaceOption
 from kerasline.pipeline.config import load_experiment, recipe_schema
 
 

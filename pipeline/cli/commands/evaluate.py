@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.table import Table
 
-from kerasline.pipeline.cli.options import WORKSPACE, JsonOption, ModelArgument, WorkspaceOption, open_json
+from kerasline.pipeline.cli.shared import WORKSPACE, JsonOption, ModelArgument, WorkspaceOption, open_json
 from kerasline.pipeline.console import print_table, screen_apart
 
 if TYPE_CHECKING:

@@ -11,9 +11,8 @@ from rich.console import Console
 from rich.table import Table
 
 from kerasline.components.core import ConfigError
-from kerasline.pipeline.cli import completion
-from kerasline.pipeline.cli.commands_schedule import decisions_table
-from kerasline.pipeline.cli.options import WORKSPACE, JsonOption, RunArgument, WorkspaceOption, open_json
+from kerasline.pipeline.cli.commands.schedule import decisions_table
+from kerasline.pipeline.cli.shared import WORKSPACE, JsonOption, RunArgument, WorkspaceOption, completion, open_json
 from kerasline.pipeline.console import print_table, table_width
 from kerasline.pipeline.workspace import section
 

@@ -15,7 +15,7 @@ LIBRARIES = ("tfx", "tensorflow", "keras", "apache-beam", "tensorflow-transform"
 # These, too, decide how data is read, and what is written for another step.
 _READING = ("tensorflow-data-validation", "tensorflow-model-analysis", "tfx-bsl", "pyarrow", "pandas")
 _RECORDED = ("tensorflow", "keras", "tfx", "tensorflow-transform", "apache-beam", "numpy")
-_LOCK = Path(__file__).resolve().parents[2] / "requirements" / "lock.txt"
+_LOCK = Path(__file__).resolve().parents[3] / "requirements" / "lock.txt"
 
 
 @lru_cache

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.table import Table
 
-from kerasline.pipeline.cli import completion
-from kerasline.pipeline.cli.options import WORKSPACE, JsonOption, ModelArgument, WorkspaceOption, open_json
+from kerasline.pipeline.cli.shared import WORKSPACE, JsonOption, ModelArgument, WorkspaceOption, completion, open_json
 from kerasline.pipeline.console import print_table
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 
 from kerasline.components.core import ConfigError, check_output
-from kerasline.pipeline.cli.options import WORKSPACE, DataOption, RecipeArgument, SetOption, WorkspaceOption
+from kerasline.pipeline.cli.shared import WORKSPACE, DataOption, RecipeArgument, SetOption, WorkspaceOption
 from kerasline.pipeline.container import check_claim, check_image, check_pipeline_root, check_reachable, mount_of
 
 LOOK_UP_LATER = -1  # the baseline's version is read from the registry's pointer when the spec runs

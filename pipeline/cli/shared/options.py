@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from kerasline.components.core import check_output
-from kerasline.pipeline.cli import completion
+from kerasline.pipeline.cli.shared import completion
 
 STANDARD_OUTPUT = Path("-")
 WORKSPACE = Path("workspace")

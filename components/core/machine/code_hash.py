@@ -15,9 +15,9 @@ from functools import lru_cache
 from importlib import metadata
 from pathlib import Path
 
-from kerasline.components.core.libraries import LIBRARIES
+from kerasline.components.core.machine.libraries import LIBRARIES
 
-_ROOT = Path(__file__).resolve().parents[2]
+_ROOT = Path(__file__).resolve().parents[3]
 _PACKAGE = "kerasline"
 # A module's dotted name, or the name of a file.
 _NAME = re.compile(r"[\w.]+")

@@ -13,7 +13,7 @@ import typer
 from rich.table import Table
 
 from kerasline.components.core import ConfigError, nearest
-from kerasline.pipeline.cli.options import (
+from kerasline.pipeline.cli.shared import (
     WORKSPACE,
     DataOption,
     JsonOption,

@@ -13,13 +13,13 @@ import typer
 from rich.table import Table
 
 from kerasline.components.core import ConfigError, nearest
-from kerasline.pipeline.cli import completion
-from kerasline.pipeline.cli.options import (
+from kerasline.pipeline.cli.shared import (
     WORKSPACE,
     JsonOption,
     ModelArgument,
     ModelOption,
     WorkspaceOption,
+    completion,
     open_json,
 )
 from kerasline.pipeline.console import print_table

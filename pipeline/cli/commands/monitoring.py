@@ -9,8 +9,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from kerasline.pipeline.cli import completion
-from kerasline.pipeline.cli.options import WORKSPACE, JsonOption, ModelArgument, WorkspaceOption, open_json
+from kerasline.pipeline.cli.shared import WORKSPACE, JsonOption, ModelArgument, WorkspaceOption, completion, open_json
 
 _ALARMED = 4
 _WIDE = 240  # characters of a line where no terminal says how many there is room for

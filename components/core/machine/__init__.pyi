@@ -1,0 +1,13 @@
+from .child_process import (
+    end_child as end_child,
+    follow_parent as follow_parent,
+    module_command as module_command,
+    start_child as start_child,
+)
+from .code_hash import code_version as code_version
+from .libraries import (
+    describe_difference as describe_difference,
+    describe_environment as describe_environment,
+    library_versions as library_versions,
+    packages_hash as packages_hash,
+)

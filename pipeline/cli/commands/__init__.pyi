@@ -1,0 +1,12 @@
+from . import (
+    cloud as cloud,
+    evaluate as evaluate,
+    init as init,
+    models as models,
+    monitoring as monitoring,
+    report as report,
+    schedule as schedule,
+    schema as schema,
+    why as why,
+)
+from .doctor import diagnose as diagnose

@@ -6,13 +6,12 @@ from collections.abc import Iterator, Mapping
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
 from kerasline.pipeline.cli.shared import WORKSPACE, JsonOption, ModelArgument, WorkspaceOption, completion, open_json
+from kerasline.pipeline.console import format_seconds, print_table
 
 _ALARMED = 4
-_WIDE = 240  # characters of a line where no terminal says how many there is room for
 _MOST_SHOWN = 30
 
 
@@ -63,14 +62,12 @@ def monitor(
 
 
 def _show(found: Mapping[str, Any]) -> None:
-    console = Console(highlight=False)
-    console = console if console.is_terminal else Console(highlight=False, width=_WIDE)
     for line in _facts(found):
         print(line)
     if found["quality"] or found["estimated"]:
-        console.print(_metrics(found))
+        print_table(_metrics(found))
     if found["drift"]:
-        console.print(_drift(found))
+        print_table(_drift(found))
     for line in _remarks(found):
         print(line)
 
@@ -98,7 +95,7 @@ def _remarks(found: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _delay(delay: Mapping[str, float] | None) -> str:
-    return "" if delay is None else f" (half of them within {delay['p50'] / 3600:.3g} h)"
+    return "" if delay is None else f" (half of them within {format_seconds(delay['p50'])})"
 
 
 def _metrics(found: Mapping[str, Any]) -> Table:

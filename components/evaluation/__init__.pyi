@@ -1,11 +1,12 @@
 from .intervals import (
     SHARES_OF_ROWS as SHARES_OF_ROWS,
+    measure_with_intervals as measure_with_intervals,
     metric_intervals as metric_intervals,
+    metrics_of as metrics_of,
     paired_interval as paired_interval,
     wilson as wilson,
 )
 from .metrics import (
-    DEFAULT_METRICS as DEFAULT_METRICS,
     METRICS as METRICS,
     Metric as Metric,
     measure as measure,

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from math import exp, sqrt
+from typing import Any
 
 import numpy as np
 
-from kerasline.components.evaluation.metrics import METRICS, rank_auc, row_log_losses
+from kerasline.components.evaluation.metrics import DEFAULT_METRICS, METRICS, measure, rank_auc, row_log_losses
 from kerasline.components.models import Task
 
 _Z = 1.959963984540054  # of the normal distribution, for 95 %
@@ -60,6 +61,37 @@ def metric_intervals(
     if rows < 2:
         return dict.fromkeys(names)
     return {name: _interval(name, labels, predictions, task, seed) for name in names}
+
+
+def measure_with_intervals(
+    record: Mapping[str, Any], labels: np.ndarray, predictions: np.ndarray
+) -> dict[str, dict[str, float | None]]:
+    """Measures what a version's recipe asks for, with intervals.
+
+    Args:
+      record: What was recorded when the version was pushed; earlier releases did not record what is asked for.
+      labels: [rows] or [rows, labels].
+      predictions: float32 [rows, units].
+
+    Returns:
+      By metric, the main one first, ``value``, and ``low`` and ``high`` of its interval; None where it is not defined.
+    """
+    task = record["task"]
+    names = metrics_of(record)
+    values = measure(names, labels, predictions, task)
+    intervals = metric_intervals(names, labels, predictions, task)
+    return {name: _figure(values[name], intervals[name]) for name in names}
+
+
+def metrics_of(record: Mapping[str, Any]) -> list[str]:
+    """Names the metrics that a version's recipe asks for, the main one first."""
+    asked = [record.get("main_metric"), *record.get("measured", DEFAULT_METRICS[record["task"]])]
+    return [name for name in dict.fromkeys(asked) if name in METRICS]
+
+
+def _figure(value: float | None, interval: tuple[float, float] | None) -> dict[str, float | None]:
+    low, high = interval if interval is not None and value is not None else (None, None)
+    return {"value": value, "low": low, "high": high}
 
 
 def _interval(

@@ -16,10 +16,9 @@ from kerasline.components.leaks import Column
 from kerasline.components.monitoring.drift import Counts
 from kerasline.components.monitoring.labels import LABELS_FILE, labels_of
 from kerasline.components.monitoring.records import ANSWERS, INPUT, LABELS, parts_of
-from kerasline.components.prediction.reading import reading_of_record
+from kerasline.components.prediction import reading_of_record
 from kerasline.components.registry import ANSWERS_FILE
-from kerasline.components.validation.policy import PROFILE_FILE
-from kerasline.components.validation.samples import profile_columns
+from kerasline.components.validation import PROFILE_FILE, profile_columns
 
 PREDICTION, SCORE = "(prediction)", "(score)"  # drift of the answers, under names that no column has
 _BATCH = 1 << 16

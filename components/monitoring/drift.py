@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from kerasline.components.validation.samples import profile_images
+from kerasline.components.validation import profile_images
 
 # A column of fewer rows is measured and raises no alarm: it would have to change all over.
 FEWEST_ROWS = 30

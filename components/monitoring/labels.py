@@ -6,7 +6,6 @@ Where an id has several labels, in a file or from file to file, the last one cou
 
 from __future__ import annotations
 
-import tempfile
 from collections import Counter
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -19,8 +18,7 @@ import numpy as np
 from kerasline.components.core import ConfigError, counted
 from kerasline.components.monitoring.records import ANSWERS, LABELS, parts_of
 from kerasline.components.monitoring.writing import write_table
-from kerasline.components.prediction import plan_prediction, read_truths
-from kerasline.components.prediction.reading import READERS
+from kerasline.components.prediction import READERS, plan_prediction, read_truths
 
 LABELS_FILE = "labels.parquet"
 _COUNTED = (
@@ -87,12 +85,10 @@ def _read(source: str, key: str, record: Mapping[str, Any]) -> Any:
     labels = record["label"]["columns"]
     if key in labels:
         raise ConfigError(f"--key: expected the column of request ids, got {key!r}, which is the label")
-    # No input is read, and nothing is written; the suffix says that values keep their types.
-    asked = {**record, "columns": [], "reading": {}}
-    nowhere = Path(tempfile.gettempdir(), "labels.parquet")
+    asked = {**record, "columns": [], "reading": {}}  # no input is read
 
     def plan(keys: list[str]) -> Any:
-        return plan_prediction(source, nowhere.parent, "", asked, nowhere, keys)
+        return plan_prediction(source, Path(), "", asked, None, keys)
 
     plan([key])
     try:

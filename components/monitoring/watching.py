@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from kerasline.components.evaluation import DEFAULT_METRICS, METRICS, measure, metric_intervals
+from kerasline.components.evaluation import METRICS, measure_with_intervals, metrics_of
 from kerasline.components.monitoring.collecting import Known, Served, collect, read_known
 from kerasline.components.monitoring.drift import FEWEST_ROWS
 from kerasline.components.monitoring.estimates import estimate
@@ -79,29 +79,20 @@ def _qualities(
     served: Served, known: Known, record: Mapping[str, Any]
 ) -> tuple[dict[str, Figure], dict[str, Figure], dict[str, Figure]]:
     """Returns the metrics of the labelled answers, of the eval rows, and as estimated without labels."""
-    task = record["task"]
-    asked = [record.get("main_metric"), *record.get("measured", DEFAULT_METRICS[task])]
-    names = [name for name in dict.fromkeys(asked) if name in METRICS]
     quality: dict[str, Figure] = {}
     at_push: dict[str, Figure] = {}
     estimated: dict[str, Figure] = {}
     if served.labels:
-        quality = _measured(names, np.concatenate(served.labels), np.concatenate(served.labelled_predictions), task)
+        quality = measure_with_intervals(
+            record, np.concatenate(served.labels), np.concatenate(served.labelled_predictions)
+        )
     if known.labels is None or known.predictions is None or len(known.labels) < _FEWEST_EVAL_ROWS:
         return quality, at_push, estimated
-    at_push = _measured(names, known.labels, known.predictions, task)
+    at_push = measure_with_intervals(record, known.labels, known.predictions)
     if record["classes"] is not None and served.answered:
-        estimated = estimate(names, np.concatenate(served.predictions), known.labels, known.predictions, task)
+        served_scores = np.concatenate(served.predictions)
+        estimated = estimate(metrics_of(record), served_scores, known.labels, known.predictions, record["task"])
     return quality, at_push, estimated
-
-
-def _measured(names: list[str], labels: np.ndarray, predictions: np.ndarray, task: Any) -> dict[str, Figure]:
-    values = measure(names, labels, predictions, task)
-    found: dict[str, Figure] = {}
-    for name, interval in metric_intervals(names, labels, predictions, task).items():
-        low, high = interval if interval is not None and values[name] is not None else (None, None)
-        found[name] = {"value": values[name], "low": low, "high": high}
-    return found
 
 
 def _drift_alarm(name: str, found: Mapping[str, Any]) -> dict[str, Any]:

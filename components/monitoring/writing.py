@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import errno
 import logging
-import os
 import shutil
 import threading
 import time
@@ -18,6 +17,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from kerasline.components.core import written_at_once
 from kerasline.components.monitoring.records import (
     ANSWERS,
     LABELS,
@@ -162,7 +162,7 @@ class Capture:
             for folder in (self.folder / name / kind).glob("version=*/day=*"):
                 if folder.name.removeprefix("day=") < last:
                     shutil.rmtree(folder, ignore_errors=True)
-        for left in (self.folder / name / ANSWERS).glob("version=*/day=*/.*.part"):
+        for left in (self.folder / name / ANSWERS).glob("version=*/day=*/.*.parquet.*"):
             if time.time() - left.stat().st_mtime > _LEFT_SECONDS:
                 left.unlink(missing_ok=True)
 
@@ -191,13 +191,5 @@ def write_table(table: Any, path: Path) -> None:
     """Writes an Arrow table as a Parquet file that is on the disk, and whole, when it appears."""
     import pyarrow.parquet as pq
 
-    part = path.with_name(f".{path.name}.part")
-    try:
-        with open(part, "wb") as file:
-            pq.write_table(table, file, compression="zstd")
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(part, path)
-    except BaseException:
-        part.unlink(missing_ok=True)
-        raise
+    with written_at_once(path) as file:
+        pq.write_table(table, file, compression="zstd")

@@ -23,5 +23,7 @@ from .reading.planning import (
     ON_UNSEEN as ON_UNSEEN,
     PredictionPlan as PredictionPlan,
     plan_prediction as plan_prediction,
+    reading_of_record as reading_of_record,
 )
+from .reading.readers import READERS as READERS
 from .truths import read_truths as read_truths

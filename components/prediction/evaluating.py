@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from kerasline.components.core import ConfigError, DataRejected, counted
-from kerasline.components.evaluation import DEFAULT_METRICS, METRICS, measure, metric_intervals
+from kerasline.components.evaluation import measure_with_intervals
 from kerasline.components.prediction.at_once import Answers
 from kerasline.components.prediction.reading import PredictionPlan
 from kerasline.components.prediction.truths import Truths, read_truths, read_truths_of_paths
@@ -68,12 +68,12 @@ def measure_answers(plan: PredictionPlan, answers: Answers, slices: Sequence[str
     parts = _parts(answers.table, truths.rows, slices)
     return Measures(
         rows=len(truths.rows),
-        metrics=_figures(record, truths.labels, predictions),
+        metrics=measure_with_intervals(record, truths.labels, predictions),
         slices=[
             {
                 "slice": part,
                 "rows": int(chosen.sum()),
-                "metrics": _figures(record, truths.labels[chosen], predictions[chosen]),
+                "metrics": measure_with_intervals(record, truths.labels[chosen], predictions[chosen]),
             }
             for part, chosen in parts
         ],
@@ -88,21 +88,6 @@ def _truths(plan: PredictionPlan, answers: Answers) -> Truths:
         return read_truths_of_paths(paths, Path(plan.shards[0]["path"]).name, plan.record)
     columns = [answers.table.column(name).to_pylist() for name in plan.record["label"]["columns"]]
     return read_truths(columns, plan.record)
-
-
-def _figures(record: Mapping[str, Any], labels: np.ndarray, predictions: np.ndarray) -> dict[str, Figure]:
-    task = record["task"]
-    # Versions of earlier releases do not say what their recipe measures.
-    asked = [record["main_metric"], *record.get("measured", DEFAULT_METRICS[task])]
-    names = [name for name in dict.fromkeys(asked) if name in METRICS]
-    values = measure(names, labels, predictions, task)
-    intervals = metric_intervals(names, labels, predictions, task)
-    return {name: _figure(values[name], intervals[name]) for name in names}
-
-
-def _figure(value: float | None, interval: tuple[float, float] | None) -> Figure:
-    low, high = interval if interval is not None and value is not None else (None, None)
-    return {"value": value, "low": low, "high": high}
 
 
 def _parts(table: Any, rows: np.ndarray, slices: Sequence[str]) -> list[tuple[dict[str, str], np.ndarray]]:

@@ -5,7 +5,7 @@ from .commands import (
     find_model as find_model,
     find_version as find_version,
 )
-from .evaluation import Evaluation as Evaluation
+from .evaluation import Evaluation as Evaluation, show_figure as show_figure
 from .exporting import export_version as export_version
 from .loading import LoadedModel as LoadedModel, load_model as load_model
 from .model_card import write_missing_card as write_missing_card

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -85,7 +85,7 @@ class Evaluation:
         return f"<p>{html.escape(self.summary())}</p>{self.frame().to_html(index=False)}"
 
 
-def show_figure(figure: dict[str, float | None]) -> str:
+def show_figure(figure: Mapping[str, float | None]) -> str:
     """Writes a figure with its interval: ``0.9412 (0.9120 to 0.9611)``."""
     if figure["value"] is None:
         return "not defined"

@@ -173,9 +173,7 @@ class LoadedModel:
 
     def _plan_prediction(self, source: str, keys: Sequence[str], kind: str | None, on_unseen: str) -> PredictionPlan:
         version = f"{self.name}@{self.version}"
-        # Nothing is written; the suffix says that keys keep their types.
-        nowhere = Path(tempfile.gettempdir(), "answers.parquet")
-        return plan_prediction(source, self._path, version, self.record, nowhere, keys, kind, on_unseen)
+        return plan_prediction(source, self._path, version, self.record, None, keys, kind, on_unseen)
 
     def _load(self, on_unseen: str) -> Any:
         """Returns the loaded model, as it is asked for one way to treat unseen values."""

@@ -16,13 +16,11 @@ from kerasline.components.core import (
     KeraslineError,
     code_version,
     describe_environment,
-    end_child,
-    module_command,
-    start_child,
 )
 from kerasline.components.registry import read_record
 from kerasline.pipeline.config import write_text
 from kerasline.pipeline.models import find_version
+from kerasline.pipeline.run.apart import run_apart
 from kerasline.pipeline.workspace import list_runs
 
 # As many digits of a metric as rounding leaves alike when additions happen in another order.
@@ -124,22 +122,13 @@ def _found_by_search(run: Mapping[str, Any]) -> list[str]:
 
 def _run_again(recipe: Path, changes: list[str], data_from: Path, home: Path) -> dict[str, Any]:
     """Runs a recipe up to ``evaluate`` in a process of its own, whose progress stays on the screen."""
-    outcome = home / "outcome.json"
-    words = [str(recipe), "--workspace", str(home), "--until", "evaluate", "--json", str(outcome), *changes]
+    words = [str(recipe), "--workspace", str(home), "--until", "evaluate", "--data-dir", str(data_from), *changes]
     # A user's own module may lie beside the recipe.
     path = os.pathsep.join(filter(None, [str(data_from), os.environ.get("PYTHONPATH", "")]))
-    command = module_command("kerasline", "run", *words, "--data-dir", str(data_from))
-    said = home / "said.txt"
-    with said.open("wb") as file:
-        child = start_child(command, env={**os.environ, "PYTHONPATH": path}, stderr=file)
     try:
-        child.wait()
-    finally:
-        end_child(child)
-    if child.returncode != 0 or not outcome.is_file():
-        last = (said.read_text(encoding="utf-8", errors="replace").strip().splitlines() or ["no message"])[-1]
-        raise KeraslineError(f"the repetition ended with exit code {child.returncode}: {last}")
-    return dict(json.loads(outcome.read_text(encoding="utf-8")))
+        return run_apart(words, home, env={**os.environ, "PYTHONPATH": path})
+    except KeraslineError as error:
+        raise KeraslineError(f"the repetition {error}") from None
 
 
 def _weights(run: Mapping[str, Any]) -> str | None:

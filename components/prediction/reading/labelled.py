@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -37,10 +36,8 @@ def plan_evaluation(
     keys = [] if found == "images" else list(dict.fromkeys([*record["label"]["columns"], *slices]))
     if found == "images" and slices:
         raise ConfigError(f"slices: images in a folder have no columns, got {', '.join(slices)}")
-    # Nothing is written; the suffix says that keys keep their types.
-    nowhere = Path(tempfile.gettempdir(), "answers.parquet")
     try:
-        return plan_prediction(source, model, version, record, nowhere, keys, found, "warn")
+        return plan_prediction(source, model, version, record, None, keys, found, "warn")
     except ConfigError as error:
         what = "the label or a slice" if slices else "the label"
         raise ConfigError(str(error).replace("--key:", f"{what}:")) from None

@@ -19,7 +19,8 @@ from kerasline.components.datasets.tables.typed import column_type, index_column
 from kerasline.components.prediction.reading.finding import find_files
 
 ON_UNSEEN = ("warn", "reject")
-OUTPUTS = (".parquet", ".csv", ".jsonl")
+_TYPED = ".parquet"  # the output in which keys keep their types
+OUTPUTS = (_TYPED, ".csv", ".jsonl")
 IMAGES_PER_SHARD = 512
 _ROWS_PER_SHARD = 200_000
 _BYTES_READ_AHEAD = 1 << 26
@@ -73,7 +74,7 @@ def plan_prediction(
     model: Path,
     version: str,
     record: Mapping[str, Any],
-    output: Path,
+    output: Path | None,
     keys: Sequence[str] = (),
     kind: str | None = None,
     on_unseen: str = "warn",
@@ -85,7 +86,8 @@ def plan_prediction(
       model: the version's folder.
       version: ``NAME@VERSION``.
       record: what was recorded with it.
-      output: the file to write; its suffix is one of OUTPUTS.
+      output: the file to write, whose suffix is one of OUTPUTS; None where nothing is written, and keys keep their
+        types.
       keys: columns to repeat in the output; none for all of a table, and the place of images and records.
       kind: of the input, or None to go by its name.
       on_unseen: one of ON_UNSEEN.
@@ -98,12 +100,9 @@ def plan_prediction(
             f"{version} was pushed without a description of its columns; push the model again with: kerasline run "
             f"{record.get('recipe', 'RECIPE')} --no-cache"
         )
-    suffix = output.suffix.lower()
-    if suffix not in OUTPUTS:
-        raise ConfigError(f"--output: expected a name that ends in {', '.join(OUTPUTS)}, got {output.name!r}")
-    check_output(output, "--output")
+    suffix = _TYPED if output is None else _suffix_of(output)
     files, found = find_files(source, record, kind)
-    if any(path.resolve() == output.resolve() for path in files):
+    if output is not None and any(path.resolve() == output.resolve() for path in files):
         raise ConfigError(f"--output: {output} is the input; name another file")
     reading = reading_of_record(record)
     describe = {"csv": _plan_csv, "parquet": _plan_parquet, "images": _plan_images, "tfrecord": _plan_records}[found]
@@ -118,6 +117,15 @@ def plan_prediction(
         keys=tuple(settled), suffix=suffix, reading=reading, notes=tuple(notes),
         on_unseen=on_unseen,
     )  # fmt: skip
+
+
+def _suffix_of(output: Path) -> str:
+    """Returns the suffix of a file that can be written."""
+    suffix = output.suffix.lower()
+    if suffix not in OUTPUTS:
+        raise ConfigError(f"--output: expected a name that ends in {', '.join(OUTPUTS)}, got {output.name!r}")
+    check_output(output, "--output")
+    return suffix
 
 
 def reading_of_record(record: Mapping[str, Any]) -> dict[str, Any]:

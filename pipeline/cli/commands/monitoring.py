@@ -106,11 +106,9 @@ def _metrics(found: Mapping[str, Any]) -> Table:
 
 
 def _figure(figure: Mapping[str, float | None] | None) -> str:
-    if figure is None or figure["value"] is None:
-        return ""
-    if figure["low"] is None or figure["high"] is None:
-        return f"{figure['value']:.4g}"
-    return f"{figure['value']:.4g} ({figure['low']:.4g} to {figure['high']:.4g})"
+    from kerasline.pipeline.models import show_figure
+
+    return "" if figure is None or figure["value"] is None else show_figure(figure)
 
 
 def _drift(found: Mapping[str, Any]) -> Table:

@@ -122,7 +122,7 @@ class CsvOptions(TableOptions):
 
 
 class ParquetOptions(TableOptions):
-    """Parquet, Feather, Arrow, ORC JSON lines; nested columns are refused, fixed-size lists of numbers are arrays."""
+    """Parquet, Feather, Arrow, ORC, JSON lines, workbooks; nested columns are refused, fixed-size lists are arrays."""
 
 
 class SqlOptions(Options):
@@ -303,7 +303,7 @@ class DataOptions(Options):
     dataset: str | None = Field(default=None, description="A data set by name, such as digits, iris or mnist.")
     csv: CsvOptions | None = Field(default=None, description="Text tables.")
     parquet: ParquetOptions | None = Field(
-        default=None, description="Tables whose columns have types: Parquet, Feather, Arrow, ORC, JSON lines."
+        default=None, description="Tables whose columns have types: Parquet, Feather, Arrow, ORC, JSON lines, Excel."
     )
     sql: SqlOptions | None = Field(default=None, description="A table or a query of a database.")
     images: ImageOptions | None = Field(default=None, description="A folder of images.")

@@ -14,5 +14,5 @@ from .files import (
     read_bytes as read_bytes,
     size_of as size_of,
 )
-from .kinds import GIT_LFS as GIT_LFS, HEIF as HEIF, SVG as SVG, name_kind as name_kind
+from .kinds import GIT_LFS as GIT_LFS, HEIF as HEIF, SVG as SVG, WORKBOOK as WORKBOOK, name_kind as name_kind
 from .partitions import check_partitions as check_partitions, drop_in_files as drop_in_files

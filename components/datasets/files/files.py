@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from kerasline.components.core import ConfigError, copy_of, is_address, nearest
-from kerasline.components.datasets.files.kinds import name_zip
+from kerasline.components.datasets.files.kinds import FileKind, name_zip
 from kerasline.components.datasets.files.unpacking import open_unpacked
 from kerasline.components.datasets.remote import fetch_file, fetch_folder, fetch_matching, parse
 
@@ -32,7 +32,8 @@ _PACKINGS: dict[bytes, Callable[..., Any]] = {
 # What reading a damaged packed file raises; OSError is gzip.BadGzipFile's base, and what bz2 raises.
 PACKING_ERRORS = (EOFError, zlib.error, lzma.LZMAError, OSError)
 PACKED = (".gz", ".bz2", ".xz", ".zst", ".lz4")  # what their names end in
-TYPED = (".parquet", ".pq", ".feather", ".arrow", ".arrows", ".ipc", ".orc", ".jsonl", ".ndjson")  # as well
+_WORKBOOKS = (".xlsx", ".xlsm", ".xlsb", ".xls", ".ods")
+TYPED = (".parquet", ".pq", ".feather", ".arrow", ".arrows", ".ipc", ".orc", ".jsonl", ".ndjson", *_WORKBOOKS)
 
 
 _LONGEST_PATH = 300  # in messages
@@ -159,7 +160,7 @@ def open_bytes(path: str | Path) -> IO[bytes]:
     """Opens a file for reading, unpacking gzip, bzip2, xz, zstd and lz4 by its first bytes and not by its name.
 
     Raises:
-      ConfigError: the file is gone, may not be read, has no end, or is a zip archive.
+      ConfigError: the file is gone, may not be read, has no end, or is a zip archive and no workbook.
     """
     try:
         if not Path(path).is_file() and Path(path).exists():
@@ -171,20 +172,20 @@ def open_bytes(path: str | Path) -> IO[bytes]:
         raise ConfigError(missing_file(Path(path))) from None
     except OSError as error:
         raise _unreadable(path, error) from None
-    if magic.startswith(b"PK\x03\x04"):
+    if magic.startswith(b"PK\x03\x04") and (kind := _kind_of_zip(path)).source != "parquet":
         plain.close()
-        raise ConfigError(f"{path} is {_name_zip(path)}.")
+        raise ConfigError(f"{path} is {kind.what}; {kind.advice}.")
     unpack = next((unpack for start, unpack in _PACKINGS.items() if magic.startswith(start)), None)
     return plain if unpack is None else unpack(plain, "rb")
 
 
-def _name_zip(path: str | Path) -> str:
+def _kind_of_zip(path: str | Path) -> FileKind:
+    """Tells by the names in a zip archive what it is; one that is damaged has none."""
     try:
         with zipfile.ZipFile(path) as archive:
-            kind = name_zip(archive.namelist())
+            return name_zip(archive.namelist())
     except (zipfile.BadZipFile, OSError):
-        kind = name_zip(())
-    return f"{kind.what}; {kind.advice}"
+        return name_zip(())
 
 
 def is_packed(path: str | Path) -> bool:

@@ -30,10 +30,7 @@ def _typed(what: str) -> FileKind:
     return FileKind(what, "name it under data.parquet", "parquet")
 
 
-_WORKBOOK = FileKind(
-    "an Excel workbook",
-    "save the sheet as CSV there, or turn it into Parquet with pandas.read_excel(FILE).to_parquet('table.parquet')",
-)
+WORKBOOK = _typed("a workbook of Excel or OpenDocument")
 _IMAGE = "put images into one folder a class, and name the folder under data.images"
 # The first bytes of a file, longest first where one begins another.
 _BEGINNINGS: tuple[tuple[bytes, FileKind], ...] = (
@@ -45,7 +42,8 @@ _BEGINNINGS: tuple[tuple[bytes, FileKind], ...] = (
     (b"Obj\x01", FileKind("an Avro file", "turn it into Parquet or CSV first")),
     (b"\x89HDF\r\n\x1a\n", _table("an HDF5 file", "read_hdf")),
     (b"SQLite format 3\0", FileKind("an SQLite database", "write the table that is wanted as Parquet or CSV")),
-    (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", _WORKBOOK),
+    (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", WORKBOOK),
+    (b"PK\x03\x04", WORKBOOK),  # other archives are refused before their bytes are looked at
     (
         b"\x93NUMPY",
         FileKind("a NumPy array", "save inputs x and labels y with numpy.savez, for data.npz"),
@@ -153,7 +151,7 @@ def name_zip(names: Iterable[str]) -> FileKind:
     """Names what a zip archive is by the names of its members."""
     listed = list(names)
     if any(name.startswith("xl/") for name in listed) or "content.xml" in listed:
-        return _WORKBOOK
+        return WORKBOOK
     if listed and all(name.endswith(".npy") for name in listed):
         return FileKind("a file of NumPy arrays", "name it in the recipe: data: {npz: {path: FILE}}")
     return FileKind("a zip archive", "unpack it and name the file inside")

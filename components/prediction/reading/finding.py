@@ -67,8 +67,8 @@ def _files_of_folder(folder: Path, kind: str | None) -> tuple[list[Path], str]:
 
 
 def _visible_files(folder: Path) -> list[Path]:
-    """Lists files in order, without hidden ones and those that a program wrote for itself."""
-    return sorted(p for p in folder.iterdir() if p.is_file() and not p.name.startswith((".", "_")))
+    """Lists files in order, without hidden ones and those that a program wrote for itself, as Excel does ``~$``."""
+    return sorted(p for p in folder.iterdir() if p.is_file() and not p.name.startswith((".", "_", "~$")))
 
 
 def _files_by_name(path: Path, source: str, kind: str | None) -> tuple[list[Path], str]:
@@ -80,8 +80,8 @@ def _files_by_name(path: Path, source: str, kind: str | None) -> tuple[list[Path
     found = kind or _kind_of(files[0]) or _kind_within(files[0])
     if found is None:
         raise ConfigError(
-            f"expected a name that tells what {files[0]} is (.csv, .tsv, .parquet, .feather, .orc, .jsonl, .tfrecord, "
-            f"an image, or one of them with .gz); say it with --format {'|'.join(KINDS)}"
+            f"expected a name that tells what {files[0]} is (.csv, .tsv, .parquet, .feather, .orc, .jsonl, .xlsx, "
+            f".tfrecord, an image, or one of them with .gz); say it with --format {'|'.join(KINDS)}"
         )
     return files, found
 

@@ -25,7 +25,14 @@ from kerasline.components.datasets.tables.csv import (
     lines,
     parse,
 )
-from kerasline.components.datasets.tables.typed import column_type, index_columns, open_file, plain_values, read_batches
+from kerasline.components.datasets.tables.typed import (
+    column_type,
+    index_columns,
+    open_file,
+    plain_values,
+    read_batches,
+    workbook_remark,
+)
 from kerasline.components.datasets.values import missing_words
 from kerasline.components.profiling.sampling.dialects import find_dialect
 from kerasline.components.profiling.sampling.missing import Words, decide_words, shared_words
@@ -298,7 +305,8 @@ def _sample_typed(path: Path, labels: Collection[str]) -> TableSample:
             unusable[name] = f"{item.type} cannot be an input"
     values, taken = _typed_values(file, path, types)
     columns = [SampledColumn(name, types[name], values[name]) for name in types]
-    return TableSample(path, "parquet", columns, rows, taken == rows, unusable=unusable, index=index)
+    remark = workbook_remark(path)
+    return TableSample(path, "parquet", columns, rows, taken == rows, unusable=unusable, index=index, remark=remark)
 
 
 def _typed_values(file: Any, path: Path, types: Mapping[str, str]) -> tuple[dict[str, list[Any]], int]:

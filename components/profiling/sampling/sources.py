@@ -106,5 +106,7 @@ def _block_of(name: str) -> str | None:
 
 def _is_table(path: Path) -> bool:
     return (
-        path.suffix.lower() in TABLES and not path.name.startswith((".", "_")) and _block_of(path.name.lower()) is None
+        path.suffix.lower() in TABLES
+        and not path.name.startswith((".", "_", "~$"))
+        and _block_of(path.name.lower()) is None
     )

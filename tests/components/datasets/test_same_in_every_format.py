@@ -17,6 +17,7 @@ from pyarrow import feather, orc
 from kerasline.components.core import ConfigError
 from kerasline.components.datasets.description.spec import Dataset
 from kerasline.components.features.plan import plan_features
+from tests.components.datasets.workbook import write_workbook
 
 Resolve = Callable[..., Dataset]
 Rows = Callable[[Dataset], list[dict[str, Any]]]
@@ -110,12 +111,19 @@ def write_lines(table: pa.Table, path: str) -> None:
             file.write(json.dumps(kept) + "\n")
 
 
+def write_sheet(table: pa.Table, path: str) -> None:
+    """Writes a sheet with the names of the columns above the rows."""
+    rows = [list(row.values()) for row in table.to_pylist()]
+    write_workbook(Path(path), {"Sheet1": [table.column_names, *rows]})
+
+
 FORMATS: dict[str, Callable[[pa.Table, str], None]] = {
     "feather": feather.write_feather,
     "orc": orc.write_table,
     "arrow": write_arrow,
     "arrows": write_stream,
     "jsonl": write_lines,
+    "xlsx": write_sheet,
 }
 
 

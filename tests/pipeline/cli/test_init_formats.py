@@ -13,6 +13,7 @@ import pytest
 
 from kerasline.components.datasets import resolve
 from kerasline.pipeline.config.experiment import load_experiment
+from tests.components.datasets.workbook import write_workbook
 
 Init = Callable[..., tuple[int, str, str]]
 
@@ -42,7 +43,7 @@ def workbook() -> bytes:
         ("t.jsonl", lambda: b'{"x": 1, "y": 0}\n[2, 1]\n', "Line 2 of t.jsonl is no JSON object, got '[2, 1]'"),
         ("t.feather", lambda: arrow("feather")[:60], "t.feather is damaged or ends too early; copy or write it again"),
         ("t.orc", lambda: arrow("orc")[:60], "t.orc is damaged or ends too early; copy or write it again"),
-        ("t.xlsx", workbook, "is an Excel workbook; save the sheet as CSV there"),
+        ("t.xlsx", workbook, "t.xlsx is damaged, or no workbook that can be read; save its sheet as CSV"),
         ("t.bin", lambda: bytes(range(256)) * 9, "t.bin is a binary file, no text table"),
         ("t.csv", lambda: b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", "is a PNG image, no text table; put images"),
         ("mnist/train-images-idx3-ubyte.gz", lambda: gzip.compress(b"\0\0\x08\x03"), "with idx: {path: FOLDER}"),
@@ -80,3 +81,13 @@ def test_other_formats_of_tables_get_a_recipe(init: Init, tmp_path: Path, name: 
     assert experiment.data.parquet is not None and experiment.data.parquet.path == name
     dataset = resolve(experiment.data, name="t", base_dir=tmp_path, data_dir=None)
     assert (dataset.rows, [column.name for column in dataset.columns]) == (60, ["x", "town"])
+
+
+def test_a_folder_of_workbooks_is_a_table(init: Init, tmp_path: Path) -> None:
+    rows = [[i / 4, "uv"[i % 2]] for i in range(40)]
+    for name in ("a.xlsx", "b.xlsx"):
+        write_workbook(tmp_path / name, {"Sheet1": [["x", "y"], *rows]})
+    (tmp_path / "~$a.xlsx").write_bytes(b"\x05Somebody")  # who has it open in Excel
+    code, output, _ = init(str(tmp_path), "--label", "y")
+    assert code == 0
+    assert "about 80 rows, 2 columns" in output

@@ -1,4 +1,4 @@
-"""Tables whose columns have types: Parquet, and Feather, Arrow, ORC and JSON lines by way of it."""
+"""Tables whose columns have types: Parquet, and Feather, Arrow, ORC, JSON lines and workbooks by way of it."""
 
 import lazy_loader
 

@@ -7,3 +7,4 @@ from .scan import (
     may_be_numbers as may_be_numbers,
     plain_values as plain_values,
 )
+from .workbooks import workbook_remark as workbook_remark

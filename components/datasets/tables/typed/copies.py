@@ -1,4 +1,4 @@
-"""Copies tables of Feather, Arrow, ORC and JSON lines into Parquet, once each, so that one reader serves them all.
+"""Copies tables of other formats into Parquet, once each, so that one reader serves them all.
 
 A copy lies in the cache, named by the size and the time of change of the file that it is of. It is made by whichever
 step comes first, on whichever machine, and never seen before it is whole. One that nobody read for a month goes.
@@ -18,6 +18,7 @@ from typing import IO, TYPE_CHECKING
 from kerasline.components.core import ConfigError, cache_folder
 from kerasline.components.datasets.files import PACKING_ERRORS, damaged_packing, is_packed, name_kind, open_bytes
 from kerasline.components.datasets.tables.typed.json_lines import read_lines
+from kerasline.components.datasets.tables.typed.workbooks import is_workbook, read_workbook
 
 if TYPE_CHECKING:
     from pyarrow import DataType, RecordBatch, Schema, Table
@@ -68,6 +69,8 @@ def _reader_of(path: Path) -> Callable[[Path, IO[bytes]], _Content] | None:
         return None
     if start.startswith(b"PAR1"):
         return _read_parquet if is_packed(path) else None
+    if is_workbook(start):
+        return read_workbook
     readers = {b"ARROW1": _read_arrow, b"FEA1": _read_feather, b"\xff\xff\xff\xff": _read_stream, b"ORC": _read_orc}
     return next((read for beginning, read in readers.items() if start.startswith(beginning)), read_lines)
 

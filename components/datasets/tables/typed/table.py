@@ -38,6 +38,7 @@ from kerasline.components.datasets.tables.typed.scan import (
     column_type,
     index_columns,
 )
+from kerasline.components.datasets.tables.typed.workbooks import workbook_remark
 from kerasline.components.datasets.values import Named, describe_lost, own_words
 
 if TYPE_CHECKING:
@@ -94,7 +95,9 @@ def describe(
     found = _found(files, scans, roles, shards, skipped, own)
     left_out = [name for name in index if name not in options.drop]
     told = map(_index_note, left_out)
-    return replace(found, notes=(*found.notes, *told, *row_name_notes(found.columns, found.label.rows)))
+    sheets = filter(None, [workbook_remark(path) for path, _ in files])
+    row_names = row_name_notes(found.columns, found.label.rows)
+    return replace(found, notes=(*found.notes, *told, *row_names, *sheets))
 
 
 def _asked(options: ParquetOptions, split: SplitColumn | None, named: Named) -> set[str]:

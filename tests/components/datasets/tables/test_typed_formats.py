@@ -81,7 +81,7 @@ def test_what_is_cut_off_is_damaged(resolve: Resolve, tmp_path: Path, write_tabl
     ("content", "expected"),
     [
         (b"", "t.feather is empty; check that the right file was named"),
-        (b"x,y\n1,2\n", "nor Feather, Arrow, ORC or JSON lines; name a text table under data.csv"),
+        (b"x,y\n1,2\n", "nor Feather, Arrow, ORC, JSON lines or a workbook; name a text table under data.csv"),
         (b'[{"x": 1}]', "is not a Parquet file that can be read but a JSON document; turn it into Parquet"),
         (b"PAR1" + bytes(90), "is not a Parquet file that can be read: it is damaged or ends too early"),
     ],

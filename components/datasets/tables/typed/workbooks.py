@@ -1,0 +1,186 @@
+"""Reads the table on a sheet of an Excel or OpenDocument workbook.
+
+The first sheet is read that is not hidden and has cells. The names of its columns are the first row that fills at least
+half of the width; what stands above is a title. A column of numbers is one of numbers, whole where all are, and one of
+days or of truth likewise; between them a word such as ``n/a`` is a missing value. A column of several kinds is text,
+its numbers written with a decimal point. An error such as ``#N/A`` is missing, and so is a formula whose value
+was not saved.
+"""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import date, datetime, time, timedelta
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
+
+from kerasline.components.core import ConfigError, shown
+from kerasline.components.datasets.description import MISSING_VALUES
+from kerasline.components.datasets.files import WORKBOOK, name_kind, open_bytes
+
+if TYPE_CHECKING:
+    from pyarrow import Array, RecordBatch, Schema
+    from python_calamine import CalamineSheet, CalamineWorkbook
+
+_BYTES_LOOKED_AT = 4096
+_MOST_BYTES = 1 << 31  # unpacked; a full sheet of 40 columns has about half of it
+_EXACT = 2**53  # floats below are exact where they are whole
+
+
+def read_workbook(path: Path, stream: IO[bytes]) -> tuple[Schema, Iterable[RecordBatch]]:
+    """Reads a table.
+
+    Args:
+      path: Of the file, for messages.
+      stream: Its bytes.
+
+    Raises:
+      ConfigError: the workbook is damaged, has a password, is too large, or has no table whose columns have names.
+    """
+    import pyarrow as pa
+
+    sheet = next(_sheets(path, stream))
+    rows = sheet.to_python(skip_empty_area=True)
+    above = _title_rows(rows)
+    names, *cells = rows[above:]
+    first = (sheet.start or (0, 0))[0] + above + 1
+    kept = [row for row in cells if any(cell != "" for cell in row)]
+    columns = {
+        _name(name, place, f"row {first} of the sheet {sheet.name!r} of {path}"): [row[place] for row in kept]
+        for place, name in enumerate(names)
+        if name != "" or any(row[place] != "" for row in kept)
+    }
+    if len(columns) < sum(name != "" for name in names):
+        raise ConfigError(f"Row {first} of {path} names a column more than once; rename one of them.")
+    table = pa.table({name: _column(cells) for name, cells in columns.items()})
+    return table.schema, table.to_batches()
+
+
+def workbook_remark(path: Path) -> str:
+    """Says which sheet of a workbook is read where others have cells, too; empty for one sheet and for other files."""
+    with open_bytes(path) as stream:
+        start = stream.read(_BYTES_LOOKED_AT)
+        if not is_workbook(start):
+            return ""
+        stream.seek(0)
+        read, *others = [sheet.name for sheet in _sheets(path, stream)]
+    if not others:
+        return ""
+    left = ", ".join(map(repr, others))
+    return f"the sheet {read!r} of {path.name} is read, and {left} not; save another one as a file of its own"
+
+
+def is_workbook(start: bytes) -> bool:
+    """Tells a workbook from other tables of typed columns by its first bytes."""
+    return name_kind(start) is WORKBOOK
+
+
+def _sheets(path: Path, stream: IO[bytes]) -> Iterator[CalamineSheet]:
+    """Yields the sheets of a workbook that have cells, those that are hidden left out; one at least."""
+    from python_calamine import SheetVisibleEnum
+
+    workbook = _load(path, stream)
+    visible = [sheet.name for sheet in workbook.sheets_metadata if sheet.visible == SheetVisibleEnum.Visible]
+    sheets = (workbook.get_sheet_by_name(name) for name in visible)
+    filled = [sheet for sheet in sheets if sheet.start is not None]
+    if not filled:
+        raise ConfigError(f"{path} has no sheet with cells; name the workbook that holds the table.")
+    yield from filled
+
+
+def _load(path: Path, stream: IO[bytes]) -> CalamineWorkbook:
+    from python_calamine import CalamineError, CalamineWorkbook, PasswordError
+
+    _check_size(path, stream)
+    try:
+        return CalamineWorkbook.from_filelike(stream)
+    except PasswordError:
+        raise ConfigError(f"{path} is protected by a password; save it without one.") from None
+    except CalamineError:
+        raise ConfigError(f"{path} is damaged, or no workbook that can be read; save its sheet as CSV.") from None
+
+
+def _check_size(path: Path, stream: IO[bytes]) -> None:
+    """Refuses an archive that would fill the memory when it is unpacked."""
+    size = 0
+    if zipfile.is_zipfile(stream):
+        with zipfile.ZipFile(stream) as archive:
+            size = sum(member.file_size for member in archive.infolist())
+    stream.seek(0)
+    if size > _MOST_BYTES:
+        raise ConfigError(f"{path} would take {size >> 20} MB unpacked, which no sheet needs; save the sheet as CSV.")
+
+
+def _title_rows(rows: Sequence[Sequence[Any]]) -> int:
+    """Counts the rows above the names of the columns, which fill less than half of the width."""
+    half = len(rows[0]) / 2
+    return next((place for place, row in enumerate(rows) if sum(cell != "" for cell in row) >= half), 0)
+
+
+def _name(cell: Any, place: int, where: str) -> str:
+    """Returns the name of a column.
+
+    Args:
+      cell: Of the row of names.
+      place: Of the column in the sheet's filled part, from 0.
+      where: The row, for the message.
+
+    Raises:
+      ConfigError: it is none.
+    """
+    if isinstance(cell, str) and cell.strip():
+        return cell.strip()
+    is_year = isinstance(cell, float) and cell.is_integer()
+    if is_year:
+        return str(int(cell))
+    said = "nothing" if cell == "" else shown(str(cell))
+    raise ConfigError(
+        f"Expected the name of a column in {where}, got {said} in its cell {place + 1}; write the names of the columns "
+        "into one row above the others."
+    )
+
+
+def _column(cells: Sequence[Any]) -> Array:
+    """Makes a column of the type that all of its cells have; of text, where they have several."""
+    import pyarrow as pa
+
+    cells = [float(cell) if type(cell) is int else cell for cell in cells]  # .xls has both
+    if {type(cell) for cell in cells} != {str}:  # words for a missing value between numbers or days
+        cells = ["" if cell in MISSING_VALUES else cell for cell in cells]
+    kinds = {type(cell) for cell in cells if cell != ""}
+    if kinds == {date, datetime}:
+        kinds = {datetime}
+        cells = [datetime.combine(cell, time()) if type(cell) is date else cell for cell in cells]
+    if len(kinds) != 1 or str in kinds:
+        return pa.array([None if cell == "" else _text(cell) for cell in cells], pa.string())
+    values = [None if cell == "" else cell for cell in cells]
+    if kinds == {float}:
+        return pa.array(values, pa.int64() if _are_whole(values) else pa.float64())
+    if kinds & {time, timedelta}:
+        return pa.array([None if value is None else _text(value) for value in values], pa.string())
+    return pa.array(values, pa.timestamp("us") if kinds == {datetime} else None)
+
+
+def _are_whole(values: Iterable[float | None]) -> bool:
+    return all(value is None or (value.is_integer() and abs(value) < _EXACT) for value in values)
+
+
+def _text(cell: Any) -> str:
+    """Writes a cell as a CSV file has it."""
+    if isinstance(cell, float):
+        return str(int(cell)) if _are_whole([cell]) else repr(cell)
+    if isinstance(cell, timedelta):
+        return _clock(cell)
+    if isinstance(cell, datetime):
+        return cell.isoformat(sep=" ")
+    if isinstance(cell, (date, time)):
+        return cell.isoformat()
+    return str(cell)
+
+
+def _clock(length: timedelta) -> str:
+    """Writes a length of time as a sheet shows it, such as 26:30:00."""
+    seconds = round(length.total_seconds())
+    sign, seconds = ("-", -seconds) if seconds < 0 else ("", seconds)
+    return f"{sign}{seconds // 3600}:{seconds // 60 % 60:02}:{seconds % 60:02}"

@@ -1,0 +1,130 @@
+"""The table on a sheet of a workbook is read as what its cells are, and what is no table is named."""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Callable
+from datetime import date, datetime, time, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from kerasline.components.core import ConfigError
+from tests.components.datasets.workbook import write_workbook
+
+Resolve = Callable[..., Any]
+HEAD = ["area", "sold", "y"]
+
+
+def body(rows: int = 40) -> list[list[Any]]:
+    """Rows under ``HEAD``."""
+    return [[50.5 + i, date(2024, 1, 1 + i % 28), "uv"[i % 2]] for i in range(rows)]
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A cache of the test's own."""
+    monkeypatch.setenv("KERASLINE_CACHE", str(tmp_path / "cache"))
+
+
+@pytest.fixture
+def sheet(resolve: Resolve, tmp_path: Path) -> Callable[..., Any]:
+    """Resolves the table of a workbook with one sheet, or with those that are given."""
+
+    def call(rows: list[list[Any]], label: str = "y", **sheets: Any) -> Any:
+        write_workbook(tmp_path / "t.xlsx", {"Flats": rows, **sheets}, hidden=["Hidden"])
+        return resolve(parquet={"path": "t.xlsx", "label": label})
+
+    return call
+
+
+@pytest.mark.parametrize(
+    ("cells", "dtype", "first", "missing"),
+    [
+        ([1, 2, 3, None], "int", 1, 10),
+        ([1, 2.5, "n/a", None], "float", 1.0, 20),
+        ([1, 2.5, "#N/A", 4], "float", 1.0, 10),
+        ([True, False, None, True], "string", "true", 10),
+        ([date(2024, 2, 29), datetime(2024, 1, 2, 8, 30), date(2024, 1, 3), None], "string", "2024-02-29", 10),
+        ([time(8, 30), time(9, 15), time(17), time(12)], "string", "08:30:00", 0),
+        ([timedelta(hours=26, minutes=30), timedelta(hours=1), timedelta(hours=2), None], "string", "26:30:00", 10),
+        (["7", 2.5, "about 3", 4], "string", "7", 0),
+        (["007", "008", "011", " a "], "string", "007", 0),
+    ],
+)
+def test_a_column_has_the_type_of_its_cells(
+    sheet: Any, rows: Any, cells: list[Any], dtype: str, first: Any, missing: int
+) -> None:
+    found = sheet([HEAD, *([cell, *row[1:]] for cell, row in zip(cells * 10, body(), strict=True))])
+    column = next(column for column in found.columns if column.name == "area")
+    assert (column.dtype, column.missing) == (dtype, missing)
+    assert str(rows(found)[0]["area"]).startswith(str(first))
+
+
+def test_titles_above_empty_rows_and_columns_are_passed_over(sheet: Any, rows: Any) -> None:
+    shifted = [[None, "area ", "sold", None, "y"], *([None, row[0], row[1], None, row[2]] for row in body())]
+    found = sheet([[], [None, "Flats of 2024"], [], *shifted[:20], [], *shifted[20:]])
+    assert [column.name for column in found.columns] == ["area", "sold"]
+    assert rows(found)[0] == {"area": 50.5, "sold": "2024-01-01", "y": "u"}
+    assert found.rows == 40
+
+
+def test_the_first_visible_sheet_with_cells_is_read_and_others_are_named(sheet: Any, tmp_path: Path) -> None:
+    write_workbook(
+        tmp_path / "t.xlsx",
+        {"Hidden": [["x"]], "Empty": [], "Flats": [HEAD, *body()], "Notes": [["hello"]]},
+        hidden=["Hidden"],
+    )
+    found = sheet([HEAD, *body()], Notes=[["hello"]], Hidden=[["x"]], Empty=[])
+    assert "the sheet 'Flats' of t.xlsx is read, and 'Notes' not; save another one" in " ".join(found.notes)
+
+
+def test_years_name_columns(sheet: Any) -> None:
+    found = sheet([["y", 2023, 2024], *(["uv"[i % 2], i / 4, i / 8] for i in range(40))])
+    assert [column.name for column in found.columns] == ["2023", "2024"]
+
+
+@pytest.mark.parametrize(
+    ("rows", "expected"),
+    [
+        ([[50.5, "u", 1], *body()], "a column in row 1 of the sheet 'Flats' of .*t.xlsx, got '50.5' in its cell 1"),
+        ([["area", None, "y"], *body()], "row 1 of the sheet 'Flats' of .*t.xlsx, got nothing in its cell 2"),
+        ([["area", "area", "y"], *body()], "Row 1 of .*t.xlsx names a column more than once; rename one of them"),
+        ([HEAD], "t.xlsx has no rows; check that the right file was named"),
+        ([], "t.xlsx has no sheet with cells; name the workbook that holds the table"),
+    ],
+)  # fmt: skip
+def test_what_is_no_table_is_named(sheet: Any, rows: list[list[Any]], expected: str) -> None:
+    with pytest.raises(ConfigError, match=expected):
+        sheet(rows)
+
+
+def test_a_damaged_workbook_is_named(resolve: Resolve, tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "t.xlsx", "w") as archive:
+        archive.writestr("xl/workbook.xml", "<workbook")
+    with pytest.raises(ConfigError, match="t.xlsx is damaged, or no workbook that can be read; save its sheet as CSV"):
+        resolve(parquet={"path": "t.xlsx", "label": "y"})
+    (tmp_path / "t.xls").write_bytes(b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(900))
+    with pytest.raises(ConfigError, match="t.xls is damaged, or no workbook that can be read"):
+        resolve(parquet={"path": "t.xls", "label": "y"})
+
+
+def test_an_archive_that_would_fill_the_memory_is_refused(
+    resolve: Resolve, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "t.xlsx"
+    write_workbook(path, {"Flats": [HEAD, *body()]})
+    with zipfile.ZipFile(path, "a", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("xl/more.xml", bytes(1 << 26))
+    monkeypatch.setattr("kerasline.components.datasets.tables.typed.workbooks._MOST_BYTES", 1 << 25)
+    with pytest.raises(ConfigError, match="t.xlsx would take 64 MB unpacked, which no sheet needs; save the sheet as"):
+        resolve(parquet={"path": "t.xlsx", "label": "y"})
+
+
+def test_a_workbook_is_no_text(resolve: Resolve, tmp_path: Path) -> None:
+    write_workbook(tmp_path / "t.xlsx", {"Flats": [HEAD, *body()]})
+    with pytest.raises(
+        ConfigError, match="is a workbook of Excel or OpenDocument, no text table; name it under data.parquet"
+    ):
+        resolve(csv={"path": "t.xlsx", "label": "y"})

@@ -76,7 +76,8 @@ def describe(
     schema = open_file(first_path).schema_arrow
     names = _names(schema, asked)
     index = [name for name in schema.names if name not in names]
-    drop = _dropped([path for path, _ in files], names, index, options.drop)
+    paths = [path for path, _ in files]
+    drop = _dropped(paths, names, index, options.drop)
     roles = assign_roles(names, options.label, drop, split, str(first_path))
     scans = {name: TypedScan(name) for name in (*roles.inputs, *roles.labels, *roles.extra)}
     shards: list[dict[str, Any]] = []
@@ -95,7 +96,7 @@ def describe(
     found = _found(files, scans, roles, shards, skipped, own)
     left_out = [name for name in index if name not in options.drop]
     told = map(_index_note, left_out)
-    sheets = filter(None, [workbook_remark(path) for path, _ in files])
+    sheets = filter(None, map(workbook_remark, paths))
     row_names = row_name_notes(found.columns, found.label.rows)
     return replace(found, notes=(*found.notes, *told, *row_names, *sheets))
 

@@ -10,7 +10,7 @@ was not saved.
 from __future__ import annotations
 
 import zipfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import date, datetime, time, timedelta
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
@@ -41,19 +41,15 @@ def read_workbook(path: Path, stream: IO[bytes]) -> tuple[Schema, Iterable[Recor
     import pyarrow as pa
 
     sheet = next(_sheets(path, stream))
-    rows = sheet.to_python(skip_empty_area=True)
+    rows = [[_value(cell) for cell in row] for row in sheet.to_python(skip_empty_area=True)]
     above = _title_rows(rows)
-    names, *cells = rows[above:]
-    first = (sheet.start or (0, 0))[0] + above + 1
-    kept = [row for row in cells if any(cell != "" for cell in row)]
-    columns = {
-        _name(name, place, f"row {first} of the sheet {sheet.name!r} of {path}"): [row[place] for row in kept]
-        for place, name in enumerate(names)
-        if name != "" or any(row[place] != "" for row in kept)
-    }
-    if len(columns) < sum(name != "" for name in names):
-        raise ConfigError(f"Row {first} of {path} names a column more than once; rename one of them.")
-    table = pa.table({name: _column(cells) for name, cells in columns.items()})
+    number = (sheet.start or (0, 0))[0] + above + 1
+    columns = _filled_columns(rows[above], rows[above + 1 :])
+    where = f"row {number} of the sheet {sheet.name!r} of {path}"
+    names = [_name(cell, place, where) for place, (cell, _) in columns.items()]
+    if len(set(names)) < len(names):
+        raise ConfigError(f"Row {number} of {path} names a column more than once; rename one of them.")
+    table = pa.table([_column(values) for _, values in columns.values()], names=names)
     return table.schema, table.to_batches()
 
 
@@ -112,10 +108,28 @@ def _check_size(path: Path, stream: IO[bytes]) -> None:
         raise ConfigError(f"{path} would take {size >> 20} MB unpacked, which no sheet needs; save the sheet as CSV.")
 
 
+def _value(cell: Any) -> Any:
+    """Returns a cell without a difference that only some formats make: none is empty, and numbers are floats."""
+    if cell == "":
+        return None
+    return float(cell) if type(cell) is int else cell
+
+
 def _title_rows(rows: Sequence[Sequence[Any]]) -> int:
     """Counts the rows above the names of the columns, which fill less than half of the width."""
     half = len(rows[0]) / 2
-    return next((place for place, row in enumerate(rows) if sum(cell != "" for cell in row) >= half), 0)
+    return next((place for place, row in enumerate(rows) if _filled(row) >= half), 0)
+
+
+def _filled(cells: Iterable[Any]) -> int:
+    return sum(cell is not None for cell in cells)
+
+
+def _filled_columns(names: Sequence[Any], rows: Sequence[Sequence[Any]]) -> dict[int, tuple[Any, list[Any]]]:
+    """Returns the name and the values of each column that has any of them, by its place; empty rows are left out."""
+    kept = [row for row in rows if _filled(row)]
+    columns = {place: (name, [row[place] for row in kept]) for place, name in enumerate(names)}
+    return {place: (name, values) for place, (name, values) in columns.items() if _filled([name, *values])}
 
 
 def _name(cell: Any, place: int, where: str) -> str:
@@ -134,32 +148,58 @@ def _name(cell: Any, place: int, where: str) -> str:
     is_year = isinstance(cell, float) and cell.is_integer()
     if is_year:
         return str(int(cell))
-    said = "nothing" if cell == "" else shown(str(cell))
+    said = "nothing" if cell is None else shown(str(cell))
     raise ConfigError(
         f"Expected the name of a column in {where}, got {said} in its cell {place + 1}; write the names of the columns "
         "into one row above the others."
     )
 
 
-def _column(cells: Sequence[Any]) -> Array:
-    """Makes a column of the type that all of its cells have; of text, where they have several."""
+def _column(values: Sequence[Any]) -> Array:
+    """Makes a column of the type that all of its values have; of text, where they have several."""
+    if {type(value) for value in values} - {type(None), str}:
+        values = [None if value in MISSING_VALUES else value for value in values]
+    kinds = frozenset(type(value) for value in values if value is not None)
+    return _COLUMNS.get(kinds, _texts)(values)
+
+
+def _texts(values: Sequence[Any]) -> Array:
     import pyarrow as pa
 
-    cells = [float(cell) if type(cell) is int else cell for cell in cells]  # .xls has both
-    if {type(cell) for cell in cells} != {str}:  # words for a missing value between numbers or days
-        cells = ["" if cell in MISSING_VALUES else cell for cell in cells]
-    kinds = {type(cell) for cell in cells if cell != ""}
-    if kinds == {date, datetime}:
-        kinds = {datetime}
-        cells = [datetime.combine(cell, time()) if type(cell) is date else cell for cell in cells]
-    if len(kinds) != 1 or str in kinds:
-        return pa.array([None if cell == "" else _text(cell) for cell in cells], pa.string())
-    values = [None if cell == "" else cell for cell in cells]
-    if kinds == {float}:
-        return pa.array(values, pa.int64() if _are_whole(values) else pa.float64())
-    if kinds & {time, timedelta}:
-        return pa.array([None if value is None else _text(value) for value in values], pa.string())
-    return pa.array(values, pa.timestamp("us") if kinds == {datetime} else None)
+    return pa.array([None if value is None else _text(value) for value in values], pa.string())
+
+
+def _numbers(values: Sequence[float | None]) -> Array:
+    import pyarrow as pa
+
+    return pa.array(values, pa.int64() if _are_whole(values) else pa.float64())
+
+
+def _moments(values: Sequence[date | datetime | None]) -> Array:
+    """Makes a column of days of which some have a time."""
+    import pyarrow as pa
+
+    return pa.array([_moment(value) if type(value) is date else value for value in values], pa.timestamp("us"))
+
+
+def _moment(day: date) -> datetime:
+    return datetime.combine(day, time())
+
+
+def _as_they_are(values: Sequence[Any]) -> Array:
+    import pyarrow as pa
+
+    return pa.array(values)
+
+
+# What makes a column of values of some types; of any others text is made.
+_COLUMNS: dict[frozenset[type], Callable[[Sequence[Any]], Array]] = {
+    frozenset({float}): _numbers,
+    frozenset({bool}): _as_they_are,
+    frozenset({date}): _as_they_are,
+    frozenset({datetime}): _moments,
+    frozenset({date, datetime}): _moments,
+}
 
 
 def _are_whole(values: Iterable[float | None]) -> bool:

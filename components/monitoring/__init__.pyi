@@ -2,8 +2,12 @@ from .labels import describe_joined as describe_joined, join_labels as join_labe
 from .options import CaptureOptions as CaptureOptions, ServeOptions as ServeOptions, check_redacted as check_redacted
 from .records import (
     ANSWERS as ANSWERS,
+    ASKED as ASKED,
+    CANARY as CANARY,
     CAPTURED as CAPTURED,
+    FALLBACK as FALLBACK,
     OUTPUTS as OUTPUTS,
+    SHADOW as SHADOW,
     Exchange as Exchange,
     request_id_of as request_id_of,
 )

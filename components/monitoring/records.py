@@ -2,7 +2,8 @@
 
 ``captured/NAME/answers/version=3/day=2026-11-29/*.parquet``. A row has ``request_id``, ``time`` (UTC), ``version``,
 ``code`` (of HTTP), ``latency_ms`` (of its request), ``input.COLUMN`` for each column that is not redacted, and
-``class`` and ``scores``, ``scores``, or ``value``. A request that failed is one row without inputs and answer.
+``class`` and ``scores``, ``scores``, or ``value``. A request that failed is one row without inputs and answer. ``role``
+is there where another version is compared with the one in production; see ``ROLES``.
 """
 
 from __future__ import annotations
@@ -21,6 +22,9 @@ import numpy as np
 CAPTURED = "captured"  # of a workspace
 ANSWERS, LABELS = "answers", "labels"  # of a model below it
 INPUT = "input."
+# Of a row: answered beside production and not sent, answered in its place, by it instead of a canary that failed, or
+# by a version that the client asked for by number. A row of production has none, and neither has one of before.
+SHADOW, CANARY, FALLBACK, ASKED = ROLES = ("shadow", "canary", "fallback", "asked")
 OUTPUTS = ("class", "scores", "value")  # of a signature, as far as they are captured
 _EXAMPLES = "examples"  # the argument of ``serving_default``
 _REQUEST_ID = re.compile(r"[!-~]{1,128}")
@@ -42,6 +46,7 @@ class Exchange:
       inputs: by argument of the signature, what :func:`numpy.asarray` takes, each [rows, ...]; empty of a failure.
       answer: by output of the signature, each [rows, ...]; empty of a failure.
       size: about how many bytes all that has.
+      role: one of ``ROLES``, or nothing.
     """
 
     name: str
@@ -54,6 +59,7 @@ class Exchange:
     inputs: Mapping[str, Any] = field(default_factory=dict)
     answer: Mapping[str, np.ndarray] = field(default_factory=dict)
     size: int = 0
+    role: str = ""
 
     def row_ids(self) -> list[str]:
         """Returns the id of each row: the request's own for one row, ``ID-0``, ``ID-1`` and so on for several."""
@@ -104,7 +110,7 @@ def _alike(exchanges: Sequence[Exchange]) -> Iterable[list[Exchange]]:
     """Groups exchanges that have the same inputs and outputs, whose arrays can be joined."""
     groups: dict[Any, list[Exchange]] = {}
     for one in exchanges:
-        groups.setdefault((tuple(one.inputs), tuple(one.answer)), []).append(one)
+        groups.setdefault((tuple(one.inputs), tuple(one.answer), one.role), []).append(one)
     return groups.values()
 
 
@@ -122,11 +128,19 @@ def _rows_of(exchanges: Sequence[Exchange]) -> Any:
         "code": pa.array(np.repeat([one.code for one in exchanges], rows), pa.int16()),
         "latency_ms": pa.array(np.repeat([1000 * one.seconds for one in exchanges], rows), pa.float32()),
     }
+    columns |= _role(first.role, len(times))
     if first.inputs:
         columns |= _inputs(exchanges)
     if first.answer:
         columns |= _answers(exchanges)
     return pa.table(columns)
+
+
+def _role(role: str, rows: int) -> dict[str, Any]:
+    """Writes the role of rows, and no column where they have none."""
+    import pyarrow as pa
+
+    return {"role": pa.array([role] * rows, pa.string())} if role else {}
 
 
 def _inputs(exchanges: Sequence[Exchange]) -> dict[str, Any]:

@@ -62,13 +62,22 @@ class Capture:
         self._thread = threading.Thread(target=self._run, name="capture", daemon=True)
         self._thread.start()
 
-    def share_of(self, record: Mapping[str, Any]) -> float:
-        """Returns which part of the requests to a version is kept."""
-        return float(self._share if self._share is not None else capture_of(record)["share"])
+    def share_of(self, record: Mapping[str, Any], *, is_compared: bool = False) -> float:
+        """Returns which part of the requests to a version is kept; of one that is compared all, if nothing is said."""
+        if self._share is not None:
+            return float(self._share)
+        return float(capture_of(record)["share"]) or float(is_compared)
 
-    def wants(self, record: Mapping[str, Any], request_id: str) -> bool:
-        """Says whether a request is one of those to keep; the same id gives the same answer in every server."""
-        share = self.share_of(record)
+    def wants(self, record: Mapping[str, Any], request_id: str, *, is_compared: bool = False) -> bool:
+        """Says whether a request is one of those to keep; the same id gives the same answer in every server.
+
+        Args:
+          record: of the version that answered.
+          request_id: of the request.
+          is_compared: whether two versions are compared on such requests: where nothing is said of capturing, all are
+            kept.
+        """
+        share = self.share_of(record, is_compared=is_compared)
         return bool(share >= 1 or (share > 0 and zlib.crc32(request_id.encode()) < share * 2**32))
 
     def take(self, exchange: Exchange) -> None:

@@ -1,7 +1,8 @@
 """The pushed versions of a model on disk, and the pointer that says which one is in production.
 
 ``MODELS/NAME/VERSION/`` is a SavedModel as TensorFlow Serving expects it, with ``version.json`` (the record) inside;
-``MODELS/NAME/current.json`` is the pointer and ``MODELS/NAME/history.jsonl`` has a line for each move of it. A version
+``MODELS/NAME/current.json`` is the pointer and ``MODELS/NAME/history.jsonl`` has a line for each move of it, and for
+each version that began to challenge it or was dropped; ``challenger.json`` names the one that does. A version
 is written beside its place and renamed, and so is the pointer: a crash leaves the old state or the new one, and the
 next push removes what it left beside them.
 

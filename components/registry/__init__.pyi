@@ -1,3 +1,9 @@
+from .challengers import (
+    Challenger as Challenger,
+    drop_challenger as drop_challenger,
+    read_challenger as read_challenger,
+    set_challenger as set_challenger,
+)
 from .keeping import read_pins as read_pins, set_pin as set_pin
 from .locks import registry_lock as registry_lock
 from .moving import (
@@ -6,7 +12,12 @@ from .moving import (
     move_pointer as move_pointer,
     untold_move as untold_move,
 )
-from .pointer import current_version as current_version, read_history as read_history, read_pointer as read_pointer
+from .pointer import (
+    current_version as current_version,
+    read_events as read_events,
+    read_history as read_history,
+    read_pointer as read_pointer,
+)
 from .pushing import PushRefused as PushRefused, push_version as push_version
 from .serving_config import mend_serving_config as mend_serving_config
 from .versions import (

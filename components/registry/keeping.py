@@ -8,6 +8,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+from kerasline.components.registry.challengers import read_challenger
 from kerasline.components.registry.moving import find_predecessor
 from kerasline.components.registry.placing import delete_abandoned, delete_folder
 from kerasline.components.registry.pointer import read_pointer
@@ -15,7 +16,7 @@ from kerasline.components.registry.versions import list_versions
 from kerasline.components.registry.writing import now_text, who_text, write_json
 
 _PINS = "pins.json"
-_LEFTOVER = re.compile(r"\.\d+\.(deleted|[0-9a-f]{8})$|\.(current|pins)\.json\.[0-9a-f]{8}$")
+_LEFTOVER = re.compile(r"\.\d+\.(deleted|[0-9a-f]{8})$|\.(current|pins|challenger)\.json\.[0-9a-f]{8}$")
 
 
 def read_pins(folder: Path) -> dict[int, dict[str, Any]]:
@@ -34,13 +35,15 @@ def set_pin(folder: Path, version: int, reason: str | None) -> None:
 
 
 def prune(folder: Path, keep: int) -> list[int]:
-    """Deletes the oldest versions beyond ``keep``; the current one, its predecessor and pinned ones always stay.
+    """Deletes the oldest versions beyond ``keep``; the current one, its predecessor, its challenger and pins stay.
 
     Returns:
       The deleted versions.
     """
     pointer = read_pointer(folder) or {}
     safe = {pointer.get("version"), pointer.get("previous"), find_predecessor(folder), *read_pins(folder)}
+    challenger = read_challenger(folder)
+    safe.add(challenger and challenger.version)
     versions = list_versions(folder)
     surplus = [v for v in versions[: max(0, len(versions) - keep)] if v not in safe]
     for version in surplus:

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from kerasline.components.registry.challengers import forget_challenger
 from kerasline.components.registry.pointer import (
     HISTORY_FILE,
     POINTER_FILE,
@@ -31,6 +32,7 @@ def move_pointer(
     action: str = "push",
     replaced: int | None = None,
     until_told: bool = False,
+    evidence: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Puts a version into production and appends the move to the history; hold the registry lock.
 
@@ -42,17 +44,21 @@ def move_pointer(
       action: ``push``, ``promote`` or ``rollback``.
       replaced: The version that was in production, where it is not ``previous``.
       until_told: Whether the move is kept in a file of its own, from before it is made until :func:`forget_move`.
+      evidence: What the move rests on, if anything was measured for it.
 
     Returns:
       The move, as the pointer and the history hold it.
     """
-    move = {"version": version, "previous": previous, "moved_at": now_text(), "reason": reason, "action": action}
-    move |= {"who": who_text(), "replaced": previous if replaced is None else replaced}
+    left = previous if replaced is None else replaced
+    move: dict[str, Any] = {"version": version, "previous": previous, "moved_at": now_text(), "reason": reason}
+    move |= {"action": action, "who": who_text(), "replaced": left}
+    move |= {} if evidence is None else {"evidence": evidence}
     complete_history(folder)
     if until_told:
         write_json(folder / _UNTOLD, move)
     write_json(folder / POINTER_FILE, move)
     append_line(folder / HISTORY_FILE, move)
+    forget_challenger(folder, version, left)
     write_serving_config(folder.parent)
     return move
 

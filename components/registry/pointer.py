@@ -9,6 +9,7 @@ from typing import Any
 from kerasline.components.registry.writing import append_line
 
 POINTER_FILE, HISTORY_FILE = "current.json", "history.jsonl"
+_MOVES = ("push", "promote", "rollback")
 
 
 def read_pointer(folder: Path) -> dict[str, Any] | None:
@@ -25,17 +26,23 @@ def current_version(folder: Path) -> int | None:
 
 def read_history(folder: Path) -> list[dict[str, Any]]:
     """Returns every move of the pointer, oldest first; a line that a crash cut short is left out."""
-    moves = []
-    path = folder / HISTORY_FILE
-    for line in path.read_text(encoding="utf-8").splitlines() if path.is_file() else []:
-        try:
-            moves.append(json.loads(line))
-        except ValueError:
-            continue
+    moves = [event for event in read_events(folder) if event.get("action", "push") in _MOVES]
     pointer = read_pointer(folder)
     if pointer and (not moves or moves[-1] != pointer):
         moves.append(pointer)  # the process ended between the pointer and its line
     return moves
+
+
+def read_events(folder: Path) -> list[dict[str, Any]]:
+    """Returns every line of the history, oldest first: moves of the pointer, and what became of challengers."""
+    events = []
+    path = folder / HISTORY_FILE
+    for line in path.read_text(encoding="utf-8").splitlines() if path.is_file() else []:
+        try:
+            events.append(json.loads(line))
+        except ValueError:
+            continue
+    return events
 
 
 def complete_history(folder: Path) -> None:

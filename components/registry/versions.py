@@ -12,7 +12,7 @@ from typing import Any
 
 from kerasline.components.core import is_version
 from kerasline.components.registry.placing import place_folder, unfinished_versions
-from kerasline.components.registry.pointer import read_history
+from kerasline.components.registry.pointer import read_events
 from kerasline.components.registry.writing import copy_to_disk, now_text, write_json
 
 RECORD_FILE = "version.json"
@@ -94,7 +94,7 @@ def add_version(
       KeraslineError: a push on another machine took the same version.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    known = [*_numbered(folder), *(int(move["version"]) for move in read_history(folder))]
+    known = [*_numbered(folder), *(int(move["version"]) for move in read_events(folder))]
     version = max(known, default=0) + 1
     # A dot in front keeps the half-written folder from TensorFlow Serving, which reads numbers only.
     staging = folder / f".{version}.{uuid.uuid4().hex[:8]}"

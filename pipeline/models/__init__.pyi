@@ -1,4 +1,5 @@
 from . import commands as commands
+from .challengers import find_challengers as find_challengers, misfit as misfit
 from .commands import (
     describe_models as describe_models,
     describe_versions as describe_versions,

@@ -6,49 +6,46 @@ import json
 import logging
 import re
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
-import numpy as np
-import tensorflow as tf
-
-from kerasline.components.monitoring import OUTPUTS, Capture, Exchange, request_id_of
-from kerasline.components.prediction import RAW, image_problems, plain_reason
+from kerasline.components.monitoring import ASKED, CANARY, FALLBACK, OUTPUTS, SHADOW, Capture, Exchange, request_id_of
+from kerasline.pipeline.serving.challengers import Challengers, Rival
 from kerasline.pipeline.serving.describing import describe_signatures
-from kerasline.pipeline.serving.json_body import ROW, BadRequest, parse_body, shorten, unpack
-from kerasline.pipeline.serving.json_tensors import count_rows, read_tensors, write_answer
-from kerasline.pipeline.serving.metering import Meter, capture_text
+from kerasline.pipeline.serving.inferring import ANSWERED, Attempt, Limits, attempt
+from kerasline.pipeline.serving.metering import Meter, capture_text, challengers_text
+from kerasline.pipeline.serving.mirroring import Mirror, Mirrored
 from kerasline.pipeline.serving.models import LoadedVersion, NotServed, ServedModels
-from kerasline.pipeline.serving.unseen import find_unseen, name_counts
+from kerasline.pipeline.serving.unseen import name_counts
 from kerasline.pipeline.web import Answer, Request
 
 logger = logging.getLogger("kerasline.serve")
 HEALTH, METRICS = "/healthz", "/metrics"
 _PREDICT = re.compile(r"/v1/models/([^/:]+)(?:/versions/([0-9]+))?:predict")
 _STATUS = re.compile(r"/v1/models/([^/:]+)(?:/versions/([0-9]+))?(/metadata)?")
-_ROWS_PER_CALL = 16_384  # more rows in one call save nothing, and take memory for all of them at once
 _MOST_DIGITS = 18  # of a version
-_FAULTS_OF_THE_REQUEST = (tf.errors.InvalidArgumentError, tf.errors.UnimplementedError, tf.errors.OutOfRangeError)
-
-
-@dataclass(frozen=True)
-class _Inferred:
-    """What a version made of a request: the answer, values that training has never shown, and the tensors."""
-
-    body: bytes
-    unseen: dict[str, int]
-    inputs: Mapping[str, tf.Tensor]
-    values: Mapping[str, np.ndarray]
+_OWN_FAULT = 500  # codes from here on are no fault of the request
 
 
 class Responder:
     """Answers TensorFlow Serving's REST API, ``/metrics`` and ``/healthz``; safe to use from many threads."""
 
     def __init__(
-        self, models: ServedModels, max_bytes: int, *, rejects_unseen: bool = False, capture: Capture | None = None
+        self,
+        models: ServedModels,
+        max_bytes: int,
+        *,
+        rejects_unseen: bool = False,
+        capture: Capture | None = None,
+        challengers: Challengers | None = None,
     ) -> None:
-        self._models, self._max_bytes, self._rejects_unseen = models, max_bytes, rejects_unseen
-        self._meter, self._capture = Meter(), capture
+        self._models, self._limits = models, Limits(max_bytes, rejects_unseen)
+        self._meter, self._capture, self._challengers = Meter(), capture, challengers
+        self._mirror = None if challengers is None else Mirror(self._answer_in_the_shadow)
+
+    def close(self) -> None:
+        """Ends what works beside the requests."""
+        if self._mirror is not None:
+            self._mirror.close()
 
     def respond(self, request: Request) -> Answer:
         """Answers a request, whose id goes out as it came in, or is made where it has none."""
@@ -78,6 +75,8 @@ class Responder:
             return Answer(200 if ready else 503, json.dumps({"ready": ready, "models": health}).encode())
         if path == METRICS:
             text = self._meter.text(self._models.health()) + capture_text(self._capture)
+            if self._challengers is not None and self._mirror is not None:
+                text += challengers_text(self._meter, self._challengers, self._mirror.dropped)
             return Answer(200, text.encode(), "text/plain; version=0.0.4; charset=utf-8")
         found = _STATUS.fullmatch(path)
         assert found is not None
@@ -92,60 +91,91 @@ class Responder:
         return Answer(200, json.dumps(answer, indent=1).encode())
 
     def _predict(self, name: str, version: str | None, request: Request, request_id: str) -> Answer:
-        started = time.perf_counter()
-        reached, loaded, inferred = "", None, None
         try:
             loaded = self._models.get(name, _version(name, version))
-            inferred = self._infer(loaded, request)
-            answer = Answer(200, inferred.body, headers=name_counts(inferred.unseen))
-            reached = str(loaded.version)
-            self._meter.count_unseen(name, reached, inferred.unseen)
         except NotServed as error:
-            answer = refuse(404, str(error))
-        except BadRequest as error:
-            answer = refuse(error.code, str(error))
-        except _FAULTS_OF_THE_REQUEST as error:
-            answer = refuse(400, plain_reason(error))
-        except (MemoryError, tf.errors.ResourceExhaustedError):
-            answer = refuse(413, "the rows of this request do not fit into memory together; send fewer at a time")
-        except Exception:
-            logger.exception("a request to %s failed", name)
-            answer = refuse(500, "the model fails on this request; the server's log says why")
-        known = name if answer.code != 404 else ""  # names that clients make up are no labels
-        seconds = time.perf_counter() - started
-        self._meter.count(known, reached, answer.code, seconds)
-        if loaded is not None:
-            self._keep(loaded, inferred, Exchange(name, loaded.version, loaded.record, request_id, time.time(), seconds,
-                                                  answer.code, size=len(request.body)))  # fmt: skip
+            self._meter.count("", "", 404, 0.0)  # names that clients make up are no labels
+            return refuse(404, str(error))
+        if version is not None:
+            return self._answer(loaded, request, request_id, ASKED)
+        rival = self._challengers.of(name) if self._challengers else None
+        if rival is not None and rival.answers(request_id):
+            return self._answer_by_canary(rival, loaded, request, request_id)
+        return self._answer(loaded, request, request_id, "", rival)
+
+    def _answer(
+        self, loaded: LoadedVersion, request: Request, request_id: str, role: str, rival: Rival | None = None
+    ) -> Answer:
+        """Lets a version answer, and hands the request to its shadow, if it has one."""
+        tried = attempt(loaded, request, self._limits)
+        return self._finish(loaded, tried, request, request_id, role, rival)
+
+    def _answer_by_canary(self, rival: Rival, incumbent: LoadedVersion, request: Request, request_id: str) -> Answer:
+        """Lets a canary answer; where it does not, production does, and the client sees nothing of it."""
+        tried = attempt(rival.loaded, request, self._limits)
+        if tried.code == ANSWERED:
+            return self._finish(rival.loaded, tried, request, request_id, CANARY, rival)
+        instead = attempt(incumbent, request, self._limits)
+        if instead.code == ANSWERED:  # else the fault may be the request's
+            self._meter.count_challenger(rival.loaded, CANARY, tried.code)
+            self._keep(rival.loaded, tried, request, request_id, CANARY, time.time(), is_compared=True)
+        return self._finish(incumbent, instead, request, request_id, FALLBACK, rival)
+
+    def _finish(
+        self, loaded: LoadedVersion, tried: Attempt, request: Request, request_id: str, role: str, rival: Rival | None
+    ) -> Answer:
+        """Makes the answer, and then counts it, keeps it and mirrors it."""
+        if tried.inferred is not None:
+            answer = Answer(ANSWERED, tried.inferred.body, headers=name_counts(tried.inferred.unseen))
+            self._meter.count_unseen(loaded.name, str(loaded.version), tried.inferred.unseen)
+        else:
+            answer = refuse(tried.code, tried.problem)
+        self._meter.count(loaded.name, str(loaded.version) if tried.inferred else "", tried.code, tried.seconds)
+        if role == CANARY:
+            self._meter.count_challenger(loaded, CANARY, tried.code)
+        at = time.time()
+        is_kept = self._keep(loaded, tried, request, request_id, role, at, is_compared=rival is not None)
+        if is_kept and not role and (tried.code == ANSWERED or tried.code >= _OWN_FAULT):
+            self._show(rival, request, request_id, at)
         return answer
 
-    def _keep(self, loaded: LoadedVersion, inferred: _Inferred | None, exchange: Exchange) -> None:
+    def _show(self, rival: Rival | None, request: Request, request_id: str, at: float) -> None:
+        """Hands a request to the shadow, if there is one."""
+        if rival is not None and rival.challenger.kind == SHADOW and self._mirror is not None:
+            self._mirror.offer(Mirrored(rival.loaded, request, request_id, at))
+
+    def _answer_in_the_shadow(self, mirrored: Mirrored) -> None:
+        """Lets a shadow answer, for the record alone."""
+        tried = attempt(mirrored.loaded, mirrored.request, self._limits)
+        self._meter.count_challenger(mirrored.loaded, SHADOW, tried.code)
+        self._keep(mirrored.loaded, tried, mirrored.request, mirrored.request_id, SHADOW, mirrored.at, is_compared=True)
+
+    def _keep(
+        self,
+        loaded: LoadedVersion,
+        tried: Attempt,
+        request: Request,
+        request_id: str,
+        role: str,
+        at: float,
+        *,
+        is_compared: bool,
+    ) -> bool:
         """Hands a request and what became of it to who writes them, if it is one of those to keep."""
         try:
-            if self._capture is None or not self._capture.wants(loaded.record, exchange.request_id):
-                return
-            found = {} if inferred is None else inferred.values
-            values = {key: found[key] for key in OUTPUTS if key in found}
+            if self._capture is None or not self._capture.wants(loaded.record, request_id, is_compared=is_compared):
+                return False
+            inferred = tried.inferred
+            values = {key: inferred.values[key] for key in OUTPUTS if key in inferred.values} if inferred else {}
             inputs = inferred.inputs if inferred and values else {}
-            self._capture.take(replace(exchange, inputs=inputs, answer=values))
+            exchange = Exchange(
+                loaded.name, loaded.version, loaded.record, request_id, at, tried.seconds, tried.code,
+                inputs=inputs, answer=values, size=len(request.body), role=role,
+            )  # fmt: skip
+            self._capture.take(exchange)
         except Exception:  # the client has its answer, whatever a record may hold
             logger.exception("a request to %s could not be captured", loaded.name)
-
-    def _infer(self, loaded: LoadedVersion, request: Request) -> _Inferred:
-        """Lets a version answer."""
-        body = unpack(request.body, request.headers.get("content-encoding", ""), self._max_bytes)
-        asked = parse_body(body)
-        wanted = asked.get("signature_name") or "serving_default"
-        signature = loaded.signatures.get(wanted)
-        if signature is None:
-            raise BadRequest(f'Serving signature name: "{shorten(wanted)[1:-1]}" not found in signature def')
-        _, specs = signature.structured_input_signature
-        tensors = read_tensors(asked, specs, loaded.readers if wanted == RAW else None)
-        _check_images(loaded, tensors)
-        parts = list(_split(tensors, count_rows(tensors, specs)))
-        unseen = find_unseen(loaded, wanted, parts, refuse_them=self._rejects_unseen)
-        values = _join([signature(**part) for part in parts])
-        return _Inferred(write_answer(values, ROW in asked), unseen, tensors, values)
+        return True
 
 
 def _refuse_address(request: Request) -> Answer:
@@ -157,45 +187,6 @@ def _refuse_address(request: Request) -> Answer:
 def _refuse_method(request: Request, allowed: str) -> Answer:
     answer = refuse(405, f"expected {allowed} for {_shown(request.path)}, got {request.method}")
     return Answer(answer.code, answer.body, headers={"Allow": allowed})
-
-
-def _join(answers: Sequence[Mapping[str, tf.Tensor]]) -> dict[str, np.ndarray]:
-    if len(answers) == 1:
-        return {name: values.numpy() for name, values in answers[0].items()}
-    return {name: np.concatenate([answer[name].numpy() for answer in answers]) for name in answers[0]}
-
-
-def _split(tensors: Mapping[str, tf.Tensor], rows: int | None) -> Iterator[dict[str, tf.Tensor]]:
-    """Gives the rows of a request some thousand at a time, or all at once where it has no rows."""
-    if rows is None or rows <= _ROWS_PER_CALL:
-        yield dict(tensors)
-        return
-    for start in range(0, rows, _ROWS_PER_CALL):
-        yield {name: tensor[start : start + _ROWS_PER_CALL] for name, tensor in tensors.items()}
-
-
-def _check_images(loaded: LoadedVersion, tensors: Mapping[str, tf.Tensor]) -> None:
-    """Refuses what is no image, or too large a one, before the graph makes room for its pixels."""
-    arguments = loaded.record.get("arguments", {})
-    for column in loaded.record.get("columns", ()):
-        if column["dtype"] != "image":
-            continue
-        if arguments.get(column["name"]) in tensors:
-            contents = tensors[arguments[column["name"]]].numpy().ravel().tolist()
-        elif "examples" in tensors:
-            contents = [_image_of(one, column["name"]) for one in tensors["examples"].numpy().ravel().tolist()]
-        else:
-            continue
-        for row, problem in image_problems(contents).items():
-            raise BadRequest(f"the image of row {row} cannot be used: {problem}")
-
-
-def _image_of(example: bytes, column: str) -> bytes | None:
-    try:
-        values = tf.train.Example.FromString(example).features.feature[column].bytes_list.value
-    except Exception:  # the model says what is wrong with it
-        return None
-    return values[0] if values else None
 
 
 def _version(name: str, digits: str | None) -> int | None:

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from kerasline.components.monitoring import Capture
+    from kerasline.pipeline.serving.challengers import Challengers
+    from kerasline.pipeline.serving.models import LoadedVersion
 
 _BOUNDS_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 
@@ -25,6 +27,7 @@ class Meter:
         self._buckets: dict[tuple[str, str], list[int]] = defaultdict(lambda: [0] * (len(_BOUNDS_SECONDS) + 1))
         self._seconds: dict[tuple[str, str], float] = defaultdict(float)
         self._unseen: dict[tuple[str, str, str], int] = defaultdict(int)
+        self._challengers: dict[tuple[str, str, str, int], int] = defaultdict(int)
 
     def count(self, name: str, version: str, code: int, seconds: float) -> None:
         """Takes in an answered request; ``version`` is empty where none was reached."""
@@ -40,6 +43,16 @@ class Meter:
         with self._lock:
             for column, number in columns.items():
                 self._unseen[name, version, column] += number
+
+    def count_challenger(self, loaded: LoadedVersion, role: str, code: int) -> None:
+        """Takes in what became of a request that a challenger was to answer."""
+        with self._lock:
+            self._challengers[loaded.name, str(loaded.version), role, code] += 1
+
+    def challengers(self) -> list[tuple[tuple[str, str, str, int], int]]:
+        """Returns how many requests there were of each model, version, role and code."""
+        with self._lock:
+            return sorted(self._challengers.items())
 
     def text(self, health: Mapping[str, Mapping[str, Any]]) -> str:
         """Writes all metrics.
@@ -89,6 +102,31 @@ def capture_text(capture: Capture | None) -> str:
         "# TYPE kerasline_capture_dropped_total counter\n"
         f"kerasline_capture_dropped_total {capture.dropped}\n"
     )
+
+
+def challengers_text(meter: Meter, challengers: Challengers, dropped: int) -> str:
+    """Writes what became of the requests of challengers, and which of these cannot be served.
+
+    Args:
+      meter: has counted them.
+      challengers: of all models.
+      dropped: requests that no shadow saw, since too many waited.
+    """
+    lines = [
+        "# HELP kerasline_challenger_requests_total Requests that challengers were to answer; production answered "
+    ]
+    lines[0] += "those that a canary could not."
+    lines += ["# TYPE kerasline_challenger_requests_total counter"]
+    for (name, version, role, code), number in meter.challengers():
+        labels = f'{_labels(name, version)},role="{role}",code="{code}"'
+        lines.append(f"kerasline_challenger_requests_total{{{labels}}} {number}")
+    lines += ["# HELP kerasline_shadow_dropped_total Requests that no shadow saw, since too many waited."]
+    lines += ["# TYPE kerasline_shadow_dropped_total counter", f"kerasline_shadow_dropped_total {dropped}"]
+    lines += ["# HELP kerasline_challenger_failed Whether a challenger cannot be served."]
+    lines += ["# TYPE kerasline_challenger_failed gauge"]
+    for name, (_, problem) in challengers.health().items():
+        lines.append(f'kerasline_challenger_failed{{model="{name}"}} {int(bool(problem))}')
+    return "\n".join(lines) + "\n"
 
 
 def _labels(name: str, version: str) -> str:

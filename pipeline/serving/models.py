@@ -161,11 +161,6 @@ class ServedModels:
             logger.error("%s: %s does not load (%s)%s", name, what, reason, stays)
         model.failed = (version, reason)
 
-    def watch(self, stop: threading.Event, every_seconds: float) -> None:
-        """Refreshes until ``stop`` is set."""
-        while not stop.wait(every_seconds):
-            self.refresh()
-
     def get(self, name: str, version: int | None = None) -> LoadedVersion:
         """Returns a version to answer a request with; one asked for by number is loaded when it is first needed.
 

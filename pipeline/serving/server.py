@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import signal
 import threading
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 from kerasline.components.core import ConfigError
 from kerasline.components.monitoring import CAPTURED, Capture
+from kerasline.components.registry import Challenger
 from kerasline.pipeline.serving.answers import HEALTH, METRICS, Responder, refuse
+from kerasline.pipeline.serving.challengers import Challengers
 from kerasline.pipeline.serving.models import ServedModels
 from kerasline.pipeline.web import Rules, WebServer, allowed_hosts
 
@@ -25,6 +27,7 @@ def serve(
     hosts: Collection[str] = (),
     on_unseen: str = "warn",
     capture: float | None = None,
+    given: Mapping[str, Challenger] | None = None,
 ) -> None:
     """Serves until SIGTERM or SIGINT, and then answers what it has begun.
 
@@ -38,14 +41,20 @@ def serve(
       hosts: names of this machine that requests may carry besides those of the loopback address.
       on_unseen: whether values that training has never shown are counted (warn) or refused (reject).
       capture: share of the requests to keep in the workspace's ``captured``; None for what each version's recipe says.
+      given: the challenger of a model, where it is not to be the one of its registry.
 
     Raises:
-      ConfigError: the address cannot be listened on.
+      ConfigError: the address cannot be listened on, or a challenger that is given does not load.
     """
     served = ServedModels(models, names)
     served.refresh()
+    challengers = Challengers(models, served, given or {})
+    challengers.refresh()
+    challengers.check_given()
     keeping = Capture(models.parent / CAPTURED, capture)
-    responder = Responder(served, max_bytes, rejects_unseen=on_unseen == "reject", capture=keeping)
+    responder = Responder(
+        served, max_bytes, rejects_unseen=on_unseen == "reject", capture=keeping, challengers=challengers
+    )
     rules = Rules(responder.respond, refuse, (HEALTH, METRICS), max_bytes, allowed_hosts(host, hosts))
     try:
         server = WebServer(host, port, rules)
@@ -56,24 +65,39 @@ def serve(
         state = f"version {health['version']}" if health["version"] else "no version"
         failed = f"; {health['failed']['reason']}" if health["failed"] else ""
         print(f"  {name}: {state}{failed}")
-    _tell_shares(served, keeping)
+    _tell_shares(served, challengers, keeping)
     shown = f"[{host}]" if ":" in host else host
     print(f"listening on http://{shown}:{server.server_port}  (Ctrl-C ends)", flush=True)
     stop = threading.Event()
-    threading.Thread(target=served.watch, args=(stop, poll_seconds), daemon=True).start()
+    threading.Thread(target=_watch, args=(stop, poll_seconds, served, challengers), daemon=True).start()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     threading.Thread(target=server.serve_forever, daemon=True).start()
     stop.wait()
     server.shutdown()
     server.server_close()
+    responder.close()
     keeping.close()
     print("stopped")
 
 
-def _tell_shares(served: ServedModels, keeping: Capture) -> None:
-    """Says which models' requests are kept."""
+def _watch(stop: threading.Event, every_seconds: float, served: ServedModels, challengers: Challengers) -> None:
+    """Follows what is in production and what challenges it, until ``stop`` is set."""
+    while not stop.wait(every_seconds):
+        served.refresh()
+        challengers.refresh()
+
+
+def _tell_shares(served: ServedModels, challengers: Challengers, keeping: Capture) -> None:
+    """Says which models' requests are kept, and which versions see or answer them beside production."""
     for name, health in served.health().items():
-        share = keeping.share_of(served.get(name).record) if health["version"] else 0
+        rival = challengers.of(name)
+        share = keeping.share_of(served.get(name).record, is_compared=bool(rival)) if health["version"] else 0
+        if rival and rival.challenger.kind == "shadow":
+            print(f"  {name}: version {rival.loaded.version} is the shadow; it sees the requests that are kept")
+        elif rival:
+            print(f"  {name}: version {rival.loaded.version} is the canary; it answers {rival.challenger.share:.1%}")
+        if rival and not share:
+            print(f"  {name}: --capture 0 keeps nothing, so there will be nothing to compare the two by")
         if share:
             print(f"  {name}: {share:.0%} of requests and answers are kept in {keeping.folder / name}")

@@ -172,15 +172,24 @@ def serve(
             min=0, max=1, metavar="SHARE", help="Keep this part of requests and answers; default: serve.capture."
         ),
     ] = None,
+    shadow: Annotated[
+        list[str], typer.Option(metavar="NAME@V", help="Let this version answer the same requests, for the record.")
+    ] = [],  # noqa: B006
+    canary: Annotated[
+        list[str], typer.Option(metavar="NAME@V", help="Let this version answer --share of the requests.")
+    ] = [],  # noqa: B006
+    share: Annotated[float | None, typer.Option(help="Of the requests, which a canary answers; by their ids.")] = None,
     workspace: WorkspaceOption = WORKSPACE,
 ) -> None:
     """Answer TensorFlow Serving's REST API, for development; follows promote and rollback."""
-    from kerasline.pipeline.models import find_model
+    from kerasline.pipeline.models import find_challengers, find_model
 
     _check_on_unseen(on_unseen)
     models_folder = workspace / "models"
     for name in names:
         find_model(models_folder, name)
+    given = find_challengers(models_folder, shadow, canary, share)
+    _check_capture(capture, [*shadow, *canary])
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s")
     logging.getLogger("kerasline").setLevel(logging.INFO)
@@ -199,7 +208,16 @@ def serve(
         hosts=allow_host,
         on_unseen=on_unseen,
         capture=capture,
+        given=given,
     )
+
+
+def _check_capture(capture: float | None, compared: list[str]) -> None:
+    if capture == 0 and compared:
+        raise ConfigError(
+            f"--capture: expected more than 0 beside a version that is compared ({compared[0]}), got 0; what is not "
+            "kept cannot be compared, so leave --capture out"
+        )
 
 
 def _check_on_unseen(chosen: str) -> None:

@@ -1,0 +1,125 @@
+"""What a version makes of a request: its tensors, its answer, and the code and sentence of what cannot be answered."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import tensorflow as tf
+
+from kerasline.components.prediction import RAW, image_problems, plain_reason
+from kerasline.pipeline.serving.json_body import ROW, BadRequest, parse_body, shorten, unpack
+from kerasline.pipeline.serving.json_tensors import count_rows, read_tensors, write_answer
+from kerasline.pipeline.serving.models import LoadedVersion
+from kerasline.pipeline.serving.unseen import find_unseen
+from kerasline.pipeline.web import Request
+
+logger = logging.getLogger("kerasline.serve")
+ANSWERED = 200
+_ROWS_PER_CALL = 16_384  # more rows in one call save nothing, and take memory for all of them at once
+_FAULTS_OF_THE_REQUEST = (tf.errors.InvalidArgumentError, tf.errors.UnimplementedError, tf.errors.OutOfRangeError)
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What requests are held to: the bytes of a body, and whether values that training has never shown are refused."""
+
+    max_bytes: int
+    rejects_unseen: bool = False
+
+
+@dataclass(frozen=True)
+class Inferred:
+    """What a version made of a request: the answer, values that training has never shown, and the tensors."""
+
+    body: bytes
+    unseen: dict[str, int]
+    inputs: Mapping[str, tf.Tensor]
+    values: Mapping[str, np.ndarray]
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """What became of a request: the code of HTTP, the seconds, and what was inferred or else why it was not."""
+
+    code: int
+    seconds: float
+    inferred: Inferred | None = None
+    problem: str = ""
+
+
+def attempt(loaded: LoadedVersion, request: Request, limits: Limits) -> Attempt:
+    """Lets a version answer a request; whatever is wrong is a code and a sentence."""
+    started = time.perf_counter()
+    code, inferred, problem = ANSWERED, None, ""
+    try:
+        inferred = _infer(loaded, request, limits)
+    except BadRequest as error:
+        code, problem = error.code, str(error)
+    except _FAULTS_OF_THE_REQUEST as error:
+        code, problem = 400, plain_reason(error)
+    except (MemoryError, tf.errors.ResourceExhaustedError):
+        code, problem = 413, "the rows of this request do not fit into memory together; send fewer at a time"
+    except Exception:
+        logger.exception("a request to %s failed", loaded.name)
+        code, problem = 500, "the model fails on this request; the server's log says why"
+    return Attempt(code, time.perf_counter() - started, inferred, problem)
+
+
+def _infer(loaded: LoadedVersion, request: Request, limits: Limits) -> Inferred:
+    """Lets a version answer."""
+    body = unpack(request.body, request.headers.get("content-encoding", ""), limits.max_bytes)
+    asked = parse_body(body)
+    wanted = asked.get("signature_name") or "serving_default"
+    signature = loaded.signatures.get(wanted)
+    if signature is None:
+        raise BadRequest(f'Serving signature name: "{shorten(wanted)[1:-1]}" not found in signature def')
+    _, specs = signature.structured_input_signature
+    tensors = read_tensors(asked, specs, loaded.readers if wanted == RAW else None)
+    _check_images(loaded, tensors)
+    parts = list(_split(tensors, count_rows(tensors, specs)))
+    unseen = find_unseen(loaded, wanted, parts, refuse_them=limits.rejects_unseen)
+    values = _join([signature(**part) for part in parts])
+    return Inferred(write_answer(values, ROW in asked), unseen, tensors, values)
+
+
+def _join(answers: Sequence[Mapping[str, tf.Tensor]]) -> dict[str, np.ndarray]:
+    if len(answers) == 1:
+        return {name: values.numpy() for name, values in answers[0].items()}
+    return {name: np.concatenate([answer[name].numpy() for answer in answers]) for name in answers[0]}
+
+
+def _split(tensors: Mapping[str, tf.Tensor], rows: int | None) -> Iterator[dict[str, tf.Tensor]]:
+    """Gives the rows of a request some thousand at a time, or all at once where it has no rows."""
+    if rows is None or rows <= _ROWS_PER_CALL:
+        yield dict(tensors)
+        return
+    for start in range(0, rows, _ROWS_PER_CALL):
+        yield {name: tensor[start : start + _ROWS_PER_CALL] for name, tensor in tensors.items()}
+
+
+def _check_images(loaded: LoadedVersion, tensors: Mapping[str, tf.Tensor]) -> None:
+    """Refuses what is no image, or too large a one, before the graph makes room for its pixels."""
+    arguments = loaded.record.get("arguments", {})
+    for column in loaded.record.get("columns", ()):
+        if column["dtype"] != "image":
+            continue
+        if arguments.get(column["name"]) in tensors:
+            contents = tensors[arguments[column["name"]]].numpy().ravel().tolist()
+        elif "examples" in tensors:
+            contents = [_image_of(one, column["name"]) for one in tensors["examples"].numpy().ravel().tolist()]
+        else:
+            continue
+        for row, problem in image_problems(contents).items():
+            raise BadRequest(f"the image of row {row} cannot be used: {problem}")
+
+
+def _image_of(example: bytes, column: str) -> bytes | None:
+    try:
+        values = tf.train.Example.FromString(example).features.feature[column].bytes_list.value
+    except Exception:  # the model says what is wrong with it
+        return None
+    return values[0] if values else None

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from kerasline.components.core import ConfigError, DataRejected, KeraslineError
     from kerasline.pipeline.api import compare, init, models, promote, rollback, validate
-    from kerasline.pipeline.models import LoadedModel, load_model, monitor
+    from kerasline.pipeline.models import LoadedModel, load_model, monitor, verdict
     from kerasline.pipeline.notebook import load_figures, load_run, plan, run, show_images, show_plots, show_report
 
     __version__: str
@@ -24,7 +24,7 @@ _ROOMS = {
     "kerasline.components.core.artifacts": ("Explanations", "RunReport", "Verdict"),
     "kerasline.components.core.errors": ("ConfigError", "DataRejected", "KeraslineError"),
     "kerasline.pipeline.api": ("compare", "init", "models", "promote", "rollback", "validate"),
-    "kerasline.pipeline.models": ("LoadedModel", "load_model", "monitor"),
+    "kerasline.pipeline.models": ("LoadedModel", "load_model", "monitor", "verdict"),
     "kerasline.pipeline.notebook": (
         "load_figures",
         "load_run",
@@ -58,6 +58,7 @@ __all__ = [
     "show_plots",
     "show_report",
     "validate",
+    "verdict",
 ]
 
 

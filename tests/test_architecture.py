@@ -38,7 +38,7 @@ ROOMS = (
     *("components.explanations.showing", "components.explanations.inside", "components.explanations"),
     *("components.parity", "components.formats", "components.gating", "components.pushing"),
     *("components.prediction.reading", "components.prediction.answering", "components.prediction"),
-    *("components.monitoring",),
+    *("components.monitoring", "components.verdicts"),
     *("components.report.drawing", "components.report.diagnosis", "components.report.figures"),
     *("components.report.plots", "components.report"),
     *("pipeline.workspace", "pipeline.config.schedule", "pipeline.config", "pipeline.console", "pipeline.models"),

@@ -4,6 +4,7 @@ from .intervals import (
     metric_intervals as metric_intervals,
     metrics_of as metrics_of,
     paired_interval as paired_interval,
+    row_losses as row_losses,
     wilson as wilson,
 )
 from .metrics import (
@@ -20,6 +21,13 @@ from .results import (
     SliceFigures as SliceFigures,
     read_evaluation as read_evaluation,
     read_failures as read_failures,
+)
+from .sequential import (
+    FEWEST as FEWEST,
+    FEWEST_UNBOUNDED as FEWEST_UNBOUNDED,
+    DailyMean as DailyMean,
+    daily_difference as daily_difference,
+    daily_mean as daily_mean,
 )
 from .slices import (
     EVERY as EVERY,

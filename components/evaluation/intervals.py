@@ -8,7 +8,14 @@ from typing import Any
 
 import numpy as np
 
-from kerasline.components.evaluation.metrics import DEFAULT_METRICS, METRICS, measure, rank_auc, row_log_losses
+from kerasline.components.evaluation.metrics import (
+    DEFAULT_METRICS,
+    METRICS,
+    measure,
+    rank_auc,
+    row_log_losses,
+    top_k_hits,
+)
 from kerasline.components.models import Task
 
 _Z = 1.959963984540054  # of the normal distribution, for 95 %
@@ -138,6 +145,27 @@ def paired_interval(
         return None
     low, high = _mean_interval(theirs - mine, sure * (1 + (1 + sure**2) / (4 * len(mine))))  # nearly Student's t
     return low / float(theirs.mean()), high / float(theirs.mean())
+
+
+def row_losses(name: str, labels: np.ndarray, predictions: np.ndarray, task: Task) -> np.ndarray | None:
+    """Returns what each row adds to a metric, as a loss: of a share of the rows 0 for a right answer and 1 for a wrong.
+
+    Args:
+      name: of the metric.
+      labels: [rows] or [rows, labels].
+      predictions: of the model, [rows, units].
+      task: the task.
+
+    Returns:
+      [rows]; of rmse and r2 the squared errors. None for a metric that is no mean over rows, as an area below a curve.
+    """
+    if name not in SHARES_OF_ROWS:
+        return _row_losses(name, labels, predictions, task)
+    if name != "accuracy":
+        return 1.0 - top_k_hits(int(name.split("_")[1]), labels, predictions)
+    if task == "multiclass":
+        return np.asarray(predictions.argmax(axis=1) != labels, np.float64)
+    return np.asarray(((predictions > 0.5) != (labels.reshape(predictions.shape) > 0.5)).mean(axis=1))
 
 
 def _row_losses(name: str, labels: np.ndarray, predictions: np.ndarray, task: Task) -> np.ndarray | None:

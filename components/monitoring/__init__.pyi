@@ -1,14 +1,27 @@
-from .labels import describe_joined as describe_joined, join_labels as join_labels
+from .collecting import read_known as read_known
+from .estimates import estimate as estimate
+from .labels import describe_joined as describe_joined, join_labels as join_labels, labels_of as labels_of
 from .options import CaptureOptions as CaptureOptions, ServeOptions as ServeOptions, check_redacted as check_redacted
+from .reading import (
+    ANSWERED as ANSWERED,
+    answer_column as answer_column,
+    batches_of as batches_of,
+    days_of as days_of,
+    find_labels as find_labels,
+    label_array as label_array,
+    predictions_of as predictions_of,
+)
 from .records import (
     ANSWERS as ANSWERS,
     ASKED as ASKED,
     CANARY as CANARY,
     CAPTURED as CAPTURED,
     FALLBACK as FALLBACK,
+    LABELS as LABELS,
     OUTPUTS as OUTPUTS,
     SHADOW as SHADOW,
     Exchange as Exchange,
+    parts_of as parts_of,
     request_id_of as request_id_of,
 )
 from .watching import watch_version as watch_version

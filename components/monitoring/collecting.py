@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -15,13 +15,20 @@ from kerasline.components.datasets.values import missing_words
 from kerasline.components.leaks import Column
 from kerasline.components.monitoring.drift import Counts
 from kerasline.components.monitoring.labels import LABELS_FILE, labels_of
-from kerasline.components.monitoring.records import ANSWERS, INPUT, LABELS, parts_of
+from kerasline.components.monitoring.reading import (
+    ANSWERED,
+    batches_of,
+    days_of,
+    find_labels,
+    label_array,
+    predictions_of,
+)
+from kerasline.components.monitoring.records import INPUT, LABELS, SHADOW, parts_of
 from kerasline.components.prediction import reading_of_record
 from kerasline.components.registry import ANSWERS_FILE
 from kerasline.components.validation import PROFILE_FILE, profile_columns
 
 PREDICTION, SCORE = "(prediction)", "(score)"  # drift of the answers, under names that no column has
-_BATCH = 1 << 16
 _MOST_ROWS, _MOST_IMAGES = 100_000, 2_000  # of a sample
 
 
@@ -33,6 +40,7 @@ class Served:
       counts: by column that is compared with the version's data.
       left_out: columns that are not, and why.
       answered, failed, labelled: rows.
+      shadowed: those of them that went to nobody, since the version was a shadow.
       predictions: of a sample of the answers, a list of float32 [rows, units].
       labels, labelled_predictions: of a sample of those that have a label.
       delays: between answers and their labels, in seconds.
@@ -45,6 +53,7 @@ class Served:
     answered: int = 0
     failed: int = 0
     labelled: int = 0
+    shadowed: int = 0
     predictions: list[np.ndarray] = field(default_factory=list)
     labels: list[np.ndarray] = field(default_factory=list)
     labelled_predictions: list[np.ndarray] = field(default_factory=list)
@@ -103,35 +112,15 @@ def collect(captured: Path, version: int, record: Mapping[str, Any], known: Know
     """
     import pyarrow.parquet as pq
 
-    days = [
-        day
-        for day in sorted((captured / ANSWERS / f"version={version}").glob("day=*"))
-        if since is None or day.name.partition("=")[2] >= since.date().isoformat()
-    ]
+    days = days_of(captured, version, since)
     rows = sum(pq.ParquetFile(part).metadata.num_rows for day in days for part in parts_of(day))
     collector = _Collector(record, known, rows)
     for day in days:
         labels_file = captured / LABELS / day.parent.name / day.name / LABELS_FILE
         collector.labels = labels_of(labels_file.parent)
-        for batch in _batches(day, since):
+        for batch in batches_of(day, since):
             collector.add(batch)
     return collector.served
-
-
-def _batches(day: Path, since: datetime | None) -> Iterator[Any]:
-    """Reads a day piece by piece."""
-    import pyarrow as pa
-    import pyarrow.compute as pc
-    import pyarrow.parquet as pq
-
-    for part in parts_of(day):
-        for batch in pq.ParquetFile(part).iter_batches(_BATCH):
-            if since is not None:
-                batch = batch.filter(
-                    pc.greater_equal(batch.column("time"), pa.scalar(since, batch.column("time").type))
-                )
-            if len(batch):
-                yield batch
 
 
 class _Collector:
@@ -153,28 +142,19 @@ class _Collector:
         times = pc.min_max(batch.column("time")).as_py()
         served.first = min(filter(None, (served.first, times["min"])))
         served.last = max(filter(None, (served.last, times["max"])))
-        there = pc.equal(batch.column("code"), 200)
+        there = pc.equal(batch.column("code"), ANSWERED)
         served.failed += len(batch) - int(pc.sum(there).as_py() or 0)
         batch = batch.filter(there)
-        predictions = self._predictions(batch)
+        predictions = predictions_of(batch, self._record)
         if predictions is None:
             return
         served.answered += len(batch)
+        served.shadowed += _count_shadowed(batch)
         kept = self._random.random(len(batch)) < self._share
         served.predictions.append(predictions[kept])
         served.latencies.append(batch.column("latency_ms").to_numpy(zero_copy_only=False)[kept])
         self._count(batch, predictions)
         self._join(batch, predictions)
-
-    def _predictions(self, batch: Any) -> np.ndarray | None:
-        """Returns the predictions of a batch as the model's head gives them, float32 [rows, units]."""
-        name = "value" if self._record["classes"] is None else "scores"
-        if not len(batch) or name not in batch.schema.names:
-            return None
-        values = batch.column(name)
-        flat = values if name == "value" else values.flatten()
-        predictions = np.asarray(flat.to_numpy(zero_copy_only=False), np.float32).reshape(len(batch), -1)
-        return predictions[:, 1:] if self._record["task"] == "binary" else predictions
 
     def _count(self, batch: Any, predictions: np.ndarray) -> None:
         """Counts the values of inputs and of answers."""
@@ -220,29 +200,20 @@ class _Collector:
         """Keeps answers with their labels, as far as these have come."""
         if not self.labels:
             return
-        found = self._labelled(batch.column("request_id").to_pylist())
+        found = find_labels(batch.column("request_id").to_pylist(), self.labels, self._record)
         self.served.labelled += len(found)
         kept = [one for one in found if self._share >= 1 or self._random.random() < self._share]
         if not kept:
             return
         rows, labels, came = zip(*kept, strict=True)
         times = batch.column("time").to_pylist()
-        self.served.labels.append(np.array(labels, np.float32 if self._places_of_classes() is None else np.int64))
+        self.served.labels.append(label_array(labels, self._record))
         self.served.labelled_predictions.append(predictions[list(rows)])
         self.served.delays += [(at - times[row]).total_seconds() for row, at in zip(rows, came, strict=True)]
 
-    def _labelled(self, ids: Sequence[str]) -> list[tuple[int, Any, datetime]]:
-        """Lists the rows that have a label, with it (of a class its number) and when it came."""
-        found = [(row, *self.labels[one]) for row, one in enumerate(ids) if one in self.labels]
-        places = self._places_of_classes()
-        if places is None:
-            return found
-        # A class that this version does not know can be no label of it.
-        return [(row, places[label], at) for row, label, at in found if label in places]
 
-    def _places_of_classes(self) -> dict[str, int] | None:
-        """Returns the number of each class by its name; None where labels are numbers, or several of 0 and 1."""
-        classes = self._record["classes"]
-        if classes is None or self._record["task"] == "multilabel":
-            return None
-        return {name: place for place, name in enumerate(classes)}
+def _count_shadowed(batch: Any) -> int:
+    """Counts the rows that a shadow answered."""
+    import pyarrow.compute as pc
+
+    return int(pc.sum(pc.equal(batch.column("role"), SHADOW)).as_py() or 0) if "role" in batch.schema.names else 0

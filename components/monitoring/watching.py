@@ -161,6 +161,8 @@ def _notes(served: Served, known: Known, record: Mapping[str, Any]) -> list[str]
     notes = []
     if served.answered < FEWEST_ROWS:
         notes.append(f"{served.answered:,} rows were answered; alarms need {FEWEST_ROWS}")
+    if served.shadowed:
+        notes.append(f"{served.shadowed:,} of these rows were answered in the shadow of another version, for nobody")
     if served.answered and not served.labelled:
         notes.append("no answer has its label yet, so quality is not known; see kerasline label")
     if served.labelled > sum(map(len, served.labels)):

@@ -11,4 +11,6 @@ from .exporting import export_version as export_version
 from .loading import LoadedModel as LoadedModel, load_model as load_model
 from .model_card import write_missing_card as write_missing_card
 from .prediction import predict_file as predict_file
+from .verdict_text import describe_verdict as describe_verdict
+from .verdicts import verdict as verdict
 from .watching import label_answers as label_answers, monitor as monitor

@@ -108,7 +108,7 @@ def _kinds(record: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _shown(value: Any) -> str:
-    if not isinstance(value, list):
-        return "none" if value is None else str(value)
+    if not isinstance(value, list) or not value:
+        return "none" if value in (None, []) else str(value)
     more = len(value) - _MOST_NAMED
     return ", ".join(map(str, value[:_MOST_NAMED])) + (f" and {more} more" if more > 0 else "")

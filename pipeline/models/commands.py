@@ -166,6 +166,29 @@ def promote(models: Path, name: str, version: int, reason: str) -> tuple[dict[st
     return _move(folder, version, _check_reason(reason), "promote", read_pointer(folder))
 
 
+def promote_seen(
+    folder: Path, version: int, reason: str, seen: dict[str, Any] | None, evidence: dict[str, Any]
+) -> tuple[dict[str, Any], Trial]:
+    """Puts a version into production by what was measured while something certain was there.
+
+    Args:
+      folder: ``MODELS/NAME``.
+      version: to put into production.
+      reason: for the history.
+      seen: the pointer when the measuring began; if it is another by now, nothing is moved.
+      evidence: for the history.
+
+    Returns:
+      The move, and how the trial went.
+
+    Raises:
+      ConfigError: files of the version are missing.
+      KeraslineError: it does not answer, or somebody moved production meanwhile.
+    """
+    mend_serving_config(folder.parent)
+    return _move(folder, version, reason, "promote", seen, evidence)
+
+
 def roll_back(models: Path, name: str, reason: str, tell: Tell = lambda move, trial: None) -> Made:
     """Puts the version into production that was there before the current one.
 
@@ -215,7 +238,12 @@ def _open_model(models: Path, name: str) -> Path:
 
 
 def _move(
-    folder: Path, version: int, reason: str, action: str, seen: dict[str, Any] | None
+    folder: Path,
+    version: int,
+    reason: str,
+    action: str,
+    seen: dict[str, Any] | None,
+    evidence: dict[str, Any] | None = None,
 ) -> tuple[dict[str, Any], Trial]:
     """Tries a version and moves the pointer, unless it is no longer the one that was seen at the start."""
     check_version(folder, version)
@@ -236,7 +264,10 @@ def _move(
         # Where the next rollback goes.
         previous = find_predecessor(folder, {"version": version, "action": action, "previous": before})
         back = action == "rollback"
-        move = move_pointer(folder, version, reason, previous=previous, action=action, replaced=before, until_told=back)
+        move = move_pointer(
+            folder, version, reason, previous=previous, action=action, replaced=before, until_told=back,
+            evidence=evidence,
+        )  # fmt: skip
         return move, trial
 
 

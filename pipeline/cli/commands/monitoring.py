@@ -1,4 +1,4 @@
-"""The commands that look at what a served model answered: label and monitor."""
+"""The commands that look at what a served model answered: label, monitor and verdict."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ def register(app: typer.Typer) -> None:
     """Adds the commands to the command line."""
     app.command()(label)
     app.command()(monitor)
+    app.command()(verdict)
 
 
 def label(
@@ -59,6 +60,31 @@ def monitor(
     write_json(found)
     if fail_on_alarm and found["alarms"]:
         raise typer.Exit(_ALARMED)
+
+
+def verdict(
+    name: Annotated[
+        str,
+        typer.Argument(
+            metavar="NAME[@VERSION]",
+            help="Without a version: the challenger that is registered, or was served last.",
+            autocompletion=completion.models,
+        ),
+    ],
+    apply: Annotated[
+        bool, typer.Option("--apply", help="Promote a challenger that is better, drop one that is worse.")
+    ] = False,
+    workspace: WorkspaceOption = WORKSPACE,
+    json_file: JsonOption = None,
+) -> None:
+    """Say whether a challenger is better than what is in production, by what both answered."""
+    from kerasline.pipeline.models import describe_verdict, verdict as judge
+
+    write_json = open_json(json_file)
+    found = judge(name, workspace, apply=apply)
+    for line in describe_verdict(found):
+        print(line)
+    write_json(found)
 
 
 def _show(found: Mapping[str, Any]) -> None:

@@ -1,0 +1,58 @@
+"""The limits that end a challenge, or take a version out of production: whether they are crossed beyond chance."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+from kerasline.components.evaluation import DailyMean, daily_mean
+
+_SLOWEST = 0.01  # of the requests may take longer than the 99th percentile
+_FEWEST_REQUESTS = 100
+Found = tuple[float | None, int, bool]  # value, rows, and whether the limit is crossed
+
+
+def judge_limits(
+    limits: Mapping[str, float], latencies: np.ndarray, failed: np.ndarray, drop: DailyMean | None, chance: float
+) -> list[dict[str, Any]]:
+    """Holds a version against the limits of its recipe, so that one may look every day.
+
+    Args:
+      limits: ``p99_ms``, ``error_rate`` and ``accuracy_drop``, as far as there are any.
+      latencies: of its requests, milliseconds.
+      failed: whether each of its requests failed.
+      drop: how much better its main metric is than that of what it is compared with; None where nothing is known.
+      chance: that a limit that is kept ever seems to be crossed.
+
+    Returns:
+      For each limit ``name``, ``limit``, ``value`` (None where nothing is known), ``rows`` and ``crossed``.
+    """
+    measured: dict[str, Callable[[float], Found]] = {
+        "p99_ms": lambda limit: _slow(limit, latencies, chance),
+        "error_rate": lambda limit: _failing(limit, failed, chance),
+        "accuracy_drop": lambda limit: _fallen(limit, drop),
+    }
+    return [
+        {"name": name, "limit": limits[name], **dict(zip(("value", "rows", "crossed"), of(limits[name]), strict=True))}
+        for name, of in measured.items()
+        if name in limits
+    ]
+
+
+def _slow(limit: float, latencies: np.ndarray, chance: float) -> Found:
+    beyond = daily_mean((latencies > limit) - _SLOWEST, chance, _FEWEST_REQUESTS)
+    value = float(np.percentile(latencies, 99)) if len(latencies) else None
+    return value, beyond.rows, beyond.sign > 0
+
+
+def _failing(limit: float, failed: np.ndarray, chance: float) -> Found:
+    beyond = daily_mean(failed - limit, chance, _FEWEST_REQUESTS)
+    return (float(failed.mean()) if len(failed) else None), beyond.rows, beyond.sign > 0
+
+
+def _fallen(limit: float, drop: DailyMean | None) -> Found:
+    if drop is None or not drop.rows:
+        return None, 0, False
+    return -drop.value, drop.rows, drop.rows >= drop.fewest and drop.high < -limit

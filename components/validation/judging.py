@@ -38,6 +38,7 @@ from kerasline.components.validation.schema import SCHEMA_FILE, amend_schema, in
 
 logger = logging.getLogger(__name__)
 
+_TO_ACCEPT = "'kerasline schema accept RECIPE', or once with --set validation.anomalies=warn"
 SAMPLE_ROWS = 20_000
 SAMPLE_IMAGES = 1_000
 _CHECKS = ("quarantine", "anomalies", "nonfinite", "leakage", "duplicates", "skew", "drift")
@@ -90,7 +91,7 @@ def judge_data(
     findings, quarantine = check_quarantine(folders.examples, statistics, options.quarantine.max_share)
     accept = None
     if options.anomalies.policy != "off":
-        found, accept = _check_schema(folders, list(splits), statistics, name, options.anomalies.policy, plan)
+        found, accept = _check_schema(folders, list(splits), statistics, options.anomalies.policy, plan)
         findings += found
         findings += check_dates(samples, plan, options.anomalies.policy)
     if options.nonfinite.policy != "off":
@@ -140,14 +141,13 @@ def make_verdict(
 
 
 def _check_schema(
-    folders: DataFolders, splits: list[str], statistics: Statistics, name: str, policy: str, plan: FeaturePlan
+    folders: DataFolders, splits: list[str], statistics: Statistics, policy: str, plan: FeaturePlan
 ) -> tuple[list[Finding], dict[str, Any] | None]:
     """Judges the anomalies, and says how the schema would have to be for there to be none."""
     with tf.io.gfile.GFile(os.path.join(folders.schema, SCHEMA_FILE), "r") as file:
         schema = parse_schema(file.read(), "the curated schema")
     anomalies = load_anomalies(folders.anomalies, splits)
-    advice = f"'kerasline schema accept {name}', or once with --set validation.anomalies=warn"
-    findings, reasons = check_anomalies(anomalies, statistics, schema, policy, advice)
+    findings, reasons = check_anomalies(anomalies, statistics, schema, policy, _TO_ACCEPT)
     if not reasons:
         return findings, None
     observed = infer_schema(statistics, plan.label, plan.classes, plan.open_columns())

@@ -173,4 +173,5 @@ def _value(value: np.ndarray, dtype: str) -> Any:
 
     if dtype == "image":
         return encode_png(value)
-    return value.astype(np.int64 if dtype == "tokens" else np.float32)
+    with np.errstate(over="ignore"):  # too large a number is infinite, which the data gate counts
+        return value.astype(np.int64 if dtype == "tokens" else np.float32)

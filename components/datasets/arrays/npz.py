@@ -211,6 +211,8 @@ def _cached(path: str, key: str, modified_ns: int) -> np.ndarray:
 
     del modified_ns  # only makes a changed file a different key
     values = _load(path, key)
+    if not values.ndim:
+        raise ConfigError(f"Array {key!r} of {path} is a single value; save an array with one value or row an example.")
     is_scalar = values.ndim == 1
     if values.dtype.kind not in ("biufUS" if is_scalar else "biuf"):
         raise ConfigError(

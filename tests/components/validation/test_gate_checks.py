@@ -45,7 +45,7 @@ def test_unseen_value_stops_the_run_with_the_way_to_accept_it(judge: Judge, peop
     message = judged.verdict["message"]
     assert message.startswith("the data gate stopped the run: column 'town' of the train split: anomalies: ")
     assert "values that the schema has not: Atlantis" in message
-    assert "'kerasline schema accept trial'" in message
+    assert "'kerasline schema accept RECIPE'" in message
     assert judged.verdict["accept"]["columns"] == ["town"]
     assert 'value: "Atlantis"' in judged.verdict["accept"]["schema"]
 

@@ -66,7 +66,7 @@ def test_from_the_first_schema_through_dirty_data_to_quarantine(
     write_people(table, towns=6, shift=15)
     stopped = run()
     assert (stopped.exit_code, stopped.result["status"]) == (3, "data_rejected")
-    assert "column 'town'" in stopped.message and "kerasline schema accept people" in stopped.message
+    assert "column 'town'" in stopped.message and "kerasline schema accept RECIPE" in stopped.message
     assert [step["id"] for step in stopped.result["steps"]][-1] == "anomalies"
     assert not (workspace / "models/people/2").exists()
     report = Path(stopped.result["report"]).parent

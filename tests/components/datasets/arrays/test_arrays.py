@@ -263,6 +263,7 @@ def test_npz_multilabel(resolve, rows, tmp_path):
         ({"x": np.arange(5), "y": np.arange(4)}, {}, "has 5 rows of 'x' but 4 labels"),
         ({"x": np.array([{}, []], dtype=object), "y": np.arange(2)}, {}, "holds pickled objects, which could run code"),
         ({"x": np.ones((9, 4, 4)), "y": np.arange(9)}, {"images": True}, "images must be uint8"),
+        ({"x": np.arange(9), "y": np.array(3)}, {}, "Array 'y' of .*a.npz is a single value; save an array with one"),
         ({"x": np.arange(9), "y": np.arange(9)}, {"test_features": ["a", "b"]}, "npz.test_features has 2 keys"),
     ],
 )

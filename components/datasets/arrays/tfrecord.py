@@ -30,7 +30,7 @@ def find(options: TfRecordOptions, places: Places) -> Found:
         survey.add(path, None)
     for path in tests:
         survey.add(path, "test")
-    _check_names(options, survey.scans, files[0])
+    _check_names(options, survey, files[0])
     columns = _columns(options, survey, files[0])
     label = label_of(survey.scans[options.label], survey.rows, str(files[0]))
     return Found(
@@ -70,13 +70,15 @@ class _Survey:
 
     Attributes:
       label: Name of the label's feature.
-      scans: What is known of each feature, by its name.
+      scans: What is known of each feature of records with a label, by its name.
+      unlabelled: Names of the features of records without one.
       shards: One for each file.
       skipped: In words, which files have records without a label.
     """
 
     label: str
     scans: dict[str, FeatureScan] = field(default_factory=dict)
+    unlabelled: set[str] = field(default_factory=set)
     shards: list[dict[str, Any]] = field(default_factory=list)
     skipped: list[str] = field(default_factory=list)
 
@@ -90,6 +92,7 @@ class _Survey:
         rows = unlabelled = 0
         for features in _records(path):
             if not _has_label(features.get(self.label)):
+                self.unlabelled.update(features)
                 unlabelled += 1
                 continue
             rows += 1
@@ -138,7 +141,7 @@ def _records(path: Path) -> Iterator[dict[str, tuple[str, list[Any]]]]:
             reason = re.sub(r"^\{\{.*?\}\} ", "", str(error.message).split(" [")[0])
             raise ConfigError(f"{path} is damaged after record {number} ({reason}); copy or write it again.") from None
         if record is None:
-            return
+            break
         number += 1
         try:
             # Read as an Example is, which has the same first field and no other.
@@ -149,6 +152,8 @@ def _records(path: Path) -> Iterator[dict[str, tuple[str, list[Any]]]]:
             ) from None
         check_no_sequence(example, number, path)
         yield _features(example.context)
+    if not number and not compression and path.stat().st_size:  # TensorFlow takes a few bytes for the end of a file
+        raise ConfigError(f"{path} holds no record of a TFRecord file; check that the right file was named.")
 
 
 def _has_label(found: tuple[str, list[Any]] | None) -> bool:
@@ -187,11 +192,14 @@ def _features(context: Any) -> dict[str, tuple[str, list[Any]]]:
     return features
 
 
-def _check_names(options: TfRecordOptions, scans: Mapping[str, FeatureScan], path: Path) -> None:
+def _check_names(options: TfRecordOptions, survey: _Survey, path: Path) -> None:
+    known = set(survey.scans) or survey.unlabelled
     for name in (options.label, *(options.features or {}), *options.drop):
-        if name not in scans:
-            there = f"its features are {', '.join(sorted(scans))}" if scans else "it has no records with the label"
-            raise ConfigError(f"{path} has no feature {name!r}; {there}.{nearest(name, scans)}")
+        if name not in known:
+            there = f"its features are {', '.join(sorted(known))}" if known else "its records have none"
+            raise ConfigError(f"{path} has no feature {name!r}; {there}.{nearest(name, known)}")
+    if not survey.scans:
+        raise ConfigError(f"No record of {path} has a value of its label {options.label!r}; name another feature.")
 
 
 def _value(found: tuple[str, list[Any]] | None, column: Column) -> Any:

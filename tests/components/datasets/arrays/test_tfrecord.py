@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 
@@ -89,7 +91,9 @@ def test_chosen_features_and_limit(resolve, rows, save):
 @pytest.mark.parametrize(
     ("records", "options", "message"),
     [
-        ([example(x=1, y=0)], {"label": "z"}, "has no feature 'z'; it has no records with the label"),
+        ([example(x=1, y=0)], {"label": "z"}, "has no feature 'z'; its features are x, y"),
+        ([example(x=1.5, y=math.nan)], {}, "No record of .*a.tfrecord has a value of its label 'y'; name another"),
+        ([example()], {}, "has no feature 'y'; its records have none"),
         ([example(x=1, y=0)], {"drop": ["w"]}, "has no feature 'w'; its features are x, y"),
         ([b"not an example"], {}, "Record 1 of .*a.tfrecord is not a tf.Example"),
         ([example(x=[1.0, 2.0], y=0), example(x=[1.0], y=1)], {}, "'x' has from 1 to 2 values a record, but an array"),
@@ -111,6 +115,12 @@ def test_truncated_files(resolve, save, tmp_path):
     path = tmp_path / "a.tfrecord"
     path.write_bytes(path.read_bytes()[:-9])
     with pytest.raises(ConfigError, match=r"a.tfrecord is damaged after record 9 \(.*\); copy or write it again"):
+        resolve(tfrecord={"path": "a.tfrecord", "label": "y"})
+
+
+def test_a_file_of_another_kind(resolve, write):
+    write("a.tfrecord", "x,y\n1,2\n")
+    with pytest.raises(ConfigError, match="a.tfrecord holds no record of a TFRecord file; check that the right file"):
         resolve(tfrecord={"path": "a.tfrecord", "label": "y"})
 
 

@@ -43,7 +43,14 @@ ROOMS = (
     *("components.report.plots", "components.report"),
     *("pipeline.workspace", "pipeline.config.schedule", "pipeline.config", "pipeline.console", "pipeline.models"),
     *("pipeline.plan", "pipeline.container", "pipeline.retraining", "pipeline.web", "pipeline.serving"),
-    *("pipeline.reports", "pipeline.graph", "pipeline.runners", "pipeline.run", "pipeline.cloud"),
+    *(
+        "pipeline.reports",
+        "pipeline.graph",
+        "pipeline.runners",
+        "pipeline.run",
+        "pipeline.backtesting",
+        "pipeline.cloud",
+    ),
     *("pipeline.cli.shared", "pipeline.cli.commands", "pipeline.cli"),
     *("pipeline.api", "pipeline.notebook"),
 )

@@ -4,6 +4,7 @@ from .intervals import (
     metric_intervals as metric_intervals,
     metrics_of as metrics_of,
     paired_interval as paired_interval,
+    resample as resample,
     row_losses as row_losses,
     wilson as wilson,
 )

@@ -194,24 +194,43 @@ def _positive_mean_interval(values: np.ndarray) -> tuple[float, float]:
 def _bootstrap(
     name: str, labels: np.ndarray, predictions: np.ndarray, task: Task, seed: int
 ) -> tuple[float, float] | None:
+    figures = resample(name, labels, predictions, task, seed)
+    if figures is None:
+        return None
+    low, high = np.nanpercentile(figures, [2.5, 97.5])
+    return float(low), float(high)
+
+
+def resample(name: str, labels: np.ndarray, predictions: np.ndarray, task: Task, seed: int) -> np.ndarray | None:
+    """Computes a metric on bootstrap samples of the rows.
+
+    The seed and the number of rows alone decide which rows a sample has, so that the figures of two models on the same
+    rows are pairs.
+
+    Args:
+      name: key of METRICS.
+      labels: [rows] or [rows, labels].
+      predictions: float32 [rows, units].
+      task: the task.
+      seed: of the samples.
+
+    Returns:
+      float64 [samples], NaN where it is not defined; or None where it is not in most, or would take too long.
+    """
     if name in ("macro_auc", "macro_auc_pr") and predictions.shape[1] > _MOST_CLASSES:
         return None
     random, rows = np.random.default_rng(seed), len(labels)
     drawn = min(rows, _MOST_ROWS)
-    figures = []
-    for _ in range(_RESAMPLES):
+    figures = np.full(_RESAMPLES, np.nan)
+    for sample in range(_RESAMPLES):
         chosen = random.integers(0, rows, drawn)
         figure = _quick_figure(name, labels[chosen], predictions[chosen], task)
-        if figure is not None and np.isfinite(figure):
-            figures.append(figure)
-    if len(figures) < _RESAMPLES // 2:
+        figures[sample] = np.nan if figure is None or not np.isfinite(figure) else figure
+    if np.isfinite(figures).sum() < _RESAMPLES // 2:
         return None
-    low, high = np.percentile(figures, [2.5, 97.5])
-    if drawn < rows:
-        # The spread of a figure falls with the root of the rows.
-        middle, shrink = float(np.mean(figures)), sqrt(drawn / rows)
-        low, high = middle + (low - middle) * shrink, middle + (high - middle) * shrink
-    return float(low), float(high)
+    # The spread of a figure falls with the root of the rows.
+    middle = float(np.nanmean(figures))
+    return np.asarray(middle + (figures - middle) * sqrt(drawn / rows))
 
 
 def _quick_figure(name: str, labels: np.ndarray, predictions: np.ndarray, task: Task) -> float | None:

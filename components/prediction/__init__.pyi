@@ -10,6 +10,7 @@ from .answering.unseen import (
 from .at_once import Answers as Answers, predict_at_once as predict_at_once
 from .evaluating import (
     Measures as Measures,
+    labelled_answers as labelled_answers,
     measure_answers as measure_answers,
 )
 from .job import Prediction as Prediction, predict as predict

@@ -63,8 +63,7 @@ def measure_answers(plan: PredictionPlan, answers: Answers, slices: Sequence[str
         raise DataRejected(
             f"{plan.version} can be measured on no row of {len(answers.places):,}, since none has a label of it: {why}"
         )
-    figures = answers.figures.reshape(len(answers.places), -1)[truths.rows]
-    predictions = figures[:, 1:] if record["task"] == "binary" else figures
+    predictions = _predictions(plan, answers, truths)
     parts = _parts(answers.table, truths.rows, slices)
     return Measures(
         rows=len(truths.rows),
@@ -80,6 +79,27 @@ def measure_answers(plan: PredictionPlan, answers: Answers, slices: Sequence[str
         without_label=truths.missing,
         rejected=[*answers.rejected, *strange],
     )
+
+
+def labelled_answers(plan: PredictionPlan, answers: Answers) -> tuple[np.ndarray, np.ndarray, list[Any]]:
+    """Returns answers beside the labels that they are measured by.
+
+    Args:
+      plan: From :func:`plan_evaluation`.
+      answers: To the plan's rows.
+
+    Returns:
+      The labels (see :class:`Truths`), the predictions, float32 [rows, units], and where each row is in the input; of
+      the rows that have a label.
+    """
+    truths = _truths(plan, answers)
+    return truths.labels, _predictions(plan, answers, truths), [answers.places[row] for row in truths.rows]
+
+
+def _predictions(plan: PredictionPlan, answers: Answers, truths: Truths) -> np.ndarray:
+    """Returns the answers to rows that have a label, as metrics take them: of two classes the score of the second."""
+    figures = answers.figures.reshape(len(answers.places), -1)[truths.rows]
+    return figures[:, 1:] if plan.record["task"] == "binary" else figures
 
 
 def _truths(plan: PredictionPlan, answers: Answers) -> Truths:

@@ -9,3 +9,4 @@ from .decisions import (
 )
 from .emitting import sleep as sleep
 from .scheduling import RemoteJob as RemoteJob
+from .triggers import gather_drift as gather_drift

@@ -1,4 +1,5 @@
 from . import (
+    backtest as backtest,
     cloud as cloud,
     evaluate as evaluate,
     init as init,

@@ -1,0 +1,1 @@
+from .backtest import Request as Request, backtest as backtest

@@ -1,0 +1,106 @@
+"""The command that replays past spans under several schedules: backtest."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+import typer
+from rich.table import Table
+
+from kerasline.pipeline.cli.shared import (
+    WORKSPACE,
+    DataOption,
+    JsonOption,
+    RecipeArgument,
+    SetOption,
+    WorkspaceOption,
+    open_json,
+)
+from kerasline.pipeline.console import format_seconds, print_table
+
+_MOST_SPANS = 40
+_REFUSED = {"data": "by the data gate", "model": "by the model gate", "failed": "failed"}
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the command to the command line."""
+    app.command()(backtest)
+
+
+def backtest(
+    recipe: RecipeArgument,
+    first: Annotated[
+        str | None, typer.Option("--from", metavar="SPAN", help="The first span that arrives; default: the oldest.")
+    ] = None,
+    last: Annotated[
+        str | None, typer.Option("--to", metavar="SPAN", help="The last span, measured only; default: the newest.")
+    ] = None,
+    schedules: Annotated[
+        list[str],
+        typer.Option("--schedule", metavar="WORD", help="every, every-N, never, drift; /last-N: on the last N spans."),
+    ] = [],  # noqa: B006 (typer's way)
+    label_delay: Annotated[int, typer.Option(min=0, help="By how many spans labels come later than rows.")] = 0,
+    jobs: Annotated[int, typer.Option(min=1, max=64, help="How many fits at a time.")] = 1,
+    changes: SetOption = [],  # noqa: B006 (typer's way)
+    data_dir: DataOption = None,
+    workspace: WorkspaceOption = WORKSPACE,
+    json_file: JsonOption = None,
+) -> None:
+    """Replay past spans under several schedules, and say which to take."""
+    from kerasline.pipeline.backtesting import Request, backtest as replay
+
+    write_json = open_json(json_file)
+    request = Request(recipe, changes, first, last, schedules, label_delay, jobs, data_dir)
+    found = replay(request, workspace, lambda line: print(line, flush=True))
+    _show(found)
+    write_json(found)
+
+
+def _show(found: Mapping[str, Any]) -> None:
+    print_table(_over_time(found))
+    print_table(_summary(found))
+    print(f"recommended: {found['recommended'] or 'none'}; {found['reason']}")
+
+
+def _over_time(found: Mapping[str, Any]) -> Table:
+    """Makes the table of the deciding metric, a row for each of the last spans."""
+    table = Table("span", "rows", box=None, header_style="bold", title=found["metric"], title_justify="left")
+    for schedule in found["schedules"]:
+        table.add_column(schedule["name"])
+    columns = [schedule["over_time"] for schedule in found["schedules"]]
+    for looks in list(zip(*columns, strict=True))[-_MOST_SPANS:]:
+        cells = [_figure(look["metrics"].get(found["metric"]), look["model"]) for look in looks]
+        table.add_row(looks[0]["span"], f"{max(look['rows'] for look in looks):,}", *cells)
+    return table
+
+
+def _figure(figure: Mapping[str, float | None] | None, model: str | None) -> str:
+    if figure is None or figure["value"] is None:
+        return "no model" if model is None else "not measured"
+    return f"{figure['value']:.4g} (fit on {model})"
+
+
+def _summary(found: Mapping[str, Any]) -> Table:
+    from kerasline.pipeline.models import show_figure
+
+    table = Table("schedule", "runs", "time", "refused", found["metric"] or "quality", "behind the best", box=None)
+    for schedule in found["schedules"]:
+        refused = ", ".join(f"{count} {_REFUSED[name]}" for name, count in schedule["refused"].items() if count)
+        figure = schedule["quality"].get(found["metric"])
+        shown = "" if figure is None else show_figure(figure)
+        behind = _behind(schedule["compared"])
+        seconds = format_seconds(schedule["seconds"])
+        table.add_row(schedule["name"], str(schedule["runs"]), seconds, refused, shown, behind)
+    return table
+
+
+def _behind(compared: Mapping[str, Any] | None) -> str:
+    """Says how far a schedule is behind the best, and whether chance explains it."""
+    if compared is None:
+        return "not compared"
+    if not compared["difference"] and not compared["beyond_noise"]:
+        return ""
+    interval = "" if compared["low"] is None else f" ({compared['low']:.3g} to {compared['high']:.3g})"
+    verdict = "beyond noise" if compared["beyond_noise"] else "not beyond noise"
+    return f"{compared['difference']:.3g}{interval}, {verdict}"

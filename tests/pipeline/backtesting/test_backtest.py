@@ -1,0 +1,82 @@
+"""``kerasline backtest`` as a command: what it refuses at once, and a whole one on a small table."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from kerasline.components.core import module_command
+
+RECIPE = """
+name: weekly
+data: {spans: {pattern: "week-{SPAN}.csv", label: kind}}
+training: {epochs: 3, learning_rate: 0.05}
+validation: {drift: {policy: warn}}
+report: {explanations: "off"}
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A recipe and three weeks; in the second, what kind a row is of turns around."""
+    (tmp_path / "weekly.yaml").write_text(RECIPE)
+    for week in (1, 2, 3):
+        random = np.random.default_rng(week)
+        with open(tmp_path / f"week-{week}.csv", "w", newline="") as file:
+            writer = csv.writer(file)
+            writer.writerow(["x", "kind"])
+            for x in random.normal(10, 2, 150 * week):
+                writer.writerow([round(float(x), 3), "yes" if (x > 10) != (week > 1) else "no"])
+    return tmp_path
+
+
+def backtest(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    command = module_command("kerasline", "backtest", "weekly.yaml", *words)
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, env={**os.environ, "COLUMNS": "200"})
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["--from", "4"], "--from: expected a span that is there, one of 3 spans from 1 to 3, got 4"),
+        (["--schedule", "evry"], "Did you mean 'every'?"),
+        (["--schedule", "drift", "--set", "validation.drift=off"], "expected validation.drift: warn with the schedule"),
+    ],
+)
+def test_what_cannot_be_replayed_is_refused_in_a_sentence(folder: Path, words: list[str], told: str) -> None:
+    ended = backtest(folder, *words)
+    assert ended.returncode == 2
+    assert told in ended.stderr
+    assert len(ended.stderr.strip().splitlines()) == 1
+    assert not (folder / "workspace").exists()
+
+
+@pytest.mark.slow
+def test_a_backtest_fits_once_what_schedules_share_and_is_kept(folder: Path) -> None:
+    words = ("--schedule", "never,every,new_data", "--json", "told.json")
+    ended = backtest(folder, *words)
+    assert ended.returncode == 0, ended.stderr
+    told = json.loads((folder / "told.json").read_text())
+    never, every, new_data = told["schedules"]
+    assert [one["runs"] for one in told["schedules"]] == [1, 2, 2]
+    # Fits on span 1 and on both; answers of the first to span 2, and of both to span 3.
+    assert told["work"]["done"] == 2 + 1 + 2
+    assert {**new_data, "name": "every"} == every
+    assert [look["model"] for look in every["over_time"]] == ["1", "1 to 2"]
+    assert [look["rows"] for look in never["over_time"]] == [300, 450]
+    assert never["quality"]["accuracy"]["value"] < 0.3, "what it learnt has turned around"
+    assert every["quality"]["accuracy"]["value"] > never["quality"]["accuracy"]["value"] + 0.2
+    assert told["recommended"] == "every"
+    assert "recommended: every; every has the best accuracy" in ended.stdout
+    assert not (folder / "workspace" / "models").exists(), "nothing went into production"
+    assert not (folder / "weekly.schema.pbtxt").exists()
+    again = backtest(folder, *words)
+    repeated = json.loads((folder / "told.json").read_text())
+    assert (again.returncode, repeated["work"]["done"], repeated["work"]["kept"]) == (0, 0, 5)
+    assert repeated["schedules"] == told["schedules"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 
 import typer
@@ -52,7 +52,7 @@ def backtest(
 
     write_json = open_json(json_file)
     request = Request(recipe, changes, first, last, schedules, label_delay, jobs, data_dir)
-    found = replay(request, workspace, lambda line: print(line, flush=True))
+    found = replay(request, workspace, lambda line: print(f"{line}\n", end="", flush=True))
     _show(found)
     write_json(found)
 
@@ -68,17 +68,27 @@ def _over_time(found: Mapping[str, Any]) -> Table:
     table = Table("span", "rows", box=None, header_style="bold", title=found["metric"], title_justify="left")
     for schedule in found["schedules"]:
         table.add_column(schedule["name"])
-    columns = [schedule["over_time"] for schedule in found["schedules"]]
-    for looks in list(zip(*columns, strict=True))[-_MOST_SPANS:]:
-        cells = [_figure(look["metrics"].get(found["metric"]), look["model"]) for look in looks]
+    columns = [_figures(schedule["over_time"], found["metric"]) for schedule in found["schedules"]]
+    lines = list(zip(*(schedule["over_time"] for schedule in found["schedules"]), *columns, strict=True))
+    for line in lines[-_MOST_SPANS:]:
+        looks, cells = line[: len(columns)], line[len(columns) :]
         table.add_row(looks[0]["span"], f"{max(look['rows'] for look in looks):,}", *cells)
+    table.caption = "* by a model that has just been fitted"
     return table
 
 
-def _figure(figure: Mapping[str, float | None] | None, model: str | None) -> str:
-    if figure is None or figure["value"] is None:
-        return "no model" if model is None else "not measured"
-    return f"{figure['value']:.4g} (fit on {model})"
+def _figures(looks: Sequence[Mapping[str, Any]], metric: str | None) -> list[str]:
+    """Writes a schedule's figure of each span, with a mark where another model answered than before."""
+    before = None
+    cells = []
+    for look in looks:
+        figure = look["metrics"].get(metric)
+        if figure is None or figure["value"] is None:
+            cells.append("no model" if look["model"] is None else "not measured")
+        else:
+            cells.append(f"{figure['value']:.4g}{' *' if look['model'] != before else ''}")
+        before = look["model"]
+    return cells
 
 
 def _summary(found: Mapping[str, Any]) -> Table:

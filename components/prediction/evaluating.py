@@ -98,7 +98,7 @@ def labelled_answers(plan: PredictionPlan, answers: Answers) -> tuple[np.ndarray
 
 def _predictions(plan: PredictionPlan, answers: Answers, truths: Truths) -> np.ndarray:
     """Returns the answers to rows that have a label, as metrics take them: of two classes the score of the second."""
-    figures = answers.figures.reshape(len(answers.places), -1)[truths.rows]
+    figures: np.ndarray = answers.figures.reshape(len(answers.places), -1)[truths.rows]
     return figures[:, 1:] if plan.record["task"] == "binary" else figures
 
 

@@ -78,7 +78,7 @@ def backtest(request: Request, workspace: Path, tell: Callable[[str], None]) -> 
         tell(f"note: {line}")
     tell(_announce(experiment.name, schedules, past, folder))
     started = time.monotonic()
-    with open_tasks(folder, request.jobs, (data_dir, base_dir.resolve())) as tasks:
+    with open_tasks(folder, request.jobs) as tasks:
         own = find_schema_file(experiment.name, base_dir, home.root).path
         schema = own.parent if own.is_file() else None
         how = Replay(experiment.name, write, data_dir, folder, schema, past, tasks, tell)

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from kerasline.components.core import counted
 from kerasline.components.evaluation import METRICS, resample
 from kerasline.pipeline.backtesting.replaying import Course
 
@@ -51,45 +52,108 @@ def _mean(figures: Sequence[tuple[int, Figure | None]]) -> Figure:
     known = [(rows, figure) for rows, figure in figures if figure and figure["value"] is not None]
     if not known:
         return {"value": None, "low": None, "high": None}
-    total = sum(rows for rows, _ in known)
-    weights = [rows / total for rows, _ in known]
-    value, low, high = ([figure[side] for _, figure in known] for side in ("value", "low", "high"))
-    mean = float(np.dot(weights, np.array(value, float)))
-    if None in low or None in high:
-        return {"value": mean, "low": None, "high": None}
-    below, above = (np.array(weights) * (np.array(side, float) - np.array(value, float)) for side in (low, high))
-    return {"value": mean, "low": mean - sqrt(np.dot(below, below)), "high": mean + sqrt(np.dot(above, above))}
+    rows = np.array([rows for rows, _ in known], float)
+    # None becomes NaN, and the interval is not known either.
+    value, low, high = (np.array([figure[side] for _, figure in known], float) for side in ("value", "low", "high"))
+    shares = rows / rows.sum()
+    mean = float(shares @ value)
+    below, above = (float(np.linalg.norm(shares * (side - value))) for side in (low, high))
+    return {"value": mean, "low": _known(mean - below), "high": _known(mean + above)}
+
+
+def _known(number: float) -> float | None:
+    return number if np.isfinite(number) else None
+
+
+@dataclass(frozen=True)
+class _Rival:
+    """A schedule among which one is chosen.
+
+    Attributes:
+      course: how it went.
+      looks: those that have a figure of the main metric, by span.
+      value: the figure over all spans.
+      rank: the figure, and the more the better.
+    """
+
+    course: Course
+    looks: Mapping[str, Mapping[str, Any]]
+    value: float
+    rank: float
+
+    @property
+    def name(self) -> str:
+        """Of the schedule."""
+        return self.course.schedule.name
+
+    @property
+    def runs(self) -> int:
+        """How many runs it took."""
+        return len(self.course.fits)
 
 
 def judge(courses: Sequence[Course]) -> Verdict:
     """Chooses the schedule with the fewest runs among those that are not worse than the best beyond noise."""
-    measured = {course.schedule.name: _measured(course) for course in courses}
-    most = max((len(spans) for spans in measured.values()), default=0)
-    if not most:
+    able = _able(courses)
+    if not able:
         return Verdict(None, "nothing could be measured, so no schedule can be recommended", None, {})
-    # One that had no model for some time is no choice where others had one.
-    able = [course for course in courses if len(measured[course.schedule.name]) == most]
-    spans = set.intersection(*(set(measured[course.schedule.name]) for course in able))
+    spans = sorted(set.intersection(*(set(looks) for _, looks in able)))
     if not spans:
         return Verdict(None, "no span was measured under every schedule, so they cannot be compared", None, {})
-    metric = next(iter(next(iter(measured[able[0].schedule.name].values()))["metrics"]))
-    figures = _Figures(metric, sorted(spans))
-    sign = 1 if METRICS[metric].higher_is_better else -1
-    values = {course.schedule.name: figures.value(measured[course.schedule.name]) for course in able}
-    best = max(able, key=lambda course: (sign * values[course.schedule.name], -len(course.fits)))
-    compared: dict[str, dict[str, Any] | None] = dict.fromkeys(course.schedule.name for course in courses)
-    for course in able:
-        theirs, ours = (measured[one.schedule.name] for one in (course, best))
-        compared[course.schedule.name] = figures.compare(ours, theirs, sign, len(able) - 1)
-    equal = [course for course in able if not (compared[course.schedule.name] or {})["beyond_noise"]]
-    chosen = min(equal, key=lambda course: (len(course.fits), -sign * values[course.schedule.name]))
-    return Verdict(chosen.schedule.name, _reason(chosen, best, metric, values, compared), metric, compared)
+    metric = next(iter(able[0][1][spans[0]]["metrics"]))
+    figures = _Figures(metric, spans)
+    rivals = [_Rival(course, looks, figures.value(looks), figures.rank(looks)) for course, looks in able]
+    best = max(rivals, key=lambda rival: (rival.rank, -rival.runs))
+    compared = {rival.name: figures.compare(best.looks, rival.looks, len(rivals) - 1) for rival in rivals}
+    equal = [rival for rival in rivals if not compared[rival.name]["beyond_noise"]]
+    chosen = min(equal, key=lambda rival: (rival.runs, -rival.rank))
+    reason = _why_best(best, compared) if chosen is best else _why_other(chosen, best, compared[chosen.name])
+    told = {course.schedule.name: compared.get(course.schedule.name) for course in courses}
+    return Verdict(chosen.name, reason.format(metric=METRICS[metric].title), metric, told)
 
 
-def _measured(course: Course) -> dict[str, Mapping[str, Any]]:
-    """Returns the looks that have a figure of the main metric, by span."""
-    found = {look["span"]: look for look in course.looks if look["metrics"]}
-    return {span: look for span, look in found.items() if next(iter(look["metrics"].values()))["value"] is not None}
+def _able(courses: Sequence[Course]) -> list[tuple[Course, dict[str, dict[str, Any]]]]:
+    """Returns the schedules that had a model as often as any, with what was measured of them, by span.
+
+    One that had none for some time is no choice where others had one.
+    """
+    measured = [
+        (course, {look["span"]: look for look in course.looks if _main_figure(look) is not None}) for course in courses
+    ]
+    most = max((len(looks) for _, looks in measured), default=0)
+    return [(course, looks) for course, looks in measured if most and len(looks) == most]
+
+
+def _main_figure(look: Mapping[str, Any]) -> float | None:
+    """Returns the main metric of a look, None where it could not be measured."""
+    return next((figure["value"] for figure in look["metrics"].values()), None)
+
+
+def _why_best(best: _Rival, compared: Mapping[str, Mapping[str, Any]]) -> str:
+    """Says why the best schedule is recommended."""
+    if len(compared) == 1:
+        return f"no other schedule could be compared with {best.name}"
+    rivals = [name for name, told in compared.items() if name != best.name and not told["beyond_noise"]]
+    if rivals:
+        return (
+            f"{best.name} has the best {{metric}}, {best.value:.4g}, and none that chance may put beside it has fewer "
+            "runs"
+        )
+    return f"{best.name} has the best {{metric}}, {best.value:.4g} with {_runs(best)}, by more than chance explains"
+
+
+def _why_other(chosen: _Rival, best: _Rival, told: Mapping[str, Any]) -> str:
+    """Says why a schedule is recommended that is not the best."""
+    interval = "" if told["low"] is None else f" ({told['low']:.3g} to {told['high']:.3g})"
+    return (
+        f"{chosen.name} reaches {{metric}} {chosen.value:.4g} with {_runs(chosen)}; {best.name} reaches "
+        f"{best.value:.4g} with {best.runs}, and its advantage of {told['difference']:.3g}{interval} is not beyond "
+        "noise"
+    )
+
+
+def _runs(rival: _Rival) -> str:
+    return counted(rival.runs, "run")
 
 
 class _Figures:
@@ -97,7 +161,12 @@ class _Figures:
 
     def __init__(self, metric: str, spans: Sequence[str]) -> None:
         self._metric, self._spans = metric, spans
+        self._sign = 1 if METRICS[metric].higher_is_better else -1
         self._samples: dict[tuple[str, str], np.ndarray | None] = {}
+
+    def rank(self, looks: Mapping[str, Mapping[str, Any]]) -> float:
+        """Returns the mean, and the more the better."""
+        return self._sign * self.value(looks)
 
     def value(self, looks: Mapping[str, Mapping[str, Any]]) -> float:
         """Returns the mean over the spans, weighted by rows."""
@@ -107,19 +176,17 @@ class _Figures:
         self,
         ours: Mapping[str, Mapping[str, Any]],
         theirs: Mapping[str, Mapping[str, Any]],
-        sign: int,
         comparisons: int,
     ) -> dict[str, Any]:
         """Says by how much the first is better than the second, by pairs of samples of the same rows.
 
         Args:
           ours, theirs: by span.
-          sign: 1 where more is better, -1 where less is.
           comparisons: that share the chance of an error.
         """
         from scipy.stats import norm
 
-        difference, variance, told = sign * (self.value(ours) - self.value(theirs)), 0.0, True
+        difference, variance, told = self.rank(ours) - self.rank(theirs), 0.0, True
         for span in self._spans:
             if ours[span]["model"] == theirs[span]["model"]:
                 continue  # the same answers
@@ -162,28 +229,3 @@ class _Figures:
             labels, predictions = answers["labels"][rows], answers["predictions"][rows]
             self._samples[key] = resample(self._metric, labels, predictions, look["task"], 0)
         return self._samples[key]
-
-
-def _reason(
-    chosen: Course,
-    best: Course,
-    metric: str,
-    values: Mapping[str, float],
-    compared: Mapping[str, Mapping[str, Any] | None],
-) -> str:
-    """Says why a schedule is recommended."""
-    title, name, other = METRICS[metric].title, chosen.schedule.name, best.schedule.name
-    runs = f"{len(chosen.fits)} run" + ("" if len(chosen.fits) == 1 else "s")
-    if chosen is best:
-        rivals = [one for one, told in compared.items() if told and one != name and not told["beyond_noise"]]
-        if len(compared) == 1:
-            return f"{name} is the only schedule"
-        if not rivals:
-            return f"{name} has the best {title}, {values[name]:.4g} with {runs}, by more than chance explains"
-        return f"{name} has the best {title}, {values[name]:.4g}, and none that chance may put beside it has fewer runs"
-    told = compared[name] or {}
-    interval = "" if told.get("low") is None else f" ({told['low']:.3g} to {told['high']:.3g})"
-    return (
-        f"{name} reaches {title} {values[name]:.4g} with {runs}; {other} reaches {values[other]:.4g} with "
-        f"{len(best.fits)}, and its advantage of {told['difference']:.3g}{interval} is not beyond noise"
-    )

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
 import queue
 import socket
 import subprocess
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,9 +19,8 @@ from kerasline.components.core import ConfigError, KeraslineError, end_child, mo
 class _Worker:
     """A process that does one task after the other."""
 
-    def __init__(self, log: Path, path: Sequence[Path]) -> None:
+    def __init__(self, log: Path) -> None:
         ours, theirs = socket.socketpair()
-        searched = [*map(str, path), os.environ.get("PYTHONPATH", "")]
         command = module_command("kerasline.pipeline.backtesting.worker", str(theirs.fileno()))
         with log.open("ab") as file, theirs:
             self._child: subprocess.Popen[Any] = start_child(
@@ -30,7 +28,6 @@ class _Worker:
                 pass_fds=(theirs.fileno(),),
                 stdout=file,
                 stderr=subprocess.STDOUT,
-                env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, searched))},
             )
         self._socket, self._lines, self._log = ours, ours.makefile("rw", encoding="utf-8"), log
 
@@ -66,8 +63,8 @@ class Tasks:
       done, kept: how many were done now, and how many earlier.
     """
 
-    def __init__(self, folder: Path, jobs: int, path: Sequence[Path]) -> None:
-        self._folder, self._path = folder, path
+    def __init__(self, folder: Path, jobs: int) -> None:
+        self._folder = folder
         self._pool = ThreadPoolExecutor(jobs)
         self._free: queue.SimpleQueue[int] = queue.SimpleQueue()
         for number in range(jobs):
@@ -118,7 +115,7 @@ class Tasks:
             if self._ended:
                 raise KeraslineError("the backtest was ended")
             if number not in self._workers:
-                self._workers[number] = _Worker(self._folder / f"worker-{number}.log", self._path)
+                self._workers[number] = _Worker(self._folder / f"worker-{number}.log")
             return self._workers[number]
 
     def end(self) -> None:
@@ -132,16 +129,15 @@ class Tasks:
 
 
 @contextmanager
-def open_tasks(folder: Path, jobs: int, path: Sequence[Path] = ()) -> Iterator[Tasks]:
+def open_tasks(folder: Path, jobs: int) -> Iterator[Tasks]:
     """Gives what does tasks; its processes end with it.
 
     Args:
       folder: for what came of them, and the logs.
       jobs: how many processes.
-      path: folders where a user's own module is looked for before those of PYTHONPATH.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    tasks = Tasks(folder, jobs, path)
+    tasks = Tasks(folder, jobs)
     try:
         yield tasks
     finally:

@@ -12,16 +12,17 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from kerasline.components.core import ConfigError, address_of
+from kerasline.components.core import ConfigError, address_of, write_at_once
 
 if TYPE_CHECKING:
     from pandas import DataFrame
 
 _WORKSPACE = "workspace"
+_WRITTEN = "# Written from Python, and again when it runs with another config.\n"
 
 
 def validate(
-    recipe: str | Path,
+    recipe: str | Path | Mapping[str, Any],
     changes: Mapping[str, Any] | None = None,
     *,
     data: bool = True,
@@ -31,7 +32,7 @@ def validate(
     """Checks a recipe as ``kerasline validate`` does, without running anything.
 
     Args:
-      recipe: the name of a shipped recipe, or the path of a YAML file.
+      recipe: the name of a shipped recipe, the path of a YAML file, or the config itself.
       changes: config keys and values: ``{"training.epochs": 5, "model.units": [32]}``.
       data: look at the data's files and columns as well; of up to a megabyte all is read, of more the header alone.
       data_dir: where the files of the data set are.
@@ -43,13 +44,45 @@ def validate(
     Raises:
       ConfigError: a key, a value or a column is wrong, or the data is not there.
     """
-    from kerasline.pipeline.config import load_experiment
+    from kerasline.pipeline.config import load_experiment, parse_experiment
     from kerasline.pipeline.plan import check_data
 
-    experiment, base_dir = load_experiment(str(recipe), write_changes(changes))
+    if isinstance(recipe, Mapping):
+        experiment, base_dir = parse_experiment(recipe, write_changes(changes)), Path.cwd()
+    else:
+        experiment, base_dir = load_experiment(str(recipe), write_changes(changes))
     if data:
         check_data(experiment, base_dir, None if data_dir is None else Path(data_dir), Path(workspace))
     return experiment.model_dump(mode="json")
+
+
+def recipe_file(recipe: str | Path | Mapping[str, Any]) -> str:
+    """Returns what names a recipe on the command line; a config is written to a file for it.
+
+    The file is ``NAME.yaml`` in the current folder, from which relative paths start: what is run from Python today can
+    be scheduled, or looked into, tomorrow.
+
+    Args:
+      recipe: the name of a shipped recipe, the path of a YAML file, or a config of plain values.
+
+    Raises:
+      ConfigError: the config is wrong, or another file has its name.
+    """
+    if not isinstance(recipe, Mapping):
+        return str(recipe)
+    import yaml
+
+    from kerasline.pipeline.config import parse_experiment
+
+    path = Path(f"{parse_experiment(recipe).name}.yaml")
+    try:
+        text = _WRITTEN + yaml.safe_dump(dict(recipe), sort_keys=False, allow_unicode=True)
+    except yaml.YAMLError as error:
+        raise ConfigError(f"the recipe holds what YAML cannot: {error.args[-1]!r}; write plain values") from None
+    if path.exists() and not path.read_text(encoding="utf-8").startswith(_WRITTEN):
+        raise ConfigError(f"{path} is there already and was not written from Python; give the recipe another name")
+    write_at_once(path, text)
+    return str(path)
 
 
 def write_changes(changes: Mapping[str, Any] | None) -> list[str]:

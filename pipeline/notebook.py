@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kerasline.components.core import ConfigError, KeraslineError, module_command, nearest
-from kerasline.pipeline.api import write_changes
+from kerasline.pipeline.api import recipe_file, write_changes
 from kerasline.pipeline.workspace import section
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ _PLOT_WIDTH, _PLOT_HEIGHT, _TITLE_HEIGHT = 520, 340, 100  # pixels of one plot, 
 
 
 def run(
-    recipe: str,
+    recipe: str | Path | Mapping[str, Any],
     changes: Mapping[str, Any] | None = None,
     *,
     workspace: str | Path = _WORKSPACE,
@@ -43,7 +43,8 @@ def run(
     """Runs a recipe as ``kerasline run`` does, and prints its progress.
 
     Args:
-      recipe: the name of a shipped recipe, or the path of a YAML file.
+      recipe: the name of a shipped recipe, the path of a YAML file, or the config itself, which is kept as
+        ``NAME.yaml`` in the current folder.
       changes: config keys and values: ``{"training.epochs": 5, "model.units": [32]}``.
       workspace: where metadata, artifacts, models and reports go.
       data_dir: where the files of the data set are.
@@ -62,9 +63,10 @@ def run(
     arguments = _arguments(changes, workspace, data_dir)
     arguments += ["--until", until] if until is not None else []
     arguments += [] if cache else ["--no-cache"]
+    words = module_command("kerasline", "run", recipe_file(recipe), *arguments)
     with tempfile.TemporaryDirectory() as folder:
         outcome = Path(folder, "outcome.json")
-        code, last_line = _stream(module_command("kerasline", "run", recipe, *arguments, "--json", str(outcome)), quiet)
+        code, last_line = _stream([*words, "--json", str(outcome)], quiet)
         result: Run = json.loads(outcome.read_text(encoding="utf-8")) if outcome.is_file() else {}
     if result.get("status", "failed") == "failed":
         message = result.get("message") or last_line.removeprefix("kerasline: ")
@@ -73,7 +75,7 @@ def run(
 
 
 def plan(
-    recipe: str,
+    recipe: str | Path | Mapping[str, Any],
     changes: Mapping[str, Any] | None = None,
     *,
     workspace: str | Path = _WORKSPACE,
@@ -82,7 +84,8 @@ def plan(
     """Says which steps :func:`run` would run now, and why, as ``kerasline plan`` does; nothing is executed.
 
     Args:
-      recipe: the name of a shipped recipe, or the path of a YAML file.
+      recipe: the name of a shipped recipe, the path of a YAML file, or the config itself, which is kept as
+        ``NAME.yaml`` in the current folder.
       changes: config keys and values.
       workspace: where metadata, artifacts, models and reports go.
       data_dir: where the files of the data set are.
@@ -96,7 +99,7 @@ def plan(
     """
     with tempfile.TemporaryDirectory() as folder:
         forecast = Path(folder, "forecast.json")
-        words = module_command("kerasline", "plan", recipe, *_arguments(changes, workspace, data_dir))
+        words = module_command("kerasline", "plan", recipe_file(recipe), *_arguments(changes, workspace, data_dir))
         code, last_line = _stream([*words, "--json", str(forecast)], quiet=True)
         if code:
             message = last_line.removeprefix("kerasline: ")

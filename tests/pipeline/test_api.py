@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 
 import kerasline as kl
+from kerasline.pipeline.api import recipe_file
 
 ROWS = 120
 FLATS = pd.DataFrame({
@@ -70,3 +73,35 @@ def test_names_that_are_not_there_are_refused(tmp_path: Path) -> None:
             ask()
     with pytest.raises(kl.ConfigError):
         kl.compare("first", "second", tmp_path)
+
+
+def test_a_config_is_a_recipe_and_is_kept_as_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    config = {"name": "flowers", "data": {"dataset": "iris"}, "model": {"family": "mlp", "units": [8]}}
+    assert kl.validate(config, {"training.epochs": 3})["training"]["epochs"] == 3
+    assert list(tmp_path.iterdir()) == []
+    assert recipe_file(config) == "flowers.yaml"
+    assert kl.validate("flowers.yaml") == kl.validate(config)
+    recipe_file({**config, "seed": 5})
+    assert kl.validate("flowers.yaml")["seed"] == 5
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"name": "mine"}, "mine.yaml is there already and was not written from Python; give the recipe another name"),
+        ({"training": {"epohcs": 3}}, "Did you mean 'epochs'"),
+        ({"name": None}, "name"),
+        ({"seed": np.int64(3)}, "the recipe holds what YAML cannot: .*3.*; write plain values"),
+    ],
+)
+def test_a_config_that_is_no_recipe_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, changed: dict[str, Any], message: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mine.yaml").write_text("name: mine\n")
+    config = {"name": "flowers", "data": {"dataset": "iris"}, "model": {"family": "mlp", "units": [8]}}
+    with pytest.raises(kl.ConfigError, match=message):
+        recipe_file({**config, **changed})
+    assert [path.name for path in tmp_path.iterdir()] == ["mine.yaml"]
+    assert (tmp_path / "mine.yaml").read_text() == "name: mine\n"

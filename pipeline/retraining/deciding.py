@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -18,7 +19,7 @@ from kerasline.components.core import ConfigError, KeraslineError, end_child, mo
 from kerasline.components.datasets.tables import is_waiting
 from kerasline.components.registry import current_version, read_record
 from kerasline.pipeline.config import Experiment, find_recipe, load_experiment, read_yaml
-from kerasline.pipeline.config.schedule import NotifyOptions, ScheduleOptions
+from kerasline.pipeline.config.schedule import SERVED, NotifyOptions, ScheduleOptions
 from kerasline.pipeline.console import screen_apart
 from kerasline.pipeline.plan import find_schema_file
 from kerasline.pipeline.retraining.attempts import (
@@ -45,6 +46,7 @@ from kerasline.pipeline.retraining.decisions import (
     schedule_folder,
 )
 from kerasline.pipeline.retraining.notify import notify
+from kerasline.pipeline.retraining.served import gather_served
 from kerasline.pipeline.retraining.triggers import Evidence, describe_changes, gather_drift, gather_metric
 from kerasline.pipeline.workspace import Workspace, kept_descriptions, open_workspace, section
 
@@ -204,6 +206,8 @@ def _look(
             experiment.data, name=experiment.name, base_dir=base_dir, data_dir=data_dir, task=experiment.task,
             seed=experiment.seed, named=named_columns(experiment.features), kept=kept_descriptions(home.root),
         )  # fmt: skip
+        if schedule.trigger in SERVED:
+            gather = partial(gather_served, schedule, models, home.root, dataset.fingerprint)
     version = current_version(models)
     before = read_record(models, version).get("span_digests") or {} if version else {}
     changed = (*describe_changes(dataset.spans, before), *(line for line in dataset.skipped if is_waiting(line)))
@@ -224,7 +228,8 @@ def decide(
       fingerprint: of the data as it is now.
       history: earlier decisions, oldest first.
       now: with a time zone.
-      gather: looks at the new data, for the triggers drift and metric; asked only where nothing else decides.
+      gather: looks at the new data, for the triggers drift and metric, or at what was served; asked only where nothing
+        else decides.
     """
     last = next((decision for decision in reversed(history) if decision.run), None)
     no_run = Decision(_text(now), False, "", fingerprint)

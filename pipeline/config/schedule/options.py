@@ -13,6 +13,11 @@ from kerasline.components.core import Options, shown
 from kerasline.components.evaluation import Threshold
 from kerasline.pipeline.config.schedule.cron_line import tidy_cron
 
+Trigger = Literal["always", "new_data", "drift", "metric", "served_drift", "served_metric", "estimated_metric"]
+# Those that go by what a model in production was asked and answered, and those that may have thresholds.
+SERVED = ("served_drift", "served_metric", "estimated_metric")
+_HELD = ("metric", "served_metric", "estimated_metric")
+
 
 class FailureOptions(Options):
     """What to do when a scheduled run fails for another reason than its data or its model."""
@@ -65,16 +70,20 @@ class ScheduleOptions(Options):
 
     cron: str = Field("0 3 * * *", description="Minute, hour, day of month, month, day of week (mon, tue, ...).")
     timezone: str = Field("UTC", description="An IANA name such as Europe/Berlin; daylight saving follows it.")
-    trigger: Literal["always", "new_data", "drift", "metric"] = Field(
+    trigger: Trigger = Field(
         "new_data",
         description="new_data: when the data is not what it was at the last attempt. drift: when the new data is "
         "further from that of the model in production than validation.drift allows. metric: when that model answers "
-        "new spans worse than schedule.thresholds allows.",
+        "new spans worse than schedule.thresholds allows. served_drift, served_metric, estimated_metric: when what it "
+        "was asked has drifted, or its answers are worse by the labels that came, or as estimated without labels.",
     )
     thresholds: dict[str, Threshold] = Field(
         default={},
-        description="With trigger metric: metric name to limits; max_drop counts from the model's figure when it was "
-        "pushed.",
+        description="With trigger metric, and perhaps served_metric and estimated_metric: metric name to limits; "
+        "max_drop counts from the model's figure when it was pushed.",
+    )
+    served_days: float | None = Field(
+        None, gt=0, description="With a trigger on what was served: look back so many days; default: all that is kept."
     )
     cooldown_minutes: float = Field(0, ge=0, description="Least time between the starts of two runs.")
     max_runtime_minutes: float | None = Field(None, gt=0, description="A run that takes longer is stopped.")
@@ -89,8 +98,13 @@ class ScheduleOptions(Options):
                 "expected thresholds with trigger: metric, such as thresholds: {accuracy: {min: 0.9, max_drop: 0.05}}, "
                 "got none"
             )
-        if self.trigger != "metric" and self.thresholds:
-            raise ValueError(f"expected trigger: metric with thresholds, got trigger: {self.trigger}")
+        if self.trigger not in _HELD and self.thresholds:
+            raise ValueError(
+                f"expected trigger: metric with thresholds, got trigger: {self.trigger}; {_HELD[1]} and {_HELD[2]} "
+                "take them, too"
+            )
+        if self.served_days is not None and self.trigger not in SERVED:
+            raise ValueError(f"expected trigger: {', '.join(SERVED)} with served_days, got trigger: {self.trigger}")
         return self
 
     @field_validator("cron")

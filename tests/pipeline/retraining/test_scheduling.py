@@ -38,6 +38,9 @@ def recipe(tmp_path: Path) -> str:
         ({"notify": {"webhook": "ftp://x"}}, "webhook"),
         ({"trigger": "metric"}, "expected thresholds with trigger: metric"),
         ({"thresholds": {"accuracy": {"min": 0.9}}}, "expected trigger: metric with thresholds, got .*new_data"),
+        ({"trigger": "served_drift", "thresholds": {"accuracy": {"min": 0.9}}}, "got trigger: served_drift"),
+        ({"served_days": 7}, "expected trigger: served_drift, .* with served_days, got trigger: new_data"),
+        ({"trigger": "served_drift", "served_days": 0}, "served_days"),
     ],
 )
 def test_what_is_refused(block: dict[str, object], message: str) -> None:

@@ -9,6 +9,7 @@ import numpy as np
 
 from kerasline.components.evaluation import metric_intervals, rank_auc, wilson
 from kerasline.components.models import Task
+from kerasline.components.report.figures.thresholds import describe_scores, describe_thresholds
 
 CLASSES_IN_MATRIX = 30  # more do not fit a page
 MOST_PAIRS = 12
@@ -37,10 +38,12 @@ def describe_performance(
 
     Returns:
       ``rows``, ``intervals``, ``classes`` (a row for each), ``confusion``, ``roc``, ``precision_recall``,
-      ``calibration``, ``confidence`` and ``residuals``, None where a task has no such thing; see the functions below.
+      ``scores``, ``thresholds``, ``calibration``, ``confidence`` and ``residuals``, None where a task has no such
+      thing; see the functions below and those of thresholds.py.
     """
     result: dict[str, Any] = dict.fromkeys(
-        ("classes", "confusion", "roc", "precision_recall", "calibration", "confidence", "residuals")
+        ("classes", "confusion", "roc", "precision_recall", "scores", "thresholds")
+        + ("calibration", "confidence", "residuals")
     )
     result |= {"rows": len(labels), "intervals": metric_intervals(metrics, labels, predictions, task)}
     if task in ("regression", "bounded_regression"):
@@ -58,13 +61,22 @@ def describe_performance(
     result["confusion"] = describe_confusion(counts, names)
     result["confidence"] = describe_confidence(truth, guessed, scores)
     if task == "binary":
-        result["roc"] = roc_curve(truth == 1, scores[:, 1])
-        result["precision_recall"] = precision_recall_curve(truth == 1, scores[:, 1])
-        result["calibration"] = calibration(truth == 1, scores[:, 1])
+        result |= _describe_binary(truth == 1, scores[:, 1])
     else:
         top = scores.max(axis=1)
         result["calibration"] = calibration(truth == guessed, top)
     return result
+
+
+def _describe_binary(truth: np.ndarray, scores: np.ndarray) -> dict[str, Any]:
+    """Gathers what only scores of yes or no have: bool [rows] and the scores of the positive class, [rows]."""
+    return {
+        "roc": roc_curve(truth, scores),
+        "precision_recall": precision_recall_curve(truth, scores),
+        "scores": describe_scores(truth, scores),
+        "thresholds": describe_thresholds(truth, scores),
+        "calibration": calibration(truth, scores),
+    }
 
 
 def confusion_counts(truth: np.ndarray, guessed: np.ndarray, classes: int) -> np.ndarray:
@@ -173,7 +185,16 @@ def roc_curve(truth: np.ndarray, scores: np.ndarray) -> dict[str, Any] | None:
 
 
 def precision_recall_curve(truth: np.ndarray, scores: np.ndarray) -> dict[str, Any] | None:
-    """Returns ``recall``, ``precision``, ``threshold`` (falling) and ``share`` (of positive rows), or None."""
+    """Describes the curve of precision over recall.
+
+    Args:
+      truth: bool [rows], whether a row is positive.
+      scores: [rows] of the positive class.
+
+    Returns:
+      ``recall``, ``precision`` and ``threshold`` (falling), ``share`` (of positive rows) and ``average_precision`` (the
+      mean of the precision over the positive rows in the order of their scores), or None without positive rows.
+    """
     if not truth.any():
         return None
     hits, others, thresholds = _steps(truth, scores)
@@ -184,6 +205,7 @@ def precision_recall_curve(truth: np.ndarray, scores: np.ndarray) -> dict[str, A
         "precision": [float(v) for v in precision[keep]],
         "threshold": [float(v) for v in thresholds[keep]],
         "share": float(truth.mean()),
+        "average_precision": float(np.sum(np.diff(hits, prepend=0) / hits[-1] * precision)),
     }
 
 

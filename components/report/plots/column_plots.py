@@ -16,7 +16,7 @@ from kerasline.components.report.drawing import (
     show,
     show_all,
 )
-from kerasline.components.report.plots.plots import Plot, make_plot
+from kerasline.components.report.plots.plot import Plot, make_plot
 
 MOST_COLUMNS = 40  # of the data that get a plot; a table lists them all
 _COUNTED_VALUES = 16_384  # the statistics estimate the number of different values beyond

@@ -19,7 +19,7 @@ from kerasline.components.report.drawing import (
     show_all,
     surface_chart,
 )
-from kerasline.components.report.plots.plots import Plot, make_plot
+from kerasline.components.report.plots.plot import Plot, make_plot
 
 _MOST_BARS = 15
 _FLAT = 1e-9

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
-
-from markupsafe import Markup
 
 from kerasline.components.core import counted
 from kerasline.components.evaluation import METRICS
@@ -25,25 +22,12 @@ from kerasline.components.report.drawing import (
     show,
     show_all,
 )
+from kerasline.components.report.plots.plot import Plot, make_plot
+from kerasline.components.report.plots.score_plots import plot_scores
 
 _MOST_CURVES = 3
 MOST_BESIDE = 12  # classes of a confusion matrix beside another plot; more take the whole width
 _LONGEST_NAME = 40  # characters of a name in a title
-
-
-@dataclass(frozen=True)
-class Plot:
-    """A plot: its title states the finding; ``body`` is HTML, ``note`` a line below it."""
-
-    title: str
-    body: Markup
-    note: str = ""
-    is_wide: bool = False
-
-
-def make_plot(title: str, body: str, note: str = "", is_wide: bool = False) -> Plot:
-    """Joins a title and HTML that the drawing functions have escaped, piece by piece."""
-    return Plot(title, Markup(body), note, is_wide)
 
 
 def metric_label(name: str, figures: Mapping[str, Any]) -> str:
@@ -177,7 +161,7 @@ def plot_evaluation(figures: Mapping[str, Any]) -> list[Plot]:
         plots.append(
             make_plot(title, f'<div class="scroll" tabindex="0">{table}</div>', is_wide=len(names) > MOST_BESIDE)
         )
-    plots += _curve_plots(performance)
+    plots += plot_scores(performance)
     if performance.get("calibration"):
         plots.append(_calibration_plot(performance["calibration"], figures["task"]))
     if performance.get("residuals"):
@@ -206,29 +190,6 @@ def describe_mistakes(pairs: Sequence[Mapping[str, Any]]) -> str:
 def _name(text: str) -> str:
     """Shortens the name of a class for a sentence."""
     return shorten(text, _LONGEST_NAME)
-
-
-def _curve_plots(performance: Mapping[str, Any]) -> list[Plot]:
-    plots, both = [], (0.0, 1.0)
-    roc, curve = performance.get("roc"), performance.get("precision_recall")
-    if roc:
-        title = f"A random positive row scores above a random negative one in {roc['auc']:.1%} of pairs"
-        series = [Series("this model", roc["false_positive_share"], roc["true_positive_share"])]
-        chart = line_chart(
-            title, series, "negative rows taken for positive (share)", "positive rows found (share)",
-            diagonal="chance", x_range=both, y_range=both,
-        )  # fmt: skip
-        plots.append(make_plot(title, chart, "ROC curve"))
-    if curve:
-        half = max((p for r, p in zip(curve["recall"], curve["precision"], strict=True) if r >= 0.5), default=0.0)
-        title = f"To find half of the positive rows, {half:.0%} of those flagged are right"
-        share = Series("all rows flagged", [0.0, 1.0], [curve["share"], curve["share"]])
-        series = [Series("this model", curve["recall"], curve["precision"]), share]
-        chart = line_chart(
-            title, series, "recall (share of positive rows found)", "precision (share)", x_range=both, y_range=both
-        )
-        plots.append(make_plot(title, chart, "Precision-recall curve"))
-    return plots
 
 
 _FEWEST_IN_TENTH, _FEWEST_TENTHS = 10, 3  # rows in a tenth of the scores, and such tenths, for a word on probabilities

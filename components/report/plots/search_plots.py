@@ -18,7 +18,7 @@ from kerasline.components.report.drawing import (
     show,
     show_all,
 )
-from kerasline.components.report.plots.plots import Plot, make_plot
+from kerasline.components.report.plots.plot import Plot, make_plot
 
 _MOST_AXES = 9
 _ABSENT = object()  # the value of a key in a trial that does not have it; null is a value

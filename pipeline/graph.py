@@ -320,6 +320,7 @@ def _push(
         custom_config={
             "record": plan.record(),
             "keep": plan.experiment.push.keep,
+            "challenge": plan.experiment.push.challenge(),
             "code_version": code_version("kerasline.components.pushing"),
         },
     )

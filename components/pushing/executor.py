@@ -40,7 +40,8 @@ class RegistryPusher(executor.Executor):
 
     Execution properties:
       push_destination: ``filesystem.base_directory`` is ``MODELS/NAME``.
-      custom_config: ``record`` (written with the version) and ``keep`` (versions to keep).
+      custom_config: ``record`` (written with the version), ``keep`` (versions to keep) and ``challenge`` (how it
+        challenges what is in production, None to take its place).
     """
 
     def Do(  # noqa: N802 (TFX's name)
@@ -80,7 +81,8 @@ class RegistryPusher(executor.Executor):
         run_id = self._context.pipeline_run_id if self._context else None
         record = {**custom["record"], "run_id": run_id, "environment": describe_environment()}
         record["formats"] = ["saved_model", *(name for a in formats for name in _names(a))]
-        version = push_version(folder, Path(self.GetModelPath(input_dict)), record, custom["keep"], add_files)
+        model = Path(self.GetModelPath(input_dict))
+        version = push_version(folder, model, record, custom["keep"], add_files, custom.get("challenge"))
         self._MarkPushed(pushed, pushed_destination=str(folder / str(version)), pushed_version=str(version))
 
 

@@ -2,16 +2,46 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from kerasline.components.core import Options
+
+
+class RollbackOptions(Options):
+    """Limits that end a challenge, or take a version out of production within its watch, when surely crossed."""
+
+    p99_ms: float | None = Field(None, gt=0, description="Milliseconds that 99 of 100 served requests take.")
+    error_rate: float | None = Field(None, ge=0, lt=1, description="Share of the served requests that fail.")
+    accuracy_drop: float | None = Field(
+        None, ge=0, description="How much worse the main metric may be by labels, in its own units."
+    )
+
+    @model_validator(mode="after")
+    def _has_a_limit(self) -> RollbackOptions:
+        if not self.limits():
+            raise ValueError("expected at least one of p99_ms, error_rate and accuracy_drop")
+        return self
+
+    def limits(self) -> dict[str, float]:
+        """Returns the limits that there are, by name."""
+        return {name: value for name, value in self.model_dump().items() if value is not None}
 
 
 class PushOptions(Options):
     """Where a blessed model goes."""
 
+    promotion: Literal["at_once", "manual", "shadow", "canary"] = Field(
+        "at_once",
+        description="at_once: into production; the others leave production as it is until kerasline verdict --apply or "
+        "promote: shadow sees its requests, canary answers a share of them, manual waits.",
+    )
+    share: float = Field(0.05, gt=0, lt=1, description="Part of the requests that a canary answers.")
+    rollback_on: RollbackOptions | None = Field(
+        None, description="Limits that end a challenge, or take a version out of production within watch_days."
+    )
+    watch_days: float = Field(7.0, gt=0, description="Days in production for which rollback_on is watched.")
     keep: int = Field(5, ge=2, description="Versions to keep; the current one and its predecessor always stay.")
     formats: list[Literal["saved_model", "keras", "onnx", "tflite", "tflite_int8"]] = Field(
         default=["saved_model"],
@@ -22,6 +52,29 @@ class PushOptions(Options):
     @classmethod
     def _savedmodel_first(cls, value: list[str]) -> list[str]:
         return ["saved_model", *(name for name in dict.fromkeys(value) if name != "saved_model")]
+
+    @model_validator(mode="after")
+    def _nothing_is_said_in_vain(self) -> PushOptions:
+        usual = type(self).model_fields  # which kerasline show writes, too
+        if self.share != usual["share"].default and self.promotion != "canary":
+            raise ValueError(f"expected promotion: canary with share, got {self.promotion}")
+        if self.watch_days != usual["watch_days"].default and self.rollback_on is None:
+            raise ValueError("expected rollback_on with watch_days, got none")
+        return self
+
+    def challenge(self) -> dict[str, Any] | None:
+        """Returns ``kind``, ``share`` and ``rollback_on`` of a challenge; None of a version that takes the place."""
+        if self.promotion == "at_once":
+            return None
+        share = self.share if self.promotion == "canary" else 0.0
+        return {"kind": self.promotion, "share": share, "rollback_on": self._limits()}
+
+    def watch(self) -> dict[str, Any] | None:
+        """Returns the ``days`` and the limits (``rollback_on``) of the watch in production; None without limits."""
+        return {"days": self.watch_days, "rollback_on": self._limits()} if self.rollback_on else None
+
+    def _limits(self) -> dict[str, float]:
+        return self.rollback_on.limits() if self.rollback_on else {}
 
     def further_formats(self) -> list[str]:
         """Lists the formats beside the SavedModel."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -63,7 +64,8 @@ def set_challenger(folder: Path, challenger: Challenger, reason: str) -> None:
         return
     if before and before.version != challenger.version:
         drop_challenger(folder, f"version {challenger.version} took its place")
-    begun = replace(challenger, since=now_text())
+    # To the microsecond, so that it tells two challenges of a version apart.
+    begun = replace(challenger, since=datetime.now(UTC).isoformat())
     write_json(folder / CHALLENGER_FILE, asdict(begun))
     _complete(folder, begun, reason)
 

@@ -26,11 +26,7 @@ def current_version(folder: Path) -> int | None:
 
 def read_history(folder: Path) -> list[dict[str, Any]]:
     """Returns every move of the pointer, oldest first; a line that a crash cut short is left out."""
-    moves = [event for event in read_events(folder) if event.get("action", "push") in _MOVES]
-    pointer = read_pointer(folder)
-    if pointer and (not moves or moves[-1] != pointer):
-        moves.append(pointer)  # the process ended between the pointer and its line
-    return moves
+    return [event for event in read_events(folder) if event.get("action", "push") in _MOVES]
 
 
 def read_events(folder: Path) -> list[dict[str, Any]]:
@@ -42,6 +38,9 @@ def read_events(folder: Path) -> list[dict[str, Any]]:
             events.append(json.loads(line))
         except ValueError:
             continue
+    pointer = read_pointer(folder)
+    if pointer and pointer not in events:
+        events.append(pointer)  # the process ended between the pointer and its line
     return events
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from kerasline.components.core import KeraslineError
+from kerasline.components.registry.challengers import Challenger, find_drop, set_challenger
 from kerasline.components.registry.keeping import prune, remove_leftovers
 from kerasline.components.registry.locks import push_lock, registry_lock
 from kerasline.components.registry.moving import move_pointer
@@ -23,19 +24,24 @@ from kerasline.components.registry.versions import (
 from kerasline.components.registry.writing import write_json
 
 _PLAIN = ["saved_model"]
-_OF_SERVING = ("serve",)  # what a record says that is not of the model
+_OF_SERVING = ("serve", "watch")  # what a record says that is not of the model
 
 
 class PushRefused(KeraslineError):
-    """A blessed model may not go into production: somebody took this very model out of it."""
+    """A blessed model may not go into production: this very model was taken out of it, or was worse than it."""
 
     exit_code = 4
 
 
 def push_version(
-    folder: Path, model: Path, record: Mapping[str, Any], keep: int, finish: Callable[[Path], None] | None = None
+    folder: Path,
+    model: Path,
+    record: Mapping[str, Any],
+    keep: int,
+    finish: Callable[[Path], None] | None = None,
+    challenge: Mapping[str, Any] | None = None,
 ) -> int:
-    """Puts a model into production as a new version.
+    """Puts a model into production as a new version, or beside what is there.
 
     Repeating a push that was killed ends where the first one would have: a version of the same files that never was
     in production is used instead of a second copy.
@@ -46,12 +52,14 @@ def push_version(
       record: What is written down of the version.
       keep: How many versions stay.
       finish: Called with the folder of the version before it appears, to add files to it.
+      challenge: ``kind``, ``share`` and ``rollback_on`` of :class:`Challenger`, to leave in production what is there;
+        None to take its place. The first version takes it in any case.
 
     Returns:
       The number of the version.
 
     Raises:
-      PushRefused: the same model was in production and somebody rolled it back.
+      PushRefused: the same model was in production and somebody rolled it back, or it challenged and was dropped.
       KeraslineError: the copy differs from the model.
     """
     digest = digest_model(model)
@@ -59,6 +67,8 @@ def push_version(
         with registry_lock(folder):
             remove_leftovers(folder)
         version = _pushed_before(folder, digest, record.get("formats"))
+        if version is not None and challenge is not None:
+            _refuse_dropped(folder, version)
         if version is None:
             version = add_version(folder, model, {**record, "digest": digest}, finish)
         else:
@@ -69,13 +79,31 @@ def push_version(
                 "check the disk and run again"
             )
         with registry_lock(folder):
-            before = current_version(folder)
-            if before != version:
-                move_pointer(folder, version, "pushed by a run", previous=before)
-            else:
-                mend_serving_config(folder.parent)  # an earlier attempt may have ended before it was written
+            _take_place(folder, version, challenge)
             prune(folder, keep)
     return version
+
+
+def _take_place(folder: Path, version: int, challenge: Mapping[str, Any] | None) -> None:
+    """Moves production to a version, or lets the version challenge it; hold the registry lock."""
+    before = current_version(folder)
+    if before == version:
+        mend_serving_config(folder.parent)  # an earlier attempt may have ended before it was written
+    elif challenge is None or before is None:
+        move_pointer(folder, version, "pushed by a run", previous=before)
+    else:
+        set_challenger(folder, Challenger(version, **challenge), "pushed by a run")
+
+
+def _refuse_dropped(folder: Path, version: int) -> None:
+    """Raises PushRefused where a version was dropped as a challenger: it would be judged as before."""
+    dropped = find_drop(folder, version)
+    if dropped is not None and dropped.get("evidence") is not None:
+        raise PushRefused(
+            f"this model is version {version} of {folder.name} again, which challenged production and was dropped "
+            f"({dropped['reason']}); change the recipe or the data, or take it into production with: kerasline promote "
+            f"{folder.name} {version} --reason TEXT"
+        )
 
 
 def _renew_record(folder: Path, version: int, record: Mapping[str, Any]) -> None:

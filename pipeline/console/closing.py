@@ -79,6 +79,8 @@ def show_outcome(result: Mapping[str, Any], typed: Typed) -> None:
         console.print(f"gate    compared with limits only, since {result['missing_baseline']}", markup=False)
     if result["model"]:
         console.print(f"model   version {result['model']['version']}, {result['model']['path']}", markup=False)
+    if result.get("challenges"):
+        console.print(f"beside  version {result['challenges']}, which stays in production for now", markup=False)
     console.print(f"report  {result['report']}", markup=False)
     console.print(f"next    {' · '.join(next_commands(result, typed))}", markup=False)
 
@@ -106,6 +108,8 @@ def next_commands(result: Mapping[str, Any], typed: Typed) -> list[str]:
         commands.append(typed.there("report", result["run_id"]))
     if status in ("pushed", "up_to_date"):
         commands.append(typed.there("models", result["recipe"]))
+    if result.get("challenges"):
+        commands += [typed.there("serve"), typed.there("verdict", result["recipe"])]
     if status == "data_rejected" and _can_accept(Path(result["report"]).parent):
         commands.append(typed.there("schema", "accept", typed.recipe, *_sets(typed.changes)))
     if status == "partial":

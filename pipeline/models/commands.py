@@ -25,6 +25,7 @@ from kerasline.components.registry import (
     list_versions,
     mend_serving_config,
     move_pointer,
+    read_challenger,
     read_history,
     read_pins,
     read_pointer,
@@ -312,10 +313,10 @@ def describe_versions(workspace: Path, name: str) -> list[dict[str, Any]]:
     """Lists the versions of a model, oldest first.
 
     Returns:
-      For each ``version``, ``state`` (``production``, ``previous``, ``rolled back`` or empty), ``pinned`` (the reason
-      or None), ``problem`` (what is missing, or None), ``run_id``, ``pushed_at``, ``data_fingerprint``, ``spans``,
-      ``data``, ``main_metric``, ``metrics`` and ``test_metrics`` (empty where the run's report is gone) and
-      ``size_bytes``.
+      For each ``version``, ``state`` (``production``, ``previous``, ``challenger, KIND``, ``rolled back`` or empty),
+      ``pinned`` (the reason or None), ``problem`` (what is missing, or None), ``run_id``, ``pushed_at``,
+      ``data_fingerprint``, ``spans``, ``data``, ``main_metric``, ``metrics`` and ``test_metrics`` (empty where the
+      run's report is gone) and ``size_bytes``.
 
     Raises:
       ConfigError: nothing was pushed under this name.
@@ -350,6 +351,8 @@ def _states(folder: Path) -> dict[int, str]:
     for move in read_history(folder):
         left[move.get("replaced", move["previous"])] = move.get("action", "push")
     states = {version: "rolled back" for version, action in left.items() if action == "rollback"}
+    challenger = read_challenger(folder)
+    states |= {challenger.version: f"challenger, {challenger.kind}"} if challenger else {}
     states |= {version: "previous" for version in (find_predecessor(folder),) if version is not None}
     states |= {version: "production" for version in (current_version(folder),) if version is not None}
     return states

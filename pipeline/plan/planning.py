@@ -145,6 +145,7 @@ class RunPlan:
             "main_metric": self.evaluation.metrics[0],
             "measured": list(self.evaluation.metrics),
             "serve": self.experiment.serve.model_dump(mode="json"),
+            "watch": self.experiment.push.watch(),
             **data_record(self.dataset),
             "run_key": self.key,
             "baseline_version": self.baseline_version,

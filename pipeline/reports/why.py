@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from kerasline.components.core import ConfigError, counted, nearest
-from kerasline.components.registry import read_history, read_pins, read_record
+from kerasline.components.registry import read_events, read_pins, read_record
 from kerasline.pipeline.models import find_version
 from kerasline.pipeline.retraining import list_decisions
 from kerasline.pipeline.workspace import list_runs, section
@@ -28,6 +28,8 @@ _ENDS = {
     "data_rejected": "the data gate stopped the run",
     "failed": "the run failed",
 }
+
+_CHALLENGES = {"challenge": "began to challenge production", "drop": "challenged no more"}
 
 
 def why_run(workspace: Path, reference: str) -> dict[str, Any]:
@@ -160,16 +162,23 @@ def _what_led(workspace: Path, run: Mapping[str, Any]) -> list[str]:
 
 
 def _moves_of(folder: Path, number: int) -> list[str]:
-    """Tells the moves of production to a version and away from it."""
+    """Tells the moves of production to a version and away from it, and what became of it as a challenger."""
     told = []
-    for move in read_history(folder):
-        action, when = move.get("action", "push"), move["moved_at"]
-        by = f" by {move['who']}" if move.get("who") else ""
-        if move["version"] == number:
-            told.append(f"{when}  into production, {action}{by}: {move['reason']}")
-        elif move.get("replaced", move["previous"]) == number:
-            told.append(f"{when}  version {move['version']} took its place, {action}{by}: {move['reason']}")
+    for event in read_events(folder):
+        what, by = _what_became(event, number), f" by {event['who']}" if event.get("who") else ""
+        told += [f"{event['moved_at']}  {what}{by}: {event['reason']}"] if what else []
     return told
+
+
+def _what_became(event: Mapping[str, Any], number: int) -> str:
+    """Says what an event of the history was for a version; nothing where it was of others."""
+    action = event.get("action", "push")
+    if action in _CHALLENGES:
+        return _CHALLENGES[action] if event["version"] == number else ""
+    if event["version"] == number:
+        return f"into production, {action}"
+    is_left = event.get("replaced", event["previous"]) == number
+    return f"version {event['version']} took its place, {action}" if is_left else ""
 
 
 def _pin_of(folder: Path, number: int) -> Iterable[str]:

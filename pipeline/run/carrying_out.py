@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kerasline.components.beam import check_engine
+from kerasline.components.registry import current_version, read_challenger
 from kerasline.pipeline.console import Screen, describe_failure, find_cause, format_seconds
 from kerasline.pipeline.models import write_missing_card
 from kerasline.pipeline.plan import (
@@ -228,6 +229,7 @@ def _describe(order: Order, course: Course, figures: Mapping[str, Any], status: 
         "message": message,
         **measured(figures),
         "model": figures.get("model") if status in IN_PRODUCTION else None,
+        "challenges": _challenged(order, figures) if status in IN_PRODUCTION else None,
         "report": str(order.folder / "index.html"),
         "steps": outline_steps(course.steps),
         **learnt(figures),
@@ -244,6 +246,14 @@ def _describe(order: Order, course: Course, figures: Mapping[str, Any], status: 
         "started_at": course.begun_at,
         "failed_step": None if course.error is None else course.step,
     }
+
+
+def _challenged(order: Order, figures: Mapping[str, Any]) -> int | None:
+    """Returns the version in production that the pushed one challenges, None where it took its place."""
+    folder = order.home.models(order.plan.experiment.name)
+    challenger = read_challenger(folder)
+    is_it = challenger is not None and challenger.version == figures["model"]["version"]
+    return current_version(folder) if is_it else None
 
 
 def _publish(order: Order, figures: dict[str, Any], result: dict[str, Any], screen: Screen) -> None:

@@ -280,10 +280,10 @@ def _show_versions(workspace: Path, name: str, found: list[dict[str, Any]]) -> N
         size = f"{version['size_bytes'] / 1e6:.2f}"
         table.add_row(str(version["version"]), state, *_columns(version), version["run_id"] or "", size)
     print_table(table)
-    from kerasline.components.registry import read_history
+    from kerasline.components.registry import read_events
 
     print("\nwhat was in production:")
-    for move in read_history(workspace / "models" / name):
+    for move in read_events(workspace / "models" / name):
         by = f" by {move['who']}" if "who" in move else ""
         # A push and a promotion are of a version, a return is to one.
         of = "to" if move.get("action") == "rollback" else "of"

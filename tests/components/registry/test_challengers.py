@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from kerasline.components.registry import (
     Challenger,
+    PushRefused,
     current_version,
     drop_challenger,
     list_versions,
@@ -29,13 +31,13 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path / "models" / "flats"
 
 
-def push(root: Path, content: str, keep: int = 5) -> int:
+def push(root: Path, content: str, keep: int = 5, challenge: Any = None) -> int:
     """Pushes a folder such as a SavedModel."""
     model = root / content
     (model / "variables").mkdir(parents=True, exist_ok=True)
     (model / "saved_model.pb").write_text(content)
     (model / "variables" / "variables.index").write_text(content)
-    return push_version(root / "models" / "flats", model, {}, keep)
+    return push_version(root / "models" / "flats", model, {}, keep, challenge=challenge)
 
 
 def told(folder: Path) -> list[tuple[str, int]]:
@@ -93,3 +95,22 @@ def test_it_is_not_pruned(folder: Path) -> None:
     for content in "defg":
         push(folder.parents[1], content, keep=2)
     assert 2 in list_versions(folder) and 3 not in list_versions(folder)
+
+
+def test_a_push_that_challenges_leaves_production_as_it_is(tmp_path: Path) -> None:
+    folder = tmp_path / "models" / "flats"
+    shadow = {"kind": "shadow", "share": 0.0, "rollback_on": {"error_rate": 0.01}}
+    assert push(tmp_path, "a", challenge=shadow) == 1
+    assert current_version(folder) == 1, "the first one challenges nobody"
+    assert push(tmp_path, "b", challenge=shadow) == push(tmp_path, "b", challenge=shadow) == 2
+    begun = read_challenger(folder)
+    assert begun is not None and (begun.version, begun.rollback_on) == (2, {"error_rate": 0.01})
+    assert (current_version(folder), told(folder)) == (1, [("challenge", 2)])
+    assert push(tmp_path, "a", challenge=shadow) == 1 and read_challenger(folder) == begun
+    assert push(tmp_path, "c", challenge={**shadow, "kind": "manual"}) == 3
+    assert told(folder) == [("challenge", 2), ("drop", 2), ("challenge", 3)]
+    assert push(tmp_path, "b", challenge=shadow) == 2, "it was not judged"
+    drop_challenger(folder, "verdict: worse", {"rows": 500})
+    with pytest.raises(PushRefused, match=r"version 2 of flats again, which challenged .* dropped \(verdict: worse\)"):
+        push(tmp_path, "b", challenge=shadow)
+    assert push(tmp_path, "b") == 2 and current_version(folder) == 2, "whoever wants it in production gets it"

@@ -162,6 +162,21 @@ def test_an_unknown_key_is_refused_with_the_nearest_one(blocks: dict[str, Any], 
         ),
         ({"push": {"keep": 1}}, "the recipe: push.keep: expected 2 or more, got 1"),
         (
+            {"push": {"promotion": "shadw"}},
+            "the recipe: push.promotion: expected one of at_once, manual, shadow, canary, got 'shadw'. Did you mean "
+            "'shadow'?",
+        ),
+        (
+            {"push": {"promotion": "shadow", "share": 0.1}},
+            "the recipe: push: expected promotion: canary with share, got shadow",
+        ),
+        ({"push": {"promotion": "canary", "share": 1}}, "the recipe: push.share: expected a number below 1, got 1"),
+        (
+            {"push": {"rollback_on": {}}},
+            "the recipe: push.rollback_on: expected at least one of p99_ms, error_rate and accuracy_drop",
+        ),
+        ({"push": {"watch_days": 3}}, "the recipe: push: expected rollback_on with watch_days, got none"),
+        (
             {"training": {"learning_rate": float("nan")}},
             "the recipe: training.learning_rate: expected a finite number, got nan",
         ),

@@ -62,6 +62,13 @@ def test_a_good_fit_is_left_alone(typed: Typed) -> None:
     assert commands(typed, "pushed", diagnosis=[]) == commands(typed, "up_to_date") == found
 
 
+def test_one_that_challenges_is_served_and_judged(typed: Typed) -> None:
+    workspace = ("--workspace", str(typed.workspace))
+    found = commands(typed, "pushed", challenges=1)
+    assert found[-2:] == [quoted(typed, "kerasline", word, *of, *workspace) for word, of in
+                          (("serve", ()), ("verdict", ("flats",)))]  # fmt: skip
+
+
 def test_what_the_report_advises_is_a_run_with_all_that_was_typed(typed: Typed) -> None:
     *_, last = commands(typed, "pushed", diagnosis=[FALLING, GOOD])
     sets = ["--set", "model.units=[16, 8]", "--set", "training.epochs=60"]

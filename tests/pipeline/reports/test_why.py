@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from kerasline.components.core import ConfigError
-from kerasline.components.registry import move_pointer, push_version
+from kerasline.components.registry import drop_challenger, move_pointer, push_version
 from kerasline.pipeline.reports import describe_why, why_run, why_version
 from kerasline.pipeline.retraining.decisions import Decision, append_decision, schedule_folder
 
@@ -84,6 +84,23 @@ def test_a_version_tells_its_data_code_decisions_and_what_became_of_it(tmp_path:
     assert told[1] == f"data    flats, 1,200 rows, spans 1 to 3, fingerprint {'f' * 16}"
     assert told[2] == f"code    keras 3.15.1; lock {'a' * 16}"
     assert "  the run's report is gone" in describe_why(second)
+
+
+def test_a_challenger_tells_how_that_began_and_ended(tmp_path: Path) -> None:
+    for content in ("a", "b"):
+        model = tmp_path / content
+        (model / "variables").mkdir(parents=True)
+        (model / "saved_model.pb").write_text(content)
+        (model / "variables" / "variables.index").write_text("")
+        shadow = {"kind": "shadow", "share": 0.0, "rollback_on": {}}
+        push_version(tmp_path / "models" / "flats", model, {"run_id": content}, 5, challenge=shadow)
+    drop_challenger(tmp_path / "models" / "flats", "verdict: worse")
+    since = why_version(tmp_path, "flats@2")["since"]
+    assert [line.partition("  ")[2].partition(" by ")[0] for line in since] == [
+        "began to challenge production", "challenged no more",
+    ]  # fmt: skip
+    assert since[1].endswith(": verdict: worse")
+    assert len(why_version(tmp_path, "flats@1")["since"]) == 1
 
 
 def test_what_is_not_there_is_named_beside_what_is(tmp_path: Path) -> None:

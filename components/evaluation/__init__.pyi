@@ -29,6 +29,7 @@ from .sequential import (
     DailyMean as DailyMean,
     daily_difference as daily_difference,
     daily_mean as daily_mean,
+    daily_surplus as daily_surplus,
 )
 from .slices import (
     EVERY as EVERY,

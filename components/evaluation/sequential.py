@@ -82,6 +82,21 @@ def daily_mean(values: np.ndarray, chance: float, fewest: int = FEWEST) -> Daily
     return _mean_of(float(values.mean()), _variance(values, np.abs(values).max()), len(values), chance, fewest)
 
 
+def daily_surplus(hits: int, rows: int, limit: float, chance: float, fewest: int = FEWEST) -> DailyMean:
+    """Computes by how much a share of rows is above a limit, as :func:`daily_mean` does, from counts alone.
+
+    Args:
+      hits, rows: so many of so many rows.
+      limit: 0..1.
+      chance: that any look ever finds the surplus outside.
+      fewest: rows below which nothing is found.
+    """
+    if not rows:
+        return _mean_of(0.0, 0.0, 0, chance, fewest)
+    share, furthest = hits / rows, max(limit, 1 - limit)
+    return _mean_of(share - limit, share * (1 - share) + _MADE_UP * furthest**2 / rows, rows, chance, fewest)
+
+
 def daily_difference(first: np.ndarray, second: np.ndarray, chance: float, fewest: int = FEWEST) -> DailyMean:
     """Computes by how much the mean of one sample is above that of another, to which chance has dealt the rows.
 

@@ -1,4 +1,4 @@
-from .collecting import read_known as read_known
+from .collecting import Known as Known, read_known as read_known
 from .estimates import estimate as estimate
 from .labels import describe_joined as describe_joined, join_labels as join_labels, labels_of as labels_of
 from .options import CaptureOptions as CaptureOptions, ServeOptions as ServeOptions, check_redacted as check_redacted

@@ -9,17 +9,16 @@ from typing import Any
 
 from kerasline.components.core import counted
 from kerasline.components.evaluation import DailyMean
-from kerasline.components.monitoring import SHADOW
-from kerasline.components.verdicts.limits import judge_limits
+from kerasline.components.monitoring import CANARY, read_known
+from kerasline.components.verdicts.limits import SMALL_CHANCE, judge_limits
 from kerasline.components.verdicts.measuring import (
-    SMALL_CHANCE,
     compare_answers,
     compare_errors,
     compare_latencies,
     compare_quality,
     estimate_quality,
 )
-from kerasline.components.verdicts.pairs import Compared, read_compared
+from kerasline.components.verdicts.pairs import Compared, read_compared, read_watched
 
 BETTER, WORSE, UNDECIDED = "better", "worse", "undecided"
 _MUCH_SLOWER = 2.0  # times as long: then nothing is better by itself
@@ -54,37 +53,74 @@ def judge(
       ``errors``, ``latency_ms``, ``limits``), ``reasons`` and ``notes``, both sentences.
     """
     compared = read_compared(captured, kind, versions, records, since)
-    main = str(records[1].get("main_metric") or records[0]["main_metric"])
-    quality, better = compare_quality(compared, main, records[1])
+    evidence, better, fails, slower = _gather(compared, records[1], limits or {})
+    if not better.sign:
+        folders = (folder / str(versions[0]), folder / str(versions[1]))
+        evidence["estimated"] = estimate_quality(compared, evidence["metric"]["name"], folders, records)
+    return _tell(compared, versions, evidence, *_decide(evidence, better, fails, slower))
+
+
+def judge_watch(
+    captured: Path,
+    folder: Path,
+    versions: tuple[int, int],
+    record: Mapping[str, Any],
+    since: datetime,
+    limits: Mapping[str, float],
+) -> dict[str, Any]:
+    """Says whether a version in production has crossed a limit since it came there.
+
+    Args:
+      captured: ``captured/NAME`` of the workspace.
+      folder: ``MODELS/NAME``.
+      versions: the one in production and the one that a rollback goes to.
+      record: of the one in production.
+      since: when it came there.
+      limits: see :func:`judge_limits`; its main metric is compared with that of its own eval rows.
+
+    Returns:
+      What :func:`judge` returns, with ``kind`` ``watch``; ``worse`` where a limit is crossed, else ``undecided``.
+    """
+    compared = read_watched(captured, versions[0], record, since, read_known(folder / str(versions[0]), record))
+    evidence, *_ = _gather(compared, record, limits)
+    crossed = [_crossed(row) for row in evidence["limits"] if row["crossed"]]
+    verdict, reasons = (WORSE, crossed) if crossed else (UNDECIDED, ["no limit of its watch is crossed"])
+    return {**_tell(compared, versions, evidence, verdict, reasons), "more_rows": None}
+
+
+def _gather(
+    compared: Compared, record: Mapping[str, Any], limits: Mapping[str, float]
+) -> tuple[dict[str, Any], DailyMean, DailyMean, DailyMean]:
+    """Measures all that a verdict rests on; and how much better, more often failing and slower the challenger is."""
+    main = str(record["main_metric"])
+    quality, better = compare_quality(compared, main, record)
     errors, fails = compare_errors(compared)
     latency, slower = compare_latencies(compared)
-    mine = compared.challenger
-    drop = better if quality["measured_as"] == main else None
-    held = judge_limits(limits or {}, mine.joined("latencies"), mine.joined("failed"), drop, SMALL_CHANCE)
-    estimated = (
-        None
-        if better.sign
-        else estimate_quality(compared, main, (folder / str(versions[0]), folder / str(versions[1])), records)
-    )
+    mine, drop = compared.challenger, better if quality["measured_as"] == main else None
     evidence = {
         "metric": quality,
-        "estimated": estimated,
-        "agreement": compare_answers(compared, records[1]),
+        "estimated": None,
+        "agreement": compare_answers(compared, record),
         "errors": errors,
         "latency_ms": latency,
-        "limits": held,
+        "limits": judge_limits(limits, mine.joined("latencies"), mine.joined("failed"), drop, SMALL_CHANCE),
     }
-    verdict, reasons = _decide(evidence, better, fails, slower)
+    return evidence, better, fails, slower
+
+
+def _tell(
+    compared: Compared, versions: tuple[int, int], evidence: Mapping[str, Any], verdict: str, reasons: list[str]
+) -> dict[str, Any]:
     return {
         "verdict": verdict,
-        "kind": kind,
+        "kind": compared.kind,
         "challenger": versions[0],
         "incumbent": versions[1],
         "rows": compared.rows,
         "labelled": sum(map(len, compared.challenger.labels)),
         "from": compared.first and compared.first.isoformat(timespec="seconds"),
         "to": compared.last and compared.last.isoformat(timespec="seconds"),
-        "more_rows": quality["more_rows"] if verdict == UNDECIDED else 0,
+        "more_rows": evidence["metric"]["more_rows"] if verdict == UNDECIDED else 0,
         "evidence": evidence,
         "reasons": reasons,
         "notes": list(_notes(compared, evidence, versions)),
@@ -154,7 +190,7 @@ def _why_undecided(evidence: Mapping[str, Any]) -> str:
 def _notes(compared: Compared, evidence: Mapping[str, Any], versions: tuple[int, int]) -> Iterator[str]:
     """Says what the verdict could not use, and why."""
     labelled = [sum(map(len, side.labels)) for side in (compared.challenger, compared.incumbent)]
-    if compared.kind != SHADOW and any(labelled) and not all(labelled):
+    if compared.kind == CANARY and any(labelled) and not all(labelled):
         place = labelled.index(0)
         known, lacking = versions[1 - place], versions[place]
         yield f"labels came for version {known} alone; both need some, so give those of version {lacking}, too"

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 
-from kerasline.components.evaluation import DailyMean, daily_mean
+from kerasline.components.evaluation import DailyMean, daily_surplus
 
 _SLOWEST = 0.01  # of the requests may take longer than the 99th percentile
 _FEWEST_REQUESTS = 100
+SMALL_CHANCE = 0.005  # that a limit which is kept ever seems to be crossed
 Found = tuple[float | None, int, bool]  # value, rows, and whether the limit is crossed
 
 
@@ -42,13 +44,13 @@ def judge_limits(
 
 
 def _slow(limit: float, latencies: np.ndarray, chance: float) -> Found:
-    beyond = daily_mean((latencies > limit) - _SLOWEST, chance, _FEWEST_REQUESTS)
+    beyond = daily_surplus(int((latencies > limit).sum()), len(latencies), _SLOWEST, chance, _FEWEST_REQUESTS)
     value = float(np.percentile(latencies, 99)) if len(latencies) else None
     return value, beyond.rows, beyond.sign > 0
 
 
 def _failing(limit: float, failed: np.ndarray, chance: float) -> Found:
-    beyond = daily_mean(failed - limit, chance, _FEWEST_REQUESTS)
+    beyond = daily_surplus(int(failed.sum()), len(failed), limit, chance, _FEWEST_REQUESTS)
     return (float(failed.mean()) if len(failed) else None), beyond.rows, beyond.sign > 0
 
 
@@ -56,3 +58,39 @@ def _fallen(limit: float, drop: DailyMean | None) -> Found:
     if drop is None or not drop.rows:
         return None, 0, False
     return -drop.value, drop.rows, drop.rows >= drop.fewest and drop.high < -limit
+
+
+class LimitWatch:
+    """Counts the requests of a canary as they come, and says when a limit is crossed; safe to use from threads."""
+
+    def __init__(self, limits: Mapping[str, float]) -> None:
+        self._limits, self._lock = limits, threading.Lock()
+        self.requests = self.failed = self.slow = 0
+
+    def add(self, milliseconds: float, failed: bool) -> str:
+        """Takes in a request.
+
+        Args:
+          milliseconds: that it took.
+          failed: whether it failed.
+
+        Returns:
+          The limit that is crossed, in words; nothing as long as none is.
+        """
+        with self._lock:
+            self.requests += 1
+            self.failed += failed
+            self.slow += not failed and milliseconds > self._limits.get("p99_ms", float("inf"))
+            counts = (("error_rate", self.failed, self._limits.get("error_rate")),
+                      ("p99_ms", self.slow, _SLOWEST if "p99_ms" in self._limits else None))  # fmt: skip
+        for name, hits, share in counts:
+            if share is None or not hits:
+                continue
+            if daily_surplus(hits, self.requests, share, SMALL_CHANCE, _FEWEST_REQUESTS).sign > 0:
+                what = "failed" if name == "error_rate" else f"took longer than {self._limits[name]:g} ms"
+                return f"rollback_on.{name}: {hits:,} of {self.requests:,} requests {what}"
+        return ""
+
+    def evidence(self) -> dict[str, int]:
+        """Returns what was counted."""
+        return {"requests": self.requests, "failed": self.failed, "slow": self.slow}

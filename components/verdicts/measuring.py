@@ -20,10 +20,11 @@ from kerasline.components.evaluation import (
     row_losses,
 )
 from kerasline.components.monitoring import SHADOW, estimate, read_known
+from kerasline.components.verdicts.limits import SMALL_CHANCE
 from kerasline.components.verdicts.pairs import Compared, Side
 
 # A verdict is wrong once in 20 challenges at most, over all looks and questions: of quality, errors and three limits.
-CHANCE, SMALL_CHANCE = 0.03, 0.005
+CHANCE = 0.03  # of the metric; the others have a small one each
 _BLOCK, _FEWEST_BLOCKS = 100, 10  # rows of a figure that is no mean over rows, and how many such figures it takes
 _SQUARED = {"rmse": "mse", "r2": "mse"}
 _FEWEST_EVAL_ROWS = 30

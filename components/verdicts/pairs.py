@@ -20,6 +20,7 @@ from kerasline.components.monitoring import (
     CANARY,
     LABELS,
     SHADOW,
+    Known,
     answer_column,
     batches_of,
     days_of,
@@ -30,6 +31,7 @@ from kerasline.components.monitoring import (
     predictions_of,
 )
 
+WATCH = "watch"  # a version in production alone, beside its own eval rows
 _OWN_FAULT = 500  # codes from here on are no fault of the request
 _COLUMNS = ("request_id", "time", "code", "latency_ms", "role")
 
@@ -63,7 +65,7 @@ class Compared:
     """Two versions side by side.
 
     Attributes:
-      kind: ``shadow``: row by row the same in both; or ``canary``: two samples.
+      kind: ``shadow``: row by row the same in both; ``canary``: two samples; or ``watch``: of production alone.
       rows: of the challenger that are compared.
       unpaired: rows of a shadow without their counterpart of production.
       repeated: rows whose id came before; they count for nothing.
@@ -162,6 +164,40 @@ def read_compared(
     return found
 
 
+def read_watched(captured: Path, version: int, record: Mapping[str, Any], since: datetime, known: Known) -> Compared:
+    """Reads what a version in production has answered since some time, beside its eval rows.
+
+    Args:
+      captured: ``captured/NAME`` of the workspace.
+      version: its number.
+      record: of the version.
+      since: when it came into production.
+      known: its answers to eval rows.
+    """
+    found = Compared(WATCH)
+    for day in days_of(captured, version, since):
+        rows = _read(day, since, record, ("", None))
+        if rows is not None:
+            _note_times(found, rows.answered_at)
+            labels = labels_of(captured / LABELS / day.parent.name / day.name)
+            _add_rows(found.challenger, rows, np.ones(len(rows.ids), bool), labels, record)
+            telling = (rows.codes == ANSWERED) | (rows.codes >= _OWN_FAULT)
+            _add_requests(found.challenger, rows.latencies[telling], rows.codes[telling] != ANSWERED)
+    if known.labels is not None and known.predictions is not None:
+        found.incumbent.labels.append(known.labels)
+        found.incumbent.labelled.append(known.predictions)
+        found.incumbent.came.append(np.zeros(len(known.labels)))
+    return found
+
+
+def _add_rows(
+    side: Side, rows: _Rows, chosen: np.ndarray, labels: Mapping[str, Any], record: Mapping[str, Any]
+) -> None:
+    """Takes in some rows of a version, and their labels."""
+    side.predictions.append(rows.predictions[chosen])
+    _add_labelled(side, rows.ids[chosen], rows.predictions[chosen], labels, record)
+
+
 def _read(day: Path, since: datetime | None, record: Mapping[str, Any], roles: Sequence[str | None]) -> _Rows | None:
     """Reads the rows of a day that have one of some roles; None where there are none."""
     import pandas as pd
@@ -228,8 +264,7 @@ def _add_pairs(
     _note_times(found, mine.answered_at[rows])
     pairs = ((found.challenger, mine, rows), (found.incumbent, theirs, places[rows]))
     for side, one, chosen in pairs:
-        side.predictions.append(one.predictions[chosen])
-        _add_labelled(side, one.ids[chosen], one.predictions[chosen], labels, record)
+        _add_rows(side, one, chosen, labels, record)
     _, *both = np.intersect1d(mine.times, theirs.times, assume_unique=True, return_indices=True)
     for (side, one, _), chosen in zip(pairs, both, strict=True):
         _add_requests(side, one.latencies[chosen], one.codes[chosen] != ANSWERED)
@@ -250,8 +285,7 @@ def _add_samples(
         (found.challenger, found.incumbent), (mine, theirs), labels, records, strict=True
     ):
         within = (one.answered_at >= begin) & (one.answered_at <= end)
-        side.predictions.append(one.predictions[within])
-        _add_labelled(side, one.ids[within], one.predictions[within], own_labels, record)
+        _add_rows(side, one, within, own_labels, record)
         # A canary's failures are kept where production could answer; of production's only its own are comparable.
         is_mine = one is mine
         telling = (one.times >= begin) & (one.times <= end)

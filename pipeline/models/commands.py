@@ -167,27 +167,30 @@ def promote(models: Path, name: str, version: int, reason: str) -> tuple[dict[st
     return _move(folder, version, _check_reason(reason), "promote", read_pointer(folder))
 
 
-def promote_seen(
-    folder: Path, version: int, reason: str, seen: dict[str, Any] | None, evidence: dict[str, Any]
-) -> tuple[dict[str, Any], Trial]:
+def move_seen(
+    folder: Path, version: int, reason: str, action: str, seen: dict[str, Any] | None, evidence: dict[str, Any]
+) -> dict[str, Any]:
     """Puts a version into production by what was measured while something certain was there.
 
     Args:
       folder: ``MODELS/NAME``.
       version: to put into production.
       reason: for the history.
+      action: ``promote`` or ``rollback``.
       seen: the pointer when the measuring began; if it is another by now, nothing is moved.
       evidence: for the history.
 
     Returns:
-      The move, and how the trial went.
+      The move.
 
     Raises:
       ConfigError: files of the version are missing.
       KeraslineError: it does not answer, or somebody moved production meanwhile.
     """
     mend_serving_config(folder.parent)
-    return _move(folder, version, reason, "promote", seen, evidence)
+    move, _ = _move(folder, version, reason, action, seen, evidence)
+    forget_move(folder)
+    return move
 
 
 def roll_back(models: Path, name: str, reason: str, tell: Tell = lambda move, trial: None) -> Made:

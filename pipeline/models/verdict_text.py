@@ -14,10 +14,11 @@ _SIDES = ("challenger", "incumbent")
 def describe_verdict(found: Mapping[str, Any]) -> Iterator[str]:
     """Writes what :func:`verdict` found as lines of text: the verdict, why, what it rests on, and what was done."""
     evidence, name = found["evidence"], found["name"]
-    of = f"{name}@{found['challenger']} beside {name}@{found['incumbent']}, {found['kind']}"
+    beside = "in production" if found["kind"] == "watch" else f"beside {name}@{found['incumbent']}"
+    of = f"{name}@{found['challenger']} {beside}, {found['kind']}"
     yield f"{of}: {_WORDS[found['verdict']]}"
     yield from (f"  {reason}" for reason in found["reasons"])
-    if found["verdict"] == "undecided":
+    if found["verdict"] == "undecided" and found["kind"] != "watch":
         yield from _how_many_more(found)
     yield f"rows     {found['rows']:,} compared, {found['labelled']:,} of the challenger with a label{_span(found)}"
     yield from _agreement(evidence["agreement"])
@@ -44,7 +45,8 @@ def _span(found: Mapping[str, Any]) -> str:
 
 def _requests(errors: Mapping[str, Any], latency: Mapping[str, Any]) -> Iterator[str]:
     failed = [f"{errors[side]['failed']:,} of {errors[side]['requests']:,}" for side in _SIDES]
-    yield f"failed   {failed[0]} requests, in production {failed[1]}"
+    there = errors["incumbent"]["requests"]
+    yield f"failed   {failed[0]} requests" + (f", in production {failed[1]}" if there else "")
     if all(latency[side] for side in _SIDES):
         times = [f"p50 {latency[side]['p50']:.3g} ms, p99 {latency[side]['p99']:.3g} ms" for side in _SIDES]
         ratio = f"{latency['ratio']:.2f} times as long, {latency['low']:.2f} to {latency['high']:.2f}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -13,14 +13,16 @@ from kerasline.components.registry import (
     Challenger,
     current_version,
     drop_challenger,
+    find_predecessor,
+    list_versions,
     read_challenger,
     read_pointer,
     read_record,
     registry_lock,
 )
-from kerasline.components.verdicts import BETTER, WORSE, find_compared, judge
+from kerasline.components.verdicts import BETTER, WORSE, find_compared, judge, judge_watch
 from kerasline.pipeline.models.challengers import misfit
-from kerasline.pipeline.models.commands import find_model, find_version, promote_seen
+from kerasline.pipeline.models.commands import find_model, find_version, move_seen
 
 
 def verdict(name: str, workspace: str | Path = "workspace", *, apply: bool = False) -> dict[str, Any]:
@@ -31,8 +33,8 @@ def verdict(name: str, workspace: str | Path = "workspace", *, apply: bool = Fal
     Args:
       name: of the model; or ``NAME@VERSION`` for a challenger that is not the registry's, or the last one served.
       workspace: of the model.
-      apply: promote a challenger that is better, and drop one that is worse; both stand in the history, with the
-        evidence.
+      apply: promote a challenger that is better, drop one that is worse, and roll back a version in production that
+        crosses a limit of its recipe within its watch; each stands in the history, with the evidence.
 
     Returns:
       ``name``, ``verdict`` (``better``, ``worse`` or ``undecided``), ``challenger``, ``incumbent``, ``rows``,
@@ -48,19 +50,44 @@ def verdict(name: str, workspace: str | Path = "workspace", *, apply: bool = Fal
     incumbent = current_version(folder)
     if incumbent is None:
         raise ConfigError(f"{folder.name} has no version in production to compare a challenger with; promote one first")
-    challenger = _find_challenger(folder, captured, name, incumbent)
-    records = (read_record(folder, challenger.version), read_record(folder, incumbent))
-    _check_records(folder, challenger.version, incumbent, records)
-    since = datetime.fromisoformat(challenger.since) if challenger.since else None
-    versions = (challenger.version, incumbent)
-    found = judge(captured, challenger.kind, folder, versions, records, since, challenger.rollback_on)
-    if not found["rows"]:
-        found["reasons"].insert(0, _why_none(folder.name, challenger))
+    watch = None if "@" in name else _watch(folder, captured, seen)
+    challenger = None if watch and watch["verdict"] == WORSE else _find_challenger(folder, captured, name, incumbent)
+    if challenger is not None:
+        found = _judge(folder, captured, challenger, incumbent)
+    elif watch is not None:
+        found = watch
+    else:
+        raise ConfigError(_why_no_challenger(folder.name, name, incumbent))
     applied = _apply(folder, found, seen) if apply else None
     return {"name": folder.name, **found, "applied": applied}
 
 
-def _find_challenger(folder: Path, captured: Path, name: str, incumbent: int) -> Challenger:
+def _judge(folder: Path, captured: Path, challenger: Challenger, incumbent: int) -> dict[str, Any]:
+    """Compares a challenger with the version in production."""
+    records = (read_record(folder, challenger.version), read_record(folder, incumbent))
+    _check_records(folder, challenger.version, incumbent, records)
+    since = datetime.fromisoformat(challenger.since) if challenger.since else None
+    limits = challenger.rollback_on or (records[0].get("watch") or {}).get("rollback_on")
+    found = judge(captured, challenger.kind, folder, (challenger.version, incumbent), records, since, limits)
+    if not found["rows"]:
+        found["reasons"].insert(0, _why_none(folder.name, challenger))
+    return found
+
+
+def _watch(folder: Path, captured: Path, pointer: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    """Looks whether the version in production has crossed a limit of its recipe; None where nobody watches it now."""
+    previous = find_predecessor(folder)
+    if pointer is None or previous is None or pointer.get("action") == "rollback":
+        return None
+    version = int(pointer["version"])
+    record = read_record(folder, version)
+    watch, since = record.get("watch"), datetime.fromisoformat(pointer["moved_at"])
+    if not watch or "task" not in record or datetime.now(UTC) > since + timedelta(days=watch["days"]):
+        return None
+    return judge_watch(captured, folder, (version, previous), record, since, watch["rollback_on"])
+
+
+def _find_challenger(folder: Path, captured: Path, name: str, incumbent: int) -> Challenger | None:
     """Finds the version to judge: the one that was named, the registry's, or the last one that was served as such."""
     only = find_version(folder.parent, name)[1] if "@" in name else None
     if only == incumbent:
@@ -68,9 +95,8 @@ def _find_challenger(folder: Path, captured: Path, name: str, incumbent: int) ->
     registered = read_challenger(folder)
     if registered is None or only not in (None, registered.version):
         served = find_compared(captured, incumbent, only)
-        if served is None:
-            raise ConfigError(_why_no_challenger(folder.name, name, incumbent))
-        return Challenger(*served)
+        is_there = served is not None and served[0] in list_versions(folder)
+        return Challenger(*served) if served is not None and is_there else None
     if registered.kind != "manual":
         return registered
     # Somebody may have served it by hand.
@@ -118,9 +144,11 @@ def _apply(folder: Path, found: Mapping[str, Any], seen: dict[str, Any] | None) 
     reason = f"verdict: {found['verdict']}; {found['reasons'][0]}"
     evidence = {key: found[key] for key in ("kind", "rows", "labelled", "from", "to")} | dict(found["evidence"])
     if found["verdict"] == BETTER:
-        return promote_seen(folder, found["challenger"], reason, seen, evidence)[0]
+        return move_seen(folder, found["challenger"], reason, "promote", seen, evidence)
     if found["verdict"] != WORSE:
         return None
+    if found["kind"] == "watch":
+        return move_seen(folder, found["incumbent"], reason, "rollback", seen, evidence)
     with registry_lock(folder):
         registered = read_challenger(folder)
         if read_pointer(folder) != seen:

@@ -114,12 +114,20 @@ class Responder:
         """Lets a canary answer; where it does not, production does, and the client sees nothing of it."""
         tried = attempt(rival.loaded, request, self._limits)
         if tried.code == ANSWERED:
-            return self._finish(rival.loaded, tried, request, request_id, CANARY, rival)
+            answer = self._finish(rival.loaded, tried, request, request_id, CANARY, rival)
+            self._judge(rival, tried, failed=False)
+            return answer
         instead = attempt(incumbent, request, self._limits)
         if instead.code == ANSWERED:  # else the fault may be the request's
             self._meter.count_challenger(rival.loaded, CANARY, tried.code)
             self._keep(rival.loaded, tried, request, request_id, CANARY, time.time(), is_compared=True)
+            self._judge(rival, tried, failed=True)
         return self._finish(incumbent, instead, request, request_id, FALLBACK, rival)
+
+    def _judge(self, rival: Rival, tried: Attempt, *, failed: bool) -> None:
+        """Holds a canary against its limits."""
+        if self._challengers is not None:
+            self._challengers.judge(rival, 1000 * tried.seconds, failed)
 
     def _finish(
         self, loaded: LoadedVersion, tried: Attempt, request: Request, request_id: str, role: str, rival: Rival | None

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import logging
+from collections import deque
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from kerasline.components.core import ConfigError
-from kerasline.components.registry import Challenger, read_challenger
+from kerasline.components.registry import Challenger, drop_challenger, read_challenger, registry_lock
+from kerasline.components.verdicts import LimitWatch
 from kerasline.pipeline.models import misfit
 from kerasline.pipeline.serving.models import LoadedVersion, NotServed, ServedModels
 
@@ -26,11 +28,13 @@ class Rival:
       challenger: what it is to do.
       loaded: the version, whose record says to keep and to redact what the incumbent's does, too.
       incumbent: the version in production that it was found to suit.
+      watch: counts its requests against its limits.
     """
 
     challenger: Challenger
     loaded: LoadedVersion
     incumbent: int
+    watch: LimitWatch
 
     def answers(self, request_id: str) -> bool:
         """Says whether a request is one that it answers, as a canary; the same id gives the same answer always."""
@@ -46,6 +50,8 @@ class Challengers:
         self._folder, self._served, self._given = models, served, given
         self._rivals: dict[str, Rival] = {}
         self._problems: dict[str, str] = {}
+        self._ended: dict[str, Challenger] = {}  # the last one of each model that crossed a limit
+        self._to_drop: deque[tuple[Rival, str]] = deque()
 
     def of(self, name: str) -> Rival | None:
         """Returns the challenger of a model, if one is loaded."""
@@ -69,20 +75,50 @@ class Challengers:
 
     def refresh(self) -> None:
         """Brings every model to its challenger, beside the version that is in production now."""
+        self._drop_ended()
         for name, health in self._served.health().items():
             try:
                 self._follow(name, health["version"])
             except Exception as error:  # whatever a file may hold: the next look may find better
                 self._end(name, f"its challenger cannot be read ({error})")
 
+    def judge(self, rival: Rival, milliseconds: float, failed: bool) -> None:
+        """Takes in a request of a canary, and ends the canary when that crosses a limit."""
+        reason = rival.watch.add(milliseconds, failed)
+        name = rival.loaded.name
+        if reason and self._rivals.get(name) is rival:
+            self._ended[name] = rival.challenger
+            self._to_drop.append((rival, reason))
+            self._end(name, f"version {rival.loaded.version} is ended as a canary, by {reason}")
+
+    def _drop_ended(self) -> None:
+        """Drops from the registry what has crossed a limit; no request waits for that."""
+        while self._to_drop:
+            rival, reason = self._to_drop[0]
+            folder = self._folder / rival.loaded.name
+            try:
+                with registry_lock(folder):
+                    if read_challenger(folder) == rival.challenger:
+                        drop_challenger(folder, reason, {"kind": "canary", **rival.watch.evidence()})
+            except Exception:  # it stays ended in this server, and the next look tries again
+                logger.exception("%s: its challenger cannot be dropped", rival.loaded.name)
+                return
+            self._to_drop.popleft()
+
     def _follow(self, name: str, incumbent: int | None) -> None:
         wanted = self._given.get(name) or read_challenger(self._folder / name)
         if wanted is None or wanted.kind not in SERVED or incumbent in (None, wanted.version):
             self._end(name, "")
-            return
+        elif not self._is_done(name, wanted, incumbent):
+            self._load(name, wanted)
+
+    def _is_done(self, name: str, wanted: Challenger, incumbent: int | None) -> bool:
+        """Says whether a challenger is served already, or has crossed a limit here."""
         now = self._rivals.get(name)
-        if now is not None and (now.challenger, now.incumbent) == (wanted, incumbent):
-            return
+        is_served = now is not None and (now.challenger, now.incumbent) == (wanted, incumbent)
+        return is_served or self._ended.get(name) == wanted
+
+    def _load(self, name: str, wanted: Challenger) -> None:
         try:
             loaded = self._served.get(name, wanted.version)
         except NotServed as error:
@@ -96,7 +132,8 @@ class Challengers:
         if problem:
             self._end(name, f"version {wanted.version} cannot be compared with {before.version}: {problem}")
             return
-        self._rivals[name] = Rival(wanted, _captured_alike(loaded, before), before.version)
+        limits = wanted.rollback_on or (loaded.record.get("watch") or {}).get("rollback_on") or {}
+        self._rivals[name] = Rival(wanted, _captured_alike(loaded, before), before.version, LimitWatch(limits))
         self._problems.pop(name, None)
         logger.info("%s: version %s is the %s of version %s", name, wanted.version, wanted.kind, before.version)
 
@@ -135,4 +172,4 @@ def _captured_alike(loaded: LoadedVersion, incumbent: LoadedVersion) -> LoadedVe
     captures = [(one.record.get("serve") or {}).get("capture") or {} for one in (loaded, incumbent)]
     redacted = sorted({name for capture in captures for name in capture.get("redact", ())})
     record = {**loaded.record, "serve": {"capture": {"share": 0.0, **captures[1], "redact": redacted}}}
-    return LoadedVersion(**{**vars(loaded), "record": record})
+    return replace(loaded, record=record)

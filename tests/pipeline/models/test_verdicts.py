@@ -51,20 +51,20 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def push(root: Path, number: int, record: dict[str, Any]) -> None:
+def push(root: Path, number: int, record: dict[str, Any], finish: Any = None) -> None:
     """Pushes what looks like a SavedModel."""
     model = root / f"exported-{number}"
     (model / "variables").mkdir(parents=True)
     (model / "saved_model.pb").write_text(str(number))
     (model / "variables" / "variables.index").write_text("")
-    push_version(root / "models" / "flats", model, record, 5)
+    push_version(root / "models" / "flats", model, record, 5, finish)
 
 
-def answer(root: Path, off: tuple[float, float], rows: int = 400, role: str = "shadow") -> None:
-    """Captures what both versions answer, off by so much in the mean, and gives the labels."""
+def answer(root: Path, off: tuple[float, ...], rows: int = 400, role: str = "shadow", later: float = 0) -> None:
+    """Captures what the versions answer, off by so much in the mean, and gives the labels."""
     random, capture = np.random.default_rng(0), Capture(root / "captured", 1.0)
     for number in range(rows):
-        at = time.time() - 1000 + number
+        at = time.time() - 1000 + later + number
         for version, far in enumerate(off, start=1):
             value = {"value": np.array([1000 + far * random.normal()], np.float32)}
             capture.take(
@@ -167,4 +167,30 @@ def test_what_cannot_be_judged_is_said(root: Path) -> None:
     move_pointer(folder, 1, "by hand", previous=3, action="promote")
     set_challenger(folder, Challenger(4, "shadow"), "pushed by a run")
     with pytest.raises(kl.ConfigError, match="flats@4 was pushed without a description of its task"):
+        kl.verdict("flats", root)
+
+
+def test_a_version_in_its_watch_is_rolled_back_by_its_limits(root: Path) -> None:
+    folder = root / "models" / "flats"
+    watch = {"days": 7, "rollback_on": {"accuracy_drop": 20, "error_rate": 0.5}}
+
+    def finish(version: Path) -> None:
+        truths = np.full(500, 1000, np.float32)
+        errors = np.random.default_rng(1).normal(0, 10, 500)
+        np.savez(version / "answers-eval.npz", predictions=(truths + errors)[:, None].astype(np.float32), labels=truths)
+
+    push(root, 3, {**RECORD, "watch": watch}, finish)
+    quiet = kl.verdict("flats", root, apply=True)
+    assert (quiet["verdict"], quiet["kind"], quiet["challenger"], quiet["incumbent"]) == ("undecided", "watch", 3, 1)
+    assert quiet["reasons"] == ["no limit of its watch is crossed"] and current_version(folder) == 3
+    assert "flats@3 in production, watch: undecided" in run(root, "flats").output
+    answer(root, (1, 1, 60), rows=600, role="", later=2000)
+    found = kl.verdict("flats", root, apply=True)
+    assert (found["verdict"], found["labelled"]) == ("worse", 600)
+    assert "rollback_on.accuracy_drop" in found["reasons"][0]
+    assert found["evidence"]["metric"]["challenger"] > 40 > 12 > found["evidence"]["metric"]["incumbent"]
+    move = read_history(folder)[-1]
+    assert (move["action"], move["version"], move["replaced"]) == ("rollback", 1, 3)
+    assert move["evidence"]["limits"][1]["name"] == "accuracy_drop"
+    with pytest.raises(kl.ConfigError, match="expected a challenger"):
         kl.verdict("flats", root)

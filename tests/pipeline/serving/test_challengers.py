@@ -13,7 +13,14 @@ import pytest
 
 from kerasline.components.core import ConfigError
 from kerasline.components.monitoring import Capture
-from kerasline.components.registry import Challenger, push_version, registry_lock, set_challenger
+from kerasline.components.registry import (
+    Challenger,
+    push_version,
+    read_challenger,
+    read_events,
+    registry_lock,
+    set_challenger,
+)
 from kerasline.pipeline.web import Answer, Request
 from tests.pipeline.serving.serving_process import PREDICT, RAW, Running, move
 from tests.pipeline.serving.test_capturing import captured, send
@@ -221,3 +228,25 @@ def test_a_shadow_from_the_shell(root: Path) -> None:
     rows = captured(root)
     assert len(rows) == 40
     assert {row["request_id"] for row in rows if row.get("role") == "shadow"} == {f"r{n}" for n in range(20)}
+
+
+def test_a_canary_that_crosses_a_limit_is_ended_and_dropped(root: Path) -> None:
+    folder = root / "models" / "doubler"
+    set_challenger(folder, Challenger(2, "canary", 0.999999, {"error_rate": 0.05, "p99_ms": 60_000}), "pushed by a run")
+    server = Serving(root)
+    rival = server.challengers.of("doubler")
+    assert rival is not None
+    for number in range(120):
+        server.ask(ONE, f"good-{number}")
+    assert server.challengers.of("doubler") is rival
+    rival.loaded.signatures.pop("serving_raw")  # type: ignore[attr-defined]
+    answers = {server.ask(ONE, f"bad-{number}").body for number in range(200)}
+    assert answers == {b'{"predictions": [12.0]}'}, "no client has seen anything of it"
+    assert server.challengers.of("doubler") is None
+    assert read_challenger(folder) is not None, "no request waited for the registry"
+    server.challengers.refresh()
+    assert read_challenger(folder) is None
+    line = read_events(folder)[-1]
+    assert (line["action"], line["version"]) == ("drop", 2) and line["reason"].startswith("rollback_on.error_rate: ")
+    assert 5 < line["evidence"]["failed"] < 100 and line["evidence"]["requests"] > 120
+    server.rows()

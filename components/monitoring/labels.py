@@ -42,7 +42,8 @@ def join_labels(
       newest: the version whose record says what the label's column is called.
 
     Returns:
-      ``rows`` of the file; of its ids ``joined`` (that were captured), of these ``new``, ``changed`` and ``unchanged``;
+      ``rows`` of the file; of captured answers ``joined`` (that have a label now), of these ``new``, ``changed`` and
+      ``unchanged``; ``ids`` of the file that were captured, fewer than ``joined`` where two versions answered, and
       ``unknown`` (never captured); ``repeated`` rows, and ``contradicting`` ids among them; ``without_label`` and
       ``unreadable`` labels, and ``problem``, the first of these.
 
@@ -65,7 +66,7 @@ def join_labels(
                 counts.update(more)
                 problem = problem or first
     told = {name: counts[name] for name in _COUNTED}
-    return {**told, "unknown": int((~seen).sum()), "problem": problem or None}
+    return {**told, "ids": int(seen.sum()), "unknown": int((~seen).sum()), "problem": problem or None}
 
 
 def _own_folder(captured: Path, name: str) -> Path:
@@ -201,6 +202,8 @@ def describe_joined(name: str, outcome: Mapping[str, Any]) -> list[str]:
         f"{name}: {counted(outcome['joined'], 'answer has its label', 'answers have their labels')} "
         f"({outcome['new']:,} new, {outcome['changed']:,} changed, {outcome['unchanged']:,} as before)"
     ]
+    if outcome["joined"] > outcome["ids"]:
+        lines.append(f"  to {outcome['ids']:,} requests, some of which a shadow has answered, too")
     said = {
         "unknown": "ids were never captured; give the file again if their answers were given within the last seconds",
         "repeated": "rows repeat an id of the file, of which the last row counts",

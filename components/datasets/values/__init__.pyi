@@ -46,3 +46,4 @@ from .number_forms import (
     read_number as read_number,
     reading_of as reading_of,
 )
+from .totals import LINES_LOOKED_AT as LINES_LOOKED_AT, total_word as total_word

@@ -177,14 +177,16 @@ def test_tables_as_spreadsheets_save_them(
     assert (dataset.rows, [column.name for column in dataset.columns]) == (200, ["n", "word"])
 
 
-@pytest.mark.parametrize("line", ["Total,,500", '"Grand Total",,500', ",Summe,500", "sum,,500\n\n"])
+@pytest.mark.parametrize(
+    "line", ["Total,,500", '"Grand Total",,500', ",Summe,500", "sum,,500\n\n", "Total,,500\n\nSource: office\n"]
+)
 def test_a_line_of_sums_is_noted(init: Init, tmp_path: Path, line: str) -> None:
     (tmp_path / "t.csv").write_text(numbered() + line + "\n")
     code, out, _ = init("t.csv", "--label", "y")
-    assert (code, "note: the last line of t.csv begins with " in out) == (0, True)
+    assert (code, "note: a line at the end of t.csv begins with " in out) == (0, True)
     experiment, _ = load_experiment(str(tmp_path / "t.yaml"))
     notes = resolve(experiment.data, name="t", base_dir=tmp_path, data_dir=None).notes
-    assert any(note.startswith("the last line of t.csv begins with ") for note in notes)
+    assert any(note.startswith("a line at the end of t.csv begins with ") for note in notes)
 
 
 def test_links_and_pipes_are_not_waited_for(init: Init, tmp_path: Path) -> None:

@@ -9,12 +9,10 @@ from typing import IO, Any
 
 from kerasline.components.core import ConfigError
 from kerasline.components.datasets.files import is_packed, name_kind, open_bytes
+from kerasline.components.datasets.values import total_word
 
 _BYTES_LOOKED_AT = 4096
 _FULL_BLOCKS = 1 << 26
-_TOTAL = re.compile(
-    r'[\s",;|]*((?:grand |sub)?totals?|sum|summe|gesamt|insgesamt)\b[\s":]*(?:[,;\t|]|$)', re.IGNORECASE
-)
 
 
 def without_bom(encoding: str) -> str:
@@ -112,7 +110,7 @@ def _peek(raw: Any) -> bytes:
 
 
 def find_total(path: Path, encoding: str) -> str:
-    """Says so where the last line of a table begins with a word for a sum, empty for any other.
+    """Says so where one of the last lines of a table begins with a word for a sum, empty for any other.
 
     Args:
       path: of a table; of a packed one nothing is said.
@@ -123,7 +121,7 @@ def find_total(path: Path, encoding: str) -> str:
     with open(path, "rb") as stream:
         stream.seek(max(0, path.stat().st_size - _BYTES_LOOKED_AT))
         end = stream.read().decode(encoding, errors="replace").rstrip()
-    word = _TOTAL.match(re.split(r"[\r\n]", end)[-1])
+    word = total_word(re.split(r"[\r\n]", end))
     if word is None:
         return ""
-    return f"the last line of {path.name} begins with {word[1]!r} and is read as a row; remove it if it adds others up"
+    return f"a line at the end of {path.name} begins with {word!r} and is read as a row; remove it if it adds others up"

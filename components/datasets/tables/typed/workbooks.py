@@ -10,6 +10,7 @@ was not saved.
 from __future__ import annotations
 
 import zipfile
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import date, datetime, time, timedelta
 from pathlib import Path
@@ -18,6 +19,7 @@ from typing import IO, TYPE_CHECKING, Any
 from kerasline.components.core import ConfigError, shown
 from kerasline.components.datasets.description import MISSING_VALUES
 from kerasline.components.datasets.files import WORKBOOK, name_kind, open_bytes
+from kerasline.components.datasets.values import LINES_LOOKED_AT, total_word
 
 if TYPE_CHECKING:
     from pyarrow import Array, RecordBatch, Schema
@@ -54,17 +56,31 @@ def read_workbook(path: Path, stream: IO[bytes]) -> tuple[Schema, Iterable[Recor
 
 
 def workbook_remark(path: Path) -> str:
-    """Says which sheet of a workbook is read where others have cells, too; empty for one sheet and for other files."""
+    """Says what a user may not know of a workbook: that other sheets are not read, or that a row at the end is a sum.
+
+    Args:
+      path: Of a table of any format.
+
+    Returns:
+      Up to two phrases; empty for other formats.
+    """
     with open_bytes(path) as stream:
         start = stream.read(_BYTES_LOOKED_AT)
         if not is_workbook(start):
             return ""
         stream.seek(0)
-        read, *others = [sheet.name for sheet in _sheets(path, stream)]
-    if not others:
-        return ""
-    left = ", ".join(map(repr, others))
-    return f"the sheet {read!r} of {path.name} is read, and {left} not; save another one as a file of its own"
+        sheet, *others = _sheets(path, stream)
+    return "; ".join(_remarks(sheet, others, path))
+
+
+def _remarks(sheet: CalamineSheet, others: Sequence[CalamineSheet], path: Path) -> Iterator[str]:
+    if others:
+        left = ", ".join(repr(other.name) for other in others)
+        yield f"the sheet {sheet.name!r} of {path.name} is read, and {left} not; save another one as a file of its own"
+    last = deque(sheet.iter_rows(), maxlen=LINES_LOOKED_AT)
+    word = total_word([";".join(map(str, row)) for row in last])
+    if word is not None:
+        yield f"a row at the end of {path.name} begins with {word!r}; remove it if it adds others up"
 
 
 def is_workbook(start: bytes) -> bool:

@@ -80,6 +80,11 @@ def test_the_first_visible_sheet_with_cells_is_read_and_others_are_named(sheet: 
     assert "the sheet 'Flats' of t.xlsx is read, and 'Notes' not; save another one" in " ".join(found.notes)
 
 
+def test_a_row_that_adds_others_up_is_named(sheet: Any) -> None:
+    found = sheet([HEAD, *body(), [None, None, None], ["Total", None, "u"], ["Source: the office"]])
+    assert found.notes[-1] == "a row at the end of t.xlsx begins with 'Total'; remove it if it adds others up"
+
+
 def test_years_name_columns(sheet: Any) -> None:
     found = sheet([["y", 2023, 2024], *(["uv"[i % 2], i / 4, i / 8] for i in range(40))])
     assert [column.name for column in found.columns] == ["2023", "2024"]

@@ -17,7 +17,7 @@ from markupsafe import Markup
 from kerasline.components.core import counted
 from kerasline.components.evaluation import METRICS
 from kerasline.components.report.diagnosis import describe_limits, headline, sentences, show_figure, show_setting
-from kerasline.components.report.plots import plot_columns, plot_explanations, plot_search, plots
+from kerasline.components.report.plots import describe_order, plot_columns, plot_explanations, plot_search, plots
 
 _HERE = Path(__file__).parent
 PAGE = "page.html.j2"
@@ -76,6 +76,7 @@ def render(figures: Mapping[str, Any]) -> str:
         trials=plot_search(figures),
         evaluation=plots.plot_evaluation(figures),
         columns=plot_columns(figures),
+        order=describe_order(figures),
         steps=plots.plot_steps(run["steps"]),
         explained=plot_explanations(figures),
         most_classes=_MOST_CLASSES,

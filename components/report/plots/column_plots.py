@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from itertools import islice
 from typing import Any
 
@@ -26,11 +26,11 @@ _TIED = 0.5  # fewer different values than this share of the rows, and many rows
 
 
 def plot_columns(figures: Mapping[str, Any]) -> list[Plot]:
-    """Draws the distribution of every column that has one, the label first."""
+    """Draws the distribution of every column that has one, the label first, then as :func:`order_columns` says."""
     statistics = figures.get("statistics") or {}
     label = figures["data"]["label"]
     columns = {column["name"]: column for column in figures["data"]["columns"]} | {label["name"]: label}
-    names = list(dict.fromkeys([label["name"], *statistics]))
+    names = list(dict.fromkeys([label["name"], *order_columns(list(statistics), figures)]))
     plots = []
     counts = (figures.get("label_counts") or {}).get("train")
     if counts:
@@ -40,6 +40,45 @@ def plot_columns(figures: Mapping[str, Any]) -> list[Plot]:
     drawn = (_plot_column(name, statistics[name], columns.get(name) or {}) for name in names if statistics.get(name))
     plots += islice(filter(None, drawn), MOST_COLUMNS - len(plots))
     return plots
+
+
+def order_columns(names: Sequence[str], figures: Mapping[str, Any]) -> list[str]:
+    """Sorts columns by what is to be known of them: few of many get a plot that is seen at once.
+
+    Those that the data gate found something about come first, then those that the model clearly leans on, the heaviest
+    first. What chance explains is no order: all others stay as they are.
+    """
+    found, weights = _found_by_gate(figures), _weights(figures)
+    return sorted(names, key=lambda name: (name not in found, -weights.get(name, 0.0)))
+
+
+def describe_order(figures: Mapping[str, Any]) -> str:
+    """Says in which order the columns stand; empty where it is that of the data."""
+    label = figures["data"]["label"]["name"]
+    inputs = set(figures.get("statistics") or {}) - {label}
+    reasons = [
+        *(["those that the data gate found something about"] if inputs & _found_by_gate(figures) else []),
+        *(["those that the model leans on, the heaviest first"] if inputs & set(_weights(figures)) else []),
+    ]
+    return f"After the label come {', then '.join(reasons)}, and then all others." if reasons else ""
+
+
+def _found_by_gate(figures: Mapping[str, Any]) -> set[str]:
+    """Names the columns that findings of the data gate are about."""
+    findings = (figures.get("gate_verdict") or {}).get("findings") or []
+    return {finding["column"] for finding in findings if finding["column"]}
+
+
+def _weights(figures: Mapping[str, Any]) -> dict[str, float]:
+    """Returns what is lost without each column, for those where every shuffle lost something.
+
+    The columns of a group, which were shuffled together, each have what the group lost, unless they were also
+    measured alone.
+    """
+    importance = (figures.get("explanations") or {}).get("importance") or {}
+    grouped = {name: group for group in importance.get("groups") or [] for name in group["columns"]}
+    alone = {row["column"]: row for row in importance.get("columns") or []}
+    return {name: row["drop"] for name, row in {**grouped, **alone}.items() if row["low"] > 0}
 
 
 def describe_frequent(counts: Mapping[str, int], total: int, what: str) -> str:

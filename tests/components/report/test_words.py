@@ -10,7 +10,13 @@ import pytest
 
 from kerasline.components.report.comparison_page import describe
 from kerasline.components.report.diagnosis.attention import look_at
-from kerasline.components.report.plots.column_plots import describe_frequent, describe_middle, plot_columns
+from kerasline.components.report.plots.column_plots import (
+    describe_frequent,
+    describe_middle,
+    describe_order,
+    order_columns,
+    plot_columns,
+)
 from kerasline.components.report.plots.plots import describe_mistakes, plot_curves
 
 
@@ -60,6 +66,61 @@ def test_whole_numbers_share_their_values(make_figures: Callable[..., dict[str, 
     }
     titles = [plot.title for plot in plot_columns(figures)]
     assert titles == ["rooms: the median is 3; the values go from 1 to 9, below 1% missing"]
+
+
+def known_of(importance: dict[str, Any] | None, *found: str) -> dict[str, Any]:
+    """Figures of a run whose gate found something about some columns."""
+    findings = [{"check": "drift", "column": name} for name in found]
+    return {
+        "data": {"label": {"name": "kind"}}, "statistics": dict.fromkeys(["kind", *"abcdef"]),
+        "gate_verdict": {"findings": findings}, "explanations": importance and {"importance": importance},
+    }  # fmt: skip
+
+
+def lost(**drops: tuple[float, float]) -> list[dict[str, Any]]:
+    return [{"column": name, "drop": sum(ends) / 2, "low": ends[0], "high": ends[1]} for name, ends in drops.items()]
+
+
+def test_columns_begin_with_what_is_to_be_known_of_them() -> None:
+    """What the gate found, then what the model leans on; what chance explains has no place of its own."""
+    groups = [{"columns": ["c", "e"], "drop": 0.2, "low": 0.1, "high": 0.3}]
+    importance = {"columns": lost(b=(0.05, 0.07), e=(0.4, 0.5), f=(-0.1, 0.9)), "groups": groups}
+    figures = known_of(importance, "d", "")
+    assert order_columns(list("abcdef"), figures) == ["d", "e", "c", "b", "a", "f"]
+    assert describe_order(figures) == (
+        "After the label come those that the data gate found something about, then those that the model leans on, the "
+        "heaviest first, and then all others."
+    )
+
+
+@pytest.mark.parametrize(
+    "figures", [known_of(None), known_of({"columns": lost(a=(-0.1, 0.2)), "groups": []}, "kind"), known_of({}, "gone")]
+)
+def test_columns_of_which_nothing_is_known_stay_as_in_the_data(figures: dict[str, Any]) -> None:
+    assert order_columns(list("fbad"), figures) == list("fbad")
+    assert describe_order(figures) == ""
+
+
+def test_the_page_plots_the_weightiest_of_many_columns(make_figures: Callable[..., dict[str, Any]]) -> None:
+    from kerasline.components.report.page import render
+
+    figures = make_figures(np.zeros(3), np.zeros((3, 1)), task="regression", trivial=[0.0])
+    histogram = {"edges": [1.0, 5.0, 9.0], "counts": [900, 100]}
+    train = {"rows": 1000, "missing": 0, "minimum": 1.0, "median": 3.0, "maximum": 9.0, "histogram": histogram}
+    figures["statistics"] = {f"c{number}": {"train": train} for number in range(500)}
+    importance = {
+        "metric": "mae",
+        "value": 1.0,
+        "rows": 3,
+        "columns": lost(c499=(0.1, 0.2)),
+        "groups": [],
+        "skipped": [],
+    }
+    figures["explanations"] = {"mistakes": [], "hits": [], "neighbours_of": 0, "notes": [], "dependence": [],
+                               "importance": importance, "surface": None}  # fmt: skip
+    plots = plot_columns(figures)
+    assert plots[0].title.startswith("c499: ") and plots[1].title.startswith("c0: ")
+    assert "After the label come those that the model leans on" in render(figures)
 
 
 def mistakes(*rows: int) -> list[dict[str, Any]]:

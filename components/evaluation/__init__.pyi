@@ -1,5 +1,6 @@
 from .intervals import (
     SHARES_OF_ROWS as SHARES_OF_ROWS,
+    average_precision as average_precision,
     measure_with_intervals as measure_with_intervals,
     metric_intervals as metric_intervals,
     metrics_of as metrics_of,

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from kerasline.components.evaluation import metric_intervals, rank_auc, wilson
+from kerasline.components.evaluation import average_precision, metric_intervals, rank_auc, wilson
 from kerasline.components.models import Task
 from kerasline.components.report.figures.thresholds import describe_scores, describe_thresholds
 
@@ -87,7 +87,7 @@ def confusion_counts(truth: np.ndarray, guessed: np.ndarray, classes: int) -> np
 
 
 def class_rows(counts: np.ndarray, scores: np.ndarray, truth: np.ndarray, names: Sequence[str]) -> list[dict[str, Any]]:
-    """Lists for each class its rows, precision, recall with interval, F1 and one-against-the-rest ROC AUC."""
+    """Lists for each class its rows, precision, recall with interval, F1, and the areas of it against the rest."""
     rows, guessed, hits = counts.sum(axis=1), counts.sum(axis=0), np.diag(counts)
     listed = []
     for index, name in enumerate(names):
@@ -102,6 +102,7 @@ def class_rows(counts: np.ndarray, scores: np.ndarray, truth: np.ndarray, names:
                 "recall_interval": wilson(int(hits[index]), int(rows[index])) if rows[index] else None,
                 "f1": _share(2 * hits[index], rows[index] + guessed[index]),
                 "auc": rank_auc(truth == index, scores[:, index]) if has_curve else None,
+                "average_precision": average_precision(truth == index, scores[:, index]) if has_curve else None,
             }
         )
     return listed
@@ -124,6 +125,7 @@ def label_rows(labels: np.ndarray, predictions: np.ndarray, names: Sequence[str]
                 "recall_interval": wilson(hits, rows) if rows else None,
                 "f1": _share(2 * hits, rows + int(guessed.sum())),
                 "auc": rank_auc(truth, scores),
+                "average_precision": average_precision(truth, scores),
             }
         )
     return listed
@@ -205,7 +207,7 @@ def precision_recall_curve(truth: np.ndarray, scores: np.ndarray) -> dict[str, A
         "precision": [float(v) for v in precision[keep]],
         "threshold": [float(v) for v in thresholds[keep]],
         "share": float(truth.mean()),
-        "average_precision": float(np.sum(np.diff(hits, prepend=0) / hits[-1] * precision)),
+        "average_precision": average_precision(truth, scores),
     }
 
 

@@ -110,6 +110,21 @@ def test_multilabel_rows_by_label() -> None:
     assert [row["precision"] for row in found["classes"]] == [1.0, 0.5]
 
 
+def test_areas_of_each_class_against_the_rest_are_scikit_learns() -> None:
+    random = np.random.default_rng(6)
+    labels = random.integers(0, 3, 90)
+    scores = random.dirichlet([1, 1, 1], 90).astype(np.float32)
+    found = describe_performance(labels, scores, "multiclass", ("a", "b", "c"), ["accuracy"])
+    for index, row in enumerate(found["classes"]):
+        assert row["average_precision"] == pytest.approx(
+            reference.average_precision_score(labels == index, scores[:, index])
+        )
+    labelled = describe_performance(np.eye(3)[labels], scores, "multilabel", ("a", "b", "c"), ["accuracy"])
+    assert [row["average_precision"] for row in labelled["classes"]] == [
+        row["average_precision"] for row in found["classes"]
+    ]
+
+
 def test_calibration_says_nothing_of_scores_that_are_all_alike() -> None:
     from kerasline.components.report.plots.plots import _calibration_plot
 

@@ -100,7 +100,14 @@ def _answer_columns(predictions: np.ndarray, record: Mapping[str, Any]) -> dict[
     return {PREDICTION: Column("categorical", named), SCORE: Column("numeric", scores.astype(np.float64))}
 
 
-def collect(captured: Path, version: int, record: Mapping[str, Any], known: Known, since: datetime | None) -> Served:
+def collect(
+    captured: Path,
+    version: int,
+    record: Mapping[str, Any],
+    known: Known,
+    since: datetime | None,
+    only: str | None = None,
+) -> Served:
     """Reads the captured answers of a version.
 
     Args:
@@ -109,10 +116,11 @@ def collect(captured: Path, version: int, record: Mapping[str, Any], known: Know
       record: of the version.
       known: what they are compared with.
       since: leaves out what was answered before; None for nothing.
+      only: the day (UTC) to read, as 2026-11-29; None for all.
     """
     import pyarrow.parquet as pq
 
-    days = days_of(captured, version, since)
+    days = [day for day in days_of(captured, version, since) if only in (None, day.name.partition("=")[2])]
     rows = sum(pq.ParquetFile(part).metadata.num_rows for day in days for part in parts_of(day))
     collector = _Collector(record, known, rows)
     for day in days:

@@ -26,7 +26,12 @@ Figure = dict[str, float | None]
 
 
 def watch_version(
-    captured: Path, folder: Path, version: int, record: Mapping[str, Any], since: datetime | None = None
+    captured: Path,
+    folder: Path,
+    version: int,
+    record: Mapping[str, Any],
+    since: datetime | None = None,
+    only: str | None = None,
 ) -> dict[str, Any]:
     """Looks at the captured answers of a version.
 
@@ -36,6 +41,7 @@ def watch_version(
       version: its number.
       record: what was recorded when it was pushed.
       since: leaves out what was answered before.
+      only: the day (UTC) to look at, as 2026-11-29; None for all.
 
     Returns:
       ``answered``, ``labelled``, ``failed`` (rows), ``from`` and ``to``; ``quality`` and ``estimated`` (by metric
@@ -44,7 +50,7 @@ def watch_version(
       ``label_delay_s``; ``alarms``, each with ``kind``, ``name`` and ``text``; ``false_alarms`` and ``notes``.
     """
     known = read_known(folder, record)
-    served = collect(captured, version, record, known, since)
+    served = collect(captured, version, record, known, since, only)
     quality, at_push, estimated = _qualities(served, known, record)
     main = record.get("main_metric") if record.get("main_metric") in at_push else None
     tests = len(served.counts) + (2 if main else 0)

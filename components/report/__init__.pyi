@@ -12,3 +12,4 @@ from .plots.column_plots import plot_columns as plot_columns
 from .plots.explanation_plots import plot_explanations as plot_explanations
 from .plots.search_plots import plot_search as plot_search
 from .site_page import render_decisions as render_decisions, render_site as render_site
+from .watch_page import render_watch as render_watch

@@ -17,6 +17,7 @@ def render_site(
     runs: Mapping[str, Sequence[Mapping[str, Any]]],
     models: Mapping[str, Mapping[str, Any]],
     comparisons: Sequence[str],
+    watched: Sequence[str] = (),
     *,
     has_decisions: bool = False,
 ) -> str:
@@ -26,6 +27,7 @@ def render_site(
       runs: recipe to the outcomes of its runs, oldest first.
       models: recipe to ``versions`` (how many) and ``production`` (``version``, ``pushed_at``, or None).
       comparisons: names of the pages of comparisons.
+      watched: names of models that have a page of what they were asked and answered.
       has_decisions: whether there is a page of decisions to link to.
     """
     recipes = [
@@ -33,7 +35,7 @@ def render_site(
         for name, found in sorted(runs.items())
     ]
     pairs = [(stem, *stem.split("--", 1)) for stem in comparisons if "--" in stem]
-    told = {"recipes": recipes, "comparisons": pairs, "has_decisions": has_decisions}
+    told = {"recipes": recipes, "comparisons": pairs, "watched": watched, "has_decisions": has_decisions}
     return environment().get_template(SITE).render(**told, **assets())
 
 

@@ -13,4 +13,9 @@ from .model_card import write_missing_card as write_missing_card
 from .prediction import predict_file as predict_file
 from .verdict_text import describe_verdict as describe_verdict
 from .verdicts import verdict as verdict
-from .watching import label_answers as label_answers, monitor as monitor
+from .watching import (
+    WATCH as WATCH,
+    label_answers as label_answers,
+    monitor as monitor,
+    write_watch_page as write_watch_page,
+)

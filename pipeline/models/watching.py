@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from kerasline.components.core import ConfigError
-from kerasline.components.monitoring import ANSWERS, CAPTURED, join_labels, watch_version
+from kerasline.components.core import ConfigError, write_at_once
+from kerasline.components.monitoring import ANSWERS, CAPTURED, days_of, join_labels, watch_version
 from kerasline.components.registry import list_versions, read_record
 from kerasline.pipeline.models.commands import find_model, find_version
+
+WATCH = "watch"  # the folder of pages in a workspace
+_MOST_DAYS = 31
 
 
 def label_answers(workspace: Path, name: str, source: str, key: str) -> dict[str, Any]:
@@ -53,7 +57,43 @@ def monitor(name: str, workspace: str | Path = "workspace", days: float | None =
     Raises:
       ConfigError: no such model or version, or it was pushed without a description of its columns.
     """
-    root = Path(workspace).expanduser()
+    captured, folder, version, record = _find(name, Path(workspace).expanduser())
+    found = watch_version(captured, folder / str(version), version, record, _since(days))
+    if not found["answered"]:
+        others = sorted(path.name.partition("=")[2] for path in (captured / ANSWERS).glob("version=*"))
+        kept = [other for other in others if other != str(version)]
+        more = f"; there are answers of version {', '.join(kept)}, see kerasline monitor NAME@VERSION" if kept else ""
+        found["notes"].insert(0, f"nothing that version {version} answered is captured{more}")
+    return {"name": folder.name, **found}
+
+
+def write_watch_page(found: Mapping[str, Any], workspace: Path, days: float | None = None) -> Path:
+    """Writes what there is to say of a model's answers, as a whole and by day, as a page of ``kerasline ui``.
+
+    Args:
+      found: from :func:`monitor`.
+      workspace: of the model.
+      days: as for :func:`monitor`.
+
+    Returns:
+      The page, ``watch/NAME.html`` in the workspace.
+    """
+    from kerasline.components.report import render_watch
+
+    captured, folder, version, record = _find(f"{found['name']}@{found['version']}", workspace)
+    names = [path.name.partition("=")[2] for path in days_of(captured, version, _since(days))]
+    looks = {
+        day: watch_version(captured, folder / str(version), version, record, _since(days), day)
+        for day in names[-_MOST_DAYS:]
+    }
+    page = workspace / WATCH / f"{found['name']}.html"
+    page.parent.mkdir(exist_ok=True)
+    write_at_once(page, render_watch(found, looks, _versions(captured)))
+    return page
+
+
+def _find(name: str, root: Path) -> tuple[Path, Path, int, dict[str, Any]]:
+    """Finds a version: the folder of captured answers, that of the model, its number and its record."""
     folder, version = find_version(root / "models", name)
     record = read_record(folder, version)
     if "columns" not in record:
@@ -61,12 +101,15 @@ def monitor(name: str, workspace: str | Path = "workspace", days: float | None =
             f"{folder.name}@{version} was pushed without a description of its columns; push the model again with: "
             f"kerasline run {record.get('recipe', 'RECIPE')} --no-cache"
         )
-    since = None if days is None else datetime.now(UTC) - timedelta(days=days)
-    captured = root / CAPTURED / folder.name
-    found = watch_version(captured, folder / str(version), version, record, since)
-    if not found["answered"]:
-        others = sorted(path.name.partition("=")[2] for path in (captured / ANSWERS).glob("version=*"))
-        kept = [other for other in others if other != str(version)]
-        more = f"; there are answers of version {', '.join(kept)}, see kerasline monitor NAME@VERSION" if kept else ""
-        found["notes"].insert(0, f"nothing that version {version} answered is captured{more}")
-    return {"name": folder.name, **found}
+    return root / CAPTURED / folder.name, folder, version, record
+
+
+def _since(days: float | None) -> datetime | None:
+    return None if days is None else datetime.now(UTC) - timedelta(days=days)
+
+
+def _versions(captured: Path) -> list[dict[str, Any]]:
+    """Lists the versions that have answered, oldest first, with the first and the last day that is kept of each."""
+    numbers = sorted(int(path.name.partition("=")[2]) for path in (captured / ANSWERS).glob("version=*"))
+    kept = {number: [day.name.partition("=")[2] for day in days_of(captured, number, None)] for number in numbers}
+    return [{"version": number, "from": days[0], "to": days[-1]} for number, days in kept.items() if days]

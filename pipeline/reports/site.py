@@ -13,7 +13,7 @@ from kerasline.components.core import ConfigError
 from kerasline.pipeline.retraining import join_quiet, list_decisions
 from kerasline.pipeline.web import Answer, Request, Rules, WebServer, allowed_hosts
 
-_PAGES = re.compile(r"/(reports/[^/]+/[^/]+/(?:index\.html|figures\.json)|comparisons/[^/]+\.html)")
+_PAGES = re.compile(r"/(reports/[^/]+/[^/]+/(?:index\.html|figures\.json)|(?:comparisons|watch)/[^/]+\.html)")
 _TEXT = "text/plain; charset=utf-8"
 _TYPES = {".html": "text/html; charset=utf-8", ".json": "application/json"}
 _HEADERS = {
@@ -64,7 +64,7 @@ def _refuse(code: int, message: str) -> Answer:
 def list_page(workspace: Path) -> str:
     """Renders the list of recipes with their runs and models."""
     from kerasline.components.report import render_site
-    from kerasline.pipeline.models import describe_models
+    from kerasline.pipeline.models import WATCH, describe_models
     from kerasline.pipeline.workspace import list_runs
 
     runs: dict[str, list[Mapping[str, Any]]] = {}
@@ -72,7 +72,8 @@ def list_page(workspace: Path) -> str:
         runs.setdefault(result["recipe"], []).append(result)
     comparisons = sorted(path.stem for path in workspace.glob("comparisons/*.html"))
     models = {model["name"]: model for model in describe_models(workspace)}
-    return render_site(runs, models, comparisons, has_decisions=bool(list_decisions(workspace)))
+    watched = sorted(path.stem for path in workspace.glob(f"{WATCH}/*.html"))
+    return render_site(runs, models, comparisons, watched, has_decisions=bool(list_decisions(workspace)))
 
 
 def decisions_page(workspace: Path) -> str:

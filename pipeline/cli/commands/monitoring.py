@@ -48,15 +48,18 @@ def monitor(
     fail_on_alarm: Annotated[
         bool, typer.Option("--fail-on-alarm", help="End with code 4 if there is an alarm.")
     ] = False,
+    html: Annotated[bool, typer.Option("--html", help="Write a page with plots over days; the ui shows it.")] = False,
     workspace: WorkspaceOption = WORKSPACE,
     json_file: JsonOption = None,
 ) -> None:
     """Look at what a served model was asked and answered: quality, drift, alarms."""
-    from kerasline.pipeline.models import monitor as look
+    from kerasline.pipeline.models import monitor as look, write_watch_page
 
     write_json = open_json(json_file)
     found = look(name, workspace, days)
     _show(found)
+    if html:
+        print(f"page  {write_watch_page(found, workspace.expanduser(), days)}")
     write_json(found)
     if fail_on_alarm and found["alarms"]:
         raise typer.Exit(_ALARMED)

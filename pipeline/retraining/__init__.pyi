@@ -8,5 +8,6 @@ from .decisions import (
     schedule_folder as schedule_folder,
 )
 from .emitting import sleep as sleep
+from .notify import ALARMED as ALARMED, tell_of_alarms as tell_of_alarms
 from .scheduling import RemoteJob as RemoteJob
 from .triggers import gather_drift as gather_drift

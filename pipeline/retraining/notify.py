@@ -10,6 +10,7 @@ import subprocess
 import sys
 import urllib.request
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 from email.message import EmailMessage
 from http.client import HTTPException
 from typing import Any
@@ -17,6 +18,7 @@ from typing import Any
 from kerasline.components.core import ConfigError
 from kerasline.pipeline.config.schedule import EmailOptions, NotifyOptions
 
+ALARMED = 4  # the code of a look with an alarm, as of a model that is not blessed
 _SECONDS = 30.0
 # Of a webhook that answers nonsense HTTPException comes, of an address with a blank in it ValueError.
 _FAILURES = (OSError, ValueError, subprocess.SubprocessError, smtplib.SMTPException, HTTPException, ConfigError)
@@ -48,18 +50,28 @@ def notify(options: NotifyOptions, name: str, decision: Mapping[str, Any]) -> li
     for way, tell in ways.items():
         try:
             tell()
-        # Of a webhook that answers nonsense, http.client's own; of an address with a space, ValueError.
-        except (
-            OSError,
-            ValueError,
-            subprocess.SubprocessError,
-            smtplib.SMTPException,
-            HTTPException,
-            ConfigError,
-        ) as e:
+        except _FAILURES as e:
             untold.append(f"schedule.notify.{way} did not get through: {' '.join(str(e).split())}")
             print(f"kerasline: {untold[-1]}", file=sys.stderr)
     return untold
+
+
+def tell_of_alarms(options: NotifyOptions, found: Mapping[str, Any]) -> list[str]:
+    """Tells of the alarms that ``kerasline monitor`` found; nobody where there are none.
+
+    Args:
+      options: whom to tell.
+      found: what the look found.
+
+    Returns:
+      What did not get through, and why.
+    """
+    texts = [alarm["text"] for alarm in found["alarms"]]
+    if not texts:
+        return []
+    told = {"when": datetime.now(UTC).isoformat(timespec="seconds"), "status": "alarm", "exit_code": ALARMED}
+    told |= {"reason": "; ".join(texts), "version": found["version"], "answered": found["answered"]}
+    return notify(options, found["name"], {**told, "alarms": texts})
 
 
 def _call(command: list[str], told: Mapping[str, Any]) -> None:

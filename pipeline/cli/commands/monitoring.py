@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Annotated, Any
 
 import typer
 from rich.table import Table
 
+from kerasline.components.core import ConfigError
 from kerasline.pipeline.cli.shared import WORKSPACE, JsonOption, ModelArgument, WorkspaceOption, completion, open_json
 from kerasline.pipeline.console import format_seconds, print_table
 
@@ -49,6 +50,10 @@ def monitor(
         bool, typer.Option("--fail-on-alarm", help="End with code 4 if there is an alarm.")
     ] = False,
     html: Annotated[bool, typer.Option("--html", help="Write a page with plots over days; the ui shows it.")] = False,
+    notify: Annotated[
+        str | None,
+        typer.Option("--notify", metavar="RECIPE", help="Tell of alarms whom this recipe's schedule.notify names."),
+    ] = None,
     workspace: WorkspaceOption = WORKSPACE,
     json_file: JsonOption = None,
 ) -> None:
@@ -56,13 +61,35 @@ def monitor(
     from kerasline.pipeline.models import monitor as look, write_watch_page
 
     write_json = open_json(json_file)
+    tell = _teller(notify)
     found = look(name, workspace, days)
     _show(found)
     if html:
         print(f"page  {write_watch_page(found, workspace.expanduser(), days)}")
-    write_json(found)
+    write_json({**found, "untold": tell(found)})
     if fail_on_alarm and found["alarms"]:
         raise typer.Exit(_ALARMED)
+
+
+def _teller(recipe: str | None) -> Callable[[Mapping[str, Any]], list[str]]:
+    """Makes what tells of alarms, before anything is looked at.
+
+    Raises:
+      ConfigError: the recipe names nobody to tell.
+    """
+    if recipe is None:
+        return lambda found: []
+    from kerasline.pipeline.config import load_experiment
+    from kerasline.pipeline.retraining import tell_of_alarms
+
+    schedule = load_experiment(recipe)[0].schedule
+    options = schedule.notify if schedule else None
+    if options is None or not (options.command or options.webhook or options.email):
+        raise ConfigError(
+            f"--notify: expected a recipe whose schedule.notify has a command, a webhook or an email, but {recipe} "
+            "names nobody to tell"
+        )
+    return lambda found: tell_of_alarms(options, found)
 
 
 def verdict(

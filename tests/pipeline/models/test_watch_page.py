@@ -1,4 +1,4 @@
-"""The page of ``kerasline monitor --html``, over five days on which a column moves away."""
+"""What ``kerasline monitor`` writes and tells, a page and messages, over five days on which a column moves away."""
 
 from __future__ import annotations
 
@@ -14,13 +14,16 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
+from kerasline.components.core import ConfigError
 from kerasline.components.leaks import Column
 from kerasline.components.monitoring import Capture, Exchange
 from kerasline.components.registry import push_version
 from kerasline.components.validation.samples import profile_columns
 from kerasline.pipeline.cli.entry import app
+from kerasline.pipeline.config.schedule import NotifyOptions
 from kerasline.pipeline.models import label_answers
 from kerasline.pipeline.reports import make_server
+from kerasline.pipeline.retraining import tell_of_alarms
 
 RECORD: dict[str, Any] = {
     "recipe": "flats",
@@ -108,3 +111,31 @@ def test_the_site_shows_the_page_and_leads_to_it(workspace: Path, page: str) -> 
     finally:
         server.shutdown()
         server.server_close()
+
+
+def test_alarms_are_told_as_the_recipe_says(workspace: Path, tmp_path: Path) -> None:
+    recipe = tmp_path / "flats.yaml"
+    begin = "name: flats\ndata: {csv: {path: flats.csv, label: rent}}\n"
+    recipe.write_text(begin + f"schedule: {{notify: {{command: [sh, -c, 'cat > {tmp_path}/told.json']}}}}\n")
+    asked = ["monitor", "flats", "--workspace", str(workspace), "--json", str(tmp_path / "found.json")]
+    assert CliRunner().invoke(app, [*asked, "--notify", str(recipe)]).exit_code == 0
+    told = json.loads((tmp_path / "told.json").read_text())
+    assert (told["recipe"], told["status"], told["version"], told["exit_code"]) == ("flats", "alarm", 1, 4)
+    assert told["reason"].startswith("(prediction) has drifted from the version's data")
+    assert len(told["alarms"]) == 3
+    assert json.loads((tmp_path / "found.json").read_text())["untold"] == []
+
+
+def test_a_recipe_that_names_nobody_is_refused_before_the_look(workspace: Path, tmp_path: Path) -> None:
+    recipe = tmp_path / "flats.yaml"
+    recipe.write_text("name: flats\ndata: {csv: {path: flats.csv, label: rent}}\n")
+    ended = CliRunner().invoke(app, ["monitor", "flats", "--workspace", str(workspace), "--notify", str(recipe)])
+    assert isinstance(ended.exception, ConfigError)
+    assert "names nobody to tell" in str(ended.exception)
+    assert ended.output == ""
+
+
+def test_a_quiet_look_tells_nobody(tmp_path: Path) -> None:
+    options = NotifyOptions(command=["sh", "-c", f"touch {tmp_path}/told"])
+    assert tell_of_alarms(options, {"alarms": []}) == []
+    assert not (tmp_path / "told").exists()

@@ -107,7 +107,7 @@ def _find_challenger(folder: Path, captured: Path, name: str, incumbent: int) ->
 def _why_no_challenger(model: str, name: str, incumbent: int) -> str:
     reason, shown = "no version is registered as one, and none was served as one", f"{model}@VERSION"
     if name != model:
-        reason, shown = f"no answer of {name} was captured", name
+        reason, shown = f"none of the captured answers was given by {name} as one", name
     return (
         f"expected a challenger of {model}@{incumbent}, but {reason}; serve one with: kerasline serve --shadow {shown}"
     )

@@ -13,7 +13,7 @@ from kerasline.pipeline.serving.challengers import Challengers, Rival
 from kerasline.pipeline.serving.describing import describe_signatures
 from kerasline.pipeline.serving.inferring import ANSWERED, Attempt, Limits, attempt
 from kerasline.pipeline.serving.metering import Meter, capture_text, challengers_text
-from kerasline.pipeline.serving.mirroring import Mirror, Mirrored
+from kerasline.pipeline.serving.mirroring import Mirror, Mirrored, UnderWay
 from kerasline.pipeline.serving.models import LoadedVersion, NotServed, ServedModels
 from kerasline.pipeline.serving.unseen import name_counts
 from kerasline.pipeline.web import Answer, Request
@@ -40,7 +40,8 @@ class Responder:
     ) -> None:
         self._models, self._limits = models, Limits(max_bytes, rejects_unseen)
         self._meter, self._capture, self._challengers = Meter(), capture, challengers
-        self._mirror = None if challengers is None else Mirror(self._answer_in_the_shadow)
+        self._requests = UnderWay()
+        self._mirror = None if challengers is None else Mirror(self._answer_in_the_shadow, self._requests)
 
     def close(self) -> None:
         """Ends what works beside the requests."""
@@ -58,7 +59,8 @@ class Responder:
         predicts = _PREDICT.fullmatch(path)
         asks = path in (HEALTH, METRICS) or _STATUS.fullmatch(path)
         if predicts and request.method == "POST":
-            return self._predict(predicts[1], predicts[2], request, request_id)
+            with self._requests:
+                return self._predict(predicts[1], predicts[2], request, request_id)
         if asks and request.method == "GET":
             return self._tell(path)
         if predicts:

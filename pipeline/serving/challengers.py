@@ -71,7 +71,9 @@ class Challengers:
         for name in self._given:
             if name not in self._rivals:
                 problem = self._problems.get(name, "its model is not served; name it with --model, too")
-                raise ConfigError(f"{name}@{self._given[name].version} cannot be served: {problem}")
+                raise ConfigError(
+                    f"{name}@{self._given[name].version} cannot be served: {problem}; use another version"
+                )
 
     def refresh(self) -> None:
         """Brings every model to its challenger, beside the version that is in production now."""

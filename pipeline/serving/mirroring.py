@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,6 +15,8 @@ from kerasline.pipeline.web import Request
 logger = logging.getLogger("kerasline.serve")
 _MOST_WAITING, _MOST_WAITING_BYTES = 1_000, 64 << 20
 _LAST_SECONDS = 10.0  # for what waits when the server ends
+_REST = 9.0  # times as long as an answer took a shadow rests, while there are requests: it has a tenth of the time
+_LOOK_SECONDS = 0.002  # between two looks whether there are any
 
 
 @dataclass(frozen=True)
@@ -26,12 +29,35 @@ class Mirrored:
     at: float
 
 
+class UnderWay:
+    """Counts what is under way, in threads that enter and leave; true while there is something."""
+
+    def __init__(self) -> None:
+        self._lock, self._count = threading.Lock(), 0
+
+    def __enter__(self) -> None:
+        with self._lock:
+            self._count += 1
+
+    def __exit__(self, *_: object) -> None:
+        with self._lock:
+            self._count -= 1
+
+    def __bool__(self) -> bool:
+        return self._count > 0
+
+
 class Mirror:
     """Takes requests from any thread; what does not fit is dropped and counted."""
 
-    def __init__(self, answer: Callable[[Mirrored], None]) -> None:
-        """Starts the thread, in which ``answer`` is called for one request after the other."""
-        self._answer = answer
+    def __init__(self, answer: Callable[[Mirrored], None], requests: UnderWay) -> None:
+        """Starts the thread, in which ``answer`` is called for one request after the other.
+
+        Args:
+          answer: lets a shadow answer.
+          requests: those of clients that are under way, which go before.
+        """
+        self._answer, self._requests = answer, requests
         self._waiting: deque[Mirrored] = deque()
         self._bytes = 0
         self._wake, self._ended = threading.Condition(), False
@@ -70,7 +96,15 @@ class Mirror:
                     return
                 mirrored = self._waiting.popleft()
                 self._bytes -= len(mirrored.request.body)
+            started = time.monotonic()
             try:
                 self._answer(mirrored)
             except Exception:  # the client has its answer, whatever becomes of the shadow's
                 logger.exception("a shadow's answer to a request of %s is lost", mirrored.loaded.name)
+            self._rest(time.monotonic() - started)
+
+    def _rest(self, took: float) -> None:
+        """Leaves the processor to requests, if there are any."""
+        end = time.monotonic() + _REST * took
+        while self._requests and not self._ended and time.monotonic() < end:
+            time.sleep(_LOOK_SECONDS)

@@ -147,7 +147,10 @@ def test_what_cannot_be_judged_is_said(root: Path) -> None:
     for name, words in (
         ("flat", "Did you mean 'flats'"),
         ("flats", "expected a challenger of flats@1, but no version is registered as one, and none was served"),
-        ("flats@2", "no answer of flats@2 was captured; serve one with: kerasline serve --shadow flats@2"),
+        (
+            "flats@2",
+            "was given by flats@2 as one; serve one with: kerasline serve --shadow flats@2",
+        ),
         ("flats@1", "flats@1 is in production itself"),
         ("flats@7", "flats has no version 7"),
     ):

@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -124,6 +124,26 @@ def test_a_shadow_that_hangs_or_fails_delays_and_fails_nothing(
     rows = server.rows()
     assert [row for row in rows if row[0] == 1] == [(1, None, f"r{number}", 12.0, 200) for number in range(10)]
     assert {row[4] for row in rows if row[0] == 2} == {500}
+
+
+def test_a_shadow_rests_while_there_are_requests(monkeypatch: pytest.MonkeyPatch) -> None:
+    from kerasline.pipeline.serving import mirroring
+
+    monkeypatch.setattr(mirroring, "_REST", 1e9)
+    requests, seen, answered = mirroring.UnderWay(), list[bool](), threading.Event()
+
+    def answer(_: Any) -> None:
+        seen.append(bool(requests))
+        time.sleep(0.001)  # it rests in proportion
+        answered.set()
+
+    mirror = mirroring.Mirror(answer, requests)
+    with requests:
+        for _ in range(3):
+            mirror.offer(mirroring.Mirrored(cast("Any", None), Request("POST", PREDICT, {}, b""), "a", 0.0))
+        assert answered.wait(60)
+    mirror.close()
+    assert seen == [True, False, False]
 
 
 def test_a_canary_answers_its_share_and_the_same_ids(serving: Callable[[Challenger], Serving]) -> None:

@@ -6,6 +6,7 @@ SHELL := /bin/bash
 
 VENV := .venv
 BIN := $(VENV)/bin
+DOCS := .venv-docs
 # Any Python 3.11 will do; when there is none, uv (if it is here) knows where to get one.
 PYTHON ?= $(shell command -v python3.11 || uv python find 3.11 2>/dev/null)
 RECIPE ?= digits_cnn
@@ -19,7 +20,7 @@ EXTRAS := $(if $(GPU),--gpu) $(if $(JAX),--jax) $(if $(ONNX),--onnx) $(if $(MLFL
 COMPILE := uv pip compile --python-version 3.11 --python-platform x86_64-manylinux_2_28 --generate-hashes --no-header \
 	$(if $(UPGRADE),--upgrade)
 
-.PHONY: help setup run test fuzz lint format measure clean lock
+.PHONY: help setup run test docs fuzz lint format measure clean lock
 
 help:  ## List what there is
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{ printf "  make %-7s %s\n", $$1, $$2 }'
@@ -36,6 +37,15 @@ run: setup  ## Run a recipe from data to a pushed model (RECIPE=digits_cnn, ARGS
 test: setup  ## Run the tests (ALL=1: those of minutes, too; ARGS="-m 'not slow'" leaves out those of more than 5 s)
 	@$(BIN)/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder $(if $(ALL),,-m "not long") $(ARGS)
 
+docs: $(DOCS)/ready  ## Build the documentation into site/, to be opened without a server; its environment is .venv-docs
+	@PYTHONPATH=. NO_MKDOCS_2_WARNING=1 $(DOCS)/bin/mkdocs build --strict --quiet
+	@echo "open site/index.html"
+
+$(DOCS)/ready: requirements/docs.txt
+	@"$(PYTHON)" -m venv --clear $(DOCS)
+	@$(DOCS)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements/docs.txt
+	@touch $@
+
 fuzz: setup  ## Try generated recipes, texts and tables, new ones each time (RUNS=20000 of each)
 	@KERASLINE_FUZZ=$(RUNS) $(BIN)/python -m pytest -q $(FUZZED) $(ARGS)
 
@@ -51,8 +61,8 @@ format: setup  ## Rewrite the files as `make lint` wants them
 measure: setup  ## Measure the source: files, functions, complexity, comments (ARGS="--most 20" lists more functions)
 	@$(BIN)/python -m tools.measure $(ARGS)
 
-clean:  ## Remove .venv and what tools leave behind; a workspace is yours and stays
-	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache
+clean:  ## Remove .venv, .venv-docs, site/ and what tools leave behind; a workspace is yours and stays
+	rm -rf $(VENV) $(DOCS) site build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache
 	find . -name __pycache__ -type d -not -path './workspace/*' -prune -exec rm -rf {} +
 
 lock:  ## Renew the lists in requirements/ (needs uv); UPGRADE=1 takes newer versions where the bounds allow
@@ -63,3 +73,4 @@ lock:  ## Renew the lists in requirements/ (needs uv); UPGRADE=1 takes newer ver
 	$(COMPILE) requirements/onnx.in -c requirements/lock.txt -o requirements/onnx.txt >/dev/null
 	$(COMPILE) requirements/mlflow.in -c requirements/lock.txt --override requirements/mlflow-overrides.in \
 		-o requirements/mlflow.txt >/dev/null
+	$(COMPILE) requirements/docs.in -c requirements/lock.txt -o requirements/docs.txt >/dev/null

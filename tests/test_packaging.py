@@ -42,7 +42,7 @@ LOCK = locked(REQUIREMENTS / "lock.txt")
 OVERRIDES = {canonicalize_name(override.name): override for override in wanted(REQUIREMENTS / "overrides.in")}
 
 
-@pytest.mark.parametrize("name", ["lock", "gpu", "jax", "onnx", "mlflow"])
+@pytest.mark.parametrize("name", ["lock", "gpu", "jax", "onnx", "mlflow", "docs"])
 def test_every_entry_has_hashes(name: str) -> None:
     entries = locked(REQUIREMENTS / f"{name}.txt")
     assert entries, f"{name}.txt has no entries"
@@ -51,7 +51,11 @@ def test_every_entry_has_hashes(name: str) -> None:
 
 @pytest.mark.parametrize(
     ("source", "target"),
-    [("requirements", "lock"), ("overrides", "lock"), *((name, name) for name in ("gpu", "jax", "onnx", "mlflow"))],
+    [
+        ("requirements", "lock"),
+        ("overrides", "lock"),
+        *((name, name) for name in ("gpu", "jax", "onnx", "mlflow", "docs")),
+    ],
 )
 def test_what_is_asked_for_is_locked(source: str, target: str) -> None:
     entries = locked(REQUIREMENTS / f"{target}.txt")
@@ -122,6 +126,8 @@ def test_the_gpu_list_is_what_tensorflow_asks_for() -> None:
     [
         ("jax", {"jax", "jaxlib"}),
         ("onnx", {"tf2onnx", "onnx", "onnxruntime"}),
+        ("docs", {"mkdocs", "mkdocs-get-deps", "mkdocs-material", "mkdocs-material-extensions", "babel", "backrefs"}
+         | {"ghp-import", "mergedeep", "paginate", "pymdown-extensions", "pyyaml-env-tag", "watchdog"}),
         ("mlflow", {"mlflow-skinny", "alembic", "mako", "databricks-sdk", "fastapi", "starlette", "uvicorn", "smmap"}
          | {"gitpython", "gitdb", "opentelemetry-proto", "python-dotenv"}),
     ],
@@ -292,7 +298,7 @@ def test_the_dockerfile_passes_its_linter() -> None:
 def test_make_says_what_there_is_and_what_is_missing() -> None:
     words = subprocess.run(["make", "help"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
     listed = re.findall(r"(?m)^  make (\w+)", words)
-    assert listed == ["help", "setup", "run", "test", "fuzz", "lint", "format", "measure", "clean", "lock"]
+    assert listed == ["help", "setup", "run", "test", "docs", "fuzz", "lint", "format", "measure", "clean", "lock"]
     without = subprocess.run(["make", "PYTHON=", "setup"], cwd=ROOT, capture_output=True, text=True)
     assert without.returncode == 2
     assert "python3.11 was not found; install it" in without.stderr

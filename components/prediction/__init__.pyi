@@ -1,9 +1,9 @@
 from .answering.answering import ServedModel as ServedModel
 from .answering.reasons import plain_reason as plain_reason
+from .answering.together import Together as Together, answer_together as answer_together
 from .answering.unseen import (
     RAW as RAW,
     features_of as features_of,
-    find_marker as find_marker,
     first_unseen as first_unseen,
     news_only as news_only,
 )

@@ -23,6 +23,7 @@ HEALTH, METRICS = "/healthz", "/metrics"
 _PREDICT = re.compile(r"/v1/models/([^/:]+)(?:/versions/([0-9]+))?:predict")
 _STATUS = re.compile(r"/v1/models/([^/:]+)(?:/versions/([0-9]+))?(/metadata)?")
 _MOST_DIGITS = 18  # of a version
+_SMALL_BYTES = 2048  # of a body
 _OWN_FAULT = 500  # codes from here on are no fault of the request
 
 
@@ -53,6 +54,15 @@ class Responder:
         request_id = request_id_of(request.headers.get("x-request-id", ""))
         answer = self._respond(request, request_id)
         return replace(answer, headers={**answer.headers, "X-Request-Id": request_id})
+
+    def is_quick(self, request: Request) -> bool:
+        """Says whether a request is small, and to a version alone that answers such ones in hardly any time."""
+        if request.method != "POST" or len(request.body) > _SMALL_BYTES or "content-encoding" in request.headers:
+            return False
+        predicts = _PREDICT.fullmatch(request.path)
+        if predicts is None or predicts[2] is not None or (self._challengers and self._challengers.of(predicts[1])):
+            return False
+        return self._models.is_quick(predicts[1])
 
     def _respond(self, request: Request, request_id: str) -> Answer:
         path = request.path

@@ -14,7 +14,7 @@ from kerasline.components.prediction import RAW, image_problems, plain_reason
 from kerasline.pipeline.serving.json_body import ROW, BadRequest, parse_body, shorten, unpack
 from kerasline.pipeline.serving.json_tensors import count_rows, read_tensors, write_answer
 from kerasline.pipeline.serving.models import LoadedVersion
-from kerasline.pipeline.serving.unseen import find_unseen
+from kerasline.pipeline.serving.unseen import count_unseen
 from kerasline.pipeline.web import Request
 
 logger = logging.getLogger("kerasline.serve")
@@ -81,8 +81,9 @@ def _infer(loaded: LoadedVersion, request: Request, limits: Limits) -> Inferred:
     tensors = read_tensors(asked, specs, loaded.readers if wanted == RAW else None)
     _check_images(loaded, tensors)
     parts = list(_split(tensors, count_rows(tensors, specs)))
-    unseen = find_unseen(loaded, wanted, parts, refuse_them=limits.rejects_unseen)
-    values = _join([signature(**part) for part in parts])
+    answers, marks = zip(*map(loaded.answers[wanted].answer_fitting, parts), strict=True)
+    unseen = count_unseen(loaded, parts, marks, refuse_them=limits.rejects_unseen)
+    values = _join(answers)
     return Inferred(write_answer(values, ROW in asked), unseen, tensors, values)
 
 

@@ -5,17 +5,27 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import tensorflow as tf
 
-from kerasline.components.prediction import WARMUP_FILE, Reader, json_readers, read_requests
+from kerasline.components.prediction import (
+    WARMUP_FILE,
+    Reader,
+    Together,
+    answer_together,
+    json_readers,
+    read_requests,
+)
 from kerasline.components.registry import current_version, find_problem, list_models, list_versions, read_record
 
 logger = logging.getLogger("kerasline.serve")
+_SMALL = ("float", "int", "string")  # types of columns of which a small body holds little
+_QUICK_SECONDS, _TRIALS = 0.002, 5  # another may have the processor: the shortest of the trials counts
 _KEPT_OLD_VERSIONS = 2  # asked for by number, besides the one in production
 _FIRST_WAIT_SECONDS, _LONGEST_WAIT_SECONDS = 2.0, 300.0  # before a version that failed is tried again
 
@@ -32,9 +42,11 @@ class LoadedVersion:
     version: int
     model: Any  # a signature does not keep its model alive
     signatures: Mapping[str, Any]
+    answers: Mapping[str, Together]  # what a signature is asked by
     record: Mapping[str, Any]
     load_seconds: float
     readers: Mapping[str, Reader]  # of the values of ``serving_raw``
+    is_quick: bool = False  # whether a few rows take hardly any time
 
 
 def load_version(folder: Path, version: int) -> LoadedVersion:
@@ -48,11 +60,31 @@ def load_version(folder: Path, version: int) -> LoadedVersion:
         raise OSError(f"{problem} in {folder / str(version)}")
     started = time.monotonic()
     model = tf.saved_model.load(str(folder / str(version)))
-    for signature, inputs in read_requests(str(folder / str(version) / WARMUP_FILE)):
-        model.signatures[signature](**inputs)
     record = read_record(folder, version)
+    signatures = dict(model.signatures)
+    answers = {name: answer_together(model, record, name) for name in signatures}
+    requests = read_requests(str(folder / str(version) / WARMUP_FILE))
+    for signature, inputs in requests:
+        answers[signature](inputs)
+    is_quick = all(column["dtype"] in _SMALL for column in record.get("columns", ())) and _answers_quickly(
+        [partial(answers[signature], inputs) for signature, inputs in requests]
+    )
     seconds = time.monotonic() - started
-    return LoadedVersion(folder.name, version, model, dict(model.signatures), record, seconds, json_readers(record))
+    readers = json_readers(record)
+    return LoadedVersion(folder.name, version, model, signatures, answers, record, seconds, readers, is_quick)
+
+
+def _answers_quickly(calls: Sequence[Callable[[], object]]) -> bool:
+    """Says whether the warm-up requests, which were answered before, take hardly any time; no without any."""
+    if not calls:
+        return False
+    times = []
+    for _ in range(_TRIALS):
+        started = time.perf_counter()
+        for call in calls:
+            call()
+        times.append((time.perf_counter() - started) / len(calls))
+    return min(times) <= _QUICK_SECONDS
 
 
 @dataclass
@@ -188,6 +220,11 @@ class ServedModels:
             while len(model.others) > _KEPT_OLD_VERSIONS:
                 del model.others[next(iter(model.others))]
         return loaded
+
+    def is_quick(self, name: str) -> bool:
+        """Says whether production's version of a model answers a few rows in hardly any time."""
+        model = self._models.get(name)
+        return bool(model and model.current and model.current.is_quick)
 
     def states(self, name: str, version: int | None = None) -> list[dict[str, Any]]:
         """Describes versions as TensorFlow Serving does.

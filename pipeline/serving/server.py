@@ -55,7 +55,8 @@ def serve(
     responder = Responder(
         served, max_bytes, rejects_unseen=on_unseen == "reject", capture=keeping, challengers=challengers
     )
-    rules = Rules(responder.respond, refuse, (HEALTH, METRICS), max_bytes, allowed_hosts(host, hosts))
+    known = allowed_hosts(host, hosts)
+    rules = Rules(responder.respond, refuse, (HEALTH, METRICS), max_bytes, known, is_quick=responder.is_quick)
     try:
         server = WebServer(host, port, rules)
     except (OSError, OverflowError, UnicodeError) as error:

@@ -10,7 +10,7 @@ from urllib.parse import quote
 import numpy as np
 import tensorflow as tf
 
-from kerasline.components.prediction import features_of, find_marker, first_unseen, news_only
+from kerasline.components.prediction import features_of, first_unseen, news_only
 from kerasline.pipeline.serving.json_body import BadRequest
 from kerasline.pipeline.serving.models import LoadedVersion
 
@@ -18,38 +18,47 @@ _HEADER = "X-Kerasline-Unseen"  # clients of TensorFlow Serving pass it over
 _MOST_NAMED = 20
 
 
-def find_unseen(
-    loaded: LoadedVersion, signature: str, parts: Sequence[Mapping[str, tf.Tensor]], *, refuse_them: bool
+def count_unseen(
+    loaded: LoadedVersion,
+    parts: Sequence[Mapping[str, tf.Tensor]],
+    marked: Sequence[tf.Tensor | None],
+    *,
+    refuse_them: bool,
 ) -> dict[str, int]:
     """Counts what training has never shown.
 
     Args:
       loaded: the version that is asked.
-      signature: what of it.
       parts: the rows of the request, as tensors by input.
+      marked: the marks of each part, int64 [rows, watched columns], or None of a version that was pushed without.
       refuse_them: whether such a row is an error of the request.
 
     Returns:
-      How many values, by column; nothing for a version that was pushed without marks.
+      How many values, by column.
 
     Raises:
       BadRequest: there is one, and it is to be refused; the message names row, column and value.
     """
-    marker = find_marker(loaded.model, loaded.record, signature)
     counts: Counter[str] = Counter()
-    if marker is None:
-        return counts
-    watched = loaded.record["watched"]
     first_row = 0
-    for part in parts:
-        marks = marker(part["examples"] if "examples" in part else dict(part)).numpy()
-        marks = news_only(loaded.record, marks)
-        if refuse_them and marks.any():
-            row = int(marks.any(axis=1).argmax())
-            raise BadRequest(f"row {first_row + row}: {first_unseen(watched, marks[row], _values(loaded, part), row)}")
-        counts.update({watched[place]: int((marks[:, place] > 0).sum()) for place in np.flatnonzero(marks.any(axis=0))})
+    for part, tensor in zip(parts, marked, strict=True):
+        if tensor is None:
+            continue
+        marks = tensor.numpy()
+        if marks.any():  # which hardly a request has
+            marks = news_only(loaded.record, marks)
+            counts.update(_count(loaded, marks))
+            if refuse_them and marks.any():
+                row = int(marks.any(axis=1).argmax())
+                reason = first_unseen(loaded.record["watched"], marks[row], _values(loaded, part), row)
+                raise BadRequest(f"row {first_row + row}: {reason}")
         first_row += len(marks)
     return counts
+
+
+def _count(loaded: LoadedVersion, marks: np.ndarray) -> dict[str, int]:
+    watched = loaded.record["watched"]
+    return {watched[place]: int((marks[:, place] > 0).sum()) for place in np.flatnonzero(marks.any(axis=0))}
 
 
 def name_counts(counts: Mapping[str, int]) -> dict[str, str]:

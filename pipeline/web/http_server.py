@@ -63,6 +63,7 @@ class Rules:
       max_bytes: of a body; larger ones are refused.
       hosts: names that a request may carry, or None for all.
       bodies: methods that need a body, and so a Content-Length or chunks.
+      is_quick: whether an answer takes hardly longer than handing it to a thread; nobody else is served meanwhile.
     """
 
     respond: Callable[[Request], Answer]
@@ -71,6 +72,7 @@ class Rules:
     max_bytes: int = 65_536
     hosts: Collection[str] | None = None
     bodies: Collection[str] = ("POST",)
+    is_quick: Callable[[Request], bool] = lambda _: False
 
 
 class WebServer:
@@ -220,32 +222,45 @@ class _Exchange(httputil.HTTPMessageDelegate):
             self._refuse_size(f"at least {len(self._body)}")
 
     def finish(self) -> None:
-        """Answers."""
+        """Answers: what takes no time before anything else is done, the rest in a thread."""
         self._server.arrived(self._place)
+        written = None if self._said else self._answer_now()
+        if self._said and (written is None or (written.done() and written.exception() is None)):
+            self._connection.finish()
+            return
         self._server.busy += 1
-        self._task = asyncio.ensure_future(self._finish())
+        self._task = asyncio.ensure_future(self._finish(written))
 
-    async def _finish(self) -> None:
+    def _answer_now(self) -> Any:
+        """Begins to write what takes no time to know, and returns when it is written; None for other requests."""
+        rules = self._server.rules
+        if self._refusal is not None:
+            return self._say(self._refusal)
+        request = self._request()
+        return self._say(self._respond(request)) if request.path in rules.at_once or rules.is_quick(request) else None
+
+    async def _finish(self, written: Any) -> None:
         try:
-            if not self._said:
-                written = self._say(self._refusal or await self._respond())
-                await asyncio.wait_for(asyncio.shield(written), _BODY_SECONDS)
+            if written is None:
+                loop = asyncio.get_running_loop()
+                answer = await loop.run_in_executor(self._server.threads, self._respond, self._request())
+                written = self._say(answer)
+            await asyncio.wait_for(asyncio.shield(written), _BODY_SECONDS)
             self._connection.finish()
         except (iostream.StreamClosedError, TimeoutError):  # the client has gone, or does not read its answer
             self._connection.close()
         finally:
             self._server.busy -= 1
 
-    async def _respond(self) -> Answer:
+    def _request(self) -> Request:
         method = "GET" if self._start.method == "HEAD" else self._start.method
         headers = {name.lower(): value for name, value in self._headers.items()}
-        request = Request(method, self._start.path.partition("?")[0], headers, bytes(self._body))
+        return Request(method, self._start.path.partition("?")[0], headers, bytes(self._body))
+
+    def _respond(self, request: Request) -> Answer:
         rules = self._server.rules
         try:
-            if request.path in rules.at_once:
-                return rules.respond(request)
-            loop = asyncio.get_running_loop()
-            return await loop.run_in_executor(self._server.threads, rules.respond, request)
+            return rules.respond(request)
         except Exception:
             logger.exception("a request to %s failed", request.path[:200])
             return rules.refuse(500, "the server failed to answer this request; its log says why")

@@ -14,7 +14,9 @@ from kerasline.components.core import KeraslineError
 from kerasline.components.example_gen import encode_row
 from kerasline.components.features import UNREADABLE
 from kerasline.components.prediction.answering.reasons import plain_reason
+from kerasline.components.prediction.answering.together import answer_together
 from kerasline.components.prediction.answering.unseen import (
+    RAW,
     count_unseen,
     find_marker,
     first_unseen,
@@ -40,10 +42,11 @@ class ServedModel:
             self._model = tf.saved_model.load(path)
         except (OSError, ValueError, tf.errors.OpError) as error:
             raise KeraslineError(f"{path} does not load: {(str(error).splitlines() or ['no message'])[0]}") from error
-        self._raw, self._default = (self._model.signatures[name] for name in ("serving_raw", "serving_default"))
-        self._mark_raw: Any = find_marker(self._model, record, "serving_raw")
-        self._mark_default: Any = find_marker(self._model, record, "serving_default")
-        _, self._specs = self._raw.structured_input_signature
+        self._raw, self._default = (
+            answer_together(self._model, record, name, [self._output]) for name in ("serving_raw", "serving_default")
+        )
+        self._can_mark = find_marker(self._model, record, RAW) is not None
+        _, self._specs = self._model.signatures["serving_raw"].structured_input_signature
         if is_plain:
             self._warm_up()
 
@@ -51,7 +54,7 @@ class ServedModel:
         """Asks for a row without values, since TensorFlow prepares a graph when it is first called."""
         row = {name: tf.zeros([1, *spec.shape[1:]], spec.dtype) for name, spec in self._specs.items()}
         with contextlib.suppress(tf.errors.OpError):
-            self._raw(**row)
+            self._raw(row)
 
     def answer(self, block: Block, origin: str) -> tuple[Block, dict[str, np.ndarray]]:
         """Predicts a block.
@@ -66,11 +69,13 @@ class ServedModel:
         """
         problems = self._missing(block)
         block = block.reject(problems, origin)
-        marks = self._marks(block)
+        marks = np.zeros((len(block), len(self._record.get("watched") or [])), np.int64)
         answers: list[dict[str, np.ndarray]] = []
         failed: dict[int, str] = {}
         for start in range(0, len(block), self._rows_per_call):
-            self._answer_rows(block, np.arange(start, min(start + self._rows_per_call, len(block))), answers, failed)
+            rows = np.arange(start, min(start + self._rows_per_call, len(block)))
+            self._answer_rows(block, rows, answers, marks, failed)
+        marks = self._news(block, marks)
         name, classes = self._output, self._record["classes"]
         none = np.zeros((0,) if classes is None else (0, len(classes)), np.float32)
         joined = {name: np.concatenate([none, *(answer[name] for answer in answers)])}
@@ -95,64 +100,63 @@ class ServedModel:
         return {name: answered[~bad] for name, answered in answer.items()}
 
     def _answer_rows(
-        self, block: Block, rows: np.ndarray, answers: list[dict[str, np.ndarray]], failed: dict[int, str]
+        self,
+        block: Block,
+        rows: np.ndarray,
+        answers: list[dict[str, np.ndarray]],
+        marks: np.ndarray,
+        failed: dict[int, str],
     ) -> None:
-        """Answers some rows; where the graph fails, each half of them, down to the row that it fails for."""
+        """Answers and marks some rows; where the graph fails, each half of them, down to the row that it fails for."""
+        asked = block if len(rows) == len(block) else block.take_range(int(rows[0]), int(rows[-1]) + 1)
         try:
-            answer = self._call(block if len(rows) == len(block) else block.take_range(int(rows[0]), int(rows[-1]) + 1))
+            answer, found = self._call(asked)
         except (tf.errors.OpError, ValueError, TypeError, OverflowError) as error:
             if len(rows) == 1:
                 failed[int(rows[0])] = plain_reason(error)
+                marks[rows] = self._marks_alone(asked)
                 return
             for half in np.array_split(rows, 2):
-                self._answer_rows(block, half, answers, failed)
+                self._answer_rows(block, half, answers, marks, failed)
             return
+        if found is not None:
+            marks[rows] = found
         finite = np.isfinite(answer[self._output].reshape(len(rows), -1)).all(axis=1)
         for row in rows[~finite]:
             failed[int(row)] = "the model answers with a number that is not finite"
         answers.append({name: values[finite] for name, values in answer.items()})
 
-    def _call(self, block: Block) -> dict[str, np.ndarray]:
-        if block.examples is not None:
-            answer = self._default(examples=tf.constant(block.examples, tf.string))
-        elif self._fits_raw(block):
-            arguments = self._record["arguments"]
-            columns = {arguments[name]: self._tensor(arguments[name], values) for name, values in block.columns.items()}
-            answer = self._raw(**columns)
-        else:
-            answer = self._default(examples=tf.constant(_encode(block), tf.string))
-        return {self._output: answer[self._output].numpy()}
+    def _call(self, block: Block) -> tuple[dict[str, np.ndarray], np.ndarray | None]:
+        signature, inputs = self._inputs(block)
+        answer, marks = (self._raw if signature == RAW else self._default)(inputs)
+        return {self._output: answer[self._output].numpy()}, None if marks is None else marks.numpy()
 
-    def _marks(self, block: Block) -> np.ndarray:
-        """Marks what training has never shown, with the transform graph: int64 [rows, watched columns]."""
-        watched = self._record.get("watched") or []
-        marks = np.zeros((len(block), len(watched)), np.int64)
-        if self._mark_raw is None or self._mark_default is None:
+    def _inputs(self, block: Block) -> tuple[str, dict[str, tf.Tensor]]:
+        """Returns the signature that a block is asked by, and its arguments."""
+        if block.examples is None and self._fits_raw(block):
+            arguments = self._record["arguments"]
+            return RAW, {arguments[name]: self._tensor(arguments[name], v) for name, v in block.columns.items()}
+        examples = _encode(block) if block.examples is None else block.examples
+        return "serving_default", {"examples": tf.constant(examples, tf.string)}
+
+    def _marks_alone(self, row: Block) -> Any:
+        """Marks a row that the model fails for: [1, watched columns], or 0 where its columns cannot be read either."""
+        try:
+            signature, inputs = self._inputs(row)
+            marker = find_marker(self._model, self._record, signature)
+            return marker(inputs.get("examples", inputs)).numpy() if marker else 0
+        except (tf.errors.OpError, ValueError, TypeError, OverflowError):
+            return 0
+
+    def _news(self, block: Block, marks: np.ndarray) -> np.ndarray:
+        """Corrects the graph's marks by what it is not told: int64 [rows, watched columns]."""
+        if not self._can_mark:
             return marks
-        for start in range(0, len(block), self._rows_per_call):
-            stop = min(start + self._rows_per_call, len(block))
-            marks[start:stop] = self._marks_of(block.take_range(start, stop))
-        for place, name in enumerate(watched if block.examples is None else ()):
+        for place, name in enumerate(self._record["watched"] if block.examples is None else ()):
             column = block.columns[name]
             if isinstance(column, np.ndarray) and column.dtype.kind == "f":
                 marks[np.isinf(column), place] = UNREADABLE  # which the plain tensors take for missing
         return news_only(self._record, marks)
-
-    def _marks_of(self, block: Block) -> np.ndarray:
-        """Marks some rows; none of those that the graph fails for, which is told when they are answered."""
-        try:
-            if block.examples is None and self._fits_raw(block):
-                arguments = self._record["arguments"]
-                columns = {arguments[name]: self._tensor(arguments[name], v) for name, v in block.columns.items()}
-                return np.asarray(self._mark_raw(columns).numpy())
-            examples = _encode(block) if block.examples is None else block.examples
-            return np.asarray(self._mark_default(tf.constant(examples, tf.string)).numpy())
-        except (tf.errors.OpError, ValueError, TypeError, OverflowError):
-            if len(block) == 1:
-                return np.zeros((1, len(self._record["watched"])), np.int64)
-            middle = len(block) // 2
-            halves = block.take_range(0, middle), block.take_range(middle, len(block))
-            return np.concatenate([self._marks_of(half) for half in halves])
 
     def _fits_raw(self, block: Block) -> bool:
         """Says whether plain tensors can hold the block: whole numbers have no value that stands for none."""

@@ -20,11 +20,18 @@ MOST = 100_000
 
 def respond(request: Request) -> Answer:
     """Tells what came."""
-    if request.path == "/fails":
+    if request.path in ("/fails", "/quick/fails"):
         raise RuntimeError("a secret")
     if request.path == "/slow":
         time.sleep(0.5)
+    if request.path.endswith("/thread"):
+        return Answer(200, threading.current_thread().name.encode(), "text/plain")
     return Answer(200, f"{request.method} {request.path} {len(request.body)}".encode(), "text/plain")
+
+
+def is_quick(request: Request) -> bool:
+    """Tells what is not worth a thread."""
+    return request.path.startswith("/quick")
 
 
 def refuse(code: int, message: str) -> Answer:
@@ -34,7 +41,8 @@ def refuse(code: int, message: str) -> Answer:
 
 def start() -> WebServer:
     """A server that answers in a thread of this process."""
-    server = WebServer("127.0.0.1", 0, Rules(respond, refuse, ("/health",), MOST, allowed_hosts("127.0.0.1", ["mine"])))
+    hosts = allowed_hosts("127.0.0.1", ["mine"])
+    server = WebServer("127.0.0.1", 0, Rules(respond, refuse, ("/health",), MOST, hosts, is_quick=is_quick))
     threading.Thread(target=server.serve_forever, daemon=True).start()
     return server
 
@@ -92,6 +100,11 @@ POST = "POST /x HTTP/1.1"
         (head("GET /x HTTP/1.1", "A: " + "b" * 70_000), 431, b"65536"),
         (head("GET /" + "x" * 70_000 + " HTTP/1.1"), 431, b"65536"),
         (head("GET /fails HTTP/1.1"), 500, b"its log says why"),
+        (head("GET /quick/fails HTTP/1.1"), 500, b"its log says why"),
+        (head("POST /quick HTTP/1.1"), 411, b"Content-Length"),
+        (head("POST /quick HTTP/1.1", "Content-Length: 3") + b"abc", 200, b"POST /quick 3"),
+        (head("GET /quick HTTP/1.1", "Host: evil.example"), 403, b"answers to"),
+        (head("GET /quick HTTP/1.0"), 200, b"GET /quick 0"),
         (b"\r\n" + head("GET /x HTTP/1.1"), 200, b"GET /x 0"),
     ],
 )
@@ -106,9 +119,18 @@ def test_head_has_no_body_and_the_length_of_one(port: int) -> None:
     assert answer.endswith(b"\r\n\r\n") and b"Content-Length: 8\r\n" in answer
 
 
+def test_what_is_quick_is_answered_without_a_thread_of_its_own(port: int) -> None:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+    names = []
+    for path in ("/thread", "/quick/thread", "/quick/thread", "/thread"):
+        connection.request("GET", path)
+        names.append(connection.getresponse().read().decode())
+    assert [name.startswith("answer") for name in names] == [True, False, False, True]
+
+
 def test_two_requests_in_one_packet_are_answered_in_order(port: int) -> None:
-    answer = send(port, head("GET /slow HTTP/1.1") + head("GET /x HTTP/1.1"))
-    assert answer.index(b"GET /slow 0") < answer.index(b"GET /x 0")
+    answer = send(port, head("GET /slow HTTP/1.1") + head("GET /quick HTTP/1.1") + head("GET /x HTTP/1.1"))
+    assert answer.index(b"GET /slow 0") < answer.index(b"GET /quick 0") < answer.index(b"GET /x 0")
 
 
 @pytest.mark.parametrize("chunked", [False, True])

@@ -110,12 +110,12 @@ def test_a_shadow_that_hangs_or_fails_delays_and_fails_nothing(
     rival, release = server.challengers.of("doubler"), threading.Event()
     assert rival is not None
 
-    def hang(**_: Any) -> Any:
-        release.wait(60)
-        raise RuntimeError("broken")
+    class Hanging:
+        def answer_fitting(self, _: Any) -> Any:
+            release.wait(60)
+            raise RuntimeError("broken")
 
-    hang.structured_input_signature = rival.loaded.signatures["serving_raw"].structured_input_signature  # type: ignore[attr-defined]
-    rival.loaded.signatures["serving_raw"] = hang  # type: ignore[index]
+    rival.loaded.answers["serving_raw"] = Hanging()  # type: ignore[index]
     assert [server.ask(ONE, f"r{number}").code for number in range(10)] == [200] * 10
     assert server.metrics().count("kerasline_shadow_dropped_total 6") + server.metrics().count(
         "kerasline_shadow_dropped_total 7"

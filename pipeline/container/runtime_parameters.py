@@ -18,6 +18,7 @@ from pydantic import ValidationError
 from kerasline.components.core import ConfigError, nearest
 from kerasline.components.datasets.description import DataOptions, Dataset
 from kerasline.components.fitting import TrainingOptions, set_keys
+from kerasline.pipeline.container.buckets import check_reachable
 
 COMPILED = "compiled_with"  # the values that a spec was compiled with, beside the parameters of each step
 _NUMBERS = {"epochs": "training.epochs", "learning_rate": "training.learning_rate"}
@@ -152,17 +153,30 @@ def _read_value(name: str, text: str, definition: Mapping[str, Any]) -> Any:
     except ValueError:
         wanted = "a whole number" if kind == "NUMBER_INTEGER" else "a number"
         raise ConfigError(f"--param {name}: expected {wanted}, got {text!r}") from None
+    _check_value(f"--param {name}", name, value, str(definition.get("defaultValue", "")), shown=text)
+    return value
+
+
+def _check_value(option: str, name: str, value: Any, compiled: str, *, shown: Any) -> None:
+    """Raises ConfigError for a value that the recipe could not have, or that no step could follow.
+
+    Args:
+      option: What the message begins with.
+      name: Of the parameter.
+      value: As it would be put in place.
+      compiled: Its value as compiled, as text.
+      shown: The value as whoever submits it wrote it.
+    """
     if name in _NUMBERS:
         try:
             TrainingOptions.model_validate({name: value})
         except ValidationError as error:
             problem = error.errors()[0]["msg"].replace("Input should be", "expected a value that is")
-            raise ConfigError(f"--param {name}: {problem}, got {text!r}") from None
+            raise ConfigError(f"{option}: {problem}, got {shown!r}") from None
     elif name == "pipeline_root":
-        check_pipeline_root(text, "--param pipeline_root")
+        check_pipeline_root(value, option)
     elif name == "span":
-        _check_span(text, str(definition.get("defaultValue", "")))
-    return value
+        _check_span(value, compiled, option)
 
 
 def check_pipeline_root(uri: str, option: str = "--pipeline-root") -> None:
@@ -176,25 +190,25 @@ def check_pipeline_root(uri: str, option: str = "--pipeline-root") -> None:
         )
 
 
-def _check_span(text: str, compiled: str) -> None:
+def _check_span(text: str, compiled: str, option: str) -> None:
     is_date = "-" in compiled
     if not re.fullmatch(r"\d{4}-\d\d-\d\d" if is_date else r"\d+", text):
         wanted = "a date" if is_date else "a number"
-        raise ConfigError(f"--param span: expected {wanted} such as {compiled}, got {text!r}")
+        raise ConfigError(f"{option}: expected {wanted} such as {compiled}, got {text!r}")
 
 
 def put_in_place(parameters: Parameters) -> Parameters:
     """Returns a step's parameters as TFX expects them, with what was given at submission where the step reads it.
 
     Raises:
-      ConfigError: the data of another span is not what the spec was compiled for.
+      ConfigError: a value is not one that the recipe could have, or the data of another span is not what the spec was
+        compiled for.
     """
     if COMPILED not in parameters:
         return parameters
     compiled = json.loads(parameters[COMPILED])
     values = compiled["values"]
-    given = {name: parameters.get(name, value) for name, value in values.items()}
-    changed = {name: value for name, value in given.items() if value != values[name]}
+    changed = _changed(parameters, values)
     left = {key: value for key, value in parameters.items() if key != COMPILED and key not in values}
     left = _with_numbers(left, changed)
     if "span" in changed:
@@ -202,6 +216,29 @@ def put_in_place(parameters: Parameters) -> Parameters:
     if "pipeline_root" in changed:
         left = _with_root(left, values["pipeline_root"], changed["pipeline_root"].rstrip("/"))
     return _with_place(left, changed)
+
+
+def _changed(parameters: Parameters, values: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns those values of a submission that differ from the compiled ones, checked."""
+    given = {name: parameters.get(name, value) for name, value in values.items()}
+    if isinstance(given.get("span"), int | float) and float(given["span"]).is_integer():
+        given["span"] = str(int(given["span"]))  # a service reads the text 7 as the number that it looks like
+    changed = {name: value for name, value in given.items() if value != values[name]}
+    for name, value in changed.items():
+        _check_submitted(name, value, values[name])
+    return changed
+
+
+def _check_submitted(name: str, value: Any, compiled: Any) -> None:
+    """Raises ConfigError for a value that came past ``--param``: from a service's own page, client or schedule."""
+    option = f"parameter {name}"
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    if is_number != (name in _NUMBERS) or not isinstance(value, str | int | float):
+        wanted = "a number" if name in _NUMBERS else "a text"
+        raise ConfigError(f"{option}: expected {wanted}, got {value!r}; submit the spec with one")
+    _check_value(option, name, value, str(compiled), shown=value)
+    if name == "pipeline_root":
+        check_reachable(str(value), "kubeflow", option)
 
 
 def _with_numbers(parameters: Parameters, changed: Mapping[str, Any]) -> Parameters:

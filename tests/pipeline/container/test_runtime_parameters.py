@@ -140,6 +140,34 @@ def test_other_values_are_put_where_the_step_reads_them(tmp_path: Path) -> None:
     assert json.loads(report["changes"])["training.epochs"] == [9, 10]
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("epochs", 0, "parameter epochs: expected a value that is greater than"),
+        ("epochs", -5.0, "parameter epochs: expected a value that is greater than"),
+        ("learning_rate", -1.0, "parameter learning_rate: expected a value that is greater than"),
+        ("learning_rate", "fast", "parameter learning_rate: expected a number, got 'fast'"),
+        ("learning_rate", True, "parameter learning_rate: expected a number, got True"),
+        ("pipeline_root", "some/place", "parameter pipeline_root: expected a URI such as gs://BUCKET/PATH"),
+        ("pipeline_root", "", "parameter pipeline_root: expected a URI"),
+        ("pipeline_root", "/", "parameter pipeline_root: expected a folder where a volume is mounted"),
+        (
+            "pipeline_root",
+            "hdfs://host/runs",
+            "parameter pipeline_root: expected gs://, s3://, minio:// or an absolute",
+        ),
+        ("pipeline_root", 5.0, "parameter pipeline_root: expected a text, got 5.0"),
+    ],
+)
+def test_what_a_page_or_a_schedule_submits_is_checked_by_the_step(
+    tmp_path: Path, name: str, value: Any, message: str
+) -> None:
+    spec = make_spec(tmp_path)
+    declare(spec)
+    with pytest.raises(ConfigError, match=message):
+        execute(spec, "train", **{name: value})
+
+
 def test_custom_jobs_need_a_project_and_a_region(tmp_path: Path) -> None:
     spec = make_spec(tmp_path)
     parameters = spec["root"]["dag"]["tasks"]["train"]["inputs"]["parameters"]
@@ -232,6 +260,8 @@ def test_another_span_is_found_where_the_step_runs(tmp_path: Path, daily: dict[s
 @pytest.mark.parametrize("span", ["7", "yesterday", "2026-11"])
 def test_a_span_of_another_kind_is_refused(tmp_path: Path, daily: dict[str, Any], span: str) -> None:
     spec, _ = compile_daily(tmp_path, daily)
+    with pytest.raises(ConfigError, match=f"parameter span: expected a date such as {DATES[-1]}, got '{span}'"):
+        execute(spec, "ingest", span=float(span) if span.isdigit() else span)
     with pytest.raises(ConfigError, match=f"--param span: expected a date such as {DATES[-1]}, got '{span}'"):
         read_values(spec, [f"span={span}"], {})
     assert read_values(spec, [f"span={DATES[0]}"], {}) == {"span": DATES[0]}

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from kerasline.components.core import LARGEST
+from kerasline.components.core import LARGEST, rounded
 from kerasline.components.evaluation import (
     EVERY,
     METRICS,
@@ -129,7 +129,7 @@ def _judge_one(name: str, limits: Threshold, found: SliceFigures, no_baseline: s
             yield row(None, f"not compared: {reason}", None, kind)
         else:
             worst = before - sign * drop
-            text = f"not worse than {worst:.4g} (the model in production has {before:.4g} on this data)"
+            text = f"not worse than {rounded(worst)} (the model in production has {rounded(before)} on this data)"
             yield row(worst, text, lambda figure: sign * figure >= sign * worst - _NOISE, kind)
 
 

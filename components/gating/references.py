@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from kerasline.components.core import rounded
 from kerasline.components.evaluation import METRICS, EvaluationOptions, Figures, measure
 from kerasline.components.gating.rows import FAILED, NOT_GATED, PASSED, Row
 from kerasline.components.models import Task
@@ -33,7 +34,7 @@ def judge_against_references(
         return Row("reference", name, metric.title, "", value, None, text, NOT_GATED)
     best = max(known, key=lambda one: sign * known[one])
     limit = known[best] - sign * room
-    text = f"not worse than {limit:.4g} (the {best} reference reaches {known[best]:.4g} on these rows)"
+    text = f"not worse than {rounded(limit)} (the {best} reference reaches {rounded(known[best])} on these rows)"
     is_kept = value is not None and sign * value >= sign * limit
     return Row("reference", name, metric.title, "", value, limit, text, PASSED if is_kept else FAILED)
 

@@ -8,6 +8,7 @@ from math import comb, sqrt
 
 import numpy as np
 
+from kerasline.components.core import rounded
 from kerasline.components.evaluation import (
     METRICS,
     EvaluationOptions,
@@ -171,7 +172,7 @@ def _compare_figure(
         text = f"better than the trivial model, which these {len(labels)} eval rows do not show"
         return Comparison(name, value, known, text, False, "")
     low, high = interval
-    text = f"95 % interval clear of the trivial model's {known:.4g} (it is {low:.4g} to {high:.4g})"
+    text = f"95 % interval clear of the trivial model's {rounded(known)} (it is {rounded(low)} to {rounded(high)})"
     is_better = low > known if metric.higher_is_better else high < known
     is_luck = _may_be_luck(name, labels, predictions, constant, task, value)
     return Comparison(name, value, known, text, is_better and not is_luck, "")
@@ -186,18 +187,18 @@ def _compare_rows(
     known = measure([name], labels, constant, task)[name]
     if value is None or known is None:
         return
-    both = f"{title} {value:.4g}, the trivial model's {known:.4g}"
+    both = f"{title} {rounded(value)}, the trivial model's {rounded(known)}"
     if name == "auc":
         least = 0.5 + _SURE * _chance_of_order(labels)
-        text = f"above {least:.4g}, what luck explains (the trivial model has {known:.4g})"
-        yield Comparison(name, value, known, text, value > least, f"{both}, and luck explains up to {least:.4g}")
+        text = f"above {rounded(least)}, what luck explains (the trivial model has {rounded(known)})"
+        yield Comparison(name, value, known, text, value > least, f"{both}, and luck explains up to {rounded(least)}")
         return
     interval = paired_interval(name, labels, predictions, constant, task, _SURE)
     if interval is None:
         return
     low, high = interval
     told = f"row by row its {_LOSSES[name]} {_change(low)} to {_change(high)}, 99 % interval"
-    text = f"better than the trivial model's {known:.4g} ({told})"
+    text = f"better than the trivial model's {rounded(known)} ({told})"
     yield Comparison(name, value, known, text, low > 0, f"{both} ({told})")
 
 

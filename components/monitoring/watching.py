@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from kerasline.components.core import rounded
 from kerasline.components.evaluation import METRICS, measure_with_intervals, metrics_of
 from kerasline.components.monitoring.collecting import Known, Served, collect, read_known
 from kerasline.components.monitoring.drift import FEWEST_ROWS
@@ -103,8 +104,8 @@ def _qualities(
 
 def _drift_alarm(name: str, found: Mapping[str, Any]) -> dict[str, Any]:
     text = (
-        f"{name} has drifted from the version's data: its {found['measure']} is {found['distance']:.3g} over "
-        f"{found['rows']:,} rows, and chance explains {found['limit']:.3g}"
+        f"{name} has drifted from the version's data: its {found['measure']} is {rounded(found['distance'], 3)} over "
+        f"{found['rows']:,} rows, and chance explains {rounded(found['limit'], 3)}"
     )
     return {"kind": "drift", "name": name, "text": text}
 
@@ -121,8 +122,9 @@ def _metric_alarms(
         if figure is None or rows[kind] < FEWEST_ROWS or not _is_worse(main, figure, at_push[main], chance):
             continue
         text = (
-            f"{main} is {figure['value']:.4g} {words[kind]} ({figure['low']:.4g} to {figure['high']:.4g}, "
-            f"{rows[kind]:,} rows), and was {at_push[main]['value']:.4g} when the version was pushed"
+            f"{main} is {rounded(figure['value'])} {words[kind]} ({rounded(figure['low'])} to "
+            f"{rounded(figure['high'])}, {rows[kind]:,} rows), and was "
+            f"{rounded(at_push[main]['value'])} when the version was pushed"
         )
         alarms.append({"kind": kind, "name": main, "text": text})
     return alarms

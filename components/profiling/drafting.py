@@ -12,7 +12,7 @@ from itertools import chain, compress
 from pathlib import Path
 from typing import Any
 
-from kerasline.components.core import ConfigError, counted, printable
+from kerasline.components.core import ConfigError, counted, printable, rounded
 from kerasline.components.features import MOST_RANKED
 from kerasline.components.profiling.guessing import (
     ColumnGuess,
@@ -355,7 +355,7 @@ def describe_label(label: LabelGuess) -> str:
     if label.task == "multilabel":
         return f"multilabel, {len(label.columns)} columns of 0 and 1"
     if not label.counts:
-        return f"regression: numbers, standard deviation {label.deviation:.4g}"
+        return f"regression: numbers, standard deviation {rounded(label.deviation)}"
     shares = [f"{name} {count / max(1, label.rows):.0%}" for name, count in label.counts.items()]
     return f"{label.task}, {len(label.counts)} classes: {listed(shares, 5)}"
 

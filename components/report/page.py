@@ -14,7 +14,7 @@ import jinja2
 import yaml
 from markupsafe import Markup
 
-from kerasline.components.core import counted
+from kerasline.components.core import counted, rounded
 from kerasline.components.evaluation import METRICS
 from kerasline.components.report.diagnosis import describe_limits, headline, sentences, show_figure, show_setting
 from kerasline.components.report.plots import describe_order, plot_columns, plot_explanations, plot_search, plots
@@ -122,7 +122,7 @@ def assets() -> dict[str, Any]:
 
 def show_interval(interval: Sequence[float] | None) -> str:
     """Formats an interval."""
-    return "" if interval is None else f"{interval[0]:.3g} to {interval[1]:.3g}"
+    return "" if interval is None else f"{rounded(interval[0], 3)} to {rounded(interval[1], 3)}"
 
 
 def show_count(number: int | None) -> str:

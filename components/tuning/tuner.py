@@ -19,7 +19,7 @@ from pydantic import ValidationError
 from tfx.components.trainer.fn_args_utils import FnArgs
 from tfx.components.tuner.component import TunerFnResult
 
-from kerasline.components.core import TrainingFailed, progress
+from kerasline.components.core import TrainingFailed, progress, rounded
 from kerasline.components.fitting import (
     FitData,
     FitSettings,
@@ -202,7 +202,7 @@ class ConfigTuner(base_tuner.BaseTuner):
         """Tells of the epochs of a trial as a part of it, with the best score so far and the time that is left."""
         ended = self.trials
         best = best_score(ended, direction(self.options.objective))
-        text = "" if best is None else f"  best {best:.4g}"
+        text = "" if best is None else f"  best {rounded(best)}"
         left = self.options.max_trials - len(ended)
         if ended and left > 0:
             seconds = sum(entry["seconds"] for entry in ended) / len(ended) * left / self.options.parallel
@@ -293,4 +293,4 @@ def _first_line(error: Exception) -> str:
 
 
 def _show(value: Any) -> str:
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
+    return rounded(value) if isinstance(value, float) else str(value)

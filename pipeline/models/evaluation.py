@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from kerasline.components.core import counted
+from kerasline.components.core import counted, rounded
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -89,7 +89,7 @@ def show_figure(figure: Mapping[str, float | None]) -> str:
     """Writes a figure with its interval: ``0.9412 (0.9120 to 0.9611)``."""
     if figure["value"] is None:
         return "not defined"
-    shown = f"{figure['value']:.4g}"
+    shown = rounded(figure["value"])
     if figure["low"] is None:
         return shown
-    return f"{shown} ({figure['low']:.4g} to {figure['high']:.4g})"
+    return f"{shown} ({rounded(figure['low'])} to {rounded(figure['high'])})"

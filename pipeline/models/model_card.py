@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from kerasline.components.core import counted, write_at_once
+from kerasline.components.core import counted, rounded, write_at_once
 from kerasline.components.registry import read_record
 from kerasline.pipeline.workspace import section
 
@@ -281,7 +281,7 @@ def _markdown(text: str) -> str:
 
 
 def _figure(value: float | None) -> str:
-    return "" if value is None else f"{value:.4g}"
+    return rounded(value)
 
 
 def _count(value: int | None) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from kerasline.components.core import ConfigError
+from kerasline.components.core import ConfigError, rounded
 from kerasline.components.evaluation import METRICS
 from kerasline.components.explanations import data_uri, read_rows, show_row
 from kerasline.components.report import load_predictions
@@ -198,9 +198,9 @@ def _compare_values(labels: np.ndarray, first: np.ndarray, second: np.ndarray) -
     truth, a, b = labels.reshape(-1), first.reshape(-1), second.reshape(-1)
     spread = max(float(truth.std()), 1e-12)
     return _Answers(
-        truth=[f"{value:.4g}" for value in truth],
-        shown_a=[f"{value:.4g}" for value in a],
-        shown_b=[f"{value:.4g}" for value in b],
+        truth=[rounded(value) for value in truth],
+        shown_a=[rounded(value) for value in a],
+        shown_b=[rounded(value) for value in b],
         wrong_a=np.abs(a - truth),
         wrong_b=np.abs(b - truth),
         changed=np.abs(first - second).reshape(-1) > 1e-3 * spread,

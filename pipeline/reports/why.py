@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from kerasline.components.core import ConfigError, counted, nearest
+from kerasline.components.core import ConfigError, counted, nearest, rounded
 from kerasline.components.registry import read_events, read_pins, read_record
 from kerasline.pipeline.models import find_version
 from kerasline.pipeline.retraining import list_decisions
@@ -145,7 +145,7 @@ def _what_stopped(run: Mapping[str, Any]) -> list[str]:
 
 def _judgement(row: Mapping[str, Any]) -> str:
     """Writes a row of the gate as a sentence."""
-    value = "not measured" if row["value"] is None else f"{row['value']:.4g}"
+    value = "not measured" if row["value"] is None else rounded(row["value"])
     of = f" of {row['slice']}" if row["slice"] else ""
     detail = f" ({row['detail']})" if row["detail"] else ""
     return f"{row['status']}: {row['title']}{of} is {value}, asked: {row['text']}{detail}"

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from kerasline.components.core import counted
+from kerasline.components.core import counted, rounded
 from kerasline.components.registry import current_version, read_record
 from kerasline.pipeline.config.schedule import ScheduleOptions
 from kerasline.pipeline.models import monitor, show_figure
@@ -52,7 +52,10 @@ def _judge_drift(found: Mapping[str, Any]) -> Evidence:
     if not alarmed:
         return Evidence(False, f"no column drifted in the {rows}{_doubt(found)}")
     alarmed.sort(key=lambda item: -item[1]["distance"] / max(item[1]["limit"], 1e-12))
-    named = [f"{name} by {drift['distance']:.3g} (limit {drift['limit']:.3g})" for name, drift in alarmed[:_MOST_NAMED]]
+    named = [
+        f"{name} by {rounded(drift['distance'], 3)} (limit {rounded(drift['limit'], 3)})"
+        for name, drift in alarmed[:_MOST_NAMED]
+    ]
     more = f" and {counted(len(alarmed) - _MOST_NAMED, 'more column')}" if len(alarmed) > _MOST_NAMED else ""
     return Evidence(True, f"drifted in the {rows}: {', '.join(named)}{more}", details)
 
@@ -92,7 +95,9 @@ def _hold(found: Mapping[str, Any], kind: str, schedule: ScheduleOptions) -> Ite
         figure = found[kind].get(name, {"value": None, "low": None, "high": None})
         at_push = found["at_push"].get(name, {}).get("value")
         is_reason, text = judge_figure(name, figure["value"], at_push, limit)
-        interval = "" if figure["low"] is None else f" (95 % interval {figure['low']:.4g} to {figure['high']:.4g})"
+        interval = (
+            "" if figure["low"] is None else f" (95 % interval {rounded(figure['low'])} to {rounded(figure['high'])})"
+        )
         yield is_reason, f"{text}{interval}"
 
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from kerasline.components.core import rounded
 from kerasline.components.datasets.description import Dataset
 from kerasline.components.evaluation import METRICS, Threshold, measure
 from kerasline.components.registry import current_version, read_record
@@ -219,7 +220,7 @@ def judge_figure(name: str, value: float | None, at_push: float | None, limit: T
     """
     if value is None:
         return False, f"{name} is not defined on them"
-    text = f"{name} {value:.4g}"
+    text = f"{name} {rounded(value)}"
     if limit.min is not None and value < limit.min:
         return True, f"{text} is below {limit.min:g}"
     if limit.max is not None and value > limit.max:
@@ -228,10 +229,10 @@ def judge_figure(name: str, value: float | None, at_push: float | None, limit: T
         return False, text
     if at_push is None:
         return False, f"{text}, and what it was at the push is not known"
-    text = f"{text} was {at_push:.4g} at the push"
+    text = f"{text} was {rounded(at_push)} at the push"
     worse = at_push - value if METRICS[name].higher_is_better else value - at_push
     if worse > limit.max_drop:
-        return True, f"{text}, which is {worse:.4g} worse and may be {limit.max_drop:g}"
+        return True, f"{text}, which is {rounded(worse)} worse and may be {limit.max_drop:g}"
     return False, text
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from kerasline.components.core import rounded
 from kerasline.components.explanations.showing.pictures import picture, thumbnail
 
 MOST_COLUMNS = 12
@@ -55,7 +56,7 @@ def _text(values: list[Any], column: Mapping[str, Any]) -> str:
     if isinstance(value, bytes):
         return _shorten(value.decode("utf-8", "replace"))
     unit = f" {column['unit']}" if column.get("unit") else ""
-    return f"{value:.5g}{unit}" if isinstance(value, float) else f"{value}{unit}"
+    return f"{rounded(value, 5)}{unit}" if isinstance(value, float) else f"{value}{unit}"
 
 
 def _shorten(text: str) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from kerasline.components.core import progress, seconds_of
+from kerasline.components.core import progress, rounded, seconds_of
 from kerasline.components.fitting.settings import EarlyStopping, TrainingOptions
 from kerasline.components.fitting.watching.checkpoints import CheckpointFile, FitState
 from kerasline.components.models import direction
@@ -51,7 +51,7 @@ class EpochProgress(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         """Reports the figures of the epoch."""
-        figures = "  ".join(f"{name} {value:.4g}" for name, value in (logs or {}).items())
+        figures = "  ".join(f"{name} {rounded(value)}" for name, value in (logs or {}).items())
         progress.report("epoch", epoch + 1, self.epochs, f"{figures}  {self.unit}".rstrip())
 
 

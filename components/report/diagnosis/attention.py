@@ -7,6 +7,7 @@ from typing import Any
 
 import yaml
 
+from kerasline.components.core import rounded
 from kerasline.components.evaluation import METRICS
 from kerasline.components.report.diagnosis.leaning import describe_leaning, describe_unmeasured, leading
 from kerasline.components.report.diagnosis.reading import doubt_of_test
@@ -58,13 +59,13 @@ def show_detail(row: Mapping[str, Any]) -> str:
 
 def show_figure(value: float | None) -> str:
     """Formats a figure with four significant digits."""
-    return "not defined" if value is None else f"{value:.4g}"
+    return "not defined" if value is None else rounded(value)
 
 
 def show_setting(value: Any) -> str:
     """Formats a config value as YAML on one line."""
     if isinstance(value, float):
-        return f"{value:.4g}"
+        return rounded(value)
     text = yaml.safe_dump(value, default_flow_style=True, allow_unicode=True, width=10_000)
     return text.removesuffix("\n").removesuffix("\n...").removesuffix("...").strip()
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from statistics import median
 from typing import Any
 
+from kerasline.components.core import rounded
 from kerasline.components.report.diagnosis.ailments import GAP, LOW_SKILL, Diagnosis, result
 from kerasline.components.report.diagnosis.reading import Reading, is_unfinished, still_improving
 from kerasline.components.report.diagnosis.references import clearly_better, none_better, sentences
@@ -30,7 +31,8 @@ def diverging(figures: Mapping[str, Any], reading: Reading, advice: Treatments) 
     if not _rose_again(loss) and not above_start:
         return None
     evidence = (
-        f"The training loss rose from {lowest:.3g} in epoch {loss.index(lowest) + 1} to {loss[-1]:.3g} at the end."
+        f"The training loss rose from {rounded(lowest, 3)} in epoch {loss.index(lowest) + 1} to "
+        f"{rounded(loss[-1], 3)} at the end."
     )
     return result("diverging", "problem", [evidence], advice.slower())
 
@@ -81,8 +83,8 @@ def _rise_of_validation(reading: Reading) -> str:
         return ""
     kept = "; the weights of the best epoch were kept" if reading.kept == best else ""
     return (
-        f"The validation loss was lowest in epoch {best + 1} ({val[best]:.3g}) and rose to {val[-1]:.3g} while the "
-        f"training loss went on falling{kept}."
+        f"The validation loss was lowest in epoch {best + 1} ({rounded(val[best], 3)}) and rose to "
+        f"{rounded(val[-1], 3)} while the training loss went on falling{kept}."
     )
 
 
@@ -218,6 +220,6 @@ def unfinished(reading: Reading, advice: Treatments) -> Diagnosis | None:
     part = "validation" if reading.val_loss else "training"
     evidence = (
         f"Training ended with its last epoch ({len(series)} of {reading.most_epochs}) while the {part} loss was still "
-        f"getting better: {min(series):.3g} was reached in epoch {series.index(min(series)) + 1}."
+        f"getting better: {rounded(min(series), 3)} was reached in epoch {series.index(min(series)) + 1}."
     )
     return result("unfinished", "hint", [evidence], advice.longer())

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from kerasline.components.core import rounded
 from kerasline.components.evaluation import METRICS
 from kerasline.components.report.diagnosis.ailments import Diagnosis, result
 from kerasline.components.report.diagnosis.reading import Reading, doubt_of_test
@@ -215,8 +216,8 @@ def _wide_interval(figures: Mapping[str, Any]) -> list[str]:
     if not interval or not value or rows >= 1000 or not _is_wide(interval, value, metric):
         return []
     return [
-        f"The eval split has {rows} rows: the {METRICS[metric].title} of {value:.3g} could as well be "
-        f"{interval[0]:.3g} or {interval[1]:.3g}."
+        f"The eval split has {rows} rows: the {METRICS[metric].title} of {rounded(value, 3)} could as well be "
+        f"{rounded(interval[0], 3)} or {rounded(interval[1], 3)}."
     ]
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from math import sqrt
 from typing import Any
 
+from kerasline.components.core import rounded
 from kerasline.components.evaluation import METRICS
 from kerasline.components.models import direction
 
@@ -245,6 +246,6 @@ def doubt_of_test(figures: Mapping[str, Any]) -> str:
     if not is_worse:
         return ""
     return (
-        f"On the test split the {METRICS[metric].title} is {test:.4g}, worse than chance explains: the eval split says "
-        f"{interval[0]:.4g} to {interval[1]:.4g}."
+        f"On the test split the {METRICS[metric].title} is {rounded(test)}, worse than chance explains: the eval split "
+        f"says {rounded(interval[0])} to {rounded(interval[1])}."
     )

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from kerasline.components.baseline import ANSWERS_FILE, REFERENCES_FILE
-from kerasline.components.core import counted
+from kerasline.components.core import counted, rounded
 from kerasline.components.evaluation import METRICS, measure
 from kerasline.components.models import Task
 
@@ -47,13 +47,13 @@ def compare_with_references(figures: Mapping[str, Any]) -> list[Measured]:
     """Adds ``text`` to each reference: what it reaches in the main metric, and what this model does."""
     name = figures.get("main_metric", "")
     value, interval = (figures.get("metrics") or {}).get(name), _interval(figures)
-    between = f" ({interval[0]:.4g} to {interval[1]:.4g})" if interval else ""
+    between = f" ({rounded(interval[0])} to {rounded(interval[1])})" if interval else ""
     compared = []
     for one in figures.get("references") or []:
         reached = one["metrics"].get(name)
         is_known = value is not None and reached is not None
         begin = f"{one['title'][:1].upper()}{one['title'][1:]} reaches {METRICS[name].title}"
-        text = f"{begin} {reached:.4g} on these rows, this model {value:.4g}{between}" if is_known else ""
+        text = f"{begin} {rounded(reached)} on these rows, this model {rounded(value)}{between}" if is_known else ""
         compared.append({**one, "text": text})
     return compared
 

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from kerasline.components.core import rounded
 from kerasline.components.leaks import Column
 from kerasline.components.validation.samples.distances import chance_jensen_shannon, jensen_shannon, largest_difference
 from kerasline.components.validation.samples.pixels import image_distance, profile_images
@@ -129,4 +130,4 @@ def _shift(column: Column, reference: Mapping[str, Any]) -> str:
     finite = column.values[np.isfinite(column.values)]
     if not finite.size or reference["mean"] is None:
         return ""
-    return f"(mean {reference['mean']:.4g} before, {finite.mean():.4g} now)"
+    return f"(mean {rounded(reference['mean'])} before, {rounded(finite.mean())} now)"

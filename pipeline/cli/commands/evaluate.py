@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.table import Table
 
+from kerasline.components.core import rounded
 from kerasline.pipeline.cli.shared import WORKSPACE, JsonOption, ModelArgument, WorkspaceOption, open_json
 from kerasline.pipeline.console import print_table, screen_apart
 
@@ -76,4 +77,4 @@ def _tell(evaluation: Evaluation, rejected: list[dict[str, Any]], log: Path) -> 
 
 
 def _shown(number: float | None) -> str:
-    return "" if number is None or number != number else f"{number:.4g}"
+    return "" if number is None or number != number else rounded(number)

@@ -12,7 +12,7 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
-from kerasline.components.core import ConfigError, nearest
+from kerasline.components.core import ConfigError, nearest, rounded
 from kerasline.pipeline.cli.shared import (
     WORKSPACE,
     JsonOption,
@@ -307,4 +307,4 @@ def _columns(version: dict[str, Any]) -> tuple[str, str, str]:
     data = (version["data_fingerprint"] or "")[:8]
     if version["spans"]:
         data += f" {version['spans']}"
-    return (f"{metric} {value:.4g}" if value is not None else "", (version["pushed_at"] or "")[:16], data)
+    return (f"{metric} {rounded(value)}" if value is not None else "", (version["pushed_at"] or "")[:16], data)

@@ -10,7 +10,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from kerasline.components.core import ConfigError
+from kerasline.components.core import ConfigError, rounded
 from kerasline.pipeline.cli.commands.schedule import decisions_table
 from kerasline.pipeline.cli.shared import WORKSPACE, JsonOption, RunArgument, WorkspaceOption, completion, open_json
 from kerasline.pipeline.console import print_table, table_width
@@ -64,7 +64,7 @@ def _runs_table(found: Sequence[Mapping[str, Any]]) -> Table:
         table.add_column("why", max_width=room, no_wrap=True, overflow="ellipsis")
     for result in found:
         value = main_value(result)
-        figure = "" if value is None else f"{result.get('main_metric')} {value:.4g}"
+        figure = "" if value is None else f"{result.get('main_metric')} {rounded(value)}"
         is_newest = newest[result["recipe"]] == result["run_id"]
         line = sparkline(course(found, result["recipe"])) if is_newest else ""
         version = str(section(result, "model").get("version") or "")
@@ -179,7 +179,7 @@ def _show_comparison(console: Console, comparison: Mapping[str, Any]) -> None:
         table.add_column(title, justify="left" if not title else "right")
     for row in comparison["metrics"]:
         verdict = {None: "the same", True: "better", False: "worse"}[row["is_better"]]
-        shown = ["" if value is None else f"{value:.4g}" for value in (row["a"], row["b"])]
+        shown = [rounded(value) for value in (row["a"], row["b"])]
         table.add_row(row["name"], *shown, verdict)
     for change in comparison["changes"]:
         table.add_row(change["key"], _show(change["before"]), _show(change["now"]), "")
@@ -199,4 +199,4 @@ def _show_comparison(console: Console, comparison: Mapping[str, Any]) -> None:
 
 
 def _show(value: Any) -> str:
-    return f"{value:.4g}" if isinstance(value, float) else json.dumps(value)
+    return rounded(value) if isinstance(value, float) else json.dumps(value)

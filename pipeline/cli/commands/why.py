@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.table import Table
 
+from kerasline.components.core import rounded
 from kerasline.pipeline.cli.shared import WORKSPACE, JsonOption, ModelArgument, WorkspaceOption, completion, open_json
 from kerasline.pipeline.console import print_table
 
@@ -56,7 +57,7 @@ def reproduce(
     for title in ("metric", "recorded", "repeated"):
         table.add_column(title)
     for metric, values in found.metrics.items():
-        table.add_row(metric, *("" if value is None else f"{value:.6g}" for value in values.values()))
+        table.add_row(metric, *(rounded(value, 6) for value in values.values()))
     print_table(table)
     for difference in found.differences:
         print(f"since then: {difference}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from kerasline.components.core.wording import counted, rate
+from kerasline.components.core.wording import counted, rate, rounded
 
 
 @pytest.mark.parametrize(
@@ -27,3 +27,22 @@ def test_a_rate_is_never_rounded_to_none() -> None:
     assert [rate(value) for value in (123_456.7, 10, 2.345, 0.04)] == [
         "123,457 rows/s", "10 rows/s", "2.3 rows/s", "0.04 rows/s",
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("value", "digits", "text"),
+    [
+        (12430.13, 4, "12,430"),
+        (113_190.0, 4, "113,200"),
+        (-8749.4, 3, "-8,750"),
+        (8749.4, 4, "8749"),
+        (0.98251, 4, "0.9825"),
+        (5.953e-10, 4, "5.953e-10"),
+        (2e300, 4, "2e+300"),
+        (float("inf"), 4, "inf"),
+        (float("nan"), 4, "nan"),
+        (None, 4, ""),
+    ],
+)
+def test_figures_are_written_as_people_do(value: float | None, digits: int, text: str) -> None:
+    assert rounded(value, digits) == text

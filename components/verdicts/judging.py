@@ -7,7 +7,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from kerasline.components.core import counted
+from kerasline.components.core import counted, rounded
 from kerasline.components.evaluation import DailyMean
 from kerasline.components.monitoring import CANARY, read_known
 from kerasline.components.verdicts.limits import SMALL_CHANCE, judge_limits
@@ -161,13 +161,13 @@ def _against(evidence: Mapping[str, Any], better: DailyMean, fails: DailyMean) -
 
 
 def _crossed(row: Mapping[str, Any]) -> str:
-    return f"rollback_on.{row['name']}: {row['value']:.4g} is beyond {row['limit']:g} by more than chance"
+    return f"rollback_on.{row['name']}: {rounded(row['value'])} is beyond {row['limit']:g} by more than chance"
 
 
 def _metric(evidence: Mapping[str, Any]) -> str:
     found = evidence["metric"]
     mine, theirs = (
-        "not defined" if found[side] is None else f"{found[side]:.4g}" for side in ("challenger", "incumbent")
+        "not defined" if found[side] is None else rounded(found[side]) for side in ("challenger", "incumbent")
     )
     return (
         f"{found['name']} is {mine}, and that of production {theirs}, over {found['rows']:,} rows (difference in "
@@ -204,6 +204,6 @@ def _notes(compared: Compared, evidence: Mapping[str, Any], versions: tuple[int,
     estimated = evidence["estimated"]
     if estimated and None not in (estimated["challenger"]["value"], estimated["incumbent"]["value"]):
         yield (
-            f"{estimated['name']} as estimated without labels: {estimated['challenger']['value']:.4g}, and production "
-            f"{estimated['incumbent']['value']:.4g}; an estimate decides nothing"
+            f"{estimated['name']} as estimated without labels: {rounded(estimated['challenger']['value'])}, and "
+            f"production {rounded(estimated['incumbent']['value'])}; an estimate decides nothing"
         )

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from kerasline.components.core import counted
+from kerasline.components.core import counted, rounded
 from kerasline.components.evaluation import METRICS, resample
 from kerasline.pipeline.backtesting.replaying import Course
 
@@ -136,19 +136,21 @@ def _why_best(best: _Rival, compared: Mapping[str, Mapping[str, Any]]) -> str:
     rivals = [name for name, told in compared.items() if name != best.name and not told["beyond_noise"]]
     if rivals:
         return (
-            f"{best.name} has the best {{metric}}, {best.value:.4g}, and none that chance may put beside it has fewer "
-            "runs"
+            f"{best.name} has the best {{metric}}, {rounded(best.value)}, and none that chance may put beside it has "
+            "fewer runs"
         )
-    return f"{best.name} has the best {{metric}}, {best.value:.4g} with {_runs(best)}, by more than chance explains"
+    return (
+        f"{best.name} has the best {{metric}}, {rounded(best.value)} with {_runs(best)}, by more than chance explains"
+    )
 
 
 def _why_other(chosen: _Rival, best: _Rival, told: Mapping[str, Any]) -> str:
     """Says why a schedule is recommended that is not the best."""
-    interval = "" if told["low"] is None else f" ({told['low']:.3g} to {told['high']:.3g})"
+    interval = "" if told["low"] is None else f" ({rounded(told['low'], 3)} to {rounded(told['high'], 3)})"
     return (
-        f"{chosen.name} reaches {{metric}} {chosen.value:.4g} with {_runs(chosen)}; {best.name} reaches "
-        f"{best.value:.4g} with {best.runs}, and its advantage of {told['difference']:.3g}{interval} is not beyond "
-        "noise"
+        f"{chosen.name} reaches {{metric}} {rounded(chosen.value)} with {_runs(chosen)}; {best.name} reaches "
+        f"{rounded(best.value)} with {best.runs}, and its advantage of {rounded(told['difference'], 3)}{interval} is "
+        "not beyond noise"
     )
 
 

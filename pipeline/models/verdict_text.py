@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from kerasline.components.core import counted
+from kerasline.components.core import counted, rounded
 
 _WORDS = {"better": "BETTER", "worse": "WORSE", "undecided": "undecided"}
 _SIDES = ("challenger", "incumbent")
@@ -24,7 +24,7 @@ def describe_verdict(found: Mapping[str, Any]) -> Iterator[str]:
     yield from _agreement(evidence["agreement"])
     yield from _requests(evidence["errors"], evidence["latency_ms"])
     for row in evidence["limits"]:
-        value = "not known yet" if row["value"] is None else f"{row['value']:.4g}"
+        value = "not known yet" if row["value"] is None else rounded(row["value"])
         state = "crossed" if row["crossed"] else "not crossed"
         yield f"limit    {row['name']} {row['limit']:g}: {value} over {row['rows']:,}, {state}"
     yield from (f"note: {note}" for note in found["notes"])
@@ -59,7 +59,7 @@ def _agreement(agreement: Mapping[str, Any] | None) -> Iterator[str]:
     if "share" in agreement:
         yield f"answers  {agreement['share']:.1%} of {agreement['rows']:,} are the same"
     else:
-        yield f"answers  {agreement['mean_difference']:.4g} apart in the mean of {agreement['rows']:,}"
+        yield f"answers  {rounded(agreement['mean_difference'])} apart in the mean of {agreement['rows']:,}"
 
 
 def _done(found: Mapping[str, Any]) -> str:

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
+from kerasline.components.core import rounded
 from kerasline.pipeline.cli.shared import (
     WORKSPACE,
     DataOption,
@@ -86,7 +87,7 @@ def _figures(looks: Sequence[Mapping[str, Any]], metric: str | None) -> list[str
         if figure is None or figure["value"] is None:
             cells.append("no model" if look["model"] is None else "not measured")
         else:
-            cells.append(f"{figure['value']:.4g}{' *' if look['model'] != before else ''}")
+            cells.append(f"{rounded(figure['value'])}{' *' if look['model'] != before else ''}")
         before = look["model"]
     return cells
 
@@ -111,6 +112,6 @@ def _behind(compared: Mapping[str, Any] | None) -> str:
         return "not compared"
     if not compared["difference"] and not compared["beyond_noise"]:
         return ""
-    interval = "" if compared["low"] is None else f" ({compared['low']:.3g} to {compared['high']:.3g})"
+    interval = "" if compared["low"] is None else f" ({rounded(compared['low'], 3)} to {rounded(compared['high'], 3)})"
     verdict = "beyond noise" if compared["beyond_noise"] else "not beyond noise"
-    return f"{compared['difference']:.3g}{interval}, {verdict}"
+    return f"{rounded(compared['difference'], 3)}{interval}, {verdict}"

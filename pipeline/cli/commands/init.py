@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shlex
 from collections.abc import Sequence
@@ -14,11 +15,12 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from kerasline.components.core import ConfigError, address_of, check_output, printable
-from kerasline.pipeline.config import parse_experiment
+from kerasline.components.core import ConfigError, address_of, check_output, printable, write_at_once
+from kerasline.pipeline.config import parse_experiment, recipe_schema
 from kerasline.pipeline.workspace import free_name
 
 _MOST_COLUMNS = 40  # of a wide table, on the screen
+_SCHEMA = ".kerasline.schema.json"  # hidden, so that no reader of the folder takes it for data
 
 
 def register(app: typer.Typer) -> None:
@@ -51,7 +53,7 @@ def init(
         raise ConfigError(f"{target} exists already; write elsewhere with -o FILE, or over it with --force")
     draft = draft_recipe(path, labels, name, address_of(path) or path_from(target, path))
     parse_experiment(yaml.safe_load(draft.text), source=str(target))  # what is written can be read
-    target.write_text(draft.text, encoding="utf-8")
+    target.write_text(f"{_help_editors(target)}\n{draft.text}", encoding="utf-8")
     console = Console(highlight=False, soft_wrap=True)
     for line in draft.summary:
         console.print(printable(line), markup=False)
@@ -60,6 +62,15 @@ def init(
         console.print(f"... and {len(draft.columns) - _MOST_COLUMNS} more columns", markup=False)
     console.print(f"wrote   {printable(str(target))}", markup=False)
     console.print(f"next    kerasline run {printable(shlex.quote(str(target)))}", markup=False)
+
+
+def _help_editors(recipe: Path) -> str:
+    """Writes the JSON Schema beside a recipe and returns the line by which the recipe names it.
+
+    A path relative to the recipe is found without a network, and wherever the folder is taken.
+    """
+    write_at_once(recipe.resolve().with_name(_SCHEMA), json.dumps(recipe_schema(), indent=1) + "\n")
+    return f"# yaml-language-server: $schema={_SCHEMA}"
 
 
 def path_from(recipe: Path, data: Path) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import bz2
 import gzip
+import json
 import lzma
 import os
 import random
@@ -13,6 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import jsonschema
 import pytest
 import yaml
 
@@ -21,6 +23,7 @@ from kerasline.components.datasets import resolve
 from kerasline.components.features.plan import plan_features
 from kerasline.components.models import TabularOptions
 from kerasline.pipeline.config.experiment import Experiment, load_experiment
+from kerasline.pipeline.config.json_schema import recipe_schema
 
 ROOT = Path(__file__).resolve().parents[3]
 Init = Callable[..., tuple[int, str, str]]
@@ -70,6 +73,18 @@ def test_a_dirty_table_becomes_a_recipe_that_resolves(init: Init, tmp_path: Path
         "größe (cm)": "numeric", "sign.up": "date", "fee": "numeric", "discount": "numeric",
         "features": "categorical", "label": "categorical", "code": "categorical",
     }  # fmt: skip
+
+
+def test_editors_are_told_the_schema_that_lies_beside_the_recipe(init: Init, tmp_path: Path) -> None:
+    dirty_table(tmp_path / "t.csv")
+    (tmp_path / "recipes").mkdir()
+    assert init("t.csv", "--label", "has left?", "-o", "recipes/t.yaml")[0] == 0
+    first, _, rest = (tmp_path / "recipes" / "t.yaml").read_text().partition("\n")
+    told = first.removeprefix("# yaml-language-server: $schema=")
+    schema = json.loads((tmp_path / "recipes" / told).read_text())
+    assert schema == recipe_schema()
+    jsonschema.validate(yaml.safe_load(rest), schema)
+    assert init("t.csv", "--label", "has left?", "-o", "recipes/t.yaml", "--force")[0] == 0, "it is written anew"
 
 
 def test_a_table_gets_the_family_of_tables_and_numbers_their_ranks(init: Init, tmp_path: Path) -> None:

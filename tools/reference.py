@@ -49,30 +49,6 @@ def pages() -> dict[str, str]:
     }
 
 
-def on_files(files: Any, config: Any) -> Any:
-    """Adds the pages to the site; MkDocs calls this as a hook."""
-    from mkdocs.structure.files import File
-
-    for name, text in pages().items():
-        files.append(File.generated(config, f"reference/{name}", content=text))
-    return files
-
-
-def on_page_markdown(markdown: str, **_: Any) -> str:
-    """Names places of the project that are not on the site, where a page links to them; a hook of MkDocs."""
-    return re.sub(r"\[([^\]]*)\]\(\.\./([^)]+)\)", r"\1 (`\2`)", markdown)
-
-
-def on_post_page(output: str, page: Any, **_: Any) -> str:
-    """Takes from this site the one script that the theme would fetch from another host; a hook of MkDocs."""
-    return output.replace("https://unpkg.com/iframe-worker/shim", "../" * page.url.count("/") + "worker.js")
-
-
-def on_post_template(output_content: str, **_: Any) -> str:
-    """Does the same for the page of addresses that are not there; a hook of MkDocs."""
-    return output_content.replace("https://unpkg.com/iframe-worker/shim", "/worker.js")
-
-
 def _cell(text: object) -> str:
     """Makes some text fit for a cell of a table."""
     return " ".join(str(text).split()).replace("|", "\\|").replace("<", "&lt;")

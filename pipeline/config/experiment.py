@@ -90,10 +90,10 @@ class Experiment(Options):
         if not isinstance(value, Mapping) or not value.get("tuning"):
             return value
         model = value.get("model")
-        family = model.get("family", "mlp") if isinstance(model, Mapping) else "mlp"
+        family = str(model.get("family", "mlp")) if isinstance(model, Mapping) else "mlp"
         tuning = value["tuning"]
         if tuning == "default":
-            tuning = dict(_DEFAULT_SEARCH.get(family, {})) if isinstance(family, str) else {}
+            tuning = dict(_DEFAULT_SEARCH.get(family, {}))
         if isinstance(tuning, Mapping) and not tuning.get("space") and family in DEFAULT_SPACES:
             training = value.get("training")
             tuning = {**tuning, "space": default_space(family, training if isinstance(training, Mapping) else {})}

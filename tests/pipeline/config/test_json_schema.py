@@ -62,6 +62,7 @@ def test_what_show_prints_is_valid(name: str) -> None:
         ({"features": {"area": "lug"}}, False),
         ({"tuning": "default"}, True),
         ({"tuning": "defaults"}, False),
+        ({"tuning": "default", "model": {"family": []}}, False),
         ({"tuning": None}, True),
         ({"model": {"units": [8]}}, True),
         ({"model": {"units": 8}}, True),

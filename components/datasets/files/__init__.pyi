@@ -8,6 +8,7 @@ from .files import (
     damaged_packing as damaged_packing,
     digest_file as digest_file,
     is_gzip as is_gzip,
+    is_litter as is_litter,
     is_packed as is_packed,
     missing_file as missing_file,
     open_bytes as open_bytes,

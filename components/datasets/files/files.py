@@ -37,6 +37,7 @@ TYPED = (".parquet", ".pq", ".feather", ".arrow", ".arrows", ".ipc", ".orc", ".j
 
 
 _LONGEST_PATH = 300  # in messages
+_LITTER = (".", "_", "~$")  # how names begin of hidden files, and of those that Spark or Excel keep for themselves
 
 
 @dataclass(frozen=True)
@@ -154,6 +155,11 @@ def missing_file(path: Path, others: Iterable[Path] = (), advice: str = Places.a
         return f"File not found: {path}{also} (the folder ends at {folder}); {advice}."
     names = sorted(entry.name for entry in folder.iterdir())
     return f"File not found: {path}{also}; {advice}.{nearest(path.name, names)}"
+
+
+def is_litter(name: str) -> bool:
+    """Tells files of a folder that belong to no table: hidden ones, and those that a program wrote for itself."""
+    return name.startswith(_LITTER)
 
 
 def open_bytes(path: str | Path) -> IO[bytes]:

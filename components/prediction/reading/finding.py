@@ -15,6 +15,7 @@ from kerasline.components.datasets.files import (
     TYPED,
     Places,
     damaged_packing,
+    is_litter,
     name_kind,
     open_bytes,
 )
@@ -67,8 +68,8 @@ def _files_of_folder(folder: Path, kind: str | None) -> tuple[list[Path], str]:
 
 
 def _visible_files(folder: Path) -> list[Path]:
-    """Lists files in order, without hidden ones and those that a program wrote for itself, as Excel does ``~$``."""
-    return sorted(p for p in folder.iterdir() if p.is_file() and not p.name.startswith((".", "_", "~$")))
+    """Lists files in order, without hidden ones and those that a program wrote for itself, as Excel does."""
+    return sorted(p for p in folder.iterdir() if p.is_file() and not is_litter(p.name))
 
 
 def _files_by_name(path: Path, source: str, kind: str | None) -> tuple[list[Path], str]:

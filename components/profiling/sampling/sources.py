@@ -7,7 +7,7 @@ from itertools import islice
 from pathlib import Path
 
 from kerasline.components.core import ConfigError
-from kerasline.components.datasets.files import PACKED, TYPED, name_kind, open_bytes
+from kerasline.components.datasets.files import PACKED, TYPED, is_litter, name_kind, open_bytes
 from kerasline.components.datasets.images import OTHER_SUFFIXES, SUFFIXES
 
 TABLES = (".csv", ".tsv", ".txt", *TYPED, *PACKED)
@@ -105,8 +105,4 @@ def _block_of(name: str) -> str | None:
 
 
 def _is_table(path: Path) -> bool:
-    return (
-        path.suffix.lower() in TABLES
-        and not path.name.startswith((".", "_", "~$"))
-        and _block_of(path.name.lower()) is None
-    )
+    return path.suffix.lower() in TABLES and not is_litter(path.name) and _block_of(path.name.lower()) is None

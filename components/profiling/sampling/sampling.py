@@ -305,7 +305,7 @@ def _sample_typed(path: Path, labels: Collection[str]) -> TableSample:
             unusable[name] = f"{item.type} cannot be an input"
     values, taken = _typed_values(file, path, types)
     columns = [SampledColumn(name, types[name], values[name]) for name in types]
-    remark = workbook_remark(path)
+    remark = workbook_remark(file.schema_arrow)
     return TableSample(path, "parquet", columns, rows, taken == rows, unusable=unusable, index=index, remark=remark)
 
 

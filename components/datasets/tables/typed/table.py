@@ -76,15 +76,16 @@ def describe(
     schema = open_file(first_path).schema_arrow
     names = _names(schema, asked)
     index = [name for name in schema.names if name not in names]
-    paths = [path for path, _ in files]
-    drop = _dropped(paths, names, index, options.drop)
+    drop = _dropped([path for path, _ in files], names, index, options.drop)
     roles = assign_roles(names, options.label, drop, split, str(first_path))
     scans = {name: TypedScan(name) for name in (*roles.inputs, *roles.labels, *roles.extra)}
     shards: list[dict[str, Any]] = []
     skipped: list[str] = []
     next_row: dict[str | None, int] = {}
+    remarks: list[str] = []
     for path, part in files:
         file = open_file(path)
+        remarks.append(workbook_remark(file.schema_arrow))
         same_columns(_names(file.schema_arrow, asked), names, path, first_path)
         _join_types(file, scans, (path, first_path))
         unlabelled: Counter[str] = Counter()
@@ -96,9 +97,8 @@ def describe(
     found = _found(files, scans, roles, shards, skipped, own)
     left_out = [name for name in index if name not in options.drop]
     told = map(_index_note, left_out)
-    sheets = filter(None, map(workbook_remark, paths))
     row_names = row_name_notes(found.columns, found.label.rows)
-    return replace(found, notes=(*found.notes, *told, *row_names, *sheets))
+    return replace(found, notes=(*found.notes, *told, *row_names, *filter(None, remarks)))
 
 
 def _asked(options: ParquetOptions, split: SplitColumn | None, named: Named) -> set[str]:

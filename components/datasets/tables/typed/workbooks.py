@@ -10,7 +10,6 @@ was not saved.
 from __future__ import annotations
 
 import zipfile
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import date, datetime, time, timedelta
 from pathlib import Path
@@ -18,14 +17,14 @@ from typing import IO, TYPE_CHECKING, Any
 
 from kerasline.components.core import ConfigError, shown
 from kerasline.components.datasets.description import MISSING_VALUES
-from kerasline.components.datasets.files import WORKBOOK, name_kind, open_bytes
+from kerasline.components.datasets.files import WORKBOOK, name_kind
 from kerasline.components.datasets.values import LINES_LOOKED_AT, total_word
 
 if TYPE_CHECKING:
     from pyarrow import Array, RecordBatch, Schema
     from python_calamine import CalamineSheet, CalamineWorkbook
 
-_BYTES_LOOKED_AT = 4096
+_REMARK = b"kerasline.remark"  # of the schema of a copy, so that no workbook is read for it again
 _MOST_BYTES = 1 << 31  # unpacked; a full sheet of 40 columns has about half of it
 _EXACT = 2**53  # floats below are exact where they are whole
 
@@ -42,7 +41,7 @@ def read_workbook(path: Path, stream: IO[bytes]) -> tuple[Schema, Iterable[Recor
     """
     import pyarrow as pa
 
-    sheet = next(_sheets(path, stream))
+    sheet, *others = _sheets(path, stream)
     rows = [[_value(cell) for cell in row] for row in sheet.to_python(skip_empty_area=True)]
     above = _title_rows(rows)
     number = (sheet.start or (0, 0))[0] + above + 1
@@ -51,34 +50,32 @@ def read_workbook(path: Path, stream: IO[bytes]) -> tuple[Schema, Iterable[Recor
     names = [_name(cell, place, where) for place, (cell, _) in columns.items()]
     if len(set(names)) < len(names):
         raise ConfigError(f"Row {number} of {path} names a column more than once; rename one of them.")
-    table = pa.table([_column(values) for _, values in columns.values()], names=names)
+    remark = "; ".join(_remarks(sheet, others, rows[above:], path))
+    table = pa.table([_column(values) for _, values in columns.values()], names=names, metadata={_REMARK: remark})
     return table.schema, table.to_batches()
 
 
-def workbook_remark(path: Path) -> str:
+def workbook_remark(schema: Schema) -> str:
     """Says what a user may not know of a workbook: that other sheets are not read, or that a row at the end is a sum.
 
     Args:
-      path: Of a table of any format.
+      schema: Of a table of any format, as :func:`open_file` gives it.
 
     Returns:
       Up to two phrases; empty for other formats.
     """
-    with open_bytes(path) as stream:
-        start = stream.read(_BYTES_LOOKED_AT)
-        if not is_workbook(start):
-            return ""
-        stream.seek(0)
-        sheet, *others = _sheets(path, stream)
-    return "; ".join(_remarks(sheet, others, path))
+    remark: bytes = (schema.metadata or {}).get(_REMARK, b"")
+    return remark.decode()
 
 
-def _remarks(sheet: CalamineSheet, others: Sequence[CalamineSheet], path: Path) -> Iterator[str]:
+def _remarks(
+    sheet: CalamineSheet, others: Sequence[CalamineSheet], rows: Sequence[Sequence[Any]], path: Path
+) -> Iterator[str]:
     if others:
         left = ", ".join(repr(other.name) for other in others)
         yield f"the sheet {sheet.name!r} of {path.name} is read, and {left} not; save another one as a file of its own"
-    last = deque(sheet.iter_rows(), maxlen=LINES_LOOKED_AT)
-    word = total_word([";".join(map(str, row)) for row in last])
+    last = [row for row in rows if _filled(row)][-LINES_LOOKED_AT:]
+    word = total_word([";".join("" if cell is None else str(cell) for cell in row) for row in last])
     if word is not None:
         yield f"a row at the end of {path.name} begins with {word!r}; remove it if it adds others up"
 

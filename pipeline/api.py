@@ -72,11 +72,11 @@ def recipe_file(recipe: str | Path | Mapping[str, Any]) -> str:
         return str(recipe)
     import yaml
 
-    from kerasline.pipeline.config import parse_experiment
+    from kerasline.pipeline.config import parse_experiment, write_text
 
     path = Path(f"{parse_experiment(recipe).name}.yaml")
     try:
-        text = _WRITTEN + yaml.safe_dump(dict(recipe), sort_keys=False, allow_unicode=True)
+        text = _WRITTEN + write_text(dict(recipe))
     except yaml.YAMLError as error:
         raise ConfigError(f"the recipe holds what YAML cannot: {error.args[-1]!r}; write plain values") from None
     if path.exists() and not path.read_text(encoding="utf-8").startswith(_WRITTEN):

@@ -7,7 +7,7 @@ import json
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -145,7 +145,7 @@ def _replay_all(schedules: Sequence[Schedule], how: Replay) -> list[Course]:
     if how.schema is None:
         first_fit(schedules[0], how)
         first, last = (how.past.keys[place] for place in how.past.window(how.past.first, schedules[0].window))
-        how = Replay(**{**vars(how), "schema": how.folder / "fits" / f"{first}_{last}"})
+        how = replace(how, schema=how.folder / "fits" / f"{first}_{last}")
     with ThreadPoolExecutor(len(schedules)) as pool:
         return list(pool.map(lambda schedule: replay(schedule, how), schedules))
 

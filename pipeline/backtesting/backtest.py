@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from kerasline.components.core import ConfigError
+from kerasline.components.core import ConfigError, write_at_once
 from kerasline.components.datasets import Places
 from kerasline.pipeline.backtesting.past import Past, find_past
 from kerasline.pipeline.backtesting.replaying import Course, Replay, first_fit, replay
@@ -179,5 +179,5 @@ def _describe(
         "work": work,
         "folder": str(folder),
     }
-    (folder / "backtest.json").write_text(json.dumps(told, indent=1), encoding="utf-8")
+    write_at_once(folder / "backtest.json", json.dumps(told, indent=1))
     return told

@@ -173,7 +173,7 @@ def _take_schema(origin: Path, home: Path, name: str) -> None:
 
 def _put_into_production(version: Path, folder: Path) -> None:
     """Puts a version of another workspace into production here, under a number of its own; one that is here moves."""
-    record = json.loads((version / RECORD_FILE).read_text(encoding="utf-8"))
+    record = read_record(version.parent, int(version.name))
     known = [
         number for number in list_versions(folder) if read_record(folder, number).get("digest") == record["digest"]
     ]

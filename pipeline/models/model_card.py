@@ -123,7 +123,7 @@ def _inputs(record: Mapping[str, Any]) -> Section:
 
 def _metrics(figures: Mapping[str, Any]) -> Section:
     rows = [
-        (metric, *(_figure(section(figures, key).get(metric)) for key in ("metrics", "test_metrics", "trivial")))
+        (metric, *(rounded(section(figures, key).get(metric)) for key in ("metrics", "test_metrics", "trivial")))
         for metric in section(figures, "metrics")
     ]
     text = ("The eval split decided whether the model was pushed; the test split was looked at only here.",)
@@ -135,7 +135,7 @@ def _gate(figures: Mapping[str, Any]) -> Section:
         (
             row["title"] + (f", {row['slice']}" if row["slice"] else ""),
             row["text"],
-            _figure(row["value"]),
+            rounded(row["value"]),
             row["status"],
         )
         for row in figures.get("gate") or ()
@@ -146,8 +146,8 @@ def _gate(figures: Mapping[str, Any]) -> Section:
     cost = figures.get("cost")
     if cost:
         text.append(
-            f"A single request takes {_figure(cost['latency_p50_ms'])} ms (median) and up to "
-            f"{_figure(cost['latency_p99_ms'])} ms (99 of 100) on the machine of its run, without a network; the "
+            f"A single request takes {rounded(cost['latency_p50_ms'])} ms (median) and up to "
+            f"{rounded(cost['latency_p99_ms'])} ms (99 of 100) on the machine of its run, without a network; the "
             f"SavedModel has {cost['size_bytes']:,} bytes."
         )
     return Section("Gate", tuple(text), ("part", "asked", "found", ""), tuple(rows))
@@ -183,7 +183,7 @@ def _formats(figures: Mapping[str, Any]) -> list[Section]:
             outcome["file"],
             f"{outcome['bytes']:,}",
             f"{outcome['difference']:.2g} ({outcome['measure']}, at most {outcome['tolerance']:g})",
-            f"{_figure(outcome['latency_p50_ms'])} / {_figure(outcome['latency_p99_ms'])}",
+            f"{rounded(outcome['latency_p50_ms'])} / {rounded(outcome['latency_p99_ms'])}",
         )
         for outcome in formats.values()
     )
@@ -278,10 +278,6 @@ def _markdown(text: str) -> str:
     for character in "\\`*_[]<>|#":
         text = text.replace(character, f"\\{character}")
     return " ".join(text.split())
-
-
-def _figure(value: float | None) -> str:
-    return rounded(value)
 
 
 def _count(value: int | None) -> str:

@@ -12,7 +12,6 @@ from kerasline.components.core import ConfigError
 from kerasline.pipeline.cli.shared import WORKSPACE, JsonOption, ModelArgument, WorkspaceOption, completion, open_json
 from kerasline.pipeline.console import format_seconds, print_table
 
-_ALARMED = 4
 _MOST_SHOWN = 30
 
 
@@ -68,7 +67,9 @@ def monitor(
         print(f"page  {write_watch_page(found, workspace.expanduser(), days)}")
     write_json({**found, "untold": tell(found)})
     if fail_on_alarm and found["alarms"]:
-        raise typer.Exit(_ALARMED)
+        from kerasline.pipeline.retraining import ALARMED
+
+        raise typer.Exit(ALARMED)
 
 
 def _teller(recipe: str | None) -> Callable[[Mapping[str, Any]], list[str]]:

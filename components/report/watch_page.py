@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from kerasline.components.core import counted
 from kerasline.components.evaluation import METRICS
 from kerasline.components.report.drawing import Series, line_chart, show_apart
 from kerasline.components.report.page import assets, environment
@@ -40,7 +41,7 @@ def headline(found: Mapping[str, Any]) -> str:
     if not alarms:
         return f"No alarm in {rows}"
     names = ", ".join(dict.fromkeys(alarm["name"] for alarm in alarms))
-    return f"{len(alarms)} alarm{'' if len(alarms) == 1 else 's'} in {rows}: {names}"
+    return f"{counted(len(alarms), 'alarm')} in {rows}: {names}"
 
 
 def plot_quality(days: Mapping[str, Mapping[str, Any]]) -> Plot | None:

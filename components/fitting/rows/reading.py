@@ -58,4 +58,4 @@ def _deal(reader: ExamplesReader, files: Sequence[str], fraction: float, seed: i
     def stream(part: str, batch_size: int, epoch: Callable[[], int]) -> Any:
         return stream_rows(reader, piles, part, batch_size, seed, epoch)
 
-    return FitData(None, None, stream, fraction > 0, count_train_rows(piles))
+    return FitData(None, None, stream, fraction > 0, count_train_rows(piles), lambda: _deal(reader, files, 0.0, seed))

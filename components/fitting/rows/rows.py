@@ -59,6 +59,7 @@ class FitData:
         weight), where ``epoch`` is asked for its number at the start of each pass; None where the data is in memory.
       has_validation: Whether any rows are held out.
       stream_rows: How many rows the stream's train part has; 0 where the data is in memory.
+      deal_all: Function that deals the rows anew, those of both parts to train on; None where the data is in memory.
     """
 
     train: Arrays | None
@@ -66,6 +67,20 @@ class FitData:
     stream: Callable[[str, int, Callable[[], int]], Any] | None
     has_validation: bool
     stream_rows: int = 0
+    deal_all: Callable[[], FitData] | None = None
+
+    @property
+    def rows(self) -> int:
+        """How many rows there are to train on."""
+        return self.stream_rows if self.train is None else len(self.train)
+
+    def whole(self) -> FitData:
+        """Returns the rows of both parts, all of them to train on."""
+        if self.deal_all is not None:
+            return self.deal_all()
+        assert self.train is not None
+        rows = self.train if self.validation is None else self.train.join(self.validation)
+        return FitData(rows, None, None, False)
 
     def only(self, names: Sequence[str]) -> FitData:
         """Returns the data with these inputs and no others."""
@@ -73,12 +88,16 @@ class FitData:
             train = None if self.train is None else self.train.only(names)
             validation = None if self.validation is None else self.validation.only(names)
             return FitData(train, validation, None, self.has_validation)
-        stream = self.stream
+        stream, deal_all = self.stream, self.deal_all
 
         def select(inputs: dict[str, Any], *rest: Any) -> tuple[Any, ...]:
             return ({name: inputs[name] for name in names}, *rest)
 
-        return replace(self, stream=lambda *wanted: stream(*wanted).map(select))
+        return replace(
+            self,
+            stream=lambda *wanted: stream(*wanted).map(select),
+            deal_all=None if deal_all is None else lambda: deal_all().only(names),
+        )
 
 
 def class_table(

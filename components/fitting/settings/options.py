@@ -72,7 +72,7 @@ class TrainingOptions(Options):
         None,
         pattern=DURATION,
         description="A fit ends after this time with its best epoch so far: 90s, 10m, 2h. Each fit has as much, "
-        "such as trials and the members of an ensemble.",
+        "such as trials and the members of an ensemble; a fit and its refit share it.",
     )
     refit: bool = Field(
         False,

@@ -13,8 +13,10 @@ from kerasline.components.core.errors import KeraslineError
 from kerasline.components.features.column_options import ColumnOptions
 from kerasline.components.features.plan import FeaturePlan, FeatureStep
 from kerasline.components.fitting.rows.examples import ExamplesReader
+from kerasline.components.fitting.rows.reading import read_fit_data
 from kerasline.components.fitting.rows.rows import validation_mask
 from kerasline.components.fitting.rows.streaming import count_train_rows, deal_rows, stream_rows
+from kerasline.components.fitting.settings.settings import FitSettings
 
 pytestmark = pytest.mark.slow
 
@@ -125,6 +127,29 @@ def test_validation_is_the_same_part_from_memory_and_from_the_stream(
     assert rest != sorted(rest), "training rows are shuffled"
     assert not set(rest) & set(x)
     assert count_train_rows(deal_rows(reader, files, FRACTION, SEED)) == len(rest)
+
+
+def test_rows_that_stream_can_all_be_trained_on(reader: ExamplesReader, files: list[str]) -> None:
+    settings = FitSettings.model_validate(
+        {
+            "plan": PLAN,
+            "model": {"family": "mlp", "units": [4]},
+            "training": {"validation_fraction": FRACTION},
+            "seed": SEED,
+        }
+    )
+    chosen = settings.training.model_copy(update={"memory_limit_mb": 0})
+    data = read_fit_data(reader, files, settings.model_copy(update={"training": chosen}))
+    assert data.stream is not None and data.has_validation
+    whole = data.whole()
+    assert whole.stream is not None and not whole.has_validation
+    assert (data.rows, whole.rows) == (1500 - validation_mask(1500, FRACTION, SEED).sum(), 1500)
+    x, _, _ = rows_of(whole.stream("train", 64, lambda: 0))
+    assert sorted(x) == [row["x"] for row in ROWS]
+    few = data.only(["features"]).whole()
+    assert few.stream is not None and few.rows == 1500
+    inputs, _ = next(iter(few.stream("train", 64, lambda: 0)))
+    assert set(inputs) == {"features"}
 
 
 def test_the_shuffle_follows_the_seed_and_the_epoch(stream: Stream) -> None:

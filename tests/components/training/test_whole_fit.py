@@ -99,7 +99,7 @@ def test_a_refit_sees_all_rows_for_the_epochs_that_were_best(rows: FitData, monk
     best = int(np.argmin(fitted.history["val_loss"])) + 1
     assert best < len(fitted.history["loss"]), "or the test shows nothing"
     assert seen == [(150, 30, True), (210, best, False)]
-    assert fitted.told["refit"] == {"epochs": [best], "rows": 210}
+    assert fitted.told["refit"] == {"epochs": [best], "rows": 210, "late": 0}
     assert best_epoch(make(), fitted.history) == len(fitted.history["loss"]), "the last weights are kept"
 
 
@@ -198,9 +198,64 @@ def test_a_temperature_is_of_classes() -> None:
         check_fit(make(task="regression", calibration="temperature"))
 
 
-def test_rows_that_stream_or_are_not_held_out_are_refused_before_a_fit(rows: FitData) -> None:
-    streams = FitData(None, None, lambda *_: None, True, 10)
-    with pytest.raises(TrainingFailed, match="training.refit: expected rows in memory"):
-        fit_whole(make(refit=True), streams)
-    with pytest.raises(TrainingFailed, match="training.calibration: expected validation rows, but none of the 150"):
-        fit_whole(make(calibration="temperature"), FitData(rows.train, None, None, False))
+def test_rows_that_are_not_held_out_are_refused_before_a_fit(rows: FitData) -> None:
+    nothing = FitData(rows.train, None, None, False)
+    for key in ({"refit": True}, {"calibration": "temperature"}):
+        with pytest.raises(TrainingFailed, match=f"training.{next(iter(key))}: expected validation rows, but none of"):
+            fit_whole(make(**key), nothing)
+
+
+def streamed(rows: FitData) -> FitData:
+    """The same rows, as they come where they are more than memory takes."""
+    import tensorflow as tf
+
+    def read(part: str, batch_size: int, epoch: Any) -> Any:
+        chosen = rows.train if part == "train" else rows.validation
+        assert chosen is not None
+        return tf.data.Dataset.from_tensor_slices((chosen.inputs, chosen.labels)).batch(batch_size)
+
+    whole = None if rows.validation is None else lambda: streamed(rows.whole())
+    return FitData(None, None, read, rows.has_validation, rows.rows, whole)
+
+
+def test_rows_that_stream_are_fitted_again_and_show_a_temperature(
+    rows: FitData, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[tuple[int, bool, keras.Model]] = []
+
+    def note(settings: FitSettings, data: FitData, **more: Any) -> Any:
+        model, history = fit(settings, data, **more)
+        made.append((data.rows, data.has_validation, model))
+        return model, history
+
+    monkeypatch.setattr(whole_fit, "fit", note)
+    fitted = fit_whole(make(refit=True, calibration="temperature", epochs=3), streamed(rows))
+    assert [(count, held) for count, held, _ in made] == [(150, True), (210, False)]
+    assert fitted.told["refit"] == {"epochs": [3], "rows": 210, "late": 0}
+    assert rows.validation is not None
+    (_, _, first), (_, _, again) = made
+    assert fitted.told["calibration"] == calibrate(rows.validation.labels, answers(first, rows), "multiclass")
+    expected = cool(answers(again, rows), "multiclass", fitted.told["calibration"]["temperature"])
+    np.testing.assert_allclose(answers(fitted.model, rows), expected, atol=2e-5)
+
+
+@pytest.mark.parametrize(("seconds", "is_late"), [(30.0, False), (60.0, True)])
+def test_a_fit_and_its_refit_share_the_budget(
+    seconds: float, is_late: bool, rows: FitData, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now, budgets, models = [1000.0], [], []
+
+    def take_time(settings: FitSettings, data: FitData, **more: Any) -> Any:
+        now[0] += seconds
+        budgets.append(settings.training.budget)
+        models.append(fit(settings, data, **more)[0])
+        return models[-1], {"loss": [1.0, 0.5], "val_loss": [1.0, 0.5]}
+
+    monkeypatch.setattr(whole_fit, "fit", take_time)
+    monkeypatch.setattr(whole_fit.time, "monotonic", lambda: now[0])
+    fitted = fit_whole(make(refit=True, budget="100s", validation_fraction=0.2, epochs=2), rows)
+    first = "44.444s"  # and 10/8 of it for 10/8 of its rows
+    assert budgets == [first, "40s" if is_late else "70s"]
+    assert fitted.told["refit"] == {"epochs": [] if is_late else [2], "rows": 210, "late": int(is_late)}
+    kept = models[0] if is_late else models[1]
+    np.testing.assert_array_equal(answers(fitted.model, rows), answers(kept, rows))

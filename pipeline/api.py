@@ -201,12 +201,12 @@ def rollback(name: str, reason: str = "rolled back by hand", workspace: str | Pa
     return move
 
 
-def compare(first: str, second: str, workspace: str | Path = _WORKSPACE) -> dict[str, Any]:
+def compare(first: str, second: str | None = None, workspace: str | Path = _WORKSPACE) -> dict[str, Any]:
     """Puts two runs side by side, as ``kerasline compare --json`` does.
 
     Args:
       first: a run's id, or a recipe for its newest run.
-      second: the run to compare it with.
+      second: the run to compare it with; None for the run of its recipe before it, which is ``a`` then.
       workspace: the folder of runs and models.
 
     Returns:
@@ -215,11 +215,11 @@ def compare(first: str, second: str, workspace: str | Path = _WORKSPACE) -> dict
       ``why_not``: why the rows cannot be compared.
 
     Raises:
-      ConfigError: there is no such run, or the runs have different tasks or classes.
+      ConfigError: there is no such run or none before it, or the runs have different tasks or classes.
     """
-    from kerasline.pipeline.reports import add_rows, compare_runs, find_report, without_figures
+    from kerasline.pipeline.reports import add_rows, compare_runs, find_pair, without_figures
 
     root = Path(workspace).expanduser()
-    comparison = compare_runs(find_report(root, first), find_report(root, second))
+    comparison = compare_runs(*find_pair(root, first, second))
     add_rows(comparison)
     return without_figures(comparison)

@@ -1,5 +1,6 @@
 from .comparing import add_rows as add_rows, compare_runs as compare_runs, without_figures as without_figures
 from .reporting import (
+    find_pair as find_pair,
     find_report as find_report,
     publish_report as publish_report,
     read_figures as read_figures,

@@ -101,6 +101,30 @@ def find_report(workspace: Path, reference: str | None = None) -> Path:
     return found[-1]
 
 
+def find_pair(workspace: Path, first: str, second: str | None = None) -> tuple[Path, Path]:
+    """Finds the folders of the reports of two runs.
+
+    Args:
+      workspace: the workspace.
+      first: as the reference of :func:`find_report`.
+      second: the same, or None for ``first`` beside the run of its recipe before it, which then comes first.
+
+    Raises:
+      ConfigError: there is no such run, or none before it.
+    """
+    found = find_report(workspace, first)
+    if second is not None:
+        return found, find_report(workspace, second)
+    runs = run_folders(page.parent for page in found.parent.glob("*/index.html"))
+    before = runs[: runs.index(found)]
+    if not before:
+        raise ConfigError(
+            f"expected a run of {found.parent.name} before {found.name} to compare it with, but there is none; "
+            "run the recipe again with a changed key, or name two runs"
+        )
+    return before[-1], found
+
+
 def _matching(folders: Sequence[Path], reference: str) -> list[Path]:
     """Picks the reports of a run, as RUN or RECIPE/RUN, or those of a recipe where no run has that id."""
     recipe, _, run = reference.rpartition("/")

@@ -104,16 +104,19 @@ def report(
 
 def compare(
     first: RunArgument,
-    second: Annotated[str, typer.Argument(help="The run to compare it with.")],
+    second: Annotated[
+        str | None,
+        typer.Argument(help="The run to compare it with; by default the one of its recipe before it."),
+    ] = None,
     workspace: WorkspaceOption = WORKSPACE,
     json_file: JsonOption = None,
 ) -> None:
     """Show two runs side by side: config, data, metrics, and the rows that they answer differently."""
     from kerasline.components.report import describe, render_comparison
-    from kerasline.pipeline.reports import add_rows, compare_runs, find_report, without_figures
+    from kerasline.pipeline.reports import add_rows, compare_runs, find_pair, without_figures
 
     write_json = open_json(json_file)
-    folders = [find_report(workspace, reference) for reference in (first, second)]
+    folders = find_pair(workspace, first, second)
     comparison = compare_runs(*folders)
     add_rows(comparison)
     write_json(without_figures(comparison))

@@ -107,6 +107,17 @@ def test_compare_shows_what_changed(workspace: Path, tmp_path: Path) -> None:
     assert "label dog" in page and "not blessed" in page
 
 
+def test_compare_takes_the_run_before_it(workspace: Path) -> None:
+    code, text = call("compare", "pets", "--workspace", str(workspace))
+    assert code == 0
+    assert text.index("A  pets, run 20260101-000000") < text.index("B  pets, run 20260103-000000")
+
+
+def test_compare_says_that_there_is_no_run_before_it(workspace: Path) -> None:
+    code, text = call("compare", "20260101-000000", "--workspace", str(workspace))
+    assert code != 0 and "expected a run of pets before 20260101-000000" in text
+
+
 @pytest.fixture
 def site(workspace: Path) -> Iterator[str]:
     """The address of the site over the workspace."""

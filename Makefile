@@ -20,7 +20,7 @@ EXTRAS := $(if $(GPU),--gpu) $(if $(JAX),--jax) $(if $(ONNX),--onnx) $(if $(MLFL
 COMPILE := uv pip compile --python-version 3.11 --python-platform x86_64-manylinux_2_28 --generate-hashes --no-header \
 	$(if $(UPGRADE),--upgrade)
 
-.PHONY: help setup run test docs fuzz lint format measure clean lock
+.PHONY: help setup run test docs wheel fuzz lint format measure clean lock
 
 help:  ## List what there is
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{ printf "  make %-7s %s\n", $$1, $$2 }'
@@ -45,6 +45,13 @@ $(DOCS)/ready: requirements/docs.txt
 	@"$(PYTHON)" -m venv --clear $(DOCS)
 	@$(DOCS)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements/docs.txt
 	@touch $@
+
+wheel: setup  ## Build dist/kerasline-*.whl, and dist/constraints.txt, the versions that it runs on
+	@rm -rf build dist
+	@$(BIN)/python -m pip wheel --quiet --disable-pip-version-check --no-deps --no-build-isolation --use-pep517 -w dist .
+	@grep -oE '^[A-Za-z0-9._-]+==[^ ]+' requirements/lock.txt > dist/constraints.txt
+	@rm -rf build
+	@echo "elsewhere, with Python 3.11: pip install --no-deps kerasline-*.whl -r constraints.txt"
 
 fuzz: setup  ## Try generated recipes, texts and tables, new ones each time (RUNS=20000 of each)
 	@KERASLINE_FUZZ=$(RUNS) $(BIN)/python -m pytest -q $(FUZZED) $(ARGS)

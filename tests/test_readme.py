@@ -23,7 +23,7 @@ PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 TEXT = "\n".join(page.read_text() for page in PAGES)
 CODE = re.findall(r"(?ms)^```(\w*)\n(.*?)^```", TEXT)
 MADE = {f"reference/{name}" for name in pages()}  # while the site is built
-MOST_LINES = 200
+MOST_LINES = 100
 BLOCKS = (
     "data",
     "features",

@@ -249,8 +249,9 @@ def json_page() -> str:
     """Writes the fields of the JSON that comes from a class."""
     text = [
         "# Fields of JSON\n",
-        "`--json FILE` writes them, `--json -` to standard output alone. What `verdict`, `monitor`, `backtest` and",
-        "`evaluate` write is also told on their pages.\n",
+        "`--json FILE` writes them, `--json -` to standard output alone. What `run` writes stands on",
+        "[its page](../commands.md#the-result-of-a-run-as-json); what `verdict`, `monitor`, `backtest` and `evaluate`",
+        "write is also told on theirs.\n",
     ]
     for command, (folder, name) in _JSON_OF.items():
         node = _definitions(ROOT / folder)[name]

@@ -6,6 +6,7 @@ Each stage is a run of the real command that builds on the one before it.
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import signal
 import subprocess
@@ -133,6 +134,13 @@ def emptied(live: Callable[..., Stage], taken_back: Stage, workspace: Path) -> S
     """The same run after somebody has deleted every version."""
     shutil.rmtree(workspace / "models" / NAME)
     return live(*good(9))
+
+
+def test_every_field_of_the_result_stands_on_its_page(first: Stage) -> None:
+    page = (Path(__file__).resolve().parents[2] / "docs" / "commands.md").read_text()
+    table = page.partition("## The result of a run as JSON")[2].partition("\n## ")[0]
+    names = [name for cell in re.findall(r"(?m)^\| (`.*?) \|", table) for name in re.findall(r"`(\w+)`", cell)]
+    assert sorted(names) == sorted(first.done.result)
 
 
 def test_the_first_run_is_pushed(first: Stage) -> None:

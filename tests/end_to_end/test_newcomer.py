@@ -1,0 +1,98 @@
+"""A newcomer's way, as the README tells it: from a table to a model in production, a changed key, and back again."""
+
+from __future__ import annotations
+
+import csv
+import os
+import random
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+pytestmark = pytest.mark.slow
+
+ROOT = Path(__file__).resolve().parents[2]
+MOST_COMMANDS = 8
+NAMES = ["area", "rooms", "district", "built", "rent"]
+PRICES = {"Mitte": 13.5, "Nord": 9.0, "Süd": 11.0}
+ROWS, NEW_ROWS = 400, 50
+
+
+def way() -> list[str]:
+    """The README's commands for one's own table, without their remarks."""
+    readme = (ROOT / "README.md").read_text()
+    block = re.search(r"(?s)## Your own table\n.*?\n```\n(.*?)\n```", readme)
+    assert block
+    return [line.partition("  #")[0].strip() for line in block[1].splitlines()]
+
+
+def flat(chooser: random.Random) -> list[object]:
+    """A row of the table: a flat whose rent follows from its size, its district and its age."""
+    area, district = chooser.uniform(25, 140), chooser.choice(sorted(PRICES))
+    built = chooser.randrange(1900, 2024)
+    rent = area * PRICES[district] + max(0, built - 1990) * 4 + chooser.gauss(0, 40)
+    return [round(area, 1), round(area / 30) + 1, district, built, round(rent)]
+
+
+def write_table(path: Path, rows: list[list[object]], columns: int) -> None:
+    """Writes the first columns of a table as CSV."""
+    with path.open("w", newline="", encoding="utf-8") as file:
+        csv.writer(file).writerows(row[:columns] for row in [NAMES, *rows])
+
+
+@pytest.fixture(scope="module")
+def outputs(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, str]]:
+    """The folder in which the README's commands were typed, and what each printed."""
+    folder = tmp_path_factory.mktemp("newcomer")
+    chooser = random.Random(3)
+    write_table(folder / "flats.csv", [flat(chooser) for _ in range(ROWS)], len(NAMES))
+    write_table(folder / "new.csv", [flat(chooser) for _ in range(NEW_ROWS)], len(NAMES) - 1)
+    activated = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", "COLUMNS": "200"}
+    activated.pop("KERASLINE_WORKSPACE", None)
+    printed = {}
+    for line in way():
+        if line.startswith("source "):
+            continue
+        done = subprocess.run(shlex.split(line), cwd=folder, env=activated, capture_output=True, text=True, timeout=600)
+        assert done.returncode == 0, f"{line}\n{done.stdout}\n{done.stderr}"
+        printed[line] = done.stdout
+    return folder, printed
+
+
+def test_the_way_is_short() -> None:
+    assert len(["make setup", *way()]) <= MOST_COMMANDS
+
+
+def test_both_runs_are_pushed_and_the_first_is_in_production_again(outputs: tuple[Path, dict[str, str]]) -> None:
+    folder, printed = outputs
+    runs = [text for line, text in printed.items() if line.startswith("kerasline run ")]
+    assert ["blessed and pushed" in text for text in runs] == [True, True]
+    models = folder / "workspace" / "models" / "flats"
+    assert {"1", "2"} <= {path.name for path in models.iterdir()}
+    assert '"version": 1' in (models / "current.json").read_text()
+
+
+def test_the_comparison_names_the_changed_key(outputs: tuple[Path, dict[str, str]]) -> None:
+    _, printed = outputs
+    (text,) = (text for line, text in printed.items() if line.startswith("kerasline compare"))
+    assert "training.epochs" in text
+
+
+def test_every_new_row_is_answered(outputs: tuple[Path, dict[str, str]]) -> None:
+    folder, _ = outputs
+    with (folder / "answers.csv").open(encoding="utf-8", newline="") as file:
+        answers = list(csv.DictReader(file))
+    assert len(answers) == NEW_ROWS
+    errors = [
+        abs(float(row["prediction"]) - float(row["area"]) * PRICES[row["district"]] - age_part(row)) for row in answers
+    ]
+    assert sum(errors) / len(errors) < 150  # the spread of the rents is 400
+
+
+def age_part(row: dict[str, str]) -> float:
+    """What the age of a flat adds to its rent."""
+    return max(0.0, float(row["built"]) - 1990) * 4

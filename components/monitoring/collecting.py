@@ -214,10 +214,10 @@ class _Collector:
         if not kept:
             return
         rows, labels, came = zip(*kept, strict=True)
-        times = batch.column("time").to_pylist()
+        answered = batch.column("time").take(list(rows)).to_pylist()
         self.served.labels.append(label_array(labels, self._record))
         self.served.labelled_predictions.append(predictions[list(rows)])
-        self.served.delays += [(at - times[row]).total_seconds() for row, at in zip(rows, came, strict=True)]
+        self.served.delays += [(at - before).total_seconds() for before, at in zip(answered, came, strict=True)]
 
 
 def _count_shadowed(batch: Any) -> int:

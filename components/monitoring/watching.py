@@ -33,6 +33,7 @@ def watch_version(
     record: Mapping[str, Any],
     since: datetime | None = None,
     only: str | None = None,
+    known: Known | None = None,
 ) -> dict[str, Any]:
     """Looks at the captured answers of a version.
 
@@ -43,6 +44,7 @@ def watch_version(
       record: what was recorded when it was pushed.
       since: leaves out what was answered before.
       only: the day (UTC) to look at, as 2026-11-29; None for all.
+      known: what :func:`read_known` returns, for those who look several times; None to read it.
 
     Returns:
       ``answered``, ``labelled``, ``failed`` (rows), ``from`` and ``to``; ``quality`` and ``estimated`` (by metric
@@ -50,10 +52,10 @@ def watch_version(
       ``limit``, ``alarm``), ``missing`` and ``unseen`` by column; ``not_watched`` (column to reason); ``latency_ms``;
       ``label_delay_s``; ``alarms``, each with ``kind``, ``name`` and ``text``; ``false_alarms`` and ``notes``.
     """
-    known = read_known(folder, record)
+    known = known or read_known(folder, record)
     served = collect(captured, version, record, known, since, only)
     quality, at_push, estimated = _qualities(served, known, record)
-    main = record.get("main_metric") if record.get("main_metric") in at_push else None
+    main = _main_metric(record, at_push)
     tests = len(served.counts) + (2 if main else 0)
     chance = 1 / (LOOKS * max(tests, 1))
     random = np.random.default_rng(0)
@@ -100,6 +102,12 @@ def _qualities(
         served_scores = np.concatenate(served.predictions)
         estimated = estimate(metrics_of(record), served_scores, known.labels, known.predictions, record["task"])
     return quality, at_push, estimated
+
+
+def _main_metric(record: Mapping[str, Any], at_push: Mapping[str, Figure]) -> str | None:
+    """Names the metric that is watched; None where it is not known of the eval rows."""
+    name = record.get("main_metric")
+    return name if name in at_push else None
 
 
 def _drift_alarm(name: str, found: Mapping[str, Any]) -> dict[str, Any]:

@@ -14,10 +14,22 @@ from kerasline.components.report.plots import Plot, make_plot
 WATCH = "watch.html.j2"
 _KINDS = {"quality": "by labels", "estimated": "estimated"}
 _MOST_COLUMNS = 4  # lines that a plot tells apart
+# What a line of a model's history means for the version that it names.
+_EVENTS = {
+    "push": "was pushed into production",
+    "promote": "was promoted",
+    "rollback": "took over again in a rollback",
+    "challenge": "began to challenge production",
+    "drop": "challenged no more",
+}
 
 
 def render_watch(
-    found: Mapping[str, Any], days: Mapping[str, Mapping[str, Any]], versions: Sequence[Mapping[str, Any]]
+    found: Mapping[str, Any],
+    days: Mapping[str, Mapping[str, Any]],
+    versions: Sequence[Mapping[str, Any]],
+    earlier: Sequence[Mapping[str, Any]] = (),
+    events: Sequence[Mapping[str, Any]] = (),
 ) -> str:
     """Makes the HTML.
 
@@ -25,11 +37,21 @@ def render_watch(
       found: the look as a whole, as ``kerasline monitor --json`` writes it.
       days: the same for each day of the version, oldest first.
       versions: ``version``, ``from`` and ``to`` of all that have answered.
+      earlier: ``at``, ``version`` and ``alarms`` of looks before this one that had some, oldest first.
+      events: lines of the model's history, oldest first.
     """
     plots = [plot for plot in (plot_quality(days), plot_drift(found, days)) if plot is not None]
     drift = sorted(found["drift"].items(), key=lambda item: -_in_limits(item[1]))
     told = {"found": found, "days": days, "versions": versions, "plots": plots, "drift": drift, "metrics": METRICS}
+    told |= {"earlier": list(reversed(earlier)), "decisions": [_decision(event) for event in reversed(events)]}
     return environment().get_template(WATCH).render(**told, headline=headline(found), **assets())
+
+
+def _decision(event: Mapping[str, Any]) -> dict[str, str]:
+    """Says what a line of the history decided, when, why and by whom; earlier releases wrote less."""
+    what = _EVENTS.get(event.get("action", "push"), event.get("action"))
+    told = {"what": f"version {event['version']} {what}", "at": event["moved_at"], "reason": event["reason"]}
+    return {**told, "who": event.get("who") or ""}
 
 
 def headline(found: Mapping[str, Any]) -> str:

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import filelock
+
 from kerasline.components.core import ConfigError, write_at_once
-from kerasline.components.monitoring import ANSWERS, CAPTURED, days_of, join_labels, watch_version
-from kerasline.components.registry import list_versions, read_record
+from kerasline.components.monitoring import ANSWERS, CAPTURED, days_of, join_labels, read_known, watch_version
+from kerasline.components.registry import list_versions, read_events, read_record
 from kerasline.pipeline.models.commands import find_model, find_version
 
 WATCH = "watch"  # the folder of pages in a workspace
 _MOST_DAYS = 31
+_MOST_LOOKS = 100  # with alarms, which are remembered
 
 
 def label_answers(workspace: Path, name: str, source: str, key: str) -> dict[str, Any]:
@@ -70,6 +74,8 @@ def monitor(name: str, workspace: str | Path = "workspace", days: float | None =
 def write_watch_page(found: Mapping[str, Any], workspace: Path, days: float | None = None) -> Path:
     """Writes what there is to say of a model's answers, as a whole and by day, as a page of ``kerasline ui``.
 
+    Its alarms are kept beside the page, so that later ones show them, too.
+
     Args:
       found: from :func:`monitor`.
       workspace: of the model.
@@ -82,14 +88,28 @@ def write_watch_page(found: Mapping[str, Any], workspace: Path, days: float | No
 
     captured, folder, version, record = _find(f"{found['name']}@{found['version']}", workspace)
     names = [path.name.partition("=")[2] for path in days_of(captured, version, _since(days))]
+    known = read_known(folder / str(version), record)
     looks = {
-        day: watch_version(captured, folder / str(version), version, record, _since(days), day)
+        day: watch_version(captured, folder / str(version), version, record, _since(days), day, known)
         for day in names[-_MOST_DAYS:]
     }
     page = workspace / WATCH / f"{found['name']}.html"
     page.parent.mkdir(exist_ok=True)
-    write_at_once(page, render_watch(found, looks, _versions(captured)))
+    earlier = _keep_alarms(page, found)
+    write_at_once(page, render_watch(found, looks, _versions(captured), earlier, read_events(folder)))
     return page
+
+
+def _keep_alarms(page: Path, found: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Keeps the alarms of a look beside the page, and returns those of the looks before it."""
+    file = page.with_suffix(".alarms.json")
+    with filelock.FileLock(str(file.with_name(f".{file.name}.lock"))):
+        earlier = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else []
+        if found["alarms"]:
+            at = datetime.now(UTC).isoformat(timespec="seconds")
+            look = {"at": at, "version": found["version"], "alarms": [alarm["text"] for alarm in found["alarms"]]}
+            write_at_once(file, json.dumps([*earlier, look][-_MOST_LOOKS:], indent=1))
+    return list(earlier)
 
 
 def _find(name: str, root: Path) -> tuple[Path, Path, int, dict[str, Any]]:

@@ -21,7 +21,7 @@ from kerasline.components.registry import push_version
 from kerasline.components.validation.samples import profile_columns
 from kerasline.pipeline.cli.entry import app
 from kerasline.pipeline.config.schedule import NotifyOptions
-from kerasline.pipeline.models import label_answers
+from kerasline.pipeline.models import label_answers, monitor, write_watch_page
 from kerasline.pipeline.reports import make_server
 from kerasline.pipeline.retraining import tell_of_alarms
 
@@ -97,6 +97,19 @@ def test_it_draws_quality_and_drift_over_the_days(page: str) -> None:
 def test_names_of_columns_are_text(page: str) -> None:
     assert "&lt;b&gt;" in page
     assert "<b>" not in page
+
+
+def test_a_later_page_shows_alarms_of_earlier_looks_and_what_was_decided(workspace: Path, page: str) -> None:
+    assert "Alarms of earlier looks" not in page
+    decided = re.search(r"<td>version 1 was pushed into production</td><td>([^<]+)</td><td>([^<]+)</td>", page)
+    assert decided and "@" in decided[2]
+    found = {**monitor("flats", workspace), "alarms": []}
+    assert found["version"] == 1
+    later = write_watch_page(found, workspace).read_text(encoding="utf-8")
+    (row,) = re.findall(r'<td class="number">1</td><td>([^<]*has drifted from[^<]*)</td></tr>', later)
+    assert "area has drifted" in row and "mae is" in row, "all alarms of the first look stand in its row"
+    assert "No alarm in 1,000 rows" in later
+    (workspace / "watch" / "flats.html").write_text(page, encoding="utf-8")
 
 
 def test_the_site_shows_the_page_and_leads_to_it(workspace: Path, page: str) -> None:

@@ -55,9 +55,11 @@ def vertex_request(
         "serviceAccount": service_account or job.get("serviceAccount"),
         "network": network or job.get("network"),
     }
+    name = job["pipelineSpec"]["pipelineInfo"]["name"]
+    first = "" if name[0].isalpha() else "run-"  # an id of Vertex AI begins with a letter
     return {
         "parent": f"projects/{project}/locations/{region}",
-        "pipelineJobId": f"{job['pipelineSpec']['pipelineInfo']['name']}-{datetime.now(UTC):%Y%m%d%H%M%S}",
+        "pipelineJobId": f"{first}{name}-{datetime.now(UTC):%Y%m%d%H%M%S}",
         "pipelineJob": {
             "displayName": job["displayName"],
             "pipelineSpec": job["pipelineSpec"],

@@ -10,31 +10,38 @@ cacheutils/cache.go (GenerateCacheKey: image, command and arguments), releases 2
 from __future__ import annotations
 
 import hashlib
+import importlib.util
 import json
+import os
 import re
+import sys
+from collections.abc import Sequence
 from functools import lru_cache
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from kerasline.components.core import ConfigError, describe_difference, library_versions, packages_hash
+from kerasline.components.core import ConfigError, code_version, describe_difference, library_versions, packages_hash
 
 VARIABLE = "KERASLINE_COMPILED"
 _ROOT = Path(__file__).resolve().parents[2]
 
 
-def describe(target: str, mount: str, claim: str | None) -> str:
+def describe(target: str, mount: str, claim: str | None, modules: Sequence[str] = ()) -> str:
     """Returns the variable's value.
 
     Args:
       target: ``vertex`` or ``kubeflow``.
       mount: the folder that steps must have mounted, see ``remote_paths.mount_of``.
       claim: the PersistentVolumeClaim that is mounted there.
+      modules: the user's own, which steps import.
     """
-    facts = {
+    facts: dict[str, Any] = {
         **{"version": metadata.version("kerasline"), "code": project_code(), "target": target, "mount": mount},
         **{"libraries": library_versions(), "packages": packages_hash()},
     }
+    if modules:
+        facts["modules"] = {module: code_version(module) for module in modules}
     return json.dumps(facts if claim is None else {**facts, "claim": claim}, sort_keys=True)
 
 
@@ -94,6 +101,36 @@ def check_packages(facts: dict[str, Any]) -> str | None:
             "none of those that steps compute with; build the image from the lock of that environment"
         )
     return None
+
+
+def check_modules(facts: dict[str, Any]) -> str | None:
+    """Looks for the user's own modules in this image; returns a remark where one has changed, else None.
+
+    Raises:
+      ConfigError: one is not there.
+    """
+    if os.getcwd() not in sys.path:
+        sys.path.append(os.getcwd())  # where the fit will look, too
+    for module, compiled in facts.get("modules", {}).items():
+        if not _is_there(module):
+            raise ConfigError(
+                f"expected the module {module} of model.build in this image, but Python does not find it; copy it to "
+                f"{os.getcwd()} of the image, or to a folder that PYTHONPATH of the image names"
+            )
+        found = code_version(module)
+        if found != compiled and not describe_difference(facts.get("libraries") or {}, library_versions()):
+            return (
+                f"the spec was compiled with other sources of {module} ({compiled}) than this image has ({found}): "
+                "build the image from the state that compiles, so that both mean the same"
+            )
+    return None
+
+
+def _is_there(module: str) -> bool:
+    try:
+        return importlib.util.find_spec(module) is not None
+    except ImportError:
+        return False
 
 
 @lru_cache

@@ -23,8 +23,9 @@ from typing import Any
 from kerasline.components.core import ConfigError, KeraslineError
 from kerasline.pipeline.container.backend_artifacts import check_parameters, clean_answer, restore_artifacts
 from kerasline.pipeline.container.buckets import BUCKETS
-from kerasline.pipeline.container.compiled_for import VARIABLE, check_code, check_packages, read_facts
-from kerasline.pipeline.container.runtime_parameters import put_in_place
+from kerasline.pipeline.container.compiled_for import VARIABLE, check_code, check_modules, check_packages, read_facts
+from kerasline.pipeline.container.long_texts import unpack
+from kerasline.pipeline.container.runtime_parameters import COMPILED, put_in_place
 from kerasline.pipeline.container.shared_places import check_mount, find_losses, find_overlap
 
 MOUNTS = os.environ.get("KERASLINE_MOUNTS", "/")
@@ -45,6 +46,7 @@ def _run() -> None:
     facts = read_facts(os.environ.get(VARIABLE, ""))
     _remark(check_code(facts))
     _remark(check_packages(facts))
+    _remark(check_modules(facts))
     check_mount(facts, MOUNTS)
     if _REQUEST not in sys.argv:
         runpy.run_module(_ENTRY_POINT, run_name="__main__", alter_sys=True)
@@ -73,15 +75,42 @@ def prepare_request(asked: Any, inputs_spec: Mapping[str, Any], facts: Mapping[s
       ConfigError: something in it cannot be what the spec was compiled for.
     """
     check_parameters(asked, inputs_spec)
-    request: dict[str, Any] = change_strings(asked, to_folder)
+    request: dict[str, Any] = change_strings({**asked, "inputs": {}}, to_folder)
+    inputs = request["inputs"] = with_folders(asked.get("inputs", {}), facts)
     restore_artifacts(request, inputs_spec)
-    inputs = request.get("inputs", {})
     if "parameterValues" in inputs:
         inputs["parameterValues"] = put_in_place(inputs["parameterValues"])
         for loss in find_losses(facts, inputs["parameterValues"], MOUNTS):
             _remark(loss)
     _remark(find_overlap(facts, request, MOUNTS))
     return request
+
+
+def with_folders(asked: Mapping[str, Any], facts: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns a step's inputs unpacked, with folders in place of buckets' URIs.
+
+    On Kubeflow the addresses of data stay: its launcher puts artifacts into these folders and nothing else, so that a
+    step fetches its data by itself, as compile did.
+
+    Args:
+      asked: of the ExecutorInput.
+      facts: what the spec was compiled for.
+    """
+    values = {name: unpack(value) for name, value in asked.get("parameterValues", {}).items()}
+    changed: dict[str, Any] = change_strings({**asked, "parameterValues": values}, to_folder)
+    if facts.get("target") == "kubeflow":
+        changed["parameterValues"] |= {name: keep(values[name]) for name, keep in _ADDRESSES.items() if name in values}
+    return changed
+
+
+def _keep_data(text: str) -> str:
+    """Changes all of what a spec was compiled with but what finds the data of another span."""
+    compiled = json.loads(text)
+    kept = {"data": compiled["data"]} if "data" in compiled else {}
+    return json.dumps(change_strings(compiled, to_folder) | kept)
+
+
+_ADDRESSES: dict[str, Callable[[str], str]] = {"dataset": str, COMPILED: _keep_data}
 
 
 def _inputs_spec() -> dict[str, Any]:

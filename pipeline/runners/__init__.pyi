@@ -1,4 +1,9 @@
 from . import local as local
 from .kubeflow import compile_pipeline as compile_pipeline, models_below as models_below
 from .local import StepResult as StepResult
-from .remote_paths import check_weights as check_weights, data_remark as data_remark, weights_remark as weights_remark
+from .remote_paths import (
+    check_weights as check_weights,
+    data_remark as data_remark,
+    modules_remark as modules_remark,
+    weights_remark as weights_remark,
+)

@@ -13,7 +13,7 @@ from tfx import v1 as tfx
 from kerasline.components.core import ConfigError, nearest, write_at_once
 from kerasline.components.features import named_columns
 from kerasline.pipeline.config import StepResources
-from kerasline.pipeline.container import VARIABLE, declare_parameters, describe, mount_of
+from kerasline.pipeline.container import VARIABLE, declare_parameters, describe, mount_of, pack_texts
 from kerasline.pipeline.graph import create_pipeline
 from kerasline.pipeline.plan import RunPlan
 from kerasline.pipeline.runners.accelerators import check_accelerator
@@ -75,10 +75,11 @@ def compile_pipeline(
         runner.run(pipeline)
         job: dict[str, Any] = json.loads(Path(folder, "pipeline.json").read_text(encoding="utf-8"))
     _apply_run_options(job, plan, target)
-    facts = {"name": VARIABLE, "value": describe(target, mount_of(pipeline_root), claim)}
+    facts = {"name": VARIABLE, "value": describe(target, mount_of(pipeline_root), claim, plan.own_modules())}
     for executor in job["pipelineSpec"]["deploymentSpec"]["executors"].values():
         executor["container"]["env"] = [facts]
     values = declare_parameters(job["pipelineSpec"], _values(plan, pipeline_root), _data(plan, base_dir, data_dir))
+    pack_texts(job["pipelineSpec"], plan.experiment.run.custom_jobs)
     job["runtimeConfig"]["parameterValues"] = {key: value for key, value in values.items() if value is not None}
     written: dict[str, Any] = job if target == "vertex" else job["pipelineSpec"]
     documents = [written, _platform(job["pipelineSpec"], claim, mount_of(pipeline_root))] if claim else [written]

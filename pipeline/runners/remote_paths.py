@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +50,13 @@ def weights_remark(experiment: Experiment) -> str | None:
         f"the steps look for the ImageNet weights of {model.base} in ~/.keras/models of the image, {source}; "
         "model.weights takes a file's path as the steps see it, too"
     )
+
+
+def modules_remark(modules: Sequence[str]) -> str | None:
+    """Says which of the user's modules the image must have, None where there are none."""
+    if not modules:
+        return None
+    return f"the steps import {', '.join(modules)}: the image must have it in its working folder or on PYTHONPATH"
 
 
 def data_remark(dataset: Dataset, pipeline_root: str) -> str | None:

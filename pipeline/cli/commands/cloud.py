@@ -7,13 +7,16 @@ import json
 import sys
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from kerasline.components.core import ConfigError, check_output
 from kerasline.pipeline.cli.shared import WORKSPACE, DataOption, RecipeArgument, SetOption, WorkspaceOption
 from kerasline.pipeline.container import check_claim, check_image, check_pipeline_root, check_reachable, mount_of
+
+if TYPE_CHECKING:
+    from kerasline.pipeline.plan import RunPlan
 
 LOOK_UP_LATER = -1  # the baseline's version is read from the registry's pointer when the spec runs
 
@@ -49,7 +52,7 @@ def compile_recipe(
     from kerasline.pipeline.config import load_experiment
     from kerasline.pipeline.console import screen_apart
     from kerasline.pipeline.plan import find_schema_file, plan_run
-    from kerasline.pipeline.runners import check_weights, data_remark, weights_remark
+    from kerasline.pipeline.runners import check_weights
     from kerasline.pipeline.workspace import open_workspace
 
     check_image(image)
@@ -78,19 +81,25 @@ def compile_recipe(
         )
         tasks = spec.get("pipelineSpec", spec)["root"]["dag"]["tasks"]
         screen.line(f"{output}: {len(tasks)} steps for {target}, image {image}, models in {there}")
-        remarks = [data_remark(plan.dataset, pipeline_root), weights_remark(experiment)]
-        if target is Target.KUBEFLOW and not claim:
-            remarks.append(
-                f"every step must have {mount_of(pipeline_root)} mounted, or the models are lost with it; --claim NAME "
-                "mounts a PersistentVolumeClaim there"
-            )
-        if target is Target.KUBEFLOW and experiment.run.service_account:
-            remarks.append(
-                f"the spec has no place for run.service_account; give it to submit: --service-account "
-                f"{experiment.run.service_account}"
-            )
-        for remark in filter(None, remarks):
+        for remark in _remarks(plan, target, pipeline_root, claim):
             screen.line(f"  {remark}")
+
+
+def _remarks(plan: RunPlan, target: Target, pipeline_root: str, claim: str | None) -> list[str]:
+    """Says what the steps will need over there."""
+    from kerasline.pipeline.runners import data_remark, modules_remark, weights_remark
+
+    found = [data_remark(plan.dataset, pipeline_root), weights_remark(plan.experiment)]
+    found.append(modules_remark(plan.own_modules()))
+    if target is Target.KUBEFLOW and not claim:
+        found.append(
+            f"every step must have {mount_of(pipeline_root)} mounted, or the models are lost with it; --claim NAME "
+            "mounts a PersistentVolumeClaim there"
+        )
+    account = plan.experiment.run.service_account
+    if target is Target.KUBEFLOW and account:
+        found.append(f"the spec has no place for run.service_account; give it to submit: --service-account {account}")
+    return [remark for remark in found if remark]
 
 
 def submit(

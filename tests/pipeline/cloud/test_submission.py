@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
@@ -137,6 +138,16 @@ def vertex_story(*ends: tuple[str, str, str]) -> list[dict[str, Any]]:
         {"status": 503, "error": {"code": 503, "message": "try again", "status": "UNAVAILABLE"}},
         {"name": "x", "state": state, "jobDetail": {"taskDetails": [whole, *details]}},
     ]
+
+
+def test_a_name_that_begins_with_a_digit_makes_an_id_that_vertex_takes(tmp_path: Path) -> None:
+    """Google's own client refuses others: google/cloud/aiplatform/constants/pipeline.py, _VALID_NAME_PATTERN."""
+    file = tmp_path / "job.json"
+    name = "2026-flowers" + "x" * 38
+    file.write_text(json.dumps({**JOB, "pipelineSpec": {**JOB["pipelineSpec"], "pipelineInfo": {"name": name}}}))
+    request = json.loads(submit(file, "vertex", "--project", "shop", "--dry-run").output)
+    assert request["pipelineJobId"].startswith(f"run-{name}-2")
+    assert re.fullmatch("[a-z][-a-z0-9]{0,127}", request["pipelineJobId"])
 
 
 @pytest.mark.slow

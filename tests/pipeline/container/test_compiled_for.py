@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+import importlib
 import json
+from pathlib import Path
 
 import pytest
 
 from kerasline.components.core.errors import ConfigError
+from kerasline.components.core.machine.code_hash import code_version
 from kerasline.pipeline.container import compiled_for
-from kerasline.pipeline.container.compiled_for import check_code, check_packages, describe, project_code, read_facts
+from kerasline.pipeline.container.compiled_for import (
+    check_code,
+    check_modules,
+    check_packages,
+    describe,
+    project_code,
+    read_facts,
+)
 
 
 def test_the_same_version_is_silent() -> None:
@@ -68,3 +78,23 @@ def test_the_hash_changes_with_a_source_file(tmp_path: object, monkeypatch: pyte
 def test_a_variable_that_is_not_ours(text: str) -> None:
     with pytest.raises(ConfigError, match="KERASLINE_COMPILED: expected the JSON that compile wrote"):
         read_facts(text)
+
+
+def test_an_image_without_the_users_module_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Before the first step reads anything; one of other sources is said."""
+    monkeypatch.chdir(tmp_path)
+    source = tmp_path / "net_of_a_stranger.py"
+    monkeypatch.syspath_prepend(str(tmp_path))
+    source.write_text("width = 8\n")
+    facts = read_facts(describe("kubeflow", "/gcs/b", None, ["net_of_a_stranger"]))
+    assert check_modules(facts) is None
+    code_version.cache_clear()
+    source.write_text("width = 9\n")
+    assert "compiled with other sources of net_of_a_stranger" in (check_modules(facts) or "")
+    source.unlink()
+    importlib.invalidate_caches()
+    with pytest.raises(
+        ConfigError, match=f"expected the module net_of_a_stranger .* copy it to {tmp_path} of the image"
+    ):
+        check_modules(facts)
+    assert check_modules({}) is None

@@ -62,3 +62,18 @@ def test_without_a_mount_nothing_is_changed(tmp_path: Path, monkeypatch: pytest.
     monkeypatch.setattr(container.runpy, "run_module", lambda *_, **__: None)
     container.main()
     assert sys.argv == arguments
+
+
+def test_data_on_kubeflow_is_fetched_from_its_address(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The launcher makes the folders of buckets whatever lies in them, and copies artifacts there alone."""
+    monkeypatch.setattr(container, "MOUNTS", str(tmp_path))
+    (tmp_path / "gcs").mkdir()
+    dataset = json.dumps({"shards": [{"path": "gs://bucket/in/a.csv"}]})
+    span = json.dumps({"values": {}, "data": {"options": {"spans": {"pattern": "gs://bucket/in/{SPAN}/*.csv"}}}})
+    asked = {"inputs": {"parameterValues": {"dataset": dataset, "models": "gs://bucket/models/x"}}}
+    told = container.prepare_request(asked, {}, {"target": "kubeflow"})["inputs"]["parameterValues"]
+    assert told == {"dataset": dataset, "models": f"{tmp_path}/gcs/bucket/models/x"}
+    told = container.prepare_request(asked, {}, {"target": "vertex"})["inputs"]["parameterValues"]
+    assert json.loads(told["dataset"])["shards"] == [{"path": f"{tmp_path}/gcs/bucket/in/a.csv"}]
+    values = container.with_folders({"parameterValues": {COMPILED: span}}, {"target": "kubeflow"})["parameterValues"]
+    assert json.loads(values[COMPILED]) == json.loads(span), "and so are the spans of a later submission"

@@ -17,7 +17,7 @@ from kerasline.pipeline.cli.commands.cloud import LOOK_UP_LATER
 from kerasline.pipeline.config.experiment import parse_experiment
 from kerasline.pipeline.container.runtime_parameters import put_in_place, read_values
 from tests.end_to_end.kubeflow_launcher import Cluster
-from tests.end_to_end.spec_execution import execute_task
+from tests.end_to_end.spec_execution import execute_task, parameters_of
 
 pytestmark = pytest.mark.slow
 
@@ -222,6 +222,21 @@ def test_kubeflow_mounts_a_claim_in_every_step(compile_recipe: Compile) -> None:
     assert all(executor == {"pvcMount": [mount]} for executor in mounts.values())
     (told,) = {container(spec, step)["env"][0]["value"] for step in spec["root"]["dag"]["tasks"]}
     assert json.loads(told).items() >= {"target": "kubeflow", "mount": "/gcs/bucket", "claim": "disk"}.items()
+
+
+@pytest.mark.timeout(300)
+def test_a_wide_table_fits_what_a_command_takes(compile_recipe: Compile, tmp_path: Path) -> None:
+    """Every step is told of 400 columns in one argument of less than 128 KiB; a table of 200 did not begin."""
+    header = [f"sensor_{i}_reading" for i in range(400)]
+    rows = [",".join(f"{(i * 7 + row) % 13 / 10}" for i in range(400)) for row in range(40)]
+    lines = [f"{text},{'yes' if row % 2 else 'no'}" for row, text in enumerate(rows)]
+    (tmp_path / "wide.csv").write_text("\n".join([",".join([*header, "y"]), *lines]))
+    spec = compile_recipe("kubeflow", {}, data={"csv": {"path": "wide.csv", "label": "y"}})
+    for step in spec["root"]["dag"]["tasks"]:
+        assert len(json.dumps(parameters_of(spec, step, {}))) < 48 * 1024, step
+    cluster = Cluster(tmp_path / "cluster")
+    examples = execute_task([spec], "ingest", {}, cluster)["examples"]
+    assert json.loads(examples["metadata"]["split_names"]) == ["train", "eval", "test"]
 
 
 @pytest.mark.timeout(300)

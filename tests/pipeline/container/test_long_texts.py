@@ -1,0 +1,55 @@
+"""What a step is told fits an argument of a command, however many columns there are."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from kerasline.components.core.errors import ConfigError
+from kerasline.pipeline.container.long_texts import ARGUMENT_BYTES, pack_texts, unpack
+
+
+def spec_of(**told: Any) -> dict[str, Any]:
+    """A spec of one step that is told some constants, and one thing at the submission."""
+    parameters: dict[str, Any] = {name: {"runtimeValue": {"constant": value}} for name, value in told.items()}
+    parameters["epochs"] = {"componentInputParameter": "epochs"}
+    return {"root": {"dag": {"tasks": {"train": {"inputs": {"parameters": parameters}}}}}}
+
+
+def told_by(spec: dict[str, Any]) -> dict[str, Any]:
+    """The constants as they stand in the spec."""
+    parameters = spec["root"]["dag"]["tasks"]["train"]["inputs"]["parameters"]
+    return {name: value["runtimeValue"]["constant"] for name, value in parameters.items() if "runtimeValue" in value}
+
+
+def test_long_texts_travel_packed_and_arrive_as_they_were() -> None:
+    plan = json.dumps([{"name": f"größe {i}", "kind": "numeric", "scale": "z_score"} for i in range(5_000)])
+    spec = spec_of(plan=plan, rows=7, short='{"a": "gs://bucket"}')
+    pack_texts(spec)
+    told = told_by(spec)
+    assert len(plan) > ARGUMENT_BYTES > len(json.dumps(spec)) * 4
+    assert "gs://" not in told["plan"] and "{" not in told["plan"], "nothing in it is taken for a placeholder"
+    assert (told["rows"], told["short"]) == (7, '{"a": "gs://bucket"}'), "what is short stays readable"
+    assert {name: unpack(value) for name, value in told.items()} == {"plan": plan, "rows": 7, "short": told["short"]}
+    again = spec_of(plan=plan)
+    pack_texts(again)
+    assert told_by(again)["plan"] == told["plan"], "it is part of the backend's cache key"
+
+
+def test_what_does_not_fit_even_so_is_refused_with_the_step() -> None:
+    import random
+
+    noise = "".join(random.Random(3).choices("abcdefghijklmnopqrstuvwxyz0123456789", k=200_000))
+    with pytest.raises(ConfigError, match=r"described in 128 KiB.* but train is told \d+ KiB; have fewer columns"):
+        pack_texts(spec_of(plan=noise))
+    with pytest.raises(ConfigError, match="but the custom job of train is told"):
+        pack_texts(spec_of(plan="columns " * 20_000), ["train"])
+
+
+def test_a_damaged_text_is_said() -> None:
+    spec = spec_of(plan="columns " * 20_000)
+    pack_texts(spec)
+    with pytest.raises(ConfigError, match="expected a parameter as compile packed it.*submit the spec again"):
+        unpack(told_by(spec)["plan"][:-9])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any, Literal
 
 from pydantic import Field, field_validator
@@ -73,6 +74,20 @@ class RunOptions(Options):
     def engine(self) -> list[str]:
         """Returns the options that the recipe gives Beam; none where it leaves the choice to us."""
         return [] if self.beam == AUTO else list(self.beam)
+
+    @field_validator("labels")
+    @classmethod
+    def _labels_are_google_clouds(cls, labels: dict[str, str]) -> dict[str, str]:
+        for name, value in labels.items():
+            for word in (name, value):
+                if word != word.lower() or not re.fullmatch(r"[\w-]{0,63}", word):
+                    raise ValueError(
+                        "expected lower-case letters, digits, - and _, at most 63 in a name and in a value, as Google "
+                        f"Cloud takes them, got {shown(word)}"
+                    )
+            if not name[:1].isalpha():
+                raise ValueError(f"expected names that begin with a letter, as Google Cloud takes them, got {name!r}")
+        return labels
 
     @field_validator("metadata")
     @classmethod

@@ -203,6 +203,15 @@ def test_an_unknown_key_is_refused_with_the_nearest_one(blocks: dict[str, Any], 
             "the recipe: features.photo.normalise: expected none, because model.augmentation.contrast changes pixels "
             "within 0..1, got standard, which centres them on 0; leave normalise out",
         ),
+        (
+            {"run": {"labels": {"team": "Plants & Co"}}},
+            "the recipe: run.labels: expected lower-case letters, digits, - and _, at most 63 in a name and in a "
+            "value, as Google Cloud takes them, got 'Plants & Co'",
+        ),
+        (
+            {"run": {"labels": {"2nd": "x"}}},
+            "the recipe: run.labels: expected names that begin with a letter, as Google Cloud takes them, got '2nd'",
+        ),
     ],
 )
 def test_a_wrong_value_is_named_with_what_was_expected(blocks: dict[str, Any], expected: str) -> None:

@@ -1,33 +1,35 @@
-"""Runs a prediction with Beam: each worker reads a shard, lets the model answer, and writes a part of the output."""
+"""Runs a prediction shard by shard, in this process or in Beam's workers, and joins the parts of the output."""
 
 from __future__ import annotations
 
 import json
 import shutil
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import apache_beam as beam
 import filelock
-from apache_beam.options.pipeline_options import PipelineOptions
 
-from kerasline.components.beam import CheckWorker, complete_options
-from kerasline.components.core import ConfigError, DataRejected, KeraslineError, progress, rate, written_at_once
-from kerasline.components.prediction.answering import ServedModel, join_counts
-from kerasline.components.prediction.marking import add_marks, column_name, write_marks
-from kerasline.components.prediction.reading import READERS, PredictionPlan, output_columns
-from kerasline.components.prediction.writing import (
-    PartWriter,
-    join_parts,
-    prediction_table,
-    rejected_line,
+from kerasline.components.beam import complete_options
+from kerasline.components.core import ConfigError, DataRejected, KeraslineError
+from kerasline.components.prediction.answering import join_counts
+from kerasline.components.prediction.marking import add_marks, column_name
+from kerasline.components.prediction.reading import PredictionPlan, output_columns
+from kerasline.components.prediction.shards import (
+    begin_to_load,
+    marks_path,
+    part_path,
+    predict_shard,
+    rejected_path,
+    summary_path,
 )
+from kerasline.components.prediction.writing import join_parts
 
 _JOB = "job.txt"  # says whose parts these are
+# There, Beam would do one shard after the other as well, and has to start first.
+_IN_THIS_PROCESS = {"--runner=DirectRunner", "--direct_running_mode=in_memory"}
 
 
 @dataclass(frozen=True)
@@ -82,7 +84,7 @@ def predict(plan: PredictionPlan, output: Path, beam_arguments: Sequence[str] = 
         waiting = [index for index in range(len(plan.shards)) if index not in done]
         _run(plan, parts, waiting, beam_arguments)
         total = _add_up(plan, parts)
-        rejected_path = _write_rejected(plan, parts, output, total["rejected"])
+        aside = _write_rejected(plan, parts, output, total["rejected"])
         _write_output(plan, parts, output, total["unseen_rows"])
         shutil.rmtree(parts)
     except Exception as error:
@@ -92,7 +94,7 @@ def predict(plan: PredictionPlan, output: Path, beam_arguments: Sequence[str] = 
     finally:
         lock.release()
     seconds = time.monotonic() - started
-    return Prediction(**total, seconds=seconds, reused_shards=len(done), rejected_path=rejected_path)
+    return Prediction(**total, seconds=seconds, reused_shards=len(done), rejected_path=aside)
 
 
 def _add_up(plan: PredictionPlan, parts: Path) -> dict[str, Any]:
@@ -104,7 +106,7 @@ def _add_up(plan: PredictionPlan, parts: Path) -> dict[str, Any]:
     Raises:
       DataRejected: no row could be predicted.
     """
-    summaries = [json.loads(_summary(parts, index).read_text()) for index in range(len(plan.shards))]
+    summaries = [json.loads(summary_path(parts, index).read_text()) for index in range(len(plan.shards))]
     total = {key: sum(summary[key] for summary in summaries) for key in ("rows", "rejected", "unseen_rows")}
     if total["rows"] == 0:
         first = next((reason for summary in summaries for reason in summary["reasons"]), "there are none")
@@ -118,7 +120,7 @@ def _write_rejected(plan: PredictionPlan, parts: Path, output: Path, rows: int) 
     if not rows:
         path.unlink(missing_ok=True)
         return None
-    join_parts([_rejected(parts, index) for index in range(len(plan.shards))], path, ".jsonl")
+    join_parts([rejected_path(parts, index) for index in range(len(plan.shards))], path, ".jsonl")
     return path
 
 
@@ -127,7 +129,7 @@ def _write_output(plan: PredictionPlan, parts: Path, output: Path, unseen_rows: 
     if unseen_rows:
         written = _marked_parts(plan, parts)
     else:
-        written = [_part(parts, index, plan.suffix) for index in range(len(plan.shards))]
+        written = [part_path(parts, index, plan.suffix) for index in range(len(plan.shards))]
     join_parts(written, output, plan.suffix)
 
 
@@ -136,7 +138,7 @@ def _marked_parts(plan: PredictionPlan, parts: Path) -> list[Path]:
     name = column_name([*plan.keys, *output_columns(plan.record)])
     marked = [parts / f"marked-{index:05d}{plan.suffix}" for index in range(len(plan.shards))]
     for index, path in enumerate(marked):
-        part, marks = _part(parts, index, plan.suffix), _marks(parts, index)
+        part, marks = part_path(parts, index, plan.suffix), marks_path(parts, index)
         add_marks(part, marks, path, plan.suffix, name, header=index == 0)
     return marked
 
@@ -180,95 +182,15 @@ def _continue(parts: Path, fingerprint: str) -> set[int]:
 
 
 def _run(plan: PredictionPlan, parts: Path, waiting: Sequence[int], beam_arguments: Sequence[str]) -> None:
+    """Predicts the shards that are waiting."""
+    arguments = complete_options(beam_arguments)
     if not waiting:
         return
-    arguments = complete_options(beam_arguments)
-    if _IN_THIS_PROCESS.issubset(arguments):
-        _loading[plan.model] = _begin_to_load(plan)
-    try:
-        with beam.Pipeline(options=PipelineOptions(arguments)) as pipeline:
-            (
-                pipeline
-                | "Shards" >> beam.Create(waiting)
-                | "Spread" >> beam.Reshuffle()
-                | "CheckWorker" >> beam.ParDo(CheckWorker())
-                | "Predict" >> beam.ParDo(PredictShard(plan, str(parts)))
-            )
-    finally:
-        _loading.pop(plan.model, None)
+    if not _IN_THIS_PROCESS.issubset(arguments):
+        from kerasline.components.prediction.workers import predict_in_workers  # which loads Beam
 
-
-# The model is what takes longest to be ready: where the work is done in this process, it loads while Beam starts.
-_IN_THIS_PROCESS = {"--runner=DirectRunner", "--direct_running_mode=in_memory"}
-_loading: dict[str, Future[ServedModel]] = {}
-
-
-def _begin_to_load(plan: PredictionPlan) -> Future[ServedModel]:
-    pool = ThreadPoolExecutor(1, thread_name_prefix="model")
-    loading = pool.submit(ServedModel, plan.model, plan.record, rejects_unseen=plan.on_unseen == "reject")
-    pool.shutdown(wait=False)
-    return loading
-
-
-class PredictShard(beam.DoFn):
-    """Reads a shard, predicts it and writes its part; the model is loaded once for each worker."""
-
-    def __init__(self, plan: PredictionPlan, parts: str) -> None:
-        super().__init__()
-        self._plan, self._parts = plan, parts
-        self._model: Future[ServedModel] | None = None
-
-    def setup(self) -> None:
-        """Begins to load the model; the first rows are read meanwhile."""
-        self._model = _loading.pop(self._plan.model, None) or _begin_to_load(self._plan)
-
-    def process(self, index: int) -> Iterator[int]:
-        """Writes ``part-INDEX``, its rejected rows, and last of all its summary, by which it counts as done."""
-        assert self._model is not None
-        plan, parts = self._plan, Path(self._parts)
-        shard = plan.shards[index]
-        rows = rejected = unseen_rows = 0
-        reasons: list[str] = []
-        unseen: list[Mapping[str, dict[str, Any]]] = []
-        started = time.monotonic()
-        with (
-            written_at_once(_rejected(parts, index)) as aside,
-            written_at_once(_marks(parts, index), lasting=False) as marks,
-            written_at_once(_part(parts, index, plan.suffix)) as file,
-        ):
-            writer = PartWriter(file, plan.suffix, header=index == 0)
-            for block in READERS[plan.kind](plan, shard):
-                predicted, answer = self._model.result().answer(block, str(shard["path"]))
-                writer.write(prediction_table(predicted.keys, answer, plan))
-                named = answer.get("unseen", ())
-                write_marks(marks, rows, named)
-                unseen_rows += sum(names is not None for names in named)
-                unseen.append(predicted.unseen)
-                for row in sorted(predicted.rejected, key=lambda row: row["place"]):
-                    aside.write(rejected_line(row))
-                rows, rejected = rows + len(predicted), rejected + len(predicted.rejected)
-                reasons = reasons or [row["reason"] for row in predicted.rejected[:1]]
-                speed = rows / max(time.monotonic() - started, 1e-3)
-                progress.report("shard", index + 1, len(plan.shards), f"{rows:,} rows, {rate(speed)}")
-            writer.close()
-        # Were it lost in a power failure, the shard would be predicted again.
-        with written_at_once(_summary(parts, index), lasting=False) as file:
-            counts = {"rows": rows, "rejected": rejected, "unseen_rows": unseen_rows, "unseen": join_counts(unseen)}
-            file.write(json.dumps({**counts, "reasons": reasons}).encode())
-        yield rows
-
-
-def _part(parts: Path, index: int, suffix: str) -> Path:
-    return parts / f"part-{index:05d}{suffix}"
-
-
-def _rejected(parts: Path, index: int) -> Path:
-    return parts / f"rejected-{index:05d}.jsonl"
-
-
-def _marks(parts: Path, index: int) -> Path:
-    return parts / f"unseen-{index:05d}.jsonl"
-
-
-def _summary(parts: Path, index: int) -> Path:
-    return parts / f"summary-{index:05d}.json"
+        predict_in_workers(plan, parts, waiting, arguments)
+        return
+    model = begin_to_load(plan)
+    for index in waiting:
+        predict_shard(plan, parts, index, model)

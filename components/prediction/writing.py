@@ -21,6 +21,7 @@ import pyarrow.parquet as pq
 from kerasline.components.core import written_at_once
 
 _ABOVE_HALF = 0.5
+_ROWS_PER_GROUP = 1 << 16
 
 
 def prediction_table(keys: Any, answer: Mapping[str, np.ndarray], plan: Any) -> Any:
@@ -51,7 +52,7 @@ def prediction_table(keys: Any, answer: Mapping[str, np.ndarray], plan: Any) -> 
             added["predicted_class"] = pa.array(classes, pa.string()).take(best)
         for index, name in enumerate(classes):
             added[f"score_{name}"] = pa.array(np.ascontiguousarray(scores[:, index]), pa.float32())
-    added["model_version"] = pa.array([plan.version] * len(keys), pa.string())
+    added["model_version"] = pa.repeat(pa.scalar(plan.version, pa.string()), len(keys))
     for name, values in added.items():
         keys = keys.append_column(name, values)
     return keys.replace_schema_metadata(None)
@@ -69,13 +70,15 @@ class PartWriter:
     def __init__(self, file: IO[bytes], suffix: str, *, header: bool = True) -> None:
         self._file, self._suffix = file, suffix
         self._parquet: Any = None
+        self._waiting: list[Any] = []
         self._header = header
 
     def write(self, table: Any) -> None:
         """Appends rows."""
         if self._suffix == ".parquet":
-            self._parquet = self._parquet or pq.ParquetWriter(self._file, table.schema)
-            self._parquet.write_table(table)
+            self._waiting.append(table)
+            if sum(map(len, self._waiting)) >= _ROWS_PER_GROUP:
+                self._write_group()
             return
         if self._suffix == ".csv":
             if self._header:
@@ -90,8 +93,17 @@ class PartWriter:
             line = json.dumps(dict(zip(names, row, strict=True)), default=str, ensure_ascii=False)
             self._file.write(line.encode() + b"\n")
 
+    def _write_group(self) -> None:
+        """Writes the tables that wait as one row group, since a file of many small ones is slow to read."""
+        table = pa.concat_tables(self._waiting)
+        self._waiting = []
+        self._parquet = self._parquet or pq.ParquetWriter(self._file, table.schema)
+        self._parquet.write_table(table)
+
     def close(self) -> None:
         """Completes the file."""
+        if self._waiting:
+            self._write_group()
         if self._parquet is not None:
             self._parquet.close()
 

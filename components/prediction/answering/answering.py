@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import math
 from collections.abc import Mapping
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,7 @@ from kerasline.components.core import KeraslineError
 from kerasline.components.example_gen import encode_row
 from kerasline.components.features import UNREADABLE
 from kerasline.components.prediction.answering.reasons import plain_reason
-from kerasline.components.prediction.answering.together import answer_together
+from kerasline.components.prediction.answering.together import Together, answer_together
 from kerasline.components.prediction.answering.unseen import (
     RAW,
     count_unseen,
@@ -42,13 +43,19 @@ class ServedModel:
             self._model = tf.saved_model.load(path)
         except (OSError, ValueError, tf.errors.OpError) as error:
             raise KeraslineError(f"{path} does not load: {(str(error).splitlines() or ['no message'])[0]}") from error
-        self._raw, self._default = (
-            answer_together(self._model, record, name, [self._output]) for name in ("serving_raw", "serving_default")
-        )
+        self._raw = self._together(RAW)
         self._can_mark = find_marker(self._model, record, RAW) is not None
-        _, self._specs = self._model.signatures["serving_raw"].structured_input_signature
+        _, self._specs = self._model.signatures[RAW].structured_input_signature
         if is_plain:
             self._warm_up()
+
+    @cached_property
+    def _default(self) -> Together:
+        """Answers tf.Examples, which most inputs are not, and it takes a while to prepare."""
+        return self._together("serving_default")
+
+    def _together(self, signature: str) -> Together:
+        return answer_together(self._model, self._record, signature, [self._output])
 
     def _warm_up(self) -> None:
         """Asks for a row without values, since TensorFlow prepares a graph when it is first called."""

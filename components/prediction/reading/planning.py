@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+from collections import deque
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -14,7 +15,14 @@ from kerasline.components.core import ConfigError, check_output, counted, neares
 from kerasline.components.datasets.description import MISSING_VALUES, same_columns
 from kerasline.components.datasets.files import PACKING_ERRORS, damaged_packing, open_bytes
 from kerasline.components.datasets.images import SUFFIXES
-from kerasline.components.datasets.tables.csv import Dialect, detect_delimiter, dialect_of, header_of, lines
+from kerasline.components.datasets.tables.csv import (
+    OddFile,
+    detect_delimiter,
+    dialect_of,
+    header_of,
+    lines,
+    read_blocks,
+)
 from kerasline.components.datasets.tables.typed import column_type, index_columns, may_be_numbers, open_file
 from kerasline.components.prediction.reading.finding import find_files
 
@@ -162,9 +170,9 @@ def _plan_csv(
         if path.stat().st_size == 0:
             raise ConfigError(f"{path} is empty; check that the right file was named")
         delimiter = detect_delimiter(path, dialect_of(reading, ","))
-        if path.stat().st_size < _BYTES_READ_AHEAD:
-            _check_to_its_end(path, dialect_of(reading, delimiter))
         names = _csv_names(path, reading, delimiter, record["label"]["columns"])
+        if path.stat().st_size < _BYTES_READ_AHEAD:
+            _check_to_its_end(path, reading, delimiter, names)
         first = first or names
         same_columns(names, first, path, files[0])
         shards.append({"path": str(path), "delimiter": delimiter, "names": names})
@@ -172,16 +180,19 @@ def _plan_csv(
     return shards, _check_keys(keys, first, str(files[0])) or first, notes
 
 
-def _check_to_its_end(path: Path, dialect: Dialect) -> None:
+def _check_to_its_end(path: Path, reading: Mapping[str, Any], delimiter: str, names: Sequence[str]) -> None:
     """Reads a table that has quotes, so that one that swallows rows is found before TensorFlow loads."""
     with open_bytes(path) as file:
         try:
             has_quotes = any(b'"' in chunk for chunk in iter(lambda: file.read(1 << 20), b""))
         except PACKING_ERRORS as error:
             raise damaged_packing(path, error) from None
-    if has_quotes:
-        for _ in lines(path, dialect):
-            pass
+    if not has_quotes:
+        return
+    try:
+        deque(read_blocks(path, reading, delimiter, names), maxlen=0)
+    except OddFile:
+        deque(lines(path, dialect_of(reading, delimiter)), maxlen=0)
 
 
 def _csv_names(path: Path, reading: Mapping[str, Any], delimiter: str, labels: Sequence[str]) -> list[str]:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import islice
+from itertools import dropwhile, islice
 from pathlib import Path
 from typing import Any
 
@@ -12,21 +13,29 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
-from pyarrow import csv
 
 from kerasline.components.core import ConfigError, counted
-from kerasline.components.datasets.files import PACKING_ERRORS, open_bytes
-from kerasline.components.datasets.tables.csv import Line, count_named, dialect_of, fitted, lines
+from kerasline.components.datasets.tables.csv import (
+    Block as CellBlock,
+    Line,
+    OddFile,
+    count_named,
+    dialect_of,
+    fitted,
+    lines,
+    read_blocks,
+)
 from kerasline.components.datasets.tables.typed import parquet_of, plain_values
-from kerasline.components.datasets.values import missing_words, numbers_of, plain_boolean, without
+from kerasline.components.datasets.values import missing_words, null_where, numbers_of, plain_boolean, without
 from kerasline.components.prediction.reading.blocks import Block
 from kerasline.components.prediction.reading.cells import Problems, as_said, as_trained, parse_cells, whole_numbers
 from kerasline.components.prediction.reading.pictures import image_problems
 from kerasline.components.prediction.reading.planning import PredictionPlan
 
-ROWS_PER_BLOCK = 8192
-_CHUNK_BYTES, _BOM = 1 << 22, b"\xef\xbb\xbf"
+ROWS_PER_BLOCK, _ROWS_OF_ARRAYS = 16384, 2048
 _ARROW = {"float": "double", "int": "int64"}
+
+Part = tuple[int, int, int]  # of a file: the bytes where it begins and ends, and the line before it
 
 
 def read_csv(plan: PredictionPlan, shard: Mapping[str, Any]) -> Iterator[Block]:
@@ -40,18 +49,53 @@ def read_csv(plan: PredictionPlan, shard: Mapping[str, Any]) -> Iterator[Block]:
       ConfigError: the file has no rows, or cannot be read to its end.
     """
     seen = 0
-    for block in read_simple(plan, shard) if is_simple(plan, shard) else _read_any(plan, shard):
+    for block in _read_text(plan, shard):
         seen += len(block) + len(block.rejected)
         yield block
     if seen == 0:
         raise ConfigError(f"{shard['path']} has a header but no rows; check that the right file was named")
 
 
-def _read_any(plan: PredictionPlan, shard: Mapping[str, Any]) -> Iterator[Block]:
-    """Reads line by line, whatever a CSV file may be."""
+def _read_text(plan: PredictionPlan, shard: Mapping[str, Any]) -> Iterator[Block]:
+    """Reads by the column, and line by line what only the line reader reads: a block, or the rest of the file."""
+    part: Part | None = None
+    while True:
+        try:
+            for cells in read_blocks(shard["path"], plan.reading, shard["delimiter"], shard["names"], part):
+                part = (cells.end, sys.maxsize, cells.line + cells.cells.num_rows)
+                yield from _blocks_of_cells(plan, shard, cells)
+            return
+        except OddFile as odd:
+            if odd.part is None:
+                yield from _read_lines(plan, shard, _lines_after(plan, shard, part))
+                return
+            odd_lines = lines(shard["path"], dialect_of(plan.reading, shard["delimiter"]), odd.part)
+            yield from _read_lines(plan, shard, odd_lines)
+            part = (odd.part[1], sys.maxsize, odd.part[2] + odd.lines)
+
+
+def _blocks_of_cells(plan: PredictionPlan, shard: Mapping[str, Any], block: CellBlock) -> Iterator[Block]:
+    cells = block.cells
+    for begin in range(0, cells.num_rows, ROWS_PER_BLOCK):
+        rows = cells.slice(begin, ROWS_PER_BLOCK)
+        first = block.line + begin + 1
+        # As arrays of their own: Arrow's if_else returns broken text for a slice (18.1).
+        texts = {name: pa.concat_arrays([column]) for name, column in zip(rows.schema.names, rows.columns, strict=True)}
+        yield _block_of_texts(plan, shard["path"], texts, range(first, first + rows.num_rows), [])
+
+
+def _lines_after(plan: PredictionPlan, shard: Mapping[str, Any], part: Part | None) -> Iterator[Line]:
+    """Gives the rows below the header, or those behind the line before a part."""
     stream = lines(shard["path"], dialect_of(plan.reading, shard["delimiter"]))
+    if part is not None:
+        return dropwhile(lambda row: row[0] <= part[2], stream)
     if plan.reading["header"]:
         next(stream, None)
+    return stream
+
+
+def _read_lines(plan: PredictionPlan, shard: Mapping[str, Any], stream: Iterator[Line]) -> Iterator[Block]:
+    """Reads line by line, whatever a CSV file may be."""
     while rows := list(islice(stream, ROWS_PER_BLOCK)):
         yield _block_of_lines(plan, shard, rows)
 
@@ -104,95 +148,10 @@ def _block_of_texts(
     return Block(pa.table(keys), columns, None, places, ragged).reject(problems, path)
 
 
-def is_simple(plan: PredictionPlan, shard: Mapping[str, Any]) -> bool:
-    """Says whether every line of a file is a row: UTF-8 without quotes, as programs write numbers."""
-    if plan.reading["encoding"].lower().replace("_", "-") not in ("utf-8", "utf8") or len(shard["names"]) < 2:
-        return False
-    if plan.reading["skip_lines"]:
-        return False
-    try:
-        with open_bytes(shard["path"]) as file:
-            if file.read(len(_BOM) + 5).removeprefix(_BOM)[:4].lower() == b"sep=":
-                return False
-            file.seek(0)
-            while chunk := file.read(_CHUNK_BYTES):
-                if b'"' in chunk or b"\r" in chunk.replace(b"\r\n", b""):
-                    return False
-    except PACKING_ERRORS:
-        return False  # the other reader says what is wrong with it
-    return True
-
-
-def read_simple(plan: PredictionPlan, shard: Mapping[str, Any]) -> Iterator[Block]:
-    """Reads a simple file chunk by chunk with Arrow; a chunk that Arrow refuses is read line by line."""
-    names, number = shard["names"], 0
-    header = plan.reading["header"]
-    for chunk in _whole_lines(shard["path"]):
-        first, number = number, number + chunk.count(b"\n") + (not chunk.endswith(b"\n"))
-        if header:
-            begin = _end_of_header(chunk)
-            first += chunk.count(b"\n", 0, begin)
-            chunk, header = chunk[begin:], False
-        if not chunk.strip():
-            continue
-        table = _read_chunk(chunk, names, shard["delimiter"])
-        if table is None:
-            yield _block_of_lines(plan, shard, list(_split(chunk, first, shard["delimiter"], shard["path"], plan)))
-            continue
-        texts = {name: pc.utf8_trim_whitespace(table.column(name).combine_chunks()) for name in names}
-        yield _block_of_texts(plan, shard["path"], texts, range(first + 1, first + len(table) + 1), [])
-
-
-def _end_of_header(chunk: bytes) -> int:
-    """Finds where the line of the header ends; empty lines in front of it do not count."""
-    empty = len(chunk) - len(chunk.lstrip(b"\r\n"))
-    return chunk.find(b"\n", empty) + 1 or len(chunk)
-
-
-def _read_chunk(chunk: bytes, names: Sequence[str], delimiter: str) -> Any:
-    """Reads whole lines into an Arrow table of text; None where they are not all rows of one width."""
-    # Arrow skips empty lines, and the numbers of those after them would be wrong.
-    if chunk[:1] in b"\r\n" or b"\n\n" in chunk or b"\n\r\n" in chunk:
-        return None
-    parsing = csv.ParseOptions(delimiter=delimiter, quote_char=False, newlines_in_values=False)
-    reading = csv.ReadOptions(column_names=names, block_size=2 * _CHUNK_BYTES)
-    converting = csv.ConvertOptions(column_types=dict.fromkeys(names, pa.string()), strings_can_be_null=False)
-    try:
-        return csv.read_csv(pa.BufferReader(chunk), reading, parsing, converting)
-    except pa.ArrowInvalid:
-        return None
-
-
-def _whole_lines(path: str) -> Iterator[bytes]:
-    """Gives a file in chunks that end where a line does."""
-    with open_bytes(path) as file:
-        rest = file.read(len(_BOM)).removeprefix(_BOM)
-        while chunk := file.read(_CHUNK_BYTES):
-            whole, newline, rest_of_chunk = (rest + chunk).rpartition(b"\n")
-            rest = rest_of_chunk
-            if newline:
-                yield whole + newline
-        if rest:
-            yield rest
-
-
-def _split(chunk: bytes, first: int, delimiter: str, path: str, plan: PredictionPlan) -> Iterator[Line]:
-    try:
-        text = chunk.decode("utf-8")
-    except UnicodeDecodeError:
-        for _ in lines(path, dialect_of(plan.reading, delimiter)):
-            pass  # it says where the byte is
-        raise
-    for number, line in enumerate(text.split("\n"), start=first + 1):
-        cells = [cell.strip() for cell in line.removesuffix("\r").split(delimiter)]
-        if line.removesuffix("\r"):
-            yield number, cells
-
-
 def _parse_texts(column: Mapping[str, Any], texts: Any, missing: frozenset[str], problems: Problems) -> Any:
     """Turns cells into values, all at once where they are what they should be."""
     name, dtype, is_boolean = column["name"], column["dtype"], column.get("boolean", False)
-    known = pc.if_else(pc.is_in(texts, pa.array(sorted(missing), pa.string())), pa.scalar(None, pa.string()), texts)
+    known = null_where(pc.is_in(texts, pa.array(sorted(missing), pa.string())), texts)
     if dtype == "string":
         return list(map(plain_boolean, known.to_pylist())) if is_boolean else known.to_pylist()
     try:
@@ -223,11 +182,8 @@ def read_parquet(plan: PredictionPlan, shard: Mapping[str, Any]) -> Iterator[Blo
 
 def _rows_of_parquet(record: Mapping[str, Any]) -> int:
     """Chooses the rows of a block: fewer where a row is an array or an image."""
-    return (
-        ROWS_PER_BLOCK
-        if any(column["shape"] or column["dtype"] == "image" for column in record["columns"])
-        else 1 << 16
-    )
+    has_arrays = any(column["shape"] or column["dtype"] == "image" for column in record["columns"])
+    return _ROWS_OF_ARRAYS if has_arrays else ROWS_PER_BLOCK
 
 
 def _arrow_values(values: Any, column: Mapping[str, Any], missing: frozenset[str], problems: Problems) -> Any:

@@ -15,6 +15,7 @@ from pyarrow import feather, orc
 
 from kerasline.components.core import written_at_once
 from kerasline.components.core.errors import ConfigError
+from kerasline.components.datasets.tables.csv import blocks as csv_blocks_of_files
 from kerasline.components.prediction.reading import tables
 from kerasline.components.prediction.reading.blocks import Block
 from kerasline.components.prediction.reading.encoded import read_images
@@ -96,11 +97,23 @@ def test_a_table_of_bad_rows_only_gives_an_empty_block(tmp_path: Path) -> None:
 def test_long_tables_come_in_blocks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tables, "ROWS_PER_BLOCK", 4)
     blocks = csv_blocks(tmp_path, 'town,rooms,area\n"a",1,1\n' + "a,1,1\n" * 9)
-    assert [len(block) for block in blocks] == [4, 4, 2]
-    assert blocks[2].places == [10, 11]
-    monkeypatch.setattr(tables, "_CHUNK_BYTES", 32)
+    assert [list(block.places) for block in blocks] == [[2, 3, 4, 5], [6, 7, 8, 9], [10, 11]]
+    blocks = csv_blocks(tmp_path, 'town,rooms,area\n"a\nb",1,1\n' + "a,1,1\n" * 9)
+    assert [list(block.places) for block in blocks] == [[3, 4, 5, 6], [7, 8, 9, 10], [11, 12]]
+    monkeypatch.setattr(csv_blocks_of_files, "_BLOCK_BYTES", 32)
     blocks = csv_blocks(tmp_path, "town,rooms,area\n" + "a,1,1\n" * 10)
-    assert [list(block.places) for block in blocks] == [[2, 3, 4], [5, 6, 7, 8, 9], [10, 11]]
+    assert [list(block.places) for block in blocks] == [[2, 3, 4, 5], [6], [7, 8, 9, 10], [11]]
+
+
+def test_rows_behind_the_first_block_keep_their_texts_and_numbers(tmp_path: Path) -> None:
+    rows = [f"{'NA' if i % 7 == 0 else f't{i}'},{'' if i % 5 == 0 else i % 9},{i / 8}" for i in range(40_000)]
+    blocks = csv_blocks(tmp_path, "town,rooms,area\n" + "\n".join(rows) + "\n")
+    assert [len(block) for block in blocks] == [16384, 16384, 7232]
+    towns, rooms, areas = ([v for block in blocks for v in block.columns[name]] for name in ("town", "rooms", "area"))
+    assert towns == [None if i % 7 == 0 else f"t{i}" for i in range(40_000)]
+    assert rooms == [None if i % 5 == 0 else i % 9 for i in range(40_000)]
+    assert areas == [i / 8 for i in range(40_000)]
+    assert [key["town"] for block in blocks for key in block.keys.to_pylist()] == [row.split(",")[0] for row in rows]
 
 
 SIMPLE = [
@@ -110,7 +123,11 @@ SIMPLE = [
     "\nid,town,rooms,area\n1,a,2,5\n\n\n2,b,2,6\n   \n3,c,2,7\n",
     "\ufeffid,town,rooms,area\n1,a, 2 ,\t5\n2,b,9223372036854775807,nan\n3,b,1_000,2_000\n",
     "id,town,rooms,area\n" + "".join(f"{i},t{i % 7},{i % 5},{i / 3}\n" for i in range(500)) + "500,end,1\n",
+    'id,town,rooms,area\n1,"a, b",2,5\n2,"b",3,"6"\n"3",c,4,7\n',
+    "id,town,rooms,area\n" + "1,a,2,5\n" * 9 + '2,"two\nlines",3,6\n' + '3,"he said ""hi""",4,7\n' * 9,
+    "id,town,rooms,area\n" + "1,a,2,5\n" * 9 + "2,a\rb,3,6\n" + "3,a,2,5\n" * 9,
 ]
+KINDS = ["numbers", "windows", "ragged", "gaps", "bom", "long", "quotes", "lines in cells", "returns"]
 
 
 def listed(blocks: list[Block]) -> dict[str, Any]:
@@ -127,26 +144,24 @@ def listed(blocks: list[Block]) -> dict[str, Any]:
     }
 
 
-@pytest.mark.parametrize("chunk_bytes", [1 << 22, 64])
-@pytest.mark.parametrize("text", SIMPLE, ids=["numbers", "windows", "ragged", "gaps", "bom", "long"])
+@pytest.mark.parametrize("block_bytes", [1 << 24, 64])
+@pytest.mark.parametrize("text", SIMPLE, ids=KINDS)
 def test_the_fast_reader_reads_what_the_careful_one_reads(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, chunk_bytes: int
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, block_bytes: int
 ) -> None:
-    monkeypatch.setattr(tables, "_CHUNK_BYTES", chunk_bytes)
+    monkeypatch.setattr(csv_blocks_of_files, "_BLOCK_BYTES", block_bytes)
     (tmp_path / "in.csv").write_bytes(text.encode())
     planned = plan(tmp_path, tmp_path / "in.csv")
     (shard,) = planned.shards
-    assert tables.is_simple(planned, shard)
-    expected = listed(list(tables._read_any(planned, shard)))
-    assert listed(list(tables.read_simple(planned, shard))) == expected
+    expected = listed(list(tables._read_lines(planned, shard, tables._lines_after(planned, shard, None))))
+    assert listed(list(read_csv(planned, shard))) == expected
     assert expected["places"]
 
 
-@pytest.mark.parametrize("cell", ['"a, b"', '"two\nlines"', "a\rb"])
-def test_files_with_quotes_are_read_carefully(tmp_path: Path, cell: str) -> None:
-    (tmp_path / "in.csv").write_bytes(f"id,town,rooms,area\n1,{cell},2,5\n".encode())
-    planned = plan(tmp_path, tmp_path / "in.csv")
-    assert not tables.is_simple(planned, planned.shards[0])
+def test_a_cell_in_quotes_does_not_make_a_file_slow(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tables, "lines", None)  # which would fail
+    (block,) = csv_blocks(tmp_path, 'id,town,rooms,area\n1,"a, b",2,5\n')
+    assert block.columns["town"] == ["a, b"]
 
 
 def test_a_header_without_rows_is_an_error(tmp_path: Path) -> None:

@@ -53,30 +53,48 @@ def test_an_interrupted_command_goes_on_without_a_row_twice(
     workspace: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from kerasline.components.prediction import job
+    from kerasline.components.prediction.reading.readers import READERS
 
     (tmp_path / "in").mkdir()
     for number in range(3):
         (tmp_path / "in" / f"{number}.csv").write_text(f"area (m²),district\n{number},\n{number + 10},\n")
     output = tmp_path / "out.csv"
     planned = plan(workspace, tmp_path / "in", output)
-    read = job.READERS["csv"]
+    read = READERS["csv"]
 
     def fail_at_the_last(plan: PredictionPlan, shard: Any) -> Any:
         if shard["path"].endswith("2.csv"):
             raise OSError("the cable was pulled")
         return read(plan, shard)
 
-    monkeypatch.setitem(job.READERS, "csv", fail_at_the_last)
+    monkeypatch.setitem(READERS, "csv", fail_at_the_last)
     with pytest.raises(OSError, match="the cable was pulled"):
         job.predict(planned, output)
     assert not output.exists()
-    monkeypatch.setitem(job.READERS, "csv", read)
+    monkeypatch.setitem(READERS, "csv", read)
     done = job.predict(planned, output)
     assert (done.rows, done.reused_shards) == (6, 2)
     assert [line.split(",")[2] for line in output.read_text().splitlines()[1:]] == ["0", "20", "2", "22", "4", "24"]
     (tmp_path / "in" / "0.csv").write_text("area (m²),district\n100,\n")
     again = job.predict(plan(workspace, tmp_path / "in", output), output)
     assert (again.rows, again.reused_shards) == (5, 0)
+
+
+def test_beams_workers_write_the_same(workspace: Path, tmp_path: Path) -> None:
+    from kerasline.components.prediction.job import predict
+    from kerasline.components.prediction.workers import predict_in_workers
+
+    (tmp_path / "in").mkdir()
+    for number in range(2):
+        (tmp_path / "in" / f"{number}.csv").write_text(f"area (m²),district\n{number},\nx,\n{number + 10},\n")
+    output = tmp_path / "out.csv"
+    planned = plan(workspace, tmp_path / "in", output)
+    predict(planned, output)
+    (tmp_path / "parts").mkdir()
+    predict_in_workers(planned, tmp_path / "parts", [0, 1], ["--direct_running_mode=in_memory"])
+    parts = sorted((tmp_path / "parts").glob("part-*.csv"))
+    assert b"".join(path.read_bytes() for path in parts) == output.read_bytes()
+    assert [json.loads(path.read_text())["rejected"] for path in (tmp_path / "parts").glob("summary-*")] == [1, 1]
 
 
 def test_parts_of_another_job_are_not_used(workspace: Path, tmp_path: Path) -> None:

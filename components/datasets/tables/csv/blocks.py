@@ -31,7 +31,17 @@ _QUOTE, _NEWLINE, _RETURN = b'"'[0], b"\n"[0], b"\r"[0]
 
 
 class OddFile(Exception):
-    """A file that the line reader has to read."""
+    """A file that the line reader has to read.
+
+    Attributes:
+      part: the bytes of the odd block in the unpacked file, begin and end, and the line before it, where every line in
+        it is a row all the same, perhaps one of another width; None where that is not certain.
+      lines: how many lines that are.
+    """
+
+    def __init__(self, part: tuple[int, int, int] | None = None, lines: int = 0) -> None:
+        super().__init__()
+        self.part, self.lines = part, lines
 
 
 @dataclass(frozen=True)
@@ -83,10 +93,22 @@ def read_blocks(
             for block, is_last in _whole_lines(raw, None if end is None else end - begin):
                 content = block.rstrip(b"\r\n") + b"\n" if is_last else block
                 if content != b"\n":
-                    yield Block(begin, begin + len(block), line, *_parse(content, dialect, names))
+                    yield _block(begin, line, block, content, dialect, names)
                 begin, line = begin + len(block), line + block.count(b"\n")
     except PACKING_ERRORS:
         raise OddFile from None
+
+
+def _block(begin: int, line: int, block: bytes, content: bytes, dialect: Dialect, names: Sequence[str]) -> Block:
+    """Returns the rows of a block, whose last end of a line is all that follows the rows in its content."""
+    end = begin + len(block)
+    try:
+        return Block(begin, end, line, *_parse(content, dialect, names))
+    except OddFile:
+        has_quotes = dialect.quoting != "none" and b'"' in block
+        if has_quotes or b"\r" in block.replace(b"\r\n", b""):
+            raise
+        raise OddFile((begin, end, line), block.count(b"\n")) from None
 
 
 def _is_usual(dialect: Dialect) -> bool:
@@ -103,14 +125,14 @@ def _skip_head(raw: IO[bytes], path: str | Path, dialect: Dialect) -> tuple[int,
     if SEP_LINE.fullmatch(first.decode("latin-1")):
         head.append(first)
         first = raw.readline()
+    if any(b"\r" in line.removesuffix(b"\n").removesuffix(b"\r") for line in [*head, first]):
+        raise OddFile
     if dialect.header:
         head.append(first)
         seen = next(lines(path, dialect), (0, []))
         rows = csv.reader([first.decode("utf-8", "replace")], delimiter=dialect.delimiter, skipinitialspace=True)
         if seen[0] != len(head) or [cell.strip() for cell in next(rows, [])] != seen[1]:
             raise OddFile  # a header of several lines, or empty lines above it
-    if any(b"\r" in line.removesuffix(b"\n").removesuffix(b"\r") for line in head):
-        raise OddFile
     return begin + sum(map(len, head)), len(head)
 
 

@@ -14,6 +14,7 @@ import filelock
 
 from kerasline.components.beam import complete_options
 from kerasline.components.core import ConfigError, DataRejected, KeraslineError
+from kerasline.components.datasets.files import check_unchanged, size_of
 from kerasline.components.prediction.answering import join_counts
 from kerasline.components.prediction.marking import add_marks, column_name
 from kerasline.components.prediction.reading import PredictionPlan, output_columns
@@ -67,7 +68,7 @@ def predict(plan: PredictionPlan, output: Path, beam_arguments: Sequence[str] = 
       beam_arguments: Options of Beam; by default the work is done in one process.
 
     Raises:
-      ConfigError: a file is damaged, or another command writes the same output.
+      ConfigError: a file is damaged or grew meanwhile, or another command writes the same output.
       DataRejected: no row could be predicted.
     """
     started = time.monotonic()
@@ -81,8 +82,11 @@ def predict(plan: PredictionPlan, output: Path, beam_arguments: Sequence[str] = 
         raise ConfigError(f"another command is writing {output}; wait for it, or name another output") from None
     try:
         done = _continue(parts, plan.fingerprint())
+        sizes = _sizes(plan)
         waiting = [index for index in range(len(plan.shards)) if index not in done]
         _run(plan, parts, waiting, beam_arguments)
+        for path, size_bytes in sizes.items():
+            check_unchanged(path, size_bytes)
         total = _add_up(plan, parts)
         aside = _write_rejected(plan, parts, output, total["rejected"])
         _write_output(plan, parts, output, total["unseen_rows"])
@@ -95,6 +99,12 @@ def predict(plan: PredictionPlan, output: Path, beam_arguments: Sequence[str] = 
         lock.release()
     seconds = time.monotonic() - started
     return Prediction(**total, seconds=seconds, reused_shards=len(done), rejected_path=aside)
+
+
+def _sizes(plan: PredictionPlan) -> dict[str, int]:
+    """Returns the size of each file; images that come into a folder do not change those that are listed."""
+    paths = {str(shard["path"]) for shard in plan.shards} if plan.kind != "images" else set()
+    return {path: size_of(path) for path in paths}
 
 
 def _add_up(plan: PredictionPlan, parts: Path) -> dict[str, Any]:

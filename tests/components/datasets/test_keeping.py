@@ -118,6 +118,20 @@ def test_a_file_that_changed_just_now_is_not_trusted(readings: Readings, monkeyp
     assert (count.count, count.files()) == (2, [])
 
 
+def test_half_a_row_of_a_file_that_grows_is_no_mistake_in_it(
+    readings: Readings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = readings.folder / "t.csv"
+
+    def find_half_a_row(*arguments: Any) -> Any:
+        path.write_text(path.read_text() + "4,no\n")
+        raise ConfigError("Line 302 of t.csv has 1 cell where 2 are expected")
+
+    monkeypatch.setattr(resolving, "_find", find_half_a_row)
+    with pytest.raises(ConfigError, match="t.csv changed while it was read"):
+        readings()
+
+
 def test_a_file_that_grows_while_it_is_read_is_refused_and_nothing_is_kept(
     readings: Readings, write: Callable[..., Path]
 ) -> None:

@@ -80,6 +80,24 @@ def test_an_interrupted_command_goes_on_without_a_row_twice(
     assert (again.rows, again.reused_shards) == (5, 0)
 
 
+def test_a_file_that_grows_meanwhile_is_named(workspace: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from kerasline.components.prediction.job import predict
+    from kerasline.components.prediction.reading.readers import READERS
+
+    source, output = tmp_path / "in.csv", tmp_path / "out.csv"
+    source.write_text("area (m²),district\n1,\n2,\n")
+    read = READERS["csv"]
+
+    def grow(plan: PredictionPlan, shard: Any) -> Any:
+        yield from read(plan, shard)
+        source.write_text(source.read_text() + "3")
+
+    monkeypatch.setitem(READERS, "csv", grow)
+    with pytest.raises(ConfigError, match=r"in.csv changed while the run was reading it \(26 bytes before, 27 now\)"):
+        predict(plan(workspace, source, output), output)
+    assert [path.name for path in tmp_path.iterdir() if path.name.startswith((".", "out"))] == []
+
+
 def test_beams_workers_write_the_same(workspace: Path, tmp_path: Path) -> None:
     from kerasline.components.prediction.job import predict
     from kerasline.components.prediction.workers import predict_in_workers

@@ -86,7 +86,8 @@ def draft_recipe(data: Path, labels: Sequence[str], name: str | None, shown_path
             return _draft_images(data, labels, name or safe_name(data), shown_path)
         if not files:
             raise explain_folder(data)
-        return _draft_table(files, labels, name or safe_name(data), f"{shown_path}/*{files[0].suffix}")
+        folders = "" if files[0].parent == data else "/**"
+        return _draft_table(files, labels, name or safe_name(data), f"{shown_path}{folders}/*{files[0].suffix}")
     return _draft_table([data], labels, name or safe_name(data), shown_path)
 
 

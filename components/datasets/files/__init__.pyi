@@ -8,7 +8,6 @@ from .files import (
     damaged_packing as damaged_packing,
     digest_file as digest_file,
     is_gzip as is_gzip,
-    is_litter as is_litter,
     is_packed as is_packed,
     missing_file as missing_file,
     open_bytes as open_bytes,
@@ -16,4 +15,12 @@ from .files import (
     size_of as size_of,
 )
 from .kinds import GIT_LFS as GIT_LFS, HEIF as HEIF, SVG as SVG, WORKBOOK as WORKBOOK, name_kind as name_kind
-from .partitions import check_partitions as check_partitions, drop_in_files as drop_in_files
+from .partitions import (
+    Partition as Partition,
+    check_names as check_names,
+    digest_with as digest_with,
+    drop_in_files as drop_in_files,
+    files_below as files_below,
+    is_litter as is_litter,
+    partitions_of as partitions_of,
+)

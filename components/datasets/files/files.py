@@ -18,6 +18,7 @@ from typing import IO, Any
 
 from kerasline.components.core import ConfigError, copy_of, is_address, nearest
 from kerasline.components.datasets.files.kinds import FileKind, name_zip
+from kerasline.components.datasets.files.partitions import files_below
 from kerasline.components.datasets.files.unpacking import open_unpacked
 from kerasline.components.datasets.remote import fetch_file, fetch_folder, fetch_matching, parse
 
@@ -37,7 +38,6 @@ TYPED = (".parquet", ".pq", ".feather", ".arrow", ".arrows", ".ipc", ".orc", ".j
 
 
 _LONGEST_PATH = 300  # in messages
-_LITTER = (".", "_", "~$")  # how names begin of hidden files, and of those that Spark or Excel keep for themselves
 
 
 @dataclass(frozen=True)
@@ -63,6 +63,11 @@ class Places:
             return [expanded]
         roots = [root for root in (self.data_dir, self.base_dir) if root is not None]
         return [(Path(os.path.expanduser(root)) / expanded).absolute() for root in roots]
+
+    def roots(self, *patterns: str | Iterable[str] | None) -> list[str]:
+        """Lists where paths and globs of the config may lie, as they are written there."""
+        listed = [[each] if isinstance(each, str) else each or () for each in patterns]
+        return [str(path) for each in listed for pattern in each for path in self.candidates(pattern)]
 
     def find(self, path: str, *, folder: bool = False) -> Path:
         """Returns the file (or folder) that a path of the config names.
@@ -92,17 +97,29 @@ class Places:
         return list(found)
 
     def _matches(self, pattern: str) -> list[Path]:
-        """Returns the files that one path or glob names; a file may be called as a glob is, such as data[1].csv."""
+        """Returns the files that one path or glob names; a file may be called as a glob is, such as data[1].csv.
+
+        A folder is one of a table whose columns are kept in the names of folders such as year=2023.
+        """
         if is_address(pattern):
             return _matching(pattern)
         tried = self.candidates(pattern)
         if not glob.has_magic(pattern) or any(path.is_file() for path in tried):
-            return [self.find(pattern)]
-        for candidate in tried:
-            matches = sorted(match for match in glob.glob(str(candidate), recursive=True) if os.path.isfile(match))
-            if matches:
-                return [Path(match) for match in matches]
+            return _files_below_first(tried) or [self.find(pattern)]
+        found = next(filter(None, map(_files_of_glob, tried)), None)
+        if found is not None:
+            return found
         raise ConfigError(f"No file matches {tried[0]}; correct the pattern in 'data' or --data-dir.")
+
+
+def _files_of_glob(pattern: Path) -> list[Path]:
+    """Lists the files that a glob matches, sorted."""
+    return [Path(match) for match in sorted(glob.glob(str(pattern), recursive=True)) if os.path.isfile(match)]
+
+
+def _files_below_first(folders: Iterable[Path]) -> list[Path]:
+    """Lists the files of the first folder that is a table in folders such as year=2023; none where there is none."""
+    return next(filter(None, map(files_below, filter(os.path.isdir, folders))), [])
 
 
 def _is_there(path: Path, folder: bool) -> bool:
@@ -155,11 +172,6 @@ def missing_file(path: Path, others: Iterable[Path] = (), advice: str = Places.a
         return f"File not found: {path}{also} (the folder ends at {folder}); {advice}."
     names = sorted(entry.name for entry in folder.iterdir())
     return f"File not found: {path}{also}; {advice}.{nearest(path.name, names)}"
-
-
-def is_litter(name: str) -> bool:
-    """Tells files of a folder that belong to no table: hidden ones, and those that a program wrote for itself."""
-    return name.startswith(_LITTER)
 
 
 def open_bytes(path: str | Path) -> IO[bytes]:

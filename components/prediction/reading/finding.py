@@ -15,6 +15,7 @@ from kerasline.components.datasets.files import (
     TYPED,
     Places,
     damaged_packing,
+    files_below,
     is_litter,
     name_kind,
     open_bytes,
@@ -51,9 +52,17 @@ def find_files(source: str, record: Mapping[str, Any], kind: str | None) -> tupl
     return _files_of_folder(path, kind)
 
 
+def roots_of(source: str) -> list[str]:
+    """Lists how an input was named, from the root: a file, a folder, a glob, or the copy of an address."""
+    return Places(Path.cwd(), None).roots(source)
+
+
 def _files_of_folder(folder: Path, kind: str | None) -> tuple[list[Path], str]:
-    """Lists the files of a folder that are of one kind, which is asked for or the only one there."""
-    visible = _visible_files(folder)
+    """Lists the files of a folder that are of one kind, which is asked for or the only one there.
+
+    Those in folders such as ``year=2023`` are files of the table, too.
+    """
+    visible = files_below(folder) or _visible_files(folder)
     kinds = {_kind_of(p) for p in visible} - {None, "images"}
     only = next(iter(kinds)) if len(kinds) == 1 else None
     found = kind or only

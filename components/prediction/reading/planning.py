@@ -13,7 +13,14 @@ from typing import Any, NoReturn
 
 from kerasline.components.core import ConfigError, check_output, counted, nearest
 from kerasline.components.datasets.description import MISSING_VALUES, same_columns
-from kerasline.components.datasets.files import PACKING_ERRORS, damaged_packing, open_bytes
+from kerasline.components.datasets.files import (
+    PACKING_ERRORS,
+    Partition,
+    check_names,
+    damaged_packing,
+    open_bytes,
+    partitions_of,
+)
 from kerasline.components.datasets.images import SUFFIXES
 from kerasline.components.datasets.tables.csv import (
     OddFile,
@@ -24,7 +31,7 @@ from kerasline.components.datasets.tables.csv import (
     read_blocks,
 )
 from kerasline.components.datasets.tables.typed import column_type, index_columns, may_be_numbers, open_file
-from kerasline.components.prediction.reading.finding import find_files
+from kerasline.components.prediction.reading.finding import find_files, roots_of
 
 ON_UNSEEN = ("warn", "reject")
 _TYPED = ".parquet"  # the output in which keys keep their types
@@ -114,7 +121,7 @@ def plan_prediction(
         raise ConfigError(f"--output: {output} is the input; name another file")
     reading = reading_of_record(record)
     describe = {"csv": _plan_csv, "parquet": _plan_parquet, "images": _plan_images, "tfrecord": _plan_records}[found]
-    shards, settled, notes = describe(files, record, list(keys), suffix, reading)
+    shards, settled, notes = describe(_partitions(files, source, record, keys), record, list(keys), suffix, reading)
     taken = [name for name in output_columns(record) if name in settled]
     if taken:
         raise ConfigError(
@@ -152,32 +159,43 @@ def output_columns(record: Mapping[str, Any]) -> list[str]:
     return [first.get(record["task"], "predicted_class"), *scores, "model_version"]
 
 
+_Files = Mapping[Path, Partition]  # with the columns that their folders hold
 _Plan = tuple[list[dict[str, Any]], list[str], list[str]]
 
 
+def _partitions(files: Sequence[Path], source: str, record: Mapping[str, Any], keys: Sequence[str]) -> _Files:
+    """Reads what the folders of files hold of a table; a folder that was named is read for a column that is wanted."""
+    asked = {*(column["name"] for column in record["columns"]), *record["label"]["columns"], *keys}
+    return partitions_of(files, roots_of(source), (), asked)
+
+
 def _plan_csv(
-    files: list[Path], record: Mapping[str, Any], keys: list[str], suffix: str, reading: Mapping[str, Any]
+    files: _Files, record: Mapping[str, Any], keys: list[str], suffix: str, reading: Mapping[str, Any]
 ) -> _Plan:
     shards: list[dict[str, Any]] = []
     first: list[str] = []
+    origin = next(iter(files))
     for column in record["columns"]:
         if column["dtype"] not in ("float", "int", "string"):
             raise ConfigError(
                 f"the model reads {column['name']!r}, of type {column['dtype']}, which a text table cannot hold; give "
                 "images as a folder, others as Parquet or TFRecords"
             )
-    for path in files:
+    for path, partition in files.items():
         if path.stat().st_size == 0:
             raise ConfigError(f"{path} is empty; check that the right file was named")
         delimiter = detect_delimiter(path, dialect_of(reading, ","))
-        names = _csv_names(path, reading, delimiter, record["label"]["columns"])
+        own = _csv_names(path, reading, delimiter, record["label"]["columns"])
+        check_names(partition, own, path)
+        names = [*own, *partition]
         if path.stat().st_size < _BYTES_READ_AHEAD:
-            _check_to_its_end(path, reading, delimiter, names)
+            _check_to_its_end(path, reading, delimiter, own)
         first = first or names
-        same_columns(names, first, path, files[0])
-        shards.append({"path": str(path), "delimiter": delimiter, "names": names})
-    notes = _check_columns(first, record, str(files[0]))
-    return shards, _check_keys(keys, first, str(files[0])) or first, notes
+        same_columns(names, first, path, origin)
+        shard = {"path": str(path), "delimiter": delimiter, "names": names}
+        shards.append({**shard, "partition": partition} if partition else shard)
+    notes = _check_columns(first, record, str(origin))
+    return shards, _check_keys(keys, first, str(origin)) or first, notes
 
 
 def _check_to_its_end(path: Path, reading: Mapping[str, Any], delimiter: str, names: Sequence[str]) -> None:
@@ -207,25 +225,26 @@ def _csv_names(path: Path, reading: Mapping[str, Any], delimiter: str, labels: S
 
 
 def _plan_parquet(
-    files: list[Path], record: Mapping[str, Any], keys: list[str], suffix: str, reading: Mapping[str, Any]
+    files: _Files, record: Mapping[str, Any], keys: list[str], suffix: str, reading: Mapping[str, Any]
 ) -> _Plan:
     shards: list[dict[str, Any]] = []
     schema: Any = None
     common: list[Any] = []
     needed = {column["name"] for column in record["columns"]}
-    for path in files:
-        file = open_file(path)
+    origin = next(iter(files))
+    for path, partition in files.items():
+        file = open_file(path, partition)
         if file.metadata.num_rows == 0:
             raise ConfigError(f"{path} has no rows; check that the right file was named")
         schema = file.schema_arrow if schema is None else schema
-        same_columns(_without_index(file.schema_arrow, needed), _without_index(schema, needed), path, files[0])
+        same_columns(_without_index(file.schema_arrow, needed), _without_index(schema, needed), path, origin)
         common = _fields_in(common, file.schema_arrow) if shards else list(schema)
-        _check_types(common, file.schema_arrow, path, files[0])
-        shards += _shards_of_groups(path, file.metadata)
-    notes = _check_columns(schema.names, record, str(files[0]))
-    _check_numbers(schema, record, files[0])
+        _check_types(common, file.schema_arrow, path, origin)
+        shards += _shards_of_groups(path, file.metadata, partition)
+    notes = _check_columns(schema.names, record, str(origin))
+    _check_numbers(schema, record, origin)
     plain = _columns_that_fit(common, schema, suffix)
-    chosen = _check_keys(keys, schema.names, str(files[0]))
+    chosen = _check_keys(keys, schema.names, str(origin))
     for name in chosen:
         if name not in plain:
             raise ConfigError(f"--key: column {name!r} is {schema.field(name).type}, which {suffix} cannot hold")
@@ -247,14 +266,15 @@ def _check_types(fields: Sequence[Any], schema: Any, path: Path, first: Path) ->
             )
 
 
-def _shards_of_groups(path: Path, metadata: Any) -> list[dict[str, Any]]:
+def _shards_of_groups(path: Path, metadata: Any, partition: Partition) -> list[dict[str, Any]]:
     """Cuts a Parquet file into shards of whole row groups, with enough rows in each to be worth a worker's start."""
     shards: list[dict[str, Any]] = []
     begin = rows = 0
     for group in range(metadata.num_row_groups):
         rows += metadata.row_group(group).num_rows
         if rows >= _ROWS_PER_SHARD or group == metadata.num_row_groups - 1:
-            shards.append({"path": str(path), "groups": list(range(begin, group + 1)), "rows": rows})
+            shard: dict[str, Any] = {"path": str(path), "groups": list(range(begin, group + 1)), "rows": rows}
+            shards.append({**shard, "partition": partition} if partition else shard)
             begin, rows = group + 1, 0
     return shards
 
@@ -294,13 +314,14 @@ def _is_binary(kind: Any) -> bool:
 
 
 def _plan_images(
-    files: list[Path], record: Mapping[str, Any], keys: list[str], suffix: str, reading: Mapping[str, Any]
+    files: _Files, record: Mapping[str, Any], keys: list[str], suffix: str, reading: Mapping[str, Any]
 ) -> _Plan:
     _check_reads_images(record)
     if keys not in ([], ["path"]):
         raise ConfigError(f"--key: images have their path only, got {', '.join(keys)}")
-    root = files[0] if files[0].is_dir() else files[0].parent
-    names = _names_below(root, files)
+    listed = list(files)
+    root = listed[0] if listed[0].is_dir() else listed[0].parent
+    names = _names_below(root, listed)
     images = [name for name in names if name.lower().endswith(SUFFIXES)]
     if not images:
         raise ConfigError(
@@ -330,7 +351,7 @@ def _names_below(root: Path, files: Sequence[Path]) -> list[str]:
 
 
 def _plan_records(
-    files: list[Path], record: Mapping[str, Any], keys: list[str], suffix: str, reading: Mapping[str, Any]
+    files: _Files, record: Mapping[str, Any], keys: list[str], suffix: str, reading: Mapping[str, Any]
 ) -> _Plan:
     for path in files:
         if path.stat().st_size == 0:

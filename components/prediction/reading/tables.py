@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from kerasline.components.core import ConfigError, counted
 from kerasline.components.datasets.tables.csv import (
@@ -23,9 +22,10 @@ from kerasline.components.datasets.tables.csv import (
     dialect_of,
     fitted,
     lines,
+    partition_cells,
     read_blocks,
 )
-from kerasline.components.datasets.tables.typed import parquet_of, plain_values
+from kerasline.components.datasets.tables.typed import open_file, plain_values
 from kerasline.components.datasets.values import missing_words, null_where, numbers_of, plain_boolean, without
 from kerasline.components.prediction.reading.blocks import Block
 from kerasline.components.prediction.reading.cells import Problems, as_said, as_trained, parse_cells, whole_numbers
@@ -59,9 +59,10 @@ def read_csv(plan: PredictionPlan, shard: Mapping[str, Any]) -> Iterator[Block]:
 def _read_text(plan: PredictionPlan, shard: Mapping[str, Any]) -> Iterator[Block]:
     """Reads by the column, and line by line what only the line reader reads: a block, or the rest of the file."""
     part: Part | None = None
+    path, delimiter, partition = shard["path"], shard["delimiter"], shard.get("partition")
     while True:
         try:
-            for cells in read_blocks(shard["path"], plan.reading, shard["delimiter"], shard["names"], part):
+            for cells in read_blocks(path, plan.reading, delimiter, shard["names"], part, partition):
                 part = (cells.end, sys.maxsize, cells.line + cells.cells.num_rows)
                 yield from _blocks_of_cells(plan, shard, cells)
             return
@@ -69,7 +70,7 @@ def _read_text(plan: PredictionPlan, shard: Mapping[str, Any]) -> Iterator[Block
             if odd.part is None:
                 yield from _read_lines(plan, shard, _lines_after(plan, shard, part))
                 return
-            odd_lines = lines(shard["path"], dialect_of(plan.reading, shard["delimiter"]), odd.part)
+            odd_lines = lines(path, dialect_of(plan.reading, delimiter), odd.part)
             yield from _read_lines(plan, shard, odd_lines)
             part = (odd.part[1], sys.maxsize, odd.part[2] + odd.lines)
 
@@ -101,13 +102,14 @@ def _read_lines(plan: PredictionPlan, shard: Mapping[str, Any], stream: Iterator
 
 
 def _block_of_lines(plan: PredictionPlan, shard: Mapping[str, Any], rows: Sequence[Line]) -> Block:
-    names, path = shard["names"], shard["path"]
-    width = len(names)
+    path, added = shard["path"], partition_cells(shard.get("partition"))
+    width = len(shard["names"]) - len(added)
+    names = shard["names"][:width]
     named = _count_named(names) if plan.reading["header"] else width
     rows = [(number, fitted(cells, width, named)) for number, cells in rows]
     fitting = [(number, cells) for number, cells in rows if len(cells) == width]
     ragged = [_ragged_row(path, names, number, cells) for number, cells in rows if len(cells) != width]
-    texts = _columns_of_cells(names, [cells for _, cells in fitting])
+    texts = _columns_of_cells(shard["names"], [[*cells, *added] for _, cells in fitting])
     return _block_of_texts(plan, path, texts, [number for number, _ in fitting], ragged)
 
 
@@ -166,7 +168,7 @@ def _parse_texts(column: Mapping[str, Any], texts: Any, missing: frozenset[str],
 def read_parquet(plan: PredictionPlan, shard: Mapping[str, Any]) -> Iterator[Block]:
     """Yields the rows of row groups of a Parquet table, or of a table of another format as it was copied into one."""
     path = shard["path"]
-    file = pq.ParquetFile(parquet_of(Path(path)))
+    file = open_file(Path(path), shard.get("partition"))
     wanted = list(dict.fromkeys([*(column["name"] for column in plan.record["columns"]), *plan.keys]))
     first = sum(file.metadata.row_group(group).num_rows for group in range(shard["groups"][0]))
     for batch in file.iter_batches(_rows_of_parquet(plan.record), row_groups=shard["groups"], columns=wanted):

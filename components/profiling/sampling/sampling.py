@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import io
+import os
+import random
 import re
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -14,7 +16,15 @@ from typing import Any
 
 from kerasline.components.core import ConfigError, counted
 from kerasline.components.datasets.description import MISSING_VALUES
-from kerasline.components.datasets.files import PACKING_ERRORS, damaged_packing, is_packed, name_kind, open_bytes
+from kerasline.components.datasets.files import (
+    PACKING_ERRORS,
+    check_names,
+    damaged_packing,
+    is_packed,
+    name_kind,
+    open_bytes,
+    partitions_of,
+)
 from kerasline.components.datasets.tables.csv import (
     ColumnScan,
     Dialect,
@@ -120,7 +130,23 @@ def sample_table(files: Sequence[Path], labels: Collection[str] = ()) -> TableSa
     if len(files) > 1:
         share = sum(path.stat().st_size for path in files) / max(1, first.stat().st_size)
         found.rows, found.complete = round(found.rows * share), False
+        found.columns += _columns_of_folders(files, found)
     return found
+
+
+def _columns_of_folders(files: Sequence[Path], sample: TableSample) -> Iterator[SampledColumn]:
+    """Gives the columns that folders such as year=2023 hold, with the values of files that are drawn for the rows.
+
+    Rows were read of one file only, so nothing is known of which values go with which.
+    """
+    partitions = partitions_of(files, [os.path.commonpath([path.parent for path in files])], ())
+    first = partitions[files[0]]
+    check_names(first, sample.names, files[0])
+    rows = max((len(column.values) for column in sample.columns), default=0)
+    drawn = random.Random(0).choices(files, k=rows)
+    for name, (kind, _) in first.items():
+        values = [partitions[path][name][1] for path in drawn]
+        yield SampledColumn(name, "int" if kind == "int64" else "string", values)
 
 
 def _sample_csv(path: Path, labels: Collection[str]) -> TableSample:

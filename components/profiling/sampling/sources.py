@@ -7,7 +7,7 @@ from itertools import islice
 from pathlib import Path
 
 from kerasline.components.core import ConfigError
-from kerasline.components.datasets.files import PACKED, TYPED, is_litter, name_kind, open_bytes
+from kerasline.components.datasets.files import PACKED, TYPED, files_below, is_litter, name_kind, open_bytes
 from kerasline.components.datasets.images import OTHER_SUFFIXES, SUFFIXES
 
 TABLES = (".csv", ".tsv", ".txt", *TYPED, *PACKED)
@@ -43,8 +43,9 @@ def check_source(data: Path) -> None:
 
 
 def tables_of(folder: Path) -> list[Path]:
-    """Lists the files of one table in a folder: those that end as the first one does."""
-    found = [path for path in entries_of(folder) if path.is_file() and _is_table(path)]
+    """Lists the files of one table in a folder, or in its folders such as year=2023: those that end as the first."""
+    entries = files_below(folder) or entries_of(folder)
+    found = [path for path in entries if path.is_file() and _is_table(path)]
     return [path for path in found if path.suffix == found[0].suffix]
 
 
@@ -76,18 +77,7 @@ def explain_folder(folder: Path) -> ConfigError:
             f"the images in {folder} end in {', '.join(others)}, and only {', '.join(SUFFIXES)} can be decoded; save "
             "them as PNG or JPEG"
         )
-    part = next(filter(_is_part_of_table, below), None)
-    if part is not None:
-        return ConfigError(
-            f"{folder} keeps a column in the names of folders such as {part.parent.name}; write it into the files, "
-            f"such as pandas.read_parquet({str(folder)!r}).to_parquet('table.parquet')"
-        )
     return _explain_files(folder, below)
-
-
-def _is_part_of_table(path: Path) -> bool:
-    """Whether a file is a table in a folder such as ``year=2024``."""
-    return "=" in path.parent.name and _is_table(path)
 
 
 def _explain_files(folder: Path, files: Sequence[Path]) -> ConfigError:

@@ -50,7 +50,7 @@ def workbook() -> bytes:
         ("f/t.npz", lambda: b"PK", "with npz: {path: FILE} under data"),
         ("f/cat/1.webp", lambda: b"RIFF", "the images in f end in .webp, and only .png, .jpg,"),
         ("f/cat/1.TIF", lambda: b"II*", "the images in f end in .tif, and only"),
-        ("f/year=2023/part.csv", lambda: b"x,y\n", "f keeps a column in the names of folders such as year=2023"),
+        ("f/year=2023/part.csv", lambda: b"x,y\n", "f/year=2023/part.csv has a header but no rows"),
         ("f/part-0.json", lambda: b'[{"x": 1}, {"x": 2}]', "but f/part-0.json is a JSON document; turn it into"),
         ("f/.hidden", lambda: b"", "expected images or CSV or Parquet files in f, but it has neither"),
     ],
@@ -81,6 +81,28 @@ def test_other_formats_of_tables_get_a_recipe(init: Init, tmp_path: Path, name: 
     assert experiment.data.parquet is not None and experiment.data.parquet.path == name
     dataset = resolve(experiment.data, name="t", base_dir=tmp_path, data_dir=None)
     assert (dataset.rows, [column.name for column in dataset.columns]) == (60, ["x", "town"])
+
+
+@pytest.mark.parametrize("kind", ["parquet", "csv"])
+def test_folders_of_years_are_columns_of_a_recipe(init: Init, tmp_path: Path, kind: str) -> None:
+    import pyarrow as pa
+    import pyarrow.dataset as ds
+
+    table = pa.table({
+        "x": [i * 7 % 97 / 4 for i in range(600)], "year": [2020 + i % 3 for i in range(600)],
+        "town": [["Ulm", "São Paulo/SP"][i % 5 % 2] for i in range(600)], "y": ["ab"[i % 2] for i in range(600)],
+    })  # fmt: skip
+    parts = ds.partitioning(pa.schema([("year", pa.int64()), ("town", pa.string())]), flavor="hive")
+    ds.write_dataset(table, tmp_path / "sales", format=kind, partitioning=parts)
+    (tmp_path / "sales" / "_SUCCESS").touch()
+    code, output, err = init("sales", "--label", "y", "-o", "draft.yaml")
+    assert (code, "4 columns" in output) == (0, True), err
+    experiment, _ = load_experiment(str(tmp_path / "draft.yaml"))
+    block = getattr(experiment.data, kind)
+    assert block.path == f"sales/**/*.{kind}"
+    dataset = resolve(experiment.data, name="t", base_dir=tmp_path, data_dir=None)
+    found = [(column.name, column.dtype) for column in dataset.columns]
+    assert (dataset.rows, found) == (600, [("x", "float"), ("year", "int"), ("town", "string")])
 
 
 def test_a_folder_of_workbooks_is_a_table(init: Init, tmp_path: Path) -> None:

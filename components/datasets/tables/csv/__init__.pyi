@@ -13,4 +13,5 @@ from .text import (
     fitted as fitted,
     header_of as header_of,
     lines as lines,
+    partition_cells as partition_cells,
 )

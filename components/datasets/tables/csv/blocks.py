@@ -11,12 +11,12 @@ from __future__ import annotations
 import csv
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
-from kerasline.components.datasets.files import PACKING_ERRORS, open_bytes
-from kerasline.components.datasets.tables.csv.text import SEP_LINE, Dialect, dialect_of, lines
+from kerasline.components.datasets.files import PACKING_ERRORS, Partition, open_bytes
+from kerasline.components.datasets.tables.csv.text import SEP_LINE, Dialect, dialect_of, lines, partition_cells
 
 if TYPE_CHECKING:
     import numpy as np
@@ -62,6 +62,17 @@ class Block:
     cells: RecordBatch
     marks: frozenset[str]
 
+    def with_columns(self, added: Mapping[str, str]) -> Block:
+        """Returns the block with more columns, each of the same cell in all rows."""
+        import pyarrow as pa
+
+        if not added:
+            return self
+        cells = self.cells
+        for name, cell in added.items():
+            cells = cells.append_column(name, pa.repeat(pa.scalar(cell, pa.string()), cells.num_rows))
+        return replace(self, cells=cells, marks=self.marks | _marks("\n".join(["", *added.values(), ""]).encode()))
+
 
 def read_blocks(
     path: str | Path,
@@ -69,6 +80,7 @@ def read_blocks(
     delimiter: str,
     names: Sequence[str],
     part: Sequence[int] | None = None,
+    partition: Partition | None = None,
 ) -> Iterator[Block]:
     """Yields the rows below the header.
 
@@ -76,8 +88,9 @@ def read_blocks(
       path: the file.
       options: of the ``csv:`` block.
       delimiter: the character between cells.
-      names: of all columns.
+      names: of all columns, those of the folders included, which come last.
       part: the bytes to read, of a file that has been read as a whole before: begin, end, and the line before.
+      partition: columns that the file's folders hold.
 
     Raises:
       OddFile: the file is not as simple as this; blocks may have been given before.
@@ -85,18 +98,27 @@ def read_blocks(
     dialect = dialect_of(options, delimiter)
     if not _is_usual(dialect):
         raise OddFile
+    added = dict(zip(partition or {}, partition_cells(partition), strict=True))
+    own = names[: len(names) - len(added)]
     try:
         with open_bytes(path) as raw:
-            begin, line = (part[0], part[2]) if part else _skip_head(raw, path, dialect)
-            raw.seek(begin)
-            end = part[1] if part else None
-            for block, is_last in _whole_lines(raw, None if end is None else end - begin):
-                content = block.rstrip(b"\r\n") + b"\n" if is_last else block
-                if content != b"\n":
-                    yield _block(begin, line, block, content, dialect, names)
-                begin, line = begin + len(block), line + block.count(b"\n")
+            for block in _blocks(raw, path, dialect, own, part):
+                yield block.with_columns(added)
     except PACKING_ERRORS:
         raise OddFile from None
+
+
+def _blocks(
+    raw: IO[bytes], path: str | Path, dialect: Dialect, names: Sequence[str], part: Sequence[int] | None
+) -> Iterator[Block]:
+    """Yields the rows of an open file."""
+    begin, line = (part[0], part[2]) if part else _skip_head(raw, path, dialect)
+    raw.seek(begin)
+    for block, is_last in _whole_lines(raw, part[1] - begin if part else None):
+        content = block.rstrip(b"\r\n") + b"\n" if is_last else block
+        if content != b"\n":
+            yield _block(begin, line, block, content, dialect, names)
+        begin, line = begin + len(block), line + block.count(b"\n")
 
 
 def _block(begin: int, line: int, block: bytes, content: bytes, dialect: Dialect, names: Sequence[str]) -> Block:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from kerasline.components.datasets.files import is_packed, size_of
+from kerasline.components.datasets.files import Partition, is_packed, size_of
 from kerasline.components.datasets.tables.csv.blocks import OddFile, read_blocks
 from kerasline.components.datasets.tables.csv.columns import MixedColumns, ScannedBlock, scan_blocks
 from kerasline.components.datasets.tables.csv.scan import ColumnScan, LostRows, Tally, scan
@@ -76,7 +76,14 @@ class TableScan:
         self.columns, self._unusable, self._by_rows = columns, unusable, by_rows
         self._began_by_columns = False
 
-    def file(self, path: Path, reading: Mapping[str, Any], delimiter: str, names: Sequence[str]) -> ScannedFile:
+    def file(
+        self,
+        path: Path,
+        reading: Mapping[str, Any],
+        delimiter: str,
+        names: Sequence[str],
+        partition: Partition | None = None,
+    ) -> ScannedFile:
         """Takes in a file.
 
         Args:
@@ -84,6 +91,7 @@ class TableScan:
           reading: the keys of the ``csv:`` block.
           delimiter: the character between cells.
           names: of the columns in the order of the file.
+          partition: the last of these columns, which its folders hold.
 
         Raises:
           ConfigError: it cannot be read.
@@ -94,26 +102,39 @@ class TableScan:
         if size_of(path) >= _FEWEST_BYTES and len(self._by_rows) < len(self.columns):
             before = copy.deepcopy(self.columns)
             try:
-                return self._by_columns(path, reading, delimiter, names)
+                return self._by_columns(path, reading, delimiter, names, partition)
             except OddFile:
                 self.columns.update(before)
-        return self._row_by_row(path, reading, delimiter, names)
+        return self._row_by_row(path, reading, delimiter, names, partition)
 
-    def _by_columns(self, path: Path, reading: Mapping[str, Any], delimiter: str, names: Sequence[str]) -> ScannedFile:
+    def _by_columns(
+        self,
+        path: Path,
+        reading: Mapping[str, Any],
+        delimiter: str,
+        names: Sequence[str],
+        partition: Partition | None,
+    ) -> ScannedFile:
         lost = LostRows()
-        blocks = scan_blocks(
-            read_blocks(path, reading, delimiter, names), self.columns, self._unusable, lost, self._by_rows
-        )
+        read = read_blocks(path, reading, delimiter, names, partition=partition)
+        blocks = scan_blocks(read, self.columns, self._unusable, lost, self._by_rows)
         self._began_by_columns = True
         whole = [Piece(sum(block.rows for block in blocks), by_columns=True)]
         pieces = whole if is_packed(path) else _divide(blocks)
         return ScannedFile(pieces, lost=lost)
 
-    def _row_by_row(self, path: Path, reading: Mapping[str, Any], delimiter: str, names: Sequence[str]) -> ScannedFile:
+    def _row_by_row(
+        self,
+        path: Path,
+        reading: Mapping[str, Any],
+        delimiter: str,
+        names: Sequence[str],
+        partition: Partition | None,
+    ) -> ScannedFile:
         ragged, lost = Tally(), LostRows()
         text = {name for name, column in self.columns.items() if column.dtype in (None, "string")}
         rows = scan(
-            body(path, reading, delimiter, len(names), ragged.add),
+            body(path, reading, delimiter, len(names), ragged.add, partition=partition),
             {names.index(name): column for name, column in self.columns.items()},
             {names.index(name): bad for name, bad in self._unusable.items()},
             lost,

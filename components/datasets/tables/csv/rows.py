@@ -24,13 +24,15 @@ def read(dataset: Dataset, shard: Mapping[str, Any]) -> Iterator[dict[str, Any]]
 
 def _rows(dataset: Dataset, shard: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     options, labels = dataset.reader_options, dataset.reader_options["labels"]
-    names = header_of(shard["path"], options, shard["delimiter"])
+    partition = shard.get("partition")
+    names = header_of(shard["path"], options, shard["delimiter"], partition)
     position = {name: index for index, name in enumerate(names)}
     inputs = _converters(dataset)
     read_label = _label_reader(dataset)
     unusable = {position[name]: missing_words(options, name).union(options["no_label"]) for name in labels}
     keys = [*inputs, dataset.label.name]
-    lines = body(shard["path"], options, shard["delimiter"], len(names), part=shard.get("part"))
+    part = shard.get("part")
+    lines = body(shard["path"], options, shard["delimiter"], len(names), part=part, partition=partition)
     while block := list(islice(lines, ROWS_PER_BLOCK)):
         rows = _labelled(block, unusable)
         if not rows:

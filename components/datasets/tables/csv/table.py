@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from kerasline.components.core import ConfigError, counted
@@ -23,10 +24,12 @@ from kerasline.components.datasets.description import (
     same_columns,
 )
 from kerasline.components.datasets.files import (
+    Partition,
     Places,
-    check_partitions,
     digest_file,
+    digest_with,
     drop_in_files,
+    partitions_of,
     size_of,
 )
 from kerasline.components.datasets.tables.csv.columns import MixedColumns
@@ -67,20 +70,28 @@ def find(options: CsvOptions, places: Places, split: SplitColumn | None, named: 
     files = [path for path in places.find_all(options.path) if path not in tests]
     if not files:
         raise ConfigError("Every file of csv.path is also in csv.test_path; name the files for training as 'path'.")
-    reading = options.model_dump()
-    check_partitions(files, lambda: header_of(files[0], reading, _delimiter(files[0], options)), options.drop, "csv")
-    return describe([(path, None) for path in files] + [(path, "test") for path in tests], options, split, named)
+    every = [*files, *tests]
+    partitions = partitions_of(every, places.roots(options.path, options.test_path), options.drop)
+    listed = [(path, None) for path in files] + [(path, "test") for path in tests]
+    found = describe(listed, options, split, named, partitions)
+    return replace(found, digest=digest_with(found.digest, partitions.values()))
 
 
 def describe(
-    files: Sequence[tuple[Path, str | None]], options: CsvOptions, split: SplitColumn | None, named: Named
+    files: Sequence[tuple[Path, str | None]],
+    options: CsvOptions,
+    split: SplitColumn | None,
+    named: Named,
+    partitions: Mapping[Path, Partition] = MappingProxyType({}),
 ) -> Found:
-    """Describes a table whose files, with the split that the source gives each, are known."""
-    found, lost = _describe(files, options, split, named, _NO_NUMBERS)
+    """Describes a table whose files are known, with the split that the source gives each, and what folders hold."""
+    found, lost = _describe(files, options, split, named, _NO_NUMBERS, partitions)
     label = found.label
     decided = named.get(label.name) is not None
     if decided and label.dtype == "string" and any(word in _NO_NUMBERS for word in lost):
-        found, lost = _describe(files, options, split, named, frozenset())  # a class may be called nan or inf
+        found, lost = _describe(
+            files, options, split, named, frozenset(), partitions
+        )  # a class may be called nan or inf
     if label.dtype == "string" and not decided:
         check_lost(label.name, lost, label.rows, label.origin)
     return found
@@ -92,12 +103,13 @@ def _describe(
     split: SplitColumn | None,
     named: Named,
     no_label: frozenset[str],
+    partitions: Mapping[Path, Partition],
 ) -> tuple[Found, Counter[str]]:
     """Describes a table; cells of ``no_label`` are no label, besides those that are missing."""
     by_rows: frozenset[str] = frozenset()
     while True:
         try:
-            return _describe_once(files, options, split, named, no_label, by_rows)
+            return _describe_once(files, options, split, named, no_label, partitions, by_rows)
         except MixedColumns as mixed:
             by_rows |= mixed.names
 
@@ -108,13 +120,14 @@ def _describe_once(
     split: SplitColumn | None,
     named: Named,
     no_label: frozenset[str],
+    partitions: Mapping[Path, Partition],
     by_rows: frozenset[str],
 ) -> tuple[Found, Counter[str]]:
     """Describes a table whose columns of ``by_rows`` hold numbers and text; see :class:`MixedColumns`."""
     reading = {**options.model_dump(include=set(_READER_KEYS)), "missing_in": own_words(named)}
     reading["no_label"] = sorted(no_label)
     first_path = files[0][0]
-    names = header_of(first_path, reading, _delimiter(first_path, options))
+    names = header_of(first_path, reading, _delimiter(first_path, options), partitions.get(first_path))
     drop = drop_in_files([path for path, _ in files], names, options.drop)
     roles = assign_roles(names, options.label, drop, split, str(first_path))
     scan = _start_scan(roles, reading, options, no_label, by_rows)
@@ -123,22 +136,27 @@ def _describe_once(
     skipped: list[str] = []
     next_row: dict[str | None, int] = {}
     for path, part in files:
-        delimiter = _delimiter(path, options)
-        here = header_of(path, reading, delimiter)
+        delimiter, partition = _delimiter(path, options), partitions.get(path)
+        here = header_of(path, reading, delimiter, partition)
         same_columns(here, names, path, first_path)
-        scanned = scan.file(path, reading, delimiter, here)
+        scanned = scan.file(path, reading, delimiter, here, partition)
         skipped += _skipped_lines(path, scanned, [scan.columns[name] for name in roles.labels])
         lost.update(scanned.lost.words)
         if not scanned.rows and not scanned.lost.count:
             raise ConfigError(f"{path} has a header but no rows; check that the right file was named.")
-        shards += _shards(path, part, delimiter, scanned, next_row)
+        shards += _shards(path, part, delimiter, partition, scanned, next_row)
     for column in scan.columns.values():
         column.finish()
     return _found(files, scan.columns, roles, reading, shards, skipped), lost
 
 
 def _shards(
-    path: Path, part: str | None, delimiter: str, scanned: ScannedFile, next_row: dict[str | None, int]
+    path: Path,
+    part: str | None,
+    delimiter: str,
+    partition: Partition | None,
+    scanned: ScannedFile,
+    next_row: dict[str | None, int],
 ) -> list[dict[str, Any]]:
     """Lists what workers read of a file.
 
@@ -146,6 +164,7 @@ def _shards(
       path: Of the file.
       part: Split that the source gives its rows, or None.
       delimiter: Character between cells.
+      partition: Columns that its folders hold.
       scanned: What is known of the file.
       next_row: Number of the next row of each split, which is moved on.
     """
@@ -153,6 +172,7 @@ def _shards(
     for piece in scanned.pieces:
         shard: dict[str, Any] = {"path": str(path), "bytes": size_of(path), "delimiter": delimiter}
         shard |= {"first": next_row.get(part, 0), **piece.shard()}
+        shard |= {"partition": partition} if partition else {}
         next_row[part] = shard["first"] + piece.rows
         shards.append(shard if part is None else {**shard, "split": part})
     return shards

@@ -13,7 +13,13 @@ from pathlib import Path
 from typing import IO, Any
 
 from kerasline.components.core import ConfigError, counted
-from kerasline.components.datasets.files import PACKING_ERRORS, damaged_packing, open_bytes
+from kerasline.components.datasets.files import (
+    PACKING_ERRORS,
+    Partition,
+    check_names,
+    damaged_packing,
+    open_bytes,
+)
 from kerasline.components.datasets.tables.csv.encoding import check_is_text, undecodable, without_bom
 from kerasline.components.datasets.tables.csv.quotes import ADVICE, Place, StrayQuote, check_quotes, stray_quote
 
@@ -192,8 +198,16 @@ def _widths(head: Sequence[str], dialect: Dialect) -> Counter[int]:
         return Counter()
 
 
-def header_of(path: str | Path, options: Mapping[str, Any], delimiter: str) -> list[str]:
+def header_of(
+    path: str | Path, options: Mapping[str, Any], delimiter: str, partition: Partition | None = None
+) -> list[str]:
     """Returns the column names of a file: its header's, or ``columns``, or column_1, column_2, ...
+
+    Args:
+      path: the file.
+      options: of the ``csv:`` block.
+      delimiter: the character between cells.
+      partition: columns that its folders hold, which come after those of the file.
 
     Raises:
       ConfigError: the file is empty, names a column twice, or has another number of columns than ``columns``.
@@ -203,14 +217,20 @@ def header_of(path: str | Path, options: Mapping[str, Any], delimiter: str) -> l
     if first is None:
         raise ConfigError(f"{path} is empty; check that the right file was named.")
     stream.close()  # type: ignore[attr-defined]
-    width, columns = len(first[1]), options["columns"]
+    names = _names(path, options, first[1])
+    check_names(partition or {}, names, path)
+    return [*names, *(partition or {})]
+
+
+def _names(path: str | Path, options: Mapping[str, Any], first: Sequence[str]) -> list[str]:
+    width, columns = len(first), options["columns"]
     if columns is not None:
         _check_width(columns, width, path)
         return list(columns)
     if not options["header"]:
         return [f"column_{number}" for number in range(1, width + 1)]
     # Exports of data frames leave the index column without a name.
-    names = [name or f"column_{number}" for number, name in enumerate(first[1], start=1)]
+    names = [name or f"column_{number}" for number, name in enumerate(first, start=1)]
     twice = [name for name, count in Counter(names).items() if count > 1]
     if twice:
         raise ConfigError(
@@ -234,6 +254,7 @@ def body(
     width: int,
     ragged: Callable[[list[int]], None] | None = None,
     part: Sequence[int] | None = None,
+    partition: Partition | None = None,
 ) -> Iterator[Line]:
     """Yields the rows below the header, all of the same width.
 
@@ -241,21 +262,24 @@ def body(
       path: the file.
       options: of the ``csv:`` block.
       delimiter: the character between cells.
-      width: the number of columns.
+      width: the number of columns, those of the folders included.
       ragged: collects the numbers of the lines of rows of another width where the options say to skip them.
       part: as in :func:`lines`; default: the whole file.
+      partition: columns that the file's folders hold, whose cells are added to each row.
 
     Raises:
       ConfigError: as :func:`lines`, or a row has another width.
     """
     stream = lines(path, dialect_of(options, delimiter), part)
+    added = partition_cells(partition)
+    width -= len(added)
     named = width
     if options["header"] and part is None:
         named = count_named(next(stream, (0, [""] * width))[1])
     for number, found in stream:
         cells = fitted(found, width, named)
         if len(cells) == width:
-            yield number, cells
+            yield number, [*cells, *added] if added else cells
         elif cells == [""]:
             continue  # a line of spaces
         elif options["ragged_rows"] == "fail":
@@ -266,6 +290,11 @@ def body(
         elif ragged is not None:
             # A row may have lines within its cells.
             ragged(list(range(number - sum(cell.count("\n") for cell in cells), number + 1)))
+
+
+def partition_cells(partition: Partition | None) -> list[str]:
+    """Returns what stands in the columns that a file's folders hold, as cells of the file; empty for none."""
+    return ["" if value is None else str(value) for _, value in (partition or {}).values()]
 
 
 def fitted(cells: list[str], width: int, named: int | None = None) -> list[str]:

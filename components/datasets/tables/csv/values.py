@@ -40,11 +40,11 @@ def _batches(dataset: Dataset, shard: Mapping[str, Any]) -> Iterator[RecordBatch
     import pyarrow.compute as pc
 
     options, label, path = dataset.reader_options, dataset.label, shard["path"]
-    wanted = _wanted(dataset)
+    wanted, partition = _wanted(dataset), shard.get("partition")
     unusable = pa.array(sorted(missing_words(options, label.name).union(options["no_label"])))
     try:
-        names = header_of(path, options, shard["delimiter"])
-        for block in read_blocks(path, options, shard["delimiter"], names, shard.get("part")):
+        names = header_of(path, options, shard["delimiter"], partition)
+        for block in read_blocks(path, options, shard["delimiter"], names, shard.get("part"), partition):
             bad = pc.is_in(block.cells.column(label.name), unusable)
             cells = block.cells.filter(pc.invert(bad)) if bad.true_count else block.cells
             arrays = [_values(cells.column(name), dtype, missing, said) for name, dtype, missing, said in wanted]

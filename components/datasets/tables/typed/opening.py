@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Union
 
 from kerasline.components.core import ConfigError
-from kerasline.components.datasets.files import name_kind, open_bytes
+from kerasline.components.datasets.files import Partition, check_names, name_kind, open_bytes
 from kerasline.components.datasets.tables.typed.copies import parquet_of
 
 if TYPE_CHECKING:
@@ -21,11 +21,12 @@ _BYTES_LOOKED_AT = 4096
 _ROWS_PER_BATCH = 8192
 
 
-def open_file(path: Path) -> ParquetFile:
+def open_file(path: Path, partition: Partition | None = None) -> TypedFile:
     """Opens a table whose batches are read piece by piece.
 
     Args:
       path: Of a file of Parquet, Feather, Arrow, ORC or JSON lines, or a workbook.
+      partition: Columns that its folders hold, which are added to those of the file.
 
     Raises:
       ConfigError: it is none, or cannot be read.
@@ -43,7 +44,47 @@ def open_file(path: Path) -> ParquetFile:
     twice = [name for name, count in Counter(file.schema_arrow.names).items() if count > 1]
     if twice:
         raise ConfigError(f"{path} names column {twice[0]!r} more than once; rename one of them and write it again.")
-    return file
+    if not partition:
+        return file
+    check_names(partition, file.schema_arrow.names, path)
+    return PartitionedFile(file, partition)
+
+
+class PartitionedFile:
+    """A Parquet file with the columns that its folders hold, each of one value; read as a ``ParquetFile`` is.
+
+    Args:
+      file: As it lies on disk.
+      partition: The columns.
+    """
+
+    def __init__(self, file: ParquetFile, partition: Partition) -> None:
+        import pyarrow as pa
+
+        self.metadata, self.num_row_groups = file.metadata, file.num_row_groups
+        self._file = file
+        self._values = {name: pa.scalar(value, pa.type_for_alias(kind)) for name, (kind, value) in partition.items()}
+        schema = file.schema_arrow
+        for name, value in self._values.items():
+            schema = schema.append(pa.field(name, value.type))
+        self.schema_arrow = schema
+
+    def iter_batches(
+        self, batch_size: int, *, row_groups: Sequence[int], columns: Sequence[str]
+    ) -> Iterator[RecordBatch]:
+        """Yields rows with the columns that are asked for, as ``ParquetFile.iter_batches`` does."""
+        import pyarrow as pa
+
+        read = [name for name in columns if name not in self._values]
+        for batch in self._file.iter_batches(batch_size, row_groups=row_groups, columns=read):
+            arrays = [
+                pa.repeat(self._values[name], batch.num_rows) if name in self._values else batch.column(name)
+                for name in columns
+            ]
+            yield pa.RecordBatch.from_arrays(arrays, list(columns))
+
+
+TypedFile = Union["ParquetFile", PartitionedFile]
 
 
 def _refused(path: Path) -> ConfigError:
@@ -63,7 +104,7 @@ def _refused(path: Path) -> ConfigError:
     )
 
 
-def read_batches(file: ParquetFile, path: Path, groups: Sequence[int], columns: Sequence[str]) -> Iterator[RecordBatch]:
+def read_batches(file: TypedFile, path: Path, groups: Sequence[int], columns: Sequence[str]) -> Iterator[RecordBatch]:
     """Yields the rows of row groups, some thousand at a time.
 
     Raises:

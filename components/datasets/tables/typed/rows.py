@@ -26,7 +26,7 @@ def _rows(dataset: Dataset, shard: Mapping[str, Any]) -> Iterator[dict[str, Any]
     names = [*(column.name for column in dataset.columns), *options["extra"]]
     keys = [*names, dataset.label.name]
     path = Path(shard["path"])
-    for batch in read_batches(open_file(path), path, shard["groups"], [*names, *labels]):
+    for batch in read_batches(open_file(path, shard.get("partition")), path, shard["groups"], [*names, *labels]):
         values, _ = labelled_columns(batch, [*names, *labels], types, labels, options["missing_in"])
         joined: Any = values[labels[0]]
         if len(labels) > 1:

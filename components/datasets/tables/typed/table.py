@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from kerasline.components.core import ConfigError
@@ -22,14 +23,16 @@ from kerasline.components.datasets.description import (
     same_columns,
 )
 from kerasline.components.datasets.files import (
+    Partition,
     Places,
-    check_partitions,
     digest_file,
+    digest_with,
     drop_in_files,
+    partitions_of,
     size_of,
 )
 from kerasline.components.datasets.tables.typed.columns import take_values, usable_rows
-from kerasline.components.datasets.tables.typed.opening import open_file, read_batches
+from kerasline.components.datasets.tables.typed.opening import TypedFile, open_file, read_batches
 from kerasline.components.datasets.tables.typed.rows import labelled_columns
 from kerasline.components.datasets.tables.typed.scan import (
     INDEX_NAME,
@@ -43,7 +46,6 @@ from kerasline.components.datasets.values import Named, describe_lost, own_words
 
 if TYPE_CHECKING:
     from pyarrow import RecordBatch
-    from pyarrow.parquet import ParquetFile
 
 # Row groups are joined into one shard up to this many rows.
 _ROWS_PER_SHARD = 200_000
@@ -62,18 +64,25 @@ def find(options: ParquetOptions, places: Places, split: SplitColumn | None, nam
     files = [path for path in places.find_all(options.path) if path not in tests]
     if not files:
         raise ConfigError("Every file of parquet.path is also in parquet.test_path; name files for training as 'path'.")
-    check_partitions(files, lambda: open_file(files[0]).schema_arrow.names, options.drop, "parquet")
-    return describe([(path, None) for path in files] + [(path, "test") for path in tests], options, split, named)
+    every = [*files, *tests]
+    partitions = partitions_of(every, places.roots(options.path, options.test_path), options.drop)
+    listed = [(path, None) for path in files] + [(path, "test") for path in tests]
+    found = describe(listed, options, split, named, partitions)
+    return replace(found, digest=digest_with(found.digest, partitions.values()))
 
 
 def describe(
-    files: Sequence[tuple[Path, str | None]], options: ParquetOptions, split: SplitColumn | None, named: Named
+    files: Sequence[tuple[Path, str | None]],
+    options: ParquetOptions,
+    split: SplitColumn | None,
+    named: Named,
+    partitions: Mapping[Path, Partition] = MappingProxyType({}),
 ) -> Found:
-    """Describes a table whose files, with the split that the source gives each, are known."""
+    """Describes a table whose files are known, with the split that the source gives each, and what folders hold."""
     own = own_words(named)
     first_path = files[0][0]
     asked = _asked(options, split, named)
-    schema = open_file(first_path).schema_arrow
+    schema = open_file(first_path, partitions.get(first_path)).schema_arrow
     names = _names(schema, asked)
     index = [name for name in schema.names if name not in names]
     drop = _dropped([path for path, _ in files], names, index, options.drop)
@@ -84,12 +93,13 @@ def describe(
     next_row: dict[str | None, int] = {}
     remarks: list[str] = []
     for path, part in files:
-        file = open_file(path)
+        partition = partitions.get(path)
+        file = open_file(path, partition)
         remarks.append(workbook_remark(file.schema_arrow))
         same_columns(_names(file.schema_arrow, asked), names, path, first_path)
         _join_types(file, scans, (path, first_path))
         unlabelled: Counter[str] = Counter()
-        shards += _scan_file(file, (path, part), scans, roles.labels, own, unlabelled, next_row)
+        shards += _scan_file(file, (path, part), partition, scans, roles.labels, own, unlabelled, next_row)
         if unlabelled:
             skipped.append(f"{path.name}: {describe_lost(unlabelled, '')}")
         elif file.metadata.num_rows == 0:
@@ -118,8 +128,9 @@ def _index_note(name: str) -> str:
 
 
 def _scan_file(
-    file: ParquetFile,
+    file: TypedFile,
     place: tuple[Path, str | None],
+    partition: Partition | None,
     scans: Mapping[str, TypedScan],
     labels: Sequence[str],
     own: Mapping[str, Sequence[str]],
@@ -131,6 +142,7 @@ def _scan_file(
     Args:
       file: As opened.
       place: Its path, and the split that the source gives its rows or None.
+      partition: Columns that its folders hold.
       scans: By the name of the column.
       labels: Columns of the label.
       own: Words for a missing value, of the columns that have their own.
@@ -144,6 +156,7 @@ def _scan_file(
         rows = sum(_take(batch, scans, labels, own, unlabelled) for batch in batches)
         shard: dict[str, Any] = {"path": str(path), "bytes": size_of(path), "groups": list(groups)}
         shard |= {"first": next_row.get(part, 0), "rows": rows}
+        shard |= {"partition": partition} if partition else {}
         next_row[part] = shard["first"] + rows
         shards.append(shard if part is None else {**shard, "split": part})
     return shards
@@ -183,7 +196,7 @@ def _names(schema: Any, asked: Collection[str]) -> list[str]:
     return [name for name in schema.names if name not in index or name in asked]
 
 
-def _join_types(file: ParquetFile, scans: Mapping[str, TypedScan], paths: tuple[Path, Path]) -> None:
+def _join_types(file: TypedFile, scans: Mapping[str, TypedScan], paths: tuple[Path, Path]) -> None:
     """Adds the types of a file's columns to those of the files before: int and float make float."""
     for name, scan in scans.items():
         found = column_type(file.schema_arrow.field(name), paths[0])
@@ -270,7 +283,7 @@ def _values_of(scans: Mapping[str, TypedScan]) -> dict[str, list[str]]:
     return found
 
 
-def _group_ranges(file: ParquetFile) -> list[range]:
+def _group_ranges(file: TypedFile) -> list[range]:
     """Joins a file's row groups into shards of up to 200,000 rows."""
     ranges, begin, rows = [], 0, 0
     for group in range(file.num_row_groups):

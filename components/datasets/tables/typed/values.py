@@ -8,12 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 from kerasline.components.datasets.description import Dataset
 from kerasline.components.datasets.files import check_unchanged
-from kerasline.components.datasets.tables.typed.opening import open_file, read_batches
+from kerasline.components.datasets.tables.typed.opening import TypedFile, open_file, read_batches
 from kerasline.components.datasets.values import are_booleans, missing_words, null_where, numbers_of
 
 if TYPE_CHECKING:
     from pyarrow import Array, DataType, RecordBatch
-    from pyarrow.parquet import ParquetFile
 
 
 def read_columns(dataset: Dataset, shard: Mapping[str, Any]) -> Iterator[RecordBatch] | None:
@@ -31,7 +30,7 @@ def read_columns(dataset: Dataset, shard: Mapping[str, Any]) -> Iterator[RecordB
     if "sample" in shard or len(options["labels"]) > 1 or options["label_form"] is not None:
         return None
     check_unchanged(shard["path"], shard["bytes"])
-    file, wanted = open_file(Path(shard["path"])), _wanted(dataset)
+    file, wanted = open_file(Path(shard["path"]), shard.get("partition")), _wanted(dataset)
     kinds = {name: file.schema_arrow.field(name).type for name in wanted}
     if not all(is_plain(kinds[name], dtype) for name, dtype in wanted.items()):
         return None
@@ -62,7 +61,7 @@ def is_plain(kind: DataType, dtype: str) -> bool:
 
 
 def _batches(
-    dataset: Dataset, shard: Mapping[str, Any], file: ParquetFile, wanted: Mapping[str, str]
+    dataset: Dataset, shard: Mapping[str, Any], file: TypedFile, wanted: Mapping[str, str]
 ) -> Iterator[RecordBatch]:
     import pyarrow as pa
     import pyarrow.compute as pc

@@ -6,6 +6,7 @@ from .intervals import (
     metrics_of as metrics_of,
     paired_interval as paired_interval,
     resample as resample,
+    row_figures as row_figures,
     row_losses as row_losses,
     wilson as wilson,
 )

@@ -177,6 +177,32 @@ def _row_losses(name: str, labels: np.ndarray, predictions: np.ndarray, task: Ta
     return np.asarray(errors if name == "mae" else errors**2)
 
 
+def row_figures(name: str, labels: np.ndarray, predictions: np.ndarray) -> np.ndarray:
+    """Returns values of rows whose mean is a metric that is itself no mean over rows, and whose luck is the metric's.
+
+    Each row's value is the metric and what the row adds to it (its influence), so that the means of two models differ
+    by as much as their metrics do, and an interval of the one is an interval of the other.
+
+    Args:
+      name: rmse or r2.
+      labels: [rows].
+      predictions: of the model, [rows, 1].
+
+    Returns:
+      [rows]; none where the metric is not defined.
+
+    Source: F. R. Hampel, The Influence Curve and its Role in Robust Estimation, JASA 69, 1974.
+    """
+    truths = labels.reshape(-1).astype(np.float64)
+    squares = (truths - predictions.reshape(-1)) ** 2
+    mean = float(squares.mean()) if len(squares) else 0.0
+    if name == "rmse":
+        return np.asarray(sqrt(mean) + (squares - mean) / (2 * sqrt(mean)) if mean else squares)
+    spread = (truths - truths.mean()) ** 2 if len(truths) else truths
+    total = float(spread.mean()) if len(spread) else 0.0
+    return np.asarray(1 - squares / total + (spread - total) * mean / total**2 if total else [], np.float64)
+
+
 def _mean_interval(values: np.ndarray, sure: float = _Z) -> tuple[float, float]:
     half = sure * float(values.std(ddof=1)) / sqrt(len(values))
     return float(values.mean()) - half, float(values.mean()) + half

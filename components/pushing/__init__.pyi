@@ -1,2 +1,2 @@
 from .component import RegistryPush as RegistryPush
-from .options import PushOptions as PushOptions
+from .options import DROPS as DROPS, PushOptions as PushOptions, check_limits as check_limits

@@ -6,7 +6,10 @@ from typing import Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from kerasline.components.core import Options
+from kerasline.components.core import ConfigError, Options
+from kerasline.components.evaluation import METRICS
+
+DROPS = ("metric_drop", "accuracy_drop")  # two names of one limit
 
 
 class RollbackOptions(Options):
@@ -14,19 +17,40 @@ class RollbackOptions(Options):
 
     p99_ms: float | None = Field(None, gt=0, description="Milliseconds that 99 of 100 served requests take.")
     error_rate: float | None = Field(None, ge=0, lt=1, description="Share of the served requests that fail.")
-    accuracy_drop: float | None = Field(
+    metric_drop: float | None = Field(
         None, ge=0, description="How much worse the main metric may be by labels, in its own units."
     )
+    accuracy_drop: float | None = Field(None, ge=0, description="Another name of metric_drop.")
 
     @model_validator(mode="after")
     def _has_a_limit(self) -> RollbackOptions:
         if not self.limits():
-            raise ValueError("expected at least one of p99_ms, error_rate and accuracy_drop")
+            raise ValueError("expected at least one of p99_ms, error_rate and metric_drop")
+        if self.metric_drop is not None and self.accuracy_drop is not None:
+            raise ValueError("expected metric_drop or accuracy_drop, which mean the same, got both")
         return self
 
     def limits(self) -> dict[str, float]:
         """Returns the limits that there are, by name."""
         return {name: value for name, value in self.model_dump().items() if value is not None}
+
+
+def check_limits(options: PushOptions, main_metric: str) -> None:
+    """Refuses a limit that nothing can cross.
+
+    Args:
+      options: the recipe's block.
+      main_metric: of the recipe.
+
+    Raises:
+      ConfigError: a metric between 0 and 1 is to fall by more than that.
+    """
+    for name, limit in (options.rollback_on.limits() if options.rollback_on else {}).items():
+        if name in DROPS and limit >= 1 and METRICS[main_metric].unit == "share":
+            raise ConfigError(
+                f"push.rollback_on.{name}: expected less than 1, since {main_metric} lies between 0 and 1 and never "
+                f"falls by {limit:g}; two points are 0.02"
+            )
 
 
 class PushOptions(Options):

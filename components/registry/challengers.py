@@ -28,7 +28,7 @@ class Challenger:
       version: its number.
       kind: ``manual`` (no request goes to it), ``shadow`` or ``canary``.
       share: of the requests that a canary answers, 0..1.
-      rollback_on: limits that end it: ``p99_ms``, ``error_rate``, ``accuracy_drop``.
+      rollback_on: limits that end it: ``p99_ms``, ``error_rate``, ``metric_drop``.
       since: when it began, as ISO 8601; empty of one that only a server knows.
     """
 

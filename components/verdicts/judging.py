@@ -10,13 +10,16 @@ from typing import Any
 from kerasline.components.core import counted, rounded
 from kerasline.components.evaluation import DailyMean
 from kerasline.components.monitoring import CANARY, read_known
+from kerasline.components.pushing import DROPS
 from kerasline.components.verdicts.limits import SMALL_CHANCE, judge_limits
 from kerasline.components.verdicts.measuring import (
     compare_answers,
     compare_errors,
     compare_latencies,
+    compare_metric,
     compare_quality,
     estimate_quality,
+    fewest_labelled,
 )
 from kerasline.components.verdicts.pairs import Compared, read_compared, read_watched
 
@@ -85,7 +88,20 @@ def judge_watch(
     evidence, *_ = _gather(compared, record, limits)
     crossed = [_crossed(row) for row in evidence["limits"] if row["crossed"]]
     verdict, reasons = (WORSE, crossed) if crossed else (UNDECIDED, ["no limit of its watch is crossed"])
-    return {**_tell(compared, versions, evidence, verdict, reasons), "more_rows": None}
+    told = _tell(compared, versions, evidence, verdict, reasons)
+    return {**told, "more_rows": None, "notes": [*told["notes"], *_vain_limits(compared, evidence)]}
+
+
+def _vain_limits(compared: Compared, evidence: Mapping[str, Any]) -> Iterator[str]:
+    """Says which limit cannot act in production, since the eval rows are too few to compare with."""
+    metric, rows = evidence["metric"]["name"], sum(map(len, compared.incumbent.labels))
+    fewest = fewest_labelled(metric)
+    for row in evidence["limits"]:
+        if row["name"] in DROPS and rows < fewest:
+            yield (
+                f"rollback_on.{row['name']} cannot act: comparing {metric} takes {fewest:,} eval rows, and the version "
+                f"has {rows:,}"
+            )
 
 
 def _gather(
@@ -96,7 +112,7 @@ def _gather(
     quality, better = compare_quality(compared, main, record)
     errors, fails = compare_errors(compared)
     latency, slower = compare_latencies(compared)
-    mine, drop = compared.challenger, better if quality["measured_as"] == main else None
+    mine, drop = compared.challenger, compare_metric(compared, main, better)
     evidence = {
         "metric": quality,
         "estimated": None,

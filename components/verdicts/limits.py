@@ -17,15 +17,15 @@ Found = tuple[float | None, int, bool]  # value, rows, and whether the limit is 
 
 
 def judge_limits(
-    limits: Mapping[str, float], latencies: np.ndarray, failed: np.ndarray, drop: DailyMean | None, chance: float
+    limits: Mapping[str, float], latencies: np.ndarray, failed: np.ndarray, drop: DailyMean, chance: float
 ) -> list[dict[str, Any]]:
     """Holds a version against the limits of its recipe, so that one may look every day.
 
     Args:
-      limits: ``p99_ms``, ``error_rate`` and ``accuracy_drop``, as far as there are any.
+      limits: ``p99_ms``, ``error_rate`` and ``metric_drop`` (also as ``accuracy_drop``), as far as there are any.
       latencies: of its requests, milliseconds.
       failed: whether each of its requests failed.
-      drop: how much better its main metric is than that of what it is compared with; None where nothing is known.
+      drop: how much better its main metric is than that of what it is compared with.
       chance: that a limit that is kept ever seems to be crossed.
 
     Returns:
@@ -34,6 +34,7 @@ def judge_limits(
     measured: dict[str, Callable[[float], Found]] = {
         "p99_ms": lambda limit: _slow(limit, latencies, chance),
         "error_rate": lambda limit: _failing(limit, failed, chance),
+        "metric_drop": lambda limit: _fallen(limit, drop),
         "accuracy_drop": lambda limit: _fallen(limit, drop),
     }
     return [
@@ -54,8 +55,8 @@ def _failing(limit: float, failed: np.ndarray, chance: float) -> Found:
     return (float(failed.mean()) if len(failed) else None), beyond.rows, beyond.sign > 0
 
 
-def _fallen(limit: float, drop: DailyMean | None) -> Found:
-    if drop is None or not drop.rows:
+def _fallen(limit: float, drop: DailyMean) -> Found:
+    if not drop.rows:
         return None, 0, False
     return -drop.value, drop.rows, drop.rows >= drop.fewest and drop.high < -limit
 

@@ -17,6 +17,7 @@ from kerasline.components.evaluation import (
     daily_difference,
     daily_mean,
     measure,
+    row_figures,
     row_losses,
 )
 from kerasline.components.monitoring import SHADOW, estimate, read_known
@@ -27,6 +28,7 @@ from kerasline.components.verdicts.pairs import Compared, Side
 CHANCE = 0.03  # of the metric; the others have a small one each
 _BLOCK, _FEWEST_BLOCKS = 100, 10  # rows of a figure that is no mean over rows, and how many such figures it takes
 _SQUARED = {"rmse": "mse", "r2": "mse"}
+_OF_ROWS = ("mae", "mse", "log_loss", *_SQUARED)  # beside shares of rows
 _FEWEST_EVAL_ROWS = 30
 
 
@@ -66,6 +68,36 @@ def compare_quality(compared: Compared, name: str, record: Mapping[str, Any]) ->
         "more_rows": None if not better.rows else _times(better.rows_to_tell(), unit),
     }
     return told, better
+
+
+def fewest_labelled(name: str) -> int:
+    """Returns how many rows with a label it takes on either side before a metric is found to differ."""
+    if name in SHARES_OF_ROWS:
+        return FEWEST
+    return FEWEST_UNBOUNDED if name in _OF_ROWS else _BLOCK * _FEWEST_BLOCKS
+
+
+def compare_metric(compared: Compared, name: str, better: DailyMean) -> DailyMean:
+    """Compares two versions in the units of the main metric itself, which a limit has.
+
+    Args:
+      compared: what both have answered.
+      name: of the metric.
+      better: from :func:`compare_quality`.
+
+    Returns:
+      How much better the challenger is, above zero where it is.
+    """
+    if name not in _SQUARED:
+        return better
+    sign = 1 if METRICS[name].higher_is_better else -1
+    mine, theirs = (
+        sign * row_figures(name, side.joined("labels"), side.joined("labelled"))
+        for side in (compared.challenger, compared.incumbent)
+    )
+    if compared.kind == SHADOW:
+        return daily_mean(mine - theirs, SMALL_CHANCE, FEWEST_UNBOUNDED)
+    return daily_difference(mine, theirs, SMALL_CHANCE, FEWEST_UNBOUNDED)
 
 
 def _times(rows: int | None, unit: int) -> int | None:

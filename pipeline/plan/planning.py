@@ -33,6 +33,7 @@ from kerasline.components.fitting import FitSettings, TrainingOptions, check_fit
 from kerasline.components.formats import check_formats
 from kerasline.components.models import CustomOptions, TabularOptions, check_inputs
 from kerasline.components.monitoring import check_redacted
+from kerasline.components.pushing import check_limits
 from kerasline.components.registry import current_version, find_problem, read_pointer, read_record
 from kerasline.components.tuning import FAMILY, check_search, feature_values, values_to_try
 from kerasline.components.validation import (
@@ -257,6 +258,7 @@ def settle(
     check_redacted(experiment.serve, columns)
     evaluation = settle_evaluation(experiment.evaluation, task, columns)
     check_reference_limit(evaluation, features)
+    check_limits(experiment.push, evaluation.metrics[0])
     check_inputs(experiment.model, features.inputs())
     fit = FitSettings(
         plan=features, model=experiment.model, training=experiment.training, seed=experiment.seed,

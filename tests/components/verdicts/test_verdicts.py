@@ -11,8 +11,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from kerasline.components.evaluation import daily_mean, row_figures
 from kerasline.components.monitoring import CANARY, SHADOW, Capture, Exchange, join_labels
 from kerasline.components.verdicts import find_compared, judge
+from kerasline.components.verdicts.limits import SMALL_CHANCE
 
 RECORD: dict[str, Any] = {
     "recipe": "shop",
@@ -191,6 +193,40 @@ def test_a_drop_beyond_its_limit_ends_it(tmp_path: Path) -> None:
     assert not row["crossed"]
 
 
+@pytest.mark.parametrize(("metric", "limit", "beyond"), [("rmse", 0.7, 1.3), ("r2", 0.2, 0.5), ("mae", 0.5, 1.1)])
+def test_a_drop_is_held_against_the_metric_whichever_it_is(
+    tmp_path: Path, metric: str, limit: float, beyond: float
+) -> None:
+    random, traffic = np.random.default_rng(0), Traffic(tmp_path / "captured", {**NUMBERS, "main_metric": metric})
+    truth = random.normal(10, 3, 1500)
+    answers = [{"value": (truth + random.normal(0, sd, 1500)).astype(np.float32)} for sd in (1.0, 2.0)]
+    traffic.label(traffic.send(answers, ["", SHADOW]), list(truth))
+    found = traffic.judge(SHADOW, {"metric_drop": limit})
+    (row,) = found["evidence"]["limits"]
+    values = found["evidence"]["metric"]
+    fallen = (values["challenger"] - values["incumbent"]) * (-1 if metric == "r2" else 1)
+    assert row["crossed"] and row["value"] == pytest.approx(fallen, rel=1e-3)
+    (row,) = traffic.judge(SHADOW, {"metric_drop": beyond})["evidence"]["limits"]
+    assert not row["crossed"]
+
+
+@pytest.mark.parametrize("metric", ["rmse", "r2"])
+def test_a_drop_that_is_just_allowed_is_hardly_ever_found_at_any_look(metric: str) -> None:
+    """Two models whose true figures differ by the limit, looked at after each of thirty days."""
+    random, false = np.random.default_rng(1), 0
+    limit = 0.5 if metric == "rmse" else (1.5**2 - 1) / 9
+    for _ in range(200):
+        truth = random.normal(0, 3, 3000)
+        mine, theirs = (truth + random.standard_t(8, 3000) * sd * np.sqrt(0.75) for sd in (1.5, 1.0))
+        for rows in range(300, 3001, 90):
+            drops = [row_figures(metric, truth[:rows], one[:rows]) for one in (mine, theirs)]
+            fallen = drops[0] - drops[1] if metric == "rmse" else drops[1] - drops[0]
+            if daily_mean(fallen, SMALL_CHANCE).low > limit:
+                false += 1
+                break
+    assert false <= 5, "of 200, where one is expected"
+
+
 def test_numbers_are_compared_by_their_errors(tmp_path: Path) -> None:
     random, traffic = np.random.default_rng(0), Traffic(tmp_path / "captured", NUMBERS)
     truth = random.normal(10, 3, 500)
@@ -216,6 +252,20 @@ def test_an_area_is_compared_by_the_hundred_rows(tmp_path: Path) -> None:
     traffic.label(ids, ["ab"[one] for one in truth])
     found = traffic.judge(SHADOW)
     assert found["verdict"] == "better" and found["evidence"]["metric"]["measured_as"] == "auc of every 100 rows"
+
+
+def test_an_area_that_falls_crosses_its_limit(tmp_path: Path) -> None:
+    random, traffic = np.random.default_rng(0), Traffic(tmp_path / "captured", BINARY)
+    truth = random.integers(0, 2, 5000)
+    answers = []
+    for noise in (0.5, 2.0):
+        second = 1 / (1 + np.exp(-(2 * truth - 1 + random.normal(0, noise, 5000))))
+        answers.append({"scores": np.stack([1 - second, second], 1).astype(np.float32)})
+    traffic.label(traffic.send(answers, ["", SHADOW], size=50), ["ab"[one] for one in truth])
+    (row,) = traffic.judge(SHADOW, {"metric_drop": 0.1})["evidence"]["limits"]
+    assert row["crossed"] and row["value"] == pytest.approx(0.24, abs=0.03)
+    (row,) = traffic.judge(SHADOW, {"metric_drop": 0.23})["evidence"]["limits"]
+    assert not row["crossed"], "it may be chance"
 
 
 def test_rows_without_a_counterpart_and_repeated_ids_count_for_nothing(tmp_path: Path) -> None:

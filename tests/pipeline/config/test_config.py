@@ -173,7 +173,7 @@ def test_an_unknown_key_is_refused_with_the_nearest_one(blocks: dict[str, Any], 
         ({"push": {"promotion": "canary", "share": 1}}, "the recipe: push.share: expected a number below 1, got 1"),
         (
             {"push": {"rollback_on": {}}},
-            "the recipe: push.rollback_on: expected at least one of p99_ms, error_rate and accuracy_drop",
+            "the recipe: push.rollback_on: expected at least one of p99_ms, error_rate and metric_drop",
         ),
         ({"push": {"watch_days": 3}}, "the recipe: push: expected rollback_on with watch_days, got none"),
         (

@@ -1,6 +1,8 @@
+from .batches import BatchCapture as BatchCapture
 from .collecting import Known as Known, read_known as read_known
 from .estimates import estimate as estimate
 from .labels import describe_joined as describe_joined, join_labels as join_labels, labels_of as labels_of
+from .log_files import Taken as Taken, describe_taken as describe_taken, take_logs as take_logs
 from .options import CaptureOptions as CaptureOptions, ServeOptions as ServeOptions, check_redacted as check_redacted
 from .reading import (
     ANSWERED as ANSWERED,
@@ -14,15 +16,20 @@ from .reading import (
 from .records import (
     ANSWERS as ANSWERS,
     ASKED as ASKED,
+    BATCH as BATCH,
     CANARY as CANARY,
     CAPTURED as CAPTURED,
     FALLBACK as FALLBACK,
     LABELS as LABELS,
+    LOGGED as LOGGED,
     OUTPUTS as OUTPUTS,
+    REQUEST_ID as REQUEST_ID,
     SHADOW as SHADOW,
     Exchange as Exchange,
+    capture_of as capture_of,
     parts_of as parts_of,
     request_id_of as request_id_of,
 )
+from .tensorflow_serving import Wanted as Wanted
 from .watching import watch_version as watch_version
 from .writing import Capture as Capture

@@ -23,7 +23,7 @@ from kerasline.components.monitoring.reading import (
     label_array,
     predictions_of,
 )
-from kerasline.components.monitoring.records import INPUT, LABELS, SHADOW, parts_of
+from kerasline.components.monitoring.records import BATCH, INPUT, LABELS, LOGGED, SHADOW, parts_of
 from kerasline.components.prediction import reading_of_record
 from kerasline.components.registry import ANSWERS_FILE
 from kerasline.components.validation import PROFILE_FILE, profile_columns
@@ -41,6 +41,7 @@ class Served:
       left_out: columns that are not, and why.
       answered, failed, labelled: rows.
       shadowed: those of them that went to nobody, since the version was a shadow.
+      predicted, logged: those of them that ``kerasline predict`` answered, and TensorFlow Serving.
       predictions: of a sample of the answers, a list of float32 [rows, units].
       labels, labelled_predictions: of a sample of those that have a label.
       delays: between answers and their labels, in seconds.
@@ -54,6 +55,8 @@ class Served:
     failed: int = 0
     labelled: int = 0
     shadowed: int = 0
+    predicted: int = 0
+    logged: int = 0
     predictions: list[np.ndarray] = field(default_factory=list)
     labels: list[np.ndarray] = field(default_factory=list)
     labelled_predictions: list[np.ndarray] = field(default_factory=list)
@@ -157,7 +160,9 @@ class _Collector:
         if predictions is None:
             return
         served.answered += len(batch)
-        served.shadowed += _count_shadowed(batch)
+        served.shadowed += _count_role(batch, SHADOW)
+        served.predicted += _count_role(batch, BATCH)
+        served.logged += _count_role(batch, LOGGED)
         kept = self._random.random(len(batch)) < self._share
         served.predictions.append(predictions[kept])
         served.latencies.append(batch.column("latency_ms").to_numpy(zero_copy_only=False)[kept])
@@ -220,8 +225,8 @@ class _Collector:
         self.served.delays += [(at - before).total_seconds() for before, at in zip(answered, came, strict=True)]
 
 
-def _count_shadowed(batch: Any) -> int:
-    """Counts the rows that a shadow answered."""
+def _count_role(batch: Any, role: str) -> int:
+    """Counts the rows that have a role."""
     import pyarrow.compute as pc
 
-    return int(pc.sum(pc.equal(batch.column("role"), SHADOW)).as_py() or 0) if "role" in batch.schema.names else 0
+    return int(pc.sum(pc.equal(batch.column("role"), role)).as_py() or 0) if "role" in batch.schema.names else 0

@@ -16,7 +16,7 @@ import filelock
 import numpy as np
 
 from kerasline.components.core import ConfigError, counted
-from kerasline.components.monitoring.records import ANSWERS, LABELS, parts_of
+from kerasline.components.monitoring.records import ANSWERS, LABELS, id_text, parts_of
 from kerasline.components.monitoring.writing import write_table
 from kerasline.components.prediction import READERS, plan_prediction, read_truths
 
@@ -105,16 +105,8 @@ def _read(source: str, key: str, record: Mapping[str, Any]) -> Any:
     ]
     frame = pd.concat(frames, ignore_index=True)
     frame.columns = ["id", *map(str, range(len(labels)))]
-    frame["id"] = [None if _is_none(value) else _id_text(value) for value in frame["id"]]
+    frame["id"] = [id_text(value) or None for value in frame["id"]]
     return frame
-
-
-def _is_none(value: Any) -> bool:
-    return value is None or value != value or not str(value).strip()
-
-
-def _id_text(value: Any) -> str:
-    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value).strip()
 
 
 def _count_repeated(table: Any) -> Counter[str]:

@@ -3,7 +3,7 @@
 ``captured/NAME/answers/version=3/day=2026-11-29/*.parquet``. A row has ``request_id``, ``time`` (UTC), ``version``,
 ``code`` (of HTTP), ``latency_ms`` (of its request), ``input.COLUMN`` for each column that is not redacted, and
 ``class`` and ``scores``, ``scores``, or ``value``. A request that failed is one row without inputs and answer. ``role``
-is there where another version is compared with the one in production; see ``ROLES``.
+is there where another version is compared with the one in production, or no server answered; see ``ROLES``.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import re
 import uuid
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,12 +21,13 @@ import numpy as np
 
 CAPTURED = "captured"  # of a workspace
 ANSWERS, LABELS = "answers", "labels"  # of a model below it
-INPUT = "input."
-# Of a row: answered beside production and not sent, answered in its place, by it instead of a canary that failed, or
-# by a version that the client asked for by number. A row of production has none, and neither has one of before.
-SHADOW, CANARY, FALLBACK, ASKED = ROLES = ("shadow", "canary", "fallback", "asked")
+REQUEST_ID, INPUT = "request_id", "input."
+# Of a row: answered beside production and not sent, answered in its place, by it instead of a canary that failed, by a
+# version that the client asked for by number, by predict, or by TensorFlow Serving. A row of production, or of a time
+# without others, has none.
+SHADOW, CANARY, FALLBACK, ASKED, BATCH, LOGGED = ROLES = ("shadow", "canary", "fallback", "asked", "batch", "logged")
 OUTPUTS = ("class", "scores", "value")  # of a signature, as far as they are captured
-_EXAMPLES = "examples"  # the argument of ``serving_default``
+EXAMPLES = "examples"  # the argument of ``serving_default``
 _REQUEST_ID = re.compile(r"[!-~]{1,128}")
 _USUAL_DAYS = 30
 # A part of a day covers the numbers of the flushes that are in it; one that holds others makes these obsolete.
@@ -47,6 +48,7 @@ class Exchange:
       answer: by output of the signature, each [rows, ...]; empty of a failure.
       size: about how many bytes all that has.
       role: one of ``ROLES``, or nothing.
+      ids: of its rows, where they bring theirs.
     """
 
     name: str
@@ -60,9 +62,12 @@ class Exchange:
     answer: Mapping[str, np.ndarray] = field(default_factory=dict)
     size: int = 0
     role: str = ""
+    ids: tuple[str, ...] = ()
 
     def row_ids(self) -> list[str]:
         """Returns the id of each row: the request's own for one row, ``ID-0``, ``ID-1`` and so on for several."""
+        if self.ids:
+            return list(self.ids)
         rows = max((len(values) for values in self.answer.values()), default=1)
         return [self.request_id] if rows == 1 else [f"{self.request_id}-{row}" for row in range(rows)]
 
@@ -74,6 +79,15 @@ class Exchange:
 def request_id_of(given: str) -> str:
     """Returns a client's id of a request, or a new one where it sent none, or one that no header can hold."""
     return given if _REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
+
+
+def id_text(value: Any) -> str:
+    """Writes an id of a row as ``label`` reads it: without spaces around it, and 3 for 3.0; nothing of none."""
+    if isinstance(value, bytes):
+        value = value.decode(errors="replace")
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    return "" if value is None or value != value else str(value).strip()
 
 
 def capture_of(record: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -120,15 +134,14 @@ def _rows_of(exchanges: Sequence[Exchange]) -> Any:
     ids = [one.row_ids() for one in exchanges]
     rows = [len(each) for each in ids]
     first = exchanges[0]
-    times = np.repeat([int(one.at * 1e6) for one in exchanges], rows)
-    columns = {
-        "request_id": pa.array([each for listed in ids for each in listed], pa.string()),
-        "time": pa.array(times, pa.int64()).cast(pa.timestamp("us", tz="UTC")),
-        "version": pa.array(np.full(len(times), first.version), pa.int32()),
-        "code": pa.array(np.repeat([one.code for one in exchanges], rows), pa.int16()),
-        "latency_ms": pa.array(np.repeat([1000 * one.seconds for one in exchanges], rows), pa.float32()),
-    }
-    columns |= _role(first.role, len(times))
+    columns = usual_columns(
+        [each for listed in ids for each in listed],
+        first.version,
+        np.repeat([one.at for one in exchanges], rows),
+        np.repeat([one.code for one in exchanges], rows),
+        np.repeat([1000 * one.seconds for one in exchanges], rows),
+        first.role,
+    )
     if first.inputs:
         columns |= _inputs(exchanges)
     if first.answer:
@@ -136,46 +149,85 @@ def _rows_of(exchanges: Sequence[Exchange]) -> Any:
     return pa.table(columns)
 
 
-def _role(role: str, rows: int) -> dict[str, Any]:
-    """Writes the role of rows, and no column where they have none."""
+def usual_columns(
+    ids: Sequence[str], version: int, times: np.ndarray, codes: np.ndarray, latencies: np.ndarray, role: str
+) -> dict[str, Any]:
+    """Returns what every captured row has, as Arrow arrays.
+
+    Args:
+      ids: of the rows.
+      version: that answered.
+      times: when each was answered, in seconds since 1970.
+      codes: of HTTP, of each.
+      latencies: of the request of each, in milliseconds; NaN where nobody waited for it.
+      role: one of ``ROLES``, or nothing, which is no column.
+    """
     import pyarrow as pa
 
-    return {"role": pa.array([role] * rows, pa.string())} if role else {}
+    microseconds = (np.asarray(times, np.float64) * 1e6).astype(np.int64)
+    found = {
+        REQUEST_ID: pa.array(ids, pa.string()),
+        "time": pa.array(microseconds, pa.int64()).cast(pa.timestamp("us", tz="UTC")),
+        "version": pa.array(np.full(len(ids), version), pa.int32()),
+        "code": pa.array(codes, pa.int16()),
+        "latency_ms": pa.array(np.asarray(latencies, np.float32), pa.float32(), from_pandas=True),
+    }
+    return found | ({"role": pa.array([role] * len(ids), pa.string())} if role else {})
 
 
 def _inputs(exchanges: Sequence[Exchange]) -> dict[str, Any]:
     """Returns the raw columns that are kept, as Arrow arrays of the types that training had."""
     record = exchanges[0].record
-    settings, arguments = capture_of(record), record.get("arguments", {})
+    names = {argument: name for name, argument in record.get("arguments", {}).items()}
+    if set(exchanges[0].inputs) == {EXAMPLES} and EXAMPLES not in names:
+        sent = [np.asarray(one.inputs[EXAMPLES]).ravel().tolist() for one in exchanges]
+        return columns_of_examples([example for examples in sent for example in examples], record)
+    return _columns_of_arguments(exchanges, {name: names.get(name, name) for name in exchanges[0].inputs}, record)
+
+
+def _columns_of_arguments(
+    exchanges: Sequence[Exchange], names: Mapping[str, str], record: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Returns the columns of requests that sent a tensor for each, those that are redacted left out."""
+    settings = capture_of(record)
     kinds = {column["name"]: column["dtype"] for column in record.get("columns", ())}
-    names = {argument: name for name, argument in arguments.items()}
-    are_examples = set(exchanges[0].inputs) == {_EXAMPLES} and _EXAMPLES not in names
-    if are_examples:
-        wanted = {name: kind for name, kind in kinds.items() if name not in settings["redact"]}
-        found: Mapping[str, Any] = _of_examples(exchanges, wanted)
-    else:
-        found = _of_arguments(exchanges, names, settings["redact"])
+    kept: dict[str, Any] = {}
+    for argument, name in names.items():
+        if name not in settings["redact"]:
+            joined = _joined([one.inputs[argument] for one in exchanges])
+            kept[INPUT + name] = arrow_values(joined, kinds.get(name, ""), settings["images"])
+    return kept
+
+
+def columns_of_examples(examples: Sequence[bytes], record: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns the columns of serialized tf.Examples as they are captured, those that are redacted left out.
+
+    Args:
+      examples: one for each row.
+      record: of the version that read them.
+    """
+    kept = _kept_kinds(record)
+    images = capture_of(record)["images"]
     return {
-        INPUT + name: arrow_values(values, kinds.get(name, ""), settings["images"]) for name, values in found.items()
+        INPUT + name: arrow_values(found, kept[name], images) for name, found in features_of(examples, kept).items()
     }
 
 
-def _of_examples(exchanges: Sequence[Exchange], wanted: Mapping[str, str]) -> dict[str, list[Any]]:
-    """Returns the wanted columns of requests that sent serialized tf.Examples."""
-    sent = [np.asarray(one.inputs[_EXAMPLES]).ravel().tolist() for one in exchanges]
-    return _features([example for examples in sent for example in examples], wanted)
+def columns_of_values(values: Mapping[str, Any], record: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns raw values as they are captured, those that are redacted left out.
+
+    Args:
+      values: by column of the version's data; see :func:`arrow_values`.
+      record: of the version that read them.
+    """
+    images = capture_of(record)["images"]
+    return {INPUT + name: arrow_values(values[name], kind, images) for name, kind in _kept_kinds(record).items()}
 
 
-def _of_arguments(
-    exchanges: Sequence[Exchange], names: Mapping[str, str], redacted: Collection[str]
-) -> dict[str, np.ndarray]:
-    """Returns the columns of requests that sent one tensor for each, those that are redacted left out."""
-    columns = {argument: names.get(argument, argument) for argument in exchanges[0].inputs}
-    return {
-        name: _joined([one.inputs[argument] for one in exchanges])
-        for argument, name in columns.items()
-        if name not in redacted
-    }
+def _kept_kinds(record: Mapping[str, Any]) -> dict[str, str]:
+    """Returns what each column of the data holds, but for those that are redacted."""
+    redacted = capture_of(record)["redact"]
+    return {column["name"]: column["dtype"] for column in record.get("columns", ()) if column["name"] not in redacted}
 
 
 def _joined(parts: Sequence[Any]) -> np.ndarray:
@@ -187,8 +239,16 @@ def _joined(parts: Sequence[Any]) -> np.ndarray:
     return joined
 
 
-def _features(examples: Sequence[bytes], kinds: Mapping[str, str]) -> dict[str, list[Any]]:
-    """Reads the columns of serialized tf.Examples; None where a row has no value."""
+def features_of(examples: Sequence[bytes], kinds: Mapping[str, str]) -> dict[str, list[Any]]:
+    """Reads columns of serialized tf.Examples.
+
+    Args:
+      examples: one for each row.
+      kinds: what each column holds, by its name.
+
+    Returns:
+      The values by column, None where a row has none.
+    """
     import tensorflow as tf
 
     found: dict[str, list[Any]] = {name: [] for name in kinds}
@@ -264,16 +324,24 @@ def _text(value: Any) -> str | None:
 
 
 def _answers(exchanges: Sequence[Exchange]) -> dict[str, Any]:
+    outputs = [name for name in OUTPUTS if name in exchanges[0].answer]
+    return answer_columns({name: _joined([one.answer[name] for one in exchanges]) for name in outputs})
+
+
+def answer_columns(answer: Mapping[str, np.ndarray]) -> dict[str, Any]:
+    """Returns what was answered as Arrow arrays, as far as it is captured.
+
+    Args:
+      answer: by output of a signature, each [rows, ...].
+    """
     import pyarrow as pa
 
     found: dict[str, Any] = {}
-    outputs = exchanges[0].answer
-    if "class" in outputs:
-        found["class"] = arrow_values(_joined([one.answer["class"] for one in exchanges]), "string")
-    if "scores" in outputs:
-        scores = _joined([one.answer["scores"] for one in exchanges])
-        found["scores"] = pa.array(list(scores.astype(np.float32)), pa.list_(pa.float32()))
-    if "value" in outputs:
-        values = _joined([one.answer["value"] for one in exchanges])
+    if "class" in answer:
+        found["class"] = arrow_values(answer["class"], "string")
+    if "scores" in answer:
+        found["scores"] = pa.array(list(answer["scores"].astype(np.float32)), pa.list_(pa.float32()))
+    if "value" in answer:
+        values = answer["value"]
         found["value"] = pa.array(values.astype(np.float32).reshape(len(values)), pa.float32())
     return found

@@ -172,13 +172,21 @@ def _percentiles(values: np.ndarray, which: tuple[int, ...]) -> dict[str, float]
     return {f"p{one}": round(float(found), 4) for one, found in zip(which, np.percentile(known, which), strict=True)}
 
 
+def _elsewhere(served: Served) -> dict[str, int]:
+    """Counts the rows that production did not answer to a client of ``kerasline serve``."""
+    return {
+        "answered in the shadow of another version, for nobody": served.shadowed,
+        "answered by kerasline predict, and have no latency": served.predicted,
+        "answered by TensorFlow Serving, whose logs have no latency": served.logged,
+    }
+
+
 def _notes(served: Served, known: Known, record: Mapping[str, Any]) -> list[str]:
     """Says what could not be said, and why."""
     notes = []
     if served.answered < FEWEST_ROWS:
         notes.append(f"{served.answered:,} rows were answered; alarms need {FEWEST_ROWS}")
-    if served.shadowed:
-        notes.append(f"{served.shadowed:,} of these rows were answered in the shadow of another version, for nobody")
+    notes += [f"{number:,} of these rows were {what}" for what, number in _elsewhere(served).items() if number]
     if served.answered and not served.labelled:
         notes.append("no answer has its label yet, so quality is not known; see kerasline label")
     if served.labelled > sum(map(len, served.labels)):

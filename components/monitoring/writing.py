@@ -78,7 +78,7 @@ class Capture:
             kept.
         """
         share = self.share_of(record, is_compared=is_compared)
-        return bool(share >= 1 or (share > 0 and zlib.crc32(request_id.encode()) < share * 2**32))
+        return is_chosen(request_id, share)
 
     def take(self, exchange: Exchange) -> None:
         """Takes in an exchange, or drops it where too many wait or nothing can be written."""
@@ -128,10 +128,7 @@ class Capture:
     def _write(self, folder: Path, exchanges: Sequence[Exchange]) -> None:
         table = table_of(exchanges)
         folder.mkdir(parents=True, exist_ok=True)
-        disk = shutil.disk_usage(folder)
-        least = min(_FREE_BYTES, _FREE_SHARE * disk.total)
-        if disk.free < least:
-            raise OSError(errno.ENOSPC, f"less than {least / 1e6:.0f} MB are free")
+        check_room(folder)
         self._number += 1
         path = folder / f"{self._session}-{self._number:08d}-{self._number:08d}.parquet"
         write_table(table, path)
@@ -166,14 +163,7 @@ class Capture:
         if self._cleaned.get(name) == today:
             return
         self._cleaned[name] = today
-        last = (datetime.now(UTC) - timedelta(days=keep_days)).date().isoformat()
-        for kind in (ANSWERS, LABELS):
-            for folder in (self.folder / name / kind).glob("version=*/day=*"):
-                if folder.name.removeprefix("day=") < last:
-                    shutil.rmtree(folder, ignore_errors=True)
-        for left in (self.folder / name / ANSWERS).glob("version=*/day=*/.*.parquet.*"):
-            if time.time() - left.stat().st_mtime > _LEFT_SECONDS:
-                left.unlink(missing_ok=True)
+        clean(self.folder / name, keep_days)
 
     def _stop_for_a_while(self, error: OSError, lost: int) -> None:
         if not self._blocked_until:
@@ -194,6 +184,43 @@ class Capture:
         if self.dropped > self._told and (at_once or time.monotonic() > self._next_telling):
             logger.warning("%s requests were answered and not captured so far", self.dropped)
             self._told, self._next_telling = self.dropped, time.monotonic() + _RETRY_SECONDS
+
+
+def is_chosen(request_id: str, share: float) -> bool:
+    """Says whether an id is among a share of all ids; always the same ones."""
+    return bool(share >= 1 or (share > 0 and zlib.crc32(request_id.encode()) < share * 2**32))
+
+
+def check_room(folder: Path) -> None:
+    """Sees that a disk has room for more than what is captured.
+
+    Args:
+      folder: on that disk.
+
+    Raises:
+      OSError: there is as little room as others may need.
+    """
+    disk = shutil.disk_usage(folder)
+    least = min(_FREE_BYTES, _FREE_SHARE * disk.total)
+    if disk.free < least:
+        raise OSError(errno.ENOSPC, f"less than {least / 1e6:.0f} MB are free")
+
+
+def clean(captured: Path, keep_days: int) -> None:
+    """Deletes the days that are over, and what killed processes left half-written.
+
+    Args:
+      captured: ``captured/NAME`` of the workspace.
+      keep_days: of answers and labels, today not counted.
+    """
+    last = (datetime.now(UTC) - timedelta(days=keep_days)).date().isoformat()
+    for kind in (ANSWERS, LABELS):
+        for folder in (captured / kind).glob("version=*/day=*"):
+            if folder.name.removeprefix("day=") < last:
+                shutil.rmtree(folder, ignore_errors=True)
+    for left in (captured / ANSWERS).glob("version=*/day=*/.*.parquet.*"):
+        if time.time() - left.stat().st_mtime > _LEFT_SECONDS:
+            left.unlink(missing_ok=True)
 
 
 def write_table(table: Any, path: Path) -> None:

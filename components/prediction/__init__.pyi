@@ -14,7 +14,9 @@ from .evaluating import (
     measure_answers as measure_answers,
 )
 from .job import Prediction as Prediction, predict as predict
+from .marking import new_name as new_name
 from .probe import WARMUP_FILE as WARMUP_FILE, read_requests as read_requests
+from .reading.blocks import Block as Block
 from .reading.cells import Reader as Reader, json_readers as json_readers
 from .reading.finding import KINDS as KINDS
 from .reading.frames import FRAME as FRAME, is_frame as is_frame, write_frame as write_frame
@@ -22,6 +24,7 @@ from .reading.labelled import plan_evaluation as plan_evaluation
 from .reading.pictures import image_problems as image_problems
 from .reading.planning import (
     ON_UNSEEN as ON_UNSEEN,
+    OUTPUTS as OUTPUTS,
     PredictionPlan as PredictionPlan,
     plan_prediction as plan_prediction,
     reading_of_record as reading_of_record,

@@ -16,10 +16,12 @@ from kerasline.components.beam import complete_options
 from kerasline.components.core import ConfigError, DataRejected, KeraslineError
 from kerasline.components.datasets.files import check_unchanged, size_of
 from kerasline.components.prediction.answering import join_counts
+from kerasline.components.prediction.keeping import Keeper
 from kerasline.components.prediction.marking import add_marks, column_name
 from kerasline.components.prediction.reading import PredictionPlan, output_columns
 from kerasline.components.prediction.shards import (
     begin_to_load,
+    captured_path,
     marks_path,
     part_path,
     predict_shard,
@@ -45,6 +47,8 @@ class Prediction:
       rejected_path: the file of rejected rows, or None.
       unseen: counts of values that training has never shown, by column.
       unseen_rows: rows of the output that have such values.
+      captured: rows that were kept for those who watch the version.
+      not_captured: why no more were kept; empty where nothing was in the way.
     """
 
     rows: int
@@ -54,9 +58,13 @@ class Prediction:
     rejected_path: Path | None
     unseen: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     unseen_rows: int = 0
+    captured: int = 0
+    not_captured: str = ""
 
 
-def predict(plan: PredictionPlan, output: Path, beam_arguments: Sequence[str] = ()) -> Prediction:
+def predict(
+    plan: PredictionPlan, output: Path, beam_arguments: Sequence[str] = (), keeper: Keeper | None = None
+) -> Prediction:
     """Predicts every row and writes the output.
 
     Parts are written beside the output and joined at the end, so the output is complete when it appears, and a command
@@ -66,6 +74,7 @@ def predict(plan: PredictionPlan, output: Path, beam_arguments: Sequence[str] = 
       plan: What is to be predicted, from :func:`~kerasline.components.prediction.reading.planning.plan_prediction`.
       output: File to write; ``OUTPUT.rejected.jsonl`` holds the rows that could not be predicted.
       beam_arguments: Options of Beam; by default the work is done in one process.
+      keeper: Keeps the rows of the output, too; None where nothing is kept.
 
     Raises:
       ConfigError: a file is damaged or grew meanwhile, or another command writes the same output.
@@ -84,12 +93,13 @@ def predict(plan: PredictionPlan, output: Path, beam_arguments: Sequence[str] = 
         done = _continue(parts, plan.fingerprint())
         sizes = _sizes(plan)
         waiting = [index for index in range(len(plan.shards)) if index not in done]
-        _run(plan, parts, waiting, beam_arguments)
+        _run(plan, parts, waiting, beam_arguments, keeper)
         for path, size_bytes in sizes.items():
             check_unchanged(path, size_bytes)
         total = _add_up(plan, parts)
         aside = _write_rejected(plan, parts, output, total["rejected"])
         _write_output(plan, parts, output, total["unseen_rows"])
+        total |= _settle(plan, parts, keeper)
         shutil.rmtree(parts)
     except Exception as error:
         if _is_an_answer(error):  # it would be the same again, so there is nothing to go on with
@@ -124,6 +134,16 @@ def _add_up(plan: PredictionPlan, parts: Path) -> dict[str, Any]:
     return {**total, "unseen": join_counts(summary["unseen"] for summary in summaries)}
 
 
+def _settle(plan: PredictionPlan, parts: Path, keeper: Keeper | None) -> dict[str, Any]:
+    """Keeps the rows of the output for those who watch the version, and says how many there are, and why no more."""
+    if keeper is None:
+        return {}
+    shards = range(len(plan.shards))
+    problems = [json.loads(summary_path(parts, index).read_text())["not_captured"] for index in shards]
+    captured, problem = keeper.settle([captured_path(parts, index) for index in shards], plan.fingerprint())
+    return {"captured": captured, "not_captured": problem or next(filter(None, problems), "")}
+
+
 def _write_rejected(plan: PredictionPlan, parts: Path, output: Path, rows: int) -> Path | None:
     """Writes the rejected rows beside the output; without any, removes those of an earlier command."""
     path = output.with_name(f"{output.name}.rejected.jsonl")
@@ -145,7 +165,7 @@ def _write_output(plan: PredictionPlan, parts: Path, output: Path, unseen_rows: 
 
 def _marked_parts(plan: PredictionPlan, parts: Path) -> list[Path]:
     """Writes the parts again, with a column that names unseen values."""
-    name = column_name([*plan.keys, *output_columns(plan.record)])
+    name = column_name([*plan.keys, plan.ids, *output_columns(plan.record)])
     marked = [parts / f"marked-{index:05d}{plan.suffix}" for index in range(len(plan.shards))]
     for index, path in enumerate(marked):
         part, marks = part_path(parts, index, plan.suffix), marks_path(parts, index)
@@ -191,7 +211,9 @@ def _continue(parts: Path, fingerprint: str) -> set[int]:
     return {int(path.stem.split("-")[1]) for path in parts.glob("summary-*.json")}
 
 
-def _run(plan: PredictionPlan, parts: Path, waiting: Sequence[int], beam_arguments: Sequence[str]) -> None:
+def _run(
+    plan: PredictionPlan, parts: Path, waiting: Sequence[int], beam_arguments: Sequence[str], keeper: Keeper | None
+) -> None:
     """Predicts the shards that are waiting."""
     arguments = complete_options(beam_arguments)
     if not waiting:
@@ -199,8 +221,8 @@ def _run(plan: PredictionPlan, parts: Path, waiting: Sequence[int], beam_argumen
     if not _IN_THIS_PROCESS.issubset(arguments):
         from kerasline.components.prediction.workers import predict_in_workers  # which loads Beam
 
-        predict_in_workers(plan, parts, waiting, arguments)
+        predict_in_workers(plan, parts, waiting, arguments, keeper)
         return
     model = begin_to_load(plan)
     for index in waiting:
-        predict_shard(plan, parts, index, model)
+        predict_shard(plan, parts, index, model, keeper)

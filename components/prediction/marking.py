@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -21,8 +21,12 @@ _LINES = 10_000
 
 
 def column_name(names: Sequence[str]) -> str:
-    """Chooses a name that no other column of the output has."""
-    name = UNSEEN_COLUMN
+    """Chooses a name for the column of unseen values that no other column of the output has."""
+    return new_name(UNSEEN_COLUMN, names)
+
+
+def new_name(name: str, names: Collection[str]) -> str:
+    """Returns a name, with as many underscores behind it as it takes to be none of the others."""
     while name in names:
         name += "_"
     return name

@@ -11,9 +11,11 @@ from pathlib import Path
 from typing import IO, Any, TypeVar
 
 import numpy as np
+import pyarrow as pa
 
 from kerasline.components.core import progress, rate, written_at_once
 from kerasline.components.prediction.answering import ServedModel, join_counts
+from kerasline.components.prediction.keeping import Keeper
 from kerasline.components.prediction.marking import write_marks
 from kerasline.components.prediction.reading import READERS, Block, PredictionPlan
 from kerasline.components.prediction.writing import PartWriter, prediction_table, rejected_line
@@ -30,7 +32,9 @@ def begin_to_load(plan: PredictionPlan) -> Future[ServedModel]:
     return loading
 
 
-def predict_shard(plan: PredictionPlan, parts: Path, index: int, model: Future[ServedModel]) -> int:
+def predict_shard(
+    plan: PredictionPlan, parts: Path, index: int, model: Future[ServedModel], keeper: Keeper | None = None
+) -> int:
     """Writes the part of a shard, its rejected rows, and last of all its summary, by which it counts as done.
 
     Rows are read while others are answered, and those before them are written.
@@ -40,12 +44,13 @@ def predict_shard(plan: PredictionPlan, parts: Path, index: int, model: Future[S
       parts: Folder for what each shard writes.
       index: Number of the shard.
       model: The plan's, perhaps still being loaded.
+      keeper: Keeps the rows of the output, too; None where nothing is kept.
 
     Returns:
       How many rows were written.
     """
-    shard = plan.shards[index]
     done = _Done()
+    kept = keeper.begin(captured_path(parts, index)) if keeper else None
     started = time.monotonic()
     with (
         written_at_once(rejected_path(parts, index)) as aside,
@@ -53,7 +58,9 @@ def predict_shard(plan: PredictionPlan, parts: Path, index: int, model: Future[S
         written_at_once(part_path(parts, index, plan.suffix)) as file,
     ):
         writer = PartWriter(file, plan.suffix, header=index == 0)
-        for predicted, answer in _ahead(_answers(plan, shard, model)):
+        for predicted, answer in _ahead(_answers(plan, index, model)):
+            if kept:
+                kept.add(predicted, answer)
             writer.write(prediction_table(predicted.keys, answer, plan))
             write_marks(marks, done.rows, answer.get("unseen", ()))
             _write_rejected(aside, predicted)
@@ -61,15 +68,29 @@ def predict_shard(plan: PredictionPlan, parts: Path, index: int, model: Future[S
             speed = done.rows / max(time.monotonic() - started, 1e-3)
             progress.report("shard", index + 1, len(plan.shards), f"{done.rows:,} rows, {rate(speed)}")
         writer.close()
+    if kept:
+        kept.close()
+        done.not_captured = kept.problem
     # Were it lost in a power failure, the shard would be predicted again.
     with written_at_once(summary_path(parts, index), lasting=False) as file:
         file.write(json.dumps(done.summary()).encode())
     return done.rows
 
 
-def _answers(plan: PredictionPlan, shard: Mapping[str, Any], model: Future[ServedModel]) -> Iterator[_Answered]:
-    for block in _ahead(READERS[plan.kind](plan, shard)):
-        yield model.result().answer(block, str(shard["path"]))
+def _answers(plan: PredictionPlan, index: int, model: Future[ServedModel]) -> Iterator[_Answered]:
+    for block in _ahead(_blocks(plan, index)):
+        yield model.result().answer(block, str(plan.shards[index]["path"]))
+
+
+def _blocks(plan: PredictionPlan, index: int) -> Iterator[Block]:
+    """Reads a shard, and gives its rows ids where they have none and need some."""
+    first = 0
+    for block in READERS[plan.kind](plan, plan.shards[index]):
+        if plan.made_ids:
+            made = [f"{plan.made_ids}-{index}-{row}" for row in range(first, first + len(block))]
+            block.keys = block.keys.append_column(plan.ids, pa.array(made, pa.string()))
+        first += len(block)
+        yield block
 
 
 def _ahead(items: Iterable[_Item]) -> Iterator[_Item]:
@@ -96,6 +117,7 @@ class _Done:
     unseen_rows: int = 0
     reasons: list[str] = field(default_factory=list)
     unseen: list[Mapping[str, dict[str, Any]]] = field(default_factory=list)
+    not_captured: str = ""
 
     def add(self, predicted: Block, answer: Mapping[str, Any]) -> None:
         """Counts a block."""
@@ -108,12 +130,18 @@ class _Done:
     def summary(self) -> dict[str, Any]:
         """Returns what is kept of it."""
         counts = {"rows": self.rows, "rejected": self.rejected, "unseen_rows": self.unseen_rows}
-        return {**counts, "unseen": join_counts(self.unseen), "reasons": self.reasons}
+        further = {"reasons": self.reasons, "not_captured": self.not_captured}
+        return {**counts, "unseen": join_counts(self.unseen), **further}
 
 
 def part_path(parts: Path, index: int, suffix: str) -> Path:
     """Names the rows of a shard with their predictions."""
     return parts / f"part-{index:05d}{suffix}"
+
+
+def captured_path(parts: Path, index: int) -> Path:
+    """Names the rows of a shard that are kept for those who watch the version."""
+    return parts / f"captured-{index:05d}.parquet"
 
 
 def rejected_path(parts: Path, index: int) -> Path:

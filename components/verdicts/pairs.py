@@ -19,6 +19,7 @@ from kerasline.components.monitoring import (
     ANSWERS,
     CANARY,
     LABELS,
+    LOGGED,
     SHADOW,
     Known,
     answer_column,
@@ -176,7 +177,7 @@ def read_watched(captured: Path, version: int, record: Mapping[str, Any], since:
     """
     found = Compared(WATCH)
     for day in days_of(captured, version, since):
-        rows = _read(day, since, record, ("", None))
+        rows = _read(day, since, record, ("", None, LOGGED))
         if rows is not None:
             _note_times(found, rows.answered_at)
             labels = labels_of(captured / LABELS / day.parent.name / day.name)
@@ -313,5 +314,6 @@ def _add_labelled(
 
 
 def _add_requests(side: Side, latencies: np.ndarray, failed: np.ndarray) -> None:
-    side.latencies.append(latencies[~failed])
-    side.failed.append(failed)
+    is_timed = np.isfinite(latencies)  # logs of TensorFlow Serving know no latency and no failure
+    side.latencies.append(latencies[~failed & is_timed])
+    side.failed.append(failed[is_timed])

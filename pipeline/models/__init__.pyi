@@ -9,12 +9,18 @@ from .commands import (
 from .evaluation import Evaluation as Evaluation, show_figure as show_figure
 from .exporting import export_version as export_version
 from .loading import LoadedModel as LoadedModel, load_model as load_model
+from .looks import LOOK as LOOK, VERDICT as VERDICT, WATCH as WATCH, look_path as look_path
 from .model_card import write_missing_card as write_missing_card
-from .prediction import predict_file as predict_file
+from .prediction import (
+    engine_of_recipe as engine_of_recipe,
+    load_predict as load_predict,
+    predict_file as predict_file,
+    predicting as predicting,
+)
 from .verdict_text import describe_verdict as describe_verdict
 from .verdicts import verdict as verdict
 from .watching import (
-    WATCH as WATCH,
+    capture_logs as capture_logs,
     label_answers as label_answers,
     monitor as monitor,
     write_watch_page as write_watch_page,

@@ -7,13 +7,15 @@ import time
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kerasline.components.beam import check_engine
 from kerasline.components.core import KeraslineError, counted, rate
-from kerasline.components.prediction import plan_prediction
+from kerasline.components.monitoring import CAPTURED, REQUEST_ID, BatchCapture, capture_of
+from kerasline.components.prediction import new_name, plan_prediction
 from kerasline.components.registry import read_record
 from kerasline.pipeline.console import ENGINE_LOST, Screen, find_cause, format_seconds, is_engine_lost, screen_apart
 from kerasline.pipeline.models.commands import find_version
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
     from kerasline.components.prediction import Prediction, PredictionPlan
 
 _COLUMNS_SHOWN = 5
+_ID_DIGITS = 16  # of the ids that rows are given
 
 
 def predict_file(
@@ -35,6 +38,7 @@ def predict_file(
     on_unseen: str = "warn",
     workspace: Path,
     beam_arguments: Sequence[str] = (),
+    capture: float | None = None,
     debug: bool = False,
 ) -> dict[str, Any]:
     """Predicts the rows of files with a pushed model, and tells on the screen how it goes.
@@ -48,11 +52,13 @@ def predict_file(
       on_unseen: Whether rows with values that training has never shown are marked (warn) or rejected.
       workspace: Folder that holds the model.
       beam_arguments: Beam's options; none for those of the latest run of the model's recipe.
+      capture: Share of the rows to keep in the workspace's ``captured``; None for what the version's recipe says.
       debug: Whether tracebacks are shown.
 
     Returns:
       ``model``, ``version``, ``input``, ``output``, ``rows``, ``rejected``, ``rejected_file``, ``unseen`` (by
-      column), ``unseen_rows``, ``seconds`` and ``rows_per_second``.
+      column), ``unseen_rows``, ``captured`` (rows that were kept), ``not_captured`` (why no more were, or None),
+      ``ids`` (the column of the output that has their ids, or None), ``seconds`` and ``rows_per_second``.
 
     Raises:
       ConfigError: There is no such model, or the input or the output cannot be.
@@ -64,20 +70,23 @@ def predict_file(
     plan = plan_prediction(
         source, folder / str(version), f"{folder.name}@{version}", record, output, keys, kind, on_unseen
     )
-    engine = list(beam_arguments) or _engine_of_recipe(home, folder.name)
+    plan, keeper = _keep(plan, keys, home.root / CAPTURED, (folder.name, version), capture)
+    engine = list(beam_arguments) or engine_of_recipe(home, folder.name)
     log = home.log(f"predict-{datetime.now(UTC):%Y%m%d-%H%M%S}")
     with screen_apart(log) as screen:
         _announce(plan, log, screen)
         if engine and not beam_arguments:
             screen.line(f"  {'beam':<12} {' '.join(engine)}, as in its latest run")
-        predict = _load(engine, "--beam" if beam_arguments else "run.beam", screen)
+        predict = load_predict(engine, "--beam" if beam_arguments else "run.beam", screen)
         screen.start("  predict")
         try:
-            with _in_words(log, debug):
-                done = predict(plan, output, engine)
+            with predicting(log, debug):
+                done = predict(plan, output, engine, keeper)
         finally:
             screen.stop()
         _tell(plan, done, output, screen)
+        if keeper is not None:
+            _tell_captured(done, keeper, screen)
     return {
         "model": folder.name,
         "version": version,
@@ -88,9 +97,40 @@ def predict_file(
         "rejected_file": str(done.rejected_path) if done.rejected_path else None,
         "unseen": done.unseen,
         "unseen_rows": done.unseen_rows,
+        "captured": done.captured,
+        "not_captured": done.not_captured or None,
+        "ids": plan.ids or None,
         "seconds": round(done.seconds, 3),
         "rows_per_second": round(_speed(done), 1),
     }
+
+
+def _keep(
+    plan: PredictionPlan, keys: Sequence[str], captured: Path, version: tuple[str, int], share: float | None
+) -> tuple[PredictionPlan, BatchCapture | None]:
+    """Says which rows are kept for those who watch the version, and what their ids are.
+
+    Args:
+      plan: What is to be predicted.
+      keys: That were asked for.
+      captured: The folder of the workspace.
+      version: Name and number.
+      share: Of the rows; None for what the recipe says.
+
+    Returns:
+      The plan, with the column that has the ids; and what keeps rows, None where none are kept.
+    """
+    settings = capture_of(plan.record)
+    share = float(settings["share"]) if share is None else share
+    if not share:
+        return plan, None
+    named = [REQUEST_ID, *keys] if len(keys) == 1 else [REQUEST_ID]
+    known = [name for name in named if name in plan.keys and name not in settings["redact"]]
+    if known:
+        plan = replace(plan, ids=known[0])
+    else:
+        plan = replace(plan, ids=new_name(REQUEST_ID, plan.keys), made_ids=plan.fingerprint()[:_ID_DIGITS])
+    return plan, BatchCapture(captured, *version, plan.record, share, plan.ids)
 
 
 def _announce(plan: PredictionPlan, log: Path, screen: Screen) -> None:
@@ -100,7 +140,7 @@ def _announce(plan: PredictionPlan, log: Path, screen: Screen) -> None:
         screen.line(f"  {note}")
 
 
-def _load(engine: list[str], origin: str, screen: Screen) -> Callable[..., Prediction]:
+def load_predict(engine: list[str], origin: str, screen: Screen) -> Callable[..., Prediction]:
     """Loads the libraries, and checks Beam's options, which needs them.
 
     Args:
@@ -125,7 +165,7 @@ def _load(engine: list[str], origin: str, screen: Screen) -> Callable[..., Predi
 
 
 @contextmanager
-def _in_words(log: Path, debug: bool) -> Iterator[None]:
+def predicting(log: Path, debug: bool) -> Iterator[None]:
     """Says in plain words what went wrong in Beam's steps.
 
     Args:
@@ -167,6 +207,14 @@ def _tell(plan: PredictionPlan, done: Prediction, output: Path, screen: Screen) 
     screen.line(f"  {'output':<12} {output}")
 
 
+def _tell_captured(done: Prediction, keeper: BatchCapture, screen: Screen) -> None:
+    """Shows how many rows were kept, and why no more."""
+    rows, folder = counted(done.captured, "row"), keeper.folder / keeper.name
+    screen.line(f"  {'captured':<12} {rows} in {folder}, by the ids in {keeper.ids!r}")
+    if done.not_captured:
+        screen.line(f"               others could not be kept: {done.not_captured}")
+
+
 def _speed(done: Prediction) -> float:
     """Returns rows in a second."""
     return done.rows / max(done.seconds, 1e-9)
@@ -185,7 +233,7 @@ def describe_unseen(unseen: Mapping[str, Mapping[str, Any]]) -> list[str]:
     return lines
 
 
-def _engine_of_recipe(home: Workspace, name: str) -> list[str]:
+def engine_of_recipe(home: Workspace, name: str) -> list[str]:
     """Returns the Beam options of a recipe's latest run, so that ``run.beam`` moves its predictions, too."""
     folders = run_folders(path.parent for path in home.reports(name).glob("*/run.json"))
     return list(read_outcome(folders[-1] / "run.json").get("beam", [])) if folders else []

@@ -23,6 +23,7 @@ from kerasline.components.registry import (
 from kerasline.components.verdicts import BETTER, WORSE, find_compared, judge, judge_watch
 from kerasline.pipeline.models.challengers import misfit
 from kerasline.pipeline.models.commands import find_model, find_version, move_seen
+from kerasline.pipeline.models.looks import VERDICT, keep_look
 
 
 def verdict(name: str, workspace: str | Path = "workspace", *, apply: bool = False) -> dict[str, Any]:
@@ -58,8 +59,9 @@ def verdict(name: str, workspace: str | Path = "workspace", *, apply: bool = Fal
         found = watch
     else:
         raise ConfigError(_why_no_challenger(folder.name, name, incumbent))
-    applied = _apply(folder, found, seen) if apply else None
-    return {"name": folder.name, **found, "applied": applied}
+    told = {"name": folder.name, **found, "applied": _apply(folder, found, seen) if apply else None}
+    keep_look(root, VERDICT, told)
+    return told
 
 
 def _judge(folder: Path, captured: Path, challenger: Challenger, incumbent: int) -> dict[str, Any]:

@@ -1,9 +1,10 @@
-"""The commands that look at what a served model answered: ``label`` and ``monitor``."""
+"""The commands that look at what a served model answered: ``capture``, ``label`` and ``monitor``."""
 
 from __future__ import annotations
 
+import glob
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -11,11 +12,23 @@ from typing import Any
 import filelock
 
 from kerasline.components.core import ConfigError, write_at_once
-from kerasline.components.monitoring import ANSWERS, CAPTURED, days_of, join_labels, read_known, watch_version
-from kerasline.components.registry import list_versions, read_events, read_record
+from kerasline.components.datasets.files import is_litter
+from kerasline.components.monitoring import (
+    ANSWERS,
+    CAPTURED,
+    Taken,
+    Wanted,
+    capture_of,
+    days_of,
+    join_labels,
+    read_known,
+    take_logs,
+    watch_version,
+)
+from kerasline.components.registry import current_version, list_versions, read_events, read_record
 from kerasline.pipeline.models.commands import find_model, find_version
+from kerasline.pipeline.models.looks import LOOK, WATCH, keep_look
 
-WATCH = "watch"  # the folder of pages in a workspace
 _MOST_DAYS = 31
 _MOST_LOOKS = 100  # with alarms, which are remembered
 
@@ -46,6 +59,44 @@ def label_answers(workspace: Path, name: str, source: str, key: str) -> dict[str
     return {"name": name, **join_labels(workspace / CAPTURED, name, source, key, told, max(told))}
 
 
+def capture_logs(workspace: Path, name: str, sources: Sequence[str], key: str = "") -> Taken:
+    """Captures what TensorFlow Serving has logged of a model, each record once, however often a file is given.
+
+    Args:
+      workspace: of the model.
+      name: of the model; or ``NAME@VERSION``, which answered what names no version.
+      sources: files, folders or globs of ``PredictionLog`` records.
+      key: the input column that has the ids of rows; empty where ids are made.
+
+    Returns:
+      What became of the records.
+
+    Raises:
+      ConfigError: no such model, no such file, or a redacted column as key.
+      KeraslineError: what was read cannot be written.
+    """
+    folder = find_model(workspace / "models", name.partition("@")[0])
+    version = find_version(workspace / "models", name)[1] if "@" in name else None
+    records = {number: read_record(folder, number) for number in list_versions(folder)}
+    told = {number: record for number, record in records.items() if "columns" in record}
+    if key and any(key in capture_of(record)["redact"] for record in told.values()):
+        raise ConfigError(f"--key: expected a column that is kept, got {key!r}, which serve.capture.redact names")
+    return take_logs(workspace / CAPTURED, _log_files(sources), Wanted(folder.name, told, version, key))
+
+
+def _log_files(sources: Sequence[str]) -> list[Path]:
+    """Lists the files of request logs, each once, in the order of their names."""
+    found: set[Path] = set()
+    for source in sources:
+        path = Path(source).expanduser()
+        places = path.iterdir() if path.is_dir() else map(Path, glob.glob(str(path), recursive=True))
+        files = [path] if path.is_file() else [p for p in places if p.is_file() and not is_litter(p.name)]
+        if not files:
+            raise ConfigError(f"expected request logs of TensorFlow Serving, but no file matches {source}")
+        found.update(files)
+    return sorted(found)
+
+
 def monitor(name: str, workspace: str | Path = "workspace", days: float | None = None) -> dict[str, Any]:
     """Looks at what a model answered since it was pushed, as ``kerasline monitor --json`` does.
 
@@ -68,7 +119,10 @@ def monitor(name: str, workspace: str | Path = "workspace", days: float | None =
         kept = [other for other in others if other != str(version)]
         more = f"; there are answers of version {', '.join(kept)}, see kerasline monitor NAME@VERSION" if kept else ""
         found["notes"].insert(0, f"nothing that version {version} answered is captured{more}")
-    return {"name": folder.name, **found}
+    told = {"name": folder.name, **found}
+    if version == current_version(folder):
+        keep_look(Path(workspace).expanduser(), LOOK, told)
+    return told
 
 
 def write_watch_page(found: Mapping[str, Any], workspace: Path, days: float | None = None) -> Path:

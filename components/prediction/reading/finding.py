@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import glob
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,11 +26,11 @@ from kerasline.components.datasets.remote import fetch_input
 KINDS = ("csv", "parquet", "images", "tfrecord")
 
 
-def find_files(source: str, record: Mapping[str, Any], kind: str | None) -> tuple[list[Path], str]:
+def find_files(source: str | Sequence[Path], record: Mapping[str, Any], kind: str | None) -> tuple[list[Path], str]:
     """Finds the files of an input, and of what kind they are.
 
     Args:
-      source: A file, a folder or a glob, or its address.
+      source: A file, a folder or a glob, or its address; or files that were found.
       record: What was recorded of the version: a model of images alone takes a folder as one of images.
       kind: Kind of the input as the user told it, or None.
 
@@ -40,6 +40,8 @@ def find_files(source: str, record: Mapping[str, Any], kind: str | None) -> tupl
     Raises:
       ConfigError: there are none, or their kind cannot be told.
     """
+    if not isinstance(source, str):
+        return _told_files(list(source), kind)
     source = fetch_input(source)
     path = Path(os.path.expanduser(source))
     if not glob.has_magic(source) and not os.path.isdir(path):
@@ -87,6 +89,11 @@ def _files_by_name(path: Path, source: str, kind: str | None) -> tuple[list[Path
     files = [p for p in files if p.is_file()]
     if not files:
         raise ConfigError(f"no file matches {source}")
+    return _told_files(files, kind)
+
+
+def _told_files(files: list[Path], kind: str | None) -> tuple[list[Path], str]:
+    """Tells of what kind files are, by the name of the first, or by what is in it."""
     found = kind or _kind_of(files[0]) or _kind_within(files[0])
     if found is None:
         raise ConfigError(

@@ -61,6 +61,8 @@ class PredictionPlan:
       notes: what a user should know, such as columns that are not used.
       on_unseen: what becomes of rows with values that training has never shown: ``warn`` marks them, ``reject`` does
         not predict them.
+      ids: the column of the keys that has the id of each row, where rows are captured; else empty.
+      made_ids: how the ids begin that rows are given; empty where they bring theirs, or have none.
     """
 
     model: str
@@ -73,6 +75,8 @@ class PredictionPlan:
     reading: Mapping[str, Any]
     notes: tuple[str, ...] = ()
     on_unseen: str = "warn"
+    ids: str = ""
+    made_ids: str = ""
 
     def fingerprint(self) -> str:
         """Returns a hash of all that decides the output; files count by size and time of change."""
@@ -85,7 +89,7 @@ class PredictionPlan:
 
 
 def plan_prediction(
-    source: str,
+    source: str | Sequence[Path],
     model: Path,
     version: str,
     record: Mapping[str, Any],
@@ -97,7 +101,7 @@ def plan_prediction(
     """Checks input, output and keys.
 
     Args:
-      source: a file, a folder or a glob.
+      source: a file, a folder or a glob; or files that were found.
       model: the version's folder.
       version: ``NAME@VERSION``.
       record: what was recorded with it.

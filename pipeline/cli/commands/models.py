@@ -18,17 +18,20 @@ from kerasline.pipeline.cli.shared import (
     JsonOption,
     ModelArgument,
     ModelOption,
+    OnUnseenOption,
     WorkspaceOption,
+    check_on_unseen,
     completion,
     open_json,
 )
 from kerasline.pipeline.console import print_table
 
 NameArgument = Annotated[str, typer.Argument(help="The name of a pushed model.", autocompletion=completion.models)]
-VersionArgument = Annotated[int, typer.Argument(help="One of its versions.")]
-OnUnseenOption = Annotated[
-    str, typer.Option(metavar="warn|reject", help="Tell of values that training has never shown, or refuse them.")
+CaptureOption = Annotated[
+    float | None,
+    typer.Option(min=0, max=1, metavar="SHARE", help="Keep this part of what is answered; default: serve.capture."),
 ]
+VersionArgument = Annotated[int, typer.Argument(help="One of its versions.")]
 
 
 def register(app: typer.Typer) -> None:
@@ -122,6 +125,7 @@ def predict(
         str | None, typer.Option("--format", help="csv, parquet, images or tfrecord; default: by the name.")
     ] = None,
     on_unseen: OnUnseenOption = "warn",
+    capture: CaptureOption = None,
     workspace: WorkspaceOption = WORKSPACE,
     json_file: JsonOption = None,
     beam: Annotated[
@@ -137,7 +141,7 @@ def predict(
     if kind is not None and kind not in KINDS:
         raise ConfigError(f"--format: expected one of {', '.join(KINDS)}, got {kind!r}.{nearest(kind, KINDS)}")
     write_json = open_json(json_file)
-    _check_on_unseen(on_unseen)
+    check_on_unseen(on_unseen)
     try:
         engine = join_options(beam)
     except ValueError as error:
@@ -151,6 +155,7 @@ def predict(
         on_unseen=on_unseen,
         workspace=workspace,
         beam_arguments=engine,
+        capture=capture,
         debug=debug,
     )
     write_json(result)
@@ -166,12 +171,7 @@ def serve(
         list[str], typer.Option(metavar="NAME", help="Answer requests to this name, too; default: localhost.")
     ] = [],  # noqa: B006
     on_unseen: OnUnseenOption = "warn",
-    capture: Annotated[
-        float | None,
-        typer.Option(
-            min=0, max=1, metavar="SHARE", help="Keep this part of requests and answers; default: serve.capture."
-        ),
-    ] = None,
+    capture: CaptureOption = None,
     shadow: Annotated[
         list[str], typer.Option(metavar="NAME@V", help="Let this version answer the same requests, for the record.")
     ] = [],  # noqa: B006
@@ -184,7 +184,7 @@ def serve(
     """Answer TensorFlow Serving's REST API, for development; follows promote and rollback."""
     from kerasline.pipeline.models import find_challengers, find_model
 
-    _check_on_unseen(on_unseen)
+    check_on_unseen(on_unseen)
     models_folder = workspace / "models"
     for name in names:
         find_model(models_folder, name)
@@ -217,15 +217,6 @@ def _check_capture(capture: float | None, compared: list[str]) -> None:
         raise ConfigError(
             f"--capture: expected more than 0 beside a version that is compared ({compared[0]}), got 0; what is not "
             "kept cannot be compared, so leave --capture out"
-        )
-
-
-def _check_on_unseen(chosen: str) -> None:
-    from kerasline.components.prediction import ON_UNSEEN
-
-    if chosen not in ON_UNSEEN:
-        raise ConfigError(
-            f"--on-unseen: expected {' or '.join(ON_UNSEEN)}, got {chosen!r}.{nearest(chosen, ON_UNSEEN)}"
         )
 
 

@@ -1,14 +1,19 @@
-"""The commands that look at what a served model answered: label, monitor and verdict."""
+"""The commands that look at what a served model answered: capture, label, monitor and verdict."""
 
 from __future__ import annotations
 
+import sys
+import time
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from rich.table import Table
 
-from kerasline.components.core import ConfigError
+from kerasline.components.core import ConfigError, KeraslineError
 from kerasline.pipeline.cli.shared import WORKSPACE, JsonOption, ModelArgument, WorkspaceOption, completion, open_json
 from kerasline.pipeline.console import format_seconds, print_table
 
@@ -17,9 +22,58 @@ _MOST_SHOWN = 30
 
 def register(app: typer.Typer) -> None:
     """Adds the commands to the command line."""
+    app.command()(capture)
     app.command()(label)
     app.command()(monitor)
     app.command()(verdict)
+
+
+def capture(
+    name: Annotated[
+        str,
+        typer.Argument(
+            metavar="NAME[@VERSION]",
+            help="A pushed model; the version is that of records that name none.",
+            autocompletion=completion.models,
+        ),
+    ],
+    logs: Annotated[list[str], typer.Argument(metavar="LOGS...", help="Files, folders or quoted globs.")],
+    key: Annotated[str, typer.Option(metavar="COLUMN", help="The input column of request ids.")] = "",
+    every: Annotated[
+        float | None, typer.Option(min=1, metavar="SECONDS", help="Go on, and look for new records so often.")
+    ] = None,
+    workspace: WorkspaceOption = WORKSPACE,
+    json_file: JsonOption = None,
+) -> None:
+    """Take in request logs of TensorFlow Serving (PredictionLog records), so that label and monitor see them."""
+    write_json = open_json(json_file)
+    _take(name, logs, key, workspace, write_json)
+    while every is not None:
+        time.sleep(every)
+        with _going_on():
+            _take(name, logs, key, workspace, write_json, only_new=True)
+
+
+def _take(
+    name: str, logs: list[str], key: str, workspace: Path, write_json: Callable[[Any], None], *, only_new: bool = False
+) -> None:
+    """Takes request logs in, and says what became of them; nothing where nothing is new."""
+    from kerasline.components.monitoring import describe_taken
+    from kerasline.pipeline.models import capture_logs
+
+    taken = capture_logs(workspace, name, logs, key)
+    if taken.counts["records"] or not only_new:
+        print(*describe_taken(name.partition("@")[0], taken), sep="\n", flush=True)
+        write_json(asdict(taken))
+
+
+@contextmanager
+def _going_on() -> Iterator[None]:
+    """Says what is wrong and goes on: the next look may find better."""
+    try:
+        yield
+    except KeraslineError as error:
+        print(error, file=sys.stderr, flush=True)
 
 
 def label(

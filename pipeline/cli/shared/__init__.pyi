@@ -5,9 +5,11 @@ from .options import (
     JsonOption as JsonOption,
     ModelArgument as ModelArgument,
     ModelOption as ModelOption,
+    OnUnseenOption as OnUnseenOption,
     RecipeArgument as RecipeArgument,
     RunArgument as RunArgument,
     SetOption as SetOption,
     WorkspaceOption as WorkspaceOption,
+    check_on_unseen as check_on_unseen,
     open_json as open_json,
 )

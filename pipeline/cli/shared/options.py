@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
-from kerasline.components.core import check_output
+from kerasline.components.core import ConfigError, check_output, nearest
 from kerasline.pipeline.cli.shared import completion
 
 STANDARD_OUTPUT = Path("-")
@@ -48,10 +48,27 @@ RunArgument = Annotated[
     str, typer.Argument(help="A run's id, or a recipe for its newest run.", autocompletion=completion.runs)
 ]
 DataOption = Annotated[Path | None, typer.Option(help="Where the files of the data set are.")]
+OnUnseenOption = Annotated[
+    str, typer.Option(metavar="warn|reject", help="Tell of values that training has never shown, or refuse them.")
+]
 JsonOption = Annotated[
     Path | None,
     typer.Option("--json", metavar="FILE|-", help="Write what came of it to this file; - for standard output."),
 ]
+
+
+def check_on_unseen(chosen: str) -> None:
+    """Refuses a word that ``--on-unseen`` does not know.
+
+    Raises:
+      ConfigError: which words it knows.
+    """
+    from kerasline.components.prediction import ON_UNSEEN
+
+    if chosen not in ON_UNSEEN:
+        raise ConfigError(
+            f"--on-unseen: expected {' or '.join(ON_UNSEEN)}, got {chosen!r}.{nearest(chosen, ON_UNSEEN)}"
+        )
 
 
 def open_json(path: Path | None) -> Callable[[Any], None]:

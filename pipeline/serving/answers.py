@@ -16,6 +16,7 @@ from kerasline.pipeline.serving.metering import Meter, capture_text, challengers
 from kerasline.pipeline.serving.mirroring import Mirror, Mirrored, UnderWay
 from kerasline.pipeline.serving.models import LoadedVersion, NotServed, ServedModels
 from kerasline.pipeline.serving.unseen import name_counts
+from kerasline.pipeline.serving.watched import watched_text
 from kerasline.pipeline.web import Answer, Request
 
 logger = logging.getLogger("kerasline.serve")
@@ -89,6 +90,8 @@ class Responder:
             text = self._meter.text(self._models.health()) + capture_text(self._capture)
             if self._challengers is not None and self._mirror is not None:
                 text += challengers_text(self._meter, self._challengers, self._mirror.dropped)
+            if self._capture is not None:
+                text += watched_text(self._capture.folder.parent, self._models.health(), self._challengers)
             return Answer(200, text.encode(), "text/plain; version=0.0.4; charset=utf-8")
         found = _STATUS.fullmatch(path)
         assert found is not None

@@ -80,8 +80,8 @@ class Meter:
         lines += ["# HELP kerasline_unseen_values_total Answered values that training has never shown."]
         lines += ["# TYPE kerasline_unseen_values_total counter"]
         for (name, version, column), number in unseen:
-            label = column.replace("\\", r"\\").replace('"', r"\"").replace("\n", r"\n")
-            lines.append(f'kerasline_unseen_values_total{{{_labels(name, version)},column="{label}"}} {number}')
+            labels = f'{_labels(name, version)},column="{escape(column)}"'
+            lines.append(f"kerasline_unseen_values_total{{{labels}}} {number}")
         lines += ["# HELP kerasline_model_version The version that answers.", "# TYPE kerasline_model_version gauge"]
         lines += [f'kerasline_model_version{{model="{n}"}} {h["version"]}' for n, h in health.items() if h["version"]]
         lines += ["# HELP kerasline_model_failed Whether the version in production does not load."]
@@ -127,6 +127,11 @@ def challengers_text(meter: Meter, challengers: Challengers, dropped: int) -> st
     for name, (_, problem) in challengers.health().items():
         lines.append(f'kerasline_challenger_failed{{model="{name}"}} {int(bool(problem))}')
     return "\n".join(lines) + "\n"
+
+
+def escape(text: str) -> str:
+    """Writes a text as it stands in a label."""
+    return text.replace("\\", r"\\").replace('"', r"\"").replace("\n", r"\n")
 
 
 def _labels(name: str, version: str) -> str:

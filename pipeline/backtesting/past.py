@@ -11,7 +11,7 @@ from pathlib import Path
 from kerasline.components.core import ConfigError
 from kerasline.components.datasets import Places
 from kerasline.components.datasets.description import SpanOptions
-from kerasline.components.datasets.tables import Span, find_spans
+from kerasline.components.datasets.tables import Span, Spans, find_spans
 from kerasline.pipeline.config import Experiment
 
 
@@ -84,6 +84,26 @@ def find_past(experiment: Experiment, places: Places, first: str | None, last: s
             f"a backtest replays spans, and the data of {experiment.name} is data.{experiment.data.source}; describe "
             "it with data.spans, such as spans: {pattern: 'data/{YYYY}-{MM}-{DD}/*.csv', label: ...}"
         )
+    found, begin, end = choose_spans(options, places, first, last)
+    past = Past(found.chosen, max(begin, delay), end, delay, found.skipped)
+    _check_enough(past, begin, options)
+    return past
+
+
+def choose_spans(options: SpanOptions, places: Places, first: str | None, last: str | None) -> tuple[Spans, int, int]:
+    """Finds spans, however many a run would use.
+
+    Args:
+      options: the ``spans:`` block.
+      places: where relative patterns are looked for.
+      first, last: ``--from`` and ``--to``; None for the oldest and the newest span.
+
+    Returns:
+      The spans, and the places of the first and the last that are asked for.
+
+    Raises:
+      ConfigError: there are none, or one that is asked for is not there.
+    """
     found = find_spans(options.model_copy(update={"window": None}), places)
     begin = 0 if first is None else _place("--from", first, found.chosen)
     end = len(found.chosen) - 1 if last is None else _place("--to", last, found.chosen)
@@ -92,9 +112,7 @@ def find_past(experiment: Experiment, places: Places, first: str | None, last: s
             f"expected --from before --to, but span {found.chosen[begin].key} comes after span "
             f"{found.chosen[end].key}; exchange them"
         )
-    past = Past(found.chosen, max(begin, delay), end, delay, found.skipped)
-    _check_enough(past, begin, options)
-    return past
+    return found, begin, end
 
 
 def _place(option: str, text: str, spans: Sequence[Span]) -> int:

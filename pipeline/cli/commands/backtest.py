@@ -1,21 +1,25 @@
-"""The command that replays past spans under several schedules: backtest."""
+"""The commands on past spans: backtest replays them under several schedules, backfill predicts them."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from rich.table import Table
 
-from kerasline.components.core import rounded
+from kerasline.components.core import DataRejected, counted, rounded
 from kerasline.pipeline.cli.shared import (
     WORKSPACE,
     DataOption,
     JsonOption,
+    ModelArgument,
+    OnUnseenOption,
     RecipeArgument,
     SetOption,
     WorkspaceOption,
+    check_on_unseen,
     open_json,
 )
 from kerasline.pipeline.console import format_seconds, print_table
@@ -25,8 +29,9 @@ _REFUSED = {"data": "by the data gate", "model": "by the model gate", "failed": 
 
 
 def register(app: typer.Typer) -> None:
-    """Adds the command to the command line."""
+    """Adds the commands to the command line."""
     app.command()(backtest)
+    app.command()(backfill)
 
 
 def backtest(
@@ -56,6 +61,41 @@ def backtest(
     found = replay(request, workspace, lambda line: print(f"{line}\n", end="", flush=True))
     _show(found)
     write_json(found)
+
+
+def backfill(
+    model: ModelArgument,
+    source: Annotated[
+        str, typer.Argument(metavar="RECIPE|PATTERN", help="A recipe with spans, or 'in/{YYYY}-{MM}-{DD}/*.csv'.")
+    ],
+    output: Annotated[Path, typer.Option("--output", "-o", metavar="DIR", help="Gets one file for each span.")],
+    first: Annotated[str | None, typer.Option("--from", metavar="SPAN", help="Default: the oldest.")] = None,
+    last: Annotated[str | None, typer.Option("--to", metavar="SPAN", help="Default: the newest.")] = None,
+    keys: Annotated[
+        list[str], typer.Option("--key", metavar="COLUMN", help="Repeat this column of the input; default: all.")
+    ] = [],  # noqa: B006 (typer's way)
+    suffix: Annotated[str, typer.Option(metavar=".parquet|.csv|.jsonl", help="Of the files.")] = ".parquet",
+    on_unseen: OnUnseenOption = "warn",
+    changes: SetOption = [],  # noqa: B006 (typer's way)
+    data_dir: DataOption = None,
+    workspace: WorkspaceOption = WORKSPACE,
+    json_file: JsonOption = None,
+    debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks.")] = False,
+) -> None:
+    """Predict past spans with a version, one file for each; spans that are done are passed over."""
+    from kerasline.pipeline.backtesting import Filling, backfill as fill
+
+    write_json = open_json(json_file)
+    check_on_unseen(on_unseen)
+    filling = Filling(model, source, output, first, last, keys, suffix, on_unseen, changes, data_dir)
+    found = fill(filling, workspace, debug=debug)
+    write_json(found)
+    if found["failed"]:
+        key, reason = next(iter(found["failed"].items()))
+        raise DataRejected(
+            f"{counted(len(found['failed']), 'span')} could not be predicted; the first, {key}: {reason}; the same "
+            "command tries those again"
+        )
 
 
 def _show(found: Mapping[str, Any]) -> None:

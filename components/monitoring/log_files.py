@@ -57,6 +57,13 @@ class Taken:
     cut: list[str] = field(default_factory=list)
     lost: list[str] = field(default_factory=list)
 
+    def as_json(self) -> dict[str, Any]:
+        """Returns all that as JSON has it."""
+        return {
+            **self.counts, "other_models": dict(self.other_models), "unknown_versions": dict(self.unknown_versions),
+            "cut": self.cut, "lost": self.lost,
+        }  # fmt: skip
+
 
 def take_logs(captured: Path, files: Sequence[Path], wanted: Wanted) -> Taken:
     """Captures the answers of a model that are in files and were not read before.

@@ -6,7 +6,6 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -64,7 +63,7 @@ def _take(
     taken = capture_logs(workspace, name, logs, key)
     if taken.counts["records"] or not only_new:
         print(*describe_taken(name.partition("@")[0], taken), sep="\n", flush=True)
-        write_json(asdict(taken))
+        write_json(taken.as_json())
 
 
 @contextmanager

@@ -9,9 +9,11 @@ from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
+from typer.testing import CliRunner
 
-from kerasline.components.core import ConfigError
+from kerasline.components.core import ConfigError, DataRejected
 from kerasline.pipeline.backtesting import Filling, backfill
+from kerasline.pipeline.cli.entry import app
 
 PATTERN = "{root}/in/{{YYYY}}-{{MM}}-{{DD}}/*.csv"
 DAYS = ["2026-01-05", "2026-01-06", "2026-01-07"]
@@ -78,7 +80,10 @@ def test_what_others_wrote_stays(workspace: Path, spans: Path) -> None:
 def test_a_span_that_cannot_be_predicted_leaves_the_others(workspace: Path, spans: Path) -> None:
     (spans / "in" / DAYS[1] / "0.csv").write_text("flat,district\nf10,\n")
     found = fill(spans)
-    assert list(found["spans"]) == [DAYS[0], DAYS[2]] and "no column 'area (m²)'" in found["failed"][DAYS[1]]
+    assert (
+        list(found["spans"]) == [DAYS[0], DAYS[2]]
+        and "files of one table need the same columns" in found["failed"][DAYS[1]]
+    )
     (spans / "in" / DAYS[1] / "0.csv").write_text("flat,area (m²),district\nf10,1,\nf12,x,\n")
     found = fill(spans)
     assert found["spans"][DAYS[1]]["rejected"] == 1 and found["done_before"] == [DAYS[0], DAYS[2]]
@@ -102,16 +107,15 @@ def test_a_command_that_was_killed_goes_on(workspace: Path, spans: Path, monkeyp
     assert (list(found["spans"]), found["done_before"]) == ([DAYS[1], DAYS[2]], [DAYS[0]])
 
 
-def test_a_recipe_names_the_spans_and_what_failed_is_said(workspace: Path, spans: Path, kerasline: Any) -> None:
+def test_a_recipe_names_the_spans_and_what_failed_is_said(workspace: Path, spans: Path) -> None:
     block = {"spans": {"pattern": "in/{YYYY}-{MM}-{DD}/*.csv", "label": "rent", "window": 1}}
     recipe = {"name": "flats", "data": block, "model": {"family": "mlp"}}
     (spans / "flats.yaml").write_text(json.dumps(recipe))
     (spans / "in" / DAYS[0] / "0.csv").write_text("nothing\n1\n")
-    done = kerasline(
-        *("backfill", "doubler@2", spans / "flats.yaml", "-o", spans / "out", "--suffix", ".jsonl", "--key", "flat"),
-        *("--workspace", workspace, "--json", spans / "found.json"),
-    )
-    assert "1 span could not be predicted; the first, 2026-01-05: " in done.stderr, done.stderr
-    assert done.returncode == 3
+    words = ["backfill", "doubler@2", "flats.yaml", "-o", "out", "--suffix", ".jsonl", "--key", "flat", "--json", "f"]
+    words = [str(spans / word) if word in ("flats.yaml", "out", "f") else word for word in words]
+    done = CliRunner().invoke(app, [*words, "--workspace", str(workspace)])
+    assert isinstance(done.exception, DataRejected)
+    assert "1 span could not be predicted; the first, 2026-01-05: " in str(done.exception)
     assert sorted(path.name for path in (spans / "out").glob("*.jsonl")) == [f"{day}.jsonl" for day in DAYS[1:]]
-    assert list(json.loads((spans / "found.json").read_text())["spans"]) == DAYS[1:]
+    assert list(json.loads((spans / "f").read_text())["spans"]) == DAYS[1:]

@@ -15,12 +15,14 @@ import pyarrow.parquet as pq
 import pytest
 import tensorflow as tf
 from tensorflow_serving.apis import prediction_log_pb2
+from typer.testing import CliRunner
 
 import kerasline as kl
 from kerasline.components.core import ConfigError
 from kerasline.components.monitoring import CaptureOptions, Taken, describe_taken, log_files
 from kerasline.components.monitoring.records import parts_of
 from kerasline.components.registry import push_version
+from kerasline.pipeline.cli.entry import app
 from kerasline.pipeline.models import capture_logs, label_answers
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -189,6 +191,7 @@ capture_logs(Path(sys.argv[1]), "flats", [sys.argv[2]])
 """
 
 
+@pytest.mark.slow
 def test_a_command_that_was_killed_goes_on_without_a_row_twice(home: Path, tmp_path: Path) -> None:
     path = write(tmp_path / "log", *(predict_log([f"f{number}"]) for number in range(6)))
     command = [sys.executable, "-c", KILLED, str(home), str(path)]
@@ -256,10 +259,9 @@ def test_damage_is_passed_over_where_that_can_be_done(home: Path, tmp_path: Path
 def test_the_command_says_what_it_took(home: Path, tmp_path: Path) -> None:
     path = write(tmp_path / "log", predict_log(["a"]), predict_log(["a"], name="other"))
     words = ["capture", "flats", str(path), "--key", "flat", "--workspace", str(home), "--json", str(tmp_path / "j")]
-    done = subprocess.run(
-        [sys.executable, "-m", "kerasline", *words], cwd=ROOT, capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stderr
-    assert "flats: 1 row captured from 2 new records of 1 file" in done.stdout
-    assert "records of other models: 1 (other 1)" in done.stdout
-    assert json.loads((tmp_path / "j").read_text())["counts"]["captured"] == 1
+    done = CliRunner().invoke(app, words)
+    assert done.exit_code == 0, done.output
+    assert "flats: 1 row captured from 2 new records of 1 file" in done.output
+    assert "records of other models: 1 (other 1)" in done.output
+    told = json.loads((tmp_path / "j").read_text())
+    assert (told["captured"], told["other_models"], told["lost"]) == (1, {"other": 1}, [])

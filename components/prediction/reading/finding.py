@@ -54,9 +54,9 @@ def find_files(source: str | Sequence[Path], record: Mapping[str, Any], kind: st
     return _files_of_folder(path, kind)
 
 
-def roots_of(source: str) -> list[str]:
+def roots_of(source: str | Sequence[Path]) -> list[str]:
     """Lists how an input was named, from the root: a file, a folder, a glob, or the copy of an address."""
-    return Places(Path.cwd(), None).roots(source)
+    return Places(Path.cwd(), None).roots(source if isinstance(source, str) else map(str, source))
 
 
 def _files_of_folder(folder: Path, kind: str | None) -> tuple[list[Path], str]:

@@ -167,7 +167,9 @@ _Files = Mapping[Path, Partition]  # with the columns that their folders hold
 _Plan = tuple[list[dict[str, Any]], list[str], list[str]]
 
 
-def _partitions(files: Sequence[Path], source: str, record: Mapping[str, Any], keys: Sequence[str]) -> _Files:
+def _partitions(
+    files: Sequence[Path], source: str | Sequence[Path], record: Mapping[str, Any], keys: Sequence[str]
+) -> _Files:
     """Reads what the folders of files hold of a table; a folder that was named is read for a column that is wanted."""
     asked = {*(column["name"] for column in record["columns"]), *record["label"]["columns"], *keys}
     return partitions_of(files, roots_of(source), (), asked)

@@ -24,9 +24,10 @@ from kerasline.components.datasets.images import SUFFIXES
 from kerasline.components.datasets.remote import fetch_input
 
 KINDS = ("csv", "parquet", "images", "tfrecord")
+Source = str | Sequence[Path]  # a file, a folder or a glob, or its address; or files that were found
 
 
-def find_files(source: str | Sequence[Path], record: Mapping[str, Any], kind: str | None) -> tuple[list[Path], str]:
+def find_files(source: Source, record: Mapping[str, Any], kind: str | None) -> tuple[list[Path], str]:
     """Finds the files of an input, and of what kind they are.
 
     Args:
@@ -54,7 +55,7 @@ def find_files(source: str | Sequence[Path], record: Mapping[str, Any], kind: st
     return _files_of_folder(path, kind)
 
 
-def roots_of(source: str | Sequence[Path]) -> list[str]:
+def roots_of(source: Source) -> list[str]:
     """Lists how an input was named, from the root: a file, a folder, a glob, or the copy of an address."""
     return Places(Path.cwd(), None).roots(source if isinstance(source, str) else map(str, source))
 

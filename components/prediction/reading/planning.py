@@ -31,7 +31,7 @@ from kerasline.components.datasets.tables.csv import (
     read_blocks,
 )
 from kerasline.components.datasets.tables.typed import column_type, index_columns, may_be_numbers, open_file
-from kerasline.components.prediction.reading.finding import find_files, roots_of
+from kerasline.components.prediction.reading.finding import Source, find_files, roots_of
 
 ON_UNSEEN = ("warn", "reject")
 _TYPED = ".parquet"  # the output in which keys keep their types
@@ -89,7 +89,7 @@ class PredictionPlan:
 
 
 def plan_prediction(
-    source: str | Sequence[Path],
+    source: Source,
     model: Path,
     version: str,
     record: Mapping[str, Any],
@@ -167,9 +167,7 @@ _Files = Mapping[Path, Partition]  # with the columns that their folders hold
 _Plan = tuple[list[dict[str, Any]], list[str], list[str]]
 
 
-def _partitions(
-    files: Sequence[Path], source: str | Sequence[Path], record: Mapping[str, Any], keys: Sequence[str]
-) -> _Files:
+def _partitions(files: Sequence[Path], source: Source, record: Mapping[str, Any], keys: Sequence[str]) -> _Files:
     """Reads what the folders of files hold of a table; a folder that was named is read for a column that is wanted."""
     asked = {*(column["name"] for column in record["columns"]), *record["label"]["columns"], *keys}
     return partitions_of(files, roots_of(source), (), asked)

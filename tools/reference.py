@@ -21,6 +21,7 @@ from kerasline.components.core import ConfigError, DataRejected
 from kerasline.pipeline.cli.entry import app
 from kerasline.pipeline.config import recipe_schema
 from kerasline.pipeline.run.outcome import EXIT_CODES
+from kerasline.pipeline.serving import GAUGES
 
 ROOT = Path(__file__).resolve().parents[1]
 METERS = ROOT / "pipeline" / "serving" / "metering.py"
@@ -299,7 +300,8 @@ def prometheus() -> list[tuple[str, str, str]]:
     written = "\n".join(strings)
     kinds = dict(re.findall(r"(?m)^# TYPE (\w+) (\w+)$", written))
     meanings = dict(re.findall(r"(?m)^# HELP (\w+) (.*)$", written))
-    return [(name, kind, meanings[name]) for name, kind in sorted(kinds.items())]
+    counted = [(name, kind, meanings[name]) for name, kind in kinds.items()]
+    return sorted(counted + [(name, "gauge", meaning) for name, meaning in GAUGES.items()])
 
 
 def metrics_page() -> str:

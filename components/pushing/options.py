@@ -7,7 +7,6 @@ from typing import Any, Literal
 from pydantic import Field, field_validator, model_validator
 
 from kerasline.components.core import ConfigError, Options
-from kerasline.components.evaluation import METRICS
 
 DROPS = ("metric_drop", "accuracy_drop")  # two names of one limit
 
@@ -45,6 +44,8 @@ def check_limits(options: PushOptions, main_metric: str) -> None:
     Raises:
       ConfigError: a metric between 0 and 1 is to fall by more than that.
     """
+    from kerasline.components.evaluation import METRICS  # which loads NumPy
+
     for name, limit in (options.rollback_on.limits() if options.rollback_on else {}).items():
         if name in DROPS and limit >= 1 and METRICS[main_metric].unit == "share":
             raise ConfigError(

@@ -1,1 +1,2 @@
 from .server import serve as serve
+from .watched import GAUGES as GAUGES

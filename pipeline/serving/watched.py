@@ -23,7 +23,7 @@ _ALARMS = ("drift", "quality", "estimated")
 _SOURCES = {"quality": "labels", "estimated": "estimate", "at_push": "push"}
 _VERDICTS = ("better", "worse", "undecided")
 _Sample = tuple[str, Mapping[str, str], float | None]
-_FAMILIES = {
+GAUGES = {
     "kerasline_watched_timestamp_seconds": "When the answers were looked at last.",
     "kerasline_watched_rows": "Captured rows at the last look, by what became of them.",
     "kerasline_drift_distance": "Distance of a column from the version's data; the columns nearest to their limits.",
@@ -48,14 +48,14 @@ def watched_text(workspace: Path, names: Iterable[str], challengers: Challengers
       names: of the models that are served.
       challengers: of these models.
     """
-    samples: dict[str, list[str]] = {name: [] for name in _FAMILIES}
+    samples: dict[str, list[str]] = {name: [] for name in GAUGES}
     for name in names:
         for family, labels, value in (*_look(workspace, name), *_verdict(workspace, name)):
             _add(samples, family, {"model": name, **labels}, value)
     for labels, share in _shares(challengers) if challengers else ():
         _add(samples, "kerasline_challenger_share", labels, share)
     families = [
-        [f"# HELP {one} {_FAMILIES[one]}", f"# TYPE {one} gauge", *found] for one, found in samples.items() if found
+        [f"# HELP {one} {GAUGES[one]}", f"# TYPE {one} gauge", *found] for one, found in samples.items() if found
     ]
     return "".join(f"{line}\n" for family in families for line in family)
 

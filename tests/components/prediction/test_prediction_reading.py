@@ -227,6 +227,16 @@ def test_other_formats_are_read_as_parquet_is(tmp_path: Path, name: str) -> None
     assert block.keys.to_pylist() == table.to_pylist()
 
 
+@pytest.mark.parametrize("kind", [pa.string(), pa.large_string(), pa.dictionary(pa.int32(), pa.string())], ids=str)
+def test_text_keeps_its_spaces_and_loses_words_for_a_missing_value(tmp_path: Path, kind: Any) -> None:
+    cells = [" Ulm ", " NA ", None, "  ", "", "São Paulo"]
+    table = pa.table({"town": pa.array(cells).cast(kind), "rooms": [1] * 6, "area": [1.5] * 6})
+    pq.write_table(table, tmp_path / "in.parquet")
+    planned = plan(tmp_path, tmp_path / "in.parquet")
+    (block,) = read_parquet(planned, planned.shards[0])
+    assert block.columns["town"] == [" Ulm ", None, None, None, None, "São Paulo"]
+
+
 def test_parquet_values_of_many_types(tmp_path: Path) -> None:
     table = pa.table(
         {

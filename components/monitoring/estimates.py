@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from kerasline.components.evaluation import measure
 
@@ -45,12 +46,14 @@ def estimate(
     if len(predictions) > MOST_ROWS:
         predictions = predictions[random.choice(len(predictions), MOST_ROWS, replace=False)]
     figures: dict[str, list[float]] = {name: [] for name in names}
-    for _ in range(_DRAWS):
-        chosen = random.integers(0, len(scored), len(scored))
-        drawn = _draw_labels(predictions, labels[chosen], scored[chosen], task, random)
-        for name, figure in measure(names, drawn, predictions, task).items():
-            if figure is not None:
-                figures[name].append(figure)
+    # A curve of two parameters is fitted in no time, and threads that wait for each other take twenty times as long.
+    with threadpool_limits(1):
+        for _ in range(_DRAWS):
+            chosen = random.integers(0, len(scored), len(scored))
+            drawn = _draw_labels(predictions, labels[chosen], scored[chosen], task, random)
+            for name, figure in measure(names, drawn, predictions, task).items():
+                if figure is not None:
+                    figures[name].append(figure)
     return {name: _summed_up(found) for name, found in figures.items()}
 
 

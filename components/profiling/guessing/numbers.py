@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
+from kerasline.components.core import counted
 from kerasline.components.datasets.description import is_row_name
 from kerasline.components.datasets.values import (
     UNIX_UNITS,
@@ -45,7 +46,8 @@ def guess_number(name: str, dtype: str, present: Sequence[Any], counts: Counter[
     guess = ColumnGuess(name, "numeric", f"{low:g} to {high:g}" if len(counts) > 1 else f"{low:g} or missing")
     if len(finite) < len(present):
         guess.options["indicator"] = True
-        guess.why += f"; {len(present) - len(finite)} infinite values count as missing"
+        infinite = counted(len(present) - len(finite), "infinite value counts", "infinite values count")
+        guess.why += f"; {infinite} as missing"
     if len(counts) > 20:
         _choose_scale(guess, finite)
     sentinel = _sentinel(finite, counts)

@@ -37,7 +37,8 @@ def _finding(split: str, name: str, nans: int, infinities: int, is_array: bool, 
     """Tells of a column's values that are not finite; rows of which are left, not put aside, fail where asked to."""
     if policy == "auto":
         policy = "fail" if is_array else "warn"
-    counts = [f"{count} {what}" for count, what in ((nans, "NaN"), (infinities, "infinite values")) if count]
+    counts = [f"{nans} NaN"] if nans else []
+    counts += [counted(infinities, "infinite value")] if infinities else []
     harm = "they would spoil the fit" if is_array else "they count as missing"
     return Finding(
         "nonfinite",

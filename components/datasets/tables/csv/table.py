@@ -270,9 +270,8 @@ def _notes(scans: Mapping[str, ColumnScan], roles: Roles, rows: int) -> Iterator
         if column.text_note:
             yield column.text_note
         if column.infinite and column.dtype == "float":
-            yield (
-                f"column {column.name!r} has {column.infinite} infinite values, first in line {column.infinite_line}"
-            )
+            found = counted(column.infinite, "infinite value")
+            yield f"column {column.name!r} has {found}, first in line {column.infinite_line}"
 
 
 def _fits_a_float(label: LabelFacts) -> bool:

@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from kerasline.components.core import ConfigError
+from kerasline.components.core import ConfigError, counted
 from kerasline.components.datasets.description import Column, LabelFacts, LabelNumbers, facts_of_written
 from kerasline.components.datasets.values import NumberEvidence, WrittenNumbers, are_booleans
 
@@ -154,7 +154,7 @@ class TypedScan:
     @property
     def infinite_note(self) -> str:
         """Says how many values are infinite."""
-        return f"column {self.name!r} has {self.infinite} infinite values"
+        return f"column {self.name!r} has {counted(self.infinite, 'infinite value')}"
 
     def column(self) -> Column:
         """Describes the column as an input."""

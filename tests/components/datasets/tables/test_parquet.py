@@ -105,6 +105,8 @@ def test_infinite_values_are_noted_and_infinite_labels_skipped(resolve, rows, sa
     dataset = resolve(parquet={"path": "t.parquet", "label": "y"})
     assert dataset.notes == ("column 'x' has 20 infinite values",)
     assert dataset.skipped == ("t.parquet: 1 row without a label",) and len(rows(dataset)) == 39
+    save("t.parquet", x=[float("inf"), *range(39)], y=[v / 3 for v in range(40)])
+    assert resolve(parquet={"path": "t.parquet", "label": "y"}).notes == ("column 'x' has 1 infinite value",)
 
 
 def test_bad_parquet(resolve, save, write, tmp_path):

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import re
 import shlex
 from collections.abc import Iterable, Mapping
 from typing import Any
+
+from kerasline.components.core import DURATION
 
 Treatment = dict[str, Any]
 # What makes a family's model larger.
@@ -31,7 +34,7 @@ def treatment(why: str, changes: Mapping[str, Any] | None = None, tuned: Iterabl
 
 
 def _yaml(value: Any) -> str:
-    if isinstance(value, str) and value.isidentifier():
+    if isinstance(value, str) and (value.isidentifier() or re.match(DURATION, value)):
         return value
     # JSON is YAML; numbers are rounded to what a person would type.
     return json.dumps(float(f"{value:.3g}") if isinstance(value, float) else value)
@@ -41,18 +44,28 @@ class Treatments:
     """Makes treatments that suit the settings of a run."""
 
     def __init__(
-        self, settings: Mapping[str, Any], tuning: Mapping[str, Any] | None = None, has_images: bool = False
+        self,
+        settings: Mapping[str, Any],
+        tuning: Mapping[str, Any] | None = None,
+        has_images: bool = False,
+        epochs: int = 0,
     ) -> None:
         self._model: Mapping[str, Any] = settings.get("model") or {}
         self._training: Mapping[str, Any] = settings.get("training") or {}
         self._has_images = has_images
+        self._epochs = epochs
         self._tuned = tuple((tuning or {}).get("space") or ())
 
     def _make(self, why: str, changes: Mapping[str, Any]) -> Treatment:
         return treatment(why, changes, self._tuned)
 
     def longer(self) -> list[Treatment]:
-        """More epochs, with early stopping so that they do no harm."""
+        """More epochs, with early stopping so that they do no harm; more time, where that was what ended the fit."""
+        budget, most = self._training.get("budget"), int(self._training.get("epochs", 10))
+        if budget and 0 < self._epochs < most:
+            doubled = f"{2 * float(budget[:-1]):g}{budget[-1]}"
+            why = f"give the fit more time: training.budget {budget} was enough for {self._epochs} of {most} epochs"
+            return [self._make(why, {"training.budget": doubled})]
         changes: dict[str, Any] = {"training.epochs": max(2 * int(self._training.get("epochs", 10)), 10)}
         changes |= {} if self._training.get("early_stopping") else {"training.early_stopping.patience": 5}
         return [self._make("train for longer, and stop when it no longer helps", changes)]

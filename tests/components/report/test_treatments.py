@@ -36,6 +36,12 @@ def test_recipes_accept_every_treatment(recipe: str) -> None:
         assert changed != experiment, entry
 
 
+@pytest.mark.parametrize(("epochs", "expected"), [(3, "training.budget=3m"), (20, "training.epochs=40")])
+def test_a_fit_that_its_budget_ended_is_given_time(epochs: int, expected: str) -> None:
+    (found,) = Treatments({"training": {"budget": "1.5m", "epochs": 20}}, epochs=epochs).longer()
+    assert found["changes"][0] == expected
+
+
 def test_a_linear_model_is_given_layers() -> None:
     (found,) = Treatments({"model": {"family": "mlp", "units": []}}).larger()
     assert found["changes"] == ["model.units=[32, 16]"]

@@ -89,10 +89,14 @@ def test_without_a_terminal_a_long_step_is_heard_of_now_and_then(monkeypatch: py
     ]
 
 
-def test_trials_stay_on_the_screen_and_tell_no_remaining_time() -> None:
+def test_lines_that_stay_on_the_screen_tell_no_remaining_time() -> None:
     stream = io.StringIO()
     Screen(stream).show(Progress("trial", 2, 5, "val_loss 0.1", permanent=True))
-    assert stream.getvalue() == "    trial 2/5  val_loss 0.1\n"
+    Screen(stream).show(Progress("epoch", 1, 9, "training.budget 1s ended the fit", permanent=True))
+    assert stream.getvalue().splitlines() == [
+        "    trial 2/5  val_loss 0.1",
+        "    epoch 1/9  training.budget 1s ended the fit",
+    ]
 
 
 def test_a_total_that_nobody_knows() -> None:

@@ -18,7 +18,8 @@ from kerasline.components.validation import profile_images
 
 # A column of fewer rows is measured and raises no alarm: it would have to change all over.
 FEWEST_ROWS = 30
-_DRAWS, _FEWEST_DRAWS, _CELLS = 10_000, 2_000, 2_000_000
+# Samples that a limit is found by: as a rule, and where it is one of many or has many bins.
+MOST_DRAWS, FEWEST_DRAWS, _CELLS = 10_000, 2_000, 2_000_000
 # A quantile beyond what the draws can tell follows from their tail, which falls at least exponentially.
 _TAIL, _TELLING = 0.02, 20
 _MISSING = "(missing)"
@@ -74,12 +75,13 @@ class Counts:
         missing = self.before[0][-1] if self.profile["kind"] == "numeric" else self.profile["counts"].get(_MISSING, 0)
         return float(missing / max(self.profile["n"], 1))
 
-    def compare(self, chance: float, random: np.random.Generator) -> dict[str, Any]:
+    def compare(self, chance: float, random: np.random.Generator, draws: int = MOST_DRAWS) -> dict[str, Any]:
         """Measures how far the served values are from the profile.
 
         Args:
           chance: probability of an alarm where nothing has changed.
           random: draws the samples.
+          draws: how many of them at most.
 
         Returns:
           ``distance``, ``limit``, ``alarm``, ``rows`` and ``measure``, and ``note`` where there are too few rows.
@@ -91,7 +93,7 @@ class Counts:
             if not now.sum() or not before.sum():
                 continue
             distance = float(measure(before[None], now[None])[0])
-            limit = chance_limit(measure, before, now, chance / len(self.before), random)
+            limit = chance_limit(measure, before, now, chance / len(self.before), random, draws)
             if distance - limit >= worst["distance"] - worst["limit"]:
                 worst = {"distance": distance, "limit": limit}
         rows = min(self.rows, self.profile["n"])
@@ -117,7 +119,12 @@ def largest_difference(first: np.ndarray, second: np.ndarray) -> np.ndarray:
 
 
 def chance_limit(
-    measure: Any, before: np.ndarray, now: np.ndarray, chance: float, random: np.random.Generator
+    measure: Any,
+    before: np.ndarray,
+    now: np.ndarray,
+    chance: float,
+    random: np.random.Generator,
+    most_draws: int = MOST_DRAWS,
 ) -> float:
     """Returns what a distance exceeds with a probability where both counts are samples of one distribution.
 
@@ -126,11 +133,12 @@ def chance_limit(
       before, now: counts by bin.
       chance: the probability.
       random: draws the samples.
+      most_draws: of them.
     """
     rows = [max(1, round(counts.sum())) for counts in (before, now)]
     shares = (before + now) / (before + now).sum()
     shares = shares / shares.sum()
-    draws = int(np.clip(_CELLS // len(shares), _FEWEST_DRAWS, _DRAWS))
+    draws = int(np.clip(_CELLS // len(shares), FEWEST_DRAWS, most_draws))
     distances = measure(*(random.multinomial(n, shares, draws).astype(float) for n in rows))
     if draws * chance >= _TELLING:
         return float(np.quantile(distances, 1 - chance, method="higher"))

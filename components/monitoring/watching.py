@@ -17,7 +17,7 @@ import numpy as np
 from kerasline.components.core import rounded
 from kerasline.components.evaluation import METRICS, measure_with_intervals, metrics_of
 from kerasline.components.monitoring.collecting import Known, Served, collect, read_known
-from kerasline.components.monitoring.drift import FEWEST_ROWS
+from kerasline.components.monitoring.drift import FEWEST_DRAWS, FEWEST_ROWS, MOST_DRAWS
 from kerasline.components.monitoring.estimates import estimate
 
 LOOKS = 30
@@ -58,8 +58,8 @@ def watch_version(
     main = _main_metric(record, at_push)
     tests = len(served.counts) + (2 if main else 0)
     chance = 1 / (LOOKS * max(tests, 1))
-    random = np.random.default_rng(0)
-    drift = {name: counts.compare(chance, random) for name, counts in sorted(served.counts.items())}
+    # The look of a day is one of many on a page, and need not be as exact.
+    drift = _compare(served, chance, FEWEST_DRAWS if only else MOST_DRAWS)
     alarms = [_drift_alarm(name, found) for name, found in drift.items() if found["alarm"]]
     if main:
         alarms += _metric_alarms(main, {"quality": quality, "estimated": estimated}, at_push, served, chance)
@@ -108,6 +108,12 @@ def _main_metric(record: Mapping[str, Any], at_push: Mapping[str, Figure]) -> st
     """Names the metric that is watched; None where it is not known of the eval rows."""
     name = record.get("main_metric")
     return name if name in at_push else None
+
+
+def _compare(served: Served, chance: float, draws: int) -> dict[str, dict[str, Any]]:
+    """Measures how far each column is from the version's data."""
+    random = np.random.default_rng(0)
+    return {name: counts.compare(chance, random, draws) for name, counts in sorted(served.counts.items())}
 
 
 def _drift_alarm(name: str, found: Mapping[str, Any]) -> dict[str, Any]:

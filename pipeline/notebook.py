@@ -206,7 +206,7 @@ def show_plots(result: Run, part: str, only: Sequence[int] | None = None) -> Sho
         raise ConfigError(f"run {result['run_id']} has no plots of the part {part}: it did not come that far")
     drawn = "".join(map(_figure, chosen))
     width = f"style='width:{_PLOT_WIDTH}px'" if len(chosen) == 1 else ""
-    whole = f"<style>{page.assets()['style']}</style><div class='plots' {width}>{drawn}</div>"
+    whole = f"<style>{page.assets(has_plots=False)['style']}</style><div class='plots' {width}>{drawn}</div>"
     heights = [_height(plot.body) for plot in chosen]
     # Two stand in a row, which is as high as the higher one; the last may stand alone.
     rows = zip_longest(heights[::2], heights[1::2], fillvalue=0)

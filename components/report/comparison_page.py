@@ -22,7 +22,8 @@ def render_comparison(comparison: Mapping[str, Any]) -> str:
     """
     values = {**comparison, "rows": comparison["metrics"], "metrics": METRICS}
     template = environment().get_template(COMPARISON)
-    return template.render(**values, finding=describe(comparison), curves=plot_both(comparison), **assets())
+    curves = plot_both(comparison)
+    return template.render(**values, finding=describe(comparison), curves=curves, **assets(has_plots=bool(curves)))
 
 
 def describe(comparison: Mapping[str, Any]) -> str:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import json
 import shlex
 from collections.abc import Mapping, Sequence
@@ -17,6 +15,8 @@ from markupsafe import Markup
 from kerasline.components.core import counted, rounded
 from kerasline.components.evaluation import METRICS
 from kerasline.components.report.diagnosis import describe_limits, headline, sentences, show_figure, show_setting
+from kerasline.components.report.drawing import LOCALE, theme
+from kerasline.components.report.interactive import hash_of, library, packed_library
 from kerasline.components.report.plots import describe_order, plot_columns, plot_explanations, plot_search, plots
 
 _HERE = Path(__file__).parent
@@ -33,6 +33,7 @@ _PARTS = (
     "macros.html.j2",
     "style.css",
     "sort.js",
+    "plots.js",
 )
 FIGURES_FILE, PAGE_FILE = "figures.json", "index.html"
 _MOST_COLUMNS = 12  # with a plot, before the rest is folded away
@@ -112,12 +113,21 @@ def environment() -> jinja2.Environment:
     return made
 
 
-def assets() -> dict[str, Any]:
-    """Reads the style sheet and the script, with the hash by which the page allows this script and no other."""
-    script = (_HERE / "sort.js").read_text(encoding="utf-8")
-    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
-    style = (_HERE / "style.css").read_text(encoding="utf-8")
-    return {"style": Markup(style), "script": Markup(script), "script_hash": f"sha256-{digest}"}
+def assets(*, has_plots: bool = True) -> dict[str, Any]:
+    """Reads what all pages share: the style, the scripts, and the hashes by which a page allows these and no others.
+
+    Args:
+      has_plots: Whether the page brings what its plots need to answer to a pointer.
+    """
+    script = "".join((_HERE / name).read_text(encoding="utf-8") for name in ("sort.js", "plots.js"))
+    hashes = [hash_of(script.encode())]
+    shared: dict[str, Any] = {"style": Markup((_HERE / "style.css").read_text(encoding="utf-8"))}
+    shared |= {"script": Markup(script), "look": "", "library": ""}
+    if has_plots:
+        look = json.dumps({"config": theme(), "locale": LOCALE}, separators=(",", ":"))
+        shared |= {"look": Markup(look), "library": packed_library()}
+        hashes.append(library()[1])
+    return shared | {"script_sources": Markup(" ".join(f"'{each}'" for each in hashes))}
 
 
 def show_interval(interval: Sequence[float] | None) -> str:

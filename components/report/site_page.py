@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from kerasline.components.evaluation import METRICS
-from kerasline.components.report.drawing import Series, line_chart, show_apart
+from kerasline.components.report.drawing import Series, describe_thinning, line_chart, show_apart
 from kerasline.components.report.page import assets, environment
 from kerasline.components.report.plots import Plot, make_plot
 
@@ -36,7 +36,8 @@ def render_site(
     ]
     pairs = [(stem, *stem.split("--", 1)) for stem in comparisons if "--" in stem]
     told = {"recipes": recipes, "comparisons": pairs, "watched": watched, "has_decisions": has_decisions}
-    return environment().get_template(SITE).render(**told, **assets())
+    has_plots = any(recipe["course"] for recipe in recipes)
+    return environment().get_template(SITE).render(**told, **assets(has_plots=has_plots))
 
 
 def render_decisions(lines: Mapping[str, Sequence[Mapping[str, Any]]], reports: Collection[str]) -> str:
@@ -48,7 +49,7 @@ def render_decisions(lines: Mapping[str, Sequence[Mapping[str, Any]]], reports: 
       reports: ids of the runs that have a report.
     """
     recipes = {name: list(reversed(found)) for name, found in sorted(lines.items())}
-    return environment().get_template(DECISIONS).render(recipes=recipes, reports=reports, **assets())
+    return environment().get_template(DECISIONS).render(recipes=recipes, reports=reports, **assets(has_plots=False))
 
 
 def plot_course(found: Sequence[Mapping[str, Any]]) -> Plot | None:
@@ -61,4 +62,5 @@ def plot_course(found: Sequence[Mapping[str, Any]]) -> Plot | None:
     newest, first = show_apart(known[-1], known[0])
     title = f"{METRICS[metric].title}: {newest} in the newest of {len(known)} runs, {first} in the first"
     series = [Series("eval split", list(range(1, len(known) + 1)), known)]
+    title += describe_thinning(series[0], "runs")
     return make_plot(title, line_chart(title, series, "run", METRICS[metric].title, marks=True, whole_x=True))

@@ -44,7 +44,7 @@ def render_watch(
     drift = sorted(found["drift"].items(), key=lambda item: -_in_limits(item[1]))
     told = {"found": found, "days": days, "versions": versions, "plots": plots, "drift": drift, "metrics": METRICS}
     told |= {"earlier": list(reversed(earlier)), "decisions": [_decision(event) for event in reversed(events)]}
-    return environment().get_template(WATCH).render(**told, headline=headline(found), **assets())
+    return environment().get_template(WATCH).render(**told, headline=headline(found), **assets(has_plots=bool(plots)))
 
 
 def _decision(event: Mapping[str, Any]) -> dict[str, str]:

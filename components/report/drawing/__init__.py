@@ -1,4 +1,4 @@
-"""Inline SVG: scales, frames and kinds of charts, and short texts that stay different beside them."""
+"""Plots as Vega-Lite specs, drawn as SVG without a browser, and short texts that stay different beside them."""
 
 import lazy_loader
 

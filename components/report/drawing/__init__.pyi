@@ -1,11 +1,10 @@
+from .bars import Bar as Bar, bar_chart as bar_chart
 from .charts import (
-    Bar as Bar,
     Series as Series,
-    bar_chart as bar_chart,
+    describe_thinning as describe_thinning,
     histogram_chart as histogram_chart,
     line_chart as line_chart,
     scatter_chart as scatter_chart,
-    shade_table as shade_table,
 )
 from .coordinates import Axis as Axis, coordinates_chart as coordinates_chart
 from .labels import (
@@ -15,5 +14,8 @@ from .labels import (
     show_all as show_all,
     show_apart as show_apart,
 )
+from .pictures import VERSION as VERSION, draw as draw
+from .specs import Spec as Spec, finite as finite
 from .surfaces import surface_chart as surface_chart
-from .svg import finite as finite
+from .tables import shade_table as shade_table
+from .theme import LOCALE as LOCALE, theme as theme

@@ -1,39 +1,46 @@
-"""The kinds of plots that a report is made of. Each takes numbers and returns inline SVG.
+"""The kinds of plots over two axes. Each takes numbers and returns a Vega-Lite spec.
 
 The title of a plot says what it shows, in a sentence; the page prints it above the plot.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from html import escape
+from typing import Any
 
-from kerasline.components.core import counted
-from kerasline.components.report.drawing.labels import shorten_all, show, show_all
-from kerasline.components.report.drawing.svg import (
-    BOTTOM,
-    RIGHT,
-    TOP,
-    WIDTH,
-    Frame,
-    Scale,
-    draw_axes,
-    draw_legend,
-    draw_x_label,
+import altair as alt
+
+from kerasline.components.report.drawing.labels import shorten_all, show_all
+from kerasline.components.report.drawing.specs import (
+    CARD,
+    COLOURS,
+    DASHES,
+    HOVER,
+    MUTED,
+    OTHER,
+    SHAPES,
+    Spec,
+    colour_of,
+    finish,
     finite,
-    make_frame,
-    mark,
-    text,
-    ticks_in_room,
-    width_of,
-    wrap,
+    halo,
+    layer,
+    legend_of,
+    number,
+    numbers,
+    room_for,
+    sides,
+    spread,
+    x_axis,
+    y_axis,
 )
 
-_NAMES_IN_ROW = 34  # characters of the names of all classes that stand side by side
-_MANY = 12  # classes, whose cells are drawn smaller
-_ROW = 26  # height of a bar with its room
-_NAME = 22  # characters of a name beside a bar
+_MOST_MARKS = 40  # points of a line that are marked; more would hide it
+_MOST_POINTS = 400  # of a line that are drawn
+# With the key held that zooms a map; a wheel alone scrolls the page.
+_WHEEL = "wheel![event.ctrlKey || event.metaKey]"
 
 
 @dataclass(frozen=True)
@@ -58,8 +65,8 @@ def line_chart(
     y_range: tuple[float, float] | None = None,
     pale: Sequence[Series] = (),
     at: tuple[float, str] | None = None,
-) -> str:
-    """Draws lines.
+) -> Spec:
+    """Draws lines, each with a gap where a value is none, such as the loss of a fit that diverged.
 
     Args:
       title: The finding, for screen readers.
@@ -72,20 +79,39 @@ def line_chart(
       pale: Lines in the background, without names.
       at: A position on the horizontal axis to point at, and what to call it.
     """
-    frame = make_frame(*_values([*series, *pale]), x_range=x_range, y_range=y_range)
-    parts = [draw_axes(frame, x_label, y_label, whole_x=whole_x)]
-    low, high = _shared_range(frame)
-    if diagonal and low < high:
-        parts.append(_diagonal(frame, low, high))
-        parts.append(text(frame.x(high) - 4, frame.y(low) - 6, f"dashed: {diagonal}", anchor="end"))
-    parts += [_line("pale", s, frame) for s in pale]
-    for index, s in enumerate(series):
-        parts += [_line(f"series s{index + 1}", s, frame), *_marks(index, s, frame, marks)]
-    if at is not None:
-        parts.append(_pointer(frame, *at))
-    parts.append(draw_legend([s.name for s in series]))
+    series = [thin_out(s) for s in series]
+    x_values, y_values = _values([*series, *pale])
+    x_ends, y_ends = x_range or spread(x_values), y_range or spread(y_values, 0.05)
+    place = {"x": x_axis(x_label, x_ends, whole=whole_x), "y": y_axis(y_label, y_ends)}
+    layers = _diagonal(diagonal, x_ends, y_ends, place) if diagonal else []
+    layers += [_background(pale, place)] if pale else []
+    layers += [_lines(series, place), *_points(series, marks, place)]
+    layers += _pointer(*at, x_ends, place) if at else []
+    layers.append(_hovered(place, x_label, y_label))
     described = "; ".join(f"{s.name}: {' to '.join(show_all([s.y[0], s.y[-1]]))}" for s in series if len(s.y))
-    return wrap("".join(parts), title, f"{y_label} over {x_label}. {described}")
+    columns = [("name", "series"), ("x", x_label), ("y", y_label)]
+    told = f"{y_label} over {x_label}. {described}"
+    return finish(layers, _rows(series), title, told, columns, padding=sides(x_ends))
+
+
+def thin_out(series: Series) -> Series:
+    """Keeps the least and the greatest value of each stretch of a long line, which looks the same then."""
+    count = len(series.y)
+    if count <= _MOST_POINTS:
+        return series
+    stretch = math.ceil(2 * count / _MOST_POINTS)
+    kept = {0, count - 1}
+    for start in range(0, count, stretch):
+        places = range(start, min(start + stretch, count))
+        known = [place for place in places if finite([series.y[place]])] or [start]
+        kept |= {min(known, key=series.y.__getitem__), max(known, key=series.y.__getitem__)}
+    return Series(series.name, [series.x[i] for i in sorted(kept)], [series.y[i] for i in sorted(kept)])
+
+
+def describe_thinning(series: Series, what: str) -> str:
+    """Says, for the end of a title, of how many points a long line leaves out those between; empty for others."""
+    is_long = len(series.y) > _MOST_POINTS
+    return f" (drawn: the extremes of {len(series.y):,} {what})" if is_long else ""
 
 
 def _values(series: Sequence[Series]) -> tuple[list[float], list[float]]:
@@ -93,74 +119,127 @@ def _values(series: Sequence[Series]) -> tuple[list[float], list[float]]:
     return [v for s in series for v in s.x], [v for s in series for v in s.y]
 
 
-def _shared_range(frame: Frame) -> tuple[float, float]:
-    """Returns the values that both axes have; the first is above the second where they share none."""
-    return max(frame.x.low, frame.y.low), min(frame.x.high, frame.y.high)
+def _rows(series: Sequence[Series]) -> list[dict[str, Any]]:
+    """Writes a row for each series, with the places of all its points."""
+    short = shorten_all([s.name for s in series], room_for(len(series)))
+    return [
+        {"series": label, "name": s.name, "x": numbers(s.x), "y": numbers(s.y)}
+        for label, s in zip(short, series, strict=True)
+    ]
 
 
-_MOST_MARKS = 40  # points of a line that are marked; more would hide it
+def _each_point(values: Sequence[dict[str, Any]] | None = None, *, name: str | None = None) -> alt.Chart:
+    """Begins a layer with a row for each point."""
+    return layer(values, name=name).transform_flatten(["x", "y"])
 
 
-def _marks(index: int, series: Series, frame: Frame, wanted: bool) -> list[str]:
-    """Marks the points of a line where that is wanted, and those that no line joins to others in any case."""
-    all_of_them = wanted and len(series.x) <= _MOST_MARKS
-    places = [pair for piece in _pieces(series) for pair in piece if all_of_them or len(piece) == 1]
-    return [mark(index, frame.x(x), frame.y(y), 2.6) for x, y in places]
+def _lines(series: Sequence[Series], place: dict[str, Any]) -> alt.Chart:
+    names = [row["series"] for row in _rows(series)]
+    dashes = alt.Scale(domain=names, range=list(DASHES[: len(names)]))
+    dash = alt.StrokeDash("series:N", title=None, scale=dashes, legend=legend_of(names, "stroke"))
+    return _each_point().mark_line().encode(**place, color=colour_of(names, "stroke"), strokeDash=dash)
 
 
-def _diagonal(frame: Frame, low: float, high: float) -> str:
-    """Draws the line on which both axes are equal, from one value to another."""
-    ends = f'x1="{frame.x(low)}" y1="{frame.y(low)}" x2="{frame.x(high)}" y2="{frame.y(high)}"'
-    return f'<line class="reference" {ends}/>'
+def _points(series: Sequence[Series], wanted: bool, place: dict[str, Any]) -> list[alt.Chart]:
+    """Marks the points of a line where that is wanted, and those that no line joins to others in any case.
+
+    Each series has a shape of its own, so that colour is not all that tells.
+    """
+    layers = []
+    for index, s in enumerate(series):
+        pieces = _pieces(numbers(s.x), numbers(s.y))
+        all_of_them = wanted and len(s.x) <= _MOST_MARKS
+        points = [pair for piece in pieces for pair in piece if all_of_them or len(piece) == 1]
+        look = {"color": COLOURS[index], "shape": SHAPES[index], "filled": True, "size": 28, "opacity": 0.85}
+        values = [{"x": x, "y": y} for x, y in points]
+        layers += [layer(values).mark_point(**look).encode(**place)] if points else []
+    return layers
 
 
-def _pointer(frame: Frame, value: float, name: str) -> str:
-    """Points at a value of the horizontal axis; its name stands on the side where there is more room."""
-    position = frame.x(value)
-    is_left = position > (frame.x.start + frame.x.end) / 2
-    return f'<line class="pointer" x1="{position}" x2="{position}" y1="{frame.y.end}" y2="{frame.y.start}"/>' + text(
-        position + (-5 if is_left else 5), TOP + 11, name, anchor="end" if is_left else "start"
-    )
-
-
-def _line(kind: str, series: Series, frame: Frame) -> str:
-    """Draws a line that has a gap where a value is none, such as the loss of a fit that diverged."""
-    drawn = [" ".join(f"{frame.x(a):g},{frame.y(b):g}" for a, b in piece) for piece in _pieces(series)]
-    return "".join(f'<polyline class="{kind}" points="{points}"/>' for points in drawn)
-
-
-def _pieces(series: Series) -> list[list[tuple[float, float]]]:
-    """Divides a line at values that are NaN, infinite or None."""
-    pieces: list[list[tuple[float, float]]] = [[]]
-    for pair in zip(series.x, series.y, strict=True):
-        if len(finite(pair)) == 2:
-            pieces[-1].append(pair)
-        else:
+def _pieces(x: Sequence[float | None], y: Sequence[float | None]) -> list[list[tuple[float | None, float | None]]]:
+    """Divides a line at points that have no place."""
+    pieces: list[list[tuple[float | None, float | None]]] = [[]]
+    for pair in zip(x, y, strict=True):
+        if None in pair:
             pieces.append([])
+        else:
+            pieces[-1].append(pair)
     return [piece for piece in pieces if piece]
 
 
-def scatter_chart(title: str, groups: Sequence[Series], x_label: str, y_label: str, *, diagonal: str = "") -> str:
+def _background(pale: Sequence[Series], place: dict[str, Any]) -> alt.Chart:
+    """Draws lines without names, behind all others."""
+    lines = [{"row": index, "x": numbers(s.x), "y": numbers(s.y)} for index, s in enumerate(pale)]
+    chart = _each_point(lines).mark_line(color=OTHER, opacity=0.35, strokeWidth=1)
+    return chart.encode(**place, detail=alt.Detail("row:N"))
+
+
+def _diagonal(
+    name: str, x_ends: tuple[float, float], y_ends: tuple[float, float], place: dict[str, Any]
+) -> list[alt.Chart]:
+    """Draws the line on which both axes are equal, where they share values, and tells its name."""
+    low, high = max(x_ends[0], y_ends[0]), min(x_ends[1], y_ends[1])
+    if low >= high:
+        return []
+    line = _each_point([{"x": [low, high], "y": [low, high]}])
+    text = layer([{"text": f"dashed: {name}"}]).mark_text(align="right", dx=-4, dy=-8)
+    return [
+        line.mark_line(strokeDash=[5, 4], color=MUTED, strokeWidth=1).encode(**place),
+        text.encode(text="text:N", x=alt.value("width"), y=alt.value("height")),
+    ]
+
+
+def _pointer(value: float, name: str, ends: tuple[float, float], place: dict[str, Any]) -> list[alt.Chart]:
+    """Points at a value of the horizontal axis; its name stands on the side where there is more room."""
+    is_left = value > sum(ends) / 2
+    at = layer([{"x": number(value), "text": name}])
+    text = at.mark_text(align="right" if is_left else "left", dx=-5 if is_left else 5, dy=7)
+    return [
+        at.mark_rule(strokeDash=[2, 3]).encode(x=place["x"]),
+        text.encode(x=place["x"], y=alt.value(0), text="text:N"),
+    ]
+
+
+def _hovered(place: dict[str, Any], x_label: str, y_label: str) -> alt.Chart:
+    """Shows the point that is under a pointer, and lets the axes be moved and stretched."""
+    tooltip = [alt.Tooltip("name:N", title="series"), _told("x", x_label), _told("y", y_label)]
+    points = _each_point(name=HOVER).transform_filter("isValid(datum.x) && isValid(datum.y)")
+    return halo(points, place, tooltip, ["series", "x"]).add_params(_movable())
+
+
+def _told(field: str, label: str) -> alt.Tooltip:
+    return alt.Tooltip(f"{field}:Q", title=label, format=".4~g")
+
+
+def _movable() -> alt.Parameter:
+    """Makes both axes move with a drag, stretch with a wheel and the control key, and return with two clicks."""
+    return alt.selection_interval(name="zoom", bind="scales", zoom=_WHEEL)
+
+
+def scatter_chart(title: str, groups: Sequence[Series], x_label: str, y_label: str, *, diagonal: str = "") -> Spec:
     """Draws points, with the line on which both axes are equal where ``diagonal`` names it."""
     x_values, y_values = _values(groups)
-    if diagonal:
-        # One range for both, so that the diagonal goes from corner to corner.
-        x_values = y_values = [*x_values, *y_values]
-    frame = make_frame(x_values, y_values)
-    parts = [draw_axes(frame, x_label, y_label)]
-    for index, group in enumerate(groups):
-        places = [pair for piece in _pieces(group) for pair in piece]
-        parts += [mark(index, frame.x(x), frame.y(y), 2.4) for x, y in places]
-    if diagonal:
-        parts.append(_diagonal(frame, *_shared_range(frame)))
-        parts.append(text(WIDTH - RIGHT - 2, frame.y.start - 6, f"dashed: {diagonal}", anchor="end"))
-    parts.append(draw_legend([g.name for g in groups], ["dots"] * len(groups)))
-    return wrap("".join(parts), title, f"{sum(len(g.x) for g in groups)} points, {y_label} over {x_label}")
+    # One range for both, so that the diagonal goes from corner to corner.
+    ends = (spread([*x_values, *y_values]),) * 2 if diagonal else (spread(x_values), spread(y_values, 0.05))
+    place = {"x": x_axis(x_label, ends[0]), "y": y_axis(y_label, ends[1])}
+    found = _rows(groups)
+    names = [row["series"] for row in found]
+    shapes = alt.Scale(domain=names, range=list(SHAPES[: len(names)]))
+    shape = alt.Shape("series:N", title=None, scale=shapes, legend=legend_of(names, "circle"))
+    points = _each_point(name="points").mark_point(filled=True, opacity=0.75, size=20)
+    points = points.transform_filter("isValid(datum.x) && isValid(datum.y)")
+    points = points.encode(
+        **place, color=colour_of(names, "circle"), shape=shape, tooltip=[_told("x", x_label), _told("y", y_label)]
+    )
+    layers = [*(_diagonal(diagonal, *ends, place) if diagonal else []), points.add_params(_movable())]
+    description = f"{sum(len(g.x) for g in groups)} points, {y_label} over {x_label}"
+    columns = [("name", "series"), ("x", x_label), ("y", y_label)]
+    return finish(layers, found, title, description, columns, padding=sides(ends[0]))
 
 
 def histogram_chart(
     title: str, edges: Sequence[float], groups: Sequence[Series], x_label: str, y_label: str = "share of rows (%)"
-) -> str:
+) -> Spec:
     """Draws the first group as bars and the others as stepped lines over it.
 
     Args:
@@ -170,23 +249,20 @@ def histogram_chart(
       x_label, y_label: with their units.
     """
     shares = [_percent(group.y) for group in groups]
-    frame = make_frame(list(edges), [v for values in shares for v in values], zero=True)
-    parts = [draw_axes(frame, x_label, y_label)]
-    for index, values in enumerate(shares):
-        bins = list(zip(edges[:-1], edges[1:], values, strict=True))
-        if index == 0:
-            for low, high, value in bins:
-                x, width = frame.x(low), max(frame.x(high) - frame.x(low) - 1, 0.5)
-                height = frame.y.start - frame.y(value)
-                parts.append(
-                    f'<rect class="area s1" x="{x:g}" y="{frame.y(value):g}" width="{width:g}" height="{height:g}"/>'
-                )
-        else:
-            corners = " ".join(f"{frame.x(e):g},{frame.y(v):g}" for low, high, v in bins for e in (low, high))
-            parts.append(f'<polyline class="series s{index + 1}" points="{corners}"/>')
-    parts.append(draw_legend([g.name for g in groups], ["area", *["line"] * (len(groups) - 1)]))
+    highest = max(finite([share for values in shares for share in values]), default=0.0)
+    place = {"x": x_axis(x_label, spread(edges)), "y": y_axis(y_label, (0.0, 1.05 * highest or 1.0))}
+    names = shorten_all([group.name for group in groups], room_for(len(groups)))
+    bins = {"low": numbers(edges[:-1]), "high": numbers(edges[1:])}
+    bins |= {f"share{index}": numbers(values) for index, values in enumerate(shares)}
+    each = layer().transform_flatten(list(bins))
+    fields = [(f"share{index}", f"{group.name}, {y_label}") for index, group in enumerate(groups)]
+    layers = [_bins(each, place, names), *(_steps(each, place, names, index) for index in range(1, len(groups)))]
+    layers.append(_any_bin(list(bins), place, fields))
+    named = {f"name{index}": name for index, name in enumerate(names)}
     ends = " to ".join(show_all([edges[0], edges[-1]]))
-    return wrap("".join(parts), title, f"Histogram over {x_label} from {ends}")
+    columns = [("low", f"{x_label}, from"), ("high", "to"), *fields]
+    told = f"Histogram over {x_label} from {ends}"
+    return finish(layers, [bins | named], title, told, columns, padding=sides(spread(edges)))
 
 
 def _percent(values: Sequence[float]) -> list[float]:
@@ -194,115 +270,22 @@ def _percent(values: Sequence[float]) -> list[float]:
     return [100 * value / total if total else 0.0 for value in values]
 
 
-@dataclass(frozen=True)
-class Bar:
-    """One horizontal bar: a value, and where it may as well lie."""
-
-    name: str
-    value: float
-    interval: tuple[float, float] | None = None
-    is_main: bool = False
+def _bins(each: alt.Chart, place: dict[str, Any], names: Sequence[str]) -> alt.Chart:
+    """Draws the shares of the first group as bars from edge to edge."""
+    bars = each.transform_calculate(x="datum.low", y="datum.share0").mark_rect(stroke=CARD, strokeWidth=0.5)
+    return bars.encode(**place, x2="high:Q", y2=alt.Y2Datum(0), color=colour_of(names, "square", "name0"))
 
 
-def bar_chart(title: str, bars: Sequence[Bar], x_label: str, *, limit: tuple[float, str] | None = None) -> str:
-    """Draws horizontal bars from 0, each with its name, its figure and its interval.
-
-    Args:
-      title: the finding.
-      bars: from top to bottom.
-      x_label: with its unit.
-      limit: a value to mark with a vertical line, and its name.
-    """
-    names = shorten_all([bar.name for bar in bars], _NAME)
-    left = 10 + max([*map(width_of, names), 30])
-    height = TOP + _ROW * len(bars) + BOTTOM
-    frame = make_frame([], [], x_range=_range_of_bars(bars, limit), y_range=(0, 1), left=left, height=height)
-    parts = [draw_axes_below(frame.x, x_label, height)]
-    has_main = any(bar.is_main for bar in bars)
-    figures = show_all([bar.value for bar in bars])
-    for index, (bar, name, figure) in enumerate(zip(bars, names, figures, strict=True)):
-        kind = "s1" if bar.is_main or not has_main else "other"
-        parts.append(_draw_bar(bar, kind, frame.x, TOP + index * _ROW, name, figure))
-    if limit:
-        position = frame.x(limit[0])
-        parts.append(
-            f'<line class="pointer" x1="{position}" x2="{position}" y1="{TOP - 6}" y2="{height - BOTTOM}"/>'
-            + text(position, TOP - 10, f"{limit[1]} {show(limit[0])}", anchor="middle")
-        )
-    described = "; ".join(f"{bar.name} {figure}" for bar, figure in zip(bars, figures, strict=True))
-    return wrap("".join(parts), title, f"{x_label}: {described}", height)
+def _steps(each: alt.Chart, place: dict[str, Any], names: Sequence[str], index: int) -> alt.Chart:
+    """Draws the shares of another group as a line with a step at each edge."""
+    ends = each.transform_fold(["low", "high"], as_=["end", "x"])
+    line = ends.transform_calculate(y=f"datum.share{index}").mark_line(strokeDash=list(DASHES[index]))
+    return line.encode(**place, color=colour_of(names, "square", f"name{index}"))
 
 
-def _range_of_bars(bars: Sequence[Bar], limit: tuple[float, str] | None) -> tuple[float, float]:
-    """Returns the range of an axis that holds 0, all bars and the limit, with room for figures behind the bars."""
-    ends = finite([v for bar in bars for v in (bar.value, *(bar.interval or ()))]) + [0.0]
-    ends += [limit[0]] if limit else []
-    low, high = min(ends), max(ends)
-    return low, high + 0.2 * (high - low or 1)
-
-
-def _draw_bar(bar: Bar, kind: str, scale: Scale, y: float, name: str, figure: str) -> str:
-    """Draws one bar with its name before it and its figure behind it; one without a value has these alone."""
-    zero = scale(0)
-    x, end = sorted((zero, scale(bar.value) if finite([bar.value]) else zero))
-    parts = [text(scale.start - 6, y + _ROW / 2 + 3, name, anchor="end", full=bar.name)]
-    if finite([bar.value]):
-        size = f'width="{max(end - x, 1):g}" height="{_ROW - 10}"'
-        parts.append(f'<rect class="area {kind}" x="{x:g}" y="{y + 4}" {size}/>')
-    if bar.interval and len(finite(bar.interval)) == 2:
-        first, last = scale(bar.interval[0]), scale(bar.interval[1])
-        middle = y + _ROW / 2 - 1
-        stops = f"M{first:g} {middle - 4:g}v8M{last:g} {middle - 4:g}v8"
-        parts.append(f'<path class="whisker" d="{stops}M{first:g} {middle:g}H{last:g}"/>')
-        end = max(end, last)
-    parts.append(text(min(end + 5, WIDTH - width_of(figure)), y + _ROW / 2 + 3, figure))
-    return "".join(parts)
-
-
-def draw_axes_below(x: Scale, label: str, height: float) -> str:
-    """Draws a horizontal axis only, with its title."""
-    bottom = height - BOTTOM
-    parts = [f'<line class="axis" x1="{x.start:g}" x2="{x.end:g}" y1="{bottom:g}" y2="{bottom:g}"/>']
-    for value, tick in zip(*ticks_in_room(x), strict=True):
-        parts.append(f'<line class="grid" x1="{x(value):g}" x2="{x(value):g}" y1="{TOP}" y2="{bottom:g}"/>')
-        parts.append(text(x(value), bottom + 17, tick, anchor="middle"))
-    return "".join(parts) + draw_x_label(x, label, height)
-
-
-def shade_table(
-    counts: Sequence[Sequence[int]], names: Sequence[str], caption: str, rows_are: str, columns_are: str
-) -> str:
-    """Draws a confusion matrix as an HTML table whose shades are shares of the row.
-
-    Args:
-      counts: [classes][classes].
-      names: of the classes.
-      caption: the finding.
-      rows_are, columns_are: what the axes mean.
-    """
-    short = shorten_all(names, 16)
-    # Names side by side take too much room for many classes or long ones, so they stand upright.
-    upright = " upright" if sum(map(len, short)) > _NAMES_IN_ROW else ""
-    many = " many" if len(names) > _MANY else ""
-    head = "".join(_head_cell("col", name, text) for name, text in zip(names, short, strict=True))
-    body = []
-    for index, (name, row) in enumerate(zip(names, counts, strict=True)):
-        total = max(sum(row), 1)
-        cells = []
-        for column, count in enumerate(row):
-            share = count / total
-            kind = "hit" if index == column else "miss"
-            level = 0 if not count else min(1 + int(share * 5), 5)
-            label = f"{counted(count, 'row')} of {name} taken for {names[column]}, {share:.0%}"
-            cells.append(f'<td class="{kind}{level}" title="{escape(label, quote=True)}">{count or ""}</td>')
-        body.append(f"<tr>{_head_cell('row', name, short[index])}{''.join(cells)}</tr>")
-    return (
-        f'<table class="confusion{upright}{many}"><caption>{escape(caption)}</caption><thead><tr><th scope="col">'
-        f"<small>{escape(rows_are)} ↓ {escape(columns_are)} →</small></th>{head}</tr></thead>"
-        f"<tbody>{''.join(body)}</tbody></table>"
-    )
-
-
-def _head_cell(scope: str, name: str, text: str) -> str:
-    full = f' title="{escape(name, quote=True)}"' if text != name else ""
-    return f'<th scope="{scope}"{full}><span>{escape(text)}</span></th>'
+def _any_bin(fields: Sequence[str], place: dict[str, Any], shares: Sequence[tuple[str, str]]) -> alt.Chart:
+    """Shows the figures of the bin that is under a pointer, however low its bar is."""
+    bins = layer(name=HOVER).transform_flatten(list(fields)).transform_calculate(x="datum.low")
+    tooltip = [_told("low", "from"), _told("high", "to"), *(_told(*share) for share in shares)]
+    area = bins.mark_rect(opacity=0).encode(x=place["x"], x2="high:Q", tooltip=tooltip)
+    return area.add_params(alt.selection_interval(name="zoom", bind="scales", encodings=["x"], zoom=_WHEEL))

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
+
+import altair as alt
 
 from kerasline.components.report.drawing.labels import shorten, shorten_all, show_all
-from kerasline.components.report.drawing.svg import WIDTH, mark, text, wrap
+from kerasline.components.report.drawing.specs import COLOURS, INK, MUTED, WIDTH, Spec, finish, finite, layer, number
 
 _HEIGHT = 340
-_SHADES = 6
+_SHADES = ("#2c3e73", "#2f6690", "#2a8fa0", "#4cb49a", "#9fd07d", "#f1e16a")
 _MIDDLE, _FRONT = 180, _HEIGHT - 66  # where the nearest corner of the floor is drawn
 # Steps on the page for the whole length of an input: to its side, and upwards; and for the whole height.
 _SIDEWAYS, _BACKWARDS, _UPWARDS = 135, 61, 98
@@ -46,7 +49,7 @@ def surface_chart(
     z: Sequence[Sequence[float]],
     points: Sequence[tuple[float, float, float, float]],
     labels: tuple[str, str, str],
-) -> str:
+) -> Spec:
     """Draws a surface over two inputs in a slanted view from above, with rows as points on sticks.
 
     Args:
@@ -56,44 +59,115 @@ def surface_chart(
       points: For each row x, y, its label and the surface's height there.
       labels: Names of the three axes, with their units.
     """
-    heights = [height for row in z for height in row] + [point[2] for point in points]
+    heights = finite([*(height for row in z for height in row), *(point[2] for point in points)]) or [0.0]
+    view = _look(x, y, heights)
+    texts = _label_inputs(view, x, y, labels[:2])
+    range_of_heights = " to ".join(show_all([min(heights), max(heights)]))
+    texts["left"].append(_text(8, 12, f"height: {shorten(labels[2], 30)}, {range_of_heights}"))
+    texts["left"] += [_text(22, 30, "rows of the eval split, joined to the surface")] if points else []
+    layers = [_draw_cells(labels), *_draw_points(view, points, labels)]
+    layers += [_draw_texts(found, align) for align, found in texts.items()]
+    columns = list(zip(("a", "b", "height"), labels, strict=True))
+    told = f"{labels[2]} over {labels[0]} and {labels[1]}"
+    padding = dict.fromkeys(("left", "right", "top", "bottom"), 0.0)
+    return finish(layers, _cells(view, x, y, z), title, told, columns, height=_HEIGHT, padding=padding)
+
+
+def _look(x: Sequence[float], y: Sequence[float], heights: Sequence[float]) -> _View:
+    """Chooses a view that holds all heights over all of both inputs."""
     low, high = min(heights), max(heights)
-    view = _View(x[0], y[0], low, (x[-1] - x[0]) or 1.0, (y[-1] - y[0]) or 1.0, (high - low) or 1.0)
-    parts = _draw_cells(view, x, y, z)
-    for a, b, known, height in points:
-        (px, py), (qx, qy) = view(a, b, known), view(a, b, height)
-        parts.append(f'<line class="stick" x1="{px}" y1="{py}" x2="{qx}" y2="{qy}"/>' + mark(1, px, py, 2.0))
-    parts += _label_inputs(view, x, y, labels[:2])
-    range_of_heights = " to ".join(show_all([low, high]))
-    parts.append(text(8, 16, f"height: {shorten(labels[2], 30)}, {range_of_heights}", kind="label"))
-    if points:
-        parts.append(mark(1, 14, 30, 2.6) + text(22, 34, "rows of the eval split, joined to the surface"))
-    return wrap("".join(parts), title, f"{labels[2]} over {labels[0]} and {labels[1]}", _HEIGHT)
+    return _View(x[0], y[0], low, (x[-1] - x[0]) or 1.0, (y[-1] - y[0]) or 1.0, (high - low) or 1.0)
 
 
-def _draw_cells(view: _View, x: Sequence[float], y: Sequence[float], z: Sequence[Sequence[float]]) -> list[str]:
-    """Draws the cells between four grid points each, shaded by their height."""
+def _place() -> dict[str, Any]:
+    """Makes the axes of the page itself, in pixels from its upper left corner; none is drawn."""
+    across = alt.Scale(domain=[0, WIDTH], nice=False, zero=False)
+    down = alt.Scale(domain=[0, _HEIGHT], nice=False, zero=False, reverse=True)
+    return {"x": alt.X("x:Q", scale=across, axis=None), "y": alt.Y("y:Q", scale=down, axis=None)}
+
+
+def _cells(view: _View, x: Sequence[float], y: Sequence[float], z: Sequence[Sequence[float]]) -> list[dict[str, Any]]:
+    """Writes a row for each cell between four grid points: its corners on the page, and its mean height as a shade."""
     cells = []
     for j in range(len(y) - 1):
         for i in range(len(x) - 1):
             around = ((i, j), (i + 1, j), (i + 1, j + 1), (i, j + 1))
-            corners = " ".join("{},{}".format(*view(x[a], y[b], z[b][a])) for a, b in around)
+            if len(finite([z[b][a] for a, b in around])) < len(around):
+                continue  # a diverged model answers with no number there
+            corners = [view(x[a], y[b], z[b][a]) for a, b in around]
             level = (z[j][i] + z[j + 1][i + 1] + z[j][i + 1] + z[j + 1][i]) / 4
-            shade = min(int(_SHADES * (level - view.z) / view.z_span), _SHADES - 1)
-            cells.append((i + j, f'<polygon class="cell c{shade}" points="{corners}"/>'))
+            shade = max(min(int(len(_SHADES) * (level - view.z) / view.z_span), len(_SHADES) - 1), 0)
+            cells.append((i + j, {
+                "cell": f"{i}-{j}", "shade": shade, "a": number(x[i]), "b": number(y[j]), "height": number(z[j][i]),
+                "x": [right for right, _ in corners], "y": [down for _, down in corners],
+                "corner": list(range(len(corners))),
+            }))  # fmt: skip
     # The far cells first, so that the near ones cover them.
-    return [polygon for _, polygon in sorted(cells, key=lambda cell: -cell[0])]
+    return [cell for _, cell in sorted(cells, key=lambda cell: -cell[0])]
 
 
-def _label_inputs(view: _View, x: Sequence[float], y: Sequence[float], names: Sequence[str]) -> list[str]:
-    """Writes the ends of both inputs at the corners of the floor, and their names below."""
+def _draw_cells(labels: tuple[str, str, str]) -> alt.Chart:
+    scale = alt.Scale(domain=list(range(len(_SHADES))), range=list(_SHADES))
+    polygons = layer().transform_flatten(["x", "y", "corner"])
+    polygons = polygons.mark_line(filled=True, interpolate="linear-closed", stroke="var(--page)", strokeWidth=0.6)
+    return polygons.encode(
+        **_place(),
+        detail=alt.Detail("cell:N"),
+        order=alt.Order("corner:Q"),
+        fill=alt.Fill("shade:O", scale=scale, legend=None),
+        tooltip=_told(("a", "b", "height"), labels),
+    )
+
+
+def _told(fields: Sequence[str], labels: Sequence[str]) -> list[alt.Tooltip]:
+    pairs = zip(fields, labels, strict=True)
+    return [alt.Tooltip(f"{field}:Q", title=label, format=".4~g") for field, label in pairs]
+
+
+def _draw_points(
+    view: _View, points: Sequence[tuple[float, float, float, float]], labels: tuple[str, str, str]
+) -> list[alt.Chart]:
+    """Draws rows, where there are any, at their labels' heights, each joined to the surface by a stick."""
+    found: list[dict[str, Any]] = []
+    for a, b, known, height in points:
+        (right, down), (_, foot) = view(a, b, known), view(a, b, height)
+        found.append({"x": right, "y": down, "foot": foot, "a": number(a), "b": number(b), "height": number(known)})
+    if not found:
+        return []
+    place, dots, square = _place(), layer(found), {"shape": "square", "filled": True, "color": COLOURS[1]}
+    legend = layer([{"x": 14, "y": 30}])
+    return [
+        dots.mark_rule(color=COLOURS[1], opacity=0.6).encode(**place, y2="foot:Q"),
+        dots.mark_point(**square, size=16).encode(**place, tooltip=_told(("a", "b", "height"), labels)),
+        legend.mark_point(**square, size=27).encode(**place),
+    ]
+
+
+def _label_inputs(
+    view: _View, x: Sequence[float], y: Sequence[float], names: Sequence[str]
+) -> dict[str, list[dict[str, Any]]]:
+    """Writes the ends of both inputs at the corners of the floor, and their names below, by how they are aligned."""
     (x_first, x_last), (y_first, y_last) = show_all([x[0], x[-1]]), show_all([y[0], y[-1]])
     right, left, near = view(x[-1], y[0], view.z), view(x[0], y[-1], view.z), view(x[0], y[0], view.z)
     first, second = shorten_all(names, 20)
-    return [
-        text(min(right[0] + 4, WIDTH - 4), right[1] + 16, x_last, anchor="end"),
-        text(max(left[0] - 4, 4), left[1] + 16, y_last),
-        text(near[0] + 6, near[1] + 14, x_first) + text(near[0] - 6, near[1] + 14, y_first, anchor="end"),
-        text(WIDTH - 8, _HEIGHT - 34, f"{first} →", anchor="end", kind="label", full=names[0]),
-        text(8, _HEIGHT - 34, f"← {second}", kind="label", full=names[1]),
-    ]
+    return {
+        "left": [
+            _text(max(left[0] - 4, 4), left[1] + 12, y_last),
+            _text(near[0] + 6, near[1] + 10, x_first),
+            _text(8, _HEIGHT - 38, f"← {second}"),
+        ],
+        "right": [
+            _text(min(right[0] + 4, WIDTH - 4), right[1] + 12, x_last),
+            _text(near[0] - 6, near[1] + 10, y_first),
+            _text(WIDTH - 8, _HEIGHT - 38, f"{first} →"),
+        ],
+    }
+
+
+def _text(x: float, y: float, text: str) -> dict[str, Any]:
+    return {"x": x, "y": y, "text": text, "colour": MUTED if "→" in text or "←" in text else INK}
+
+
+def _draw_texts(found: Sequence[dict[str, Any]], align: str) -> alt.Chart:
+    texts = layer(found).mark_text(align=align)
+    return texts.encode(**_place(), text="text:N", color=alt.Color("colour:N", scale=None))

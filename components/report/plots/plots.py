@@ -13,6 +13,7 @@ from kerasline.components.report.drawing import (
     Bar,
     Series,
     bar_chart,
+    describe_thinning,
     finite,
     histogram_chart,
     line_chart,
@@ -22,7 +23,7 @@ from kerasline.components.report.drawing import (
     show,
     show_all,
 )
-from kerasline.components.report.plots.plot import Plot, make_plot
+from kerasline.components.report.plots.plot import Plot, make_plot, make_table
 from kerasline.components.report.plots.score_plots import plot_scores
 
 _MOST_CURVES = 3
@@ -106,6 +107,7 @@ def _plot_curve(name: str, history: Mapping[str, Sequence[float]], figures: Mapp
     series = [Series("training", epochs, values)]
     series += [Series("validation", epochs[: len(others)], others)] if others else []
     title, epoch = _describe_curve(name, values, others)
+    title += describe_thinning(series[0], "epochs")
     at = (epoch, "best") if epoch else None
     chart = line_chart(title, series, "epoch", _history_label(name, figures), marks=True, whole_x=True, at=at)
     return make_plot(title, chart)
@@ -117,6 +119,7 @@ def _plot_rates(rates: Sequence[float]) -> Plot:
     else:
         title = f"The learning rate went from {' to '.join(show_all([rates[0], rates[-1]]))}"
     series = [Series("learning rate", list(range(1, len(rates) + 1)), rates)]
+    title += describe_thinning(series[0], "epochs")
     return make_plot(title, line_chart(title, series, "epoch", "learning rate", whole_x=True))
 
 
@@ -158,9 +161,8 @@ def plot_evaluation(figures: Mapping[str, Any]) -> list[Plot]:
         title = _confusion_title(confusion, performance["rows"])
         names = [row["name"] for row in performance["classes"]]
         table = shade_table(confusion["counts"], names, title, "true", "predicted")
-        plots.append(
-            make_plot(title, f'<div class="scroll" tabindex="0">{table}</div>', is_wide=len(names) > MOST_BESIDE)
-        )
+        scrolled = f'<div class="scroll" tabindex="0">{table}</div>'
+        plots.append(make_table(title, scrolled, is_wide=len(names) > MOST_BESIDE))
     plots += plot_scores(performance)
     if performance.get("calibration"):
         plots.append(_calibration_plot(performance["calibration"], figures["task"]))
@@ -225,6 +227,7 @@ def _residual_plots(residuals: Mapping[str, Any], figures: Mapping[str, Any]) ->
     spoken = f" {unit}" if unit else ""
     title = f"Half of the predictions are within {show(residuals['median_absolute'])}{spoken} of the label"
     points = [Series("rows of the eval split", residuals["label"], residuals["prediction"])]
+    title += _describe_sample(len(residuals["label"]), figures["performance"]["rows"])
     name = figures["data"]["label"]["name"]
     chart = scatter_chart(title, points, f"{name}{suffix}", f"prediction{suffix}", diagonal="prediction = label")
     plots = [make_plot(title, chart)]
@@ -251,6 +254,11 @@ def _residual_plots(residuals: Mapping[str, Any], figures: Mapping[str, Any]) ->
         )
         plots.append(make_plot(title, chart, "Calibration"))
     return plots
+
+
+def _describe_sample(drawn: int, rows: int) -> str:
+    """Says, for the end of a title, that not all rows are drawn; empty where they are."""
+    return f" (drawn: {drawn:,} of {rows:,} rows)" if drawn < rows else ""
 
 
 def plot_steps(steps: Sequence[Mapping[str, Any]]) -> list[Plot]:

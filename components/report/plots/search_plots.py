@@ -85,14 +85,15 @@ def _plot_coordinates(tuning: Mapping[str, Any]) -> Plot | None:
     kept = keys[:_MOST_AXES]
     axes = [_axis(key, [t["values"].get(key, _ABSENT) for t in trials], tuning["space"][key]) for key in kept]
     scores = [float(t["score"]) for t in trials]
-    axes.append(Axis(words(tuning), scores, _ends(scores)))
+    axes.append(Axis(words(tuning), scores, _ends(scores), show_all(scores)))
     ranked = sorted(range(len(trials)), key=lambda i: scores[i], reverse=tuning["direction"] == "max")
     top = ranked[: max(1, len(trials) // 10)]
     title = _title_of_best(tuning, kept, trials[ranked[0]]["values"], scores.count(scores[ranked[0]]), len(trials))
     untuned = next((i for i, t in enumerate(trials) if t["number"] == tuning["untuned"]), None)
     left_out = f"; the {len(keys) - len(kept)} least important keys are left out" if len(keys) > len(kept) else ""
     note = f"a line for each trial, from its values to its score{left_out}"
-    chart = coordinates_chart(title, axes, top, untuned, best_name="best" if len(top) == 1 else f"best {len(top)}")
+    names = [f"trial {t['number']}" for t in trials]
+    chart = coordinates_chart(title, axes, names, top, untuned)
     return make_plot(title, chart, note, is_wide=True)
 
 
@@ -154,7 +155,8 @@ def _axis_of_numbers(key: str, values: Sequence[Any], known: Sequence[float], en
     is_log = (bool(entry.get("log")) or entry.get("scale") == "log") and min(known) > 0
     place = math.log if is_log else float
     ends = [(place(value), label) for value, label in _ends(known)]
-    return Axis(_short(key), [None if value is _ABSENT else place(value) for value in values], ends)
+    places = [None if value is _ABSENT else place(value) for value in values]
+    return Axis(_short(key), places, ends, _texts(values))
 
 
 def _axis_of_names(key: str, values: Sequence[Any], known: Sequence[Any], entry: Mapping[str, Any]) -> Axis:
@@ -163,7 +165,13 @@ def _axis_of_names(key: str, values: Sequence[Any], known: Sequence[Any], entry:
     offered = [_text(choice) for choice in entry.get("choice", [])]
     seen = [text for text in dict.fromkeys([*offered, *map(_text, known)]) if text in named]
     places = [None if value is _ABSENT else float(seen.index(_text(value))) for value in values]
-    return Axis(_short(key), places, [(float(place), _show(named[text])) for place, text in enumerate(seen)])
+    labels = [(float(place), _show(named[text])) for place, text in enumerate(seen)]
+    return Axis(_short(key), places, labels, _texts(values))
+
+
+def _texts(values: Sequence[Any]) -> list[str]:
+    """Shows each value; nothing for a key that a trial does not have."""
+    return ["" if value is _ABSENT else _show(value) for value in values]
 
 
 def _ends(values: Sequence[float]) -> list[tuple[float, str]]:

@@ -1,8 +1,9 @@
-"""Figures of made-up runs, as the report's parts take them."""
+"""Figures of made-up runs, as the report's parts take them, and what plots hold."""
 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,8 +15,21 @@ from kerasline.components.datasets.description.spec import Column, Dataset, Labe
 from kerasline.components.evaluation.metrics import settle_evaluation
 from kerasline.components.evaluation.options import EvaluationOptions
 from kerasline.components.features.plan import plan_features
+from kerasline.components.report.drawing import (
+    Axis,
+    Bar,
+    Series,
+    Spec,
+    bar_chart,
+    coordinates_chart,
+    histogram_chart,
+    line_chart,
+    scatter_chart,
+    surface_chart,
+)
 from kerasline.components.report.figures.figures import RunFolders, collect_figures
 
+EVIL = '</script><img src=x onerror="hacked=1">'
 MakeFigures = Callable[..., dict[str, Any]]
 
 
@@ -96,3 +110,40 @@ def make_figures(tmp_path: Path) -> MakeFigures:
         return figures | {"blessed": False, "baseline_version": None, "model": None}
 
     return make
+
+
+def rows_of(spec: dict[str, Any], layer: dict[str, Any] | None = None) -> list[dict[str, Any]]:
+    """The rows that a plot, or one of its layers, shows: lists in them are taken apart."""
+    name = "plotted" if layer is None else layer["data"]["name"]
+    found = []
+    for row in spec["datasets"][name]:
+        lists = {key: value for key, value in row.items() if isinstance(value, list)}
+        for index in range(max(map(len, lists.values()), default=1)):
+            found.append(row | {key: value[index] for key, value in lists.items()})
+    return found
+
+
+def layers_of(spec: dict[str, Any], mark: str) -> list[dict[str, Any]]:
+    """The layers that are drawn with a kind of mark, but for what a pointer alone shows."""
+    return [layer for layer in spec["layer"] if layer["mark"]["type"] == mark and layer.get("name") != "hover"]
+
+
+def points_of(svg: str, colour: str) -> list[tuple[float, float]]:
+    """Where the first line of a colour goes."""
+    found = re.search(rf'<path d="M([^"Z]+)" stroke="{re.escape(colour)}"', svg)
+    assert found
+    return [(float(x), float(y)) for x, y in (pair.split(",") for pair in re.split("[ML]", found[1]))]
+
+
+def every_kind() -> dict[str, Spec]:
+    """One plot of each kind, with a name that would break out of a page that is not careful."""
+    trials = [Axis("rate", [0, 1, 2], [(0, "low"), (2, "high")], ["1e-4", "1e-3", "1e-2"]),
+              Axis(EVIL, [None, 1, 2], [(1, "relu"), (2, "tanh")], ["", "relu", "tanh"])]  # fmt: skip
+    return {
+        "lines": line_chart("lines", [Series(EVIL, [1, 2, 3], [0.5, 0.25, 1.0])], "epoch", "loss", marks=True),
+        "points": scatter_chart("points", [Series("rows", [1, 2], [3, 4])], "rent", "prediction", diagonal="equal"),
+        "shares": histogram_chart("shares", [0, 1, 2], [Series("train", [], [1, 3]), Series("eval", [], [1, 1])], "cm"),
+        "bars": bar_chart("bars", [Bar(EVIL, 0.75, (0.5, 0.875)), Bar("trivial", 0.25)], "accuracy", limit=(0.6, "l")),
+        "trials": coordinates_chart("trials", trials, ["trial 0", "trial 1", "trial 2"], [1], 0),
+        "surface": surface_chart("surface", [0, 1], [0, 1], [[0, 1], [1, 2]], [(0, 0, 1, 0)], ("a", "b", "rent")),
+    }

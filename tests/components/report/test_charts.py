@@ -2,42 +2,30 @@
 
 from __future__ import annotations
 
+import json
 import re
 
+import altair as alt
 import pytest
 
-from kerasline.components.report.drawing.charts import (
+from kerasline.components.report.drawing import (
     Bar,
     Series,
     bar_chart,
+    draw,
     histogram_chart,
     line_chart,
+    scatter_chart,
     shade_table,
+    show,
+    surface_chart,
 )
-from kerasline.components.report.drawing.labels import show
-from kerasline.components.report.drawing.surfaces import surface_chart
-from kerasline.components.report.drawing.svg import Scale, ticks
 from kerasline.components.report.plots.explanation_plots import plot_dependence, plot_importance, plot_surface
+from kerasline.components.report.plots.plot import make_plot
+from kerasline.components.report.plots.plots import plot_curves
+from tests.components.report.conftest import EVIL, every_kind, layers_of, points_of, rows_of
 
-EVIL = "<script>alert(1)</script>"
 LABEL = {"name": "rent", "unit": "EUR"}
-
-
-@pytest.mark.parametrize(
-    ("low", "high", "expected"),
-    [
-        (0, 1, [0, 0.2, 0.4, 0.6, 0.8, 1]),
-        (-3, 7, [-2, 0, 2, 4, 6]),
-        (0.1, 0.4, [0.1, 0.2, 0.3, 0.4]),
-        (1, 2, [1, 1.2, 1.4, 1.6, 1.8, 2]),
-    ],
-)
-def test_ticks_are_round(low: float, high: float, expected: list[float]) -> None:
-    assert ticks(low, high) == pytest.approx(expected)
-
-
-def test_epochs_have_no_fractions() -> None:
-    assert ticks(1, 3, whole=True) == [1, 2, 3]
 
 
 @pytest.mark.parametrize(
@@ -48,64 +36,110 @@ def test_numbers_are_short(value: float, text: str) -> None:
     assert show(value) == text
 
 
-def test_a_scale_is_linear_and_keeps_values_inside() -> None:
-    scale = Scale(0, 10, 100, 200)
-    assert [scale(0), scale(5), scale(10), scale(99)] == [100, 150, 200, 200]
-
-
-def points_of(svg: str, kind: str) -> list[tuple[float, float]]:
-    found = re.search(rf'class="{kind}" points="([^"]+)"', svg)
-    assert found
-    return [(float(x), float(y)) for x, y in (pair.split(",") for pair in found[1].split())]
-
-
 def test_a_line_goes_where_its_values_are() -> None:
-    svg = line_chart("t", [Series("a", [0, 1, 2], [0.0, 1.0, 0.5])], "x", "y", y_range=(0, 1))
-    (x0, y0), (x1, y1), (x2, y2) = points_of(svg, "series s1")
-    assert x1 - x0 == pytest.approx(x2 - x1)
-    assert y0 - y2 == pytest.approx((y0 - y1) / 2)
+    spec = line_chart("t", [Series("a", [0, 1, 2], [0.0, 1.0, 0.5])], "x", "y", y_range=(0, 1))
+    assert rows_of(spec) == [
+        {"series": "a", "name": "a", "x": 0, "y": 0.0},
+        {"series": "a", "name": "a", "x": 1, "y": 1.0},
+        {"series": "a", "name": "a", "x": 2, "y": 0.5},
+    ]
+    (x0, y0), (x1, y1), (x2, y2) = points_of(draw(spec), "var(--s1)")
+    assert x1 - x0 == pytest.approx(x2 - x1, abs=0.02)
+    assert y0 - y2 == pytest.approx((y0 - y1) / 2, abs=0.02)
     assert y1 < y0  # upwards is less in SVG
 
 
 def test_one_epoch_is_drawn_as_a_point() -> None:
-    svg = line_chart("t", [Series("training", [1], [0.5])], "epoch", "loss", marks=True, whole_x=True)
-    assert "<circle" in svg
+    spec = line_chart("t", [Series("training", [1], [0.5])], "epoch", "loss", whole_x=True)
+    (points,) = layers_of(spec, "point")
+    assert rows_of(spec, points) == [{"x": 1, "y": 0.5}]
+
+
+def test_epochs_have_no_fractions() -> None:
+    spec = line_chart("t", [Series("training", [1, 2, 3], [30, 20, 10])], "epoch", "loss", whole_x=True)
+    texts = re.findall(r">([^<>]+)</text>", draw(spec))
+    assert [text for text in texts if re.match(r"[0-9.]+$", text) and float(text) < 5] == ["1", "2", "3"]
 
 
 def test_bars_are_as_long_as_their_values() -> None:
-    svg = bar_chart("t", [Bar("a", 1.0, (0.5, 1.5)), Bar("b", 2.0), Bar("c", -1.0)], "x")
-    widths = [float(width) for width in re.findall(r'class="area s1" x="[^"]+" y="[^"]+" width="([^"]+)"', svg)]
+    spec = bar_chart("t", [Bar("a", 1.0, (0.5, 1.5)), Bar("b", 2.0), Bar("c", -1.0)], "x")
+    assert [(row["name"], row["x"], row["low"], row["high"]) for row in rows_of(spec)] == [
+        ("a", 1.0, 0.5, 1.5), ("b", 2.0, None, None), ("c", -1.0, None, None),
+    ]  # fmt: skip
+    widths = [
+        float(width) for width in re.findall(r'd="M[-\d.]+,[-\d.]+h([-\d.]+)v[^"]+" fill="var\(--s1\)"', draw(spec))
+    ]
     assert widths[1] == pytest.approx(2 * widths[0], abs=0.02)
     assert widths[2] == pytest.approx(widths[0], abs=0.02)
-    assert svg.count("whisker") == 1
+
+
+def test_two_bars_of_one_name_are_two_bars() -> None:
+    spec = bar_chart("t", [Bar("a", 1.0), Bar("a", 2.0)], "x")
+    assert len({row["label"] for row in rows_of(spec)}) == 2
 
 
 def test_histograms_compare_shares() -> None:
-    svg = histogram_chart("t", [0, 1, 2], [Series("train", [], [100, 300]), Series("eval", [], [1, 3])], "x")
-    heights = [
-        float(height)
-        for height in re.findall(r'class="area s1" x="[^"]+" y="[^"]+" width="[^"]+" height="([^"]+)"', svg)
-    ]
-    assert heights[1] == pytest.approx(3 * heights[0], abs=0.1)
-    corners = points_of(svg, "series s2")
-    tops = re.findall(r'class="area s1" x="[^"]+" y="([^"]+)"', svg)
-    # A tenth of the rows in the same shares: the line runs along the tops of the bars.
-    assert [corners[0][1], corners[-1][1]] == [float(tops[0]), float(tops[1])]
+    """A hundredth of the rows in the same shares has the same heights."""
+    groups = [Series("train", [], [100, 300]), Series("eval", [], [1, 3])]
+    found = rows_of(histogram_chart("t", [0, 1, 2], groups, "x"))
+    assert [(row["low"], row["high"]) for row in found] == [(0, 1), (1, 2)]
+    assert [row["share0"] for row in found] == [row["share1"] for row in found] == [25, 75]
+
+
+def test_a_plot_takes_its_colours_from_the_page() -> None:
+    svg = draw(scatter_chart("t", [Series("rows", [1, 2], [1, 2])], "x", "y", diagonal="equal"))
+    assert re.findall("#[0-9a-f]{3,6}", svg) == [] and "var(--s1)" in svg and "var(--ink)" in svg
+
+
+@pytest.mark.parametrize("kind", every_kind())
+def test_specs_are_as_the_schema_of_vega_lite_has_them(kind: str) -> None:
+    spec = every_kind()[kind]
+    alt.LayerChart.from_dict(spec, validate=True)
+    assert spec == every_kind()[kind], "equal figures give equal specs"
+
+
+def test_a_hundred_thousand_points_are_drawn_by_their_extremes() -> None:
+    values = [float(i % 1000) for i in range(100_000)]
+    values[50_123], values[77_777] = 5000.0, float("nan")
+    curves = plot_curves({"history": {"loss": values, "learning_rate": values}})
+    assert [plot.title.rpartition(" (")[2] for plot in curves] == ["drawn: the extremes of 100,000 epochs)"] * 2
+    found = rows_of(curves[0].spec)
+    assert len(found) <= 402 and (50_124, 5000.0) in [(row["x"], row["y"]) for row in found]
+    assert len(curves[0].body) < 20_000 and len(curves[0].data) < 30_000
+
+
+def test_a_surface_of_a_diverged_model_has_holes() -> None:
+    spec = surface_chart("t", [0, 1, 2], [0, 1], [[0, 1, float("nan")], [1, 2, 3]], [], ("a", "b", "c"))
+    assert len(spec["datasets"]["plotted"]) == 1 and draw(spec).endswith("</svg>")
+
+
+def test_what_a_pointer_alone_shows_is_not_drawn() -> None:
+    spec = line_chart("t", [Series("a", list(range(300)), [0.5] * 300)], "x", "y")
+    assert [layer["name"] for layer in spec["layer"] if "name" in layer] == ["hover"]
+    assert len(draw(spec)) < 8_000
 
 
 def test_confusions_are_shaded_by_their_share_of_the_row() -> None:
     table = shade_table([[9, 1], [0, 0]], ["a", EVIL], "finding", "true", "predicted")
     assert 'class="hit5"' in table and 'class="miss1"' in table
-    assert "1 row of a taken for &lt;script&gt;" in table and "<script>" not in table
+    assert "1 row of a taken for &lt;/script&gt;" in table and "<img" not in table
 
 
 def test_names_are_escaped_in_plots() -> None:
-    for svg in (
+    for spec in (
         line_chart(EVIL, [Series(EVIL, [0, 1], [0, 1])], EVIL, EVIL),
         bar_chart(EVIL, [Bar(EVIL, 1.0)], EVIL, limit=(0.5, EVIL)),
+        histogram_chart(EVIL, [0, 1], [Series(EVIL, [], [1])], EVIL),
         surface_chart(EVIL, [0, 1], [0, 1], [[0, 1], [1, 2]], [(0, 0, 1, 0)], (EVIL, EVIL, EVIL)),
     ):
-        assert "<script" not in svg and "&lt;script" in svg
+        plot = make_plot(EVIL, spec)
+        assert "<img" not in plot.body and "&lt;img" in plot.body
+        assert "<" not in plot.data and json.loads(plot.data) == spec
+
+
+def test_letters_that_no_page_can_show_are_signs() -> None:
+    spec = bar_chart("t", [Bar("a\x00\ud800b", 1.0)], "\x1b[0m")
+    assert rows_of(spec)[0]["name"] == "a\ufffd\ufffdb" and "\ufffd[0m" in draw(spec)
 
 
 def test_importance_names_the_column_and_what_it_is_worth() -> None:
@@ -186,6 +220,7 @@ def test_dependence_says_how_the_answer_moves(mean: list[float], course: str) ->
     plot = plot_dependence(curve, LABEL)
     assert plot.title == f"area: rent {course}"
     assert "area (m²)" in plot.body and "rent (EUR)" in plot.body
+    assert rows_of(plot.spec)[0] == {"series": "mean of the rows", "name": "mean of the rows", "x": 10, "y": mean[0]}
 
 
 def test_the_surface_names_its_top() -> None:

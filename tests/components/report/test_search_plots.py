@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import math
 import random
-import re
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,7 @@ import numpy as np
 import pytest
 
 from kerasline.components.report.diagnosis.attention import show_figure
-from kerasline.components.report.drawing.coordinates import Axis, coordinates_chart
+from kerasline.components.report.drawing import Axis, coordinates_chart, draw
 from kerasline.components.report.figures.importance import key_importance
 from kerasline.components.report.figures.search import read_trials
 from kerasline.components.report.page import render
@@ -134,18 +133,18 @@ def test_a_key_that_is_not_in_every_trial_counts_too() -> None:
 
 def test_lines_cross_the_axes_where_their_values_are() -> None:
     axes = [
-        Axis("rate", [0.0, 1.0, 2.0], [(0.0, "low")]),
+        Axis("rate", [0.0, 1.0, 2.0], [(0.0, "low")], ["a", "b", "c"]),
         Axis("<b>", [None, 5.0, 10.0], []),
         Axis("s", [3.0, 1.0, 2.0], []),
     ]
-    svg = coordinates_chart("t", axes, [1], 0)
-    lines = {kind: points for kind, points in re.findall(r'<polyline class="([^"]+)" points="([^"]+)"', svg)}
-    corners = {kind: [tuple(map(float, p.split(","))) for p in points.split()] for kind, points in lines.items()}
-    assert len(corners["series s2"]) == 2  # it has no place on the second axis
-    assert len(corners["series s1"]) == len(corners["pale"]) == 3
-    height = {kind: [y for _, y in found] for kind, found in corners.items()}
-    assert height["series s1"][0] == pytest.approx((height["series s2"][0] + height["pale"][0]) / 2)
-    assert height["series s1"][1] > height["pale"][1]  # downwards is more in SVG
+    spec = coordinates_chart("t", axes, ["trial 0", "trial 1", "trial 2"], [1], 0)
+    found = {row["kind"]: row for row in spec["datasets"]["plotted"]}
+    assert list(found) == ["other", "untuned config", "best"], "what stands out is above the others"
+    assert found["untuned config"]["x"] == [0, 2], "it has no place on the second axis"
+    assert found["other"]["x"] == found["best"]["x"] == [0, 1, 2]
+    assert found["best"]["y"] == [0.5, 0.0, 0.0] and found["other"]["y"] == [1.0, 1.0, 0.5]
+    assert found["best"]["text"] == ["b", "", ""] and found["best"]["name"] == "trial 1"
+    svg = draw(spec)
     assert "<b>" not in svg and "untuned config" in svg
 
 
@@ -191,9 +190,9 @@ def test_null_is_a_value_with_a_place_and_a_name() -> None:
     tuning = {"objective": "val_loss", "direction": "min", "best": 2, "untuned": 0, "space": space, "trials": trials}
     plot = plot_search({"tuning": tuning})[1]
     assert plot.title == "The best of 3 trials has learning_rate_schedule null"
-    assert ">null</text>" in plot.body and ">CosineD" in plot.body
-    corners = [points.split() for points in re.findall(r'<polyline class="[^"]+" points="([^"]+)"', plot.body)]
-    assert sorted(map(len, corners)) == [1, 2, 2]
+    assert ">null</text>" in plot.body and ">Cosin…ecay<" in plot.body
+    crossed = {row["name"]: row["text"] for row in plot.spec["datasets"]["plotted"]}
+    assert crossed == {"trial 0": ["0.5"], "trial 1": ["CosineDecay", "-0.5"], "trial 2": ["null", "-1.5"]}
 
 
 def test_a_weak_estimate_says_so_in_its_title() -> None:

@@ -105,7 +105,7 @@
       button.type = "button";
       button.textContent = word;
       button.setAttribute("aria-label", `${word}: ${title}`);
-      button.addEventListener("click", () => act(button));
+      button.addEventListener("click", act);
       bar.append(button);
     }
     after.after(bar);
@@ -137,6 +137,11 @@
     const title = table.caption.textContent;
     addTools(table.closest(".scroll") ?? table, title, [["CSV", () => saveRows(rowsOfTable(table), nameOf(title))]]);
   }
-  // What was drawn for another width stands still again.
-  addEventListener("resize", () => document.querySelectorAll(".drawn[data-state=live]").forEach((box) => box.still()));
+  // What was drawn for another width stands still again; a phone changes its height while it scrolls.
+  let width = innerWidth;
+  addEventListener("resize", () => {
+    if (innerWidth === width) return;
+    width = innerWidth;
+    document.querySelectorAll(".drawn[data-state=live]").forEach((box) => box.still());
+  });
 }

@@ -33,6 +33,7 @@ from kerasline.components.report.drawing.specs import (
     room_for,
     sides,
     spread,
+    tell,
     x_axis,
     y_axis,
 )
@@ -202,13 +203,9 @@ def _pointer(value: float, name: str, ends: tuple[float, float], place: dict[str
 
 def _hovered(place: dict[str, Any], x_label: str, y_label: str) -> alt.Chart:
     """Shows the point that is under a pointer, and lets the axes be moved and stretched."""
-    tooltip = [alt.Tooltip("name:N", title="series"), _told("x", x_label), _told("y", y_label)]
+    tooltip = [alt.Tooltip("name:N", title="series"), tell("x", x_label), tell("y", y_label)]
     points = _each_point(name=HOVER).transform_filter("isValid(datum.x) && isValid(datum.y)")
     return halo(points, place, tooltip, ["series", "x"]).add_params(_movable())
-
-
-def _told(field: str, label: str) -> alt.Tooltip:
-    return alt.Tooltip(f"{field}:Q", title=label, format=".4~g")
 
 
 def _movable() -> alt.Parameter:
@@ -229,7 +226,7 @@ def scatter_chart(title: str, groups: Sequence[Series], x_label: str, y_label: s
     points = _each_point(name="points").mark_point(filled=True, opacity=0.75, size=20)
     points = points.transform_filter("isValid(datum.x) && isValid(datum.y)")
     points = points.encode(
-        **place, color=colour_of(names, "circle"), shape=shape, tooltip=[_told("x", x_label), _told("y", y_label)]
+        **place, color=colour_of(names, "circle"), shape=shape, tooltip=[tell("x", x_label), tell("y", y_label)]
     )
     layers = [*(_diagonal(diagonal, *ends, place) if diagonal else []), points.add_params(_movable())]
     description = f"{sum(len(g.x) for g in groups)} points, {y_label} over {x_label}"
@@ -286,6 +283,6 @@ def _steps(each: alt.Chart, place: dict[str, Any], names: Sequence[str], index: 
 def _any_bin(fields: Sequence[str], place: dict[str, Any], shares: Sequence[tuple[str, str]]) -> alt.Chart:
     """Shows the figures of the bin that is under a pointer, however low its bar is."""
     bins = layer(name=HOVER).transform_flatten(list(fields)).transform_calculate(x="datum.low")
-    tooltip = [_told("low", "from"), _told("high", "to"), *(_told(*share) for share in shares)]
+    tooltip = [tell("low", "from"), tell("high", "to"), *(tell(*share) for share in shares)]
     area = bins.mark_rect(opacity=0).encode(x=place["x"], x2="high:Q", tooltip=tooltip)
     return area.add_params(alt.selection_interval(name="zoom", bind="scales", encodings=["x"], zoom=_WHEEL))

@@ -145,7 +145,7 @@ def _labels(axes: Sequence[Axis], place: dict[str, Any]) -> list[alt.Chart]:
     last = len(axes) - 1
     names = [
         {"x": index, "y": _SECOND_LINE if index % 2 else _FIRST_LINE,
-         "text": shorten(axis.name, max(int(2 * distance / CHARACTER), 6))}
+         "text": shorten(axis.name, max(int(2 * distance / CHARACTER), 6)), "full": axis.name}
         for index, axis in enumerate(axes)
     ]  # fmt: skip
     before: list[dict[str, Any]] = []

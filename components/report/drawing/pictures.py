@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from html import escape
+from itertools import chain
 from xml.etree import ElementTree
 
+from kerasline.components.report.drawing.labels import shorten
 from kerasline.components.report.drawing.specs import HOVER, Spec
 from kerasline.components.report.drawing.theme import FONT_SIZE, LOCALE, theme
 
@@ -25,21 +28,22 @@ def draw(spec: Spec) -> str:
     """Draws a spec as SVG that takes its colours and letters from the page's style."""
     still = {key: value for key, value in spec.items() if key != "params"}
     still["layer"] = [layer for layer in spec["layer"] if layer.get("name") != HOVER]
-    return _draw(
-        json.dumps(still | {"config": theme(_WIDEST * FONT_SIZE)}, sort_keys=True, allow_nan=False), spec["description"]
-    )
+    still["config"] = theme(_WIDEST * FONT_SIZE)
+    return _draw(json.dumps(still, sort_keys=True, allow_nan=False))
 
 
 @lru_cache(maxsize=256)  # a run's report is written twice: by its last step, and into the workspace
-def _draw(spec: str, description: str) -> str:
+def _draw(written: str) -> str:
     import vl_convert
 
-    drawn = vl_convert.vegalite_to_svg(spec, vl_version=VERSION, format_locale=LOCALE, allowed_base_urls=[])
+    spec = json.loads(written)
+    drawn = vl_convert.vegalite_to_svg(written, vl_version=VERSION, format_locale=LOCALE, allowed_base_urls=[])
     root = ElementTree.fromstring(drawn)
     box = root.get("viewBox")
     _slim(root)
+    _tell_whole_names(root, dict(_shortened(spec)))
     inner = "".join(ElementTree.tostring(child, encoding="unicode") for child in root)
-    told = escape(description, quote=True)
+    told = escape(spec["description"], quote=True)
     return f'<svg class="plot" viewBox="{box}" role="img" aria-label="{told}">{inner}</svg>'
 
 
@@ -68,3 +72,29 @@ def _is_frame(element: ElementTree.Element) -> bool:
 
 def _rounded(found: re.Match[str]) -> str:
     return f"{float(found[0]):.2f}".rstrip("0").rstrip(".")
+
+
+_SHORT_AND_FULL = (("label", "name"), ("series", "name"), ("text", "full"))  # fields of rows
+
+
+def _shortened(spec: Spec) -> Iterator[tuple[str, str]]:
+    """Yields texts of a plot that stand for longer ones, with these."""
+    for row in chain.from_iterable(spec["datasets"].values()):
+        yield from ((row[short], row[full]) for short, full in _SHORT_AND_FULL if {short, full} <= row.keys())
+    headings = [heading for _, heading in spec["usermeta"]["columns"]]
+    for title in _titles_of_axes(spec):
+        yield from ((title, heading) for heading in headings if shorten(heading, len(title)) == title)
+
+
+def _titles_of_axes(spec: Spec) -> set[str]:
+    places = [layer["encoding"].get(axis, {}) for layer in spec["layer"] for axis in ("x", "y")]
+    return {place["title"] for place in places if place.get("title")}
+
+
+def _tell_whole_names(root: ElementTree.Element, names: Mapping[str, str]) -> None:
+    """Has a pointer over a shortened text told the whole of it."""
+    for element in root.iter("text"):
+        short = element.text or ""
+        if names.get(short, short) != short:
+            whole = ElementTree.SubElement(element, "title")
+            whole.text, whole.tail, element.text = names[short], short, None

@@ -169,6 +169,11 @@ def room_for(names: int) -> int:
     return int((WIDTH - 68) / max(names, 1) / CHARACTER) - 4
 
 
+def tell(field: str, label: str) -> alt.Tooltip:
+    """Has a pointer told a figure, with what it means."""
+    return alt.Tooltip(f"{field}:Q", title=label, format=".4~g")
+
+
 def halo(points: alt.Chart, place: dict[str, Any], tooltip: Sequence[alt.Tooltip], key: Sequence[str]) -> alt.Chart:
     """Lays a disc around each point, which is seen, with the point's figures, under a pointer alone.
 

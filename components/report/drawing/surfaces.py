@@ -9,7 +9,20 @@ from typing import Any
 import altair as alt
 
 from kerasline.components.report.drawing.labels import shorten, shorten_all, show_all
-from kerasline.components.report.drawing.specs import COLOURS, INK, MUTED, WIDTH, Spec, finish, finite, layer, number
+from kerasline.components.report.drawing.specs import (
+    COLOURS,
+    HOVER,
+    INK,
+    MUTED,
+    WIDTH,
+    Spec,
+    finish,
+    finite,
+    halo,
+    layer,
+    number,
+    tell,
+)
 
 _HEIGHT = 340
 _SHADES = ("#2c3e73", "#2f6690", "#2a8fa0", "#4cb49a", "#9fd07d", "#f1e16a")
@@ -65,8 +78,8 @@ def surface_chart(
     range_of_heights = " to ".join(show_all([min(heights), max(heights)]))
     texts["left"].append(_text(8, 12, f"height: {shorten(labels[2], 30)}, {range_of_heights}"))
     texts["left"] += [_text(22, 30, "rows of the eval split, joined to the surface")] if points else []
-    layers = [_draw_cells(labels), *_draw_points(view, points, labels)]
-    layers += [_draw_texts(found, align) for align, found in texts.items()]
+    layers = [_draw_cells(), *_draw_points(view, points, labels)]
+    layers += [*(_draw_texts(found, align) for align, found in texts.items()), _hovered(labels)]
     columns = list(zip(("a", "b", "height"), labels, strict=True))
     told = f"{labels[2]} over {labels[0]} and {labels[1]}"
     padding = dict.fromkeys(("left", "right", "top", "bottom"), 0.0)
@@ -106,7 +119,7 @@ def _cells(view: _View, x: Sequence[float], y: Sequence[float], z: Sequence[Sequ
     return [cell for _, cell in sorted(cells, key=lambda cell: -cell[0])]
 
 
-def _draw_cells(labels: tuple[str, str, str]) -> alt.Chart:
+def _draw_cells() -> alt.Chart:
     scale = alt.Scale(domain=list(range(len(_SHADES))), range=list(_SHADES))
     polygons = layer().transform_flatten(["x", "y", "corner"])
     polygons = polygons.mark_line(filled=True, interpolate="linear-closed", stroke="var(--page)", strokeWidth=0.6)
@@ -115,13 +128,17 @@ def _draw_cells(labels: tuple[str, str, str]) -> alt.Chart:
         detail=alt.Detail("cell:N"),
         order=alt.Order("corner:Q"),
         fill=alt.Fill("shade:O", scale=scale, legend=None),
-        tooltip=_told(("a", "b", "height"), labels),
     )
 
 
-def _told(fields: Sequence[str], labels: Sequence[str]) -> list[alt.Tooltip]:
-    pairs = zip(fields, labels, strict=True)
-    return [alt.Tooltip(f"{field}:Q", title=label, format=".4~g") for field, label in pairs]
+def _hovered(labels: tuple[str, str, str]) -> alt.Chart:
+    """Shows the figures of the cell under a pointer, at its middle: a line tells them near its corners alone."""
+    middle = {axis: f"(datum.{axis}[0] + datum.{axis}[2]) / 2" for axis in ("x", "y")}
+    return halo(layer(name=HOVER).transform_calculate(**middle), _place(), _told(labels), ["cell"])
+
+
+def _told(labels: tuple[str, str, str]) -> list[alt.Tooltip]:
+    return [tell(field, label) for field, label in zip(("a", "b", "height"), labels, strict=True)]
 
 
 def _draw_points(
@@ -138,7 +155,7 @@ def _draw_points(
     legend = layer([{"x": 14, "y": 30}])
     return [
         dots.mark_rule(color=COLOURS[1], opacity=0.6).encode(**place, y2="foot:Q"),
-        dots.mark_point(**square, size=16).encode(**place, tooltip=_told(("a", "b", "height"), labels)),
+        dots.mark_point(**square, size=16).encode(**place, tooltip=_told(labels)),
         legend.mark_point(**square, size=27).encode(**place),
     ]
 

@@ -100,9 +100,14 @@ def test_short_names_stay_as_they_are() -> None:
 
 
 def test_three_bars_can_be_told_apart_and_tell_their_whole_name() -> None:
-    found = rows_of(bar_chart("t", [Bar(name, 1.0) for name in SENSORS], "x"))
+    spec = bar_chart("t", [Bar(name, 1.0) for name in SENSORS], f"loss without {SENSORS[0]}")
+    found = rows_of(spec)
     assert [row["name"] for row in found] == SENSORS
     assert len({row["label"] for row in found}) == 3 and max(len(row["label"]) for row in found) <= 22
+    told = re.findall(r"<title>([^<]+)</title>([^<]+)</text>", draw(spec))
+    assert {full: short for full, short in told} == {row["name"]: row["label"] for row in found} | {
+        f"loss without {SENSORS[0]}": shorten(f"loss without {SENSORS[0]}", 46)
+    }
 
 
 @pytest.mark.parametrize("hole", [float("nan"), float("inf"), float("-inf")])

@@ -119,6 +119,7 @@ def test_a_pointer_is_told_what_is_under_it(page: Any) -> None:
     # Touched by a mouse, a plot is live without a press.
     told = point_at(page, "bars", ".mark-rect path")
     assert EVIL in told and "0.75" in told and "0.875" in told
+    assert "rent" in point_at(page, "surface", ".mark-symbol:last-child path")
     assert page.run("typeof hacked") == "undefined" and page.problems == []
 
 

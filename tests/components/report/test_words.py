@@ -120,7 +120,9 @@ def test_the_page_plots_the_weightiest_of_many_columns(make_figures: Callable[..
                                "importance": importance, "surface": None}  # fmt: skip
     plots = plot_columns(figures)
     assert plots[0].title.startswith("c499: ") and plots[1].title.startswith("c0: ")
-    assert "After the label come those that the model leans on" in render(figures)
+    page = render(figures)
+    assert "After the label come those that the model leans on" in page
+    assert len(page.encode()) < 1_500_000 and page.count('<svg class="plot"') == 40 + 3
 
 
 def mistakes(*rows: int) -> list[dict[str, Any]]:

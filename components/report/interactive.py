@@ -23,13 +23,21 @@ def library() -> tuple[bytes, str]:
 
     To put it together takes two seconds, so it is kept in the folder of copies, where that can be written to.
     """
-    asked = hashlib.sha256(f"{VERSION} {_release()} {_USE}".encode()).hexdigest()[:12]
-    kept = cache_folder() / "plots" / f"library-{asked}.js.gz"
-    packed = _read(kept)
+    kept = _place()
+    packed = _read(kept) if kept else None
     if packed is None:
         packed = _make()
-        _keep(kept, packed)
+        if kept:
+            _keep(kept, packed)
     return packed, hash_of(gzip.decompress(packed))
+
+
+def _place() -> Path | None:
+    """Says where the library is kept; nowhere for a user without a home, as containers have them."""
+    asked = hashlib.sha256(f"{VERSION} {_release()} {_USE}".encode()).hexdigest()[:12]
+    with suppress(RuntimeError):
+        return cache_folder() / "plots" / f"library-{asked}.js.gz"
+    return None
 
 
 def packed_library() -> str:

@@ -98,7 +98,7 @@ def _ends(bars: Sequence[Bar], limit: tuple[float, str] | None) -> tuple[float, 
 
 def _bars(place: dict[str, Any], x_label: str) -> alt.Chart:
     colour = alt.Color("kind:N", scale=alt.Scale(domain=["main", "other"], range=[COLOURS[0], OTHER]), legend=None)
-    tooltip = [alt.Tooltip("name:N", title="name"), alt.Tooltip("figure:N", title=x_label)]
+    tooltip = [tell("name", "name", is_text=True), tell("figure", x_label, is_text=True)]
     tooltip += [tell(end, f"interval, {end}") for end in ("low", "high")]
     return layer().mark_bar().encode(**place, x2=alt.X2Datum(0), color=colour, tooltip=tooltip)
 

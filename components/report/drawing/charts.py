@@ -203,7 +203,7 @@ def _pointer(value: float, name: str, ends: tuple[float, float], place: dict[str
 
 def _hovered(place: dict[str, Any], x_label: str, y_label: str) -> alt.Chart:
     """Shows the point that is under a pointer, and lets the axes be moved and stretched."""
-    tooltip = [alt.Tooltip("name:N", title="series"), tell("x", x_label), tell("y", y_label)]
+    tooltip = [tell("name", "series", is_text=True), tell("x", x_label), tell("y", y_label)]
     points = _each_point(name=HOVER).transform_filter("isValid(datum.x) && isValid(datum.y)")
     return halo(points, place, tooltip, ["series", "x"]).add_params(_movable())
 

@@ -22,6 +22,7 @@ from kerasline.components.report.drawing.specs import (
     finite,
     halo,
     layer,
+    tell,
 )
 
 _UNTUNED = "untuned config"
@@ -171,5 +172,5 @@ def _hovered(place: dict[str, Any]) -> alt.Chart:
     """Shows what the row under a pointer has on the axis there."""
     points = layer(name=HOVER).transform_flatten(["x", "y", "axis", "text"])
     told = (("name", "trial"), ("axis", "key"), ("text", "value"))
-    tooltip = [alt.Tooltip(f"{field}:N", title=title) for field, title in told]
+    tooltip = [tell(field, title, is_text=True) for field, title in told]
     return halo(points, place, tooltip, ["name", "x"])

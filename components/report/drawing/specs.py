@@ -169,9 +169,11 @@ def room_for(names: int) -> int:
     return int((WIDTH - 68) / max(names, 1) / CHARACTER) - 4
 
 
-def tell(field: str, label: str) -> alt.Tooltip:
-    """Has a pointer told a figure, with what it means."""
-    return alt.Tooltip(f"{field}:Q", title=label, format=".4~g")
+def tell(field: str, label: str, *, is_text: bool = False) -> alt.Tooltip:
+    """Has a pointer told a field, with what it means; a figure is told in four digits."""
+    # Vega shows what is called "title" or "image" as such: a letter without width makes it any other name.
+    title = f"{label}\u200b" if label in ("image", "title") else label
+    return alt.Tooltip(f"{field}:N", title=title) if is_text else alt.Tooltip(f"{field}:Q", title=title, format=".4~g")
 
 
 def halo(points: alt.Chart, place: dict[str, Any], tooltip: Sequence[alt.Tooltip], key: Sequence[str]) -> alt.Chart:

@@ -141,7 +141,7 @@ def every_kind() -> dict[str, Spec]:
               Axis(EVIL, [None, 1, 2], [(1, "relu"), (2, "tanh")], ["", "relu", "tanh"])]  # fmt: skip
     return {
         "lines": line_chart("lines", [Series(EVIL, [1, 2, 3], [0.5, 0.25, 1.0])], "epoch", "loss", marks=True),
-        "points": scatter_chart("points", [Series("rows", [1, 2], [3, 4])], "rent", "prediction", diagonal="equal"),
+        "points": scatter_chart("points", [Series("rows", [1, 2], [3, 4])], "image", "prediction", diagonal="equal"),
         "shares": histogram_chart("shares", [0, 1, 2], [Series("train", [], [1, 3]), Series("eval", [], [1, 1])], "cm"),
         "bars": bar_chart("bars", [Bar(EVIL, 0.75, (0.5, 0.875)), Bar("trivial", 0.25)], "accuracy", limit=(0.6, "l")),
         "trials": coordinates_chart("trials", trials, ["trial 0", "trial 1", "trial 2"], [1], 0),

@@ -75,7 +75,8 @@ def point_at(page: Any, plot: str, mark: str) -> str:
     """Moves a mouse over a mark of a plot and returns what is told of it."""
     page.run(f"{box(plot)}.scrollIntoView()")
     over = f"({box(plot)}.querySelector('.live {mark}') ?? {box(plot)}).getBoundingClientRect()"
-    place = f"(() => {{ const r = {over}; return [r.x + r.width / 2, r.y + 5]; }})()"
+    place = f"(() => {{ const r = {over}; return [r.x + r.width / 2, r.y + Math.min(r.height / 2, 5)]; }})()"
+    page.call("Input.dispatchMouseEvent", type="mouseMoved", x=1, y=1)
     for _ in range(40):
         x, y = page.run(place)
         for shift in (0, 1):
@@ -119,6 +120,8 @@ def test_a_pointer_is_told_what_is_under_it(page: Any) -> None:
     # Touched by a mouse, a plot is live without a press.
     told = point_at(page, "bars", ".mark-rect path")
     assert EVIL in told and "0.75" in told and "0.875" in told
+    told = point_at(page, "points", ".points_marks path")
+    assert told.split() == ["image\u200b", "1", "prediction", "3"], "a column called image is none"
     assert "rent" in point_at(page, "surface", ".mark-symbol:last-child path")
     assert page.run("typeof hacked") == "undefined" and page.problems == []
 

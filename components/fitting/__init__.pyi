@@ -17,7 +17,9 @@ from .scoring import score as score, score_training_rows as score_training_rows
 from .settings.checks import (
     check_fit as check_fit,
     check_machine as check_machine,
+    check_memory as check_memory,
     check_weight_column as check_weight_column,
+    must_stream as must_stream,
 )
 from .settings.names import hold_schedule as hold_schedule
 from .settings.options import TrainingOptions as TrainingOptions

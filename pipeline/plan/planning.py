@@ -29,13 +29,13 @@ from kerasline.components.features import (
     prefer_piecewise,
     with_quantities,
 )
-from kerasline.components.fitting import FitSettings, TrainingOptions, check_fit, check_weight_column
+from kerasline.components.fitting import FitSettings, TrainingOptions, check_fit, check_memory, check_weight_column
 from kerasline.components.formats import check_formats
 from kerasline.components.models import CustomOptions, TabularOptions, check_inputs
 from kerasline.components.monitoring import check_redacted
 from kerasline.components.pushing import check_limits
 from kerasline.components.registry import current_version, find_problem, read_pointer, read_record
-from kerasline.components.tuning import FAMILY, check_search, feature_values, values_to_try
+from kerasline.components.tuning import FAMILY, check_memory_of_search, check_search, feature_values, values_to_try
 from kerasline.components.validation import (
     Reference,
     check_column_names,
@@ -265,8 +265,11 @@ def settle(
         alternatives=alternatives,
     )  # fmt: skip
     check_fit(fit)
+    train_rows = int(dataset.rows * dataset.split.fractions.get("train", 0.0))
+    check_memory(fit, train_rows)
     if experiment.tuning:
         check_search(fit, experiment.tuning)
+        check_memory_of_search(fit, experiment.tuning, train_rows)
     return Settled(experiment, dataset, features, evaluation, schema, rules, alternatives)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import math
 import os
 from pathlib import Path
 
@@ -139,6 +140,38 @@ def _check_monitors(settings: FitSettings) -> None:
                 f"training.{key}.monitor: expected rows to measure {monitor} on, but "
                 "training.validation_fraction is 0; set it above 0, or monitor loss"
             )
+
+
+def must_stream(settings: FitSettings, rows: int) -> bool:
+    """Says whether train rows are surely more than ``training.memory_limit_mb`` takes.
+
+    Args:
+      settings: Model and training options; the plan says how wide a row is.
+      rows: How many there are, by the plan of the splits.
+    """
+    width = sum(math.prod(spec.shape) * (4 if spec.dtype == "float32" else 8) for spec in settings.plan.inputs())
+    # A quarter more than the limit, since the gate leaves rows out and splits are drawn.
+    return rows * width > 1.25 * settings.training.memory_limit_mb * 2**20
+
+
+def check_memory(settings: FitSettings, rows: int) -> None:
+    """Refuses what reads rows from memory where they do not fit into it.
+
+    Args:
+      settings: Model and training options.
+      rows: Train rows, by the plan of the splits.
+
+    Raises:
+      ConfigError: names the key, what was expected, and what came.
+    """
+    options = settings.training
+    reads_memory = options.backend != "tensorflow" or options.strategy not in ("auto", "none")
+    if reads_memory and must_stream(settings, rows):
+        raise ConfigError(
+            f"training.backend {options.backend} with strategy {options.strategy} reads from memory, but about "
+            f"{rows:,} train rows are larger than training.memory_limit_mb {options.memory_limit_mb}; raise that "
+            "limit, or use backend: tensorflow and strategy: none"
+        )
 
 
 def check_weight_column(name: str, dataset: Dataset) -> None:

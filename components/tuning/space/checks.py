@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from kerasline.components.core import ConfigError
-from kerasline.components.fitting import FitSettings, check_fit, explain_refusal
+from kerasline.components.fitting import FitSettings, check_fit, explain_refusal, must_stream
 from kerasline.components.models import HEADS, Task
 from kerasline.components.tuning.space.notation import candidates
 from kerasline.components.tuning.space.options import TuningOptions
@@ -44,6 +44,27 @@ def check_search(settings: FitSettings, options: TuningOptions) -> None:
             check_fit(settings.with_changes(changes))
         except ConfigError as error:
             raise ConfigError(f"tuning.space.{key}: {changes[key]!r} does not suit the data: {error}") from error
+
+
+def check_memory_of_search(settings: FitSettings, options: TuningOptions, rows: int) -> None:
+    """Refuses what reads the rows of a search from memory where they do not fit into it.
+
+    Args:
+      settings: Model and training options.
+      options: The ``tuning:`` block.
+      rows: Train rows, by the plan of the splits.
+
+    Raises:
+      ConfigError: names the key, what was expected, and what came.
+    """
+    key = "parallel" if options.parallel > 1 else "folds"
+    value = options.parallel if key == "parallel" else options.folds
+    if value not in ("auto", 1) and must_stream(settings, rows):
+        raise ConfigError(
+            f"tuning.{key}: expected rows that fit into memory with {value}, but about {rows:,} train rows are larger "
+            f"than training.memory_limit_mb {settings.training.memory_limit_mb} and stream; raise that limit, or use "
+            f"tuning.{key}: 1"
+        )
 
 
 # What changes val_loss without a change in what the model answers.

@@ -63,6 +63,21 @@ def test_options_that_suit_pass(settings: Callable[..., FitSettings]) -> None:
     checks.check_fit(settings(loss="huber", loss_arguments={"delta": 2.0}, **NUMBER))
 
 
+@pytest.mark.parametrize(("rows", "is_more"), [(70_000, False), (90_000, True)])
+def test_rows_that_memory_cannot_take_are_known_by_the_plan(
+    settings: Callable[..., FitSettings], rows: int, is_more: bool
+) -> None:
+    """Four numbers of four bytes: a megabyte is 65,536 rows, and a quarter more may be left out of them."""
+    assert checks.must_stream(settings(memory_limit_mb=1), rows) == is_more
+    checks.check_memory(settings(memory_limit_mb=1), rows)
+    jax = settings(memory_limit_mb=1, backend="jax")
+    if not is_more:
+        checks.check_memory(jax, rows)
+        return
+    with pytest.raises(ConfigError, match="training.backend jax .* about 90,000 train rows are larger than .*limit_mb"):
+        checks.check_memory(jax, rows)
+
+
 @pytest.mark.parametrize(
     ("task", "classes", "wanted", "known"),
     [

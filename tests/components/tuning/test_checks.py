@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from kerasline.components.core.errors import ConfigError
-from kerasline.components.tuning.space.checks import check_objective, check_search, usable_start
+from kerasline.components.tuning.space.checks import check_memory_of_search, check_objective, check_search, usable_start
 from tests.components.tuning.search_of_iris import iris_options, iris_settings
 
 
@@ -63,3 +63,13 @@ def test_of_an_earlier_winner_the_keys_that_are_still_searched_are_used() -> Non
     assert found == {"model.dropout": 0.3}
     with pytest.raises(ConfigError, match=r"model.dropout: expected a number below 1, got 1.5"):
         usable_start(iris_settings(), options, {"model.dropout": 1.5})
+
+
+@pytest.mark.parametrize("changes", [{"parallel": 2}, {"folds": 3}])
+def test_rows_that_a_search_cannot_read_from_memory_are_known_by_the_plan(changes: dict[str, Any]) -> None:
+    settings = iris_settings(memory_limit_mb=1)
+    check_memory_of_search(settings, iris_options(), 10**6)
+    check_memory_of_search(settings, iris_options(**changes), 1000)
+    ((key, value),) = changes.items()
+    with pytest.raises(ConfigError, match=f"tuning.{key}: expected rows that fit into memory with {value}, but about"):
+        check_memory_of_search(settings, iris_options(**changes), 10**6)

@@ -74,11 +74,11 @@ def answer(root: Path, off: tuple[float, ...], rows: int = 400, role: str = "sha
                     RECORD,
                     f"f{number}",
                     at,
-                    0.01,
+                    float("nan") if role == "logged" else 0.01,
                     200,
                     {"area": np.ones(1)},
                     value,
-                    role=role if version == 2 else "",
+                    role=role if version == 2 or role == "logged" else "",
                 )  # fmt: skip
             )
     capture.close()
@@ -173,9 +173,10 @@ def test_what_cannot_be_judged_is_said(root: Path) -> None:
         kl.verdict("flats", root)
 
 
-def test_a_version_in_its_watch_is_rolled_back_by_its_limits(root: Path) -> None:
+@pytest.mark.parametrize(("name", "role"), [("accuracy_drop", ""), ("metric_drop", "logged")])
+def test_a_version_in_its_watch_is_rolled_back_by_its_limits(root: Path, name: str, role: str) -> None:
     folder = root / "models" / "flats"
-    watch = {"days": 7, "rollback_on": {"accuracy_drop": 20, "error_rate": 0.5}}
+    watch = {"days": 7, "rollback_on": {name: 20, "error_rate": 0.5}}
 
     def finish(version: Path) -> None:
         truths = np.full(500, 1000, np.float32)
@@ -187,13 +188,13 @@ def test_a_version_in_its_watch_is_rolled_back_by_its_limits(root: Path) -> None
     assert (quiet["verdict"], quiet["kind"], quiet["challenger"], quiet["incumbent"]) == ("undecided", "watch", 3, 1)
     assert quiet["reasons"] == ["no limit of its watch is crossed"] and current_version(folder) == 3
     assert "flats@3 in production, watch: undecided" in run(root, "flats").output
-    answer(root, (1, 1, 60), rows=600, role="", later=2000)
+    answer(root, (1, 1, 60), rows=600, role=role, later=2000)
     found = kl.verdict("flats", root, apply=True)
     assert (found["verdict"], found["labelled"]) == ("worse", 600)
-    assert "rollback_on.accuracy_drop" in found["reasons"][0]
+    assert f"rollback_on.{name}" in found["reasons"][0]
     assert found["evidence"]["metric"]["challenger"] > 40 > 12 > found["evidence"]["metric"]["incumbent"]
     move = read_history(folder)[-1]
     assert (move["action"], move["version"], move["replaced"]) == ("rollback", 1, 3)
-    assert move["evidence"]["limits"][1]["name"] == "accuracy_drop"
+    assert move["evidence"]["limits"][1]["name"] == name
     with pytest.raises(kl.ConfigError, match="expected a challenger"):
         kl.verdict("flats", root)

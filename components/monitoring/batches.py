@@ -118,12 +118,8 @@ class _Part:
         import pyarrow as pa
         import pyarrow.parquet as pq
 
-        share, ids = self._capture.share, _ids(block, self._capture.ids)
-        chosen = np.array([row for row, one in enumerate(ids) if is_chosen(one, share)], np.int64)
-        failed = [_id(row["keys"].get(self._capture.ids)) for row in block.rejected]
-        taken = block if len(chosen) == len(block) else block.take(chosen)
-        answered = self._answered(taken, [ids[row] for row in chosen], _rows_of(answer, chosen))
-        not_predicted = pa.table(self._usual([one for one in failed if is_chosen(one, share)], _NOT_PREDICTED))
+        not_predicted = pa.table(self._usual(self._failed(block), _NOT_PREDICTED))
+        answered = self._answered(*self._chosen(block, answer))
         table = pa.concat_tables([answered, not_predicted], promote_options="default")
         if not len(table):
             return
@@ -131,6 +127,22 @@ class _Part:
         self._writer = self._writer or pq.ParquetWriter(self._temporary, table.schema, compression="zstd")
         self._writer.write_table(table)
         self.rows += len(table)
+
+    def _failed(self, block: Block) -> list[str]:
+        """Returns the ids of the rows that were not predicted and are kept."""
+        ids = (_id(row["keys"].get(self._capture.ids)) for row in block.rejected)
+        return [one for one in ids if is_chosen(one, self._capture.share)]
+
+    def _chosen(
+        self, block: Block, answer: Mapping[str, np.ndarray]
+    ) -> tuple[Block, list[str], Mapping[str, np.ndarray]]:
+        """Returns the predicted rows that are kept, their ids and the answers."""
+        share, ids = self._capture.share, _ids(block, self._capture.ids)
+        if share >= 1:
+            return block, ids, answer
+        chosen = np.array([row for row, one in enumerate(ids) if is_chosen(one, share)], np.int64)
+        answers = {name: np.asarray(answer[name])[chosen] for name in OUTPUTS if name in answer}
+        return block.take(chosen), [ids[row] for row in chosen], answers
 
     def _answered(self, block: Block, ids: Sequence[str], answer: Mapping[str, np.ndarray]) -> Any:
         import pyarrow as pa
@@ -162,17 +174,20 @@ def _reason(error: Exception) -> str:
 
 def _ids(block: Block, column: str) -> list[str]:
     """Returns the ids of a block's rows."""
-    return [_id(value) for value in block.keys.column(column).to_pylist()]
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    values = block.keys.column(column)
+    if pa.types.is_string(values.type):
+        trimmed = pc.utf8_trim_whitespace(values)
+        if not values.null_count and not pc.any(pc.equal(trimmed, "")).as_py():
+            return list(trimmed.to_pylist())
+    return [_id(value) for value in values.to_pylist()]
 
 
 def _id(value: Any) -> str:
     """Writes an id; where there is none, one is made."""
     return id_text(value) or request_id_of("")
-
-
-def _rows_of(answer: Mapping[str, np.ndarray], rows: np.ndarray) -> dict[str, np.ndarray]:
-    """Returns some rows of the outputs that are captured."""
-    return {name: np.asarray(answer[name])[rows] for name in OUTPUTS if name in answer}
 
 
 def _with_class(answer: Mapping[str, np.ndarray], record: Mapping[str, Any]) -> dict[str, np.ndarray]:

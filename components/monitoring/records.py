@@ -278,7 +278,7 @@ def arrow_values(values: Sequence[Any] | np.ndarray, kind: str, images: str = "k
     if dimensions in (None, 1) and (kind in ("float", "int") or _are_numbers(values)):
         return _numbers(_with_nan(values), kind)
     if kind == "string" or dimensions == 1:
-        return pa.array([_text(value) for value in values], pa.string())
+        return _texts(values)
     return pa.array([_flat(value) for value in values], pa.list_(pa.float32()))
 
 
@@ -318,6 +318,17 @@ def _numbers(values: np.ndarray, kind: str) -> Any:
     return pa.array(values.astype(np.int64), pa.int64())
 
 
+def _texts(values: Sequence[Any] | np.ndarray) -> Any:
+    """Writes texts, or what else stands in their place, null where there is nothing."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    if set(map(type, values)) <= {str, type(None)}:  # as files give them, by the hundred thousand
+        texts = pa.array(values, pa.string())
+        return pc.if_else(pc.equal(texts, ""), pa.scalar(None, pa.string()), texts)
+    return pa.array([_text(value) for value in values], pa.string())
+
+
 def _text(value: Any) -> str | None:
     text = value.decode(errors="replace") if isinstance(value, bytes) else None if value is None else str(value)
     return text or None
@@ -340,7 +351,9 @@ def answer_columns(answer: Mapping[str, np.ndarray]) -> dict[str, Any]:
     if "class" in answer:
         found["class"] = arrow_values(answer["class"], "string")
     if "scores" in answer:
-        found["scores"] = pa.array(list(answer["scores"].astype(np.float32)), pa.list_(pa.float32()))
+        scores = answer["scores"].astype(np.float32)
+        ends = np.arange(len(scores) + 1, dtype=np.int32) * (scores.size // max(len(scores), 1))
+        found["scores"] = pa.ListArray.from_arrays(pa.array(ends), pa.array(scores.ravel(), pa.float32()))
     if "value" in answer:
         values = answer["value"]
         found["value"] = pa.array(values.astype(np.float32).reshape(len(values)), pa.float32())

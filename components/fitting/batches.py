@@ -48,7 +48,8 @@ def read_batches(model: keras.Model, settings: FitSettings, data: FitData, share
       share: Part of each batch that this process reads.
     """
     options = settings.training
-    table = class_table(options.class_weights, settings.plan.classes, None if data.train is None else data.train.labels)
+    labels = data.train_labels() if options.class_weights == "balanced" else None
+    table = class_table(options.class_weights, settings.plan.classes, labels)
     held_out = validation_batches(settings, data, share)
     if data.train is None:
         return _stream_batches(model, settings, data, table, held_out)

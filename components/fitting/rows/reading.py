@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
+
 from kerasline.components.core import TrainingFailed
 from kerasline.components.features import FeaturePlan
 from kerasline.components.fitting.rows.examples import ExamplesReader
-from kerasline.components.fitting.rows.rows import FitData, hold_out
+from kerasline.components.fitting.rows.rows import FitData, hold_out, validation_mask
 from kerasline.components.fitting.rows.streaming import count_train_rows, deal_rows, stream_rows
 from kerasline.components.fitting.settings import FitSettings
 
@@ -58,4 +60,16 @@ def _deal(reader: ExamplesReader, files: Sequence[str], fraction: float, seed: i
     def stream(part: str, batch_size: int, epoch: Callable[[], int]) -> Any:
         return stream_rows(reader, piles, part, batch_size, seed, epoch)
 
-    return FitData(None, None, stream, fraction > 0, count_train_rows(piles), lambda: _deal(reader, files, 0.0, seed))
+    def read_labels() -> np.ndarray:
+        labels = reader.load_labels(files)
+        return np.asarray(labels[~validation_mask(len(labels), fraction, seed)])
+
+    return FitData(
+        None,
+        None,
+        stream,
+        fraction > 0,
+        count_train_rows(piles),
+        deal_all=lambda: _deal(reader, files, 0.0, seed),
+        read_labels=read_labels,
+    )

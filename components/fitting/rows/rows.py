@@ -8,8 +8,6 @@ from typing import Any
 
 import numpy as np
 
-from kerasline.components.core import TrainingFailed
-
 # Multiples of the golden ratio spread over 0..1 as evenly as any sequence can: https://oeis.org/A001622
 _GOLDEN = 0.6180339887498949
 
@@ -60,6 +58,7 @@ class FitData:
       has_validation: Whether any rows are held out.
       stream_rows: How many rows the stream's train part has; 0 where the data is in memory.
       deal_all: Function that deals the rows anew, those of both parts to train on; None where the data is in memory.
+      read_labels: Function that gives the labels of the rows to train on; None where the data is in memory.
     """
 
     train: Arrays | None
@@ -68,11 +67,19 @@ class FitData:
     has_validation: bool
     stream_rows: int = 0
     deal_all: Callable[[], FitData] | None = None
+    read_labels: Callable[[], np.ndarray] | None = None
 
     @property
     def rows(self) -> int:
         """How many rows there are to train on."""
         return self.stream_rows if self.train is None else len(self.train)
+
+    def train_labels(self) -> np.ndarray:
+        """Returns the labels of the rows to train on, [rows] or [rows, labels]; of a stream they are read for it."""
+        if self.read_labels is not None:
+            return self.read_labels()
+        assert self.train is not None
+        return self.train.labels
 
     def whole(self) -> FitData:
         """Returns the rows of both parts, all of them to train on."""
@@ -109,20 +116,13 @@ def class_table(
       wanted: ``training.class_weights``; ``balanced`` makes every class count the same in all, 1 on average over the
         rows.
       classes: Names of the classes in the order of the outputs.
-      labels: Class indices of the rows in memory, None where the data streams.
-
-    Raises:
-      TrainingFailed: ``balanced`` would have to count rows that stream.
+      labels: Class indices of the rows; read for ``balanced`` alone.
     """
     if wanted is None or classes is None:
         return None
     if isinstance(wanted, dict):
         return np.array([wanted.get(name, 1.0) for name in classes], np.float32)
-    if labels is None:
-        raise TrainingFailed(
-            "training.class_weights: balanced needs data in memory; give a weight for each class by name, or raise "
-            "training.memory_limit_mb"
-        )
+    assert labels is not None
     counts = np.bincount(labels.astype(np.int64), minlength=len(classes))
     return np.asarray(counts.sum() / (len(classes) * np.maximum(counts, 1)), np.float32)
 

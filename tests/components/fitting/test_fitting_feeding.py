@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from kerasline.components.core.errors import TrainingFailed
 from kerasline.components.fitting.rows.feeding import Feed, FeedOrder, Share
 from kerasline.components.fitting.rows.rows import Arrays, class_table, weigh_classes
 
@@ -121,8 +120,3 @@ def test_balanced_weights_make_every_class_count_the_same() -> None:
 def test_weights_by_name_follow_the_order_of_the_classes() -> None:
     table = class_table({"yes": 5.0}, ("no", "yes"), None)
     assert table is not None and table.tolist() == [1.0, 5.0]
-
-
-def test_balanced_weights_need_the_labels_in_memory() -> None:
-    with pytest.raises(TrainingFailed, match="balanced needs data in memory"):
-        class_table("balanced", ("no", "yes"), None)

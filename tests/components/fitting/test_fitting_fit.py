@@ -134,6 +134,22 @@ def test_the_steps_of_a_stream_are_known(settings: Make, rows: FitData) -> None:
     assert counted.calls == 3 * 4
 
 
+def test_rows_that_stream_are_weighed_by_their_class_as_those_in_memory_are(settings: Make, rows: FitData) -> None:
+    assert rows.train is not None
+    few = np.concatenate([np.flatnonzero(rows.train.labels > 0), np.flatnonzero(rows.train.labels == 0)[:4]])
+    train = rows.train.take(few[: len(few) // 8 * 8])
+    batches = tf.data.Dataset.from_tensor_slices((train.inputs, train.labels)).batch(8)
+    streamed = FitData(
+        None, None, lambda *_: batches, False, len(train), read_labels=lambda: train.labels.astype(np.int64)
+    )
+    chosen = settings(batch_size=8, epochs=1, learning_rate=1e-9, class_weights="balanced", validation_fraction=0)
+    _, expected = fit(chosen, FitData(train, None, None, False))
+    _, found = fit(chosen, streamed)
+    _, plain = fit(settings(batch_size=8, epochs=1, learning_rate=1e-9, validation_fraction=0), streamed)
+    assert found["loss"] == pytest.approx(expected["loss"], rel=1e-4)
+    assert found["loss"] != pytest.approx(plain["loss"], rel=1e-2)
+
+
 def test_fits_of_the_same_settings_share_a_network(settings: Make, rows: FitData) -> None:
     """Each of them ends as it would alone, also after one with other steps in an epoch."""
     chosen = settings(

@@ -144,8 +144,10 @@ def test_rows_that_stream_can_all_be_trained_on(reader: ExamplesReader, files: l
     whole = data.whole()
     assert whole.stream is not None and not whole.has_validation
     assert (data.rows, whole.rows) == (1500 - validation_mask(1500, FRACTION, SEED).sum(), 1500)
-    x, _, _ = rows_of(whole.stream("train", 64, lambda: 0))
+    x, _, labels = rows_of(whole.stream("train", 64, lambda: 0))
     assert sorted(x) == [row["x"] for row in ROWS]
+    assert whole.train_labels().tolist() == sorted(labels)
+    assert sorted(data.train_labels().tolist()) == sorted(rows_of(data.stream("train", 64, lambda: 0))[2])
     few = data.only(["features"]).whole()
     assert few.stream is not None and few.rows == 1500
     inputs, _ = next(iter(few.stream("train", 64, lambda: 0)))

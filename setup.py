@@ -29,7 +29,7 @@ setup(
     ],
     package_data={
         "kerasline.components": ["**/*.pyi", "**/*.html", "**/*.css", "**/*.js", "**/*.j2"],
-        "kerasline.pipeline": ["**/*.pyi", "recipes/*.yaml", "**/*.html"],
+        "kerasline.pipeline": ["**/*.pyi", "recipes/*.yaml", "**/*.html", "templates/*.txt"],
     },
     entry_points={"console_scripts": ["kerasline = kerasline.pipeline.cli.entry:main"]},
     zip_safe=False,

@@ -161,7 +161,7 @@ def _validate(plan: RunPlan, ingest: Step, statistics: Step, curated: Step, anom
         reference_name=plan.reference.name,
         reference_digest=plan.reference.digest,
         models=plan.reference.models,
-        code_version=code_version("kerasline.components.validation"),
+        code_version=code_version("kerasline.components.validation", *plan.own_modules("validate")),
     )
 
 
@@ -202,14 +202,14 @@ def _tune(plan: RunPlan, ingest: Step, transform: Step, pipeline_root: str) -> S
             "start": json.dumps(plan.search_start.values),
             # A search that was killed goes on with the trials that it left there.
             "searches": f"{pipeline_root}/searches",
-            "code_version": code_version("kerasline.components.tuning", *plan.own_modules()),
+            "code_version": code_version("kerasline.components.tuning", *plan.own_modules("network", "fit")),
         },
     )
 
 
 def _train(plan: RunPlan, ingest: Step, transform: Step, tune: Step | None, pipeline_root: str) -> Step:
     """Fits the model, exports it, and writes its own predictions on the splits that it was not fitted on."""
-    own_modules = plan.own_modules()
+    own_networks = plan.own_modules("network")
     return tfx.components.Trainer(
         examples=ingest.outputs["examples"],
         transform_graph=transform.outputs["transform_graph"],
@@ -222,9 +222,9 @@ def _train(plan: RunPlan, ingest: Step, transform: Step, tune: Step | None, pipe
             # One folder for all runs: a fit that was killed continues from the epoch that it left there.
             "checkpoints": f"{pipeline_root}/checkpoints",
             # Only a user's own network may not suit them; for any other a new format does not fit it anew.
-            "formats": plan.experiment.push.further_formats() if own_modules else [],
+            "formats": plan.experiment.push.further_formats() if own_networks else [],
             "missing_words": json.dumps(plan.missing_words()),
-            "code_version": code_version("kerasline.components.training.trainer", *own_modules),
+            "code_version": code_version("kerasline.components.training.trainer", *plan.own_modules("network", "fit")),
         },
     )
 
@@ -283,9 +283,9 @@ def _formats(plan: RunPlan, ingest: Step, transform: Step, train: Step, parity: 
         transform_graph=transform.outputs["transform_graph"],
         parity=parity.outputs["blessing"],
         formats=json.dumps(plan.experiment.push.further_formats()),
-        modules=json.dumps(plan.own_modules()),
+        modules=json.dumps(plan.own_modules("network")),
         rows=FORMAT_ROWS,
-        code_version=code_version("kerasline.components.formats.component", *plan.own_modules()),
+        code_version=code_version("kerasline.components.formats.component", *plan.own_modules("network")),
     )
 
 
@@ -301,7 +301,7 @@ def _gate(plan: RunPlan, train: Step, baseline: Step, evaluate: Step, parity: St
         formats=_output(formats, "exported"),
         options=plan.evaluation.model_dump_json(),
         plan=plan.features.model_dump_json(),
-        code_version=code_version("kerasline.components.gating"),
+        code_version=code_version("kerasline.components.gating", *plan.own_modules("evaluate", "gate")),
     )
 
 
@@ -338,7 +338,9 @@ def _explain(plan: RunPlan, ingest: Step, transform: Step, train: Step, push: St
         dataset=plan.dataset.to_json(),
         metric=plan.evaluation.metrics[0],
         count=plan.experiment.report.examples,
-        code_version=code_version("kerasline.components.explanations.component", *plan.own_modules()),
+        code_version=code_version(
+            "kerasline.components.explanations.component", *plan.own_modules("network", "evaluate")
+        ),
     )
     # Production does not wait for it.
     explain.add_upstream_node(push)
@@ -372,7 +374,7 @@ def _report(
         pushed_model=push.outputs["pushed_model"],
         tuner_results=_output(tune, "tuner_results"),
         explanations=_output(explain, "explanations"),
-        code_version=code_version("kerasline.components.report.component"),
+        code_version=code_version("kerasline.components.report.component", *plan.own_modules("evaluate", "report")),
         **report_parameters(plan),
     )
 

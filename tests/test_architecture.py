@@ -18,7 +18,7 @@ OUTSIDE = ("tests", "notebooks", "benchmarks")
 # The rooms from the ground up. A room uses those before it, each through its door: what its __init__.pyi lists.
 ROOMS = (
     *("components.core.addresses", "components.core.machine", "components.core.measures", "components.core"),
-    *("components.beam",),
+    *("components.own_code", "components.beam"),
     *("components.models.description", "components.models.parts", "components.models"),
     *("components.datasets.databases", "components.datasets.values", "components.datasets.description"),
     *("components.datasets.remote", "components.datasets.files"),
@@ -32,8 +32,7 @@ ROOMS = (
     *("components.profiling.sampling", "components.profiling.guessing", "components.profiling"),
     *("components.validation.policy", "components.validation.samples", "components.validation.schema"),
     *("components.validation.checks", "components.validation"),
-    *("components.transform",),
-    *("components.tuning.space", "components.tuning.trials", "components.tuning"),
+    *("components.transform", "components.tuning.space", "components.tuning.trials", "components.tuning"),
     *("components.training", "components.baseline"),
     *("components.explanations.showing", "components.explanations.inside", "components.explanations"),
     *("components.parity", "components.formats", "components.gating", "components.pushing"),
@@ -41,8 +40,9 @@ ROOMS = (
     *("components.monitoring", "components.verdicts"),
     *("components.report.drawing", "components.report.diagnosis", "components.report.figures"),
     *("components.report.plots", "components.report"),
-    *("pipeline.workspace", "pipeline.config.schedule", "pipeline.config", "pipeline.console", "pipeline.models"),
-    *("pipeline.plan", "pipeline.container", "pipeline.retraining", "pipeline.web", "pipeline.serving"),
+    *("pipeline.workspace", "pipeline.config.schedule", "pipeline.config", "pipeline.console", "pipeline.templates"),
+    *("pipeline.models", "pipeline.plan", "pipeline.container", "pipeline.retraining"),
+    *("pipeline.web", "pipeline.serving"),
     *(
         "pipeline.reports",
         "pipeline.graph",

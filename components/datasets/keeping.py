@@ -78,7 +78,7 @@ def recall(
 
 def _look(options: DataOptions, places: Places) -> tuple[_Facts, tuple[str, ...]] | None:
     """Returns the facts of a source's files and what is said of those left out, None for what is not kept."""
-    if options.dataset is not None or options.idx is not None or options.sql is not None:
+    if options.source in ("dataset", "idx", "sql", "python"):
         return None  # small, made here, or asked anew each time
     left_out = find_spans(options.spans, places).skipped if options.spans is not None else ()
     try:

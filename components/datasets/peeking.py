@@ -57,6 +57,8 @@ def peek(options: DataOptions, places: Places) -> Peek:
     if options.dataset is not None:
         check_named(options)
         return Peek(None, None, options.dataset)
+    if options.python is not None:
+        return Peek(None, None, options.python.function)  # only running it would tell
     if options.sql is not None:
         return _peek_database(options, places)
     files = source_files(options, places)

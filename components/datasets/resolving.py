@@ -27,7 +27,7 @@ from kerasline.components.datasets.peeking import split_column
 from kerasline.components.datasets.planning import finish_plan, plan_split
 from kerasline.components.datasets.remote import as_addresses, as_paths
 from kerasline.components.datasets.splits import assign_split, split_of_number
-from kerasline.components.datasets.tables import span_table, sql_table
+from kerasline.components.datasets.tables import own_table, span_table, sql_table
 from kerasline.components.datasets.tables.csv import table as csv_table
 from kerasline.components.datasets.tables.typed import table as typed_table
 from kerasline.components.datasets.values import Named, NumberForm, are_booleans, own_words, plain_boolean, read_number
@@ -37,6 +37,7 @@ _PLACES = ("files", "path", "root", "unusable")
 # How sources are described whose rows have columns by name, and those whose rows have none.
 _WITH_COLUMNS: dict[str, Callable[..., Found]] = {
     "csv": csv_table.find, "parquet": typed_table.find, "sql": sql_table.find, "spans": span_table.find,
+    "python": own_table.find,
 }  # fmt: skip
 _WITHOUT_COLUMNS: dict[str, Callable[..., Found]] = {
     "images": image_folder.find, "npz": npz.find, "idx": idx.find, "tfrecord": tfrecord.find,

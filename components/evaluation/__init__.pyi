@@ -11,6 +11,7 @@ from .intervals import (
     wilson as wilson,
 )
 from .metrics import (
+    DEFAULT_METRICS as DEFAULT_METRICS,
     METRICS as METRICS,
     Metric as Metric,
     measure as measure,
@@ -18,6 +19,7 @@ from .metrics import (
     settle_evaluation as settle_evaluation,
 )
 from .options import Budgets as Budgets, EvaluationOptions as EvaluationOptions, Threshold as Threshold
+from .own_metrics import modules_of as modules_of
 from .results import (
     Failure as Failure,
     Figures as Figures,

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from kerasline.components.core import ConfigError
 from kerasline.components.evaluation.metrics import (
     DEFAULT_METRICS,
     METRICS,
@@ -17,6 +18,7 @@ from kerasline.components.evaluation.metrics import (
     top_k_hits,
 )
 from kerasline.components.models import Task
+from kerasline.components.own_code import is_own
 
 _Z = 1.959963984540054  # of the normal distribution, for 95 %
 _FEWEST_PAIRS = 8  # even if one model is better in each of fewer rows, luck may be all there is
@@ -261,6 +263,11 @@ def resample(name: str, labels: np.ndarray, predictions: np.ndarray, task: Task,
 
 def _quick_figure(name: str, labels: np.ndarray, predictions: np.ndarray, task: Task) -> float | None:
     """Computes a metric without scikit-learn's checks, which would take most of the time of a bootstrap."""
+    if is_own(name):
+        try:
+            return METRICS[name].compute(labels, predictions, task)
+        except ConfigError:  # of all rows it was defined; drawn anew, they may lack a class
+            return None
     if name not in ("auc", "auc_pr", "f1"):
         return METRICS[name].compute(labels, predictions, task)
     truth, scores = labels.reshape(-1) > 0.5, predictions.reshape(-1)

@@ -14,8 +14,10 @@ import numpy as np
 
 from kerasline.components.core import ConfigError, nearest
 from kerasline.components.evaluation.options import EvaluationOptions, Threshold
+from kerasline.components.evaluation.own_metrics import KnownMetrics, check_own_metrics
 from kerasline.components.evaluation.slices import crossing, parse_slice
 from kerasline.components.models import Task
+from kerasline.components.own_code import is_own
 
 
 @dataclass(frozen=True)
@@ -228,7 +230,7 @@ def _for(tasks: Sequence[Task], name: str, **arguments: Any) -> dict[Task, tuple
     return {task: (name, arguments) for task in tasks}
 
 
-METRICS: dict[str, Metric] = {
+METRICS: dict[str, Metric] = KnownMetrics({
     "accuracy": Metric(
         "accuracy",
         True,
@@ -289,7 +291,7 @@ METRICS: dict[str, Metric] = {
         "label",
     ),
     "r2": Metric("R²", True, _for(_BOTH_REGRESSIONS, "CoefficientOfDetermination"), _r2),
-}
+})  # fmt: skip
 
 DEFAULT_METRICS: dict[Task, tuple[str, ...]] = {
     "binary": ("accuracy", "auc", "precision", "recall", "f1", "log_loss"),
@@ -317,6 +319,7 @@ def settle_evaluation(options: EvaluationOptions, task: Task, columns: Sequence[
     """
     limited = {"metrics": options.metrics, "thresholds": list(options.thresholds)}
     limited |= {f"slice_thresholds.{key}": list(limits) for key, limits in options.slice_thresholds.items()}
+    check_own_metrics(options, METRICS)
     _check_metrics(limited, task)
     slices = _settle_slices(options, columns)
     # What has a limit is measured, too.
@@ -332,7 +335,7 @@ def _check_metrics(named: Mapping[str, Sequence[str]], task: Task) -> None:
     computable = [name for name, metric in METRICS.items() if task in metric.tfma]
     for key, names in named.items():
         for name in names:
-            if name not in computable:
+            if name not in computable and not is_own(name):
                 raise ConfigError(
                     f"evaluation.{key}: expected metrics of a {task} task ({', '.join(computable)}), got {name!r}."
                     f"{nearest(name, computable)}"

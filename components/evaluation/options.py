@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from pydantic import Field, field_validator, model_validator
 
 from kerasline.components.core import Options
 from kerasline.components.evaluation.slices import parse_slice
+from kerasline.components.own_code import OwnName, check_own_name, is_own
 
 
 class Threshold(Options):
@@ -38,7 +41,10 @@ class Budgets(Options):
 class EvaluationOptions(Options):
     """What is measured on the eval split and what a model must reach to be blessed."""
 
-    metrics: list[str] = Field(default=[], description="Default: the usual metrics of the task.")
+    metrics: list[str] = Field(
+        default=[],
+        description="By name, or your own as module:function of (y_true, y_pred); default: the usual of the task.",
+    )
     slices: list[str | list[str]] = Field(
         default=[], description="Columns, or lists of columns for crossings, whose values are measured apart."
     )
@@ -67,12 +73,24 @@ class EvaluationOptions(Options):
         "no limit.",
     )
     budgets: Budgets = Field(default=Budgets())
+    gates: list[OwnName] = Field(
+        default=[],
+        description="Parts of the model gate of your own, as module:function: called with the metrics of the candidate "
+        "and of the model in production, each returns None or why the model is not good enough.",
+    )
 
     @model_validator(mode="after")
     def _limit_has_references(self) -> EvaluationOptions:
         if self.max_behind_reference is not None and not self.references:
             raise ValueError("expected references: true with max_behind_reference, got false; leave one of them out")
         return self
+
+    @field_validator("metrics", "thresholds")
+    @classmethod
+    def _names_functions(cls, value: Iterable[str]) -> Iterable[str]:
+        for name in filter(is_own, value):
+            check_own_name(name)
+        return value
 
     @field_validator("slice_thresholds")
     @classmethod

@@ -11,6 +11,7 @@ from kerasline.components.core import code_version
 from kerasline.components.evaluation import tfma_extracts, tfma_metrics
 from kerasline.components.evaluation.metrics import METRICS
 from kerasline.components.evaluation.options import EvaluationOptions, Threshold
+from kerasline.components.evaluation.own_metrics import modules_of
 from kerasline.components.evaluation.slices import crossing, parse_slice
 from kerasline.components.features import FeaturePlan
 
@@ -56,7 +57,7 @@ def _model_spec(name: str, plan: FeaturePlan) -> tfma.ModelSpec:
 
 def _metric_config(name: str, plan: FeaturePlan, options: EvaluationOptions) -> tfma.MetricConfig:
     class_name, arguments = METRICS[name].tfma[plan.task]
-    config = _own_metric(class_name, name=name, **arguments)
+    config = _own_metric(class_name, *modules_of([name]), name=name, **arguments)
     is_higher_better = METRICS[name].higher_is_better
     threshold = options.thresholds.get(name)
     if threshold:
@@ -68,8 +69,8 @@ def _metric_config(name: str, plan: FeaturePlan, options: EvaluationOptions) -> 
     return config
 
 
-def _own_metric(class_name: str, **arguments: Any) -> tfma.MetricConfig:
-    arguments["code_version"] = code_version(tfma_metrics.__name__, tfma_extracts.__name__)
+def _own_metric(class_name: str, *modules: str, **arguments: Any) -> tfma.MetricConfig:
+    arguments["code_version"] = code_version(tfma_metrics.__name__, tfma_extracts.__name__, *modules)
     return tfma.MetricConfig(class_name=class_name, module=tfma_metrics.__name__, config=json.dumps(arguments))
 
 

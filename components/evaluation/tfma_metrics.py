@@ -8,6 +8,8 @@ at.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from scipy.sparse import csr_array
 from tensorflow_model_analysis.metrics import metric_types
@@ -22,6 +24,7 @@ from kerasline.components.evaluation.metrics import (
     scored_hits,
     top_k_hits,
 )
+from kerasline.components.evaluation.own_metrics import figure_of
 from kerasline.components.evaluation.tfma_sums import summed
 from kerasline.components.models import Task
 
@@ -127,11 +130,37 @@ class CalibrationError(metric_types.Metric):
         super().__init__(summed(_sum_calibration, _calibration_error), name=name)
 
 
+class OwnFunction(metric_types.Metric):
+    """A metric of the user's own, of all rows of a slice at once."""
+
+    def __init__(self, function: str, name: str = "own", code_version: str = "") -> None:
+        def conclude(rows: _Rows) -> float:
+            return figure_of(function, np.concatenate(rows.labels), np.concatenate(rows.predictions))
+
+        super().__init__(summed(_gather, conclude), name=name)
+
+
 for _metric in (
     *(CoefficientOfDetermination, MeanError, RowCount, RightAnswers, TopKAnswers, AnswersOfYes, LogLoss),
     *(AreaBelowROC, AreaBelowPrecisionRecall, MacroAverage, MacroAUC, MacroAUCPR, CalibrationError),
+    OwnFunction,
 ):
     metric_types.register_metric(_metric)
+
+
+@dataclass(frozen=True)
+class _Rows:
+    """Rows of which nothing can be added up but the rows."""
+
+    labels: tuple[np.ndarray, ...]
+    predictions: tuple[np.ndarray, ...]
+
+    def __add__(self, other: _Rows) -> _Rows:
+        return _Rows(self.labels + other.labels, self.predictions + other.predictions)
+
+
+def _gather(labels: np.ndarray, predictions: np.ndarray) -> _Rows:
+    return _Rows((labels,), (predictions,))
 
 
 def _sum_squares(labels: np.ndarray, predictions: np.ndarray) -> np.ndarray:

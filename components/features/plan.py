@@ -72,12 +72,16 @@ class FeaturePlan(Options):
 
     def inputs(self) -> list[InputSpec]:
         """Lists the tensors that the transform graph gives the model, in a fixed order."""
-        width = tuple(name for step in self.steps for name in dense_columns(step))
-        ranks = tuple(place for place, is_rank in enumerate(mark_ranks(self.steps)) if is_rank)
-        dense = [InputSpec(self.input_name(), "dense", (len(width),), columns=width, ranks=ranks)] if width else []
-        names = self.input_names()
+        dense, names = self._dense_input(), self.input_names()
         own = [own_input(step, names[step.name]) for step in self.steps]
-        return [*dense, *(spec for spec in own if spec is not None)]
+        return [*([dense] if dense.columns else []), *(spec for spec in own if spec is not None)]
+
+    def _dense_input(self) -> InputSpec:
+        """Returns the input that has all values side by side, perhaps none."""
+        values = [(step.name, name) for step in self.steps for name in dense_columns(step)]
+        ranks = tuple(place for place, is_rank in enumerate(mark_ranks(self.steps)) if is_rank)
+        owners, columns = tuple(owner for owner, _ in values), tuple(name for _, name in values)
+        return InputSpec(self.input_name(), "dense", (len(values),), columns=columns, ranks=ranks, owners=owners)
 
 
 def _safe_names(names: Iterable[str], reserved: Iterable[str] = ()) -> dict[str, str]:

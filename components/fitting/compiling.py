@@ -9,6 +9,7 @@ from typing import Any
 import keras
 
 from kerasline.components.core import ConfigError
+from kerasline.components.fitting.own_parts import make_own_loss, make_own_metrics, make_own_optimizer
 from kerasline.components.fitting.settings import (
     OPTIMIZERS,
     SCHEDULES,
@@ -20,6 +21,7 @@ from kerasline.components.fitting.settings import (
     watched_metrics,
 )
 from kerasline.components.models import make_loss, make_metrics
+from kerasline.components.own_code import is_own
 
 # A call of TensorFlow costs milliseconds of Python, as much as a whole step of a small network.
 MOST_TOGETHER = 8
@@ -48,14 +50,23 @@ def compile_model(
       ConfigError: the optimizer, the schedule or the loss does not take a value that it was given.
     """
     options = settings.training
-    loss, form = loss_of(settings)
-    smoothing = {"label_smoothing": options.label_smoothing} if options.label_smoothing else {}
+    form = loss_of(settings)[1]
+    metrics = make_metrics(settings.output(), watched_metrics(settings), one_hot=form == "one_hot")
     model.compile(
         optimizer=make_optimizer(options, steps, learning_rate),
-        loss=make_loss(loss, **options.loss_arguments, **smoothing),
-        metrics=make_metrics(settings.output(), watched_metrics(settings), one_hot=form == "one_hot"),
+        loss=_make_loss(settings),
+        metrics=[*metrics, *make_own_metrics(settings, form)],
         steps_per_execution=together,
     )
+
+
+def _make_loss(settings: FitSettings) -> keras.losses.Loss:
+    options = settings.training
+    loss, form = loss_of(settings)
+    if is_own(loss):
+        return make_own_loss(loss, options.loss_arguments, settings, form)
+    smoothing = {"label_smoothing": options.label_smoothing} if options.label_smoothing else {}
+    return make_loss(loss, **options.loss_arguments, **smoothing)
 
 
 def steps_together(model: keras.Model, batch_size: int, steps: int) -> int:
@@ -106,6 +117,8 @@ def make_optimizer(
     arguments = dict(options.optimizer_arguments)
     if options.clip_norm:
         arguments["clipnorm"] = options.clip_norm
+    if is_own(options.optimizer):
+        return make_own_optimizer(options, rate, arguments)
     try:
         return getattr(keras.optimizers, OPTIMIZERS[options.optimizer].keras_class)(rate, **arguments)
     except (TypeError, ValueError) as error:

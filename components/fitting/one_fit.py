@@ -12,6 +12,7 @@ import numpy as np
 from kerasline.components.core import KeraslineError, TrainingFailed, progress
 from kerasline.components.fitting.batches import Batches, read_batches
 from kerasline.components.fitting.compiling import compile_model
+from kerasline.components.fitting.own_parts import make_own_callbacks
 from kerasline.components.fitting.own_training import (
     CheckFigures,
     build_metrics,
@@ -169,7 +170,7 @@ def fit_here(
         trainee = trainee_of(model)
         read = read_batches(trainee, settings, data, share)
         if trainee is not model:
-            read, kept = for_trainee(read, trainee), None
+            read, kept = for_trainee(read, trainee, settings), None
         history = {} if state is None else {name: list(values) for name, values in state.history.items()}
         course = _Course(settings, trainee, read, clock, history, callbacks, checkpoint, log_folder)
         for phase in phases(settings):
@@ -249,6 +250,7 @@ def _fit_phase(course: _Course, phase: Phase, resumed: FitState | None) -> None:
     figures = CheckFigures([callback.monitor for callback in watched])
     shown = EpochProgress(phases(settings)[-1].last, _unit(settings))
     every = [course.read.order, shown, nan, course.clock, figures, *watched, *course.callbacks]
+    every += make_own_callbacks(settings.training)
     if course.log_folder:
         every.append(TensorBoardLog(course.log_folder, history))
     if course.checkpoint:

@@ -16,7 +16,7 @@ from kerasline.components.core import ConfigError, TrainingFailed
 from kerasline.components.fitting.batches import Batches
 from kerasline.components.fitting.rows import Feed
 from kerasline.components.fitting.settings import OPTIMIZERS, FitSettings, loss_of
-from kerasline.components.models import ALIASES, LOSS_CLASSES, CustomOptions, arguments_of
+from kerasline.components.models import ALIASES, LOSS_CLASSES, CustomOptions, arguments_of, tensors_given
 
 _METHODS = (
     *("train_step", "test_step", "compute_loss", "compute_metrics", "fit", "evaluate", "compile", "train_on_batch"),
@@ -68,16 +68,22 @@ def _describe(model: keras.Model) -> str:
 def _optimizer(settings: FitSettings) -> str:
     options = settings.training
     rate = "a schedule" if options.learning_rate_schedule else f"{options.learning_rate:.6g}"
-    return f"{OPTIMIZERS[options.optimizer].keras_class} at {rate}"
+    known = OPTIMIZERS.get(options.optimizer)
+    return f"{known.keras_class if known else options.optimizer} at {rate}"
 
 
-def for_trainee(read: Batches, trainee: keras.Model) -> Batches:
+def for_trainee(read: Batches, trainee: keras.Model, settings: FitSettings) -> Batches:
     """Gives batches the form of inputs that the user's own model takes: by name, in order, or the only one."""
 
     def form(inputs: dict[str, Any]) -> Any:
-        return arguments_of(trainee, inputs)
+        return arguments_for(trainee, settings, inputs)
 
     return replace(read, train=reform(read.train, form), validation=reform(read.validation, form))
+
+
+def arguments_for(trainee: keras.Model, settings: FitSettings, inputs: dict[str, Any]) -> Any:
+    """Returns a batch in the form that the user's own model takes: its columns joined or apart, by name or in order."""
+    return arguments_of(trainee, tensors_given(settings.model, settings.plan.inputs(), inputs))
 
 
 def reform(batches: Any, form: Callable[[dict[str, Any]], Any]) -> Any:

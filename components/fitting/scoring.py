@@ -10,10 +10,9 @@ import numpy as np
 
 from kerasline.components.fitting.batches import validation_batches
 from kerasline.components.fitting.compiling import compile_model
-from kerasline.components.fitting.own_training import reform, trainee_of
+from kerasline.components.fitting.own_training import arguments_for, reform, trainee_of
 from kerasline.components.fitting.rows import FitData
 from kerasline.components.fitting.settings import FitSettings
-from kerasline.components.models import arguments_of
 
 _MOST_ROWS = 2_000  # tell a share to a hundredth
 
@@ -59,6 +58,6 @@ def _measure(model: keras.Model, settings: FitSettings, batches: Any) -> dict[st
     if not trainee.compiled:
         compile_model(trainee, settings, steps=1)
     if trainee is not model:
-        batches = reform(batches, lambda inputs: arguments_of(trainee, inputs))
+        batches = reform(batches, lambda inputs: arguments_for(trainee, settings, inputs))
     found = trainee.evaluate(batches, verbose=0, return_dict=True)
     return {name: float(value) for name, value in found.items()}

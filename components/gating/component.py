@@ -16,6 +16,7 @@ from kerasline.components.baseline import ANSWERS_FILE
 from kerasline.components.evaluation import EvaluationOptions, read_evaluation, read_failures
 from kerasline.components.features import FeaturePlan
 from kerasline.components.gating import judging
+from kerasline.components.gating.own import judge_own
 from kerasline.components.gating.references import judge_against_references
 from kerasline.components.gating.rows import FAILED
 from kerasline.components.gating.trivial import judge_against_trivial
@@ -82,6 +83,7 @@ def ModelGate(  # noqa: N802 (a component is named like a class)
     rows += judging.judge_budgets(limits.budgets, cost)
     others = json.loads(Path(formats.uri, "formats.json").read_text(encoding="utf-8")) if formats else {"formats": {}}
     rows += judging.judge_formats(others["formats"])
+    rows += judge_own(limits.gates, whole, slices, cost, has_baseline=not missing)
     blessed = all(row.status != FAILED for row in rows)
     told = {"blessed": blessed, "missing_baseline": missing, "rows": [row.to_json() for row in rows], "cost": cost}
     told |= {"formats": others}

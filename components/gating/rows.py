@@ -13,8 +13,9 @@ class Row:
     """A part of the gate.
 
     Attributes:
-      part: ``threshold``, ``baseline``, ``slice``, ``trivial``, ``reference``, ``parity``, ``budget`` or ``format``.
-      metric: a key of METRICS or of the budgets, or the name of a format.
+      part: ``threshold``, ``baseline``, ``slice``, ``trivial``, ``reference``, ``parity``, ``budget``,
+        ``format`` or ``own``.
+      metric: a key of METRICS or of the budgets, the name of a format, or of a user's function.
       title: the same in words.
       slice: such as ``sex=female``, empty for the whole eval split.
       value: the model's figure, None where it is not defined.

@@ -1,3 +1,4 @@
+from .apart import specs_given as specs_given, tensors_given as tensors_given
 from .augment import Augmentation as Augmentation
 from .custom import arguments_of as arguments_of
 from .description.hdf5 import check_weights as check_weights

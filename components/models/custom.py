@@ -12,18 +12,16 @@ A tutorial's notebook becomes one by moving its model into a function of a modul
 
 from __future__ import annotations
 
-import importlib
-import os
-import sys
-from collections.abc import Callable, Sequence
-from types import ModuleType
+from collections.abc import Sequence
 from typing import Any
 
 import keras
 
-from kerasline.components.core import ConfigError, nearest
+from kerasline.components.core import ConfigError
+from kerasline.components.models.apart import specs_given, tensors_given
 from kerasline.components.models.description import CustomOptions, InputSpec, OutputSpec
 from kerasline.components.models.parts import HEADS, make_inputs
+from kerasline.components.own_code import load_function
 
 SIGNATURE = "(config: dict, inputs: list[InputSpec], output: OutputSpec) -> keras.Model"
 
@@ -46,9 +44,9 @@ def build(options: CustomOptions, inputs: Sequence[InputSpec], output: OutputSpe
       ConfigError: the function cannot be imported, fails, or returns something that does not fit inputs or
         output.
     """
-    function = load_function(options.build)
+    function = load_function("model.build", options.build, SIGNATURE)
     try:
-        made = function(dict(options.config), list(inputs), output)
+        made = function(dict(options.config), specs_given(options, inputs), output)
     except Exception as error:
         raise ConfigError(
             f"model.build {options.build} raised {type(error).__name__}: {error}; "
@@ -60,58 +58,11 @@ def build(options: CustomOptions, inputs: Sequence[InputSpec], output: OutputSpe
             "return the uncompiled model."
         )
     tensors = make_inputs(inputs)
-    result = call(made, tensors, options.build)
+    result = call(made, tensors_given(options, inputs, tensors), options.build)
     check_result(result, made, output, options.build)
     if result.dtype != "float32":
         result = keras.layers.Activation("linear", dtype="float32", name="output")(result)
     return keras.Model(tensors, result, name="custom")
-
-
-def load_function(dotted: str) -> Callable[..., Any]:
-    """Imports a function, from the working folder too.
-
-    Args:
-      dotted: Name of the function as ``package.module:function``.
-
-    Raises:
-      ConfigError: the module or the function is not there, or the module fails.
-    """
-    module_name, _, name = dotted.partition(":")
-    module = _import(module_name)
-    function = getattr(module, name, None)
-    if not callable(function):
-        public = [key for key, value in vars(module).items() if callable(value) and not key.startswith("_")]
-        raise ConfigError(
-            f"model.build: module {module_name} has no function {name!r}.{nearest(name, public)} "
-            f"Define {name}{SIGNATURE}."
-        )
-    found: Callable[..., Any] = function
-    return found
-
-
-def _import(name: str) -> ModuleType:
-    """Imports a user's module.
-
-    Raises:
-      ConfigError: it, or a package that it needs, is not there, or it fails.
-    """
-    if os.getcwd() not in sys.path and "" not in sys.path:
-        sys.path.append(os.getcwd())  # a console script, unlike `python -m`, does not look there
-    try:
-        return importlib.import_module(name)
-    except ModuleNotFoundError as error:
-        is_the_module = bool(error.name) and f"{name}.".startswith(f"{error.name}.")
-        if not is_the_module:
-            raise ConfigError(f"model.build: module {name} needs {error.name!r}; install that package.") from error
-        raise ConfigError(
-            f"model.build names the module {name}, which Python cannot find; install it, or run "
-            f"in the folder that holds {name.split('.')[0]!r} (now {os.getcwd()}), or set "
-            "PYTHONPATH to it."
-        ) from error
-    except Exception as error:
-        raise ConfigError(
-            f"model.build: importing {name} raised {type(error).__name__}: {error}; mend the module."
-        ) from error
 
 
 def call(model: keras.Model, tensors: dict[str, keras.KerasTensor], dotted: str) -> Any:

@@ -2,6 +2,7 @@
 
 # No "from __future__ import annotations": TFX reads the annotations of function components as objects.
 
+import json
 from pathlib import Path
 
 from tfx.dsl.component.experimental.annotations import InputArtifact, OutputArtifact, Parameter
@@ -20,6 +21,7 @@ from tfx.types.standard_artifacts import (
 
 from kerasline.components.core import Explanations, RunReport, Verdict
 from kerasline.components.report.figures import RunFolders, collect_figures
+from kerasline.components.report.own_pages import own_pages
 from kerasline.components.report.page import write_report
 
 
@@ -80,4 +82,5 @@ def Report(  # noqa: N802 (a component is named like a class)
         "path": pushed_model.get_string_custom_property("pushed_destination") if pushed else None,
         "parameters": figures["training"]["parameters"],
     }
+    figures["pages"] = own_pages(json.loads(experiment).get("report", {}).get("pages", []), figures)
     write_report(Path(report.uri), figures)

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 from pydantic import Field, field_validator
 
 from kerasline.components.core import Options
+from kerasline.components.own_code import OwnName
 
 
 class ReportOptions(Options):
@@ -19,6 +20,11 @@ class ReportOptions(Options):
     )
     tensorboard: bool = Field(
         False, description="TensorBoard logs of the fit, beside the report; of runs on this machine."
+    )
+    pages: list[OwnName] = Field(
+        default=[],
+        description="Parts of the report of your own, as module:function: called with the figures of the run, each "
+        "returns a title and a text in Markdown.",
     )
     mlflow: str | None = Field(
         None,

@@ -17,6 +17,7 @@ from kerasline.components.evaluation import METRICS
 from kerasline.components.report.diagnosis import describe_limits, headline, sentences, show_figure, show_setting
 from kerasline.components.report.drawing import LOCALE, theme
 from kerasline.components.report.interactive import hash_of, library, packed_library
+from kerasline.components.report.own_pages import show_pages
 from kerasline.components.report.plots import describe_order, plot_columns, plot_explanations, plot_search, plots
 
 _HERE = Path(__file__).parent
@@ -29,6 +30,7 @@ _PARTS = (
     "data.html.j2",
     "training.html.j2",
     "explanations.html.j2",
+    "own.html.j2",
     "lineage.html.j2",
     "macros.html.j2",
     "style.css",
@@ -86,6 +88,7 @@ def render(figures: Mapping[str, Any]) -> str:
         compared=sentences(figures),
         config=yaml.safe_dump(dict(figures["experiment"]), sort_keys=False, allow_unicode=True),
         command=reproduce(figures),
+        pages=show_pages(figures),
         **assets(),
     )  # fmt: skip
 

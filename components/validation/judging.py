@@ -19,6 +19,7 @@ from kerasline.components.validation.checks import (
     check_duplicates,
     check_finite,
     check_leakage,
+    check_own,
     check_quarantine,
     check_skew,
     hash_share,
@@ -41,7 +42,7 @@ logger = logging.getLogger(__name__)
 _TO_ACCEPT = "'kerasline schema accept RECIPE', or once with --set validation.anomalies=warn"
 SAMPLE_ROWS = 20_000
 SAMPLE_IMAGES = 1_000
-_CHECKS = ("quarantine", "anomalies", "nonfinite", "leakage", "duplicates", "skew", "drift")
+_CHECKS = ("quarantine", "anomalies", "nonfinite", "leakage", "duplicates", "skew", "drift", "own")
 
 
 @dataclass(frozen=True)
@@ -105,6 +106,7 @@ def judge_data(
     if options.drift.policy != "off":
         train = samples["train"]
         findings += check_drift(train, reference, reference_name, options.drift, options.drift.policy, classes)
+    findings += check_own(samples, options.checks)
     profile = {
         "format": FORMAT,
         "name": name,

@@ -239,7 +239,7 @@ def doctor(workspace: WorkspaceOption = WORKSPACE) -> None:
 
 
 for group in (
-    *(commands.cloud, commands.init, commands.schedule, commands.backtest, commands.report),
+    *(commands.cloud, commands.init, commands.new, commands.schedule, commands.backtest, commands.report),
     *(commands.models, commands.evaluate, commands.monitoring, commands.why, commands.schema),
 ):
     group.register(app)

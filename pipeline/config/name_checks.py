@@ -9,6 +9,7 @@ from kerasline.components.core import ConfigError, nearest, shown
 from kerasline.components.datasets import task_of_named
 from kerasline.components.evaluation import Threshold
 from kerasline.components.models import ALIASES, LOSS_CLASSES, Task, check_loss, direction
+from kerasline.components.own_code import is_own
 from kerasline.components.tuning import check_objective
 from kerasline.pipeline.config.findings import Finding
 
@@ -59,7 +60,7 @@ def _check_monitor(place: tuple[str, ...], metric: str, task: Task | None = None
 
 def _check_loss(experiment: Experiment) -> Iterator[Finding]:
     loss, place, task = experiment.training.loss, ("training", "loss"), _task(experiment)
-    if loss is None:
+    if loss is None or is_own(loss):
         return
     if task:
         try:
@@ -73,12 +74,14 @@ def _check_loss(experiment: Experiment) -> Iterator[Finding]:
 
 def _check_metrics(experiment: Experiment) -> Iterator[Finding]:
     for index, name in enumerate(experiment.evaluation.metrics):
-        if _metric(name, experiment) is None:
+        if not is_own(name) and _metric(name, experiment) is None:
             yield ("evaluation", "metrics", str(index)), f"evaluation.metrics: {_unknown_metric(name, experiment)}"
 
 
 def _check_limit(experiment: Experiment, place: tuple[str, ...], limit: Threshold) -> Iterator[Finding]:
     key, name = ".".join(place), place[-1]
+    if is_own(name) and place[0] == "evaluation":
+        return  # its direction is known when it is loaded
     metric = _metric(name, experiment)
     if metric is None:
         yield place, f"{'.'.join(place[:-1])}: {_unknown_metric(name, experiment)}"

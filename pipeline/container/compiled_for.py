@@ -114,7 +114,7 @@ def check_modules(facts: dict[str, Any]) -> str | None:
     for module, compiled in facts.get("modules", {}).items():
         if not _is_there(module):
             raise ConfigError(
-                f"expected the module {module} of model.build in this image, but Python does not find it; copy it to "
+                f"expected the module {module} of the recipe in this image, but Python does not find it; copy it to "
                 f"{os.getcwd()} of the image, or to a folder that PYTHONPATH of the image names"
             )
         found = code_version(module)

@@ -14,6 +14,7 @@ from kerasline.components.evaluation import crossing, parse_slice
 from kerasline.components.models import check_parts
 from kerasline.components.validation import check_column_names
 from kerasline.pipeline.config import Experiment
+from kerasline.pipeline.plan.own_parts import check_own_functions
 from kerasline.pipeline.plan.starting_weights import resolve_weights
 
 WHOLE_BYTES = 1_000_000  # data of this size is read as a run reads it
@@ -35,6 +36,7 @@ def check_first(experiment: Experiment, base_dir: Path, data_dir: Path | None, w
       ConfigError: names what is not there.
     """
     check_data_dir(data_dir)
+    check_own_functions(experiment, base_dir)
     found = peek(experiment.data, Places(base_dir, data_dir))
     if found.columns is not None:
         _check_columns(experiment, found.columns, found.where)
@@ -43,7 +45,7 @@ def check_first(experiment: Experiment, base_dir: Path, data_dir: Path | None, w
             f"model.family: expected a family that reads tables (mlp, sequence or custom) for {found.where}, got "
             f"{experiment.model.family}, which reads images; use mlp"
         )
-    check_parts(resolve_weights(experiment, workspace).model, base_dir)
+    check_parts(resolve_weights(experiment, workspace).model)
     return found
 
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,7 +16,7 @@ from kerasline.components.beam import AUTO, Work, choose_processes, complete_opt
 from kerasline.components.core import ConfigError
 from kerasline.components.datasets import infer_task, resolve
 from kerasline.components.datasets.description import Dataset
-from kerasline.components.evaluation import EvaluationOptions, settle_evaluation
+from kerasline.components.evaluation import DEFAULT_METRICS, EvaluationOptions, settle_evaluation
 from kerasline.components.example_gen import RowRules
 from kerasline.components.features import (
     Alternative,
@@ -31,8 +30,9 @@ from kerasline.components.features import (
 )
 from kerasline.components.fitting import FitSettings, TrainingOptions, check_fit, check_memory, check_weight_column
 from kerasline.components.formats import check_formats
-from kerasline.components.models import CustomOptions, TabularOptions, check_inputs
+from kerasline.components.models import TabularOptions, check_inputs
 from kerasline.components.monitoring import check_redacted
+from kerasline.components.own_code import is_own, use_folder
 from kerasline.components.pushing import check_limits
 from kerasline.components.registry import current_version, find_problem, read_pointer, read_record
 from kerasline.components.tuning import FAMILY, check_memory_of_search, check_search, feature_values, values_to_try
@@ -48,6 +48,7 @@ from kerasline.pipeline.config import Experiment
 from kerasline.pipeline.plan.as_read import label_record, reading_record, words_of
 from kerasline.pipeline.plan.data_schemas import SchemaFile, curated_text
 from kerasline.pipeline.plan.earlier_searches import SearchStart
+from kerasline.pipeline.plan.own_parts import Stage, own_modules
 from kerasline.pipeline.plan.starting_weights import resolve_weights
 from kerasline.pipeline.workspace import kept_descriptions, read_outcome, run_folders
 
@@ -103,9 +104,9 @@ class RunPlan:
         training = self.experiment.training
         return training.model_copy(update={"tensorboard": True}) if self.experiment.report.tensorboard else training
 
-    def own_modules(self) -> tuple[str, ...]:
-        """Names the user's module whose code decides the weights, if there is one."""
-        return _own_modules(self.experiment)
+    def own_modules(self, *stages: Stage) -> tuple[str, ...]:
+        """Names the user's modules that the steps of some stages call."""
+        return own_modules(self.experiment, *stages)
 
     def held_out_splits(self) -> list[str]:
         """Lists the splits that the model is not fitted on."""
@@ -134,6 +135,9 @@ class RunPlan:
         columns = [
             c.model_dump(mode="json", exclude={"distinct", "numbers"}) for c in data.columns if c.name in arguments
         ]
+        # Who measures a version later may not have the user's functions.
+        measured = [name for name in self.evaluation.metrics if not is_own(name)]
+        measured = measured or list(DEFAULT_METRICS[self.features.task])
         return {
             "recipe": self.experiment.name,
             "task": self.features.task,
@@ -143,8 +147,8 @@ class RunPlan:
             "columns": columns,
             "label": label_record(data),
             "reading": reading_record(data),
-            "main_metric": self.evaluation.metrics[0],
-            "measured": list(self.evaluation.metrics),
+            "main_metric": measured[0],
+            "measured": measured,
             "serve": self.experiment.serve.model_dump(mode="json"),
             "watch": self.experiment.push.watch(),
             **data_record(self.dataset),
@@ -190,8 +194,6 @@ def plan_run(
     """
     settled = settle(experiment, base_dir, data_dir, models.parent.parent, schema_file)
     experiment, dataset, rules = settled.experiment, settled.dataset, settled.rules
-    if experiment.model.family == "custom" and str(base_dir.resolve()) not in sys.path:
-        sys.path.append(str(base_dir.resolve()))  # the user's module may lie beside the recipe
     key = _run_key(settled)
     baseline = _baseline_version(models, key)
     compared = _version_of_other_data(models, baseline, dataset.fingerprint)
@@ -234,6 +236,7 @@ def settle(
     Raises:
       ConfigError: the data cannot be read, or the config does not suit it.
     """
+    use_folder(base_dir, own_modules(experiment))
     experiment = resolve_weights(experiment, workspace)
     dataset = resolve(
         experiment.data, name=experiment.name, base_dir=base_dir, data_dir=data_dir, task=experiment.task,
@@ -280,11 +283,6 @@ def _may_embed_numbers(experiment: Experiment) -> bool:
     return is_tried or isinstance(experiment.model, TabularOptions)
 
 
-def _own_modules(experiment: Experiment) -> tuple[str, ...]:
-    model = experiment.model
-    return (model.build.partition(":")[0],) if isinstance(model, CustomOptions) else ()
-
-
 def _leave_out_weight(experiment: Experiment, dataset: Dataset) -> dict[str, ColumnOptions]:
     """Returns the recipe's features without the column that weighs the rows."""
     weight = experiment.training.sample_weight
@@ -317,7 +315,7 @@ def _run_key(settled: Settled) -> str:
         "rules": settled.rules.to_json(),
         # The curated schema decides them, too.
         "types": {step.name: step.dtype for step in settled.features.steps},
-        "code": code_version("kerasline.pipeline.graph", *_own_modules(experiment)),
+        "code": code_version("kerasline.pipeline.graph", *own_modules(experiment)),
     }
     return hashlib.sha256(json.dumps(decisive, sort_keys=True).encode()).hexdigest()[:16]
 

@@ -145,6 +145,8 @@ def _what_stopped(run: Mapping[str, Any]) -> list[str]:
 
 def _judgement(row: Mapping[str, Any]) -> str:
     """Writes a row of the gate as a sentence."""
+    if row.get("part") == "own":  # a function of the user's, which measures nothing
+        return f"{row['status']}: {row['title']}" + (f" says: {row['detail']}" if row["detail"] else "")
     value = "not measured" if row["value"] is None else rounded(row["value"])
     of = f" of {row['slice']}" if row["slice"] else ""
     detail = f" ({row['detail']})" if row["detail"] else ""

@@ -23,17 +23,30 @@ _PACKAGE = "kerasline"
 _NAME = re.compile(r"[\w.]+")
 
 
-@lru_cache
 def code_version(*modules: str) -> str:
     """Returns 16 hexadecimal digits that change with the code that modules run.
 
     Args:
-      *modules: Dotted names of modules of ``components``, and of a user's module with a custom model.
+      *modules: Dotted names of modules of ``components``, and of users' modules with functions that recipes name.
     """
+    ours = tuple(module for module in modules if module.startswith(f"{_PACKAGE}."))
+    others = [module for module in modules if module not in ours]
+    if not others:
+        return _version_of_ours(ours)
+    # A user's module may be edited while this process runs.
+    return _version_of(set().union(*map(_local_sources, modules)))
+
+
+@lru_cache
+def _version_of_ours(modules: tuple[str, ...]) -> str:
+    return _version_of(set().union(*map(_local_sources, modules)))
+
+
+def _version_of(paths: set[Path]) -> str:
     digest = hashlib.sha256()
     for library in LIBRARIES:
         digest.update(f"{library}={metadata.version(library)}\n".encode())
-    for path in sorted(set().union(*map(_local_sources, modules))):
+    for path in sorted(paths):
         digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
     return digest.hexdigest()[:16]
 

@@ -54,23 +54,41 @@ def take_snapshot(url: DatabaseUrl, query: str) -> Path:
     Raises:
       ConfigError: nobody answers, the query is refused, gives no rows, or two types in one column.
     """
+    key = hashlib.sha256(f"{url.text}\n{query}".encode()).hexdigest()[:16]
+    with _asked(url, query) as (names, rows):
+        path = keep_batches(cache_folder() / "queries" / key, _typed(names, rows), url.text)
+    if path is None:
+        raise ConfigError(f"The query gives no rows from {url.text}: {_short(query)}; correct data.sql.query.")
+    return path
+
+
+def keep_batches(folder: Path, batches: Iterator[RecordBatch], where: str) -> Path | None:
+    """Writes rows into a file that is named by its content.
+
+    Args:
+      folder: In which the newest files of these rows are kept.
+      batches: The rows, all of one schema.
+      where: Where they come from, for messages.
+
+    Returns:
+      The Parquet file, None where there are no batches.
+
+    Raises:
+      ConfigError: the folder cannot be written to.
+    """
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    key = hashlib.sha256(f"{url.text}\n{query}".encode()).hexdigest()[:16]
-    folder = cache_folder() / "queries" / key
+    first = next(batches, None)
+    if first is None:
+        return None
     part = folder / f".{uuid.uuid4().hex}"
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with _asked(url, query) as (names, rows):
-            batches = _typed(names, rows)
-            first = next(batches, None)
-            if first is None:
-                raise ConfigError(f"The query gives no rows from {url.text}: {_short(query)}; correct data.sql.query.")
-            with pq.ParquetWriter(part, first.schema) as writer:
-                writer.write_batch(first)
-                for batch in batches:
-                    writer.write_batch(batch)
+        with pq.ParquetWriter(part, first.schema) as writer:
+            writer.write_batch(first)
+            for batch in batches:
+                writer.write_batch(batch)
         with open(part, "rb") as stream:
             digest = hashlib.file_digest(stream, "sha256").hexdigest()[:16]
         target = folder / f"rows-{digest}.parquet"
@@ -81,7 +99,7 @@ def take_snapshot(url: DatabaseUrl, query: str) -> Path:
         _keep_newest(folder)
         return target
     except (OSError, pa.ArrowException) as error:
-        raise ConfigError(f"The rows of {url.text} cannot be kept in {folder}: {error}.") from None
+        raise ConfigError(f"The rows of {where} cannot be kept in {folder}: {error}.") from None
     finally:
         part.unlink(missing_ok=True)
 

@@ -15,6 +15,7 @@ from .options import (
     ImageOptions as ImageOptions,
     NpzOptions as NpzOptions,
     ParquetOptions as ParquetOptions,
+    PythonOptions as PythonOptions,
     SpanOptions as SpanOptions,
     SplitOptions as SplitOptions,
     SqlOptions as SqlOptions,

@@ -21,6 +21,7 @@ from pydantic import (
 
 from kerasline.components.core import Options, check_address, shown
 from kerasline.components.datasets.databases import check_url
+from kerasline.components.own_code import OwnName
 
 # Cells of a text table that mean "no value". Numbers that read as NaN are missing whatever this list says.
 MISSING_VALUES = ("", "NA", "N/A", "n/a", "NaN", "nan", "NAN", "null", "NULL", "Null", "?")
@@ -149,6 +150,17 @@ class SqlOptions(Options):
     def question(self) -> str:
         """The query, or that of the whole table."""
         return self.query or f"SELECT * FROM {self.table}"
+
+
+class PythonOptions(Options):
+    """Rows that a function of yours gives."""
+
+    function: OwnName = Field(
+        description="module:function, which returns or yields data frames, Arrow tables or batches, or rows as dicts."
+    )
+    options: dict[str, Any] = Field(default={}, description="Arguments of the function, by name.")
+    label: str | list[str] = Field(description="The column to predict; a list of 0/1 columns is multilabel.")
+    drop: list[str] = Field(default=[], description="Columns that are not inputs.")
 
 
 class ImageOptions(Options):
@@ -294,7 +306,7 @@ class SplitOptions(Options):
         return self
 
 
-SOURCES = ("dataset", "csv", "parquet", "images", "npz", "idx", "tfrecord", "spans", "sql")
+SOURCES = ("dataset", "csv", "parquet", "images", "npz", "idx", "tfrecord", "spans", "sql", "python")
 
 
 class DataOptions(Options):
@@ -306,6 +318,7 @@ class DataOptions(Options):
         default=None, description="Tables whose columns have types: Parquet, Feather, Arrow, ORC, JSON lines, Excel."
     )
     sql: SqlOptions | None = Field(default=None, description="A table or a query of a database.")
+    python: PythonOptions | None = Field(default=None, description="A table that a function of yours gives.")
     images: ImageOptions | None = Field(default=None, description="A folder of images.")
     npz: NpzOptions | None = Field(default=None, description="Arrays of NumPy.")
     idx: IdxOptions | None = Field(default=None, description="Arrays in the files of MNIST.")
@@ -335,6 +348,6 @@ class DataOptions(Options):
         return next(key for key in SOURCES if getattr(self, key) is not None)
 
     @property
-    def table(self) -> TableOptions | SqlOptions | SpanOptions | None:
+    def table(self) -> TableOptions | SqlOptions | PythonOptions | SpanOptions | None:
         """The block of a table with named columns; None for images, arrays and data sets by name."""
-        return self.csv or self.parquet or self.sql or self.spans
+        return self.csv or self.parquet or self.sql or self.python or self.spans

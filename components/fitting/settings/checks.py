@@ -13,6 +13,7 @@ from kerasline.components.fitting.settings.names import LOSS_ARGUMENTS, SMOOTHED
 from kerasline.components.fitting.settings.options import TrainingOptions
 from kerasline.components.fitting.settings.settings import FitSettings
 from kerasline.components.models import HEADS, LabelForm, TransferOptions, computable, resolve_loss
+from kerasline.components.own_code import is_own
 
 FLOAT_KINDS = ("dense", "image", "array")
 _PACKAGES = {  # backend: module, name, what to do where it is missing
@@ -85,6 +86,8 @@ def _check_loss(settings: FitSettings) -> None:
             f"training.label_smoothing: expected a loss over classes ({', '.join(SMOOTHED_LOSSES)}), got {loss} of "
             f"task {settings.plan.task}; leave it out"
         )
+    if is_own(loss):
+        return
     try:
         check_loss_arguments(loss, options.loss_arguments)
     except ValueError as error:

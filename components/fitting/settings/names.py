@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from kerasline.components.core import nearest, shown
+from kerasline.components.own_code import check_own_name, is_own
 
 _OF_EVERY_OPTIMIZER = (
     "weight_decay", "clipnorm", "clipvalue", "global_clipnorm", "use_ema", "ema_momentum", "ema_overwrite_frequency",
@@ -114,11 +115,13 @@ SMOOTHED_LOSSES = (
 
 
 def find_optimizer(name: str) -> str:
-    """Returns the key of ``OPTIMIZERS`` that a name means: ``Adam`` and ``ADAM`` are ``adam``.
+    """Returns the key of ``OPTIMIZERS`` that a name means: ``Adam`` and ``ADAM`` are ``adam``; a user's own stays.
 
     Raises:
       ValueError: there is no such optimizer.
     """
+    if is_own(name):
+        return check_own_name(name)
     key = _plain(name)
     if key not in OPTIMIZERS:
         raise ValueError(f"expected one of {', '.join(OPTIMIZERS)}, got {name!r}.{nearest(name, OPTIMIZERS)}")
@@ -134,6 +137,8 @@ def check_optimizer_arguments(optimizer: str, arguments: Iterable[str]) -> None:
     for name in arguments:
         if name in ("learning_rate", "name"):
             raise ValueError(f"optimizer_arguments: {name} is none of them; use training.learning_rate for the rate")
+        if is_own(optimizer):
+            continue
         _check_known(name, OPTIMIZERS[optimizer].arguments, f"optimizer_arguments: expected arguments of {optimizer}")
 
 

@@ -8,6 +8,7 @@ from pydantic import Field, field_validator, model_validator
 
 from kerasline.components.core import DURATION, Options, seconds_of, shown
 from kerasline.components.fitting.settings import names
+from kerasline.components.own_code import OwnName, check_own_name, is_own
 
 
 class Monitor(Options):
@@ -52,7 +53,9 @@ class FineTune(Options):
 class TrainingOptions(Options):
     """How the model is fitted."""
 
-    optimizer: str = Field("adam", description="Any Keras optimizer by name: adam, sgd, rmsprop, adagrad, ...")
+    optimizer: str = Field(
+        "adam", description="Any Keras optimizer by name: adam, sgd, rmsprop, ...; or your own as module:function."
+    )
     optimizer_arguments: dict[str, Any] = Field(default={}, description="More arguments of the optimizer, by name.")
     learning_rate: float = Field(0.001, gt=0, description="How far a step goes; a schedule starts from it.")
     learning_rate_schedule: dict[str, Any] | None = Field(
@@ -60,8 +63,18 @@ class TrainingOptions(Options):
         description="A keras.optimizers.schedules class that starts from learning_rate: {name: CosineDecay, "
         "decay_epochs: 10}; steps (decay_steps) or epochs, default: the whole training.",
     )
-    loss: str | None = Field(None, description="Any Keras loss that suits the task; default: the task's own.")
+    loss: str | None = Field(
+        None, description="Any Keras loss that suits the task, or your own as module:function; default: the task's."
+    )
     loss_arguments: dict[str, Any] = Field(default={}, description="Arguments of the loss, by name: {delta: 2.0}.")
+    metrics: list[OwnName] = Field(
+        default=[],
+        description="Your own, as module:function, measured after every epoch beside the task's: functions of "
+        "(y_true, y_pred), or classes of keras.metrics.Metric.",
+    )
+    callbacks: list[OwnName] = Field(
+        default=[], description="Your own, as module:function: each is called for a keras.callbacks.Callback of a fit."
+    )
     label_smoothing: float = Field(0.0, ge=0, lt=1, description="Classes only, with a crossentropy loss.")
     mixup: float = Field(
         0.0, ge=0, description="Blends pairs of rows by Beta(mixup, mixup) shares; 0.2 is usual, 0 turns it off."
@@ -141,6 +154,8 @@ class TrainingOptions(Options):
     @field_validator("loss")
     @classmethod
     def _is_name(cls, value: str | None) -> str | None:
+        if value is not None and is_own(value):
+            return check_own_name(value)
         if value is not None and not value.replace("_", "").isalnum():
             raise ValueError(f"expected the name of a Keras loss, got {shown(value)}")
         return value

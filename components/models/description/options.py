@@ -5,7 +5,6 @@ One class a family, told apart by ``family``. Field descriptions become the JSON
 
 from __future__ import annotations
 
-import re
 from functools import partial
 from typing import Annotated, Any, Literal
 
@@ -20,6 +19,7 @@ from pydantic import (
 
 from kerasline.components.core import nearest, refuse_boolean
 from kerasline.components.models.description.bases import BASES
+from kerasline.components.own_code import OwnName
 
 Activation = Literal[
     "relu", "relu6", "leaky_relu", "elu", "selu", "gelu", "silu", "swish", "mish", "tanh", "sigmoid",
@@ -286,17 +286,12 @@ class CustomOptions(_FamilyOptions):
 
     family: Literal["custom"] = "custom"
     """Your own function."""
-    build: str
+    build: OwnName
     """``package.module:function``: takes (config, inputs, output) and returns an uncompiled keras.Model."""
     config: dict[str, Any] = {}
     """Handed to the function as it is; a tuning space reaches into it with ``model.config.KEY``."""
-
-    @field_validator("build")
-    @classmethod
-    def _dotted(cls, value: str) -> str:
-        if not re.fullmatch(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*", value):
-            raise ValueError(f"build must look like my_package.my_module:build_model, not {value!r}")
-        return value
+    features: Literal["joined", "apart"] = "joined"
+    """How the function sees the columns of a table: side by side in one tensor, or each as an input of its own."""
 
 
 ModelOptions = Annotated[

@@ -27,6 +27,7 @@ class InputSpec:
     vocabulary_size: int | None = None
     columns: tuple[str, ...] = field(default=())  # dense: what each value stands for
     ranks: tuple[int, ...] = field(default=())  # dense: the places of values in 0..1 that a network may embed
+    owners: tuple[str, ...] = field(default=(), compare=False)  # dense: the column that each value comes from
 
     @property
     def dtype(self) -> str:

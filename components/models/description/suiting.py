@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import ast
-import importlib.util
 import os
 import re
 import socket
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from kerasline.components.core import ConfigError, nearest, shown
+from kerasline.components.core import ConfigError, shown
 from kerasline.components.models.description.options import (
     AugmentationOptions,
     CnnOptions,
-    CustomOptions,
     MlpOptions,
     ModelOptions,
     SequenceOptions,
@@ -116,111 +112,17 @@ def refuse_tokens(inputs: Sequence[InputSpec]) -> None:
             )
 
 
-def check_parts(options: ModelOptions, base_dir: Path) -> None:
-    """Refuses a function that is not there, and weights that neither are there nor can be fetched.
+def check_parts(options: ModelOptions) -> None:
+    """Refuses weights that neither are there nor can be fetched.
 
     Args:
       options: Options of one family.
-      base_dir: The recipe's folder, where the function's module may lie.
 
     Raises:
       ConfigError: names what is missing, and where it was looked for.
     """
-    if isinstance(options, CustomOptions):
-        _check_function(options.build, base_dir)
-    elif isinstance(options, TransferOptions):
+    if isinstance(options, TransferOptions):
         _check_weights(options)
-
-
-def _check_function(dotted: str, base_dir: Path) -> None:
-    module, _, name = dotted.partition(":")
-    path = _source_of(module, base_dir)
-    if path is None or path.suffix != ".py":
-        return
-    try:
-        tree = ast.parse(path.read_bytes(), filename=str(path))
-    except (SyntaxError, ValueError) as error:
-        line = f", line {error.lineno}" if isinstance(error, SyntaxError) and error.lineno else ""
-        raise ConfigError(
-            f"model.build: expected Python in {path}{line}, but it does not parse; mend the file"
-        ) from None
-    names = _defined(tree)
-    if names is not None and name not in names:
-        raise ConfigError(
-            f"model.build: expected a function {name} in {path}, but {_functions_of(tree)}."
-            f"{nearest(name, sorted(names))}"
-        )
-
-
-def _functions_of(tree: ast.Module) -> str:
-    functions = [node.name for node in tree.body if isinstance(node, ast.FunctionDef)]
-    return f"it defines {', '.join(functions[:20])}" if functions else "it defines no function"
-
-
-def _source_of(module: str, base_dir: Path) -> Path | None:
-    """Finds a module's file as Python will, also beside the recipe and in the working folder; imports nothing of it."""
-    top, *rest = module.split(".")
-    for folder in (os.getcwd(), *sys.path, str(base_dir)):
-        path = Path(folder or ".", top)
-        for part in rest:
-            path /= part
-        for file in (path.with_name(f"{path.name}.py"), path / "__init__.py"):
-            if file.is_file():
-                return file
-    if _is_installed(top, rest):
-        return None
-    raise ConfigError(
-        f"model.build: expected a module {module} that Python can find, but it is neither installed nor in "
-        f"{os.getcwd()} nor beside the recipe in {base_dir.resolve()}; correct the name, or set PYTHONPATH"
-    )
-
-
-def _is_installed(top: str, rest: Sequence[str]) -> bool:
-    """Says whether a module that is no plain file of a folder on the path is there: built in, compiled, or hooked."""
-    try:
-        spec = importlib.util.find_spec(top)
-    except (ImportError, ValueError):
-        return False
-    if spec is None or not rest:
-        return spec is not None
-    folders = [Path(location) for location in spec.submodule_search_locations or ()]
-    return any(
-        found for folder in folders for found in folder.glob(f"{rest[0]}*") if found.stem.split(".")[0] == rest[0]
-    )
-
-
-def _defined(tree: ast.Module) -> set[str] | None:
-    """Lists the names that a module defines, or None where only running it would tell."""
-    names: set[str] = set()
-    for node in ast.walk(tree):
-        if _may_define_more(node):
-            return None
-        names |= _names_of(node)
-    return names
-
-
-def _may_define_more(node: ast.AST) -> bool:
-    """Whether a statement may define names that do not stand in it."""
-    match node:
-        case ast.ImportFrom(names=imported):
-            return any(alias.name == "*" for alias in imported)
-        case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name) | ast.ClassDef(name=name):
-            return name == "__getattr__"
-        case ast.Call(func=ast.Name(id=called)):
-            return called in ("globals", "exec")
-    return False
-
-
-def _names_of(node: ast.AST) -> set[str]:
-    """Returns the names that a statement defines."""
-    match node:
-        case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name) | ast.ClassDef(name=name):
-            return {name}
-        case ast.Import(names=imported) | ast.ImportFrom(names=imported):
-            return {(alias.asname or alias.name).split(".")[0] for alias in imported}
-        case ast.Name(id=name, ctx=ast.Store()):
-            return {name}
-    return set()
 
 
 def keras_models() -> Path:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from kerasline.components.core import ConfigError, nearest
 from kerasline.components.models.description import OutputSpec, Task
+from kerasline.components.own_code import is_own
 
 if TYPE_CHECKING:
     import keras
@@ -208,7 +209,8 @@ def resolve_loss(task: Task, loss_name: str = "auto", *, soft_labels: bool = Fal
 
     Args:
       task: A key of ``HEADS``.
-      loss_name: ``auto`` or a name that :func:`check_loss` accepts.
+      loss_name: ``auto``, a name that :func:`check_loss` accepts, or a user's own function, which reads labels as the
+        default loss does.
       soft_labels: Whether mixup or label smoothing blends labels, which class indices cannot express.
 
     Returns:
@@ -218,6 +220,8 @@ def resolve_loss(task: Task, loss_name: str = "auto", *, soft_labels: bool = Fal
     Raises:
       ConfigError: the loss does not suit the task, or reads class indices while labels are blended.
     """
+    if is_own(loss_name):
+        return loss_name, "one_hot" if soft_labels else HEADS[task].losses[HEADS[task].loss]
     if loss_name == "auto" and soft_labels:
         loss_name = HEADS[task].soft_loss
     name = check_loss(task, loss_name)

@@ -41,9 +41,16 @@ def _blessed(figures: Mapping[str, Any], reached: str) -> str:
 def _not_blessed(gate: Sequence[Mapping[str, Any]], reached: str) -> str:
     """Names the first limit that was not kept, and counts the others; where all were kept, tells the main metric."""
     failed = [row for row in gate if not row["passed"]]
-    reason = f"{show_limit(failed[0])} was asked{show_detail(failed[0])}" if failed else reached
+    reason = _refusal(failed[0]) if failed else reached
     more = f" (and {len(failed) - 1} more limits are not kept)" if len(failed) > 1 else ""
     return f"Not blessed, nothing was pushed: {reason}{more}."
+
+
+def _refusal(row: Mapping[str, Any]) -> str:
+    """Says why a part of the gate refuses the model; a function of the user's says it itself."""
+    if row.get("part") == "own":
+        return f"{row['title']} says: {row['detail']}"
+    return f"{show_limit(row)} was asked{show_detail(row)}"
 
 
 def show_limit(row: Mapping[str, Any]) -> str:
@@ -106,14 +113,15 @@ def _failure(figures: Mapping[str, Any]) -> _Found:
 
 def _gate(figures: Mapping[str, Any]) -> _Found:
     failed = [row for row in figures["gate"] if not row["passed"]]
-    return [
-        (
-            f"{row['title']}{' on ' + row['slice'] if row['slice'] else ''} is {show_figure(row['value'])}, but "
-            f"{row['text']} was asked{show_detail(row)}.",
-            "evaluation",
-        )
-        for row in failed
-    ]
+    return [(f"{_not_kept(row)}.", "evaluation") for row in failed]
+
+
+def _not_kept(row: Mapping[str, Any]) -> str:
+    """Says what a part of the gate that refuses the model found."""
+    if row.get("part") == "own":
+        return _refusal(row)
+    where = f" on {row['slice']}" if row["slice"] else ""
+    return f"{row['title']}{where} is {show_figure(row['value'])}, but {row['text']} was asked{show_detail(row)}"
 
 
 def _findings(figures: Mapping[str, Any]) -> _Found:

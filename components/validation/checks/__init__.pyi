@@ -5,3 +5,4 @@ from .drift import check_drift as check_drift, check_skew as check_skew
 from .duplicates import check_duplicates as check_duplicates, hash_share as hash_share
 from .leakage import check_leakage as check_leakage
 from .numbers import check_finite as check_finite
+from .own import check_own as check_own

@@ -3,6 +3,7 @@ from .options import (
     DriftCheck as DriftCheck,
     DuplicatesCheck as DuplicatesCheck,
     LeakageCheck as LeakageCheck,
+    OwnCheck as OwnCheck,
     ValidationOptions as ValidationOptions,
 )
 from .verdict import (

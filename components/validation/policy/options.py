@@ -14,6 +14,7 @@ from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
 from kerasline.components.core import ConfigError, Options, nearest
+from kerasline.components.own_code import OwnName
 
 Policy = Literal["fail", "warn", "off"]
 # Only where single rows are to blame can they be put aside.
@@ -121,6 +122,25 @@ class DuplicatesCheck(Check):
     limit: float = Field(0.01, ge=0, le=1, description="Share of the eval or test rows that may be copies.")
 
 
+class OwnCheck(Options):
+    """A check of your own; the bare name of a function is as good as the block."""
+
+    function: OwnName = Field(
+        description="module:function, called with a data frame of sampled rows for each split; returns messages."
+    )
+    policy: Literal["fail", "warn"] = Field("fail", description="What to do about a message.")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _word_is_function(cls, value: Any) -> Any:
+        return {"function": value} if isinstance(value, str) else value
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, core: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        """Tells editors that the bare name is as good as the block."""
+        return {"anyOf": [{"type": "string"}, dict(handler.resolve_ref_schema(handler(core)))]}
+
+
 class QuarantineOptions(Options):
     """What may be put aside."""
 
@@ -136,6 +156,7 @@ class ValidationOptions(Options):
     skew: SkewCheck = Field(default=SkewCheck())
     leakage: LeakageCheck = Field(default=LeakageCheck())
     duplicates: DuplicatesCheck = Field(default=DuplicatesCheck())
+    checks: list[OwnCheck] = Field(default=[], description="Checks of your own, each a function named module:function.")
     quarantine: QuarantineOptions = Field(default=QuarantineOptions())
 
     def suited_to(self, split_method: str) -> ValidationOptions:

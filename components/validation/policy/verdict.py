@@ -25,7 +25,7 @@ class Finding:
     """What one check says of one column, or of a whole split.
 
     Attributes:
-      check: ``anomalies``, ``nonfinite``, ``leakage``, ``duplicates``, ``skew``, ``drift`` or ``quarantine``.
+      check: ``anomalies``, ``nonfinite``, ``leakage``, ``duplicates``, ``skew``, ``drift``, ``own`` or ``quarantine``.
       status: ``failed`` stops the run; ``skipped`` says in ``text`` why nothing could be checked.
       text: The finding in words, to follow the name of the column.
       split: Split that it is about, empty for all of the data.

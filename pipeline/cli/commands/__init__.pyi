@@ -5,6 +5,7 @@ from . import (
     init as init,
     models as models,
     monitoring as monitoring,
+    new as new,
     report as report,
     schedule as schedule,
     schema as schema,

@@ -130,3 +130,22 @@ def test_learns_handwritten_digits(write: Callable, learn: Callable) -> None:
     digits = load_digits()
     x = {"image": (digits.images[..., None] / 16).astype(np.float32)}
     assert learn(write(SEQUENTIAL), [IMAGE], TEN, x, digits.target, epochs=8) > 0.9
+
+
+def test_a_network_may_see_columns_one_by_one(write: Callable, batch_of: Callable, tmp_path: Path) -> None:
+    import keras
+
+    options = write("""
+        tensors = {spec.name: keras.Input(spec.shape, name=spec.name) for spec in inputs}
+        assert list(tensors) == ["age", "town"]
+        parts = [keras.layers.Dense(4, activation="relu")(tensors[name]) for name in tensors]
+        return keras.Model(tensors, keras.layers.Dense(10, activation="softmax")(keras.layers.Concatenate()(parts)))
+    """)
+    values = ("age", "town #0", "town #1")
+    table = InputSpec("features", "dense", (3,), columns=values, owners=("age", "town", "town"))
+    model = build_model(options.model_copy(update={"features": "apart"}), [table], TEN)
+    assert model.count_params() == (1 * 4 + 4) + (2 * 4 + 4) + (8 * 10 + 10)
+    rows = batch_of([table], 3)
+    model.save(tmp_path / "model.keras")
+    again = keras.models.load_model(tmp_path / "model.keras", compile=False)
+    np.testing.assert_array_equal(again.predict(rows, verbose=0), model.predict(rows, verbose=0))

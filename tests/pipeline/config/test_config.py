@@ -112,7 +112,7 @@ def test_an_unknown_key_is_refused_with_the_nearest_one(blocks: dict[str, Any], 
         ),
         (
             {"model": {"family": "custom", "build": "nocolon"}},
-            "the recipe: model.build: build must look like my_package.my_module:build_model, not 'nocolon'",
+            "the recipe: model.build: expected module:function, such as my_module:my_function, got 'nocolon'",
         ),
         ({"model": {"family": "custom"}}, "the recipe: expected the key 'model.build', which is not there"),
         (
@@ -123,12 +123,12 @@ def test_an_unknown_key_is_refused_with_the_nearest_one(blocks: dict[str, Any], 
         (
             {"data": {}},
             "the recipe: data: expected exactly one source of dataset, csv, parquet, images, npz, idx, tfrecord, "
-            "spans, sql, got none",
+            "spans, sql, python, got none",
         ),
         (
             {"data": {"dataset": "iris", "csv": {"path": "a", "label": "b"}}},
             "the recipe: data: expected exactly one source of dataset, csv, parquet, images, npz, idx, tfrecord, "
-            "spans, sql, got dataset and csv",
+            "spans, sql, python, got dataset and csv",
         ),
         (
             {"data": {"dataset": "iris", "split": {"train": 0.9, "eval": 0.2, "test": 0.1}}},

@@ -140,7 +140,6 @@ def test_every_fault_is_told_with_its_line_and_the_first_one_last(tmp_path: Path
     [
         ({"epochs": 3}, "unknown key 'epochs'. Did you mean 'training.epochs'?"),
         ({"callbacks": []}, "Did you mean 'training.early_stopping' or 'training.reduce_on_plateau'?"),
-        ({"training": {"callbacks": []}}, "Did you mean 'training.early_stopping' or 'training.reduce_on_plateau'?"),
         ({"lr": 1}, "Did you mean 'training.learning_rate'?"),
         ({"training": {"dropout": 0.1}}, "unknown key 'training.dropout'. Did you mean 'model.dropout'?"),
         ({"data": {"dataset": "iris", "batch_size": 3}}, "Did you mean 'training.batch_size'?"),

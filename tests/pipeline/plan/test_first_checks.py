@@ -100,7 +100,7 @@ def test_what_the_recipe_names_and_the_data_has_not(folder: Path, change: str, e
         "model={family: custom, build: 'mine:build_model'}",  # the module is read, and not run
         "model={family: custom, build: 'mine:other'}",
         "model={family: custom, build: 'stars:anything'}",
-        "model={family: custom, build: 'json:dumps'}",
+        "model={family: custom, build: 'json:JSONEncoder'}",
         "model={family: custom, build: 'json.decoder:JSONDecoder'}",
     ],
 )

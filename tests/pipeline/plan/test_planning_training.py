@@ -52,7 +52,6 @@ def test_editing_what_a_custom_model_imports_changes_key_and_version(folder: Pat
     first = plan(folder, model=CUSTOM)
     version = code_version("kerasline.components.training.trainer", *first.own_modules())
     (folder / "my_planned_models" / "blocks.py").write_text("def block(): return 1\n")
-    code_version.cache_clear()  # a command runs once; only a test edits between two questions
     second = plan(folder, model=CUSTOM)
     assert code_version("kerasline.components.training.trainer", *second.own_modules()) != version
     assert second.key != first.key

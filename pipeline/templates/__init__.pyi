@@ -1,0 +1,1 @@
+from .writing import KINDS as KINDS, write_module as write_module

@@ -1,0 +1,104 @@
+"""A user's functions: what is said before they run, and that an edited module is noticed, in this process as well."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from kerasline.components.core.errors import ConfigError
+from kerasline.components.own_code import call_own, check_function, load_function, use_folder
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A folder, and after the test a path and modules as they were."""
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    monkeypatch.setenv("PYTHONPATH", "")
+    monkeypatch.setattr("kerasline.components.own_code.loading._FOLDERS", [])
+    monkeypatch.setattr("kerasline.components.own_code.loading._PLANNED", {})
+    monkeypatch.setattr("kerasline.components.own_code.loading._LOADED", {})
+    before = set(sys.modules)
+    yield tmp_path
+    for name in set(sys.modules) - before:
+        if name.startswith("own_"):
+            del sys.modules[name]
+
+
+@pytest.mark.parametrize(
+    ("code", "said"),
+    [
+        ("def loss(y_true): ...", "expected loss(y_true, y_pred) in {file}, line 1, but it is loss(y_true); give it"),
+        ("def loss(a, b, *, c): ...", "but it is loss(a, b, *, c)"),
+        ("def los(a, b): ...", "expected a function loss in {file}, but it defines los. Did you mean 'los'?"),
+        ("import no_such_package\ndef loss(a, b): ...", "{file} imports no_such_package, which is neither installed"),
+        ("from no_such.part import x\ndef loss(a, b): ...", "{file} imports no_such, which"),
+        ("def loss(", "expected Python in {file}, line 1"),
+    ],
+)
+def test_what_does_not_fit_is_said_without_running_it(folder: Path, code: str, said: str) -> None:
+    file = folder / "own_static.py"
+    file.write_text(code)
+    with pytest.raises(ConfigError) as caught:
+        check_function("training.loss", "own_static:loss", folder, ("y_true", "y_pred"))
+    assert str(caught.value).startswith("training.loss: ")
+    assert said.format(file=file) in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "def loss(a, b, c=1): ...",
+        "def loss(*rows): ...",
+        "class loss: ...",
+        "import functools\n@functools.cache\ndef loss(): ...",
+        "try:\n    import no_such_package\nexcept ImportError:\n    pass\ndef loss(a, b): ...",
+        "import own_beside\nfrom own_beside import loss\nraise RuntimeError",
+    ],
+)
+def test_what_may_fit_passes(folder: Path, code: str) -> None:
+    (folder / "own_static.py").write_text(code)
+    (folder / "own_beside.py").write_text("loss = print")
+    check_function("training.loss", "own_static:loss", folder, ("y_true", "y_pred"))
+
+
+def test_an_edited_module_is_read_again_for_the_next_run_and_refused_in_this_one(folder: Path) -> None:
+    file = folder / "own_edited.py"
+    file.write_text("def f(): return 1")
+    use_folder(folder, ["own_edited"])
+    assert load_function("k", "own_edited:f", "()")() == 1
+    file.write_text("def f(): return 22")
+    use_folder(folder, ["own_edited"])
+    assert load_function("k", "own_edited:f", "()")() == 22
+    (folder / "own_late.py").write_text("def f(): return 1")
+    use_folder(folder, ["own_late"])
+    (folder / "own_late.py").write_text("def f(): return 3")
+    with pytest.raises(ConfigError, match="k: the code of module own_late has changed since this run was planned"):
+        load_function("k", "own_late:f", "()")
+
+
+def test_a_module_of_the_same_name_beside_another_recipe_is_another(folder: Path) -> None:
+    for number in (1, 2):
+        (folder / str(number)).mkdir()
+        (folder / str(number) / "own_twin.py").write_text(f"def f(): return {number}")
+    for number in (1, 2, 1):
+        use_folder(folder / str(number), ["own_twin"])
+        assert load_function("k", "own_twin:f", "()")() == number
+
+
+def test_what_a_function_raises_is_told_with_its_place(folder: Path) -> None:
+    (folder / "own_fails.py").write_text("def f(x):\n    return 1 / x")
+    use_folder(folder, ["own_fails"])
+    with pytest.raises(ConfigError) as caught:
+        call_own("evaluation.metrics", "own_fails:f", load_function("k", "own_fails:f", "(x)"), 0)
+    assert str(caught.value) == (
+        f"evaluation.metrics: own_fails:f raised ZeroDivisionError in {folder}/own_fails.py, line 2: division by zero; "
+        "mend it"
+    )
+
+
+def test_a_module_that_is_nowhere_is_said_with_what_workers_need(folder: Path) -> None:
+    with pytest.raises(ConfigError, match=r"k names the module own_nowhere, which Python cannot find; .* workers"):
+        load_function("k", "own_nowhere:f", "()")

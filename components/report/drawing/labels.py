@@ -10,6 +10,7 @@ _THIN = "\u202f"  # between thousands
 _USUAL, _MOST = 3, 7  # significant digits of a figure, and of figures that differ by no more than a little
 _LONGEST_PLAIN = 1e6  # larger numbers are written with a power of ten
 _SMALLEST_PLAIN = 1e-3
+LEAST_GROUPED = 1e4  # a number of four digits may be a year
 
 
 def show(value: float, digits: int = _USUAL) -> str:
@@ -23,7 +24,7 @@ def show(value: float, digits: int = _USUAL) -> str:
         return _short_power(f"{value:.{digits - 1}e}")
     if size >= 1000:
         whole = max(digits - 1 - math.floor(math.log10(size)), 0)
-        return _thousands(f"{value:,.{whole}f}")
+        return _thousands(f"{value:,.{whole}f}", size)
     text = f"{value:.{digits}g}"
     return _short_power(text) if "e" in text else text
 
@@ -57,12 +58,12 @@ def show_ticks(values: Sequence[float]) -> list[str]:
     is_long = largest >= _LONGEST_PLAIN and digits <= _USUAL
     if is_long or largest < _SMALLEST_PLAIN:
         return ["0" if value == 0 else _short_power(f"{value:.{max(digits, 0)}e}") for value in values]
-    return ["0" if value == 0 else _thousands(f"{value:,.{max(-place, 0)}f}") for value in values]
+    return ["0" if value == 0 else _thousands(f"{value:,.{max(-place, 0)}f}", largest) for value in values]
 
 
-def _thousands(text: str) -> str:
-    """Puts thin spaces for commas."""
-    return text.replace(",", _THIN)
+def _thousands(text: str, largest: float) -> str:
+    """Puts thin spaces for commas, or nothing where no number beside this one is large enough."""
+    return text.replace(",", _THIN if largest >= LEAST_GROUPED else "")
 
 
 def _short_power(text: str) -> str:

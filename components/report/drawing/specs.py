@@ -9,7 +9,7 @@ from typing import Any
 
 import altair as alt
 
-from kerasline.components.report.drawing.labels import shorten, show_ticks
+from kerasline.components.report.drawing.labels import LEAST_GROUPED, shorten, show_ticks
 
 Spec = dict[str, Any]  # a plot in Vega-Lite, as JSON
 
@@ -123,7 +123,7 @@ def x_axis(label: str, ends: tuple[float, float], *, whole: bool = False, grid: 
     """
     title = shorten(label, _LONGEST_TITLE)
     anchor = {"titleAnchor": "end"} if len(title) > room else {}
-    more = {"tickCount": max(min(5, int(ends[1] - ends[0])), 1), "format": ",d"} if whole else _format_of(*ends)
+    more = _whole_format_of(*ends) if whole else _format_of(*ends)
     return alt.X("x:Q", title=title, scale=_scale(ends), axis=alt.Axis(grid=grid, **anchor, **more))
 
 
@@ -149,7 +149,14 @@ def _format_of(low: float, high: float) -> dict[str, str]:
     largest, place = max(abs(low), abs(high)), math.floor(math.log10((high - low) / 5))
     digits = math.floor(math.log10(largest)) - place
     is_far = largest < _SMALL or (largest >= _LARGE and digits <= _FEW_DIGITS)
-    return {"format": "~e"} if is_far else {}
+    if is_far:
+        return {"format": "~e"}
+    return {"format": "~f"} if 1000 <= largest < LEAST_GROUPED else {}
+
+
+def _whole_format_of(low: float, high: float) -> dict[str, Any]:
+    is_grouped = max(abs(low), abs(high)) >= LEAST_GROUPED
+    return {"tickCount": max(min(5, int(high - low)), 1), "format": ",d" if is_grouped else "d"}
 
 
 def colour_of(names: Sequence[str], symbol: str, field: str = "series") -> alt.Color:

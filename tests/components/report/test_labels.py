@@ -42,7 +42,9 @@ def test_ticks_say_what_they_are(low: float, high: float) -> None:
     [
         ([1.1, 1.12, 1.14], ["1.10", "1.12", "1.14"]),
         ([0, 0.2, 0.4], ["0", "0.2", "0.4"]),
-        ([-1000, 0, 1000], ["-1\u202f000", "0", "1\u202f000"]),
+        ([-1000, 0, 1000], ["-1000", "0", "1000"]),
+        ([5000, 10000], ["5\u202f000", "10\u202f000"]),
+        ([1960, 1980], ["1960", "1980"]),
         ([1e6, 1.5e6, 2e6], ["1e6", "1.5e6", "2e6"]),
         ([1e-5, 2e-5], ["1e-5", "2e-5"]),
         ([3.0], ["3"]),
@@ -59,7 +61,7 @@ def test_ticks_have_the_digits_of_their_step(values: list[float], labels: list[s
         ([0.9712, 0.9706], ["0.9712", "0.9706"]),
         ([0.5, 0.25], ["0.5", "0.25"]),
         ([1.0, 1.0], ["1", "1"]),
-        ([1234.1, 1234.3], ["1\u202f234.1", "1\u202f234.3"]),
+        ([1234.1, 1234.3], ["1234.1", "1234.3"]),
         ([float("nan"), 1.0, 1.0001], ["not defined", "1", "1.0001"]),
     ],
 )
@@ -68,7 +70,7 @@ def test_figures_beside_each_other_differ(values: list[float], texts: list[str])
 
 
 def test_a_figure_just_below_a_thousand_is_no_power_of_ten() -> None:
-    assert [show(value) for value in (999.6, 999.4, 999_999.6, float("inf"))] == ["1\u202f000", "999", "1e6", "∞"]
+    assert [show(value) for value in (999.6, 999.4, 999_999.6, float("inf"))] == ["1000", "999", "1e6", "∞"]
 
 
 SENSORS = [f"measurement_of_the_sensor_at_station_{number:03d}_celsius" for number in (3, 77, 150)]

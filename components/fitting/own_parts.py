@@ -71,7 +71,7 @@ def make_own_metrics(settings: FitSettings, form: str) -> list[keras.metrics.Met
 
 def _own_metric(dotted: str, settings: FitSettings, form: str) -> keras.metrics.Metric:
     key, rows = "training.metrics", _probe(settings, form)
-    metric = _made(key, dotted, METRIC, {}, keras.metrics.Metric)
+    metric = _made(key, dotted, METRIC, {}, keras.metrics.Metric, name=_name(dotted))
     if isinstance(metric, keras.metrics.Metric):
         call_own(key, dotted, metric.update_state, *rows)
         _check_figures(key, dotted, call_own(key, dotted, metric.result), ((),))
@@ -116,10 +116,13 @@ def make_own_callbacks(options: TrainingOptions) -> list[keras.callbacks.Callbac
     return made
 
 
-def _made(key: str, dotted: str, signature: str, arguments: Mapping[str, Any], kind: type) -> Any:
-    """Returns a function as it is, and an object of a class."""
+def _made(key: str, dotted: str, signature: str, arguments: Mapping[str, Any], kind: type, **named: Any) -> Any:
+    """Returns a function as it is, and an object of a class, which is given those of ``named`` that it takes."""
     found: Callable[..., Any] = load_function(key, dotted, signature)
-    return call_own(key, dotted, found, **arguments) if inspect.isclass(found) and issubclass(found, kind) else found
+    if not (inspect.isclass(found) and issubclass(found, kind)):
+        return found
+    taken = {one: value for one, value in named.items() if one in inspect.signature(found).parameters}
+    return call_own(key, dotted, found, **arguments, **taken)
 
 
 def _name(dotted: str) -> str:

@@ -75,7 +75,7 @@ def test_each_part_counts(settings: Make, rows: FitData, own: str) -> None:
     model, history = fit(chosen, rows)
     assert history["loss"] == pytest.approx([7.5, 7.5])
     assert history["right"] == pytest.approx(history["accuracy"])
-    assert history["val_rows"] == [30, 30] if "val_rows" in history else history["val_Rows"] == [30, 30]
+    assert history["val_Rows"] == [30, 30]
     start, _ = fit(chosen.model_copy(update={"training": chosen.training.model_copy(update={"epochs": 1})}), rows)
     for mine, theirs in zip(model.get_weights(), start.get_weights(), strict=True):
         np.testing.assert_array_equal(mine, theirs)

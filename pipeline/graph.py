@@ -175,7 +175,7 @@ def _transform(plan: RunPlan, ingest: Step, schema: Step, validate: Step) -> Ste
             "plan": plan.features.model_dump_json(),
             "alternatives": [other.plan.model_dump_json() for other in plan.alternatives[1:]],
             "marks": True,
-            "code_version": code_version("kerasline.components.transform"),
+            "code_version": code_version("kerasline.components.transform", *plan.own_modules("transform")),
         },
         materialize=False,
         disable_statistics=True,

@@ -10,6 +10,7 @@ from pydantic import Field
 from kerasline.components.core import Options
 from kerasline.components.datasets.description import Words
 from kerasline.components.datasets.values import DateFormat
+from kerasline.components.own_code import OwnName
 
 Kind = Literal["numeric", "categorical", "boolean", "date", "text", "image", "array", "tokens", "cross", "drop"]
 
@@ -28,6 +29,11 @@ class ColumnOptions(Options):
         description="Numbers only. log is sign(x) * log(1 + |x|), then z-score; buckets are quantiles, one-hot; "
         "piecewise is the distance from the median in quartile ranges, bent at the ends, and the share of the train "
         "rows below. Default: z_score, with model.family tabular piecewise.",
+    )
+    function: OwnName | None = Field(
+        None,
+        description="Numbers only: your own as module:function, which is given the column's values as a tensor before "
+        "they are filled in and scaled, and becomes part of the exported model.",
     )
     buckets: int = Field(10, ge=2, le=1000, description="Quantile buckets of scale: buckets.")
     decimal: Literal[".", ","] | None = Field(

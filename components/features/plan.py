@@ -205,6 +205,8 @@ def _check_named(name: str, options: ColumnOptions, dataset: Dataset) -> None:
     """Refuses a key of the ``features:`` block that names no column, or that does not suit the label that it names."""
     known = [column.name for column in dataset.columns]
     if name == dataset.label.name:
+        if options.function:
+            raise ConfigError(f"features.{name}.function: expected an input, but {name} is the label; leave it out")
         if options.scale not in ("z_score", "none"):
             raise ConfigError(
                 f"features.{name}.scale: expected z_score or none for the label (predictions are in its own units "

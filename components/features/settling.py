@@ -53,6 +53,8 @@ def settle_column(column: Column, options: ColumnOptions, dataset: Dataset) -> F
             f"features.{column.name}.kind: expected {', '.join(_KINDS[column.dtype])} for a column of type "
             f"{column.dtype}, got {kind}"
         )
+    if options.function:
+        _check_function(column.name, options, kind)
     size = _vocabulary_size(column, options, kind)
     if kind in ("categorical", "text"):
         options = options.model_copy(update={"encode": _settle_encoding(column.name, options, kind, size)})
@@ -68,6 +70,20 @@ def settle_column(column: Column, options: ColumnOptions, dataset: Dataset) -> F
         indicator=kind in NUMBER_KINDS and _has_indicator(column, options),
         levels=column.levels,
     )
+
+
+def _check_function(name: str, options: ColumnOptions, kind: Kind) -> None:
+    """Refuses a user's function for values that it cannot be given."""
+    if kind not in ("numeric", "drop"):
+        raise ConfigError(
+            f"features.{name}.function: expected a column of numbers, but {name} is read as {kind}; with kind: numeric "
+            "it is one, or leave function out"
+        )
+    if options.scale == "log":
+        raise ConfigError(
+            f"features.{name}.function: expected another scale than log, which is taken before the function is called; "
+            "take the logarithm in it, and leave scale out"
+        )
 
 
 def _vocabulary_size(column: Column, options: ColumnOptions, kind: Kind) -> int:

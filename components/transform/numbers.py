@@ -10,6 +10,7 @@ import tensorflow_transform as tft
 
 from kerasline.components.features import DATE_PARTS, FeatureStep
 from kerasline.components.transform.blocks import Block, Slot, pick, places_of
+from kerasline.components.transform.own import apply_functions
 from kerasline.components.transform.reading import read_numbers
 from kerasline.components.transform.unseen import mark_numbers, watched_numbers
 
@@ -36,6 +37,8 @@ def scale_numbers(
     if not chosen:
         return [], {}, []
     slots, matrix = read_numbers(chosen, inputs)
+    marks = mark_numbers(chosen, inputs, slots, matrix)
+    matrix = apply_functions(chosen, slots, matrix)
     by_name = {step.name: step for step in chosen}
     owners = [by_name[name] for name, _ in slots]
     treatments = [_treatment(owner) for owner in owners]
@@ -54,7 +57,7 @@ def scale_numbers(
         else:
             blocks.append(Block(tuple(slots[i] for i in places), _scaled(treatment, columns, values)))
     blocks += _indicators(owners, slots, known)
-    return blocks, buckets, [mark_numbers(chosen, inputs, slots, matrix)]
+    return blocks, buckets, [marks]
 
 
 def _treatment(step: FeatureStep) -> str:

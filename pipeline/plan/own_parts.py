@@ -14,7 +14,7 @@ from kerasline.components.own_code import check_function, is_own, module_of
 from kerasline.pipeline.config import Experiment
 
 _LABELS_AND_ANSWERS = ("y_true", "y_pred")
-Stage = Literal["data", "network", "fit", "validate", "evaluate", "gate", "report"]
+Stage = Literal["data", "transform", "network", "fit", "validate", "evaluate", "gate", "report"]
 
 
 @dataclass(frozen=True)
@@ -40,6 +40,9 @@ def own_functions(experiment: Experiment) -> Iterator[OwnFunction]:
     if source is not None:
         # Its rows are read for every plan, and their content is part of every key.
         yield OwnFunction("data", "data.python.function", source.function, None if source.options else ())
+    for name, column in experiment.features.items():
+        if column.function:
+            yield OwnFunction("transform", f"features.{name}.function", column.function, ("values",))
     if isinstance(model, CustomOptions):
         yield OwnFunction("network", "model.build", model.build, ("config", "inputs", "output"))
     yield from _of_the_fit(experiment.training)

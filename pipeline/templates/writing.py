@@ -13,6 +13,7 @@ _NAME = "NAME"  # stands for the function in templates and in the recipe's lines
 # Each kind with the recipe's lines that use it, and what else there is to know.
 KINDS = {
     "source": 'data: {python: {function: "NAME:NAME", label: pass}}',
+    "preprocessing": 'features: {COLUMN: {function: "NAME:NAME"}}',
     "model": 'model: {family: custom, build: "NAME:NAME", config: {units: [64, 32]}}',
     "loss": 'training: {loss: "NAME:NAME"}',
     "optimizer": 'training: {optimizer: "NAME:NAME"}',

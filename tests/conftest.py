@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -33,6 +34,16 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     subprocess.run([*command, "-w", str(folder), str(source)], check=True, capture_output=True)
     (built,) = folder.glob("kerasline-*.whl")
     return built
+
+
+@pytest.fixture
+def own(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """The name of a user's module, whose text is the ``CODE`` of the test's file."""
+    monkeypatch.syspath_prepend(str(tmp_path))
+    name = f"own_{request.module.__name__.rpartition('.')[2]}_{abs(hash(tmp_path))}"
+    (tmp_path / f"{name}.py").write_text(request.module.CODE)
+    yield name
+    sys.modules.pop(name, None)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

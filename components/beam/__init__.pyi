@@ -1,3 +1,4 @@
+from .batches import choose_batches as choose_batches
 from .engine_options import (
     check_engine as check_engine,
     complete_options as complete_options,

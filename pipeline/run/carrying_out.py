@@ -177,8 +177,10 @@ def _run_steps(order: Order, course: Course, screen: Screen) -> Selection:
     Raises:
       UnfinishedStep: A step before them has not finished (says why).
     """
+    from kerasline.components.beam import choose_batches
     from kerasline.pipeline.runners import local
 
+    choose_batches(len(order.plan.dataset.columns))
     ir = local.compile_plan(order.plan, order.home, cache=order.cache)
     inputs = local.step_inputs(ir)
     selection = select_steps(inputs, order.part)

@@ -44,16 +44,12 @@ matrix.higher_is_better = nothing.higher_is_better = fails.higher_is_better = Tr
 """
 
 
-@pytest.fixture
-def own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    """The name of a module with these."""
-    monkeypatch.syspath_prepend(str(tmp_path))
-    name = f"own_metrics_{abs(hash(tmp_path))}"
-    (tmp_path / f"{name}.py").write_text(CODE)
+@pytest.fixture(autouse=True)
+def first_metric(own: str, tmp_path: Path) -> Iterator[None]:
+    """Writes the template beside the module, and forgets both when the test ends."""
     write_module("metric", "own_first_metric", tmp_path)
-    yield name
-    for one in (name, "own_first_metric"):
-        sys.modules.pop(one, None)
+    yield
+    sys.modules.pop("own_first_metric", None)
     for one in [one for one in METRICS if ":" in one]:
         del METRICS[one]
 

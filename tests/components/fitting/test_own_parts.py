@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -55,16 +54,6 @@ def text(y_true, y_pred): return "low"
 def whole(y_true, y_pred): return keras.ops.argmax(y_pred, axis=-1)
 def fails(y_true, y_pred): raise RuntimeError("not today")
 """
-
-
-@pytest.fixture
-def own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    """The name of a module with these."""
-    monkeypatch.syspath_prepend(str(tmp_path))
-    name = f"own_parts_{abs(hash(tmp_path))}"
-    (tmp_path / f"{name}.py").write_text(CODE)
-    yield name
-    sys.modules.pop(name, None)
 
 
 def test_each_part_counts(settings: Make, rows: FitData, own: str) -> None:

@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 
 from kerasline.components.core.errors import ConfigError
@@ -22,15 +18,6 @@ def fails(candidate, baseline): return candidate["recall"] > 0.5
 """
 WHOLE = SliceFigures({}, 90, {"accuracy": 0.9}, {"accuracy": 0.8})
 SLICE = SliceFigures({"town": "a"}, 30, {"accuracy": 0.7}, {"accuracy": 0.6})
-
-
-@pytest.fixture
-def own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    monkeypatch.syspath_prepend(str(tmp_path))
-    name = f"own_gates_{abs(hash(tmp_path))}"
-    (tmp_path / f"{name}.py").write_text(CODE)
-    yield name
-    sys.modules.pop(name, None)
 
 
 def judge(*gates: str, has_baseline: bool = True) -> list[Row]:

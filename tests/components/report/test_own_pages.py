@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 
 from kerasline.components.report.own_pages import own_pages, show_pages
@@ -20,15 +16,6 @@ def single(figures): return "text"
 def fails(figures): return figures["nothing"]
 """
 FIGURES = {"metrics": {"accuracy": 0.9}}
-
-
-@pytest.fixture
-def own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    monkeypatch.syspath_prepend(str(tmp_path))
-    name = f"own_pages_{abs(hash(tmp_path))}"
-    (tmp_path / f"{name}.py").write_text(CODE)
-    yield name
-    sys.modules.pop(name, None)
 
 
 def test_markdown_is_shown(own: str) -> None:

@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Iterator
-from pathlib import Path
-
 import numpy as np
 import pytest
 
@@ -48,15 +44,6 @@ def planned(**features: dict[str, object]) -> FeaturePlan:
 def test_what_has_no_numbers_is_refused(column: str, block: dict[str, object], said: str) -> None:
     with pytest.raises(ConfigError, match=said):
         planned(**{column: {"function": "mine:f", **block}})
-
-
-@pytest.fixture
-def own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    monkeypatch.syspath_prepend(str(tmp_path))
-    name = f"own_transforms_{abs(hash(tmp_path))}"
-    (tmp_path / f"{name}.py").write_text(CODE)
-    yield name
-    sys.modules.pop(name, None)
 
 
 @pytest.mark.slow

@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Iterator
-from pathlib import Path
-
 import numpy as np
 import pytest
 
@@ -36,15 +32,6 @@ SAMPLE = SplitSample(
         "ragged": Column("array", np.array([[1.0, 2.0]])),
     },
 )
-
-
-@pytest.fixture
-def own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    monkeypatch.syspath_prepend(str(tmp_path))
-    name = f"own_checks_{abs(hash(tmp_path))}"
-    (tmp_path / f"{name}.py").write_text(CODE)
-    yield name
-    sys.modules.pop(name, None)
 
 
 def test_a_message_stops_or_warns(own: str) -> None:

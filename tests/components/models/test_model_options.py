@@ -48,7 +48,7 @@ def test_one_number_stands_for_a_list_of_one() -> None:
         ({"family": "sequence", "layer": "conv1d", "reduce": "last"}, "reduce must be average or max"),
         ({"family": "transfer", "base": "vgg_16"}, "Did you mean 'vgg16'?"),
         ({"family": "transfer", "base": "vgg16", "alpha": 0.5}, "alpha goes with mobilenet"),
-        ({"family": "custom", "build": "build_model"}, "my_package.my_module:build_model"),
+        ({"family": "custom", "build": "build_model"}, "expected module:function, such as my_module:my_function"),
         ({"family": "tabular", "units": [8, 8], "dropout": [0.1]}, "dropout must be one number or a list of 2"),
         ({"family": "tabular", "members": 0}, "greater than or equal to 1"),
         ({"family": "rnn"}, "'mlp', 'tabular', 'cnn', 'sequence', 'transfer', 'custom'"),

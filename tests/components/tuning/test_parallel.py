@@ -133,7 +133,9 @@ def test_a_killed_worker_costs_its_trial_and_a_killed_search_nothing(tmp_path: P
     assert lost["reason"].startswith("its process was killed by signal 9; it may have run out of memory")
     subprocess.run(command, env=environment, check=True, capture_output=True)
     after = read_trials(record)
-    assert [trial for trial in after if trial["trial_id"] in {t["trial_id"] for t in before}] == before
+    # The kill may fall between a trial's record and the oracle's note of it; that one is made again.
+    assert lost in after
+    assert len([trial for trial in before if trial in after]) >= len(before) - 1
     assert [trial["values"] for trial in after] == drawn(tmp_path, 6)
     assert [trial["status"] for trial in after].count("COMPLETED") == 5
 

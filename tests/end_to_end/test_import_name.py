@@ -59,6 +59,7 @@ def assert_pushed_with_formats(folder: Path, version: int) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_a_folder_with_packages_of_those_names_changes_nothing(foreign: Path) -> None:
     done = kerasline("run", "blossoms.yaml", folder=foreign)
     assert done.returncode == 0, done.stderr

@@ -57,6 +57,7 @@ def test_the_page_has_every_kind() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_all_of_them_make_one_run(tmp_path: Path, kerasline: Callable[..., Any]) -> None:
     write_modules(PAGE, tmp_path)
     recipe = {"name": "own", **merged([yaml.safe_load(block) for block in blocks(PAGE, "yaml")])}

@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 import yaml
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.long]
 
 SCALE, ENCODE = "features.price (€).scale", "features.town.encode"
 TOWNS = ("Aachen", "Bonn", "Celle")

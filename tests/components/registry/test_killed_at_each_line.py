@@ -113,6 +113,8 @@ def pin(models: Path) -> None:
     registry.pin(models, "digits", 1, "the customer's test")
 
 
+@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("act", "becomes"),
     [(push, {4}), (promote, {1}), (roll_back, {2}), (pin, {3})],

@@ -35,6 +35,7 @@ def write_people(path: Path, *, towns: int = 0, texts: int = 0, shift: float = 0
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_from_the_first_schema_through_dirty_data_to_quarantine(
     tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:

@@ -70,6 +70,7 @@ def test_a_folder_with_packages_of_those_names_changes_nothing(foreign: Path) ->
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_a_wheel_needs_no_checkout(foreign: Path, installed: Path) -> None:
     done = kerasline("run", "blossoms.yaml", folder=foreign, site=installed)
     assert done.returncode == 0, done.stderr

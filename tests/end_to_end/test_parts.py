@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.long]
 
 NAME = "iris_mlp"
 SETTINGS = ("--set", "training.epochs=15", "--set", "evaluation.thresholds={accuracy: {min: 0.3}}")

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.long]
 
 CLASSES = ["not ill", "so, so", "very ill"]  # in the order of the model's outputs
 REGIONS = ["North", "Süd", "West End"]

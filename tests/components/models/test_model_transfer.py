@@ -206,6 +206,7 @@ def test_bases_of_keras_read_their_smallest_images(name: str, batch_of: Callable
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_pretrained_weights_beat_random_ones_on_photographs(shared_data: Path) -> None:
     def split(name: str, each: int) -> tuple[np.ndarray, np.ndarray]:
         folders = sorted((shared_data / "photos10" / name).iterdir())

@@ -62,6 +62,7 @@ def test_every_algorithm_stops_at_max_trials(tmp_path: Path, algorithm: str) -> 
     assert (min(epochs) < 3) is (algorithm == "hyperband")
 
 
+@pytest.mark.long
 def test_hyperband_goes_on_with_those_that_it_promotes(tmp_path: Path) -> None:
     """Their first epochs are those of the trial that they come from; states of the others are removed on the way."""
     space = {"training.learning_rate": {"float": [0.0001, 0.1], "log": True}, "model.dropout": {"float": [0, 0.5]}}
@@ -267,6 +268,7 @@ def test_a_live_line_tells_the_epoch_the_best_and_the_time_left(tmp_path: Path) 
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_a_killed_search_goes_on_to_the_same_trials(tmp_path: Path) -> None:
     """kill -9 in the third trial: the first two are not run again, and the end is as if nothing had happened."""
     folder, root = tmp_path / "killed", Path(__file__).resolve().parents[3]

@@ -60,6 +60,7 @@ def test_what_cannot_be_replayed_is_refused_in_a_sentence(folder: Path, words: l
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_a_backtest_fits_once_what_schedules_share_and_is_kept(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     words = ("--schedule", "never,every", "--to", "2", "--json", "told.json")
     ended = backtest(folder, *words)

@@ -99,6 +99,7 @@ def test_an_export_that_does_not_load_leaves_nothing(workspace: Path, tmp_path: 
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_an_exported_model_answers_with_plain_tensorflow(
     trained_workspace: Path, tmp_path: Path, kerasline: Any
 ) -> None:

@@ -247,6 +247,7 @@ def test_evaluating_the_eval_split_gives_the_gates_figures(
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_a_version_is_made_again_to_the_same_weights(
     trained_workspace: Path, tmp_path: Path, kerasline: Command
 ) -> None:

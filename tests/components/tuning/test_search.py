@@ -62,6 +62,7 @@ def test_every_algorithm_stops_at_max_trials(tmp_path: Path, algorithm: str) -> 
     assert (min(epochs) < 3) is (algorithm == "hyperband")
 
 
+@pytest.mark.slow
 @pytest.mark.long
 def test_hyperband_goes_on_with_those_that_it_promotes(tmp_path: Path) -> None:
     """Their first epochs are those of the trial that they come from; states of the others are removed on the way."""

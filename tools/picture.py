@@ -11,20 +11,25 @@ import sys
 import tempfile
 from pathlib import Path
 
-from kerasline.pipeline.reports import find_report
-
 ROOT = Path(__file__).resolve().parents[1]
 PICTURE = ROOT / "docs" / "report.png"
 _BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 _SIZE = "1200,900"  # pixels
 
 
+def find_browser() -> str | None:
+    """Returns the path of a Chromium, or None where there is none."""
+    return next(filter(None, map(shutil.which, _BROWSERS)), None)
+
+
 def main(workspace: Path) -> int:
     """Draws the picture and returns the exit code."""
-    browser = next(filter(None, map(shutil.which, _BROWSERS)), None)
+    browser = find_browser()
     if browser is None:
         print("tools.picture: expected Chromium on the path, but found none; apt install chromium", file=sys.stderr)
         return 2
+    from kerasline.pipeline.reports import find_report
+
     page = (find_report(workspace) / "index.html").resolve()
     with tempfile.TemporaryDirectory() as profile:
         options = ["--headless", "--no-sandbox", "--hide-scrollbars", f"--user-data-dir={profile}"]

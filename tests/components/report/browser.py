@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 import subprocess
 import time
 from collections.abc import Iterator
@@ -12,12 +11,7 @@ from pathlib import Path
 from typing import Any
 from urllib.request import urlopen
 
-NAMES = ("chromium", "chromium-browser", "google-chrome")
-
-
-def find_browser() -> str | None:
-    """The path of a Chromium, or None where there is none."""
-    return next((path for name in NAMES if (path := shutil.which(name))), None)
+from tools.picture import find_browser as find_browser
 
 
 class Page:

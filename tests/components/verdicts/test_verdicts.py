@@ -239,13 +239,19 @@ def test_numbers_are_compared_by_their_errors(tmp_path: Path) -> None:
     assert found["evidence"]["estimated"] is None
 
 
-def test_an_area_is_compared_by_the_hundred_rows(tmp_path: Path) -> None:
-    random, traffic = np.random.default_rng(0), Traffic(tmp_path / "captured", BINARY)
-    truth = random.integers(0, 2, 2500)
-    answers = []
-    for noise in (1.5, 0.5):
-        second = 1 / (1 + np.exp(-(2 * truth - 1 + random.normal(0, noise, 2500))))
+def noisy_scores(rows: int, noises: Sequence[float]) -> tuple[np.ndarray, list[dict[str, np.ndarray]]]:
+    """Draws classes of 0 and 1, and the scores of a model for each noise."""
+    random = np.random.default_rng(0)
+    truth, answers = random.integers(0, 2, rows), []
+    for noise in noises:
+        second = 1 / (1 + np.exp(-(2 * truth - 1 + random.normal(0, noise, rows))))
         answers.append({"scores": np.stack([1 - second, second], 1).astype(np.float32)})
+    return truth, answers
+
+
+def test_an_area_is_compared_by_the_hundred_rows(tmp_path: Path) -> None:
+    traffic = Traffic(tmp_path / "captured", BINARY)
+    truth, answers = noisy_scores(2500, (1.5, 0.5))
     ids = traffic.send(answers, ["", SHADOW], size=50)
     traffic.label(ids[:50], ["ab"[one] for one in truth[:50]])
     assert "50 rows have a label; auc takes 1,000 to be compared" in traffic.judge(SHADOW)["reasons"]
@@ -255,12 +261,8 @@ def test_an_area_is_compared_by_the_hundred_rows(tmp_path: Path) -> None:
 
 
 def test_an_area_that_falls_crosses_its_limit(tmp_path: Path) -> None:
-    random, traffic = np.random.default_rng(0), Traffic(tmp_path / "captured", BINARY)
-    truth = random.integers(0, 2, 5000)
-    answers = []
-    for noise in (0.5, 2.0):
-        second = 1 / (1 + np.exp(-(2 * truth - 1 + random.normal(0, noise, 5000))))
-        answers.append({"scores": np.stack([1 - second, second], 1).astype(np.float32)})
+    traffic = Traffic(tmp_path / "captured", BINARY)
+    truth, answers = noisy_scores(5000, (0.5, 2.0))
     traffic.label(traffic.send(answers, ["", SHADOW], size=50), ["ab"[one] for one in truth])
     (row,) = traffic.judge(SHADOW, {"metric_drop": 0.1})["evidence"]["limits"]
     assert row["crossed"] and row["value"] == pytest.approx(0.24, abs=0.03)

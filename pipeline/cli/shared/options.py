@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
@@ -87,8 +89,11 @@ def open_json(path: Path | None) -> Callable[[Any], None]:
       ConfigError: The file cannot be written.
     """
     if path == STANDARD_OUTPUT:
+        sys.stdout.flush()  # what was said before still goes there
         kept = os.dup(1)
         os.dup2(2, 1)
+        if isinstance(sys.stdout, io.TextIOWrapper):
+            sys.stdout.reconfigure(line_buffering=True)  # as standard error is, or a program would see all at the end
         return lambda value: _write_all(kept, f"{_text(value)}\n")
     check_output(path, "--json")
     return lambda value: None if path is None else _write_file(path, value)

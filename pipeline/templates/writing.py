@@ -10,7 +10,7 @@ from kerasline.components.core import ConfigError, check_output, nearest, write_
 
 _FOLDER = Path(__file__).parent
 _NAME = "NAME"  # stands for the function in templates and in the recipe's lines
-# Each kind with the recipe's lines that use it, and what else there is to know.
+# Each kind with the lines of a recipe that use it.
 KINDS = {
     "source": 'data: {python: {function: "NAME:NAME", label: pass}}',
     "preprocessing": 'features: {COLUMN: {function: "NAME:NAME"}}',

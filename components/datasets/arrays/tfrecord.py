@@ -24,15 +24,14 @@ def find(options: TfRecordOptions, places: Places) -> Found:
     Raises:
       ConfigError: damaged files, a label or feature that is not there, or values that fit no type.
     """
-    files, tests = _files(options, places)
+    listed = places.find_splits("tfrecord", options.path, options.test_path)
+    first = listed[0][0]
     survey = _Survey(options.label)
-    for path in files:
-        survey.add(path, None)
-    for path in tests:
-        survey.add(path, "test")
-    _check_names(options, survey, files[0])
-    columns = _columns(options, survey, files[0])
-    label = label_of(survey.scans[options.label], survey.rows, str(files[0]))
+    for path, split in listed:
+        survey.add(path, split)
+    _check_names(options, survey, first)
+    columns = _columns(options, survey, first)
+    label = label_of(survey.scans[options.label], survey.rows, str(first))
     return Found(
         kind=_kind({column.dtype for column in columns}),
         columns=columns,
@@ -40,19 +39,10 @@ def find(options: TfRecordOptions, places: Places) -> Found:
         reader="tfrecord",
         reader_options={"label_form": asdict(label.written.form) if label.written else None},
         shards=[shard for shard in survey.shards if shard["rows"]],
-        digest=",".join(digest_file(path) for path in [*files, *tests]),
-        title=files[0].stem,
+        digest=",".join(digest_file(path) for path, _ in listed),
+        title=first.stem,
         skipped=tuple(survey.skipped),
     )
-
-
-def _files(options: TfRecordOptions, places: Places) -> tuple[list[Path], list[Path]]:
-    """Finds the files to train with, and those of the test split, which a glob of the first may match too."""
-    tests = [] if options.test_path is None else places.find_all(options.test_path)
-    files = [path for path in places.find_all(options.path) if path not in tests]
-    if not files:
-        raise ConfigError("tfrecord.path names no file but those of tfrecord.test_path; name others to train with.")
-    return files, tests
 
 
 def _columns(options: TfRecordOptions, survey: _Survey, path: Path) -> tuple[Column, ...]:

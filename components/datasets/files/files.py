@@ -96,6 +96,27 @@ class Places:
             found.update(dict.fromkeys(self._matches(pattern)))
         return list(found)
 
+    def find_splits(
+        self, block: str, path: str | Iterable[str], test_path: str | Iterable[str] | None
+    ) -> list[tuple[Path, str | None]]:
+        """Returns the files of a block, each with the split that the source gives it; a glob may match both kinds.
+
+        Args:
+          block: The block's name, for messages.
+          path: Its ``path``.
+          test_path: Its ``test_path``, whose files are the test split.
+
+        Raises:
+          ConfigError: as ``find_all``; also where no file is left to train with.
+        """
+        tests = [] if test_path is None else self.find_all(test_path)
+        files = [file for file in self.find_all(path) if file not in tests]
+        if not files:
+            raise ConfigError(
+                f"Every file of {block}.path is also in {block}.test_path; name the files for training as 'path'."
+            )
+        return [(file, None) for file in files] + [(file, "test") for file in tests]
+
     def _matches(self, pattern: str) -> list[Path]:
         """Returns the files that one path or glob names; a file may be called as a glob is, such as data[1].csv.
 

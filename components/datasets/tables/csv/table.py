@@ -66,13 +66,9 @@ def find(options: CsvOptions, places: Places, split: SplitColumn | None, named: 
     Raises:
       ConfigError: see ``text``; also a table without rows.
     """
-    tests = [] if options.test_path is None else places.find_all(options.test_path)
-    files = [path for path in places.find_all(options.path) if path not in tests]
-    if not files:
-        raise ConfigError("Every file of csv.path is also in csv.test_path; name the files for training as 'path'.")
-    every = [*files, *tests]
-    partitions = partitions_of(every, places.roots(options.path, options.test_path), options.drop)
-    listed = [(path, None) for path in files] + [(path, "test") for path in tests]
+    listed = places.find_splits("csv", options.path, options.test_path)
+    roots = places.roots(options.path, options.test_path)
+    partitions = partitions_of([path for path, _ in listed], roots, options.drop)
     found = describe(listed, options, split, named, partitions)
     return replace(found, digest=digest_with(found.digest, partitions.values()))
 

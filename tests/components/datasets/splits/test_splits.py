@@ -277,3 +277,11 @@ def test_fractions_beside_a_given_test_set(resolve, write):
 def test_impossible_splits_are_refused(split, message):
     with pytest.raises(ValidationError, match=message):
         DataOptions.model_validate({"dataset": "iris", "split": split})
+
+
+@pytest.mark.parametrize("block", ["csv", "parquet", "tfrecord"])
+def test_files_that_are_all_for_the_test_leave_none_to_train_with(resolve, tmp_path, block):
+    (tmp_path / "t.data").write_bytes(b"x")
+    wanted = rf"Every file of {block}.path is also in {block}.test_path; name the files for training as 'path'"
+    with pytest.raises(ConfigError, match=wanted):
+        resolve(**{block: {"path": "t.data", "test_path": "t.*", "label": "y"}})

@@ -71,7 +71,7 @@ def _peek_database(options: DataOptions, places: Places) -> Peek:
     table = options.sql
     assert table is not None
     url = parse_url(table.url, places.base_dir)
-    names = column_names(url, table.question)
+    names = column_names(url, table.question, table.partition_column)
     assign_roles(names, table.label, table.drop, split_column(options), url.text)
     return Peek(tuple(names), None, url.text)
 

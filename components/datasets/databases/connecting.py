@@ -61,7 +61,10 @@ def _only_read(connection: Connection, driver: str) -> None:
     from sqlalchemy import text
 
     if driver.startswith("postgresql"):
-        connection.execute(text("SET TRANSACTION READ ONLY"))
+        # One state for all queries; each sees what was committed before it otherwise.
+        connection.execute(text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"))
+    elif driver == "sqlite":
+        connection.exec_driver_sql("BEGIN")  # Python's driver begins only before it writes
     elif driver.startswith("mysql"):
         connection.execute(text("SET SESSION TRANSACTION READ ONLY"))
         connection.commit()

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import re
 import uuid
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -21,6 +20,8 @@ from typing import TYPE_CHECKING, Any
 
 from kerasline.components.core import ConfigError, cache_folder
 from kerasline.components.datasets.databases.connecting import reading
+from kerasline.components.datasets.databases.queries import escaped
+from kerasline.components.datasets.databases.ranges import check_column, read_ranges
 from kerasline.components.datasets.databases.urls import DatabaseUrl
 
 if TYPE_CHECKING:
@@ -31,31 +32,33 @@ _MOST_BATCHES = 50  # that wait for a column's first value
 _KEPT = 5  # snapshots of a query
 
 
-def column_names(url: DatabaseUrl, query: str) -> list[str]:
+def column_names(url: DatabaseUrl, query: str, partition_column: str | None = None) -> list[str]:
     """Returns the columns of a query; its rows are not fetched.
 
     Raises:
       ConfigError: as :func:`take_snapshot`.
     """
-    with _asked(url, query) as (names, _):
+    with _asked(url, query, partition_column) as (names, _):
         return names
 
 
-def take_snapshot(url: DatabaseUrl, query: str) -> Path:
+def take_snapshot(url: DatabaseUrl, query: str, partition_column: str | None = None) -> Path:
     """Reads the rows of a query into a file.
 
     Args:
       url: Of the database.
       query: One that reads.
+      partition_column: Column by whose ranges the query is read part by part, or None.
 
     Returns:
       The Parquet file, named by its content.
 
     Raises:
-      ConfigError: nobody answers, the query is refused, gives no rows, or two types in one column.
+      ConfigError: nobody answers, the query is refused, gives no rows, two types in one column, or nothing that the
+        column of ranges could divide.
     """
     key = hashlib.sha256(f"{url.text}\n{query}".encode()).hexdigest()[:16]
-    with _asked(url, query) as (names, rows):
+    with _asked(url, query, partition_column) as (names, rows):
         path = keep_batches(cache_folder() / "queries" / key, _typed(names, rows), url.text)
     if path is None:
         raise ConfigError(f"The query gives no rows from {url.text}: {_short(query)}; correct data.sql.query.")
@@ -105,21 +108,24 @@ def keep_batches(folder: Path, batches: Iterator[RecordBatch], where: str) -> Pa
 
 
 @contextmanager
-def _asked(url: DatabaseUrl, query: str) -> Iterator[tuple[list[str], Iterator[Sequence[Sequence[Any]]]]]:
+def _asked(
+    url: DatabaseUrl, query: str, partition_column: str | None
+) -> Iterator[tuple[list[str], Iterator[Sequence[Sequence[Any]]]]]:
     """Asks a query; gives the names of its columns, and its rows some thousand at a time."""
-    from sqlalchemy import text
-
     with reading(url) as connection:
-        # A colon stands for a parameter otherwise, and times such as 12:30 have one.
-        escaped = text(re.sub(r"(?<![:\\]):(?=\w)", r"\\:", query))
-        result = connection.execution_options(stream_results=True, yield_per=_ROWS).execute(escaped)
+        result = connection.execution_options(stream_results=True, yield_per=_ROWS).execute(escaped(query))
         if not result.returns_rows:
             raise ConfigError(f"The query gives no table from {url.text}: {_short(query)}; data.sql.query is a SELECT.")
         names = list(result.keys())
         twice = next((name for name in names if names.count(name) > 1), None)
         if twice is not None:
             raise ConfigError(f"The query gives two columns {twice!r}: {_short(query)}; rename one with AS.")
-        yield names, result.partitions(_ROWS)
+        if partition_column is None:
+            yield names, result.partitions(_ROWS)
+            return
+        result.close()
+        check_column(partition_column, names, url.text)
+        yield names, read_ranges(connection, query, names, partition_column, _ROWS)
 
 
 def _typed(names: Sequence[str], rows: Iterator[Sequence[Sequence[Any]]]) -> Iterator[RecordBatch]:

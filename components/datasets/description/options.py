@@ -135,6 +135,11 @@ class SqlOptions(Options):
     )
     query: str | None = Field(default=None, description="A SELECT; ORDER BY keeps the rows of a repeated run in order.")
     table: str | None = Field(default=None, description="Instead of a query: all of a table, or of a view.")
+    partition_column: str | None = Field(
+        default=None,
+        description="A column of numbers, dates or times of the query, by whose ranges a large one is read part by "
+        "part, in an order that needs no ORDER BY.",
+    )
     label: str | list[str] = Field(description="The column to predict; a list of 0/1 columns is multilabel.")
     drop: list[str] = Field(default=[], description="Columns that are not inputs.")
 

@@ -18,7 +18,7 @@ def find(options: SqlOptions, places: Places, split: SplitColumn | None, named: 
       ConfigError: what the database refuses, or what a Parquet table is refused for.
     """
     url = parse_url(options.url, places.base_dir)
-    path = take_snapshot(url, options.question)
+    path = take_snapshot(url, options.question, options.partition_column)
     table = ParquetOptions(path=str(path), label=options.label, drop=options.drop)
     found = typed_table.describe([(path, None)], table, split, named)
     return replace(found, title=options.table or "a query", source=url.text)

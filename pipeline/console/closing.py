@@ -12,7 +12,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from kerasline.components.core import ConfigError
+from kerasline.components.core import ConfigError, rounded
 from kerasline.pipeline.config import load_experiment
 from kerasline.pipeline.workspace import section
 
@@ -91,8 +91,16 @@ def _table(result: Mapping[str, Any]) -> Table:
         table.add_column(title, justify="left" if title == "metric" else "right")
     for name, value in result["metrics"].items():
         others = [(result[key] or {}).get(name) for key in ("baseline", "trivial", "test_metrics")]
-        table.add_row(name, *("" if v is None else f"{v:.4f}" for v in [value, *others]))
+        table.add_row(name, *_alike([value, *others]))
     return table
+
+
+def _alike(values: Sequence[float | None]) -> list[str]:
+    """Writes the figures of one metric so that they compare; errors in the label's units may be of any size."""
+    largest = max((abs(value) for value in values if value is not None), default=0.0)
+    if 0 < largest < 0.01 or largest >= 10_000:
+        return [rounded(value) for value in values]
+    return ["" if value is None else f"{value:.4f}" for value in values]
 
 
 def next_commands(result: Mapping[str, Any], typed: Typed) -> list[str]:

@@ -1,4 +1,4 @@
-"""The commands at the end of a run: each parses and finds what it names when it is pasted."""
+"""The end of a run: its figures can be read, and each command parses and finds what it names when it is pasted."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import typer.main
 
 from kerasline.pipeline.cli.entry import app
 from kerasline.pipeline.config.experiment import load_experiment
-from kerasline.pipeline.console.closing import Typed, next_commands
+from kerasline.pipeline.console.closing import Typed, next_commands, show_outcome
 
 GOOD = {"level": "good", "treatments": [{"changes": ["training.epochs=60"]}]}
 ADVICE = ([], ["model.nothing=1"], ["training.epochs=60"])
@@ -100,3 +100,23 @@ def test_the_usual_workspace_is_not_named() -> None:
         "kerasline runs", "kerasline report r1", "kerasline models iris_mlp",
         "kerasline run iris_mlp --set training.epochs=60",
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("values", "shown"),
+    [
+        ((1.8174e-10, 2.2119e-09, 1.93e-10), ["1.817e-10", "2.212e-09", "1.93e-10"]),
+        ((0.0, 0.004321, 0.0), ["0", "0.004321", "0"]),
+        ((0.81, 0.5, 0.0042), ["0.8100", "0.5000", "0.0042"]),
+        ((412_345_678.1, 69_480_000.0, 5_021.7), ["412,300,000", "69,480,000", "5022"]),
+    ],
+)
+def test_errors_of_any_size_can_be_read(
+    typed: Typed, values: tuple[float, float, float], shown: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    value, trivial, test = ({"mae": figure} for figure in values)
+    figures = {"metrics": value, "baseline": None, "trivial": trivial, "test_metrics": test}
+    rest = {"status": "up_to_date", "seconds": {"total": 1.0}, "model": None, "recipe": "flats", "report": "r"}
+    show_outcome({**figures, **rest}, typed)
+    (line,) = [line for line in capsys.readouterr().out.splitlines() if line.split()[:1] == ["mae"]]
+    assert line.split()[1:] == shown

@@ -7,7 +7,7 @@ from typing import Any
 
 import yaml
 
-from kerasline.components.core import rounded
+from kerasline.components.core import counted, rounded
 from kerasline.components.evaluation import METRICS
 from kerasline.components.report.diagnosis.leaning import describe_leaning, describe_unmeasured, leading
 from kerasline.components.report.diagnosis.reading import doubt_of_test
@@ -42,7 +42,8 @@ def _not_blessed(gate: Sequence[Mapping[str, Any]], reached: str) -> str:
     """Names the first limit that was not kept, and counts the others; where all were kept, tells the main metric."""
     failed = [row for row in gate if not row["passed"]]
     reason = _refusal(failed[0]) if failed else reached
-    more = f" (and {len(failed) - 1} more limits are not kept)" if len(failed) > 1 else ""
+    others = counted(len(failed) - 1, "more limit is", "more limits are")
+    more = f" (and {others} not kept)" if len(failed) > 1 else ""
     return f"Not blessed, nothing was pushed: {reason}{more}."
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from kerasline.components.report.comparison_page import describe
-from kerasline.components.report.diagnosis.attention import look_at
+from kerasline.components.report.diagnosis.attention import _not_blessed, look_at
 from kerasline.components.report.plots.column_plots import (
     describe_frequent,
     describe_middle,
@@ -200,3 +200,11 @@ def test_what_to_look_at_names_no_single_confusion_of_many_equal_ones(make_figur
     figures["metrics"] = {"accuracy": 0.9, "log_loss": 0.4}
     texts = " ".join(entry["text"] for entry in look_at({**figures, "diagnosis": [], "gate": []}))
     assert "6 of 60 eval rows are wrong." in texts and "Most often" not in texts
+
+
+@pytest.mark.parametrize(
+    ("others", "said"), [(1, " (and 1 more limit is not kept)."), (2, " (and 2 more limits are not kept).")]
+)
+def test_limits_that_are_not_kept_are_counted(others: int, said: str) -> None:
+    row = {"part": "limit", "title": "R²", "slice": "", "value": -0.5, "text": "at least 0 was", "passed": False}
+    assert _not_blessed([row] * (1 + others), "").endswith(said)

@@ -3,6 +3,7 @@
 Each side fits the same train rows and is measured on the same test rows, with its defaults: the error is 1 - accuracy,
 or the root of the mean squared error. kerasline's side fits the model, training block and plan of ``init`` with the
 product's own loop; only the numbers of its transform graph are computed here in NumPy, and the other steps left out.
+With ``--tuned`` the search of ``tuning: default`` comes before that fit, and stands beside the fit without it.
 """
 
 from __future__ import annotations
@@ -12,11 +13,12 @@ import json
 import math
 import os
 import statistics
+import tempfile
 import time
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -24,8 +26,11 @@ import pandas as pd
 from benchmarks.table_data import TABLES, Table, use_folder
 from benchmarks.table_opponents import BOOSTING, ELSEWHERE, OPPONENTS, fit_and_answer, fit_elsewhere
 
+if TYPE_CHECKING:
+    from kerasline.components.fitting import FitData, FitSettings
+
 TEST_SHARE = 0.2
-OURS = "kerasline"
+OURS, TUNED = "kerasline", "tuned"
 Result = tuple[float, float]  # error, seconds
 Found = dict[str, dict[int, dict[str, Result]]]  # by table, seed and side
 
@@ -63,6 +68,7 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--seeds", type=int, default=3, help="0 only prints what --json holds")
     parser.add_argument("--most-rows", type=int, default=50_000, help="of a table, drawn at random")
     parser.add_argument("--against", nargs="*", default=list(OPPONENTS), choices=OPPONENTS)
+    parser.add_argument("--tuned", metavar="TIME", help="time of a search, such as 10m, whose winner is fitted too")
     parser.add_argument("--set", nargs="*", default=[], metavar="KEY=VALUE", help="changes what init would write")
     parser.add_argument(
         "--json", type=Path, help="file that results are appended to, a line each; what it holds already isn't repeated"
@@ -104,10 +110,10 @@ def measure(table: Table, seed: int, options: argparse.Namespace) -> dict[str, R
     is_test = np.random.default_rng(seed).permutation(len(frame)) < TEST_SHARE * len(frame)
     train, test = frame[~is_test], frame[is_test]
     results: dict[str, Result] = {}
-    for name in (*options.against, OURS):
+    for name in (*options.against, OURS, *([TUNED] if options.tuned else [])):
         started = time.monotonic()
-        if name == OURS:
-            answers = fit_ours(table, train, test, seed, options.changes)
+        if name in (OURS, TUNED):
+            answers = fit_ours(table, train, test, seed, options.changes, options.tuned if name == TUNED else None)
         else:
             fit = fit_elsewhere if name in ELSEWHERE else fit_and_answer
             answers = fit(name, table.label, table.is_number, train, test, seed)
@@ -125,8 +131,10 @@ def error(table: Table, labels: pd.Series, answers: np.ndarray) -> float:
 # --- our side --------------------------------------------------------------------------------------------------------
 
 
-def fit_ours(table: Table, train: pd.DataFrame, test: pd.DataFrame, seed: int, changes: dict[str, Any]) -> np.ndarray:
-    """Returns the answers of the network that ``init`` would write, fitted by the product's own loop."""
+def fit_ours(
+    table: Table, train: pd.DataFrame, test: pd.DataFrame, seed: int, changes: dict[str, Any], budget: str | None
+) -> np.ndarray:
+    """Returns the answers of the network that ``init`` would write, searched for so long, fitted by the product."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     from benchmarks.table_plan import Prepared, settings_for
     from kerasline.components.fitting import choose_place, fit_here, hold_out
@@ -134,10 +142,30 @@ def fit_ours(table: Table, train: pd.DataFrame, test: pd.DataFrame, seed: int, c
     settings = settings_for(table, train, seed, changes)
     prepared = Prepared(settings.plan, train)
     data = hold_out(prepared.arrays(train), settings.training.validation_fraction, seed)
+    if budget is not None:
+        settings = search(settings, data, budget)
     model, history = fit_here(settings, data, choose_place(settings.training))
     scores = model.predict(prepared.arrays(test).inputs, batch_size=4096, verbose=0)
     print(f"  {table.name}: {len(history['loss'])} epochs of {model.count_params():,} parameters", flush=True)
     return prepared.answers(scores)
+
+
+def search(settings: FitSettings, data: FitData, budget: str) -> FitSettings:
+    """Returns the settings that the search of ``tuning: default`` ends with."""
+    from kerasline.components.tuning.tuner import ConfigTuner
+    from kerasline.pipeline.config import parse_experiment
+
+    blocks = {"model": settings.model.model_dump(mode="json"), "training": settings.training.model_dump(mode="json")}
+    recipe = {"name": "table", "data": {"dataset": "iris"}, "tuning": "default", **blocks}
+    options = parse_experiment(recipe).tuning
+    assert options is not None
+    options = options.model_copy(update={"budget": budget})
+    with tempfile.TemporaryDirectory() as folder:
+        tuner = ConfigTuner(settings, options, data, folder)
+        tuner.search()
+        best, scored = tuner.winner(), len(tuner.trials)
+    print(f"  {scored} trials of {tuner.folds} fits, the best: {best['values']}", flush=True)
+    return settings.with_changes(best["values"])
 
 
 # --- figures ---------------------------------------------------------------------------------------------------------

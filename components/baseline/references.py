@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from kerasline.components.features import FeaturePlan
+from kerasline.components.features import FeaturePlan, LabelUnits
 from kerasline.components.fitting import class_table, weigh_classes
 
 if TYPE_CHECKING:
@@ -192,10 +192,9 @@ def _answer(model: Any, values: np.ndarray, plan: FeaturePlan) -> np.ndarray:
     return scores[:, 1:] if plan.task == "binary" else scores
 
 
-def in_label_units(answers: np.ndarray, plan: FeaturePlan, units: tuple[float, float]) -> np.ndarray:
+def in_label_units(answers: np.ndarray, plan: FeaturePlan, units: LabelUnits) -> np.ndarray:
     """Returns answers in the label's units, and within 0 and 1 where those are its bounds."""
     if plan.classes is not None:
         return answers
-    scale, shift = units
-    answers = answers * np.float32(scale) + np.float32(shift)
+    answers = units.restore(answers, np)
     return answers.clip(0, 1) if plan.task == "bounded_regression" else answers

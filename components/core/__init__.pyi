@@ -45,6 +45,7 @@ from .measures.tolerance import (
     LARGEST as LARGEST,
     LARGEST_IN_DEVIATIONS as LARGEST_IN_DEVIATIONS,
     ROUNDING as ROUNDING,
+    ROUNDING_OF_LOGS as ROUNDING_OF_LOGS,
     distances as distances,
     spread_of as spread_of,
 )

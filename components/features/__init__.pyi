@@ -11,6 +11,7 @@ from .column_options import (
     expand_shorthand as expand_shorthand,
     named_columns as named_columns,
 )
+from .label_units import LabelUnits as LabelUnits, from_log as from_log, to_log as to_log
 from .plan import (
     FAR as FAR,
     MISSING as MISSING,

@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterable, Mapping
 from keyword import iskeyword
 from typing import Literal
 
-from kerasline.components.core import ConfigError, Options, nearest
+from kerasline.components.core import ROUNDING, ROUNDING_OF_LOGS, ConfigError, Options, nearest
 from kerasline.components.datasets.description import Column, Dataset
 from kerasline.components.features.column_options import ColumnOptions
 from kerasline.components.features.settling import kind_of, settle_column, settle_cross
@@ -45,8 +45,12 @@ class FeaturePlan(Options):
     label: str
     label_dtype: str
     classes: tuple[str, ...] | None
-    label_scale: Literal["z_score", "none"]
+    label_scale: Literal["z_score", "log", "none"]
     task: Task
+
+    def rounding(self) -> float:
+        """Returns what share of an answer two ways of computing it may be apart."""
+        return ROUNDING_OF_LOGS if self.label_scale == "log" else ROUNDING
 
     def open_columns(self) -> list[str]:
         """Lists the text columns that are no categories: in numbers, dates and free text, a new value is no news."""
@@ -207,10 +211,10 @@ def _check_named(name: str, options: ColumnOptions, dataset: Dataset) -> None:
     if name == dataset.label.name:
         if options.function:
             raise ConfigError(f"features.{name}.function: expected an input, but {name} is the label; leave it out")
-        if options.scale not in ("z_score", "none"):
+        if options.scale not in ("z_score", "log", "none"):
             raise ConfigError(
-                f"features.{name}.scale: expected z_score or none for the label (predictions are in its own units "
-                f"either way), got {options.scale}"
+                f"features.{name}.scale: expected z_score, log or none for the label (predictions are in its own units "
+                f"whatever it is), got {options.scale}"
             )
     elif name in dataset.reader_options.get("labels", ()):
         _check_label_column(name, options)
@@ -230,5 +234,7 @@ def _check_label_column(name: str, options: ColumnOptions) -> None:
         )
 
 
-def _label_scale(options: ColumnOptions, task: Task) -> Literal["z_score", "none"]:
-    return "z_score" if task == "regression" and options.scale == "z_score" else "none"
+def _label_scale(options: ColumnOptions, task: Task) -> Literal["z_score", "log", "none"]:
+    if task != "regression":
+        return "none"
+    return "log" if options.scale == "log" else "z_score" if options.scale == "z_score" else "none"

@@ -10,7 +10,7 @@ import tensorflow as tf
 from kerasline.components.features.plan import FeaturePlan
 
 LABEL = "label"  # class index (int64), scaled number or 0/1 vector (float32)
-LABEL_SHIFT, LABEL_SCALE = "label_shift", "label_scale"  # label in its units = label * scale + shift
+LABEL_SHIFT, LABEL_SCALE = "label_shift", "label_scale"  # see LabelUnits
 
 
 def scalar_values(column: Any, default: Any) -> tf.Tensor:

@@ -72,7 +72,8 @@ def phases(settings: FitSettings) -> list[Phase]:
 
 def _unit(settings: FitSettings) -> str:
     """Says what the figures of an epoch are in: a scaled label's error is not in the label's units."""
-    return "(in standard deviations of the label)" if settings.plan.label_scale == "z_score" else ""
+    units = {"z_score": "(in standard deviations of the label)", "log": "(in standard deviations of its logarithm)"}
+    return units.get(settings.plan.label_scale, "")
 
 
 def fit(

@@ -63,7 +63,7 @@ def main() -> None:
             "file": path.name,
             "bytes": path.stat().st_size,
             "rows": len(expected),
-            "difference": _difference(answers.reshape(expected.shape), expected, unit, KINDS[name].measure),
+            "difference": _difference(answers.reshape(expected.shape), expected, unit, KINDS[name].measure, plan),
             "measure": KINDS[name].measure if unit is None else f"{KINDS[name].measure}, in deviations of the label",
             "tolerance": KINDS[name].tolerance,
             **_latency(ask, rows, len(expected)),
@@ -178,9 +178,11 @@ _WRITERS: dict[str, Callable[[Path, Path, Inputs], None]] = {
 _READERS: dict[str, Callable[[Path], Asked]] = {".keras": _ask_keras, ".tflite": _ask_tflite, ".onnx": _ask_onnx}
 
 
-def _difference(answers: np.ndarray, expected: np.ndarray, unit: float | None, measure: str) -> float:
+def _difference(
+    answers: np.ndarray, expected: np.ndarray, unit: float | None, measure: str, plan: FeaturePlan
+) -> float:
     """Returns how far answers are off; ``unit`` is that of a regression, None for scores."""
-    distance = distances(answers, expected, 1.0 if unit is None else unit)
+    distance = distances(answers, expected, 1.0 if unit is None else unit, plan.rounding())
     # A difference that is no number is beyond any tolerance, and JSON has no infinity.
     figure = float(distance.mean() if measure == MEAN else distance.max(initial=0))
     return figure if np.isfinite(figure) else 1e30

@@ -15,7 +15,7 @@ from tfx.dsl.component.experimental.decorators import component
 from tfx.types.standard_artifacts import Examples, InfraBlessing, Model, ModelRun
 from tfx.utils import path_utils
 
-from kerasline.components.core import LARGEST, LARGEST_IN_DEVIATIONS, ROUNDING, ParityFailed, spread_of
+from kerasline.components.core import LARGEST, LARGEST_IN_DEVIATIONS, ParityFailed, spread_of
 from kerasline.components.features import FeaturePlan
 
 PARITY_FILE = "parity.json"
@@ -69,7 +69,7 @@ def ParityCheck(  # noqa: N802 (a component is named like a class)
         "tolerance": tolerance,
         "measure": LARGEST if settled.classes is not None else LARGEST_IN_DEVIATIONS,
         "unit": spread_of(*_read(predictions)),
-        "rounding": ROUNDING,
+        "rounding": settled.rounding(),
         "outcome": outcome_path,
         "label": settled.label,
         "requests": os.path.join(blessing.uri, REQUESTS_FILE),

@@ -11,12 +11,13 @@ from typing import Any
 import keras
 
 from kerasline.components.core import ConfigError
+from kerasline.components.features import LabelUnits, from_log
 from kerasline.components.models import Augmentation, EachMember, MemberScale
 
 KERAS_FILE = "model.keras"
 
 
-def save_keras(path: str, model: keras.Model, label_units: tuple[float, float]) -> str:
+def save_keras(path: str, model: keras.Model, label_units: LabelUnits) -> str:
     """Saves a fitted model.
 
     What acts in training alone (the optimizer's state, changes to images) is left out, and the units of a regression
@@ -25,7 +26,7 @@ def save_keras(path: str, model: keras.Model, label_units: tuple[float, float]) 
     Args:
       path: File to write, which ends in ``.keras``.
       model: The network as it was fitted.
-      label_units: Scale and shift that give a regression label its own units.
+      label_units: What gives a regression label its own units.
 
     Returns:
       Why it could not be saved, empty where it could: a user's own layers may be of any kind.
@@ -53,7 +54,7 @@ def check_savable(model: keras.Model, formats: Sequence[str]) -> None:
         return
     with tempfile.TemporaryDirectory(prefix="kerasline-keras-") as folder:
         path = os.path.join(folder, KERAS_FILE)
-        reason = save_keras(path, model, (1.0, 0.0)) or _why_not_loaded(path)
+        reason = save_keras(path, model, LabelUnits()) or _why_not_loaded(path)
     if not reason:
         return
     print(f"saving the network as Keras does ended with {reason}", file=sys.stderr)  # for the log
@@ -87,7 +88,7 @@ def _plain(layer: keras.layers.Layer) -> keras.layers.Layer:
     if isinstance(layer, MemberScale):
         return layer.plain()
     is_member = isinstance(layer, keras.Model) and any(isinstance(one, MemberScale) for one in layer.layers)
-    return _bare(layer, (1.0, 0.0)) if is_member else layer
+    return _bare(layer, LabelUnits()) if is_member else layer
 
 
 def _layers(model: keras.Model) -> list[keras.layers.Layer]:
@@ -101,7 +102,7 @@ def _is_foreign(kind: type) -> bool:
     return not kind.__module__.startswith(("keras.", "kerasline."))
 
 
-def _bare(model: keras.Model, label_units: tuple[float, float]) -> keras.Model:
+def _bare(model: keras.Model, label_units: LabelUnits) -> keras.Model:
     """Returns a network of the same layers without what acts in training alone, whose answers are in label units."""
 
     def call(layer: keras.layers.Layer, *arguments: Any, **named: Any) -> Any:
@@ -110,8 +111,10 @@ def _bare(model: keras.Model, label_units: tuple[float, float]) -> keras.Model:
         return _plain(layer)(*arguments, **named)
 
     shared = keras.models.clone_model(model, clone_function=lambda layer: layer, call_function=call)
-    output, (scale, shift) = shared.output, label_units
-    if (scale, shift) != (1.0, 0.0):
-        output = keras.layers.Rescaling(scale, shift, name="label_units")(output)
+    output = shared.output
+    if label_units != LabelUnits():
+        output = keras.layers.Rescaling(label_units.scale, label_units.shift, name="label_units")(output)
+    if label_units.is_log:
+        output = from_log(output, keras.ops)
     # The same layers in a model that was never compiled.
     return keras.Model(shared.input, output, name=model.name)

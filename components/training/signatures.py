@@ -26,7 +26,7 @@ import keras
 import tensorflow as tf
 import tensorflow_transform as tft
 
-from kerasline.components.features import UNSEEN, FeaturePlan, FeatureStep, encode_label
+from kerasline.components.features import UNSEEN, FeaturePlan, FeatureStep, LabelUnits, encode_label
 from kerasline.components.training.missing_words import Raw, drop_missing
 
 # TFMA hands a signature the column that is named like its argument, and the serialized rows only where there is none.
@@ -41,7 +41,7 @@ class ServingModule(tf.Module):
         model: keras.Model,
         graph: tft.TFTransformOutput,
         plan: FeaturePlan,
-        label_units: tuple[float, float],
+        label_units: LabelUnits,
         words: Mapping[str, Sequence[str]],
     ) -> None:
         super().__init__()
@@ -52,7 +52,7 @@ class ServingModule(tf.Module):
         self._names = [spec.name for spec in plan.inputs()]
         self._marks = plan.input_name(UNSEEN)
         self._can_mark = self._marks in graph.transformed_feature_spec()
-        self._scale, self._shift = label_units
+        self._units = label_units
         self.model = model
         # Tracked here so that the vocabularies and variables of both are saved with the module.
         self.variables_of_model = model.variables
@@ -62,8 +62,7 @@ class ServingModule(tf.Module):
         """Runs raw columns through transform and model: float32 [batch, units]."""
         transformed = dict(self.layer(raw))
         output = self.model({name: transformed[name] for name in self._names}, training=False)
-        output = tf.cast(output, tf.float32)
-        return output * self._scale + self._shift if (self._scale, self._shift) != (1.0, 0.0) else output
+        return self._units.restore(tf.cast(output, tf.float32), tf.math)
 
     def mark(self, raw: Raw) -> tf.Tensor:
         """Marks values that training has never shown: int64 [batch, columns]."""
@@ -190,7 +189,7 @@ def export(
     model: keras.Model,
     graph: tft.TFTransformOutput,
     plan: FeaturePlan,
-    label_units: tuple[float, float],
+    label_units: LabelUnits,
     words: Mapping[str, Sequence[str]] | None = None,
 ) -> ServingModule:
     """Writes the SavedModel with every signature.
@@ -200,7 +199,7 @@ def export(
       model: The fitted model.
       graph: The transform graph that it was fitted on.
       plan: The features and classes.
-      label_units: Scale and shift that give a regression label its own units.
+      label_units: What gives a regression label its own units.
       words: Words for a missing value, by column; they are in no row of the training data.
     """
     module = ServingModule(model, graph, plan, label_units, words or {})

@@ -13,6 +13,7 @@ import keras
 import numpy as np
 from tfx.components.trainer.fn_args_utils import FnArgs
 
+from kerasline.components.features import LabelUnits
 from kerasline.components.fitting import (
     Arrays,
     CheckpointFile,
@@ -118,7 +119,7 @@ def hash_weights(model: keras.Model) -> str:
 
 
 def write_predictions(
-    path: str, model: keras.Model, reader: ExamplesReader, files: Sequence[str], label_units: tuple[float, float]
+    path: str, model: keras.Model, reader: ExamplesReader, files: Sequence[str], label_units: LabelUnits
 ) -> None:
     """Writes a split's labels and the fitted model's own predictions, in the order of the files.
 
@@ -130,20 +131,16 @@ def write_predictions(
       model: The fitted network.
       reader: Reads and transforms the rows.
       files: Patterns of the split's GZIP TFRecord files.
-      label_units: Scale and shift that give a regression label its own units.
+      label_units: What gives a regression label its own units.
     """
     names = reader.names
     predictions, labels = [], []
     for batch in reader.batches(files).prefetch(2):
         predictions.append(np.asarray(model.predict_on_batch({name: batch[name] for name in names}), np.float32))
         labels.append(batch["label"].numpy())
-    scale, shift = label_units
     scaled = np.concatenate(predictions) if predictions else np.zeros((0, 1), np.float32)
     known = np.concatenate(labels) if labels else np.zeros((0,), np.float32)
-    if (scale, shift) != (1.0, 0.0):
-        scaled = scaled * np.float32(scale) + np.float32(shift)
-        known = known * np.float32(scale) + np.float32(shift)
-    np.savez_compressed(path, predictions=scaled, labels=known)
+    np.savez_compressed(path, predictions=label_units.restore(scaled, np), labels=label_units.restore(known, np))
 
 
 def _rows(arrays: Arrays | None) -> int | None:

@@ -25,6 +25,7 @@ from kerasline.components.features import (
     dense_columns,
     encode_label,
     scalar_values,
+    to_log,
 )
 from kerasline.components.transform.blocks import Block, join_blocks
 from kerasline.components.transform.categories import encode_categories
@@ -91,6 +92,8 @@ def _label(plan: FeaturePlan, inputs: dict[str, Any]) -> dict[str, tf.Tensor]:
     label = encode_label(plan, inputs[plan.label])
     if plan.classes is not None:
         return {LABEL: label}
+    if plan.label_scale == "log":
+        label = to_log(label, tf.math)
     if plan.label_scale == "none":
         shift, scale = tf.constant(0.0), tf.constant(1.0)
     else:

@@ -8,6 +8,8 @@ import numpy as np
 LARGEST, LARGEST_IN_DEVIATIONS = "largest difference", "largest difference, in deviations of the label"
 # Two ways of adding up the same float32 numbers end some units in the last place apart.
 ROUNDING = 4 * float(np.finfo(np.float32).eps)
+# A logarithm of some tens is as many times further off, and so is the number that it stands for.
+ROUNDING_OF_LOGS = 100 * ROUNDING
 
 
 def spread_of(labels: np.ndarray, predictions: np.ndarray) -> float:
@@ -31,19 +33,20 @@ def spread_of(labels: np.ndarray, predictions: np.ndarray) -> float:
     return largest / 1000 or 1.0
 
 
-def distances(answers: np.ndarray, expected: np.ndarray, unit: float) -> np.ndarray:
+def distances(answers: np.ndarray, expected: np.ndarray, unit: float, rounding: float = ROUNDING) -> np.ndarray:
     """Returns how far apart numbers are, beyond what rounding explains, in units.
 
     Args:
       answers: Answers of one model, an array of numbers.
       expected: Answers of the other to the same rows, of the same shape.
       unit: What differences are measured in, as :func:`spread_of` gives it.
+      rounding: Share of a number that rounding explains.
 
     Returns:
       float64 of the same shape, 0 where rounding explains all.
     """
     wanted = expected.astype(np.float64)
-    return np.maximum(np.abs(answers.astype(np.float64) - wanted) - ROUNDING * np.abs(wanted), 0.0) / unit
+    return np.maximum(np.abs(answers.astype(np.float64) - wanted) - rounding * np.abs(wanted), 0.0) / unit
 
 
 def _finite(values: np.ndarray) -> np.ndarray:

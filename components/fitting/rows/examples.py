@@ -9,7 +9,7 @@ import tensorflow as tf
 import tensorflow_transform as tft
 
 from kerasline.components.core import KeraslineError, TrainingFailed, counted
-from kerasline.components.features import LABEL, LABEL_SCALE, LABEL_SHIFT, FeaturePlan, encode_label
+from kerasline.components.features import LABEL, LABEL_SCALE, LABEL_SHIFT, FeaturePlan, LabelUnits, encode_label
 from kerasline.components.fitting.rows.rows import Arrays, is_in_share
 
 WEIGHT = "sample_weight"
@@ -149,12 +149,13 @@ class ExamplesReader:
         name = self.plan.label
         return encode_label(self.plan, tf.io.parse_example(serialized, {name: self._spec[name]})[name])
 
-    def label_units(self, files: Sequence[str]) -> tuple[float, float]:
-        """Returns (scale, shift) such that a label in its own units is ``scaled * scale + shift``."""
+    def label_units(self, files: Sequence[str]) -> LabelUnits:
+        """Returns what gives a scaled label its own units."""
         if self.plan.label_scale == "none":
-            return 1.0, 0.0
+            return LabelUnits()
         batch = self.transform(next(iter(self._records(files).batch(1))))
-        return float(batch[LABEL_SCALE][0]), float(batch[LABEL_SHIFT][0])
+        scale, shift = float(batch[LABEL_SCALE][0]), float(batch[LABEL_SHIFT][0])
+        return LabelUnits(scale, shift, self.plan.label_scale == "log")
 
     def _check_weights(self, weights: np.ndarray | None) -> None:
         if weights is None or (np.isfinite(weights) & (weights >= 0)).all():

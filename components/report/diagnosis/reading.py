@@ -175,6 +175,8 @@ def _skill(figures: Mapping[str, Any], value: float | None, metric: str, units: 
 def _skill_on_eval(figures: Mapping[str, Any], metric: str, is_regression: bool) -> float | None:
     """Computes the skill on the eval split; None where it was not measured."""
     metrics = figures.get("metrics") or {}
+    if figures.get("label_scale") == "log":
+        return None  # in the label's own units, and so not to be compared with the fit's
     if is_regression and metrics.get("r2") is not None:
         return float(metrics["r2"])
     if metrics.get(metric) is None:
@@ -201,7 +203,7 @@ def _kept_epoch(training: Mapping[str, Any], history: Mapping[str, list[float]])
 
 def _scale(figures: Mapping[str, Any]) -> float:
     """Returns the deviation of the label in the units that the model was trained in."""
-    if figures.get("label_scale") == "z_score":
+    if figures.get("label_scale") in ("z_score", "log"):
         return 1.0
     return float((figures.get("trivial") or {}).get("rmse") or 0.0)
 

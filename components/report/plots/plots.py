@@ -145,8 +145,9 @@ def _way(name: str) -> str:
 
 def _history_label(name: str, figures: Mapping[str, Any]) -> str:
     words = METRICS[name].title if name in METRICS else name.replace("_", " ")
-    if name in ("mae", "mse", "rmse") and figures.get("label_scale") == "z_score":
-        return f"{words} (standard deviations{'²' if name == 'mse' else ''})"
+    if name in ("mae", "mse", "rmse") and figures.get("label_scale") in ("z_score", "log"):
+        of = " of the logarithm" if figures["label_scale"] == "log" else ""
+        return f"{words} (standard deviations{of}{'²' if name == 'mse' else ''})"
     return words
 
 

@@ -17,6 +17,7 @@ from kerasline.components.baseline.references import fit_boosting, fit_linear, f
 from kerasline.components.core import ConfigError
 from kerasline.components.evaluation.options import EvaluationOptions
 from kerasline.components.features.column_options import ColumnOptions
+from kerasline.components.features.label_units import LabelUnits
 from kerasline.components.features.plan import FeaturePlan, FeatureStep
 from kerasline.components.fitting.rows.rows import Arrays
 from kerasline.components.gating.references import judge_against_references
@@ -109,10 +110,12 @@ def test_numbers_come_back_in_the_units_of_the_label() -> None:
     settled = plan("regression")
     for fit in (fit_boosting, fit_linear):
         answers = fit(settled, Arrays(fitted.inputs, labels), 60.0)[0](fitted)
-        errors = np.abs(in_label_units(answers, settled, (100.0, 7.0))[:, 0] - (labels * 100 + 7))
+        errors = np.abs(in_label_units(answers, settled, LabelUnits(100.0, 7.0))[:, 0] - (labels * 100 + 7))
         assert errors.mean() < 6, "labels have a deviation of 50"
     bounded = plan("bounded_regression")
-    assert in_label_units(np.float32([[-0.2], [0.4], [1.5]]), bounded, (1, 0)).ravel() == pytest.approx([0, 0.4, 1])
+    assert in_label_units(np.float32([[-0.2], [0.4], [1.5]]), bounded, LabelUnits()).ravel() == pytest.approx(
+        [0, 0.4, 1]
+    )
 
 
 class Reader:
@@ -126,9 +129,9 @@ class Reader:
         self.shares.append(share)
         return self.found if is_weighed else replace(self.found, weights=None)
 
-    def label_units(self, _: Any) -> tuple[float, float]:
+    def label_units(self, _: Any) -> LabelUnits:
         """Those of classes."""
-        return 1.0, 0.0
+        return LabelUnits()
 
 
 def test_of_many_rows_a_share_is_fitted() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from kerasline.components.core.measures.tolerance import distances, spread_of
+from kerasline.components.core.measures.tolerance import ROUNDING_OF_LOGS, distances, spread_of
 
 
 @pytest.mark.parametrize("scale", [1e6, 1.0, 1e-6])
@@ -29,3 +29,11 @@ def test_labels_without_spread_have_another_unit() -> None:
     assert spread_of(np.array([np.nan, 1.0, 3.0]), np.array([np.inf])) == pytest.approx(1.0)
     assert spread_of(np.full(7, 0.1), np.full(7, 0.1)) == pytest.approx(1e-4)
     assert spread_of(np.zeros(0), np.zeros(0)) == 1.0
+
+
+def test_what_a_logarithm_is_off_grows_with_the_number() -> None:
+    logarithm = np.float32(20.7)
+    numbers = np.exp(np.array([logarithm, np.nextafter(logarithm, np.float32(30))]))
+    small = spread_of(np.array([1.0, 2.0]), numbers)
+    assert distances(numbers[:1], numbers[1:], small) > 100
+    assert distances(numbers[:1], numbers[1:], small, ROUNDING_OF_LOGS) == 0

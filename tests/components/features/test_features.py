@@ -273,6 +273,7 @@ def test_the_label_of_a_classification_keeps_the_order_of_its_classes() -> None:
 @pytest.mark.parametrize(
     ("task", "options", "scale"),
     [("regression", {}, "z_score"), ("regression", {"price": {"scale": "none"}}, "none"),
+     ("regression", {"price": {"scale": "log"}}, "log"),
      ("bounded_regression", {}, "none")],
 )  # fmt: skip
 def test_the_label_of_a_regression_is_scaled_unless_told_otherwise(

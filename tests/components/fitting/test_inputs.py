@@ -235,7 +235,7 @@ def test_the_units_of_a_regression_label(analyse: Any, write_split: Any, tmp_pat
     files = write_split(rows, tmp_path / "examples", "train")
     arrays = reader.load(files)
     assert arrays is not None
-    scale, shift = reader.label_units(files)
-    assert (scale, shift) == (pytest.approx(8.1649658), pytest.approx(60.0))
-    assert (arrays.labels * scale + shift).tolist() == pytest.approx([50.0, 60.0, 70.0], rel=1e-6)
+    units = reader.label_units(files)
+    assert units == (pytest.approx(8.1649658), pytest.approx(60.0), False)
+    assert units.restore(arrays.labels, np).tolist() == pytest.approx([50.0, 60.0, 70.0], rel=1e-6)
     assert reader.load_labels(files).tolist() == [50.0, 60.0, 70.0], "labels alone are in their own units"

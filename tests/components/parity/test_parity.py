@@ -14,6 +14,7 @@ import pytest
 
 from kerasline.components.core.errors import ParityFailed
 from kerasline.components.features.column_options import ColumnOptions
+from kerasline.components.features.label_units import LabelUnits
 from kerasline.components.features.plan import FeaturePlan, FeatureStep
 from kerasline.components.models import MlpOptions, OutputSpec, build_model
 
@@ -61,7 +62,7 @@ def trained(analyse: Any, write_split: Any, tmp_path_factory: pytest.TempPathFac
     model = build_model(MlpOptions(units=(8,)), PLAN.inputs(), OutputSpec("multiclass", 3), seed=5)
     arrays = reader.load(files)
     assert arrays is not None
-    export(str(folder / "model" / "Format-Serving"), model, reader.graph, PLAN, (1.0, 0.0))
+    export(str(folder / "model" / "Format-Serving"), model, reader.graph, PLAN, LabelUnits())
     (folder / "model_run").mkdir()
     predictions = model.predict(arrays.inputs, verbose=0)
     np.savez_compressed(folder / "model_run" / "predictions-eval.npz", predictions=predictions, labels=arrays.labels)

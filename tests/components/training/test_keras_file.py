@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from kerasline.components.core.errors import ConfigError
+from kerasline.components.features.label_units import LabelUnits
 from kerasline.components.models import CustomOptions, InputSpec, MlpOptions, OutputSpec, TabularOptions, build_model
 from kerasline.components.models.description.options import AugmentationOptions, CnnOptions
 from kerasline.components.models.parts.weights import load_weights
@@ -28,7 +29,7 @@ def test_a_fitted_network_without_its_optimizer_and_augmentation(tmp_path: Path)
     model.compile("adam", "sparse_categorical_crossentropy")
     images = np.random.default_rng(1).random((16, 8, 8, 1), np.float32)
     model.fit({"image": images}, np.arange(16) % 3, verbose=0)
-    assert save_keras(str(tmp_path / "model.keras"), model, (1.0, 0.0)) == ""
+    assert save_keras(str(tmp_path / "model.keras"), model, LabelUnits()) == ""
     with zipfile.ZipFile(tmp_path / "model.keras") as archive:
         config = archive.read("config.json").decode()
     assert "kerasline" not in config and "components" not in config, "plain Keras has to load it"
@@ -49,7 +50,7 @@ def test_members_that_share_weights_become_layers_of_keras(tmp_path: Path) -> No
 
     inputs = [InputSpec("features", "dense", (3,), ranks=(1,))]
     model = build_model(TabularOptions(units=(4, 4), members=3), inputs, OutputSpec("multiclass", 3), seed=1)
-    assert save_keras(str(tmp_path / "model.keras"), model, (1.0, 0.0)) == ""
+    assert save_keras(str(tmp_path / "model.keras"), model, LabelUnits()) == ""
     with zipfile.ZipFile(tmp_path / "model.keras") as archive:
         config = archive.read("config.json").decode()
     assert "kerasline" not in config and "components" not in config, "plain Keras has to load it"
@@ -58,17 +59,23 @@ def test_members_that_share_weights_become_layers_of_keras(tmp_path: Path) -> No
     np.testing.assert_allclose(found, model.predict(rows, verbose=0), atol=1e-6)
 
 
-def test_values_come_in_the_units_of_the_label(tmp_path: Path) -> None:
+@pytest.mark.parametrize("is_log", [False, True])
+def test_values_come_in_the_units_of_the_label(tmp_path: Path, is_log: bool) -> None:
     import keras
 
     from kerasline.components.training.keras_file import save_keras
 
     inputs = [InputSpec("features", "dense", (3,))]
     model = build_model(MlpOptions(units=(4,)), inputs, OutputSpec("regression", 1), seed=1)
-    assert save_keras(str(tmp_path / "model.keras"), model, (20.0, 100.0)) == ""
+    scale, shift = (2.0, -0.5) if is_log else (20.0, 100.0)
+    assert save_keras(str(tmp_path / "model.keras"), model, LabelUnits(scale, shift, is_log)) == ""
     rows = {"features": np.random.default_rng(1).random((5, 3), np.float32)}
     found = keras.saving.load_model(tmp_path / "model.keras").predict(rows, verbose=0)
-    np.testing.assert_allclose(found, model.predict(rows, verbose=0) * 20 + 100, rtol=1e-6)
+    wanted = model.predict(rows, verbose=0) * scale + shift
+    if is_log:
+        assert (wanted > 0).any() and (wanted < 0).any()
+        wanted = np.sign(wanted) * np.expm1(np.abs(wanted))
+    np.testing.assert_allclose(found, wanted, rtol=1e-5, atol=1e-6)
 
 
 def test_a_network_that_cannot_be_saved_is_told_and_leaves_nothing(tmp_path: Path) -> None:
@@ -86,7 +93,7 @@ def test_a_network_that_cannot_be_saved_is_told_and_leaves_nothing(tmp_path: Pat
 
     tensor = keras.Input((3,), name="features")
     model = keras.Model({"features": tensor}, Odd(object())(tensor))
-    problem = save_keras(str(tmp_path / "model.keras"), model, (1.0, 0.0))
+    problem = save_keras(str(tmp_path / "model.keras"), model, LabelUnits())
     assert problem.startswith("NotImplementedError: ")
     assert list(tmp_path.iterdir()) == []
 

@@ -64,12 +64,10 @@ ROWS: list[dict[str, Any]] = [
 ]
 
 
-def plan_of(task: Task) -> FeaturePlan:
+def plan_of(task: Task, scale: Any = "z_score") -> FeaturePlan:
     """The plan of a task over the same columns."""
     if task == "regression":
-        return FeaturePlan(
-            steps=STEPS, label="price", label_dtype="float", classes=None, label_scale="z_score", task=task
-        )
+        return FeaturePlan(steps=STEPS, label="price", label_dtype="float", classes=None, label_scale=scale, task=task)
     classes = CLASSES[:2] if task == "binary" else CLASSES
     return FeaturePlan(steps=STEPS, label="kind", label_dtype="string", classes=classes, label_scale="none", task=task)
 
@@ -82,25 +80,25 @@ def served(analyse: Any, write_split: Any, tmp_path_factory: pytest.TempPathFact
     from kerasline.components.fitting.rows.examples import ExamplesReader
     from kerasline.components.training.signatures import export
 
-    graphs: dict[str, Path] = {}
-    made: dict[str, tuple[Any, np.ndarray]] = {}
+    graphs: dict[tuple[str, str], Path] = {}
+    made: dict[tuple[Task, str], tuple[Any, np.ndarray]] = {}
 
-    def serve(task: Task) -> tuple[Any, np.ndarray]:
-        if task in made:
-            return made[task]
-        plan = plan_of(task)
+    def serve(task: Task, scale: str = "z_score") -> tuple[Any, np.ndarray]:
+        if (task, scale) in made:
+            return made[task, scale]
+        plan = plan_of(task, scale)
         folder = tmp_path_factory.mktemp(task)
-        if plan.label not in graphs:
-            graphs[plan.label] = analyse(ROWS, plan, folder)
-        reader = ExamplesReader(str(graphs[plan.label]), plan)
+        if (plan.label, plan.label_scale) not in graphs:
+            graphs[plan.label, plan.label_scale] = analyse(ROWS, plan, folder)
+        reader = ExamplesReader(str(graphs[plan.label, plan.label_scale]), plan)
         files = write_split(ROWS, folder / "examples", "eval")
         model = build_model(MlpOptions(units=(8,)), plan.inputs(), OutputSpec(task, UNITS[task]), seed=5)
         (batch,) = reader.batches(files)
         wanted = model.predict_on_batch({spec.name: batch[spec.name] for spec in plan.inputs()})
         units = reader.label_units(files)
         export(str(folder / "model"), model, reader.graph, plan, units, WORDS)
-        made[task] = tf.saved_model.load(str(folder / "model")), wanted * units[0] + units[1]
-        return made[task]
+        made[task, scale] = tf.saved_model.load(str(folder / "model")), units.restore(wanted, np)
+        return made[task, scale]
 
     return serve
 
@@ -214,6 +212,17 @@ def test_regression_answers_in_the_units_of_the_label(served: Any) -> None:
     assert np.abs(wanted).max() > 50, "the label goes from 0 to 500; scaled, it would stay below 10"
     evaluated = model.signatures["evaluation"](**{EVALUATION_ARGUMENT: serialized(ROWS)})["prediction"].numpy()
     np.testing.assert_allclose(evaluated[:, 0], answer["value"].numpy(), rtol=1e-6)
+
+
+def test_a_logarithm_becomes_the_label_again(served: Any) -> None:
+    _, linear = served("regression")
+    model, wanted = served("regression", "log")
+    found = model.signatures["serving_raw"](**raw(ROWS))["value"].numpy()
+    np.testing.assert_allclose(found, wanted[:, 0], rtol=1e-4)
+    logs = np.log1p([row["price"] for row in ROWS])
+    scaled = (linear[:, 0] - 250) / np.std([row["price"] for row in ROWS])
+    size = scaled * logs.std() + logs.mean()
+    np.testing.assert_allclose(found, np.sign(size) * np.expm1(np.abs(size)), rtol=1e-4)
 
 
 @pytest.mark.parametrize("column", ["age", "area (m²)", "word", "code", "smokes", "ratio"])

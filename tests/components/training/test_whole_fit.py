@@ -12,6 +12,7 @@ import pytest
 
 from kerasline.components.core.errors import ConfigError, TrainingFailed
 from kerasline.components.explanations.loading import rebuild_model
+from kerasline.components.features.label_units import LabelUnits
 from kerasline.components.fitting.one_fit import fit
 from kerasline.components.fitting.rows.rows import Arrays, FitData
 from kerasline.components.fitting.settings.checks import check_fit
@@ -76,7 +77,7 @@ def test_an_ensemble_answers_with_the_mean_of_fits_of_other_seeds(rows: FitData,
     np.testing.assert_allclose(answers(fitted.model, rows), mean, atol=1e-6)
     assert not np.allclose(answers(alone[0], rows), answers(alone[1], rows), atol=1e-3)
     assert fitted.told["ensemble"] == {"seeds": [7, 8]}
-    assert save_keras(str(tmp_path / "model.keras"), fitted.model, (1.0, 0.0)) == ""
+    assert save_keras(str(tmp_path / "model.keras"), fitted.model, LabelUnits()) == ""
     loaded = keras.saving.load_model(tmp_path / "model.keras", compile=False)
     np.testing.assert_allclose(answers(loaded, rows), mean, atol=1e-5)
     kinds = {

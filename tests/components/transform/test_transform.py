@@ -329,8 +329,9 @@ def test_values_that_the_analysis_never_saw(graph: Path) -> None:
 
 @pytest.mark.parametrize(
     ("options", "labels", "shift", "scale"),
-    [({}, [-1.2247449, 0.0, 1.2247449], 200.0, 81.64966), ({"price": {"scale": "none"}}, [100, 200, 300], 0.0, 1.0)],
-)
+    [({}, [-1.2247449, 0.0, 1.2247449], 200.0, 81.64966), ({"price": {"scale": "none"}}, [100, 200, 300], 0.0, 1.0),
+     ({"price": {"scale": "log"}}, [-1.316267, 0.2102709, 1.1059961], 5.2085119, 0.4508138)],
+)  # fmt: skip
 def test_the_label_of_a_regression(
     analyse: Any, tmp_path: Path, options: dict[str, Any], labels: list[float], shift: float, scale: float
 ) -> None:

@@ -46,6 +46,7 @@ _TRANSFER = (
     "With few photographs, a pretrained network learns more: model: {family: transfer} (it downloads its weights)."
 )
 _TOLD = ("encoding", "quoting", "skip_lines", "header", "ragged_rows")  # what a user should hear of the file at once
+_COUNTS = "whole numbers, some in too few rows to be classes, which auto would make of them"
 _LONGEST_NAME = 50  # that a recipe may have
 _NEVER_LEAKING = ("drop", "text", "array")  # kinds of columns of which no single value is compared with the label
 
@@ -183,6 +184,7 @@ def _table_lines(
     lines += _reading_lines(sample, label)
     lines += _drop_lines(guesses, sample.unusable)
     lines += _split_lines(settings, guesses)
+    lines += ["", *pair("task", "regression", 0, _COUNTS)] if label.are_counts else []
     lines += _feature_lines(guesses, _label_lines(label))
     lines += _rest(settings, label)
     return lines
@@ -231,10 +233,13 @@ def _split_lines(settings: Settings, guesses: Sequence[ColumnGuess]) -> list[str
 
 
 def _label_lines(label: LabelGuess) -> list[str]:
-    """Gives the label its own words for a missing value, where it has some."""
-    if label.words.own is None:
-        return []
-    return pair(label.columns[0], {"missing_values": list(label.words.own)}, 2, label.words.why)
+    """Gives the label its own words for a missing value, and its scale, where it needs them."""
+    options: dict[str, Any] = {"scale": "log"} if label.spans else {}
+    reasons = ["its sizes lie orders of magnitude apart; answers stay in its own units"] if label.spans else []
+    if label.words.own is not None:
+        options["missing_values"] = list(label.words.own)
+        reasons.append(label.words.why)
+    return pair(label.columns[0], options, 2, "; ".join(filter(None, reasons))) if options else []
 
 
 def _feature_lines(guesses: Sequence[ColumnGuess], of_label: Sequence[str]) -> list[str]:

@@ -23,6 +23,8 @@ _LIKELY = (
 )  # fmt: skip
 _UNEVEN = 4.0  # how many times larger the largest class is before the rare ones are weighed up
 _FEWEST_TO_WEIGH = 10  # rows of the rarest class
+_SPAN = 100.0  # times the median that one in a hundred is larger than, as where the logarithm deviates by 2
+_FEWEST_ROWS = 3  # that a class is learned from
 _FEWEST_COUNTS = 5  # different whole numbers that may be counts or scores
 _INFINITE = (float("inf"), float("-inf"))
 _EVAL_ROWS = 5  # rows of each class that a tenth of the data should have
@@ -34,7 +36,7 @@ class LabelGuess:
 
     Attributes:
       columns: one, or several of 0 and 1.
-      task: what the run will settle on by itself.
+      task: what the run will settle on by itself, or by the recipe where they are counts.
       counts: rows of each class in the rows that were looked at; of a multilabel task, rows with a 1.
       rows: that have a label, of those that were looked at.
       missing: share of the rows without one.
@@ -42,6 +44,8 @@ class LabelGuess:
       stratified: whether some class is so small that a random split might leave it out.
       majority: share of the largest class.
       deviation: of a number to predict.
+      are_counts: whether they would be classes by themselves, of which some have next to no rows.
+      spans: whether its sizes lie orders of magnitude apart.
       reading: keys of the ``csv:`` block that the label needs.
       remarks: for the reader of the recipe.
       values: of the rows, where the label is numbers that are text.
@@ -57,6 +61,8 @@ class LabelGuess:
     stratified: bool = False
     majority: float = 0.0
     deviation: float = 0.0
+    are_counts: bool = False
+    spans: bool = False
     reading: dict[str, tuple[Any, str]] = field(default_factory=dict)
     remarks: tuple[str, ...] = ()
     values: Sequence[Any] = ()
@@ -126,8 +132,11 @@ def guess_label(sample: TableSample, labels: Sequence[str]) -> LabelGuess:
         remarks=tuple(_remarks_on_missing(missing, given.words)),
         words=given.words,
     )
-    if settled.classes is None:
-        return replace(guess, deviation=_deviation(present), values=column.values)
+    are_counts = settled.classes is not None and _are_counts(column, counts, sample.rows)
+    if settled.classes is None or are_counts:
+        guess = replace(guess, task="regression") if are_counts else guess
+        spans, deviation = _spans(present), _deviation(present)
+        return replace(guess, are_counts=are_counts, deviation=deviation, spans=spans, values=column.values)
     return _with_classes(guess, column, counts, sample.rows)
 
 
@@ -147,6 +156,13 @@ def _deviation(values: Sequence[float]) -> float:
     return float((sum((value - mean) ** 2 for value in values) / len(values)) ** 0.5)
 
 
+def _spans(values: Sequence[float]) -> bool:
+    """Says whether a few numbers are so much larger than the others that errors are theirs alone."""
+    sizes = sorted(map(abs, values))
+    typical, large = sizes[len(sizes) // 2], sizes[int(0.99 * (len(sizes) - 1))]
+    return 0 < _SPAN * typical <= large
+
+
 def _with_classes(guess: LabelGuess, column: SampledColumn, counts: Mapping[Any, int], rows: int) -> LabelGuess:
     """Adds to a label what its classes are, and how even.
 
@@ -163,7 +179,7 @@ def _with_classes(guess: LabelGuess, column: SampledColumn, counts: Mapping[Any,
     remarks = list(guess.remarks)
     if alike := hidden_difference(ordered):
         remarks.append(f"some classes differ in {alike} only; write them alike")
-    if in_whole_table < 3:
+    if in_whole_table < _FEWEST_ROWS:
         rarest = min(ordered, key=lambda name: ordered[name])
         remarks.append(f"class {rarest!r} has {counted(smallest, 'row')}, too few to learn")
     remarks += filter(None, [remark_on_classes(ordered), _remark_on_counts(column.dtype, counts)])
@@ -175,6 +191,12 @@ def _with_classes(guess: LabelGuess, column: SampledColumn, counts: Mapping[Any,
         majority=largest / guess.rows,
         remarks=tuple(remarks),
     )
+
+
+def _are_counts(column: SampledColumn, counts: Mapping[Any, int], rows: int) -> bool:
+    """Says whether classes are whole numbers close to one another, of which the table has too few rows of some."""
+    rarest = min(counts.values()) * rows / max(1, len(column.values))
+    return rarest < _FEWEST_ROWS and bool(_remark_on_counts(column.dtype, counts)) and min(counts) >= 0
 
 
 def _remark_on_counts(dtype: str, counts: Mapping[Any, int]) -> str:

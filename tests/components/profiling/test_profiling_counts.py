@@ -1,11 +1,13 @@
-"""Labels of whole numbers that may be counts or scores: classes, with a remark how to predict the number."""
+"""Labels of numbers that are counts, scores, or of sizes far apart: what ``init`` makes of them."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 import pytest
+import yaml
 
+from kerasline.components.profiling.drafting import draft_recipe
 from kerasline.components.profiling.guessing.labels import guess_label
 from kerasline.components.profiling.sampling.sampling import SampledColumn, TableSample
 
@@ -27,3 +29,29 @@ def test_counts_are_remarked_on() -> None:
 )
 def test_codes_and_words_are_not(values: list[object], dtype: str) -> None:
     assert "regression" not in remarks(values, dtype)
+
+
+def test_counts_of_which_some_are_rare_are_predicted_as_numbers(tmp_path: Path) -> None:
+    visits = [0] * 150 + [1] * 60 + [2] * 30 + [3] * 12 + [4] * 6 + [5, 7]
+    lines = [f"{i % 37},{i % 11},{value}" for i, value in enumerate(visits)]
+    (tmp_path / "clinic.csv").write_text("age,ward,visits\n" + "\n".join(lines) + "\n")
+    draft = draft_recipe(tmp_path / "clinic.csv", ["visits"], None, "clinic.csv")
+    recipe = yaml.safe_load(draft.text)
+    assert recipe["task"] == "regression"
+    assert "r2" in recipe["evaluation"]["metrics"]
+
+
+def test_rows_of_each_class_leave_classes() -> None:
+    values: list[object] = [i % 7 for i in range(350)]
+    sample = TableSample(Path("t.csv"), "csv", [SampledColumn("stars", "int", values)], 350, True)
+    assert (guess_label(sample, ["stars"]).task, guess_label(sample, ["stars"]).are_counts) == ("multiclass", False)
+
+
+def test_sizes_that_lie_orders_of_magnitude_apart_are_learned_as_logarithms(tmp_path: Path) -> None:
+    lines = [f"{i % 37},{10 ** ((i * 7919 % 400) / 50):.3f},{50 + i * 7919 % 400}" for i in range(400)]
+    (tmp_path / "firms.csv").write_text("age,profit,staff\n" + "\n".join(lines) + "\n")
+    drafts = [draft_recipe(tmp_path / "firms.csv", [label], None, "firms.csv") for label in ("profit", "staff")]
+    profit, staff = (yaml.safe_load(draft.text) for draft in drafts)
+    assert profit["features"]["profit"] == {"scale": "log"}
+    assert "r2" not in profit["evaluation"]["thresholds"] and "mae" in profit["evaluation"]["thresholds"]
+    assert "staff" not in staff["features"] and "r2" in staff["evaluation"]["thresholds"]

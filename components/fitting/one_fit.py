@@ -72,7 +72,10 @@ def phases(settings: FitSettings) -> list[Phase]:
 
 def _unit(settings: FitSettings) -> str:
     """Says what the figures of an epoch are in: a scaled label's error is not in the label's units."""
-    units = {"z_score": "(in standard deviations of the label)", "log": "(in standard deviations of its logarithm)"}
+    units = {
+        "z_score": "(in standard deviations of the label)",
+        "log": "(in standard deviations of the label's logarithm)",
+    }
     return units.get(settings.plan.label_scale, "")
 
 

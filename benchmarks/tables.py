@@ -152,7 +152,7 @@ def fit_ours(
 
 def search(settings: FitSettings, data: FitData, budget: str) -> FitSettings:
     """Returns the settings that the search of ``tuning: default`` ends with."""
-    from kerasline.components.tuning.tuner import ConfigTuner
+    from kerasline.components.tuning import ConfigTuner
     from kerasline.pipeline.config import parse_experiment
 
     blocks = {"model": settings.model.model_dump(mode="json"), "training": settings.training.model_dump(mode="json")}

@@ -16,3 +16,4 @@ from .space.notation import (
     values_to_try as values_to_try,
 )
 from .space.options import TuningOptions as TuningOptions
+from .tuner import ConfigTuner as ConfigTuner

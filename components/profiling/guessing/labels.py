@@ -132,12 +132,22 @@ def guess_label(sample: TableSample, labels: Sequence[str]) -> LabelGuess:
         remarks=tuple(_remarks_on_missing(missing, given.words)),
         words=given.words,
     )
-    are_counts = settled.classes is not None and _are_counts(column, counts, sample.rows)
-    if settled.classes is None or are_counts:
-        guess = replace(guess, task="regression") if are_counts else guess
-        spans, deviation = _spans(present), _deviation(present)
-        return replace(guess, are_counts=are_counts, deviation=deviation, spans=spans, values=column.values)
+    if settled.classes is None:
+        return _with_numbers(guess, column, present)
+    if _are_counts(column, counts, sample.rows):
+        return _with_numbers(replace(guess, task="regression", are_counts=True), column, present)
     return _with_classes(guess, column, counts, sample.rows)
+
+
+def _with_numbers(guess: LabelGuess, column: SampledColumn, present: Sequence[float]) -> LabelGuess:
+    """Adds to a label how its numbers lie.
+
+    Args:
+      guess: What is known of it already.
+      column: Its values.
+      present: Those that are finite.
+    """
+    return replace(guess, deviation=_deviation(present), spans=_spans(present), values=column.values)
 
 
 def _finite(values: Sequence[Any]) -> list[Any]:

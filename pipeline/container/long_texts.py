@@ -1,10 +1,14 @@
-"""Long parameters of a compiled spec, which travel packed.
+"""Parameters of a compiled spec that travel packed: long ones, and what would be changed on the way.
 
 Both backends hand a step all that it is told as one argument of a command, and Linux takes no argument of more than
 128 KiB: a table of 200 columns has more to say. So a long text stands in the spec compressed, and the container unpacks
 it before anything reads it. What repeats itself for every column shrinks to a few hundredths.
 
-Source: kubeflow/pipelines backend/src/v2/component/launcher_v2.go (compileCmdAndArgs); execve(2), MAX_ARG_STRLEN.
+On Kubeflow that argument passes Argo, Kubernetes and the launcher, which replace what they take for placeholders: of
+two dollars Kubernetes leaves one, so that a column ``US$$`` would not be found in the data.
+
+Source: kubeflow/pipelines backend/src/v2/component/launcher_v2.go (compileCmdAndArgs); argo-workflows
+util/template/template.go; kubernetes third_party/forked/golang/expansion/expand.go; execve(2), MAX_ARG_STRLEN.
 """
 
 from __future__ import annotations
@@ -19,12 +23,13 @@ from kerasline.components.core import ConfigError
 
 ARGUMENT_BYTES = 128 * 1024 - 1
 _LONG = 8_192  # characters; shorter ones stay readable in the services' own pages
+_PLACEHOLDERS = ("{{", "$$", "$(")
 _MARK = "kerasline-deflated:"
 _ROOM_BYTES = 16_384  # for what the backend adds: artifacts, their types and metadata
 
 
 def pack_texts(spec: dict[str, Any], jobs: Collection[str] = ()) -> None:
-    """Packs the long constant texts that the steps of a compiled PipelineSpec are told, in place.
+    """Packs constant texts that the steps of a compiled PipelineSpec are told, in place.
 
     Args:
       spec: The PipelineSpec; it is changed.
@@ -47,8 +52,8 @@ def _told(task: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _pack(value: Any) -> Any:
-    """Returns a long text packed, and anything else as it is."""
-    if not isinstance(value, str) or len(value) <= _LONG:
+    """Returns a text packed that is long or has a placeholder in it, and anything else as it is."""
+    if not isinstance(value, str) or not (len(value) > _LONG or any(begin in value for begin in _PLACEHOLDERS)):
         return value
     return _MARK + base64.b64encode(zlib.compress(value.encode("utf-8"), 9)).decode("ascii")
 

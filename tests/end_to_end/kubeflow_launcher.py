@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -176,6 +177,18 @@ def protojson(value: Any) -> str:
     return json.dumps(plain(value), separators=(",", ":"), ensure_ascii=False)
 
 
+def expand(text: str, variables: Mapping[str, str]) -> str:
+    """What Kubernetes makes of a word of a container's command: variables it knows, and one dollar of two.
+
+    Source: kubernetes/kubernetes third_party/forked/golang/expansion/expand.go.
+    """
+
+    def replace(found: re.Match[str]) -> str:
+        return "$" if found[0] == "$$" else variables.get(found[1], found[0])
+
+    return re.sub(r"\$\$|\$\(([^)]*)\)", replace, text)
+
+
 def _run_command(
     cluster: Cluster,
     task: str,
@@ -186,11 +199,13 @@ def _run_command(
 ) -> None:
     # component/launcher_v2.go, NewLauncherV2 and compileCmdAndArgs: read strictly, and put in place of {{$}}.
     json_format.ParseDict(executor_input, pipeline_spec_pb2.ExecutorInput())
-    text = protojson(executor_input)
-    command = [sys.executable if part == "python" else part for part in container["command"]]
-    command += [argument.replace("{{$}}", text) for argument in container["args"]]
     # driver/driver.go, initPodSpecPatch: the variables of the spec's container.
     given = {variable["name"]: variable["value"] for variable in container.get("env", [])}
+    text = expand(protojson(executor_input), given)
+    if "{{" in text:
+        raise TaskFailed(task, None, f"Argo or the launcher takes {text[text.index('{{') :][:40]} for a placeholder")
+    command = [sys.executable if part == "python" else part for part in container["command"]]
+    command += [argument.replace("{{$}}", text) for argument in container["args"]]
     own = {"KERASLINE_MOUNTS": str(pod), "HOME": str(pod / "home"), "TMPDIR": str(pod / "tmp")}
     log = cluster.folder / "log.txt"
     with open(log, "w+", encoding="utf-8") as output:

@@ -38,6 +38,15 @@ def test_long_texts_travel_packed_and_arrive_as_they_were() -> None:
     assert told_by(again)["plan"] == told["plan"], "it is part of the backend's cache key"
 
 
+@pytest.mark.parametrize("name", ["US$$", "$(HOME)", "{{item}}", "{{$.inputs.parameters['epochs']}}"])
+def test_what_a_service_would_replace_travels_packed(name: str) -> None:
+    text = json.dumps({"columns": [{"name": name}, {"name": "price $"}]})
+    spec = spec_of(plan=text)
+    pack_texts(spec)
+    assert not any(sign in told_by(spec)["plan"] for sign in "${")
+    assert unpack(told_by(spec)["plan"]) == text
+
+
 def test_what_does_not_fit_even_so_is_refused_with_the_step() -> None:
     import random
 

@@ -27,7 +27,7 @@ VARIABLE = "KERASLINE_COMPILED"
 _ROOT = Path(__file__).resolve().parents[2]
 
 
-def describe(target: str, mount: str, claim: str | None, modules: Sequence[str] = ()) -> str:
+def describe(target: str, mount: str, claim: str | None, modules: Sequence[str] = (), columns: int = 1) -> str:
     """Returns the variable's value.
 
     Args:
@@ -35,10 +35,11 @@ def describe(target: str, mount: str, claim: str | None, modules: Sequence[str] 
       mount: the folder that steps must have mounted, see ``remote_paths.mount_of``.
       claim: the PersistentVolumeClaim that is mounted there.
       modules: the user's own, which steps import.
+      columns: of the data, by which each step chooses how it takes its rows.
     """
     facts: dict[str, Any] = {
         **{"version": metadata.version("kerasline"), "code": project_code(), "target": target, "mount": mount},
-        **{"libraries": library_versions(), "packages": packages_hash()},
+        **{"libraries": library_versions(), "packages": packages_hash(), "columns": columns},
     }
     if modules:
         facts["modules"] = {module: code_version(module) for module in modules}

@@ -20,6 +20,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from kerasline.components.beam import choose_batches
 from kerasline.components.core import ConfigError, KeraslineError
 from kerasline.pipeline.container.backend_artifacts import check_parameters, clean_answer, restore_artifacts
 from kerasline.pipeline.container.buckets import BUCKETS
@@ -49,18 +50,24 @@ def _run() -> None:
     _remark(check_modules(facts))
     check_mount(facts, MOUNTS)
     if _REQUEST not in sys.argv:
-        runpy.run_module(_ENTRY_POINT, run_name="__main__", alter_sys=True)
+        _run_step(facts)
         return
     position = sys.argv.index(_REQUEST) + 1
     request = prepare_request(_read_json(position), _inputs_spec(), facts)
     sys.argv[position] = json.dumps(request)
     try:
-        runpy.run_module(_ENTRY_POINT, run_name="__main__", alter_sys=True)
+        _run_step(facts)
     finally:
         answer = Path(request["outputs"]["outputFile"])
         if answer.is_file():
             told = clean_answer(change_strings(json.loads(answer.read_text(encoding="utf-8")), to_uri))
             answer.write_text(json.dumps(told), encoding="utf-8")
+
+
+def _run_step(facts: Mapping[str, Any]) -> None:
+    if "columns" in facts:
+        choose_batches(facts["columns"])
+    runpy.run_module(_ENTRY_POINT, run_name="__main__", alter_sys=True)
 
 
 def prepare_request(asked: Any, inputs_spec: Mapping[str, Any], facts: Mapping[str, Any]) -> dict[str, Any]:

@@ -75,9 +75,10 @@ def compile_pipeline(
         runner.run(pipeline)
         job: dict[str, Any] = json.loads(Path(folder, "pipeline.json").read_text(encoding="utf-8"))
     _apply_run_options(job, plan, target)
-    facts = {"name": VARIABLE, "value": describe(target, mount_of(pipeline_root), claim, plan.own_modules())}
+    columns = len(plan.dataset.columns)
+    facts = describe(target, mount_of(pipeline_root), claim, plan.own_modules(), columns)
     for executor in job["pipelineSpec"]["deploymentSpec"]["executors"].values():
-        executor["container"]["env"] = [facts]
+        executor["container"]["env"] = [{"name": VARIABLE, "value": facts}]
     values = declare_parameters(job["pipelineSpec"], _values(plan, pipeline_root), _data(plan, base_dir, data_dir))
     pack_texts(job["pipelineSpec"], plan.experiment.run.custom_jobs)
     job["runtimeConfig"]["parameterValues"] = {key: value for key, value in values.items() if value is not None}

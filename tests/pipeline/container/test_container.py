@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from kerasline.components.beam import choose_batches
 from kerasline.pipeline.container import entry as container
+from kerasline.pipeline.container.compiled_for import VARIABLE, describe
 from kerasline.pipeline.container.runtime_parameters import COMPILED
 
 
@@ -51,6 +53,26 @@ def test_what_a_step_writes_is_told_as_uris(tmp_path: Path, monkeypatch: pytest.
     given = seen["inputs"]["parameterValues"]  # type: ignore[index]
     assert given == {"models": f"{tmp_path}/gcs/bucket/new/models/x"}, "TFX hears of no parameter but its own"
     assert json.loads((tmp_path / "gcs" / "bucket" / "out.json").read_text()) == {"uri": "gs://bucket/x"}
+
+
+@pytest.mark.parametrize(("columns", "least"), [(12, 1), (5000, 20 * 2**20)])
+def test_a_step_takes_the_rows_of_a_wide_table_in_large_batches(
+    columns: int, least: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As a run on this machine does."""
+    from tfx_bsl.coders import batch_util
+
+    monkeypatch.setenv(VARIABLE, describe("vertex", "", None, columns=columns))
+    monkeypatch.setattr(sys, "argv", ["container"])
+    seen: list[int] = []
+
+    def entry_point(*_: object, **__: object) -> None:
+        seen.append(batch_util.GetBatchElementsKwargs(None)["min_batch_size"])
+
+    monkeypatch.setattr(container.runpy, "run_module", entry_point)
+    container.main()
+    choose_batches(1)
+    assert seen == [least]
 
 
 def test_without_a_mount_nothing_is_changed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,6 +14,7 @@ from kerasline.components.datasets.description import LabelFacts, facts_of_writt
 from kerasline.components.datasets.values import WrittenNumbers, evidence_of, read_date, read_number
 from kerasline.components.models import Task
 from kerasline.components.profiling.guessing.guess import hidden_difference
+from kerasline.components.profiling.guessing.numbers import lost_digits
 from kerasline.components.profiling.sampling import SampledColumn, TableSample, Words, remark_on_classes
 
 _LIKELY = (
@@ -147,7 +148,9 @@ def _with_numbers(guess: LabelGuess, column: SampledColumn, present: Sequence[fl
       column: Its values.
       present: Those that are finite.
     """
-    return replace(guess, deviation=_deviation(present), spans=_spans(present), values=column.values)
+    remarks = (*guess.remarks, *filter(None, [lost_digits(present)]))
+    deviation, spans = _deviation(present), _spans(present)
+    return replace(guess, deviation=deviation, spans=spans, values=column.values, remarks=remarks)
 
 
 def _finite(values: Sequence[Any]) -> list[Any]:

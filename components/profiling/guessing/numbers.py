@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
-from kerasline.components.core import counted
+from kerasline.components.core import counted, rounded
 from kerasline.components.datasets.description import is_row_name
 from kerasline.components.datasets.values import (
     UNIX_UNITS,
@@ -24,6 +24,8 @@ _CODE_NAME = re.compile(
 _TIME_NAME = re.compile(r"(^|[_\s.\-])(time|date|timestamp|stamp|ts|epoch|created|updated|at|when)($|[_\s.\-])", re.I)
 _PARTS_OF_SECONDS = ("", "milli", "micro", "nano")
 _FEW_REPEATS = 1.25  # rows of each id of a table in which some came twice
+_BITS = 24  # of a float32's digits
+_COARSE = 0.01  # of a deviation
 _SENTINELS = (-9999.0, -999.0, -99.0, 999.0, 9999.0, 99999.0)
 
 
@@ -50,13 +52,32 @@ def guess_number(name: str, dtype: str, present: Sequence[Any], counts: Counter[
         guess.why += f"; {infinite} as missing"
     if len(counts) > 20:
         _choose_scale(guess, finite)
-    sentinel = _sentinel(finite, counts)
-    if sentinel is not None:
-        guess.remark = (
-            f"{sentinel:g} stands far outside and may mean a missing value; if so, give the column missing_values: "
-            f"['{sentinel:g}']"
-        )
+    guess.remark = _remark(dtype, finite, counts)
     return guess
+
+
+def _remark(dtype: str, finite: Sequence[float], counts: Counter[Any]) -> str:
+    """Gives advice that the recipe does not follow by itself."""
+    sentinel = _sentinel(finite, counts)
+    if sentinel is None:
+        return lost_digits(finite) if dtype == "float" else ""
+    return (
+        f"{sentinel:g} stands far outside and may mean a missing value; if so, give the column missing_values: "
+        f"['{sentinel:g}']"
+    )
+
+
+def lost_digits(finite: Sequence[float]) -> str:
+    """Says that float32, as which rows are kept, has too few digits for what tells some numbers apart, if so."""
+    largest, mean = max(map(abs, finite)), math.fsum(finite) / len(finite)
+    deviation = math.sqrt(math.fsum((value - mean) ** 2 for value in finite) / len(finite))
+    step = math.ldexp(1.0, math.frexp(largest)[1] - _BITS)
+    if not 0 < _COARSE * deviation < step or all(math.fmod(value, step) == 0 for value in finite):
+        return ""
+    return (
+        f"numbers of this size are kept in steps of {step:g}, and these deviate by no more than {deviation:.3g}; "
+        f"write how far they are from {rounded(min(finite))}, so that no digits are lost"
+    )
 
 
 def _choose_scale(guess: ColumnGuess, finite: Sequence[float]) -> None:

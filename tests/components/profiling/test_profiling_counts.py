@@ -55,3 +55,16 @@ def test_sizes_that_lie_orders_of_magnitude_apart_are_learned_as_logarithms(tmp_
     assert profit["features"]["profit"] == {"scale": "log"}
     assert "r2" not in profit["evaluation"]["thresholds"] and "mae" in profit["evaluation"]["thresholds"]
     assert "staff" not in staff["features"] and "r2" in staff["evaluation"]["thresholds"]
+
+
+@pytest.mark.parametrize(
+    ("offset", "step", "said"), [(1e7, 0.01, "in steps of 1,"), (1e7, 2.0, ""), (1e3, 0.01, ""), (-4e9, 0.5, "of 256,")]
+)
+def test_digits_that_float32_has_no_room_for_are_remarked_on(
+    offset: float, step: float, said: str, tmp_path: Path
+) -> None:
+    lines = [f"{offset + step * (i * 7919 % 400)!r},{offset + step * (i * 31 % 400)!r}" for i in range(400)]
+    (tmp_path / "poles.csv").write_text("east,north\n" + "\n".join(lines) + "\n")
+    text = " ".join(draft_recipe(tmp_path / "poles.csv", ["north"], None, "poles.csv").text.replace("#", " ").split())
+    assert text.count("numbers of this size are kept") == (2 if said else 0)
+    assert said in text

@@ -158,7 +158,14 @@ def models(name: str | None = None, workspace: str | Path = _WORKSPACE) -> list[
     return describe_models(root) if name is None else describe_versions(root, name)
 
 
-def promote(name: str, version: int, reason: str, workspace: str | Path = _WORKSPACE) -> dict[str, Any]:
+def promote(
+    name: str,
+    version: int,
+    reason: str,
+    workspace: str | Path = _WORKSPACE,
+    *,
+    require_signature: str | Path | None = None,
+) -> dict[str, Any]:
     """Puts a version into production, once it has loaded and answered in a fresh process.
 
     Args:
@@ -166,17 +173,19 @@ def promote(name: str, version: int, reason: str, workspace: str | Path = _WORKS
       version: to put into production.
       reason: why, for the history.
       workspace: the folder of runs and models.
+      require_signature: the file of the public key that the version must be signed with; None asks for none.
 
     Returns:
       The move: ``version``, ``replaced`` (the version that was in production, or None), ``reason``, ``moved_at``, ...
 
     Raises:
       ConfigError: no such version, files of it are missing, it is in production already, or there is no reason.
-      KeraslineError: it does not answer, or somebody else moved production meanwhile.
+      KeraslineError: it does not answer, is not what was signed, or somebody else moved production meanwhile.
     """
     from kerasline.pipeline.models import commands
 
-    move, _ = commands.promote(Path(workspace).expanduser() / "models", name, version, reason)
+    key = None if require_signature is None else Path(require_signature).expanduser()
+    move, _ = commands.promote(Path(workspace).expanduser() / "models", name, version, reason, key)
     return move
 
 

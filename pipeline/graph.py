@@ -321,6 +321,7 @@ def _push(
             "record": plan.record(),
             "keep": plan.experiment.push.keep,
             "challenge": plan.experiment.push.challenge(),
+            "sign": plan.experiment.push.sign.key if plan.experiment.push.sign else None,
             "code_version": code_version("kerasline.components.pushing"),
         },
     )

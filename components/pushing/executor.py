@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,7 @@ from tfx.utils import proto_utils
 
 from kerasline.components.core import describe_environment
 from kerasline.components.registry import ANSWERS_FILE, FORMATS_FOLDER, push_version
+from kerasline.components.signing import check_private_key, sign_version
 
 # Where TensorFlow Serving looks for requests to answer before it takes a new version into use.
 WARMUP_FILE = "assets.extra/tf_serving_warmup_requests"
@@ -40,8 +43,8 @@ class RegistryPusher(executor.Executor):
 
     Execution properties:
       push_destination: ``filesystem.base_directory`` is ``MODELS/NAME``.
-      custom_config: ``record`` (written with the version), ``keep`` (versions to keep) and ``challenge`` (how it
-        challenges what is in production, None to take its place).
+      custom_config: ``record`` (written with the version), ``keep`` (versions to keep), ``challenge`` (how it
+        challenges what is in production, None to take its place) and ``sign`` (the key that signs it, None for none).
     """
 
     def Do(  # noqa: N802 (TFX's name)
@@ -82,8 +85,17 @@ class RegistryPusher(executor.Executor):
         record = {**custom["record"], "run_id": run_id, "environment": describe_environment()}
         record["formats"] = ["saved_model", *(name for a in formats for name in _names(a))]
         model = Path(self.GetModelPath(input_dict))
-        version = push_version(folder, model, record, custom["keep"], add_files, custom.get("challenge"))
+        challenge, sign = custom.get("challenge"), _signer(folder, custom.get("sign"))
+        version = push_version(folder, model, record, custom["keep"], add_files, challenge, sign)
         self._MarkPushed(pushed, pushed_destination=str(folder / str(version)), pushed_version=str(version))
+
+
+def _signer(folder: Path, key: str | None) -> Callable[[int], None] | None:
+    """Returns what signs a version; None where no key is given."""
+    if key is None:
+        return None
+    check_private_key(Path(key), "push.sign.key")
+    return partial(sign_version, folder, key=Path(key))
 
 
 def keep_answers(predictions: Path, target: Path) -> None:

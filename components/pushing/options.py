@@ -54,6 +54,15 @@ def check_limits(options: PushOptions, main_metric: str) -> None:
             )
 
 
+class SignOptions(Options):
+    """Who signs each version that is pushed."""
+
+    key: str = Field(
+        min_length=1,
+        description="A private key of an elliptic curve, PEM, without a password. Needs make setup SIGNING=1.",
+    )
+
+
 class PushOptions(Options):
     """Where a blessed model goes."""
 
@@ -68,6 +77,7 @@ class PushOptions(Options):
     )
     watch_days: float = Field(7.0, gt=0, description="Days in production for which rollback_on is watched.")
     keep: int = Field(5, ge=2, description="Versions to keep; the current one and its predecessor always stay.")
+    sign: SignOptions | None = Field(None, description="Sign each version, for serve and promote to ask for.")
     formats: list[Literal["saved_model", "keras", "onnx", "tflite", "tflite_int8"]] = Field(
         default=["saved_model"],
         description="The SavedModel always; the others take transformed inputs and lie in the version's formats/.",

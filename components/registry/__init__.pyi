@@ -22,8 +22,10 @@ from .pushing import PushRefused as PushRefused, push_version as push_version
 from .serving_config import mend_serving_config as mend_serving_config
 from .versions import (
     ANSWERS_FILE as ANSWERS_FILE,
+    CARD_FILES as CARD_FILES,
     FORMATS_FOLDER as FORMATS_FOLDER,
     RECORD_FILE as RECORD_FILE,
+    SIGNATURE_FILE as SIGNATURE_FILE,
     find_problem as find_problem,
     list_models as list_models,
     list_versions as list_versions,

@@ -40,6 +40,7 @@ def push_version(
     keep: int,
     finish: Callable[[Path], None] | None = None,
     challenge: Mapping[str, Any] | None = None,
+    sign: Callable[[int], None] | None = None,
 ) -> int:
     """Puts a model into production as a new version, or beside what is there.
 
@@ -54,6 +55,7 @@ def push_version(
       finish: Called with the folder of the version before it appears, to add files to it.
       challenge: ``kind``, ``share`` and ``rollback_on`` of :class:`Challenger`, to leave in production what is there;
         None to take its place. The first version takes it in any case.
+      sign: Called with the number of the version when all its files are there, before it takes a place.
 
     Returns:
       The number of the version.
@@ -73,6 +75,8 @@ def push_version(
             version = add_version(folder, model, {**record, "digest": digest}, finish)
         else:
             _renew_record(folder, version, record)
+        if sign is not None:
+            sign(version)
         if digest_model(folder / str(version)) != digest:
             raise KeraslineError(
                 f"expected {folder / str(version)} to hold the model's files, but they differ from those in {model}; "

@@ -16,6 +16,9 @@ from kerasline.components.registry.pointer import read_events
 from kerasline.components.registry.writing import copy_to_disk, now_text, write_json
 
 RECORD_FILE = "version.json"
+SIGNATURE_FILE = "model.sig"  # of a version: over all other files but the card
+# Of a version: what a run tells of it to people, written when it has pushed and measured it.
+CARD_FILES = ("assets.extra/model_card.md", "assets.extra/model_card.html")
 ANSWERS_FILE = "answers-eval.npz"  # of a version: its predictions of eval rows, and their labels
 FORMATS_FOLDER = "formats"  # of a version: what there is beside the SavedModel
 # What a SavedModel consists of; a version's folder holds more, such as its record and warm-up requests.
@@ -99,8 +102,8 @@ def add_version(
     # A dot in front keeps the half-written folder from TensorFlow Serving, which reads numbers only.
     staging = folder / f".{version}.{uuid.uuid4().hex[:8]}"
     try:
-        # A version that comes from another registry brings a record and a card of its own there.
-        others = shutil.ignore_patterns(RECORD_FILE, "model_card.*")
+        # A version that comes from another registry brings a record, a signature and a card of its own there.
+        others = shutil.ignore_patterns(RECORD_FILE, SIGNATURE_FILE, "model_card.*")
         shutil.copytree(model, staging, copy_function=copy_to_disk, ignore=others)
         if finish:
             finish(staging)

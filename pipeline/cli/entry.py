@@ -240,6 +240,6 @@ def doctor(workspace: WorkspaceOption = WORKSPACE) -> None:
 
 for group in (
     *(commands.cloud, commands.init, commands.new, commands.schedule, commands.backtest, commands.report),
-    *(commands.models, commands.evaluate, commands.monitoring, commands.why, commands.schema),
+    *(commands.models, commands.evaluate, commands.monitoring, commands.signing, commands.why, commands.schema),
 ):
     group.register(app)

@@ -1,11 +1,7 @@
-from . import commands as commands
+from . import commands as commands, signing as signing
 from .challengers import find_challengers as find_challengers, misfit as misfit
-from .commands import (
-    describe_models as describe_models,
-    describe_versions as describe_versions,
-    find_model as find_model,
-    find_version as find_version,
-)
+from .commands import find_model as find_model, find_version as find_version
+from .describing import describe_models as describe_models, describe_versions as describe_versions
 from .evaluation import Evaluation as Evaluation, show_figure as show_figure
 from .exporting import export_version as export_version
 from .loading import LoadedModel as LoadedModel, load_model as load_model

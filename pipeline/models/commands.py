@@ -16,7 +16,6 @@ from typing import Any
 from kerasline import components
 from kerasline.components.core import ConfigError, KeraslineError, is_version, nearest
 from kerasline.components.registry import (
-    RECORD_FILE,
     current_version,
     find_predecessor,
     find_problem,
@@ -25,16 +24,13 @@ from kerasline.components.registry import (
     list_versions,
     mend_serving_config,
     move_pointer,
-    read_challenger,
-    read_history,
     read_pins,
     read_pointer,
-    read_record,
     registry_lock,
     set_pin,
     untold_move,
 )
-from kerasline.pipeline.workspace import list_runs, section
+from kerasline.components.signing import check_public_key, check_signature
 
 _PROBE = Path(components.__file__).parent / "prediction" / "probe.py"
 _PROBE_SECONDS = 600
@@ -77,23 +73,30 @@ def find_version(models: Path, reference: str) -> tuple[Path, int]:
     Raises:
       ConfigError: there is no such model or version, or files of it are missing.
     """
+    folder, version = name_version(models, reference)
+    check_version(folder, version)
+    return folder, version
+
+
+def name_version(models: Path, reference: str) -> tuple[Path, int]:
+    """Resolves a reference as :func:`find_version` does, without a look at the version's files.
+
+    Raises:
+      ConfigError: there is no such model, or it has no version in production and none was named.
+    """
     name, at, text = reference.partition("@")
     folder = find_model(models, name)
     if at:
         if not is_version(text):
             shown = reference if len(reference) <= 100 else reference[:99] + "…"
             raise ConfigError(f"expected NAME or NAME@VERSION with a number such as {name}@1, got {shown!r}")
-        version = int(text)
-    else:
-        current = current_version(folder)
-        if current is None:
-            raise ConfigError(
-                f"{name} has no version in production; name one, such as {name}@{list_versions(folder)[-1]}, or "
-                "promote it"
-            )
-        version = current
-    check_version(folder, version)
-    return folder, version
+        return folder, int(text)
+    current = current_version(folder)
+    if current is None:
+        raise ConfigError(
+            f"{name} has no version in production; name one, such as {name}@{list_versions(folder)[-1]}, or promote it"
+        )
+    return folder, current
 
 
 def check_version(folder: Path, version: int) -> None:
@@ -102,18 +105,44 @@ def check_version(folder: Path, version: int) -> None:
     Raises:
       ConfigError: which of them, and what there is instead.
     """
-    versions = list_versions(folder)
-    if version not in versions:
-        raise ConfigError(
-            f"{folder.name} has no version {version}; it has {', '.join(map(str, versions))} ('kerasline models "
-            f"{folder.name}' lists them)"
-        )
+    check_number(folder, version)
     problem = find_problem(folder, version)
     if problem:
         raise ConfigError(
             f"version {version} of {folder.name} cannot be used: {problem} in {folder / str(version)}; restore it from "
             "a backup, or use another version"
         )
+
+
+def check_number(folder: Path, version: int) -> None:
+    """Refuses a version that is not there.
+
+    Raises:
+      ConfigError: what there is instead.
+    """
+    versions = list_versions(folder)
+    if version not in versions:
+        raise ConfigError(
+            f"{folder.name} has no version {version}; it has {', '.join(map(str, versions))} ('kerasline models "
+            f"{folder.name}' lists them)"
+        )
+
+
+def check_signed(folder: Path, version: int, public_key: Path | None) -> int:
+    """Refuses a version that is not what the holder of a key has signed; without a key, refuses nothing.
+
+    Returns:
+      How many files the signature covers.
+
+    Raises:
+      ConfigError: there is no such version, or the file is no public key.
+      SignatureRefused: what does not hold.
+    """
+    if public_key is None:
+        return 0
+    check_public_key(public_key, "--require-signature")
+    check_number(folder, version)
+    return check_signature(folder, version, public_key)
 
 
 def try_model(path: Path, shown: str) -> Trial:
@@ -147,7 +176,9 @@ def try_version(folder: Path, version: int) -> Trial:
     return try_model(folder / str(version), f"version {version} of {folder.name}")
 
 
-def promote(models: Path, name: str, version: int, reason: str) -> tuple[dict[str, Any], Trial]:
+def promote(
+    models: Path, name: str, version: int, reason: str, public_key: Path | None = None
+) -> tuple[dict[str, Any], Trial]:
     """Puts a version into production once it has shown that it loads and answers.
 
     Args:
@@ -155,20 +186,29 @@ def promote(models: Path, name: str, version: int, reason: str) -> tuple[dict[st
       name: of the model.
       version: to put into production.
       reason: for the history.
+      public_key: of the signature that the version must have; None asks for none.
 
     Returns:
       The move, and how the trial went.
 
     Raises:
       ConfigError: no such version, files of it are missing, it is in production already, or there is no reason.
+      SignatureRefused: it is not what the holder of the key has signed.
       KeraslineError: it does not answer, or somebody else moved production meanwhile.
     """
     folder = _open_model(models, name)
+    check_signed(folder, version, public_key)
     return _move(folder, version, _check_reason(reason), "promote", read_pointer(folder))
 
 
 def move_seen(
-    folder: Path, version: int, reason: str, action: str, seen: dict[str, Any] | None, evidence: dict[str, Any]
+    folder: Path,
+    version: int,
+    reason: str,
+    action: str,
+    seen: dict[str, Any] | None,
+    evidence: dict[str, Any],
+    public_key: Path | None = None,
 ) -> dict[str, Any]:
     """Puts a version into production by what was measured while something certain was there.
 
@@ -179,21 +219,30 @@ def move_seen(
       action: ``promote`` or ``rollback``.
       seen: the pointer when the measuring began; if it is another by now, nothing is moved.
       evidence: for the history.
+      public_key: of the signature that the version must have; None asks for none.
 
     Returns:
       The move.
 
     Raises:
       ConfigError: files of the version are missing.
+      SignatureRefused: it is not what the holder of the key has signed.
       KeraslineError: it does not answer, or somebody moved production meanwhile.
     """
     mend_serving_config(folder.parent)
+    check_signed(folder, version, public_key)
     move, _ = _move(folder, version, reason, action, seen, evidence)
     forget_move(folder)
     return move
 
 
-def roll_back(models: Path, name: str, reason: str, tell: Tell = lambda move, trial: None) -> Made:
+def roll_back(
+    models: Path,
+    name: str,
+    reason: str,
+    tell: Tell = lambda move, trial: None,
+    public_key: Path | None = None,
+) -> Made:
     """Puts the version into production that was there before the current one.
 
     A rollback that was cut off after it moved production is done: repeated, it is told and moves nothing more.
@@ -203,12 +252,14 @@ def roll_back(models: Path, name: str, reason: str, tell: Tell = lambda move, tr
       name: of the model.
       reason: for the history.
       tell: tells the user; a rollback counts as cut off until this has returned.
+      public_key: of the signature that the earlier version must have; None asks for none.
 
     Returns:
       The move, and how the trial went; no trial where an earlier rollback made the move.
 
     Raises:
       ConfigError: there is none, or files of it are missing.
+      SignatureRefused: it is not what the holder of the key has signed.
       KeraslineError: it does not answer, or somebody else moved production meanwhile.
     """
     folder, reason = _open_model(models, name), _check_reason(reason)
@@ -222,6 +273,7 @@ def roll_back(models: Path, name: str, reason: str, tell: Tell = lambda move, tr
             f"{name} has no earlier version to go back to from version {current_version(folder)}; 'kerasline models "
             f"{name}' lists what 'kerasline promote' can take"
         )
+    check_signed(folder, target, public_key)
     return _tell(folder, _move(folder, target, reason, "rollback", seen), tell)
 
 
@@ -295,86 +347,3 @@ def pin(models: Path, name: str, version: int, reason: str | None) -> None:
             pins = ", ".join(map(str, read_pins(folder))) or "none"
             raise ConfigError(f"version {version} of {name} is not pinned; pinned are: {pins}")
         set_pin(folder, version, None if reason is None else _check_reason(reason))
-
-
-def describe_models(workspace: Path) -> list[dict[str, Any]]:
-    """Lists the models of a workspace.
-
-    Returns:
-      For each its ``name``, ``versions`` (how many) and the description of the version in ``production``, or None.
-    """
-    models = workspace / "models"
-    found = []
-    for name in list_models(models):
-        versions = describe_versions(workspace, name)
-        current = [version for version in versions if version["state"] == "production"]
-        found.append({"name": name, "versions": len(versions), "production": current[0] if current else None})
-    return found
-
-
-def describe_versions(workspace: Path, name: str) -> list[dict[str, Any]]:
-    """Lists the versions of a model, oldest first.
-
-    Returns:
-      For each ``version``, ``state`` (``production``, ``previous``, ``challenger, KIND``, ``rolled back`` or empty),
-      ``pinned`` (the reason or None), ``problem`` (what is missing, or None), ``run_id``, ``pushed_at``,
-      ``data_fingerprint``, ``spans``, ``data``, ``main_metric``, ``metrics`` and ``test_metrics`` (empty where the
-      run's report is gone) and ``size_bytes``.
-
-    Raises:
-      ConfigError: nothing was pushed under this name.
-    """
-    folder = find_model(workspace / "models", name)
-    runs = [run for run in list_runs(workspace) if run["recipe"] == name and section(run, "model").get("version")]
-    states, pins = _states(folder), read_pins(folder)
-    described = []
-    for version in list_versions(folder):
-        record = _read_record(folder, version)
-        run = _run_of(version, record, runs)
-        described.append(
-            {
-                "version": version,
-                "state": states.get(version, ""),
-                "pinned": pins[version]["reason"] if version in pins else None,
-                "problem": find_problem(folder, version),
-                "run_id": record.get("run_id") or run.get("run_id"),
-                **{key: record.get(key) for key in ("pushed_at", "data_fingerprint", "spans", "data")},
-                "main_metric": record.get("main_metric") or run.get("main_metric"),
-                "metrics": section(run, "metrics"),
-                "test_metrics": section(run, "test_metrics"),
-                "size_bytes": _size(folder / str(version)),
-            }
-        )
-    return described
-
-
-def _states(folder: Path) -> dict[int, str]:
-    """Says of versions where they stand: in production, before that, or taken out by a rollback; not of others."""
-    left = {}  # version -> the last action that took it out of production
-    for move in read_history(folder):
-        left[move.get("replaced", move["previous"])] = move.get("action", "push")
-    states = {version: "rolled back" for version, action in left.items() if action == "rollback"}
-    challenger = read_challenger(folder)
-    states |= {challenger.version: f"challenger, {challenger.kind}"} if challenger else {}
-    states |= {version: "previous" for version in (find_predecessor(folder),) if version is not None}
-    states |= {version: "production" for version in (current_version(folder),) if version is not None}
-    return states
-
-
-def _size(folder: Path) -> int:
-    """Returns the bytes of all files below a folder."""
-    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
-
-
-def _read_record(folder: Path, version: int) -> dict[str, Any]:
-    try:
-        return read_record(folder, version)
-    except ValueError:  # damaged, which find_problem says
-        return {RECORD_FILE: None}
-
-
-def _run_of(version: int, record: dict[str, Any], runs: list[dict[str, Any]]) -> dict[str, Any]:
-    """Finds the outcome of the run that pushed a version: later runs may have found it up to date."""
-    made = [run for run in runs if run["model"]["version"] == version]
-    by_id = [run for run in made if run["run_id"] == record.get("run_id")]
-    return (by_id or made or [{}])[0]

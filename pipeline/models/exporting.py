@@ -11,9 +11,9 @@ from typing import Any
 import yaml
 
 from kerasline.components.core import ConfigError
-from kerasline.components.registry import RECORD_FILE, read_record
+from kerasline.components.registry import RECORD_FILE, SIGNATURE_FILE, read_record
 from kerasline.pipeline.models.commands import find_version, try_model
-from kerasline.pipeline.models.model_card import CARD_FOLDER, card_paths, write_card
+from kerasline.pipeline.models.model_card import card_paths, write_card
 from kerasline.pipeline.workspace import Workspace
 
 _FIGURES = (
@@ -56,7 +56,8 @@ def export_version(home: Workspace, reference: str, target: Path) -> list[str]:
     record = read_record(folder, version)
     staging = target.with_name(f".{target.name}.{uuid.uuid4().hex[:8]}")
     try:
-        shutil.copytree(folder / str(version), staging / "model")
+        # What was signed is the version's folder, and not what is put together from it here.
+        shutil.copytree(folder / str(version), staging / "model", ignore=shutil.ignore_patterns(SIGNATURE_FILE))
         missing = _add_figures(home, folder.name, version, record, staging)
         missing += _add_artifacts(home, folder.name, record.get("run_id"), staging)
         (staging / "model" / RECORD_FILE).replace(staging / RECORD_FILE)
@@ -85,7 +86,7 @@ def _add_figures(home: Workspace, name: str, version: int, record: dict[str, Any
         write_card(original, figures)
     for path in card_paths(original):
         shutil.copyfile(path, staging / path.name)
-        (staging / "model" / CARD_FOLDER / path.name).unlink(missing_ok=True)
+        (staging / "model" / path.relative_to(original)).unlink(missing_ok=True)
     if not figures:
         return ["metrics.json and config.yaml: the report of its run is gone"]
     metrics = {key: figures.get(key) for key in _FIGURES}

@@ -9,11 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from kerasline.components.core import counted, rounded, write_at_once
-from kerasline.components.registry import read_record
+from kerasline.components.registry import CARD_FILES, read_record
 from kerasline.pipeline.workspace import section
 
-CARD_FOLDER = "assets.extra"  # no part of the model, so it may come after the version
-_NAME = "model_card"
 # Readable on a phone and in the dark: long words break, and a table too wide scrolls within its own box.
 _STYLE = (
     ":root{color-scheme:light dark;--page:#fff;--card:#f4f4f4;--ink:#1c2126;--line:#d5dae0}"
@@ -41,8 +39,8 @@ class Section:
 
 def card_paths(version_folder: Path) -> tuple[Path, Path]:
     """Returns where the card of a version is: Markdown and HTML."""
-    folder = version_folder / CARD_FOLDER
-    return folder / f"{_NAME}.md", folder / f"{_NAME}.html"
+    markdown, html = CARD_FILES
+    return version_folder / markdown, version_folder / html
 
 
 def write_card(version_folder: Path, figures: Mapping[str, Any]) -> None:
@@ -54,7 +52,7 @@ def write_card(version_folder: Path, figures: Mapping[str, Any]) -> None:
     """
     name, version = version_folder.parent.name, version_folder.name
     sections = describe(name, int(version), read_record(version_folder.parent, int(version)), figures)
-    (version_folder / CARD_FOLDER).mkdir(exist_ok=True)
+    card_paths(version_folder)[0].parent.mkdir(exist_ok=True)
     written = (as_markdown(name, version, sections), as_html(name, version, sections))
     for path, text in zip(card_paths(version_folder), written, strict=True):
         write_at_once(path, text)

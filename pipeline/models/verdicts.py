@@ -26,7 +26,9 @@ from kerasline.pipeline.models.commands import find_model, find_version, move_se
 from kerasline.pipeline.models.looks import VERDICT, keep_look
 
 
-def verdict(name: str, workspace: str | Path = "workspace", *, apply: bool = False) -> dict[str, Any]:
+def verdict(
+    name: str, workspace: str | Path = "workspace", *, apply: bool = False, public_key: Path | None = None
+) -> dict[str, Any]:
     """Says whether a challenger is better than the version in production, by what both have answered.
 
     It may be asked every day: over all looks together it is wrong with a probability of 0.05 at most.
@@ -36,6 +38,7 @@ def verdict(name: str, workspace: str | Path = "workspace", *, apply: bool = Fal
       workspace: of the model.
       apply: promote a challenger that is better, drop one that is worse, and roll back a version in production that
         crosses a limit of its recipe within its watch; each stands in the history, with the evidence.
+      public_key: of the signature that a version must have which this puts into production; None asks for none.
 
     Returns:
       ``name``, ``verdict`` (``better``, ``worse`` or ``undecided``), ``challenger``, ``incumbent``, ``rows``,
@@ -43,6 +46,7 @@ def verdict(name: str, workspace: str | Path = "workspace", *, apply: bool = Fal
 
     Raises:
       ConfigError: no such model or version, there is no challenger, or it cannot be compared with production.
+      SignatureRefused: the better one is not what the holder of the key has signed.
       KeraslineError: the better one does not answer, or somebody moved production meanwhile.
     """
     root = Path(workspace).expanduser()
@@ -59,7 +63,7 @@ def verdict(name: str, workspace: str | Path = "workspace", *, apply: bool = Fal
         found = watch
     else:
         raise ConfigError(_why_no_challenger(folder.name, name, incumbent))
-    told = {"name": folder.name, **found, "applied": _apply(folder, found, seen) if apply else None}
+    told = {"name": folder.name, **found, "applied": _apply(folder, found, seen, public_key) if apply else None}
     keep_look(root, VERDICT, told)
     return told
 
@@ -137,7 +141,9 @@ def _why_none(name: str, challenger: Challenger) -> str:
     return f"no answer of {of} was captured beside one of production yet; kerasline serve takes it up by itself"
 
 
-def _apply(folder: Path, found: Mapping[str, Any], seen: dict[str, Any] | None) -> dict[str, Any] | None:
+def _apply(
+    folder: Path, found: Mapping[str, Any], seen: dict[str, Any] | None, public_key: Path | None
+) -> dict[str, Any] | None:
     """Does what a verdict says, unless production is no longer what was judged.
 
     Returns:
@@ -146,11 +152,11 @@ def _apply(folder: Path, found: Mapping[str, Any], seen: dict[str, Any] | None) 
     reason = f"verdict: {found['verdict']}; {found['reasons'][0]}"
     evidence = {key: found[key] for key in ("kind", "rows", "labelled", "from", "to")} | dict(found["evidence"])
     if found["verdict"] == BETTER:
-        return move_seen(folder, found["challenger"], reason, "promote", seen, evidence)
+        return move_seen(folder, found["challenger"], reason, "promote", seen, evidence, public_key)
     if found["verdict"] != WORSE:
         return None
     if found["kind"] == "watch":
-        return move_seen(folder, found["incumbent"], reason, "rollback", seen, evidence)
+        return move_seen(folder, found["incumbent"], reason, "rollback", seen, evidence, public_key)
     with registry_lock(folder):
         registered = read_challenger(folder)
         if read_pointer(folder) != seen:

@@ -12,9 +12,11 @@ from kerasline.components.core import ConfigError, nearest
 from kerasline.components.datasets import Peek, Places, check_data_dir, peek
 from kerasline.components.evaluation import crossing, parse_slice
 from kerasline.components.models import check_parts
+from kerasline.components.signing import check_private_key
 from kerasline.components.validation import check_column_names
 from kerasline.pipeline.config import Experiment
 from kerasline.pipeline.plan.own_parts import check_own_functions
+from kerasline.pipeline.plan.signing_key import resolve_key
 from kerasline.pipeline.plan.starting_weights import resolve_weights
 
 WHOLE_BYTES = 1_000_000  # data of this size is read as a run reads it
@@ -37,6 +39,9 @@ def check_first(experiment: Experiment, base_dir: Path, data_dir: Path | None, w
     """
     check_data_dir(data_dir)
     check_own_functions(experiment, base_dir)
+    signing = resolve_key(experiment, base_dir).push.sign
+    if signing is not None:
+        check_private_key(Path(signing.key), "push.sign.key")
     found = peek(experiment.data, Places(base_dir, data_dir))
     if found.columns is not None:
         _check_columns(experiment, found.columns, found.where)

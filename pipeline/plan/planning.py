@@ -49,6 +49,7 @@ from kerasline.pipeline.plan.as_read import label_record, reading_record, words_
 from kerasline.pipeline.plan.data_schemas import SchemaFile, curated_text
 from kerasline.pipeline.plan.earlier_searches import SearchStart
 from kerasline.pipeline.plan.own_parts import Stage, own_modules
+from kerasline.pipeline.plan.signing_key import resolve_key
 from kerasline.pipeline.plan.starting_weights import resolve_weights
 from kerasline.pipeline.workspace import kept_descriptions, read_outcome, run_folders
 
@@ -237,7 +238,7 @@ def settle(
       ConfigError: the data cannot be read, or the config does not suit it.
     """
     use_folder(base_dir, own_modules(experiment))
-    experiment = resolve_weights(experiment, workspace)
+    experiment = resolve_key(resolve_weights(experiment, workspace), base_dir)
     dataset = resolve(
         experiment.data, name=experiment.name, base_dir=base_dir, data_dir=data_dir, task=experiment.task,
         seed=experiment.seed, named=named_columns(experiment.features), kept=kept_descriptions(workspace),
@@ -308,7 +309,8 @@ def _run_key(settled: Settled) -> str:
     from kerasline.components.core import code_version
 
     experiment = settled.experiment
-    elsewhere: Any = {"run": True, "schedule": True, "serve": True, "description": True, "report": {"mlflow"}}
+    elsewhere: Any = {"run": True, "schedule": True, "serve": True, "description": True}
+    elsewhere |= {"report": {"mlflow"}, "push": {"sign"}}
     decisive = {
         "experiment": experiment.model_dump(mode="json", exclude=elsewhere),
         "data": settled.dataset.fingerprint,

@@ -9,6 +9,7 @@ from typing import Any
 
 from kerasline.components.core import ConfigError, counted, nearest, rounded
 from kerasline.components.registry import read_events, read_pins, read_record
+from kerasline.components.signing import read_signer
 from kerasline.pipeline.models import find_version
 from kerasline.pipeline.retraining import list_decisions
 from kerasline.pipeline.workspace import list_runs, section
@@ -72,8 +73,9 @@ def why_version(workspace: Path, reference: str) -> dict[str, Any]:
     Returns:
       ``model``, ``version``, ``made`` (``run_id``, ``pushed_at``, ``run_key``, ``report``, ``log``), ``data``
       (``title``, ``rows``, ``fingerprint``, ``spans``), ``code`` (libraries and the lock's hash), ``decisions``
-      (sentences: why the run began, and the gate's answers), ``compared_with`` (the version that was in production)
-      and ``since`` (moves of production that concern it, and its pin).
+      (sentences: why the run began, and the gate's answers), ``signed_with`` (the fingerprint of the key that its
+      signature names, unchecked; None without one), ``compared_with`` (the version that was in production) and
+      ``since`` (moves of production that concern it, and its pin).
 
     Raises:
       ConfigError: There is no such version.
@@ -95,6 +97,7 @@ def why_version(workspace: Path, reference: str) -> dict[str, Any]:
         },
         "code": section(record, "environment"),
         "decisions": [*_what_led(workspace, run), *map(_judgement, run.get("gate", ()))] if run else [],
+        "signed_with": read_signer(folder, number),
         "compared_with": record.get("baseline_version") or None,
         "since": [*_moves_of(folder, number), *_pin_of(folder, number)],
     }
@@ -215,12 +218,22 @@ def _lines_of_version(found: Mapping[str, Any]) -> list[str]:
         f"data    {data.get('title', 'unknown')}{rows}{spans}, fingerprint {(data['fingerprint'] or 'unknown')[:16]}",
         f"code    {libraries or 'unknown'}; lock {code.get('lock_sha256', 'unknown')[:16]}",
         f"before  {_before(found)}",
+        f"signed  {_signed(found)}",
     ]
     lines += _block("decisions", found["decisions"] or ["the run's report is gone"])
     lines += _block("since then", found["since"] or ["nothing has moved production to it or away from it"])
     if made["report"]:
         lines.append(f"report  {made['report']}")
     return lines
+
+
+def _signed(found: Mapping[str, Any]) -> str:
+    if found["signed_with"] is None:
+        return "no"
+    reference = f"{found['model']}@{found['version']}"
+    return (
+        f"by key {found['signed_with'][:16] or 'unknown'}; check it with: kerasline verify {reference} --key PUBLIC-KEY"
+    )
 
 
 def _before(found: Mapping[str, Any]) -> str:

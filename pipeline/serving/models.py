@@ -22,6 +22,7 @@ from kerasline.components.prediction import (
     read_requests,
 )
 from kerasline.components.registry import current_version, find_problem, list_models, list_versions, read_record
+from kerasline.components.signing import check_signature
 
 logger = logging.getLogger("kerasline.serve")
 _SMALL = ("float", "int", "string")  # types of columns of which a small body holds little
@@ -49,12 +50,20 @@ class LoadedVersion:
     is_quick: bool = False  # whether a few rows take hardly any time
 
 
-def load_version(folder: Path, version: int) -> LoadedVersion:
+def load_version(folder: Path, version: int, public_key: Path | None = None) -> LoadedVersion:
     """Loads a version and lets it answer its warm-up requests, so that the first real one does not wait.
 
+    Args:
+      folder: ``MODELS/NAME``.
+      version: one of its versions.
+      public_key: of the signature that it must have; None asks for none.
+
     Raises:
+      SignatureRefused: it is not what the holder of the key has signed.
       OSError, ValueError, tf.errors.OpError: it does not load or does not answer.
     """
+    if public_key is not None:
+        check_signature(folder, version, public_key)
     problem = find_problem(folder, version)
     if problem:
         raise OSError(f"{problem} in {folder / str(version)}")
@@ -120,8 +129,8 @@ class ServedModels:
     old one in place; both are looked at again.
     """
 
-    def __init__(self, models: Path, names: list[str] | None = None) -> None:
-        self._folder, self._names = models, names
+    def __init__(self, models: Path, names: list[str] | None = None, public_key: Path | None = None) -> None:
+        self._folder, self._names, self._public_key = models, names, public_key
         self._models: dict[str, _Model] = {}
         self._problem = ""
 
@@ -176,7 +185,7 @@ class ServedModels:
             if before and not before.is_over(files):
                 raise NotServed(before.reason)
             try:
-                loaded = load_version(folder, version)
+                loaded = load_version(folder, version, self._public_key)
             except Exception as error:  # TensorFlow, protobuf and the file system each have their own
                 again = before and before.files == files
                 wait = min(2 * before.wait_seconds, _LONGEST_WAIT_SECONDS) if before and again else _FIRST_WAIT_SECONDS

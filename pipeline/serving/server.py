@@ -10,6 +10,7 @@ from pathlib import Path
 from kerasline.components.core import ConfigError
 from kerasline.components.monitoring import CAPTURED, Capture
 from kerasline.components.registry import Challenger
+from kerasline.components.signing import check_signature
 from kerasline.pipeline.serving.answers import HEALTH, METRICS, Responder, refuse
 from kerasline.pipeline.serving.challengers import Challengers
 from kerasline.pipeline.serving.models import ServedModels
@@ -28,6 +29,7 @@ def serve(
     on_unseen: str = "warn",
     capture: float | None = None,
     given: Mapping[str, Challenger] | None = None,
+    public_key: Path | None = None,
 ) -> None:
     """Serves until SIGTERM or SIGINT, and then answers what it has begun.
 
@@ -42,12 +44,16 @@ def serve(
       on_unseen: whether values that training has never shown are counted (warn) or refused (reject).
       capture: share of the requests to keep in the workspace's ``captured``; None for what each version's recipe says.
       given: the challenger of a model, where it is not to be the one of its registry.
+      public_key: of the signature that every version must have; None asks for none.
 
     Raises:
       ConfigError: the address cannot be listened on, or a challenger that is given does not load.
+      SignatureRefused: a version in production is not what the holder of the key has signed.
     """
-    served = ServedModels(models, names)
+    served = ServedModels(models, names, public_key)
     served.refresh()
+    if public_key is not None:
+        _check_signatures(models, served, public_key)
     challengers = Challengers(models, served, given or {})
     challengers.refresh()
     challengers.check_given()
@@ -87,6 +93,13 @@ def _watch(stop: threading.Event, every_seconds: float, served: ServedModels, ch
     while not stop.wait(every_seconds):
         served.refresh()
         challengers.refresh()
+
+
+def _check_signatures(models: Path, served: ServedModels, public_key: Path) -> None:
+    """Refuses to begin where a version in production lacks the signature; one that comes later only is not taken."""
+    for name, health in served.health().items():
+        if health["failed"] and health["failed"]["version"] is not None:
+            check_signature(models / name, health["failed"]["version"], public_key)
 
 
 def _tell_shares(served: ServedModels, challengers: Challengers, keeping: Capture) -> None:

@@ -9,6 +9,7 @@ from . import (
     report as report,
     schedule as schedule,
     schema as schema,
+    signing as signing,
     why as why,
 )
 from .doctor import diagnose as diagnose

@@ -19,6 +19,7 @@ from kerasline.pipeline.cli.shared import (
     ModelArgument,
     ModelOption,
     OnUnseenOption,
+    SignatureOption,
     WorkspaceOption,
     check_on_unseen,
     completion,
@@ -73,24 +74,29 @@ def promote(
     name: NameArgument,
     version: VersionArgument,
     reason: Annotated[str, typer.Option(help="Why, for the history.")],
+    require_signature: SignatureOption = None,
     workspace: WorkspaceOption = WORKSPACE,
 ) -> None:
     """Put a version into production, once it has loaded and answered in a fresh process."""
     from kerasline.pipeline.models import commands as registry
 
-    move, trial = registry.promote(workspace / "models", name, version, reason)
+    move, trial = registry.promote(workspace / "models", name, version, reason, require_signature)
     _say_moved(name, move, trial)
 
 
 def rollback(
     name: NameArgument,
     reason: Annotated[str, typer.Option(help="Why, for the history.")] = "rolled back by hand",
+    require_signature: SignatureOption = None,
     workspace: WorkspaceOption = WORKSPACE,
 ) -> None:
     """Put the version into production that was there before, once it has loaded and answered."""
     from kerasline.pipeline.models import commands as registry
 
-    registry.roll_back(workspace / "models", name, reason, lambda move, trial: _say_moved(name, move, trial))
+    def tell(move: dict[str, Any], trial: Any) -> None:
+        _say_moved(name, move, trial)
+
+    registry.roll_back(workspace / "models", name, reason, tell, require_signature)
 
 
 def pin(
@@ -179,12 +185,16 @@ def serve(
         list[str], typer.Option(metavar="NAME@V", help="Let this version answer --share of the requests.")
     ] = [],  # noqa: B006
     share: Annotated[float | None, typer.Option(help="Of the requests, which a canary answers; by their ids.")] = None,
+    require_signature: SignatureOption = None,
     workspace: WorkspaceOption = WORKSPACE,
 ) -> None:
     """Answer TensorFlow Serving's REST API, for development; follows promote and rollback."""
+    from kerasline.components.signing import check_public_key
     from kerasline.pipeline.models import find_challengers, find_model
 
     check_on_unseen(on_unseen)
+    if require_signature is not None:
+        check_public_key(require_signature, "--require-signature")
     models_folder = workspace / "models"
     for name in names:
         find_model(models_folder, name)
@@ -209,6 +219,7 @@ def serve(
         on_unseen=on_unseen,
         capture=capture,
         given=given,
+        public_key=require_signature,
     )
 
 

@@ -13,7 +13,15 @@ import typer
 from rich.table import Table
 
 from kerasline.components.core import ConfigError, KeraslineError
-from kerasline.pipeline.cli.shared import WORKSPACE, JsonOption, ModelArgument, WorkspaceOption, completion, open_json
+from kerasline.pipeline.cli.shared import (
+    WORKSPACE,
+    JsonOption,
+    ModelArgument,
+    SignatureOption,
+    WorkspaceOption,
+    completion,
+    open_json,
+)
 from kerasline.pipeline.console import format_seconds, print_table
 
 _MOST_SHOWN = 30
@@ -158,6 +166,7 @@ def verdict(
     apply: Annotated[
         bool, typer.Option("--apply", help="Promote a challenger that is better, drop one that is worse.")
     ] = False,
+    require_signature: SignatureOption = None,
     workspace: WorkspaceOption = WORKSPACE,
     json_file: JsonOption = None,
 ) -> None:
@@ -165,7 +174,7 @@ def verdict(
     from kerasline.pipeline.models import describe_verdict, verdict as judge
 
     write_json = open_json(json_file)
-    found = judge(name, workspace, apply=apply)
+    found = judge(name, workspace, apply=apply, public_key=require_signature)
     for line in describe_verdict(found):
         print(line)
     write_json(found)

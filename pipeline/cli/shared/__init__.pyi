@@ -9,6 +9,7 @@ from .options import (
     RecipeArgument as RecipeArgument,
     RunArgument as RunArgument,
     SetOption as SetOption,
+    SignatureOption as SignatureOption,
     WorkspaceOption as WorkspaceOption,
     check_on_unseen as check_on_unseen,
     open_json as open_json,

@@ -53,6 +53,12 @@ DataOption = Annotated[Path | None, typer.Option(help="Where the files of the da
 OnUnseenOption = Annotated[
     str, typer.Option(metavar="warn|reject", help="Tell of values that training has never shown, or refuse them.")
 ]
+SignatureOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--require-signature", metavar="PUBLIC-KEY", help="Refuse a version that is not what this key's holder signed."
+    ),
+]
 JsonOption = Annotated[
     Path | None,
     typer.Option("--json", metavar="FILE|-", help="Write what came of it to this file; - for standard output."),

@@ -14,7 +14,7 @@ import pytest
 
 from kerasline.components.core.errors import ConfigError, KeraslineError
 from kerasline.components.registry import current_version, list_versions, push_version, read_history, read_pointer
-from kerasline.pipeline.models import commands as registry
+from kerasline.pipeline.models import commands as registry, describe_models, describe_versions
 
 Command = Any
 
@@ -33,7 +33,7 @@ def untried(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_models_are_listed_with_what_is_in_production(workspace: Path) -> None:
     (workspace / "models" / "empty").mkdir()
-    (found,) = registry.describe_models(workspace)
+    (found,) = describe_models(workspace)
     assert (found["name"], found["versions"], found["production"]["version"]) == ("doubler", 3, 3)
 
 
@@ -41,7 +41,7 @@ def test_versions_are_listed_with_their_figures_and_states(workspace: Path, mode
     registry.roll_back(models, "doubler", "it was worse")
     registry.pin(models, "doubler", 1, "reference")
     (models / "doubler" / "1" / "fingerprint.pb").unlink()
-    first, second, third = registry.describe_versions(workspace, "doubler")
+    first, second, third = describe_versions(workspace, "doubler")
     assert [v["state"] for v in (first, second, third)] == ["previous", "production", "rolled back"]
     assert (first["pinned"], second["pinned"]) == ("reference", None)
     assert (first["problem"], second["problem"]) == ("fingerprint.pb is missing", None)
@@ -55,7 +55,7 @@ def test_versions_are_listed_with_their_figures_and_states(workspace: Path, mode
 
 def test_a_version_without_a_report_is_listed_without_figures(workspace: Path) -> None:
     shutil.rmtree(workspace / "reports")
-    assert [v["metrics"] for v in registry.describe_versions(workspace, "doubler")] == [{}, {}, {}]
+    assert [v["metrics"] for v in describe_versions(workspace, "doubler")] == [{}, {}, {}]
 
 
 def test_promote_moves_production_and_says_who_and_why(models: Path, untried: None) -> None:

@@ -66,7 +66,7 @@ def publish_report(folder: Path, figures: Mapping[str, Any], outcome: Mapping[st
     from kerasline.components.report import write_report
 
     told = {key: outcome[key] for key in ("run_id", "status", "steps", "seconds", "started_at")}
-    told |= {key: outcome.get(key) for key in ("failed_step", "log")}
+    told |= {key: outcome.get(key) for key in ("failed_step", "log", "challenges")}
     run = {
         **told,
         "command": command,

@@ -157,6 +157,8 @@ def with_outcome(decision: Decision, result: Mapping[str, Any], code: int) -> De
       code: the exit code of the run.
     """
     status = result.get("status") or ("timed_out" if code == 124 else "failed")
+    pushed = section(result, "model").get("version") if status == "pushed" else None
+    is_beside = result.get("challenges") is not None
     return replace(
         decision,
         # The data may have grown between the decision and the run.
@@ -165,7 +167,8 @@ def with_outcome(decision: Decision, result: Mapping[str, Any], code: int) -> De
         run_id=result.get("run_id"),
         exit_code=code,
         blessed={"pushed": True, "up_to_date": True, "not_blessed": False}.get(status),
-        version=section(result, "model").get("version") if status == "pushed" else None,
+        version=None if is_beside else pushed,
+        challenger=pushed if is_beside else None,
         message=result.get("message") or _describe_end(code),
     )
 

@@ -30,6 +30,7 @@ class Decision:
       evidence: the figures that the reason goes by, where the new rows were looked at.
       blessed: whether the run's model was good enough, None where there was none to judge.
       version: that the run put into production, None where it put none.
+      challenger: that the run pushed beside what is in production, None where it pushed none.
       message: of a run that did not end well.
       untold: who could not be told, and why.
     """
@@ -45,6 +46,7 @@ class Decision:
     evidence: Sequence[str] = ()
     blessed: bool | None = None
     version: int | None = None
+    challenger: int | None = None
     message: str = ""
     untold: Sequence[str] = ()
 

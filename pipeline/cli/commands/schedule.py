@@ -39,6 +39,8 @@ _ENDS = {
 
 
 def _end_of(decision: Decision) -> str:
+    if decision.challenger is not None:
+        return f"retrained, and version {decision.challenger} challenges production"
     if decision.run:
         return _ENDS.get(decision.status, "not retrained")
     return "not retrained" if decision.exit_code else "up to date"
@@ -146,6 +148,8 @@ def decisions_table(lines: Mapping[str, Sequence[Mapping[str, Any]]], *, with_ev
         became = line["status"].replace("_", " ")
         if line["version"]:
             became += f" as version {line['version']}"
+        if line["challenger"]:
+            became += f" as version {line['challenger']}, which challenges production"
         why = line["reason"]
         if line["times"] > 1:
             why += f" ({line['times']} times since {line['since'][:16]})"

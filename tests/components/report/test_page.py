@@ -78,6 +78,14 @@ def test_the_first_screen_says_whether_to_ship(three_classes: dict[str, Any]) ->
     assert checker.faults == [] and checker.open == []
 
 
+def test_a_challenger_is_not_said_to_be_in_production(three_classes: dict[str, Any]) -> None:
+    assert "version 3, in production" in text_of(render(three_classes))
+    beside = {**three_classes, "run": {"run_id": "r", "status": "pushed", "steps": [], "challenges": 2}}
+    assert "version 3, which challenges version 2" in text_of(render(beside))
+    unknown = {**three_classes, "experiment": {**three_classes["experiment"], "push": {"promotion": "shadow"}}}
+    assert "version 3, " not in text_of(render(unknown)), "the step that writes it does not know"
+
+
 def test_the_page_stands_alone(three_classes: dict[str, Any]) -> None:
     page = render(three_classes)
     assert not re.search(r'(src|href)="(?!#|data:)', page)

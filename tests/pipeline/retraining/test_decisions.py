@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import json
 import threading
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any
 from urllib.request import urlopen
 
 import pytest
 from typer.testing import CliRunner
 
 from kerasline.pipeline.cli.entry import app
-from kerasline.pipeline.reports.site import make_server
+from kerasline.pipeline.reports.site import decisions_page, list_page, make_server
+from kerasline.pipeline.retraining.attempts import with_outcome
 from kerasline.pipeline.retraining.decisions import (
     Decision,
     append_decision,
@@ -31,6 +33,9 @@ REFUSED = Decision(
     "2026-03-04T03:00:00+00:00", True, "x drifted in 9 new rows", "f2", "data_rejected", "20260304-030000", 3,
     changed=("span 4 is new",), message="the data gate stopped the run: column 'y'",
 )  # fmt: skip
+
+
+CHALLENGER = replace(RUN, when="2026-03-05T03:00:00+00:00", run_id="20260305-030000", version=None, challenger=5)
 
 
 @pytest.fixture
@@ -108,7 +113,35 @@ def test_the_site_has_a_page_of_them(workspace: Path) -> None:
 
 
 def test_without_decisions_there_is_no_link(tmp_path: Path) -> None:
-    from kerasline.pipeline.reports.site import decisions_page, list_page
-
     assert "/decisions" not in list_page(tmp_path)
     assert "kerasline retrain RECIPE" in decisions_page(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("told", "version", "challenger"),
+    [
+        ({"status": "pushed", "model": {"version": 5}, "challenges": None}, 5, None),
+        ({"status": "pushed", "model": {"version": 5}, "challenges": 4}, None, 5),
+        ({"status": "up_to_date", "model": {"version": 5}, "challenges": 4}, None, None),
+        ({"status": "not_blessed", "model": None, "challenges": None}, None, None),
+    ],
+)
+def test_a_challenger_is_no_version_in_production(
+    told: dict[str, Any], version: int | None, challenger: int | None
+) -> None:
+    decision = with_outcome(replace(QUIET, run=True), told, 0)
+    assert (decision.version, decision.challenger) == (version, challenger)
+
+
+def test_a_challenger_is_shown_as_one(workspace: Path) -> None:
+    append_decision(schedule_folder(workspace, "daily"), CHALLENGER)
+    result = CliRunner().invoke(app, ["runs", "--workspace", str(workspace)])
+    assert "pushed as version 5, which challenges production" in " ".join(result.output.split())
+    assert "pushed as version 5, which challenges production" in decisions_page(workspace)
+
+
+def test_lines_of_earlier_releases_are_read(tmp_path: Path) -> None:
+    told = asdict(RUN)
+    del told["challenger"], told["untold"]
+    (tmp_path / "decisions.jsonl").write_text(json.dumps(told) + "\n")
+    assert [(found.version, found.challenger) for found in read_decisions(tmp_path)] == [(2, None)]

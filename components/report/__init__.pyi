@@ -1,4 +1,5 @@
 from . import page as page
+from .backtest_page import render_backtest as render_backtest
 from .comparison_page import describe as describe, render_comparison as render_comparison
 from .component import Report as Report
 from .figures.figures import (

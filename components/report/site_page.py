@@ -18,6 +18,7 @@ def render_site(
     models: Mapping[str, Mapping[str, Any]],
     comparisons: Sequence[str],
     watched: Sequence[str] = (),
+    backtests: Sequence[tuple[str, str]] = (),
     *,
     has_decisions: bool = False,
 ) -> str:
@@ -28,6 +29,7 @@ def render_site(
       models: recipe to ``versions`` (how many) and ``production`` (``version``, ``pushed_at``, or None).
       comparisons: names of the pages of comparisons.
       watched: names of models that have a page of what they were asked and answered.
+      backtests: recipe and folder of each backtest that has a page, the newest first.
       has_decisions: whether there is a page of decisions to link to.
     """
     recipes = [
@@ -36,6 +38,7 @@ def render_site(
     ]
     pairs = [(stem, *stem.split("--", 1)) for stem in comparisons if "--" in stem]
     told = {"recipes": recipes, "comparisons": pairs, "watched": watched, "has_decisions": has_decisions}
+    told |= {"backtests": backtests}
     has_plots = any(recipe["course"] for recipe in recipes)
     return environment().get_template(SITE).render(**told, **assets(has_plots=has_plots))
 

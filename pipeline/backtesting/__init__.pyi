@@ -1,2 +1,2 @@
 from .backfill import Filling as Filling, backfill as backfill
-from .backtest import Request as Request, backtest as backtest
+from .backtest import PAGE_FILE as PAGE_FILE, Request as Request, backtest as backtest

@@ -21,6 +21,8 @@ from kerasline.pipeline.config import Experiment, load_experiment, write_text
 from kerasline.pipeline.plan import check_first, find_schema_file, resolve_weights
 from kerasline.pipeline.workspace import open_workspace
 
+RESULT_FILE, PAGE_FILE = "backtest.json", "index.html"
+
 
 @dataclass(frozen=True)
 class Request:
@@ -113,7 +115,7 @@ def _recipe_writer(experiment: Experiment, places: Places, past: Past) -> Callab
         told["schedule"] = None
         told["report"] |= {"mlflow": None, "tensorboard": False, "explanations": "off"}
         told["run"]["metadata"] = None
-        told["push"] |= {"keep": 10_000, "formats": ["saved_model"]}
+        told["push"] |= {"keep": 10_000, "formats": ["saved_model"], "sign": None}
         return write_text(told)
 
     return write
@@ -153,7 +155,8 @@ def _replay_all(schedules: Sequence[Schedule], how: Replay) -> list[Course]:
 def _describe(
     experiment: Experiment, past: Past, courses: Sequence[Course], folder: Path, work: dict[str, Any]
 ) -> dict[str, Any]:
-    """Fills the fields of ``--json``, and keeps them beside what they are taken from."""
+    """Fills the fields of ``--json``, and keeps them, with a page, beside what they are taken from."""
+    from kerasline.components.report import render_backtest
     from kerasline.pipeline.backtesting.judging import judge, quality
 
     verdict = judge(courses)
@@ -179,5 +182,6 @@ def _describe(
         "work": work,
         "folder": str(folder),
     }
-    write_at_once(folder / "backtest.json", json.dumps(told, indent=1))
+    write_at_once(folder / RESULT_FILE, json.dumps(told, indent=1))
+    write_at_once(folder / PAGE_FILE, render_backtest(told))
     return told

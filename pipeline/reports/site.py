@@ -13,7 +13,10 @@ from kerasline.components.core import ConfigError
 from kerasline.pipeline.retraining import join_quiet, list_decisions
 from kerasline.pipeline.web import Answer, Request, Rules, WebServer, allowed_hosts
 
-_PAGES = re.compile(r"/(reports/[^/]+/[^/]+/(?:index\.html|figures\.json)|(?:comparisons|watch)/[^/]+\.html)")
+_PAGES = re.compile(
+    r"/(reports/[^/]+/[^/]+/(?:index\.html|figures\.json)|backtests/[^/]+/[^/]+/index\.html|"
+    r"(?:comparisons|watch)/[^/]+\.html)"
+)
 _TEXT = "text/plain; charset=utf-8"
 _TYPES = {".html": "text/html; charset=utf-8", ".json": "application/json"}
 _HEADERS = {
@@ -72,8 +75,10 @@ def list_page(workspace: Path) -> str:
         runs.setdefault(result["recipe"], []).append(result)
     comparisons = sorted(path.stem for path in workspace.glob("comparisons/*.html"))
     models = {model["name"]: model for model in describe_models(workspace)}
+    pages = sorted(workspace.glob("backtests/*/*/index.html"), key=lambda page: -page.stat().st_mtime)
+    backtests = [(page.parent.parent.name, page.parent.name) for page in pages]
     watched = sorted(path.stem for path in workspace.glob(f"{WATCH}/*.html"))
-    return render_site(runs, models, comparisons, watched, has_decisions=bool(list_decisions(workspace)))
+    return render_site(runs, models, comparisons, watched, backtests, has_decisions=bool(list_decisions(workspace)))
 
 
 def decisions_page(workspace: Path) -> str:

@@ -54,12 +54,13 @@ def backtest(
     json_file: JsonOption = None,
 ) -> None:
     """Replay past spans under several schedules, and say which to take."""
-    from kerasline.pipeline.backtesting import Request, backtest as replay
+    from kerasline.pipeline.backtesting import PAGE_FILE, Request, backtest as replay
 
     write_json = open_json(json_file)
     request = Request(recipe, changes, first, last, schedules, label_delay, jobs, data_dir)
     found = replay(request, workspace, lambda line: print(f"{line}\n", end="", flush=True))
     _show(found)
+    print(f"page  {Path(found['folder'], PAGE_FILE)}")
     write_json(found)
 
 

@@ -4,6 +4,7 @@ from .estimates import estimate as estimate
 from .labels import describe_joined as describe_joined, join_labels as join_labels, labels_of as labels_of
 from .log_files import Taken as Taken, describe_taken as describe_taken, take_logs as take_logs
 from .options import CaptureOptions as CaptureOptions, ServeOptions as ServeOptions, check_redacted as check_redacted
+from .parts import read_parts as read_parts
 from .reading import (
     ANSWERED as ANSWERED,
     answer_column as answer_column,
@@ -27,7 +28,6 @@ from .records import (
     SHADOW as SHADOW,
     Exchange as Exchange,
     capture_of as capture_of,
-    parts_of as parts_of,
     request_id_of as request_id_of,
 )
 from .tensorflow_serving import Wanted as Wanted

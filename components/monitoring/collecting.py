@@ -15,6 +15,7 @@ from kerasline.components.datasets.values import missing_words
 from kerasline.components.leaks import Column
 from kerasline.components.monitoring.drift import Counts
 from kerasline.components.monitoring.labels import LABELS_FILE, labels_of
+from kerasline.components.monitoring.parts import open_parts
 from kerasline.components.monitoring.reading import (
     ANSWERED,
     batches_of,
@@ -23,7 +24,7 @@ from kerasline.components.monitoring.reading import (
     label_array,
     predictions_of,
 )
-from kerasline.components.monitoring.records import BATCH, INPUT, LABELS, LOGGED, SHADOW, parts_of
+from kerasline.components.monitoring.records import BATCH, INPUT, LABELS, LOGGED, SHADOW
 from kerasline.components.prediction import reading_of_record
 from kerasline.components.registry import ANSWERS_FILE
 from kerasline.components.validation import PROFILE_FILE, profile_columns
@@ -121,10 +122,8 @@ def collect(
       since: leaves out what was answered before; None for nothing.
       only: the day (UTC) to read, as 2026-11-29; None for all.
     """
-    import pyarrow.parquet as pq
-
     days = [day for day in days_of(captured, version, since) if only in (None, day.name.partition("=")[2])]
-    rows = sum(pq.ParquetFile(part).metadata.num_rows for day in days for part in parts_of(day))
+    rows = sum(file.metadata.num_rows - known for day in days for file, known in open_parts(day))
     collector = _Collector(record, known, rows)
     for day in days:
         labels_file = captured / LABELS / day.parent.name / day.name / LABELS_FILE

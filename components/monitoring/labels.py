@@ -16,7 +16,8 @@ import filelock
 import numpy as np
 
 from kerasline.components.core import ConfigError, counted
-from kerasline.components.monitoring.records import ANSWERS, LABELS, id_text, parts_of
+from kerasline.components.monitoring.parts import read_parts, telling_damage
+from kerasline.components.monitoring.records import ANSWERS, LABELS, id_text
 from kerasline.components.monitoring.writing import write_table
 from kerasline.components.prediction import READERS, plan_prediction, read_truths
 
@@ -121,19 +122,17 @@ def _find(folder: Path, ids: np.ndarray) -> dict[str, int]:
     """Returns the answered ids of a day that are among some ids, with the place of each there."""
     import pyarrow as pa
     import pyarrow.compute as pc
-    import pyarrow.parquet as pq
 
     wanted, found = pa.array(ids, pa.string()), dict[str, int]()
-    for part in parts_of(folder):
-        for batch in pq.ParquetFile(part).iter_batches(columns=["request_id", "code"]):
-            answered = batch.column(0).filter(pc.equal(batch.column(1), 200))
-            places = pc.index_in(answered, value_set=wanted)
-            others = pc.index_in(
-                pc.binary_join_element_wise(answered, pa.scalar(_FIRST_ROW), pa.scalar("")), value_set=wanted
-            )
-            places = pc.coalesce(places, others)
-            there = pc.is_valid(places)
-            found.update(zip(answered.filter(there).to_pylist(), places.filter(there).to_pylist(), strict=True))
+    for batch in read_parts(folder, ["request_id", "code"]):
+        answered = batch.column("request_id").filter(pc.equal(batch.column("code"), 200))
+        places = pc.index_in(answered, value_set=wanted)
+        others = pc.index_in(
+            pc.binary_join_element_wise(answered, pa.scalar(_FIRST_ROW), pa.scalar("")), value_set=wanted
+        )
+        places = pc.coalesce(places, others)
+        there = pc.is_valid(places)
+        found.update(zip(answered.filter(there).to_pylist(), places.filter(there).to_pylist(), strict=True))
     return found
 
 
@@ -183,7 +182,8 @@ def labels_of(day: Path) -> dict[str, tuple[Any, datetime]]:
     path = day / LABELS_FILE
     if not path.is_file():
         return {}
-    table = pq.read_table(path, partitioning=None)
+    with telling_damage(path):
+        table = pq.read_table(path, partitioning=None)
     ids, labels = (table.column(name).to_pylist() for name in ("request_id", "label"))
     # The labels of a file have come at one time: each is made a datetime once, which takes long for millions.
     times = table.column("labelled_at").combine_chunks().dictionary_encode()

@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from kerasline.components.monitoring.records import ANSWERS, parts_of
+from kerasline.components.monitoring.parts import read_parts
+from kerasline.components.monitoring.records import ANSWERS
 
 ANSWERED = 200
-_BATCH = 1 << 16
 
 
 def days_of(captured: Path, version: int, since: datetime | None) -> list[Path]:
@@ -37,18 +37,12 @@ def batches_of(day: Path, since: datetime | None, columns: Sequence[str] | None 
     """
     import pyarrow as pa
     import pyarrow.compute as pc
-    import pyarrow.parquet as pq
 
-    for part in parts_of(day):
-        file = pq.ParquetFile(part)
-        read = None if columns is None else [name for name in columns if name in file.schema_arrow.names]
-        for batch in file.iter_batches(_BATCH, columns=read):
-            if since is not None:
-                batch = batch.filter(
-                    pc.greater_equal(batch.column("time"), pa.scalar(since, batch.column("time").type))
-                )
-            if len(batch):
-                yield batch
+    for batch in read_parts(day, columns):
+        if since is not None:
+            batch = batch.filter(pc.greater_equal(batch.column("time"), pa.scalar(since, batch.column("time").type)))
+        if len(batch):
+            yield batch
 
 
 def predictions_of(batch: Any, record: Mapping[str, Any]) -> np.ndarray | None:

@@ -28,8 +28,8 @@ from kerasline.components.monitoring import (
     find_labels,
     label_array,
     labels_of,
-    parts_of,
     predictions_of,
+    read_parts,
 )
 
 WATCH = "watch"  # a version in production alone, beside its own eval rows
@@ -122,15 +122,11 @@ def find_compared(captured: Path, but: int, only: int | None = None) -> tuple[in
 
 def _last_role(day: Path) -> str:
     """Returns how a version was compared with production on a day; nothing where it was not."""
-    import pyarrow.parquet as pq
-
-    for part in reversed(parts_of(day)):
-        if "role" in pq.read_schema(part).names:
-            roles = pq.read_table(part, columns=["role"], partitioning=None).column("role").unique().to_pylist()
-            for role in (CANARY, SHADOW):
-                if role in roles:
-                    return role
-    return ""
+    last = ""
+    for batch in read_parts(day, ["role"]):
+        roles = batch.column("role").unique().to_pylist() if "role" in batch.schema.names else []
+        last = next((role for role in (CANARY, SHADOW) if role in roles), last)
+    return last
 
 
 def read_compared(

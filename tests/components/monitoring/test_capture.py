@@ -15,8 +15,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from kerasline.components.core import ConfigError
+from kerasline.components.core import ConfigError, KeraslineError
 from kerasline.components.monitoring import Capture, CaptureOptions, Exchange, ServeOptions, check_redacted, writing
+from kerasline.components.monitoring.parts import read_parts
 from kerasline.components.monitoring.records import parts_of, request_id_of, table_of
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -215,3 +216,33 @@ def test_parts_of_another_server_cover_nothing(tmp_path: Path) -> None:
     for name in ("aaaaaaaa-00000001-00000040", "bbbbbbbb-00000002-00000002", "aaaaaaaa-00000003-00000003"):
         writing.write_table(table, tmp_path / f"{name}.parquet")
     assert [part.name[:8] for part in parts_of(tmp_path)] == ["aaaaaaaa", "bbbbbbbb"]
+
+
+def test_a_reader_meets_each_row_once_while_files_are_joined(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(writing, "_PARTS", 4)
+    capture = Capture(tmp_path)
+    try:
+        for number in range(3):
+            capture.take(exchange(f"r{number}"))
+            capture._flush()
+        (day,) = tmp_path.rglob("day=*")
+        reading = read_parts(day, ["request_id"])
+        met = next(reading).column("request_id").to_pylist()
+        for number in (3, 4):
+            capture.take(exchange(f"r{number}"))
+            capture._flush()
+        assert len(list(day.glob("*.parquet"))) == 2, "four were joined, while one of them is read"
+        met += [one for batch in reading for one in batch.column("request_id").to_pylist()]
+    finally:
+        capture.close()
+    assert met == [f"r{n}-{row}" for n in range(5) for row in (0, 1)]
+
+
+def test_a_damaged_file_is_named(tmp_path: Path) -> None:
+    capture = Capture(tmp_path)
+    capture.take(exchange("r"))
+    capture.close()
+    (part,) = tmp_path.rglob("*.parquet")
+    part.write_bytes(part.read_bytes()[:-20])
+    with pytest.raises(KeraslineError, match=f"expected captured answers in {part}, but they cannot be read"):
+        list(read_parts(part.parent))

@@ -94,9 +94,9 @@ def init(data: DataFrame | str | Path, label: str | Sequence[str] = (), *, folde
     """Looks at data and writes a first recipe that runs as it is, as ``kerasline init`` does.
 
     Args:
-      data: a CSV or Parquet file, a folder of images by class, the address of either, or a data frame. A run reads
-        files, so the columns of a data frame are written as ``frame-HASH.parquet``, under the same name each time that
-        they are the same.
+      data: a CSV or Parquet file, a folder of images by class, the address of either, a data frame of pandas or Polars,
+        or an Arrow table. A run reads files, so the columns of a data frame are written as ``frame-HASH.parquet``,
+        under the same name each time that they are the same.
       label: the column to predict, or several of 0 and 1; images by class have none.
       folder: where the file of a data frame goes.
 
@@ -123,10 +123,14 @@ def init(data: DataFrame | str | Path, label: str | Sequence[str] = (), *, folde
 
 def _keep_frame(frame: Any, folder: Path) -> Path:
     """Writes a data frame as a file that is named by what is in it."""
-    from kerasline.components.prediction import is_frame, write_frame
+    from kerasline.components.prediction import as_frame, is_frame, write_frame
 
+    frame = as_frame(frame)
     if not is_frame(frame):
-        raise ConfigError(f"expected a pandas DataFrame or the path of a file, got {type(frame).__name__}")
+        raise ConfigError(
+            "expected a data frame of pandas or Polars, an Arrow table or the path of a file, got "
+            f"{type(frame).__name__}"
+        )
     if not folder.is_dir():
         raise ConfigError(f"folder: expected a folder that exists, got {folder}; make it first")
     with tempfile.TemporaryDirectory(dir=folder) as apart:

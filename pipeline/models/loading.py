@@ -15,6 +15,7 @@ from kerasline.components.prediction import (
     FRAME,
     KINDS,
     ON_UNSEEN,
+    as_frame,
     is_frame,
     plan_evaluation,
     plan_prediction,
@@ -103,6 +104,7 @@ class LoadedModel:
           ConfigError: the data lacks a column, has none or no rows, or cannot be read.
           DataRejected: no row could be predicted.
         """
+        data = as_frame(data)
         answers = self._answer(data, keys, kind, on_unseen)
         frame: DataFrame = answers.table.to_pandas()
         if is_frame(data):
@@ -130,6 +132,7 @@ class LoadedModel:
           DataRejected: no row could be measured.
         """
         _check_choice("kind", kind or KINDS[0], KINDS)
+        data = as_frame(data)
         self.rejected, self.unseen = [], {}
         with self._as_plan(data, lambda source: self._plan_evaluation(source, kind, slices)) as plan:
             from kerasline.components.prediction import measure_answers, predict_at_once
@@ -206,7 +209,8 @@ def _as_file(data: Any) -> Iterator[str]:
         return
     if not is_frame(data):
         raise ConfigError(
-            f"expected a pandas DataFrame or the path of a file, got {type(data).__name__}; put rows into a frame: "
+            f"expected a data frame of pandas or Polars, an Arrow table or the path of a file, got "
+            f"{type(data).__name__}; put rows into a frame: "
             "pandas.DataFrame(rows)"
         )
     with tempfile.TemporaryDirectory() as folder:

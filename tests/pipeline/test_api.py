@@ -7,7 +7,9 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
+import yaml
 
 import kerasline as kl
 from kerasline.pipeline.api import recipe_file
@@ -42,6 +44,19 @@ def test_a_first_recipe_is_written_for_a_frame_and_for_a_file(source: str, tmp_p
     before = sorted(tmp_path.iterdir())
     assert kl.init(FLATS if source == "frame" else tmp_path / "flats.csv", "sold", folder=tmp_path) == text
     assert sorted(tmp_path.iterdir()) == before
+
+
+def test_a_table_of_another_library_is_as_good_as_a_frame_of_pandas(tmp_path: Path) -> None:
+    table = pa.Table.from_pandas(FLATS, preserve_index=False)
+    assert kl.init(table, "sold", folder=tmp_path) == kl.init(FLATS, "sold", folder=tmp_path)  # type: ignore[arg-type]
+
+
+def test_numbers_that_are_categories_by_their_type_are_drafted_as_such(tmp_path: Path) -> None:
+    frame = FLATS.assign(zone=pd.Categorical([11 + row % 3 for row in range(len(FLATS))]))
+    config = yaml.safe_load(kl.init(frame, "sold", folder=tmp_path))
+    assert config["features"]["zone"]["kind"] == "categorical"
+    plain = yaml.safe_load(kl.init(frame.astype({"zone": int}), "sold", folder=tmp_path))
+    assert "zone" not in (plain["features"] or {})
 
 
 def test_what_no_recipe_can_be_written_for_is_refused(tmp_path: Path) -> None:

@@ -10,12 +10,23 @@ from typing import Any
 from kerasline.components.core import ConfigError, shown
 
 FRAME = "the data frame"
+_PLAIN = ("string", "integer", "floating", "boolean")  # categories that a file holds as they are
 
 
 def is_frame(data: Any) -> bool:
     """Says whether something is a pandas DataFrame, without loading pandas for those who have none."""
     pandas = sys.modules.get("pandas")
     return pandas is not None and isinstance(data, pandas.DataFrame)
+
+
+def as_frame(data: Any) -> Any:
+    """Turns a table of Polars, Arrow or another library that has ``to_pandas`` into a pandas DataFrame.
+
+    Args:
+      data: such a table, or anything else, which comes back as it is.
+    """
+    convert = None if isinstance(data, str | Path) or is_frame(data) else getattr(data, "to_pandas", None)
+    return convert() if callable(convert) else data
 
 
 def write_frame(frame: Any, path: Path) -> None:
@@ -44,7 +55,10 @@ def write_frame(frame: Any, path: Path) -> None:
     if len(twice):
         raise ConfigError(f"{FRAME} names column {twice[0]!r} more than once; rename or drop one of them")
     columns = {name: _column(frame[name]) for name in frame.columns}
-    pq.write_table(pa.table(columns), path)
+    # A Parquet file says of a column that it is a category in what pandas notes there alone.
+    categories = frame[[name for name, values in columns.items() if pa.types.is_dictionary(values.type)]]
+    noted = pa.Schema.from_pandas(categories, preserve_index=False).metadata
+    pq.write_table(pa.table(columns).replace_schema_metadata(noted), path)
 
 
 def _column(values: Any) -> Any:
@@ -52,6 +66,7 @@ def _column(values: Any) -> Any:
     import numpy as np
     import pyarrow as pa
 
+    values = _without_categories(values)
     if values.dtype == object:
         values = values.map(lambda cell: cell.ravel().tolist() if isinstance(cell, np.ndarray) else cell)
     try:
@@ -67,6 +82,14 @@ def _column(values: Any) -> Any:
                 f"{shown(strange[0])}, which cannot be an input; drop it or write it as numbers or text"
             ) from None
         return _texts(values)
+
+
+def _without_categories(values: Any) -> Any:
+    """Turns categories of dates, durations, intervals and the like into a column of them, which is read as one."""
+    categories = getattr(values.dtype, "categories", None)
+    if categories is None or categories.inferred_type in _PLAIN:
+        return values
+    return values.astype(categories.dtype)
 
 
 def _texts(values: Any) -> Any:

@@ -50,4 +50,7 @@ def _guess(
         return ColumnGuess(name, "drop", why)
     if column.dtype == "string":
         return guess_text(name, present, counts, rows, complete)
+    if column.is_category and column.dtype == "int":
+        options = {"kind": "categorical"}
+        return ColumnGuess(name, "categorical", f"{len(counts)} values of a category, by its type", options=options)
     return guess_number(name, column.dtype, present, counts)

@@ -36,6 +36,7 @@ from kerasline.components.datasets.tables.csv import (
     parse,
 )
 from kerasline.components.datasets.tables.typed import (
+    category_columns,
     column_type,
     index_columns,
     open_file,
@@ -62,12 +63,14 @@ class SampledColumn:
       dtype: as the reader will see it: int, float, string or array.
       values: of the type, None where there is none.
       words: what means no value in it.
+      is_category: whether the file says that its values are those of a category.
     """
 
     name: str
     dtype: str
     values: list[Any]
     words: Words = Words()
+    is_category: bool = False
 
     @property
     def present(self) -> list[Any]:
@@ -330,7 +333,8 @@ def _sample_typed(path: Path, labels: Collection[str]) -> TableSample:
         except ConfigError:
             unusable[name] = f"{item.type} cannot be an input"
     values, taken = _typed_values(file, path, types)
-    columns = [SampledColumn(name, types[name], values[name]) for name in types]
+    categories = category_columns(file.schema_arrow)
+    columns = [SampledColumn(name, types[name], values[name], is_category=name in categories) for name in types]
     remark = workbook_remark(file.schema_arrow)
     return TableSample(path, "parquet", columns, rows, taken == rows, unusable=unusable, index=index, remark=remark)
 

@@ -109,7 +109,7 @@ def test_a_missing_workspace_is_not_made(tmp_path: Path) -> None:
     (FLATS.assign(**{"area (m²)": date(2020, 1, 2)}), "column 'area .m².' of the data frame is date32"),
     (FLATS.assign(district=[{"a": 1}, object(), "x"]), "cells of the type dict"),
     (FLATS.assign(predicted_value=1.0), r"has the name of a predicted one; name those to repeat: keys=\[NAME\]"),
-    ([[1.0, "north"]], "expected a pandas DataFrame or the path of a file, got list"),
+    ([[1.0, "north"]], "expected a data frame of pandas or Polars, an Arrow table or the path of a file, got list"),
     ("none.csv", "none.csv"),
 ])  # fmt: skip
 def test_data_that_does_not_fit_is_refused_before_the_model_loads(
@@ -142,6 +142,29 @@ def test_cells_of_a_frame_keep_their_kind_and_mixed_ones_become_text(tmp_path: P
     assert read["months"].tolist() == ["2020-01", "2020-02", None, "2020-04"]
     assert read["days"].equals(frame["days"])
     assert read["flags"].tolist() == [True, False, None, True]
+
+
+def test_categories_of_a_data_frame_are_read_as_their_values(tmp_path: Path) -> None:
+    """Those of intervals and months as text, those of dates and durations as such, whole numbers as categories."""
+    sizes, days = [1, 5, 9, 2], pd.to_datetime(["2020-01-02", "2020-01-03"] * 2)
+    frame = pd.DataFrame(
+        {
+            "cut": pd.cut(pd.Series(sizes), [0, 4, 10]),
+            "months": pd.Categorical(pd.PeriodIndex(["2020-01", "2020-02"] * 2, freq="M")),
+            "days": pd.Categorical(days),
+            "waits": pd.Categorical(pd.to_timedelta([1, 2, 2, None], unit="h")),
+            "rooms": pd.Categorical(sizes),
+        }
+    )
+    write_frame(frame, tmp_path / "frame.parquet")
+    read = pd.read_parquet(tmp_path / "frame.parquet")
+    assert read["cut"].tolist() == ["(0, 4]", "(4, 10]", "(4, 10]", "(0, 4]"]
+    assert read["months"].tolist() == ["2020-01", "2020-02"] * 2
+    assert read["days"].tolist() == days.tolist()
+    assert read["waits"].tolist()[:3] == pd.to_timedelta([1, 2, 2], unit="h").tolist() and read["waits"].isna()[3]
+    assert read["rooms"].tolist() == sizes
+    with pytest.raises(ConfigError, match="column 'pairs' of the data frame holds cells of the type tuple"):
+        write_frame(pd.DataFrame({"pairs": pd.Categorical([(1, "a"), (2, "b")])}), tmp_path / "frame.parquet")
 
 
 @pytest.mark.slow

@@ -22,11 +22,23 @@ LARGEST_INTEGER = (1 << 63) - 1  # that a tf.Example holds
 
 def index_columns(schema: Any) -> list[str]:
     """Lists the columns that hold the index of the pandas data frame that was written, as the file's metadata says."""
-    try:
-        listed = (schema.pandas_metadata or {}).get("index_columns", [])
-    except ValueError:  # metadata that is no JSON
-        listed = []
+    listed = _noted_by_pandas(schema, "index_columns")
     return [name for name in schema.names if name in listed or INDEX_NAME.fullmatch(name)]
+
+
+def category_columns(schema: Any) -> set[str]:
+    """Names the columns that a pandas data frame had as categories, whatever their values are."""
+    noted = [one for one in _noted_by_pandas(schema, "columns") if isinstance(one, dict)]
+    return {str(one.get("field_name")) for one in noted if one.get("pandas_type") == "categorical"}
+
+
+def _noted_by_pandas(schema: Any, key: str) -> list[Any]:
+    try:
+        noted = schema.pandas_metadata or {}
+    except ValueError:  # metadata that is no JSON
+        return []
+    found = noted.get(key) if isinstance(noted, dict) else None
+    return found if isinstance(found, list) else []
 
 
 def column_type(field: Any, path: Path) -> str:

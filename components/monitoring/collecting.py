@@ -221,7 +221,9 @@ class _Collector:
         answered = batch.column("time").take(list(rows)).to_pylist()
         self.served.labels.append(label_array(labels, self._record))
         self.served.labelled_predictions.append(predictions[list(rows)])
-        self.served.delays += [(at - before).total_seconds() for before, at in zip(answered, came, strict=True)]
+        # The server's clock may be ahead of the one by which labels came.
+        delays = ((at - before).total_seconds() for before, at in zip(answered, came, strict=True))
+        self.served.delays += [max(0.0, seconds) for seconds in delays]
 
 
 def _count_role(batch: Any, role: str) -> int:

@@ -51,7 +51,9 @@ def version(tmp_path: Path) -> Path:
     return folder
 
 
-def serve(captured: Path, rows: int, shift: float = 0.0, size: int = 100, seed: int = 5) -> pd.DataFrame:
+def serve(
+    captured: Path, rows: int, shift: float = 0.0, size: int = 100, seed: int = 5, ahead_seconds: float = 0.0
+) -> pd.DataFrame:
     """Captures requests of some rows each, and returns the ids and what really became of them."""
     random = np.random.default_rng(seed)
     ages, cities, scores = draw(random, rows, shift)
@@ -61,7 +63,8 @@ def serve(captured: Path, rows: int, shift: float = 0.0, size: int = 100, seed: 
         both = np.stack([1 - scores[part], scores[part]], axis=1).astype(np.float32)
         inputs = {"age": ages[part], "city": np.array([city.encode() for city in cities[part]], object)}
         answer = {"scores": both, "class": np.array([b"no", b"yes"], object)[both.argmax(axis=1)]}
-        one = Exchange("shop", 1, RECORD, f"q{seed}-{start}", time.time(), 0.01, inputs=inputs, answer=answer)
+        at = time.time() + ahead_seconds
+        one = Exchange("shop", 1, RECORD, f"q{seed}-{start}", at, 0.01, inputs=inputs, answer=answer)
         capture.take(one)
         ids += one.row_ids()
     capture.close()
@@ -122,6 +125,13 @@ def test_labels_give_the_quality_and_its_fall_alarms(tmp_path: Path, version: Pa
     changed = label(tmp_path, worse)
     assert changed["new"] == 100 and changed["changed"] > 50
     assert [alarm["kind"] for alarm in watch(version)["alarms"]] == ["quality"]
+
+
+def test_labels_do_not_come_before_the_answers_of_a_server_whose_clock_is_ahead(tmp_path: Path, version: Path) -> None:
+    label(tmp_path, serve(tmp_path / "captured", 300, ahead_seconds=7200))
+    found = watch(version)
+    assert found["labelled"] == 300
+    assert found["label_delay_s"] == {"p50": 0.0, "p95": 0.0}
 
 
 def test_labels_that_repeat_contradict_or_belong_to_nobody(tmp_path: Path, version: Path) -> None:

@@ -57,15 +57,19 @@ def plot_spans(found: Mapping[str, Any]) -> Plot | None:
 
 def plot_schedules(found: Mapping[str, Any]) -> Plot | None:
     """Draws the mean of the deciding metric under each schedule; None where nothing was measured."""
-    bars = [
-        Bar(f"{one['name']}, {counted(one['runs'], 'run')}", figure["value"], _interval(figure), _is_chosen(found, one))
+    measured = [
+        (one, figure)
         for one in _ordered(found)
         if (figure := one["quality"].get(found["metric"])) and figure["value"] is not None
     ]
-    if not bars:
+    if not measured:
         return None
+    bars = [
+        Bar(f"{one['name']}, {counted(one['runs'], 'run')}", figure["value"], _interval(figure), _is_chosen(found, one))
+        for one, figure in measured
+    ]
     y_label = METRICS[found["metric"]].title
-    title = f"{y_label} over all spans: {bars[0].name} has {show(bars[0].value)}"
+    title = f"{y_label} over all spans: {measured[0][0]['name']} has {show(bars[0].value)}"
     return make_plot(title, bar_chart(title, bars, y_label), "The whiskers are 95 % intervals.")
 
 

@@ -71,7 +71,7 @@ def test_the_recommended_schedule_is_drawn_first_and_gaps_stay(found: dict[str, 
     spans, means = plot_spans(found), plot_schedules(found)
     assert spans is not None and means is not None
     assert "span 1 is w3, span 3 is w5" in spans.note
-    assert means.title == "mean absolute error over all spans: every, 3 runs has 9"
+    assert means.title == "mean absolute error over all spans: every has 9"
     more = [schedule(f"every-{number}", [1.0 * number] * 3, 1) for number in range(3, 7)]
     crowded = plot_spans({**found, "schedules": [*found["schedules"], *more]})
     assert crowded is not None and "3 schedules more stand in the tables" in crowded.note

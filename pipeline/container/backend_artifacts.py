@@ -1,11 +1,12 @@
 """Gives a step's input artifacts back what a backend drops on the way, so that TFX's entry point can read them.
 
-Kubeflow's driver reads artifacts out of ML Metadata: they come with id, URI and metadata, and without a type; every
-number is a double, lists and structures are wrapped, and two texts of its own are among the metadata. The types stand
-in the component's own input specification, which TFX's compiler puts among the arguments. Vertex AI sends the types.
+Kubeflow's driver reads artifacts out of ML Metadata: they come with id, URI, metadata and a type that says nothing
+(``{"instanceSchema": ""}``); every number is a double, lists and structures are wrapped, and two texts of its own are
+among the metadata. The types stand in the component's own input specification, which TFX's compiler puts among the
+arguments. Vertex AI sends the types.
 
 Source: kubeflow/pipelines backend/src/v2/metadata/converter.go (toRuntimeArtifact, StructValueToMLMDValue) and
-client.go (RecordArtifact), releases 2.14 to 2.17; backend/src/v2/driver/driver.go (provisionOutputs).
+client.go (ToRuntimeArtifact, RecordArtifact), releases 2.14 to 2.17; backend/src/v2/driver/driver.go (provisionOutputs).
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ def restore_artifacts(request: Request, inputs_spec: Mapping[str, Any]) -> None:
     """
     definitions = inputs_spec.get("artifacts", {})
     for key, artifact in _artifacts(request, "inputs"):
-        if not artifact.get("type"):
+        if not title_of(artifact.get("type") or {}):
             artifact["type"] = _declared_type(key, definitions)
         if path := artifact.pop("customPath", None):
             artifact["uri"] = path  # the launcher put the files there

@@ -49,20 +49,29 @@ class Cluster:
       folder: on this machine, for all of it.
       root: of the runs' artifacts. The submission's, else the config map's, else this one: driver/root_dag.go; the
         spec's own default is not looked at.
+      run: the pipeline's name and the run's id, below that root: metadata/client.go, GetPipeline.
       claims: the PersistentVolumeClaims that there are.
       release: 2.14 keeps the answer elsewhere than later ones: driver/driver.go, provisionOutputs.
       publishes_logs: the administrator wants the logs as an artifact of each task.
       logs: task to what its last try printed.
+      asked: task to what its last try was given.
       last_id: of ML Metadata's artifacts.
     """
 
     folder: Path
     root: str = "minio://mlpipeline/v2/artifacts"
+    run: str = "pipeline/2cc22cca-2dc6-46af-b2b7-ca97112081b6"
     claims: tuple[str, ...] = ()
     release: str = "2.16"
     publishes_logs: bool = False
     logs: dict[str, str] = field(default_factory=dict)
+    asked: dict[str, dict[str, Any]] = field(default_factory=dict)
     last_id: int = 0
+
+    @property
+    def run_root(self) -> str:
+        """URI below which all outputs of the run go."""
+        return f"{self.root.rstrip('/')}/{self.run}"
 
     def stored(self, uri: str) -> Path:
         """Where an object, or the objects below a prefix, are on this machine."""
@@ -199,6 +208,7 @@ def _run_command(
 ) -> None:
     # component/launcher_v2.go, NewLauncherV2 and compileCmdAndArgs: read strictly, and put in place of {{$}}.
     json_format.ParseDict(executor_input, pipeline_spec_pb2.ExecutorInput())
+    cluster.asked[task] = json.loads(protojson(executor_input))
     # driver/driver.go, initPodSpecPatch: the variables of the spec's container.
     given = {variable["name"]: variable["value"] for variable in container.get("env", [])}
     text = expand(protojson(executor_input), given)
@@ -253,7 +263,8 @@ def _upload(
         if said.get("metadata"):
             artifact["metadata"] = {**artifact.get("metadata", {}), **said["metadata"]}
         place = local_path(pod, artifact)
-        if not artifact["uri"].startswith(cluster.root.split("/", 3)[0] + "//" + cluster.root.split("/", 3)[2]):
+        # objectstore/config.go, KeyFromURI: the bucket was opened for this run alone.
+        if not artifact["uri"].startswith(f"{cluster.run_root}/"):
             raise TaskFailed(task, None, f"failed to upload output artifact {key}: {artifact['uri']} is elsewhere")
         # objectstore/object_store.go, UploadBlob: files at any depth; what is not there is no error.
         if place is not None and place.exists():

@@ -130,9 +130,9 @@ def parameters_of(spec: Mapping[str, Any], name: str, values: Mapping[str, Any])
 
 
 def _provision_outputs(cluster: Cluster, name: str, component: Mapping[str, Any], salt: str) -> dict[str, Any]:
-    # driver/driver.go, provisionOutputs: ROOT/TASK/SALT/KEY with the type of the component's definition, and its key
-    # for a name (since 2.15). The salt is new each time that the driver runs.
-    folder = f"{cluster.root.rstrip('/')}/{name}/{salt}"
+    # driver/driver.go, provisionOutputs: ROOT/PIPELINE/RUN/TASK/SALT/KEY with the type of the component's definition,
+    # and its key for a name (since 2.15). The salt is new each time that the driver runs.
+    folder = f"{cluster.run_root}/{name}/{salt}"
     types = {k: d["artifactType"] for k, d in component.get("outputDefinitions", {}).get("artifacts", {}).items()}
     if cluster.publishes_logs:
         types["executor-logs"] = {"schemaTitle": "system.Artifact"}
@@ -165,5 +165,6 @@ def _record(cluster: Cluster, name: str, key: str, artifact: Mapping[str, Any]) 
 
 
 def _to_runtime(artifact: Mapping[str, Any]) -> dict[str, Any]:
-    """metadata/converter.go, toRuntimeArtifact: id, URI and metadata come out of it, and no type."""
-    return {"name": str(artifact["id"]), "uri": artifact["uri"], "metadata": artifact["metadata"]}
+    """metadata/client.go, ToRuntimeArtifact: id, URI and metadata come out of it, and a type that says nothing."""
+    kind = {"instanceSchema": ""}
+    return {"name": str(artifact["id"]), "uri": artifact["uri"], "type": kind, "metadata": artifact["metadata"]}

@@ -149,7 +149,7 @@ def test_the_first_steps_at_other_roots_and_in_other_releases(
     cluster = Cluster(tmp_path / "cluster", root, release=release, publishes_logs=publishes_logs)
     ingested = {"ingest": execute_task(documents, "ingest", {}, cluster)}
     examples = ingested["ingest"]["examples"]
-    assert examples["uri"].startswith(f"{root}/ingest/")
+    assert examples["uri"].startswith(f"{cluster.run_root}/ingest/")
     assert json.loads(examples["metadata"]["split_names"]) == ["train", "eval", "test"]
 
     another_run = execute_task(documents, "statistics", ingested, cluster)

@@ -34,7 +34,7 @@ def restored(key: str, request: dict[str, Any], spec: dict[str, Any] | None = No
     return dict(request["inputs"]["artifacts"][key]["artifacts"][0])
 
 
-@pytest.mark.parametrize("sent", [{}, {"type": {}}, {"type": None}])
+@pytest.mark.parametrize("sent", [{}, {"type": {}}, {"type": None}, {"type": {"instanceSchema": ""}}])
 @pytest.mark.parametrize(("key", "kind"), [("examples", EXAMPLES), ("verdict", OWN)])
 def test_a_type_comes_from_the_steps_own_specification(key: str, kind: dict[str, str], sent: dict[str, Any]) -> None:
     """Standard types and our own."""

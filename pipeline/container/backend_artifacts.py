@@ -6,7 +6,8 @@ among the metadata. The types stand in the component's own input specification, 
 arguments. Vertex AI sends the types.
 
 Source: kubeflow/pipelines backend/src/v2/metadata/converter.go (toRuntimeArtifact, StructValueToMLMDValue) and
-client.go (ToRuntimeArtifact, RecordArtifact), releases 2.14 to 2.17; backend/src/v2/driver/driver.go (provisionOutputs).
+client.go (ToRuntimeArtifact, RecordArtifact), backend/src/v2/driver/driver.go (provisionOutputs), releases 2.14 to
+2.17.
 """
 
 from __future__ import annotations

@@ -1,25 +1,26 @@
 """Tables that a user's function gives: its rows, kept in a Parquet file and read as one.
 
 The file is named by its content, so the same rows in the same order find every step cached, and each command asks the
-function anew: none can say that it would answer as before.
+function anew, unless it has a ``fingerprint`` that says that it would answer as before.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import islice
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from kerasline.components.core import ConfigError, cache_folder
+from kerasline.components.core import ConfigError, cache_folder, code_version, write_at_once
 from kerasline.components.datasets.databases import keep_batches
 from kerasline.components.datasets.description import Found, ParquetOptions, PythonOptions, SplitColumn
 from kerasline.components.datasets.files import Places
 from kerasline.components.datasets.tables.typed import table as typed_table
 from kerasline.components.datasets.values import Named
-from kerasline.components.own_code import call_own, load_function
+from kerasline.components.own_code import call_own, load_function, module_of
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -40,13 +41,49 @@ def find(options: PythonOptions, places: Places, split: SplitColumn | None, name
     text = json.dumps([dotted, options.options], sort_keys=True, default=str)
     folder = cache_folder() / "functions" / hashlib.sha256(text.encode()).hexdigest()[:16]
     function = load_function(_KEY, dotted, SIGNATURE)
-    given = call_own(_KEY, dotted, function, **options.options)
-    path = keep_batches(folder, _of_one_schema(dotted, _batches(dotted, given)), dotted)
+    note = _note_of(folder, dotted, function, options.options)
+    path = _noted(note)
     if path is None:
-        raise ConfigError(f"{_KEY}: expected rows from {dotted}, but it gave none; give at least some")
+        given = call_own(_KEY, dotted, function, **options.options)
+        path = keep_batches(folder, _of_one_schema(dotted, _batches(dotted, given)), dotted)
+        if path is None:
+            raise ConfigError(f"{_KEY}: expected rows from {dotted}, but it gave none; give at least some")
+        if note is not None:
+            write_at_once(note, path.name)
     table = ParquetOptions(path=str(path), label=options.label, drop=options.drop)
     found = typed_table.describe([(path, None)], table, split, named)
     return replace(found, title=f"rows of {dotted}", source=dotted)
+
+
+def _note_of(folder: Path, dotted: str, function: Callable[..., Any], options: Mapping[str, Any]) -> Path | None:
+    """Returns where it is noted which file has the rows of a fingerprint; None where the function has none.
+
+    Raises:
+      ConfigError: the fingerprint fails, or is no text.
+    """
+    tell = getattr(function, "fingerprint", None)
+    if tell is None:
+        return None
+    if not callable(tell):
+        raise ConfigError(
+            f"{_KEY}: expected {dotted}.fingerprint to be a function (**options) -> text, got {tell!r:.80}"
+        )
+    told = call_own(_KEY, f"{dotted}.fingerprint", tell, **options)
+    if not isinstance(told, str) or not told:
+        raise ConfigError(
+            f"{_KEY}: expected a text from {dotted}.fingerprint, got {told!r:.80}; give one that is another "
+            "whenever the rows are"
+        )
+    # Another code may give other rows of the same source.
+    known = json.dumps([told, code_version(module_of(dotted))])
+    return folder / f"of-{hashlib.sha256(known.encode()).hexdigest()[:16]}.txt"
+
+
+def _noted(note: Path | None) -> Path | None:
+    if note is None or not note.is_file():
+        return None
+    path = note.with_name(note.read_text(encoding="utf-8"))
+    return path if path.is_file() else None
 
 
 def _batches(dotted: str, given: Any) -> Iterator[pa.RecordBatch]:

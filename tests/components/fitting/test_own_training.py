@@ -98,6 +98,28 @@ def test_its_train_step_counts(
     assert answers.shape == (30, 3)
 
 
+APART = """
+import keras
+
+class Own(keras.Model):
+    def train_step(self, data):
+        found = super().train_step(data)
+        return {**found, "columns": keras.ops.convert_to_tensor(float(len(data[0]))), "width": data[0]["x2"].shape[1]}
+
+def build_model(config, inputs, output):
+    tensors = {spec.name: keras.Input(spec.shape, name=spec.name) for spec in inputs}
+    joined = keras.layers.Concatenate()(list(tensors.values()))
+    return Own(tensors, keras.layers.Dense(output.units, activation="softmax")(joined))
+"""
+
+
+def test_its_train_step_sees_the_columns_apart(settings: Make, rows: FitData, written: Callable[[str], Any]) -> None:
+    model, history = fit(settings(model={**written(APART), "features": "apart"}, epochs=2), rows)
+    assert (history["columns"], history["width"]) == ([4, 4], [1, 1])
+    assert history["loss"][1] < history["loss"][0]
+    assert model.predict(rows.validation.inputs, verbose=0).shape == (30, 3), "which are joined again when it answers"
+
+
 def test_its_own_loss_counts_in_a_stream_too(settings: Make, rows: FitData, written: Callable[[str], Any]) -> None:
     import tensorflow as tf
 

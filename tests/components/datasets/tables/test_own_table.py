@@ -12,6 +12,7 @@ import pytest
 from kerasline.components.core import ConfigError
 from kerasline.components.datasets import DataOptions, resolve
 from kerasline.components.datasets.resolving import read_shard
+from kerasline.components.own_code import use_folder
 
 BEGIN = """
 import pandas as pd
@@ -52,6 +53,55 @@ def write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Write]:
 def found(options: DataOptions, folder: Path) -> tuple[str, list[Any]]:
     dataset = resolve(options, name="own", base_dir=folder, data_dir=None)
     return dataset.fingerprint, [row for shard in dataset.shards for _, row in read_shard(dataset, shard)]
+
+
+FINGERPRINTED = """
+import pandas as pd
+from pathlib import Path
+ASKED, STATE = Path("ASKED_FILE"), Path("STATE_FILE")
+
+def rows(**options):
+    ASKED.write_text(ASKED.read_text() + "x")
+    return pd.DataFrame({"size": range(60), "price": [len(STATE.read_text()) + n / 2 for n in range(60)]})
+
+rows.fingerprint = lambda **options: STATE.read_text()
+"""
+
+
+def test_a_fingerprint_spares_the_rows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They are asked for where it, the code or the options are others, and where the copy is gone."""
+    monkeypatch.setenv("KERASLINE_CACHE", str(tmp_path / "cache"))
+    monkeypatch.syspath_prepend(str(tmp_path))
+    asked, state, module = tmp_path / "asked", tmp_path / "state", tmp_path / "fingerprinted_rows.py"
+    asked.write_text("")
+    state.write_text("monday")
+    code = FINGERPRINTED.replace("ASKED_FILE", str(asked)).replace("STATE_FILE", str(state))
+    module.write_text(code)
+    block: dict[str, Any] = {"function": "fingerprinted_rows:rows", "label": "price"}
+
+    def times(**options: Any) -> tuple[int, str]:
+        use_folder(tmp_path, ["fingerprinted_rows"])
+        given = DataOptions.model_validate({"python": {**block, "options": options}})
+        fingerprint, _ = found(given, tmp_path)
+        return len(asked.read_text()), fingerprint
+
+    count, first = times()
+    assert (count, times()) == (1, (1, first))
+    state.write_text("tuesday")
+    count, second = times()
+    assert count == 2 and second != first
+    assert times(shop=1)[0] == 3
+    module.write_text(code + "# edited")
+    assert times() == (4, second)
+    for copy in (tmp_path / "cache").rglob("rows-*.parquet"):
+        copy.unlink()
+    assert times() == (5, second)
+    module.write_text(code + "rows.fingerprint = lambda **options: 3")
+    with pytest.raises(ConfigError, match="expected a text from fingerprinted_rows:rows.fingerprint, got 3"):
+        times()
+    module.write_text(code + "rows.fingerprint = 'monday'  # for good")
+    with pytest.raises(ConfigError, match="rows.fingerprint to be a function .* got 'monday'"):
+        times()
 
 
 @pytest.mark.parametrize("form", FORMS)

@@ -10,7 +10,7 @@ from typing import Any
 
 import jinja2
 import yaml
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from kerasline.components.core import counted, rounded
 from kerasline.components.evaluation import METRICS
@@ -113,6 +113,7 @@ def environment() -> jinja2.Environment:
     made.filters["count"] = show_count
     made.filters["counted"] = counted
     made.filters["limits"] = describe_limits
+    made.filters["breakable"] = breakable
     return made
 
 
@@ -136,6 +137,11 @@ def assets(*, has_plots: bool = True) -> dict[str, Any]:
 def show_interval(interval: Sequence[float] | None) -> str:
     """Formats an interval."""
     return "" if interval is None else f"{rounded(interval[0], 3)} to {rounded(interval[1], 3)}"
+
+
+def breakable(text: str) -> Markup:
+    """Lets a line end behind the underscores of a name, which is one long word otherwise."""
+    return Markup(escape(text).replace("_", Markup("_<wbr>")))
 
 
 def show_count(number: int | None) -> str:

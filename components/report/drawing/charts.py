@@ -87,7 +87,7 @@ def line_chart(
     layers = _diagonal(diagonal, x_ends, y_ends, place) if diagonal else []
     layers += [_background(pale, place)] if pale else []
     layers += [_lines(series, place), *_points(series, marks, place)]
-    layers += _pointer(*at, x_ends, place) if at else []
+    layers += _pointer(*at, x_ends, place, is_low=_is_above(series, at[0], x_ends, y_ends)) if at else []
     layers.append(_hovered(place, x_label, y_label))
     described = "; ".join(f"{s.name}: {' to '.join(show_all([s.y[0], s.y[-1]]))}" for s in series if len(s.y))
     columns = [("name", "series"), ("x", x_label), ("y", y_label)]
@@ -190,15 +190,25 @@ def _diagonal(
     ]
 
 
-def _pointer(value: float, name: str, ends: tuple[float, float], place: dict[str, Any]) -> list[alt.Chart]:
+def _pointer(
+    value: float, name: str, ends: tuple[float, float], place: dict[str, Any], *, is_low: bool
+) -> list[alt.Chart]:
     """Points at a value of the horizontal axis; its name stands on the side where there is more room."""
     is_left = value > sum(ends) / 2
     at = layer([{"x": number(value), "text": name}])
-    text = at.mark_text(align="right" if is_left else "left", dx=-5 if is_left else 5, dy=7)
+    text = at.mark_text(align="right" if is_left else "left", dx=-5 if is_left else 5, dy=-7 if is_low else 7)
     return [
         at.mark_rule(strokeDash=[2, 3]).encode(x=place["x"]),
-        text.encode(x=place["x"], y=alt.value(0), text="text:N"),
+        text.encode(x=place["x"], y=alt.value("height" if is_low else 0), text="text:N"),
     ]
+
+
+def _is_above(series: Sequence[Series], value: float, x_ends: tuple[float, float], y_ends: tuple[float, float]) -> bool:
+    """Whether lines are in the upper half around a value of the horizontal axis, so that below is room for a word."""
+    reach = (x_ends[1] - x_ends[0]) / 5
+    near = [y for s in series for x, y in zip(s.x, s.y, strict=True) if abs(x - value) <= reach]
+    known = finite(near)
+    return bool(known) and sum(known) / len(known) > sum(y_ends) / 2
 
 
 def _hovered(place: dict[str, Any], x_label: str, y_label: str) -> alt.Chart:

@@ -10,6 +10,7 @@ import altair as alt
 
 from kerasline.components.report.drawing.labels import shorten, shorten_all
 from kerasline.components.report.drawing.specs import (
+    CARD,
     CHARACTER,
     COLOURS,
     DASHES,
@@ -159,13 +160,18 @@ def _labels(axes: Sequence[Axis], place: dict[str, Any]) -> list[alt.Chart]:
             (behind if index == last else before).append(label)
     return [
         _texts(names, place, MUTED, align="center"),
-        *([_texts(before, place, INK, align="right", dx=-5)] if before else []),
-        *([_texts(behind, place, INK, align="left", dx=5)] if behind else []),
+        *(_readable(before, place, align="right", dx=-5) if before else []),
+        *(_readable(behind, place, align="left", dx=5) if behind else []),
     ]
 
 
 def _texts(labels: Sequence[dict[str, Any]], place: dict[str, Any], colour: str, **more: Any) -> alt.Chart:
     return layer(labels).mark_text(color=colour, **more).encode(**place, text="text:N")
+
+
+def _readable(labels: Sequence[dict[str, Any]], place: dict[str, Any], **more: Any) -> list[alt.Chart]:
+    """Writes texts on a ground of their own, since lines pass behind them."""
+    return [_texts(labels, place, CARD, stroke=CARD, strokeWidth=5, **more), _texts(labels, place, INK, **more)]
 
 
 def _hovered(place: dict[str, Any]) -> alt.Chart:

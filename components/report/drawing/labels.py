@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from os.path import commonprefix
+from textwrap import wrap
 
 _THIN = "\u202f"  # between thousands
 _USUAL, _MOST = 3, 7  # significant digits of a figure, and of figures that differ by no more than a little
@@ -79,6 +80,12 @@ def shorten(text: str, length: int) -> str:
         return text
     end = (length - 1) // 2
     return text[: max(length - 1 - end, 1)] + "…" + (text[-end:] if end else "")
+
+
+def in_lines(text: str, length: int, most: int = 2) -> list[str]:
+    """Breaks a text between words into lines of so many letters; it is shortened where more lines would be needed."""
+    lines = wrap(text, length, break_long_words=False, break_on_hyphens=False)
+    return lines if 0 < len(lines) <= most and max(map(len, lines)) <= length else [shorten(text, length)]
 
 
 def shorten_all(names: Sequence[str], length: int) -> list[str]:

@@ -88,7 +88,7 @@ def _shortened(spec: Spec) -> Iterator[tuple[str, str]]:
 
 def _titles_of_axes(spec: Spec) -> set[str]:
     places = [layer["encoding"].get(axis, {}) for layer in spec["layer"] for axis in ("x", "y")]
-    return {place["title"] for place in places if place.get("title")}
+    return {place["title"] for place in places if isinstance(place.get("title"), str)}
 
 
 def _tell_whole_names(root: ElementTree.Element, names: Mapping[str, str]) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import altair as alt
 
-from kerasline.components.report.drawing.labels import LEAST_GROUPED, shorten, show_ticks
+from kerasline.components.report.drawing.labels import LEAST_GROUPED, in_lines, shorten, show_ticks
 
 Spec = dict[str, Any]  # a plot in Vega-Lite, as JSON
 
@@ -128,8 +128,9 @@ def x_axis(label: str, ends: tuple[float, float], *, whole: bool = False, grid: 
 
 
 def y_axis(label: str, ends: tuple[float, float], height: float = HEIGHT - 76) -> alt.Y:
-    """Makes the upright axis, of the field ``y``, which is so many pixels high."""
-    title = shorten(label, int(height / CHARACTER))
+    """Makes the upright axis, of the field ``y``, which is so many pixels high; a long label takes two lines."""
+    lines = in_lines(label, int(height / CHARACTER))
+    title: Any = lines if len(lines) > 1 else lines[0]
     return alt.Y("y:Q", title=title, scale=_scale(ends), axis=alt.Axis(grid=True, **_format_of(*ends)))
 
 

@@ -31,6 +31,8 @@ def theme(font_size: float = FONT_SIZE) -> dict[str, Any]:
             "titleFontWeight": "normal",
             "titlePadding": 6,
         },
+        # A number stands below its tick, also at the ends, and does not touch the next one.
+        "axisX": {"labelFlush": False, "labelSeparation": 8},
         "axisY": {"domain": False, "ticks": False},
         "legend": {
             "labelColor": INK,

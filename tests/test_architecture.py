@@ -49,6 +49,7 @@ ROOMS = (
         "pipeline.runners",
         "pipeline.run",
         "pipeline.backtesting",
+        "pipeline.learning_curves",
         "pipeline.cloud",
     ),
     *("pipeline.cli.shared", "pipeline.cli.commands", "pipeline.cli"),

@@ -7,6 +7,7 @@ from .figures.figures import (
     collect_figures as collect_figures,
     load_predictions as load_predictions,
 )
+from .learning_curve_page import render_learning_curve as render_learning_curve
 from .options import ReportOptions as ReportOptions
 from .page import headline as headline, write_report as write_report
 from .plots.column_plots import plot_columns as plot_columns

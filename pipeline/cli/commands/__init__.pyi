@@ -3,6 +3,7 @@ from . import (
     cloud as cloud,
     evaluate as evaluate,
     init as init,
+    learning_curve as learning_curve,
     models as models,
     monitoring as monitoring,
     new as new,

@@ -1,0 +1,6 @@
+"""How the quality of a recipe grows with the rows that it is fitted on."""
+
+import lazy_loader
+
+# Other rooms use what __init__.pyi lists, and nothing else; each name loads its module when it is first used.
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -1,0 +1,1 @@
+from .curve import Request as Request, learning_curve as learning_curve

@@ -27,6 +27,7 @@ _NO_TEXT = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")  
 _LARGE, _SMALL = 1e6, 1e-3  # ends of an axis beyond which its numbers are written with a power of ten
 _FEW_DIGITS = 3
 _LONGEST_TITLE = 46  # letters below a plot
+_FEW_POWERS = 3  # of ten, between which other numbers stand
 _PADDING = {"left": 4, "top": 4, "right": 10, "bottom": 4}
 
 
@@ -111,7 +112,15 @@ def spread(values: Sequence[Any], pad: float = 0.0) -> tuple[float, float]:
     return low - pad * (high - low), high + pad * (high - low)
 
 
-def x_axis(label: str, ends: tuple[float, float], *, whole: bool = False, grid: bool = False, room: int = 34) -> alt.X:
+def x_axis(
+    label: str,
+    ends: tuple[float, float],
+    *,
+    whole: bool = False,
+    grid: bool = False,
+    room: int = 34,
+    is_log: bool = False,
+) -> alt.X:
     """Makes the horizontal axis, of the field ``x``.
 
     Args:
@@ -120,11 +129,23 @@ def x_axis(label: str, ends: tuple[float, float], *, whole: bool = False, grid: 
       whole: Whether only whole numbers stand beside it.
       grid: Whether lines go from its numbers across the plot.
       room: Letters that have room below the axis itself; more begin further to the left.
+      is_log: Whether it goes by factors; its ends are above 0 then.
     """
     title = shorten(label, _LONGEST_TITLE)
     anchor = {"titleAnchor": "end"} if len(title) > room else {}
     more = _whole_format_of(*ends) if whole else _format_of(*ends)
-    return alt.X("x:Q", title=title, scale=_scale(ends), axis=alt.Axis(grid=grid, **anchor, **more))
+    scale = _scale(ends)
+    if is_log:
+        scale, more = alt.Scale(type="log", domain=list(ends), nice=False), {**more, "values": _round_numbers(*ends)}
+    return alt.X("x:Q", title=title, scale=scale, axis=alt.Axis(grid=grid, **anchor, **more))
+
+
+def _round_numbers(low: float, high: float) -> list[float]:
+    """Lists the numbers beside an axis that goes by factors: powers of ten, with halves between a few of them."""
+    powers = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
+    steps = (1, 2, 5) if len(powers) <= _FEW_POWERS else (1,)
+    known = [step * 10.0**power for power in powers for step in steps]
+    return [value for value in known if low <= value <= high]
 
 
 def y_axis(label: str, ends: tuple[float, float], height: float = HEIGHT - 76) -> alt.Y:

@@ -13,6 +13,8 @@ SPLIT_ORDER = ("train", "eval", "test")
 MOST_VALUES = 8  # categories that are shown; the rest is summed up
 _NO_DISTRIBUTION = ("image", "array", "tokens")
 _LONGEST_VALUE = 60
+# Bins whose edges rise by a factor: for values that differ by so much, most of which would be in the first even bin.
+_FAR, _CROWDED, _RISING_BINS = 100.0, 0.6, 12
 
 
 def read_statistics(folder: str | None, dtypes: dict[str, str]) -> dict[str, Any]:
@@ -25,7 +27,8 @@ def read_statistics(folder: str | None, dtypes: dict[str, str]) -> dict[str, Any
     Returns:
       ``rows``: split name to rows; ``columns``: column name to split name to a dict with ``rows`` (with a value),
       ``missing``, and for numbers ``mean``, ``deviation``, ``minimum``, ``median``, ``maximum`` and ``histogram``
-      (``edges`` [bins + 1], the same in every split, and ``counts`` [bins]), for text ``distinct`` and ``values``
+      (``edges`` [bins + 1], the same in every split, ``counts`` [bins], and ``scale``, ``log`` where the edges rise by
+      a factor), for text ``distinct`` and ``values``
       (the most frequent ones: ``value``, ``rows``).
     """
     if folder is None or not Path(folder).is_dir():
@@ -47,8 +50,8 @@ def read_statistics(folder: str | None, dtypes: dict[str, str]) -> dict[str, Any
             name = feature.name or ".".join(feature.path.step)
             if dtypes.get(name) not in _NO_DISTRIBUTION:
                 columns.setdefault(name, {})[split] = _describe(feature, rows[split])
-    for splits in columns.values():
-        _align_histograms(splits)
+    for name, splits in columns.items():
+        _align_histograms(splits, is_whole=dtypes.get(name) == "int")
     return {"rows": rows, "columns": columns}
 
 
@@ -78,8 +81,10 @@ def _describe_numbers(stats: Any) -> dict[str, Any]:
     described: dict[str, Any] = {key: value if math.isfinite(value) else None for key, value in found.items()}
     standard = next((each for each in stats.histograms if each.type == each.STANDARD), None)
     histogram = _read_histogram(standard.buckets) if standard else None
+    tenths = next((each for each in stats.histograms if each.type == each.QUANTILES), None)
     if histogram is not None:
         described["histogram"] = histogram
+        described["tenths"] = _read_histogram(tenths.buckets) if tenths else None
     return described
 
 
@@ -97,18 +102,54 @@ def _shorten(value: str) -> str:
     return value if len(value) <= _LONGEST_VALUE else value[: _LONGEST_VALUE - 1] + "…"
 
 
-def _align_histograms(splits: dict[str, Any]) -> None:
-    """Gives the histograms of all splits the same edges, so that they can be drawn over each other."""
+def _align_histograms(splits: dict[str, Any], *, is_whole: bool) -> None:
+    """Gives the histograms of all splits the same edges, so that they can be drawn over each other.
+
+    Where nearly all rows would be in one bar, the edges rise by a factor; what lies between them is known from the
+    tenths of the rows.
+
+    Args:
+      splits: Split name to what is known of the column; ``tenths``, a histogram of equal counts, is taken out.
+      is_whole: Whether the values are whole numbers.
+    """
+    tenths = {name: described.pop("tenths", None) for name, described in splits.items()}
     given = {name: described["histogram"] for name, described in splits.items() if "histogram" in described}
     if not given:
         return
     histograms = list(given.values())
     low = min(histogram["edges"][0] for histogram in histograms)
     high = max(histogram["edges"][-1] for histogram in histograms)
-    if high > low:
+    edges = _rising_edges(histograms[0], low, high, is_whole=is_whole) if all(map(tenths.get, given)) else None
+    if edges is not None:
+        for name, histogram in given.items():
+            histogram.update(_finer(tenths[name] or histogram, histogram), scale="log")
+            _move(histogram, edges)
+    elif high > low:
         bins = max(len(histogram["counts"]) for histogram in histograms)
         for histogram in histograms:
             _move(histogram, np.linspace(low, high, bins + 1))
+
+
+def _rising_edges(histogram: dict[str, list[float]], low: float, high: float, *, is_whole: bool) -> np.ndarray | None:
+    """Makes edges that rise by a factor for a column of numbers above 0 whose bars would tell nothing; else None."""
+    counts = histogram["counts"]
+    if low <= 0 or high < _FAR * low or counts[0] < _CROWDED * sum(counts):
+        return None
+    edges = np.geomspace(low, high, _RISING_BINS + 1)
+    edges[0], edges[-1] = low, high
+    return None if is_whole and edges[1] - edges[0] < 1 else edges
+
+
+def _finer(tenths: dict[str, list[float]], even: dict[str, list[float]]) -> dict[str, Any]:
+    """Joins two histograms of the same rows: nine tenths of them, and the even bins within the last, a long one."""
+    start = tenths["edges"][-2]
+    behind = [start, *(edge for edge in even["edges"] if edge > start)]
+    if len(behind) < 3:
+        return {**tenths}
+    wanted = np.asarray([min(even["edges"][0], start - 1), *behind])
+    tail = rebin(np.asarray(even["edges"]), np.asarray(even["counts"]), wanted)[1:]
+    share = tenths["counts"][-1] / tail.sum() if tail.sum() else 0.0
+    return {"edges": [*tenths["edges"][:-2], *behind], "counts": [*tenths["counts"][:-1], *(tail * share).tolist()]}
 
 
 def _move(histogram: dict[str, list[float]], edges: np.ndarray) -> None:

@@ -139,13 +139,15 @@ def _plot_values(name: str, first: Mapping[str, Any], lacking: str) -> Plot:
 def _plot_numbers(
     name: str, first: Mapping[str, Any], histograms: Mapping[str, Any], column: Mapping[str, Any], lacking: str
 ) -> Plot | None:
-    edges = next(iter(histograms.values()))["edges"]
+    edges, is_log = (next(iter(histograms.values())).get(key) for key in ("edges", "scale"))
     if edges[-1] <= edges[0]:
         return None  # a constant has no distribution; the table of columns shows it
     unit = column.get("unit")
     groups = [Series(split, [], histogram["counts"]) for split, histogram in list(histograms.items())[:3]]
     title = f"{name}: {describe_middle(first, _different(first, column), unit)}{lacking}"
-    return make_plot(title, histogram_chart(title, edges, groups, f"{name} ({unit})" if unit else name))
+    title += " (logarithmic bins)" if is_log else ""
+    label = f"{name} ({unit})" if unit else name
+    return make_plot(title, histogram_chart(title, edges, groups, label, is_log=bool(is_log)))
 
 
 def _different(described: Mapping[str, Any], column: Mapping[str, Any]) -> int | None:

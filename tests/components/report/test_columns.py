@@ -25,6 +25,12 @@ def write_split(folder: Path, split: str, values: list[float], words: list[tuple
     counts, edges = np.histogram(values, bins=4)
     for low, high, count in zip(edges[:-1], edges[1:], counts, strict=True):
         histogram.buckets.add(low_value=low, high_value=high, sample_count=count)
+    tenths, ends = (
+        stats.histograms.add(type=statistics_pb2.Histogram.QUANTILES),
+        np.quantile(values, np.linspace(0, 1, 11)),
+    )
+    for low, high in zip(ends[:-1], ends[1:], strict=True):
+        tenths.buckets.add(low_value=low, high_value=high, sample_count=len(values) / 10)
     text = data.features.add(type=statistics_pb2.FeatureNameStatistics.STRING)
     text.path.step.append("colour")
     text.string_stats.unique = len(words)
@@ -66,3 +72,35 @@ def test_rebin_keeps_the_sum_and_spreads_evenly() -> None:
 def test_rebin_puts_a_bin_without_width_where_it_lies() -> None:
     counts = rebin(np.array([5.0, 5.0]), np.array([7.0]), np.array([0.0, 4.0, 8.0]))
     assert counts == pytest.approx([0.0, 7.0])
+
+
+def skewed(low: float = 1.0) -> list[float]:
+    """1,000 values that rise evenly on a logarithmic axis, from ``low`` to 10,000 times as much."""
+    return [float(value) for value in low * np.logspace(0, 4, 1000)]
+
+
+def test_a_column_that_differs_by_factors_has_bins_that_rise_by_one(tmp_path: Path) -> None:
+    write_split(tmp_path, "train", skewed(), [("red", 1)])
+    write_split(tmp_path, "eval", skewed()[::2], [("red", 1)])
+    splits = read_statistics(str(tmp_path), {"length": "float"})["columns"]["length"]
+    edges, counts = (splits["train"]["histogram"][key] for key in ("edges", "counts"))
+    assert splits["train"]["histogram"]["scale"] == "log" and splits["eval"]["histogram"]["edges"] == edges
+    assert np.diff(np.log(edges)) == pytest.approx(np.log(10_000) / 12)
+    assert sum(counts) == pytest.approx(1000, abs=0.01)
+    assert sum(splits["eval"]["histogram"]["counts"]) == pytest.approx(500, abs=0.01)
+    # A twelfth of the rows in each, as far as tenths of the rows can tell; even bins have 850 of them in one.
+    assert max(counts) < 150 and min(counts) > 30
+    assert "tenths" not in splits["train"]
+
+
+@pytest.mark.parametrize(
+    ("values", "dtype"),
+    [([0.0, *skewed()], "float"), ([-5.0, *skewed()], "float"), (list(np.linspace(1, 1000, 500)), "float"),
+     ([*range(1, 60), 900], "int")],
+    ids=["none below", "negative", "even", "whole numbers that lie apart"],
+)  # fmt: skip
+def test_other_columns_have_even_bins(tmp_path: Path, values: list[float], dtype: str) -> None:
+    write_split(tmp_path, "train", values, [("red", 1)])
+    train = read_statistics(str(tmp_path), {"length": dtype})["columns"]["length"]["train"]
+    assert "scale" not in train["histogram"] and "tenths" not in train
+    assert np.diff(train["histogram"]["edges"]) == pytest.approx((max(values) - min(values)) / 4)

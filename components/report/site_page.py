@@ -33,14 +33,39 @@ def render_site(
       has_decisions: whether there is a page of decisions to link to.
     """
     recipes = [
-        {"name": name, "runs": list(reversed(found)), "model": models.get(name), "course": plot_course(found)}
+        {"name": name, "runs": list(reversed(found)), "model": models.get(name), "course": plot_course(found),
+         "newest": _newest(found, comparisons)}
         for name, found in sorted(runs.items())
-    ]
+    ]  # fmt: skip
     pairs = [(stem, *stem.split("--", 1)) for stem in comparisons if "--" in stem]
     told = {"recipes": recipes, "comparisons": pairs, "watched": watched, "has_decisions": has_decisions}
     told |= {"backtests": backtests}
     has_plots = any(recipe["course"] for recipe in recipes)
     return environment().get_template(SITE).render(**told, **assets(has_plots=has_plots))
+
+
+def _newest(found: Sequence[Mapping[str, Any]], comparisons: Collection[str]) -> dict[str, Any]:
+    """Puts the newest run of a recipe beside the one before it that has the same main metric."""
+    last = found[-1]
+    status, metric = last["status"], last.get("main_metric") or ""
+    value = (last.get("metrics") or {}).get(metric)
+    earlier = [one for one in found[:-1] if (one.get("metrics") or {}).get(metric) is not None]
+    before = earlier[-1]["metrics"][metric] if earlier else None
+    pages = [f"{earlier[-1]['run_id']}--{last['run_id']}"] if earlier else []
+    kind = "good" if status in ("pushed", "up_to_date") else "muted" if status == "partial" else "bad"
+    when = str(last.get("started_at") or last["run_id"])[:16].replace("T", " ")
+    return {"when": when, "status": status.replace("_", " "), "kind": kind, "metric": metric, "value": value,
+            "before": before, "change": _change(metric, value, before),
+            "page": next((page for page in pages if page in comparisons), None)}  # fmt: skip
+
+
+def _change(metric: str, value: float | None, before: float | None) -> str:
+    """Says which of two figures is better; that it is more than chance, only a comparison of the rows can say."""
+    if value is None or before is None or metric not in METRICS:
+        return ""
+    if value == before:
+        return "equal"
+    return "better" if (value > before) == METRICS[metric].higher_is_better else "worse"
 
 
 def render_decisions(lines: Mapping[str, Sequence[Mapping[str, Any]]], reports: Collection[str]) -> str:

@@ -28,3 +28,21 @@ for (const button of document.querySelectorAll("button.copy")) {
     setTimeout(() => { button.textContent = "copy"; }, 1500);
   });
 }
+
+// The rows of the board that hold the words, and the sections that these lead to.
+for (const board of document.querySelectorAll("table.board")) {
+  const line = document.querySelector("p.filter");
+  const field = line.querySelector("input");
+  line.hidden = false;
+  field.addEventListener("input", () => {
+    const words = field.value.toLowerCase().split(/\s+/).filter(Boolean);
+    const rows = [...board.tBodies[0].rows];
+    for (const row of rows) {
+      const text = row.textContent.toLowerCase();
+      row.hidden = !words.every((word) => text.includes(word));
+      document.getElementById(row.dataset.section).closest("section").hidden = row.hidden;
+    }
+    const shown = rows.filter((row) => !row.hidden).length;
+    line.querySelector("[role=status]").textContent = words.length ? `${shown} of ${rows.length}` : "";
+  });
+}

@@ -11,6 +11,8 @@ import numpy as np
 import pytest
 
 from kerasline.components.report.page import write_report
+from kerasline.components.report.site_page import render_site
+from tests.components.report.test_board import run
 
 _SPEC = importlib.util.spec_from_file_location("report_browser", Path(__file__).with_name("browser.py"))
 assert _SPEC and _SPEC.loader
@@ -82,4 +84,20 @@ def test_a_script_in_the_data_does_not_run(page: Any, make_figures: Callable[...
     page.open(tmp_path / "report" / "index.html")
     assert page.run("window.hacked === undefined")
     assert page.run("document.images.length") == 0
+    assert page.problems == []
+
+
+def test_the_board_shows_the_recipes_that_have_the_words(page: Any, tmp_path: Path) -> None:
+    runs = {name: [run(name, 1, "mae", 4.0, status)] for name, status in (("flats", "pushed"), ("cars", "failed"))}
+    site = tmp_path / "site.html"
+    site.write_text(render_site(runs, {}, []), encoding="utf-8")
+    page.open(site)
+    shown = "[...document.querySelectorAll('h2')].filter(e => e.checkVisibility()).map(e => e.innerText)"
+    typing = "{const f = document.getElementById('filter'); f.value = '%s'; f.dispatchEvent(new Event('input'));}"
+    assert page.run(shown) == ["All recipes", "cars", "flats"]
+    page.run(typing % "Failed MAE")
+    assert page.run(shown) == ["All recipes", "cars"]
+    assert page.run("document.querySelector('[role=status]').innerText") == "1 of 2"
+    page.run(typing % "")
+    assert page.run(shown) == ["All recipes", "cars", "flats"]
     assert page.problems == []

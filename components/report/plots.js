@@ -52,7 +52,7 @@
     const ground = document.createElementNS(copy.namespaceURI, "rect");
     for (const [key, value] of Object.entries({ width, height, fill: "var(--card)" })) ground.setAttribute(key, value);
     for (const [key, value] of Object.entries({ width, height })) copy.setAttribute(key, value);
-    copy.setAttribute("style", "font: 12.5px sans-serif");
+    copy.setAttribute("style", "font: 12.5px sans-serif; paint-order: stroke");
     copy.prepend(ground);
     const style = getComputedStyle(box);
     const text = new XMLSerializer().serializeToString(copy);

@@ -30,6 +30,8 @@ _UNTUNED = "untuned config"
 _SIDE = 70  # room beside the outer axes for their labels
 _WIDTH = 600  # drawn across the page; a phone scrolls it
 _BELOW = 0.26  # room for the names of the axes, as a share of their height
+# Lines pass behind the values beside an axis: these have an edge, which the page's style draws below their letters.
+_GROUND = {"stroke": CARD, "strokeWidth": 5}
 _FIRST_LINE, _SECOND_LINE = -0.1, -0.21  # names of neighbours stand at two heights, so that they do not touch
 
 
@@ -160,18 +162,13 @@ def _labels(axes: Sequence[Axis], place: dict[str, Any]) -> list[alt.Chart]:
             (behind if index == last else before).append(label)
     return [
         _texts(names, place, MUTED, align="center"),
-        *(_readable(before, place, align="right", dx=-5) if before else []),
-        *(_readable(behind, place, align="left", dx=5) if behind else []),
+        *([_texts(before, place, INK, align="right", dx=-5, **_GROUND)] if before else []),
+        *([_texts(behind, place, INK, align="left", dx=5, **_GROUND)] if behind else []),
     ]
 
 
 def _texts(labels: Sequence[dict[str, Any]], place: dict[str, Any], colour: str, **more: Any) -> alt.Chart:
     return layer(labels).mark_text(color=colour, **more).encode(**place, text="text:N")
-
-
-def _readable(labels: Sequence[dict[str, Any]], place: dict[str, Any], **more: Any) -> list[alt.Chart]:
-    """Writes texts on a ground of their own, since lines pass behind them."""
-    return [_texts(labels, place, CARD, stroke=CARD, strokeWidth=5, **more), _texts(labels, place, INK, **more)]
 
 
 def _hovered(place: dict[str, Any]) -> alt.Chart:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from xml.etree import ElementTree
 
 import altair as alt
 import pytest
@@ -231,3 +232,18 @@ def test_the_surface_names_its_top() -> None:
     plot = plot_surface(surface, LABEL)
     assert plot.title == "rent is highest, 9, at area 20 and floor 1"
     assert plot.note == "The other columns are held at a typical row"
+
+
+def test_the_outer_numbers_of_an_axis_stand_below_their_ticks() -> None:
+    """Vega would begin the first one at the tick and end the last one there, so that gaps beside them differ."""
+    drawn = draw(bar_chart("t", [Bar("a", 1.0), Bar("b", 0.5)], "share"))
+    anchors = {element.text: element.get("text-anchor") for element in ElementTree.fromstring(drawn).iter("text")}
+    numbers = {text: anchor for text, anchor in anchors.items() if text and text.replace(".", "").isdigit()}
+    assert numbers["0.0"] == numbers["1.0"] == "middle"
+
+
+@pytest.mark.parametrize(("y", "place"), [([0.5, 0.9, 0.95, 0.96], "height"), ([0.9, 0.5, 0.4, 0.41], 0)])
+def test_the_name_of_a_pointer_stands_where_no_line_is(y: list[float], place: str | int) -> None:
+    chart = line_chart("t", [Series("training", [1, 2, 3, 4], y)], "epoch", "loss", at=(3, "best"))
+    (text,) = (layer for layer in chart["layer"] if layer["mark"].get("type") == "text")
+    assert text["encoding"]["y"] == {"value": place}

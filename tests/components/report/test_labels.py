@@ -15,7 +15,15 @@ from kerasline.components.report.drawing import (
     line_chart,
     scatter_chart,
 )
-from kerasline.components.report.drawing.labels import name_some, shorten, shorten_all, show, show_all, show_ticks
+from kerasline.components.report.drawing.labels import (
+    in_lines,
+    name_some,
+    shorten,
+    shorten_all,
+    show,
+    show_all,
+    show_ticks,
+)
 from tests.components.report.conftest import layers_of, rows_of
 
 RANGES = [
@@ -145,3 +153,17 @@ def test_few_and_constant_values_are_drawn(values: list[float]) -> None:
 )
 def test_names_in_a_sentence(names: str, words: str) -> None:
     assert name_some(list(names)) == words
+
+
+@pytest.mark.parametrize(
+    ("text", "lines"),
+    [
+        ("mean absolute error (deviations)", ["mean absolute error", "(deviations)"]),
+        ("accuracy", ["accuracy"]),
+        ("a_name_without_any_place_to_break_it", ["a_name_with…o_break_it"]),
+        ("one two three four five six seven eight nine ten", ["one two thr…t nine ten"]),
+        ("", [""]),
+    ],
+)
+def test_a_long_text_takes_two_lines_or_is_cut(text: str, lines: list[str]) -> None:
+    assert in_lines(text, 22) == lines

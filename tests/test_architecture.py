@@ -43,15 +43,8 @@ ROOMS = (
     *("pipeline.workspace", "pipeline.config.schedule", "pipeline.config", "pipeline.console", "pipeline.templates"),
     *("pipeline.models", "pipeline.plan", "pipeline.container", "pipeline.retraining"),
     *("pipeline.web", "pipeline.serving"),
-    *(
-        "pipeline.reports",
-        "pipeline.graph",
-        "pipeline.runners",
-        "pipeline.run",
-        "pipeline.backtesting",
-        "pipeline.learning_curves",
-        "pipeline.cloud",
-    ),
+    *("pipeline.reports", "pipeline.graph", "pipeline.runners", "pipeline.run"),
+    *("pipeline.backtesting", "pipeline.learning_curves", "pipeline.cloud"),
     *("pipeline.cli.shared", "pipeline.cli.commands", "pipeline.cli"),
     *("pipeline.api", "pipeline.notebook"),
 )

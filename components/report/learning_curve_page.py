@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from kerasline.components.evaluation import METRICS
@@ -11,6 +11,7 @@ from kerasline.components.report.page import assets, environment
 from kerasline.components.report.plots import Plot, make_plot
 
 LEARNING_CURVE = "learning_curve.html.j2"
+_LINES = {"value": "mean of the seeds", "low": "95 %, low", "high": "95 %, high"}
 
 
 def render_learning_curve(found: Mapping[str, Any]) -> str:
@@ -33,9 +34,11 @@ def plot_shares(found: Mapping[str, Any]) -> Plot | None:
     name = METRICS[found["metric"]].title
     first, last = show_apart(known[0]["value"], known[-1]["value"])
     title = f"The {name} is {first} with {rows[0]:,} rows and {last} with {rows[-1]:,}"
-    ends = ("low", "high") if all(one["low"] is not None for one in known) else ()
-    series = [Series("mean of the seeds", rows, [one["value"] for one in known])]
-    series += [Series(f"95 %, {end}", rows, [one[end] for one in known]) for end in ends]
+    series = [Series(name, rows, [one[end] for one in known]) for end, name in _LINES.items() if _is_whole(known, end)]
     pale = [Series("", rows, list(values)) for values in zip(*(one["seeds"] for one in known), strict=True)]
     chart = line_chart(title, series, "train rows", f"{name}, eval split", marks=True, pale=pale)
     return make_plot(title, chart, "Pale: single seeds; the interval is that of the eval rows")
+
+
+def _is_whole(known: Sequence[Mapping[str, Any]], end: str) -> bool:
+    return all(one[end] is not None for one in known)

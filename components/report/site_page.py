@@ -11,6 +11,7 @@ from kerasline.components.report.page import assets, environment
 from kerasline.components.report.plots import Plot, make_plot
 
 SITE, DECISIONS = "site.html.j2", "decisions.html.j2"
+_KINDS = {"pushed": "good", "up_to_date": "good", "partial": "muted"}  # how a status looks
 
 
 def render_site(
@@ -47,16 +48,21 @@ def render_site(
 def _newest(found: Sequence[Mapping[str, Any]], comparisons: Collection[str]) -> dict[str, Any]:
     """Puts the newest run of a recipe beside the one before it that has the same main metric."""
     last = found[-1]
-    status, metric = last["status"], last.get("main_metric") or ""
-    value = (last.get("metrics") or {}).get(metric)
-    earlier = [one for one in found[:-1] if (one.get("metrics") or {}).get(metric) is not None]
-    before = earlier[-1]["metrics"][metric] if earlier else None
-    pages = [f"{earlier[-1]['run_id']}--{last['run_id']}"] if earlier else []
-    kind = "good" if status in ("pushed", "up_to_date") else "muted" if status == "partial" else "bad"
-    when = str(last.get("started_at") or last["run_id"])[:16].replace("T", " ")
-    return {"when": when, "status": status.replace("_", " "), "kind": kind, "metric": metric, "value": value,
-            "before": before, "change": _change(metric, value, before),
-            "page": next((page for page in pages if page in comparisons), None)}  # fmt: skip
+    metric = last.get("main_metric") or ""
+    earlier = next((one for one in reversed(found[:-1]) if _figure(one, metric) is not None), None)
+    value, before = _figure(last, metric), None if earlier is None else _figure(earlier, metric)
+    page = f"{(earlier or last)['run_id']}--{last['run_id']}"
+    return {
+        "when": str(last.get("started_at") or last["run_id"])[:16].replace("T", " "),
+        "status": last["status"].replace("_", " "),
+        "kind": _KINDS.get(last["status"], "bad"),
+        **{"metric": metric, "value": value, "before": before, "change": _change(metric, value, before)},
+        "page": page if page in comparisons else None,
+    }
+
+
+def _figure(result: Mapping[str, Any], metric: str) -> float | None:
+    return (result.get("metrics") or {}).get(metric)
 
 
 def _change(metric: str, value: float | None, before: float | None) -> str:

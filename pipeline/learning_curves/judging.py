@@ -28,29 +28,36 @@ def judge(shares: Sequence[Mapping[str, Any]], title: str, *, higher_is_better: 
       ``verdict``, ``gain`` (``from``, ``to``, ``value``, ``low``, ``high``, above 0 for better; None where there is
       none) and ``reason``, a sentence.
     """
-    last = shares[-1]
-    before = [one for one in shares[:-1] if one["share"] <= _HALF * last["share"]] or shares[:1]
-    first = before[-1]
-    sign = 1 if higher_is_better else -1
-    pairs = [(a, b) for a, b in zip(first["seeds"], last["seeds"], strict=True) if a is not None and b is not None]
-    gains = [sign * (b - a) for a, b in pairs]
-    if len(gains) < 2:
-        text = f"{len(gains)} seed tells nothing of chance" if gains else "no seed was fitted on both"
+    first, last = _doubling(shares)
+    pairs = [(a, b) for a, b in zip(first["seeds"], last["seeds"], strict=True) if None not in (a, b)]
+    if len(pairs) < 2:
+        text = "1 seed tells nothing of chance" if pairs else "no seed was fitted on both"
         return {"verdict": UNDECIDED, "gain": None, "reason": f"{text}; give --seeds 3 or more"}
-    mean = statistics.fmean(gains)
-    half = _student(len(gains) - 1) * statistics.stdev(gains) / math.sqrt(len(gains))
-    gain = {"from": first["rows"], "to": last["rows"], "value": mean, "low": mean - half, "high": mean + half}
+    low, mean, high = _interval([b - a if higher_is_better else a - b for a, b in pairs])
+    gain = {"from": first["rows"], "to": last["rows"], "value": mean, "low": low, "high": high}
     start, end = (statistics.fmean(values) for values in zip(*pairs, strict=True))
     told = (
         f"from {first['rows']:,} to {last['rows']:,} rows the {title} went from {rounded(start, 3)} to "
-        f"{rounded(end, 3)}, better by {rounded(mean, 2)} ({rounded(mean - half, 2)} to {rounded(mean + half, 2)}, "
-        f"95 % over {len(gains)} seeds)"
+        f"{rounded(end, 3)}, better by {rounded(mean, 2)} ({rounded(low, 2)} to {rounded(high, 2)}, 95 % over "
+        f"{len(pairs)} seeds)"
     )
-    if gain["low"] > 0:
+    if low > 0:
         return {"verdict": HELPED, "gain": gain, "reason": f"{told}: more rows are likely to help further"}
-    if gain["high"] <= 0:
-        return {"verdict": NOT_SEEN, "gain": gain, "reason": f"{told}: more rows of this kind do not help"}
-    return {"verdict": NOT_SEEN, "gain": gain, "reason": f"{told}: no gain that stands out from the luck of the seeds"}
+    why = "no gain that stands out from the luck of the seeds" if high > 0 else "more rows of this kind do not help"
+    return {"verdict": NOT_SEEN, "gain": gain, "reason": f"{told}: {why}"}
+
+
+def _doubling(shares: Sequence[Mapping[str, Any]]) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
+    """Returns the largest share, behind the one that is closest to its half; the smallest where none is below that."""
+    last = shares[-1]
+    below = [one for one in shares[:-1] if one["share"] <= _HALF * last["share"]]
+    return (below or shares[:1])[-1], last
+
+
+def _interval(gains: Sequence[float]) -> tuple[float, float, float]:
+    """Returns the mean with the ends of its interval around it."""
+    mean, half = statistics.fmean(gains), _student(len(gains) - 1) * statistics.stdev(gains) / math.sqrt(len(gains))
+    return mean - half, mean, mean + half
 
 
 def _student(degrees: int) -> float:

@@ -72,6 +72,7 @@ def _describe(feature: Any, rows: int) -> dict[str, Any]:
     return described
 
 
+_STANDARD, _QUANTILES = 0, 1  # types of a histogram in statistics.proto
 _OF_NUMBERS = {"mean": "mean", "deviation": "std_dev", "minimum": "min", "median": "median", "maximum": "max"}
 
 
@@ -79,12 +80,10 @@ def _describe_numbers(stats: Any) -> dict[str, Any]:
     """Reads the figures of a column of numbers; one that is not finite is None."""
     found = {key: float(getattr(stats, name)) for key, name in _OF_NUMBERS.items()}
     described: dict[str, Any] = {key: value if math.isfinite(value) else None for key, value in found.items()}
-    standard = next((each for each in stats.histograms if each.type == each.STANDARD), None)
-    histogram = _read_histogram(standard.buckets) if standard else None
-    tenths = next((each for each in stats.histograms if each.type == each.QUANTILES), None)
+    by_type = {each.type: _read_histogram(each.buckets) for each in reversed(stats.histograms)}
+    histogram = by_type.get(_STANDARD)
     if histogram is not None:
-        described["histogram"] = histogram
-        described["tenths"] = _read_histogram(tenths.buckets) if tenths else None
+        described |= {"histogram": histogram, "tenths": by_type.get(_QUANTILES)}
     return described
 
 
@@ -114,20 +113,22 @@ def _align_histograms(splits: dict[str, Any], *, is_whole: bool) -> None:
     """
     tenths = {name: described.pop("tenths", None) for name, described in splits.items()}
     given = {name: described["histogram"] for name, described in splits.items() if "histogram" in described}
-    if not given:
-        return
-    histograms = list(given.values())
+    if given:
+        _join_edges(list(given.values()), [tenths[name] for name in given], is_whole=is_whole)
+
+
+def _join_edges(histograms: list[dict[str, Any]], tenths: Sequence[Any], *, is_whole: bool) -> None:
+    """Finds the edges that all histograms of a column get, and moves their rows there."""
     low = min(histogram["edges"][0] for histogram in histograms)
     high = max(histogram["edges"][-1] for histogram in histograms)
-    edges = _rising_edges(histograms[0], low, high, is_whole=is_whole) if all(map(tenths.get, given)) else None
+    edges = _rising_edges(histograms[0], low, high, is_whole=is_whole) if all(tenths) else None
     if edges is not None:
-        for name, histogram in given.items():
-            histogram.update(_finer(tenths[name] or histogram, histogram), scale="log")
-            _move(histogram, edges)
+        for histogram, parts in zip(histograms, tenths, strict=True):
+            histogram.update(_finer(parts, histogram), scale="log")
     elif high > low:
-        bins = max(len(histogram["counts"]) for histogram in histograms)
-        for histogram in histograms:
-            _move(histogram, np.linspace(low, high, bins + 1))
+        edges = np.linspace(low, high, max(len(histogram["counts"]) for histogram in histograms) + 1)
+    for histogram in histograms if edges is not None else ():
+        _move(histogram, edges)
 
 
 def _rising_edges(histogram: dict[str, list[float]], low: float, high: float, *, is_whole: bool) -> np.ndarray | None:

@@ -127,7 +127,9 @@ def _join_edges(histograms: list[dict[str, Any]], tenths: Sequence[Any], *, is_w
             histogram.update(_finer(parts, histogram), scale="log")
     elif high > low:
         edges = np.linspace(low, high, max(len(histogram["counts"]) for histogram in histograms) + 1)
-    for histogram in histograms if edges is not None else ():
+    if edges is None:
+        return
+    for histogram in histograms:
         _move(histogram, edges)
 
 

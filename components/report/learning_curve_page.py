@@ -11,7 +11,7 @@ from kerasline.components.report.page import assets, environment
 from kerasline.components.report.plots import Plot, make_plot
 
 LEARNING_CURVE = "learning_curve.html.j2"
-_LINES = {"value": "mean of the seeds", "low": "95 %, low", "high": "95 %, high"}
+_LINES = {"value": "mean", "low": "low", "high": "high"}
 
 
 def render_learning_curve(found: Mapping[str, Any]) -> str:
@@ -37,7 +37,9 @@ def plot_shares(found: Mapping[str, Any]) -> Plot | None:
     series = [Series(name, rows, [one[end] for one in known]) for end, name in _LINES.items() if _is_whole(known, end)]
     pale = [Series("", rows, list(values)) for values in zip(*(one["seeds"] for one in known), strict=True)]
     chart = line_chart(title, series, "train rows", f"{name}, eval split", marks=True, pale=pale)
-    return make_plot(title, chart, "Pale: single seeds; the interval is that of the eval rows")
+    return make_plot(
+        title, chart, "Mean of the seeds, and the ends of its 95 % interval over the eval rows; pale: single seeds"
+    )
 
 
 def _is_whole(known: Sequence[Mapping[str, Any]], end: str) -> bool:

@@ -1,0 +1,65 @@
+"""A compiled spec, executed by Kubeflow's own driver and launcher.
+
+They are built from the sources of kubeflow/pipelines, with Go:
+``git clone https://github.com/kubeflow/pipelines && cd pipelines && go build -o FOLDER/ ./backend/src/v2/cmd/driver
+./backend/src/v2/cmd/launcher-v2``; then ``KERASLINE_KUBEFLOW=FOLDER`` names them. It needs root, for the pods' own
+root folders, and ``openssl``.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.end_to_end.kubeflow_launcher import Cluster
+from tests.end_to_end.kubeflow_originals import Originals
+from tests.end_to_end.kubeflow_services import running_services
+from tests.end_to_end.spec_execution import execute_task
+from tests.end_to_end.test_compiled_spec import CHANGES, compile_recipe
+
+PROGRAMS = os.environ.get("KERASLINE_KUBEFLOW", "")
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.long,
+    pytest.mark.skipif(not PROGRAMS, reason="KERASLINE_KUBEFLOW names no folder with Kubeflow's driver and launcher"),
+]
+
+
+def form_of(asked: Any) -> Any:
+    """What a step was given, with names of kinds in place of what differs from run to run."""
+    if isinstance(asked, dict):
+        return {key: form_of(value) for key, value in asked.items() if key != "executor-logs"}
+    if isinstance(asked, list):
+        return [form_of(value) for value in asked]
+    return type(asked).__name__
+
+
+@pytest.mark.timeout(3600)
+def test_kubeflows_own_programs_run_every_step(tmp_path: Path) -> None:
+    documents = compile_recipe("digits_mlp", [*CHANGES, "training.epochs=3"], tmp_path, "--claim", "disk")
+    with running_services(tmp_path) as services:
+        cluster = Originals(Path(PROGRAMS), tmp_path, services)
+        cluster.execute(documents)
+        models = cluster.claim("disk") / "root" / "models" / "digits_mlp"
+        assert (models / "1" / "saved_model.pb").is_file()
+        reports = list(services.store.glob("mlpipeline/v2/artifacts/digits-mlp/*/report/*/report/index.html"))
+        assert len(reports) == 1
+
+
+@pytest.mark.timeout(1200)
+def test_the_imitation_gives_a_step_what_the_originals_give(tmp_path: Path) -> None:
+    """The same keys, with values of the same kinds."""
+    documents = compile_recipe("iris_mlp", [], tmp_path)
+    with running_services(tmp_path) as services:
+        originals = Originals(Path(PROGRAMS), tmp_path, services)
+        originals.begin(documents)
+        imitation = Cluster(tmp_path / "cluster", publishes_logs=True)
+        outputs: dict[str, Any] = {}
+        for step in ("ingest", "statistics"):
+            originals.run_task(documents, step)
+            outputs[step] = execute_task(documents, step, outputs, imitation)
+            assert form_of(imitation.asked[step]) == form_of(originals.asked[step])

@@ -14,7 +14,7 @@ def decode_images(encoded: tf.Tensor, step: FeatureStep) -> tf.Tensor:
     """Decodes, resizes and rescales encoded images.
 
     Args:
-      encoded: Bytes of PNG, JPEG, GIF (its first frame) or BMP, string [batch].
+      encoded: Bytes of PNG or JPEG; of GIF (its first frame) and BMP, what TensorFlow can read; string [batch].
       step: Step of kind ``image``; its shape is (height, width, channels), and its levels the largest value of a pixel
         where some images of the training data have 16 bits a channel.
 
@@ -39,7 +39,7 @@ def decode_images(encoded: tf.Tensor, step: FeatureStep) -> tf.Tensor:
     def decode_deep(image: tf.Tensor) -> tf.Tensor:
         pixels = tf.cond(
             _is_deep(image),
-            lambda: tf.cast(tf.io.decode_png(image, channels, tf.uint16), tf.float32) / (step.levels or _LEVELS),
+            lambda: tf.cast(tf.io.decode_png(image, channels, tf.uint16), tf.float32) / step.levels,
             lambda: tf.cast(tf.io.decode_image(image, channels, expand_animations=False), tf.float32) / _LEVELS,
         )
         return tf.ensure_shape(tf.minimum(fit(pixels), 1.0), (height, width, channels))

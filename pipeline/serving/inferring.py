@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import tensorflow as tf
 
+from kerasline.components.datasets.arrays import with_plain_images
+from kerasline.components.datasets.images import plain_or_same
 from kerasline.components.prediction import RAW, image_problems, plain_reason
 from kerasline.pipeline.serving.json_body import ROW, BadRequest, parse_body, shorten, unpack
 from kerasline.pipeline.serving.json_tensors import count_rows, read_tensors, write_answer
@@ -79,7 +81,7 @@ def _infer(loaded: LoadedVersion, request: Request, limits: Limits) -> Inferred:
         raise BadRequest(f'Serving signature name: "{shorten(wanted)[1:-1]}" not found in signature def')
     _, specs = signature.structured_input_signature
     tensors = read_tensors(asked, specs, loaded.readers if wanted == RAW else None)
-    _check_images(loaded, tensors)
+    tensors |= _plain_images(loaded, tensors)
     parts = list(_split(tensors, count_rows(tensors, specs)))
     answers, marks = zip(*map(loaded.answers[wanted].answer_fitting, parts), strict=True)
     unseen = count_unseen(loaded, parts, marks, refuse_them=limits.rejects_unseen)
@@ -102,20 +104,35 @@ def _split(tensors: Mapping[str, tf.Tensor], rows: int | None) -> Iterator[dict[
         yield {name: tensor[start : start + _ROWS_PER_CALL] for name, tensor in tensors.items()}
 
 
-def _check_images(loaded: LoadedVersion, tensors: Mapping[str, tf.Tensor]) -> None:
-    """Refuses what is no image, or too large a one, before the graph makes room for its pixels."""
+def _plain_images(loaded: LoadedVersion, tensors: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+    """Gives the tensors that hold images as the graph reads them, after a look at each.
+
+    Raises:
+      BadRequest: Something is no image, or too large a one; the graph would make room for all of its pixels.
+    """
     arguments = loaded.record.get("arguments", {})
-    for column in loaded.record.get("columns", ()):
-        if column["dtype"] != "image":
-            continue
-        if arguments.get(column["name"]) in tensors:
-            contents = tensors[arguments[column["name"]]].numpy().ravel().tolist()
-        elif "examples" in tensors:
-            contents = [_image_of(one, column["name"]) for one in tensors["examples"].numpy().ravel().tolist()]
-        else:
-            continue
-        for row, problem in image_problems(contents).items():
-            raise BadRequest(f"the image of row {row} cannot be used: {problem}")
+    columns = [column["name"] for column in loaded.record.get("columns", ()) if column["dtype"] == "image"]
+    found = {}
+    for argument in {arguments.get(column) for column in columns} & set(tensors):
+        contents = tensors[argument].numpy().ravel().tolist()
+        _check_images(contents)
+        found[argument] = _like(tensors[argument], map(plain_or_same, contents))
+    if columns and "examples" in tensors:
+        records = tensors["examples"].numpy().ravel().tolist()
+        for column in columns:
+            _check_images([_image_of(record, column) for record in records])
+        plain = (with_plain_images(record, columns) for record in records)
+        found["examples"] = _like(tensors["examples"], plain)
+    return found
+
+
+def _check_images(contents: Sequence[bytes | None]) -> None:
+    for row, problem in image_problems(contents).items():
+        raise BadRequest(f"the image of row {row} cannot be used: {problem}")
+
+
+def _like(tensor: tf.Tensor, values: Iterable[bytes]) -> tf.Tensor:
+    return tf.reshape(tf.constant(list(values), tf.string), tensor.shape)
 
 
 def _image_of(example: bytes, column: str) -> bytes | None:

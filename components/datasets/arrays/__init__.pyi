@@ -12,4 +12,4 @@ from .arrays import (
     rows_of as rows_of,
     shards_of as shards_of,
 )
-from .tfrecord import check_no_sequence as check_no_sequence
+from .tfrecord import check_no_sequence as check_no_sequence, with_plain_images as with_plain_images

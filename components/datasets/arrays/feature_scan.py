@@ -13,9 +13,9 @@ from kerasline.components.datasets.values import NumberEvidence, WrittenNumbers,
 
 _MAX_DISTINCT = 10_000
 _MAX_PIXELS = 5e7
-_EIGHT_BITS = 255
 _TEXTS_AT_ONCE = 4096
-_IMAGE_STARTS = (b"\x89PNG\r\n", b"\xff\xd8\xff", b"GIF8")
+_TIFF_STARTS = (b"II*\0", b"MM\0*")
+_IMAGE_STARTS = (b"\x89PNG\r\n", b"\xff\xd8\xff", b"GIF8", *_TIFF_STARTS)
 _BMP_START, _BMP_HEADER_BYTES = b"BM", 26  # a word may begin so, but has no zeros in its first bytes
 # Kinds of lists that a column of each type may be stored as; the other types are bytes.
 _STORED = {"float": {"float", "int"}, "array": {"float", "int"}, "int": {"int"}, "tokens": {"int"}}
@@ -36,7 +36,7 @@ class FeatureScan:
       is_image: Whether all bytes begin like an image.
       is_text: Whether all bytes that are no image are text.
       first_image: Bytes of the first image.
-      levels: Largest value of a pixel of the images.
+      levels: Largest value of a pixel of the images with 16 bits a channel, 0 where there is none.
       counts: Records of each value, None where there are too many different ones to count.
       booleans: Whether every text is true or false.
       evidence: Which numbers the texts hold.
@@ -53,7 +53,7 @@ class FeatureScan:
     is_image: bool = True
     is_text: bool = True
     first_image: bytes = b""
-    levels: int = _EIGHT_BITS
+    levels: int = 0
     counts: dict[Any, int] | None = field(default_factory=dict)
     booleans: bool = True
     evidence: NumberEvidence = field(default_factory=NumberEvidence)
@@ -92,8 +92,8 @@ class FeatureScan:
     def _take_image(self, content: bytes) -> None:
         self.counts = None  # images are not told apart, and keeping them would fill the memory
         self.first_image = self.first_image or content
-        if is_deep(content):
-            self.levels = max(self.levels, examine(content, decode=True, max_pixels=_MAX_PIXELS).levels)
+        if is_deep(content) or content.startswith(_TIFF_STARTS):
+            self.levels = max(self.levels, examine(content, decode=True, max_pixels=_MAX_PIXELS).levels or 0)
 
     def _take_text(self, text: str) -> None:
         self.booleans = self.booleans and are_booleans([text])
@@ -148,8 +148,8 @@ def _check_values(scan: FeatureScan, dtype: str) -> None:
         )
     if dtype == "string" and not scan.is_text:
         raise ConfigError(
-            f"Feature {scan.name!r} holds bytes that are neither text nor a PNG, JPEG, GIF or BMP image; "
-            "drop it or write its values as numbers."
+            f"Feature {scan.name!r} holds bytes that are neither text nor a PNG, JPEG, WebP, TIFF, AVIF, GIF or BMP "
+            "image; drop it or write its values as numbers."
         )
     if dtype in _OF_ONE_VALUE and scan.lengths != {1}:
         raise ConfigError(
@@ -166,8 +166,7 @@ def _check_values(scan: FeatureScan, dtype: str) -> None:
 def _facts(scan: FeatureScan, dtype: str) -> dict[str, Any]:
     """Returns the fields of a column that only columns of its type have."""
     if dtype == "image":
-        levels = scan.levels if scan.levels > _EIGHT_BITS else None
-        return {"shape": _image_shape(scan), "levels": levels}
+        return {"shape": _image_shape(scan), "levels": scan.levels or None}
     if dtype == "array":
         return {"shape": (max(scan.lengths),)}
     if dtype == "tokens":
@@ -180,7 +179,8 @@ def _facts(scan: FeatureScan, dtype: str) -> dict[str, Any]:
 
 def _begins_like_image(value: bytes) -> bool:
     is_bmp = value.startswith(_BMP_START) and b"\0" in value[:_BMP_HEADER_BYTES]
-    return is_bmp or value.startswith(_IMAGE_STARTS)
+    is_marked = value[8:12] == b"WEBP" or value[4:12] == b"ftypavif"
+    return is_bmp or is_marked or value.startswith(_IMAGE_STARTS)
 
 
 def _infer(scan: FeatureScan) -> str:

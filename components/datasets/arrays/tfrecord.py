@@ -13,13 +13,14 @@ from kerasline.components.core import ConfigError, counted, nearest
 from kerasline.components.datasets.arrays.feature_scan import FeatureScan, column_of, label_of, plain
 from kerasline.components.datasets.description import Column, Dataset, Found, TfRecordOptions, thin
 from kerasline.components.datasets.files import Places, check_unchanged, digest_file, is_gzip, size_of
+from kerasline.components.datasets.images import plain_or_same
 
 
 def find(options: TfRecordOptions, places: Places) -> Found:
     """Describes TFRecord files by reading all records once.
 
     Without ``features``: one number is a column; several, always as many, an array; integers of varying length, tokens;
-    bytes that begin like PNG, JPEG, GIF or BMP, an image; other bytes, text.
+    bytes that begin like PNG, JPEG, WebP, TIFF, AVIF, GIF or BMP, an image; other bytes, text.
 
     Raises:
       ConfigError: damaged files, a label or feature that is not there, or values that fit no type.
@@ -146,6 +147,26 @@ def _records(path: Path) -> Iterator[dict[str, tuple[str, list[Any]]]]:
         raise ConfigError(f"{path} holds no record of a TFRecord file; check that the right file was named.")
 
 
+def with_plain_images(record: bytes, columns: Collection[str]) -> bytes:
+    """Returns a serialized tf.Example whose images are as the graph reads them, as they are when such records are read.
+
+    Args:
+      record: What is no tf.Example is returned as it is.
+      columns: Names of the features that hold images.
+    """
+    import tensorflow as tf
+
+    try:
+        example = tf.train.Example.FromString(record)
+    except Exception:  # protobuf's DecodeError differs between its backends; the model says what is wrong
+        return record
+    features = example.features.feature
+    for name in set(columns) & set(features):
+        values = features[name].bytes_list.value
+        values[:] = [plain_or_same(value) for value in values]
+    return bytes(example.SerializeToString())
+
+
 def _has_label(found: tuple[str, list[Any]] | None) -> bool:
     if found is None:
         return False
@@ -205,7 +226,7 @@ def _value(found: tuple[str, list[Any]] | None, column: Column) -> Any:
         padded[: len(values)] = values
         return padded
     if column.dtype == "image":
-        return values[0]
+        return plain_or_same(values[0])
     if column.dtype == "float":
         return float(values[0]) if values[0] == values[0] else None
     return plain(values[0])

@@ -58,8 +58,8 @@ _BEGINNINGS: tuple[tuple[bytes, FileKind], ...] = (
     (b"\x89PNG", FileKind("a PNG image", _IMAGE)),
     (b"\xff\xd8\xff", FileKind("a JPEG image", _IMAGE)),
     (b"GIF8", FileKind("a GIF image", _IMAGE)),
-    (b"II*\0", FileKind("a TIFF image", f"save it as PNG, and {_IMAGE}")),
-    (b"MM\0*", FileKind("a TIFF image", f"save it as PNG, and {_IMAGE}")),
+    (b"II*\0", FileKind("a TIFF image", _IMAGE)),
+    (b"MM\0*", FileKind("a TIFF image", _IMAGE)),
 )
 _CONTROL = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f]")
 _NESTED = re.compile(rb'\{\s*"[^"]*"\s*:\s*[\[{]')
@@ -116,7 +116,7 @@ def _is_tfrecord(start: bytes) -> bool:
 
 # Formats that are known by more than how they begin.
 _LOOKS: tuple[tuple[Callable[[bytes], bool], FileKind], ...] = (
-    (_is_webp, FileKind("a WebP image", f"save it as PNG or JPEG, and {_IMAGE}")),
+    (_is_webp, FileKind("a WebP image", _IMAGE)),
     (_is_heif, HEIF),
     (_is_tar, FileKind("a tar archive", "unpack it, and name the file inside")),
     (_is_idx, IDX),

@@ -6,6 +6,7 @@ import hashlib
 import io
 import warnings
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,9 +16,11 @@ from kerasline.components.datasets.files import GIT_LFS, HEIF, SVG, name_kind
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-SUFFIXES = (".png", ".jpg", ".jpeg", ".gif", ".bmp")
-OTHER_SUFFIXES = (".webp", ".tif", ".tiff", ".heic", ".heif", ".avif", ".jp2", ".svg", ".ico", ".dcm", ".ppm", ".tga")
-_FORMATS = ("PNG", "JPEG", "MPO", "GIF", "BMP")  # MPO: a JPEG with more after it, as phones write them
+SUFFIXES = (".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".gif", ".bmp", ".webp", ".tif", ".tiff", ".avif")
+OTHER_SUFFIXES = (".heic", ".heif", ".jp2", ".jxl", ".svg", ".ico", ".dcm", ".ppm", ".tga", ".dng", ".cr2", ".nef")
+_FORMATS = ("PNG", "JPEG", "MPO", "GIF", "BMP", "WEBP", "TIFF", "AVIF")  # MPO: a JPEG with more after it, by phones
+_PLAIN = (b"\x89PNG", b"\xff\xd8")  # PNG and JPEG, which the graph decodes
+_CONVERTED = ("1", "L", "LA", "P", "PA", "RGB", "RGBA", "RGBX", "CMYK", "YCbCr")  # modes that Pillow makes RGB of
 _CHANNELS = {"1": 1, "L": 1, "LA": 1, "I": 1, "I;16": 1, "I;16B": 1, "F": 1, "RGBA": 4}
 _THREADS = 4
 _START_BYTES = 2048  # that tell what a file is which is no image
@@ -33,15 +36,15 @@ class Checked:
       shape: (height, width, channels), channels 1 for grey, 3 for colour, 4 with alpha; None if it cannot be used.
       digest: sha256 of the bytes.
       problem: why it cannot be used.
-      levels: the largest value of a pixel, of as many bits as the pixels need: 255, or up to 65535 where the file has
-        16 bits a channel.
+      levels: of a file with 16 bits a channel, the largest value of a pixel of as many bits as its pixels need, 255 to
+        65535; None of any other.
       turned: whether its EXIF data says that it is to be turned or mirrored; ``shape`` is that of the turned image.
     """
 
     shape: tuple[int, int, int] | None
     digest: str = ""
     problem: str = ""
-    levels: int = 255
+    levels: int | None = None
     turned: bool = False
 
 
@@ -107,7 +110,9 @@ def examine(content: bytes, decode: bool, max_pixels: float) -> Checked:
     try:
         with Image.open(io.BytesIO(content), formats=None) as image:
             if image.format not in _FORMATS:
-                return Checked(None, digest, f"is {image.format}; only PNG, JPEG, GIF and BMP can be decoded")
+                return Checked(None, digest, f"is {image.format}; save it as PNG or JPEG")
+            if not _has_levels(image):
+                return Checked(None, digest, f"its pixels are of the kind {image.mode}; save it as PNG of 8 or 16 bits")
             width, height = image.size
             if width * height > max_pixels:
                 return Checked(
@@ -118,7 +123,7 @@ def examine(content: bytes, decode: bool, max_pixels: float) -> Checked:
             shape = (*size, _channels(image.mode, image.info, image.palette))
             if decode:
                 image.load()
-            levels = 255 if not is_deep(content) else _levels(image) if decode else 0xFFFF
+            levels = _levels(image, decode) if _is_deep(image, content) else None
     except Image.DecompressionBombError:
         return Checked(None, digest, f"more pixels than the limit of {max_pixels / 1e6:g} megapixels")
     except Exception as error:  # decoders meet hostile bytes with any kind of exception
@@ -131,30 +136,67 @@ def is_deep(content: bytes) -> bool:
     return content.startswith(b"\x89PNG") and content[24:25] == b"\x10"
 
 
-def _levels(image: Any) -> int:
+def _is_deep(image: Any, content: bytes) -> bool:
+    return is_deep(content) or image.mode.startswith("I;16")
+
+
+def _has_levels(image: Any) -> bool:
+    """Says whether pixels have 8 or 16 bits: of measurements in 32 bits or of floats nobody knows which is white."""
+    if image.format == "PNG":
+        return True
+    return image.mode in _CONVERTED or image.mode.startswith("I;16")
+
+
+def _levels(image: Any, decode: bool = True) -> int:
     """Returns the largest number of as many bits as the pixels of a deep image need, which is 4095 for a 12-bit camera.
 
-    PIL gives all 16 bits of grey images alone, and the higher eight of the others.
+    PIL gives all 16 bits of grey images alone, and the higher eight of the others. An image that is not decoded may
+    need all of them.
     """
+    if not decode:
+        return 0xFFFF
+    if image.mode.startswith("I;16"):
+        return _range_of(_largest(image))
     extrema = image.getextrema()
     largest = max(high for _, high in extrema) << 8 | 0xFF if isinstance(extrema[0], tuple) else int(extrema[1])
+    return _range_of(largest)
+
+
+def _largest(image: Any) -> int:
+    """Returns the largest pixel; PIL does not know it where the high byte comes first, as TIFF may have it."""
+    import numpy as np
+
+    return int(np.asarray(image).max())
+
+
+def _range_of(largest: int) -> int:
     return max(255, (1 << largest.bit_length()) - 1)
 
 
 def _orientation(image: Any, content: bytes) -> int:
-    """Returns how the image is to be turned, 1 for not at all."""
+    """Returns how the image is to be turned, 1 for not at all; PIL gives TIFF upright by itself, its size as well."""
+    if image.format == "TIFF":
+        return 1
     if image.format == "PNG" and b"eXIf" not in content[:_EXIF_BYTES]:
         return 1  # PIL would decode all pixels to look behind them
     return int(image.getexif().get(_EXIF_ORIENTATION, 1) or 1)
 
 
 def plain_bytes(path: str | Path) -> bytes:
-    """Reads an image for the graph: PNG and JPEG as they are, what the graph cannot read as a PNG of the same pixels.
+    """Reads an image for the graph; see :func:`plain_image`."""
+    return plain_image(Path(path).read_bytes())
 
-    TensorFlow cannot convert the channels of GIF and BMP, reads few kinds of BMP, does not turn images as their EXIF
-    data says, and makes no grey images of the four inks of a CMYK file. Of a GIF this is the first frame.
+
+def plain_image(content: bytes) -> bytes:
+    """Gives an image as the graph reads it: PNG and JPEG as they are, any other as a PNG of the same pixels.
+
+    TensorFlow cannot convert the channels of GIF, WebP and BMP, reads few kinds of BMP and no TIFF or AVIF, does not
+    turn images as their EXIF data says, and makes no grey images of the four inks of a CMYK file. Of several frames or
+    pages this is the first.
+
+    Raises:
+      OSError, ValueError, SyntaxError: It cannot be decoded.
     """
-    content = Path(path).read_bytes()
     is_png = content.startswith(b"\x89PNG")
     if is_png and (is_deep(content) or b"eXIf" not in content[:_EXIF_BYTES]):
         return content
@@ -164,12 +206,21 @@ def plain_bytes(path: str | Path) -> bytes:
     from kerasline.components.datasets.images.png import encode_png
 
     with Image.open(io.BytesIO(content)) as image:
-        is_jpeg = content.startswith(b"\xff\xd8")
-        if (is_png or is_jpeg) and image.mode != "CMYK" and _orientation(image, content) not in _TURNED:
+        is_plain = content.startswith(_PLAIN) and image.mode != "CMYK"
+        if is_plain and _orientation(image, content) not in _TURNED:
             return content
         channels = _channels(image.mode, image.info, image.palette)
         upright = ImageOps.exif_transpose(image) or image
+        if upright.mode.startswith("I;16"):
+            return encode_png(np.asarray(upright))
         return encode_png(np.asarray(upright.convert({1: "L", 3: "RGB", 4: "RGBA"}[channels])))
+
+
+def plain_or_same(content: bytes) -> bytes:
+    """Gives an image as :func:`plain_image` does, and what cannot be decoded as it is: the graph refuses it."""
+    with suppress(OSError, ValueError, SyntaxError):
+        return plain_image(content)
+    return content
 
 
 def eight_bits(image: Any) -> Any:

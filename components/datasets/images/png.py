@@ -1,4 +1,4 @@
-"""Encodes 8-bit arrays as PNG.
+"""Encodes arrays as PNG.
 
 Twenty lines instead of an imaging library, because the bytes go into fingerprints and splits: they must not
 change with a library's version, and small images by the ten thousand must encode fast.
@@ -20,15 +20,17 @@ def encode_png(pixels: np.ndarray) -> bytes:
     """Encodes one image without loss.
 
     Args:
-      pixels: uint8 (height, width) or (height, width, channels), channels 1 to 4.
+      pixels: uint8 or uint16 (height, width) or (height, width, channels), channels 1 to 4.
     """
     import numpy as np
 
     height, width = pixels.shape[:2]
     channels = pixels.shape[2] if pixels.ndim == 3 else 1
-    lines = np.zeros((height, 1 + width * channels), np.uint8)  # each line starts with its filter: 0, none
-    lines[:, 1:] = pixels.reshape(height, width * channels)
-    header = struct.pack(">IIBBBBB", width, height, 8, _COLOUR_TYPES[channels], 0, 0, 0)
+    depth = pixels.dtype.itemsize
+    levels = np.ascontiguousarray(pixels, ">u2" if depth == 2 else np.uint8).view(np.uint8)
+    lines = np.zeros((height, 1 + width * channels * depth), np.uint8)  # each line starts with its filter: 0, none
+    lines[:, 1:] = levels.reshape(height, -1)
+    header = struct.pack(">IIBBBBB", width, height, 8 * depth, _COLOUR_TYPES[channels], 0, 0, 0)
     body = zlib.compress(lines.tobytes(), 1)
     return b"\x89PNG\r\n\x1a\n" + _chunk(b"IHDR", header) + _chunk(b"IDAT", body) + _chunk(b"IEND", b"")
 

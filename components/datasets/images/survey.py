@@ -8,7 +8,7 @@ from kerasline.components.core import ConfigError, counted
 from kerasline.components.datasets.description import Column
 from kerasline.components.datasets.images.image_check import Checked
 
-_EIGHT_BITS, _SIXTEEN_BITS = 255, 65_535
+_SIXTEEN_BITS = 65_535
 _COLOUR = 3
 _CHANNELS = {1: "grey", 3: "colour", 4: "colour with alpha"}
 
@@ -22,7 +22,8 @@ class Survey:
         self._channels: set[int] = set()
         self._heights: set[int] = set()
         self._widths: set[int] = set()
-        self._levels, self._deep, self._turned = _EIGHT_BITS, 0, 0
+        self._levels: list[int] = []  # of the images of 16 bits a channel
+        self._turned = 0
 
     def add(self, checked: Checked, name: str) -> None:
         """Takes in one image.
@@ -37,8 +38,8 @@ class Survey:
             self._heights.add(checked.shape[0])
             self._widths.add(checked.shape[1])
             self._channels.add(checked.shape[2])
-            self._levels = max(self._levels, checked.levels)
-            self._deep += checked.levels > _EIGHT_BITS
+            if checked.levels is not None:
+                self._levels.append(checked.levels)
             self._turned += checked.turned
 
     @property
@@ -55,15 +56,15 @@ class Survey:
             found.append(f"images differ in size (height × width): from {low} to {high}")
         if len(self._channels) > 1:
             found.append(f"images differ in channels: {', '.join(_CHANNELS[c] for c in sorted(self._channels))}")
-        if self._deep and self._levels < _SIXTEEN_BITS:
+        if self._levels and max(self._levels) < _SIXTEEN_BITS:
             found.append(
-                f"{counted(self._deep, 'image has', 'images have')} 16 bits a channel; their pixels are divided by "
-                f"{self._levels:,}, the largest value of as many bits as they need"
+                f"{counted(len(self._levels), 'image has', 'images have')} 16 bits a channel; their pixels are divided "
+                f"by {max(self._levels):,}, the largest value of as many bits as they need"
             )
         if self._turned:
             found.append(
                 f"{counted(self._turned, 'image is', 'images are')} turned as EXIF data says, here and by 'kerasline "
-                "predict'; whoever sends images to the exported model turns them before"
+                "predict' and 'serve'; whoever sends images to another server of the model turns them before"
             )
         return tuple(found)
 
@@ -77,5 +78,5 @@ class Survey:
             raise ConfigError("None of the images can be used; see the reasons by setting images.empty_classes: skip.")
         alike = len(self._channels) == 1
         channels = next(iter(self._channels)) if alike else _COLOUR  # which grey becomes, and what alpha is cut from
-        levels = self._levels if self._levels > _EIGHT_BITS else None
-        return Column(name="image", dtype="image", shape=(*self._first[:2], channels), levels=levels)
+        shape = (*self._first[:2], channels)
+        return Column(name="image", dtype="image", shape=shape, levels=max(self._levels, default=None))

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from kerasline.components.core import ConfigError, nearest
-from kerasline.components.datasets.arrays import check_no_sequence
+from kerasline.components.datasets.arrays import check_no_sequence, with_plain_images
 from kerasline.components.datasets.files import is_gzip
 from kerasline.components.datasets.images import examine, path_problem, plain_bytes
 from kerasline.components.prediction.reading.blocks import Block
@@ -68,6 +68,7 @@ def read_records(plan: PredictionPlan, shard: Mapping[str, Any]) -> Iterator[Blo
     path, name = shard["path"], Path(shard["path"]).name
     compression = "GZIP" if is_gzip(path) else ""
     records = tf.data.TFRecordDataset(path, compression_type=compression).as_numpy_iterator()
+    images = [column["name"] for column in plan.record["columns"] if column["dtype"] == "image"]
     seen = 0
     while True:
         try:
@@ -79,6 +80,8 @@ def read_records(plan: PredictionPlan, shard: Mapping[str, Any]) -> Iterator[Blo
             break
         if seen == 0:
             _check_features(block[:_RECORDS_LOOKED_AT], plan, path)
+        if images:
+            block = [with_plain_images(record, images) for record in block]
         places = list(range(seen + 1, seen + len(block) + 1))
         seen += len(block)
         keys = {"file": pa.array([name] * len(block), pa.string()), "record": pa.array(places, pa.int64())}

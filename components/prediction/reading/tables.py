@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from kerasline.components.core import ConfigError, counted
+from kerasline.components.datasets.images import plain_or_same
 from kerasline.components.datasets.tables.csv import (
     Block as CellBlock,
     Line,
@@ -224,7 +225,7 @@ def _images(values: Any, name: str, problems: Problems) -> list[bytes | None]:
     images = [bytes(value) if value else None for value in values.to_pylist()]
     for row, problem in image_problems(images).items():
         problems.setdefault(row, f"the image in column {name!r}: {problem}")
-    return images
+    return [image if image is None else plain_or_same(image) for image in images]
 
 
 def _numbers(values: Any, column: Mapping[str, Any], missing: frozenset[str], problems: Problems) -> Any:

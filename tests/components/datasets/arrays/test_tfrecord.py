@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import math
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from kerasline.components.core.errors import ConfigError
 from kerasline.components.datasets import infer_task
@@ -138,6 +140,22 @@ def test_deep_images_keep_their_levels(resolve, save):
     plain = [encode_png(np.full((4, 4), n, np.uint8)) for n in range(30)]
     save("t.tfrecord", [example(image=(deep if n % 2 else plain)[n], y=n % 2) for n in range(30)])
     assert resolve(tfrecord={"path": "t.tfrecord", "label": "y"}).columns[0].levels == 1023
+
+
+def test_images_of_records_are_read_as_files_are(resolve, rows, save):
+    picture = Image.fromarray(np.arange(48, dtype=np.uint8).reshape(6, 8))
+    upright = np.asarray(picture)
+    stored = picture.transpose(Image.Transpose.ROTATE_90)
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    for form, options in (("TIFF", {}), ("WEBP", {"lossless": True}), ("PNG", {})):
+        stream = io.BytesIO()
+        stored.save(stream, form, exif=exif, **options)
+        save("t.tfrecord", [example(image=stream.getvalue(), n=n, y=n % 2) for n in range(30)])
+        dataset = resolve(tfrecord={"path": "t.tfrecord", "label": "y"})
+        assert next(c for c in dataset.columns if c.name == "image").dtype == "image"
+        with Image.open(io.BytesIO(rows(dataset)[0]["image"])) as image:
+            np.testing.assert_array_equal(np.asarray(image.convert("L")), upright)
 
 
 def test_a_label_of_text_is_the_numbers_that_it_says(resolve, rows, save):

@@ -87,7 +87,7 @@ def test_classes_that_are_not_where_they_belong_are_told(resolve, folder, names,
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        ("0.webp", b"RIFF", r"1 of its files end in \.webp, but only \.png, .* are read; convert or rename them"),
+        ("0.heic", b"", r"1 of its files end in \.heic, but only \.png, .* are read; convert or rename them"),
         ("0", image(), r"have no ending such as \.png"),
         (
             "0.jpg",

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from kerasline.components.datasets.images.image_check import check, eight_bits, plain_bytes
+from kerasline.components.datasets.images.image_check import check, eight_bits, examine, plain_bytes, plain_image
 from kerasline.components.features.column_options import ColumnOptions
 from kerasline.components.features.plan import FeatureStep
 
@@ -49,14 +49,14 @@ def scans(write: Any) -> Any:
 
 
 @pytest.mark.parametrize(
-    ("scale", "levels"), [(1, None), (20, 1023), (85, 4095), (1300, 65535)], ids=["8", "10", "12", "16"]
+    ("scale", "levels"), [(1, 255), (20, 1023), (85, 4095), (1300, 65535)], ids=["8", "10", "12", "16"]
 )
-def test_the_levels_of_deep_images_are_found(resolve: Any, scans: Any, scale: int, levels: int | None) -> None:
+def test_the_levels_of_deep_images_are_found(resolve: Any, scans: Any, scale: int, levels: int) -> None:
     scans(scale)
     dataset = resolve(images={"path": "scans"})
     assert (dataset.columns[0].levels, dataset.columns[0].shape) == (levels, (6, 8, 1))
     noted = any("40 images have 16 bits a channel; their pixels are divided by" in note for note in dataset.notes)
-    assert noted == (levels in (1023, 4095))
+    assert noted == (levels < 65535)
 
 
 def test_headers_alone_leave_all_sixteen_bits(resolve: Any, scans: Any) -> None:
@@ -145,3 +145,62 @@ def test_pipes_devices_and_circles_are_listed_and_not_opened(resolve: Any, write
     assert [line.split(": ", 1)[1][:30] for line in skipped] == [
         "no file but a pipe or a device", "a link that leads in circles", f"File not found: {tmp_path}"[:30],
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize("orientation", [1, 6])
+@pytest.mark.parametrize("form", ["WEBP", "TIFF", "AVIF"])
+def test_other_formats_become_upright_png(orientation: int, form: str) -> None:
+    content = turned(orientation, form)
+    assert examine(content, True, 1e6).shape[:2] == (16, 32)
+    plain = plain_image(content)
+    with Image.open(io.BytesIO(plain)) as image:
+        assert image.format == "PNG"
+        pixels = np.asarray(image.convert("L"))
+    assert pixels[:6, :14].min() > 200 and pixels[10:].max() < 40, "the bright corner is at the top left"
+
+
+@pytest.mark.parametrize("form", ["GIF", "WEBP", "TIFF"])
+def test_the_first_of_several_frames_or_pages_is_taken(form: str) -> None:
+    first, second = (Image.new("RGB", (8, 6), colour) for colour in ((250, 0, 0), (0, 250, 0)))
+    lossless = {"lossless": True} if form == "WEBP" else {}
+    plain = plain_image(encoded(first, form, save_all=True, append_images=[second], **lossless))
+    with Image.open(io.BytesIO(plain)) as image:
+        assert np.asarray(image.convert("RGB"))[0, 0].tolist() == [250, 0, 0]
+
+
+@pytest.mark.parametrize("order", ["<u2", ">u2"])
+def test_scans_of_sixteen_bits_keep_them(resolve: Any, rows: Any, write: Any, order: str) -> None:
+    deep = (RAMP * 85).astype(order)
+    for number in range(12):
+        write(f"scans/{'ab'[number % 2]}/{number:02}.tif", encoded(deep + np.array(number, order), "TIFF"))
+    dataset = resolve(images={"path": "scans"})
+    assert dataset.columns[0].levels == 4095
+    with Image.open(io.BytesIO(rows(dataset)[0]["image"])) as image:
+        assert image.format == "PNG"
+        np.testing.assert_array_equal(np.asarray(image), deep)
+
+
+def test_measurements_of_other_kinds_are_refused(resolve: Any, write: Any) -> None:
+    for number in range(12):
+        write(
+            f"scans/{'ab'[number % 2]}/{number}.tiff", encoded((RAMP * 4).astype(np.uint8) + np.uint8(number), "TIFF")
+        )
+    write("scans/a/floats.tiff", encoded(RAMP.astype(np.float32), "TIFF"))
+    write("scans/a/wide.tiff", encoded(RAMP.astype(np.int32), "TIFF"))
+    dataset = resolve(images={"path": "scans"})
+    advice = "save it as PNG of 8 or 16 bits"
+    assert dataset.skipped == (
+        f"a/floats.tiff: its pixels are of the kind F; {advice}",
+        f"a/wide.tiff: its pixels are of the kind I; {advice}",
+    )
+
+
+def test_the_graph_sees_dark_images_of_sixteen_bits() -> None:
+    tf = pytest.importorskip("tensorflow")
+    from kerasline.components.transform.images import decode_images
+
+    step = FeatureStep(
+        name="image", kind="image", dtype="image", shape=(6, 8, 1), levels=255, options=ColumnOptions()
+    )  # fmt: skip
+    found = decode_images(tf.constant([encoded(RAMP)]), step).numpy()[0, ..., 0]
+    np.testing.assert_allclose(found, RAMP / 255, rtol=1e-6)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import warnings
+from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from kerasline.components.core import ConfigError, counted
-from kerasline.components.datasets.images import SUFFIXES, examine
+from kerasline.components.datasets.images import OTHER_SUFFIXES, SUFFIXES, examine
 
 _FILES_TO_OPEN = 400
 _SIDES = (8, 16, 24, 28, 32, 48, 64, 96, 128)  # what images are resized to where their sizes differ, or are larger
@@ -75,10 +76,20 @@ def sample_images(folder: Path) -> ImageSample:
         size=size,
         channels=max(depths),
         sizes=sizes,
-        remarks=tuple(filter(None, [left_out, *_remarks(empty, depths)])),
+        remarks=tuple(filter(None, [left_out, _unread(roots), *_remarks(empty, depths)])),
         resized=resized,
         given=given,
     )
+
+
+def _unread(roots: Sequence[Path]) -> str:
+    """Says how many images in the folders of classes have formats that are not read."""
+    entries = (entry for root in roots for folder in _folders(root) for entry in folder.iterdir())
+    endings = Counter(entry.suffix.lower() for entry in entries if entry.suffix.lower() in OTHER_SUFFIXES)
+    if not endings:
+        return ""
+    files = counted(endings.total(), "file is", "files are")
+    return f"{files} left out, for what ends in {', '.join(sorted(endings))} is not read; save them as PNG or JPEG"
 
 
 def _remarks(empty: Sequence[str], depths: Collection[int]) -> list[str]:

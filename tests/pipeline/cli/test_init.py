@@ -330,8 +330,11 @@ def test_a_folder_of_images(init: Init, tmp_path: Path) -> None:
         (tmp_path / "pets" / name).mkdir(parents=True)
         for i in range(20):
             Image.new("RGB", (40 + i, 50), (color, i, i)).save(tmp_path / "pets" / name / f"{i}.png")
+    (tmp_path / "pets" / "cat" / "phone.HEIC").write_bytes(b"\0\0\0\x18ftypheic")
     code, out, err = init("pets")
     assert (code, err) == (0, "")
+    text = " ".join((tmp_path / "pets.yaml").read_text().replace("\n#", "").split())
+    assert "1 file is left out, for what ends in .heic is not read; save them as PNG or JPEG" in text
     assert "pets: 40 images, 50×40 to 50×59 (height × width), colour" in out
     experiment, plan = settle(tmp_path / "pets.yaml")
     assert experiment.model.family == "cnn"

@@ -68,7 +68,6 @@ def read_records(plan: PredictionPlan, shard: Mapping[str, Any]) -> Iterator[Blo
     path, name = shard["path"], Path(shard["path"]).name
     compression = "GZIP" if is_gzip(path) else ""
     records = tf.data.TFRecordDataset(path, compression_type=compression).as_numpy_iterator()
-    images = [column["name"] for column in plan.record["columns"] if column["dtype"] == "image"]
     seen = 0
     while True:
         try:
@@ -80,16 +79,20 @@ def read_records(plan: PredictionPlan, shard: Mapping[str, Any]) -> Iterator[Blo
             break
         if seen == 0:
             _check_features(block[:_RECORDS_LOOKED_AT], plan, path)
-        if images:
-            block = [with_plain_images(record, images) for record in block]
         places = list(range(seen + 1, seen + len(block) + 1))
         seen += len(block)
         keys = {"file": pa.array([name] * len(block), pa.string()), "record": pa.array(places, pa.int64())}
         for feature in shard["features"]:
             keys[feature] = _key_values(block, feature)
-        yield Block(pa.table(keys), {}, block, places)
+        yield Block(pa.table(keys), {}, _plain(block, plan), places)
     if seen == 0:
         raise ConfigError(f"{path} has no records; check that the right file was named")
+
+
+def _plain(records: list[bytes], plan: PredictionPlan) -> list[bytes]:
+    """Gives records whose images are as those that the model was fitted on."""
+    images = [column["name"] for column in plan.record["columns"] if column["dtype"] == "image"]
+    return [with_plain_images(record, images) for record in records] if images else records
 
 
 def _check_features(records: Sequence[bytes], plan: PredictionPlan, path: str) -> None:

@@ -16,7 +16,8 @@ JOBS ?= 2
 # Generated examples of each kind, and the tests that generate them.
 RUNS ?= 20000
 FUZZED := tests/pipeline/config/test_json_schema.py tests/components/datasets/tables/test_csv_fuzz.py
-EXTRAS := $(if $(GPU),--gpu) $(if $(JAX),--jax) $(if $(ONNX),--onnx) $(if $(MLFLOW),--mlflow) $(if $(SIGNING),--signing)
+EXTRAS := $(if $(GPU),--gpu) $(if $(JAX),--jax) $(if $(ONNX),--onnx) $(if $(MLFLOW),--mlflow) $(if $(SIGNING),--signing) \
+	$(if $(HUB),--hub)
 COMPILE := uv pip compile --python-version 3.11 --python-platform x86_64-manylinux_2_28 --generate-hashes --no-header \
 	$(if $(UPGRADE),--upgrade)
 
@@ -25,7 +26,7 @@ COMPILE := uv pip compile --python-version 3.11 --python-platform x86_64-manylin
 help:  ## List what there is
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{ printf "  make %-7s %s\n", $$1, $$2 }'
 
-setup:  ## Make .venv from the lock (GPU=1, JAX=1, ONNX=1, MLFLOW=1, SIGNING=1 add to it); returns at once when it is up to date
+setup:  ## Make .venv from the lock (GPU=1, JAX=1, ONNX=1, MLFLOW=1, SIGNING=1, HUB=1 add to it); returns at once when it is up to date
 	@if [ -z "$(PYTHON)" ]; then \
 		echo "make setup: python3.11 was not found; install it (Debian, Ubuntu: apt install python3.11 python3.11-venv), or" \
 			"give another as make PYTHON=/path/to/python3.11 setup." >&2; exit 2; fi
@@ -81,4 +82,5 @@ lock:  ## Renew the lists in requirements/ (needs uv); UPGRADE=1 takes newer ver
 	$(COMPILE) requirements/mlflow.in -c requirements/lock.txt --override requirements/mlflow-overrides.in \
 		-o requirements/mlflow.txt >/dev/null
 	$(COMPILE) requirements/signing.in -c requirements/lock.txt -o requirements/signing.txt >/dev/null
+	$(COMPILE) requirements/hub.in -c requirements/lock.txt -o requirements/hub.txt >/dev/null
 	$(COMPILE) requirements/docs.in -c requirements/lock.txt -o requirements/docs.txt >/dev/null

@@ -22,9 +22,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-EXTRAS = ("gpu", "jax", "onnx", "mlflow", "signing")
+EXTRAS = ("gpu", "jax", "onnx", "mlflow", "signing", "hub")
 OLDEST_GLIBC = (2, 28)
-NEEDED_DISK_GIB = {"lock": 5, "gpu": 7, "jax": 1, "onnx": 1, "mlflow": 1, "signing": 1}
+NEEDED_DISK_GIB = {"lock": 5, "gpu": 7, "jax": 1, "onnx": 1, "mlflow": 1, "signing": 1, "hub": 1}
 BUILD_TOOLS = ("setuptools", "wheel")
 EXACT = ("--no-deps", "--require-hashes", "--no-build-isolation")
 

@@ -48,11 +48,11 @@ ROOMS = (
     *("pipeline.cli.shared", "pipeline.cli.commands", "pipeline.cli"),
     *("pipeline.api", "pipeline.notebook"),
 )
-MODEL_LIBRARIES = {"keras", "numpy", "pydantic", "h5py", "lazy_loader"}
+MODEL_LIBRARIES = {"keras", "keras_hub", "numpy", "pydantic", "h5py", "lazy_loader", "huggingface_hub", "kagglehub"}
 HEAVY = {
     *("tensorflow", "keras", "tfx", "tfx_bsl", "apache_beam", "tensorflow_transform", "ml_metadata", "kfp"),
     *("tensorflow_model_analysis", "tensorflow_data_validation", "tensorflow_metadata", "keras_tuner", "tf_keras"),
-    *("pandas", "pyarrow", "sklearn", "scipy", "matplotlib", "jax", "torch"),
+    *("pandas", "pyarrow", "sklearn", "scipy", "matplotlib", "jax", "torch", "keras_hub", "tensorflow_text"),
 }
 MOST_LINES = 400
 DOTTED = rf"{PACKAGE}\.(?:components|pipeline)(?:\.\w+)+"

@@ -42,7 +42,7 @@ LOCK = locked(REQUIREMENTS / "lock.txt")
 OVERRIDES = {canonicalize_name(override.name): override for override in wanted(REQUIREMENTS / "overrides.in")}
 
 
-@pytest.mark.parametrize("name", ["lock", "gpu", "jax", "onnx", "mlflow", "signing", "docs"])
+@pytest.mark.parametrize("name", ["lock", "gpu", "jax", "onnx", "mlflow", "signing", "hub", "docs"])
 def test_every_entry_has_hashes(name: str) -> None:
     entries = locked(REQUIREMENTS / f"{name}.txt")
     assert entries, f"{name}.txt has no entries"
@@ -54,7 +54,7 @@ def test_every_entry_has_hashes(name: str) -> None:
     [
         ("requirements", "lock"),
         ("overrides", "lock"),
-        *((name, name) for name in ("gpu", "jax", "onnx", "mlflow", "signing", "docs")),
+        *((name, name) for name in ("gpu", "jax", "onnx", "mlflow", "signing", "hub", "docs")),
     ],
 )
 def test_what_is_asked_for_is_locked(source: str, target: str) -> None:
@@ -133,6 +133,8 @@ def test_the_gpu_list_is_what_tensorflow_asks_for() -> None:
         ("signing", {"model-signing", "pyopenssl", "blake3", "in-toto-attestation", "sigstore", "sigstore-models"}
          | {"sigstore-rekor-types", "email-validator", "id", "pyjwt", "rfc3161-client", "rfc8785", "securesystemslib"}
          | {"tuf"}),
+        ("hub", {"keras-hub", "tensorflow-text", "kagglehub", "kagglesdk", "sentencepiece", "tokenizers", "truststore"}
+         | {"huggingface-hub", "hf-xet", "fsspec", "httpcore2", "httpx2"}),
     ],
 )  # fmt: skip
 def test_an_extra_list_changes_nothing_of_the_lock(name: str, added: set[str]) -> None:

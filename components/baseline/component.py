@@ -18,6 +18,7 @@ from tfx.utils import path_utils
 from kerasline.components.baseline.lost_version import BaselineLost, check_baseline, lost_baseline
 from kerasline.components.baseline.reference_rules import ANSWERS_FILE, REFERENCES_FILE, why_no_references
 from kerasline.components.baseline.references import fit_references
+from kerasline.components.core import register_operations
 from kerasline.components.features import FeaturePlan, encode_label
 from kerasline.components.fitting import ExamplesReader, TrainingOptions
 from kerasline.components.registry import current_version, read_record
@@ -98,6 +99,7 @@ def _why_not_comparable(models: Path, version: int, plan: FeaturePlan) -> str:
     recorded = read_record(models, version).get("classes")
     if recorded is not None and tuple(recorded) != plan.classes:
         return f"version {version}, which is in production, answers with other classes"
+    register_operations(os.path.join(models, str(version)))
     try:
         signatures = tf.saved_model.load(os.path.join(models, str(version))).signatures
     except (OSError, ValueError, tf.errors.OpError) as error:

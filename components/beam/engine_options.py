@@ -95,6 +95,11 @@ def _refuse_mixture(options: Sequence[str]) -> None:
                 )
 
 
+def importing(modules: Sequence[str]) -> list[str]:
+    """Returns the options by which workers in other processes import some modules before they do anything."""
+    return [f"--beam_plugins={module}" for module in modules]
+
+
 def complete_options(given: Sequence[str]) -> list[str]:
     """Adds the defaults, what TFX's steps need of workers in other processes, and what keeps Beam from a download.
 

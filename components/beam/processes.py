@@ -8,12 +8,12 @@ that what is estimated is too little rather than too much, and one process is ke
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from kerasline.components.beam.engine_options import STUBS
+from kerasline.components.beam.engine_options import STUBS, importing
 
 AUTO = "auto"
 # Loading in every process, and handing data from one to another, in seconds of a step.
@@ -69,10 +69,10 @@ def _seconds(cost: tuple[float, float], work: Work) -> float:
     return (by_value * work.rows * work.columns + by_row * work.evaluated) / 1e6
 
 
-def process_options(counts: Mapping[str, int]) -> dict[str, list[str]]:
-    """Returns Beam's options for each step that runs in several processes."""
+def process_options(counts: Mapping[str, int], modules: Sequence[str] = ()) -> dict[str, list[str]]:
+    """Returns Beam's options for each step that runs in several processes, which import some modules first."""
     return {
-        step: ["--direct_running_mode=multi_processing", f"--direct_num_workers={count}", STUBS]
+        step: ["--direct_running_mode=multi_processing", f"--direct_num_workers={count}", STUBS, *importing(modules)]
         for step, count in counts.items()
     }
 

@@ -27,6 +27,11 @@ from .errors import (
     nearest as nearest,
     shown as shown,
 )
+from .further_ops import (
+    INSTALL_HUB as INSTALL_HUB,
+    TEXT_PACKAGE as TEXT_PACKAGE,
+    register_operations as register_operations,
+)
 from .machine.child_process import (
     end_child as end_child,
     follow_parent as follow_parent,

@@ -16,6 +16,8 @@ import tensorflow_model_analysis as tfma
 from tensorflow_model_analysis.extractors import slice_key_extractor, unbatch_extractor
 from tensorflow_model_analysis.slicer import slice_accessor, slicer_lib
 
+from kerasline.components.core import register_operations
+
 SliceKey = tuple[tuple[str, Any], ...]
 _TAKEN = (tfma.LABELS_KEY, tfma.PREDICTIONS_KEY, tfma.EXAMPLE_WEIGHTS_KEY)
 
@@ -55,6 +57,19 @@ def custom_extractors(
             beam.FlatMap(cut_by_slice, list(eval_config.slicing_specs)),
         ),
     ]
+
+
+def custom_eval_shared_model(eval_saved_model_path: str, **arguments: Any) -> Any:
+    """Gives TFMA's model, once the operations that it has are known.
+
+    The Evaluator looks for a function of this name in its module.
+
+    Args:
+      eval_saved_model_path: The folder of the SavedModel.
+      **arguments: Others of ``tfma.default_eval_shared_model``.
+    """
+    register_operations(eval_saved_model_path)
+    return tfma.default_eval_shared_model(eval_saved_model_path=eval_saved_model_path, **arguments)
 
 
 def _columns(eval_config: tfma.EvalConfig) -> set[str]:

@@ -12,6 +12,7 @@ from .column_options import (
     named_columns as named_columns,
 )
 from .label_units import LabelUnits as LabelUnits, from_log as from_log, to_log as to_log
+from .pieces import prefer_pieces as prefer_pieces, tokenizer_in as tokenizer_in, with_tokenizer as with_tokenizer
 from .plan import (
     FAR as FAR,
     MISSING as MISSING,
@@ -39,5 +40,6 @@ from .steps import (
     DATE_PARTS as DATE_PARTS,
     NUMBER_KINDS as NUMBER_KINDS,
     FeatureStep as FeatureStep,
+    Tokenizer as Tokenizer,
     dense_columns as dense_columns,
 )

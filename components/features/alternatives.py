@@ -16,6 +16,7 @@ from pydantic import ValidationError
 from kerasline.components.core import ConfigError, Options, nearest
 from kerasline.components.datasets.description import Dataset
 from kerasline.components.features.column_options import ColumnOptions
+from kerasline.components.features.pieces import tokenizer_in, with_tokenizer
 from kerasline.components.features.plan import FeaturePlan, plan_features
 
 MOST_ALTERNATIVES = 32
@@ -133,7 +134,7 @@ def _plan_with(
     shown = ", ".join(f"{key} {value!r}" for key, value in chosen.items())
     try:
         changed = {name: ColumnOptions.model_validate(block) for name, block in blocks.items()}
-        other = plan_features(dataset, changed, plan.task)
+        other = with_tokenizer(plan_features(dataset, changed, plan.task), tokenizer_in(plan))
     except (ValidationError, ConfigError) as error:
         said = error.errors()[0]["msg"] if isinstance(error, ValidationError) else error
         raise ConfigError(f"tuning.space: {shown} does not suit the data: {said}") from error

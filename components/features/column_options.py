@@ -65,9 +65,10 @@ class ColumnOptions(Options):
     indicator: bool | None = Field(
         None, description="Add a 0/1 input that says whether the value was missing; default: where values are missing."
     )
-    encode: Literal["one_hot", "embedding", "hash", "bag", "tokens"] | None = Field(
+    encode: Literal["one_hot", "embedding", "hash", "bag", "tokens", "pieces"] | None = Field(
         None,
-        description="Categories: one_hot, embedding or hash. Text: bag (which words) or tokens (a sequence of ids).",
+        description="Categories: one_hot, embedding or hash. Text: bag (which words), tokens (a sequence "
+        "of ids) or pieces (those that the preset of model.family hub was trained on).",
     )
     vocabulary_size: int = Field(1000, ge=1, description="The most frequent categories or words that are kept.")
     oov_buckets: int = Field(1, ge=1, description="Inputs for values outside the vocabulary.")

@@ -26,7 +26,7 @@ _KINDS: dict[str, tuple[Kind, ...]] = {
 # How the values of a kind can be encoded.
 _ENCODINGS = {
     "categorical": ("one_hot", "embedding", "hash"),
-    "text": ("bag", "tokens"),
+    "text": ("bag", "tokens", "pieces"),
     "cross": ("hash", "embedding"),
 }
 _UNKNOWN_SIZE = (32, 32, 3)  # of images whose size the data does not tell

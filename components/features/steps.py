@@ -13,6 +13,20 @@ NUMBER_KINDS = ("numeric", "boolean", "date")
 DATE_PARTS = ("year", "month", "day", "weekday", "hour")
 
 
+class Tokenizer(Options):
+    """What cuts texts into the word pieces of a pretrained network.
+
+    Attributes:
+      folder: Of the preset.
+      digest: SHA-256 of its files.
+      size: How many pieces it knows.
+    """
+
+    folder: str
+    digest: str
+    size: int
+
+
 class FeatureStep(Options):
     """One column of the plan with its kind settled.
 
@@ -26,6 +40,7 @@ class FeatureStep(Options):
       bucketed: Of a cross, which of its columns take part by their bucket.
       levels: Of images, the largest value of a pixel where some have 16 bits a channel.
       size: Categories or words that a vocabulary keeps, without the places for all others.
+      tokenizer: Of texts as word pieces, what cuts them.
       indicator: Whether an input says that the value was missing.
     """
 
@@ -39,6 +54,7 @@ class FeatureStep(Options):
     levels: int | None = None
     size: int = 0
     indicator: bool = False
+    tokenizer: Tokenizer | None = None
 
     @property
     def number_form(self) -> NumberForm:
@@ -107,4 +123,7 @@ def own_input(step: FeatureStep, name: str) -> InputSpec | None:
     if step.kind == "text" and options.encode == "tokens":
         # 0 is padding, 1 stands for every word outside the vocabulary.
         return InputSpec(name, "tokens", (options.length,), vocabulary_size=step.size + 2)
+    if step.tokenizer is not None:
+        # 0 is padding, and the id of each piece is raised by one.
+        return InputSpec(name, "tokens", (options.length,), vocabulary_size=step.tokenizer.size + 1)
     return None

@@ -4,10 +4,17 @@ from .custom import arguments_of as arguments_of
 from .description.hdf5 import check_weights as check_weights
 from .description.options import (
     CustomOptions as CustomOptions,
+    HubOptions as HubOptions,
     MlpOptions as MlpOptions,
     ModelOptions as ModelOptions,
     TabularOptions as TabularOptions,
     TransferOptions as TransferOptions,
+)
+from .description.presets import (
+    find_preset as find_preset,
+    is_remote as is_remote,
+    preset_digest as preset_digest,
+    read_preset as read_preset,
 )
 from .description.spaces import DEFAULT_SPACES as DEFAULT_SPACES, default_space as default_space
 from .description.spec import InputSpec as InputSpec, OutputSpec as OutputSpec, Task as Task

@@ -18,6 +18,7 @@ from kerasline.components.core import ConfigError, nearest
 from kerasline.components.models.description import (
     CnnOptions,
     CustomOptions,
+    HubOptions,
     InputSpec,
     MlpOptions,
     ModelOptions,
@@ -46,6 +47,7 @@ MODEL_FAMILIES: dict[str, Family] = {
     "cnn": Family(CnnOptions, "kerasline.components.models.cnn"),
     "sequence": Family(SequenceOptions, "kerasline.components.models.sequence"),
     "transfer": Family(TransferOptions, "kerasline.components.models.transfer"),
+    "hub": Family(HubOptions, "kerasline.components.models.hub"),
     "custom": Family(CustomOptions, "kerasline.components.models.custom"),
 }
 

@@ -29,6 +29,7 @@ from kerasline.components.models.parts import (
     output_layer,
     side_vectors,
     squeezenet,
+    to_rgb,
 )
 
 SMALLEST_AUTO = 96  # pixels; below it the features of ImageNet networks lose most of their worth
@@ -60,7 +61,7 @@ def build(options: TransferOptions, inputs: Sequence[InputSpec], output: OutputS
     height, width = base_size(options, spec)
     tensors = make_inputs(inputs)
     value = augmented(tensors[spec.name], options.augmentation)
-    value = to_rgb(value, spec)
+    value = to_rgb(value, spec, "transfer")
     if (height, width) != spec.shape[:2]:
         value = keras.layers.Resizing(height, width, name="resize")(value)
     network = build_base(options, (height, width, 3))
@@ -99,23 +100,6 @@ def base_size(options: TransferOptions, spec: InputSpec) -> tuple[int, int]:
             f"{height}x{width}; use input_size: auto."
         )
     return height, width
-
-
-def to_rgb(value: keras.KerasTensor, spec: InputSpec) -> keras.KerasTensor:
-    """Returns three channels; grey is repeated.
-
-    Raises:
-      ConfigError: 2 or more than 3 channels.
-    """
-    channels = spec.shape[-1]
-    if channels == 3:
-        return value
-    if channels == 1:
-        return keras.layers.Concatenate(name="grey_to_rgb")([value, value, value])
-    raise ConfigError(
-        f"model.family transfer takes grey or RGB images, but {spec.name!r} has {channels} channels; "
-        "read the images with 1 or 3 channels, or use family cnn."
-    )
 
 
 def preprocess(value: keras.KerasTensor, base: Base) -> keras.KerasTensor:

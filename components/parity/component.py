@@ -15,8 +15,8 @@ from tfx.dsl.component.experimental.decorators import component
 from tfx.types.standard_artifacts import Examples, InfraBlessing, Model, ModelRun
 from tfx.utils import path_utils
 
-from kerasline.components.core import LARGEST, LARGEST_IN_DEVIATIONS, ParityFailed, spread_of
-from kerasline.components.features import FeaturePlan
+from kerasline.components.core import LARGEST, LARGEST_IN_DEVIATIONS, TEXT_PACKAGE, ParityFailed, spread_of
+from kerasline.components.features import FeaturePlan, tokenizer_in
 
 PARITY_FILE = "parity.json"
 REQUESTS_FILE = "tf_serving_warmup_requests"  # the Pusher puts it where TensorFlow Serving looks for it
@@ -60,6 +60,7 @@ def ParityCheck(  # noqa: N802 (a component is named like a class)
     predictions = os.path.join(model_run.uri, "predictions-eval.npz")
     task = {
         "model": path_utils.serving_model_dir(model.uri),
+        "libraries": [TEXT_PACKAGE] if tokenizer_in(settled) else [],
         "examples": os.path.join(examples.uri, "Split-eval", "*"),
         "predictions": predictions,
         "classes": settled.classes,

@@ -1,8 +1,9 @@
 """Run as a script in a process of its own: loads a SavedModel with TensorFlow alone and replays rows through it.
 
-Usage: replay.py TASK.json, whose keys are ``model``, ``examples``, ``predictions``, ``classes``, ``columns`` (argument
-of ``serving_raw`` to raw column), ``label`` (its column), ``task``, ``rows``, ``tolerance``, ``measure`` (of what, in
-words), ``unit`` and ``rounding`` (of a regression: the unit of differences, and the share of a number that is none),
+Usage: replay.py TASK.json, whose keys are ``model``, ``libraries`` (modules that register its operations),
+``examples``, ``predictions``, ``classes``, ``columns`` (argument of ``serving_raw`` to raw column), ``label`` (its
+column), ``task``, ``rows``, ``tolerance``, ``measure`` (of what, in words), ``unit`` and ``rounding`` (of a regression:
+the unit of differences, and the share of a number that is none),
 ``outcome`` (the file to write) and ``requests`` (another: the first rows as warm-up requests for TensorFlow Serving).
 Exit code 0 means that the outcome was written, whatever was found: a model that does not load or does not answer is a
 finding, too.
@@ -15,6 +16,7 @@ split.
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import sys
@@ -44,7 +46,7 @@ def main() -> None:
     differences: list[np.ndarray] = []
     latency: dict[str, float | None] = {"latency_p50_ms": None, "latency_p99_ms": None}
     try:
-        model = tf.saved_model.load(task["model"])
+        model = _load(task)
         for index, batch in enumerate(_batches(task, len(expected))):
             start = index * _BATCH
             wanted = expected[start : start + len(batch)]
@@ -70,6 +72,12 @@ def main() -> None:
     passed = not problems and not outcome["rows_beyond"]
     with open(task["outcome"], "w", encoding="utf-8") as file:
         json.dump({"passed": passed, "tolerance": task["tolerance"], "measure": task["measure"], **outcome}, file)
+
+
+def _load(task: dict[str, Any]) -> Any:
+    for library in task["libraries"]:
+        importlib.import_module(library)
+    return tf.saved_model.load(task["model"])
 
 
 def _batches(task: dict[str, Any], rows: int) -> Iterator[tf.Tensor]:

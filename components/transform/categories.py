@@ -36,7 +36,7 @@ def encode_categories(
       and marks of unseen values, int64 [batch, categories], or none.
     """
     categories = [step for step in steps if step.kind == "categorical" and step.options.encode != "hash"]
-    texts = [step for step in steps if step.kind == "text"]
+    texts = [step for step in steps if step.kind == "text" and step.tokenizer is None]
     ids = [*_hashed(steps, inputs), *_crossed(steps, inputs, buckets)]
     marks: list[tf.Tensor] = []
     found, words = _look_up(categories, texts, inputs)

@@ -25,12 +25,14 @@ from kerasline.components.features import (
     dense_columns,
     encode_label,
     scalar_values,
+    text_matrix,
     to_log,
 )
 from kerasline.components.transform.blocks import Block, join_blocks
 from kerasline.components.transform.categories import encode_categories
 from kerasline.components.transform.images import decode_images
 from kerasline.components.transform.numbers import scale_numbers, spread
+from kerasline.components.transform.pieces import cut_into_pieces
 
 __all__ = ["preprocessing_fn"]
 
@@ -82,6 +84,8 @@ def _whole_inputs(steps: Sequence[FeatureStep], inputs: dict[str, Any]) -> dict[
             found[step.name] = decode_images(scalar_values(inputs[step.name], b""), step)
         elif step.kind == "array":
             found[step.name] = tf.reshape(tf.cast(inputs[step.name], tf.float32), (-1, *step.shape))
+        elif step.tokenizer is not None:
+            found[step.name] = cut_into_pieces(text_matrix([inputs[step.name]])[:, 0], step)
         elif step.kind == "tokens":
             found[step.name] = tf.reshape(tf.cast(inputs[step.name], tf.int64), (-1, *step.shape))
     return found

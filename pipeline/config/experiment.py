@@ -116,8 +116,8 @@ class Experiment(Options):
     def _model_reads_pixels_from_0_to_1(self) -> Experiment:
         """Refuses standardised images where the model counts on values from 0 to 1."""
         augmentation = getattr(self.model, "augmentation", None)
-        if self.model.family == "transfer":
-            reason = "the transfer family scales pixels from 0..1 to what its base was trained on"
+        if self.model.family in ("transfer", "hub"):
+            reason = f"the {self.model.family} family scales pixels from 0..1 to what its base was trained on"
         elif augmentation is not None and augmentation.contrast:
             reason = "model.augmentation.contrast changes pixels within 0..1"
         else:

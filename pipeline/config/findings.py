@@ -22,6 +22,7 @@ _TAKES = {
     "cnn": "images, series and volumes",
     "sequence": "series and texts",
     "transfer": "images",
+    "hub": "texts and images",
 }
 
 

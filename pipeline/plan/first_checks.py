@@ -16,6 +16,7 @@ from kerasline.components.signing import check_private_key
 from kerasline.components.validation import check_column_names
 from kerasline.pipeline.config import Experiment
 from kerasline.pipeline.plan.own_parts import check_own_functions
+from kerasline.pipeline.plan.presets import check_preset_folder
 from kerasline.pipeline.plan.signing_key import resolve_key
 from kerasline.pipeline.plan.starting_weights import resolve_weights
 
@@ -51,6 +52,7 @@ def check_first(experiment: Experiment, base_dir: Path, data_dir: Path | None, w
             f"{experiment.model.family}, which reads images; use mlp"
         )
     check_parts(resolve_weights(experiment, workspace).model)
+    check_preset_folder(experiment, base_dir)
     return found
 
 

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from kerasline.components.baseline import BaselineLost, check_baseline, check_reference_limit
-from kerasline.components.beam import AUTO, Work, choose_processes, complete_options, room_for_processes
-from kerasline.components.core import ConfigError
+from kerasline.components.beam import AUTO, Work, choose_processes, complete_options, importing, room_for_processes
+from kerasline.components.core import TEXT_PACKAGE, ConfigError
 from kerasline.components.datasets import infer_task, resolve
 from kerasline.components.datasets.description import Dataset
 from kerasline.components.evaluation import DEFAULT_METRICS, EvaluationOptions, settle_evaluation
@@ -25,8 +25,11 @@ from kerasline.components.features import (
     named_columns,
     plan_alternatives,
     plan_features,
+    prefer_pieces,
     prefer_piecewise,
+    tokenizer_in,
     with_quantities,
+    with_tokenizer,
 )
 from kerasline.components.fitting import FitSettings, TrainingOptions, check_fit, check_memory, check_weight_column
 from kerasline.components.formats import check_formats
@@ -49,6 +52,7 @@ from kerasline.pipeline.plan.as_read import label_record, reading_record, words_
 from kerasline.pipeline.plan.data_schemas import SchemaFile, curated_text
 from kerasline.pipeline.plan.earlier_searches import SearchStart
 from kerasline.pipeline.plan.own_parts import Stage, own_modules
+from kerasline.pipeline.plan.presets import settle_preset, tokenizer_of
 from kerasline.pipeline.plan.signing_key import resolve_key
 from kerasline.pipeline.plan.starting_weights import resolve_weights
 from kerasline.pipeline.workspace import kept_descriptions, read_outcome, run_folders
@@ -115,7 +119,11 @@ class RunPlan:
 
     def beam_arguments(self) -> list[str]:
         """Returns Beam's options: one process unless the recipe says otherwise."""
-        return complete_options(self.experiment.run.engine())
+        return complete_options([*self.experiment.run.engine(), *importing(self.worker_modules())])
+
+    def worker_modules(self) -> list[str]:
+        """Lists what Beam's workers import so that they can load the transform graph and the model."""
+        return [TEXT_PACKAGE] if tokenizer_in(self.features) else []
 
     def processes(self) -> dict[str, int]:
         """Says which steps run in how many processes of this machine, where that is left to us and not one."""
@@ -239,6 +247,7 @@ def settle(
     """
     use_folder(base_dir, own_modules(experiment))
     experiment = resolve_key(resolve_weights(experiment, workspace), base_dir)
+    experiment = settle_preset(experiment, base_dir)
     dataset = resolve(
         experiment.data, name=experiment.name, base_dir=base_dir, data_dir=data_dir, task=experiment.task,
         seed=experiment.seed, named=named_columns(experiment.features), kept=kept_descriptions(workspace),
@@ -251,10 +260,9 @@ def settle(
     rules = make_rules(schema, dataset, experiment.validation, settled)
     ingested = follow_types(dataset, rules)
     task = infer_task(ingested.label) if experiment.task == "auto" else experiment.task
-    options = _leave_out_weight(experiment, ingested)
-    if _may_embed_numbers(experiment):
-        options = prefer_piecewise(ingested, options)
-    features = plan_features(ingested, options, task)
+    tokenizer = tokenizer_of(experiment.model)
+    options = _suited(experiment, ingested, reads_pieces=tokenizer is not None)
+    features = with_tokenizer(plan_features(ingested, options, task), tokenizer)
     alternatives = plan_alternatives(searched, ingested, options, features)
     check_formats(experiment.push.further_formats())
     columns = [column.name for column in dataset.columns] + [dataset.label.name]
@@ -275,6 +283,14 @@ def settle(
         check_search(fit, experiment.tuning)
         check_memory_of_search(fit, experiment.tuning, train_rows)
     return Settled(experiment, dataset, features, evaluation, schema, rules, alternatives)
+
+
+def _suited(experiment: Experiment, dataset: Dataset, *, reads_pieces: bool) -> dict[str, ColumnOptions]:
+    """Returns the recipe's features, with what suits the model where the recipe leaves it open."""
+    options = _leave_out_weight(experiment, dataset)
+    if _may_embed_numbers(experiment):
+        options = prefer_piecewise(dataset, options)
+    return prefer_pieces(dataset, options) if reads_pieces else options
 
 
 def _may_embed_numbers(experiment: Experiment) -> bool:

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from kerasline.components.core import ConfigError
+from kerasline.components.core import ConfigError, register_operations
 from kerasline.pipeline.config import flatten
 from kerasline.pipeline.workspace import section
 
@@ -225,6 +225,7 @@ def _signature(version: Path) -> Any:
 
     record = json.loads((version / "version.json").read_text(encoding="utf-8"))
     images = {column["name"] for column in record["columns"] if column["dtype"] == "image"}
+    register_operations(version)
     specs = tf.saved_model.load(str(version)).signatures["serving_raw"].structured_input_signature[1]
     columns = []
     for name, key in record["arguments"].items():

@@ -48,7 +48,7 @@ def compile_plan(plan: RunPlan, workspace: Workspace, *, cache: bool) -> pipelin
         name=pipeline_name(workspace, name),
         enable_cache=cache,
     )
-    options = process_options(plan.processes())
+    options = process_options(plan.processes(), plan.worker_modules())
     for component in pipeline.components:
         if component.id in options:  # after those of the pipeline, and so instead of them
             component.with_beam_pipeline_args(options[component.id])

@@ -8,7 +8,7 @@ from typing import Any
 
 from kerasline.components.core import ConfigError
 from kerasline.components.datasets.description import Dataset
-from kerasline.components.models import TransferOptions
+from kerasline.components.models import HubOptions, TransferOptions
 from kerasline.pipeline.config import Experiment
 from kerasline.pipeline.container import BUCKETS, mount_of
 from kerasline.pipeline.plan import resolve_weights
@@ -41,8 +41,10 @@ def check_weights(experiment: Experiment, home: Path, pipeline_root: str) -> Non
 
 
 def weights_remark(experiment: Experiment) -> str | None:
-    """Says where the steps look for ImageNet weights, None where they need none."""
+    """Says where the steps look for pretrained weights, None where they need none."""
     model = experiment.model
+    if isinstance(model, HubOptions):
+        return f"the steps read the preset at {model.preset}, and need KerasHub: the image must have both"
     if not isinstance(model, TransferOptions) or model.weights != "imagenet":
         return None
     source = "which has no download" if model.base == "squeezenet" else "or download them"

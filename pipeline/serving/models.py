@@ -13,6 +13,7 @@ from typing import Any
 
 import tensorflow as tf
 
+from kerasline.components.core import ConfigError, register_operations
 from kerasline.components.prediction import (
     WARMUP_FILE,
     Reader,
@@ -68,6 +69,10 @@ def load_version(folder: Path, version: int, public_key: Path | None = None) -> 
     if problem:
         raise OSError(f"{problem} in {folder / str(version)}")
     started = time.monotonic()
+    try:
+        register_operations(folder / str(version))
+    except ConfigError as error:
+        raise OSError(str(error)) from error
     model = tf.saved_model.load(str(folder / str(version)))
     record = read_record(folder, version)
     signatures = dict(model.signatures)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
 import tensorflow_transform as tft
 
-from kerasline.components.core import KeraslineError, TrainingFailed, counted
+from kerasline.components.core import KeraslineError, TrainingFailed, counted, register_operations
 from kerasline.components.features import LABEL, LABEL_SCALE, LABEL_SHIFT, FeaturePlan, LabelUnits, encode_label
 from kerasline.components.fitting.rows.rows import Arrays, is_in_share
 
@@ -38,6 +39,7 @@ class ExamplesReader:
         self.plan, self.weight = plan, weight
         # The model inputs, by their names in the graph.
         self.names = list(dict.fromkeys(spec.name for one in (plan, *alternatives) for spec in one.inputs()))
+        register_operations(Path(transform_graph, tft.TFTransformOutput.TRANSFORM_FN_DIR))
         self.graph = tft.TFTransformOutput(transform_graph)
         self.layer = self.graph.transform_features_layer()
         self._spec = self.graph.raw_feature_spec()

@@ -5,12 +5,19 @@ from .options import (
     CnnOptions as CnnOptions,
     CustomOptions as CustomOptions,
     DenseOptions as DenseOptions,
+    HubOptions as HubOptions,
     MlpOptions as MlpOptions,
     ModelOptions as ModelOptions,
     SequenceOptions as SequenceOptions,
     TabularOptions as TabularOptions,
     TransferOptions as TransferOptions,
     per_layer as per_layer,
+)
+from .presets import (
+    Preset as Preset,
+    check_digest as check_digest,
+    check_packages as check_packages,
+    read_preset as read_preset,
 )
 from .spec import InputSpec as InputSpec, OutputSpec as OutputSpec, Task as Task
 from .suiting import (

@@ -281,6 +281,36 @@ class TransferOptions(DenseOptions):
         return self
 
 
+class HubOptions(DenseOptions):
+    """A pretrained network of KerasHub under a new head, for texts and photographs; needs ``make setup HUB=1``."""
+
+    family: Literal["hub"] = "hub"
+    """A preset of KerasHub."""
+    preset: Annotated[str, Field(min_length=1)]
+    """A folder that ``save_to_preset`` has written, relative to the recipe, or a handle: ``hf://USER/NAME@REVISION`` or
+    ``kaggle://USER/MODEL/keras/NAME``. Of texts, presets of BERT, DistilBERT and ELECTRA."""
+    digest: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")] | None = None
+    """SHA-256 of the preset's files; where the recipe gives it, other files are refused. The plan finds it out."""
+    trainable: bool = True
+    """Whether the network's own weights are fitted, too, or the head alone."""
+    pooling: Literal["auto", "first", "average"] = "auto"
+    """How the network's answer becomes one vector; ``auto``: its own vector of the whole, where it has one."""
+    dense: Counts = ()
+    """Width of each dense layer between network and last layer."""
+    dropout: RateEach = 0.1
+    """Dropout after each dense layer (if there is none, before the last layer): one rate, or one for each."""
+    augmentation: AugmentationOptions = AugmentationOptions()
+    """Random changes to training images."""
+
+    @model_validator(mode="after")
+    def _check(self) -> HubOptions:
+        if self.dense:
+            self._require_length("dropout", "dense")
+        elif isinstance(self.dropout, tuple):
+            raise ValueError("dropout must be one number where dense is empty, not a list")
+        return self
+
+
 class CustomOptions(_FamilyOptions):
     """A model that a function of yours builds."""
 
@@ -295,6 +325,6 @@ class CustomOptions(_FamilyOptions):
 
 
 ModelOptions = Annotated[
-    MlpOptions | TabularOptions | CnnOptions | SequenceOptions | TransferOptions | CustomOptions,
+    MlpOptions | TabularOptions | CnnOptions | SequenceOptions | TransferOptions | HubOptions | CustomOptions,
     Field(discriminator="family"),
 ]

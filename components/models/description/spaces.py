@@ -51,6 +51,13 @@ DEFAULT_SPACES: dict[str, dict[str, dict[str, Any]]] = {
         "training.learning_rate": _RATE,
         _SCHEDULE: _DECAY,
     },
+    "hub": {
+        "model.trainable": {"boolean": True},
+        "model.dense": {"choice": [[], [128]]},
+        "model.dropout": {"float": [0.0, 0.5]},
+        "training.learning_rate": {"float": [1e-5, 1e-3], "log": True},
+        _SCHEDULE: _DECAY,
+    },
     "custom": {"training.learning_rate": _RATE, _SCHEDULE: _DECAY},
 }
 

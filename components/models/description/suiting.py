@@ -12,12 +12,14 @@ from kerasline.components.core import ConfigError, shown
 from kerasline.components.models.description.options import (
     AugmentationOptions,
     CnnOptions,
+    HubOptions,
     MlpOptions,
     ModelOptions,
     SequenceOptions,
     TabularOptions,
     TransferOptions,
 )
+from kerasline.components.models.description.presets import check_packages, read_preset
 from kerasline.components.models.description.spec import InputSpec
 
 ALSO = {
@@ -85,11 +87,35 @@ def check_inputs(options: ModelOptions, inputs: Sequence[InputSpec]) -> None:
         main_input("sequence", inputs, ("array", "tokens"))
     elif isinstance(options, TransferOptions):
         main_input("transfer", inputs, ("image",))
+    elif isinstance(options, HubOptions):
+        check_preset(options, inputs)
     elif isinstance(options, MlpOptions):
         refuse_tokens(inputs)
         check_augmentation(options.augmentation, inputs)
     elif isinstance(options, TabularOptions):
         refuse_others(inputs)
+
+
+def check_preset(options: HubOptions, inputs: Sequence[InputSpec]) -> None:
+    """Raises ConfigError where the data has no input that a preset, which is a folder by now, reads."""
+    preset = read_preset(Path(options.preset))
+    check_augmentation(options.augmentation, inputs)
+    if preset.kind == "tokens" and not any(spec.kind == "tokens" for spec in inputs):
+        raise ConfigError(
+            f"model.preset: {preset.backbone} reads text, but no column of the data is one; give the one that is "
+            "meant as features: {COLUMN: text}"
+        )
+    spec = main_input("hub", inputs, (preset.kind,))
+    if preset.kind == "tokens" and spec.vocabulary_size != (preset.vocabulary_size or 0) + 1:
+        raise ConfigError(
+            f"model.preset: {preset.backbone} reads word pieces of its own, but features.{spec.name} has others; leave "
+            "its encode out, or give pieces"
+        )
+    if preset.kind == "tokens" and preset.longest and spec.shape[0] > preset.longest:
+        raise ConfigError(
+            f"features.{spec.name}.length: expected at most {preset.longest}, which {preset.backbone} reads, got "
+            f"{spec.shape[0]}; give a smaller one"
+        )
 
 
 def refuse_others(inputs: Sequence[InputSpec]) -> None:
@@ -123,6 +149,8 @@ def check_parts(options: ModelOptions) -> None:
     """
     if isinstance(options, TransferOptions):
         _check_weights(options)
+    elif isinstance(options, HubOptions):
+        check_packages()
 
 
 def keras_models() -> Path:

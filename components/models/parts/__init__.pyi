@@ -8,6 +8,7 @@ from .layers import (
     make_inputs as make_inputs,
     regularizer as regularizer,
     side_vectors as side_vectors,
+    to_rgb as to_rgb,
 )
 from .squeezenet import squeezenet as squeezenet
 from .weights import load_weights as load_weights

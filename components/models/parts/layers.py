@@ -38,6 +38,28 @@ def make_inputs(inputs: Sequence[InputSpec]) -> dict[str, keras.KerasTensor]:
     return tensors
 
 
+def to_rgb(value: keras.KerasTensor, spec: InputSpec, family: str) -> keras.KerasTensor:
+    """Returns images with three channels; grey is repeated.
+
+    Args:
+      value: Images, (batch, height, width, channels).
+      spec: Of the input.
+      family: For the message.
+
+    Raises:
+      ConfigError: 2 or more than 3 channels.
+    """
+    channels = spec.shape[-1]
+    if channels == 3:
+        return value
+    if channels == 1:
+        return keras.layers.Concatenate(name="grey_to_rgb")([value, value, value])
+    raise ConfigError(
+        f"model.family {family} takes grey or RGB images, but {spec.name!r} has {channels} channels; "
+        "read the images with 1 or 3 channels, or use family cnn."
+    )
+
+
 def embedding_width(vocabulary_size: int, chosen: int | str) -> int:
     """Returns the width of an embedding; ``auto`` grows with the vocabulary, up to 64.
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from kerasline.components.core import KeraslineError
+from kerasline.components.core import KeraslineError, register_operations
 from kerasline.components.example_gen import encode_row
 from kerasline.components.features import UNREADABLE
 from kerasline.components.prediction.answering.reasons import plain_reason
@@ -39,6 +39,7 @@ class ServedModel:
         is_plain = all(column["dtype"] in ("float", "int", "string") for column in record["columns"])
         self._rows_per_call = PLAIN_ROWS_PER_CALL if is_plain else ROWS_PER_CALL
         self._output = "value" if record["classes"] is None else "scores"
+        register_operations(path)
         try:
             self._model = tf.saved_model.load(path)
         except (OSError, ValueError, tf.errors.OpError) as error:

@@ -51,7 +51,7 @@ def test_one_number_stands_for_a_list_of_one() -> None:
         ({"family": "custom", "build": "build_model"}, "expected module:function, such as my_module:my_function"),
         ({"family": "tabular", "units": [8, 8], "dropout": [0.1]}, "dropout must be one number or a list of 2"),
         ({"family": "tabular", "members": 0}, "greater than or equal to 1"),
-        ({"family": "rnn"}, "'mlp', 'tabular', 'cnn', 'sequence', 'transfer', 'custom'"),
+        ({"family": "rnn"}, "'mlp', 'tabular', 'cnn', 'sequence', 'transfer', 'hub', 'custom'"),
     ],
 )
 def test_a_mistake_is_refused_with_what_was_expected(config: dict, message: str) -> None:

@@ -28,7 +28,8 @@ def test_every_family_has_a_space() -> None:
 
 @pytest.mark.parametrize("family", list(DEFAULT_SPACES))
 def test_every_value_is_one_that_the_family_takes(family: str) -> None:
-    base = {"family": family} | ({"build": "a.b:c"} if family == "custom" else {})
+    needed = {"custom": {"build": "a.b:c"}, "hub": {"preset": "tiny_bert"}}
+    base = {"family": family} | needed.get(family, {})
     for key, entry in DEFAULT_SPACES[family].items():
         room, _, name = key.partition(".")
         assert room in ("model", "training")

@@ -98,7 +98,7 @@ def test_an_unknown_key_is_refused_with_the_nearest_one(blocks: dict[str, Any], 
         ),
         (
             {"model": {"family": "cn"}},
-            "the recipe: model.family: expected one of mlp, tabular, cnn, sequence, transfer, custom, got 'cn'. "
+            "the recipe: model.family: expected one of mlp, tabular, cnn, sequence, transfer, hub, custom, got 'cn'. "
             "Did you mean 'cnn'?",
         ),
         ({"model": {"units": [0]}}, "the recipe: model.units.0: expected 1 or more, got 0"),

@@ -19,7 +19,7 @@ from .metrics import (
     settle_evaluation as settle_evaluation,
 )
 from .options import Budgets as Budgets, EvaluationOptions as EvaluationOptions, Threshold as Threshold
-from .own_metrics import modules_of as modules_of
+from .own_metrics import check_own_limits as check_own_limits, modules_of as modules_of
 from .results import (
     Failure as Failure,
     Figures as Figures,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, get_args
 
 import numpy as np
@@ -114,8 +114,22 @@ def check_own_metrics(options: EvaluationOptions, known: dict[str, Metric]) -> N
         known.pop(name, None)  # a notebook may have edited it
         known[name]  # what is not known is loaded
     for key, by_metric in limits:
-        for name in filter(is_own, by_metric):
-            _check_limit(f"evaluation.{key}.{name}", name, by_metric[name], known[name])
+        check_own_limits(f"evaluation.{key}", by_metric, known)
+
+
+def check_own_limits(key: str, limits: Mapping[str, Threshold], known: Mapping[str, Metric]) -> None:
+    """Refuses limits for metrics of the user's own that go the wrong way.
+
+    Args:
+      key: The recipe's key that has them.
+      limits: By metric.
+      known: Metrics by name.
+
+    Raises:
+      ConfigError: one cannot be loaded, or only the worst models would keep its limits.
+    """
+    for name in filter(is_own, limits):
+        _check_limit(f"{key}.{name}", name, limits[name], known[name])
 
 
 def _check_limit(key: str, name: str, limit: Threshold, metric: Metric) -> None:

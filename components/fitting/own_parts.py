@@ -10,7 +10,7 @@ import keras
 
 from kerasline.components.core import ConfigError
 from kerasline.components.fitting.settings import FitSettings, TrainingOptions
-from kerasline.components.own_code import call_own, load_function
+from kerasline.components.own_code import call_own, load_function, name_of
 
 LOSS = "(y_true, y_pred) -> one loss for each row, or a class of keras.losses.Loss"
 OPTIMIZER = "(learning_rate, **optimizer_arguments) -> keras.optimizers.Optimizer"
@@ -53,7 +53,7 @@ def make_own_loss(dotted: str, arguments: Mapping[str, Any], settings: FitSettin
         return loss(_like(y_true, y_pred), y_pred, **arguments)
 
     _check_figures(key, dotted, call_own(key, dotted, call, *_probe(settings, form)), ((_PROBE_ROWS,), ()))
-    return _OfFunction(call, _name(dotted))
+    return _OfFunction(call, name_of(dotted))
 
 
 def make_own_metrics(settings: FitSettings, form: str) -> list[keras.metrics.Metric]:
@@ -71,7 +71,7 @@ def make_own_metrics(settings: FitSettings, form: str) -> list[keras.metrics.Met
 
 def _own_metric(dotted: str, settings: FitSettings, form: str) -> keras.metrics.Metric:
     key, rows = "training.metrics", _probe(settings, form)
-    metric = _made(key, dotted, METRIC, {}, keras.metrics.Metric, name=_name(dotted))
+    metric = _made(key, dotted, METRIC, {}, keras.metrics.Metric, name=name_of(dotted))
     if isinstance(metric, keras.metrics.Metric):
         call_own(key, dotted, metric.update_state, *rows)
         _check_figures(key, dotted, call_own(key, dotted, metric.result), ((),))
@@ -82,7 +82,7 @@ def _own_metric(dotted: str, settings: FitSettings, form: str) -> keras.metrics.
         return metric(_like(y_true, y_pred), y_pred)
 
     _check_figures(key, dotted, call_own(key, dotted, call, *rows), ((_PROBE_ROWS,), ()))
-    return keras.metrics.MeanMetricWrapper(call, name=_name(dotted))
+    return keras.metrics.MeanMetricWrapper(call, name=name_of(dotted))
 
 
 def make_own_optimizer(options: TrainingOptions, rate: Any, arguments: Mapping[str, Any]) -> keras.optimizers.Optimizer:
@@ -123,10 +123,6 @@ def _made(key: str, dotted: str, signature: str, arguments: Mapping[str, Any], k
         return found
     taken = {one: value for one, value in named.items() if one in inspect.signature(found).parameters}
     return call_own(key, dotted, found, **arguments, **taken)
-
-
-def _name(dotted: str) -> str:
-    return dotted.rpartition(":")[2]
 
 
 def _like(y_true: Any, y_pred: Any) -> Any:

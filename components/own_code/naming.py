@@ -22,6 +22,11 @@ def module_of(dotted: str) -> str:
     return dotted.partition(":")[0]
 
 
+def name_of(dotted: str) -> str:
+    """Returns a function's name without its module."""
+    return dotted.partition(":")[2]
+
+
 def check_own_name(value: str) -> str:
     """Returns the name of a function as it is.
 

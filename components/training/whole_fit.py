@@ -13,7 +13,7 @@ import numpy as np
 
 from kerasline.components.core import TrainingFailed, counted, progress, seconds_of
 from kerasline.components.fitting import CheckpointFile, FitData, FitSettings, TrainingOptions, fit, hold_schedule
-from kerasline.components.models import average, direction, with_temperature
+from kerasline.components.models import average, with_temperature
 from kerasline.components.training.calibrating import calibrate
 
 History = dict[str, list[float]]
@@ -122,7 +122,7 @@ def best_epoch(settings: FitSettings, history: History) -> int:
     series = history.get(monitor, [])
     if not series:
         return len(history["loss"])
-    return series.index(min(series) if direction(monitor) == "min" else max(series)) + 1
+    return series.index(min(series) if settings.training.is_kept_by() == "min" else max(series)) + 1
 
 
 def _end_of_budget(options: TrainingOptions) -> float:

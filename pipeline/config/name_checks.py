@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from kerasline.components.core import ConfigError, nearest, shown
@@ -38,13 +39,28 @@ def check_names(experiment: Experiment) -> Iterator[Finding]:
 
 
 def _check_monitors(experiment: Experiment) -> Iterator[Finding]:
-    early_stopping, plateau = experiment.training.early_stopping, experiment.training.reduce_on_plateau
-    if early_stopping:
-        yield from _check_monitor(("training", "early_stopping", "monitor"), early_stopping.monitor)
-    if plateau:
-        yield from _check_monitor(("training", "reduce_on_plateau", "monitor"), plateau.monitor)
+    training = experiment.training
+    for key, block in (("early_stopping", training.early_stopping), ("reduce_on_plateau", training.reduce_on_plateau)):
+        if block and block.monitor.removeprefix("val_") in training.own_figures():
+            yield from _check_own_monitor(("training", key, "mode"), block.mode, block.monitor)
+        elif block:
+            yield from _check_monitor(("training", key, "monitor"), block.monitor)
+            yield from _check_mode(("training", key, "mode"), block.mode, block.monitor)
     if experiment.tuning:
         yield from _check_monitor(("tuning", "objective"), experiment.tuning.objective, _task(experiment))
+
+
+def _check_own_monitor(place: tuple[str, ...], mode: str, monitor: str) -> Iterator[Finding]:
+    """Finds a metric of the user's of which nobody knows which way is better."""
+    if mode == "auto":
+        yield place, f"{'.'.join(place)}: expected min or max, whichever is better for your {monitor}, got auto; say it"
+
+
+def _check_mode(place: tuple[str, ...], mode: str, monitor: str) -> Iterator[Finding]:
+    """Finds a figure that would be held for better the wrong way."""
+    with suppress(ConfigError):  # an unknown one is told with its own key
+        if mode not in ("auto", direction(monitor)):
+            yield place, f"{'.'.join(place)}: expected {direction(monitor)} for {monitor}, got {mode}; leave it out"
 
 
 def _check_monitor(place: tuple[str, ...], metric: str, task: Task | None = None) -> Iterator[Finding]:
@@ -80,7 +96,8 @@ def _check_metrics(experiment: Experiment) -> Iterator[Finding]:
 
 def _check_limit(experiment: Experiment, place: tuple[str, ...], limit: Threshold) -> Iterator[Finding]:
     key, name = ".".join(place), place[-1]
-    if is_own(name) and place[0] == "evaluation":
+    if is_own(name):
+        yield from _check_own_limit(experiment, place)
         return  # its direction is known when it is loaded
     metric = _metric(name, experiment)
     if metric is None:
@@ -99,6 +116,17 @@ def _check_limit(experiment: Experiment, place: tuple[str, ...], limit: Threshol
             f"{name}: {{max: {limit.min:g}}}",
         )
     yield from _check_range(place, limit, metric)
+
+
+def _check_own_limit(experiment: Experiment, place: tuple[str, ...]) -> Iterator[Finding]:
+    """Finds a metric of the user's where what a served model was asked is judged, which knows the library's alone."""
+    schedule = experiment.schedule
+    if place[0] == "schedule" and schedule and schedule.trigger != "metric":
+        yield (
+            place,
+            f"schedule.thresholds: expected metrics of the library with trigger: {schedule.trigger}, got {place[-1]}, "
+            "which is yours; trigger: metric takes it",
+        )
 
 
 def _check_range(place: tuple[str, ...], limit: Threshold, metric: Metric) -> Iterator[Finding]:

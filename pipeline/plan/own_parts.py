@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 from kerasline.components.evaluation import EvaluationOptions
 from kerasline.components.fitting import TrainingOptions
@@ -14,7 +14,9 @@ from kerasline.components.own_code import check_function, is_own, module_of
 from kerasline.pipeline.config import Experiment
 
 _LABELS_AND_ANSWERS = ("y_true", "y_pred")
-Stage = Literal["data", "transform", "network", "fit", "validate", "evaluate", "gate", "report"]
+Stage = Literal["data", "transform", "network", "fit", "validate", "evaluate", "gate", "report", "schedule"]
+# What decides how a run ends: all but when the next one begins.
+OF_A_RUN: tuple[Stage, ...] = tuple(stage for stage in get_args(Stage) if stage != "schedule")
 
 
 @dataclass(frozen=True)
@@ -48,14 +50,19 @@ def own_functions(experiment: Experiment) -> Iterator[OwnFunction]:
     yield from _of_the_fit(experiment.training)
     for check in experiment.validation.checks:
         yield OwnFunction("validate", "validation.checks", check.function, ("frames",))
-    yield from (
-        OwnFunction("evaluate", "evaluation.metrics", dotted, _LABELS_AND_ANSWERS)
-        for dotted in _own_metrics(experiment.evaluation)
-    )
+    yield from _of_the_end(experiment)
+
+
+def _of_the_end(experiment: Experiment) -> Iterator[OwnFunction]:
+    """Gives the functions that a model which has been fitted meets."""
+    for dotted in _own_metrics(experiment.evaluation):
+        yield OwnFunction("evaluate", "evaluation.metrics", dotted, _LABELS_AND_ANSWERS)
     for dotted in experiment.evaluation.gates:
         yield OwnFunction("gate", "evaluation.gates", dotted, ("candidate", "baseline"))
     for dotted in experiment.report.pages:
         yield OwnFunction("report", "report.pages", dotted, ("figures",))
+    for dotted in filter(is_own, experiment.schedule.thresholds if experiment.schedule else ()):
+        yield OwnFunction("schedule", "schedule.thresholds", dotted, _LABELS_AND_ANSWERS)
 
 
 def _own_metrics(evaluation: EvaluationOptions) -> list[str]:

@@ -51,7 +51,7 @@ from kerasline.pipeline.config import Experiment
 from kerasline.pipeline.plan.as_read import label_record, reading_record, words_of
 from kerasline.pipeline.plan.data_schemas import SchemaFile, curated_text
 from kerasline.pipeline.plan.earlier_searches import SearchStart
-from kerasline.pipeline.plan.own_parts import Stage, own_modules
+from kerasline.pipeline.plan.own_parts import OF_A_RUN, Stage, own_modules
 from kerasline.pipeline.plan.presets import settle_preset, tokenizer_of
 from kerasline.pipeline.plan.signing_key import resolve_key
 from kerasline.pipeline.plan.starting_weights import resolve_weights
@@ -333,7 +333,7 @@ def _run_key(settled: Settled) -> str:
         "rules": settled.rules.to_json(),
         # The curated schema decides them, too.
         "types": {step.name: step.dtype for step in settled.features.steps},
-        "code": code_version("kerasline.pipeline.graph", *own_modules(experiment)),
+        "code": code_version("kerasline.pipeline.graph", *own_modules(experiment, *OF_A_RUN)),
     }
     return hashlib.sha256(json.dumps(decisive, sort_keys=True).encode()).hexdigest()[:16]
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from kerasline.components.core import register_operations, rounded
 from kerasline.components.datasets.description import Dataset
-from kerasline.components.evaluation import METRICS, Threshold, measure
+from kerasline.components.evaluation import METRICS, Threshold, check_own_limits, measure
 from kerasline.components.registry import current_version, read_record
 from kerasline.pipeline.models import describe_versions
 from kerasline.pipeline.plan import RunPlan
@@ -154,10 +154,14 @@ def gather_metric(plan: RunPlan, models: Path, workspace: Path, limits: Mapping[
       models: ``MODELS/NAME``.
       workspace: its root, where the figures of earlier runs are.
       limits: by metric.
+
+    Raises:
+      ConfigError: a metric of the user's cannot be loaded, or its limit goes the wrong way.
     """
     version = current_version(models)
     if version is None:
         return Evidence(True, "nothing is in production yet")
+    check_own_limits("schedule.thresholds", limits, METRICS)
     record = read_record(models, version)
     shards = new_shards(plan.dataset, record)
     if not shards:

@@ -118,7 +118,8 @@ def _check_class_weights(settings: FitSettings) -> None:
 def watched_metrics(settings: FitSettings) -> list[str]:
     """Lists the metrics that a fit measures: the task's usual ones, and those that its callbacks watch."""
     found = [*HEADS[settings.plan.task].metrics, *(monitor.removeprefix("val_") for _, monitor in _monitors(settings))]
-    return [name for name in dict.fromkeys(found) if name != "loss"]
+    own = settings.training.own_figures()
+    return [name for name in dict.fromkeys(found) if name != "loss" and name not in own]
 
 
 def _monitors(settings: FitSettings) -> list[tuple[str, str]]:
@@ -129,7 +130,7 @@ def _monitors(settings: FitSettings) -> list[tuple[str, str]]:
 
 
 def _check_monitors(settings: FitSettings) -> None:
-    known = computable(settings.output())
+    known = [*computable(settings.output()), *settings.training.own_figures()]
     for key, monitor in _monitors(settings):
         if monitor.removeprefix("val_") not in known:
             listed = ", ".join(f"val_{name}" for name in known)

@@ -8,7 +8,8 @@ from pydantic import Field, field_validator, model_validator
 
 from kerasline.components.core import DURATION, Options, seconds_of, shown
 from kerasline.components.fitting.settings import names
-from kerasline.components.own_code import OwnName, check_own_name, is_own
+from kerasline.components.models import direction
+from kerasline.components.own_code import OwnName, check_own_name, is_own, name_of
 
 
 class Monitor(Options):
@@ -16,13 +17,21 @@ class Monitor(Options):
 
     monitor: str = Field(
         "val_loss",
-        description="val_loss or another figure that the task has, such as val_auc; its direction is inferred.",
+        description="val_loss, another figure that the task has, such as val_auc, or val_ and the name of a function "
+        "of training.metrics.",
+    )
+    mode: Literal["auto", "min", "max"] = Field(
+        "auto", description="Which way is better: known of the task's own figures, to be said of metrics of yours."
     )
 
     @field_validator("monitor")
     @classmethod
     def _is_one_name(cls, value: str) -> str:
         return names.find_metric(value)
+
+    def way(self) -> Literal["min", "max"]:
+        """Returns which way is better."""
+        return direction(self.monitor) if self.mode == "auto" else self.mode
 
 
 class EarlyStopping(Monitor):
@@ -195,6 +204,14 @@ class TrainingOptions(Options):
         if self.early_stopping is not None:
             return self.early_stopping.monitor
         return "val_loss" if self.budget is not None and self.validation_fraction > 0 else ""
+
+    def is_kept_by(self) -> Literal["min", "max"]:
+        """Returns which way is better for the figure by which the kept epoch is chosen."""
+        return "min" if self.early_stopping is None else self.early_stopping.way()
+
+    def own_figures(self) -> list[str]:
+        """Lists the names that the user's metrics have in a fit's history."""
+        return [name_of(dotted) for dotted in self.metrics]
 
     @model_validator(mode="after")
     def _devices_agree(self) -> TrainingOptions:

@@ -13,7 +13,6 @@ import numpy as np
 from kerasline.components.core import progress, rounded, seconds_of
 from kerasline.components.fitting.settings import EarlyStopping, TrainingOptions
 from kerasline.components.fitting.watching.checkpoints import CheckpointFile, FitState
-from kerasline.components.models import direction
 
 # The counters of Keras' callbacks that decide what they do next.
 _COUNTERS: dict[type[keras.callbacks.Callback], tuple[str, ...]] = {
@@ -272,7 +271,7 @@ def watchers(options: TrainingOptions) -> list[keras.callbacks.Callback]:
         made.append(
             keras.callbacks.EarlyStopping(
                 monitor=stopping.monitor,
-                mode=direction(stopping.monitor),
+                mode=stopping.way(),
                 patience=stopping.patience,
                 min_delta=stopping.min_delta,
                 restore_best_weights=True,
@@ -282,7 +281,7 @@ def watchers(options: TrainingOptions) -> list[keras.callbacks.Callback]:
         made.append(
             keras.callbacks.ReduceLROnPlateau(
                 monitor=plateau.monitor,
-                mode=direction(plateau.monitor),
+                mode=plateau.way(),
                 factor=plateau.factor,
                 patience=plateau.patience,
                 min_lr=plateau.min_learning_rate,

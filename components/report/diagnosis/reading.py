@@ -194,11 +194,14 @@ def _on_training_rows(figures: Mapping[str, Any], history: Mapping[str, list[flo
 
 def _kept_epoch(training: Mapping[str, Any], history: Mapping[str, list[float]]) -> int:
     has_budget = training.get("budget") and training.get("validation_fraction")
-    monitor = (training.get("early_stopping") or {}).get("monitor", "val_loss" if has_budget else "")
+    stopping = training.get("early_stopping") or {}
+    monitor = stopping.get("monitor", "val_loss" if has_budget else "")
     series = history.get(monitor)
     if not series:
         return len(history["loss"]) - 1
-    return series.index(min(series) if direction(monitor) == "min" else max(series))
+    mode = stopping.get("mode", "auto")
+    way = direction(monitor) if mode == "auto" else mode
+    return series.index(min(series) if way == "min" else max(series))
 
 
 def _scale(figures: Mapping[str, Any]) -> float:

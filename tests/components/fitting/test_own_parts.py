@@ -15,8 +15,10 @@ from kerasline.components.fitting.one_fit import fit
 from kerasline.components.fitting.own_parts import make_own_loss, make_own_metrics, make_own_optimizer
 from kerasline.components.fitting.rows.rows import FitData
 from kerasline.components.fitting.scoring import score
+from kerasline.components.fitting.settings.checks import check_fit
 from kerasline.components.fitting.settings.settings import FitSettings
 from kerasline.components.models import CustomOptions, InputSpec, OutputSpec, build_model
+from kerasline.components.training.whole_fit import best_epoch
 from kerasline.pipeline.templates import write_module
 
 Make = Callable[..., FitSettings]
@@ -37,6 +39,9 @@ def right(y_true, y_pred):
 class Rows(keras.metrics.Sum):
     def update_state(self, y_true, y_pred, sample_weight=None):
         super().update_state(keras.ops.ones_like(y_pred[:, 0]))
+
+def sure(y_true, y_pred):
+    return keras.ops.max(y_pred, axis=-1)
 
 class TwoEpochs(keras.callbacks.Callback):
     def on_epoch_end(self, epoch, logs=None):
@@ -69,6 +74,20 @@ def test_each_part_counts(settings: Make, rows: FitData, own: str) -> None:
     for mine, theirs in zip(model.get_weights(), start.get_weights(), strict=True):
         np.testing.assert_array_equal(mine, theirs)
     assert score(model, chosen, rows)["val_right"] == pytest.approx(history["val_accuracy"][-1])
+
+
+@pytest.mark.parametrize("mode", ["max", "min"])
+def test_a_fit_stops_by_a_metric_of_ones_own(settings: Make, rows: FitData, own: str, mode: str) -> None:
+    """A network grows surer with each epoch: by the one way the last epoch is the best, by the other the first."""
+    stopping = {"monitor": "val_sure", "mode": mode, "patience": 2}
+    chosen = settings(metrics=[f"{own}:sure"], early_stopping=stopping, epochs=6, learning_rate=0.01)
+    check_fit(chosen)
+    model, history = fit(chosen, rows)
+    series = history["val_sure"]
+    best = int(np.argmax(series) if mode == "max" else np.argmin(series))
+    assert (len(series), best) == ((6, 5) if mode == "max" else (3, 0))
+    assert best_epoch(chosen, history) == best + 1
+    assert score(model, chosen, rows)["val_sure"] == pytest.approx(series[best], abs=1e-6)
 
 
 def test_a_class_of_keras_and_blended_labels(settings: Make, rows: FitData, own: str) -> None:

@@ -186,6 +186,20 @@ def test_an_unknown_key_is_refused_with_the_nearest_one(blocks: dict[str, Any], 
             f"{METRIC_NAMES}. Did you mean 'accuracy'?",
         ),
         (
+            {"training": {"early_stopping": {"monitor": "val_auc", "mode": "min"}}},
+            "the recipe: training.early_stopping.mode: expected max for val_auc, got min; leave it out",
+        ),
+        (
+            {"training": {"metrics": ["mine:cost"], "reduce_on_plateau": {"monitor": "val_cost"}}},
+            "the recipe: training.reduce_on_plateau.mode: expected min or max, whichever is better for your val_cost, "
+            "got auto; say it",
+        ),
+        (
+            {"schedule": {"trigger": "served_metric", "thresholds": {"mine:cost": {"max": 1}}}},
+            "the recipe: schedule.thresholds: expected metrics of the library with trigger: served_metric, got "
+            "mine:cost, which is yours; trigger: metric takes it",
+        ),
+        (
             {"training": {"reduce_on_plateau": {"monitor": "val_los"}}},
             f"the recipe: training.reduce_on_plateau.monitor: Metric 'val_los' is not known; use one of: "
             f"{METRIC_NAMES}. Did you mean 'loss'?",

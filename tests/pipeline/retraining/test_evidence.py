@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from kerasline.components.core import ConfigError
 from kerasline.components.evaluation.options import Threshold
 from kerasline.components.registry import push_version
 from kerasline.pipeline.config.experiment import parse_experiment
@@ -167,6 +168,24 @@ def test_the_metric_is_that_of_the_new_rows(folder: Path) -> None:
     right = sum((float(row["x"]) > 10) == (row["kind"] == "yes") for row in rows)
     wanted = f"version 1 on 120 rows of span 4: accuracy {right / 120:.4g} was 1 at the push, which"
     assert flipped.reason.startswith(wanted), "the good week before it does not hide it"
+
+
+def test_a_metric_of_ones_own_counts(folder: Path) -> None:
+    """Its module lies beside the recipe, and is seen by the plan of the run that would follow."""
+    (folder / "costs_of_weeks.py").write_text(
+        "import numpy as np\ndef cost(y_true, y_pred):\n    return np.where((y_pred > 0.5) == y_true, 0.0, 5.0)\n"
+        "cost.higher_is_better = False\n"
+    )
+    name, models = "costs_of_weeks:cost", folder / "models" / "weekly"
+    schedule = {"cron": "0 3 * * *", "trigger": "metric", "thresholds": {name: {"max": 0.5}}}
+    write_week(folder, 3, flip=0.5)
+    evidence = gather_metric(plan_now(folder, schedule=schedule), models, folder, {name: Threshold(max=0.5)})
+    with open(folder / "week-3.csv") as file:
+        rows = list(csv.DictReader(file))
+    wrong = sum((float(row["x"]) > 10) != (row["kind"] == "yes") for row in rows)
+    assert evidence.reason == f"version 1 on 80 new rows: {name} {5 * wrong / 80:.4g} is above 0.5"
+    with pytest.raises(ConfigError, match="schedule.thresholds.costs_of_weeks:cost: expected max"):
+        gather_metric(plan_now(folder, schedule=schedule), models, folder, {name: Threshold(min=0.5)})
 
 
 def test_labels_that_production_does_not_know(folder: Path) -> None:

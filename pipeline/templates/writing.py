@@ -15,6 +15,7 @@ KINDS = {
     "source": 'data: {python: {function: "NAME:NAME", label: pass}}',
     "preprocessing": 'features: {COLUMN: {function: "NAME:NAME"}}',
     "model": 'model: {family: custom, build: "NAME:NAME", config: {units: [64, 32]}}',
+    "training": 'model: {family: custom, build: "NAME:NAME", config: {width: 64}}',
     "loss": 'training: {loss: "NAME:NAME"}',
     "optimizer": 'training: {optimizer: "NAME:NAME"}',
     "check": 'validation: {checks: ["NAME:NAME"]}',

@@ -17,6 +17,8 @@ from kerasline.components.fitting.rows.rows import Arrays, FitData
 from kerasline.components.fitting.scoring import score
 from kerasline.components.fitting.settings.settings import FitSettings
 from kerasline.components.fitting.watching.checkpoints import CheckpointFile
+from kerasline.components.own_code import use_folder
+from kerasline.pipeline.templates import write_module
 
 Make = Callable[..., FitSettings]
 
@@ -96,6 +98,18 @@ def test_its_train_step_counts(
     assert score(model, chosen, rows)["val_loss"] == pytest.approx(min(history["val_loss"]), rel=1e-4)
     answers = model.predict(rows.validation.inputs, verbose=0)
     assert answers.shape == (30, 3)
+
+
+def test_the_template_trains_as_the_plain_network_does(settings: Make, rows: FitData, tmp_path: Path) -> None:
+    path, _ = write_module("training", "first_training", tmp_path)
+    use_folder(tmp_path, [path.stem])
+    chosen = settings(model={"family": "custom", "build": f"{path.stem}:{path.stem}"}, epochs=3)
+    _, history = fit(chosen, rows)
+    path.write_text(path.read_text().replace("def train_step", "def unused_step"))
+    use_folder(tmp_path, [path.stem])
+    _, plain = fit(chosen, rows)
+    assert history.keys() == plain.keys()
+    assert history["val_loss"] == pytest.approx(plain["val_loss"], rel=1e-4)
 
 
 APART = """

@@ -10,10 +10,12 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner, Result
 
 from kerasline.components.core import ConfigError
 from kerasline.components.registry import SIGNATURE_FILE, current_version, push_version, read_history
 from kerasline.components.signing import SignatureRefused, check_signature, sign_version
+from kerasline.pipeline.cli.entry import app
 from kerasline.pipeline.models import commands as registry, export_version, signing
 from kerasline.pipeline.reports import why_version
 from kerasline.pipeline.workspace import Workspace
@@ -80,6 +82,16 @@ def test_the_command_ends_with_code_4_and_one_sentence(models: Path, keys: tuple
     assert ended.returncode == 4
     assert len(ended.stderr.splitlines()) == 1
     assert "version 2 of doubler to be signed" in ended.stderr
+
+
+def test_the_commands_sign_and_verify(workspace: Path, keys: tuple[Path, Path]) -> None:
+    def typed(command: str, key: Path) -> Result:
+        return CliRunner().invoke(app, [command, "doubler@2", "--key", str(key), "--workspace", str(workspace)])
+
+    assert typed("sign", keys[0]).output == "version 2 of doubler is signed\n"
+    verified = typed("verify", keys[1])
+    assert verified.exit_code == 0
+    assert verified.output.startswith("version 2 of doubler is what was signed with the key of")
 
 
 def test_a_push_signs_and_signs_again_when_its_record_changes(

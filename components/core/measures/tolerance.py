@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-import numpy as np
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:  # plans know these limits where NumPy is not installed, as while the documentation is built
+    import numpy as np
 
 # What differences are, in words: of scores, which lie in 0..1, and of numbers.
 LARGEST, LARGEST_IN_DEVIATIONS = "largest difference", "largest difference, in deviations of the label"
 # Two ways of adding up the same float32 numbers end some units in the last place apart.
-ROUNDING = 4 * float(np.finfo(np.float32).eps)
+ROUNDING = 4 * 2.0**-23  # float32 has 23 binary digits behind the first
 # A logarithm of some tens is as many times further off, and so is the number that it stands for.
 ROUNDING_OF_LOGS = 100 * ROUNDING
 
@@ -23,6 +26,8 @@ def spread_of(labels: np.ndarray, predictions: np.ndarray) -> float:
     Returns:
       Above 0.
     """
+    import numpy as np
+
     for values in (labels, predictions):
         known = _finite(values)
         spread = float(known.std()) if known.size else 0.0
@@ -45,10 +50,14 @@ def distances(answers: np.ndarray, expected: np.ndarray, unit: float, rounding: 
     Returns:
       float64 of the same shape, 0 where rounding explains all.
     """
+    import numpy as np
+
     wanted = expected.astype(np.float64)
     return np.maximum(np.abs(answers.astype(np.float64) - wanted) - rounding * np.abs(wanted), 0.0) / unit
 
 
 def _finite(values: np.ndarray) -> np.ndarray:
+    import numpy as np
+
     flat = np.asarray(values, np.float64).reshape(-1)
     return flat[np.isfinite(flat)]

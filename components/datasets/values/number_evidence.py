@@ -121,11 +121,13 @@ class NumberEvidence:
       looks: rows by shape, currency and word.
       total: cells with a value.
       examples: a few different cells of each shape.
+      widths: how many digits bare whole numbers have; 0 stands for any other number.
     """
 
     looks: Counter[tuple[str, str, str]] = field(default_factory=Counter)
     total: int = 0
     examples: dict[str, set[str]] = field(default_factory=dict)
+    widths: set[int] = field(default_factory=set)
     given_up: bool = False
     pointed: bool = True  # numbers that programs write: each has no point, or one that stands before three digits
 
@@ -139,6 +141,7 @@ class NumberEvidence:
             if look is None:
                 continue
             self.looks[look] += rows
+            self.widths.add(len(cell) if cell.isdecimal() else 0)
             some = self.examples.setdefault(look[0], set())
             if len(some) < 2 * _FEWEST_POINTED:
                 some.add(cell)
@@ -157,6 +160,7 @@ class NumberEvidence:
     def add_whole(self, count: int, smallest: float, largest: float) -> None:
         """Takes in whole numbers, by how many there are and the size of the smallest and the largest."""
         self.total += count
+        self.widths |= {len(str(int(smallest))), len(str(int(largest)))}
         self.looks["long" if largest >= 1000 else "small", "", ""] += count - 1
         self.looks["small" if smallest < 1000 else "long", "", ""] += 1
 
@@ -164,6 +168,7 @@ class NumberEvidence:
         """Takes in numbers of which some have a point that marks no thousands."""
         self.pointed = False
         self.total += count
+        self.widths.add(0)
         self.looks["dot", "", ""] += count
 
     def settle(self) -> WrittenNumbers | None:
@@ -171,6 +176,8 @@ class NumberEvidence:
         numbers = sum(rows for (shape, _, _), rows in self.looks.items() if shape != "code")
         if self.given_up or not numbers or numbers < (1 - MOST_UNREADABLE) * self.total:
             return None
+        if numbers < self.looks.total() and len(self.widths) == 1:
+            return None  # postcodes and the like: zeros fill all of them up to one width
         unit, problem = self._unit()
         shapes = self._shapes_under(unit)
         decimal, certain, why = self._decimal(shapes, unit in _ENGLISH)

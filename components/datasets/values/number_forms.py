@@ -9,6 +9,7 @@ numbers. They match whole cells in lower case, without spaces around them. What 
 ``3.730`` ``3.730,5``           the same where the decimal sign is a comma
 ``3 730`` ``3'730`` ``3_730``   with either sign, groups of three digits only: ``12 34`` is no number
 ``-5`` ``−5`` ``5-`` ``(5)``    negative, also with Unicode's minus, SAP's trailing one, or accountants' parentheses
+``'5`` ``'-5``                  what spreadsheets and exports for them mark as text by an apostrophe
 ``1e5`` ``1E+05`` ``+5``        scientific, and a leading plus
 ``$5`` ``5 €`` ``-$5``          a sign of currency before or behind; another currency than the column's is no number
 ``69.3%``                       percent: 69.3
@@ -78,6 +79,7 @@ COMMON_CLEANING: tuple[Step, ...] = (
     ("[\\s\u00a0\u2007\u2009\u202f]+", " "),
     ("[−–－﹣]", "-"),
     ("[’ʼ´`]", "'"),
+    (r"^'([-+]?[0-9.])", r"\1"),
     (r"^\( ?(.*[^ ]) ?\)$", r"-\1"),
     (rf"^({ANY_CURRENCY}) ?\((.*)\)$", r"-\1\2"),
     (r"^([^-+]*[0-9]) ?-$", r"-\1"),

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections import deque
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -14,31 +13,25 @@ from typing import Any, NoReturn
 from kerasline.components.core import ConfigError, check_output, counted, nearest
 from kerasline.components.datasets.description import MISSING_VALUES, same_columns
 from kerasline.components.datasets.files import (
-    PACKING_ERRORS,
     Partition,
     check_names,
-    damaged_packing,
-    open_bytes,
     partitions_of,
 )
 from kerasline.components.datasets.images import SUFFIXES
 from kerasline.components.datasets.tables.csv import (
-    OddFile,
     detect_delimiter,
     dialect_of,
     header_of,
-    lines,
-    read_blocks,
 )
 from kerasline.components.datasets.tables.typed import column_type, index_columns, may_be_numbers, open_file
 from kerasline.components.prediction.reading.finding import Source, find_files, roots_of
+from kerasline.components.prediction.reading.texts import check_text
 
 ON_UNSEEN = ("warn", "reject")
 _TYPED = ".parquet"  # the output in which keys keep their types
 OUTPUTS = (_TYPED, ".csv", ".jsonl")
 IMAGES_PER_SHARD = 512
 _ROWS_PER_SHARD = 200_000
-_BYTES_READ_AHEAD = 1 << 26
 _READING: dict[str, Any] = {
     "header": True, "columns": None, "encoding": "utf-8", "missing_values": list(MISSING_VALUES), "quoting": "auto",
     "skip_lines": 0,
@@ -192,29 +185,13 @@ def _plan_csv(
         own = _csv_names(path, reading, delimiter, record["label"]["columns"])
         check_names(partition, own, path)
         names = [*own, *partition]
-        if path.stat().st_size < _BYTES_READ_AHEAD:
-            _check_to_its_end(path, reading, delimiter, own)
+        check_text(path, reading, delimiter, own)
         first = first or names
         same_columns(names, first, path, origin)
         shard = {"path": str(path), "delimiter": delimiter, "names": names}
         shards.append({**shard, "partition": partition} if partition else shard)
     notes = _check_columns(first, record, str(origin))
     return shards, _check_keys(keys, first, str(origin)) or first, notes
-
-
-def _check_to_its_end(path: Path, reading: Mapping[str, Any], delimiter: str, names: Sequence[str]) -> None:
-    """Reads a table that has quotes, so that one that swallows rows is found before TensorFlow loads."""
-    with open_bytes(path) as file:
-        try:
-            has_quotes = any(b'"' in chunk for chunk in iter(lambda: file.read(1 << 20), b""))
-        except PACKING_ERRORS as error:
-            raise damaged_packing(path, error) from None
-    if not has_quotes:
-        return
-    try:
-        deque(read_blocks(path, reading, delimiter, names), maxlen=0)
-    except OddFile:
-        deque(lines(path, dialect_of(reading, delimiter)), maxlen=0)
 
 
 def _csv_names(path: Path, reading: Mapping[str, Any], delimiter: str, labels: Sequence[str]) -> list[str]:

@@ -26,7 +26,7 @@ _PARTS_OF_SECONDS = ("", "milli", "micro", "nano")
 _FEW_REPEATS = 1.25  # rows of each id of a table in which some came twice
 _BITS = 24  # of a float32's digits
 _COARSE = 0.01  # of a deviation
-_SENTINELS = (-9999.0, -999.0, -99.0, 999.0, 9999.0, 99999.0)
+_SENTINELS = (-9999.0, -999.0, -99.0, -9.0, 99.0, 999.0, 9999.0, 99999.0)
 
 
 def guess_number(name: str, dtype: str, present: Sequence[Any], counts: Counter[Any]) -> ColumnGuess:

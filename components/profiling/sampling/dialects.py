@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from kerasline.components.core import counted
+from kerasline.components.datasets.description import MISSING_VALUES
 from kerasline.components.datasets.tables.csv import (
     Dialect,
     Line,
@@ -18,10 +19,14 @@ from kerasline.components.datasets.tables.csv import (
     detect_delimiter,
     fitted,
     lines,
+    parse,
 )
 
 _ROWS_LOOKED_AT = 60_000
 _MOST_LINES_ABOVE = 15
+_MOST_LINES_BELOW = 3
+_FEWEST_NUMBERS = 2  # columns of numbers that a second line of names must stand out from
+_ROWS_BELOW = 200
 
 
 def find_dialect(path: Path, encoding: str, reading: dict[str, tuple[Any, str]]) -> Dialect:
@@ -86,3 +91,53 @@ def _lines_above(head: Sequence[Line]) -> int:
 def _width(cells: Sequence[str]) -> int:
     """Counts the cells up to the last that is not empty."""
     return max((place for place, cell in enumerate(cells, start=1) if cell), default=0)
+
+
+def lines_below(
+    path: Path,
+    dialect: Dialect,
+    names: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    reading: dict[str, tuple[Any, str]],
+) -> int:
+    """Counts the lines below the names that are no rows: questions of a survey, units, types.
+
+    Args:
+      path: Of the table.
+      dialect: How it is written.
+      names: Of its columns.
+      rows: The lines below the names.
+      reading: Takes the keys of the ``csv:`` block by which these lines are passed over.
+    """
+    below = _wordy_lines(rows, len(names))
+    if below:
+        last, _ = next(islice(lines(path, dialect), below, None))
+        told = (
+            f"{counted(below, 'line', 'lines')} below the names of the columns {'is' if below == 1 else 'are'} no row"
+        )
+        first = " ".join(next(filter(None, rows[0]), "").split())
+        reading["skip_lines"] = (last, f"{told}, such as {first!r}")
+        reading["header"] = (False, "their names are listed here")
+        reading["columns"] = (list(names), "as the header has them")
+    return below
+
+
+def _wordy_lines(rows: Sequence[Sequence[str]], width: int) -> int:
+    """Counts the first lines that have words wherever all lines after them have numbers."""
+    whole = [cells for cells in rows[: _MOST_LINES_BELOW + _ROWS_BELOW] if len(cells) == width]
+    for below in range(min(_MOST_LINES_BELOW, len(whole) - 1), 0, -1):
+        columns = [[cells[place] for cells in whole] for place in range(width)]
+        numeric = [cells for cells in columns if _is_numeric(cells[below:])]
+        words = [cell for cells in numeric for cell in cells[:below]]
+        if len(numeric) >= _FEWEST_NUMBERS and all(map(_is_word, words)):
+            return below
+    return 0
+
+
+def _is_numeric(cells: Sequence[str]) -> bool:
+    filled = [cell for cell in cells if cell and cell not in MISSING_VALUES]
+    return len(filled) > 1 and parse(filled)[0] != "string"
+
+
+def _is_word(cell: str) -> bool:
+    return any(map(str.isalpha, cell)) and cell not in MISSING_VALUES and parse([cell])[0] == "string"

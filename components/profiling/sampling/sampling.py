@@ -45,7 +45,7 @@ from kerasline.components.datasets.tables.typed import (
     workbook_remark,
 )
 from kerasline.components.datasets.values import missing_words
-from kerasline.components.profiling.sampling.dialects import find_dialect
+from kerasline.components.profiling.sampling.dialects import find_dialect, lines_below
 from kerasline.components.profiling.sampling.missing import Words, decide_words, shared_words
 
 _CELLS = 1_500_000  # cells to look at
@@ -163,6 +163,8 @@ def _sample_csv(path: Path, labels: Collection[str]) -> TableSample:
     names = _names(first, rows, reading)
     if "header" in reading:
         rows.insert(0, first)
+    else:
+        del rows[: lines_below(path, dialect, names, rows, reading)]
     kept = _without_ragged(path, rows, width, dialect.delimiter, reading)
     total = len(kept)
     if not complete:

@@ -197,6 +197,21 @@ def test_tables_as_spreadsheets_save_them(tmp_path: Path, text: str, reading: di
     assert (values, block.rejected) == ([["Ulm"], [2], [3]], [])
 
 
+_SURVEY = {"skip_lines": 2, "header": False, "columns": ["rent", "town", "rooms", "area"]}
+
+
+def test_a_survey_is_read_with_and_without_its_label(tmp_path: Path) -> None:
+    for text in ("rent,town,rooms,area\nRent?,Where?,How many?,m2\n9,Ulm,2,3\n", "town,rooms,area\na,b,c\nUlm,2,3\n"):
+        (block,) = csv_blocks(tmp_path, text, flats={**FLATS, "reading": _SURVEY})
+        assert [list(block.columns[name]) for name in ("town", "rooms", "area")] == [["Ulm"], [2], [3]]
+
+
+@pytest.mark.parametrize("text", ["town,rooms,area\nUlm,2,3\nBonn,1,5\n", "Ulm,2,3\nBonn,1,5\nBern,4,4\n"])
+def test_rows_are_not_passed_over_where_the_lines_of_a_survey_are_not_there(tmp_path: Path, text: str) -> None:
+    with pytest.raises(ConfigError, match="expected 2 lines above the rows, .* but line . looks like a row"):
+        csv_blocks(tmp_path, text, flats={**FLATS, "reading": _SURVEY})
+
+
 @pytest.mark.parametrize("suffix", [".csv", ".parquet"])
 def test_columns_have_their_own_words_for_a_missing_value(tmp_path: Path, suffix: str) -> None:
     reading = {"missing_values": ["-"], "missing_in": {"area": ["-999", "unknown"], "town": []}}

@@ -98,6 +98,13 @@ def test_a_value_far_outside_is_remarked_on() -> None:
     assert found.remark.startswith("-999 stands far outside and may mean a missing value")
 
 
+@pytest.mark.parametrize("code", [99, -9])
+def test_an_answer_that_a_survey_codes_is_remarked_on(code: int) -> None:
+    answers = [1 + i % 5 for i in range(ROWS)]
+    assert guess("q2", [*answers, *[code] * 5]).remark.startswith(f"{code} stands far outside")
+    assert guess("q2", [*answers, *range(6, 99), *[99] * 5]).remark == ""
+
+
 def test_dates_that_could_be_read_both_ways_say_so() -> None:
     assert guess("day", ["01/02/2024", "03/04/2024", "05/06/2024"] * 60).remark.startswith(
         "could also be day first: dmy; no day is above 12"

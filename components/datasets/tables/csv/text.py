@@ -23,7 +23,7 @@ from kerasline.components.datasets.files import (
 from kerasline.components.datasets.tables.csv.encoding import check_is_text, undecodable, without_bom
 from kerasline.components.datasets.tables.csv.quotes import ADVICE, Place, StrayQuote, check_quotes, stray_quote
 
-_DELIMITERS = (",", ";", "\t", "|")
+_DELIMITERS = (",", ";", "\t", "|", "\x01", "\x1f", "^", "~")  # Hive writes the fifth
 _LONGEST_CELL = 1 << 24  # characters; a quote that is never closed would otherwise swallow the file
 _LINES_LOOKED_AT = 200  # for the delimiter
 SEP_LINE = re.compile(r'\ufeff?"?sep=(.)"?[\r\n]*', re.IGNORECASE)  # Excel's own first line

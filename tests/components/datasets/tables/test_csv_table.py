@@ -144,7 +144,7 @@ def test_booleans_stay_words(resolve, rows, write):
     assert rows(dataset)[0] == {"on": "true", "y": "yes"}
 
 
-@pytest.mark.parametrize("delimiter", [";", "\t", "|", ","])
+@pytest.mark.parametrize("delimiter", [";", "\t", "|", ",", "\x01", "\x1f", "^", "~"])
 def test_delimiter_is_found(resolve, rows, write, delimiter):
     write(
         "t.csv",

@@ -12,7 +12,7 @@ import pytest
 
 from kerasline.components.core.errors import ConfigError, DataRejected
 from kerasline.components.datasets.description.spec import Dataset
-from kerasline.components.datasets.values.number_evidence import evidence_of
+from kerasline.components.datasets.values.number_evidence import NumberEvidence, evidence_of
 from kerasline.components.datasets.values.number_forms import NumberForm, read_number
 from kerasline.components.features.column_options import ColumnOptions
 from kerasline.components.features.plan import plan_features
@@ -26,7 +26,8 @@ CELLS: list[tuple[str, str, str | None, float | None]] = [
     ("3,730", ".", "", 3730), ("3,730", ",", "", 3.73), ("3.730", ",", "", 3730), ("1,23,456", ".", "", 123_456),
     ("3 730", ".", "", 3730), ("3\u202f730,5", ",", "", 3730.5), ("3'730.5", ".", "", 3730.5), ("12 34", ".", "", None),
     ("0,125", ".", "", None), ("0,125", ",", "", 0.125), ("1.234.567,8", ",", "", 1_234_567.8), ("1,5", ".", "", None),
-    ("−5", ".", "", -5), ("5-", ".", "", -5), ("(1,200)", ".", "", -1200), ("+5", ".", "", 5), ("--5", ".", "", None),
+    ("−5", ".", "", -5), ("5-", ".", "", -5), ("'-5", ".", "", -5), ("'1,200.5", ".", "", 1200.5),
+    ("'a", ".", "", None), ("(1,200)", ".", "", -1200), ("+5", ".", "", 5), ("--5", ".", "", None),
     ("1e5", ".", "", 1e5), ("1E+05", ".", "", 1e5), ("1e400", ".", "", None), ("0x1F", ".", "", None),
     ("inf", ".", "", None), ("<5", ".", "", None), (">=3", ".", "", None), ("~7", ".", "", None),
     ("10-20", ".", "", None), ("1.2.3", ".", "", None), ("10:30", ".", "", None), ("1２", ".", "", None),
@@ -114,6 +115,23 @@ def test_what_cannot_be_compared_is_named(cells: list[str], problem: str) -> Non
 @pytest.mark.parametrize("cells", [["02139", "10115"], ["10-20", "5"], ["4x4", "2x4"], ["1.2.3", "1.2.4"], ["a", "b"]])
 def test_codes_ranges_and_words_are_no_numbers(cells: list[str]) -> None:
     assert evidence_of(cells) is None
+
+
+def test_zeros_that_fill_all_cells_up_to_one_width_make_them_codes() -> None:
+    postcodes = [f"{n:05}" for n in range(1_067, 99_999, 200)]
+    assert sum(cell[0] == "0" for cell in postcodes) < 0.1 * len(postcodes) and evidence_of(postcodes) is None
+    assert evidence_of([*postcodes, "unknown"]) is None
+    strays = evidence_of([*map(str, range(1_000, 1_100)), "0100", "12,000"])
+    assert strays is not None and 0.98 < strays.share < 1
+
+
+def test_codes_in_later_parts_of_a_table_are_seen_beside_numbers_that_programs_read() -> None:
+    evidence = NumberEvidence()
+    evidence.add_parsed(["10115", "99998"], [10115, 99998])
+    evidence.add(["01067", *map(str, range(20_000, 20_040))])
+    assert evidence.settle() is None
+    evidence.add_parsed(["512"], [512])
+    assert evidence.settle() is not None
 
 
 def table(cells: list[str], label: bool) -> str:

@@ -1,0 +1,64 @@
+"""Text tables that are to be predicted: whether their first and last rows are read as what they are."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Mapping, Sequence
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from kerasline.components.core import ConfigError, shown
+from kerasline.components.datasets.files import PACKING_ERRORS, damaged_packing, open_bytes
+from kerasline.components.datasets.tables.csv import OddFile, dialect_of, lines, parse, read_blocks
+
+_BYTES_READ_AHEAD = 1 << 26
+
+
+def check_text(path: Path, reading: Mapping[str, Any], delimiter: str, names: Sequence[str]) -> None:
+    """Looks at a text table before TensorFlow loads.
+
+    Args:
+      path: Of the table.
+      reading: How text tables are read.
+      delimiter: Character between cells.
+      names: Of its columns.
+
+    Raises:
+      ConfigError: a quote swallows rows, or a line that is passed over above the rows looks like one.
+    """
+    _check_passed_over(path, reading, delimiter, names)
+    if path.stat().st_size < _BYTES_READ_AHEAD:
+        _check_to_its_end(path, reading, delimiter, names)
+
+
+def _check_passed_over(path: Path, reading: Mapping[str, Any], delimiter: str, names: Sequence[str]) -> None:
+    """Refuses a file whose first rows would be lost, since it has no lines such as stood above those of training."""
+    above = reading["skip_lines"]
+    if not above or reading["header"]:
+        return
+    whole = dialect_of({**reading, "skip_lines": 0}, delimiter)
+    for number, cells in islice(lines(path, whole), above):
+        if number > above:
+            return
+        value = next((cell for cell in cells if cell and parse([cell])[0] != "string"), None)
+        if value is not None and len(cells) == len(names):
+            raise ConfigError(
+                f"{path}: expected {above} lines above the rows, as the training data had (skip_lines), but line "
+                f"{number} looks like a row, with {shown(value)} in it; give the file those lines, too"
+            )
+
+
+def _check_to_its_end(path: Path, reading: Mapping[str, Any], delimiter: str, names: Sequence[str]) -> None:
+    """Reads a table that has quotes, so that one that swallows rows is found before TensorFlow loads."""
+    with open_bytes(path) as file:
+        try:
+            has_quotes = any(b'"' in chunk for chunk in iter(lambda: file.read(1 << 20), b""))
+        except PACKING_ERRORS as error:
+            raise damaged_packing(path, error) from None
+    if not has_quotes:
+        return
+    try:
+        deque(read_blocks(path, reading, delimiter, names), maxlen=0)
+    except OddFile:
+        deque(lines(path, dialect_of(reading, delimiter)), maxlen=0)

@@ -173,11 +173,8 @@ class NumberEvidence:
 
     def settle(self) -> WrittenNumbers | None:
         """Says which numbers the column holds, or None where it holds others things than numbers."""
-        numbers = sum(rows for (shape, _, _), rows in self.looks.items() if shape != "code")
-        if self.given_up or not numbers or numbers < (1 - MOST_UNREADABLE) * self.total:
+        if self.given_up or not self._are_numbers():
             return None
-        if numbers < self.looks.total() and len(self.widths) == 1:
-            return None  # postcodes and the like: zeros fill all of them up to one width
         unit, problem = self._unit()
         shapes = self._shapes_under(unit)
         decimal, certain, why = self._decimal(shapes, unit in _ENGLISH)
@@ -187,6 +184,13 @@ class NumberEvidence:
             problem = self._mixture()
         either = 0.0 if certain else (shapes["comma?"] + shapes["dot?"]) / self.total
         return WrittenNumbers(decimal, unit, share, certain, why, problem, either)
+
+    def _are_numbers(self) -> bool:
+        """Says whether nearly all cells are numbers, and no codes."""
+        numbers = sum(rows for (shape, _, _), rows in self.looks.items() if shape != "code")
+        # Postcodes and the like: zeros fill all of them up to one width.
+        are_codes = numbers < self.looks.total() and len(self.widths) == 1
+        return bool(numbers) and numbers >= (1 - MOST_UNREADABLE) * self.total and not are_codes
 
     def _shapes_under(self, unit: str) -> Counter[str]:
         """Counts the shapes of the cells that are read under a unit."""

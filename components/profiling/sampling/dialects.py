@@ -125,13 +125,15 @@ def lines_below(
 def _wordy_lines(rows: Sequence[Sequence[str]], width: int) -> int:
     """Counts the first lines that have words wherever all lines after them have numbers."""
     whole = [cells for cells in rows[: _MOST_LINES_BELOW + _ROWS_BELOW] if len(cells) == width]
-    for below in range(min(_MOST_LINES_BELOW, len(whole) - 1), 0, -1):
-        columns = [[cells[place] for cells in whole] for place in range(width)]
-        numeric = [cells for cells in columns if _is_numeric(cells[below:])]
-        words = [cell for cells in numeric for cell in cells[:below]]
-        if len(numeric) >= _FEWEST_NUMBERS and all(map(_is_word, words)):
-            return below
-    return 0
+    columns = list(zip(*whole, strict=True))
+    most = min(_MOST_LINES_BELOW, len(whole) - 1)
+    return next((below for below in range(most, 0, -1) if _have_words(columns, below)), 0)
+
+
+def _have_words(columns: Sequence[Sequence[str]], below: int) -> bool:
+    numeric = [cells for cells in columns if _is_numeric(cells[below:])]
+    words = [cell for cells in numeric for cell in cells[:below]]
+    return len(numeric) >= _FEWEST_NUMBERS and all(map(_is_word, words))
 
 
 def _is_numeric(cells: Sequence[str]) -> bool:

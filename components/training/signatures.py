@@ -20,7 +20,7 @@ where the transform graph marks values: they take what ``serving_default`` and `
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import keras
 import tensorflow as tf
@@ -28,6 +28,9 @@ import tensorflow_transform as tft
 
 from kerasline.components.features import UNSEEN, FeaturePlan, FeatureStep, LabelUnits, encode_label
 from kerasline.components.training.missing_words import Raw, drop_missing
+
+Transform = Callable[[Raw], dict[str, tf.Tensor]]
+Model = Callable[[dict[str, tf.Tensor]], tf.Tensor]
 
 # TFMA hands a signature the column that is named like its argument, and the serialized rows only where there is none.
 EVALUATION_ARGUMENT = "serialized_examples_for_evaluation"
@@ -53,20 +56,22 @@ class ServingModule(tf.Module):
         self._marks = plan.input_name(UNSEEN)
         self._can_mark = self._marks in graph.transformed_feature_spec()
         self._units = label_units
-        self.model = model
-        # Tracked here so that the vocabularies and variables of both are saved with the module.
+        layer = graph.transform_features_layer()
+        # Hidden in functions: a module saves every part of what hangs on it, and whoever loads it waits for each.
+        self._transform: Transform = lambda raw: dict(layer(raw))
+        self._model: Model = lambda inputs: tf.cast(model(inputs, training=False), tf.float32)
         self.variables_of_model = model.variables
-        self.layer = graph.transform_features_layer()
+        self.vocabularies = [*_resources(layer), *_resources(model)]
 
     def predict(self, raw: Raw) -> tf.Tensor:
         """Runs raw columns through transform and model: float32 [batch, units]."""
-        transformed = dict(self.layer(raw))
-        output = self.model({name: transformed[name] for name in self._names}, training=False)
-        return self._units.restore(tf.cast(output, tf.float32), tf.math)
+        transformed = self._transform(raw)
+        output = self._model({name: transformed[name] for name in self._names})
+        return self._units.restore(output, tf.math)
 
     def mark(self, raw: Raw) -> tf.Tensor:
         """Marks values that training has never shown: int64 [batch, columns]."""
-        return dict(self.layer(raw))[self._marks]
+        return self._transform(raw)[self._marks]
 
     def answer(self, output: tf.Tensor) -> dict[str, tf.Tensor]:
         """Gives what a client reads of a model's output, float32 [batch, units]: scores with class names, or values."""
@@ -85,6 +90,7 @@ class ServingModule(tf.Module):
         serialized = tf.TensorSpec([None], tf.string, name="examples")
         evaluated = tf.TensorSpec([None], tf.string, name=EVALUATION_ARGUMENT)
 
+        @tf.function(input_signature=[serialized], autograph=False)
         def read_examples(examples: tf.Tensor) -> Raw:
             return drop_missing(tf.io.parse_example(examples, self._spec), self._words)
 
@@ -107,6 +113,7 @@ class ServingModule(tf.Module):
 
         arguments = self._plan.raw_arguments()
 
+        @tf.function(input_signature=[raw_input_specs(self._plan)], autograph=False)
         def read_raw(columns: dict[str, tf.Tensor]) -> Raw:
             sparse = {name: self._to_raw(name, columns[key]) for name, key in arguments.items()}
             return drop_missing(sparse, self._words)
@@ -123,18 +130,16 @@ class ServingModule(tf.Module):
         def unseen_raw(columns: dict[str, tf.Tensor]) -> tf.Tensor:
             return self.mark(read_raw(columns))
 
-        # The traced functions hang on the module, so that their tables are tracked.
-        self.functions = {
+        if self._can_mark:
+            marking = {"unseen_default": unseen_default, "unseen_raw": unseen_raw}
+            self.marking = {name: function.get_concrete_function() for name, function in marking.items()}
+        answering = {
             "serving_default": serving_default,
             "serving_raw": serving_raw,
             "evaluation": evaluation,
             "label_index": label_index,
         }
-        if self._can_mark:
-            self.marking = {"unseen_default": unseen_default, "unseen_raw": unseen_raw}
-            for function in self.marking.values():
-                function.get_concrete_function()
-        return {name: function.get_concrete_function() for name, function in self.functions.items()}
+        return {name: function.get_concrete_function() for name, function in answering.items()}
 
     def _to_raw(self, name: str, values: tf.Tensor) -> tf.Tensor | tf.SparseTensor:
         """Gives a dense column the form that the transform graph reads."""
@@ -150,8 +155,8 @@ class ServingModule(tf.Module):
         indices = tf.where(present)
         return tf.SparseTensor(
             tf.concat([indices, tf.zeros_like(indices)], axis=1),
-            tf.cast(tf.boolean_mask(values, present), spec.dtype),
-            (tf.shape(values, tf.int64)[0], 1),
+            tf.cast(tf.gather_nd(values, indices), spec.dtype),
+            tf.concat([tf.shape(values, tf.int64), [1]], axis=0),
         )
 
 
@@ -178,6 +183,18 @@ def _raw_shape_and_type(step: FeatureStep, index: int) -> tuple[list[int | None]
     if step.kind in ("numeric", "boolean") or step.dtype == "float":
         return [None], tf.float32
     return [None], tf.int64
+
+
+def _resources(root: tf.Module) -> list[object]:
+    """Lists what functions of a model or a transform graph read besides variables of Keras: tables, files and such."""
+    kinds = (tf.saved_model.experimental.TrackableResource, tf.saved_model.Asset, tf.Variable)
+    learning = getattr(root, "optimizer", None)
+    left_out = {id(part) for part in _parts(learning)} if learning is not None else set()
+    return [part for part in _parts(root) if isinstance(part, kinds) and id(part) not in left_out]
+
+
+def _parts(root: object) -> list[object]:
+    return list(tf.train.TrackableView(root).descendants())
 
 
 def _columns(plan: FeaturePlan) -> set[str]:

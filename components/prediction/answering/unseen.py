@@ -33,8 +33,9 @@ def find_marker(model: Any, record: Mapping[str, Any], signature: str) -> Any | 
     marking = getattr(model, "marking", None)
     if not marking or not record.get("watched") or signature not in SIGNATURES:
         return None
-    (traced,) = marking[SIGNATURES[signature]].concrete_functions  # half the time of a look for the one that fits
-    return traced
+    marker = marking[SIGNATURES[signature]]
+    # Older versions have it untraced; to look for the one that fits takes twice the time.
+    return next(iter(getattr(marker, "concrete_functions", [marker])))
 
 
 def news_only(record: Mapping[str, Any], marks: np.ndarray) -> np.ndarray:

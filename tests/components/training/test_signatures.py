@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from kerasline.components.features.label_units import LabelUnits
 from kerasline.components.features.plan import FeaturePlan, FeatureStep
 from kerasline.components.models import MlpOptions, OutputSpec, Task, build_model
 
@@ -280,3 +281,37 @@ def test_labels_become_the_index_that_the_metrics_count_in(served: Any) -> None:
 def test_batches_of_any_size(served: Any, rows: int) -> None:
     model, _ = served("binary")
     assert model.signatures["serving_default"](examples=serialized(ROWS[:rows]))["scores"].shape == (rows, 2)
+
+
+def test_every_function_is_saved_once_and_nothing_that_only_training_needs(
+    analyse: Any, write_split: Any, tmp_path: Path
+) -> None:
+    import keras
+    import tensorflow as tf
+    from tensorflow.core.protobuf.saved_model_pb2 import SavedModel
+
+    from kerasline.components.fitting.rows.examples import ExamplesReader
+    from kerasline.components.training.signatures import export
+
+    plan = plan_of("multiclass")
+    inputs = {spec.name: keras.Input(spec.shape, name=spec.name, dtype=spec.dtype) for spec in plan.inputs()}
+    # A table of its own, as layers of users have.
+    codes = keras.layers.IntegerLookup(vocabulary=[20, 21, 22, 24, 25], output_mode="one_hot")
+    first = keras.layers.Flatten()(next(iter(inputs.values())))[:, :1]
+    model = keras.Model(inputs, keras.layers.Dense(3, activation="softmax")(codes(keras.ops.cast(first, "int64"))))
+    model.compile("adam", "sparse_categorical_crossentropy")
+    model.optimizer.build(model.trainable_variables)
+    reader = ExamplesReader(str(analyse(ROWS, plan, tmp_path)), plan)
+    (batch,) = reader.batches(write_split(ROWS, tmp_path / "examples", "eval"))
+    wanted = model.predict_on_batch({name: batch[name] for name in inputs})
+    export(str(tmp_path / "model"), model, reader.graph, plan, LabelUnits(), WORDS)
+
+    answer = tf.saved_model.load(str(tmp_path / "model")).signatures["serving_raw"](**raw(ROWS))
+    np.testing.assert_allclose(answer["scores"].numpy(), wanted, rtol=1e-6)
+    assert len(np.unique(wanted.round(6), axis=0)) > 1  # the table tells the rows apart
+    (graph,) = SavedModel.FromString((tmp_path / "model" / "saved_model.pb").read_bytes()).meta_graphs
+    names = [function.signature.name.rpartition("_")[0] for function in graph.graph_def.library.function]
+    own = [name.removeprefix("__inference_") for name in names if "signature_wrapper" not in name]
+    assert [own.count(name) for name in ("serving_raw", "serving_default", "read_raw", "evaluation")] == [1] * 4
+    kept = [node for node in graph.object_graph_def.nodes if node.WhichOneof("kind") == "variable"]
+    assert len(kept) == len(model.variables)

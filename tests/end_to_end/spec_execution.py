@@ -108,6 +108,8 @@ def execute_task(
         },
         "outputs": _provision_outputs(cluster, name, component, salt or str(uuid.uuid4())),
     }
+    if not executor_input["inputs"]["artifacts"]:
+        del executor_input["inputs"]["artifacts"]  # protojson leaves empty maps out
     executors = platforms[0]["platforms"]["kubernetes"]["deploymentSpec"]["executors"] if platforms else {}
     container = spec["deploymentSpec"]["executors"][label]["container"]
     mounts = executors.get(label, {}).get("pvcMount", [])

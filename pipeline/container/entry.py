@@ -26,11 +26,13 @@ from kerasline.pipeline.container.backend_artifacts import check_parameters, cle
 from kerasline.pipeline.container.buckets import BUCKETS
 from kerasline.pipeline.container.compiled_for import VARIABLE, check_code, check_modules, check_packages, read_facts
 from kerasline.pipeline.container.long_texts import unpack
+from kerasline.pipeline.container.own_disk import outputs_on_own_disk
 from kerasline.pipeline.container.runtime_parameters import COMPILED, put_in_place
 from kerasline.pipeline.container.shared_places import check_mount, find_losses, find_overlap
 
 MOUNTS = os.environ.get("KERASLINE_MOUNTS", "/")
 _ENTRY_POINT = "tfx.orchestration.kubeflow.v2.container.kubeflow_v2_run_executor"
+_EXECUTOR = "--executor_class_path"
 _REQUEST, _INPUTS_SPEC = "--json_serialized_invocation_args", "--json_serialized_inputs_spec_args"
 
 
@@ -54,20 +56,27 @@ def _run() -> None:
         return
     position = sys.argv.index(_REQUEST) + 1
     request = prepare_request(_read_json(position), _inputs_spec(), facts)
-    sys.argv[position] = json.dumps(request)
+    places: dict[str, str] = {}
     try:
-        _run_step(facts)
+        with outputs_on_own_disk(request, _executor(), _mount(facts)) as places:
+            sys.argv[position] = json.dumps(request)
+            _run_step(facts)
     finally:
         answer = Path(request["outputs"]["outputFile"])
         if answer.is_file():
-            told = clean_answer(change_strings(json.loads(answer.read_text(encoding="utf-8")), to_uri))
-            answer.write_text(json.dumps(told), encoding="utf-8")
+            told = json.loads(answer.read_text(encoding="utf-8"))
+            told = change_strings(told, lambda text: to_uri(places.get(text, text)))
+            answer.write_text(json.dumps(clean_answer(told)), encoding="utf-8")
 
 
 def _run_step(facts: Mapping[str, Any]) -> None:
     if "columns" in facts:
         choose_batches(facts["columns"])
-    runpy.run_module(_ENTRY_POINT, run_name="__main__", alter_sys=True)
+    try:
+        runpy.run_module(_ENTRY_POINT, run_name="__main__", alter_sys=True)
+    except SystemExit as ended:  # as it ends when all is well, too
+        if ended.code:
+            raise
 
 
 def prepare_request(asked: Any, inputs_spec: Mapping[str, Any], facts: Mapping[str, Any]) -> dict[str, Any]:
@@ -118,6 +127,15 @@ def _keep_data(text: str) -> str:
 
 
 _ADDRESSES: dict[str, Callable[[str], str]] = {"dataset": str, COMPILED: _keep_data}
+
+
+def _mount(facts: Mapping[str, Any]) -> str:
+    """Returns the folder below which Vertex AI mounts buckets; Kubeflow's launcher gives a step folders of its own."""
+    return f"{Path(MOUNTS, 'gcs')}/" if facts.get("target") == "vertex" else ""
+
+
+def _executor() -> str:
+    return sys.argv[sys.argv.index(_EXECUTOR) + 1] if _EXECUTOR in sys.argv else ""
 
 
 def _inputs_spec() -> dict[str, Any]:

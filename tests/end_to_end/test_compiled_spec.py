@@ -112,12 +112,19 @@ def test_the_spec_pushes_the_model_that_a_local_run_pushes(tmp_path: Path) -> No
 
 
 @pytest.mark.timeout(1800)
-def test_the_job_pushes_from_a_bucket_what_a_local_run_pushes(tmp_path: Path) -> None:
-    """Whose folders cannot be renamed, which has neither locks nor appends, and which forgets empty folders."""
+@pytest.mark.parametrize(
+    ("recipe", "changes"),
+    [("digits_mlp", [*CHANGES, *LOCAL]), ("wine_mlp", ["training.deterministic=true", "training.epochs=12"])],
+)
+def test_the_job_pushes_from_a_bucket_what_a_local_run_pushes(recipe: str, changes: list[str], tmp_path: Path) -> None:
+    """Whose folders cannot be renamed, which has neither locks nor appends, and which forgets empty folders.
+
+    The table has something to analyse, which Transform gives its name at the end.
+    """
     library = build_library(tmp_path)
     if library is None:
         pytest.skip("needs a C compiler")
-    (job,) = compile_recipe("digits_mlp", [*CHANGES, *LOCAL], tmp_path, target="vertex")
+    (job,) = compile_recipe(recipe, changes, tmp_path, target="vertex")
     project = Project(tmp_path / "project", library)
     with pytest.raises(TaskFailed, match="expected the bucket at /gcs/bucket, where Vertex AI mounts it"):
         execute_job(job, project)
@@ -126,12 +133,12 @@ def test_the_job_pushes_from_a_bucket_what_a_local_run_pushes(tmp_path: Path) ->
 
     outputs = execute_job(job, project)
 
-    models = project.folder / "gcs" / "bucket" / "root" / "models" / "digits_mlp"
+    models = project.folder / "gcs" / "bucket" / "root" / "models" / recipe
     assert outputs["push"]["pushed_model"]["metadata"]["pushed"] == 1
     assert (models / "1" / "saved_model.pb").is_file()
     assert json.loads((models / "current.json").read_text())["version"] == 1
     figures = figures_of(project, outputs)
-    result = run_here("digits_mlp", [*CHANGES, *LOCAL], tmp_path)
+    result = run_here(recipe, changes, tmp_path)
     assert figures["metrics"] == pytest.approx(result["metrics"], abs=1e-4)
     assert figures["test_metrics"] == pytest.approx(result["test_metrics"], abs=1e-4)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -53,6 +54,73 @@ def test_what_a_step_writes_is_told_as_uris(tmp_path: Path, monkeypatch: pytest.
     given = seen["inputs"]["parameterValues"]  # type: ignore[index]
     assert given == {"models": f"{tmp_path}/gcs/bucket/new/models/x"}, "TFX hears of no parameter but its own"
     assert json.loads((tmp_path / "gcs" / "bucket" / "out.json").read_text()) == {"uri": "gs://bucket/x"}
+
+
+def run_step(
+    executor: str, bucket: Path, monkeypatch: pytest.MonkeyPatch, step: Callable[[Path], None]
+) -> dict[str, object]:
+    """Runs a step of Vertex AI that writes into the folder of its output ``graph``; returns what it has told."""
+    monkeypatch.setattr(container, "MOUNTS", str(bucket.parent.parent))
+    monkeypatch.setenv(VARIABLE, describe("vertex", "", None))
+    request = {
+        "inputs": {},
+        "outputs": {"outputFile": "gs://bucket/out.json", "artifacts": {"graph": {"artifacts": [{"uri": GRAPH}]}}},
+    }
+    options = ["--executor_class_path", executor, "--json_serialized_invocation_args", json.dumps(request)]
+    monkeypatch.setattr(sys, "argv", ["container", *options])
+
+    def entry_point(*_: object, **__: object) -> None:
+        artifacts = json.loads(sys.argv[4])["outputs"]["artifacts"]
+        step(Path(artifacts["graph"]["artifacts"][0]["uri"]))
+        (bucket / "out.json").write_text(json.dumps({"artifacts": artifacts}))
+        sys.exit(0)  # as absl ends a program
+
+    monkeypatch.setattr(container.runpy, "run_module", entry_point)
+    container.main()
+    return dict(json.loads((bucket / "out.json").read_text()))
+
+
+GRAPH = "gs://bucket/run/graph"
+TRANSFORM = "tfx.components.transform.executor.Executor"
+
+
+@pytest.fixture
+def bucket(tmp_path: Path) -> Path:
+    """A bucket's folder below the mount."""
+    folder = tmp_path / "gcs" / "bucket"
+    folder.mkdir(parents=True)
+    return folder
+
+
+def test_what_transform_renames_is_on_the_machines_own_disk(bucket: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def transform(output: Path) -> None:
+        assert bucket not in output.parents
+        (output / "temporary").mkdir(parents=True)
+        (output / "temporary" / "saved_model.pb").write_text("graph")
+        (output / "temporary").rename(output / "transform_fn")
+
+    told = run_step(TRANSFORM, bucket, monkeypatch, transform)
+    assert (bucket / "run" / "graph" / "transform_fn" / "saved_model.pb").read_text() == "graph"
+    assert told == {"artifacts": {"graph": {"artifacts": [{"uri": GRAPH}]}}}
+
+
+def test_other_steps_write_to_the_bucket_itself(bucket: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def train(output: Path) -> None:
+        assert output == bucket / "run" / "graph"
+
+    run_step("tfx.components.trainer.executor.GenericExecutor", bucket, monkeypatch, train)
+
+
+def test_a_transform_that_fails_leaves_nothing_in_the_bucket(bucket: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def transform(output: Path) -> None:
+        output.mkdir(parents=True)
+        (output / "half").write_text("graph")
+        sys.exit(3)
+
+    with pytest.raises(SystemExit) as ended:
+        run_step(TRANSFORM, bucket, monkeypatch, transform)
+    assert ended.value.code == 3
+    assert list(bucket.iterdir()) == []
 
 
 @pytest.mark.parametrize(("columns", "least"), [(12, 1), (5000, 20 * 2**20)])

@@ -1,0 +1,57 @@
+"""Steps that rename folders, which a bucket that is mounted does not: they write to the machine's own disk first.
+
+TensorFlow Transform writes what it has analysed into folders of their own and gives them their names at the end. Cloud
+Storage FUSE refuses to rename a folder that holds anything ("Too many open files").
+
+Source: GoogleCloudPlatform/gcsfuse docs/semantics.md; tensorflow_transform/beam/tft_beam_io/transform_fn_io.py
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+_RENAMING = frozenset({"tfx.components.transform.executor.Executor"})  # executors that rename folders
+
+
+@contextmanager
+def outputs_on_own_disk(request: Mapping[str, Any], executor: str, mount: str) -> Iterator[dict[str, str]]:
+    """Lets a step that renames folders write its outputs to this machine's disk, and copies them when it has succeeded.
+
+    Args:
+      request: What TFX's entry point is asked, whose outputs' URIs are changed in place.
+      executor: Path of the executor's class.
+      mount: The folder below which buckets are mounted, with a slash at its end; empty where none is.
+
+    Yields:
+      Folder on the disk to the folder that it stands for; empty where the step writes to its outputs itself.
+    """
+    if executor not in _RENAMING or not mount:
+        yield {}
+        return
+    entries = request["outputs"].get("artifacts", {}).values()
+    artifacts = [artifact for entry in entries for artifact in entry["artifacts"]]
+    with tempfile.TemporaryDirectory(prefix="kerasline-outputs-") as disk:
+        places = {}
+        for number, artifact in enumerate(artifacts):
+            if not artifact["uri"].startswith(mount):
+                continue
+            place = str(Path(disk, str(number)))
+            places[place] = artifact["uri"]
+            artifact["uri"] = place
+        yield places
+        for place, target in places.items():
+            _copy(Path(place), Path(target))
+
+
+def _copy(source: Path, target: Path) -> None:
+    """Copies the files of a folder; times and permissions are nothing that a bucket keeps."""
+    for path in source.rglob("*"):
+        if path.is_file():
+            place = target / path.relative_to(source)
+            place.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(path, place)

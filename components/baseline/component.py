@@ -18,7 +18,7 @@ from tfx.utils import path_utils
 from kerasline.components.baseline.lost_version import BaselineLost, check_baseline, lost_baseline
 from kerasline.components.baseline.reference_rules import ANSWERS_FILE, REFERENCES_FILE, why_no_references
 from kerasline.components.baseline.references import fit_references
-from kerasline.components.core import register_operations
+from kerasline.components.core import first_line, register_operations
 from kerasline.components.features import FeaturePlan, encode_label
 from kerasline.components.fitting import ExamplesReader, TrainingOptions
 from kerasline.components.registry import current_version, read_record
@@ -103,8 +103,7 @@ def _why_not_comparable(models: Path, version: int, plan: FeaturePlan) -> str:
     try:
         signatures = tf.saved_model.load(os.path.join(models, str(version))).signatures
     except (OSError, ValueError, tf.errors.OpError) as error:
-        reason = (str(error).splitlines() or ["no message"])[0]
-        raise BaselineLost(lost_baseline(models, version, f"it does not load ({reason})")) from error
+        raise BaselineLost(lost_baseline(models, version, f"it does not load ({first_line(error)})")) from error
     if "evaluation" not in signatures:
         raise BaselineLost(lost_baseline(models, version, "it has no signature 'evaluation'"))
     return ""

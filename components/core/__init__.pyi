@@ -59,5 +59,12 @@ from .option_base import Options as Options
 from .outputs import check_output as check_output
 from .progress import Progress as Progress
 from .refusals import describe as describe, refuse_boolean as refuse_boolean
-from .wording import counted as counted, printable as printable, rate as rate, rounded as rounded
+from .wording import (
+    counted as counted,
+    first_line as first_line,
+    last_line as last_line,
+    printable as printable,
+    rate as rate,
+    rounded as rounded,
+)
 from .writing import write_at_once as write_at_once, written_at_once as written_at_once

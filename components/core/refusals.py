@@ -53,6 +53,7 @@ _BEGINNINGS = (
 )
 # A pattern says nothing to a reader.
 PATTERNS = {
+    r"^[0-9a-f]{64}$": "a sha256 of 64 digits, 0 to 9 and a to f",
     r"^[a-z0-9]([a-z0-9_-]*[a-z0-9])?$": "lower-case letters, digits, - and _, with a letter or digit at both ends",
     r"^\d+(\.\d+)?[smh]$": "a time such as 90s, 20m or 2h",
     r"^https?://": "an address that begins with http:// or https://",

@@ -36,6 +36,21 @@ def rounded(value: float | None, digits: int = 4) -> str:
     return f"{float(text):,.0f}" if "e+" in text and abs(value) < _WITHOUT_EXPONENT else text
 
 
+def first_line(error: BaseException, otherwise: str | None = None) -> str:
+    """Returns the first line of an error's message.
+
+    Args:
+      error: Of any kind.
+      otherwise: What is returned of an error that says nothing; by default the name of its type.
+    """
+    return (str(error).strip().splitlines() or [otherwise or type(error).__name__])[0]
+
+
+def last_line(text: str, otherwise: str = "no message") -> str:
+    """Returns the last line of what a program has said, where a traceback has its error."""
+    return (text.strip().splitlines() or [otherwise])[-1]
+
+
 def printable(text: str) -> str:
     """Writes characters that would steer a terminal, such as the escape of a colour, as their codes; lines stay."""
     if text.isprintable():

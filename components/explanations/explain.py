@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from kerasline.components.core import first_line
 from kerasline.components.explanations.examples import choose_examples
 from kerasline.components.explanations.importance import permutation_importance
 from kerasline.components.explanations.showing import decode_row, find_records, sample_records, show_row
@@ -84,8 +85,7 @@ class Explainer:
             explain()
         except Exception as error:  # the model is pushed already; an explanation that fails must not fail its run
             logger.exception("could not explain %s", what)
-            first = (str(error).strip().splitlines() or [type(error).__name__])[0]
-            self._notes.append(f"could not explain {what}: {first}")
+            self._notes.append(f"could not explain {what}: {first_line(error)}")
 
     def _show(self, kind: str, entry: dict[str, Any], records: Mapping[int, bytes]) -> dict[str, Any]:
         shown = show_row(decode_row(records[entry["row"]]), self._columns)

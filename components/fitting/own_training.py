@@ -12,7 +12,7 @@ from typing import Any
 
 import keras
 
-from kerasline.components.core import ConfigError, TrainingFailed
+from kerasline.components.core import ConfigError, TrainingFailed, first_line
 from kerasline.components.fitting.batches import Batches
 from kerasline.components.fitting.rows import Feed
 from kerasline.components.fitting.settings import OPTIMIZERS, FitSettings, loss_of
@@ -137,7 +137,7 @@ class CheckFigures(keras.callbacks.Callback):
 
 def explain_failure(error: Exception, trainee: keras.Model) -> TrainingFailed:
     """Says that the user's own training failed, and with what."""
-    told = (str(error).strip().splitlines() or ["no message"])[0][:300]
+    told = first_line(error, "no message")[:300]
     return TrainingFailed(
         f"the model's own {' and '.join(own_methods(trainee))} ended with {type(error).__name__}: {told}; it runs "
         f"under the backend {keras.backend.backend()} and is given inputs, labels and, where rows or classes weigh, "

@@ -13,7 +13,7 @@ from tfx.dsl.component.experimental.annotations import InputArtifact, OutputArti
 from tfx.dsl.component.experimental.decorators import component
 from tfx.types.standard_artifacts import Examples, InfraBlessing, Model, ModelRun, TransformGraph
 
-from kerasline.components.core import KeraslineError, module_command
+from kerasline.components.core import KeraslineError, last_line, module_command
 from kerasline.components.training import KERAS_FILE
 
 FORMATS_FILE = "formats.json"
@@ -81,7 +81,7 @@ def FormatExport(  # noqa: N802 (a component is named like a class)
         )  # fmt: skip
     print(child.stderr, file=sys.stderr)
     if child.returncode != 0:
-        last = (child.stderr.strip().splitlines() or ["no message"])[-1]
+        last = last_line(child.stderr)
         raise FormatFailed(
             f"expected to convert the network to {', '.join(task['formats'])}, but it ended with {last!r}; leave out "
             "the format that does not know its layers"

@@ -8,7 +8,7 @@ from typing import Any
 
 import keras
 
-from kerasline.components.core import ConfigError
+from kerasline.components.core import ConfigError, first_line
 from kerasline.components.models.augment import augmented
 from kerasline.components.models.description import (
     HubOptions,
@@ -71,7 +71,7 @@ def load_backbone(preset: Preset) -> keras.Model:
     try:
         return keras_hub.models.Backbone.from_preset(str(preset.folder), dtype=keras.config.dtype_policy())
     except Exception as error:
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        reason = first_line(error)
         raise ConfigError(
             f"model.preset: {preset.folder} cannot be loaded by KerasHub {keras_hub.__version__} ({reason}); save it "
             "again with this version, or fetch it again"

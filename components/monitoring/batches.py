@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from kerasline.components.core import written_at_once
+from kerasline.components.core import first_line, written_at_once
 from kerasline.components.monitoring.reading import ANSWERED
 from kerasline.components.monitoring.records import (
     BATCH,
@@ -169,7 +169,7 @@ def _reason(error: Exception) -> str:
     if isinstance(error, OSError):
         return error.strerror or str(error)
     logger.error("predicted rows could not be captured", exc_info=error)
-    return (str(error).splitlines() or [type(error).__name__])[0]
+    return first_line(error)
 
 
 def _ids(block: Block, column: str) -> list[str]:

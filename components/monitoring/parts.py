@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from kerasline.components.core import KeraslineError
+from kerasline.components.core import KeraslineError, first_line
 from kerasline.components.monitoring.records import parts_of
 
 _BATCH = 1 << 16
@@ -86,7 +86,7 @@ def telling_damage(path: Path) -> Iterator[None]:
     except FileNotFoundError:
         raise
     except (OSError, pa.ArrowException) as error:
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        reason = first_line(error)
         raise KeraslineError(
             f"expected captured answers in {path}, but they cannot be read ({reason[:200]}); move the damaged file "
             "away, and all others are read without it"

@@ -15,7 +15,7 @@ from tfx.dsl.component.experimental.decorators import component
 from tfx.types.standard_artifacts import Examples, InfraBlessing, Model, ModelRun
 from tfx.utils import path_utils
 
-from kerasline.components.core import LARGEST, LARGEST_IN_DEVIATIONS, TEXT_PACKAGE, ParityFailed, spread_of
+from kerasline.components.core import LARGEST, LARGEST_IN_DEVIATIONS, TEXT_PACKAGE, ParityFailed, last_line, spread_of
 from kerasline.components.features import FeaturePlan, tokenizer_in
 
 PARITY_FILE = "parity.json"
@@ -102,7 +102,7 @@ def _replay(task: str) -> None:
         ) from None
     print(child.stderr, file=sys.stderr)
     if child.returncode != 0:
-        last = (child.stderr.strip().splitlines() or ["no message"])[-1]
+        last = last_line(child.stderr)
         how = f"was killed by signal {-child.returncode}" if child.returncode < 0 else f"ended with {last!r}"
         raise ParityFailed(
             f"expected a fresh process to compare the exported model with the trained one, but it {how}; it may have "

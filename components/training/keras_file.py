@@ -10,7 +10,7 @@ from typing import Any
 
 import keras
 
-from kerasline.components.core import ConfigError
+from kerasline.components.core import ConfigError, first_line
 from kerasline.components.features import LabelUnits, from_log
 from kerasline.components.models import Augmentation, EachMember, MemberScale
 
@@ -36,7 +36,7 @@ def save_keras(path: str, model: keras.Model, label_units: LabelUnits) -> str:
     except Exception as error:
         if os.path.exists(path):
             os.remove(path)
-        return f"{type(error).__name__}: {(str(error).splitlines() or ['no message'])[0]}"
+        return f"{type(error).__name__}: {first_line(error, 'no message')}"
     return ""
 
 

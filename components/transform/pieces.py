@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tensorflow as tf
 
-from kerasline.components.core import ConfigError
+from kerasline.components.core import ConfigError, first_line
 from kerasline.components.features import FeatureStep
 
 
@@ -28,7 +28,7 @@ def cut_into_pieces(texts: tf.Tensor, step: FeatureStep) -> tf.Tensor:
     try:
         prepare = keras_hub.models.TextClassifierPreprocessor.from_preset(step.tokenizer.folder, sequence_length=length)
     except Exception as error:
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        reason = first_line(error)
         raise ConfigError(
             f"model.preset: KerasHub cannot load the tokenizer in {step.tokenizer.folder} ({reason}); save the preset "
             "again"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from kerasline.components.core import DataRejected, KeraslineError, errors
+from kerasline.components.core import DataRejected, KeraslineError, errors, first_line
 from kerasline.components.datasets import explain_damage, is_about_images
 from kerasline.components.datasets.description import Dataset
 from kerasline.components.registry import PushRefused
@@ -67,10 +67,8 @@ def describe_failure(error: Exception, step: str, log: Path, data: Dataset) -> t
         return "failed", f"the step {step} could not go on: {machine}, and run again; the log is {log}"
     if any(column.dtype == "image" for column in data.columns) and is_about_images(str(error)):
         return "data_rejected", explain_damage(data)
-    return "failed", (
-        f"the step {step} failed with {type(cause).__name__}: {_first_line(cause)}; the log {log} has the rest, "
-        "--debug shows it here"
-    )
+    what = f"{type(cause).__name__}: {first_line(cause, 'no message')}"
+    return "failed", f"the step {step} failed with {what}; the log {log} has the rest, --debug shows it here"
 
 
 def explain_machine(error: BaseException) -> str | None:
@@ -114,7 +112,3 @@ def find_cause(error: BaseException) -> BaseException:
         if isinstance(kind, type) and issubclass(kind, KeraslineError):
             return kind(text)
     return error
-
-
-def _first_line(error: BaseException) -> str:
-    return (str(error).strip().splitlines() or ["no message"])[0]

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from kerasline import components
-from kerasline.components.core import ConfigError, KeraslineError, is_version, nearest
+from kerasline.components.core import ConfigError, KeraslineError, is_version, last_line, nearest
 from kerasline.components.registry import (
     current_version,
     find_predecessor,
@@ -163,7 +163,7 @@ def try_model(path: Path, shown: str) -> Trial:
             f"expected {shown} to answer within {_PROBE_SECONDS} s, but it did not; everything is as it was"
         ) from None
     if child.returncode != 0:
-        last = (child.stderr.strip().splitlines() or [f"exit code {child.returncode}"])[-1]
+        last = last_line(child.stderr, f"exit code {child.returncode}")
         raise KeraslineError(
             f"expected {shown} to load and answer in a fresh process, but it ended with {last!r}; everything is as it "
             "was"

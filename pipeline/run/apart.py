@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from kerasline.components.core import KeraslineError, end_child, module_command, start_child
+from kerasline.components.core import KeraslineError, end_child, last_line, module_command, start_child
 
 
 def run_apart(
@@ -37,6 +37,6 @@ def run_apart(
     finally:
         end_child(child)
     if child.returncode != 0 or not outcome.is_file():
-        last = (said.read_text(encoding="utf-8", errors="replace").strip().splitlines() or ["no message"])[-1]
+        last = last_line(said.read_text(encoding="utf-8", errors="replace"))
         raise KeraslineError(f"ended with exit code {child.returncode}: {last}")
     return dict(json.loads(outcome.read_text(encoding="utf-8")))

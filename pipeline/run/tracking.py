@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from kerasline.components.core import ConfigError, register_operations
+from kerasline.components.core import ConfigError, first_line, register_operations
 from kerasline.pipeline.config import flatten
 from kerasline.pipeline.workspace import section
 
@@ -98,7 +98,7 @@ def log_run(
     try:
         return {"uri": uri, **_log(uri, folder, figures, result, command)}
     except Exception as error:
-        first = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        first = first_line(error)
         return {"uri": uri, "error": f"not logged: {first[:_LONGEST_ERROR]}"}
 
 

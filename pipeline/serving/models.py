@@ -13,7 +13,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from kerasline.components.core import ConfigError, register_operations
+from kerasline.components.core import ConfigError, first_line, register_operations
 from kerasline.components.prediction import (
     WARMUP_FILE,
     Reader,
@@ -146,14 +146,14 @@ class ServedModels:
             try:
                 self._follow(name, model)
             except Exception as error:  # whatever a file may hold: the next look may find better
-                self._note(name, model, None, f"its pointer cannot be read ({_first_line(error)})")
+                self._note(name, model, None, f"its pointer cannot be read ({first_line(error)})")
 
     def _list(self) -> list[str]:
         problem, names = "", sorted(self._models)
         try:
             names = list_models(self._folder)
         except Exception as error:
-            problem = _first_line(error)
+            problem = first_line(error)
         if problem and problem != self._problem:
             logger.error("the models in %s cannot be listed: %s", self._folder, problem)
         self._problem = problem
@@ -194,8 +194,8 @@ class ServedModels:
             except Exception as error:  # TensorFlow, protobuf and the file system each have their own
                 again = before and before.files == files
                 wait = min(2 * before.wait_seconds, _LONGEST_WAIT_SECONDS) if before and again else _FIRST_WAIT_SECONDS
-                model.failures[version] = _Failure(_first_line(error), files, wait, time.monotonic() + wait)
-                raise NotServed(_first_line(error)) from error
+                model.failures[version] = _Failure(first_line(error), files, wait, time.monotonic() + wait)
+                raise NotServed(first_line(error)) from error
             model.failures.pop(version, None)
             return loaded
 
@@ -283,7 +283,3 @@ def _look(folder: Path) -> object:
     except OSError as error:
         return str(error)
     return [(path, stat.st_size, stat.st_mtime_ns) for path, stat in stats]
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0]

@@ -6,7 +6,7 @@ import os
 from importlib import import_module
 from pathlib import Path
 
-from kerasline.components.core import ConfigError
+from kerasline.components.core import ConfigError, first_line
 from kerasline.components.datasets.files import Places
 
 
@@ -49,11 +49,7 @@ def download(name: str, places: Places, by_hand: str, **arguments: object) -> No
     except Exception as error:  # Keras raises plain Exception for a failed download
         folder = places.data_dir if places.data_dir is not None else keras_folder()
         raise ConfigError(
-            f"Data set {name} is not on this machine and could not be downloaded ({_first_line(error)}); put "
+            f"Data set {name} is not on this machine and could not be downloaded ({first_line(error)[:120]}); put "
             f"{by_hand} into "
             f"{Path(folder).absolute()}{'' if places.data_dir else ' or name their folder with --data-dir'}."
         ) from error
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0][:120]

@@ -14,7 +14,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from kerasline.components.core import INSTALL_HUB, ConfigError, shown
+from kerasline.components.core import INSTALL_HUB, ConfigError, first_line, shown
 from kerasline.components.models.description.hdf5 import check_weights
 
 HUGGING_FACE, KAGGLE = "hf://", "kaggle://"
@@ -106,7 +106,7 @@ def _fetch(preset: str) -> Path:
 
         return Path(kagglehub.model_download(preset.removeprefix(KAGGLE)))
     except Exception as error:
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        reason = first_line(error)
         raise ConfigError(
             f"model.preset: {shown(preset)} could not be fetched ({reason}); check the handle and the network, or give "
             "a folder of this machine"

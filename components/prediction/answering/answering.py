@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from kerasline.components.core import KeraslineError, register_operations
+from kerasline.components.core import KeraslineError, first_line, register_operations
 from kerasline.components.example_gen import encode_row
 from kerasline.components.features import UNREADABLE
 from kerasline.components.prediction.answering.reasons import plain_reason
@@ -43,7 +43,7 @@ class ServedModel:
         try:
             self._model = tf.saved_model.load(path)
         except (OSError, ValueError, tf.errors.OpError) as error:
-            raise KeraslineError(f"{path} does not load: {(str(error).splitlines() or ['no message'])[0]}") from error
+            raise KeraslineError(f"{path} does not load: {first_line(error)}") from error
         self._raw = self._together(RAW)
         self._can_mark = find_marker(self._model, record, RAW) is not None
         _, self._specs = self._model.signatures[RAW].structured_input_signature

@@ -7,7 +7,7 @@ links beside this file show them to tools that look for packages by path.
 
 from __future__ import annotations
 
-from importlib import import_module, metadata
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -65,6 +65,8 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     """Fetches a public name from the room that it stands in."""
     if name == "__version__":
+        from importlib import metadata
+
         return metadata.version("kerasline")
     if name in _ROOM_OF:
         return getattr(import_module(_ROOM_OF[name]), name)

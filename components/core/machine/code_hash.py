@@ -65,7 +65,8 @@ def _local_sources(module: str) -> set[Path]:
             continue
         found.add(path)
         if path.suffix == ".py":
-            names, files = _references(path)
+            facts = path.stat()
+            names, files = _references(path, facts.st_mtime_ns, facts.st_size)
             waiting += [*map(_source_file, names), *files]
     return found
 
@@ -95,8 +96,17 @@ def _user_module(module: str) -> Path | None:
     return None if path.is_relative_to(Path(ast.__file__).parent) else path
 
 
-def _references(path: Path) -> tuple[list[str], list[Path]]:
-    """Returns the modules that a file imports, and the files beside it that it names (templates, scripts)."""
+@lru_cache(maxsize=4096)
+def _references(path: Path, modified: int, size: int) -> tuple[list[str], list[Path]]:
+    """Returns the modules that a file imports, and the files beside it that it names (templates, scripts).
+
+    Most files are behind several steps, and each is parsed once.
+
+    Args:
+      path: Of the file.
+      modified: When it was written; a file that was edited meanwhile is read again.
+      size: Of it, in bytes.
+    """
     names: list[str] = []
     files: list[Path] = []
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):

@@ -99,7 +99,8 @@ def test_from_a_step_it_runs_anew_though_it_was_cached_and_to_the_end(
     new = {"evaluate", "parity", "gate", "push", "explain", "report"}
     assert {step for step in cached if not cached[step]} == new
     assert set(until_gate.cached()) | new == set(cached)
-    assert measured_anew.result["metrics"] == until_gate.result["metrics"]
+    # Beam makes batches by the time that they take, and with the batch a float32 answer changes in its last digit.
+    assert measured_anew.result["metrics"] == pytest.approx(until_gate.result["metrics"], rel=1e-6)
     assert (measured_anew.result["status"], measured_anew.result["model"]["version"]) == ("pushed", 1)
     assert is_intact(workspace)
     from kerasline.pipeline.workspace.history import list_runs

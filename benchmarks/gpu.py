@@ -45,6 +45,8 @@ class Case:
     vocabulary_size: int | None = None
 
 
+# Families without a case: the network of hub is that of a preset, which KerasHub loads, and that is not needed here.
+WITHOUT_CASE = ("hub",)
 CASES: dict[str, Case] = {
     "mlp": Case({"family": "mlp", "units": [256, 128], "dropout": [0.4, 0.3]}, (28, 28, 1)),
     "cnn": Case({"family": "cnn", "padding": "valid"}, (28, 28, 1)),

@@ -29,7 +29,10 @@ def test_help_and_a_misspelt_case_answer_at_once() -> None:
 
 
 def test_every_family_has_a_case() -> None:
-    code = "from benchmarks.gpu import CASES\nprint(*{case.options['family'] for case in CASES.values()})"
+    code = (
+        "from benchmarks.gpu import CASES, WITHOUT_CASE\n"
+        "print(*{case.options['family'] for case in CASES.values()}, *WITHOUT_CASE)"
+    )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert set(done.stdout.split()) == set(MODEL_FAMILIES)
 

@@ -200,7 +200,7 @@ def plan_features(dataset: Dataset, features: Mapping[str, ColumnOptions], task:
         label=dataset.label.name,
         label_dtype=dataset.label.dtype,
         classes=None if regression else dataset.label.classes,
-        label_scale=_label_scale(features.get(dataset.label.name, ColumnOptions()), task),
+        label_scale=_label_scale(dataset.label.name, features.get(dataset.label.name, ColumnOptions()), task),
         task=task,
     )
 
@@ -234,7 +234,12 @@ def _check_label_column(name: str, options: ColumnOptions) -> None:
         )
 
 
-def _label_scale(options: ColumnOptions, task: Task) -> Literal["z_score", "log", "none"]:
+def _label_scale(name: str, options: ColumnOptions, task: Task) -> Literal["z_score", "log", "none"]:
+    if task != "regression" and options.scale == "log":
+        raise ConfigError(
+            f"features.{name}.scale: expected z_score or none for a label of classes, got log; leave it out, or set "
+            "task: regression"
+        )
     if task != "regression":
         return "none"
     return "log" if options.scale == "log" else "z_score" if options.scale == "z_score" else "none"

@@ -241,8 +241,8 @@ def test_arguments_of_the_signature_are_names_that_python_can_take() -> None:
          "for a column of type string, got array"),
         ({"age": {"kind": "image"}}, "features.age.kind: expected numeric, boolean, categorical, date, text, drop "
          "for a column of type float, got image"),
-        ({"note": {"kind": "text", "encode": "one_hot"}}, "features.note.encode: expected bag or tokens for a text "
-         "column, got one_hot"),
+        ({"note": {"kind": "text", "encode": "one_hot"}}, "features.note.encode: expected bag or tokens or pieces for "
+         "a text column, got one_hot"),
         ({"note": {"kind": "categorical", "encode": "bag"}}, "features.note.encode: expected one_hot or embedding or "
          "hash for a categorical column, got bag"),
         ({"x": {"cross": ["note", "aeg"]}}, "features.x.cross: 'aeg' is no column. Did you mean 'age'?"),
@@ -252,8 +252,10 @@ def test_arguments_of_the_signature_are_names_that_python_can_take() -> None:
          "its own"),
         ({"x": {"cross": ["note"], "encode": "one_hot"}}, "features.x.encode: expected hash or embedding for a cross, "
          "got one_hot"),
-        ({"ill": {"scale": "log"}}, "features.ill.scale: expected z_score or none for the label (predictions are in "
-         "its own units either way), got log"),
+        ({"ill": {"scale": "buckets"}}, "features.ill.scale: expected z_score, log or none for the label (predictions "
+         "are in its own units whatever it is), got buckets"),
+        ({"ill": {"scale": "log"}}, "features.ill.scale: expected z_score or none for a label of classes, got log; "
+         "leave it out, or set task: regression"),
     ],
 )  # fmt: skip
 def test_what_does_not_suit_the_column_is_refused(features: dict[str, Any], expected: str) -> None:

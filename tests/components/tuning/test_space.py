@@ -79,7 +79,7 @@ def test_the_config_is_found_among_the_choices() -> None:
     assert decode_hyperparameters(untuned) == {
         "training.early_stopping": {"patience": 3}, "training.learning_rate_schedule": None,
     }  # fmt: skip
-    own = {"monitor": "val_loss", "patience": 4, "min_delta": 0.0}
+    own = {"monitor": "val_loss", "mode": "auto", "patience": 4, "min_delta": 0.0}
     untuned = untuned_values(iris_settings(early_stopping=own), space)
     assert decode_hyperparameters(untuned)["training.early_stopping"] == own
 

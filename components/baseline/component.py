@@ -18,7 +18,7 @@ from tfx.utils import path_utils
 from kerasline.components.baseline.lost_version import BaselineLost, check_baseline, lost_baseline
 from kerasline.components.baseline.reference_rules import ANSWERS_FILE, REFERENCES_FILE, why_no_references
 from kerasline.components.baseline.references import fit_references
-from kerasline.components.core import first_line, register_operations
+from kerasline.components.core import first_line, load_saved_model
 from kerasline.components.features import FeaturePlan, encode_label
 from kerasline.components.fitting import ExamplesReader, TrainingOptions
 from kerasline.components.registry import current_version, read_record
@@ -99,9 +99,8 @@ def _why_not_comparable(models: Path, version: int, plan: FeaturePlan) -> str:
     recorded = read_record(models, version).get("classes")
     if recorded is not None and tuple(recorded) != plan.classes:
         return f"version {version}, which is in production, answers with other classes"
-    register_operations(os.path.join(models, str(version)))
     try:
-        signatures = tf.saved_model.load(os.path.join(models, str(version))).signatures
+        signatures = load_saved_model(os.path.join(models, str(version))).signatures
     except (OSError, ValueError, tf.errors.OpError) as error:
         raise BaselineLost(lost_baseline(models, version, f"it does not load ({first_line(error)})")) from error
     if "evaluation" not in signatures:

@@ -30,6 +30,7 @@ from .errors import (
 from .further_ops import (
     INSTALL_HUB as INSTALL_HUB,
     TEXT_PACKAGE as TEXT_PACKAGE,
+    load_saved_model as load_saved_model,
     register_operations as register_operations,
 )
 from .machine.child_process import (

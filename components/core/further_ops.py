@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import os
 from pathlib import Path
+from typing import Any
 
 from kerasline.components.core.errors import ConfigError
 
@@ -13,6 +14,19 @@ TEXT_PACKAGE = "tensorflow_text"
 # Cuts words into pieces; the file of a graph names its operations as they are.
 _TEXT_OPERATION = b"FastWordpieceTokenize"
 _FILE = "saved_model.pb"
+
+
+def load_saved_model(saved_model: str | os.PathLike[str]) -> Any:
+    """Loads a SavedModel as TensorFlow does, with the operations that TensorFlow alone does not know.
+
+    Raises:
+      ConfigError: as :func:`register_operations`.
+      OSError, ValueError, tf.errors.OpError: as ``tf.saved_model.load``.
+    """
+    import tensorflow as tf
+
+    register_operations(saved_model)
+    return tf.saved_model.load(os.fspath(saved_model))
 
 
 def register_operations(saved_model: str | os.PathLike[str]) -> None:

@@ -10,7 +10,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from kerasline.components.core import KeraslineError, register_operations
+from kerasline.components.core import KeraslineError, load_saved_model
 from kerasline.components.explanations.examples import join_classes
 from kerasline.components.explanations.showing import Row, decode_row
 from kerasline.components.features import LABEL, FeaturePlan
@@ -36,8 +36,7 @@ def load_predictor(saved_model: str | Path, plan: FeaturePlan) -> Predict:
       A function of raw columns (see :func:`raw_columns`) that gives float32 [rows, units]: scores (binary: of the
       second class) or values in the label's units.
     """
-    register_operations(saved_model)
-    serve = tf.saved_model.load(str(saved_model)).signatures["serving_raw"]
+    serve = load_saved_model(saved_model).signatures["serving_raw"]
 
     def predict(columns: Columns) -> np.ndarray:
         rows = len(next(iter(columns.values())))

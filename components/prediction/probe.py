@@ -18,7 +18,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import numpy as np
 import tensorflow as tf
 
-from kerasline.components.core import register_operations
+from kerasline.components.core import load_saved_model
 
 WARMUP_FILE = "assets.extra/tf_serving_warmup_requests"
 
@@ -27,8 +27,7 @@ def main() -> None:
     """Loads, asks, and tells; whatever fails ends the process with its own message."""
     folder = sys.argv[1]
     started = time.monotonic()
-    register_operations(folder)
-    model = tf.saved_model.load(folder)
+    model = load_saved_model(folder)
     load_seconds = time.monotonic() - started
     requests = read_requests(os.path.join(folder, WARMUP_FILE))
     if not requests:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from kerasline.components.core import register_operations, rounded
+from kerasline.components.core import load_saved_model, rounded
 from kerasline.components.datasets.description import Dataset
 from kerasline.components.evaluation import METRICS, Threshold, check_own_limits, measure
 from kerasline.components.registry import current_version, read_record
@@ -303,9 +303,8 @@ def _answer(model: Path, records: Sequence[bytes]) -> tuple[Any, Any] | str:
     if not records:
         return "every row was put into quarantine"
     labels, predictions = [], []
-    register_operations(model)
     try:
-        loaded = tf.saved_model.load(str(model))
+        loaded = load_saved_model(model)
         evaluation, label_index = (loaded.signatures[name] for name in ("evaluation", "label_index"))
         (argument,) = evaluation.structured_input_signature[1]
         for start in range(0, len(records), _ROWS_PER_CALL):

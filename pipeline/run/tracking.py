@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from kerasline.components.core import ConfigError, first_line, register_operations
+from kerasline.components.core import ConfigError, first_line, load_saved_model
 from kerasline.pipeline.config import flatten
 from kerasline.pipeline.workspace import section
 
@@ -219,14 +219,12 @@ def _log_model(uri: str, run_id: str, version: Path) -> None:
 
 def _signature(version: Path) -> Any:
     """Reads MLflow's signature off the SavedModel's own."""
-    import tensorflow as tf
     from mlflow.models import ModelSignature
     from mlflow.types.schema import Array, ColSpec, DataType, Schema
 
     record = json.loads((version / "version.json").read_text(encoding="utf-8"))
     images = {column["name"] for column in record["columns"] if column["dtype"] == "image"}
-    register_operations(version)
-    specs = tf.saved_model.load(str(version)).signatures["serving_raw"].structured_input_signature[1]
+    specs = load_saved_model(version).signatures["serving_raw"].structured_input_signature[1]
     columns = []
     for name, key in record["arguments"].items():
         kind: Any = DataType.binary if name in images else DataType[_TYPES[specs[key].dtype.name]]

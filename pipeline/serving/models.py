@@ -11,9 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import tensorflow as tf
-
-from kerasline.components.core import ConfigError, first_line, register_operations
+from kerasline.components.core import ConfigError, first_line, load_saved_model
 from kerasline.components.prediction import (
     WARMUP_FILE,
     Reader,
@@ -70,10 +68,9 @@ def load_version(folder: Path, version: int, public_key: Path | None = None) -> 
         raise OSError(f"{problem} in {folder / str(version)}")
     started = time.monotonic()
     try:
-        register_operations(folder / str(version))
+        model = load_saved_model(folder / str(version))
     except ConfigError as error:
         raise OSError(str(error)) from error
-    model = tf.saved_model.load(str(folder / str(version)))
     record = read_record(folder, version)
     signatures = dict(model.signatures)
     answers = {name: answer_together(model, record, name) for name in signatures}

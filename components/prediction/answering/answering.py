@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from kerasline.components.core import KeraslineError, first_line, register_operations
+from kerasline.components.core import KeraslineError, first_line, load_saved_model
 from kerasline.components.example_gen import encode_row
 from kerasline.components.features import UNREADABLE
 from kerasline.components.prediction.answering.reasons import plain_reason
@@ -39,9 +39,8 @@ class ServedModel:
         is_plain = all(column["dtype"] in ("float", "int", "string") for column in record["columns"])
         self._rows_per_call = PLAIN_ROWS_PER_CALL if is_plain else ROWS_PER_CALL
         self._output = "value" if record["classes"] is None else "scores"
-        register_operations(path)
         try:
-            self._model = tf.saved_model.load(path)
+            self._model = load_saved_model(path)
         except (OSError, ValueError, tf.errors.OpError) as error:
             raise KeraslineError(f"{path} does not load: {first_line(error)}") from error
         self._raw = self._together(RAW)

@@ -161,10 +161,13 @@ def with_plain_images(record: bytes, columns: Collection[str]) -> bytes:
     except Exception:  # protobuf's DecodeError differs between its backends; the model says what is wrong
         return record
     features = example.features.feature
+    changed = False
     for name in set(columns) & set(features):
         values = features[name].bytes_list.value
-        values[:] = [plain_or_same(value) for value in values]
-    return bytes(example.SerializeToString())
+        plain_values = [plain_or_same(value) for value in values]
+        changed = changed or plain_values != list(values)
+        values[:] = plain_values
+    return bytes(example.SerializeToString()) if changed else record
 
 
 def _has_label(found: tuple[str, list[Any]] | None) -> bool:

@@ -6,7 +6,7 @@ from .image_check import (
     examine as examine,
     is_deep as is_deep,
     path_problem as path_problem,
-    plain_bytes as plain_bytes,
+    plain_image as plain_image,
     plain_or_same as plain_or_same,
 )
 from .image_folder import files_of as files_of

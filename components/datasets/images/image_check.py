@@ -21,6 +21,7 @@ OTHER_SUFFIXES = (".heic", ".heif", ".jp2", ".jxl", ".svg", ".ico", ".dcm", ".pp
 _FORMATS = ("PNG", "JPEG", "MPO", "GIF", "BMP", "WEBP", "TIFF", "AVIF")  # MPO: a JPEG with more after it, by phones
 _PLAIN = (b"\x89PNG", b"\xff\xd8")  # PNG and JPEG, which the graph decodes
 _CONVERTED = ("1", "L", "LA", "P", "PA", "RGB", "RGBA", "RGBX", "CMYK", "YCbCr")  # modes that Pillow makes RGB of
+_DEEP_GREY = "I;16"  # how modes begin of grey pixels of 16 bits; the order of their bytes follows
 _CHANNELS = {"1": 1, "L": 1, "LA": 1, "I": 1, "I;16": 1, "I;16B": 1, "F": 1, "RGBA": 4}
 _THREADS = 4
 _START_BYTES = 2048  # that tell what a file is which is no image
@@ -123,7 +124,7 @@ def examine(content: bytes, decode: bool, max_pixels: float) -> Checked:
             shape = (*size, _channels(image.mode, image.info, image.palette))
             if decode:
                 image.load()
-            levels = _levels(image, decode) if _is_deep(image, content) else None
+            levels = _levels_if_deep(image, content, decode)
     except Image.DecompressionBombError:
         return Checked(None, digest, f"more pixels than the limit of {max_pixels / 1e6:g} megapixels")
     except Exception as error:  # decoders meet hostile bytes with any kind of exception
@@ -136,40 +137,30 @@ def is_deep(content: bytes) -> bool:
     return content.startswith(b"\x89PNG") and content[24:25] == b"\x10"
 
 
-def _is_deep(image: Any, content: bytes) -> bool:
-    return is_deep(content) or image.mode.startswith("I;16")
+def _levels_if_deep(image: Any, content: bytes, decode: bool) -> int | None:
+    if not (is_deep(content) or image.mode.startswith(_DEEP_GREY)):
+        return None
+    return _levels(image) if decode else 0xFFFF  # an image that is not decoded may need all bits
 
 
 def _has_levels(image: Any) -> bool:
     """Says whether pixels have 8 or 16 bits: of measurements in 32 bits or of floats nobody knows which is white."""
     if image.format == "PNG":
         return True
-    return image.mode in _CONVERTED or image.mode.startswith("I;16")
+    return image.mode in _CONVERTED or image.mode.startswith(_DEEP_GREY)
 
 
-def _levels(image: Any, decode: bool = True) -> int:
+def _levels(image: Any) -> int:
     """Returns the largest number of as many bits as the pixels of a deep image need, which is 4095 for a 12-bit camera.
 
-    PIL gives all 16 bits of grey images alone, and the higher eight of the others. An image that is not decoded may
-    need all of them.
+    PIL gives all 16 bits of grey images alone, and the higher eight of the others. It has no extrema of those whose
+    high byte comes first, as in TIFF.
     """
-    if not decode:
-        return 0xFFFF
-    if image.mode.startswith("I;16"):
-        return _range_of(_largest(image))
-    extrema = image.getextrema()
-    largest = max(high for _, high in extrema) << 8 | 0xFF if isinstance(extrema[0], tuple) else int(extrema[1])
-    return _range_of(largest)
-
-
-def _largest(image: Any) -> int:
-    """Returns the largest pixel; PIL does not know it where the high byte comes first, as TIFF may have it."""
     import numpy as np
 
-    return int(np.asarray(image).max())
-
-
-def _range_of(largest: int) -> int:
+    largest = int(np.asarray(image).max())
+    if not image.mode.startswith("I"):
+        largest = largest << 8 | 0xFF
     return max(255, (1 << largest.bit_length()) - 1)
 
 
@@ -211,7 +202,7 @@ def plain_image(content: bytes) -> bytes:
             return content
         channels = _channels(image.mode, image.info, image.palette)
         upright = ImageOps.exif_transpose(image) or image
-        if upright.mode.startswith("I;16"):
+        if upright.mode.startswith(_DEEP_GREY):
             return encode_png(np.asarray(upright))
         return encode_png(np.asarray(upright.convert({1: "L", 3: "RGB", 4: "RGBA"}[channels])))
 

@@ -11,7 +11,7 @@ from typing import Any
 from kerasline.components.core import ConfigError, nearest
 from kerasline.components.datasets.arrays import check_no_sequence, with_plain_images
 from kerasline.components.datasets.files import is_gzip
-from kerasline.components.datasets.images import examine, path_problem, plain_bytes
+from kerasline.components.datasets.images import examine, path_problem, plain_image
 from kerasline.components.prediction.reading.blocks import Block
 from kerasline.components.prediction.reading.pictures import MAX_PIXELS
 from kerasline.components.prediction.reading.planning import PredictionPlan
@@ -51,7 +51,7 @@ def _read_image(root: Path, name: str) -> tuple[bytes | None, str]:
     if checked.shape is None:
         return None, checked.problem
     try:
-        return plain_bytes(path), ""
+        return plain_image(content), ""
     except (OSError, ValueError, SyntaxError) as error:
         return None, f"cannot be decoded ({(str(error).splitlines() or ['damaged'])[0]})"
 

@@ -11,6 +11,7 @@ from .description.options import (
     TransferOptions as TransferOptions,
 )
 from .description.presets import (
+    check_digest as check_digest,
     find_preset as find_preset,
     is_remote as is_remote,
     preset_digest as preset_digest,

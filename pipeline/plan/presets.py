@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from kerasline.components.core import ConfigError
 from kerasline.components.features import Tokenizer
 from kerasline.components.models import (
     HubOptions,
     ModelOptions,
+    check_digest,
     check_parts,
     find_preset,
     is_remote,
-    preset_digest,
     read_preset,
 )
 from kerasline.pipeline.config import Experiment
@@ -45,12 +44,7 @@ def settle_preset(experiment: Experiment, base_dir: Path) -> Experiment:
     check_parts(model)
     folder = find_preset(model.preset, base_dir)
     read_preset(folder)
-    digest = preset_digest(folder)
-    if model.digest not in (None, digest):
-        raise ConfigError(
-            f"model.digest: expected files with the SHA-256 {model.digest} in {folder}, got {digest}; give that, or "
-            "the preset that was meant"
-        )
+    digest = check_digest(folder, model.digest)
     settled = model.model_copy(update={"preset": str(folder), "digest": digest})
     return experiment.model_copy(update={"model": settled})
 

@@ -31,7 +31,7 @@ class Monitor(Options):
 
     def way(self) -> Literal["min", "max"]:
         """Returns which way is better."""
-        return direction(self.monitor) if self.mode == "auto" else self.mode
+        return direction(self.monitor, self.mode)
 
 
 class EarlyStopping(Monitor):

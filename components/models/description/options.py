@@ -68,6 +68,14 @@ class _Options(BaseModel):
                 f"{name} must be one number or a list of {layers} (one for each of {of}), not a list of {len(value)}"
             )
 
+    def _require_dropout(self) -> None:
+        """Refuses a list of rates that does not have one for each entry of ``dense``."""
+        dense, dropout = (getattr(self, name) for name in ("dense", "dropout"))
+        if dense:
+            self._require_length("dropout", "dense")
+        elif isinstance(dropout, tuple):
+            raise ValueError("dropout must be one number where dense is empty, not a list")
+
 
 class AugmentationOptions(_Options):
     """Random changes to training images; evaluation and serving see images as they are."""
@@ -192,10 +200,7 @@ class CnnOptions(DenseOptions):
     def _check(self) -> CnnOptions:
         for name in ("kernel_size", "convolutions", "pooling", "convolution_dropout"):
             self._require_length(name, "filters")
-        if self.dense:
-            self._require_length("dropout", "dense")
-        elif isinstance(self.dropout, tuple):
-            raise ValueError("dropout must be one number where dense is empty, not a list")
+        self._require_dropout()
         return self
 
 
@@ -272,10 +277,7 @@ class TransferOptions(DenseOptions):
 
     @model_validator(mode="after")
     def _check(self) -> TransferOptions:
-        if self.dense:
-            self._require_length("dropout", "dense")
-        elif isinstance(self.dropout, tuple):
-            raise ValueError("dropout must be one number where dense is empty, not a list")
+        self._require_dropout()
         if self.alpha != 1.0 and self.base not in ("mobilenet", "mobilenet_v2"):
             raise ValueError(f"alpha goes with mobilenet and mobilenet_v2; leave it out for base: {self.base}")
         return self
@@ -304,10 +306,7 @@ class HubOptions(DenseOptions):
 
     @model_validator(mode="after")
     def _check(self) -> HubOptions:
-        if self.dense:
-            self._require_length("dropout", "dense")
-        elif isinstance(self.dropout, tuple):
-            raise ValueError("dropout must be one number where dense is empty, not a list")
+        self._require_dropout()
         return self
 
 

@@ -209,14 +209,15 @@ def preset_digest(folder: Path) -> str:
     return _digest(folder, tuple((file, file.stat().st_size, file.stat().st_mtime_ns) for file in files))
 
 
-def check_digest(folder: Path, expected: str | None) -> None:
-    """Raises ConfigError where a preset's files are others than those that were meant."""
+def check_digest(folder: Path, expected: str | None) -> str:
+    """Returns the digest of a preset's files; raises ConfigError where they are others than those that were meant."""
     found = preset_digest(folder)
     if expected is not None and found != expected:
         raise ConfigError(
             f"model.digest: expected files with the SHA-256 {expected} in {folder}, got {found}: the preset has "
             "changed; plan the run anew, or mend the recipe"
         )
+    return found
 
 
 @lru_cache(maxsize=8)

@@ -329,12 +329,18 @@ def computable(output: OutputSpec) -> list[str]:
     return ["loss", *known]
 
 
-def direction(metric: str) -> Literal["max", "min"]:
+def direction(metric: str, mode: Literal["auto", "max", "min"] = "auto") -> Literal["max", "min"]:
     """Returns which way ``metric`` (with or without ``val_``) is better.
+
+    Args:
+      metric: Its name.
+      mode: Which way, or ``auto`` where the name tells.
 
     Raises:
       ConfigError: nobody knows a metric of that name.
     """
+    if mode != "auto":
+        return mode
     plain = metric.removeprefix("val_")
     if plain == "loss":
         return "min"

@@ -199,8 +199,7 @@ def _kept_epoch(training: Mapping[str, Any], history: Mapping[str, list[float]])
     series = history.get(monitor)
     if not series:
         return len(history["loss"]) - 1
-    mode = stopping.get("mode", "auto")
-    way = direction(monitor) if mode == "auto" else mode
+    way = direction(monitor, stopping.get("mode", "auto"))
     return series.index(min(series) if way == "min" else max(series))
 
 

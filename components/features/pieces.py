@@ -8,7 +8,7 @@ from kerasline.components.core import ConfigError
 from kerasline.components.datasets.description import Column, Dataset
 from kerasline.components.features.column_options import ColumnOptions
 from kerasline.components.features.plan import FeaturePlan
-from kerasline.components.features.settling import kind_of
+from kerasline.components.features.settling import kind_of, of_kind
 from kerasline.components.features.steps import Tokenizer
 
 PIECES = "pieces"
@@ -29,7 +29,7 @@ def prefer_pieces(dataset: Dataset, features: Mapping[str, ColumnOptions]) -> di
       The block with what was chosen.
     """
     given = {column.name: features.get(column.name, ColumnOptions()) for column in dataset.columns}
-    texts = [c.name for c in dataset.columns if kind_of(c, given[c.name], dataset.rows) == "text"]
+    texts = of_kind("text", dataset, features)
     texts = texts or [c.name for c in dataset.columns if _may_be_text(c, given[c.name], dataset.rows)]
     chosen = [name for name in texts if given[name].encode is None]
     return {**features, **{name: given[name].model_copy(update={"kind": "text", "encode": PIECES}) for name in chosen}}

@@ -14,7 +14,7 @@ from typing import Literal
 from kerasline.components.core import ROUNDING, ROUNDING_OF_LOGS, ConfigError, Options, nearest
 from kerasline.components.datasets.description import Column, Dataset
 from kerasline.components.features.column_options import ColumnOptions
-from kerasline.components.features.settling import kind_of, settle_column, settle_cross
+from kerasline.components.features.settling import of_kind, settle_column, settle_cross
 from kerasline.components.features.steps import NUMBER_KINDS, FeatureStep, dense_columns, mark_ranks, own_input
 from kerasline.components.models import InputSpec, Task
 
@@ -155,12 +155,10 @@ def prefer_piecewise(dataset: Dataset, features: Mapping[str, ColumnOptions]) ->
     Returns:
       The block with what was chosen.
     """
-    given = {column.name: features.get(column.name, ColumnOptions()) for column in dataset.columns}
-    numbers = [
-        column.name for column in dataset.columns if kind_of(column, given[column.name], dataset.rows) == "numeric"
-    ]
+    numbers = of_kind("numeric", dataset, features)
     if len(numbers) > MOST_RANKED:
         return dict(features)
+    given = {name: features.get(name, ColumnOptions()) for name in numbers}
     chosen = [name for name in numbers if "scale" not in given[name].model_fields_set]
     ranked = {name: ColumnOptions(**given[name].model_dump(exclude_unset=True), scale="piecewise") for name in chosen}
     return {**features, **ranked}
@@ -235,11 +233,11 @@ def _check_label_column(name: str, options: ColumnOptions) -> None:
 
 
 def _label_scale(name: str, options: ColumnOptions, task: Task) -> Literal["z_score", "log", "none"]:
-    if task != "regression" and options.scale == "log":
+    if task == "regression":
+        return options.scale if options.scale in ("z_score", "log") else "none"
+    if options.scale == "log":
         raise ConfigError(
             f"features.{name}.scale: expected z_score or none for a label of classes, got log; leave it out, or set "
             "task: regression"
         )
-    if task != "regression":
-        return "none"
-    return "log" if options.scale == "log" else "z_score" if options.scale == "z_score" else "none"
+    return "none"

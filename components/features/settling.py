@@ -125,6 +125,12 @@ def _has_indicator(column: Column, options: ColumnOptions) -> bool:
     return bool(column.missing) or in_other_units
 
 
+def of_kind(kind: Kind, dataset: Dataset, features: Mapping[str, ColumnOptions]) -> list[str]:
+    """Lists the columns of a kind, as the recipe says or else as the data suggests."""
+    given = ((column, features.get(column.name, ColumnOptions())) for column in dataset.columns)
+    return [column.name for column, options in given if kind_of(column, options, dataset.rows) == kind]
+
+
 def kind_of(column: Column, options: ColumnOptions, rows: int) -> Kind:
     """Returns the recipe's kind, or what the column looks like; numbers where the recipe says how they are written.
 

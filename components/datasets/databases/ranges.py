@@ -118,15 +118,12 @@ def _conditions(extent: _Extent, quoted: str) -> Iterator[tuple[str, Mapping[str
     if extent.known:
         edges = _edges(extent)
         for lower, upper in zip([None, *edges], [*edges, None], strict=True):
-            bounds = {
-                name: edge
-                for name, edge in (("kerasline_lower", lower), ("kerasline_upper", upper))
-                if edge is not None
-            }
-            ranges = [f"{quoted} >= :kerasline_lower"] * (lower is not None) + [f"{quoted} < :kerasline_upper"] * (
-                upper is not None
-            )
-            yield " AND ".join(ranges) or f"{quoted} IS NOT NULL", bounds
+            conditions, bounds = [f"{quoted} IS NOT NULL"], dict[str, Any]()
+            for name, sign, edge in (("kerasline_lower", ">=", lower), ("kerasline_upper", "<", upper)):
+                if edge is not None:
+                    conditions.append(f"{quoted} {sign} :{name}")
+                    bounds[name] = edge
+            yield " AND ".join(conditions), bounds
     if extent.known < extent.rows:
         yield f"{quoted} IS NULL", {}
 

@@ -18,6 +18,7 @@ from kerasline.pipeline.cli import commands
 from kerasline.pipeline.cli.shared import (
     WORKSPACE,
     DataOption,
+    DebugOption,
     JsonOption,
     RecipeArgument,
     SetOption,
@@ -123,7 +124,7 @@ def run(
         bool, typer.Option("--deterministic", help="The same weights in every run (training.deterministic=true).")
     ] = False,
     json_file: JsonOption = None,
-    debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks.")] = False,
+    debug: DebugOption = False,
 ) -> None:
     """Run a recipe from its data to a pushed model."""
     from kerasline.pipeline.console import Typed, show_outcome

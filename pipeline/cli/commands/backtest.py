@@ -13,6 +13,7 @@ from kerasline.components.core import DataRejected, counted, rounded
 from kerasline.pipeline.cli.shared import (
     WORKSPACE,
     DataOption,
+    DebugOption,
     JsonOption,
     ModelArgument,
     OnUnseenOption,
@@ -81,7 +82,7 @@ def backfill(
     data_dir: DataOption = None,
     workspace: WorkspaceOption = WORKSPACE,
     json_file: JsonOption = None,
-    debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks.")] = False,
+    debug: DebugOption = False,
 ) -> None:
     """Predict past spans with a version, one file for each; spans that are done are passed over."""
     from kerasline.pipeline.backtesting import Filling, backfill as fill

@@ -12,6 +12,7 @@ from kerasline.components.core import rounded
 from kerasline.pipeline.cli.shared import (
     WORKSPACE,
     DataOption,
+    DebugOption,
     JsonOption,
     RecipeArgument,
     SetOption,
@@ -37,7 +38,7 @@ def learning_curve(
     data_dir: DataOption = None,
     workspace: WorkspaceOption = WORKSPACE,
     json_file: JsonOption = None,
-    debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks.")] = False,
+    debug: DebugOption = False,
 ) -> None:
     """Fit shares of the train rows, and say whether more rows would help; nothing is pushed."""
     from kerasline.pipeline.learning_curves import Request, learning_curve as fit_shares

@@ -15,6 +15,7 @@ from rich.table import Table
 from kerasline.components.core import ConfigError, nearest, rounded
 from kerasline.pipeline.cli.shared import (
     WORKSPACE,
+    DebugOption,
     JsonOption,
     ModelArgument,
     ModelOption,
@@ -137,7 +138,7 @@ def predict(
     beam: Annotated[
         list[str], typer.Option(metavar="OPTION", help="Of Beam: --beam=--direct_num_workers=2; default: run.beam.")
     ] = [],  # noqa: B006
-    debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks.")] = False,
+    debug: DebugOption = False,
 ) -> None:
     """Predict every row of a table, every image of a folder, or every record of TFRecord files."""
     from kerasline.components.beam import join_options

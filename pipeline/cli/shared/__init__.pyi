@@ -2,6 +2,7 @@ from . import completion as completion
 from .options import (
     WORKSPACE as WORKSPACE,
     DataOption as DataOption,
+    DebugOption as DebugOption,
     JsonOption as JsonOption,
     ModelArgument as ModelArgument,
     ModelOption as ModelOption,

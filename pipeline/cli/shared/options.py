@@ -59,6 +59,7 @@ SignatureOption = Annotated[
         "--require-signature", metavar="PUBLIC-KEY", help="Refuse a version that is not what this key's holder signed."
     ),
 ]
+DebugOption = Annotated[bool, typer.Option("--debug", help="Show tracebacks.")]
 JsonOption = Annotated[
     Path | None,
     typer.Option("--json", metavar="FILE|-", help="Write what came of it to this file; - for standard output."),

@@ -157,7 +157,16 @@ def is_shared(folder: str, mounts: str) -> bool:
 
 
 def _is_mounted(folder: Path) -> bool:
-    return folder.is_symlink() or os.path.ismount(folder)
+    return folder.is_symlink() or str(folder) in _mount_points()
+
+
+def _mount_points() -> set[str]:
+    """Lists where something is mounted; os.path.ismount does not see a volume on the disk that the pod is on, too.
+
+    Source: proc_pid_mountinfo(5): the fifth field, in which blanks and the like are octal numbers.
+    """
+    lines = Path("/proc/self/mountinfo").read_text(encoding="utf-8", errors="surrogateescape").splitlines()
+    return {re.sub(r"\\([0-7]{3})", lambda code: chr(int(code[1], 8)), line.split()[4]) for line in lines}
 
 
 def _below(mounts: str, folder: str) -> Path:

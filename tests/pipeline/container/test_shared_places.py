@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -80,6 +83,29 @@ def test_the_mount_that_the_spec_was_compiled_for(mounts: Path) -> None:
         check_mount({**CLAIMED, "mount": "/gcs/other"}, str(mounts))
     with pytest.raises(ConfigError, match="expected the bucket at /gcs/none, where Vertex AI mounts it"):
         check_mount({"target": "vertex", "mount": "/gcs/none"}, str(mounts))
+
+
+def can_mount(folder: Path) -> bool:
+    """Says whether this process may mount folders, in a mount namespace of its own."""
+    words = ["unshare", "--mount", "mount", "--bind", str(folder), str(folder)]
+    return shutil.which("unshare") is not None and subprocess.run(words, capture_output=True).returncode == 0
+
+
+def test_a_volume_on_the_pods_own_disk_is_a_mount(tmp_path: Path) -> None:
+    """As the volumes of a cluster with one machine are, whose device is that of the pod's folders."""
+    if not can_mount(tmp_path):
+        pytest.skip("may not mount a folder")
+    (tmp_path / "disk").mkdir()
+    (tmp_path / "pod" / "gcs" / "a bucket").mkdir(parents=True)
+    code = (
+        f"from {is_shared.__module__} import is_shared\n"
+        f"pod = '{tmp_path}/pod'\n"
+        "print(*(is_shared(f'{pod}/gcs/{bucket}/models', pod) for bucket in ('a bucket', 'other')))"
+    )
+    script = f"mount --bind {tmp_path}/disk '{tmp_path}/pod/gcs/a bucket' && exec \"$@\""
+    words = ["unshare", "--mount", "sh", "-c", script, "sh", sys.executable, "-c", code]
+    told = subprocess.run(words, capture_output=True, text=True, check=True)
+    assert told.stdout.split() == ["True", "False"]
 
 
 def test_artifacts_in_the_claim_are_said(mounts: Path) -> None:

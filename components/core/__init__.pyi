@@ -58,6 +58,12 @@ from .measures.tolerance import (
 from .measures.versions import is_version as is_version
 from .option_base import Options as Options
 from .outputs import check_output as check_output
+from .packing import (
+    pack_properties as pack_properties,
+    pack_text as pack_text,
+    unpack_properties as unpack_properties,
+    unpack_text as unpack_text,
+)
 from .progress import Progress as Progress
 from .refusals import describe as describe, refuse_boolean as refuse_boolean
 from .wording import (

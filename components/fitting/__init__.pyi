@@ -1,5 +1,6 @@
 from .one_fit import fit as fit, fit_here as fit_here
 from .own_training import check_own_training as check_own_training
+from .places.cloud_job import CloudJob as CloudJob, Unpacking as Unpacking
 from .places.parents import end_with_parent as end_with_parent
 from .places.places import choose_place as choose_place
 from .places.processes import MARK as MARK, read_rows as read_rows, write_rows as write_rows

@@ -1,3 +1,4 @@
+from .cloud_job import FitJob as FitJob
 from .keras_file import KERAS_FILE as KERAS_FILE
 from .own_network import check_own_network as check_own_network
 from .signatures import EVALUATION_ARGUMENT as EVALUATION_ARGUMENT, raw_input_specs as raw_input_specs

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from tfx.extensions.google_cloud_ai_platform.trainer import executor
-
+from kerasline.components.fitting import CloudJob, Unpacking
 from kerasline.components.tuning.component import SearchExecutor
 
 
-class SearchJob(executor.GenericExecutor):
-    """Starts a custom job that runs :class:`SearchExecutor`, and waits for it.
+class SearchInJob(Unpacking, SearchExecutor):
+    """The search, in the job."""
 
-    This is TFX's executor for the Trainer: the one for the Tuner runs TFX's own search, which keeps no record of the
-    trials. ``tuning.parallel`` trials run at a time on the job's machine.
+
+class SearchJob(CloudJob):
+    """Starts a custom job that searches.
+
+    TFX's executor for the Tuner would run TFX's own search, which keeps no record of the trials. ``tuning.parallel``
+    trials run at a time on the job's machine.
     """
 
-    def _GetExecutorClass(self) -> type[SearchExecutor]:  # noqa: N802 (TFX's name)
-        return SearchExecutor
+    def _GetExecutorClass(self) -> type[SearchInJob]:  # noqa: N802 (TFX's name)
+        return SearchInJob

@@ -21,11 +21,15 @@ from pathlib import Path
 from typing import Any
 
 from kerasline.components.beam import choose_batches
-from kerasline.components.core import ConfigError, KeraslineError
-from kerasline.pipeline.container.backend_artifacts import check_parameters, clean_answer, restore_artifacts
+from kerasline.components.core import ConfigError, KeraslineError, unpack_text
+from kerasline.pipeline.container.backend_artifacts import (
+    check_parameters,
+    clean_answer,
+    make_missing,
+    restore_artifacts,
+)
 from kerasline.pipeline.container.buckets import BUCKETS
 from kerasline.pipeline.container.compiled_for import VARIABLE, check_code, check_modules, check_packages, read_facts
-from kerasline.pipeline.container.long_texts import unpack
 from kerasline.pipeline.container.own_disk import outputs_on_own_disk
 from kerasline.pipeline.container.runtime_parameters import COMPILED, put_in_place
 from kerasline.pipeline.container.shared_places import check_mount, find_losses, find_overlap
@@ -61,6 +65,8 @@ def _run() -> None:
         with outputs_on_own_disk(request, _executor(), _mount(facts)) as places:
             sys.argv[position] = json.dumps(request)
             _run_step(facts)
+        if facts.get("target") == "kubeflow":
+            make_missing(request)
     finally:
         answer = Path(request["outputs"]["outputFile"])
         if answer.is_file():
@@ -112,7 +118,7 @@ def with_folders(asked: Mapping[str, Any], facts: Mapping[str, Any]) -> dict[str
       asked: of the ExecutorInput.
       facts: what the spec was compiled for.
     """
-    values = {name: unpack(value) for name, value in asked.get("parameterValues", {}).items()}
+    values = {name: unpack_text(value) for name, value in asked.get("parameterValues", {}).items()}
     changed: dict[str, Any] = change_strings({**asked, "parameterValues": values}, to_folder)
     if facts.get("target") == "kubeflow":
         changed["parameterValues"] |= {name: keep(values[name]) for name, keep in _ADDRESSES.items() if name in values}

@@ -13,18 +13,13 @@ util/template/template.go; kubernetes third_party/forked/golang/expansion/expand
 
 from __future__ import annotations
 
-import base64
 import json
-import zlib
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from kerasline.components.core import ConfigError
+from kerasline.components.core import ConfigError, pack_properties, pack_text
 
 ARGUMENT_BYTES = 128 * 1024 - 1
-_LONG = 8_192  # characters; shorter ones stay readable in the services' own pages
-_PLACEHOLDERS = ("{{", "$$", "$(")
-_MARK = "kerasline-deflated:"
 _ROOM_BYTES = 16_384  # for what the backend adds: artifacts, their types and metadata
 
 
@@ -33,29 +28,23 @@ def pack_texts(spec: dict[str, Any], jobs: Collection[str] = ()) -> None:
 
     Args:
       spec: The PipelineSpec; it is changed.
-      jobs: Steps that start a custom job, which is told the same by TFX, and unpacked.
+      jobs: Steps that start a custom job, which is told the same by TFX.
 
     Raises:
       ConfigError: A step or a job is told more than fits an argument.
     """
     for step, task in spec["root"]["dag"]["tasks"].items():
-        values = [source["runtimeValue"] for source in _told(task).values() if "runtimeValue" in source]
+        told = {name: source["runtimeValue"] for name, source in _told(task).items() if "runtimeValue" in source}
         if step in jobs:
-            _check_length(f"the custom job of {step}", values)
-        for value in values:
-            value["constant"] = _pack(value["constant"])
-        _check_length(step, values)
+            properties = {name: value["constant"] for name, value in told.items()}
+            _check_length(f"the custom job of {step}", pack_properties(properties))
+        for value in told.values():
+            value["constant"] = pack_text(value["constant"])
+        _check_length(step, told)
 
 
 def _told(task: Mapping[str, Any]) -> dict[str, Any]:
     return dict(task.get("inputs", {}).get("parameters", {}))
-
-
-def _pack(value: Any) -> Any:
-    """Returns a text packed that is long or has a placeholder in it, and anything else as it is."""
-    if not isinstance(value, str) or not (len(value) > _LONG or any(begin in value for begin in _PLACEHOLDERS)):
-        return value
-    return _MARK + base64.b64encode(zlib.compress(value.encode("utf-8"), 9)).decode("ascii")
 
 
 def _check_length(who: str, told: Any) -> None:
@@ -67,22 +56,3 @@ def _check_length(who: str, told: Any) -> None:
             f"hand that on as one argument of a command, but {who} is told {size // 1024} KiB; have fewer columns, "
             "classes or files"
         )
-
-
-def unpack(value: Any) -> Any:
-    """Returns a packed text as it was, and anything else as it is.
-
-    Args:
-      value: Of a parameter, as the backend sent it.
-
-    Raises:
-      ConfigError: It is packed, and damaged.
-    """
-    if not isinstance(value, str) or not value.startswith(_MARK):
-        return value
-    try:
-        return zlib.decompress(base64.b64decode(value.removeprefix(_MARK), validate=True)).decode("utf-8")
-    except (ValueError, zlib.error) as error:
-        raise ConfigError(
-            f"expected a parameter as compile packed it, got one that does not unpack ({error}); submit the spec again"
-        ) from error

@@ -1,4 +1,4 @@
-"""Steps as custom jobs of Vertex AI: TFX's executors that start one, told what machine it has."""
+"""Steps as custom jobs of Vertex AI: executors that start one, told what machine it has."""
 
 from __future__ import annotations
 
@@ -11,11 +11,12 @@ from tfx.extensions.google_cloud_ai_platform import constants
 from tfx.extensions.google_cloud_ai_platform.trainer import executor as trainer_executor
 
 from kerasline.components.core import ConfigError
+from kerasline.components.training import FitJob
 from kerasline.components.tuning import SearchJob
 from kerasline.pipeline.config import CustomJob, RunOptions
 from kerasline.pipeline.runners.accelerators import check_accelerator
 
-_EXECUTORS = {"train": trainer_executor.GenericExecutor, "tune": SearchJob}
+_EXECUTORS = {"train": FitJob, "tune": SearchJob}
 
 
 def move_to_jobs(pipeline: tfx.dsl.Pipeline, options: RunOptions, image: str) -> None:

@@ -91,7 +91,7 @@ def test_training_and_the_search_as_custom_jobs(jobs: dict[str, Any]) -> None:
     json_format.ParseDict(spec, pipeline_spec_pb2.PipelineSpec())
     executors = {step: container(spec, step)["args"][1] for step in ("train", "tune", "evaluate")}
     assert executors == {
-        "train": "tfx.extensions.google_cloud_ai_platform.trainer.executor.GenericExecutor",
+        "train": "kerasline.components.training.cloud_job.FitJob",
         "tune": "kerasline.components.tuning.cloud_job.SearchJob",
         "evaluate": "tfx.components.evaluator.executor.Executor",
     }
@@ -170,8 +170,8 @@ def test_the_step_starts_the_job_with_the_command_that_it_would_have_run(
     monkeypatch.setattr(training_clients.gapic, "JobServiceClient", client)
     examples, results = standard_artifacts.Examples(), standard_artifacts.TunerResults()
     examples.uri, results.uri = "/gcs/bucket/examples", "/gcs/bucket/results"
-    for step, module in (("tune", "kerasline.components.tuning.component.SearchExecutor"),
-                         ("train", "tfx.components.trainer.executor.GenericExecutor")):  # fmt: skip
+    for step, module in (("tune", "kerasline.components.tuning.cloud_job.SearchInJob"),
+                         ("train", "kerasline.components.training.cloud_job.FitInJob")):  # fmt: skip
         spec = jobs["pipelineSpec"]
         values = read_values(spec, ["epochs=9"], {"project": "shop", "region": "europe-west4"})
         executor = import_utils.import_class_by_path(container(spec, step)["args"][1])()

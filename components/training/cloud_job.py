@@ -7,7 +7,7 @@ from tfx.components.trainer import executor
 from kerasline.components.fitting import CloudJob, Unpacking
 
 
-class FitInJob(Unpacking, executor.GenericExecutor):  # type: ignore[misc]  # TFX has no types
+class FitInJob(Unpacking, executor.GenericExecutor):
     """Training, in the job."""
 
 

@@ -2,17 +2,22 @@
 
 Kubeflow's driver reads artifacts out of ML Metadata: they come with id, URI, metadata and a type that says nothing
 (``{"instanceSchema": ""}``); every number is a double, lists and structures are wrapped, and two texts of its own are
-among the metadata. The types stand in the component's own input specification, which TFX's compiler puts among the
-arguments. Vertex AI sends the types.
+among the metadata. Where it keeps artifacts in its own database, the title of a type is the text of its whole schema,
+the name is the key of the output, the same for two models, and a declared output that is missing fails the task. The
+types stand in the component's own input specification, which TFX's compiler puts among the arguments. Vertex AI sends
+the types.
 
 Source: kubeflow/pipelines backend/src/v2/metadata/converter.go (toRuntimeArtifact, StructValueToMLMDValue) and
 client.go (ToRuntimeArtifact, RecordArtifact), backend/src/v2/driver/driver.go (provisionOutputs), releases 2.14 to
-2.17.
+2.17; branch mlmd-removal of July 2026, driver/container.go (convertArtifactToRuntimeArtifact) and
+component/importer_launcher.go (inferArtifactType), launcher_v2.go (uploadOutputArtifacts).
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import yaml
@@ -22,7 +27,7 @@ from kerasline.components.core import ConfigError
 Request = dict[str, Any]
 _ADDED = ("display_name", "store_session_info")  # to the metadata, by Kubeflow's launcher
 _WRAPPED = {"list": list, "struct": dict}
-_OWN, _STANDARD = "kerasline.", "tfx."
+_TITLE = re.compile(r"(tfx|kerasline)\.\w+")  # by which TFX finds the class of an artifact
 
 
 def restore_artifacts(request: Request, inputs_spec: Mapping[str, Any]) -> None:
@@ -37,8 +42,10 @@ def restore_artifacts(request: Request, inputs_spec: Mapping[str, Any]) -> None:
     """
     definitions = inputs_spec.get("artifacts", {})
     for key, artifact in _artifacts(request, "inputs"):
-        if not title_of(artifact.get("type") or {}):
+        if not _TITLE.fullmatch(title_of(artifact.get("type") or {})):
             artifact["type"] = _declared_type(key, definitions)
+        if identity := artifact.pop("artifactId", None):
+            artifact["name"] = identity
         if path := artifact.pop("customPath", None):
             artifact["uri"] = path  # the launcher put the files there
         artifact["metadata"] = _restore_metadata(artifact.get("metadata") or {})
@@ -62,6 +69,17 @@ def check_parameters(request: Request, inputs_spec: Mapping[str, Any]) -> None:
             )
         if declared.get(name, {}).get("parameterType") == "NUMBER_INTEGER" and not _is_whole(value):
             raise ConfigError(f"parameter {name}: expected a whole number, got {value!r}; submit the spec with one")
+
+
+def make_missing(request: Request) -> None:
+    """Makes a folder of each output that a step has left out, such as the version that it did not push.
+
+    Args:
+      request: what TFX's entry point was asked, with folders in place of URIs.
+    """
+    for _, artifact in _artifacts(request, "outputs"):
+        if not Path(artifact["uri"]).exists():
+            Path(artifact["uri"]).mkdir(parents=True)
 
 
 def clean_answer(answer: Request) -> Request:

@@ -1,7 +1,8 @@
 """One pod of Kubeflow Pipelines: what its launcher does before and after a task's command.
 
 Each behaviour names where it comes from; paths are those of kubeflow/pipelines, below ``backend/src/v2``, read in the
-releases 2.14.0, 2.14.3, 2.15.0, 2.16.0 and 2.17.0, which agree where nothing else is said.
+releases 2.14.0, 2.14.3, 2.15.0, 2.16.0 and 2.17.0, which agree where nothing else is said, and in the branch
+mlmd-removal of July 2026, ``next`` here, which keeps artifacts in Kubeflow's own database.
 """
 
 from __future__ import annotations
@@ -51,7 +52,8 @@ class Cluster:
         spec's own default is not looked at.
       run: the pipeline's name and the run's id, below that root: metadata/client.go, GetPipeline.
       claims: the PersistentVolumeClaims that there are.
-      release: 2.14 keeps the answer elsewhere than later ones: driver/driver.go, provisionOutputs.
+      release: 2.14 keeps the answer elsewhere than later ones: driver/driver.go, provisionOutputs; ``next`` has another
+        form of artifacts.
       publishes_logs: the administrator wants the logs as an artifact of each task.
       logs: task to what its last try printed.
       asked: task to what its last try was given.
@@ -207,7 +209,9 @@ def _run_command(
     kill: Callable[[Path], bool] | None,
 ) -> None:
     # component/launcher_v2.go, NewLauncherV2 and compileCmdAndArgs: read strictly, and put in place of {{$}}.
-    json_format.ParseDict(executor_input, pipeline_spec_pb2.ExecutorInput())
+    json_format.ParseDict(
+        executor_input, pipeline_spec_pb2.ExecutorInput(), ignore_unknown_fields=cluster.release == "next"
+    )
     cluster.asked[task] = json.loads(protojson(executor_input))
     # driver/driver.go, initPodSpecPatch: the variables of the spec's container.
     given = {variable["name"]: variable["value"] for variable in container.get("env", [])}
@@ -266,7 +270,11 @@ def _upload(
         # objectstore/config.go, KeyFromURI: the bucket was opened for this run alone.
         if not artifact["uri"].startswith(f"{cluster.run_root}/"):
             raise TaskFailed(task, None, f"failed to upload output artifact {key}: {artifact['uri']} is elsewhere")
-        # objectstore/object_store.go, UploadBlob: files at any depth; what is not there is no error.
+        # component/launcher_v2.go of ``next``, uploadOutputArtifacts; before, what is not there is no error. The log is
+        # written by the launcher itself.
+        if place is not None and not place.exists() and key != "executor-logs":
+            raise TaskFailed(task, None, f"declared output artifact {key} is missing at {place}")
+        # objectstore/object_store.go, UploadBlob: files at any depth.
         if place is not None and place.exists():
             for path in [place] if place.is_file() else sorted(place.rglob("*")):
                 if path.is_file():

@@ -99,7 +99,9 @@ def execute_task(
         "inputs": {
             "parameterValues": parameters_of(spec, name, values or {}),
             "artifacts": {
-                key: {"artifacts": [_to_runtime(finished[source["producerTask"]][source["outputArtifactKey"]])]}
+                key: {
+                    "artifacts": [_to_runtime(cluster, finished[source["producerTask"]][source["outputArtifactKey"]])]
+                }
                 for key, source in (
                     (key, given["taskOutputArtifact"])
                     for key, given in task.get("inputs", {}).get("artifacts", {}).items()
@@ -149,7 +151,20 @@ def _provision_outputs(cluster: Cluster, name: str, component: Mapping[str, Any]
 
 
 def _record(cluster: Cluster, name: str, key: str, artifact: Mapping[str, Any]) -> dict[str, Any]:
-    """metadata/client.go, RecordArtifact: an artifact goes into ML Metadata."""
+    """An artifact goes into the store of artifacts."""
+    cluster.last_id += 1
+    schema = artifact["type"]
+    if cluster.release == "next":
+        # component/importer_launcher.go, inferArtifactType: what is no type of Kubeflow's is kept as its text.
+        title = schema.get("schemaTitle") or schema["instanceSchema"]
+        return {
+            "id": str(uuid.uuid4()),
+            "name": key,
+            "uri": artifact["uri"],
+            "type": title,
+            "metadata": artifact.get("metadata"),
+        }
+    # metadata/client.go, RecordArtifact and SchemaToArtifactType.
     properties = {}
     for entry, value in (artifact.get("metadata") or {}).items():
         # metadata/converter.go, StructValueToMLMDValue.
@@ -160,13 +175,16 @@ def _record(cluster: Cluster, name: str, key: str, artifact: Mapping[str, Any]) 
         properties[entry] = float(value) if isinstance(value, int | float) else value
     properties.setdefault("display_name", key)
     properties.setdefault("store_session_info", '{"Provider":"minio","Params":{"fromEnv":"true"}}')
-    cluster.last_id += 1
-    schema = artifact["type"]
-    title = schema.get("schemaTitle") or yaml.safe_load(schema["instanceSchema"])["title"]  # SchemaToArtifactType
+    title = schema.get("schemaTitle") or yaml.safe_load(schema["instanceSchema"])["title"]
     return {"id": cluster.last_id, "uri": artifact["uri"], "type": title, "metadata": properties}
 
 
-def _to_runtime(artifact: Mapping[str, Any]) -> dict[str, Any]:
-    """metadata/client.go, ToRuntimeArtifact: id, URI and metadata come out of it, and a type that says nothing."""
+def _to_runtime(cluster: Cluster, artifact: Mapping[str, Any]) -> dict[str, Any]:
+    if cluster.release == "next":
+        # driver/container.go, convertArtifactToRuntimeArtifact: the text of the schema comes back as a title.
+        found = {"name": artifact["name"], "artifactId": artifact["id"], "uri": artifact["uri"]}
+        metadata = {"metadata": artifact["metadata"]} if artifact["metadata"] else {}
+        return {**found, "type": {"schemaTitle": artifact["type"]}, **metadata}
+    # metadata/client.go, ToRuntimeArtifact: id, URI and metadata come out of it, and a type that says nothing.
     kind = {"instanceSchema": ""}
     return {"name": str(artifact["id"]), "uri": artifact["uri"], "type": kind, "metadata": artifact["metadata"]}

@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import copy
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from kerasline.components.core.errors import ConfigError
-from kerasline.pipeline.container.backend_artifacts import check_parameters, clean_answer, restore_artifacts
+from kerasline.pipeline.container.backend_artifacts import (
+    check_parameters,
+    clean_answer,
+    make_missing,
+    restore_artifacts,
+)
 
 EXAMPLES = {
     "instanceSchema": "title: tfx.Examples\ntype: object\nproperties:\n  span:\n    type: integer\n"
@@ -34,7 +40,13 @@ def restored(key: str, request: dict[str, Any], spec: dict[str, Any] | None = No
     return dict(request["inputs"]["artifacts"][key]["artifacts"][0])
 
 
-@pytest.mark.parametrize("sent", [{}, {"type": {}}, {"type": None}, {"type": {"instanceSchema": ""}}])
+@pytest.mark.parametrize(
+    "sent",
+    [
+        {}, {"type": {}}, {"type": None}, {"type": {"instanceSchema": ""}},
+        {"type": {"schemaTitle": EXAMPLES["instanceSchema"]}}, {"type": {"schemaTitle": "Artifact"}},
+    ],
+)  # fmt: skip
 @pytest.mark.parametrize(("key", "kind"), [("examples", EXAMPLES), ("verdict", OWN)])
 def test_a_type_comes_from_the_steps_own_specification(key: str, kind: dict[str, str], sent: dict[str, Any]) -> None:
     """Standard types and our own."""
@@ -61,6 +73,22 @@ def test_metadata_is_what_the_step_before_wrote() -> None:
     }  # fmt: skip
     assert isinstance(found["span"], int)
     assert isinstance(found["blessed"], int)
+
+
+def test_two_models_of_one_name_are_two() -> None:
+    """A Kubeflow without ML Metadata names an artifact by its output, and has the id elsewhere."""
+    found = restored("examples", request_of(examples={"name": "model", "artifactId": "5d9c"}))
+    assert found["name"] == "5d9c"
+    assert "artifactId" not in found
+
+
+def test_an_output_that_a_step_left_out_is_an_empty_folder(tmp_path: Path) -> None:
+    """Such as what was not pushed: a Kubeflow without ML Metadata fails the task where it is not there."""
+    (tmp_path / "written").write_text("x")
+    uris = [str(tmp_path / "written"), str(tmp_path / "task" / "pushed_model")]
+    make_missing({"outputs": {"artifacts": {uri: {"artifacts": [{"uri": uri}]} for uri in uris}}})
+    assert (tmp_path / "written").read_text() == "x"
+    assert list((tmp_path / "task" / "pushed_model").iterdir()) == []
 
 
 def test_what_has_a_path_of_its_own_is_read_there() -> None:

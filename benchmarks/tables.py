@@ -3,7 +3,8 @@
 Each side fits the same train rows and is measured on the same test rows, with its defaults: the error is 1 - accuracy,
 or the root of the mean squared error. kerasline's side fits the model, training block and plan of ``init`` with the
 product's own loop; only the numbers of its transform graph are computed here in NumPy, and the other steps left out.
-With ``--tuned`` the search of ``tuning: default`` comes before that fit, and stands beside the fit without it.
+With ``--tuned`` the search of ``tuning: default`` comes before that fit, and stands beside the fit without it. With
+``--ensemble 3`` the means of two and of three such networks, as ``model.ensemble`` fits them, stand there, too.
 """
 
 from __future__ import annotations
@@ -16,9 +17,9 @@ import statistics
 import tempfile
 import time
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -69,6 +70,7 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--most-rows", type=int, default=50_000, help="of a table, drawn at random")
     parser.add_argument("--against", nargs="*", default=list(OPPONENTS), choices=OPPONENTS)
     parser.add_argument("--tuned", metavar="TIME", help="time of a search, such as 10m, whose winner is fitted too")
+    parser.add_argument("--ensemble", type=int, default=1, metavar="N", help="also means of 2 to N networks")
     parser.add_argument("--set", nargs="*", default=[], metavar="KEY=VALUE", help="changes what init would write")
     parser.add_argument(
         "--json", type=Path, help="file that results are appended to, a line each; what it holds already isn't repeated"
@@ -109,15 +111,16 @@ def measure(table: Table, seed: int, options: argparse.Namespace) -> dict[str, R
         frame = frame.sample(options.most_rows, random_state=0).reset_index(drop=True)
     is_test = np.random.default_rng(seed).permutation(len(frame)) < TEST_SHARE * len(frame)
     train, test = frame[~is_test], frame[is_test]
-    results: dict[str, Result] = {}
-    for name in (*options.against, OURS, *([TUNED] if options.tuned else [])):
+    labels, results = test[table.label], {}
+    for name in options.against:
         started = time.monotonic()
-        if name in (OURS, TUNED):
-            answers = fit_ours(table, train, test, seed, options.changes, options.tuned if name == TUNED else None)
-        else:
-            fit = fit_elsewhere if name in ELSEWHERE else fit_and_answer
-            answers = fit(name, table.label, table.is_number, train, test, seed)
-        results[name] = error(table, test[table.label], answers), time.monotonic() - started
+        fit = fit_elsewhere if name in ELSEWHERE else fit_and_answer
+        answers = fit(name, table.label, table.is_number, train, test, seed)
+        results[name] = error(table, labels, answers), time.monotonic() - started
+    for budget in (None, *([options.tuned] if options.tuned else [])):
+        started = time.monotonic()
+        for side, answers in fit_ours(table, train, test, seed, options, budget):
+            results[side] = error(table, labels, answers), time.monotonic() - started
     return results
 
 
@@ -132,22 +135,29 @@ def error(table: Table, labels: pd.Series, answers: np.ndarray) -> float:
 
 
 def fit_ours(
-    table: Table, train: pd.DataFrame, test: pd.DataFrame, seed: int, changes: dict[str, Any], budget: str | None
-) -> np.ndarray:
-    """Returns the answers of the network that ``init`` would write, searched for so long, fitted by the product."""
+    table: Table, train: pd.DataFrame, test: pd.DataFrame, seed: int, options: argparse.Namespace, budget: str | None
+) -> Iterator[tuple[str, np.ndarray]]:
+    """Yields the answers of the network that ``init`` would write, searched for so long, fitted by the product.
+
+    Without a search the means of that network and of more of them follow, up to as many as are asked for.
+    """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     from benchmarks.table_plan import Prepared, settings_for
     from kerasline.components.fitting import choose_place, fit_here, hold_out
 
-    settings = settings_for(table, train, seed, changes)
+    settings = settings_for(table, train, seed, options.changes)
     prepared = Prepared(settings.plan, train)
     data = hold_out(prepared.arrays(train), settings.training.validation_fraction, seed)
     if budget is not None:
         settings = search(settings, data, budget)
-    model, history = fit_here(settings, data, choose_place(settings.training))
-    scores = model.predict(prepared.arrays(test).inputs, batch_size=4096, verbose=0)
-    print(f"  {table.name}: {len(history['loss'])} epochs of {model.count_params():,} parameters", flush=True)
-    return prepared.answers(scores)
+    scores = []
+    for member in range(options.ensemble if budget is None else 1):
+        own = settings.model_copy(update={"seed": seed + member})
+        model, history = fit_here(own, data, choose_place(settings.training))
+        print(f"  {table.name}: {len(history['loss'])} epochs of {model.count_params():,} parameters", flush=True)
+        scores.append(model.predict(prepared.arrays(test).inputs, batch_size=4096, verbose=0))
+        alone = OURS if budget is None else TUNED
+        yield f"mean of {member + 1}" if member else alone, prepared.answers(np.mean(scores, axis=0))
 
 
 def search(settings: FitSettings, data: FitData, budget: str) -> FitSettings:

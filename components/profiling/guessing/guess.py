@@ -9,6 +9,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 GROUP_NAME = re.compile(r"(^|[_\s.\-])(id|uuid|guid)$|[a-z](Id|ID)$")
+TIME_NAME = re.compile(
+    r"(^|[_\W])(years?|yr|wave|round|period|months?|quarters?|weeks?|visit|season|time|t|jahr|date|days?|hours?|minutes?"
+    r"|seconds?)$",
+    re.I,
+)
 FEWEST_FOR_ID = 20
 MOST_READ = 5_000  # different values that are tried as dates and numbers
 

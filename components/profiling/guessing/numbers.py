@@ -14,7 +14,7 @@ from kerasline.components.datasets.values import (
     UNIX_UNITS,
     read_date,
 )
-from kerasline.components.profiling.guessing.guess import FEWEST_FOR_ID, GROUP_NAME, MOST_READ, ColumnGuess
+from kerasline.components.profiling.guessing.guess import FEWEST_FOR_ID, GROUP_NAME, MOST_READ, TIME_NAME, ColumnGuess
 
 _ID_NAME = re.compile(r"(^|[_\s.\-])(id|ids|uuid|guid|index|idx|row|rownum|row_number|nr|no|number|key|hash)$", re.I)
 _ID_CAMEL = re.compile(r"[a-z](Id|ID|Key|Nr|No)$")
@@ -52,12 +52,17 @@ def guess_number(name: str, dtype: str, present: Sequence[Any], counts: Counter[
         guess.why += f"; {infinite} as missing"
     if len(counts) > 20:
         _choose_scale(guess, finite)
-    guess.remark = _remark(dtype, finite, counts)
+    guess.remark = _remark(name, dtype, finite, counts)
     return guess
 
 
-def _remark(dtype: str, finite: Sequence[float], counts: Counter[Any]) -> str:
+def _remark(name: str, dtype: str, finite: Sequence[float], counts: Counter[Any]) -> str:
     """Gives advice that the recipe does not follow by itself."""
+    if dtype == "int" and len(finite) >= FEWEST_FOR_ID and _counts_on(finite, len(counts)):
+        return (
+            "each row has the next number, as in a table that is kept over time; drop it if it only numbers the rows, "
+            f"and to predict the future from the past, split by {{method: time, column: {name}}}"
+        )
     sentinel = _sentinel(finite, counts)
     if sentinel is None:
         return lost_digits(finite) if dtype == "float" else ""
@@ -130,12 +135,16 @@ def _guess_id(name: str, finite: Sequence[int], distinct: int) -> ColumnGuess | 
 def _told_of_row_number(name: str, finite: Sequence[int], distinct: int) -> str:
     """Says in what way numbers of which (nearly) every row has its own tell rows apart; empty where they do not."""
     low, high = finite[0], finite[-1]
-    is_counting = high - low + 1 == distinct == len(finite)
-    if is_counting:
-        return f"numbers the rows, {low} to {high}"
+    if _counts_on(finite, distinct):
+        return "" if TIME_NAME.search(name) else f"numbers the rows, {low} to {high}"
     if is_row_name(name):
         return f"names the rows, {low} to {high} with gaps, as a filtered table has them"
     return "an id: every row has its own" if _is_id(name) else ""
+
+
+def _counts_on(finite: Sequence[float], distinct: int) -> bool:
+    """Says whether sorted whole numbers follow one another, each once."""
+    return finite[-1] - finite[0] + 1 == distinct == len(finite)
 
 
 def _guess_written_date(name: str, finite: Sequence[int], some: Sequence[int]) -> ColumnGuess | None:

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 
-from kerasline.components.profiling.guessing.guess import ColumnGuess
+from kerasline.components.profiling.guessing.guess import TIME_NAME, ColumnGuess
 from kerasline.components.profiling.sampling import SampledColumn
 
 _FEWEST_ROWS, _FEWEST_THINGS, _MOST_TIMES = 50, 10, 200
 _FULL = 0.6  # of all pairs of a thing and a time
-_TIMES = re.compile(r"(^|[_\W])(year|yr|wave|round|period|month|quarter|week|visit|season|time|t|jahr|date|day)$", re.I)
 
 
 def mark_panels(columns: Sequence[SampledColumn], guesses: Sequence[ColumnGuess]) -> None:
     """Marks the column that says whom a row is about, where each has one row for each time."""
     values = {column.name: column.values for column in columns if column.dtype in ("int", "string")}
-    times = {guess.name: values[guess.name] for guess in guesses if guess.name in values and _TIMES.search(guess.name)}
+    of_time = filter(TIME_NAME.search, (guess.name for guess in guesses))
+    times = {name: values[name] for name in of_time if name in values}
     things = values.keys() - times
     for guess in guesses:
         if guess.group or guess.name not in things:

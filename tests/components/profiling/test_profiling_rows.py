@@ -26,6 +26,12 @@ CHOOSER = random.Random(0)
         ("rownames", GAPS, "drop"),
         ("column_1", GAPS, "drop"),
         ("pay", GAPS, "numeric"),
+        ("n", list(range(300)), "drop"),
+        ("day_id", list(range(300)), "drop"),
+        ("day", list(range(43_831, 44_131)), "numeric"),
+        ("year", list(range(1871, 1971)), "numeric"),
+        ("Model Year", list(range(1901, 1960)), "numeric"),
+        ("t", list(range(300)), "numeric"),
         ("Sample code number", [CHOOSER.randrange(645) * 1013 + 10**6 for _ in range(20)] + GAPS * 2, "numeric"),
         ("id", [*range(1000, 1645), *range(1000, 1054)], "drop"),
         ("area", [17_031_000_000 + 13 * n for n in range(200)], "drop"),
@@ -36,6 +42,14 @@ CHOOSER = random.Random(0)
 )
 def test_numbers_that_are_names(name: str, values: list[int], kind: str) -> None:
     assert guess_column(SampledColumn(name, "int", values), len(values), complete=True).kind == kind
+
+
+def test_what_counts_time_is_remarked_on() -> None:
+    def remark(name: str, values: list[int]) -> str:
+        return guess_column(SampledColumn(name, "int", values), len(values), complete=True).remark
+
+    assert "split by {method: time, column: week}" in remark("week", list(range(1, 201)))
+    assert remark("week", [n % 52 for n in range(200)]) == ""
 
 
 def test_persons_over_years_belong_together() -> None:

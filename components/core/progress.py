@@ -7,9 +7,9 @@ container writes a log line. Nothing listens by default, so that components stay
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 logger = logging.getLogger("kerasline.progress")
 
@@ -24,6 +24,7 @@ class Progress:
       total: Units in all, or None where unknown.
       text: Figures for people to read, such as ``loss 0.31 val_accuracy 0.95``.
       permanent: Whether it stays on the screen as a line of its own.
+      figures: Of an epoch that has ended, the loss and the metrics by name.
     """
 
     activity: str
@@ -31,6 +32,7 @@ class Progress:
     total: int | None = None
     text: str = ""
     permanent: bool = False
+    figures: Mapping[str, float] = field(default_factory=dict)
 
 
 _listeners: list[Callable[[Progress], None]] = []
@@ -57,9 +59,16 @@ def within(change: Callable[[Progress], Progress]) -> Iterator[None]:
         _changes.remove(change)
 
 
-def report(activity: str, done: int, total: int | None = None, text: str = "", permanent: bool = False) -> None:
+def report(
+    activity: str,
+    done: int,
+    total: int | None = None,
+    text: str = "",
+    permanent: bool = False,
+    figures: Mapping[str, float] | None = None,
+) -> None:
     """Tells every listener, and the log, how far an activity is."""
-    progress = Progress(activity, done, total, text, permanent)
+    progress = Progress(activity, done, total, text, permanent, figures or {})
     for change in reversed(_changes):
         progress = change(progress)
     logger.info("%s %s/%s %s", progress.activity, progress.done, progress.total or "?", progress.text)

@@ -13,5 +13,6 @@ from .page import headline as headline, write_report as write_report
 from .plots.column_plots import plot_columns as plot_columns
 from .plots.explanation_plots import plot_explanations as plot_explanations
 from .plots.search_plots import plot_search as plot_search
+from .running_page import render_running as render_running
 from .site_page import render_decisions as render_decisions, render_site as render_site
 from .watch_page import render_watch as render_watch

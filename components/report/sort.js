@@ -46,3 +46,18 @@ for (const board of document.querySelectorAll("table.board")) {
     line.querySelector("[role=status]").textContent = words.length ? `${shown} of ${rows.length}` : "";
   });
 }
+
+// A page of what is under way, looked at again while its reader wants that; the address remembers it.
+for (const line of document.querySelectorAll("p.follow")) {
+  const box = line.querySelector("input");
+  let timer;
+  const follow = () => {
+    clearTimeout(timer);
+    history.replaceState(null, "", box.checked ? "#follow" : location.pathname);
+    if (box.checked) timer = setTimeout(() => location.reload(), 5000);
+  };
+  line.hidden = false;
+  box.checked = location.hash === "#follow";
+  box.addEventListener("change", follow);
+  follow();
+}

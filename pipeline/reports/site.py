@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote
+from urllib.parse import quote, unquote
 
 from kerasline.components.core import ConfigError
 from kerasline.pipeline.retraining import join_quiet, list_decisions
@@ -17,6 +17,7 @@ _PAGES = re.compile(
     r"/(reports/[^/]+/[^/]+/(?:index\.html|figures\.json)|backtests/[^/]+/[^/]+/index\.html|"
     r"(?:comparisons|watch)/[^/]+\.html)"
 )
+_RUNNING = re.compile(r"/running/([^/]+)")
 _TEXT = "text/plain; charset=utf-8"
 _TYPES = {".html": "text/html; charset=utf-8", ".json": "application/json"}
 _HEADERS = {
@@ -51,6 +52,8 @@ def _respond(folder: Path, request: Request) -> Answer:
     path = unquote(request.path)
     if path in _OWN_PAGES:
         return Answer(200, _OWN_PAGES[path](folder).encode(), _TYPES[".html"], _HEADERS)
+    if running := _RUNNING.fullmatch(path):
+        return _show_running(folder, running[1])
     try:
         file = (folder / path.lstrip("/")).resolve()
         if _PAGES.fullmatch(path) and file.is_relative_to(folder) and file.is_file():
@@ -58,6 +61,21 @@ def _respond(folder: Path, request: Request) -> Answer:
     except (OSError, ValueError):  # no file can have such a name, or it went
         pass
     return _refuse(404, "there is no such page; / lists them")
+
+
+def _show_running(folder: Path, run_id: str) -> Answer:
+    """Answers with the page of a run that is under way or was killed, or leads to the report of one that has ended."""
+    from kerasline.components.report import render_running
+    from kerasline.pipeline.workspace import list_runs, read_epochs
+
+    run = next((one for one in list_runs(folder) if one["run_id"] == run_id), None)
+    if run is None:
+        return _refuse(404, "there is no such run; / lists them")
+    if run["status"] in ("running", "killed"):
+        page = render_running(run, *read_epochs(folder, run_id))
+        return Answer(200, page.encode(), _TYPES[".html"], _HEADERS)
+    ended = f"/reports/{quote(run['recipe'])}/{quote(run_id)}/index.html" if run.get("report") != "" else "/"
+    return Answer(303, b"", _TEXT, {**_HEADERS, "Location": ended})
 
 
 def _refuse(code: int, message: str) -> Answer:

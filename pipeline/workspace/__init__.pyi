@@ -22,7 +22,7 @@ from .store import (
     split_node as split_node,
 )
 from .temporary import own_temporary_folder as own_temporary_folder
-from .under_way import UnderWay as UnderWay, under_way as under_way
+from .under_way import UnderWay as UnderWay, read_epochs as read_epochs, under_way as under_way
 from .workspace import (
     Workspace as Workspace,
     kept_descriptions as kept_descriptions,

@@ -1,7 +1,8 @@
 """Runs under way, and those that something ended which nothing could answer: a kill, a power failure.
 
 Beside its log a run keeps a file, ``logs/RUN.begun``, on which it holds a lock until it has left its outcome. The lock
-is the operating system's, so a file whose lock is free is of a run that is gone.
+is the operating system's, so a file whose lock is free is of a run that is gone. Into ``logs/RUN.epochs`` it writes a
+line for every epoch that a fit has ended, for whoever looks at the curves meanwhile.
 """
 
 from __future__ import annotations
@@ -17,22 +18,39 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from kerasline.components.core import Progress, progress
 from kerasline.pipeline.workspace.history import no_outcome, read_outcome
 from kerasline.pipeline.workspace.workspace import Workspace
 
-_SUFFIX = ".begun"
+_SUFFIX, _EPOCHS = ".begun", ".epochs"
 _BYTES = 4096  # of the file, always: it is written in place, since another file would not be locked
+_LONGEST = 300  # characters of what a step says
 
 
 class UnderWay:
     """A run's own file while it lasts."""
 
-    def __init__(self, handle: int, known: Mapping[str, Any]) -> None:
-        self._handle, self._known = handle, dict(known)
+    def __init__(self, handle: int, known: Mapping[str, Any], epochs: Path) -> None:
+        self._handle, self._known, self._epochs = handle, dict(known), epochs
 
     def begin(self, step: str) -> None:
         """Says which step has begun."""
-        self._known["step"] = step
+        self._known |= {"step": step, "doing": ""}
+        self._write()
+
+    def hear(self, said: Progress) -> None:
+        """Takes down how far the step is, and the figures of an epoch."""
+        if said.permanent:
+            return
+        of = f"/{said.total}" if said.total else ""
+        self._known["doing"] = f"{said.activity} {said.done}{of}  {said.text}"[:_LONGEST]
+        self._write()
+        if said.activity == "epoch" and said.figures:
+            line = json.dumps({"epoch": said.done, "figures": dict(said.figures)})
+            with suppress(OSError), self._epochs.open("a", encoding="utf-8") as file:
+                file.write(f"{line}\n")
+
+    def _write(self) -> None:
         with suppress(OSError):  # on a full disk the run goes on, or ends with what the step says
             os.pwrite(self._handle, json.dumps(self._known).ljust(_BYTES).encode(), 0)
 
@@ -53,12 +71,49 @@ def under_way(home: Workspace, recipe: str, run_id: str) -> Iterator[UnderWay]:
             fcntl.flock(handle, fcntl.LOCK_EX)
         began = datetime.now(UTC).isoformat(timespec="seconds")
         known = {"run_id": run_id, "recipe": recipe, "started_at": began, "pid": os.getpid()}
-        run = UnderWay(handle, {**known, "host": socket.gethostname(), "log": str(home.log(run_id))})
+        known |= {"host": socket.gethostname(), "log": str(home.log(run_id))}
+        run = UnderWay(handle, known, path.with_suffix(_EPOCHS))
         run.begin("")
-        yield run
+        forget = progress.listen(run.hear)
+        try:
+            yield run
+        finally:
+            forget()
     finally:
         path.unlink(missing_ok=True)
+        path.with_suffix(_EPOCHS).unlink(missing_ok=True)
         os.close(handle)
+
+
+def read_epochs(workspace: Path, run_id: str) -> tuple[int, dict[str, list[float]]]:
+    """Reads the figures that the newest fit of a run has had so far.
+
+    Args:
+      workspace: Where the run is under way, or was killed.
+      run_id: Of the run.
+
+    Returns:
+      The first epoch, which is not 1 where the fit goes on from a checkpoint, and name to a value for each epoch.
+    """
+    first, last, history = 1, 0, dict[str, list[float]]()
+    for line in _lines(workspace / "logs" / f"{run_id}{_EPOCHS}"):
+        epoch = line["epoch"]
+        if epoch != last + 1 or not history:  # another fit has begun
+            first, history = epoch, {}
+        last = epoch
+        for name, value in line["figures"].items():
+            history.setdefault(name, []).append(value)
+    return first, history
+
+
+def _lines(path: Path) -> Iterator[dict[str, Any]]:
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError:
+        return
+    for line in text.splitlines(keepends=True):
+        if line.endswith("\n"):  # else it is being written
+            yield json.loads(line)
 
 
 def runs_without_outcome(workspace: Path) -> list[dict[str, Any]]:
@@ -82,6 +137,7 @@ def _describe(path: Path, known: Mapping[str, Any]) -> dict[str, Any]:
         "message": f"process {known['pid']} is {where}" if runs else ended,
         "failed_step": None if runs else known.get("step") or None,
         "step": known.get("step") or None,
+        "doing": known.get("doing") or "",
         "started_at": known["started_at"],
     }
 

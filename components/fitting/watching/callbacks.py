@@ -50,8 +50,9 @@ class EpochProgress(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         """Reports the figures of the epoch."""
-        figures = "  ".join(f"{name} {rounded(value)}" for name, value in (logs or {}).items())
-        progress.report("epoch", epoch + 1, self.epochs, f"{figures}  {self.unit}".rstrip())
+        figures = {name: float(value) for name, value in (logs or {}).items()}
+        text = "  ".join(f"{name} {rounded(value)}" for name, value in figures.items())
+        progress.report("epoch", epoch + 1, self.epochs, f"{text}  {self.unit}".rstrip(), figures=figures)
 
 
 def _steps_done(callback: keras.callbacks.Callback, batch: int) -> int:

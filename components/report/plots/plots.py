@@ -91,39 +91,46 @@ def _comparison_title(name: str, value: float, figures: Mapping[str, Any]) -> st
 
 
 def plot_curves(figures: Mapping[str, Any]) -> list[Plot]:
-    """Draws the loss and the training metrics over the epochs."""
+    """Draws the loss and the training metrics over the epochs.
+
+    Args:
+      figures: ``history``, and ``first_epoch`` where it does not begin with the first.
+    """
     history = figures["history"] or {}
     names = [n for n in ("loss", *history) if n in history and not n.startswith("val_") and n != "learning_rate"]
     plots = [_plot_curve(name, history, figures) for name in list(dict.fromkeys(names))[:_MOST_CURVES]]
     if "learning_rate" in history:
-        plots.append(_plot_rates(history["learning_rate"]))
+        plots.append(_plot_rates(history["learning_rate"], figures.get("first_epoch", 1)))
     return plots
 
 
 def _plot_curve(name: str, history: Mapping[str, Sequence[float]], figures: Mapping[str, Any]) -> Plot:
     """Draws the loss or a metric, on the training rows and, where it was measured, on the validation rows."""
     values, others = history[name], history.get(f"val_{name}")
-    epochs = list(range(1, len(values) + 1))
+    first = figures.get("first_epoch", 1)
+    epochs = list(range(first, first + len(values)))
     series = [Series("training", epochs, values)]
     series += [Series("validation", epochs[: len(others)], others)] if others else []
-    title, epoch = _describe_curve(name, values, others)
+    title, epoch = _describe_curve(name, values, others, first)
     title += describe_thinning(series[0], "epochs")
     at = (epoch, "best") if epoch else None
     chart = line_chart(title, series, "epoch", _history_label(name, figures), marks=True, whole_x=True, at=at)
     return make_plot(title, chart)
 
 
-def _plot_rates(rates: Sequence[float]) -> Plot:
+def _plot_rates(rates: Sequence[float], first_epoch: int) -> Plot:
     if min(rates) == max(rates):
         title = f"The learning rate stayed at {show(rates[0])}"
     else:
         title = f"The learning rate went from {' to '.join(show_all([rates[0], rates[-1]]))}"
-    series = [Series("learning rate", list(range(1, len(rates) + 1)), rates)]
+    series = [Series("learning rate", list(range(first_epoch, first_epoch + len(rates))), rates)]
     title += describe_thinning(series[0], "epochs")
     return make_plot(title, line_chart(title, series, "epoch", "learning rate", whole_x=True))
 
 
-def _describe_curve(name: str, training: Sequence[float], validation: Sequence[float] | None) -> tuple[str, int | None]:
+def _describe_curve(
+    name: str, training: Sequence[float], validation: Sequence[float] | None, first_epoch: int
+) -> tuple[str, int | None]:
     """Says when a curve was best, and in which epoch that was first; no epoch where it has no best one."""
     judged, part = (validation, "validation") if validation else (training, "training")
     words = METRICS[name].title if name in METRICS else name.replace("_", " ")
@@ -131,12 +138,15 @@ def _describe_curve(name: str, training: Sequence[float], validation: Sequence[f
     if not known:
         return f"The {part} {words} was no number in any epoch", None
     best = (max if _way(name) == "max" else min)(known)
-    epoch, figure = judged.index(best) + 1, show_figure(best)
+    epoch, figure = judged.index(best) + first_epoch, show_figure(best)
     if len(known) == len(judged) > 1 and min(known) == max(known):
         return f"The {part} {words} stayed at {figure} in all {len(judged)} epochs", None
     first = "first " if known.count(best) > 1 else ""
     lost = "" if len(known) == len(judged) else f"; it was no number in {counted(len(judged) - len(known), 'epoch')}"
-    return f"The {part} {words} was {first}best in epoch {epoch} of {len(judged)}: {figure}{lost}", epoch
+    return (
+        f"The {part} {words} was {first}best in epoch {epoch} of {first_epoch + len(judged) - 1}: {figure}{lost}",
+        epoch,
+    )
 
 
 def _way(name: str) -> str:

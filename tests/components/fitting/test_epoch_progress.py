@@ -18,3 +18,4 @@ def test_figures_of_a_scaled_label_say_so(unit: str, text: str) -> None:
     EpochProgress(3, unit).on_epoch_end(0, {"loss": 0.25, "mae": 0.125})
     stop()
     assert [(one.activity, one.done, one.total, one.text) for one in heard] == [("epoch", 1, 3, text)]
+    assert heard[0].figures == {"loss": 0.25, "mae": 0.125}

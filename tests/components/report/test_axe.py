@@ -14,6 +14,7 @@ import pytest
 
 from kerasline.components.report.learning_curve_page import render_learning_curve
 from kerasline.components.report.page import write_report
+from kerasline.components.report.running_page import render_running
 from kerasline.components.report.site_page import render_site
 from tests.components.report.test_board import run
 from tests.components.report.test_learning_curve_page import found
@@ -48,15 +49,18 @@ def violations(page: Any, path: Path, width: int, *, dark: bool) -> list[str]:
 
 
 def write_pages(folder: Path, make_figures: Callable[..., dict[str, Any]]) -> dict[str, Path]:
-    """Writes a report, the site's first page and a learning curve."""
+    """Writes a report, the site's first page, a learning curve and a run that is under way."""
     labels = np.arange(60) % 3
     figures = make_figures(labels, np.eye(3)[np.roll(labels, 3)], classes=("a", "b", "c"))
     figures["metrics"] = {"accuracy": 0.9}
     write_report(folder / "report", figures)
-    site, curve = folder / "site.html", folder / "curve.html"
+    site, curve, running = folder / "site.html", folder / "curve.html", folder / "running.html"
     site.write_text(render_site({name: [run(name, 1, "mae", 4.0), run(name, 2, "mae", 3.0)] for name in "ab"}, {}, []))
     curve.write_text(render_learning_curve(found()))
-    return {"report": folder / "report" / "index.html", "site": site, "curve": curve}
+    under_way = {"recipe": "a", "run_id": "r", "status": "running", "started_at": "2026-01-01T00:00:00+00:00",
+                 "message": "process 7 is in step train", "doing": "epoch 2/9", "log": "/logs/r.log"}  # fmt: skip
+    running.write_text(render_running(under_way, 1, {"loss": [2.0, 1.0]}))
+    return {"report": folder / "report" / "index.html", "site": site, "curve": curve, "running": running}
 
 
 def test_axe_finds_nothing(page: Any, make_figures: Callable[..., dict[str, Any]], tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import numpy as np
 import pytest
 
 from kerasline.components.report.page import write_report
+from kerasline.components.report.running_page import render_running
 from kerasline.components.report.site_page import render_site
 from tests.components.report.test_board import run
 
@@ -85,6 +87,29 @@ def test_a_script_in_the_data_does_not_run(page: Any, make_figures: Callable[...
     assert page.run("window.hacked === undefined")
     assert page.run("document.images.length") == 0
     assert page.problems == []
+
+
+def test_a_run_under_way_is_looked_at_again_while_that_is_wanted(page: Any, tmp_path: Path) -> None:
+    run = {"recipe": "a", "run_id": "r", "status": "running", "started_at": "2026-01-01T00:00:00+00:00",
+           "message": "process 7 is in step train", "doing": "epoch 2/9", "log": "/logs/r.log"}  # fmt: skip
+    path = tmp_path / "running.html"
+    path.write_text(render_running(run, 5, {"loss": [2.0, 1.0]}))
+    page.open(path)
+    assert page.run("document.querySelector('figcaption').textContent").startswith(
+        "The training loss was best in epoch 6 of 6: 1"
+    )
+    assert page.run("!document.querySelector('p.follow').hidden && location.hash") == ""
+    page.run("document.getElementById('follow').click()")
+    assert page.run("location.hash") == "#follow"
+    page.run("window.isOld = true")
+    path.write_text(render_running(run, 5, {"loss": [2.0, 1.0, 0.5]}))
+    deadline = time.monotonic() + 60
+    while page.run("window.isOld === true || document.readyState !== 'complete'") and time.monotonic() < deadline:
+        time.sleep(0.2)
+    assert "epoch 7 of 7" in page.run("document.querySelector('figcaption').textContent")
+    assert page.run("document.getElementById('follow').checked") is True
+    page.run("document.getElementById('follow').click()")
+    assert page.run("location.hash") == ""
 
 
 def test_the_board_shows_the_recipes_that_have_the_words(page: Any, tmp_path: Path) -> None:

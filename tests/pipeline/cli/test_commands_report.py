@@ -13,9 +13,11 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
+from kerasline.components.core import progress
 from kerasline.pipeline.cli.commands.report import sparkline
 from kerasline.pipeline.cli.entry import app
 from kerasline.pipeline.reports.site import make_server
+from kerasline.pipeline.workspace import Workspace, under_way
 
 
 def write_run(workspace: Path, recipe: str, run_id: str, accuracy: float, guesses: list[int]) -> None:
@@ -145,6 +147,29 @@ def test_the_site_serves_nothing_else(site: str, path: str) -> None:
     with pytest.raises(HTTPError) as refused:
         urlopen(f"{site}{path}")
     assert refused.value.code == 404
+
+
+def test_the_site_shows_a_run_that_is_under_way_and_leads_to_its_report_when_it_has_ended(
+    site: str, workspace: Path
+) -> None:
+    home, run_id = Workspace(workspace), "20260105-000000"
+    home.log(run_id).parent.mkdir(exist_ok=True)
+    with under_way(home, "pets", run_id) as run:
+        run.begin("train")
+        address = f"{site}/running/{run_id}"
+        assert "No epoch has ended yet." in urlopen(address).read().decode()
+        for epoch, loss in ((1, 0.9), (2, 0.5)):
+            progress.report("epoch", epoch, 8, f"loss {loss}", figures={"loss": loss})
+        page = urlopen(address).read().decode()
+        assert "pets is running" in page and "is in step train." in page and "epoch 2/8  loss 0.5" in page
+        assert "The training loss was best in epoch 2 of 2: 0.5" in page
+        assert f'href="/running/{run_id}"' in urlopen(f"{site}/").read().decode()
+        write_run(workspace, "pets", run_id, 0.9, [0, 1, 0, 1, 1])
+    with urlopen(address) as answer:
+        assert answer.url == f"{site}/reports/pets/{run_id}/index.html"
+    with pytest.raises(HTTPError) as refused:
+        urlopen(f"{site}/running/20200101-000000")
+    assert refused.value.code == 404 and refused.value.read() == b"there is no such run; / lists them"
 
 
 def test_the_site_answers_to_no_other_name(site: str) -> None:

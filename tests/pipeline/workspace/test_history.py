@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+import math
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from kerasline.pipeline.workspace import Workspace, under_way
+from kerasline.components.core import progress
+from kerasline.pipeline.workspace import Workspace, read_epochs, under_way
 from kerasline.pipeline.workspace.history import list_runs
 
 
@@ -78,6 +80,47 @@ def test_a_run_that_ended_has_its_outcome_alone(tmp_path: Path) -> None:
         assert len(list_runs(tmp_path)) == 1
         raise RuntimeError
     assert len(list_runs(tmp_path)) == 1 and list((tmp_path / "logs").iterdir()) == []
+
+
+def test_the_epochs_of_the_newest_fit_are_read_while_the_run_lasts(tmp_path: Path) -> None:
+    home, run_id = Workspace(tmp_path), "20260103-090000"
+    home.log(run_id).parent.mkdir()
+    assert read_epochs(tmp_path, run_id) == (1, {})
+    with under_way(home, "iris", run_id) as run:
+        run.begin("train")
+        for epoch, loss in ((1, 0.9), (2, 0.8), (1, 0.7), (2, float("nan")), (3, 0.5)):
+            progress.report("epoch", epoch, 5, f"loss {loss}", figures={"loss": loss, "val_loss": 2 * loss})
+        progress.report("epoch", 3, 5, "step 7/90")
+        progress.report("epoch", 3, 5, "the time is over", permanent=True)
+        (listed,) = list_runs(tmp_path)
+        assert (listed["step"], listed["doing"]) == ("train", "epoch 3/5  step 7/90")
+        with (tmp_path / "logs" / f"{run_id}.epochs").open("a") as file:
+            file.write('{"epoch": 4, "fig')  # as it is while a line is being written
+        first, history = read_epochs(tmp_path, run_id)
+        assert first == 1 and history["loss"][::2] == [0.7, 0.5] and history["val_loss"][::2] == [1.4, 1.0]
+        assert math.isnan(history["loss"][1])
+        run.begin("evaluate")
+        assert list_runs(tmp_path)[0]["doing"] == ""
+    progress.report("epoch", 4, 5, figures={"loss": 0.1})  # nobody listens any more
+    assert list((tmp_path / "logs").iterdir()) == []
+
+
+def test_a_fit_that_goes_on_begins_with_its_own_first_epoch(tmp_path: Path) -> None:
+    home, run_id = Workspace(tmp_path), "20260103-090000"
+    home.log(run_id).parent.mkdir()
+    with under_way(home, "iris", run_id):
+        for epoch in (5, 6):
+            progress.report("epoch", epoch, 9, figures={"loss": 1 / epoch})
+        assert read_epochs(tmp_path, run_id) == (5, {"loss": [1 / 5, 1 / 6]})
+
+
+def test_a_full_disk_ends_no_run(tmp_path: Path) -> None:
+    home = Workspace(tmp_path)
+    home.log("20260103-090000").parent.mkdir()
+    (tmp_path / "logs" / "20260103-090000.epochs").symlink_to("/dev/full")
+    with under_way(home, "iris", "20260103-090000"):
+        progress.report("epoch", 1, 9, figures={"loss": 1.0})
+        assert len(list_runs(tmp_path)) == 1
 
 
 def test_a_workspace_that_does_not_exist_has_no_runs(tmp_path: Path) -> None:

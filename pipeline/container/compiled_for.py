@@ -24,6 +24,7 @@ from typing import Any
 from kerasline.components.core import ConfigError, code_version, describe_difference, library_versions, packages_hash
 
 VARIABLE = "KERASLINE_COMPILED"
+_DISTRIBUTION = "kerasline"
 _ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -38,7 +39,7 @@ def describe(target: str, mount: str, claim: str | None, modules: Sequence[str] 
       columns: of the data, by which each step chooses how it takes its rows.
     """
     facts: dict[str, Any] = {
-        **{"version": metadata.version("kerasline"), "code": project_code(), "target": target, "mount": mount},
+        **{"version": _own_version(), "code": project_code(), "target": target, "mount": mount},
         **{"libraries": library_versions(), "packages": packages_hash(), "columns": columns},
     }
     if modules:
@@ -72,7 +73,7 @@ def check_code(facts: dict[str, Any]) -> str | None:
     Raises:
       ConfigError: the versions differ.
     """
-    compiled, here = facts.get("version"), metadata.version("kerasline")
+    compiled, here = facts.get("version"), _own_version()
     if compiled is not None and compiled != here:
         raise ConfigError(
             f"expected an image with kerasline {compiled}, with which the spec was compiled, but this image has "
@@ -85,6 +86,17 @@ def check_code(facts: dict[str, Any]) -> str | None:
             "build the image from the state that compiles, so that both mean the same"
         )
     return None
+
+
+def _own_version() -> str:
+    try:
+        return metadata.version(_DISTRIBUTION)
+    except metadata.PackageNotFoundError:
+        raise ConfigError(
+            f"expected {_DISTRIBUTION} to be installed, since a spec and the image of its steps must have the same "
+            f"version, but Python finds nothing of it except the sources in {_ROOT}; install them with pip, as the "
+            "project's Dockerfile does"
+        ) from None
 
 
 def check_packages(facts: dict[str, Any]) -> str | None:

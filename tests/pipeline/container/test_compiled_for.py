@@ -40,6 +40,15 @@ def test_another_version_is_refused_and_other_sources_are_said() -> None:
     assert project_code() in remark
 
 
+def test_an_image_with_the_sources_alone_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Copied to a folder that PYTHONPATH names, they have no version."""
+    facts = read_facts(describe("vertex", "/gcs/b", None))
+    monkeypatch.setattr(compiled_for, "_DISTRIBUTION", "kerasline-of-nobody")
+    for act in (lambda: check_code(facts), lambda: describe("vertex", "/gcs/b", None)):
+        with pytest.raises(ConfigError, match="expected kerasline-of-nobody to be installed.* sources in .*; install"):
+            act()
+
+
 def test_an_image_of_another_lock_is_said() -> None:
     facts = read_facts(describe("kubeflow", "/gcs/b", None))
     assert check_packages(facts) is None

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from kerasline.components.core import ConfigError
+from kerasline.components.core import ConfigError, cache_folder
 from kerasline.components.datasets.description import Dataset
 from kerasline.components.models import HubOptions, TransferOptions
 from kerasline.pipeline.config import Experiment
@@ -74,6 +74,12 @@ def data_remark(dataset: Dataset, pipeline_root: str) -> str | None:
     if not paths:
         return None
     more = f" and {len(paths) - 1} more" if len(paths) > 1 else ""
+    if paths[0].startswith(f"{cache_folder()}/"):
+        return (
+            f"the steps read {paths[0]}{more}, where this machine keeps the rows of your query or function: copy "
+            "it to an address such as gs://BUCKET/rows.parquet, from which each step fetches it, and read that with "
+            "data.parquet; or the image or a volume must have it at that path"
+        )
     return f"the steps read {paths[0]}{more}: the image or a volume must have the data at that path"
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import sqlite3
 from pathlib import Path
 
 import pytest
@@ -72,6 +74,20 @@ def test_data_of_this_machine_is_named(tmp_path: Path) -> None:
     assert data_remark(found, str(tmp_path)) is None
     bundled = resolve(DataOptions.model_validate({"dataset": "iris"}), name="a", base_dir=tmp_path, data_dir=None)
     assert data_remark(bundled, ROOT) is None
+
+
+def test_rows_that_this_machine_keeps_are_said_to_be_copied(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a query, as here of a database beside the recipe: nobody knows the place of its rows."""
+    monkeypatch.setenv("KERASLINE_CACHE", str(tmp_path / "cache"))
+    with contextlib.closing(sqlite3.connect(tmp_path / "shop.db")) as shop, shop:
+        shop.execute("create table sales (x real, y text)")
+        shop.executemany("insert into sales values (?, ?)", [(i, "no" if i % 2 else "yes") for i in range(50)])
+    block = {"sql": {"url": "sqlite:///shop.db", "table": "sales", "label": "y"}}
+    found = resolve(DataOptions.model_validate(block), name="a", base_dir=tmp_path, data_dir=None)
+    remark = data_remark(found, ROOT)
+    assert remark is not None and remark.startswith(f"the steps read {tmp_path}/cache/queries/")
+    assert "copy it to an address such as gs://BUCKET/rows.parquet" in remark
+    assert data_remark(found, str(tmp_path)) is None
 
 
 def test_where_steps_look_for_imagenet_weights_is_said() -> None:

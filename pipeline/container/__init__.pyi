@@ -1,5 +1,6 @@
 from .buckets import BUCKETS as BUCKETS, check_reachable as check_reachable, mount_of as mount_of
 from .compiled_for import VARIABLE as VARIABLE, check_image as check_image, describe as describe
+from .data_places import paths_of as paths_of
 from .long_texts import pack_texts as pack_texts
 from .runtime_parameters import (
     check_pipeline_root as check_pipeline_root,

@@ -30,6 +30,7 @@ from kerasline.pipeline.container.backend_artifacts import (
 )
 from kerasline.pipeline.container.buckets import BUCKETS
 from kerasline.pipeline.container.compiled_for import VARIABLE, check_code, check_modules, check_packages, read_facts
+from kerasline.pipeline.container.data_places import check_data
 from kerasline.pipeline.container.own_disk import outputs_on_own_disk
 from kerasline.pipeline.container.runtime_parameters import COMPILED, put_in_place
 from kerasline.pipeline.container.shared_places import check_mount, find_losses, find_overlap
@@ -102,6 +103,7 @@ def prepare_request(asked: Any, inputs_spec: Mapping[str, Any], facts: Mapping[s
     restore_artifacts(request, inputs_spec)
     if "parameterValues" in inputs:
         inputs["parameterValues"] = put_in_place(inputs["parameterValues"])
+        check_data(_executor(), inputs["parameterValues"])
         for loss in find_losses(facts, inputs["parameterValues"], MOUNTS):
             _remark(loss)
     _remark(find_overlap(facts, request, MOUNTS))

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import json
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from kerasline.components.core import ConfigError, cache_folder
 from kerasline.components.datasets.description import Dataset
 from kerasline.components.models import HubOptions, TransferOptions
 from kerasline.pipeline.config import Experiment
-from kerasline.pipeline.container import BUCKETS, mount_of
+from kerasline.pipeline.container import BUCKETS, mount_of, paths_of
 from kerasline.pipeline.plan import resolve_weights
 
 
@@ -69,8 +69,7 @@ def data_remark(dataset: Dataset, pipeline_root: str) -> str | None:
       pipeline_root: what lies below it, or in a bucket's folder, is known to be there.
     """
     known = (*BUCKETS.values(), f"{mount_of(pipeline_root)}/")
-    named = [value for place in (*dataset.shards, dataset.reader_options) for value in _named(place)]
-    paths = sorted({path for path in named if path.startswith("/") and not path.startswith(known)})
+    paths = [path for path in paths_of(json.loads(dataset.to_json())) if not path.startswith(known)]
     if not paths:
         return None
     more = f" and {len(paths) - 1} more" if len(paths) > 1 else ""
@@ -81,10 +80,3 @@ def data_remark(dataset: Dataset, pipeline_root: str) -> str | None:
             "data.parquet; or the image or a volume must have it at that path"
         )
     return f"the steps read {paths[0]}{more}: the image or a volume must have the data at that path"
-
-
-def _named(place: Mapping[str, Any]) -> list[str]:
-    """Lists the files and folders that a shard, or the options of its reader, names."""
-    values = [place[key] for key in ("path", "folder", "root", "files") if key in place]
-    lists = [list(value.values()) if isinstance(value, Mapping) else value for value in values]
-    return [str(item) for value in lists for item in (value if isinstance(value, (list, tuple)) else [value])]

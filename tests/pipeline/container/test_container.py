@@ -10,8 +10,12 @@ from pathlib import Path
 import pytest
 
 from kerasline.components.beam import choose_batches
+from kerasline.components.core.errors import ConfigError
+from kerasline.components.datasets import resolve
+from kerasline.components.datasets.description.options import DataOptions
 from kerasline.pipeline.container import entry as container
 from kerasline.pipeline.container.compiled_for import VARIABLE, describe
+from kerasline.pipeline.container.data_places import check_data
 from kerasline.pipeline.container.runtime_parameters import COMPILED
 
 
@@ -54,6 +58,23 @@ def test_what_a_step_writes_is_told_as_uris(tmp_path: Path, monkeypatch: pytest.
     given = seen["inputs"]["parameterValues"]  # type: ignore[index]
     assert given == {"models": f"{tmp_path}/gcs/bucket/new/models/x"}, "TFX hears of no parameter but its own"
     assert json.loads((tmp_path / "gcs" / "bucket" / "out.json").read_text()) == {"uri": "gs://bucket/x"}
+
+
+def test_data_that_the_step_does_not_find_are_said_before_anything_loads(tmp_path: Path) -> None:
+    """By the step that reads them alone: the others are told of them, too."""
+    reader = "kerasline.components.example_gen.component.DatasetExampleGen_Executor"
+    options = DataOptions.model_validate({"csv": {"path": "a.csv", "label": "y"}})
+    (tmp_path / "a.csv").write_text("x,y\n" + "".join(f"{i},{i % 2}\n" for i in range(50)))
+    told = {"dataset": resolve(options, name="a", base_dir=tmp_path, data_dir=None).to_json()}
+    check_data(reader, told)
+    (tmp_path / "a.csv").unlink()
+    check_data("kerasline.components.report.component.Report_Executor", told)
+    with pytest.raises(
+        ConfigError, match=rf"expected the data at {tmp_path}/a\.csv, as where .* address such as gs://"
+    ):
+        check_data(reader, told)
+    bundled = resolve(DataOptions.model_validate({"dataset": "iris"}), name="a", base_dir=tmp_path, data_dir=None)
+    check_data(reader, {"dataset": bundled.to_json()})
 
 
 def run_step(

@@ -74,4 +74,8 @@ from .wording import (
     rate as rate,
     rounded as rounded,
 )
-from .writing import write_at_once as write_at_once, written_at_once as written_at_once
+from .writing import (
+    remove_left as remove_left,
+    write_at_once as write_at_once,
+    written_at_once as written_at_once,
+)

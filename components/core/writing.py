@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import contextlib
+import glob
 import os
+import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
+_LEFT_SECONDS = 3600.0  # nobody writes one file for so long
+
 
 @contextmanager
 def written_at_once(path: Path, *, lasting: bool = True) -> Iterator[IO[bytes]]:
     """Gives a file that appears under its name when it is complete, and not at all otherwise.
 
-    A process that is killed meanwhile leaves a hidden file beside it, ``.NAME.`` and eight digits, which nobody reads.
+    A process that is killed meanwhile leaves a hidden file beside it, ``.NAME.`` and eight digits, which nobody reads;
+    :func:`remove_left` removes it.
 
     Args:
       path: Name of the file, in a folder of this machine: buckets know no renaming.
@@ -37,12 +43,27 @@ def written_at_once(path: Path, *, lasting: bool = True) -> Iterator[IO[bytes]]:
 
 
 def write_at_once(path: Path, content: str | bytes, *, lasting: bool = True) -> None:
-    """Writes a file, or replaces it, so that whoever reads it sees all of it.
+    """Writes a file, or replaces it, so that whoever reads it sees all of it; removes what was left of earlier trials.
 
     Args:
       path: Name of the file.
       content: Text, which is written as UTF-8, or bytes.
       lasting: See :func:`written_at_once`.
     """
+    remove_left(path)
     with written_at_once(path, lasting=lasting) as file:
         file.write(content.encode() if isinstance(content, str) else content)
+
+
+def remove_left(path: Path, after_seconds: float = _LEFT_SECONDS) -> None:
+    """Removes what processes that were killed as they wrote a file left of it.
+
+    Args:
+      path: Name of the file.
+      after_seconds: What was written to more recently may be another process's; 0 where a lock keeps others away.
+    """
+    for left in path.parent.glob(f".{glob.escape(path.name)}.{'[0-9a-f]' * 8}"):
+        with contextlib.suppress(OSError):  # another process was faster
+            # A clock that was set back since makes times of the future.
+            if not after_seconds or abs(time.time() - left.stat().st_mtime) > after_seconds:
+                left.unlink()

@@ -15,7 +15,7 @@ from typing import Any
 import filelock
 import numpy as np
 
-from kerasline.components.core import ConfigError, counted
+from kerasline.components.core import ConfigError, counted, remove_left
 from kerasline.components.monitoring.parts import read_parts, telling_damage
 from kerasline.components.monitoring.records import ANSWERS, LABELS, id_text
 from kerasline.components.monitoring.writing import write_table
@@ -163,6 +163,7 @@ def _add_labels(day: Path, before: Mapping[str, tuple[Any, datetime]], come: Map
     now = datetime.now(UTC)
     labels = {**before, **{one: (label, now) for one, label in come.items()}}
     day.mkdir(parents=True, exist_ok=True)
+    remove_left(day / LABELS_FILE, 0)  # by the lock nobody else writes labels
     columns = {"request_id": list(labels), "label": [label for label, _ in labels.values()]}
     times = pa.array([at for _, at in labels.values()], pa.timestamp("us", tz="UTC"))
     write_table(pa.table(columns).append_column("labelled_at", times), day / LABELS_FILE)

@@ -17,7 +17,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from kerasline.components.core import written_at_once
+from kerasline.components.core import remove_left, written_at_once
 from kerasline.components.monitoring.records import (
     ANSWERS,
     LABELS,
@@ -33,7 +33,6 @@ _MOST_WAITING_BYTES = 64 << 20
 _USUAL_BYTES = 1_000  # of an exchange, beside its body
 _FREE_BYTES, _FREE_SHARE = 100 << 20, 0.05  # of a disk, which are left for others: what is less
 _RETRY_SECONDS = 60.0
-_LEFT_SECONDS = 3600  # after which a half-written file is nobody's
 # Small files are joined when there are so many, or so large.
 _PARTS, _PART_BYTES = 40, 32 << 20
 
@@ -218,9 +217,8 @@ def clean(captured: Path, keep_days: int) -> None:
         for folder in (captured / kind).glob("version=*/day=*"):
             if folder.name.removeprefix("day=") < last:
                 shutil.rmtree(folder, ignore_errors=True)
-    for left in (captured / ANSWERS).glob("version=*/day=*/.*.parquet.*"):
-        if time.time() - left.stat().st_mtime > _LEFT_SECONDS:
-            left.unlink(missing_ok=True)
+        for left in (captured / kind).glob("version=*/day=*/.*.parquet.*"):
+            remove_left(left.with_name(left.name[1:-9]))
 
 
 def write_table(table: Any, path: Path) -> None:

@@ -18,7 +18,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from kerasline.components.core import written_at_once
+from kerasline.components.core import remove_left, written_at_once
 
 _ABOVE_HALF = 0.5
 _ROWS_PER_GROUP = 1 << 16
@@ -149,6 +149,7 @@ def rejected_line(row: Mapping[str, Any]) -> bytes:
 
 def join_parts(parts: Sequence[Path], output: Path, suffix: str) -> None:
     """Writes the rows of all parts, in order, as one file; of text tables the first part has the header."""
+    remove_left(output)
     if len(parts) == 1:
         _link(parts[0], output)
         return

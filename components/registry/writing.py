@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import getpass
-import glob
 import json
 import os
 import shutil
@@ -14,7 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from kerasline.components.core import write_at_once
+from kerasline.components.core import remove_left, write_at_once
 
 
 def append_line(path: Path, move: Mapping[str, Any]) -> None:
@@ -52,8 +51,7 @@ def replace_file(path: Path, text: str) -> None:
 
     Hold the lock under which this file is written.
     """
-    for left in path.parent.glob(f".{glob.escape(path.name)}.{'[0-9a-f]' * 8}"):
-        left.unlink(missing_ok=True)
+    remove_left(path, 0)
     write_at_once(path, text)
 
 

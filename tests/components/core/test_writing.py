@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from pathlib import Path
 
 import pytest
@@ -37,3 +38,14 @@ def test_a_lasting_file_is_on_the_disk_before_it_has_its_name(
     monkeypatch.setattr(os, "replace", lambda one, other: (replace(one, other), done.append("replace")))
     write_at_once(tmp_path / "out.txt", "text", lasting=lasting)
     assert done == (["fsync", "replace"] if lasting else ["replace"])
+
+
+@pytest.mark.parametrize(("age_seconds", "stays"), [(10, True), (7200, False), (-7200, False)])
+def test_what_a_killed_process_left_goes_with_the_next_writing(tmp_path: Path, age_seconds: float, stays: bool) -> None:
+    left, other = tmp_path / ".look.json.0123abcd", tmp_path / ".book.json.0123abcd"
+    for path in (left, other):
+        path.write_text("half")
+        os.utime(path, (time.time() - age_seconds,) * 2)
+    write_at_once(tmp_path / "look.json", "{}")
+    assert left.exists() is stays, "a recent one may be another process's; a clock may have been set back"
+    assert other.exists()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import subprocess
 import sys
 import time
@@ -125,6 +126,22 @@ def test_days_that_are_over_are_deleted(tmp_path: Path) -> None:
     capture.take(exchange(at=now, record=record))
     capture.close()
     assert len(list((tmp_path / "flats/answers").glob("version=*/day=*"))) == 2 + 2 + 1, "of three versions"
+
+
+def test_what_killed_processes_left_of_answers_and_labels_is_deleted(tmp_path: Path) -> None:
+    day = f"version=1/day={datetime.now(UTC).date().isoformat()}"
+    names = ("answers/{}/.0123abcd-00000001-00000001.parquet.4567cdef", "labels/{}/.labels.parquet.4567cdef")
+    old = [tmp_path / "flats" / name.format(day) for name in names]
+    new = [path.with_name(path.name[:-1] + "0") for path in old]
+    for path in (*old, *new):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"half")
+    for path in old:
+        os.utime(path, (time.time() - 7200,) * 2)
+    capture = Capture(tmp_path)
+    capture.take(exchange(at=time.time()))
+    capture.close()
+    assert [path.exists() for path in (*old, *new)] == [False, False, True, True], "what is new is still written"
 
 
 @pytest.mark.parametrize(("share", "least", "most"), [(0.0, 0, 0), (0.25, 400, 600), (1.0, 2000, 2000)])

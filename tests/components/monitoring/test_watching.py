@@ -155,6 +155,16 @@ def test_labels_that_repeat_contradict_or_belong_to_nobody(tmp_path: Path, versi
     assert kept == {"q5-0": "yes", "q5-1": "yes", "q5-2": "yes", "q5-3": "yes"}, "of q5-1 the last row counts"
 
 
+def test_a_label_that_was_killed_leaves_nothing_that_the_next_one_does_not_mend(tmp_path: Path, version: Path) -> None:
+    rows = serve(tmp_path / "captured", 4)
+    label(tmp_path, rows.iloc[:2])
+    (day,) = (tmp_path / "captured" / "shop" / "labels").glob("version=1/day=*")
+    (day / ".labels.parquet.0123abcd").write_bytes(b"PAR1")
+    outcome = label(tmp_path, rows)
+    assert (outcome["new"], outcome["unchanged"]) == (2, 2)
+    assert [path.name for path in day.iterdir()] == ["labels.parquet"]
+
+
 def test_files_of_labels_that_cannot_be_joined(tmp_path: Path, version: Path) -> None:
     rows = pd.DataFrame({"id": ["a"], "bought": ["yes"]})
     with pytest.raises(ConfigError, match="expected captured answers of shop in .* kerasline serve --model shop"):

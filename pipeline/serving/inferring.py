@@ -110,14 +110,16 @@ def _plain_images(loaded: LoadedVersion, tensors: Mapping[str, tf.Tensor]) -> di
     Raises:
       BadRequest: Something is no image, or too large a one; the graph would make room for all of its pixels.
     """
+    columns = loaded.images
+    found: dict[str, tf.Tensor] = {}
+    if not columns:
+        return found
     arguments = loaded.record.get("arguments", {})
-    columns = [column["name"] for column in loaded.record.get("columns", ()) if column["dtype"] == "image"]
-    found = {}
     for argument in {arguments.get(column) for column in columns} & set(tensors):
         contents = tensors[argument].numpy().ravel().tolist()
         _check_images(contents)
         found[argument] = _like(tensors[argument], map(plain_or_same, contents))
-    if columns and "examples" in tensors:
+    if "examples" in tensors:
         records = tensors["examples"].numpy().ravel().tolist()
         for column in columns:
             _check_images([_image_of(record, column) for record in records])

@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +47,11 @@ class LoadedVersion:
     load_seconds: float
     readers: Mapping[str, Reader]  # of the values of ``serving_raw``
     is_quick: bool = False  # whether a few rows take hardly any time
+
+    @cached_property
+    def images(self) -> list[str]:
+        """Names the columns that hold images."""
+        return [column["name"] for column in self.record.get("columns", ()) if column["dtype"] == "image"]
 
 
 def load_version(folder: Path, version: int, public_key: Path | None = None) -> LoadedVersion:

@@ -45,7 +45,7 @@ def count_unseen(
         if tensor is None:
             continue
         marks = tensor.numpy()
-        if marks.any():  # which hardly a request has
+        if np.count_nonzero(marks):  # which hardly a request has
             marks = news_only(loaded.record, marks)
             counts.update(_count(loaded, marks))
             if refuse_them and marks.any():

@@ -11,6 +11,7 @@ import contextlib
 import logging
 import resource
 import threading
+import time
 from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -25,6 +26,7 @@ from kerasline.pipeline.web.http_hosts import host_name
 
 logger = logging.getLogger("kerasline.http")
 _IDLE_SECONDS, _BODY_SECONDS, _DRAIN_SECONDS = 60.0, 120.0, 30.0
+_LOOK_SECONDS = 0.5  # between two looks for connections that have waited too long
 _MOST_CONNECTIONS = 1024
 _MOST_HEADER_BYTES = 65_536
 _READ_HEADER_BYTES = 1 << 20  # a head that is larger than allowed is read so far, to be told so
@@ -114,7 +116,9 @@ class WebServer:
         with_threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="answer")
         server = _Server(self._rules, with_threads)
         server.add_sockets(self._sockets)
+        looking = asyncio.ensure_future(server.let_slow_ones_go())
         await self._stop.wait()
+        looking.cancel()
         server.stop()
         end = self._loop.time() + _DRAIN_SECONDS
         while server.busy and self._loop.time() < end:
@@ -131,15 +135,15 @@ class _Server(HTTPServer):
         super().initialize(
             self,
             max_header_size=_READ_HEADER_BYTES,
-            idle_connection_timeout=_IDLE_SECONDS,
-            body_timeout=_BODY_SECONDS,
             max_body_size=1 << 62,  # larger ones than the rules allow are read and dropped, so that the client listens
         )
+        # Tornado's own limits of time, which are looked at below, cost a quarter of what it takes to read a request.
+        self.conn_params.header_timeout = None
         self.rules, self.threads = rules, threads
         self.busy = self._open = 0
         self._most = min(_MOST_CONNECTIONS, _files_to_open() // 2)
-        # Connections without a whole request, the longest waiting first.
-        self._waiting: dict[Any, None] = {}
+        # Connections without a whole request, the longest waiting first, and until when they may wait (monotonic).
+        self._waiting: dict[Any, float] = {}
 
     def handle_stream(self, stream: iostream.IOStream, address: Any) -> None:
         """Takes a connection in; where there are too many, the one that has waited longest goes."""
@@ -157,12 +161,25 @@ class _Server(HTTPServer):
     def start_request(self, server_conn: Any, request_conn: Any) -> httputil.HTTPMessageDelegate:
         """Begins to wait for a request."""
         self._waiting.pop(server_conn, None)
-        self._waiting[server_conn] = None
+        self._waiting[server_conn] = time.monotonic() + _IDLE_SECONDS
         return _Exchange(self, server_conn, request_conn)
+
+    def began(self, server_conn: Any) -> None:
+        """Notes that the head of a request is here, and waits for its body."""
+        if server_conn in self._waiting:  # else it is gone already
+            self._waiting[server_conn] = time.monotonic() + _BODY_SECONDS
 
     def arrived(self, server_conn: Any) -> None:
         """Notes that a request is here as a whole."""
         self._waiting.pop(server_conn, None)
+
+    async def let_slow_ones_go(self) -> None:
+        """Closes connections that have waited too long for a head or a body, until it is cancelled."""
+        while True:
+            await asyncio.sleep(_LOOK_SECONDS)
+            now = time.monotonic()
+            for slow in [one for one, until in self._waiting.items() if until < now]:
+                slow.stream.close()
 
     def on_close(self, server_conn: Any) -> None:
         """Notes that a connection is gone."""
@@ -201,6 +218,7 @@ class _Exchange(httputil.HTTPMessageDelegate):
     def headers_received(self, start_line: Any, headers: httputil.HTTPHeaders) -> None:
         """Refuses what can be refused by its head."""
         self._start, self._headers = start_line, headers
+        self._server.began(self._place)
         length = headers.get("Content-Length", "")
         if length.isdecimal() and len(length) > _MOST_DIGITS:
             length = headers["Content-Length"] = "9" * _MOST_DIGITS  # Python reads no number of 5,000 digits

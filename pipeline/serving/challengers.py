@@ -50,7 +50,7 @@ class Challengers:
         self._folder, self._served, self._given = models, served, given
         self._rivals: dict[str, Rival] = {}
         self._problems: dict[str, str] = {}
-        self._ended: dict[str, Challenger] = {}  # the last one of each model that crossed a limit
+        self._ended: dict[str, Challenger] = {}  # the last one of each model whose challenge is over here
         self._to_drop: deque[tuple[Rival, str]] = deque()
 
     def of(self, name: str) -> Rival | None:
@@ -108,14 +108,17 @@ class Challengers:
             self._to_drop.popleft()
 
     def _follow(self, name: str, incumbent: int | None) -> None:
-        wanted = self._given.get(name) or read_challenger(self._folder / name)
+        given = self._given.get(name)
+        if given is not None and incumbent == given.version:
+            self._ended[name] = given  # its challenge is over; a rollback of it is no wish that it answers again
+        wanted = given or read_challenger(self._folder / name)
         if wanted is None or wanted.kind not in SERVED or incumbent in (None, wanted.version):
             self._end(name, "")
         elif not self._is_done(name, wanted, incumbent):
             self._load(name, wanted)
 
     def _is_done(self, name: str, wanted: Challenger, incumbent: int | None) -> bool:
-        """Says whether a challenger is served already, or has crossed a limit here."""
+        """Says whether a challenger is served already, or has crossed a limit or come into production here."""
         now = self._rivals.get(name)
         is_served = now is not None and (now.challenger, now.incumbent) == (wanted, incumbent)
         return is_served or self._ended.get(name) == wanted

@@ -37,7 +37,8 @@ class Serving:
         from kerasline.pipeline.serving.challengers import Challengers
         from kerasline.pipeline.serving.models import ServedModels
 
-        self.root, served = root, ServedModels(root / "models")
+        self.root = root
+        self.served = served = ServedModels(root / "models")
         served.refresh()
         self.challengers = Challengers(root / "models", served, given or {})
         self.challengers.refresh()
@@ -169,6 +170,20 @@ def test_production_answers_for_a_canary_that_breaks(serving: Callable[[Challeng
     assert sorted(server.rows(), key=str) == [
         (1, "fallback", "a", 12.0, 200), (1, "fallback", "b", None, 400), (2, "canary", "a", None, 400),
     ]  # fmt: skip
+
+
+def test_a_canary_that_was_promoted_and_rolled_back_answers_nobody(serving: Callable[[Challenger], Serving]) -> None:
+    server = serving(Challenger(2, "canary", 0.5))
+    assert server.challengers.of("doubler") is not None
+    folder = server.root / "models" / "doubler"
+    for version in (2, 1):
+        move(folder, version)
+        server.served.refresh()
+        server.challengers.refresh()
+    assert server.challengers.of("doubler") is None
+    values = [json.loads(server.ask(ONE, f"r{n}").body)["predictions"][0] for n in range(20)]
+    assert len(set(map(str, values))) == 1
+    assert {version for version, *_ in server.rows()} <= {1}
 
 
 def test_redacted_by_one_of_them_is_redacted_in_both(root: Path, doublers: list[Path]) -> None:

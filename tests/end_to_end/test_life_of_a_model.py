@@ -235,10 +235,12 @@ def test_repeating_it_runs_nothing_and_pushes_nothing(
     assert spent < 0.25 * sum(step["seconds"] for step in first.done.result["steps"])
 
 
+@pytest.mark.long
 def test_a_run_that_is_killed_leaves_production_as_it_was(first: Stage, killed: dict[str, bytes]) -> None:
     assert killed == first.production
 
 
+@pytest.mark.long
 def test_the_run_after_it_finishes_and_is_compared_with_production(first: Stage, changed: Stage) -> None:
     assert changed.done.code == 0, changed.done.err
     assert changed.done.result["status"] == "pushed"
@@ -249,12 +251,14 @@ def test_the_run_after_it_finishes_and_is_compared_with_production(first: Stage,
     assert json.loads(changed.production["current.json"])["previous"] == 1
 
 
+@pytest.mark.long
 def test_changed_epochs_run_train_and_what_follows_and_nothing_before(changed: Stage) -> None:
     cached = changed.done.cached()
     assert [step for step in (*DATA_STEPS, "transform") if not cached[step]] == []
     assert [step for step in ("train", "evaluate", "parity", "gate", "push", "report") if cached[step]] == []
 
 
+@pytest.mark.long
 def test_a_changed_threshold_evaluates_again_but_does_not_train(changed: Stage, regated: Stage) -> None:
     assert regated.done.code == 0, regated.done.err
     cached = regated.done.cached()
@@ -264,6 +268,7 @@ def test_a_changed_threshold_evaluates_again_but_does_not_train(changed: Stage, 
     assert regated.done.result["metrics"] == pytest.approx(changed.done.result["metrics"], rel=1e-6)
 
 
+@pytest.mark.long
 def test_a_bad_model_is_refused_and_production_is_untouched(regated: Stage, refused: Stage) -> None:
     assert refused.done.code == 4
     result = refused.done.result
@@ -279,6 +284,7 @@ def test_a_bad_model_is_refused_and_production_is_untouched(regated: Stage, refu
     assert result["report"] in sentence
 
 
+@pytest.mark.long
 def test_a_folder_of_images_is_predicted_as_the_trainer_did(
     regated: Stage, refused: Stage, workspace: Path, tmp_path: Path
 ) -> None:
@@ -305,6 +311,7 @@ def test_a_folder_of_images_is_predicted_as_the_trainer_did(
     np.testing.assert_allclose(scores, expected, atol=1e-6)
 
 
+@pytest.mark.long
 def test_a_model_that_was_rolled_back_does_not_return_by_itself(regated: Stage, taken_back: Stage) -> None:
     assert taken_back.done.code == 4
     assert taken_back.done.result["status"] == "not_blessed"
@@ -316,6 +323,7 @@ def test_a_model_that_was_rolled_back_does_not_return_by_itself(regated: Stage, 
     assert versions.items() <= taken_back.production.items()
 
 
+@pytest.mark.long
 def test_deleted_versions_are_pushed_again_though_everything_was_cached(emptied: Stage) -> None:
     assert emptied.done.code == 0, emptied.done.err
     assert emptied.done.result["status"] == "pushed"
@@ -325,6 +333,7 @@ def test_deleted_versions_are_pushed_again_though_everything_was_cached(emptied:
     assert [step for step in ("train", "parity") if not cached[step]] == []
 
 
+@pytest.mark.long
 def test_the_workspace_knows_every_run(emptied: Stage, workspace: Path, is_intact: Callable[[Path], bool]) -> None:
     from kerasline.pipeline.workspace.history import list_runs
 

@@ -1,4 +1,8 @@
-"""A newcomer's way, as the README tells it: from a table to a model in production, a changed key, and back again."""
+"""A newcomer's way, as the README tells it: from a table to a model in production, a changed key, and back again.
+
+Behind the README's commands come those of the tutorial's last section that are not among them: plan, models, and
+predictions in Parquet.
+"""
 
 from __future__ import annotations
 
@@ -11,12 +15,14 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 
 pytestmark = [pytest.mark.slow, pytest.mark.long]
 
 ROOT = Path(__file__).resolve().parents[2]
 MOST_COMMANDS = 8
+TABLE_SECTION = "6"
 NAMES = ["area", "rooms", "district", "built", "rent"]
 PRICES = {"Mitte": 13.5, "Nord": 9.0, "Süd": 11.0}
 ROWS, NEW_ROWS = 400, 50
@@ -28,6 +34,16 @@ def way() -> list[str]:
     block = re.search(r"(?s)## Your own table\n.*?\n```\n(.*?)\n```", readme)
     assert block
     return [line.partition("  #")[0].strip() for line in block[1].splitlines()]
+
+
+def tutorial_sections() -> dict[str, list[str]]:
+    """The commands of each numbered section of the tutorial."""
+    parts = re.split(r"(?m)^## (\d+)\. .*$", (ROOT / "docs" / "tutorial.md").read_text())[1:]
+    texts = dict(zip(parts[::2], parts[1::2], strict=True))
+    return {
+        number: [line for block in re.findall(r"(?ms)^```\n(.*?)^```", text) for line in block.splitlines()]
+        for number, text in texts.items()
+    }
 
 
 def flat(chooser: random.Random) -> list[object]:
@@ -54,7 +70,7 @@ def outputs(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, s
     activated = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", "COLUMNS": "200"}
     activated.pop("KERASLINE_WORKSPACE", None)
     printed = {}
-    for line in way():
+    for line in dict.fromkeys([*way(), *tutorial_sections()[TABLE_SECTION]]):
         if line.startswith("source "):
             continue
         done = subprocess.run(shlex.split(line), cwd=folder, env=activated, capture_output=True, text=True, timeout=600)
@@ -89,6 +105,11 @@ def test_every_new_row_is_answered(outputs: tuple[Path, dict[str, str]]) -> None
     assert len(answers) == NEW_ROWS
     errors = [abs(float(row["predicted_value"]) - true_rent(row)) for row in answers]
     assert sum(errors) / len(errors) < 100  # the rents were drawn 40 around what is true, and their spread is 400
+
+
+def test_predictions_are_written_as_parquet_too(outputs: tuple[Path, dict[str, str]]) -> None:
+    folder, _ = outputs
+    assert pq.read_table(folder / "predictions.parquet").num_rows == NEW_ROWS
 
 
 def true_rent(row: dict[str, str]) -> float:

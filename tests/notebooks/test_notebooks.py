@@ -116,6 +116,7 @@ def execute(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Execute:
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_01_first_pipeline(execute: Execute, folder: Path) -> None:
     printed = execute("01_first_pipeline")
     assert "digits_cnn" in printed.by("kerasline recipes")

@@ -16,11 +16,11 @@ from .pieces import prefer_pieces as prefer_pieces, tokenizer_in as tokenizer_in
 from .plan import (
     FAR as FAR,
     MISSING as MISSING,
-    MOST_RANKED as MOST_RANKED,
     UNKNOWN as UNKNOWN,
     UNREADABLE as UNREADABLE,
     UNSEEN as UNSEEN,
     FeaturePlan as FeaturePlan,
+    has_too_many_ranks as has_too_many_ranks,
     plan_features as plan_features,
     prefer_piecewise as prefer_piecewise,
     with_quantities as with_quantities,
@@ -42,4 +42,5 @@ from .steps import (
     FeatureStep as FeatureStep,
     Tokenizer as Tokenizer,
     dense_columns as dense_columns,
+    is_ranked as is_ranked,
 )

@@ -15,10 +15,17 @@ from kerasline.components.core import ROUNDING, ROUNDING_OF_LOGS, ConfigError, O
 from kerasline.components.datasets.description import Column, Dataset
 from kerasline.components.features.column_options import ColumnOptions
 from kerasline.components.features.settling import of_kind, settle_column, settle_cross
-from kerasline.components.features.steps import NUMBER_KINDS, FeatureStep, dense_columns, mark_ranks, own_input
+from kerasline.components.features.steps import (
+    DATE_PARTS,
+    NUMBER_KINDS,
+    FeatureStep,
+    dense_columns,
+    mark_ranks,
+    own_input,
+)
 from kerasline.components.models import InputSpec, Task
 
-MOST_RANKED = 300  # numbers of a table whose ranks a network embeds
+MOST_RANKED = 300  # numbers and parts of dates of a table whose ranks a network embeds
 DENSE = "features"  # the model input that holds all scalar columns side by side
 ALTERNATIVE = "alternative{}__"  # begins the names of the inputs of a plan that is not the first of its graph
 # Names of the transform graph's own outputs, which no column's input may take.
@@ -144,7 +151,7 @@ def _is_quantity(column: Column, options: ColumnOptions) -> bool:
 
 
 def prefer_piecewise(dataset: Dataset, features: Mapping[str, ColumnOptions]) -> dict[str, ColumnOptions]:
-    """Gives the numbers of a table scale piecewise where the recipe says nothing of their scale.
+    """Gives the numbers and dates of a table scale piecewise where the recipe says nothing of their scale.
 
     A table with very many of them stays as it is: the network's work grows with each.
 
@@ -155,13 +162,18 @@ def prefer_piecewise(dataset: Dataset, features: Mapping[str, ColumnOptions]) ->
     Returns:
       The block with what was chosen.
     """
-    numbers = of_kind("numeric", dataset, features)
-    if len(numbers) > MOST_RANKED:
+    numbers, dates = (of_kind(kind, dataset, features) for kind in ("numeric", "date"))
+    if has_too_many_ranks(len(numbers), len(dates)):
         return dict(features)
-    given = {name: features.get(name, ColumnOptions()) for name in numbers}
-    chosen = [name for name in numbers if "scale" not in given[name].model_fields_set]
+    given = {name: features.get(name, ColumnOptions()) for name in (*numbers, *dates)}
+    chosen = [name for name in given if "scale" not in given[name].model_fields_set]
     ranked = {name: ColumnOptions(**given[name].model_dump(exclude_unset=True), scale="piecewise") for name in chosen}
     return {**features, **ranked}
+
+
+def has_too_many_ranks(numbers: int, dates: int) -> bool:
+    """Says whether a table has more numbers and parts of dates than a network embeds the ranks of."""
+    return numbers + dates * len(DATE_PARTS) > MOST_RANKED
 
 
 def plan_features(dataset: Dataset, features: Mapping[str, ColumnOptions], task: Task) -> FeaturePlan:

@@ -79,12 +79,22 @@ def _value_names(step: FeatureStep) -> list[str]:
     if step.kind == "boolean":
         return [name]
     if step.kind == "date":
-        return [f"{name}.{part}" for part in DATE_PARTS]
+        return _with_ranks(step, [f"{name}.{part}" for part in DATE_PARTS])
     if step.kind != "numeric":
         return [f"{name} #{i}" for i in range(_one_hot_width(step))]
     if options.scale == "buckets":
         return [f"{name} [{i}]" for i in range(options.buckets)]
-    return [name, f"{name} rank"] if options.scale == "piecewise" else [name]
+    return _with_ranks(step, [name])
+
+
+def _with_ranks(step: FeatureStep, names: list[str]) -> list[str]:
+    """Adds the names of their ranks to those of the values that a number or a date has."""
+    return [*names, *(f"{name} rank" for name in names)] if is_ranked(step) else names
+
+
+def is_ranked(step: FeatureStep) -> bool:
+    """Says whether each value of a step brings its rank."""
+    return step.kind in ("numeric", "date") and step.options.scale == "piecewise"
 
 
 def _one_hot_width(step: FeatureStep) -> int:
@@ -100,10 +110,11 @@ def _one_hot_width(step: FeatureStep) -> int:
 
 
 def mark_ranks(steps: Iterable[FeatureStep]) -> Iterator[bool]:
-    """Says of each value of the dense input whether it is a rank: the second of a number with scale piecewise."""
+    """Says of each value of the dense input whether it is a rank: those of a step come after what they are ranks of."""
     for step in steps:
-        is_ranked = step.kind == "numeric" and step.options.scale == "piecewise"
-        yield from (is_ranked and place == 1 for place in range(len(dense_columns(step))))
+        values = len(_value_names(step))
+        first = values // 2 if is_ranked(step) else values
+        yield from (first <= place < values for place in range(len(dense_columns(step))))
 
 
 def own_input(step: FeatureStep, name: str) -> InputSpec | None:

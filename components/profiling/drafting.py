@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from kerasline.components.core import ConfigError, counted, printable, rounded
-from kerasline.components.features import MOST_RANKED
+from kerasline.components.features import has_too_many_ranks
 from kerasline.components.profiling.guessing import (
     ColumnGuess,
     LabelGuess,
@@ -172,7 +172,8 @@ def _table_lines(
         f"about {sample.rows:,} rows, of which {len(sample.columns[0].values):,} were looked at"
     )  # fmt: skip
     lines = comment(f"A first recipe for {path}: {about}. {_GUESSES}")
-    is_ranked = sum(guess.kind == "numeric" for guess in guesses) <= MOST_RANKED
+    kinds = [guess.kind for guess in guesses]
+    is_ranked = not has_too_many_ranks(kinds.count("numeric"), kinds.count("date"))
     lines += comment(_UNNAMED.format(_RANKED if is_ranked else _SCALED))
     lines += comment(f"Note: {sample.remark}") if sample.remark else []
     lines += ["", *pair("name", name), "", "data:", f"  {sample.source}:"]

@@ -8,7 +8,7 @@ from typing import Any
 import tensorflow as tf
 import tensorflow_transform as tft
 
-from kerasline.components.features import DATE_PARTS, FeatureStep
+from kerasline.components.features import DATE_PARTS, FeatureStep, dense_columns, is_ranked
 from kerasline.components.transform.blocks import Block, Slot, pick, places_of
 from kerasline.components.transform.own import apply_functions
 from kerasline.components.transform.reading import read_numbers
@@ -48,22 +48,25 @@ def scale_numbers(
     buckets: dict[str, tf.Tensor] = {}
     for treatment in dict.fromkeys(treatments):
         places = places_of(treatment, treatments)
+        own = tuple(slots[i] for i in places)
         group, columns, values = [owners[i] for i in places], pick(matrix, places), pick(filled, places)
         if treatment == "buckets":
             bucketed, buckets = _bucketed(group, columns, values)
             blocks += bucketed
         elif treatment == "piecewise":
-            blocks += _ranked(group, columns, values)
+            blocks += _ranked(group, own, columns, values)
         else:
-            blocks.append(Block(tuple(slots[i] for i in places), _scaled(treatment, columns, values)))
+            blocks.append(Block(own, _scaled(treatment, columns, values)))
     blocks += _indicators(owners, slots, known)
     return blocks, buckets, [marks]
 
 
 def _treatment(step: FeatureStep) -> str:
     """Names what is done with a step's values once they are numbers; logarithms are taken by then."""
-    if step.kind != "numeric":
-        return {"date": "z_score", "boolean": "boolean"}[step.kind]
+    if step.kind == "boolean":
+        return "boolean"
+    if step.kind == "date":
+        return "piecewise" if is_ranked(step) else "z_score"
     return "z_score" if step.options.scale == "log" else step.options.scale
 
 
@@ -168,13 +171,14 @@ def _bucketed(
     return blocks, buckets
 
 
-def _ranked(owners: Sequence[FeatureStep], columns: tf.Tensor, filled: tf.Tensor) -> list[Block]:
+def _ranked(owners: Sequence[FeatureStep], slots: Sequence[Slot], columns: tf.Tensor, filled: tf.Tensor) -> list[Block]:
     """Gives each number twice: in quartile ranges from the median, at most 3 either way, and its rank, 0 to 1.
 
     Between quantiles a rank is interpolated, so that close numbers stay close; where many rows share a value it jumps.
 
     Args:
       owners: Step of each column.
+      slots: What stands in each column.
       columns: What is analysed, float64 [batch, columns], NaN where there is no value.
       filled: What is ranked, float64 [batch, columns]: the same without gaps.
 
@@ -196,7 +200,9 @@ def _ranked(owners: Sequence[FeatureStep], columns: tf.Tensor, filled: tf.Tensor
     whole = tf.where(high > low, (high - low) / 2, tf.ones_like(high))
     scaled = (filled - inner[:, 2 * quarter - 1]) / tf.where(range_ > 0, range_, whole)
     bent = scaled / tf.sqrt(1.0 + tf.square(scaled / 3.0))
-    return [Block(tuple((owner.name, place) for owner in owners), value) for place, value in enumerate((bent, rank))]
+    widths = [len(DATE_PARTS) if owner.kind == "date" else 1 for owner in owners]
+    of_ranks = tuple((name, place + width) for (name, place), width in zip(slots, widths, strict=True))
+    return [Block(tuple(slots), bent), Block(of_ranks, rank)]
 
 
 def _quantiles(owners: Sequence[FeatureStep], columns: tf.Tensor, count: int) -> tf.Tensor:
@@ -244,7 +250,4 @@ def _finite(values: tf.Tensor) -> tf.Tensor:
 
 def _indicator_slot(step: FeatureStep) -> Slot:
     """Returns the place of a step's indicator, which comes after its values."""
-    widths = {"date": len(DATE_PARTS), "boolean": 1}
-    of_numbers = {"buckets": step.options.buckets, "piecewise": 2}
-    width = widths.get(step.kind, of_numbers.get(step.options.scale, 1))
-    return step.name, width
+    return step.name, len(dense_columns(step)) - 1

@@ -70,10 +70,25 @@ def test_numbers_without_a_scale_of_their_own_get_ranks() -> None:
     assert dense.ranks == (1, 3)
 
 
+def test_dates_get_the_ranks_of_their_parts() -> None:
+    table = dataset(Column(name="seen", dtype="string", distinct=90), Column(name="due", dtype="string", distinct=90))
+    given = {"seen": ColumnOptions(kind="date", date_format="dmy"), "due": ColumnOptions(kind="date", scale="z_score")}
+    chosen = prefer_piecewise(table, given)
+    assert chosen["seen"] == ColumnOptions(kind="date", date_format="dmy", scale="piecewise")
+    assert chosen["due"].scale == "z_score", "the recipe's own word"
+    (dense,) = plan_features(table, chosen, "binary").inputs()
+    assert [dense.columns[place] for place in dense.ranks] == [
+        f"seen.{part} rank" for part in ("year", "month", "day", "weekday", "hour")
+    ]
+    assert len(dense.columns) == 10 + 5
+
+
 def test_very_many_numbers_stay_without_ranks() -> None:
     many = [Column(name=f"x{i}", dtype="float", distinct=90) for i in range(MOST_RANKED + 1)]
     assert prefer_piecewise(dataset(*many), {}) == {}
     assert len(prefer_piecewise(dataset(*many[1:]), {})) == MOST_RANKED
+    with_date = dataset(*many[5:], Column(name="seen", dtype="string", distinct=90))
+    assert prefer_piecewise(with_date, {"seen": ColumnOptions(kind="date")}) == {"seen": ColumnOptions(kind="date")}
 
 
 @pytest.mark.parametrize(

@@ -46,6 +46,7 @@ TABLE: dict[str, list[Any]] = {
     "smokes": ["Yes", "no", "TRUE", None, "0", "1"],
     "flag": [1, 0, None, 1, 0, 1],
     "day": ["2024-02-29", "2024-03-01T13:45:00", "1999-12-31 23:59", None, "2024-13", "2000-01-01"],
+    "seen": ["2024-02-29", "2024-03-01", "1999-12-31", None, "2024-13", "2000-01-01"],
     "note": ["Good, good work", "bad WORK", "", None, "good", "été bad"],
     "story": ["one two two", "two", "", None, "three two one", "one one"],
     "scan": [
@@ -70,6 +71,7 @@ FEATURES: dict[str, dict[str, Any]] = {
     "smokes": {"kind": "boolean"},
     "flag": {"kind": "boolean"},
     "day": {"kind": "date"},
+    "seen": {"kind": "date", "scale": "piecewise"},
     "note": {"kind": "text", "vocabulary_size": 3},
     "story": {"kind": "text", "encode": "tokens", "vocabulary_size": 2, "length": 4},
     "photo": {"normalise": "standard"},
@@ -260,6 +262,20 @@ def test_dates(dense: dict[str, list[float]]) -> None:
         wanted = z_scores([NAN if day is None else read(day) for day in days])
         assert dense[f"day.{part}"] == pytest.approx(wanted, abs=1e-4), part
     assert dense["day missing"] == [0, 0, 0, 1, 1, 0], "2024-13 is no date"
+
+
+def test_parts_of_a_date_bring_their_ranks(dense: dict[str, list[float]]) -> None:
+    assert [name for name in dense if name.startswith("seen")] == [
+        *(f"seen.{part}" for part in ("year", "month", "day", "weekday", "hour")),
+        *(f"seen.{part} rank" for part in ("year", "month", "day", "weekday", "hour")),
+        "seen missing",
+    ]
+    years, months = dense["seen.year rank"], dense["seen.month rank"]
+    assert 0 <= years[2] < years[5] < years[0] == years[1] == 1
+    assert 0 <= months[5] < months[0] < months[1] < months[2] == 1
+    assert dense["seen.year"][2] < dense["seen.year"][5] < dense["seen.year"][0], "beside the year itself"
+    assert set(dense["seen.hour"]) == {0} and len(set(dense["seen.hour rank"])) == 1, "all are at midnight"
+    assert dense["seen missing"] == [0, 0, 0, 1, 1, 0]
 
 
 def test_bag_of_words(dense: dict[str, list[float]]) -> None:

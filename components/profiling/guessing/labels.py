@@ -27,6 +27,8 @@ _FEWEST_TO_WEIGH = 10  # rows of the rarest class
 _SPAN = 100.0  # times the median that one in a hundred is larger than, as where the logarithm deviates by 2
 _FEWEST_ROWS = 3  # that a class is learned from
 _FEWEST_COUNTS = 5  # different whole numbers that may be counts or scores
+_MOST_CODES = 20  # different numbers that may be codes of classes
+_FEW_OTHERS = 0.2  # of the rows may have no number in a label of numbers
 _INFINITE = (float("inf"), float("-inf"))
 _EVAL_ROWS = 5  # rows of each class that a tenth of the data should have
 
@@ -195,7 +197,8 @@ def _with_classes(guess: LabelGuess, column: SampledColumn, counts: Mapping[Any,
     if in_whole_table < _FEWEST_ROWS:
         rarest = min(ordered, key=lambda name: ordered[name])
         remarks.append(f"class {rarest!r} has {counted(smallest, 'row')}, too few to learn")
-    remarks += filter(None, [remark_on_classes(ordered), _remark_on_counts(column.dtype, counts)])
+    of_numbers = _remark_on_numbers(counts) if column.dtype == "string" else _remark_on_counts(column.dtype, counts)
+    remarks += filter(None, [remark_on_classes(ordered), of_numbers])
     return replace(
         guess,
         counts=ordered,
@@ -220,6 +223,22 @@ def _remark_on_counts(dtype: str, counts: Mapping[Any, int]) -> str:
         f"whole numbers from {min(counts):.0f} to {max(counts):.0f} are read as {len(counts)} classes; if they count "
         "or rank something, as goals, points or stars do, write task: regression, which knows that 3 is nearer to 4 "
         "than to 9"
+    )
+
+
+def _remark_on_numbers(counts: Mapping[str, int]) -> str:
+    """Says that nearly all cells are numbers, which a few others, such as ``<0.5``, make classes of."""
+    numbers = evidence_of(counts)
+    if numbers is None or len(counts) < _MOST_CODES:
+        return ""
+    others = [cell for cell in counts if read_number(cell, numbers.form) is None]
+    share = sum(counts[cell] for cell in others) / sum(counts.values())
+    if not 0 < share <= _FEW_OTHERS:
+        return ""
+    return (
+        f"{1 - share:.1%} of the rows have a number here, others such as {others[0]!r} have none, so each value is a "
+        "class of its own; to estimate numbers, write these cells as numbers, or leave their rows out with "
+        f"missing_values: {others[:3]}{' and so on' if len(others) > 3 else ''} of the label under features"
     )
 
 

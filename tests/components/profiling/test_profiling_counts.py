@@ -31,6 +31,16 @@ def test_codes_and_words_are_not(values: list[object], dtype: str) -> None:
     assert "regression" not in remarks(values, dtype)
 
 
+def test_numbers_among_which_a_few_words_stand_are_remarked_on() -> None:
+    censored = ["<0.5" if i % 12 == 0 else f"{i % 57 / 10}" for i in range(600)]
+    assert "91.7% of the rows have a number here, others such as '<0.5' have none" in remarks(censored, "string")
+    assert "missing_values: ['<0.5']" in remarks(censored, "string")
+    sizes = ["large" if i % 3 else str(i % 57) for i in range(600)]
+    assert "have a number" not in remarks(sizes, "string"), "most rows have none"
+    grades = ["R" if i % 12 == 0 else str(i % 8) for i in range(600)]
+    assert "have a number" not in remarks(grades, "string"), "few different ones are classes"
+
+
 def test_counts_of_which_some_are_rare_are_predicted_as_numbers(tmp_path: Path) -> None:
     visits = [0] * 150 + [1] * 60 + [2] * 30 + [3] * 12 + [4] * 6 + [5, 7]
     lines = [f"{i % 37},{i % 11},{value}" for i, value in enumerate(visits)]

@@ -227,13 +227,14 @@ def _run_command(
             command, stdout=output, stderr=subprocess.STDOUT, cwd=pod / "home", env={**os.environ, **given, **own},
             start_new_session=True,
         )  # fmt: skip
-        code = _wait(process, pod, kill)
+        code = wait(process, pod, kill)
     cluster.logs[task] = log.read_text(encoding="utf-8")
     if code:
         raise TaskFailed(task, code, cluster.logs[task])
 
 
-def _wait(process: subprocess.Popen[bytes], pod: Path, kill: Callable[[Path], bool] | None) -> int:
+def wait(process: subprocess.Popen[bytes], pod: Path, kill: Callable[[Path], bool] | None) -> int:
+    """Waits for a process that leads a group, which is killed when ``kill`` says so of the pod's file system."""
     end = time.monotonic() + TIMEOUT_SECONDS
     while process.poll() is None:
         if time.monotonic() > end or (kill and kill(pod)):

@@ -13,12 +13,14 @@ import shutil
 import subprocess
 import sys
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tests.end_to_end.kubeflow_launcher import TIMEOUT_SECONDS, TaskFailed, expand
+import pytest
+
+from tests.end_to_end.kubeflow_launcher import TaskFailed, expand, wait
 from tests.end_to_end.kubeflow_services import NAMESPACE, Services
 from tests.end_to_end.spec_execution import Documents, producers_of
 
@@ -41,6 +43,7 @@ class Originals:
       dag: id of the run's own execution, once it has begun.
       logs: task to what its last try printed.
       asked: task to what its step was given, as the launcher had it.
+      cached: the tasks that an earlier run had done.
     """
 
     programs: Path
@@ -51,13 +54,20 @@ class Originals:
     dag: str = ""
     logs: dict[str, str] = field(default_factory=dict)
     asked: dict[str, dict[str, Any]] = field(default_factory=dict)
+    cached: set[str] = field(default_factory=set)
 
-    def execute(self, documents: Documents, values: Mapping[str, Any] | None = None) -> None:
+    def execute(
+        self,
+        documents: Documents,
+        values: Mapping[str, Any] | None = None,
+        kill: Mapping[str, Callable[[Path], bool]] | None = None,
+    ) -> None:
         """Runs every task of a PipelineSpec.
 
         Args:
           documents: of the file.
           values: of the submission, by parameter.
+          kill: tasks whose pod is killed, and when; another pod follows.
 
         Raises:
           TaskFailed: a task failed.
@@ -67,7 +77,7 @@ class Originals:
         done: set[str] = set()
         while len(done) < len(tasks):
             for name in sorted(n for n, task in tasks.items() if n not in done and producers_of(task) <= done):
-                self.run_task(documents, name)
+                self.run_task(documents, name, (kill or {}).get(name))
                 done.add(name)
 
     def begin(self, documents: Documents, values: Mapping[str, Any] | None = None) -> None:
@@ -84,8 +94,16 @@ class Originals:
         }  # fmt: skip
         self.dag = self._drive("the run", spec, options)["execution_id"]
 
-    def run_task(self, documents: Documents, name: str) -> None:
-        """Runs a task's driver, and its launcher with the step."""
+    def run_task(self, documents: Documents, name: str, kill: Callable[[Path], bool] | None = None) -> None:
+        """Runs a task's driver, and its launcher with the step where an earlier run has not done the same.
+
+        Args:
+          documents: of the file.
+          name: of the task.
+          kill: says when the pod is killed. Argo then starts another with the same command
+            (compiler/argocompiler/container.go, RetryStrategy of the executor's template), so that the salt is the
+            same; a second run of the driver would fail all tasks that follow: metadata/client.go, GetExecutionsInDAG.
+        """
         spec, *platforms = documents
         task = spec["root"]["dag"]["tasks"][name]
         component = spec["components"][task["componentRef"]["name"]]
@@ -96,7 +114,11 @@ class Originals:
             "container": json.dumps(spec["deploymentSpec"]["executors"][label]["container"]),
             "dag_execution_id": self.dag, "kubernetes_config": json.dumps(executors.get(label, {})),
         }  # fmt: skip
-        patch = json.loads(self._drive(name, spec, options)["pod_spec_patch"])
+        driven = self._drive(name, spec, options)
+        if driven["cached_decision"] == "true":
+            self.cached.add(name)
+            return
+        patch = json.loads(driven["pod_spec_patch"])
         container = next(c for c in patch["containers"] if c["name"] == "main")
         self.asked[name] = json.loads(container["command"][container["command"].index("--executor_input") + 1])
         environment = {v["name"]: v["value"] for v in container.get("env", []) if "value" in v}
@@ -104,6 +126,10 @@ class Originals:
         words = [*container["command"][1:], *container["args"]]
         command = ["/kfp-launcher/launch", *(expand(word, environment) for word in words)]
         claims = {mount["mountPath"]: mount["name"] for mount in container.get("volumeMounts", [])}
+        if kill:
+            with pytest.raises(TaskFailed) as failed:
+                self._run_pod(name, command, environment, claims, kill=kill)
+            assert failed.value.code == -9, failed.value
         self.logs[name] = self._run_pod(name, command, environment, claims)
 
     def claim(self, name: str) -> Path:
@@ -131,9 +157,10 @@ class Originals:
         return {
             "pipeline_name": spec["pipelineInfo"]["name"], "run_id": self.run, "run_name": "run",
             "run_display_name": "run", "pipeline_job_create_time_utc": "2026-01-01T00:00:00Z",
-            "ml_pipeline_server_address": "127.0.0.1", "ml_pipeline_server_port": "1", "log_level": "1",
+            "ml_pipeline_server_address": "127.0.0.1", "ml_pipeline_server_port": str(self.services.cache),
+            "log_level": "1",
             "mlmd_server_address": "127.0.0.1", "mlmd_server_port": str(self.services.metadata),
-            "publish_logs": "true", "cache_disabled": "true", "iteration_index": "-1",
+            "publish_logs": "true", "cache_disabled": "false", "iteration_index": "-1",
             "ml_pipeline_tls_enabled": "false", "metadata_tls_enabled": "false", "ca_cert_path": "",
         }  # fmt: skip
 
@@ -144,6 +171,7 @@ class Originals:
         environment: Mapping[str, str],
         claims: Mapping[str, str],
         folders: Mapping[str, Path] | None = None,
+        kill: Callable[[Path], bool] | None = None,
     ) -> str:
         """Runs a command in a root folder of its own; returns what it printed."""
         pod = self.folder / "pod"
@@ -159,16 +187,19 @@ class Originals:
             "HOME": "/home", "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
         }  # fmt: skip
         kept = {key: value for key, value in os.environ.items() if key in _KEPT}
+        log = self.folder / "log.txt"
         try:
-            child = subprocess.run(
-                words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False,
-                env={**kept, **environment, **own}, timeout=TIMEOUT_SECONDS,
-            )  # fmt: skip
+            with open(log, "w", encoding="utf-8") as output:
+                child = subprocess.Popen(
+                    words, stdout=output, stderr=subprocess.STDOUT, env={**kept, **environment, **own},
+                    start_new_session=True,
+                )  # fmt: skip
+                code = wait(child, pod, kill)
         finally:
             shutil.rmtree(pod)
-        if child.returncode:
-            raise TaskFailed(who, child.returncode, child.stdout)
-        return child.stdout
+        if code:
+            raise TaskFailed(who, code, log.read_text(encoding="utf-8"))
+        return log.read_text(encoding="utf-8")
 
     def _fill(self, pod: Path) -> None:
         for name in ("gcs", "minio", "s3", "tmp", "kfp-launcher", "var/run/secrets/kubernetes.io/serviceaccount"):

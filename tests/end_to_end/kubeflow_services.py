@@ -26,6 +26,8 @@ from ml_metadata import errors
 from ml_metadata.metadata_store import metadata_store
 from ml_metadata.proto import metadata_store_pb2, metadata_store_service_pb2
 
+from tests.end_to_end.kubeflow_cache import running_cache
+
 NAMESPACE = "kubeflow"
 
 
@@ -35,12 +37,14 @@ class Services:
 
     Attributes:
       metadata: port of ML Metadata.
+      cache: port of the service of finished tasks.
       kubernetes: port of Kubernetes' API, with TLS.
       certificate: file with what signs the latter.
       store: folder of the buckets.
     """
 
     metadata: int
+    cache: int
     kubernetes: int
     certificate: Path
     store: Path
@@ -57,7 +61,8 @@ def running_services(folder: Path) -> Iterator[Services]:
         secure.load_cert_chain(certificate, key)
         objects = _objects(bucket)
         kubernetes = stack.enter_context(_serving(_Kubernetes, {"objects": objects}, secure))
-        yield Services(stack.enter_context(_metadata(folder / "metadata.sqlite")), kubernetes, certificate, store)
+        metadata = stack.enter_context(_metadata(folder / "metadata.sqlite"))
+        yield Services(metadata, stack.enter_context(running_cache()), kubernetes, certificate, store)
 
 
 @contextmanager

@@ -36,7 +36,8 @@ def execute_spec(
       values: of the submission, by parameter; the others have their default.
       cached: tasks that are not run again, and their outputs in an earlier run: driver/cache.go hands on the artifacts
         of that run, with their URIs.
-      kill: tasks whose first try is killed, and when; another try follows.
+      kill: tasks whose pod is killed, and when; Argo starts another for the same salt:
+        compiler/argocompiler/container.go, RetryStrategy of the executor's template.
 
     Returns:
       Task name to output name to the artifact as ML Metadata has it.
@@ -47,14 +48,15 @@ def execute_spec(
         ready = [n for n, task in tasks.items() if n not in finished and producers_of(task) <= finished.keys()]
         assert ready, f"a cycle among {tasks.keys() - finished.keys()}"
         for name in sorted(ready):
+            salt = str(uuid.uuid4())
             if kill and name in kill:
                 try:
-                    execute_task(documents, name, finished, cluster, values, kill=kill[name])
+                    execute_task(documents, name, finished, cluster, values, salt=salt, kill=kill[name])
                 except TaskFailed as failure:
                     assert failure.code == -9, failure
                 else:
                     raise AssertionError(f"{name} ended before it was killed")
-            finished[name] = execute_task(documents, name, finished, cluster, values)
+            finished[name] = execute_task(documents, name, finished, cluster, values, salt=salt)
     return finished
 
 

@@ -8,6 +8,7 @@ root folders, and ``openssl``.
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from tests.end_to_end.kubeflow_launcher import Cluster
 from tests.end_to_end.kubeflow_originals import Originals
 from tests.end_to_end.kubeflow_services import running_services
 from tests.end_to_end.spec_execution import execute_task
-from tests.end_to_end.test_compiled_spec import CHANGES, compile_recipe
+from tests.end_to_end.test_compiled_spec import CHANGES, compile_recipe, run_here
 
 PROGRAMS = os.environ.get("KERASLINE_KUBEFLOW", "")
 
@@ -39,15 +40,27 @@ def form_of(asked: Any) -> Any:
 
 
 @pytest.mark.timeout(3600)
-def test_kubeflows_own_programs_run_every_step(tmp_path: Path) -> None:
-    documents = compile_recipe("digits_mlp", [*CHANGES, "training.epochs=3"], tmp_path, "--claim", "disk")
+def test_kubeflows_own_programs_push_the_model_that_a_local_run_pushes(tmp_path: Path) -> None:
+    """With a claim, and a fit that is killed and tried again; another run takes what has not changed from the first."""
+    changes = [*CHANGES, "training.epochs=3", "training.deterministic=true"]
+    documents = compile_recipe("digits_mlp", changes, tmp_path, "--claim", "disk")
     with running_services(tmp_path) as services:
         cluster = Originals(Path(PROGRAMS), tmp_path, services)
-        cluster.execute(documents)
-        models = cluster.claim("disk") / "root" / "models" / "digits_mlp"
-        assert (models / "1" / "saved_model.pb").is_file()
-        reports = list(services.store.glob("mlpipeline/v2/artifacts/digits-mlp/*/report/*/report/index.html"))
-        assert len(reports) == 1
+        root = cluster.claim("disk") / "root"
+        cluster.execute(documents, kill={"train": lambda _: any((root / "checkpoints").glob("*.npz"))})
+        assert (root / "models" / "digits_mlp" / "1" / "saved_model.pb").is_file()
+        (report,) = services.store.glob("mlpipeline/v2/artifacts/digits-mlp/*/report/*/report/figures.json")
+        figures = json.loads(report.read_text())
+        result = run_here("digits_mlp", changes, tmp_path)
+        assert figures["blessed"] is True
+        assert figures["metrics"] == pytest.approx(result["metrics"], abs=1e-6)
+        assert figures["test_metrics"] == pytest.approx(result["test_metrics"], abs=1e-6)
+
+        again = Originals(Path(PROGRAMS), tmp_path, services)
+        again.begin(documents)
+        for step in ("ingest", "statistics", "schema", "transform", "baseline"):
+            again.run_task(documents, step)
+        assert again.cached == {"ingest", "statistics", "schema", "transform"}, "production is looked up anew"
 
 
 @pytest.mark.timeout(1200)

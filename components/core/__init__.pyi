@@ -40,11 +40,18 @@ from .machine.child_process import (
     start_child as start_child,
 )
 from .machine.code_hash import code_version as code_version
+from .machine.code_state import code_state as code_state, take_code_state as take_code_state
 from .machine.libraries import (
     describe_difference as describe_difference,
     describe_environment as describe_environment,
     library_versions as library_versions,
     packages_hash as packages_hash,
+)
+from .machine.writing import (
+    keep_newest as keep_newest,
+    remove_left as remove_left,
+    write_at_once as write_at_once,
+    written_at_once as written_at_once,
 )
 from .measures.durations import DURATION as DURATION, seconds_of as seconds_of
 from .measures.tolerance import (
@@ -73,9 +80,4 @@ from .wording import (
     printable as printable,
     rate as rate,
     rounded as rounded,
-)
-from .writing import (
-    remove_left as remove_left,
-    write_at_once as write_at_once,
-    written_at_once as written_at_once,
 )

@@ -20,7 +20,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from kerasline.components.core import ConfigError, code_version, write_at_once
+from kerasline.components.core import ConfigError, code_version, keep_newest, write_at_once
 from kerasline.components.datasets.description import DataOptions, Dataset
 from kerasline.components.datasets.files import Places
 from kerasline.components.datasets.peeking import source_files
@@ -72,7 +72,7 @@ def recall(
         with suppress(OSError):
             folder.mkdir(parents=True, exist_ok=True)
             write_at_once(path, dataset.to_json(), lasting=False)
-            _keep_newest(folder)
+            keep_newest(folder, most_files=_MOST_FILES, most_bytes=_MOST_BYTES)
     return dataset
 
 
@@ -132,16 +132,3 @@ def _read(path: Path) -> Dataset | None:
     except (OSError, ValueError, ValidationError):
         return None
     return dataset
-
-
-def _keep_newest(folder: Path) -> None:
-    """Removes what was not asked for longest where there is too much, and what a kill left half-written."""
-    found = sorted(
-        ((entry.stat().st_mtime, entry.stat().st_size, Path(entry.path)) for entry in os.scandir(folder)), reverse=True
-    )
-    total = 0
-    for place, (changed, size_bytes, path) in enumerate(found, start=1):
-        total += size_bytes
-        left_over = path.name.startswith(".") and changed < time.time() - 3600
-        if left_over or place > _MOST_FILES or (total > _MOST_BYTES and place > 1):
-            path.unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""What this process runs with and starts: libraries, the code behind a step, processes of its own."""
+"""What this process runs with, starts and writes: libraries, code behind a step, processes, files written whole."""
 
 import lazy_loader
 

@@ -5,9 +5,15 @@ from .child_process import (
     start_child as start_child,
 )
 from .code_hash import code_version as code_version
+from .code_state import code_state as code_state, take_code_state as take_code_state
 from .libraries import (
     describe_difference as describe_difference,
     describe_environment as describe_environment,
     library_versions as library_versions,
     packages_hash as packages_hash,
+)
+from .writing import (
+    keep_newest as keep_newest,
+    write_at_once as write_at_once,
+    written_at_once as written_at_once,
 )

@@ -10,17 +10,23 @@ from __future__ import annotations
 import ast
 import hashlib
 import importlib.util
+import json
 import re
+from contextlib import suppress
 from functools import lru_cache
 from importlib import metadata
 from pathlib import Path
 
+from kerasline.components.core.addresses import cache_folder
+from kerasline.components.core.machine.code_state import code_state
 from kerasline.components.core.machine.libraries import LIBRARIES
+from kerasline.components.core.machine.writing import keep_newest, write_at_once
 
 _ROOT = Path(__file__).resolve().parents[3]
 _PACKAGE = "kerasline"
 # A module's dotted name, or the name of a file.
 _NAME = re.compile(r"[\w.]+")
+_MOST_KEPT = 20  # states of the code whose sources are known
 
 
 def code_version(*modules: str) -> str:
@@ -34,12 +40,41 @@ def code_version(*modules: str) -> str:
     if not others:
         return _version_of_ours(ours)
     # A user's module may be edited while this process runs.
-    return _version_of(set().union(*map(_local_sources, modules)))
+    return _version_of(set().union(*map(_sources_of_ours, ours), *map(_local_sources, others)))
 
 
 @lru_cache
 def _version_of_ours(modules: tuple[str, ...]) -> str:
-    return _version_of(set().union(*map(_local_sources, modules)))
+    return _version_of(set().union(*map(_sources_of_ours, modules)))
+
+
+def _sources_of_ours(module: str) -> set[Path]:
+    """Finds the files behind a module of ours, and keeps their names: to read all of them takes two seconds.
+
+    A folder that cannot be written, and a file that cannot be read, cost this time and nothing else.
+    """
+    kept = cache_folder() / "sources" / f"{code_state(_ROOT)}.json"
+    known = _read_names(kept)
+    if module in known:
+        return {_ROOT / name for name in known[module]}
+    found = _local_sources(module)
+    # A user's file could change without our code being another.
+    if all(path.is_relative_to(_ROOT) for path in found):
+        known[module] = sorted(str(path.relative_to(_ROOT)) for path in found)
+        with suppress(OSError):
+            kept.parent.mkdir(parents=True, exist_ok=True)
+            write_at_once(kept, json.dumps(known), lasting=False)
+            keep_newest(kept.parent, most_files=_MOST_KEPT)
+    return found
+
+
+def _read_names(kept: Path) -> dict[str, list[str]]:
+    """Reads which files are behind modules; those that are not all there are not known."""
+    try:
+        known = json.loads(kept.read_text(encoding="utf-8"))
+        return {module: names for module, names in known.items() if all((_ROOT / name).is_file() for name in names)}
+    except (OSError, ValueError, TypeError, AttributeError):
+        return {}
 
 
 def _version_of(paths: set[Path]) -> str:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import re
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from kerasline.components.core.machine import code_hash as module
 from kerasline.components.core.machine.code_hash import code_version
+from kerasline.components.core.machine.code_state import code_state, take_code_state
 
 ROOT = Path(__file__).resolve().parents[3]
 SMALL_TREE = {
@@ -41,17 +42,21 @@ def use(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def version(name: str) -> str:
-    """The version of a module's code as it is now."""
+    """The version of a module's code as a process finds it that begins now."""
     module._version_of_ours.cache_clear()
+    code_state.cache_clear()
     return code_version(name)
 
 
 @pytest.fixture(autouse=True)
-def forget() -> Iterator[None]:
-    """Leaves no hash of a test's tree behind."""
-    yield
+def cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """The folder in which this test's processes keep what they found; no hash of its tree is left behind."""
+    folder = tmp_path_factory.mktemp("cache")
+    monkeypatch.setenv("KERASLINE_CACHE", str(folder))
+    yield folder
     module._version_of_ours.cache_clear()
     module._is_third_party.cache_clear()
+    code_state.cache_clear()
 
 
 @pytest.fixture
@@ -196,3 +201,67 @@ def test_what_the_steps_of_the_project_reach(step: str, reaches: set[str], does_
     sources = {str(path.relative_to(ROOT / "components")) for path in module._local_sources(step)}
     assert reaches - sources == set()
     assert does_not_reach & sources == set()
+
+
+def test_which_files_are_behind_a_module_is_found_once(
+    tree: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The next process has the same version without reading what the sources import, until one of them is edited."""
+    found = version("kerasline.pipeline.graph")
+    with monkeypatch.context() as patched:
+        patched.setattr(module, "_local_sources", None)
+        assert version("kerasline.pipeline.graph") == found
+    (tree / "pipeline" / "planning.py").write_text("import kerasline.components.lonely\n")
+    assert version("kerasline.pipeline.graph") != found
+    assert len(list((cache / "sources").iterdir())) == 2
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda kept: kept.write_bytes(kept.read_bytes()[:20]),
+        lambda kept: kept.write_text('["pipeline/graph.py"]'),
+        lambda kept: kept.write_text('{"kerasline.pipeline.graph": ["pipeline/gone.py"]}'),
+        lambda kept: kept.write_text('{"kerasline.pipeline.graph": 7}'),
+        lambda kept: kept.write_bytes(b"\xff\xfe"),
+        lambda kept: (kept.unlink(), kept.mkdir()),
+    ],
+    ids=["cut", "list", "gone", "number", "bytes", "folder"],
+)
+def test_what_cannot_be_read_is_found_again(tree: Path, cache: Path, damage: Callable[[Path], object]) -> None:
+    found = version("kerasline.pipeline.graph")
+    (kept,) = (cache / "sources").iterdir()
+    damage(kept)
+    assert version("kerasline.pipeline.graph") == found
+
+
+def test_a_cache_that_cannot_be_written_is_done_without(tree: Path, cache: Path) -> None:
+    found = version("kerasline.pipeline.graph")
+    shutil.rmtree(cache)
+    cache.write_text("no folder")
+    assert version("kerasline.pipeline.graph") == found
+
+
+@pytest.mark.parametrize("name", ["components/room/unused.py", "components/room/page.html.j2", "components/new.py"])
+def test_the_state_of_the_code_changes_with_every_file(tree: Path, name: str) -> None:
+    before = take_code_state(tree)
+    assert take_code_state(tree) == before
+    with open(tree / name, "a", encoding="utf-8") as file:
+        file.write("# Changed.\n")
+    assert take_code_state(tree) != before
+
+
+def test_the_state_of_the_code_has_every_package_that_is_installed(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tree / "site").mkdir()
+    monkeypatch.syspath_prepend(str(tree / "site"))
+    before = take_code_state(tree)
+    (tree / "site" / "attrs-25.1.0.dist-info").mkdir()
+    with_attrs = take_code_state(tree)
+    (tree / "site" / "attrs-25.1.0.dist-info").rename(tree / "site" / "attrs-25.2.0.dist-info")
+    assert len({before, with_attrs, take_code_state(tree)}) == 3
+
+
+def test_a_process_keeps_to_the_state_of_the_code_that_it_has_loaded(tree: Path) -> None:
+    before = code_state(tree)
+    (tree / "pipeline" / "graph.py").write_text("")
+    assert code_state(tree) == before != take_code_state(tree)

@@ -67,3 +67,23 @@ def remove_left(path: Path, after_seconds: float = _LEFT_SECONDS) -> None:
             # A clock that was set back since makes times of the future.
             if not after_seconds or abs(time.time() - left.stat().st_mtime) > after_seconds:
                 left.unlink()
+
+
+def keep_newest(folder: Path, *, most_files: int, most_bytes: int | None = None) -> None:
+    """Removes what was written or used longest ago where there is too much, and what a kill left half-written.
+
+    Args:
+      folder: Folder of files that can be made again.
+      most_files: How many files stay.
+      most_bytes: How much stays, the newest file in any case; None for any amount.
+    """
+    found = sorted(
+        ((entry.stat().st_mtime, entry.stat().st_size, Path(entry.path)) for entry in os.scandir(folder)), reverse=True
+    )
+    total = 0
+    for place, (changed, size_bytes, path) in enumerate(found, start=1):
+        total += size_bytes
+        is_too_much = most_bytes is not None and total > most_bytes and place > 1
+        left_over = path.name.startswith(".") and changed < time.time() - 3600
+        if left_over or place > most_files or is_too_much:
+            path.unlink(missing_ok=True)

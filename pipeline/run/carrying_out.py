@@ -1,4 +1,7 @@
-"""Carries out a plan: loads what the steps need, runs them, judges what came of it, and leaves the report."""
+"""Carries out a plan: loads what the steps need, runs them, judges what came of it, and leaves the report.
+
+A plan that a run has carried out before, with nothing run since, is taken over from it whole, and nothing is loaded.
+"""
 
 from __future__ import annotations
 
@@ -11,8 +14,9 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from kerasline.components.beam import check_engine
 from kerasline.components.registry import current_version, read_challenger
@@ -29,19 +33,20 @@ from kerasline.pipeline.plan import (
 )
 from kerasline.pipeline.reports import publish_report, read_figures
 from kerasline.pipeline.run.outcome import IN_PRODUCTION, Outcome, judge_run, learnt, measured, outline_steps
+from kerasline.pipeline.run.remembering import keep_plan, plan_key
 from kerasline.pipeline.run.tracking import keep_logs, log_run
 from kerasline.pipeline.workspace import (
+    Remembered,
     StepInputs,
+    StepResult,
     UnderWay,
     Workspace,
     check_store,
     forecast,
+    recall_plan,
     write_outcome,
     write_steps,
 )
-
-if TYPE_CHECKING:
-    from kerasline.pipeline.runners import StepResult
 
 
 @dataclass(frozen=True)
@@ -91,6 +96,7 @@ class Course:
       import_seconds: Time that loading the libraries took.
       step: The step that was begun last.
       steps: Those that have finished.
+      told: What each step of the plan is told.
       error: What ended the run early.
     """
 
@@ -99,6 +105,7 @@ class Course:
     import_seconds: float = 0.0
     step: str = "loading"
     steps: list[StepResult] = field(default_factory=list)
+    told: dict[str, StepInputs] = field(default_factory=dict)
     error: Exception | None = None
 
 
@@ -109,9 +116,12 @@ def carry_out(order: Order, screen: Screen) -> Outcome:
       UnfinishedStep: What comes before the part that was asked for has not finished; nothing has run.
     """
     course = Course()
-    _load(order, course, screen)
-    with _settled_memory():
-        selection = _run_steps(order, course, screen)
+    key = plan_key(order.plan, order.home)
+    selection = _take_over(order, course, screen, key)
+    if selection is None:
+        _load(order, course, screen)
+        with _settled_memory():
+            selection = _run_steps(order, course, screen)
     _keep_gate_records(order, course, screen)
     failure = None
     if course.error is not None:
@@ -121,9 +131,40 @@ def carry_out(order: Order, screen: Screen) -> Outcome:
     status, message = failure or judge_run(figures, all_cached, order.folder / "index.html", order.log)
     result = _describe(order, course, figures, status, message)
     _publish(order, figures, result, screen)
+    _remember(order, course, key)
     if course.error is not None and order.debug:
         message = "".join(traceback.format_exception(course.error)) + message
     return Outcome(result, message, order.log)
+
+
+def _take_over(order: Order, course: Course, screen: Screen, key: str) -> Selection | None:
+    """Takes all steps from the run that carried out this very plan, if that is what TFX's cache would do.
+
+    Returns:
+      The steps, all of them; None where the plan has to be carried out.
+    """
+    if not order.cache or order.part.words():
+        return None
+    name = order.plan.experiment.name
+    known = recall_plan(order.home, name, key)
+    if known is None or known.run_id is None:
+        return None
+    from kerasline.pipeline.workspace import repeat_run
+
+    if not repeat_run(order.home, name, known.run_id, order.run_id, list(known.steps)):
+        return None
+    print(f"nothing has changed since run {known.run_id}: all steps are taken from it", flush=True)  # for the log
+    course.told = known.steps
+    for step in known.steps:
+        _begin(order, course, screen, step)
+        _end(order, course, screen, StepResult(step, 0.0, cached=True))
+    return select_steps(known.steps, order.part)
+
+
+def _remember(order: Order, course: Course, key: str) -> None:
+    """Keeps that a run has carried out the whole of its plan, for the next one."""
+    if course.error is None and not order.part.words():
+        keep_plan(order.plan, order.home, key, Remembered(course.told, order.run_id))
 
 
 def _load(order: Order, course: Course, screen: Screen) -> None:
@@ -182,31 +223,35 @@ def _run_steps(order: Order, course: Course, screen: Screen) -> Selection:
 
     choose_batches(len(order.plan.dataset.columns))
     ir = local.compile_plan(order.plan, order.home, cache=order.cache)
-    inputs = local.step_inputs(ir)
-    selection = select_steps(inputs, order.part)
-
-    def on_start(begun: str) -> None:
-        course.step = begun
-        order.under_way.begin(begun)
-        screen.start(f"  {begun}")
-
-    def on_end(ended: StepResult) -> None:
-        screen.stop()
-        course.steps.append(ended)
-        # At once, so that what a killed run had finished is known to the next one's plan.
-        write_steps(order.folder, inputs, [step.id for step in course.steps])
-        took = "cached" if ended.cached else format_seconds(ended.seconds)
-        screen.line(f"  {ended.id:<12} {took}")
-
+    course.told = local.step_inputs(ir)
+    selection = select_steps(course.told, order.part)
+    on_start, on_end = partial(_begin, order, course, screen), partial(_end, order, course, screen)
     try:
         local.run(ir, order.home, order.run_id, selection, on_start=on_start, on_end=on_end)
     except UnfinishedStep as missing:
         shutil.rmtree(order.folder, ignore_errors=True)
-        raise UnfinishedStep(missing.step, _why_it_would_run(missing.step, inputs, order.folder.parent)) from None
+        raise UnfinishedStep(missing.step, _why_it_would_run(missing.step, course.told, order.folder.parent)) from None
     except Exception as error:
         course.error = error
         traceback.print_exc()
     return selection
+
+
+def _begin(order: Order, course: Course, screen: Screen, step: str) -> None:
+    """Says that a step has begun."""
+    course.step = step
+    order.under_way.begin(step)
+    screen.start(f"  {step}")
+
+
+def _end(order: Order, course: Course, screen: Screen, ended: StepResult) -> None:
+    """Says how a step went."""
+    screen.stop()
+    course.steps.append(ended)
+    # At once, so that what a killed run had finished is known to the next one's plan.
+    write_steps(order.folder, course.told, [step.id for step in course.steps])
+    took = "cached" if ended.cached else format_seconds(ended.seconds)
+    screen.line(f"  {ended.id:<12} {took}")
 
 
 def _why_it_would_run(step: str, inputs: Mapping[str, StepInputs], reports: Path) -> str:

@@ -33,6 +33,7 @@ from kerasline.pipeline.plan import (
 )
 from kerasline.pipeline.run.carrying_out import Order, carry_out
 from kerasline.pipeline.run.outcome import Outcome
+from kerasline.pipeline.run.remembering import told_to_steps
 from kerasline.pipeline.run.tracking import check_tracking
 from kerasline.pipeline.workspace import (
     StepForecast,
@@ -156,11 +157,9 @@ def forecast_recipe(
     check_first(experiment, base_dir, data_dir, workspace)
     home = open_workspace(workspace, experiment.run.metadata)
     with screen_apart(home.log("plan")):
-        from kerasline.pipeline.runners import local
-
         schema_file = find_schema_file(experiment.name, base_dir, home.root)
         plan = _with_start(plan_run(experiment, base_dir, data_dir, home.models(experiment.name), schema_file), home)
-        inputs = local.step_inputs(local.compile_plan(plan, home, cache=True))
+        inputs = told_to_steps(plan, home)
     return forecast(inputs, home.reports(experiment.name))
 
 

@@ -1,6 +1,5 @@
 from . import local as local
 from .kubeflow import compile_pipeline as compile_pipeline, models_below as models_below
-from .local import StepResult as StepResult
 from .remote_paths import (
     check_weights as check_weights,
     data_remark as data_remark,

@@ -5,7 +5,6 @@ from __future__ import annotations
 import shutil
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any, NoReturn
 
 from ml_metadata import ListOptions
@@ -25,16 +24,7 @@ from tfx.proto.orchestration import executable_spec_pb2, pipeline_pb2
 from kerasline.components.beam import complete_options, process_options
 from kerasline.pipeline.graph import create_pipeline
 from kerasline.pipeline.plan import RunPlan, Selection, UnfinishedStep
-from kerasline.pipeline.workspace import StepInputs, Workspace, connection, pipeline_name, split_node
-
-
-@dataclass(frozen=True)
-class StepResult:
-    """How a step went: its id, its wall time in seconds, and whether its outputs were reused."""
-
-    id: str
-    seconds: float
-    cached: bool
+from kerasline.pipeline.workspace import StepInputs, StepResult, Workspace, connection, pipeline_name, split_node
 
 
 def compile_plan(plan: RunPlan, workspace: Workspace, *, cache: bool) -> pipeline_pb2.Pipeline:

@@ -7,10 +7,13 @@ from .history import (
     write_outcome as write_outcome,
 )
 from .lineage import report_folders as report_folders, run_artifacts as run_artifacts
+from .memory import Remembered as Remembered, recall_plan as recall_plan, remember_plan as remember_plan
+from .repeating import repeat_run as repeat_run
 from .steps import (
     STEPS as STEPS,
     StepForecast as StepForecast,
     StepInputs as StepInputs,
+    StepResult as StepResult,
     forecast as forecast,
     free_name as free_name,
     write_steps as write_steps,

@@ -39,6 +39,15 @@ class StepInputs:
 
 
 @dataclass(frozen=True)
+class StepResult:
+    """How a step went: its id, its wall time in seconds, and whether its outputs were reused."""
+
+    id: str
+    seconds: float
+    cached: bool
+
+
+@dataclass(frozen=True)
 class StepForecast:
     """What would become of a step, and why; ``seconds`` is what it took the last time, None if it never ran."""
 

@@ -1,4 +1,4 @@
-"""What this process runs with, starts and writes: libraries, code behind a step, processes, files written whole."""
+"""What this process runs with, starts and writes: libraries, the code behind a step, processes, whole files."""
 
 import lazy_loader
 

@@ -1,14 +1,16 @@
 """What all our code and all libraries are at the moment, as one hash that is taken at once.
 
-Whatever follows from code alone may be kept under it: any edit and any other library, needed or not, gives another hash.
+Whatever follows from code alone may be kept under it: any edit and any other library, used or not, gives another hash.
 """
 
 from __future__ import annotations
 
 import hashlib
 import os
+import site
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
 
@@ -46,12 +48,10 @@ def take_code_state(root: Path = _ROOT) -> str:
 
 def _installed() -> Iterator[str]:
     """Gives the folders that packages leave of themselves; their names have names and versions."""
-    for place in sys.path:
-        try:
-            names = os.listdir(place or ".")
-        except OSError:  # the library as a ZIP file, which need not be there
-            continue
-        yield from (name for name in names if name.endswith(_INSTALLED))
+    # Of all of sys.path these alone are the same for every command, whatever it has loaded.
+    for place in (*site.getsitepackages(), site.getusersitepackages()):
+        with suppress(OSError):  # few users have packages of their own
+            yield from (name for name in os.listdir(place) if name.endswith(_INSTALLED))
 
 
 def _files(folder: str) -> Iterator[str]:

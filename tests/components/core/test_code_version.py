@@ -253,7 +253,7 @@ def test_the_state_of_the_code_changes_with_every_file(tree: Path, name: str) ->
 
 def test_the_state_of_the_code_has_every_package_that_is_installed(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tree / "site").mkdir()
-    monkeypatch.syspath_prepend(str(tree / "site"))
+    monkeypatch.setattr("site.getsitepackages", lambda: [str(tree / "site")])
     before = take_code_state(tree)
     (tree / "site" / "attrs-25.1.0.dist-info").mkdir()
     with_attrs = take_code_state(tree)

@@ -53,7 +53,7 @@ def repeat_run(home: Workspace, name: str, earlier: str, run_id: str, steps: Seq
         if sorted(found) != sorted(steps) or not _is_untouched(store, home, name, list(found.values())):
             return False
         _enter(metadata_store.MetadataStore(connection(home)), [found[step] for step in steps], run_id)
-    except errors.StatusError:  # whoever runs the steps has words for it
+    except (errors.StatusError, RuntimeError):  # the latter of a file that is no store; whoever runs the steps says so
         return False
     return True
 

@@ -66,7 +66,14 @@ def test_it_is_what_tfx_enters_and_tfx_goes_on_from_it(home: Workspace, capsys: 
     assert capsys.readouterr().out.splitlines() == [f'["{step}", true]' for step in STEPS]
     assert entered(home, "r3") == entered(home, "r4") == entered(home, "r5") == entered(home, "r2")
     assert run_artifacts(home, "r4") == run_artifacts(home, "r1")
-    run(home.root, "r6", "x")
+    run(home.root, "r6", "b", "first")  # anew, as with --no-cache
+    assert repeat_run(home, "steps", "r6", "r7", STEPS)
+    capsys.readouterr()
+    run(home.root, "r8")
+    assert capsys.readouterr().out.splitlines() == [f'["{step}", true]' for step in STEPS]
+    assert entered(home, "r7") == entered(home, "r8") != entered(home, "r4")
+    assert run_artifacts(home, "r7") == run_artifacts(home, "r6") != run_artifacts(home, "r1")
+    run(home.root, "r9", "x")
     assert capsys.readouterr().out.splitlines() == ['["first", true]', '["second", false]', '["third", false]']
 
 

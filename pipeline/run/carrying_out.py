@@ -151,13 +151,14 @@ def _take_over(order: Order, course: Course, screen: Screen, key: str) -> Select
         return None
     from kerasline.pipeline.workspace import repeat_run
 
-    if not repeat_run(order.home, name, known.run_id, order.run_id, list(known.steps)):
+    outputs = repeat_run(order.home, name, known.run_id, order.run_id, list(known.steps))
+    if outputs is None:
         return None
     print(f"nothing has changed since run {known.run_id}: all steps are taken from it", flush=True)  # for the log
     course.told = known.steps
     for step in known.steps:
         _begin(order, course, screen, step)
-        _end(order, course, screen, StepResult(step, 0.0, cached=True))
+        _end(order, course, screen, StepResult(step, 0.0, cached=True, outputs=outputs[step]))
     return select_steps(known.steps, order.part)
 
 
@@ -249,7 +250,7 @@ def _end(order: Order, course: Course, screen: Screen, ended: StepResult) -> Non
     screen.stop()
     course.steps.append(ended)
     # At once, so that what a killed run had finished is known to the next one's plan.
-    write_steps(order.folder, course.told, [step.id for step in course.steps])
+    write_steps(order.folder, course.told, course.steps)
     took = "cached" if ended.cached else format_seconds(ended.seconds)
     screen.line(f"  {ended.id:<12} {took}")
 

@@ -116,8 +116,8 @@ def run(
             custom_driver_spec=runner_utils.extract_custom_driver_spec(deployment, step_id),
             custom_executor_operators=_REFUSED if is_taken else _running(spec),
         ).launch()
-        cached = information is not None and _was_cached(store, information.execution_id)
-        result = StepResult(step_id, time.monotonic() - started, cached)
+        cached, outputs = (False, ()) if information is None else _look_up(store, information.execution_id)
+        result = StepResult(step_id, time.monotonic() - started, cached, outputs)
         on_end(result)
         results.append(result)
     return results
@@ -191,7 +191,11 @@ def _running(spec: Any) -> dict[Any, Any] | None:
     return {type(spec): lambda executor_spec, platform_config: operator(spec, platform_config)}
 
 
-def _was_cached(store: metadata_store_pb2.ConnectionConfig, execution_id: int) -> bool:
+def _look_up(store: metadata_store_pb2.ConnectionConfig, execution_id: int) -> tuple[bool, tuple[str, ...]]:
+    """Says of an execution whether its outputs were reused, and where they lie."""
     with metadata.Metadata(store) as handle:
         (execution,) = handle.store.get_executions_by_id([execution_id])
-    return bool(execution.last_known_state == metadata_store_pb2.Execution.CACHED)
+        events = handle.store.get_events_by_execution_ids([execution_id])
+        outputs = [event.artifact_id for event in events if event.type == metadata_store_pb2.Event.OUTPUT]
+        places = tuple(artifact.uri for artifact in handle.store.get_artifacts_by_id(outputs))
+    return execution.last_known_state == metadata_store_pb2.Execution.CACHED, places

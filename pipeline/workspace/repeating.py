@@ -16,7 +16,7 @@ from ml_metadata import ListOptions, OrderByField, errors
 from ml_metadata.metadata_store import metadata_store
 from ml_metadata.proto import metadata_store_pb2
 
-from kerasline.pipeline.workspace.store import connection, open_store, pipeline_name, split_node
+from kerasline.pipeline.workspace.store import connection, open_store, pipeline_name
 from kerasline.pipeline.workspace.workspace import Workspace
 
 _FINISHED = (metadata_store_pb2.Execution.COMPLETE, metadata_store_pb2.Execution.CACHED)
@@ -25,14 +25,17 @@ _RUN = "pipeline_run"
 
 @dataclass(frozen=True)
 class _Step:
-    """A finished step of a run: its execution, the contexts of it apart from the run, and its events by artifact."""
+    """A step of a run: its execution, the name of its node, its contexts apart from the run, and its events."""
 
     execution: metadata_store_pb2.Execution
+    node: str
     contexts: list[metadata_store_pb2.Context]
     events: list[metadata_store_pb2.Event]
 
 
-def repeat_run(home: Workspace, name: str, earlier: str, run_id: str, steps: Sequence[str]) -> bool:
+def repeat_run(
+    home: Workspace, name: str, earlier: str, run_id: str, steps: Sequence[str]
+) -> dict[str, tuple[str, ...]] | None:
     """Enters a run of the workspace's file of ML Metadata again, with every step as cached.
 
     Args:
@@ -43,36 +46,35 @@ def repeat_run(home: Workspace, name: str, earlier: str, run_id: str, steps: Seq
       steps: Ids of all steps of the plan, in order.
 
     Returns:
-      Whether that was done. It is not where TFX might find anything else than this run's outputs.
+      Where the outputs of each step lie; None where TFX might find anything else than these, so that nothing was done.
     """
     if home.server is not None or not home.metadata.is_file():
-        return False
+        return None
     try:
         store = open_store(home)
-        found = _finished_steps(store, home, name, earlier)
+        found = _finished_steps(store, name, earlier)
         if sorted(found) != sorted(steps) or not _is_untouched(store, home, name, list(found.values())):
-            return False
+            return None
         _enter(metadata_store.MetadataStore(connection(home)), [found[step] for step in steps], run_id)
     except (errors.StatusError, RuntimeError):  # the latter of a file that is no store; whoever runs the steps says so
-        return False
-    return True
+        return None
+    return {step: _places(store, found[step]) for step in steps}
 
 
-def _finished_steps(store: metadata_store.MetadataStore, home: Workspace, name: str, run_id: str) -> dict[str, _Step]:
-    """Reads a run; nothing where it is not there, or has a step that did not finish, or one twice."""
+def _finished_steps(store: metadata_store.MetadataStore, name: str, run_id: str) -> dict[str, _Step]:
+    """Reads the steps of a run; none where it is not there, or has a step that did not finish, or one twice."""
     context = store.get_context_by_type_and_name(_RUN, run_id)
     executions = [] if context is None else store.get_executions_by_context(context.id)
-    events = store.get_events_by_execution_ids([execution.id for execution in executions]) if executions else []
-    found = {}
-    for execution in executions:
-        contexts = store.get_contexts_by_execution(execution.id)
-        (node,) = (context.name for context in contexts if context.type == "node")
-        owned = split_node(home, node)
-        if execution.last_known_state not in _FINISHED or owned is None or owned[0] != name or owned[1] in found:
-            return {}
-        others = [context for context in contexts if context.type != _RUN]
-        found[owned[1]] = _Step(execution, others, [e for e in events if e.execution_id == execution.id])
-    return found
+    read = [_read_step(store, execution) for execution in executions]
+    found = {step.node.removeprefix(f"{name}."): step for step in read}
+    are_finished = all(step.execution.last_known_state in _FINISHED for step in read)
+    return found if are_finished and len(found) == len(read) else {}
+
+
+def _read_step(store: metadata_store.MetadataStore, execution: metadata_store_pb2.Execution) -> _Step:
+    contexts = [context for context in store.get_contexts_by_execution(execution.id) if context.type != _RUN]
+    (node,) = (context.name for context in contexts if context.type == "node")
+    return _Step(execution, node, contexts, store.get_events_by_execution_ids([execution.id]))
 
 
 def _is_untouched(store: metadata_store.MetadataStore, home: Workspace, name: str, steps: Iterable[_Step]) -> bool:
@@ -94,6 +96,11 @@ def _finds_the_same(step: _Step, event: metadata_store_pb2.Event, artifact: meta
         return bool(artifact.last_update_time_since_epoch <= step.execution.create_time_since_epoch)
     is_whole = event.type == metadata_store_pb2.Event.OUTPUT and artifact.state == metadata_store_pb2.Artifact.LIVE
     return is_whole and Path(artifact.uri).exists()
+
+
+def _places(store: metadata_store.MetadataStore, step: _Step) -> tuple[str, ...]:
+    outputs = [event.artifact_id for event in step.events if event.type == metadata_store_pb2.Event.OUTPUT]
+    return tuple(artifact.uri for artifact in store.get_artifacts_by_id(outputs))
 
 
 def _enter(store: metadata_store.MetadataStore, steps: Sequence[_Step], run_id: str) -> None:

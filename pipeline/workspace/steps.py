@@ -40,11 +40,19 @@ class StepInputs:
 
 @dataclass(frozen=True)
 class StepResult:
-    """How a step went: its id, its wall time in seconds, and whether its outputs were reused."""
+    """How a step went.
+
+    Attributes:
+      id: Of the step.
+      seconds: Wall time.
+      cached: Whether its outputs were reused.
+      outputs: Where they lie.
+    """
 
     id: str
     seconds: float
     cached: bool
+    outputs: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -66,10 +74,13 @@ def step_keys(steps: Mapping[str, StepInputs]) -> dict[str, str]:
     return keys
 
 
-def write_steps(folder: Path, steps: Mapping[str, StepInputs], finished: Sequence[str]) -> None:
-    """Keeps what the finished steps of a run were told, in ``steps.json``."""
+def write_steps(folder: Path, steps: Mapping[str, StepInputs], finished: Sequence[StepResult]) -> None:
+    """Keeps what the finished steps of a run were told and where their outputs lie, in ``steps.json``."""
     keys = step_keys(steps)
-    kept = {name: {"key": keys[name], "parameters": steps[name].parameters} for name in finished}
+    kept = {
+        step.id: {"key": keys[step.id], "parameters": steps[step.id].parameters, "outputs": step.outputs}
+        for step in finished
+    }
     folder.mkdir(parents=True, exist_ok=True)
     write_at_once(folder / STEPS_FILE, json.dumps(kept))
 
@@ -82,17 +93,24 @@ def forecast(steps: Mapping[str, StepInputs], reports: Path) -> list[StepForecas
       reports: ``reports/NAME``, where earlier runs left ``steps.json`` and ``run.json``.
     """
     history = [json.loads(p.read_text(encoding="utf-8")) for p in sorted(reports.glob(f"*/{STEPS_FILE}"))]
-    known = {record["key"] for run in history for record in run.values()}
+    known = {record["key"] for run in history for record in run.values() if _is_there(record)}
     seconds = _last_seconds(reports)
-    keys, result, running = step_keys(steps), [], set()
+    running: set[str] = set()
+    keys, result = step_keys(steps), []
     for name, step in steps.items():
         before = next((run[name] for run in reversed(history) if name in run), None)
-        if keys[name] in known:
+        # Its key is as before where a step before it has lost what it left: the new outputs will be others.
+        if keys[name] in known and not running.intersection(step.upstream):
             result.append(StepForecast(name, True, "nothing changed", seconds.get(name)))
             continue
         running.add(name)
         result.append(StepForecast(name, False, _reason(step, before, running), seconds.get(name)))
     return result
+
+
+def _is_there(record: Mapping[str, Any]) -> bool:
+    """Says whether what a step left is where it was; earlier releases did not say where that is."""
+    return all(Path(place).exists() for place in record.get("outputs", ()))
 
 
 def _reason(step: StepInputs, before: Mapping[str, Any] | None, running: set[str]) -> str:
@@ -102,7 +120,9 @@ def _reason(step: StepInputs, before: Mapping[str, Any] | None, running: set[str
     if changes:
         return "; ".join(changes[:3]) + (f"; and {len(changes) - 3} more" if len(changes) > 3 else "")
     upstream = [name for name in step.upstream if name in running]
-    return f"{' and '.join(upstream)} would run" if upstream else "this combination has not run before"
+    if upstream:
+        return f"{' and '.join(upstream)} would run"
+    return "this combination has not run before" if _is_there(before) else "what it left is gone"
 
 
 def _changes(name: str, now: Mapping[str, str], before: Mapping[str, str]) -> list[str]:

@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 
 from kerasline.pipeline.workspace import steps as steps_module
-from kerasline.pipeline.workspace.steps import STEPS, StepInputs, forecast, step_keys, write_steps
+from kerasline.pipeline.workspace.steps import STEPS, StepInputs, StepResult, forecast, step_keys, write_steps
 
 
 def steps(settings: dict[str, object] | None = None, data: str = "a", version: str = "0") -> dict[str, StepInputs]:
@@ -25,7 +25,9 @@ def remember(reports: Path, run: str, told: dict[str, StepInputs], finished: lis
     """Leaves what a run leaves."""
     folder = reports / run
     folder.mkdir(parents=True)
-    write_steps(folder, told, finished)
+    write_steps(folder, told, [StepResult(name, seconds, False, (str(reports / name),)) for name in finished])
+    for name in finished:
+        (reports / name).mkdir(exist_ok=True)
     record = [{"id": name, "seconds": seconds, "cached": False} for name in finished]
     (folder / "run.json").write_text(json.dumps({"steps": record}))
 
@@ -84,3 +86,23 @@ def test_going_back_to_an_earlier_config_is_cached(tmp_path: Path) -> None:
 def test_the_steps_are_those_of_the_graph() -> None:
     graph = Path(steps_module.__file__).parents[1].joinpath("graph.py").read_text(encoding="utf-8")
     assert tuple(re.findall(r'^        "(\w+)": \1,$', graph, re.MULTILINE)) == STEPS
+
+
+def test_a_step_whose_outputs_are_gone_would_run_with_those_that_take_them(tmp_path: Path) -> None:
+    """A folder that was deleted to make room is not there to be reused."""
+    remember(tmp_path, "1", steps(), ["ingest", "train", "baseline", "push"])
+    (tmp_path / "train").rmdir()
+    found = {step.id: (step.cached, step.reason) for step in forecast(steps(), tmp_path)}
+    assert found["ingest"] == found["baseline"] == (True, "nothing changed")
+    assert found["train"] == (False, "what it left is gone") and found["push"] == (False, "train would run")
+
+
+def test_what_an_earlier_release_did_not_say_is_taken_to_be_there(tmp_path: Path) -> None:
+    """Its runs have no word of where outputs lie."""
+    remember(tmp_path, "1", steps(), ["ingest"])
+    file = tmp_path / "1" / "steps.json"
+    record = json.loads(file.read_text())
+    assert record["ingest"].pop("outputs") == [str(tmp_path / "ingest")]
+    file.write_text(json.dumps(record))
+    (tmp_path / "ingest").rmdir()
+    assert [step.cached for step in forecast(steps(), tmp_path)] == [True, False, False, False]

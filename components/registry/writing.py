@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from kerasline.components.core import remove_left, write_at_once
+from kerasline.components.core import remove_left, written_at_once
 
 
 def append_line(path: Path, move: Mapping[str, Any]) -> None:
@@ -52,7 +52,8 @@ def replace_file(path: Path, text: str) -> None:
     Hold the lock under which this file is written.
     """
     remove_left(path, 0)
-    write_at_once(path, text)
+    with written_at_once(path) as file:
+        file.write(text.encode())
 
 
 def who_text() -> str:

@@ -21,4 +21,6 @@ def render_running(run: Mapping[str, Any], first_epoch: int, history: Mapping[st
       history: Name to a value for each epoch that the newest fit has ended.
     """
     curves = plots.plot_curves({"history": history, "first_epoch": first_epoch})
-    return environment().get_template(RUNNING).render(run=run, curves=curves, **assets(has_plots=bool(curves)))
+    state = "was killed" if run["status"] == "killed" else "is running"
+    shown = {"run": run, "state": state, "curves": curves}
+    return environment().get_template(RUNNING).render(**shown, **assets(has_plots=bool(curves)))

@@ -142,5 +142,5 @@ def _ancestors(steps: Mapping[str, StepInputs], step: str) -> set[str]:
         name = waiting.pop()
         if name not in found:
             found.add(name)
-            waiting += steps[name].upstream
+            waiting += [*steps[name].upstream, *steps[name].waits_for]
     return found

@@ -49,7 +49,8 @@ def told_to_steps(plan: RunPlan, home: Workspace) -> dict[str, StepInputs]:
     from kerasline.pipeline.runners import local
 
     steps = local.step_inputs(local.compile_plan(plan, home, cache=True))
-    keep_plan(plan, home, key, Remembered(steps))
+    if recall_plan(home, name, key) is None:  # else a run has kept it meanwhile, and that it carried it out
+        keep_plan(plan, home, key, Remembered(steps))
     return steps
 
 

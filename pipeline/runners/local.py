@@ -54,9 +54,11 @@ def step_inputs(ir: pipeline_pb2.Pipeline) -> dict[str, StepInputs]:
             for key, value in node.parameters.parameters.items()
             if value.HasField("field_value")
         }
+        given = {channel.producer_node_query.id for taken in node.inputs.inputs.values() for channel in taken.channels}
         steps[node.node_info.id] = StepInputs(
             {key: value if isinstance(value, str) else str(value) for key, value in sorted(parameters.items())},
-            tuple(node.upstream_nodes),
+            tuple(name for name in node.upstream_nodes if name in given),
+            tuple(name for name in node.upstream_nodes if name not in given),
         )
     return steps
 

@@ -51,6 +51,7 @@ class Challengers:
         self._rivals: dict[str, Rival] = {}
         self._problems: dict[str, str] = {}
         self._ended: dict[str, Challenger] = {}  # the last one of each model whose challenge is over here
+        self._over = set[str]()  # models whose challenger of the command line is over, so that the registry's is next
         self._to_drop: deque[tuple[Rival, str]] = deque()
 
     def of(self, name: str) -> Rival | None:
@@ -108,10 +109,13 @@ class Challengers:
             self._to_drop.popleft()
 
     def _follow(self, name: str, incumbent: int | None) -> None:
-        given = self._given.get(name)
+        wanted = given = self._given.get(name)
         if given is not None and incumbent == given.version:
             self._ended[name] = given  # its challenge is over; a rollback of it is no wish that it answers again
-        wanted = given or read_challenger(self._folder / name)
+        if given is not None and self._ended.get(name) == given:
+            self._over.add(name)
+        if given is None or name in self._over:
+            wanted = read_challenger(self._folder / name) or given
         if wanted is None or wanted.kind not in SERVED or incumbent in (None, wanted.version):
             self._end(name, "")
         elif not self._is_done(name, wanted, incumbent):
@@ -121,7 +125,8 @@ class Challengers:
         """Says whether a challenger is served already, or has crossed a limit or come into production here."""
         now = self._rivals.get(name)
         is_served = now is not None and (now.challenger, now.incumbent) == (wanted, incumbent)
-        return is_served or self._ended.get(name) == wanted
+        is_over = name in self._over and wanted == self._given[name]
+        return is_served or is_over or self._ended.get(name) == wanted
 
     def _load(self, name: str, wanted: Challenger) -> None:
         try:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -45,12 +46,14 @@ def recall_plan(home: Workspace, name: str, key: str) -> Remembered | None:
     Returns:
       What is known; None where there is nothing, or something that is not whole.
     """
+    file = _file(home, name, key)
     try:
-        kept = json.loads(_file(home, name, key).read_text(encoding="utf-8"))
+        kept = json.loads(file.read_text(encoding="utf-8"))
         content = kept["content"]
         if kept["digest"] != _digest(key, content):
             return None
-        steps = {step: StepInputs(told["parameters"], tuple(told["upstream"])) for step, told in content["steps"]}
+        steps = {step: StepInputs(told, tuple(takes), tuple(waits)) for step, told, takes, waits in content["steps"]}
+        os.utime(file)  # the newest are kept
         return Remembered(steps, content["run_id"])
     except (OSError, ValueError, KeyError, TypeError):
         return None
@@ -65,7 +68,7 @@ def remember_plan(home: Workspace, name: str, key: str, plan: Remembered) -> Non
       key: Key of the plan.
       plan: What is known of it.
     """
-    steps = [[step, {"parameters": told.parameters, "upstream": told.upstream}] for step, told in plan.steps.items()]
+    steps = [[step, told.parameters, told.upstream, told.waits_for] for step, told in plan.steps.items()]
     content: Mapping[str, Any] = {"steps": steps, "run_id": plan.run_id}
     file = _file(home, name, key)
     with suppress(OSError):

@@ -46,7 +46,8 @@ def repeat_run(
       steps: Ids of all steps of the plan, in order.
 
     Returns:
-      Where the outputs of each step lie; None where TFX might find anything else than these, so that nothing was done.
+      Where the outputs of each step lie; None where TFX might find anything else than these, or the file could not be
+      read or written, so that the steps have to be run.
     """
     if home.server is not None or not home.metadata.is_file():
         return None
@@ -56,7 +57,7 @@ def repeat_run(
         if sorted(found) != sorted(steps) or not _is_untouched(store, home, name, list(found.values())):
             return None
         _enter(metadata_store.MetadataStore(connection(home)), [found[step] for step in steps], run_id)
-    except (errors.StatusError, RuntimeError):  # the latter of a file that is no store; whoever runs the steps says so
+    except (errors.StatusError, RuntimeError, LookupError, ValueError):  # whoever runs the steps says what is wrong
         return None
     return {step: _places(store, found[step]) for step in steps}
 

@@ -32,10 +32,17 @@ def free_name(name: str) -> str:
 
 @dataclass(frozen=True)
 class StepInputs:
-    """What decides a step's outputs: its parameters as text, and the steps that it takes artifacts from."""
+    """What decides a step's outputs.
+
+    Attributes:
+      parameters: As text.
+      upstream: The steps whose artifacts it takes.
+      waits_for: Other steps that must have ended well before; it runs after them, and takes nothing of theirs.
+    """
 
     parameters: dict[str, str]
     upstream: tuple[str, ...]
+    waits_for: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

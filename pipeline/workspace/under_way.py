@@ -111,8 +111,8 @@ def _lines(path: Path) -> Iterator[dict[str, Any]]:
         text = path.read_text(encoding="utf-8")
     except OSError:
         return
-    for line in text.splitlines(keepends=True):
-        if line.endswith("\n"):  # else it is being written
+    for line in text.splitlines():
+        with suppress(ValueError):  # it is being written, or the disk was full
             yield json.loads(line)
 
 

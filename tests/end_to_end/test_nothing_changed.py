@@ -41,14 +41,18 @@ def workspace(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def run(workspace: Path, *words: str) -> dict[str, Any]:
     """Runs the recipe; returns the JSON, what was on the screen, and which heavy libraries it loaded."""
     outcome = workspace / "outcome.json"
+    done = call("run", workspace, *words, "--json", str(outcome))
+    return {"result": json.loads(outcome.read_text()), "out": done.stdout, "loaded": done.stderr.splitlines()[-1]}
+
+
+def call(command: str, workspace: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    """Calls a command for the recipe."""
     changes = ["data.limit=300", "training.epochs=2", "evaluation.thresholds={accuracy: {min: 0.0}}"]
     told = [word for change in changes for word in ("--set", change)]
-    arguments = ["run", "digits_mlp", *told, *words, "--workspace", str(workspace), "--json", str(outcome)]
-    done = subprocess.run(
-        [sys.executable, "-c", PROGRAM, *arguments], capture_output=True, text=True, cwd=workspace, check=True,
-        env={**os.environ, "COLUMNS": "200"},
+    return subprocess.run(
+        [sys.executable, "-c", PROGRAM, command, "digits_mlp", *told, *words, "--workspace", str(workspace)],
+        capture_output=True, text=True, cwd=workspace, check=True, env={**os.environ, "COLUMNS": "200"},
     )  # fmt: skip
-    return {"result": json.loads(outcome.read_text()), "out": done.stdout, "loaded": done.stderr.splitlines()[-1]}
 
 
 def test_it_leaves_what_a_run_through_tfx_leaves(workspace: Path, executions: Callable[..., dict[str, str]]) -> None:
@@ -79,13 +83,16 @@ def test_it_leaves_what_a_run_through_tfx_leaves(workspace: Path, executions: Ca
 
 def test_a_lost_output_is_made_again(workspace: Path) -> None:
     assert run(workspace)["loaded"] == "loaded []"
-    shutil.rmtree(workspace / "pipelines" / "digits_mlp" / "report")
+    shutil.rmtree(workspace / "pipelines" / "digits_mlp" / "validate")
+    planned = json.loads(call("plan", workspace, "--json", "-").stdout)
     again = run(workspace)
     assert "tfx" in again["loaded"]
-    assert [step["id"] for step in again["result"]["steps"] if not step["cached"]] == ["report"]
+    made = [step["id"] for step in again["result"]["steps"] if not step["cached"]]
+    assert made == [step["id"] for step in planned if not step["cached"]] == ["validate", "push", "report"]
     assert run(workspace)["loaded"] == "loaded []"
 
 
 def test_what_is_asked_for_is_run(workspace: Path) -> None:
     assert "tfx" in run(workspace, "--from", "report")["loaded"]
-    assert "tfx" in run(workspace, "--set", "run.cache=false", "--until", "ingest")["loaded"]
+    anew = run(workspace, "--no-cache")
+    assert "tfx" in anew["loaded"] and not any(step["cached"] for step in anew["result"]["steps"])

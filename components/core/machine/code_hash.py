@@ -53,7 +53,10 @@ def _sources_of_ours(module: str) -> set[Path]:
 
     A folder that cannot be written, and a file that cannot be read, cost this time and nothing else.
     """
-    kept = cache_folder() / "sources" / f"{code_state(_ROOT)}.json"
+    try:
+        kept = cache_folder() / "sources" / f"{code_state(_ROOT)}.json"
+    except RuntimeError:  # a user without a home
+        return _local_sources(module)
     known = _read_names(kept)
     if module in known:
         return {_ROOT / name for name in known[module]}

@@ -41,8 +41,9 @@ def take_code_state(root: Path = _ROOT) -> str:
     for name in sorted(set(_installed())):
         digest.update(f"{name}\n".encode())
     for path in sorted(path for folder in _FOLDERS for path in _files(str(root / folder))):
-        content = Path(path).read_bytes()
-        digest.update(f"{os.path.relpath(path, root)} {len(content)}\n".encode() + content)
+        with suppress(OSError):  # a link that leads nowhere, or a file that has gone since
+            content = Path(path).read_bytes()
+            digest.update(f"{os.path.relpath(path, root)} {len(content)}\n".encode() + content)
     return digest.hexdigest()
 
 
@@ -55,5 +56,7 @@ def _installed() -> Iterator[str]:
 
 
 def _files(folder: str) -> Iterator[str]:
-    for place, _, names in os.walk(folder):
-        yield from (os.path.join(place, name) for name in names if not name.endswith(".pyc"))
+    """Gives sources, and not what Python and editors put beside them, which comes and goes as they please."""
+    for place, folders, names in os.walk(folder):
+        folders[:] = [name for name in folders if name != "__pycache__"]
+        yield from (os.path.join(place, name) for name in names if not name.startswith(".") and not name.endswith("~"))

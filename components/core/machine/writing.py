@@ -84,6 +84,6 @@ def keep_newest(folder: Path, *, most_files: int, most_bytes: int | None = None)
     for place, (changed, size_bytes, path) in enumerate(found, start=1):
         total += size_bytes
         is_too_much = most_bytes is not None and total > most_bytes and place > 1
-        left_over = path.name.startswith(".") and changed < time.time() - 3600
+        left_over = path.name.startswith(".") and abs(time.time() - changed) > _LEFT_SECONDS
         if left_over or place > most_files or is_too_much:
             path.unlink(missing_ok=True)

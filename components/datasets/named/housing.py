@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from functools import lru_cache
-from pathlib import Path
 from typing import Any
 
 from kerasline.components.core import ConfigError
@@ -72,8 +71,7 @@ def find_california(places: Places, options: Mapping[str, Any]) -> Found:
     table = find_file(places, "california_housing", ("california_housing.csv",))
     if table is not None:
         return _csv(places, {"path": str(table), "label": "MedHouseVal"})
-    home = "" if places.data_dir is None else str(Path(places.data_dir).absolute())
-    return _in_memory("california_housing", home, "MedHouseVal")
+    return _in_memory("california_housing", "", "MedHouseVal")
 
 
 def find_iris_csv(places: Places, options: Mapping[str, Any]) -> Found:
@@ -138,19 +136,17 @@ def _load(name: str, path: str) -> Part:
         columns = dict(zip(_BOSTON_COLUMNS, x.T, strict=True))
         whole = {column: columns[column].astype(np.int64) for column in ("chas", "rad", "tax")}
         return Part({**columns, **whole}, y)
-    data = _fetch_california(path)
+    data = _fetch_california()
     return Part(dict(zip(data.feature_names, data.data.T, strict=True)), data.target)
 
 
-def _fetch_california(data_dir: str) -> Any:
-    """Returns scikit-learn's bunch: from its cache in the data folder, from its own cache, or downloaded."""
+def _fetch_california() -> Any:
+    """Returns scikit-learn's bunch, from its own cache or downloaded.
+
+    A copy of its cache in the data folder is not read: it is a pickle, which runs what is in it.
+    """
     from sklearn.datasets import fetch_california_housing
 
-    for home in [data_dir, None] if data_dir else [None]:
-        try:
-            return fetch_california_housing(data_home=home, download_if_missing=False)
-        except OSError:
-            continue
     try:
         return fetch_california_housing()
     except OSError as error:

@@ -232,12 +232,12 @@ def _remark_on_numbers(counts: Mapping[str, int]) -> str:
     if numbers is None or len(counts) < _MOST_CODES:
         return ""
     others = [cell for cell in counts if read_number(cell, numbers.form) is None]
-    share = sum(counts[cell] for cell in others) / sum(counts.values())
-    if not 0 < share <= _FEW_OTHERS:
+    without, rows = sum(counts[cell] for cell in others), sum(counts.values())
+    if not 0 < without <= _FEW_OTHERS * rows:
         return ""
     return (
-        f"{1 - share:.1%} of the rows have a number here, others such as {others[0]!r} have none, so each value is a "
-        "class of its own; to estimate numbers, write these cells as numbers, or leave their rows out with "
+        f"{rows - without:,} of {rows:,} rows have a number here, and those such as {others[0]!r} have none, so each "
+        "value is a class of its own; to estimate numbers, write these cells as numbers, or leave their rows out with "
         f"missing_values: {others[:3]}{' and so on' if len(others) > 3 else ''} of the label under features"
     )
 

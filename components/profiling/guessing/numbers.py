@@ -21,7 +21,7 @@ _ID_CAMEL = re.compile(r"[a-z](Id|ID|Key|Nr|No)$")
 _CODE_NAME = re.compile(
     r"(^|[_\s.\-])(code|zip|zipcode|postcode|postal|plz|type|class|category|group|region)($|[_\s.\-])", re.I
 )
-_TIME_NAME = re.compile(r"(^|[_\s.\-])(time|date|timestamp|stamp|ts|epoch|created|updated|at|when)($|[_\s.\-])", re.I)
+_MOMENT_NAME = re.compile(r"(^|[_\s.\-])(time|date|timestamp|stamp|ts|epoch|created|updated|at|when)($|[_\s.\-])", re.I)
 _PARTS_OF_SECONDS = ("", "milli", "micro", "nano")
 _FEW_REPEATS = 1.25  # rows of each id of a table in which some came twice
 _BITS = 24  # of a float32's digits
@@ -160,7 +160,7 @@ def _guess_written_date(name: str, finite: Sequence[int], some: Sequence[int]) -
 
 def _guess_time_since_1970(name: str, finite: Sequence[int]) -> ColumnGuess | None:
     """Finds times as computers count them, in columns whose name speaks of time."""
-    if not _TIME_NAME.search(name):
+    if not _MOMENT_NAME.search(name):
         return None
     for (form, unit), part in zip(UNIX_UNITS.items(), _PARTS_OF_SECONDS, strict=True):
         if _are_times(finite, unit):

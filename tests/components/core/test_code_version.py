@@ -203,6 +203,29 @@ def test_what_the_steps_of_the_project_reach(step: str, reaches: set[str], does_
     assert does_not_reach & sources == set()
 
 
+def test_what_python_and_editors_leave_beside_sources_is_no_code(tree: Path) -> None:
+    before = take_code_state(tree)
+    (tree / "components" / ".#shared.py").symlink_to("nobody@nowhere.1:2")
+    (tree / "components" / "gone.py").symlink_to("nowhere")
+    (tree / "components" / ".shared.py.swp").write_bytes(b"b0VIM")
+    (tree / "components" / "shared.py~").write_text("")
+    (tree / "components" / "__pycache__").mkdir()
+    (tree / "components" / "__pycache__" / "shared.cpython-311.pyc.140").write_bytes(b"")
+    assert take_code_state(tree) == before
+    (tree / "components" / "shared.py").write_text("LIMIT = 3\n")
+    assert take_code_state(tree) != before
+
+
+def test_a_user_without_a_home_has_versions_too(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = version("kerasline.pipeline.graph")
+
+    def refuse() -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.setattr(module, "cache_folder", refuse)
+    assert version("kerasline.pipeline.graph") == found
+
+
 def test_which_files_are_behind_a_module_is_found_once(
     tree: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -33,7 +33,7 @@ def test_codes_and_words_are_not(values: list[object], dtype: str) -> None:
 
 def test_numbers_among_which_a_few_words_stand_are_remarked_on() -> None:
     censored = ["<0.5" if i % 12 == 0 else f"{i % 57 / 10}" for i in range(600)]
-    assert "91.7% of the rows have a number here, others such as '<0.5' have none" in remarks(censored, "string")
+    assert "550 of 600 rows have a number here, and those such as '<0.5' have none" in remarks(censored, "string")
     assert "missing_values: ['<0.5']" in remarks(censored, "string")
     sizes = ["large" if i % 3 else str(i % 57) for i in range(600)]
     assert "have a number" not in remarks(sizes, "string"), "most rows have none"

@@ -157,7 +157,7 @@ def test_the_site_shows_a_run_that_is_under_way_and_leads_to_its_report_when_it_
     with under_way(home, "pets", run_id) as run:
         run.begin("train")
         address = f"{site}/running/{run_id}"
-        assert "No epoch has ended yet." in urlopen(address).read().decode()
+        assert "no fit has ended an epoch" in urlopen(address).read().decode()
         for epoch, loss in ((1, 0.9), (2, 0.5)):
             progress.report("epoch", epoch, 8, f"loss {loss}", figures={"loss": loss})
         page = urlopen(address).read().decode()

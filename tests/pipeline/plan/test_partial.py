@@ -22,6 +22,12 @@ STEPS = {
 }
 
 
+def test_what_a_step_waits_for_is_run_before_it() -> None:
+    steps = {"ingest": StepInputs({}, ()), "validate": StepInputs({}, ("ingest",))}
+    steps["transform"] = StepInputs({}, ("ingest",), ("validate",))
+    assert select_steps(steps, Part(None, "transform")).run == {"ingest", "validate", "transform"}
+
+
 @pytest.mark.parametrize(
     ("first", "last", "run", "taken"),
     [

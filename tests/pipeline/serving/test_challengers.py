@@ -184,6 +184,11 @@ def test_a_canary_that_was_promoted_and_rolled_back_answers_nobody(serving: Call
     values = [json.loads(server.ask(ONE, f"r{n}").body)["predictions"][0] for n in range(20)]
     assert len(set(map(str, values))) == 1
     assert {version for version, *_ in server.rows()} <= {1}
+    with registry_lock(folder):
+        set_challenger(folder, Challenger(2, "canary", 0.9), "once more")
+    server.challengers.refresh()
+    rival = server.challengers.of("doubler")
+    assert rival is not None and rival.challenger.share == 0.9, "the registry's is next"
 
 
 def test_redacted_by_one_of_them_is_redacted_in_both(root: Path, doublers: list[Path]) -> None:

@@ -95,10 +95,13 @@ def test_the_epochs_of_the_newest_fit_are_read_while_the_run_lasts(tmp_path: Pat
         (listed,) = list_runs(tmp_path)
         assert (listed["step"], listed["doing"]) == ("train", "epoch 3/5  step 7/90")
         with (tmp_path / "logs" / f"{run_id}.epochs").open("a") as file:
-            file.write('{"epoch": 4, "fig')  # as it is while a line is being written
+            file.write('{"epoch": 4, "fig')  # as it is while a line is being written, or on a full disk
         first, history = read_epochs(tmp_path, run_id)
         assert first == 1 and history["loss"][::2] == [0.7, 0.5] and history["val_loss"][::2] == [1.4, 1.0]
         assert math.isnan(history["loss"][1])
+        for epoch in (4, 5):  # the first of them ends the broken line
+            progress.report("epoch", epoch, 5, figures={"loss": 0.1 * epoch})
+        assert read_epochs(tmp_path, run_id) == (5, {"loss": [0.5]})
         run.begin("evaluate")
         assert list_runs(tmp_path)[0]["doing"] == ""
     progress.report("epoch", 4, 5, figures={"loss": 0.1})  # nobody listens any more

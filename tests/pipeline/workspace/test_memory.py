@@ -16,7 +16,8 @@ from kerasline.pipeline.workspace.workspace import Workspace
 
 KEY, OTHER = "0" * 64, "1" * 64
 PLAN = Remembered(
-    {"second": StepInputs({"b": "ü", "a": '{"x": 1}'}, ()), "first": StepInputs({}, ("second",))}, "20260102-030405"
+    {"second": StepInputs({"b": "ü", "a": '{"x": 1}'}, ()), "first": StepInputs({}, ("second",), ("second",))},
+    "20260102-030405",
 )
 
 

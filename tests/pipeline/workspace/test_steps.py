@@ -97,6 +97,17 @@ def test_a_step_whose_outputs_are_gone_would_run_with_those_that_take_them(tmp_p
     assert found["train"] == (False, "what it left is gone") and found["push"] == (False, "train would run")
 
 
+def test_a_step_that_takes_nothing_of_one_that_would_run_is_cached(tmp_path: Path) -> None:
+    """It waits for its end, as the transform graph does for the gate, and is no other for it."""
+    told = steps()
+    told["push"] = StepInputs({}, ("train",), ("baseline",))
+    remember(tmp_path, "1", told, ["ingest", "train", "baseline", "push"])
+    (tmp_path / "baseline").rmdir()
+    assert {step.id for step in forecast(told, tmp_path) if not step.cached} == {"baseline"}
+    told["baseline"] = StepInputs({"version": "3"}, ("ingest",))
+    assert {step.id for step in forecast(told, tmp_path) if not step.cached} == {"baseline"}
+
+
 def test_what_an_earlier_release_did_not_say_is_taken_to_be_there(tmp_path: Path) -> None:
     """Its runs have no word of where outputs lie."""
     remember(tmp_path, "1", steps(), ["ingest"])

@@ -155,7 +155,7 @@ def test_boston_housing_with_a_column_missing(resolve, write, tmp_path):
 def test_california_housing(resolve, rows, write, tmp_path, monkeypatch):
     from sklearn import datasets
 
-    def fetch(data_home=None, download_if_missing=True):
+    def fetch():
         raise OSError("no connection")
 
     monkeypatch.setattr(datasets, "fetch_california_housing", fetch)
@@ -169,19 +169,21 @@ def test_california_housing(resolve, rows, write, tmp_path, monkeypatch):
     assert (dataset.label.unit, rows(dataset)[7]["MedHouseVal"]) == ("$100,000", 1.0)
 
 
-def test_california_housing_from_scikit_learns_cache(resolve, rows, tmp_path, monkeypatch):
+def test_california_housing_from_scikit_learn_whatever_lies_in_the_data_folder(resolve, rows, tmp_path, monkeypatch):
     from sklearn import datasets
     from sklearn.utils import Bunch
 
-    def fetch(data_home=None, download_if_missing=True):
-        if data_home != str(tmp_path):
-            raise OSError("not cached")
+    (tmp_path / "cal_housing_py3.pkz").write_bytes(b"a pickle is never loaded from there")
+
+    def fetch():
         return Bunch(
             data=np.arange(60.0).reshape(30, 2), target=np.arange(30) / 3, feature_names=["MedInc", "Latitude"]
         )
 
     monkeypatch.setattr(datasets, "fetch_california_housing", fetch)
-    found = rows(resolve(data_dir=tmp_path, dataset="california_housing"))
+    dataset = resolve(data_dir=tmp_path, dataset="california_housing")
+    assert str(tmp_path) not in dataset.to_json()
+    found = rows(dataset)
     assert len(found) == 30 and found[2] == {"MedInc": 4.0, "Latitude": 5.0, "MedHouseVal": 2 / 3}
 
 

@@ -54,13 +54,17 @@ def step_inputs(ir: pipeline_pb2.Pipeline) -> dict[str, StepInputs]:
             for key, value in node.parameters.parameters.items()
             if value.HasField("field_value")
         }
-        given = {channel.producer_node_query.id for taken in node.inputs.inputs.values() for channel in taken.channels}
-        steps[node.node_info.id] = StepInputs(
-            {key: value if isinstance(value, str) else str(value) for key, value in sorted(parameters.items())},
-            tuple(name for name in node.upstream_nodes if name in given),
-            tuple(name for name in node.upstream_nodes if name not in given),
-        )
+        texts = {key: value if isinstance(value, str) else str(value) for key, value in sorted(parameters.items())}
+        steps[node.node_info.id] = StepInputs(texts, *_steps_before(node))
     return steps
+
+
+def _steps_before(node: pipeline_pb2.PipelineNode) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Returns the steps whose artifacts a step takes, and those that it only waits for."""
+    channels = [channel for taken in node.inputs.inputs.values() for channel in taken.channels]
+    givers = {channel.producer_node_query.id for channel in channels}
+    upstream = tuple(name for name in node.upstream_nodes if name in givers)
+    return upstream, tuple(name for name in node.upstream_nodes if name not in givers)
 
 
 def run(

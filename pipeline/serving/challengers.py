@@ -109,17 +109,21 @@ class Challengers:
             self._to_drop.popleft()
 
     def _follow(self, name: str, incumbent: int | None) -> None:
-        wanted = given = self._given.get(name)
-        if given is not None and incumbent == given.version:
-            self._ended[name] = given  # its challenge is over; a rollback of it is no wish that it answers again
-        if given is not None and self._ended.get(name) == given:
-            self._over.add(name)
-        if given is None or name in self._over:
-            wanted = read_challenger(self._folder / name) or given
+        wanted = self._wanted(name, incumbent)
         if wanted is None or wanted.kind not in SERVED or incumbent in (None, wanted.version):
             self._end(name, "")
         elif not self._is_done(name, wanted, incumbent):
             self._load(name, wanted)
+
+    def _wanted(self, name: str, incumbent: int | None) -> Challenger | None:
+        """Returns the challenger of the command line until its challenge is over, and then the registry's, if any."""
+        given = self._given.get(name)
+        if given is None:
+            return read_challenger(self._folder / name)
+        # Once it is in production its challenge is over; a rollback of it is no wish that it answers again.
+        if incumbent == given.version or self._ended.get(name) == given:
+            self._over.add(name)
+        return (read_challenger(self._folder / name) if name in self._over else None) or given
 
     def _is_done(self, name: str, wanted: Challenger, incumbent: int | None) -> bool:
         """Says whether a challenger is served already, or has crossed a limit or come into production here."""

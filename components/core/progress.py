@@ -34,6 +34,12 @@ class Progress:
     permanent: bool = False
     figures: Mapping[str, float] = field(default_factory=dict)
 
+    @property
+    def words(self) -> str:
+        """What goes on, how far it is, and its figures, for people."""
+        count = f"{self.done}/{self.total}" if self.total else str(self.done)
+        return f"{self.activity} {count}  {self.text}"
+
 
 _listeners: list[Callable[[Progress], None]] = []
 _changes: list[Callable[[Progress], Progress]] = []

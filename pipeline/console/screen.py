@@ -74,12 +74,11 @@ class Screen:
 
 
 def _describe(message: Progress, seconds: float) -> str:
-    count = f"{message.done}/{message.total}" if message.total else str(message.done)
     left = ""
     goes_on = message.activity == "epoch" and not message.permanent  # a line that stays tells of a beginning or an end
     if goes_on and message.total and 0 < message.done < message.total:
         left = f"  about {format_seconds(seconds / message.done * (message.total - message.done))} left"
-    return f"{message.activity} {count}  {message.text}{left}"
+    return f"{message.words}{left}"
 
 
 def format_seconds(seconds: float) -> str:

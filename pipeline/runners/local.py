@@ -24,7 +24,15 @@ from tfx.proto.orchestration import executable_spec_pb2, pipeline_pb2
 from kerasline.components.beam import complete_options, process_options
 from kerasline.pipeline.graph import create_pipeline
 from kerasline.pipeline.plan import RunPlan, Selection, UnfinishedStep
-from kerasline.pipeline.workspace import StepInputs, StepResult, Workspace, connection, pipeline_name, split_node
+from kerasline.pipeline.workspace import (
+    StepInputs,
+    StepResult,
+    Workspace,
+    connection,
+    output_places,
+    pipeline_name,
+    split_node,
+)
 
 
 def compile_plan(plan: RunPlan, workspace: Workspace, *, cache: bool) -> pipeline_pb2.Pipeline:
@@ -201,7 +209,5 @@ def _look_up(store: metadata_store_pb2.ConnectionConfig, execution_id: int) -> t
     """Says of an execution whether its outputs were reused, and where they lie."""
     with metadata.Metadata(store) as handle:
         (execution,) = handle.store.get_executions_by_id([execution_id])
-        events = handle.store.get_events_by_execution_ids([execution_id])
-        outputs = [event.artifact_id for event in events if event.type == metadata_store_pb2.Event.OUTPUT]
-        places = tuple(artifact.uri for artifact in handle.store.get_artifacts_by_id(outputs))
+        places = output_places(handle.store, execution_id)
     return execution.last_known_state == metadata_store_pb2.Execution.CACHED, places

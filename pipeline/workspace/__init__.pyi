@@ -21,6 +21,7 @@ from .steps import (
 from .store import (
     check_store as check_store,
     connection as connection,
+    output_places as output_places,
     pipeline_name as pipeline_name,
     split_node as split_node,
 )

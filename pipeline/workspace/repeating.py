@@ -16,7 +16,7 @@ from ml_metadata import ListOptions, OrderByField, errors
 from ml_metadata.metadata_store import metadata_store
 from ml_metadata.proto import metadata_store_pb2
 
-from kerasline.pipeline.workspace.store import connection, open_store, pipeline_name
+from kerasline.pipeline.workspace.store import connection, open_store, output_places, pipeline_name
 from kerasline.pipeline.workspace.workspace import Workspace
 
 _FINISHED = (metadata_store_pb2.Execution.COMPLETE, metadata_store_pb2.Execution.CACHED)
@@ -25,12 +25,13 @@ _RUN = "pipeline_run"
 
 @dataclass(frozen=True)
 class _Step:
-    """A step of a run: its execution, the name of its node, its contexts apart from the run, and its events."""
+    """A step of a run: execution, name of the node, contexts apart from the run, events, and artifacts by id."""
 
     execution: metadata_store_pb2.Execution
     node: str
     contexts: list[metadata_store_pb2.Context]
     events: list[metadata_store_pb2.Event]
+    artifacts: dict[int, metadata_store_pb2.Artifact]
 
 
 def repeat_run(
@@ -59,7 +60,7 @@ def repeat_run(
         _enter(metadata_store.MetadataStore(connection(home)), [found[step] for step in steps], run_id)
     except (errors.StatusError, RuntimeError, LookupError, ValueError):  # whoever runs the steps says what is wrong
         return None
-    return {step: _places(store, found[step]) for step in steps}
+    return {step: output_places(store, found[step].execution.id) for step in steps}
 
 
 def _finished_steps(store: metadata_store.MetadataStore, name: str, run_id: str) -> dict[str, _Step]:
@@ -75,7 +76,9 @@ def _finished_steps(store: metadata_store.MetadataStore, name: str, run_id: str)
 def _read_step(store: metadata_store.MetadataStore, execution: metadata_store_pb2.Execution) -> _Step:
     contexts = [context for context in store.get_contexts_by_execution(execution.id) if context.type != _RUN]
     (node,) = (context.name for context in contexts if context.type == "node")
-    return _Step(execution, node, contexts, store.get_events_by_execution_ids([execution.id]))
+    events = store.get_events_by_execution_ids([execution.id])
+    artifacts = store.get_artifacts_by_id([event.artifact_id for event in events])
+    return _Step(execution, node, contexts, events, {artifact.id: artifact for artifact in artifacts})
 
 
 def _is_untouched(store: metadata_store.MetadataStore, home: Workspace, name: str, steps: Iterable[_Step]) -> bool:
@@ -87,21 +90,16 @@ def _is_untouched(store: metadata_store.MetadataStore, home: Workspace, name: st
     (last,) = store.get_executions_by_context(pipeline.id, newest)
     if last.id != max(step.execution.id for step in steps):
         return False
-    artifacts = {a.id: a for a in store.get_artifacts_by_id([e.artifact_id for s in steps for e in s.events])}
-    return all(_finds_the_same(step, event, artifacts[event.artifact_id]) for step in steps for event in step.events)
+    return all(_finds_the_same(step, event) for step in steps for event in step.events)
 
 
-def _finds_the_same(step: _Step, event: metadata_store_pb2.Event, artifact: metadata_store_pb2.Artifact) -> bool:
+def _finds_the_same(step: _Step, event: metadata_store_pb2.Event) -> bool:
     """Says whether an input is as the step found it, which is part of its key, or an output is there."""
+    artifact = step.artifacts[event.artifact_id]
     if event.type == metadata_store_pb2.Event.INPUT:
         return bool(artifact.last_update_time_since_epoch <= step.execution.create_time_since_epoch)
     is_whole = event.type == metadata_store_pb2.Event.OUTPUT and artifact.state == metadata_store_pb2.Artifact.LIVE
     return is_whole and Path(artifact.uri).exists()
-
-
-def _places(store: metadata_store.MetadataStore, step: _Step) -> tuple[str, ...]:
-    outputs = [event.artifact_id for event in step.events if event.type == metadata_store_pb2.Event.OUTPUT]
-    return tuple(artifact.uri for artifact in store.get_artifacts_by_id(outputs))
 
 
 def _enter(store: metadata_store.MetadataStore, steps: Sequence[_Step], run_id: str) -> None:
@@ -115,9 +113,10 @@ def _enter(store: metadata_store.MetadataStore, steps: Sequence[_Step], run_id: 
             properties=step.execution.properties,
             custom_properties=step.execution.custom_properties,
         )
-        artifacts = store.get_artifacts_by_id([event.artifact_id for event in step.events])
-        by_id = {artifact.id: artifact for artifact in artifacts}
-        linked = [(by_id[e.artifact_id], metadata_store_pb2.Event(type=e.type, path=e.path)) for e in step.events]
+        linked = [
+            (step.artifacts[event.artifact_id], metadata_store_pb2.Event(type=event.type, path=event.path))
+            for event in step.events
+        ]
         contexts = [*step.contexts, run]
         _, _, ids = store.put_execution(execution, linked, contexts, reuse_context_if_already_exist=True)
         run.id = ids[-1]

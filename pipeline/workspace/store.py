@@ -145,3 +145,12 @@ def _explain(server: MetadataServer, error: Exception) -> str:
         f"{server.database}, but it does not{f' ({said})' if said else ''}; {PASSWORD_VARIABLE} {password}, and the "
         "account has to sign in with mysql_native_password, the only way that ML Metadata has"
     )
+
+
+def output_places(store: MetadataStore, execution_id: int) -> tuple[str, ...]:
+    """Returns where the outputs of an execution lie."""
+    from ml_metadata.proto import metadata_store_pb2
+
+    events = store.get_events_by_execution_ids([execution_id])
+    outputs = [event.artifact_id for event in events if event.type == metadata_store_pb2.Event.OUTPUT]
+    return tuple(artifact.uri for artifact in store.get_artifacts_by_id(outputs))

@@ -42,8 +42,7 @@ class UnderWay:
         """Takes down how far the step is, and the figures of an epoch."""
         if said.permanent:
             return
-        of = f"/{said.total}" if said.total else ""
-        self._known["doing"] = f"{said.activity} {said.done}{of}  {said.text}"[:_LONGEST]
+        self._known["doing"] = said.words[:_LONGEST]
         self._write()
         if said.activity == "epoch" and said.figures:
             line = json.dumps({"epoch": said.done, "figures": dict(said.figures)})

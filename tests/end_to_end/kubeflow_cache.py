@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any
 
 import grpc
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
+
+from tests.end_to_end.grpc_service import running_service
 
 _TEXT, _MESSAGE = descriptor_pb2.FieldDescriptorProto.TYPE_STRING, descriptor_pb2.FieldDescriptorProto.TYPE_MESSAGE
 _ONE, _MANY = descriptor_pb2.FieldDescriptorProto.LABEL_OPTIONAL, descriptor_pb2.FieldDescriptorProto.LABEL_REPEATED
@@ -46,14 +47,8 @@ def running_cache() -> Iterator[int]:
         )
         for name, (act, asked) in methods.items()
     }
-    server = grpc.server(ThreadPoolExecutor(4))
-    server.add_generic_rpc_handlers([grpc.method_handlers_generic_handler("api.TaskService", handlers)])
-    port = server.add_insecure_port("127.0.0.1:0")
-    server.start()
-    try:
+    with running_service("api.TaskService", handlers) as port:
         yield port
-    finally:
-        server.stop(None)
 
 
 def _messages() -> dict[str, Any]:

@@ -11,7 +11,6 @@ import ssl
 import subprocess
 import threading
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -26,6 +25,7 @@ from ml_metadata import errors
 from ml_metadata.metadata_store import metadata_store
 from ml_metadata.proto import metadata_store_pb2, metadata_store_service_pb2
 
+from tests.end_to_end.grpc_service import running_service
 from tests.end_to_end.kubeflow_cache import running_cache
 
 NAMESPACE = "kubeflow"
@@ -112,14 +112,8 @@ def _metadata(file: Path) -> Iterator[int]:
 
     service = metadata_store_service_pb2.DESCRIPTOR.services_by_name["MetadataStoreService"]
     methods = {method.name: handler(method) for method in service.methods}
-    server = grpc.server(ThreadPoolExecutor(4))
-    server.add_generic_rpc_handlers([grpc.method_handlers_generic_handler(service.full_name, methods)])
-    port = server.add_insecure_port("127.0.0.1:0")
-    server.start()
-    try:
+    with running_service(service.full_name, methods) as port:
         yield port
-    finally:
-        server.stop(None)
 
 
 def _objects(bucket: int) -> dict[str, Any]:

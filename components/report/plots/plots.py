@@ -143,10 +143,8 @@ def _describe_curve(
         return f"The {part} {words} stayed at {figure} in all {len(judged)} epochs", None
     first = "first " if known.count(best) > 1 else ""
     lost = "" if len(known) == len(judged) else f"; it was no number in {counted(len(judged) - len(known), 'epoch')}"
-    return (
-        f"The {part} {words} was {first}best in epoch {epoch} of {first_epoch + len(judged) - 1}: {figure}{lost}",
-        epoch,
-    )
+    last = first_epoch + len(judged) - 1
+    return f"The {part} {words} was {first}best in epoch {epoch} of {last}: {figure}{lost}", epoch
 
 
 def _way(name: str) -> str:

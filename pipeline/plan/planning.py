@@ -37,7 +37,7 @@ from kerasline.components.models import TabularOptions, check_inputs
 from kerasline.components.monitoring import check_redacted
 from kerasline.components.own_code import is_own, use_folder
 from kerasline.components.pushing import check_limits
-from kerasline.components.registry import current_version, find_problem, read_pointer, read_record
+from kerasline.components.registry import current_version, find_problem, read_history, read_pointer, read_record
 from kerasline.components.tuning import FAMILY, check_memory_of_search, check_search, feature_values, values_to_try
 from kerasline.components.validation import (
     Reference,
@@ -373,4 +373,6 @@ def _describe_pointer(models: Path, key: str) -> str:
     record = read_record(models, int(pointer["version"]))
     if record.get("run_key") == key:
         return str(record.get("pointer_before", ""))
-    return f"{pointer.get('action', 'push')} of version {pointer['version']}, {pointer['moved_at']}"
+    # Moves within one second, as a program makes them, are told apart by their number.
+    number = len(read_history(models))
+    return f"move {number}: {pointer.get('action', 'push')} of version {pointer['version']}, {pointer['moved_at']}"

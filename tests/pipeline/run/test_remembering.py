@@ -96,7 +96,10 @@ def test_the_key_follows_changes_of_the_command_line_and_the_workspace(place: Pa
     assert len(set(keys)) == 4
 
 
-def test_the_key_follows_what_is_in_production_there_and_back(place: Path) -> None:
+def test_the_key_follows_what_is_in_production_there_and_back_within_a_second(
+    place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("kerasline.components.registry.moving.now_text", lambda: "2026-11-29T12:00:00+00:00")
     keys = [key(place)]
     for version in (None, None, 1):
         push(place, version)

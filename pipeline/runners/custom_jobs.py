@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from tfx import v1 as tfx
 from tfx.dsl.components.base import executor_spec
 from tfx.extensions.google_cloud_ai_platform import constants
 from tfx.extensions.google_cloud_ai_platform.trainer import executor as trainer_executor
+from tfx.orchestration.pipeline import Pipeline
 
 from kerasline.components.core import ConfigError
 from kerasline.components.training import FitJob
@@ -19,7 +19,7 @@ from kerasline.pipeline.runners.accelerators import check_accelerator
 _EXECUTORS = {"train": FitJob, "tune": SearchJob}
 
 
-def move_to_jobs(pipeline: tfx.dsl.Pipeline, options: RunOptions, image: str) -> None:
+def move_to_jobs(pipeline: Pipeline, options: RunOptions, image: str) -> None:
     """Makes the steps that ``run.custom_jobs`` names start a custom job, which runs what they ran.
 
     The job runs the same image, whose buckets are mounted as those of a step are. The project and the region are known

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from tfx import v1 as tfx
+from tfx.orchestration.kubeflow.v2.kubeflow_v2_dag_runner import KubeflowV2DagRunner, KubeflowV2DagRunnerConfig
 
 from kerasline.components.core import ConfigError, nearest, write_at_once
 from kerasline.components.features import named_columns
@@ -67,11 +67,11 @@ def compile_pipeline(
         from kerasline.pipeline.runners.custom_jobs import move_to_jobs
 
         move_to_jobs(pipeline, plan.experiment.run, image)
-    config = tfx.orchestration.experimental.KubeflowV2DagRunnerConfig(
+    config = KubeflowV2DagRunnerConfig(
         display_name=name, default_image=image, default_commands=ENTRY_POINT, use_pipeline_spec_2_1=True
     )
     with tempfile.TemporaryDirectory() as folder:
-        runner = tfx.orchestration.experimental.KubeflowV2DagRunner(config, folder, "pipeline.json")
+        runner = KubeflowV2DagRunner(config, folder, "pipeline.json")
         runner.run(pipeline)
         job: dict[str, Any] = json.loads(Path(folder, "pipeline.json").read_text(encoding="utf-8"))
     _apply_run_options(job, plan, target)

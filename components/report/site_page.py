@@ -35,7 +35,7 @@ def render_site(
     """
     recipes = [
         {"name": name, "runs": list(reversed(found)), "model": models.get(name), "course": plot_course(found),
-         "newest": _newest(found, comparisons)}
+         "newest": _newest(found), "with_report": _with_report(found)}
         for name, found in sorted(runs.items())
     ]  # fmt: skip
     pairs = [(stem, *stem.split("--", 1)) for stem in comparisons if "--" in stem]
@@ -45,20 +45,26 @@ def render_site(
     return environment().get_template(SITE).render(**told, **assets(has_plots=has_plots))
 
 
-def _newest(found: Sequence[Mapping[str, Any]], comparisons: Collection[str]) -> dict[str, Any]:
+def _newest(found: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """Puts the newest run of a recipe beside the one before it that has the same main metric."""
     last = found[-1]
     metric = last.get("main_metric") or ""
     earlier = next((one for one in reversed(found[:-1]) if _figure(one, metric) is not None), None)
     value, before = _figure(last, metric), None if earlier is None else _figure(earlier, metric)
-    page = f"{(earlier or last)['run_id']}--{last['run_id']}"
+    pair = (earlier["run_id"], last["run_id"]) if earlier else ()
     return {
         "when": str(last.get("started_at") or last["run_id"])[:16].replace("T", " "),
         "status": last["status"].replace("_", " "),
         "kind": _KINDS.get(last["status"], "bad"),
         **{"metric": metric, "value": value, "before": before, "change": _change(metric, value, before)},
-        "page": page if page in comparisons else None,
+        "pair": pair if {*pair} <= {*_with_report(found)} else (),
     }
+
+
+def _with_report(found: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Lists the runs that can be compared, the newest first."""
+    ended = (run for run in reversed(found) if run["status"] not in ("running", "killed"))
+    return [run["run_id"] for run in ended if run.get("report") != ""]
 
 
 def _figure(result: Mapping[str, Any], metric: str) -> float | None:

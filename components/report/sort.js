@@ -1,6 +1,7 @@
 for (const table of document.querySelectorAll("table.sortable")) {
   const body = table.tBodies[0];
   table.querySelectorAll("thead th").forEach((head, column) => {
+    if (head.classList.contains("pick")) return;  // what its cells hold has no order
     const button = document.createElement("button");
     button.type = "button";
     button.textContent = head.textContent.trim();

@@ -7,9 +7,10 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote, unquote
+from urllib.parse import parse_qs, quote, unquote
 
 from kerasline.components.core import ConfigError
+from kerasline.pipeline.reports.reporting import find_pair
 from kerasline.pipeline.retraining import join_quiet, list_decisions
 from kerasline.pipeline.web import Answer, Request, Rules, WebServer, allowed_hosts
 
@@ -52,6 +53,8 @@ def _respond(folder: Path, request: Request) -> Answer:
     path = unquote(request.path)
     if path in _OWN_PAGES:
         return Answer(200, _OWN_PAGES[path](folder).encode(), _TYPES[".html"], _HEADERS)
+    if path == "/compare":
+        return _show_comparison(folder, parse_qs(request.query))
     if running := _RUNNING.fullmatch(path):
         return _show_running(folder, running[1])
     try:
@@ -76,6 +79,21 @@ def _show_running(folder: Path, run_id: str) -> Answer:
         return Answer(200, page.encode(), _TYPES[".html"], _HEADERS)
     ended = f"/reports/{quote(run['recipe'])}/{quote(run_id)}/index.html" if run.get("report") != "" else "/"
     return Answer(303, b"", _TEXT, {**_HEADERS, "Location": ended})
+
+
+def _show_comparison(folder: Path, asked: Mapping[str, list[str]]) -> Answer:
+    """Answers with two runs of the workspace side by side, as ``compare`` shows them; nothing is kept of it."""
+    from kerasline.components.report import render_comparison
+    from kerasline.pipeline.reports.comparing import add_rows, compare_runs
+
+    if not ("a" in asked and "b" in asked):
+        return _refuse(400, "expected two runs, /compare?a=RUN&b=RUN; choose an A and a B beside the runs of a recipe")
+    try:
+        comparison = compare_runs(*find_pair(folder, asked["a"][0], asked["b"][0]))
+    except ConfigError as error:
+        return _refuse(400, str(error))
+    add_rows(comparison)
+    return Answer(200, render_comparison(comparison).encode(), _TYPES[".html"], _HEADERS)
 
 
 def _refuse(code: int, message: str) -> Answer:

@@ -36,12 +36,13 @@ _THREADS = 16
 
 @dataclass(frozen=True)
 class Request:
-    """What a client asks; HEAD comes as GET."""
+    """What a client asks; HEAD comes as GET, and the query without its question mark."""
 
     method: str
     path: str
     headers: Mapping[str, str]
     body: bytes
+    query: str = ""
 
 
 @dataclass(frozen=True)
@@ -273,7 +274,8 @@ class _Exchange(httputil.HTTPMessageDelegate):
     def _request(self) -> Request:
         method = "GET" if self._start.method == "HEAD" else self._start.method
         headers = {name.lower(): value for name, value in self._headers.items()}
-        return Request(method, self._start.path.partition("?")[0], headers, bytes(self._body))
+        path, _, query = self._start.path.partition("?")
+        return Request(method, path, headers, bytes(self._body), query)
 
     def _respond(self, request: Request) -> Answer:
         rules = self._server.rules

@@ -37,15 +37,30 @@ def test_every_recipe_has_its_newest_run_beside_the_one_before() -> None:
         "once": [run("once", 3, "accuracy", None, "failed")],
     }
     models = {"flats": {"versions": 2, "production": {"version": 2, "pushed_at": "2026-01-02"}}}
-    page = render_site(runs, models, ["20260101-000000--20260102-000000"])
+    page = render_site(runs, models, [])
     assert cells(page) == {
         "flats": ["2026-01-02 12:30", "pushed", "mae", "30", "40", "better", "2", "2"],
         "iris": ["2026-01-02 12:30", "not blessed", "accuracy", "0.8", "0.9", "worse", "", "2"],
         "once": ["2026-01-03 12:30", "failed", "accuracy", "", "", "", "", "1"],
     }
-    assert page.count('<a href="/comparisons/20260101-000000--20260102-000000.html">better</a>') == 1
+    address = "/compare?a=flats/20260101-000000&amp;b=flats/20260102-000000"
+    assert page.count(f'<a href="{address}">better</a>') == 1
 
 
 def test_one_recipe_needs_no_board() -> None:
     page = render_site({"flats": [run("flats", 1, "mae", 40.0)]}, {}, [])
     assert "All recipes" not in page and "<h2" in page
+
+
+def test_the_newest_runs_that_left_a_report_are_chosen_to_be_compared() -> None:
+    found = [run("flats", number, "mae", 40.0) for number in range(1, 6)]
+    found[3] |= {"status": "killed"}
+    found[1] |= {"report": ""}
+    page = render_site({"flats": found, "once": [run("once", 3, "accuracy", 0.9)]}, {}, [])
+    offered = re.findall(r'name="([ab])" value="flats/2026010(\d)-000000"[^>]*?( checked)?>', page)
+    assert offered == [
+        *(("a", "5", ""), ("b", "5", " checked")),
+        *(("a", "3", " checked"), ("b", "3", "")),
+        *(("a", "1", ""), ("b", "1", "")),
+    ]
+    assert page.count("<button>Compare A with B</button>") == 1, "one run has none to be compared with"

@@ -172,6 +172,28 @@ def test_the_site_shows_a_run_that_is_under_way_and_leads_to_its_report_when_it_
     assert refused.value.code == 404 and refused.value.read() == b"there is no such run; / lists them"
 
 
+def test_the_site_compares_any_two_runs_and_keeps_nothing(site: str, workspace: Path) -> None:
+    page = urlopen(f"{site}/compare?a=pets/20260103-000000&b=pets/20260101-000000").read().decode()
+    assert "accuracy 0.4 in B instead of 0.8 in A, which may be luck" in page
+    assert "2 of 5 eval rows changed: 0 for the better, 2 for the worse" in page
+    assert not (workspace / "comparisons").exists()
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        ("", "expected two runs"),
+        ("a=pets/20260103-000000", "expected two runs"),
+        ("a=pets/20260103-000000&b=", "expected two runs"),
+        ("a=pets/20260103-000000&b=../../x", "expected the id of a run"),
+    ],
+)
+def test_the_site_says_what_a_comparison_takes(site: str, asked: str, said: str) -> None:
+    with pytest.raises(HTTPError) as refused:
+        urlopen(f"{site}/compare?{asked}")
+    assert refused.value.code == 400 and said in refused.value.read().decode()
+
+
 def test_the_site_answers_to_no_other_name(site: str) -> None:
     with pytest.raises(HTTPError) as refused:
         urlopen(Request(site, headers={"Host": "elsewhere.example"}))

@@ -118,7 +118,7 @@ def test_the_job_pushes_from_a_bucket_what_a_local_run_pushes(tmp_path: Path) ->
 
     The recipe is that of a table, since Transform gives what it analyses its name at the end.
     """
-    recipe, changes = "wine_mlp", ["training.deterministic=true", "training.epochs=12"]
+    recipe, changes = "wine_mlp", ["training.deterministic=true"]
     library = build_library(tmp_path)
     if library is None:
         pytest.skip("needs a C compiler")

@@ -110,7 +110,9 @@ def _bare(model: keras.Model, label_units: LabelUnits) -> keras.Model:
             return arguments[0]
         return _plain(layer)(*arguments, **named)
 
-    shared = keras.models.clone_model(model, clone_function=lambda layer: layer, call_function=call)
+    # Of a model that was compiled, cloning would look for the classes of a user's own loss and metrics by their names.
+    layers = keras.Model(model.input, model.output, name=model.name)
+    shared = keras.models.clone_model(layers, clone_function=lambda layer: layer, call_function=call)
     output = shared.output
     if label_units != LabelUnits():
         output = keras.layers.Rescaling(label_units.scale, label_units.shift, name="label_units")(output)

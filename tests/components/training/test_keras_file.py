@@ -59,6 +59,28 @@ def test_members_that_share_weights_become_layers_of_keras(tmp_path: Path) -> No
     np.testing.assert_allclose(found, model.predict(rows, verbose=0), atol=1e-6)
 
 
+def test_a_loss_and_a_metric_of_the_users_stand_in_no_file(tmp_path: Path) -> None:
+    """Nor are they looked for by their names, which Keras does not know."""
+    import keras
+
+    from kerasline.components.training.keras_file import save_keras
+
+    class Mine(keras.losses.Loss):
+        def call(self, y_true: keras.KerasTensor, y_pred: keras.KerasTensor) -> keras.KerasTensor:
+            return keras.ops.mean(abs(y_true - y_pred), axis=-1)
+
+    def my_metric(y_true: keras.KerasTensor, y_pred: keras.KerasTensor) -> keras.KerasTensor:
+        return keras.ops.max(y_pred, axis=-1)
+
+    inputs = [InputSpec("features", "dense", (3,))]
+    model = build_model(MlpOptions(units=(4,)), inputs, OutputSpec("regression", 1), seed=1)
+    model.compile("adam", Mine(), metrics=[keras.metrics.MeanMetricWrapper(my_metric, name="mine")])
+    assert save_keras(str(tmp_path / "model.keras"), model, LabelUnits()) == ""
+    rows = {"features": np.random.default_rng(1).random((5, 3), np.float32)}
+    found = keras.saving.load_model(tmp_path / "model.keras").predict(rows, verbose=0)
+    np.testing.assert_allclose(found, model.predict(rows, verbose=0), atol=1e-6)
+
+
 @pytest.mark.parametrize("is_log", [False, True])
 def test_values_come_in_the_units_of_the_label(tmp_path: Path, is_log: bool) -> None:
     import keras

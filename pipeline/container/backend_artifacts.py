@@ -20,9 +20,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from kerasline.components.core import ConfigError
+from kerasline.pipeline.container.artifact_types import title_of
 
 Request = dict[str, Any]
 _ADDED = ("display_name", "store_session_info")  # to the metadata, by Kubeflow's launcher
@@ -38,37 +37,20 @@ def restore_artifacts(request: Request, inputs_spec: Mapping[str, Any]) -> None:
       inputs_spec: the ComponentInputsSpec as JSON.
 
     Raises:
-      ConfigError: an input's type is not known, or a property is not of the kind that its type has.
+      ConfigError: nobody says of what type an input is.
     """
     definitions = inputs_spec.get("artifacts", {})
     for key, artifact in _artifacts(request, "inputs"):
-        if not _TITLE.fullmatch(title_of(artifact.get("type") or {})):
+        if not _TITLE.fullmatch(title_of(artifact.get("type"))):
             artifact["type"] = _declared_type(key, definitions)
         if identity := artifact.pop("artifactId", None):
             artifact["name"] = identity
         if path := artifact.pop("customPath", None):
             artifact["uri"] = path  # the launcher put the files there
         artifact["metadata"] = _restore_metadata(artifact.get("metadata") or {})
-        _check_integers(key, artifact)
     outputs = request.get("outputs", {}).get("artifacts", {})
     for key in [key for key, artifact in _artifacts(request, "outputs") if not _is_of_tfx(artifact)]:
         del outputs[key]  # such as executor-logs, which the launcher itself writes and uploads
-
-
-def check_parameters(request: Request, inputs_spec: Mapping[str, Any]) -> None:
-    """Raises ConfigError for a parameter that is null, or a fraction where a whole number was declared.
-
-    TFX's entry point would take the first for 0, and cut the second.
-    """
-    declared = inputs_spec.get("parameters", {})
-    for name, value in request.get("inputs", {}).get("parameterValues", {}).items():
-        if value is None:
-            raise ConfigError(
-                f"parameter {name}: expected a value, got null; submit the spec with --param {name}=VALUE, or leave "
-                "it out where the spec has a default"
-            )
-        if declared.get(name, {}).get("parameterType") == "NUMBER_INTEGER" and not _is_whole(value):
-            raise ConfigError(f"parameter {name}: expected a whole number, got {value!r}; submit the spec with one")
 
 
 def make_missing(request: Request) -> None:
@@ -126,29 +108,5 @@ def _whole_as_int(value: Any) -> Any:
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
-def _is_whole(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and float(value).is_integer()
-
-
-def _check_integers(key: str, artifact: Mapping[str, Any]) -> None:
-    """Raises ConfigError for a declared integer that is none: TFX would drop it, or cut its fraction."""
-    schema = yaml.safe_load(artifact["type"].get("instanceSchema") or "") or {}
-    for name, declared in (schema.get("properties") or {}).items():
-        value = artifact["metadata"].get(name)
-        if declared.get("type") == "integer" and value is not None and not _is_whole(value):
-            raise ConfigError(
-                f"input artifact {key}, property {name}: expected a whole number, got {value!r}; the step that made "
-                "the artifact ran with another version: run it again with caching off"
-            )
-
-
-def title_of(artifact_type: Mapping[str, Any]) -> str:
-    """Returns the title of an ArtifactTypeSchema, by which TFX finds the artifact's class."""
-    if "schemaTitle" in artifact_type:
-        return str(artifact_type["schemaTitle"])
-    schema = yaml.safe_load(artifact_type.get("instanceSchema") or "") or {}
-    return str(schema.get("title", ""))
-
-
 def _is_of_tfx(artifact: Mapping[str, Any]) -> bool:
-    return not title_of(artifact.get("type") or {}).startswith("system.")
+    return not title_of(artifact.get("type")).startswith("system.")

@@ -22,16 +22,12 @@ from typing import Any
 
 from kerasline.components.beam import choose_batches
 from kerasline.components.core import ConfigError, KeraslineError, unpack_text
-from kerasline.pipeline.container.backend_artifacts import (
-    check_parameters,
-    clean_answer,
-    make_missing,
-    restore_artifacts,
-)
+from kerasline.pipeline.container.backend_artifacts import clean_answer, make_missing, restore_artifacts
 from kerasline.pipeline.container.buckets import BUCKETS
 from kerasline.pipeline.container.compiled_for import VARIABLE, check_code, check_modules, check_packages, read_facts
 from kerasline.pipeline.container.data_places import check_data
 from kerasline.pipeline.container.own_disk import outputs_on_own_disk
+from kerasline.pipeline.container.requests import check_asked, check_restored
 from kerasline.pipeline.container.runtime_parameters import COMPILED, put_in_place
 from kerasline.pipeline.container.shared_places import check_mount, find_losses, find_overlap
 
@@ -97,10 +93,11 @@ def prepare_request(asked: Any, inputs_spec: Mapping[str, Any], facts: Mapping[s
     Raises:
       ConfigError: something in it cannot be what the spec was compiled for.
     """
-    check_parameters(asked, inputs_spec)
+    check_asked(asked, inputs_spec)
     request: dict[str, Any] = change_strings({**asked, "inputs": {}}, to_folder)
     inputs = request["inputs"] = with_folders(asked.get("inputs", {}), facts)
     restore_artifacts(request, inputs_spec)
+    check_restored(request, inputs_spec)
     if "parameterValues" in inputs:
         inputs["parameterValues"] = put_in_place(inputs["parameterValues"])
         check_data(_executor(), inputs["parameterValues"])

@@ -83,9 +83,10 @@ def run_step(
     """Runs a step of Vertex AI that writes into the folder of its output ``graph``; returns what it has told."""
     monkeypatch.setattr(container, "MOUNTS", str(bucket.parent.parent))
     monkeypatch.setenv(VARIABLE, describe("vertex", "", None))
+    graph = {"uri": GRAPH, "type": {"schemaTitle": "tfx.TransformGraph"}}
     request = {
         "inputs": {},
-        "outputs": {"outputFile": "gs://bucket/out.json", "artifacts": {"graph": {"artifacts": [{"uri": GRAPH}]}}},
+        "outputs": {"outputFile": "gs://bucket/out.json", "artifacts": {"graph": {"artifacts": [graph]}}},
     }
     options = ["--executor_class_path", executor, "--json_serialized_invocation_args", json.dumps(request)]
     monkeypatch.setattr(sys, "argv", ["container", *options])
@@ -93,7 +94,8 @@ def run_step(
     def entry_point(*_: object, **__: object) -> None:
         artifacts = json.loads(sys.argv[4])["outputs"]["artifacts"]
         step(Path(artifacts["graph"]["artifacts"][0]["uri"]))
-        (bucket / "out.json").write_text(json.dumps({"artifacts": artifacts}))
+        told = {"graph": {"artifacts": [{"uri": artifacts["graph"]["artifacts"][0]["uri"]}]}}
+        (bucket / "out.json").write_text(json.dumps({"artifacts": told}))
         sys.exit(0)  # as absl ends a program
 
     monkeypatch.setattr(container.runpy, "run_module", entry_point)
@@ -181,7 +183,10 @@ def test_data_on_kubeflow_is_fetched_from_its_address(tmp_path: Path, monkeypatc
     (tmp_path / "gcs").mkdir()
     dataset = json.dumps({"shards": [{"path": "gs://bucket/in/a.csv"}]})
     span = json.dumps({"values": {}, "data": {"options": {"spans": {"pattern": "gs://bucket/in/{SPAN}/*.csv"}}}})
-    asked = {"inputs": {"parameterValues": {"dataset": dataset, "models": "gs://bucket/models/x"}}}
+    asked = {
+        "inputs": {"parameterValues": {"dataset": dataset, "models": "gs://bucket/models/x"}},
+        "outputs": {"outputFile": "/tmp/answer.json"},
+    }
     told = container.prepare_request(asked, {}, {"target": "kubeflow"})["inputs"]["parameterValues"]
     assert told == {"dataset": dataset, "models": f"{tmp_path}/gcs/bucket/models/x"}
     told = container.prepare_request(asked, {}, {"target": "vertex"})["inputs"]["parameterValues"]

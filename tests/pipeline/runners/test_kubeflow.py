@@ -15,6 +15,7 @@ import yaml
 from kerasline.components.core.errors import ConfigError
 from kerasline.pipeline.cli.commands.cloud import LOOK_UP_LATER
 from kerasline.pipeline.config.experiment import parse_experiment
+from kerasline.pipeline.container.artifact_types import KNOWN, title_of
 from kerasline.pipeline.container.runtime_parameters import put_in_place, read_values
 from tests.end_to_end.kubeflow_launcher import Cluster
 from tests.end_to_end.spec_execution import execute_task, parameters_of
@@ -89,6 +90,9 @@ def test_training_and_the_search_as_custom_jobs(jobs: dict[str, Any]) -> None:
     assert jobs["runtimeConfig"]["gcsOutputDirectory"] == ROOT
     spec = jobs["pipelineSpec"]
     json_format.ParseDict(spec, pipeline_spec_pb2.PipelineSpec())
+    sides = [c.get(side, {}) for c in spec["components"].values() for side in ("inputDefinitions", "outputDefinitions")]
+    types = [kind["artifactType"] for side in sides for kind in side.get("artifacts", {}).values()]
+    assert {title_of(kind) for kind in types} == KNOWN, "the types that a step takes"
     executors = {step: container(spec, step)["args"][1] for step in ("train", "tune", "evaluate")}
     assert executors == {
         "train": "kerasline.components.training.cloud_job.FitJob",

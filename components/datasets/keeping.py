@@ -128,7 +128,8 @@ def _check_same(before: _Facts, after: _Facts) -> None:
 def _read(path: Path) -> Dataset | None:
     try:
         dataset = Dataset.from_json(path.read_text(encoding="utf-8"))
-        os.utime(path)  # the newest are kept
     except (OSError, ValueError, ValidationError):
         return None
+    with suppress(OSError):  # another user's
+        os.utime(path)  # the newest are kept
     return dataset

@@ -17,6 +17,10 @@ from .description.presets import (
     preset_digest as preset_digest,
     read_preset as read_preset,
 )
+from .description.same_weights import (
+    check_same_weights as check_same_weights,
+    weights_digest as weights_digest,
+)
 from .description.spaces import DEFAULT_SPACES as DEFAULT_SPACES, default_space as default_space
 from .description.spec import InputSpec as InputSpec, OutputSpec as OutputSpec, Task as Task
 from .description.suiting import check_inputs as check_inputs, check_parts as check_parts

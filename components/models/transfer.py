@@ -17,6 +17,7 @@ from kerasline.components.models.description import (
     InputSpec,
     OutputSpec,
     TransferOptions,
+    check_same_weights,
     keras_models,
     main_input,
     squeezenet_weights,
@@ -148,6 +149,7 @@ def build_base(options: TransferOptions, input_shape: tuple[int, int, int]) -> k
                 raise
             raise ConfigError(offline(options.base, error)) from error
     if options.weights not in ("imagenet", "none"):
+        check_same_weights(Path(options.weights).expanduser(), options.weights_digest)
         load_weights(network, options.weights)
     return network
 

@@ -1,14 +1,16 @@
-"""``model.weights: NAME@VERSION``: a network that starts from a version of the registry."""
+"""``model.weights``: a network that starts from a file, or from a version of the registry, ``NAME@VERSION``."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 from kerasline.components.core import ConfigError
 from kerasline.components.formats import KINDS
-from kerasline.components.models import TransferOptions
+from kerasline.components.models import TransferOptions, check_same_weights, weights_digest
 from kerasline.components.registry import FORMATS_FOLDER, read_record
+from kerasline.components.tuning import values_to_try
 from kerasline.pipeline.config import Experiment
 from kerasline.pipeline.models import find_version
 from kerasline.pipeline.workspace import Workspace
@@ -17,31 +19,50 @@ _REFERENCE = re.compile(r"[A-Za-z0-9._-]+@\S*")
 
 
 def resolve_weights(experiment: Experiment, root: Path) -> Experiment:
-    """Puts the file that a version's weights are in where the recipe names the version.
+    """Puts the file that a version's weights are in where the recipe names the version, and the digest of the file.
 
-    The version's own ``.keras`` file counts, or the one that its run has left in the workspace.
+    The version's own ``.keras`` file counts, or the one that its run has left in the workspace. Another file under the
+    same path is known by its digest, which is part of the steps' keys.
 
     Args:
       experiment: as it was read.
       root: the workspace that has the version.
 
     Returns:
-      The experiment with a path in ``model.weights``, or as it was.
+      The experiment with a path in ``model.weights`` and its SHA-256 in ``model.weights_digest``, or as it was.
 
     Raises:
-      ConfigError: there is no such version, or it has no weights to start from; or a file takes them from others.
+      ConfigError: there is no such version, or it has no weights to start from; or a file takes them from others, or is
+        another than the recipe's digest says.
     """
     model = experiment.model
     if not isinstance(model, TransferOptions):
         return experiment
-    if not _REFERENCE.fullmatch(model.weights) or Path(model.weights).exists():
-        if model.weights not in ("imagenet", "none"):
-            from kerasline.components.models import check_weights
-
-            check_weights(Path(model.weights).expanduser())
+    weights = _path_of(model.weights, root)
+    tried = experiment.tuning.space.get("model.weights") if experiment.tuning else None
+    files = [Path(each).expanduser() for each in (weights, *(values_to_try(tried) if tried else ()))]
+    found = [_checked(file, model.weights_digest) for file in files if file.is_file()]
+    if weights == model.weights and not found:
         return experiment
+    told = {"weights": weights, "weights_digest": found[0] if len(found) == 1 else tuple(found)}
+    return experiment.model_copy(update={"model": model.model_copy(update=told)})
+
+
+def _checked(file: Path, expected: str | Sequence[str] | None) -> str:
+    """Returns the digest of a file of weights that holds its own bytes and is the one that is expected."""
+    from kerasline.components.models import check_weights
+
+    check_weights(file)
+    check_same_weights(file, expected)
+    return weights_digest(file)
+
+
+def _path_of(weights: str, root: Path) -> str:
+    """Returns the file that a version's weights are in, and other weights as they are."""
+    if not _REFERENCE.fullmatch(weights) or Path(weights).exists():
+        return weights
     try:
-        folder, version = find_version(root / "models", model.weights)
+        folder, version = find_version(root / "models", weights)
     except ConfigError as error:
         raise ConfigError(f"model.weights: {error}") from error
     file = folder / str(version) / FORMATS_FOLDER / KINDS["keras"].file
@@ -53,7 +74,7 @@ def resolve_weights(experiment: Experiment, root: Path) -> Experiment:
                 "the run that made it has left none; push one with push.formats: [saved_model, keras]"
             )
         file = found
-    return experiment.model_copy(update={"model": model.model_copy(update={"weights": str(file)})})
+    return str(file)
 
 
 def _left_by_its_run(home: Workspace, name: str, run_id: str | None) -> Path | None:

@@ -160,7 +160,8 @@ def forecast_recipe(
         schema_file = find_schema_file(experiment.name, base_dir, home.root)
         plan = _with_start(plan_run(experiment, base_dir, data_dir, home.models(experiment.name), schema_file), home)
         inputs = told_to_steps(plan, home)
-    return forecast(inputs, home.reports(experiment.name))
+    has_store = home.server is not None or home.metadata.is_file()
+    return forecast(inputs, home.reports(experiment.name), has_store=has_store)
 
 
 def _with_start(plan: RunPlan, home: Workspace) -> RunPlan:

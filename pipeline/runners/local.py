@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import shutil
 import time
 from collections.abc import Callable
 from typing import Any, NoReturn
 
-from ml_metadata import ListOptions
 from ml_metadata.proto import metadata_store_pb2
 from tfx.dsl.compiler import compiler, constants
 from tfx.orchestration import metadata
@@ -24,6 +22,7 @@ from tfx.proto.orchestration import executable_spec_pb2, pipeline_pb2
 from kerasline.components.beam import complete_options, process_options
 from kerasline.pipeline.graph import create_pipeline
 from kerasline.pipeline.plan import RunPlan, Selection, UnfinishedStep
+from kerasline.pipeline.runners.tidying import put_in_order
 from kerasline.pipeline.workspace import (
     StepInputs,
     StepResult,
@@ -31,7 +30,6 @@ from kerasline.pipeline.workspace import (
     connection,
     output_places,
     pipeline_name,
-    split_node,
 )
 
 
@@ -108,7 +106,7 @@ def run(
     store = connection(workspace)
     runtime_parameter_utils.substitute_runtime_parameter(ir, {constants.PIPELINE_RUN_ID_PARAMETER_NAME: run_id})
     deployment = runner_utils.extract_local_deployment_config(ir)
-    close_interrupted(workspace)
+    put_in_order(workspace, ir.pipeline_info.id)
     results = []
     for node in ir.nodes:
         step_id = node.pipeline_node.node_info.id
@@ -135,32 +133,6 @@ def run(
         on_end(result)
         results.append(result)
     return results
-
-
-def close_interrupted(workspace: Workspace) -> int:
-    """Says of the steps that a killed run left running that they failed, and removes what they had begun to write.
-
-    Args:
-      workspace: held by the caller, so that no step of it is really running; steps of other workspaces are left alone.
-
-    Returns:
-      How many there were.
-    """
-    closed = []
-    with metadata.Metadata(connection(workspace)) as handle:
-        running = handle.store.get_executions(list_options=ListOptions(filter_query="last_known_state = RUNNING"))
-        for execution in running:
-            contexts = handle.store.get_contexts_by_execution(execution.id)
-            for owned in (split_node(workspace, context.name) for context in contexts if context.type == "node"):
-                if owned is not None:
-                    name, step = owned
-                    for folder in (workspace.pipeline(name) / step).glob(f"*/{execution.id}"):
-                        shutil.rmtree(folder, ignore_errors=True)
-                    execution.last_known_state = metadata_store_pb2.Execution.FAILED
-                    closed.append(execution)
-        if closed:
-            handle.store.put_executions(closed)
-    return len(closed)
 
 
 class _Refuse(base_executor_operator.BaseExecutorOperator):  # type: ignore[misc]  # TFX has no types

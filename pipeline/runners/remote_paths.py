@@ -27,7 +27,7 @@ def check_weights(experiment: Experiment, home: Path, pipeline_root: str) -> Non
         return
     found = resolve_weights(experiment, home).model
     assert isinstance(found, TransferOptions)
-    if found is not model:
+    if found.weights != model.weights:
         copy = f"{pipeline_root.rstrip('/')}/weights/{model.weights.replace('@', '-')}.keras"
         raise ConfigError(
             f"model.weights: expected weights that the steps can read, got {model.weights}, a version of this "

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from ml_metadata import MetadataStore
 from ml_metadata.proto import metadata_store_pb2
 
@@ -43,6 +45,8 @@ def run_artifacts(workspace: Workspace, run_id: str) -> Artifacts:
     events = store.get_events_by_execution_ids(list(steps))
     outputs = [event for event in events if event.type == metadata_store_pb2.Event.OUTPUT]
     artifacts = {a.id: a for a in store.get_artifacts_by_id([event.artifact_id for event in outputs])}
+    for artifact in artifacts.values():
+        artifact.uri = _place_here(workspace, artifact.uri)
     found: Artifacts = {}
     for event in outputs:
         key = event.path.steps[0].key
@@ -63,6 +67,13 @@ def _finished_steps(store: MetadataStore, workspace: Workspace, context: int) ->
         if owned is not None:
             steps[execution.id] = owned[1]
     return steps
+
+
+def _place_here(workspace: Workspace, uri: str) -> str:
+    """Returns where an output lies, also in a workspace that was moved since: there may be another one by now."""
+    folder = workspace.root / "pipelines"
+    _, sign, within = uri.rpartition(f"/{folder.name}/")
+    return uri if not sign or Path(uri).is_relative_to(folder) else str(folder / within)
 
 
 def report_folders(artifacts: Artifacts) -> RunFolders:

@@ -53,10 +53,11 @@ def recall_plan(home: Workspace, name: str, key: str) -> Remembered | None:
         if kept["digest"] != _digest(key, content):
             return None
         steps = {step: StepInputs(told, tuple(takes), tuple(waits)) for step, told, takes, waits in content["steps"]}
-        os.utime(file)  # the newest are kept
-        return Remembered(steps, content["run_id"])
     except (OSError, ValueError, KeyError, TypeError):
         return None
+    with suppress(OSError):  # another user's
+        os.utime(file)  # the newest are kept
+    return Remembered(steps, content["run_id"])
 
 
 def remember_plan(home: Workspace, name: str, key: str, plan: Remembered) -> None:

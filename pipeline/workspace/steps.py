@@ -23,6 +23,7 @@ STEPS = (
 )
 STEPS_FILE = "steps.json"
 _LONGEST_VALUE = 40
+_NO_STORE = "metadata.sqlite, which says where earlier outputs are, is gone"
 
 
 def free_name(name: str) -> str:
@@ -92,15 +93,17 @@ def write_steps(folder: Path, steps: Mapping[str, StepInputs], finished: Sequenc
     write_at_once(folder / STEPS_FILE, json.dumps(kept))
 
 
-def forecast(steps: Mapping[str, StepInputs], reports: Path) -> list[StepForecast]:
+def forecast(steps: Mapping[str, StepInputs], reports: Path, *, has_store: bool = True) -> list[StepForecast]:
     """Says for every step whether it would run, and why.
 
     Args:
       steps: of the plan, in the order in which they run.
       reports: ``reports/NAME``, where earlier runs left ``steps.json`` and ``run.json``.
+      has_store: whether ML Metadata is there, which finds what they left.
     """
     history = [json.loads(p.read_text(encoding="utf-8")) for p in sorted(reports.glob(f"*/{STEPS_FILE}"))]
-    known = {record["key"] for run in history for record in run.values() if _is_there(record)}
+    root = reports.parents[1]
+    known = {record["key"] for run in history for record in run.values() if has_store and _is_there(record, root)}
     seconds = _last_seconds(reports)
     running: set[str] = set()
     keys, result = step_keys(steps), []
@@ -111,16 +114,18 @@ def forecast(steps: Mapping[str, StepInputs], reports: Path) -> list[StepForecas
             result.append(StepForecast(name, True, "nothing changed", seconds.get(name)))
             continue
         running.add(name)
-        result.append(StepForecast(name, False, _reason(step, before, running), seconds.get(name)))
+        reason = _reason(step, before, running, root) if has_store or before is None else _NO_STORE
+        result.append(StepForecast(name, False, reason, seconds.get(name)))
     return result
 
 
-def _is_there(record: Mapping[str, Any]) -> bool:
-    """Says whether what a step left is where it was; earlier releases did not say where that is."""
-    return all(Path(place).exists() for place in record.get("outputs", ()))
+def _is_there(record: Mapping[str, Any], root: Path) -> bool:
+    """Says whether what a step left is where it was, in its workspace; earlier releases did not say where that is."""
+    places = [Path(place) for place in record.get("outputs", ())]
+    return all(place.is_relative_to(root) and place.exists() for place in places)
 
 
-def _reason(step: StepInputs, before: Mapping[str, Any] | None, running: set[str]) -> str:
+def _reason(step: StepInputs, before: Mapping[str, Any] | None, running: set[str], root: Path) -> str:
     if before is None:
         return "has not finished before"
     changes = [c for name in step.parameters for c in _changes(name, step.parameters, before["parameters"])]
@@ -129,7 +134,7 @@ def _reason(step: StepInputs, before: Mapping[str, Any] | None, running: set[str
     upstream = [name for name in step.upstream if name in running]
     if upstream:
         return f"{' and '.join(upstream)} would run"
-    return "this combination has not run before" if _is_there(before) else "what it left is gone"
+    return "this combination has not run before" if _is_there(before, root) else "what it left is gone"
 
 
 def _changes(name: str, now: Mapping[str, str], before: Mapping[str, str]) -> list[str]:

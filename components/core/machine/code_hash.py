@@ -12,20 +12,27 @@ import hashlib
 import importlib.util
 import json
 import re
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from functools import lru_cache
 from importlib import metadata
+from itertools import chain, takewhile
 from pathlib import Path
 
 from kerasline.components.core.addresses import cache_folder
 from kerasline.components.core.machine.code_state import code_state
+from kerasline.components.core.machine.installed import describe_packages
 from kerasline.components.core.machine.libraries import LIBRARIES
 from kerasline.components.core.machine.writing import keep_newest, write_at_once
 
 _ROOT = Path(__file__).resolve().parents[3]
 _PACKAGE = "kerasline"
-# A module's dotted name, or the name of a file.
+# A module's dotted name, or the name of a file; users name files in folders, and modules from where they are, too.
 _NAME = re.compile(r"[\w.]+")
+_PATH = re.compile(r"[\w./-]{1,200}")
+_BLOCK = 1 << 20  # bytes read at once
+_PYTHON = Path(ast.__file__).parent
+_KNOWN_LIBRARIES: set[str] = set()
 _MOST_KEPT = 20  # states of the code whose sources are known
 
 
@@ -40,7 +47,8 @@ def code_version(*modules: str) -> str:
     if not others:
         return _version_of_ours(ours)
     # A user's module may be edited while this process runs.
-    return _version_of(set().union(*map(_sources_of_ours, ours), *map(_local_sources, others)))
+    own = set[Path]().union(*map(_local_sources, others))
+    return _version_of(own.union(*map(_sources_of_ours, ours)), _packages_of(others, own))
 
 
 @lru_cache
@@ -80,12 +88,16 @@ def _read_names(kept: Path) -> dict[str, list[str]]:
         return {}
 
 
-def _version_of(paths: set[Path]) -> str:
+def _version_of(paths: set[Path], packages: Sequence[str] = ()) -> str:
     digest = hashlib.sha256()
-    for library in LIBRARIES:
-        digest.update(f"{library}={metadata.version(library)}\n".encode())
+    for library in (*(f"{library}={metadata.version(library)}" for library in LIBRARIES), *packages):
+        digest.update(f"{library}\n".encode())
     for path in sorted(paths):
-        digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
+        digest.update(path.name.encode() + b"\0")
+        with path.open("rb") as file:  # a user's module may name large ones
+            while block := file.read(_BLOCK):
+                digest.update(block)
+        digest.update(b"\0")
     return digest.hexdigest()[:16]
 
 
@@ -102,11 +114,29 @@ def _local_sources(module: str) -> set[Path]:
         if path is None or path in found:
             continue
         found.add(path)
+        waiting += [] if _is_ours(path) else _packages_above(path)
         if path.suffix == ".py":
-            facts = path.stat()
-            names, files = _references(path, facts.st_mtime_ns, facts.st_size)
-            waiting += [*map(_source_file, names), *files]
+            names, files = _known_references(path)
+            waiting += [*map(_source_file, (name for name in names if not _is_library(name))), *files]
     return found
+
+
+def _is_ours(path: Path) -> bool:
+    """Says whether a file is of this project, and not of a user who works in its folder."""
+    return any(path.is_relative_to(_ROOT / folder) for folder in ("components", "pipeline"))
+
+
+def _packages_above(path: Path) -> list[Path]:
+    """Lists what Python runs before a module of a package: the packages that it lies in, outermost last."""
+    inits = (folder / "__init__.py" for folder in path.parents)
+    return list(takewhile(Path.is_file, inits))
+
+
+def _packages_of(modules: Iterable[str], sources: Iterable[Path]) -> list[str]:
+    """Describes the installed packages that users' modules are in, or import."""
+    read = [path for path in sources if path.suffix == ".py" and not _is_ours(path)]
+    named = chain(modules, *(_known_references(path)[0] for path in read))
+    return describe_packages({name.split(".")[0] for name in named if _is_library(name)})
 
 
 def _source_file(module: str) -> Path | None:
@@ -123,15 +153,47 @@ def _source_file(module: str) -> Path | None:
 
 
 def _user_module(module: str) -> Path | None:
-    """Locates a user's own module (custom models); installed libraries do not count."""
+    """Locates a user's own module (custom models) without running it; installed libraries do not count."""
+    top, *inner = module.split(".")
+    bases = [place.joinpath(*inner) for place in _user_places(top)]
+    files = [file for base in bases for file in (base / "__init__.py", base.with_suffix(".py"))]
+    return next((file for file in files if file.is_file()), None)
+
+
+def _user_places(top: str) -> tuple[Path, ...]:
+    """Returns where a module or a package of the user's lies, a module without its suffix; none of a library.
+
+    Only what is found stays so: a user's may be written, or another folder come onto the path, while this process runs.
+    """
+    if top in _KNOWN_LIBRARIES:
+        return ()
+    found = _places_of(top)
+    if found is None:
+        return ()
+    own = tuple(p for p in found if not p.is_relative_to(_PYTHON) and "site-packages" not in p.parts)
+    if not own:
+        _KNOWN_LIBRARIES.add(top)
+    return own
+
+
+def _places_of(top: str) -> list[Path] | None:
+    """Returns the folders of a package or the file of a module without its suffix; None if Python does not find it."""
     try:
-        spec = importlib.util.find_spec(module)
+        spec = importlib.util.find_spec(top)
     except (ImportError, ValueError, AttributeError):
         return None
-    if spec is None or not spec.origin or "site-packages" in spec.origin or not spec.origin.endswith(".py"):
+    if spec is None:
         return None
-    path = Path(spec.origin)
-    return None if path.is_relative_to(Path(ast.__file__).parent) else path
+    # A folder without __init__.py is a package, too, and has no file of its own.
+    folders = [Path(folder) for folder in spec.submodule_search_locations or ()]
+    if not folders and spec.origin and spec.origin.endswith(".py"):
+        return [Path(spec.origin).with_suffix("")]
+    return folders
+
+
+def _known_references(path: Path) -> tuple[list[str], list[Path]]:
+    facts = path.stat()
+    return _references(path, facts.st_mtime_ns, facts.st_size)
 
 
 @lru_cache(maxsize=4096)
@@ -154,16 +216,33 @@ def _references(path: Path, modified: int, size: int) -> tuple[list[str], list[P
             files += _relative_files(path.parents[node.level - 1], node)
         elif isinstance(node, ast.ImportFrom):
             names += _imported_names(node)
-        elif isinstance(node, ast.Constant):
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str):
             named, beside = _named_in_text(node.value, path.parent)
             names += named
-            files += beside
-    return [name for name in names if not _is_library(name)], files
+            files += beside if _is_ours(path) else _named_by_a_user(node.value, path)
+    return names, files
 
 
-def _named_in_text(value: object, folder: Path) -> tuple[list[str], list[Path]]:
+def _named_by_a_user(value: str, path: Path) -> list[Path]:
+    """Finds the modules and files that a text may mean: ``import_module("shapes.round")``, ``open("data/words.txt")``.
+
+    Args:
+      value: The text.
+      path: File that it stands in. Names start from its folder, or from the one that its package lies in.
+    """
+    if not _PATH.fullmatch(value) or not value.strip("./"):
+        return []
+    dots = len(value) - len(value.lstrip("."))
+    above = path.parents[min(max(dots - 1, 0), len(path.parents) - 1)]
+    folders = {path.parent, above, path.parents[len(_packages_above(path))]}
+    module = value.lstrip(".").replace(".", "/")
+    names = (value, f"{module}.py", f"{module}/__init__.py")
+    return [folder / name for folder in folders for name in names if (folder / name).is_file()]
+
+
+def _named_in_text(value: str, folder: Path) -> tuple[list[str], list[Path]]:
     """Returns the module or the file in a folder that a constant names, either in a list of one."""
-    if not isinstance(value, str) or not _NAME.fullmatch(value):
+    if not _NAME.fullmatch(value):
         return [], []
     # Registries name modules as text ("kerasline.components.models.mlp") to import them late.
     if value.startswith(f"{_PACKAGE}.components."):
@@ -180,7 +259,7 @@ def _imported_names(node: ast.ImportFrom) -> list[str]:
 
 def _is_library(name: str) -> bool:
     """Says whether a module is neither one of these components nor a user's own."""
-    return not name.startswith(f"{_PACKAGE}.components") and _is_third_party(name)
+    return not name.startswith(f"{_PACKAGE}.components") and not _user_places(name.split(".")[0])
 
 
 def _behind_door(node: ast.ImportFrom) -> list[str]:
@@ -206,9 +285,3 @@ def _relative_files(folder: Path, node: ast.ImportFrom) -> list[Path]:
     base = folder.joinpath(*(node.module or "").split("."))
     candidates = [base, *(base / alias.name for alias in node.names)]
     return [f for c in candidates for f in (c.with_suffix(".py"), c / "__init__.py") if f.is_file()]
-
-
-@lru_cache
-def _is_third_party(name: str) -> bool:
-    top = name.split(".")[0]
-    return _user_module(top) is None

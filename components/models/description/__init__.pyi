@@ -19,6 +19,7 @@ from .presets import (
     check_packages as check_packages,
     read_preset as read_preset,
 )
+from .same_weights import check_same_weights as check_same_weights
 from .spec import InputSpec as InputSpec, OutputSpec as OutputSpec, Task as Task
 from .suiting import (
     check_augmentation as check_augmentation,

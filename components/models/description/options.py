@@ -32,6 +32,7 @@ Initializer = Literal[
 Count = Annotated[int, Field(ge=1, le=1_000_000, strict=True)]
 NotBoolean = BeforeValidator(partial(refuse_boolean, float))
 Rate = Annotated[float, Field(ge=0, lt=1), NotBoolean]
+Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Penalty = Annotated[float, Field(ge=0), NotBoolean]
 
 
@@ -253,6 +254,9 @@ class TransferOptions(DenseOptions):
     weights: str = "imagenet"
     """``imagenet``, ``none`` (random), the path of an .h5, .weights.h5 or .keras file, or a version of the registry
     as ``NAME@VERSION``."""
+    weights_digest: Sha256 | tuple[Sha256, ...] | None = None
+    """SHA-256 of the file of weights, or of each one that a search tries; where the recipe gives it, other files are
+    refused. The plan finds it out."""
     freeze: str = "auto"
     """``all``, ``none``, the last layer to freeze, or ``auto``: all, but none where weights are random."""
     input_size: Count | tuple[Count, Count] | Literal["auto"] = "auto"
@@ -291,7 +295,7 @@ class HubOptions(DenseOptions):
     preset: Annotated[str, Field(min_length=1)]
     """A folder that ``save_to_preset`` has written, relative to the recipe, or a handle: ``hf://USER/NAME@REVISION`` or
     ``kaggle://USER/MODEL/keras/NAME``. Of texts, presets of BERT, DistilBERT and ELECTRA."""
-    digest: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")] | None = None
+    digest: Sha256 | None = None
     """SHA-256 of the preset's files; where the recipe gives it, other files are refused. The plan finds it out."""
     trainable: bool = True
     """Whether the network's own weights are fitted, too, or the head alone."""

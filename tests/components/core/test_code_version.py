@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from kerasline.components.core.machine import code_hash as module
+from kerasline.components.core.machine import installed
 from kerasline.components.core.machine.code_hash import code_version
 from kerasline.components.core.machine.code_state import code_state, take_code_state
 
@@ -55,7 +56,7 @@ def cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPa
     monkeypatch.setenv("KERASLINE_CACHE", str(folder))
     yield folder
     module._version_of_ours.cache_clear()
-    module._is_third_party.cache_clear()
+    module._KNOWN_LIBRARIES.clear()
     code_state.cache_clear()
 
 
@@ -135,6 +136,81 @@ def test_a_module_of_the_users_counts_with_what_it_imports(tmp_path: Path, monke
     sources = {path.name for path in module._local_sources("my_model")}
     assert sources == {"my_model.py", "my_layers.py"}, "neither the standard library nor installed packages"
     sys.modules.pop("my_model", None)
+
+
+@pytest.fixture
+def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A package of a user's: modules that are imported by name, and files that are opened."""
+    files = {
+        "shapes/__init__.py": "WIDTH = 3\n",
+        "shapes/inner/__init__.py": "",
+        "shapes/inner/deep.py": "def build(): ...\n",
+        "shapes/late.py": "",
+        "shapes/relative.py": "",
+        "shapes/sizes/small.json": "{}",
+        "beside.py": "",
+        "folder/helper.py": "",  # a package without __init__.py
+        "lists/words.txt": "a",
+        "user_model.py": (
+            "import importlib\nfrom folder import helper\nfrom shapes.inner.deep import build\n\n"
+            "importlib.import_module('shapes.late')\n__import__('beside')\nopen('lists/words.txt')\n"
+        ),
+    }
+    files["shapes/inner/deep.py"] += "import importlib\nimportlib.import_module('..relative', __package__)\n"
+    files["shapes/inner/deep.py"] += "open('shapes/sizes/small.json')\n"
+    for name, text in files.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text)
+    monkeypatch.syspath_prepend(tmp_path)
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("shapes/__init__.py", "shapes/inner/__init__.py", "shapes/inner/deep.py", "shapes/late.py", "beside.py"),
+        *("shapes/relative.py", "folder/helper.py", "shapes/sizes/small.json", "lists/words.txt"),
+    ],
+)
+def test_all_that_a_module_of_the_users_runs_or_opens_counts(package: Path, name: str) -> None:
+    before = version("user_model")
+    assert version("user_model") == before
+    (package / name).write_text("# Changed.\n")
+    assert version("user_model") != before
+    assert not {"user_model", "shapes", "folder"} & sys.modules.keys(), "none of it has run"
+
+
+def install(site: Path, version: str, record: str) -> None:
+    """Leaves what an installer leaves of a package ``in-house`` with the module ``house``."""
+    for old in site.glob("*.dist-info"):
+        shutil.rmtree(old)
+    (site / "house").mkdir(parents=True, exist_ok=True)
+    (site / "house" / "__init__.py").write_text("")
+    place = site / f"in_house-{version}.dist-info"
+    place.mkdir()
+    (place / "METADATA").write_text(f"Name: in-house\nVersion: {version}\n")
+    (place / "RECORD").write_text(record)
+
+
+@pytest.mark.parametrize("module_name", ["house.losses", "user_loss"])
+def test_an_installed_package_counts_by_version_and_sources(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, module_name: str
+) -> None:
+    """Whether a recipe names a function of it, or a module beside the recipe imports it."""
+    (tmp_path / "user_loss.py").write_text("def loss(a, b):\n    from house import losses\n")
+    site = tmp_path / "site-packages"
+    records = ("house/losses.py,sha256=a,9\n", "house/losses.py,sha256=b,9\n")
+    found = []
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.syspath_prepend(site)
+    for number, text in (("1.0", records[0]), ("1.0", f"house/__pycache__/losses.pyc,,\n{records[0]}"),
+                         ("1.0", records[1]), ("1.1", records[1])):  # fmt: skip
+        install(site, number, text)
+        installed._modules_in.cache_clear()
+        found.append(version(module_name))
+    sys.modules.pop("house", None)
+    assert found[0] == found[1], "what is compiled beside sources comes and goes"
+    assert len(set(found)) == 3
 
 
 def steps_of_the_graph() -> list[str]:

@@ -12,9 +12,11 @@ import numpy as np
 import pytest
 
 from kerasline.components.core.errors import ConfigError
+from kerasline.components.models import TransferOptions
 from kerasline.components.models.description.hdf5 import check_weights
 from kerasline.components.models.parts.squeezenet import squeezenet
 from kerasline.components.models.parts.weights import load_weights
+from kerasline.components.models.transfer import build_base
 
 
 def network(filters: int = 4, prefix: str = "conv", name: str = "small") -> keras.Model:
@@ -195,3 +197,10 @@ def test_weights_of_their_own_pass_the_look_into_them(tmp_path: Path) -> None:
     (tmp_path / "text.h5").write_text("no HDF5")
     for name in ("w.keras", "w.weights.h5", "text.h5", "absent.keras"):
         check_weights(tmp_path / name)
+
+
+def test_weights_that_changed_since_the_plan_are_not_loaded(tmp_path: Path) -> None:
+    (tmp_path / "base.weights.h5").write_bytes(b"another file")
+    options = TransferOptions(base="squeezenet", weights=str(tmp_path / "base.weights.h5"), weights_digest="0" * 64)
+    with pytest.raises(ConfigError, match="expected weights with the SHA-256 0{64} in .* the file has changed"):
+        build_base(options, (64, 64, 3))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from pathlib import Path
 
@@ -62,3 +63,36 @@ def test_a_file_of_that_name_comes_first(tmp_path: Path, monkeypatch: pytest.Mon
     monkeypatch.chdir(tmp_path)
     Path("mine@home").write_bytes(b"")
     assert weights_of(tmp_path, "mine@home") == "mine@home"
+
+
+def digest_of(file: Path, **more: object) -> object:
+    """What becomes of ``model.weights_digest`` with weights from a file."""
+    model = {"family": "transfer", "base": "squeezenet", "weights": str(file), **more}
+    tuning = more.pop("tuning", None)
+    model.pop("tuning", None)
+    recipe = {"name": "cats", "data": {"dataset": "digits"}, "model": model, "tuning": tuning}
+    return resolve_weights(parse_experiment(recipe), file.parent).model.weights_digest
+
+
+def test_another_file_of_the_same_name_is_another_plan(tmp_path: Path) -> None:
+    file, other = tmp_path / "base.weights.h5", tmp_path / "other.weights.h5"
+    file.write_bytes(b"first")
+    first = digest_of(file)
+    assert digest_of(file) == first == hashlib.sha256(b"first").hexdigest()
+    tuning = {"space": {"model.weights": {"choice": [str(file), str(other), "none"]}}}
+    other.write_bytes(b"other")
+    searched = digest_of(file, tuning=tuning)
+    other.write_bytes(b"later")
+    assert searched != digest_of(file, tuning=tuning), "each file that a search tries counts"
+    file.write_bytes(b"later")
+    assert digest_of(file) != first
+
+
+def test_weights_that_a_recipe_knows_by_their_digest(tmp_path: Path) -> None:
+    file = tmp_path / "base.weights.h5"
+    file.write_bytes(b"first")
+    known = digest_of(file)
+    assert digest_of(file, weights_digest=known) == known
+    file.write_bytes(b"later")
+    with pytest.raises(ConfigError, match=f"model.weights_digest: expected weights with the SHA-256 {known} in "):
+        digest_of(file, weights_digest=known)

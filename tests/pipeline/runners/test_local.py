@@ -15,6 +15,8 @@ from typing import Any
 
 import pytest
 
+from kerasline.pipeline.workspace import Workspace, run_artifacts
+
 pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -108,6 +110,40 @@ def test_after_kill_9_the_next_run_continues_with_what_was_finished(
     assert not begun.exists()
     assert states(tmp_path)[len(finished)] == (killed, "FAILED")
     assert "RUNNING" not in dict(states(tmp_path)).values()
+
+
+def test_a_moved_workspace_takes_nothing_from_the_one_that_lies_where_it_was(
+    steps: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Both have executions with the same numbers, and so outputs of the same names."""
+    place, moved = tmp_path / "workspace", tmp_path / "moved"
+    for text, folder in (("b", moved), ("x", place)):
+        place.mkdir(exist_ok=True)
+        steps.run_steps(place, "r1", text)
+        if folder is moved:
+            place.rename(moved)
+    capsys.readouterr()
+    steps.run_steps(moved, "r2", "b", root=str(place))
+    assert '["second", true]' not in capsys.readouterr().out
+    assert sorted(texts(moved, "third")) == ["abc", "abc"] and texts(place, "third") == ["axc"]
+    steps.run_steps(moved, "r3", "b", root=str(place))
+    assert '["third", true]' in capsys.readouterr().out, "what was made since lies where it belongs"
+    # What the first run left is read from where it is now.
+    found = run_artifacts(Workspace(moved), "r1")
+    assert Path(found["third"]["out"].uri, "text").read_text() == "abc"
+
+
+def test_without_its_store_a_workspace_begins_anew(run: Callable[..., Any], tmp_path: Path) -> None:
+    """Numbers of executions begin at one again, and no step writes between what others left under them."""
+    run("r1")
+    left = [path for path in tmp_path.glob("pipelines/steps/*/out/*")]
+    assert len(left) == 3
+    for path in left:
+        (path / "of-another-run").touch()
+    (tmp_path / "metadata.sqlite").unlink()
+    assert run("r2", "x") == [["first", False], ["second", False], ["third", False]]
+    assert not list(tmp_path.glob("pipelines/steps/*/out/*/of-another-run"))
+    assert texts(tmp_path, "third") == ["axc"]
 
 
 def test_large_data_moves_its_steps_into_processes_and_no_others(

@@ -52,7 +52,13 @@ def Third(given: _Input[Examples], out: _Output[Examples], root: _Parameter[str]
 
 
 def run_steps(
-    folder: Path, run_id: str, text: str = "b", first: str = "", last: str = "", server: str | None = None
+    folder: Path,
+    run_id: str,
+    text: str = "b",
+    first: str = "",
+    last: str = "",
+    server: str | None = None,
+    root: str | None = None,
 ) -> None:
     """Runs the pipeline, or a part of it; prints a line of JSON for each step.
 
@@ -62,9 +68,10 @@ def run_steps(
       text: what the second step adds.
       first, last: ``--from`` and ``--until``.
       server: ``run.metadata``.
+      root: what the steps are told of where ``kill`` is; None for the workspace.
     """
     workspace = Workspace(folder, server)
-    root = str(folder)
+    root = str(folder) if root is None else root
     one = First(root=root).with_id("first")
     two = Second(given=one.outputs["out"], text=text, root=root).with_id("second")
     three = Third(given=two.outputs["out"], root=root).with_id("third")

@@ -72,6 +72,14 @@ def test_what_is_not_whole_is_not_known(home: Workspace, damage: Callable[[Path]
     assert recall_plan(home, "flowers", KEY) is None
 
 
+def test_what_another_user_wrote_is_known(home: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(_: Path) -> None:
+        raise PermissionError
+
+    monkeypatch.setattr("os.utime", refuse)  # which takes the owner, and tests may run as one who may all
+    assert recall_plan(home, "flowers", KEY) == PLAN
+
+
 def test_it_is_known_again_once_it_is_written_again(home: Workspace) -> None:
     kept(home).write_text("{")
     remember_plan(home, "flowers", KEY, PLAN)

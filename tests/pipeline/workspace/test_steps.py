@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from pathlib import Path
 
 from kerasline.pipeline.workspace import steps as steps_module
@@ -117,3 +118,22 @@ def test_what_an_earlier_release_did_not_say_is_taken_to_be_there(tmp_path: Path
     file.write_text(json.dumps(record))
     (tmp_path / "ingest").rmdir()
     assert [step.cached for step in forecast(steps(), tmp_path)] == [True, False, False, False]
+
+
+def test_outputs_of_the_place_where_a_workspace_was_before_are_not_its_own(tmp_path: Path) -> None:
+    reports = tmp_path / "old" / "reports" / "flowers"
+    remember(reports, "1", steps(), ["ingest", "train", "baseline", "push"])
+    moved = tmp_path / "new" / "reports" / "flowers"
+    shutil.copytree(tmp_path / "old", tmp_path / "new")  # something is still, or again, where it was
+    assert all(step.cached for step in forecast(steps(), reports))
+    assert {step.reason for step in forecast(steps(), moved)} == {
+        "what it left is gone", "ingest would run", "train and baseline would run"
+    }  # fmt: skip
+
+
+def test_without_ml_metadata_nothing_is_found(tmp_path: Path) -> None:
+    remember(tmp_path, "1", steps(), ["ingest", "train"])
+    assert [(step.cached, step.reason) for step in forecast(steps(), tmp_path, has_store=False)] == [
+        *[(False, "metadata.sqlite, which says where earlier outputs are, is gone")] * 2,
+        *[(False, "has not finished before")] * 2,
+    ]

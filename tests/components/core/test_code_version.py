@@ -10,8 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from kerasline.components.core.machine import code_hash as module
-from kerasline.components.core.machine import installed
+from kerasline.components.core.machine import code_hash as module, installed
 from kerasline.components.core.machine.code_hash import code_version
 from kerasline.components.core.machine.code_state import code_state, take_code_state
 

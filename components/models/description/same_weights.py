@@ -31,6 +31,6 @@ def check_same_weights(path: Path, expected: str | Sequence[str] | None) -> None
     found = weights_digest(path)
     if found not in meant:
         raise ConfigError(
-            f"model.weights_digest: expected weights with the SHA-256 {' or '.join(meant)} in {path}, got {found}: the file "
-            "has changed; plan the run anew, or mend the recipe"
+            f"model.weights_digest: expected weights with the SHA-256 {' or '.join(meant)} in {path}, got {found}: the "
+            "file has changed; plan the run anew, or mend the recipe"
         )

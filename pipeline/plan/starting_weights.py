@@ -39,13 +39,18 @@ def resolve_weights(experiment: Experiment, root: Path) -> Experiment:
     if not isinstance(model, TransferOptions):
         return experiment
     weights = _path_of(model.weights, root)
-    tried = experiment.tuning.space.get("model.weights") if experiment.tuning else None
-    files = [Path(each).expanduser() for each in (weights, *(values_to_try(tried) if tried else ()))]
+    files = [Path(each).expanduser() for each in (weights, *_searched(experiment))]
     found = [_checked(file, model.weights_digest) for file in files if file.is_file()]
     if weights == model.weights and not found:
         return experiment
     told = {"weights": weights, "weights_digest": found[0] if len(found) == 1 else tuple(found)}
     return experiment.model_copy(update={"model": model.model_copy(update=told)})
+
+
+def _searched(experiment: Experiment) -> list[str]:
+    """Lists the weights that a search tries."""
+    tried = experiment.tuning.space.get("model.weights") if experiment.tuning else None
+    return values_to_try(tried) if tried else []
 
 
 def _checked(file: Path, expected: str | Sequence[str] | None) -> str:

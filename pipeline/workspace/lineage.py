@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from ml_metadata import MetadataStore
@@ -44,9 +45,7 @@ def run_artifacts(workspace: Workspace, run_id: str) -> Artifacts:
         return {}
     events = store.get_events_by_execution_ids(list(steps))
     outputs = [event for event in events if event.type == metadata_store_pb2.Event.OUTPUT]
-    artifacts = {a.id: a for a in store.get_artifacts_by_id([event.artifact_id for event in outputs])}
-    for artifact in artifacts.values():
-        artifact.uri = _place_here(workspace, artifact.uri)
+    artifacts = _read_artifacts(store, workspace, [event.artifact_id for event in outputs])
     found: Artifacts = {}
     for event in outputs:
         key = event.path.steps[0].key
@@ -67,6 +66,16 @@ def _finished_steps(store: MetadataStore, workspace: Workspace, context: int) ->
         if owned is not None:
             steps[execution.id] = owned[1]
     return steps
+
+
+def _read_artifacts(
+    store: MetadataStore, workspace: Workspace, ids: Sequence[int]
+) -> dict[int, metadata_store_pb2.Artifact]:
+    """Reads artifacts by their ids, each with the place where it lies now."""
+    found = {artifact.id: artifact for artifact in store.get_artifacts_by_id(ids)}
+    for artifact in found.values():
+        artifact.uri = _place_here(workspace, artifact.uri)
+    return found
 
 
 def _place_here(workspace: Workspace, uri: str) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -103,7 +103,7 @@ def forecast(steps: Mapping[str, StepInputs], reports: Path, *, has_store: bool 
     """
     history = [json.loads(p.read_text(encoding="utf-8")) for p in sorted(reports.glob(f"*/{STEPS_FILE}"))]
     root = reports.parents[1]
-    known = {record["key"] for run in history for record in run.values() if has_store and _is_there(record, root)}
+    known = _keys_there(history, root) if has_store else set()
     seconds = _last_seconds(reports)
     running: set[str] = set()
     keys, result = step_keys(steps), []
@@ -117,6 +117,11 @@ def forecast(steps: Mapping[str, StepInputs], reports: Path, *, has_store: bool 
         reason = _reason(step, before, running, root) if has_store or before is None else _NO_STORE
         result.append(StepForecast(name, False, reason, seconds.get(name)))
     return result
+
+
+def _keys_there(history: Iterable[Mapping[str, Any]], root: Path) -> set[str]:
+    """Returns the keys of finished steps whose outputs are still there."""
+    return {record["key"] for run in history for record in run.values() if _is_there(record, root)}
 
 
 def _is_there(record: Mapping[str, Any], root: Path) -> bool:

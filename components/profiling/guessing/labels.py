@@ -11,7 +11,7 @@ from typing import Any
 
 from kerasline.components.core import ConfigError, counted, nearest
 from kerasline.components.datasets.description import LabelFacts, facts_of_written, infer_task, is_classes, settle_label
-from kerasline.components.datasets.values import WrittenNumbers, evidence_of, read_date, read_number
+from kerasline.components.datasets.values import WrittenNumbers, evidence_of, read_number, reads_as_date
 from kerasline.components.models import Task
 from kerasline.components.profiling.guessing.guess import hidden_difference
 from kerasline.components.profiling.guessing.numbers import lost_digits
@@ -31,6 +31,11 @@ _MOST_CODES = 20  # different numbers that may be codes of classes
 _FEW_OTHERS = 0.2  # of the rows may have no number in a label of numbers
 _INFINITE = (float("inf"), float("-inf"))
 _EVAL_ROWS = 5  # rows of each class that a tenth of the data should have
+_MOST_DATES_AS_CLASSES = 20  # twelve months or seven opening hours may be classes
+_POINTS_IN_TIME = (
+    ("dates", ("ymd", "dmy", "mdy"), "the days since the first"),
+    ("times of day or durations", ("time",), "minutes"),
+)
 
 
 @dataclass(frozen=True)
@@ -298,14 +303,21 @@ def _why_decimal(numbers: Any) -> str:
 
 
 def _refuse_no_classes(name: str, present: Sequence[str]) -> None:
+    """Refuses text that names no classes: what hardly repeats, and dates and times, which are points on a line."""
     distinct = list(dict.fromkeys(present))
-    if len(distinct) <= 20 or len(distinct) <= 0.5 * len(present):
+    if len(distinct) <= _MOST_DATES_AS_CLASSES:
         return
-    what = "dates" if all(read_date(value, "ymd") for value in distinct[:100]) else "text"
-    raise ConfigError(
-        f"--label: {name!r} holds {what} that hardly repeats ({len(distinct)} different values in {len(present)} rows, "
-        f"such as {distinct[0][:40]!r}); name a column with classes or numbers"
-    )
+    seen = f"{len(distinct)} different values in {len(present)} rows, such as {distinct[0][:40]!r}"
+    for what, forms, number in _POINTS_IN_TIME:
+        if any(all(reads_as_date(value, form) for value in distinct[:100]) for form in forms):
+            raise ConfigError(
+                f"--label: {name!r} holds {what} ({seen}), which are neither classes nor numbers; write them as "
+                f"numbers, such as {number}, or name another column"
+            )
+    if len(distinct) > 0.5 * len(present):
+        raise ConfigError(
+            f"--label: {name!r} holds text that hardly repeats ({seen}); name a column with classes or numbers"
+        )
 
 
 def _facts(column: SampledColumn, counts: Counter[Any], rows: int, origin: str) -> LabelFacts:

@@ -304,7 +304,9 @@ def test_the_path_is_relative_to_the_recipe(init: Init, tmp_path: Path) -> None:
     ("text", "expected"),
     [("x,y\n", "has a header but no rows"), ("", "is empty"),
      ("x,y\n" + "".join(f"{i % 9},{'$€'[i % 2]}{i}.50\n" for i in range(99)), "it mixes '$' and '€'"),
-     ("x,y\n" + "".join(f"{i},word {i}\n" for i in range(99)), "holds text that hardly repeats")],
+     ("x,y\n" + "".join(f"{i},word {i}\n" for i in range(99)), "holds text that hardly repeats"),
+     ("x,y\n" + "".join(f"{i},{i % 30}.4.2024\n" for i in range(1, 99) if i % 30), "holds dates (29 different values"),
+     ("x,y\n" + "".join(f"{i},{i % 2}:{i % 60:02d}:30\n" for i in range(180)), "numbers, such as minutes")],
 )  # fmt: skip
 def test_what_cannot_be_learned_is_refused(init: Init, tmp_path: Path, text: str, expected: str) -> None:
     (tmp_path / "t.csv").write_text(text)

@@ -8,6 +8,7 @@ written: zones and offsets are passed over, since habits follow the clock on the
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import Literal
 
 DateFormat = Literal["ymd", "dmy", "mdy", "time", "unix", "unix_ms", "unix_us", "unix_ns"]
@@ -130,6 +131,7 @@ def reads_as_date(cell: str, form: str) -> bool:
     return read_hours(cell) is not None if form == "time" else read_date_and_hour(cell, form) is not None
 
 
+@lru_cache(1 << 16)
 def clean_date(cell: str) -> str:
     """Brings a cell into one of the usual forms."""
     text = cell.strip().lower()

@@ -39,9 +39,9 @@ _ODD_ONES = 0.02  # of the marked cells may be misprints
 
 _ENGLISH = frozenset({"$", "£", "₹", "a$", "c$"})  # currencies of countries that write a decimal point
 
-_BODY = r"[0-9][0-9., '_]*[0-9]|[0-9]+[.,]?|[.,][0-9]+"
+_BODY = r"[0-9][0-9., '_]*[0-9][.,]?|[0-9]+[.,]?|[.,][0-9]+"
 _LOOKS = re.compile(
-    rf"([-+]?) ?({ANY_CURRENCY})? ?[-+]?({_BODY})(?:e[-+]?[0-9]+)? ?({SUFFIX})?? ?({ANY_CURRENCY})?", re.ASCII
+    rf"([-+]?) ?({ANY_CURRENCY})? ?[-+]?({_BODY})(?:e[-+]?[0-9]+)? ?({SUFFIX}\.?)?? ?({ANY_CURRENCY})?", re.ASCII
 )
 _SHAPES = tuple(
     (shape, re.compile(pattern, re.ASCII))
@@ -59,6 +59,7 @@ _SHAPES = tuple(
 )
 _POINTED = re.compile(r"[+-]?(?:\d{1,3}|[1-9]\d{0,2}\.\d{3})")
 _PROGRAM = re.compile(r"[-+]?\d*\.?\d*(?:[eE][-+]?\d+)?", re.ASCII)
+_NOTHING = re.compile(rf"\s*(?:{ANY_CURRENCY})\s*[-–−]+\s*|\s*[-–−]+\s*(?:{ANY_CURRENCY})\s*", re.IGNORECASE)
 _PLAIN = re.compile(r"[\d.,]+", re.ASCII)
 _SHORT = tuple(word for word, _ in SHORT_MAGNITUDES)
 _CAPITALS = tuple(map(str.upper, _SHORT))
@@ -288,8 +289,10 @@ def plain_cells(cells: Iterable[str], decimal: Decimal) -> list[str]:
 
 def _look(cell: str) -> tuple[str, str, str] | None:
     """Returns shape, currency and word of a cell, or None where it is no number."""
-    if len(cell) > _LONGEST or not any(character.isdecimal() for character in cell):
+    if len(cell) > _LONGEST:
         return None
+    if not any(map(str.isdecimal, cell)):
+        return ("small", "", "") if _NOTHING.fullmatch(cell) else None
     if not _PLAIN.fullmatch(cell):
         return _look_closely(cell)
     shape = _shape(cell)

@@ -10,11 +10,14 @@ numbers. They match whole cells in lower case, without spaces around them. What 
 ``3 730`` ``3'730`` ``3_730``   with either sign, groups of three digits only: ``12 34`` is no number
 ``-5`` ``−5`` ``5-`` ``(5)``    negative, also with Unicode's minus, SAP's trailing one, or accountants' parentheses
 ``'5`` ``'-5``                  what spreadsheets and exports for them mark as text by an apostrophe
+``839,-`` ``3.730,--`` ``5.-``  prices without cents: 839, 3730, 5
+``$ -`` ``- €``                 what spreadsheets show for an amount of nothing: 0
 ``1e5`` ``1E+05`` ``+5``        scientific, and a leading plus
 ``$5`` ``5 €`` ``-$5``          a sign of currency before or behind; another currency than the column's is no number
 ``69.3%``                       percent: 69.3
 ``7.5k`` ``1.2 million``        words for thousand (k), million (mn, mio), billion (bn, mrd), trillion, lakh and crore
-                                multiply; m, b and t do where the unit is ``number`` or a currency
+                                multiply, also with a point behind (Mio.); m, b and t do where the unit is ``number``
+                                or a currency
 ``3 kg`` ``500 g``              masses in kilograms; likewise lengths in metres, bytes in bytes
 ``1h 30m`` ``90 min``           durations in seconds, also several parts; a year has 365.25 days, a month a twelfth
 ``1st`` ``22nd``                ordinals: 1, 22
@@ -37,10 +40,13 @@ Decimal = Literal[".", ","]
 _MONTH = 365.25 / 12 * 86_400
 FAMILIES: dict[str, tuple[tuple[str, float], ...]] = {
     "duration": (
-        (r"y|yr|yrs|years?", 365.25 * 86_400), (r"mo|mos|months?", _MONTH), (r"w|wk|wks|weeks?", 604_800.0),
-        (r"d|days?", 86_400.0), (r"h|hr|hrs|hours?", 3600.0), (r"m|min|mins|minutes?", 60.0),
-        (r"s|sec|secs|seconds?", 1.0), (r"ms|msecs?|milliseconds?", 1e-3), (r"[µμu]s|microseconds?", 1e-6),
-        (r"ns|nanoseconds?", 1e-9),
+        (r"y|yr|yrs|years?|jahre?n?|ans?", 365.25 * 86_400),
+        (r"mo|mos|months?|monate?n?|mois|mes|meses", _MONTH),
+        (r"w|wk|wks|weeks?|wochen?|semaines?|semanas?", 604_800.0),
+        (r"d|days?|tage?n?|jours?|dias?", 86_400.0), (r"h|hr|hrs|hours?|std|stunden?|heures?|horas?", 3600.0),
+        (r"m|min|mins|minutes?|minuten|minutos?", 60.0),
+        (r"s|sec|secs|seconds?|sek|sekunden?|secondes?|segundos?", 1.0),
+        (r"ms|msecs?|milliseconds?", 1e-3), (r"[µμu]s|microseconds?", 1e-6), (r"ns|nanoseconds?", 1e-9),
     ),
     "byte": (
         (r"b|bytes?", 1.0), (r"kb", 1e3), (r"mb", 1e6), (r"gb", 1e9), (r"tb", 1e12), (r"pb", 1e15),
@@ -80,6 +86,8 @@ COMMON_CLEANING: tuple[Step, ...] = (
     ("[−–－﹣]", "-"),
     ("[’ʼ´`]", "'"),
     (r"^'([-+]?[0-9.])", r"\1"),
+    (rf"^(?:(?:{ANY_CURRENCY}) ?-+|-+ ?(?:{ANY_CURRENCY}))$", "0"),
+    (r"([0-9][.,]) ?--?( ?[^0-9]*)$", r"\1\2"),
     (r"^\( ?(.*[^ ]) ?\)$", r"-\1"),
     (rf"^({ANY_CURRENCY}) ?\((.*)\)$", r"-\1\2"),
     (r"^([^-+]*[0-9]) ?-$", r"-\1"),
@@ -135,7 +143,7 @@ def reading_of(form: NumberForm) -> Reading:
         cleaning += _plain_cleaning(form.unit)
         patterns: list[tuple[str, tuple[tuple[str, float], ...]]] = [(rf"([-+]?{number})", ((r"\1", 1.0),))]
     else:
-        patterns = [(rf"([-+]?{number}) ?(?:{unit})", ((r"\1", factor),)) for unit, factor in family]
+        patterns = [(rf"([-+]?{number}) ?(?:{unit})\.?", ((r"\1", factor),)) for unit, factor in family]
         patterns.append((r"([-+]?0+)", ((r"\1", 1.0),)))  # nothing is nothing in any unit
         if form.unit == "duration":
             patterns.append(_compound(number, family))
@@ -168,12 +176,12 @@ def _without_any_unit() -> list[Step]:
     These are read only where the column is known to have such units.
     """
     units = "|".join(words for family in FAMILIES.values() for words, factor in family if factor != 1)
-    return [(rf"([0-9.,]) ?(?:{units}|m|b|t)$", r"\1?"), (rf"([0-9.,]) ?{SUFFIX}$", r"\1")]
+    return [(rf"([0-9.,]) ?(?:{units}|m|b|t)\.?$", r"\1?"), (rf"([0-9.,]) ?{SUFFIX}\.?$", r"\1")]
 
 
 def _compound(number: str, family: tuple[tuple[str, float], ...]) -> tuple[str, tuple[tuple[str, float], ...]]:
     """Returns the pattern of durations in several parts, the longest first, such as ``1 day, 2h 30m``."""
-    parts = "".join(rf"(?:({number}) ?(?:{unit})(?:,? |,)?)?" for unit, _ in family[:7])
+    parts = "".join(rf"(?:({number}) ?(?:{unit})\.?(?:,? |,)?)?" for unit, _ in family[:7])
     return parts, tuple((rf"\{place}", factor) for place, (_, factor) in enumerate(family[:7], start=1))
 
 

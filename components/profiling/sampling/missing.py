@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from kerasline.components.core import counted
 from kerasline.components.datasets.description import MISSING_VALUES
 from kerasline.components.datasets.tables.csv import parse
+from kerasline.components.datasets.values import evidence_of
 
 # What spreadsheets and databases write for no value in any column ...
 ALWAYS_MISSING = frozenset(
@@ -26,6 +27,7 @@ _MAY_BE_MISSING = frozenset(
         *("n.d.", "N.D.", "nd", "ND", "b.d.", "н/д", "不明", "unbekannt", "Unbekannt", "inconnu", "desconocido"),
     }
 )
+_KNOWN = ALWAYS_MISSING.union(_MAY_BE_MISSING, MISSING_VALUES)
 _MOST_STRAYS = 3  # different words that nobody knows
 _FEWEST_NUMBERS = 10  # different ones beside them
 _MOST_CLASSES = 20
@@ -73,6 +75,18 @@ def decide_words(counts: Mapping[str, int], shared: Sequence[str], is_label: boo
     if values:
         return _words_but(values, usual, others)
     return _words_of_label(counts, seen, usual, others) if is_label else Words()
+
+
+def decide_typed_words(counts: Mapping[str, int], is_label: bool) -> Words:
+    """Decides what means no value in a column of text of a typed table, in which no word does by itself.
+
+    Args:
+      counts: Rows of each text.
+      is_label: Whether rows without a value are left out.
+    """
+    strays = _find_strays(counts, is_label)
+    usual = [word for word in MISSING_VALUES if word and word not in strays]
+    return _words_and(strays, usual, counts, is_label) if strays else Words()
 
 
 def _find_strays(others: Mapping[str, int], is_label: bool) -> list[str]:
@@ -166,7 +180,7 @@ def _strays_among_numbers(others: Mapping[str, int]) -> list[str]:
         return []
     known, unknown = _words_among(others)
     if len(unknown) > _MOST_STRAYS:
-        return []
+        return _strays_among_written(others)
     strays = [*known, *unknown]
     numbers = [word for word in others if word not in set(strays)]
     if not numbers or _are_texts(numbers):
@@ -174,14 +188,39 @@ def _strays_among_numbers(others: Mapping[str, int]) -> list[str]:
     return strays if not unknown or _stand_out(unknown, numbers, others) else []
 
 
-def _words_among(cells: Iterable[str]) -> tuple[list[str], list[str]]:
+def _strays_among_written(others: Mapping[str, int]) -> list[str]:
+    """Finds the few words of a column whose other values are numbers in writing, such as $1,200 and 12.5 %."""
+    known, unknown = _words_among(others, _may_be_written)
+    strays = {*known, *unknown}
+    if not strays or len(unknown) > _MOST_STRAYS:
+        return []
+    numbers = {cell: count for cell, count in others.items() if cell not in strays}
+    stand_out = not unknown or _stand_out(unknown, list(numbers), others)
+    return [*known, *unknown] if stand_out and _are_written(numbers) else []
+
+
+def _are_written(numbers: Mapping[str, int]) -> bool:
+    found = evidence_of(numbers)
+    return found is not None and not found.problem
+
+
+def _is_plain(cell: str) -> bool:
+    return parse([cell])[0] != "string"
+
+
+def _may_be_written(cell: str) -> bool:
+    """Whether a cell has a digit, or is an amount of nothing, such as ``$ -``."""
+    return any(map(str.isdecimal, cell)) or evidence_of([cell]) is not None
+
+
+def _words_among(cells: Iterable[str], is_number: Callable[[str], bool] = _is_plain) -> tuple[list[str], list[str]]:
     """Lists the cells that are no numbers: those that may mean no value, and others up to one too many."""
     known: list[str] = []
     unknown: list[str] = []
     for word in cells:
-        if parse([word])[0] != "string":
+        if is_number(word):
             continue
-        (known if word in _MAY_BE_MISSING else unknown).append(word)
+        (known if word in _KNOWN else unknown).append(word)
         # A column of text has thousands of them, of which no more need be looked at.
         if len(unknown) > _MOST_STRAYS:
             break

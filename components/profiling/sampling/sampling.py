@@ -46,7 +46,7 @@ from kerasline.components.datasets.tables.typed import (
 )
 from kerasline.components.datasets.values import missing_words
 from kerasline.components.profiling.sampling.dialects import find_dialect, lines_below
-from kerasline.components.profiling.sampling.missing import Words, decide_words, shared_words
+from kerasline.components.profiling.sampling.missing import Words, decide_typed_words, decide_words, shared_words
 
 _CELLS = 1_500_000  # cells to look at
 _FEWEST_ROWS, _MOST_ROWS = 2_000, 60_000
@@ -337,8 +337,18 @@ def _sample_typed(path: Path, labels: Collection[str]) -> TableSample:
     values, taken = _typed_values(file, path, types)
     categories = category_columns(file.schema_arrow)
     columns = [SampledColumn(name, types[name], values[name], is_category=name in categories) for name in types]
+    for column in columns:
+        _leave_out_words(column, column.name in labels)
     remark = workbook_remark(file.schema_arrow)
     return TableSample(path, "parquet", columns, rows, taken == rows, unusable=unusable, index=index, remark=remark)
+
+
+def _leave_out_words(column: SampledColumn, is_label: bool) -> None:
+    """Takes the words that stand for no value among numbers in writing from a column of text."""
+    if column.dtype == "string" and not column.is_category:
+        column.words = decide_typed_words(Counter(column.present), is_label)
+        words = column.words.own or ()
+        column.values = [None if value in words else value for value in column.values]
 
 
 def _typed_values(file: Any, path: Path, types: Mapping[str, str]) -> tuple[dict[str, list[Any]], int]:

@@ -5,9 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import yaml
+from pyarrow import csv
 
+from kerasline.components.datasets import DataOptions, resolve
 from kerasline.components.datasets.description.options import MISSING_VALUES
 from kerasline.components.profiling.drafting import draft_recipe
 from kerasline.components.profiling.sampling.missing import decide_words
@@ -37,6 +41,42 @@ def test_a_word_among_numbers_is_missing_in_that_column_alone(tmp_path: Path) ->
     assert recipe["features"] == {"income": {"missing_values": [*USUAL, "unknown"]}}
     assert "'unknown' among numbers: no value in 67 rows" in text
     assert "'unknown' is a class here (225 rows)" in text
+
+
+AMOUNTS = [f"${37 * n + 1000:,}.50" for n in range(200)]
+
+
+@pytest.mark.parametrize(
+    ("cells", "word"),
+    [
+        (AMOUNTS, "-"),
+        ([f"{n / 7:.1f} %" for n in range(200)], "unknown"),
+        ([f"{n}.5 kg" for n in range(200)], "on request"),
+    ],
+)
+@pytest.mark.parametrize("kind", ["csv", "parquet"])
+def test_a_word_among_numbers_in_writing_is_missing(tmp_path: Path, cells: list[str], word: str, kind: str) -> None:
+    column = [word if n % 5 == 0 else cell for n, cell in enumerate(cells)]
+    table = pa.table({"a": column, "y": ["no", "yes"] * 100})
+    path = tmp_path / f"t.{kind}"
+    pq.write_table(table, path) if kind == "parquet" else csv.write_csv(table, path)
+    for label, other in (("y", "a"), ("a", "y")):
+        recipe = yaml.safe_load(draft_recipe(path, [label], None, path.name).text)
+        found = recipe["features"]["a"]
+        assert found["missing_values"][-1] == word
+        assert found.get("kind", "numeric") == "numeric"
+        data = DataOptions.model_validate(recipe["data"])
+        named = {"a": found["missing_values"], other: None}
+        dataset = resolve(data, name="t", base_dir=tmp_path, data_dir=None, task="auto", seed=0, named=named)
+        assert dataset.rows == (200 if label == "y" else 160)
+        assert label == "y" or dataset.label.dtype == "float"
+
+
+@pytest.mark.parametrize("words", [["on request", "sold", "see text", "by phone"], ["K5", "-"]])
+def test_words_among_numbers_in_writing_may_be_values(words: list[str]) -> None:
+    counts = {cell: 1 for cell in AMOUNTS} | {word: 20 for word in words}
+    assert "sold" not in (decide_words(counts, [], is_label=False).own or ())
+    assert "K5" not in (decide_words(counts, [], is_label=False).own or ())
 
 
 def test_namibia_is_a_country(tmp_path: Path) -> None:

@@ -106,7 +106,8 @@ class CsvOptions(TableOptions):
     skip_lines: int = Field(default=0, ge=0, description="Lines above the header that are no part of the table.")
     ragged_rows: Literal["fail", "skip"] = Field(
         default="fail",
-        description="What to do with a line that has too few or too many cells; skipped lines are listed.",
+        description="What to do with a line that has too few or too many cells, or the names of the columns again; "
+        "skipped lines are listed.",
     )
 
     @model_validator(mode="after")

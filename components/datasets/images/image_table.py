@@ -104,13 +104,14 @@ def find(options: ImageOptions, places: Places, split: SplitColumn | None, named
 def _rows(table: Path, reading: Mapping[str, Any], wanted: Sequence[str]) -> tuple[list[_Row], list[str]]:
     """Reads the wanted columns of all rows; and says which rows have more or fewer cells than there are columns."""
     places = [reading["names"].index(name) for name in wanted]
-    lines: list[int] = []
+    broken: list[str] = []
+
+    def skipped(told: str, lines: list[int]) -> None:
+        broken.extend(f"{table.name} line {number}: {told}, expected {counted(width, 'cell')}" for number in lines)
+
     width = len(reading["names"])
-    found = body(table, reading, reading["delimiter"], width, ragged=lines.extend)
+    found = body(table, reading, reading["delimiter"], width, skipped=skipped)
     rows = [(number, [cells[place] for place in places]) for number, cells in found]
-    broken = [
-        f"{table.name} line {number}: a row of another width, expected {counted(width, 'cell')}" for number in lines
-    ]
     return rows, broken
 
 

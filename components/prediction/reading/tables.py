@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from kerasline.components.core import ConfigError, counted
+from kerasline.components.core import ConfigError
 from kerasline.components.datasets.images import plain_or_same
 from kerasline.components.datasets.tables.csv import (
     Block as CellBlock,
@@ -25,6 +25,7 @@ from kerasline.components.datasets.tables.csv import (
     lines,
     partition_cells,
     read_blocks,
+    what_is_no_row,
 )
 from kerasline.components.datasets.tables.typed import open_file, plain_values
 from kerasline.components.datasets.values import missing_words, null_where, numbers_of, plain_boolean, without
@@ -107,9 +108,10 @@ def _block_of_lines(plan: PredictionPlan, shard: Mapping[str, Any], rows: Sequen
     width = len(shard["names"]) - len(added)
     names = shard["names"][:width]
     named = _count_named(names) if plan.reading["header"] else width
+    header = _as_written(names) if plan.reading["header"] else []
     rows = [(number, fitted(cells, width, named)) for number, cells in rows]
-    fitting = [(number, cells) for number, cells in rows if len(cells) == width]
-    ragged = [_ragged_row(path, names, number, cells) for number, cells in rows if len(cells) != width]
+    fitting = [(number, cells) for number, cells in rows if not what_is_no_row(cells, width, header)]
+    ragged = list(_no_rows(path, names, rows, header))
     texts = _columns_of_cells(shard["names"], [[*cells, *added] for _, cells in fitting])
     return _block_of_texts(plan, path, texts, [number for number, _ in fitting], ragged)
 
@@ -120,15 +122,23 @@ def _columns_of_cells(names: Sequence[str], rows: Sequence[Sequence[str]]) -> di
     return {name: pa.array(column, pa.string()) for name, column in zip(names, columns, strict=True)}
 
 
-def _ragged_row(path: str, names: Sequence[str], number: int, cells: Sequence[str]) -> dict[str, Any]:
-    """Says of a row why it is rejected: it has too many cells, or too few."""
-    reason = f"{counted(len(cells), 'cell')} where {counted(len(names), 'is', 'are')} expected"
-    return {"file": path, "place": number, "reason": reason, "keys": dict(zip(names, cells, strict=False))}
+def _no_rows(path: str, names: Sequence[str], rows: Sequence[Line], header: Sequence[str]) -> Iterator[dict[str, Any]]:
+    """Says of lines why they are rejected: too many cells, too few, or the names of the columns."""
+    for number, cells in rows:
+        problem = what_is_no_row(cells, len(names), header)
+        if problem:
+            keys = dict(zip(names, cells, strict=False))
+            yield {"file": path, "place": number, "reason": problem, "keys": keys}
+
+
+def _as_written(names: Sequence[str]) -> list[str]:
+    """Returns the names as the header has them; columns without one were called by their place."""
+    return ["" if name == f"column_{place}" else name for place, name in enumerate(names, start=1)]
 
 
 def _count_named(names: Sequence[str]) -> int:
-    """Counts the columns up to the last that the header names; the others were called by their place."""
-    return count_named(["" if name == f"column_{place}" else name for place, name in enumerate(names, start=1)])
+    """Counts the columns up to the last that the header names."""
+    return count_named(_as_written(names))
 
 
 def _block_of_texts(

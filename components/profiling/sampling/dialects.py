@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
@@ -29,13 +30,16 @@ _FEWEST_NUMBERS = 2  # columns of numbers that a second line of names must stand
 _ROWS_BELOW = 200
 
 
-def find_dialect(path: Path, encoding: str, reading: dict[str, tuple[Any, str]]) -> Dialect:
+def find_dialect(
+    path: Path, encoding: str, reading: dict[str, tuple[Any, str]], labels: Collection[str] = ()
+) -> Dialect:
     """Finds out how a table is written.
 
     Args:
       path: of the table.
       encoding: of its text.
       reading: takes the keys of the ``csv:`` block that are not the default, each with the reason.
+      labels: columns that the header is known to name.
 
     Raises:
       StrayQuote: a quote swallows rows, and without quotes the rows do not have one width either.
@@ -47,7 +51,7 @@ def find_dialect(path: Path, encoding: str, reading: dict[str, tuple[Any, str]])
         dialect, head = _without_quotes(path, dialect, error), []
         reading["quoting"] = ("none", f"quotes are part of the text: {str(error).split('; ')[0]}")
         head = _rows(path, dialect)[:30]
-    above = _lines_above(head)
+    above = _lines_above(head, labels)
     if above:
         reading["skip_lines"] = (above, f"{counted(above, 'line stands', 'lines stand')} above the header")
         dialect = replace(dialect, skip_lines=above)
@@ -73,19 +77,24 @@ def _without_quotes(path: Path, dialect: Dialect, error: StrayQuote) -> Dialect:
     return plain
 
 
-def _lines_above(head: Sequence[Line]) -> int:
+def _lines_above(head: Sequence[Line], labels: Collection[str]) -> int:
     """Counts the lines above the names of the columns, such as a title and a date."""
+    first = head[0][0] if head else 0
+    named = (number for number, cells in head[: _MOST_LINES_ABOVE + 1] if labels and set(labels).issubset(cells))
+    number = next(named, None) or _first_full(head)
+    return number - 1 if number not in (None, first) else 0
+
+
+def _first_full(head: Sequence[Line]) -> int | None:
+    """Returns the number of the first line that is as wide as the rows, and mostly full; None where none is."""
     widths = [_width(cells) for _, cells in head]
     usual, count = Counter(widths[1:]).most_common(1)[0] if len(head) > 2 else (0, 0)
     has_usual_width = usual >= 2 and 2 * count > len(head)
     if not has_usual_width:
-        return 0
+        return None
     looked_at = list(zip(head, widths, strict=True))[: _MOST_LINES_ABOVE + 1]
-    # The names are the first line that is as wide as the rows, and mostly full.
     names = (number for (number, cells), width in looked_at if width >= usual and 2 * sum(map(bool, cells)) > usual)
-    first = head[0][0]
-    number = next(names, first)
-    return number - 1 if number != first else 0
+    return next(names, None)
 
 
 def _width(cells: Sequence[str]) -> int:
@@ -142,4 +151,5 @@ def _is_numeric(cells: Sequence[str]) -> bool:
 
 
 def _is_word(cell: str) -> bool:
-    return any(map(str.isalpha, cell)) and cell not in MISSING_VALUES and parse([cell])[0] == "string"
+    is_rule = re.fullmatch(r":?-{3,}:?", cell) is not None  # below the names of a table in Markdown
+    return is_rule or (any(map(str.isalpha, cell)) and cell not in MISSING_VALUES and parse([cell])[0] == "string")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import os
 import random
 import re
@@ -26,6 +24,7 @@ from kerasline.components.datasets.files import (
     partitions_of,
 )
 from kerasline.components.datasets.tables.csv import (
+    NAMES_AGAIN,
     ColumnScan,
     Dialect,
     count_named,
@@ -47,10 +46,10 @@ from kerasline.components.datasets.tables.typed import (
 from kerasline.components.datasets.values import missing_words
 from kerasline.components.profiling.sampling.dialects import find_dialect, lines_below
 from kerasline.components.profiling.sampling.missing import Words, decide_typed_words, decide_words, shared_words
+from kerasline.components.profiling.sampling.places import rows_further_on
 
 _CELLS = 1_500_000  # cells to look at
 _FEWEST_ROWS, _MOST_ROWS = 2_000, 60_000
-_PLACES, _PLACE_BYTES = 40, 1 << 16  # of large files, looked at behind the beginning
 _MOST_RAGGED = 0.2
 
 
@@ -157,19 +156,21 @@ def _sample_csv(path: Path, labels: Collection[str]) -> TableSample:
     encoding = detect_encoding(path)
     if encoding != "utf-8":
         reading["encoding"] = (encoding, "the file is not UTF-8")
-    dialect = find_dialect(path, encoding, reading)
+    dialect = find_dialect(path, encoding, reading, labels)
     first, rows, complete = _first_lines(path, dialect)
     width = len(first)
-    names = _names(first, rows, reading)
+    names = _names(first, rows, reading, labels)
     if "header" in reading:
         rows.insert(0, first)
     else:
         del rows[: lines_below(path, dialect, names, rows, reading)]
+    header = [] if "header" in reading else first
+    rows = _without_names(rows, header, reading)
     kept = _without_ragged(path, rows, width, dialect.delimiter, reading)
     total = len(kept)
     if not complete:
         total = _estimate_rows(path, kept, dialect.delimiter)
-        kept += _rows_further_on(path, dialect, width)
+        kept += (cells for cells in rows_further_on(path, dialect, width) if cells != header)
     columns = _columns(names, list(zip(*kept, strict=True)), labels, reading)
     remark = find_total(path, encoding)
     return TableSample(path, "csv", columns, total, complete, reading, dialect.delimiter, remark=remark)
@@ -205,6 +206,18 @@ def _first_lines(path: Path, dialect: Dialect) -> tuple[list[str], list[list[str
 def _rows_to_read(columns: int) -> int:
     """Returns how many rows can be looked at in about a second."""
     return max(_FEWEST_ROWS, min(_MOST_ROWS, _CELLS // max(1, columns)))
+
+
+def _without_names(
+    rows: list[list[str]], header: Sequence[str], reading: dict[str, tuple[Any, str]]
+) -> list[list[str]]:
+    """Leaves out lines that have the names of the columns again, as files that were joined do, and writes so."""
+    kept = [cells for cells in rows if len(cells) == 1 or cells != header]
+    again = len(rows) - len(kept)
+    if again:
+        told = counted(again, "line has", "lines have")
+        reading["ragged_rows"] = ("skip", f"{told} {NAMES_AGAIN}; the report lists them")
+    return kept
 
 
 def _without_ragged(
@@ -250,9 +263,12 @@ def _columns(
     return columns
 
 
-def _names(first: Sequence[str], rows: Sequence[Sequence[str]], reading: dict[str, tuple[Any, str]]) -> list[str]:
+def _names(
+    first: Sequence[str], rows: Sequence[Sequence[str]], reading: dict[str, tuple[Any, str]], labels: Collection[str]
+) -> list[str]:
     """Returns the columns' names as the reader will; a first line of data, and doubled names, become options."""
-    if _is_data(first, rows):
+    names_label = bool(labels) and set(labels).issubset(first)  # columns may be called 2019 and 2020
+    if not names_label and _is_data(first, rows):
         reading["header"] = (False, "the first line holds values and no names")
         return [f"column_{number}" for number in range(1, len(first) + 1)]
     names = [name or f"column_{number}" for number, name in enumerate(first, start=1)]
@@ -294,28 +310,6 @@ def _estimate_rows(path: Path, rows: Sequence[Sequence[str]], delimiter: str) ->
     written = sum(sum(map(len, cells)) + len(cells) for cells in rows)
     size = path.stat().st_size * (5 if is_packed(path) else 1)  # tables shrink to about a fifth
     return max(len(rows), round(size / written * len(rows)))
-
-
-def _rows_further_on(path: Path, dialect: Dialect, width: int) -> Iterator[list[str]]:
-    """Reads whole lines at places spread over a large file, so that a sorted one shows more than its beginning."""
-    if is_packed(path) or dialect.encoding.startswith("utf-16"):
-        return
-    size = path.stat().st_size
-    quoting: Any = csv.QUOTE_NONE if dialect.quoting == "none" else csv.QUOTE_MINIMAL
-    with open(path, "rb") as stream:
-        for place in range(1, _PLACES + 1):
-            stream.seek(size * place // (_PLACES + 1))
-            stream.readline()
-            text = stream.read(_PLACE_BYTES).decode(dialect.encoding, errors="replace")
-            complete = text[: text.rfind("\n") + 1]
-            try:
-                for cells in csv.reader(
-                    io.StringIO(complete), delimiter=dialect.delimiter, quoting=quoting, skipinitialspace=True
-                ):
-                    if len(cells) == width:
-                        yield [cell.strip() for cell in cells]
-            except csv.Error:
-                continue
 
 
 def _sample_typed(path: Path, labels: Collection[str]) -> TableSample:

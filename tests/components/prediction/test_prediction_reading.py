@@ -89,6 +89,17 @@ def test_rows_that_do_not_fit_are_set_aside_with_reasons(tmp_path: Path) -> None
     assert block.rejected[0]["file"] == str(tmp_path / "in.csv")
 
 
+@pytest.mark.parametrize("size", [4, 1 << 24])
+def test_names_that_stand_among_the_rows_again_are_set_aside(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, size: int
+) -> None:
+    monkeypatch.setattr(csv_blocks_of_files, "_BLOCK_BYTES", size)
+    blocks = csv_blocks(tmp_path, "town,rooms,area\na,1,1\ntown,rooms,area\ntown,2,2\n")
+    assert [town for block in blocks for town in block.columns["town"]] == ["a", "town"]
+    told = [(row["place"], row["reason"]) for block in blocks for row in block.rejected]
+    assert told == [(3, "the names of the columns again")]
+
+
 def test_a_table_of_bad_rows_only_gives_an_empty_block(tmp_path: Path) -> None:
     (block,) = csv_blocks(tmp_path, "town,rooms,area\na,2\nb\n")
     assert (len(block), len(block.rejected), block.keys.num_rows) == (0, 2, 0)

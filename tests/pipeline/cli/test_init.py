@@ -193,37 +193,6 @@ def test_tables_as_spreadsheets_save_them(
 
 
 @pytest.mark.parametrize(
-    ("below", "lines_above"),
-    [
-        ("How old are you?,And your income?,Where?,Result\n", 2),
-        ('"How\nold?","Your ""income""",Where?,Result\n"{""Id"":1}","{""Id"":2}","{""Id"":3}","{""Id"":4}"\n', 4),
-        ("years,EUR,,\n", 2),
-        ("int,float,string,string\n", 2),
-    ],
-)
-def test_lines_below_the_names_are_no_rows(init: Init, tmp_path: Path, below: str, lines_above: int) -> None:
-    rows = "".join(f"{18 + i % 60},{i * 31 % 977}.5,{'abc'[i % 3]},{['no', 'yes'][i % 2]}\n" for i in range(200))
-    (tmp_path / "t.csv").write_text("age,income,town,y\n" + below + rows)
-    code, out, err = init("t.csv", "--label", "y")
-    assert (code, err) == (0, "")
-    assert f"csv.skip_lines: {lines_above} (" in out and "below the names of the columns" in out
-    experiment, _ = load_experiment(str(tmp_path / "t.yaml"))
-    dataset = resolve(experiment.data, name="t", base_dir=tmp_path, data_dir=None)
-    assert (dataset.rows, dataset.label.classes) == (200, ("no", "yes"))
-    assert [(column.name, column.dtype) for column in dataset.columns] == [
-        ("age", "int"), ("income", "float"), ("town", "string"),
-    ]  # fmt: skip
-
-
-@pytest.mark.parametrize("first", ["unknown,1.5,a,no\n", ",,a,no\n", "NA,NA,a,no\n", "17,x,a,no\n"])
-def test_a_first_row_with_odd_cells_stays_a_row(init: Init, tmp_path: Path, first: str) -> None:
-    rows = "".join(f"{18 + i % 60},{i * 31 % 977}.5,{'abc'[i % 3]},{['no', 'yes'][i % 2]}\n" for i in range(200))
-    (tmp_path / "t.csv").write_text("age,income,town,y\n" + first + rows)
-    assert init("t.csv", "--label", "y")[0] == 0
-    assert "skip_lines" not in (tmp_path / "t.yaml").read_text()
-
-
-@pytest.mark.parametrize(
     "line", ["Total,,500", '"Grand Total",,500', ",Summe,500", "sum,,500\n\n", "Total,,500\n\nSource: office\n"]
 )
 def test_a_line_of_sums_is_noted(init: Init, tmp_path: Path, line: str) -> None:

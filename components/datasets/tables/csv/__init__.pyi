@@ -4,6 +4,7 @@ from .encoding import detect_encoding as detect_encoding, find_total as find_tot
 from .quotes import StrayQuote as StrayQuote
 from .scan import INFINITIES as INFINITIES, NANS as NANS, ColumnScan as ColumnScan, parse as parse
 from .text import (
+    NAMES_AGAIN as NAMES_AGAIN,
     Dialect as Dialect,
     Line as Line,
     body as body,
@@ -14,4 +15,5 @@ from .text import (
     header_of as header_of,
     lines as lines,
     partition_cells as partition_cells,
+    what_is_no_row as what_is_no_row,
 )

@@ -192,6 +192,8 @@ def _parse(content: bytes, dialect: Dialect, names: Sequence[str]) -> tuple[Reco
     if quoted:
         _check_quotes(content, dialect.delimiter.encode()[0])
     batch = _split(content, dialect.delimiter, quoted, names)
+    if dialect.header and _names_stand_in(batch, names):
+        raise OddFile
     has_spaces = not content.isascii() or b" " in content or b"\t" in content
     if has_spaces:
         batch = pa.RecordBatch.from_arrays([pc.utf8_trim_whitespace(column) for column in batch.columns], names)
@@ -216,6 +218,17 @@ def _split(content: bytes, delimiter: str, quoted: bool, names: Sequence[str]) -
         raise OddFile
     (batch,) = table.combine_chunks().to_batches()
     return batch
+
+
+def _names_stand_in(batch: RecordBatch, names: Sequence[str]) -> bool:
+    """Says whether a row may be the header again, as in files that were joined: the line reader knows for certain."""
+    import pyarrow.compute as pc
+
+    name = next((name for place, name in enumerate(names, start=1) if name != f"column_{place}"), None)
+    if name is None:
+        return False
+    column = batch.column(list(names).index(name))
+    return bool(pc.any(pc.equal(column, name)).as_py())
 
 
 def _marks(content: bytes) -> frozenset[str]:

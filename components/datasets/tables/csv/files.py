@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -47,12 +48,12 @@ class ScannedFile:
 
     Attributes:
       pieces: of it, in their order.
-      ragged: its lines of another width, where these are skipped.
+      skipped: its lines that are no rows, where these are skipped, by what they have.
       lost: its rows without a label.
     """
 
     pieces: list[Piece]
-    ragged: Tally = field(default_factory=Tally)
+    skipped: Mapping[str, Tally] = field(default_factory=dict)
     lost: LostRows = field(default_factory=LostRows)
 
     @property
@@ -131,10 +132,11 @@ class TableScan:
         names: Sequence[str],
         partition: Partition | None,
     ) -> ScannedFile:
-        ragged, lost = Tally(), LostRows()
+        skipped: defaultdict[str, Tally] = defaultdict(Tally)
+        lost = LostRows()
         text = {name for name, column in self.columns.items() if column.dtype in (None, "string")}
         rows = scan(
-            body(path, reading, delimiter, len(names), ragged.add, partition=partition),
+            body(path, reading, delimiter, len(names), lambda told, at: skipped[told].add(at), partition=partition),
             {names.index(name): column for name, column in self.columns.items()},
             {names.index(name): bad for name, bad in self._unusable.items()},
             lost,
@@ -142,7 +144,7 @@ class TableScan:
         turned = {name for name, column in self.columns.items() if column.dtype == "string"} - text - self._by_rows
         if turned and self._began_by_columns:
             raise MixedColumns(turned)
-        return ScannedFile([Piece(rows)], ragged, lost)
+        return ScannedFile([Piece(rows)], skipped, lost)
 
 
 def _divide(blocks: Sequence[ScannedBlock]) -> list[Piece]:

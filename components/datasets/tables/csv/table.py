@@ -185,10 +185,10 @@ def _start_scan(
 
 
 def _skipped_lines(path: Path, scanned: ScannedFile, labels: Sequence[ColumnScan]) -> list[str]:
-    ragged, lost = scanned.ragged, scanned.lost
-    told = []
-    if ragged.count:
-        told.append(f"{path.name}: {counted(ragged.count, 'line')} with too few or too many cells ({ragged})")
+    lost = scanned.lost
+    told = [
+        f"{path.name}: {counted(tally.count, 'line')} with {what} ({tally})" for what, tally in scanned.skipped.items()
+    ]
     return [*told, f"{path.name}: {_describe_lost(lost, labels)}"] if lost.count else told
 
 

@@ -28,6 +28,8 @@ _LONGEST_CELL = 1 << 24  # characters; a quote that is never closed would otherw
 _LINES_LOOKED_AT = 200  # for the delimiter
 SEP_LINE = re.compile(r'\ufeff?"?sep=(.)"?[\r\n]*', re.IGNORECASE)  # Excel's own first line
 
+NAMES_AGAIN = "the names of the columns again"
+
 Line = tuple[int, list[str]]
 
 
@@ -252,7 +254,7 @@ def body(
     options: Mapping[str, Any],
     delimiter: str,
     width: int,
-    ragged: Callable[[list[int]], None] | None = None,
+    skipped: Callable[[str, list[int]], None] | None = None,
     part: Sequence[int] | None = None,
     partition: Partition | None = None,
 ) -> Iterator[Line]:
@@ -263,7 +265,7 @@ def body(
       options: of the ``csv:`` block.
       delimiter: the character between cells.
       width: the number of columns, those of the folders included.
-      ragged: collects the numbers of the lines of rows of another width where the options say to skip them.
+      skipped: collects what is no row where the options say to skip it: in a few words, and the numbers of the lines.
       part: as in :func:`lines`; default: the whole file.
       partition: columns that the file's folders hold, whose cells are added to each row.
 
@@ -273,23 +275,46 @@ def body(
     stream = lines(path, dialect_of(options, delimiter), part)
     added = partition_cells(partition)
     width -= len(added)
-    named = width
+    named, header = width, list[str]()
     if options["header"] and part is None:
-        named = count_named(next(stream, (0, [""] * width))[1])
+        header = next(stream, (0, [""] * width))[1]
+        named = count_named(header)
     for number, found in stream:
         cells = fitted(found, width, named)
-        if len(cells) == width:
+        problem = what_is_no_row(cells, width, header)
+        if not problem:
             yield number, [*cells, *added] if added else cells
-        elif cells == [""]:
-            continue  # a line of spaces
-        elif options["ragged_rows"] == "fail":
-            raise ConfigError(
-                f"Line {number} of {path} has {counted(len(cells), 'cell')} where {counted(width, 'is', 'are')} "
-                "expected; correct the line or set csv.ragged_rows: skip."
-            )
-        elif ragged is not None:
-            # A row may have lines within its cells.
-            ragged(list(range(number - sum(cell.count("\n") for cell in cells), number + 1)))
+        elif cells != [""]:  # a line of spaces
+            _pass_over((number, cells), problem, path, options, skipped)
+
+
+def _pass_over(
+    line: Line,
+    problem: str,
+    path: str | Path,
+    options: Mapping[str, Any],
+    skipped: Callable[[str, list[int]], None] | None,
+) -> None:
+    """Refuses a line that is no row, or notes the numbers of its lines, of which a row may have some in its cells."""
+    number, cells = line
+    if options["ragged_rows"] == "fail":
+        raise ConfigError(f"Line {number} of {path} has {problem}; correct the line or set csv.ragged_rows: skip.")
+    if skipped is not None:
+        told = NAMES_AGAIN if problem == NAMES_AGAIN else "too few or too many cells"
+        skipped(told, list(range(number - sum(cell.count("\n") for cell in cells), number + 1)))
+
+
+def what_is_no_row(cells: Sequence[str], width: int, header: Sequence[str]) -> str:
+    """Says what a line has instead of a row's cells, empty for a row.
+
+    Args:
+      cells: of the line.
+      width: of the table.
+      header: the names of the columns as the file has them; files that were joined have them again further down.
+    """
+    if len(cells) != width:
+        return f"{counted(len(cells), 'cell')} where {counted(width, 'is', 'are')} expected"
+    return NAMES_AGAIN if width > 1 and list(cells) == list(header) else ""
 
 
 def partition_cells(partition: Partition | None) -> list[str]:

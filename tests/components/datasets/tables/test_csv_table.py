@@ -278,6 +278,16 @@ def test_multi_line_cells_keep_line_numbers(resolve, rows, write):
     assert dataset.skipped == ("t.csv: 1 line with too few or too many cells (line 24)",)
 
 
+def test_names_that_stand_among_the_rows_again_are_no_row(resolve, rows, write):
+    write("t.csv", "a,b,y\n" + "1,p,0\n" * 9 + "a,b,y\n" + "2,b,1\n" * 9)
+    with pytest.raises(ConfigError, match=r"Line 11 of .*t.csv has the names of the columns again; correct"):
+        resolve(**block())
+    dataset = resolve(**block(ragged_rows="skip"))
+    assert [row["a"] for row in rows(dataset)] == [1] * 9 + [2] * 9
+    assert dataset.label.classes == ("0", "1")
+    assert dataset.skipped == ("t.csv: 1 line with the names of the columns again (line 11)",)
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
     [

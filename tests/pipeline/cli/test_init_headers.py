@@ -1,0 +1,69 @@
+"""``kerasline init`` finds the names of a table's columns, and what beside them is no row."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from kerasline.components.datasets import resolve
+from kerasline.pipeline.config.experiment import load_experiment
+
+Init = Callable[..., tuple[int, str, str]]
+
+
+@pytest.mark.parametrize(
+    ("below", "lines_above"),
+    [
+        ("How old are you?,And your income?,Where?,Result\n", 2),
+        ('"How\nold?","Your ""income""",Where?,Result\n"{""Id"":1}","{""Id"":2}","{""Id"":3}","{""Id"":4}"\n', 4),
+        ("years,EUR,,\n", 2),
+        ("int,float,string,string\n", 2),
+        ("---,---:,---,:--\n", 2),
+    ],
+)
+def test_lines_below_the_names_are_no_rows(init: Init, tmp_path: Path, below: str, lines_above: int) -> None:
+    rows = "".join(f"{18 + i % 60},{i * 31 % 977}.5,{'abc'[i % 3]},{['no', 'yes'][i % 2]}\n" for i in range(200))
+    (tmp_path / "t.csv").write_text("age,income,town,y\n" + below + rows)
+    code, out, err = init("t.csv", "--label", "y")
+    assert (code, err) == (0, "")
+    assert f"csv.skip_lines: {lines_above} (" in out and "below the names of the columns" in out
+    experiment, _ = load_experiment(str(tmp_path / "t.yaml"))
+    dataset = resolve(experiment.data, name="t", base_dir=tmp_path, data_dir=None)
+    assert (dataset.rows, dataset.label.classes) == (200, ("no", "yes"))
+    assert [(column.name, column.dtype) for column in dataset.columns] == [
+        ("age", "int"), ("income", "float"), ("town", "string"),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("names", "above"),
+    [("2019,2020,where,y", ""), (",,where,y", ""), ("1,2,,y", "Report of June\n"), ("2019,2020,2021,y", "of,July\n\n")],
+)
+def test_a_line_that_names_the_label_is_the_header(init: Init, tmp_path: Path, names: str, above: str) -> None:
+    rows = "".join(f"{18 + i % 60},{i * 31 % 977}.5,{'abc'[i % 3]},{['no', 'yes'][i % 2]}\n" for i in range(200))
+    (tmp_path / "t.csv").write_text(f"{above}{names}\n{rows}")
+    assert init("t.csv", "--label", "y")[::2] == (0, "")
+    experiment, _ = load_experiment(str(tmp_path / "t.yaml"))
+    dataset = resolve(experiment.data, name="t", base_dir=tmp_path, data_dir=None)
+    wanted = [name or f"column_{place}" for place, name in enumerate(names.split(",")[:-1], start=1)]
+    assert (dataset.rows, [column.name for column in dataset.columns]) == (200, wanted)
+
+
+def test_tables_that_were_joined_are_read_without_the_names_in_their_midst(init: Init, tmp_path: Path) -> None:
+    table = "n,word,y\n" + "".join(f"{i * 7 % 97},{'abc'[i % 3]},{i % 2}\n" for i in range(500))
+    (tmp_path / "t.csv").write_text(table * 2)
+    code, out, _ = init("t.csv", "--label", "y")
+    assert (code, "csv.ragged_rows: skip (1 line has the names of the columns again;" in out) == (0, True)
+    experiment, _ = load_experiment(str(tmp_path / "t.yaml"))
+    dataset = resolve(experiment.data, name="t", base_dir=tmp_path, data_dir=None)
+    assert (dataset.rows, dataset.label.classes) == (1000, ("0", "1"))
+
+
+@pytest.mark.parametrize("first", ["unknown,1.5,a,no\n", ",,a,no\n", "NA,NA,a,no\n", "17,x,a,no\n"])
+def test_a_first_row_with_odd_cells_stays_a_row(init: Init, tmp_path: Path, first: str) -> None:
+    rows = "".join(f"{18 + i % 60},{i * 31 % 977}.5,{'abc'[i % 3]},{['no', 'yes'][i % 2]}\n" for i in range(200))
+    (tmp_path / "t.csv").write_text("age,income,town,y\n" + first + rows)
+    assert init("t.csv", "--label", "y")[0] == 0
+    assert "skip_lines" not in (tmp_path / "t.yaml").read_text()

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 import yaml
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.long]
 
 COMMAND = Path(sys.executable).with_name("kerasline")
 ROWS = 500
@@ -123,7 +123,6 @@ def test_a_dirty_csv_becomes_a_model(kerasline: Callable[..., Any], tmp_path: Pa
     assert {"größe (cm)", "sign.up", "monthly fee", "examples", "label_index", "features"} <= columns
 
 
-@pytest.mark.long
 def test_a_parquet_table_becomes_a_model(kerasline: Callable[..., Any], tmp_path: Path) -> None:
     trips_parquet(tmp_path / "trips.parquet")
     made = init_and_run(tmp_path, "trips.parquet", "fare (EUR)", kerasline)

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.long]
 
 PROGRAM = """
 import sys
@@ -81,7 +81,6 @@ def test_it_leaves_what_a_run_through_tfx_leaves(workspace: Path, executions: Ca
     )
 
 
-@pytest.mark.long
 def test_a_lost_output_is_made_again(workspace: Path) -> None:
     assert run(workspace)["loaded"] == "loaded []"
     shutil.rmtree(workspace / "pipelines" / "digits_mlp" / "validate")
@@ -93,7 +92,6 @@ def test_a_lost_output_is_made_again(workspace: Path) -> None:
     assert run(workspace)["loaded"] == "loaded []"
 
 
-@pytest.mark.long
 def test_what_is_asked_for_is_run(workspace: Path) -> None:
     assert "tfx" in run(workspace, "--from", "report")["loaded"]
     anew = run(workspace, "--no-cache")

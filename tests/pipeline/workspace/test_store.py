@@ -201,6 +201,7 @@ def test_two_workspaces_share_a_server_and_leave_each_other_alone(
 
 
 @pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.usefixtures("password")
 def test_a_recipe_runs_on_a_server_and_the_password_stays_out_of_it(server: str, tmp_path: Path) -> None:
     from kerasline.pipeline.models.exporting import export_version

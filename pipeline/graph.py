@@ -53,8 +53,8 @@ def create_pipeline(
     """
     ingest = _ingest(plan)
     statistics = _statistics(plan, ingest)
-    schema = _schema(plan, statistics)
     curated = _curated(plan, statistics)
+    schema = _schema(plan, statistics)
     anomalies = _anomalies(statistics, curated)
     validate = _validate(plan, ingest, statistics, curated, anomalies)
     transform = _transform(plan, ingest, schema, validate)
@@ -71,8 +71,8 @@ def create_pipeline(
     steps = {
         "ingest": ingest,
         "statistics": statistics,
-        "schema": schema,
         "curated": curated,
+        "schema": schema,
         "anomalies": anomalies,
         "validate": validate,
         "transform": transform,
@@ -122,13 +122,6 @@ def _statistics_options(dataset: Dataset) -> tfdv.StatsOptions:
     return tfdv.StatsOptions(schema=schema if schema.feature else None, use_sketch_based_topk_uniques=True)
 
 
-def _schema(plan: RunPlan, statistics: Step) -> Step:
-    """Infers the types that the data has, for parsing it. Shapes are left open where a value may be missing."""
-    return SchemaGen(
-        statistics=statistics.outputs["statistics"], infer_feature_shape=plan.dataset.kind in ("array", "tokens")
-    )
-
-
 def _curated(plan: RunPlan, statistics: Step) -> Step:
     """Says what the data must look like: the curated schema, or one that is inferred, to be curated from now on."""
     return CuratedSchema(
@@ -138,6 +131,13 @@ def _curated(plan: RunPlan, statistics: Step) -> Step:
         classes=json.dumps(plan.features.classes),
         open_columns=json.dumps(plan.features.open_columns()),
         code_version=code_version("kerasline.components.validation.curated"),
+    )
+
+
+def _schema(plan: RunPlan, statistics: Step) -> Step:
+    """Infers the types that the data has, for parsing it. Shapes are left open where a value may be missing."""
+    return SchemaGen(
+        statistics=statistics.outputs["statistics"], infer_feature_shape=plan.dataset.kind in ("array", "tokens")
     )
 
 

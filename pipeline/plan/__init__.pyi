@@ -15,6 +15,7 @@ from .partial import (
     describe_end as describe_end,
     explain_unfinished as explain_unfinished,
     select_steps as select_steps,
+    steps_of as steps_of,
 )
 from .planning import RunPlan as RunPlan, data_record as data_record, plan_run as plan_run
 from .starting_weights import resolve_weights as resolve_weights

@@ -60,16 +60,20 @@ class UnfinishedStep(ConfigError):
         self.step, self.reason = step, reason
 
 
+def steps_of(experiment: Experiment) -> list[str]:
+    """Returns the ids of the steps that a recipe has, in the order in which they run; this takes no graph."""
+    left_out = {"tune": not experiment.tuning, "formats": not experiment.push.further_formats()}
+    left_out["explain"] = experiment.report.explanations == "off"
+    return [step for step in STEPS if not left_out.get(step)]
+
+
 def check_steps(part: Part, experiment: Experiment) -> None:
-    """Refuses names that are no steps of a recipe; this takes no graph, so it is told at once.
+    """Refuses names that are no steps of a recipe, at once.
 
     Raises:
       ConfigError: names the steps that there are, and the nearest one.
     """
-    left_out = {"tune": not experiment.tuning, "formats": not experiment.push.further_formats()}
-    left_out["explain"] = experiment.report.explanations == "off"
-    steps = [step for step in STEPS if not left_out.get(step)]
-    _check_names(part, steps)
+    _check_names(part, steps_of(experiment))
 
 
 def _check_names(part: Part, steps: Collection[str]) -> None:

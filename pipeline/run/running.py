@@ -30,6 +30,7 @@ from kerasline.pipeline.plan import (
     find_schema_file,
     find_start,
     plan_run,
+    steps_of,
 )
 from kerasline.pipeline.run.carrying_out import Order, carry_out
 from kerasline.pipeline.run.outcome import Outcome
@@ -39,6 +40,7 @@ from kerasline.pipeline.workspace import (
     StepForecast,
     Workspace,
     forecast,
+    forecast_first,
     leave_failed_start,
     only_run,
     open_workspace,
@@ -159,9 +161,12 @@ def forecast_recipe(
     with screen_apart(home.log("plan")):
         schema_file = find_schema_file(experiment.name, base_dir, home.root)
         plan = _with_start(plan_run(experiment, base_dir, data_dir, home.models(experiment.name), schema_file), home)
+        reports = home.reports(experiment.name)
+        if first := forecast_first(steps_of(experiment), reports):
+            return first
         inputs = told_to_steps(plan, home)
     has_store = home.server is not None or home.metadata.is_file()
-    return forecast(inputs, home.reports(experiment.name), has_store=has_store)
+    return forecast(inputs, reports, has_store=has_store)
 
 
 def _with_start(plan: RunPlan, home: Workspace) -> RunPlan:

@@ -15,6 +15,7 @@ from .steps import (
     StepInputs as StepInputs,
     StepResult as StepResult,
     forecast as forecast,
+    forecast_first as forecast_first,
     free_name as free_name,
     write_steps as write_steps,
 )

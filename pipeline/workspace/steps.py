@@ -16,13 +16,14 @@ from typing import Any
 from kerasline.components.core import write_at_once
 from kerasline.pipeline.workspace.history import read_outcome, run_folders
 
-# The ids of all steps that a pipeline can have, in the order of the graph.
+# The ids of all steps that a pipeline can have, in the order in which they run.
 STEPS = (
-    *("ingest", "statistics", "schema", "curated", "anomalies", "validate", "transform", "tune", "train", "baseline"),
+    *("ingest", "statistics", "curated", "schema", "anomalies", "validate", "transform", "tune", "train", "baseline"),
     *("evaluate", "parity", "formats", "gate", "push", "explain", "report"),
 )
 STEPS_FILE = "steps.json"
 _LONGEST_VALUE = 40
+_NEVER = "has not finished before"
 _NO_STORE = "metadata.sqlite, which says where earlier outputs are, is gone"
 
 
@@ -119,6 +120,22 @@ def forecast(steps: Mapping[str, StepInputs], reports: Path, *, has_store: bool 
     return result
 
 
+def forecast_first(steps: Sequence[str], reports: Path) -> list[StepForecast]:
+    """Says of every step that it would run where no run has finished one: what it is told decides nothing there.
+
+    Args:
+      steps: ids, in the order in which they run.
+      reports: ``reports/NAME``.
+
+    Returns:
+      The same as :func:`forecast`; empty where a step has finished before.
+    """
+    if any(reports.glob(f"*/{STEPS_FILE}")):
+        return []
+    seconds = _last_seconds(reports)
+    return [StepForecast(step, False, _NEVER, seconds.get(step)) for step in steps]
+
+
 def _keys_there(history: Iterable[Mapping[str, Any]], root: Path) -> set[str]:
     """Returns the keys of finished steps whose outputs are still there."""
     return {record["key"] for run in history for record in run.values() if _is_there(record, root)}
@@ -132,7 +149,7 @@ def _is_there(record: Mapping[str, Any], root: Path) -> bool:
 
 def _reason(step: StepInputs, before: Mapping[str, Any] | None, running: set[str], root: Path) -> str:
     if before is None:
-        return "has not finished before"
+        return _NEVER
     changes = [c for name in step.parameters for c in _changes(name, step.parameters, before["parameters"])]
     if changes:
         return "; ".join(changes[:3]) + (f"; and {len(changes) - 3} more" if len(changes) > 3 else "")

@@ -141,7 +141,7 @@ def test_an_unknown_key_is_refused_with_the_nearest_one(blocks: dict[str, Any], 
         ),
         (
             {"name": "train"},
-            "the recipe: name: expected a name that is no step's (ingest, statistics, schema, curated, anomalies, "
+            "the recipe: name: expected a name that is no step's (ingest, statistics, curated, schema, anomalies, "
             "validate, transform, tune, train, baseline, evaluate, parity, formats, gate, push, explain, report), got "
             "'train'; take 'train_model'",
         ),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -15,7 +16,7 @@ from kerasline.pipeline.config import load_experiment
 from kerasline.pipeline.plan import find_schema_file, plan_run
 from kerasline.pipeline.run import remembering
 from kerasline.pipeline.run.remembering import keep_plan, plan_key, told_to_steps
-from kerasline.pipeline.workspace import Remembered, StepInputs, Workspace
+from kerasline.pipeline.workspace import STEPS, Remembered, StepInputs, StepResult, Workspace, write_steps
 
 ROOT = Path(__file__).resolve().parents[3]
 RECIPE = """
@@ -147,13 +148,22 @@ def forecast(place: Path, *changes: str) -> tuple[str, str]:
 
 
 @pytest.mark.slow
-def test_the_second_plan_says_the_same_and_loads_no_tensorflow(place: Path) -> None:
-    first, loaded = forecast(place)
+def test_a_plan_that_was_compiled_before_and_the_first_one_of_all_load_no_tensorflow(place: Path) -> None:
+    never = "False, 'has not finished before', None"
+    nothing_ran, loaded = forecast(place)
+    assert loaded == "[]" and nothing_ran.count(never) == len(STEPS) - len(["tune", "formats"])
+    ran = place / "workspace" / "reports" / "flowers" / "20260101-000000"
+    write_steps(ran, {"statistics": StepInputs({}, ())}, [StepResult("statistics", 1.0, False)])
+
+    compiled, loaded = forecast(place)
     assert "aiplatform" not in loaded, "a run on this machine needs no client of Vertex AI"
-    assert "tensorflow" in loaded and "'ingest', False, 'has not finished before'" in first
-    assert forecast(place) == (first, "[]")
+    assert "tensorflow" in loaded and "('statistics', False, 'metadata.sqlite" in compiled
+    told = re.findall(r"\('(\w+)', False", compiled)
+    assert told == re.findall(r"\('(\w+)', False", nothing_ran), "the graph has the steps that were told without it"
+    assert forecast(place) == (compiled, "[]")
+
     (kept,) = (place / "workspace" / "planned" / "flowers").iterdir()
     kept.write_bytes(kept.read_bytes()[:100])
     again, loaded = forecast(place)
-    assert again == first and "tensorflow" in loaded
-    assert forecast(place) == (first, "[]"), "it was written again"
+    assert again == compiled and "tensorflow" in loaded
+    assert forecast(place) == (compiled, "[]"), "it was written again"

@@ -94,7 +94,7 @@ def draft_recipe(data: Path, labels: Sequence[str], name: str | None, shown_path
 
 def _draft_table(files: Sequence[Path], labels: Sequence[str], name: str, shown_path: str) -> Draft:
     sample = sample_table(files, labels)
-    require_label([*sample.names, *sample.unusable], labels, files[0])
+    require_label([*sample.names, *sample.unusable], labels, files[0], sample.remark)
     label = guess_label(sample, labels)
     guesses = [
         guess_column(column, sample.rows, sample.complete) for column in sample.columns if column.name not in labels

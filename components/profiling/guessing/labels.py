@@ -77,13 +77,20 @@ class LabelGuess:
     words: Words = Words()
 
 
-def require_label(names: Sequence[str], labels: Sequence[str], path: Path) -> None:
+def require_label(names: Sequence[str], labels: Sequence[str], path: Path, remark: str = "") -> None:
     """Checks that the label was named and is a column.
+
+    Args:
+      names: Of the columns.
+      labels: What was named.
+      path: Of the table.
+      remark: What else is known of the table, such as the sheets that were not read.
 
     Raises:
       ConfigError: it was not, with the columns and the likeliest one; or there is no such column.
     """
     listed = ", ".join(names[:30]) + (f", ... ({len(names)} in all)" if len(names) > 30 else "")
+    told = f" ({remark}.)" if remark else ""
     if not labels:
         likely = likeliest_label(names)
         quoted = f"'{likely}'" if re.search(r"\W", likely) else likely
@@ -94,7 +101,7 @@ def require_label(names: Sequence[str], labels: Sequence[str], path: Path) -> No
     for label in labels:
         if label not in names:
             hint = nearest(label, names)
-            raise ConfigError(f"--label: {path} has no column {label!r}; its columns are {listed}.{hint}")
+            raise ConfigError(f"--label: {path} has no column {label!r}; its columns are {listed}.{hint}{told}")
     if len(set(labels)) < len(labels):
         raise ConfigError(f"--label: expected different columns, got {', '.join(labels)}")
 

@@ -19,14 +19,24 @@ _FORMATS = {None: 0, date: 14, time: 21, datetime: 22, timedelta: 46}
 _STYLES = {kind: place for place, kind in enumerate(_FORMATS)}
 
 
-def write_workbook(path: Path, sheets: Mapping[str, Sequence[Sequence[Any]]], hidden: Collection[str] = ()) -> None:
-    """Writes a workbook of sheets, whose rows begin in cell A1; None leaves a cell out, "#N/A" is the error."""
+def write_workbook(
+    path: Path,
+    sheets: Mapping[str, Sequence[Sequence[Any]]],
+    hidden: Collection[str] = (),
+    merged: Sequence[str] = (),
+) -> None:
+    """Writes a workbook of sheets, whose rows begin in cell A1; None leaves a cell out, "#N/A" is the error.
+
+    Cells are merged in ranges such as ``A1:B1``, in every sheet.
+    """
     with zipfile.ZipFile(path, "w") as archive:
-        for name, content in _members(sheets, hidden).items():
+        for name, content in _members(sheets, hidden, merged).items():
             archive.writestr(name, _HEAD + content)
 
 
-def _members(sheets: Mapping[str, Sequence[Sequence[Any]]], hidden: Collection[str]) -> dict[str, str]:
+def _members(
+    sheets: Mapping[str, Sequence[Sequence[Any]]], hidden: Collection[str], merged: Sequence[str]
+) -> dict[str, str]:
     numbers = range(1, len(sheets) + 1)
     listed = "".join(
         f'<sheet name="{escape(name)}" sheetId="{number}" r:id="r{number}"{_state(name in hidden)}/>'
@@ -37,6 +47,8 @@ def _members(sheets: Mapping[str, Sequence[Sequence[Any]]], hidden: Collection[s
         for number in numbers
     )
     styles = "".join(f'<xf numFmtId="{number}" applyNumberFormat="1"/>' for number in _FORMATS.values())
+    ranges = "".join(f'<mergeCell ref="{place}"/>' for place in merged)
+    merges = f'<mergeCells count="{len(merged)}">{ranges}</mergeCells>' if merged else ""
     types = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet.main+xml"
     return {
         "[Content_Types].xml": f'<Types xmlns="{_PACKAGE}/content-types">'
@@ -51,7 +63,7 @@ def _members(sheets: Mapping[str, Sequence[Sequence[Any]]], hidden: Collection[s
         "</styleSheet>",
         **{
             f"xl/worksheets/sheet{number}.xml": f'<worksheet xmlns="{_NAMESPACE}"><sheetData>{_rows(rows)}</sheetData>'
-            "</worksheet>"
+            f"{merges}</worksheet>"
             for number, rows in zip(numbers, sheets.values(), strict=True)
         },
     }

@@ -27,6 +27,7 @@ _ROWS_PER_GROUP = 1 << 16
 _BYTES_LOOKED_AT = 4096
 _DAMAGED = "{path} is damaged or ends too early; copy or write it again."
 _MONTH_SECONDS = 30 * 86_400.0
+_FORM = 2  # of copies: a larger number makes them anew, since files are read in another way
 _KEPT = 2  # copies of a file; a run may still read the last but one
 
 # The columns of a file, and its rows piece by piece.
@@ -47,7 +48,7 @@ def parquet_of(path: Path) -> Path:
         return path
     status = path.stat()
     folder = cache_folder() / "tables" / hashlib.sha256(str(path.absolute()).encode()).hexdigest()[:16]
-    target = folder / f"{status.st_size}-{status.st_mtime_ns}.parquet"
+    target = folder / f"{status.st_size}-{status.st_mtime_ns}-{_FORM}.parquet"
     if target.exists():
         with suppress(OSError):  # a cache that may only be read serves, too
             os.utime(target)

@@ -1,21 +1,23 @@
 """Reads the table on a sheet of an Excel or OpenDocument workbook.
 
 The first sheet is read that is not hidden and has cells. The names of its columns are the first row that fills at least
-half of the width; what stands above is a title. A column of numbers is one of numbers, whole where all are, and one of
-days or of truth likewise; between them a word such as ``n/a`` is a missing value. A column of several kinds is text,
-its numbers written with a decimal point. An error such as ``#N/A`` is missing, and so is a formula whose value
-was not saved.
+half of the columns that most rows fill, or the one below it where cells of it are merged over several columns; what
+stands above is a title. Rows that have words where all others have numbers, such as units, the names again, and notes
+below an empty row are no rows. A cell that is merged over several rows is the value of each. A column of numbers is one
+of numbers, whole where all are, and one of days or of truth likewise; between them a word such as ``n/a`` is a missing
+value. A column of several kinds is text, its numbers written with a decimal point. An error such as ``#N/A`` is
+missing, and so is a formula whose value was not saved.
 """
 
 from __future__ import annotations
 
 import zipfile
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from datetime import date, datetime, time, timedelta
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
-from kerasline.components.core import ConfigError, shown
+from kerasline.components.core import ConfigError, counted, shown
 from kerasline.components.datasets.description import MISSING_VALUES
 from kerasline.components.datasets.files import WORKBOOK, name_kind
 from kerasline.components.datasets.values import LINES_LOOKED_AT, total_word
@@ -26,6 +28,9 @@ if TYPE_CHECKING:
 
 _REMARK = b"kerasline.remark"  # of the schema of a copy, so that no workbook is read for it again
 _MOST_BYTES = 1 << 31  # unpacked; a full sheet of 40 columns has about half of it
+_MOST_WORDY = 3  # rows of words below the names
+_ROWS_BELOW = 50
+_FEWEST_NUMBERS, _FEWEST_ROWS = 2, 2  # columns of numbers and rows below, that such rows must stand out from
 _EXACT = 2**53  # floats below are exact where they are whole
 
 
@@ -42,27 +47,28 @@ def read_workbook(path: Path, stream: IO[bytes]) -> tuple[Schema, Iterable[Recor
     import pyarrow as pa
 
     sheet, *others = _sheets(path, stream)
-    rows = [[_value(cell) for cell in row] for row in sheet.to_python(skip_empty_area=True)]
-    above = _title_rows(rows)
+    rows = _cells(sheet)
+    above = _title_rows(rows, _wide_rows(sheet))
     number = (sheet.start or (0, 0))[0] + above + 1
-    columns = _filled_columns(rows[above], rows[above + 1 :])
+    below, told = _rows_of_table(rows[above], rows[above + 1 :])
+    columns = _filled_columns(rows[above], below)
     where = f"row {number} of the sheet {sheet.name!r} of {path}"
-    names = [_name(cell, place, where) for place, (cell, _) in columns.items()]
+    names = [_name(cell, place, where, values) for place, (cell, values) in columns.items()]
     if len(set(names)) < len(names):
         raise ConfigError(f"Row {number} of {path} names a column more than once; rename one of them.")
-    remark = "; ".join(_remarks(sheet, others, rows[above:], path))
+    remark = "; ".join([*_remarks(sheet, others, below, path), *(f"{path.name}: {each}" for each in told)])
     table = pa.table([_column(values) for _, values in columns.values()], names=names, metadata={_REMARK: remark})
     return table.schema, table.to_batches()
 
 
 def workbook_remark(schema: Schema) -> str:
-    """Says what a user may not know of a workbook: that other sheets are not read, or that a row at the end is a sum.
+    """Says what a user may not know of a workbook: what of it is not read, or that a row at the end is a sum.
 
     Args:
       schema: Of a table of any format, as :func:`open_file` gives it.
 
     Returns:
-      Up to two phrases; empty for other formats.
+      Phrases; empty for other formats.
     """
     remark: bytes = (schema.metadata or {}).get(_REMARK, b"")
     return remark.decode()
@@ -128,10 +134,94 @@ def _value(cell: Any) -> Any:
     return float(cell) if type(cell) is int else cell
 
 
-def _title_rows(rows: Sequence[Sequence[Any]]) -> int:
-    """Counts the rows above the names of the columns, which fill less than half of the width."""
-    half = len(rows[0]) / 2
-    return next((place for place, row in enumerate(rows) if _filled(row) >= half), 0)
+def _cells(sheet: CalamineSheet) -> list[list[Any]]:
+    """Returns the cells of a sheet from the first row and column that have any; those merged downwards are repeated."""
+    rows = [[_value(cell) for cell in row] for row in sheet.to_python(skip_empty_area=True)]
+    top, left = sheet.start or (0, 0)
+    for (first, place), (last, _) in sheet.merged_cell_ranges or ():
+        for row in rows[first - top + 1 : last - top + 1]:
+            row[place - left] = rows[first - top][place - left]
+    return rows
+
+
+def _wide_rows(sheet: CalamineSheet) -> set[int]:
+    """Returns which rows have a cell that is merged over several columns."""
+    top = (sheet.start or (0, 0))[0]
+    return {first - top for (first, left), (_, right) in sheet.merged_cell_ranges or () if right > left}
+
+
+def _title_rows(rows: Sequence[Sequence[Any]], wide: Collection[int]) -> int:
+    """Counts the rows above the names of the columns, which fill less than half of the columns that most rows fill."""
+    usual = _usual_places(rows)
+    parts = [[row[place] for place in usual] for row in rows]
+    above = next((place for place, row in enumerate(parts) if 2 * _filled(row) >= len(row)), 0)
+    # Groups of columns have their names above those of the columns.
+    return above + 1 if above in wide and _are_texts(parts[above + 1 : above + 2]) else above
+
+
+def _usual_places(rows: Sequence[Sequence[Any]]) -> Sequence[int]:
+    """Returns the places of the columns that at least half of the rows fill; all where there is none."""
+    half = sum(_filled(row) > 0 for row in rows) / 2
+    columns = list(zip(*rows, strict=True))
+    return [place for place, cells in enumerate(columns) if _filled(cells) >= half] or range(len(columns))
+
+
+def _are_texts(rows: Sequence[Sequence[Any]]) -> bool:
+    return bool(rows) and all(isinstance(cell, str) for row in rows for cell in row)
+
+
+def _rows_of_table(names: Sequence[Any], rows: Sequence[Sequence[Any]]) -> tuple[list[Sequence[Any]], list[str]]:
+    """Returns the rows below the names that are rows, and says of others that they are none."""
+    notes = _rows_of_notes(rows)
+    kept = [row for row in rows[: len(rows) - notes] if _filled(row)]
+    words = _rows_of_words(kept)
+    table = [row for row in kept[words:] if row != names]
+    return table, [*_passed_over(words, len(kept) - words - len(table), notes)]
+
+
+def _passed_over(words: int, again: int, notes: int) -> Iterator[str]:
+    """Says how many rows of each kind are no rows of the table."""
+    counts = {
+        "of words where the others have numbers": words,
+        "with the names of the columns again": again,
+        "of notes at the end": notes,
+    }
+    for what, count in counts.items():
+        if count:
+            yield f"{counted(count, 'row')} {what} {'is' if count == 1 else 'are'} passed over"
+
+
+def _rows_of_notes(rows: Sequence[Sequence[Any]]) -> int:
+    """Counts the rows at the end that follow an empty one and have a text in one cell each."""
+    empty = [place for place, row in enumerate(rows) if place and not _filled(row)]
+    last = rows[empty[-1] + 1 :] if empty and len(rows[0]) > _FEWEST_NUMBERS else ()
+    return len(last) if all(map(_is_note, last)) else 0
+
+
+def _is_note(row: Sequence[Any]) -> bool:
+    return [type(cell) for cell in row if cell is not None] == [str]
+
+
+def _rows_of_words(rows: Sequence[Sequence[Any]]) -> int:
+    """Counts the first rows that have words wherever all rows below have numbers: units, questions of a survey."""
+    columns = list(zip(*rows, strict=True))
+    most = range(min(_MOST_WORDY, len(rows) - _FEWEST_ROWS), 0, -1)
+    return next((count for count in most if _have_words(columns, count)), 0)
+
+
+def _have_words(columns: Sequence[Sequence[Any]], count: int) -> bool:
+    below = slice(count, count + _ROWS_BELOW)
+    numeric = [cells for cells in columns if _are_numbers(cells[below])]
+    words = [cell for cells in numeric for cell in cells[:count]]
+    return len(numeric) >= _FEWEST_NUMBERS and all(map(_is_word, words))
+
+
+def _are_numbers(cells: Iterable[Any]) -> bool:
+    return {type(cell) for cell in cells if cell is not None} == {float}
+
+
+def _is_word(cell: Any) -> bool:
+    return isinstance(cell, str) and cell not in MISSING_VALUES
 
 
 def _filled(cells: Iterable[Any]) -> int:
@@ -139,23 +229,25 @@ def _filled(cells: Iterable[Any]) -> int:
 
 
 def _filled_columns(names: Sequence[Any], rows: Sequence[Sequence[Any]]) -> dict[int, tuple[Any, list[Any]]]:
-    """Returns the name and the values of each column that has any of them, by its place; empty rows are left out."""
-    kept = [row for row in rows if _filled(row)]
-    columns = {place: (name, [row[place] for row in kept]) for place, name in enumerate(names)}
+    """Returns the name and the values of each column that has any of them, by its place."""
+    columns = {place: (name, [row[place] for row in rows]) for place, name in enumerate(names)}
     return {place: (name, values) for place, (name, values) in columns.items() if _filled([name, *values])}
 
 
-def _name(cell: Any, place: int, where: str) -> str:
+def _name(cell: Any, place: int, where: str, values: Sequence[Any] = ()) -> str:
     """Returns the name of a column.
 
     Args:
       cell: Of the row of names.
       place: Of the column in the sheet's filled part, from 0.
       where: The row, for the message.
+      values: Of the column; one that most rows fill needs no name, such as the index of a data frame.
 
     Raises:
       ConfigError: it is none.
     """
+    if cell is None and 2 * _filled(values) > len(values):
+        return f"column_{place + 1}"
     if isinstance(cell, str) and cell.strip():
         return cell.strip()
     is_year = isinstance(cell, float) and cell.is_integer()

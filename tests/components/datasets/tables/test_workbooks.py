@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import date, datetime, time, timedelta
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,9 @@ def body(rows: int = 40) -> list[list[Any]]:
     return [[50.5 + i, date(2024, 1, 1 + i % 28), "uv"[i % 2]] for i in range(rows)]
 
 
+BESIDE = [[area, None, y] for area, _, y in body()]
+
+
 @pytest.fixture(autouse=True)
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A cache of the test's own."""
@@ -32,8 +35,8 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def sheet(resolve: Resolve, tmp_path: Path) -> Callable[..., Any]:
     """Resolves the table of a workbook with one sheet, or with those that are given."""
 
-    def call(rows: list[list[Any]], label: str = "y", **sheets: Any) -> Any:
-        write_workbook(tmp_path / "t.xlsx", {"Flats": rows, **sheets}, hidden=["Hidden"])
+    def call(rows: list[list[Any]], label: str = "y", merged: Sequence[str] = (), **sheets: Any) -> Any:
+        write_workbook(tmp_path / "t.xlsx", {"Flats": rows, **sheets}, hidden=["Hidden"], merged=merged)
         return resolve(parquet={"path": "t.xlsx", "label": label})
 
     return call
@@ -94,7 +97,7 @@ def test_years_name_columns(sheet: Any) -> None:
     ("rows", "expected"),
     [
         ([[50.5, "u", 1], *body()], "a column in row 1 of the sheet 'Flats' of .*t.xlsx, got '50.5' in its cell 1"),
-        ([["area", None, "y"], *body()], "row 1 of the sheet 'Flats' of .*t.xlsx, got nothing in its cell 2"),
+        ([["area", None, "y"], [1.5, "see", "u"], *BESIDE], "'Flats' of .*t.xlsx, got nothing in its cell 2"),
         ([["area", "area", "y"], *body()], "Row 1 of .*t.xlsx names a column more than once; rename one of them"),
         ([HEAD], "t.xlsx has no rows; check that the right file was named"),
         ([], "t.xlsx has no sheet with cells; name the workbook that holds the table"),
@@ -133,3 +136,65 @@ def test_a_workbook_is_no_text(resolve: Resolve, tmp_path: Path) -> None:
         ConfigError, match="is a workbook of Excel or OpenDocument, no text table; name it under data.parquet"
     ):
         resolve(csv={"path": "t.xlsx", "label": "y"})
+
+
+NUMBERS = [[50.5 + i, i % 7, "uv"[i % 2]] for i in range(40)]
+
+
+@pytest.mark.parametrize(
+    ("above", "merged"),
+    [
+        ([["Sizes", None, "Answer"], ["area", "rooms", "y"]], ["A1:B1"]),
+        ([["Report", None, None], ["of June"], ["area", "rooms", "y"]], ["A1:C1"]),
+        ([["Report", None, None, None, None, "legend"], [None] * 5 + ["red"], ["area", "rooms", "y"]], []),
+    ],
+)
+def test_names_below_the_names_of_groups_and_titles(
+    sheet: Any, rows: Any, above: list[list[Any]], merged: list[str]
+) -> None:
+    found = sheet([*above, *NUMBERS], merged=merged)
+    assert [(column.name, column.dtype) for column in found.columns] == [("area", "float"), ("rooms", "int")]
+    assert len(rows(found)) == 40
+
+
+def test_names_of_groups_over_some_columns(sheet: Any) -> None:
+    above = [["area", "Counts", None, "y"], [None, "rooms", "floors", None]]
+    found = sheet(
+        [*above, *([*row[:2], 3 + row[1] % 4, row[2]] for row in NUMBERS)], merged=["A1:A2", "B1:C1", "D1:D2"]
+    )
+    assert [column.name for column in found.columns] == ["area", "rooms", "floors"]
+
+
+def test_a_cell_that_is_merged_over_rows_is_the_value_of_each(sheet: Any, rows: Any) -> None:
+    body = [["ab"[i // 20] if i % 20 == 0 else None, *row] for i, row in enumerate(NUMBERS)]
+    found = sheet([["group", "area", "rooms", "y"], *body], merged=["A2:A21", "A22:A41"])
+    assert [row["group"] for row in rows(found)] == ["a"] * 20 + ["b"] * 20
+
+
+def test_an_index_without_a_name_is_a_column(sheet: Any) -> None:
+    found = sheet([[None, "rooms", "y"], *NUMBERS])
+    assert [column.name for column in found.columns] == ["column_1", "rooms"]
+
+
+@pytest.mark.parametrize(
+    ("table", "told"),
+    [
+        ([["m²", "number", "class"], *NUMBERS], "1 row of words where the others have numbers is passed over"),
+        (
+            [["How large?", "And rooms?", "Which?"], ["Q1", "Q2", "Q3"], *NUMBERS],
+            "2 rows of words where the others have numbers are passed over",
+        ),
+        ([*NUMBERS[:20], ["area", "rooms", "y"], *NUMBERS[20:]], "1 row with the names of the columns again is passed"),
+        ([*NUMBERS, [], ["* from the office"], ["printed in June"]], "2 rows of notes at the end are passed over"),
+    ],
+)
+def test_rows_that_are_none_are_passed_over_and_noted(sheet: Any, rows: Any, table: list[list[Any]], told: str) -> None:
+    found = sheet([["area", "rooms", "y"], *table])
+    assert [(column.name, column.dtype) for column in found.columns] == [("area", "float"), ("rooms", "int")]
+    assert [row["y"] for row in rows(found)] == [row[2] for row in NUMBERS]
+    assert any(f"t.xlsx: {told}" in note for note in found.notes)
+
+
+@pytest.mark.parametrize("first", [["unknown", 3, "u"], ["n/a", "n/a", "u"], [7.5, None, "u"]])
+def test_a_first_row_with_odd_cells_stays_a_row(sheet: Any, first: list[Any]) -> None:
+    assert sheet([["area", "rooms", "y"], first, *NUMBERS]).rows == 41

@@ -39,6 +39,9 @@ DATE_CLEANING: tuple[tuple[str, str], ...] = (
     (r"^(\d{1,2}/[a-z]{3}/\d{4}):(\d{2}:)", r"\1 \2"),  # a web server's log
     (r"^(\d{1,2})([a-z]{3})(\d{4}|\d{2})$", r"\1-\2-\3"),  # DATE9. of SAS
     (r"^(\d{1,2})([a-z]{3})(\d{4}|\d{2})[: ](\d{2}:)", r"\1-\2-\3 \4"),  # its DATETIME20.
+    (r"^(\d{4}) ?[年년] ?(\d{1,2}) ?[月월] ?(\d{1,2}) ?[日일]", r"\1-\2-\3"),
+    (r"^(\d):(\d{2}\.\d+)$", r"0:0\1:\2"),  # minutes and seconds with decimals, as stopwatches have them
+    (r"^(\d{2}):(\d{2}\.\d+)$", r"0:\1:\2"),
     (rf"({_CLOCK}(?:\s*[ap]\.?m\.?)?)\s*{_ZONE}$", r"\1"),
     (rf"^([a-z]+\.? +\d{{1,2}}),? +({_CLOCK})(?: +[a-z]{{1,5}})? +(\d{{4}})$", r"\1 \3 \2"),  # C's ctime, date
     (r"^(\d{4})[-/](\d{1,2})$", r"\1-\2-01"),

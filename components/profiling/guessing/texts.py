@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from kerasline.components.datasets.values import (
@@ -26,6 +26,7 @@ from kerasline.components.profiling.guessing.guess import (
     hidden_difference,
     shown,
 )
+from kerasline.components.profiling.guessing.unread import are_codes, remark_on_numbers
 from kerasline.components.profiling.sampling import words_of
 
 _BOOLEANS = ({"true", "false"}, {"yes", "no"}, {"y", "n"}, {"t", "f"}, {"on", "off"})
@@ -52,16 +53,20 @@ def guess_text(name: str, present: Sequence[str], counts: Counter[str], rows: in
         return ColumnGuess(name, "boolean", " or ".join(sorted(counts)[:2]), options={"kind": "boolean"})
     some = list(counts)[:MOST_READ]
     special = (_guess_date(name, some, counts) or _guess_written_number(name, counts)) if len(counts) > 2 else None
-    return (
-        special
-        or _guess_words(name, present, some, len(counts))
+    if special:
+        return special
+    found = (
+        _guess_words(name, present, some, len(counts))
         or _guess_names(name, present, len(counts))
         or _guess_category(name, present, counts, rows, complete)
     )
+    return remark_on_numbers(found, some, len(counts))
 
 
 def _guess_words(name: str, present: Sequence[str], some: Sequence[str], distinct: int) -> ColumnGuess | None:
     """Finds texts of several words, and names that hardly come twice."""
+    if are_codes(some):
+        return None
     words = [len(words_of(value)) for value in some]
     mean_words = sum(words) / len(words)
     unique = distinct / len(present)
@@ -141,7 +146,7 @@ def _guess_date(name: str, values: Sequence[str], counts: Counter[str]) -> Colum
     }
     best = max(read, key=lambda form: read[form])
     if read[best] < 1 - _MOST_UNREADABLE:
-        return None
+        return _guess_mixed_dates(name, values, read)
     remark = ""
     if read["dmy"] == read["mdy"] > 0:
         best, remark = _day_or_month_first(values)
@@ -153,6 +158,18 @@ def _guess_date(name: str, values: Sequence[str], counts: Counter[str]) -> Colum
         options["indicator"] = True
         why += f"; {1 - read[best]:.1%} are none and count as missing"
     return ColumnGuess(name, "date", why, options=options, remark=remark)
+
+
+def _guess_mixed_dates(name: str, values: Sequence[str], read: Mapping[str, float]) -> ColumnGuess | None:
+    """Leaves out dates of which each form reads a part only."""
+    forms = sorted((form for form in DATE_PATTERNS if read[form]), key=lambda form: -read[form])
+    told = [next(value for value in values if reads_as_date(value, form)) for form in forms]
+    dates = sum(any(reads_as_date(value, form) for form in forms) for value in values)
+    if len(forms) < 2 or dates < (1 - _MOST_UNREADABLE) * len(values):
+        return None
+    other = next((value for value in values if not reads_as_date(value, forms[0])), told[-1])
+    why = f"dates that are written in several ways, such as {shown(told[0])} and {shown(other)}: write them alike"
+    return ColumnGuess(name, "drop", why)
 
 
 def _day_or_month_first(values: Sequence[str]) -> tuple[str, str]:

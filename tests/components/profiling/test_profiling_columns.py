@@ -169,3 +169,54 @@ def test_values_that_look_alike_are_remarked_on() -> None:
         guess = guess_column(SampledColumn("c", "string", values * 20), 60, complete=True)
         assert guess.remark == f"some values differ in {difference} only"
     assert guess_column(SampledColumn("c", "string", ["red", "blue"] * 30), 60, complete=True).remark == ""
+
+
+UUIDS = [f"{n * 2654435761 % 2**32:08x}-{n:04x}-4{n % 4096:03x}-a{n % 999:03d}-{n * 40503:012x}" for n in range(ROWS)]
+
+
+@pytest.mark.parametrize(
+    ("values", "kind"),
+    [
+        (UUIDS, "drop"),
+        ([f"DE{n % 89 + 10} 3704 0044 0532 {n + 1000}" for n in range(ROWS)], "drop"),
+        ([f"10.0.{n % 4}.{n % 9}" for n in range(ROWS)], "categorical"),
+        ([f"{n % 3}.{n % 11}.{n % 7}" for n in range(ROWS)], "drop"),
+        ([f"sent {n % 9} parcels to town {n % 7}" for n in range(ROWS)], "text"),
+    ],
+)
+def test_codes_of_several_parts_are_no_sentences(values: list[str], kind: str) -> None:
+    assert guess("code", values).kind == kind
+
+
+@pytest.mark.parametrize(
+    ("values", "told"),
+    [
+        ([f"{n % 90 + 90}/{n % 60 + 50}" for n in range(ROWS)], "each cell holds several numbers, such as '90/50'"),
+        ([f"{48 + n % 7}°{n % 60}'N" for n in range(ROWS)], "each cell holds several numbers"),
+        ([f"{n / 7:.4f}, {n / 9:.4f}" for n in range(ROWS)], "each cell holds several numbers"),
+        ([f"{n % 9 / 8:.2f} ± 0.3" for n in range(ROWS)], "each cell holds several numbers"),
+        ([f"{n % 40 / 8:.2f}×10⁻³" for n in range(ROWS)], "each cell holds several numbers"),
+        ([f"{n % 9} ¾" for n in range(ROWS)], "each cell holds several numbers"),
+        ([f"{10 * (n % 9)}-{10 * (n % 9) + 9}" for n in range(ROWS)], "each cell holds several numbers"),
+        (["<0.5" if n % 3 else f"{n / 8}" for n in range(ROWS)], "cells such as '<0.5' are numbers with a mark"),
+        ([f"20{n % 9 + 10}-W{n % 50 + 1:02}" for n in range(ROWS)], "weeks such as '2010-W01' are read as no dates"),
+        ([f"~{n % 30}" for n in range(ROWS)], "cells such as '~0' are numbers with a mark"),
+        (["ab"[n % 2] + "c" * (n % 3) for n in range(ROWS)], ""),
+        ([f"030 {n % 30} {n % 7}" for n in range(ROWS)], ""),
+    ],
+)
+def test_numbers_that_are_not_read_are_remarked_on(values: list[str], told: str) -> None:
+    found = guess("size", values)
+    assert found.kind != "numeric"
+    said = found.remark + found.why
+    assert told in said and (told or not ("several" in said or "mark" in said))
+
+
+def test_dates_that_are_written_in_several_ways_are_named() -> None:
+    dates = [("2021-03-{:02}", "{:02}.04.2021", "May {}, 2022")[n % 3].format(n % 28 + 1) for n in range(ROWS)]
+    found = guess("day", dates)
+    assert (found.kind, "dates that are written in several ways, such as" in found.why) == ("drop", True)
+
+
+def test_stopwatches_are_read_as_times() -> None:
+    assert guess("lap", [f"{n % 9}:{n % 60:02}.{n % 10}" for n in range(ROWS)]).options["date_format"] == "time"

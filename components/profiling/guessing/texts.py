@@ -162,14 +162,14 @@ def _guess_date(name: str, values: Sequence[str], counts: Counter[str]) -> Colum
 
 def _guess_mixed_dates(name: str, values: Sequence[str], read: Mapping[str, float]) -> ColumnGuess | None:
     """Leaves out dates of which each form reads a part only."""
-    forms = sorted((form for form in DATE_PATTERNS if read[form]), key=lambda form: -read[form])
-    told = [next(value for value in values if reads_as_date(value, form)) for form in forms]
-    dates = sum(any(reads_as_date(value, form) for form in forms) for value in values)
-    if len(forms) < 2 or dates < (1 - _MOST_UNREADABLE) * len(values):
+    first, second, *_ = sorted(DATE_PATTERNS, key=lambda form: -read[form])
+    others = [value for value in values if not reads_as_date(value, first)]
+    unread = [value for value in others if not any(reads_as_date(value, form) for form in DATE_PATTERNS)]
+    if not read[second] or len(unread) > _MOST_UNREADABLE * len(values):
         return None
-    other = next((value for value in values if not reads_as_date(value, forms[0])), told[-1])
-    why = f"dates that are written in several ways, such as {shown(told[0])} and {shown(other)}: write them alike"
-    return ColumnGuess(name, "drop", why)
+    one = next(value for value in values if reads_as_date(value, first))
+    told = f"dates that are written in several ways, such as {shown(one)} and {shown(others[0])}: write them alike"
+    return ColumnGuess(name, "drop", told)
 
 
 def _day_or_month_first(values: Sequence[str]) -> tuple[str, str]:

@@ -25,6 +25,7 @@ from kerasline.components.datasets.files import (
 )
 from kerasline.components.datasets.tables.csv import (
     NAMES_AGAIN,
+    SCRIPTS,
     ColumnScan,
     Dialect,
     count_named,
@@ -155,7 +156,8 @@ def _sample_csv(path: Path, labels: Collection[str]) -> TableSample:
     reading: dict[str, tuple[Any, str]] = {}
     encoding = detect_encoding(path)
     if encoding != "utf-8":
-        reading["encoding"] = (encoding, "the file is not UTF-8")
+        by_words = encoding in SCRIPTS
+        reading["encoding"] = (encoding, f"the file is not UTF-8{', and its words look like this' if by_words else ''}")
     dialect = find_dialect(path, encoding, reading, labels)
     first, rows, complete = _first_lines(path, dialect)
     width = len(first)

@@ -13,6 +13,12 @@ from kerasline.components.datasets.values import total_word
 
 _BYTES_LOOKED_AT = 4096
 _FULL_BLOCKS = 1 << 26
+_BYTES_FOR_WORDS = 1 << 16
+# Encodings of other scripts that spreadsheets and older programs write: East Asian, Cyrillic, Greek, ...
+_OF_TWO_BYTES = ("cp932", "euc_jp", "gb18030", "big5", "cp949")
+SCRIPTS = (*_OF_TWO_BYTES, "cp1251", "koi8_r", "cp1253", "cp1255", "cp1256", "cp874")
+_MOST_WHOLE, _FEWEST_LETTERS = 0.9, 4
+_HALF_WIDTH = frozenset(map(chr, range(0xFF61, 0xFFA0)))  # of Katakana, which single letters with accents look like
 
 
 def without_bom(encoding: str) -> str:
@@ -34,8 +40,9 @@ def check_is_text(raw: IO[bytes], path: str | Path, encoding: str) -> None:
     start = _peek(raw)
     if encoding.lower().replace("_", "-").startswith(("utf-16", "utf-32")):
         return
-    if start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        raise ConfigError(f"{path} is UTF-16, not {encoding}; set csv.encoding: utf-16.")
+    marked = _encoding_by_mark(start)
+    if marked:
+        raise ConfigError(f"{path} is {marked.upper()}, not {encoding}; set csv.encoding: {marked}.")
     found = utf_16_of(start)
     if found:
         raise ConfigError(f"{path} is UTF-16 without a mark that says so, not {encoding}; set csv.encoding: {found}.")
@@ -58,12 +65,15 @@ def utf_16_of(start: bytes) -> str | None:
 
 
 def detect_encoding(path: Path) -> str:
-    """Finds the encoding of a text table: UTF-8, UTF-16 with its mark or without, cp1252, or else latin-1."""
+    """Finds the encoding of a text table.
+
+    That is UTF-8, UTF-32 or UTF-16 by its mark, UTF-16 without, one of another script than the Latin one by its words,
+    cp1252, or else latin-1. Of the encodings with Latin letters, which no words tell apart for certain, others are
+    never said.
+    """
     with open_bytes(path) as stream:
         start = _peek(stream)
-        if start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-            return "utf-16"
-        found = utf_16_of(start)
+        found = _encoding_by_mark(start) or utf_16_of(start)
         if found:
             return found
         check_is_text(stream, path, "utf-8")
@@ -73,8 +83,35 @@ def detect_encoding(path: Path) -> str:
                 decoder.decode(block)
                 left -= len(block)
         except UnicodeDecodeError:
-            return "cp1252" if _decodes(path, "cp1252") else "latin-1"
+            return _encoding_by_words(path) or ("cp1252" if _decodes(path, "cp1252") else "latin-1")
     return "utf-8"
+
+
+def _encoding_by_mark(start: bytes) -> str:
+    """Returns utf-32 or utf-16 where a file begins with the mark of one, else nothing."""
+    if start.startswith((codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)):
+        return "utf-32"
+    return "utf-16" if start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) else ""
+
+
+def _encoding_by_words(path: Path) -> str:
+    """Returns the encoding of another script in which the words of a text make sense, else nothing."""
+    from charset_normalizer import from_bytes
+
+    with open_bytes(path) as stream:
+        sample = stream.read(_BYTES_FOR_WORDS).rpartition(b"\n")[0]
+    found = from_bytes(sample, cp_isolation=[*SCRIPTS, "cp1252", "cp1250", "cp1254"]).best()
+    if found is None or found.encoding not in SCRIPTS or not _decodes(path, found.encoding):
+        return ""
+    return found.encoding if _is_of_one_script(str(found), found.encoding) else ""
+
+
+def _is_of_one_script(text: str, encoding: str) -> bool:
+    """Says whether the words with letters beyond ASCII have no others, which Latin letters read wrongly have."""
+    words = [word for word in re.findall(r"[^\W\d_]+", text) if not word.isascii()]
+    whole = [word for word in words if not any(character.isascii() or character in _HALF_WIDTH for character in word)]
+    longest = max(map(len, re.findall(r"[^\x00-\x7f]+", text)), default=0)
+    return len(whole) >= _MOST_WHOLE * len(words) and longest >= (1 if encoding in _OF_TWO_BYTES else _FEWEST_LETTERS)
 
 
 def undecodable(path: str | Path, encoding: str) -> ConfigError:

@@ -1,0 +1,61 @@
+"""The encoding of a text table is found by its mark, or by its words where these are of another script."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from kerasline.components.core.errors import ConfigError
+from kerasline.components.datasets.tables.csv.encoding import detect_encoding
+from kerasline.components.datasets.tables.csv.text import Dialect, lines
+from kerasline.components.profiling.drafting import draft_recipe
+
+RUSSIAN = "цвет красный синий зелёный город Москва дорога молоко хорошо плохо"
+GREEK = "χρώμα κόκκινο μπλε πράσινο Αθήνα δρόμος γάλα καλός κακός Θεσσαλονίκη"
+WORDS = {
+    "cp1251": RUSSIAN, "koi8_r": RUSSIAN, "cp1253": GREEK, "cp1255": "צבע אדום ירושלים כחול חלב", 
+    "cp874": "สี แดง น้ำเงิน เขียว กรุงเทพ",
+    "cp1256": "لون أحمر القاهرة أزرق حليب", "cp932": "色 赤色 カメラ", "euc_jp": "色 赤色 カメラ",
+    "gb18030": "颜色 红色 北京", "big5": "顏色 紅色 臺北", "cp949": "색상 빨강 서울",
+}  # fmt: skip
+
+
+def table(name: str, words: Sequence[str]) -> str:
+    rows = "".join(f"{n / 7:.3f},{words[n % len(words)]},{'no' if n % 5 < 2 else 'yes'}\n" for n in range(200))
+    return f"x,{name},y\n{rows}"
+
+
+@pytest.mark.parametrize("encoding", WORDS)
+def test_words_of_another_script_tell_the_encoding(tmp_path: Path, encoding: str) -> None:
+    name, *words = WORDS[encoding].split()
+    path = tmp_path / "t.csv"
+    path.write_text(table(name, (*words, name)), encoding=encoding)
+    assert detect_encoding(path) == encoding
+    draft = draft_recipe(path, ["y"], None, "t.csv")
+    assert [column[0] for column in draft.columns] == ["x", name]
+    assert f"csv.encoding: {encoding} (the file is not UTF-8, and its words look like this)" in "\n".join(draft.summary)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("grün", "Köln", "Straße"), ("été", "forêt", "oui"), ("São", "não", "maçã"), ("Göteborg", "röd", "ja"),
+        ("Å", "Ä", "Ö"), ("MÜNCHEN", "ÅÄÖ", "ÉTÉ"), ("Muller", "Müller", "Meier"), ("20°C", "§5", "±3"),
+        ("‘a’", "“b”", "c…d"), ("þórður", "æðislegt", "nei"), ("sää", "Hämeenlinna", "ÖLJY"), ("Łódź", "żółty", "tak"),
+    ],
+)  # fmt: skip
+def test_latin_letters_are_of_no_other_script(tmp_path: Path, words: tuple[str, ...]) -> None:
+    path = tmp_path / "t.csv"
+    path.write_text(table("größe", words), encoding="cp1250" if "tak" in words else "cp1252")
+    assert detect_encoding(path) == "cp1252"
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-32"])
+def test_a_mark_tells_the_encoding(tmp_path: Path, encoding: str) -> None:
+    path = tmp_path / "t.csv"
+    path.write_text(table("größe", ("a", "é")), encoding=encoding)
+    assert detect_encoding(path) == encoding
+    with pytest.raises(ConfigError, match=rf"t.csv is {encoding.upper()}, not utf-8; set csv.encoding: {encoding}\."):
+        next(lines(path, Dialect(",")))

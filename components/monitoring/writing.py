@@ -12,12 +12,13 @@ import threading
 import time
 import uuid
 import zlib
-from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from collections.abc import Mapping, Sequence, Set
+from contextlib import suppress
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from kerasline.components.core import remove_left, written_at_once
+from kerasline.components.core import remove_left, write_at_once, written_at_once
 from kerasline.components.monitoring.records import (
     ANSWERS,
     LABELS,
@@ -33,6 +34,7 @@ _MOST_WAITING_BYTES = 64 << 20
 _USUAL_BYTES = 1_000  # of an exchange, beside its body
 _FREE_BYTES, _FREE_SHARE = 100 << 20, 0.05  # of a disk, which are left for others: what is less
 _RETRY_SECONDS = 60.0
+_DOUBTED = ".doubted"  # the day on which the clock was not believed
 # Small files are joined when there are so many, or so large.
 _PARTS, _PART_BYTES = 40, 32 << 20
 
@@ -205,20 +207,57 @@ def check_room(folder: Path) -> None:
         raise OSError(errno.ENOSPC, f"less than {least / 1e6:.0f} MB are free")
 
 
-def clean(captured: Path, keep_days: int) -> None:
+def clean(captured: Path, keep_days: int, now: datetime | None = None) -> None:
     """Deletes the days that are over, and what killed processes left half-written.
+
+    A clock that has jumped ahead would make all days be over. So where nothing was answered yesterday, nothing is
+    deleted before a later day than today has come; a clock that was put right again comes to none.
 
     Args:
       captured: ``captured/NAME`` of the workspace.
       keep_days: of answers and labels, today not counted.
+      now: UTC; None asks the clock.
     """
-    last = (datetime.now(UTC) - timedelta(days=keep_days)).date().isoformat()
-    for kind in (ANSWERS, LABELS):
-        for folder in (captured / kind).glob("version=*/day=*"):
-            if folder.name.removeprefix("day=") < last:
-                shutil.rmtree(folder, ignore_errors=True)
-        for left in (captured / kind).glob("version=*/day=*/.*.parquet.*"):
-            remove_left(left.with_name(left.name[1:-9]))
+    today = (now or datetime.now(UTC)).date()
+    last = (today - timedelta(days=keep_days)).isoformat()
+    days = {folder: _day_of(folder) for folder in _days_in(captured)}
+    over = [folder for folder, day in days.items() if day < last]
+    if over and _is_believed(captured, today, set(days.values())):
+        for folder in over:
+            shutil.rmtree(folder, ignore_errors=True)
+    for folder in days:
+        _remove_half_written(folder)
+
+
+def _remove_half_written(folder: Path) -> None:
+    for left in folder.glob(".*.parquet.*"):
+        remove_left(left.with_name(left.name[1:-9]))
+
+
+def _days_in(captured: Path) -> list[Path]:
+    """Lists the folders of answers and of labels, one a version and day."""
+    return [folder for kind in (ANSWERS, LABELS) for folder in (captured / kind).glob("version=*/day=*")]
+
+
+def _day_of(folder: Path) -> str:
+    return folder.name.removeprefix("day=")
+
+
+def _is_believed(captured: Path, today: date, days: Set[str]) -> bool:
+    """Says whether the clock is right about today: it follows a day that is there, or one on which this was asked."""
+    doubted = captured / _DOUBTED
+    with suppress(OSError):
+        if (today - timedelta(days=1)).isoformat() in days:
+            doubted.unlink(missing_ok=True)
+            return True
+        since = doubted.read_text(encoding="utf-8") if doubted.is_file() else ""
+        if "" < since < today.isoformat():
+            doubted.unlink()
+            return True
+        if since != today.isoformat():  # the first doubt, or one of a clock that was ahead then
+            write_at_once(doubted, today.isoformat())
+            logger.warning("days are deleted from %s tomorrow, if the clock is right about today", captured)
+    return False
 
 
 def write_table(table: Any, path: Path) -> None:

@@ -68,7 +68,7 @@ def judge_watch(
     folder: Path,
     versions: tuple[int, int],
     record: Mapping[str, Any],
-    since: datetime,
+    since: datetime | None,
     limits: Mapping[str, float],
 ) -> dict[str, Any]:
     """Says whether a version in production has crossed a limit since it came there.
@@ -78,7 +78,7 @@ def judge_watch(
       folder: ``MODELS/NAME``.
       versions: the one in production and the one that a rollback goes to.
       record: of the one in production.
-      since: when it came there.
+      since: when it came there; None counts all that it answered.
       limits: see :func:`judge_limits`; its main metric is compared with that of its own eval rows.
 
     Returns:

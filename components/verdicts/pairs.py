@@ -161,14 +161,16 @@ def read_compared(
     return found
 
 
-def read_watched(captured: Path, version: int, record: Mapping[str, Any], since: datetime, known: Known) -> Compared:
+def read_watched(
+    captured: Path, version: int, record: Mapping[str, Any], since: datetime | None, known: Known
+) -> Compared:
     """Reads what a version in production has answered since some time, beside its eval rows.
 
     Args:
       captured: ``captured/NAME`` of the workspace.
       version: its number.
       record: of the version.
-      since: when it came into production.
+      since: when it came into production; None counts all that it answered.
       known: its answers to eval rows.
     """
     found = Compared(WATCH)

@@ -85,7 +85,9 @@ def backfill(filling: Filling, workspace: Path, *, debug: bool = False) -> dict[
     spans, kind, skipped = _find_spans(filling)
     with _alone(filling.folder):
         ledger = _read_ledger(filling.folder, name)
-        waiting = {span: digest for span in spans if (digest := _digest(span, filling)) != _done(ledger, span, filling)}
+        model = read_record(models, version).get("digest")
+        digests = {span: _digest(span, filling, model) for span in spans}
+        waiting = {span: digest for span, digest in digests.items() if digest != _done(ledger, span, filling)}
         _check_overwritten(waiting, ledger, filling)
         log = home.log(f"backfill-{datetime.now(UTC):%Y%m%d-%H%M%S}")
         told: dict[str, Any] = {"spans": {}, "failed": {}}
@@ -165,10 +167,11 @@ def _output(span: Span, filling: Filling) -> Path:
     return filling.folder / f"{span.key}{filling.suffix}"
 
 
-def _digest(span: Span, filling: Filling) -> str:
-    """Returns what changes with the files of a span and with the options."""
-    states = [(str(path), (stat := path.stat()).st_size, stat.st_mtime_ns) for path in span.files]
-    facts = [states, list(filling.keys), filling.suffix, filling.on_unseen]
+def _digest(span: Span, filling: Filling, model: str | None) -> str:
+    """Returns what changes with the files of a span, with the options, and with the files of the model."""
+    # A model's number comes again where a registry begins anew.
+    states = [(str(path), (s := path.stat()).st_size, s.st_mtime_ns, s.st_ctime_ns, s.st_ino) for path in span.files]
+    facts = [model, states, list(filling.keys), filling.suffix, filling.on_unseen]
     return hashlib.sha256(json.dumps(facts).encode()).hexdigest()
 
 

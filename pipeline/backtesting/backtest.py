@@ -11,17 +11,26 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from kerasline.components.core import ConfigError, write_at_once
+from kerasline.components.core import ConfigError, code_version, write_at_once
 from kerasline.components.datasets import Places
+from kerasline.components.own_code import use_folder
 from kerasline.pipeline.backtesting.past import Past, find_past
 from kerasline.pipeline.backtesting.replaying import Course, Replay, first_fit, replay
 from kerasline.pipeline.backtesting.schedules import DRIFT, Schedule, default_schedules, parse_schedules
 from kerasline.pipeline.backtesting.workers import open_tasks
 from kerasline.pipeline.config import Experiment, load_experiment, write_text
-from kerasline.pipeline.plan import check_first, find_schema_file, resolve_weights
+from kerasline.pipeline.plan import (
+    OF_A_RUN,
+    check_first,
+    find_schema_file,
+    own_modules,
+    resolve_weights,
+    settle_preset,
+)
 from kerasline.pipeline.workspace import open_workspace
 
 RESULT_FILE, PAGE_FILE = "backtest.json", "index.html"
+_CODE = ("kerasline.pipeline.graph", "kerasline.pipeline.backtesting.trial")  # fits, and measures
 
 
 @dataclass(frozen=True)
@@ -74,7 +83,10 @@ def backtest(request: Request, workspace: Path, tell: Callable[[str], None]) -> 
     check_first(experiment, base_dir, request.data_dir, workspace)
     home = open_workspace(workspace)
     data_dir = (request.data_dir or base_dir).resolve()
-    write = _recipe_writer(resolve_weights(experiment, home.root), places, past)
+    # The recipes of the fits lie elsewhere.
+    use_folder(base_dir, own_modules(experiment))
+    settled = settle_preset(resolve_weights(experiment, home.root), base_dir)
+    write = _recipe_writer(settled, places, past)
     folder = home.root / "backtests" / experiment.name / _digest(write("", ""), data_dir)
     for line in past.skipped:
         tell(f"note: {line}")
@@ -83,7 +95,8 @@ def backtest(request: Request, workspace: Path, tell: Callable[[str], None]) -> 
     with open_tasks(folder, request.jobs) as tasks:
         own = find_schema_file(experiment.name, base_dir, home.root).path
         schema = own.parent if own.is_file() else None
-        how = Replay(experiment.name, write, data_dir, folder, schema, past, tasks, tell)
+        code = _hash_code(experiment, own)
+        how = Replay(experiment.name, write, data_dir, folder, schema, past, tasks, tell, code)
         courses = _replay_all(schedules, how)
         work = {"done": tasks.done, "kept": tasks.kept}
     return _describe(experiment, past, courses, folder, {**work, "seconds": round(time.monotonic() - started, 1)})
@@ -129,6 +142,13 @@ def _found_pattern(pattern: str, places: Places, past: Past) -> str:
         if str(file).startswith(fixed):
             return str(candidate)
     return pattern  # an address
+
+
+def _hash_code(experiment: Experiment, schema: Path) -> str:
+    """Returns what changes with the code that fits and measures, the user's included, and with the curated schema."""
+    code = code_version(*_CODE, *own_modules(experiment, *OF_A_RUN))
+    curated = schema.read_bytes() if schema.is_file() else b""
+    return hashlib.sha256(code.encode() + b"\0" + curated).hexdigest()[:12]
 
 
 def _digest(recipe: str, data_dir: Path) -> str:

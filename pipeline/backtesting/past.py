@@ -58,11 +58,12 @@ class Past:
         return [path for span in self.spans[first : last + 1] for path in span.files]
 
     def digest(self, first: int, last: int) -> str:
-        """Returns what changes with the files of some spans: their names, sizes and times."""
+        """Returns what changes with the files of some spans: their names, sizes, times and places on the disk."""
         facts = []
         for path in self.files(first, last):
             status = path.stat()
-            facts.append(f"{path}\0{status.st_size}\0{status.st_mtime_ns}")
+            # The time of change is the file system's own: a copy may have the size and the time of what it replaces.
+            facts.append(f"{path}\0{status.st_size}\0{status.st_mtime_ns}\0{status.st_ctime_ns}\0{status.st_ino}")
         return hashlib.sha256("\n".join(facts).encode()).hexdigest()[:12]
 
 

@@ -30,6 +30,7 @@ class Replay:
       past: the spans.
       tasks: does what takes time.
       tell: says how far it is.
+      code: changes with what decides a fit besides recipe and spans: our code and the user's, and the curated schema.
     """
 
     name: str
@@ -40,6 +41,7 @@ class Replay:
     past: Past
     tasks: Tasks
     tell: Callable[[str], None]
+    code: str
 
 
 @dataclass
@@ -151,8 +153,8 @@ def _task(what: str, window: tuple[int, int], production: _Model | None, how: Re
 
 
 def _key(window: tuple[int, int], production: _Model | None, how: Replay) -> str:
-    """Names what a run depends on: the content of its spans, and of those of the model in production."""
-    digests = [how.past.digest(*window), *([how.past.digest(*production.window)] if production else [])]
+    """Names what a run depends on: code, the content of its spans, and of those of the model in production."""
+    digests = [how.code, how.past.digest(*window), *([how.past.digest(*production.window)] if production else [])]
     mark = hashlib.sha256(",".join(digests).encode()).hexdigest()[:8]
     before = f"-after-{_name(production.window, how)}" if production else ""
     return f"{_name(window, how)}{before}-{mark}"
@@ -163,7 +165,8 @@ def _look(place: int, production: _Model | None, how: Replay) -> dict[str, Any]:
     span = how.past.keys[place]
     if production is None:
         return {"span": span, "model": None, "rows": 0, "metrics": {}, "message": "nothing is in production"}
-    mark = hashlib.sha256(f"{how.past.digest(*production.window)}{how.past.digest(place, place)}".encode())
+    digests = [how.code, how.past.digest(*production.window), how.past.digest(place, place)]
+    mark = hashlib.sha256(",".join(digests).encode())
     key = f"answers/{_name(production.window, how)}-to-{span}-{mark.hexdigest()[:8]}"
     output = how.folder / f"{key}.npz"
     output.parent.mkdir(parents=True, exist_ok=True)

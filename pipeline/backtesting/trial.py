@@ -164,11 +164,11 @@ def _prepared(task: Mapping[str, Any]) -> Iterator[tuple[Path, Path]]:
 
 
 def _take_schema(origin: Path, home: Path, name: str) -> None:
-    """Copies the curated schema, and the note of where it came from, unless it is there."""
+    """Copies the curated schema, and the note of where it came from; one that was edited since replaces the first."""
     for file in (Path(f"{name}.schema.pbtxt"), Path("schemas", f"{name}.origin.json")):
-        if (origin / file).is_file() and not (home / file).is_file():
+        if (origin / file).is_file():
             (home / file).parent.mkdir(exist_ok=True)
-            shutil.copy(origin / file, home / file)
+            write_at_once(home / file, (origin / file).read_bytes())
 
 
 def _put_into_production(version: Path, folder: Path) -> None:

@@ -6,16 +6,19 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from kerasline.components.core import ConfigError, DataRejected, KeraslineError, write_at_once
+from kerasline.components.core import ConfigError, DataRejected, KeraslineError, code_version, write_at_once
 from kerasline.components.evaluation import METRICS
 from kerasline.components.report import render_learning_curve
 from kerasline.pipeline.config import load_experiment
 from kerasline.pipeline.learning_curves.judging import judge
-from kerasline.pipeline.plan import Part
+from kerasline.pipeline.plan import Part, own_modules
 from kerasline.pipeline.run import run_recipe
-from kerasline.pipeline.workspace import Workspace, open_workspace
+from kerasline.pipeline.workspace import open_workspace
+
+if TYPE_CHECKING:
+    from kerasline.pipeline.learning_curves.fits import Fits
 
 SHARES = (0.125, 0.25, 0.5, 1.0)
 _FOLDER, _PAGE, _FIGURES = "learning_curves", "index.html", "learning_curve.json"
@@ -74,7 +77,11 @@ def learning_curve(request: Request, workspace: Path, tell: Tell, *, debug: bool
     record = {"main_metric": outcome.result["main_metric"]}
     if experiment.evaluation.metrics:
         record["measured"] = experiment.evaluation.metrics
-    points = _fit_all(home, outcome.result["run_id"], shares, request.seeds, record, folder / "fits", tell)
+    from kerasline.pipeline.learning_curves.fits import open_fits  # and TensorFlow with it
+
+    code = code_version(*own_modules(experiment, "transform", "network", "fit", "evaluate"))
+    fits = open_fits(home, outcome.result["run_id"], record, (outcome.result["data_fingerprint"], code))
+    points = _fit_all(fits, shares, request.seeds, folder / "fits", tell)
     found = {"recipe": experiment.name, "run_id": outcome.result["run_id"], **_sum_up(points, shares)}
     found["page"] = str(folder / _PAGE)
     folder.mkdir(parents=True, exist_ok=True)
@@ -100,13 +107,8 @@ def _check_outcome(status: str, message: str) -> None:
         raise KeraslineError(message or f"the run up to train ended with {status}")
 
 
-def _fit_all(
-    home: Workspace, run_id: str, shares: Sequence[float], seeds: int, record: Mapping[str, Any], kept: Path, tell: Tell
-) -> list[dict[str, Any]]:
+def _fit_all(fits: Fits, shares: Sequence[float], seeds: int, kept: Path, tell: Tell) -> list[dict[str, Any]]:
     """Fits every share with every seed, or takes what an earlier command has kept of it."""
-    from kerasline.pipeline.learning_curves.fits import open_fits
-
-    fits = open_fits(home, run_id, record)
     points = []
     for share in shares:
         for number in range(seeds):

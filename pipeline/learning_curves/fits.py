@@ -6,7 +6,7 @@ import hashlib
 import json
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -32,7 +32,7 @@ class Fits:
       reader: Reads the eval rows.
       files: Patterns of the train rows' files, and of the eval rows'.
       record: ``task``, and which metrics are measured.
-      origin: Addresses of the rows and of their transform graph, which change with them.
+      origin: What changes with the rows, with their transform graph, and with the user's code.
     """
 
     settings: FitSettings
@@ -40,7 +40,7 @@ class Fits:
     reader: ExamplesReader
     files: tuple[list[str], list[str]]
     record: Mapping[str, Any]
-    origin: tuple[str, str]
+    origin: tuple[str, ...]
 
     def key(self, share: float, number: int) -> str:
         """Names a fit by all that decides what comes of it."""
@@ -90,8 +90,14 @@ def _draw(rows: Arrays | None, share: float, seed: int) -> Arrays | None:
     return rows.take(np.sort(order[: max(round(share * len(rows)), 1)]))
 
 
-def open_fits(home: Workspace, run_id: str, record: Mapping[str, Any]) -> Fits:
+def open_fits(home: Workspace, run_id: str, record: Mapping[str, Any], origin: Sequence[str]) -> Fits:
     """Reads the rows and the settings that a run's ``train`` step had.
+
+    Args:
+      home: The workspace of the run.
+      run_id: Of the run.
+      record: Which metrics are measured.
+      origin: The fingerprint of the data, and the version of the user's code.
 
     Raises:
       ConfigError: The train rows do not fit in ``training.memory_limit_mb``.
@@ -110,4 +116,6 @@ def open_fits(home: Workspace, run_id: str, record: Mapping[str, Any]) -> Fits:
             "a learning curve takes its shares from memory, but the train rows do not fit in "
             f"training.memory_limit_mb: {settings.training.memory_limit_mb}; raise it"
         )
-    return Fits(settings, data, reader, (train, held_out), {**record, "task": settings.plan.task}, (examples, graph))
+    record = {**record, "task": settings.plan.task}
+    # Folders have numbers, which come again where a workspace begins anew.
+    return Fits(settings, data, reader, (train, held_out), record, (*origin, examples, graph))

@@ -10,8 +10,9 @@ from typing import Any
 
 import yaml
 
-from kerasline.components.core import ConfigError
+from kerasline.components.core import ConfigError, remove_left
 from kerasline.components.registry import RECORD_FILE, SIGNATURE_FILE, read_record
+from kerasline.pipeline.console import explain_machine
 from kerasline.pipeline.models.commands import find_version, try_model
 from kerasline.pipeline.models.model_card import card_paths, write_card
 from kerasline.pipeline.workspace import Workspace
@@ -54,6 +55,7 @@ def export_version(home: Workspace, reference: str, target: Path) -> list[str]:
     if not target.parent.is_dir():
         raise ConfigError(f"expected a folder to put {target.name} in, but {target.parent} does not exist")
     record = read_record(folder, version)
+    remove_left(target)  # of an export that was killed
     staging = target.with_name(f".{target.name}.{uuid.uuid4().hex[:8]}")
     try:
         # What was signed is the version's folder, and not what is put together from it here.
@@ -66,10 +68,17 @@ def export_version(home: Workspace, reference: str, target: Path) -> list[str]:
             target.rmdir()
         staging.rename(target)
     except OSError as error:
-        raise ConfigError(f"{target} cannot be written ({error.strerror or error}); name another folder") from error
+        raise _cannot_be_written(target, error) from error
     finally:
         shutil.rmtree(staging, ignore_errors=True)
     return missing
+
+
+def _cannot_be_written(target: Path, error: OSError) -> ConfigError:
+    machine = explain_machine(error)
+    if machine:
+        return ConfigError(f"{target} cannot be written: {machine}, and export again")
+    return ConfigError(f"{target} cannot be written ({error.strerror or error}); name another folder")
 
 
 def read_run_figures(home: Workspace, name: str, record: dict[str, Any]) -> dict[str, Any]:

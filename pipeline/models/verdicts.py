@@ -72,7 +72,7 @@ def _judge(folder: Path, captured: Path, challenger: Challenger, incumbent: int)
     """Compares a challenger with the version in production."""
     records = (read_record(folder, challenger.version), read_record(folder, incumbent))
     _check_records(folder, challenger.version, incumbent, records)
-    since = datetime.fromisoformat(challenger.since) if challenger.since else None
+    since = _past(challenger.since)
     limits = challenger.rollback_on or (records[0].get("watch") or {}).get("rollback_on")
     found = judge(captured, challenger.kind, folder, (challenger.version, incumbent), records, since, limits)
     if not found["rows"]:
@@ -87,10 +87,19 @@ def _watch(folder: Path, captured: Path, pointer: Mapping[str, Any] | None) -> d
         return None
     version = int(pointer["version"])
     record = read_record(folder, version)
-    watch, since = record.get("watch"), datetime.fromisoformat(pointer["moved_at"])
-    if not watch or "task" not in record or datetime.now(UTC) > since + timedelta(days=watch["days"]):
+    watch, since = record.get("watch"), _past(pointer["moved_at"])
+    if not watch or "task" not in record or (since and datetime.now(UTC) > since + timedelta(days=watch["days"])):
         return None
     return judge_watch(captured, folder, (version, previous), record, since, watch["rollback_on"])
+
+
+def _past(text: str) -> datetime | None:
+    """Reads when something began; None, from when on all answers count, where a clock was ahead then.
+
+    By the clock of now no answer would ever be given after it.
+    """
+    moment = datetime.fromisoformat(text) if text else None
+    return moment if moment is not None and moment <= datetime.now(UTC) else None
 
 
 def _find_challenger(folder: Path, captured: Path, name: str, incumbent: int) -> Challenger | None:

@@ -6,6 +6,7 @@ from .data_schemas import (
 )
 from .earlier_searches import check_budget as check_budget, find_start as find_start
 from .first_checks import check_data as check_data, check_first as check_first
+from .own_parts import OF_A_RUN as OF_A_RUN, own_modules as own_modules
 from .partial import (
     WHOLE as WHOLE,
     Part as Part,
@@ -18,4 +19,5 @@ from .partial import (
     steps_of as steps_of,
 )
 from .planning import RunPlan as RunPlan, data_record as data_record, plan_run as plan_run
+from .presets import settle_preset as settle_preset
 from .starting_weights import resolve_weights as resolve_weights

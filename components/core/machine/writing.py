@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import glob
 import os
+import shutil
 import time
 import uuid
 from collections.abc import Iterator
@@ -56,17 +57,17 @@ def write_at_once(path: Path, content: str | bytes, *, lasting: bool = True) -> 
 
 
 def remove_left(path: Path, after_seconds: float = _LEFT_SECONDS) -> None:
-    """Removes what processes that were killed as they wrote a file left of it.
+    """Removes what processes that were killed as they wrote a file, or a folder, left of it.
 
     Args:
-      path: Name of the file.
+      path: Name of the file or folder.
       after_seconds: What was written to more recently may be another process's; 0 where a lock keeps others away.
     """
     for left in path.parent.glob(f".{glob.escape(path.name)}.{'[0-9a-f]' * 8}"):
         with contextlib.suppress(OSError):  # another process was faster
             # A clock that was set back since makes times of the future.
             if not after_seconds or abs(time.time() - left.stat().st_mtime) > after_seconds:
-                left.unlink()
+                shutil.rmtree(left) if left.is_dir() else left.unlink()
 
 
 def keep_newest(folder: Path, *, most_files: int, most_bytes: int | None = None) -> None:

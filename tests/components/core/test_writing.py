@@ -43,9 +43,14 @@ def test_a_lasting_file_is_on_the_disk_before_it_has_its_name(
 @pytest.mark.parametrize(("age_seconds", "stays"), [(10, True), (7200, False), (-7200, False)])
 def test_what_a_killed_process_left_goes_with_the_next_writing(tmp_path: Path, age_seconds: float, stays: bool) -> None:
     left, other = tmp_path / ".look.json.0123abcd", tmp_path / ".book.json.0123abcd"
+    folder = tmp_path / ".look.json.4567cdef"
+    folder.mkdir()
+    (folder / "part").write_text("half")
     for path in (left, other):
         path.write_text("half")
+    for path in (left, other, folder):
         os.utime(path, (time.time() - age_seconds,) * 2)
     write_at_once(tmp_path / "look.json", "{}")
     assert left.exists() is stays, "a recent one may be another process's; a clock may have been set back"
+    assert folder.exists() is stays
     assert other.exists()

@@ -20,6 +20,7 @@ from kerasline.components.core import ConfigError, KeraslineError
 from kerasline.components.monitoring import Capture, CaptureOptions, Exchange, ServeOptions, check_redacted, writing
 from kerasline.components.monitoring.parts import read_parts
 from kerasline.components.monitoring.records import parts_of, request_id_of, table_of
+from kerasline.components.monitoring.writing import clean
 
 ROOT = Path(__file__).resolve().parents[3]
 RECORD: dict[str, Any] = {
@@ -126,6 +127,51 @@ def test_days_that_are_over_are_deleted(tmp_path: Path) -> None:
     capture.take(exchange(at=now, record=record))
     capture.close()
     assert len(list((tmp_path / "flats/answers").glob("version=*/day=*"))) == 2 + 2 + 1, "of three versions"
+
+
+def days_left(captured: Path) -> list[str]:
+    """The days of answers and labels that are there."""
+    return sorted(f"{day.parents[1].name} {day.name.removeprefix('day=')}" for day in captured.rglob("day=*"))
+
+
+def capture_days(captured: Path, *days: str) -> None:
+    """Leaves answers of some days, and their labels."""
+    for kind in ("answers", "labels"):
+        for day in days:
+            (captured / kind / "version=1" / f"day={day}").mkdir(parents=True, exist_ok=True)
+
+
+def noon(day: str) -> datetime:
+    return datetime.fromisoformat(f"{day}T12:00:00+00:00")
+
+
+@pytest.mark.parametrize("ahead", ["2026-03-25", "2026-04-20", "2036-01-01"], ids=["days", "month", "years"])
+def test_a_clock_that_was_ahead_for_a_while_deletes_nothing(tmp_path: Path, ahead: str) -> None:
+    days = [f"2026-03-{day:02}" for day in range(1, 11)]
+    capture_days(tmp_path, *days)
+    before = days_left(tmp_path)
+    for _ in range(2):  # as of two servers
+        clean(tmp_path, 20, noon(ahead))
+    clean(tmp_path, 20, noon("2026-03-10"))
+    assert days_left(tmp_path) == before
+    # Put right, it deletes as ever; and the doubt of a time that has not come is none of its own.
+    capture_days(tmp_path, "2026-03-22", "2026-03-23")
+    clean(tmp_path, 20, noon("2026-03-23"))
+    assert days_left(tmp_path) == [
+        f"{kind} {day}" for kind in ("answers", "labels") for day in (*days[2:], "2026-03-22", "2026-03-23")
+    ]
+
+
+def test_after_a_pause_days_are_deleted_from_the_second_day_on(tmp_path: Path) -> None:
+    """Though on neither anything was answered on the day before."""
+    capture_days(tmp_path, "2026-03-01", "2026-05-01")
+    clean(tmp_path, 20, noon("2026-05-01"))
+    assert len(days_left(tmp_path)) == 4
+    capture_days(tmp_path, "2026-05-04")
+    clean(tmp_path, 20, noon("2026-05-04"))
+    assert days_left(tmp_path) == [
+        f"{kind} {day}" for kind in ("answers", "labels") for day in ("2026-05-01", "2026-05-04")
+    ]
 
 
 def test_what_killed_processes_left_of_answers_and_labels_is_deleted(tmp_path: Path) -> None:

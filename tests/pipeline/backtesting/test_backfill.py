@@ -58,6 +58,15 @@ def test_each_span_has_its_file_and_is_done_once(workspace: Path, spans: Path) -
         fill(spans, reference="doubler@3")
 
 
+def test_a_version_of_the_same_number_and_other_files_predicts_anew(workspace: Path, spans: Path) -> None:
+    """As where a registry was removed and begun anew."""
+    assert len(fill(spans)["spans"]) == len(DAYS)
+    record = spans / "workspace" / "models" / "doubler" / "2" / "version.json"
+    record.write_text(json.dumps({**json.loads(record.read_text()), "digest": "of other files"}))
+    assert len(fill(spans)["spans"]) == len(DAYS)
+    assert fill(spans)["done_before"] == DAYS
+
+
 def test_what_others_wrote_stays(workspace: Path, spans: Path) -> None:
     (spans / "out").mkdir()
     mine = spans / "out" / f"{DAYS[1]}.parquet"

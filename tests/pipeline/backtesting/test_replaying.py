@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, cast
@@ -21,9 +22,11 @@ class Recorder:
 
     def __init__(self, statuses: Mapping[str, str], drifted: frozenset[str] = frozenset()) -> None:
         self.asked: list[str] = []
+        self.keys: set[str] = set()
         self._statuses, self._drifted = statuses, drifted
 
     def result(self, key: str, task: Mapping[str, Any]) -> dict[str, Any]:
+        self.keys.add(key)
         kind, name = key.rsplit("-", 1)[0].split("/")
         self.asked.append(f"{kind} {name}")
         if kind == "answers":
@@ -37,15 +40,16 @@ class Recorder:
         return {"status": status, "message": "", "model": model, "seconds": 2.0}
 
 
-def go(tmp_path: Path, word: str, recorder: Recorder, spans: int = 5, delay: int = 0) -> Course:
+def go(tmp_path: Path, word: str, recorder: Recorder, spans: int = 5, delay: int = 0, code: str = "code") -> Course:
     found = []
     for number in range(1, spans + 1):
         file = tmp_path / f"{number}.csv"
-        file.write_text("x,kind\n" + f"{number},a\n" * number)
+        if not file.is_file():
+            file.write_text("x,kind\n" + f"{number},a\n" * number)
         found.append(Span(number, None, (file,)))
     past = Past(tuple(found), delay, spans - 1, delay, ())
     tasks = cast(Tasks, recorder)
-    how = Replay("weekly", lambda first, last: "", tmp_path, tmp_path / "b", None, past, tasks, lambda line: None)
+    how = Replay("weekly", lambda first, last: "", tmp_path, tmp_path / "b", None, past, tasks, lambda line: None, code)
     return replay(parse_schedules([word], None)[0], how)
 
 
@@ -70,6 +74,22 @@ def test_each_model_answers_the_span_after_those_it_saw(
     assert [look["span"] for look in course.looks] == ["2", "3", "4", "5"]
     assert in_place(course) == models
     assert len(course.fits) == runs
+
+
+def test_what_is_kept_of_other_code_or_other_files_is_not_taken(tmp_path: Path) -> None:
+    """Nor of files that have the size and the time of those before them."""
+    recorders = [Recorder({}) for _ in range(4)]
+    go(tmp_path, "every", recorders[0])
+    go(tmp_path, "every", recorders[1])
+    go(tmp_path, "every", recorders[2], code="other code")
+    file = tmp_path / "1.csv"
+    before = file.stat()
+    file.write_text(file.read_text().replace("a", "b"))
+    os.utime(file, ns=(before.st_atime_ns, before.st_mtime_ns))
+    go(tmp_path, "every", recorders[3])
+    first, again, *others = (recorder.keys for recorder in recorders)
+    assert first == again and len(first) == 8
+    assert not first & (others[0] | others[1])
 
 
 def test_a_fit_is_compared_with_what_its_own_schedule_has_in_production(tmp_path: Path) -> None:

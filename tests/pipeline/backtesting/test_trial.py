@@ -68,6 +68,6 @@ def test_without_one_nothing_is_in_production_and_the_schema_is_that_of_the_firs
     assert not (home / "models").exists()
     assert (home / "weekly.schema.pbtxt").read_text() == "feature {}"
     assert (home / "schemas" / "weekly.origin.json").is_file()
-    (home / "weekly.schema.pbtxt").write_text("edited")
+    (schema / "weekly.schema.pbtxt").write_text("edited")
     prepare(tmp_path, None, schema)
-    assert (home / "weekly.schema.pbtxt").read_text() == "edited"
+    assert (home / "weekly.schema.pbtxt").read_text() == "edited", "the curated schema counts as it is now"

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -69,6 +71,27 @@ def test_a_card_is_written_once(workspace: Path) -> None:
     assert "1.235" in card_paths(version)[0].read_text()
     write_card(version, {})
     assert "The report of the run that made this version is gone." in card_paths(version)[0].read_text()
+
+
+def test_an_export_that_may_write_no_more_says_so_and_one_that_was_killed_leaves_nothing(
+    workspace: Path, tmp_path: Path
+) -> None:
+    """The real copy, in a process whose files may not grow."""
+    left = tmp_path / ".exported.0123abcd"
+    left.mkdir()
+    os.utime(left, (time.time() - 7200,) * 2)
+    script = (
+        "import sys, resource; from pathlib import Path\n"
+        "from kerasline.pipeline.models.exporting import export_version\n"
+        "from kerasline.pipeline.workspace import Workspace\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (500, 500))\n"
+        "try:\n    export_version(Workspace(Path(sys.argv[1])), 'doubler@2', Path(sys.argv[2]))\n"
+        "except Exception as error:\n    print(error)\n"
+    )
+    command = [sys.executable, "-B", "-c", script, str(workspace), str(tmp_path / "exported")]
+    ran = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert "exported cannot be written: a file may not grow any further; raise the limit on the size" in ran.stdout
+    assert not list(tmp_path.glob("*exported*"))
 
 
 def test_an_export_without_its_run_says_what_it_lacks(workspace: Path, tmp_path: Path) -> None:

@@ -91,11 +91,13 @@ def run(root: Path, *words: str) -> Any:
     return CliRunner().invoke(app, ["verdict", *words, "--workspace", str(root)])
 
 
-def test_the_better_one_is_promoted_with_the_evidence(root: Path) -> None:
+@pytest.mark.parametrize("since", ["2026-01-01T00:00:00+00:00", "2099-01-01T00:00:00+00:00"], ids=["past", "future"])
+def test_the_better_one_is_promoted_with_the_evidence(root: Path, since: str) -> None:
+    """Also where the clock was ahead when the challenge began: by the clock of now, no answer comes after it."""
     folder = root / "models" / "flats"
     set_challenger(folder, Challenger(2, "shadow"), "pushed by a run")
     stored = json.loads((folder / "challenger.json").read_text())
-    (folder / "challenger.json").write_text(json.dumps({**stored, "since": "2026-01-01T00:00:00+00:00"}))
+    (folder / "challenger.json").write_text(json.dumps({**stored, "since": since}))
     answer(root, (50, 10))
     found = kl.verdict("flats", root)
     assert {"verdict", "challenger", "incumbent", "rows", "evidence"} <= found.keys()

@@ -64,7 +64,8 @@ def figure_of(dotted: str, labels: np.ndarray, predictions: np.ndarray) -> float
       ConfigError: the function fails, or gives something else than a number.
     """
     function = load_function(_KEY, dotted, SIGNATURE)
-    y_true, y_pred = _plain_rows(np.asarray(labels), np.asarray(predictions))
+    # The function has arrays of its own, which it may change.
+    y_true, y_pred = _plain_rows(np.array(labels), np.array(predictions))
     if inspect.isclass(function) and hasattr(function, "update_state"):
         metric = call_own(_KEY, dotted, function)
         call_own(_KEY, dotted, metric.update_state, y_true, y_pred)

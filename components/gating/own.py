@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -42,7 +43,7 @@ def judge_own(
 
 def _judge_one(dotted: str, candidate: Mapping[str, Any], baseline: Mapping[str, Any] | None) -> Row:
     function = load_function(_KEY, dotted, SIGNATURE)
-    reason = call_own(_KEY, dotted, function, dict(candidate), None if baseline is None else dict(baseline))
+    reason = call_own(_KEY, dotted, function, copy.deepcopy(candidate), copy.deepcopy(baseline))
     if reason is not None and not (isinstance(reason, str) and reason.strip()):
         raise ConfigError(
             f"{_KEY}: expected {dotted} to return None or the reason against the model as text, but it returned "

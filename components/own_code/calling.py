@@ -38,12 +38,12 @@ def call_own(
         return function(*arguments, **named)
     except KeraslineError:
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:  # of a script, which is no reason to end without a word
         told = cut(" ".join(str(error).split()) or "no message", _LONGEST)
         raise error_class(f"{key}: {dotted} raised {type(error).__name__}{_line_of(error)}: {told}; mend it") from error
 
 
-def _line_of(error: Exception) -> str:
+def _line_of(error: BaseException) -> str:
     """Says in which line of the user's file an error arose: the last one that is no library's."""
     frames = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename != __file__]
     own = [frame for frame in frames if not frame.filename.startswith(_LIBRARIES)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import importlib.machinery
 import importlib.util
 import math
 import os
@@ -11,6 +12,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from kerasline.components.core import ConfigError, nearest
+
+
+_OF_NO_USE = {"test", "turtle", "this", "antigravity"}  # modules of Python that no program imports
 
 
 def check_function(key: str, dotted: str, base_dir: Path, arguments: Sequence[str] | None) -> None:
@@ -28,6 +32,8 @@ def check_function(key: str, dotted: str, base_dir: Path, arguments: Sequence[st
       ConfigError: says what is missing, and where it was looked for.
     """
     module, _, name = dotted.partition(":")
+    _check_is_seen(key, module, base_dir)
+    _check_hides_nothing(key, base_dir)
     path = _source_of(key, module, base_dir)
     if path is None or path.suffix != ".py":
         return
@@ -40,6 +46,48 @@ def check_function(key: str, dotted: str, base_dir: Path, arguments: Sequence[st
     _check_packages(key, tree, path, base_dir)
     if arguments is not None:
         _check_arguments(key, name, tree, path, arguments)
+
+
+def _check_is_seen(key: str, module: str, base_dir: Path) -> None:
+    """Refuses a module beside the recipe where Python would import another one of that name."""
+    top = module.split(".")[0]
+    mine = _file_in(base_dir, top, [])
+    if mine is None:
+        return
+    found = _found_before(top, base_dir)
+    if found is not None and Path(found).resolve() != mine.resolve():
+        raise ConfigError(
+            f"{key}: expected {mine} to be imported as {top}, but Python finds {found} first; rename the one beside the "
+            "recipe"
+        )
+
+
+def _found_before(top: str, base_dir: Path) -> str | None:
+    """Returns what Python finds under a name in the working folder or on its path; None if nothing."""
+    if top in sys.builtin_module_names:
+        return f"its own {top}"
+    here = _file_in(Path.cwd(), top, [])
+    if here is not None:
+        return str(here)
+    others = [path for path in sys.path if path != str(base_dir.resolve())]
+    place = importlib.machinery.PathFinder.find_spec(top, others)
+    return None if place is None else place.origin  # a folder without __init__.py has none, and gives way
+
+
+def _check_hides_nothing(key: str, base_dir: Path) -> None:
+    """Refuses files beside the recipe that have names of Python's own modules.
+
+    The processes that steps start look beside the recipe first, so Python itself would import them.
+    """
+    beside = {file.stem: file.name for file in base_dir.glob("*.py")}
+    beside |= {file.parent.name: file.parent.name for file in base_dir.glob("*/__init__.py")}
+    hiding = sorted(beside[name] for name in beside.keys() & sys.stdlib_module_names - _OF_NO_USE)
+    if hiding:
+        raise ConfigError(
+            f"{key}: expected no file beside the recipe that is called as one of Python's own modules, got "
+            f"{', '.join(hiding)} in {base_dir.resolve()}, which the processes that steps start would import in its "
+            "place; rename it"
+        )
 
 
 def _parse(key: str, path: Path) -> ast.Module:

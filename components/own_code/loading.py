@@ -119,9 +119,14 @@ def _import(key: str, name: str) -> ModuleType:
             f"in the folder that holds {name.split('.')[0]!r} (now {os.getcwd()}), or set PYTHONPATH to it; workers "
             "of Beam and images of steps elsewhere need it, too."
         ) from error
-    except Exception as error:
+    except (Exception, SystemExit) as error:
+        hint = (
+            "put what is to run as a program below if __name__ == '__main__':, or "
+            if isinstance(error, SystemExit)
+            else ""
+        )
         raise ConfigError(
-            f"{key}: importing {name} raised {type(error).__name__}: {error}; mend the module."
+            f"{key}: importing {name} raised {type(error).__name__}: {error}; {hint}mend the module."
         ) from error
     _check_unchanged(key, name)
     return module

@@ -36,6 +36,11 @@ class Error:
     def result(self):
         return self.total
 
+def spoils(y_true, y_pred):
+    y_true[:], y_pred[:] = 0, 0
+    return 1.0
+spoils.higher_is_better = True
+
 def undirected(y_true, y_pred): return 0.0
 def matrix(y_true, y_pred): return y_pred
 def nothing(y_true, y_pred): return None
@@ -65,6 +70,12 @@ def test_its_figure_and_interval_are_those_of_the_rows(own: str) -> None:
     assert 0.3 < low < 0.75 < high <= 1.1
     assert (METRICS[name].title, METRICS[name].higher_is_better) == ("right", True)
     assert modules_of([name, "accuracy"]) == (own,)
+
+
+def test_one_that_changes_its_arrays_changes_no_other_figure(own: str) -> None:
+    found = measure([f"{own}:spoils", "accuracy"], LABELS, SCORES, "multiclass")
+    assert found == {f"{own}:spoils": 1.0, "accuracy": 0.75}
+    assert LABELS.any() and SCORES.any()
 
 
 @pytest.mark.parametrize("function", ["shapes", "Error"])

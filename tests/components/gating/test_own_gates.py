@@ -12,7 +12,8 @@ from kerasline.components.gating.rows import Row
 CODE = """
 def given(candidate, baseline): return f"{candidate} / {baseline}"
 def fine(candidate, baseline): return None
-def spoils(candidate, baseline): candidate.clear()
+def spoils(candidate, baseline):
+    candidate["slices"]["town=a"].clear(), candidate["cost"].clear(), baseline["slices"].clear(), candidate.clear()
 def no(candidate, baseline): return False
 def fails(candidate, baseline): return candidate["recall"] > 0.5
 """
@@ -25,7 +26,7 @@ def judge(*gates: str, has_baseline: bool = True) -> list[Row]:
 
 
 def test_a_reason_fails_and_none_passes(own: str) -> None:
-    given, _, fine = judge(f"{own}:given", f"{own}:spoils", f"{own}:fine")
+    _, given, fine = judge(f"{own}:spoils", f"{own}:given", f"{own}:fine")
     assert (given.part, given.metric, given.status) == ("own", f"{own}:given", "failed")
     assert given.detail == (
         "{'accuracy': 0.9, 'rows': 90, 'cost': {'size_bytes': 7}, 'slices': {'town=a': {'accuracy': 0.7}}} / "
@@ -39,7 +40,7 @@ def test_a_reason_fails_and_none_passes(own: str) -> None:
     ("function", "said"),
     [
         ("no", r"to return None or the reason against the model as text, but it returned False \(bool\)"),
-        ("fails", r"raised KeyError in .*, line 6: 'recall'; mend it"),
+        ("fails", r"raised KeyError in .*, line 7: 'recall'; mend it"),
         ("none", "has no function 'none'"),
     ],
 )

@@ -47,6 +47,42 @@ def test_what_does_not_fit_is_said_without_running_it(folder: Path, code: str, s
     assert said.format(file=file) in str(caught.value)
 
 
+@pytest.mark.parametrize("name", ["statistics", "time", "numpy", "own_elsewhere"])
+def test_a_module_that_another_one_hides_is_refused(folder: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    """One of Python, built into it or not, an installed one, and one of the working folder."""
+    recipe, here = folder / "recipe", folder / "here"
+    for place in (recipe, here):
+        place.mkdir()
+    monkeypatch.chdir(here)
+    (recipe / f"{name}.py").write_text("def loss(a, b): ...")
+    if name == "own_elsewhere":
+        check_function("training.loss", f"{name}:loss", recipe, ("y_true", "y_pred"))
+        (here / f"{name}.py").write_text("def loss(a, b): ...")
+    with pytest.raises(ConfigError, match=f"expected {recipe}/{name}.py to be imported as {name}, but Python finds "):
+        check_function("training.loss", f"{name}:loss", recipe, ("y_true", "y_pred"))
+
+
+def test_files_beside_the_recipe_hide_nothing_of_python(folder: Path) -> None:
+    """What a step starts in a process of its own would import them: NumPy asks for statistics, and all for queue."""
+    (folder / "own_loss.py").write_text("def loss(a, b): ...")
+    (folder / "test.py").write_text("")
+    check_function("training.loss", "own_loss:loss", folder, ("y_true", "y_pred"))
+    (folder / "queue.py").write_text("")
+    (folder / "email").mkdir()
+    (folder / "email" / "__init__.py").write_text("")
+    with pytest.raises(ConfigError, match=f"got email, queue.py in {folder}, which the processes that steps start"):
+        check_function("training.loss", "own_loss:loss", folder, ("y_true", "y_pred"))
+
+
+def test_a_module_or_function_that_ends_the_program_is_told(folder: Path) -> None:
+    (folder / "own_script.py").write_text("import sys\nsys.exit(2)\n")
+    use_folder(folder, ["own_script"])
+    with pytest.raises(ConfigError, match="importing own_script raised SystemExit: 2; put what is to run as a program"):
+        load_function("training.loss", "own_script:loss", "()")
+    with pytest.raises(ConfigError, match="training.loss: own_script:loss raised SystemExit.*: 3; mend it"):
+        call_own("training.loss", "own_script:loss", sys.exit, 3)
+
+
 @pytest.mark.parametrize(
     "code",
     [

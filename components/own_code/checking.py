@@ -13,7 +13,6 @@ from pathlib import Path
 
 from kerasline.components.core import ConfigError, nearest
 
-
 _OF_NO_USE = {"test", "turtle", "this", "antigravity"}  # modules of Python that no program imports
 
 
@@ -57,8 +56,8 @@ def _check_is_seen(key: str, module: str, base_dir: Path) -> None:
     found = _found_before(top, base_dir)
     if found is not None and Path(found).resolve() != mine.resolve():
         raise ConfigError(
-            f"{key}: expected {mine} to be imported as {top}, but Python finds {found} first; rename the one beside the "
-            "recipe"
+            f"{key}: expected {mine} to be imported as {top}, but Python finds {found} first; rename the one beside "
+            "the recipe"
         )
 
 

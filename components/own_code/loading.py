@@ -12,6 +12,7 @@ from typing import Any
 
 from kerasline.components.core import ConfigError, code_version, nearest
 
+_ONLY_AS_PROGRAM = "put what is to run as a program below if __name__ == '__main__':, or "
 # Modules and the code that they were planned with, and with which they were loaded.
 _PLANNED: dict[str, str] = {}
 _LOADED: dict[str, str] = {}
@@ -120,11 +121,7 @@ def _import(key: str, name: str) -> ModuleType:
             "of Beam and images of steps elsewhere need it, too."
         ) from error
     except (Exception, SystemExit) as error:
-        hint = (
-            "put what is to run as a program below if __name__ == '__main__':, or "
-            if isinstance(error, SystemExit)
-            else ""
-        )
+        hint = _ONLY_AS_PROGRAM if isinstance(error, SystemExit) else ""
         raise ConfigError(
             f"{key}: importing {name} raised {type(error).__name__}: {error}; {hint}mend the module."
         ) from error

@@ -31,7 +31,6 @@ from kerasline.components.fitting import (
     read_fit_data,
     score,
 )
-from kerasline.components.models import direction
 from kerasline.components.tuning.space import TuningOptions, combinations
 from kerasline.components.tuning.trials import (
     best_score,
@@ -123,7 +122,7 @@ class ConfigTuner(base_tuner.BaseTuner):
 
     def winner(self) -> dict[str, Any]:
         """Returns the trial to train with; see :func:`~kerasline.components.tuning.trials.record.choose_winner`."""
-        return choose_winner(self.trials, direction(self.options.objective))
+        return choose_winner(self.trials, self.options.way())
 
     def get_best_hyperparameters(self, num_trials: int = 1) -> list[keras_tuner.HyperParameters]:
         """Returns the winner's values, which TFX's Tuner hands on, and nothing of others."""
@@ -191,7 +190,7 @@ class ConfigTuner(base_tuner.BaseTuner):
         """
         entry["seconds"] = round(time.monotonic() - started, 3)
         keep_trial(self.record, entry)
-        best = best_score(self.trials, direction(self.options.objective))
+        best = best_score(self.trials, self.options.way())
         score = f"failed: {entry['reason']}" if entry["score"] is None else f"{entry['score']:<9.4g}"
         so_far = "" if best is None else f"best {best:<9.4g}"
         values = "  ".join(f"{key} {_show(value)}" for key, value in entry["values"].items())
@@ -201,7 +200,7 @@ class ConfigTuner(base_tuner.BaseTuner):
     def _inside(self, number: int, index: int, fits: int) -> Callable[[progress.Progress], progress.Progress]:
         """Tells of the epochs of a trial as a part of it, with the best score so far and the time that is left."""
         ended = self.trials
-        best = best_score(ended, direction(self.options.objective))
+        best = best_score(ended, self.options.way())
         text = "" if best is None else f"  best {rounded(best)}"
         left = self.options.max_trials - len(ended)
         if ended and left > 0:

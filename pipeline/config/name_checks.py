@@ -46,8 +46,12 @@ def _check_monitors(experiment: Experiment) -> Iterator[Finding]:
         elif block:
             yield from _check_monitor(("training", key, "monitor"), block.monitor)
             yield from _check_mode(("training", key, "mode"), block.mode, block.monitor)
-    if experiment.tuning:
-        yield from _check_monitor(("tuning", "objective"), experiment.tuning.objective, _task(experiment))
+    tuning = experiment.tuning
+    if tuning and tuning.objective.removeprefix("val_") in training.own_figures():
+        yield from _check_own_monitor(("tuning", "mode"), tuning.mode, tuning.objective)
+    elif tuning:
+        yield from _check_monitor(("tuning", "objective"), tuning.objective, _task(experiment))
+        yield from _check_mode(("tuning", "mode"), tuning.mode, tuning.objective)
 
 
 def _check_own_monitor(place: tuple[str, ...], mode: str, monitor: str) -> Iterator[Finding]:

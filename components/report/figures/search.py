@@ -37,7 +37,7 @@ def read_trials(folder: str | None, tuning: Mapping[str, Any] | None) -> dict[st
     trials = sorted(map(_trial, stored["trials"]), key=lambda trial: trial["number"])
     by_number = {trial["number"]: trial for trial in trials}
     best = by_number[int(stored["best"])]
-    way = direction(tuning["objective"])
+    way = direction(tuning["objective"], tuning.get("mode", "auto"))
     return {
         "objective": tuning["objective"],
         "direction": way,

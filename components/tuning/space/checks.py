@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pydantic import ValidationError
@@ -14,13 +14,18 @@ from kerasline.components.tuning.space.notation import candidates
 from kerasline.components.tuning.space.options import TuningOptions
 
 
-def check_objective(objective: str, task: Task) -> None:
+def check_objective(objective: str, task: Task, own: Sequence[str] = ()) -> None:
     """Refuses an objective that trials do not compute.
+
+    Args:
+      objective: Its name.
+      task: What is learnt.
+      own: Names of the metrics of ``training.metrics``.
 
     Raises:
       ConfigError: names those that they do.
     """
-    computed = [f"val_{name}" for name in ("loss", *HEADS[task].metrics)]
+    computed = [f"val_{name}" for name in ("loss", *HEADS[task].metrics, *own)]
     if objective not in computed:
         raise ConfigError(
             f"tuning.objective: expected what is computed for task {task} ({', '.join(computed)}), got {objective}"
@@ -33,7 +38,7 @@ def check_search(settings: FitSettings, options: TuningOptions) -> None:
     Raises:
       ConfigError: names the key, what was expected, and what came.
     """
-    check_objective(options.objective, settings.plan.task)
+    check_objective(options.objective, settings.plan.task, settings.training.own_figures())
     _check_meaning(options, settings.plan.task)
     if settings.training.validation_fraction == 0:
         raise ConfigError(

@@ -8,6 +8,7 @@ from pydantic import Field, field_validator
 
 from kerasline.components.core import DURATION, Options, seconds_of
 from kerasline.components.fitting.settings import names
+from kerasline.components.models import direction
 
 
 class TuningOptions(Options):
@@ -19,7 +20,12 @@ class TuningOptions(Options):
     max_trials: int = Field(8, ge=1, description="Trials in all, also of a grid; trial 0 is the untuned config.")
     max_epochs: int | None = Field(None, ge=1, description="Epochs of a trial; default: training.epochs.")
     objective: str = Field(
-        "val_loss", description="A metric of the validation rows; accuracy is val_accuracy. Its direction is inferred."
+        "val_loss",
+        description="A metric of the validation rows; accuracy is val_accuracy. Or the name of a function of "
+        "training.metrics.",
+    )
+    mode: Literal["auto", "min", "max"] = Field(
+        "auto", description="Which way is better: known of the task's own metrics, to be said of metrics of yours."
     )
     executions_per_trial: int = Field(1, ge=1, description="Fits of each trial with different seeds, averaged.")
     folds: Literal["auto"] | Annotated[int, Field(ge=1, le=20)] = Field(
@@ -54,6 +60,10 @@ class TuningOptions(Options):
         if value is not None and seconds_of(value) <= 0:
             raise ValueError(f"expected time for at least one trial, such as 20m, got {value}")
         return value
+
+    def way(self) -> Literal["min", "max"]:
+        """Returns which way the objective is better."""
+        return direction(self.objective, self.mode)
 
     def budget_seconds(self) -> float | None:
         """Returns the budget in seconds, None without one."""

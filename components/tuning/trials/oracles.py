@@ -13,7 +13,6 @@ import numpy as np
 from keras_tuner.engine import oracle as oracle_module, trial as trial_module
 
 from kerasline.components.fitting import FitSettings
-from kerasline.components.models import direction
 from kerasline.components.tuning.space import (
     TuningOptions,
     combinations,
@@ -86,7 +85,7 @@ def _arguments(settings: FitSettings, options: TuningOptions) -> dict[str, Any]:
     """Returns what KerasTuner's oracles are made with."""
     seed = settings.seed if options.seed is None else options.seed
     arguments: dict[str, Any] = {
-        "objective": keras_tuner.Objective(options.objective, direction(options.objective)),
+        "objective": keras_tuner.Objective(options.objective, options.way()),
         "hyperparameters": declare_space(options.space),
         "allow_new_entries": False,
         "tune_new_entries": False,

@@ -55,6 +55,7 @@ def test_objectives_follow_the_task() -> None:
     check_objective("val_rmse", "regression")
     with pytest.raises(ConfigError, match=r"task regression \(val_loss, val_mae, val_rmse\), got val_accuracy"):
         check_objective("val_accuracy", "regression")
+    check_objective("val_cost", "regression", own=["cost"])
 
 
 def test_of_an_earlier_winner_the_keys_that_are_still_searched_are_used() -> None:

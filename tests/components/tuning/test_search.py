@@ -51,6 +51,20 @@ def test_the_winner_has_the_best_score(tmp_path: Path) -> None:
     assert decode_hyperparameters(tuner.get_best_hyperparameters()[0].values) == winner["values"]
 
 
+def test_a_metric_of_the_users_is_the_objective(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Which way it is better stands in the recipe; the tuner, its oracle and the report go by that."""
+    monkeypatch.syspath_prepend(tmp_path)
+    code = "import keras\n\n\ndef doubt(y_true, y_pred):\n    return 1 - keras.ops.max(y_pred, axis=-1)\n"
+    (tmp_path / "own_objective.py").write_text(code)
+    settings = iris_settings(metrics=["own_objective:doubt"])
+    tuner = search(tmp_path / "search", settings, objective="val_doubt", mode="min", max_trials=3)
+    sys.modules.pop("own_objective", None)
+    scores = [trial["score"] for trial in tuner.trials]
+    assert scores == [trial["history"]["val_doubt"][-1] for trial in tuner.trials]
+    winner = tuner.trials[int(np.argmin(scores))]
+    assert decode_hyperparameters(tuner.get_best_hyperparameters()[0].values) == winner["values"]
+
+
 @pytest.mark.parametrize("algorithm", ["random", "grid", "bayesian", "hyperband"])
 def test_every_algorithm_stops_at_max_trials(tmp_path: Path, algorithm: str) -> None:
     """Hyperband gives early trials fewer epochs."""

@@ -8,6 +8,7 @@ import pytest
 
 from kerasline.components.core.errors import ConfigError
 from kerasline.components.tuning.space.checks import check_memory_of_search, check_objective, check_search, usable_start
+from kerasline.pipeline.config import parse_experiment
 from tests.components.tuning.search_of_iris import iris_options, iris_settings
 
 
@@ -56,6 +57,20 @@ def test_objectives_follow_the_task() -> None:
     with pytest.raises(ConfigError, match=r"task regression \(val_loss, val_mae, val_rmse\), got val_accuracy"):
         check_objective("val_accuracy", "regression")
     check_objective("val_cost", "regression", own=["cost"])
+
+
+@pytest.mark.parametrize(
+    ("tuning", "said"),
+    [
+        ({"objective": "val_cost"}, "expected min or max, whichever is better for your val_cost, got auto; say it"),
+        ({"objective": "val_accuracy", "mode": "min"}, "expected max for val_accuracy, got min; leave it out"),
+    ],
+)
+def test_which_way_is_better_is_said_of_metrics_of_the_users_alone(tuning: dict[str, str], said: str) -> None:
+    recipe = {"name": "cost", "data": {"dataset": "iris"}, "training": {"metrics": ["mine:cost"]}}
+    with pytest.raises(ConfigError, match=f"tuning.mode: {said}"):
+        parse_experiment({**recipe, "tuning": tuning})
+    parse_experiment({**recipe, "tuning": {"objective": "val_cost", "mode": "min"}})
 
 
 def test_of_an_earlier_winner_the_keys_that_are_still_searched_are_used() -> None:

@@ -195,14 +195,6 @@ def test_an_unknown_key_is_refused_with_the_nearest_one(blocks: dict[str, Any], 
             "got auto; say it",
         ),
         (
-            {"training": {"metrics": ["mine:cost"]}, "tuning": {"objective": "val_cost"}},
-            "the recipe: tuning.mode: expected min or max, whichever is better for your val_cost, got auto; say it",
-        ),
-        (
-            {"tuning": {"objective": "val_accuracy", "mode": "min"}},
-            "the recipe: tuning.mode: expected max for val_accuracy, got min; leave it out",
-        ),
-        (
             {"schedule": {"trigger": "served_metric", "thresholds": {"mine:cost": {"max": 1}}}},
             "the recipe: schedule.thresholds: expected metrics of the library with trigger: served_metric, got "
             "mine:cost, which is yours; trigger: metric takes it",

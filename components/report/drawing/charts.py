@@ -252,6 +252,7 @@ def histogram_chart(
     y_label: str = "share of rows (%)",
     *,
     is_log: bool = False,
+    near: float = 0.0,
 ) -> Spec:
     """Draws the first group as bars and the others as stepped lines over it.
 
@@ -260,11 +261,13 @@ def histogram_chart(
       edges: [bins + 1].
       groups: at most three; ``y`` [bins] are drawn as shares of their sum, in percent; ``x`` is not used.
       x_label, y_label: with their units.
-      is_log: whether the horizontal axis goes by factors; all edges are above 0 then.
+      is_log: whether the horizontal axis goes by factors.
+      near: up to what distance from 0 it goes evenly nevertheless; above 0 where edges are not.
     """
     shares = [_percent(group.y) for group in groups]
     highest = max(finite([share for values in shares for share in values]), default=0.0)
-    place = {"x": x_axis(x_label, spread(edges), is_log=is_log), "y": y_axis(y_label, (0.0, 1.05 * highest or 1.0))}
+    across = x_axis(x_label, spread(edges), is_log=is_log, near=near)
+    place = {"x": across, "y": y_axis(y_label, (0.0, 1.05 * highest or 1.0))}
     names = shorten_all([group.name for group in groups], room_for(len(groups)))
     bins = {"low": numbers(edges[:-1]), "high": numbers(edges[1:])}
     bins |= {f"share{index}": numbers(values) for index, values in enumerate(shares)}

@@ -120,6 +120,7 @@ def x_axis(
     grid: bool = False,
     room: int = 34,
     is_log: bool = False,
+    near: float = 0.0,
 ) -> alt.X:
     """Makes the horizontal axis, of the field ``x``.
 
@@ -129,13 +130,18 @@ def x_axis(
       whole: Whether only whole numbers stand beside it.
       grid: Whether lines go from its numbers across the plot.
       room: Letters that have room below the axis itself; more begin further to the left.
-      is_log: Whether it goes by factors; its ends are above 0 then.
+      is_log: Whether it goes by factors.
+      near: Up to what distance from 0 it goes evenly nevertheless; above 0 where ends are not.
     """
     title = shorten(label, _LONGEST_TITLE)
     anchor = {"titleAnchor": "end"} if len(title) > room else {}
     more = _whole_format_of(*ends) if whole else _format_of(*ends)
     scale = _scale(ends)
-    if is_log:
+    if is_log and near:
+        scale = alt.Scale(type="symlog", constant=near, domain=list(ends), nice=False)
+        # Vega writes its numbers with the digits of an even axis, to which small ones are 0.
+        more = {"format": ",~r", **more, "values": _around_zero(*ends, near)}
+    elif is_log:
         scale, more = alt.Scale(type="log", domain=list(ends), nice=False), {**more, "values": _round_numbers(*ends)}
     return alt.X("x:Q", title=title, scale=scale, axis=alt.Axis(grid=grid, **anchor, **more))
 
@@ -146,6 +152,13 @@ def _round_numbers(low: float, high: float) -> list[float]:
     steps = (1, 2, 5) if len(powers) <= _FEW_POWERS else (1,)
     known = [step * 10.0**power for power in powers for step in steps]
     return [value for value in known if low <= value <= high]
+
+
+def _around_zero(low: float, high: float, near: float) -> list[float]:
+    """Lists the numbers beside an axis that goes by factors on both sides of 0."""
+    below = [-value for value in reversed(_round_numbers(near, -low))] if -low > near else []
+    above = _round_numbers(near, high) if high > near else []
+    return [value for value in (*below, 0.0, *above) if low <= value <= high]
 
 
 def y_axis(label: str, ends: tuple[float, float], height: float = HEIGHT - 76) -> alt.Y:

@@ -27,9 +27,9 @@ def read_statistics(folder: str | None, dtypes: dict[str, str]) -> dict[str, Any
     Returns:
       ``rows``: split name to rows; ``columns``: column name to split name to a dict with ``rows`` (with a value),
       ``missing``, and for numbers ``mean``, ``deviation``, ``minimum``, ``median``, ``maximum`` and ``histogram``
-      (``edges`` [bins + 1], the same in every split, ``counts`` [bins], and ``scale``, ``log`` where the edges rise by
-      a factor), for text ``distinct`` and ``values``
-      (the most frequent ones: ``value``, ``rows``).
+      (``edges`` [bins + 1], the same in every split, ``counts`` [bins], and ``scale`` where they are not even: ``log``
+      where the edges rise by a factor, ``symlog`` where they do so on both sides of 0 and are even nearer to it than
+      ``constant``), for text ``distinct`` and ``values`` (the most frequent ones: ``value``, ``rows``).
     """
     if folder is None or not Path(folder).is_dir():
         return {"rows": {}, "columns": {}}
@@ -104,8 +104,8 @@ def _shorten(value: str) -> str:
 def _align_histograms(splits: dict[str, Any], *, is_whole: bool) -> None:
     """Gives the histograms of all splits the same edges, so that they can be drawn over each other.
 
-    Where nearly all rows would be in one bar, the edges rise by a factor; what lies between them is known from the
-    tenths of the rows.
+    Where most rows would be in one bar, the edges rise by a factor; what lies between them is known from the tenths of
+    the rows.
 
     Args:
       splits: Split name to what is known of the column; ``tenths``, a histogram of equal counts, is taken out.
@@ -121,38 +121,74 @@ def _join_edges(histograms: list[dict[str, Any]], tenths: Sequence[Any], *, is_w
     """Finds the edges that all histograms of a column get, and moves their rows there."""
     low = min(histogram["edges"][0] for histogram in histograms)
     high = max(histogram["edges"][-1] for histogram in histograms)
-    edges = _rising_edges(histograms[0], low, high, is_whole=is_whole) if all(tenths) else None
-    if edges is not None:
+    found = _uneven_edges(histograms[0], tenths, low, high, is_whole=is_whole) if all(tenths) else None
+    if found is not None:
+        edges, scale = found
         for histogram, parts in zip(histograms, tenths, strict=True):
-            histogram.update(_finer(parts, histogram), scale="log")
+            histogram.update(_finer(parts, histogram), **scale)
     elif high > low:
         edges = np.linspace(low, high, max(len(histogram["counts"]) for histogram in histograms) + 1)
-    if edges is None:
+    else:
         return
     for histogram in histograms:
         _move(histogram, edges)
 
 
-def _rising_edges(histogram: dict[str, list[float]], low: float, high: float, *, is_whole: bool) -> np.ndarray | None:
-    """Makes edges that rise by a factor for a column of numbers above 0 whose bars would tell nothing; else None."""
-    counts = histogram["counts"]
-    if low <= 0 or high < _FAR * low or counts[0] < _CROWDED * sum(counts):
+def _uneven_edges(
+    histogram: dict[str, list[float]], tenths: Sequence[Any], low: float, high: float, *, is_whole: bool
+) -> tuple[np.ndarray, dict[str, Any]] | None:
+    """Makes edges that rise by a factor, and says on which scale, where even bars would tell nothing; else None."""
+    if _rows_near_zero(histogram) < _CROWDED * sum(histogram["counts"]):
         return None
-    edges = np.geomspace(low, high, _RISING_BINS + 1)
+    near = low if low > 0 else _least_from_zero(tenths)
+    if near <= 0 or max(high, -low) < _FAR * near:
+        return None
+    edges = np.geomspace(low, high, _RISING_BINS + 1) if low > 0 else _around_zero(low, high, near)
     edges[0], edges[-1] = low, high
-    return None if is_whole and edges[1] - edges[0] < 1 else edges
+    scale = {"scale": "log"} if low > 0 else {"scale": "symlog", "constant": near}
+    return None if is_whole and np.diff(edges).min() < 1 else (edges, scale)
+
+
+def _least_from_zero(tenths: Sequence[Any]) -> float:
+    """Returns the least that tenths of the rows lie from 0, 0 where all do there: nearer to it nothing is known."""
+    return min((abs(edge) for parts in tenths for edge in parts["edges"] if edge), default=0.0)
+
+
+def _rows_near_zero(histogram: dict[str, list[float]]) -> float:
+    """Counts the rows in the bins that hold 0 or, where none does, in the one that is nearest to it."""
+    bins = list(zip(histogram["edges"][:-1], histogram["edges"][1:], histogram["counts"], strict=True))
+    holding = [count for low, high, count in bins if low <= 0 <= high]
+    nearest = min(bins, key=lambda each: min(abs(each[0]), abs(each[1])))
+    return sum(holding) if holding else nearest[2]
+
+
+def _around_zero(low: float, high: float, near: float) -> np.ndarray:
+    """Makes edges that are even on the scale symlog of d3: the logarithm of 1 + |x| / ``near``, with the sign of x."""
+    first, last = (math.copysign(math.log1p(abs(end) / near), end) for end in (low, high))
+    places = np.linspace(first, last, _RISING_BINS + 1)
+    edges: np.ndarray = np.sign(places) * near * np.expm1(np.abs(places))
+    return edges
 
 
 def _finer(tenths: dict[str, list[float]], even: dict[str, list[float]]) -> dict[str, Any]:
-    """Joins two histograms of the same rows: nine tenths of them, and the even bins within the last, a long one."""
-    start = tenths["edges"][-2]
-    behind = [start, *(edge for edge in even["edges"] if edge > start)]
-    if len(behind) < 3:
-        return {**tenths}
-    wanted = np.asarray([min(even["edges"][0], start - 1), *behind])
-    tail = rebin(np.asarray(even["edges"]), np.asarray(even["counts"]), wanted)[1:]
-    share = tenths["counts"][-1] / tail.sum() if tail.sum() else 0.0
-    return {"edges": [*tenths["edges"][:-2], *behind], "counts": [*tenths["counts"][:-1], *(tail * share).tolist()]}
+    """Joins two histograms of the same rows: tenths of them, and the even bins within the first and the last."""
+    starts, ends, counts = tenths["edges"][:-1], tenths["edges"][1:], tenths["counts"]
+    edges, finer = [starts[0]], []
+    for place, (start, end, count) in enumerate(zip(starts, ends, counts, strict=True)):
+        is_outer = place in (0, len(counts) - 1)
+        inner = [edge for edge in even["edges"] if start < edge < end] if is_outer else []
+        edges += [*inner, end]
+        finer += _divide(even, [start, *inner, end], count) if inner else [count]
+    return {"edges": edges, "counts": finer}
+
+
+def _divide(even: dict[str, list[float]], edges: list[float], count: float) -> list[float]:
+    """Divides the rows between two edges as the even bins do that lie there."""
+    known = even["edges"]
+    around = np.asarray([min(known[0], edges[0]) - 1, *edges, max(known[-1], edges[-1]) + 1])
+    parts = rebin(np.asarray(known), np.asarray(even["counts"]), around)[1:-1]
+    total = float(parts.sum())
+    return [count * (float(part) / total if total else 1 / len(parts)) for part in parts]
 
 
 def _move(histogram: dict[str, list[float]], edges: np.ndarray) -> None:

@@ -139,7 +139,8 @@ def _plot_values(name: str, first: Mapping[str, Any], lacking: str) -> Plot:
 def _plot_numbers(
     name: str, first: Mapping[str, Any], histograms: Mapping[str, Any], column: Mapping[str, Any], lacking: str
 ) -> Plot | None:
-    edges, is_log = (next(iter(histograms.values())).get(key) for key in ("edges", "scale"))
+    shape = next(iter(histograms.values()))
+    edges, is_log = shape["edges"], "scale" in shape
     if edges[-1] <= edges[0]:
         return None  # a constant has no distribution; the table of columns shows it
     unit = column.get("unit")
@@ -147,7 +148,9 @@ def _plot_numbers(
     title = f"{name}: {describe_middle(first, _different(first, column), unit)}{lacking}"
     title += " (logarithmic bins)" if is_log else ""
     label = f"{name} ({unit})" if unit else name
-    return make_plot(title, histogram_chart(title, edges, groups, label, is_log=bool(is_log)))
+    return make_plot(
+        title, histogram_chart(title, edges, groups, label, is_log=is_log, near=shape.get("constant", 0.0))
+    )
 
 
 def _different(described: Mapping[str, Any], column: Mapping[str, Any]) -> int | None:

@@ -143,6 +143,7 @@ def every_kind() -> dict[str, Spec]:
         "lines": line_chart("lines", [Series(EVIL, [1, 2, 3], [0.5, 0.25, 1.0])], "epoch", "loss", marks=True),
         "points": scatter_chart("points", [Series("rows", [1, 2], [3, 4])], "image", "prediction", diagonal="equal"),
         "shares": histogram_chart("shares", [0, 1, 2], [Series("train", [], [1, 3]), Series("eval", [], [1, 1])], "cm"),
+        "factors": histogram_chart("factors", [-3, 0, 2], [Series("", [], [1, 3])], "cm", is_log=True, near=0.01),
         "bars": bar_chart("bars", [Bar(EVIL, 0.75, (0.5, 0.875)), Bar("trivial", 0.25)], "accuracy", limit=(0.6, "l")),
         "trials": coordinates_chart("trials", trials, ["trial 0", "trial 1", "trial 2"], [1], 0),
         "surface": surface_chart("surface", [0, 1], [0, 1], [[0, 1], [1, 2]], [(0, 0, 1, 0)], ("a", "b", "rent")),

@@ -87,6 +87,14 @@ def test_histograms_compare_shares() -> None:
     assert [row["share0"] for row in found] == [row["share1"] for row in found] == [25, 75]
 
 
+def test_an_axis_by_factors_on_both_sides_of_zero_has_round_numbers_on_both() -> None:
+    spec = histogram_chart("t", [-20, -1, 0, 3], [Series("", [], [1, 1, 1])], "x", is_log=True, near=0.01)
+    across = spec["layer"][0]["encoding"]["x"]
+    assert across["axis"]["values"] == [-10, -1, -0.1, -0.01, 0, 0.01, 0.1, 1]
+    texts = re.findall(r"<text[^>]*>([^<]*\d)</text>", draw(spec))
+    assert {"-0.1", "0", "0.1"} <= set(texts) and texts.count("0") <= 2, "small ones are not written as 0"
+
+
 def test_a_plot_takes_its_colours_from_the_page() -> None:
     svg = draw(scatter_chart("t", [Series("rows", [1, 2], [1, 2])], "x", "y", diagonal="equal"))
     assert re.findall("#[0-9a-f]{3,6}", svg) == [] and "var(--s1)" in svg and "var(--ink)" in svg

@@ -93,11 +93,37 @@ def test_a_column_that_differs_by_factors_has_bins_that_rise_by_one(tmp_path: Pa
     assert "tenths" not in splits["train"]
 
 
+def both_ways() -> list[float]:
+    """As the profits of many firms: sizes that differ by factors, above 0 and below."""
+    return [*skewed(), 0.0, *(-value for value in skewed(0.5))]
+
+
+@pytest.mark.parametrize(
+    "values",
+    [[0.0, *skewed()], [-5.0, *skewed()], [-value for value in skewed()], both_ways()],
+    ids=["none below", "negative", "all negative", "both ways"],
+)
+def test_a_column_that_differs_by_factors_around_zero_has_bins_that_rise_on_both_sides(
+    tmp_path: Path, values: list[float]
+) -> None:
+    write_split(tmp_path, "train", values, [("red", 1)])
+    write_split(tmp_path, "eval", values[::2], [("red", 1)])
+    splits = read_statistics(str(tmp_path), {"length": "float"})["columns"]["length"]
+    shape = splits["train"]["histogram"]
+    assert shape["scale"] == "symlog" and splits["eval"]["histogram"]["edges"] == shape["edges"]
+    edges = np.array(shape["edges"])
+    assert (edges[0], edges[-1]) == (min(values), max(values))
+    placed = np.sign(edges) * np.log1p(np.abs(edges) / shape["constant"])
+    assert np.diff(placed) == pytest.approx(np.diff(placed)[0])
+    assert sum(shape["counts"]) == pytest.approx(len(values), abs=0.01)
+    assert max(shape["counts"]) < 0.3 * len(values), "even bins have 0.85 of them in one"
+
+
 @pytest.mark.parametrize(
     ("values", "dtype"),
-    [([0.0, *skewed()], "float"), ([-5.0, *skewed()], "float"), (list(np.linspace(1, 1000, 500)), "float"),
-     ([*range(1, 60), 900], "int")],
-    ids=["none below", "negative", "even", "whole numbers that lie apart"],
+    [([*range(900, 1000), -999.0], "float"), (list(np.linspace(1, 1000, 500)), "float"),
+     ([0.0] * 900 + [5.0] * 9, "float"), ([*range(1, 60), 900], "int"), ([-1, *range(60), 900], "int")],
+    ids=["far from 0", "even", "zeros", "whole numbers that lie apart", "whole numbers around 0"],
 )  # fmt: skip
 def test_other_columns_have_even_bins(tmp_path: Path, values: list[float], dtype: str) -> None:
     write_split(tmp_path, "train", values, [("red", 1)])

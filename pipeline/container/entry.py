@@ -121,6 +121,8 @@ def with_folders(asked: Mapping[str, Any], facts: Mapping[str, Any]) -> dict[str
     changed: dict[str, Any] = change_strings({**asked, "parameterValues": values}, to_folder)
     if facts.get("target") == "kubeflow":
         changed["parameterValues"] |= {name: keep(values[name]) for name, keep in _ADDRESSES.items() if name in values}
+        if values.get("reference") == values.get("reference_name"):  # as the recipe has it: no version's
+            changed["parameterValues"] |= {name: _keep_elsewhere(values[name]) for name in _REFERENCE if name in values}
     return changed
 
 
@@ -131,6 +133,12 @@ def _keep_data(text: str) -> str:
     return json.dumps(change_strings(compiled, to_folder) | kept)
 
 
+def _keep_elsewhere(text: str) -> str:
+    """Changes what is there as a folder, such as in a claim."""
+    return to_folder(text) if Path(to_folder(text)).exists() else text
+
+
+_REFERENCE = ("reference", "reference_name")  # what drift is measured from
 _ADDRESSES: dict[str, Callable[[str], str]] = {"dataset": str, COMPILED: _keep_data}
 
 
@@ -161,12 +169,15 @@ def _remark(text: str | None) -> None:
 
 
 def change_strings(value: Any, change: Callable[[str], str]) -> Any:
-    """Returns nested JSON with every text changed."""
+    """Returns nested JSON with every text changed but those that are no places, whatever they look like."""
     if isinstance(value, dict):
-        return {key: change_strings(inner, change) for key, inner in value.items()}
+        return {key: inner if key in _NO_PLACES else change_strings(inner, change) for key, inner in value.items()}
     if isinstance(value, list):
         return [change_strings(inner, change) for inner in value]
     return change(value) if isinstance(value, str) else value
+
+
+_NO_PLACES = frozenset({"classes", "description", "missing_values", "missing_words", "query", "title"})
 
 
 def _mounted() -> dict[str, str]:
@@ -176,10 +187,18 @@ def _mounted() -> dict[str, str]:
 
 
 def to_folder(text: str) -> str:
-    """Gives buckets' URIs the form of paths below the mount, also those inside JSON that is a parameter."""
-    for uri, folder in _mounted().items():
-        text = text.replace(uri, folder)
-    return text
+    """Gives a bucket's URI the form of a path below the mount, also those inside JSON that is a parameter."""
+    mounted = _mounted()
+    if not any(uri in text for uri in mounted):
+        return text
+    for uri, folder in mounted.items():
+        if text.startswith(uri):
+            return folder + text.removeprefix(uri)
+    try:
+        nested = json.loads(text)
+    except ValueError:
+        return text
+    return json.dumps(change_strings(nested, to_folder)) if isinstance(nested, dict | list) else text
 
 
 def to_uri(text: str) -> str:

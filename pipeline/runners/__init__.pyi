@@ -3,6 +3,7 @@ from .kubeflow import compile_pipeline as compile_pipeline, models_below as mode
 from .remote_paths import (
     check_weights as check_weights,
     data_remark as data_remark,
+    key_remark as key_remark,
     modules_remark as modules_remark,
     weights_remark as weights_remark,
 )

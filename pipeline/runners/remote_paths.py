@@ -54,6 +54,14 @@ def weights_remark(experiment: Experiment) -> str | None:
     )
 
 
+def key_remark(experiment: Experiment) -> str | None:
+    """Says where the push looks for the key that signs, None where nothing is signed; see ``push.sign``."""
+    sign = experiment.push.sign
+    if sign is None:
+        return None
+    return f"push signs with {sign.key}: a volume must have the key at that path, or the run ends there, after the fit"
+
+
 def modules_remark(modules: Sequence[str]) -> str | None:
     """Says which of the user's modules the image must have, None where there are none."""
     if not modules:

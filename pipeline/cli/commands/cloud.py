@@ -87,10 +87,10 @@ def compile_recipe(
 
 def _remarks(plan: RunPlan, target: Target, pipeline_root: str, claim: str | None) -> list[str]:
     """Says what the steps will need over there."""
-    from kerasline.pipeline.runners import data_remark, modules_remark, weights_remark
+    from kerasline.pipeline.runners import data_remark, key_remark, modules_remark, weights_remark
 
     found = [data_remark(plan.dataset, pipeline_root), weights_remark(plan.experiment)]
-    found.append(modules_remark(plan.own_modules()))
+    found += [modules_remark(plan.own_modules()), key_remark(plan.experiment)]
     if target is Target.KUBEFLOW and not claim:
         found.append(
             f"every step must have {mount_of(pipeline_root)} mounted, or the models are lost with it; --claim NAME "

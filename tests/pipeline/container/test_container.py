@@ -33,6 +33,21 @@ def test_uris_become_paths_and_paths_uris(tmp_path: Path, monkeypatch: pytest.Mo
     assert container.change_strings(changed["a"], container.to_uri) == asked["a"]
 
 
+def test_what_only_looks_like_a_place_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Classes of a label, the schema's text and a query, at any depth, and in JSON within JSON."""
+    monkeypatch.setattr(container, "MOUNTS", str(tmp_path))
+    (tmp_path / "gcs").mkdir()
+    plan = json.dumps({"classes": ["gs://high", "low"], "missing_words": {"a": ["gs://"]}, "weights": "gs://b/w.keras"})
+    asked = {"parameterValues": {
+        "classes": '["gs://high", "low"]', "schema": 'value: "gs://high"', "custom_config": json.dumps({"plan": plan}),
+        "dataset": json.dumps({"label": {"classes": ["gs://high"]}, "query": "SELECT 'gs://b/x'"}),
+    }}  # fmt: skip
+    told = container.with_folders(asked, {"target": "vertex"})["parameterValues"]
+    changed = told.pop("custom_config")
+    assert told == {name: text for name, text in asked["parameterValues"].items() if name != "custom_config"}
+    assert json.loads(json.loads(changed)["plan"]) == {**json.loads(plan), "weights": f"{tmp_path}/gcs/b/w.keras"}
+
+
 def test_what_a_step_writes_is_told_as_uris(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The entry point sees paths, the backend URIs."""
     monkeypatch.setattr(container, "MOUNTS", str(tmp_path))
@@ -193,3 +208,19 @@ def test_data_on_kubeflow_is_fetched_from_its_address(tmp_path: Path, monkeypatc
     assert json.loads(told["dataset"])["shards"] == [{"path": f"{tmp_path}/gcs/bucket/in/a.csv"}]
     values = container.with_folders({"parameterValues": {COMPILED: span}}, {"target": "kubeflow"})["parameterValues"]
     assert json.loads(values[COMPILED]) == json.loads(span), "and so are the spans of a later submission"
+
+
+def test_a_profile_on_kubeflow_is_fetched_unless_it_is_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """That of a version is always below the claim; one that the recipe names may lie anywhere."""
+    monkeypatch.setattr(container, "MOUNTS", str(tmp_path))
+    (tmp_path / "gcs" / "disk").mkdir(parents=True)
+    (tmp_path / "gcs" / "disk" / "there.json").touch()
+
+    def told(path: str, name: str, target: str = "kubeflow") -> str:
+        asked = {"parameterValues": {"reference": path, "reference_name": name}}
+        return str(container.with_folders(asked, {"target": target})["parameterValues"]["reference"])
+
+    assert told("gs://other/p.json", "gs://other/p.json") == "gs://other/p.json"
+    assert told("gs://other/p.json", "gs://other/p.json", "vertex") == f"{tmp_path}/gcs/other/p.json"
+    assert told("gs://disk/there.json", "gs://disk/there.json") == f"{tmp_path}/gcs/disk/there.json"
+    assert told("gs://disk/models/x/4/profile.json", "version 4") == f"{tmp_path}/gcs/disk/models/x/4/profile.json"

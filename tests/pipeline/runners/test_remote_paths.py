@@ -13,7 +13,7 @@ from kerasline.components.core.errors import ConfigError
 from kerasline.components.datasets import resolve
 from kerasline.components.datasets.description.options import DataOptions
 from kerasline.pipeline.config.experiment import Experiment, parse_experiment
-from kerasline.pipeline.runners.remote_paths import check_weights, data_remark, mount_of, weights_remark
+from kerasline.pipeline.runners.remote_paths import check_weights, data_remark, key_remark, mount_of, weights_remark
 
 ROOT = "gs://bucket/root"
 
@@ -49,6 +49,13 @@ def test_relative_weights_are_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize("weights", ["imagenet", "none", "/gcs/bucket/base.keras", f"{ROOT}/weights/photos-2.keras"])
 def test_weights_that_the_steps_find(tmp_path: Path, weights: str) -> None:
     check_weights(photos(weights), tmp_path, ROOT)
+
+
+def test_the_key_that_signs_is_named() -> None:
+    recipe = {"name": "a", "data": {"dataset": "iris"}, "push": {"sign": {"key": "/mnt/keys/a.pem"}}}
+    remark = key_remark(parse_experiment(recipe, [], "a.yaml"))
+    assert remark is not None and remark.startswith("push signs with /mnt/keys/a.pem: a volume must have the key")
+    assert key_remark(parse_experiment({**recipe, "push": {}}, [], "a.yaml")) is None
 
 
 def test_other_families_have_no_weights(tmp_path: Path) -> None:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from kerasline.components.core import ConfigError, is_version
+from kerasline.components.core import ConfigError, is_address, is_version
+from kerasline.components.datasets.remote import fetch_file
 from kerasline.components.registry import current_version, list_versions
 from kerasline.components.validation.policy import PROFILE_FILE, DriftCheck
 
@@ -58,7 +58,7 @@ def find_reference(options: DriftCheck, models: Path, baseline_version: int, bas
             raise ConfigError(
                 f"{_KEY}: expected a pushed version with a {PROFILE_FILE}, got {wanted}; versions: {known}"
             )
-    elif _is_uri(wanted):
+    elif is_address(wanted):
         path, name = wanted, wanted
     else:
         path = str((base_dir / Path(wanted).expanduser()).resolve())
@@ -104,7 +104,7 @@ def reference_elsewhere(options: DriftCheck, models: str) -> Reference:
         return Reference(name="the version in production when the step runs", models=models)
     if is_version(wanted):
         return Reference(f"{models}/{wanted}/{PROFILE_FILE}", f"version {wanted}")
-    if _is_uri(wanted) or wanted.startswith("/"):
+    if is_address(wanted) or wanted.startswith("/"):
         return Reference(wanted, wanted)
     raise ConfigError(
         f"{_KEY}: expected a URI, or a path on a volume that every step mounts, in a spec that runs elsewhere, got "
@@ -143,20 +143,11 @@ def _columns(path: str) -> dict[str, Any]:
 
 
 def _read(path: str) -> bytes:
-    """Reads a file of this machine, or through TensorFlow one of whatever store it knows."""
-    if not _is_uri(path):
-        try:
-            return Path(path).read_bytes()
-        except OSError as error:
-            raise ConfigError(f"{_KEY}: expected a readable {PROFILE_FILE}, but {path}: {error.strerror}") from error
-    import tensorflow as tf
-
+    """Reads a file of this machine, or one at an address, as data is read."""
+    local = path.removeprefix("file://")
     try:
-        with tf.io.gfile.GFile(path, "rb") as file:
-            return bytes(file.read())
-    except tf.errors.OpError as error:
-        raise ConfigError(f"{_KEY}: expected a readable {PROFILE_FILE}, but {path}: {error.message}") from error
-
-
-def _is_uri(text: str) -> bool:
-    return re.match(r"[a-z][a-z0-9+.-]*://", text) is not None
+        return (fetch_file(local) if is_address(local) else Path(local)).read_bytes()
+    except ConfigError as error:
+        raise ConfigError(f"{_KEY}: {error}") from error
+    except OSError as error:
+        raise ConfigError(f"{_KEY}: expected a readable {PROFILE_FILE}, but {path}: {error.strerror}") from error

@@ -299,8 +299,8 @@ def _with_root(parameters: Parameters, before: str, now: str) -> Parameters:
         filesystem = next(iter(destination.values()))
         filesystem.update({key: move(value) for key, value in filesystem.items()})
 
-    if "models" in parameters:
-        parameters = {**parameters, "models": move(parameters["models"])}
+    moved: Parameters = {key: move(parameters[key]) for key in ("models", "reference") if key in parameters}
+    parameters = {**parameters, **moved}
     return _change_json(_change_json(parameters, "custom_config", in_config), "push_destination", in_destination)
 
 

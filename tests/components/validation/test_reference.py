@@ -10,6 +10,7 @@ import pytest
 from kerasline.components.core.errors import ConfigError
 from kerasline.components.validation.policy.options import DriftCheck
 from kerasline.components.validation.reference import Reference, find_reference, reference_elsewhere, settle_reference
+from tests.components.datasets.servers import serve_web
 
 THERE = "gs://bucket/root/models/people"
 
@@ -41,13 +42,26 @@ def test_the_version_that_the_run_compares_with_or_the_named_one(models: Path, t
         find_reference(DriftCheck(baseline="elsewhere.json"), models, 0, tmp_path)
 
 
-def test_a_uri_is_read_through_tensorflow(models: Path, tmp_path: Path) -> None:
+def test_a_file_by_its_uri(models: Path, tmp_path: Path) -> None:
     uri = f"file://{models}/3/profile.json"
     by_path = find_reference(DriftCheck(baseline=3), models, 0, tmp_path)
     assert find_reference(DriftCheck(baseline=uri), models, 0, tmp_path) == Reference(uri, uri, by_path.digest)
     assert settle_reference(uri, "a name", "") == ({"version": 3}, "a name")
     with pytest.raises(ConfigError, match="expected a readable profile.json, but file:///nowhere/profile.json"):
         find_reference(DriftCheck(baseline="file:///nowhere/profile.json"), models, 0, tmp_path)
+
+
+def test_an_address_is_read_as_those_of_data_are(models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the same stores and the same messages; TensorFlow knows one of them."""
+    monkeypatch.setenv("KERASLINE_CACHE", str(tmp_path / "cache"))
+    with serve_web() as web:
+        web.files["/profile.json"] = (models / "3/profile.json").read_bytes()
+        uri = f"{web.address}/profile.json"
+        digest = find_reference(DriftCheck(baseline=3), models, 0, tmp_path).digest
+        assert find_reference(DriftCheck(baseline=uri), models, 0, tmp_path) == Reference(uri, uri, digest)
+        assert settle_reference(uri, uri, "") == ({"version": 3}, uri)
+        with pytest.raises(ConfigError, match=r"validation\.drift\.baseline: .*/absent\.json"):
+            settle_reference(f"{web.address}/absent.json", "absent", "")
 
 
 @pytest.mark.parametrize(

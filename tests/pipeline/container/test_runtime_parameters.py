@@ -35,6 +35,7 @@ def make_spec(tmp_path: Path, data: Dataset | None = None, block: dict[str, Any]
         "statistics": {"stats_options": "{}"},
         "train": {"custom_config": json.dumps(config), "run_fn": "kerasline.components.training.trainer.run_fn"},
         "baseline": {"models": f"{ROOT}/models/flats", "version": -1},
+        "validate": {"models": "", "reference": f"{ROOT}/models/flats/4/profile.json", "reference_name": "version 4"},
         "push": {
             "push_destination": json.dumps({"filesystem": {"baseDirectory": f"{ROOT}/models/flats"}}),
             "custom_config": json.dumps({"record": {"recipe": "flats", "spans": "old"}, "keep": 5}),
@@ -100,7 +101,7 @@ def test_each_parameter_reaches_the_steps_that_read_it(tmp_path: Path) -> None:
             if "componentInputParameter" in source:
                 reads.setdefault(source["componentInputParameter"], set()).add(step)
     assert reads == {
-        "pipeline_root": {"train", "baseline", "push"},
+        "pipeline_root": {"train", "baseline", "push", "validate"},
         "epochs": {"train", "report"},
         "learning_rate": {"train", "report"},
     }
@@ -133,6 +134,7 @@ def test_other_values_are_put_where_the_step_reads_them(tmp_path: Path) -> None:
     assert config["checkpoints"] == "/mnt/x/checkpoints"
     assert config["note"] == f"{ROOT}/x", "what only happens to begin with the root stays"
     assert execute(spec, "baseline", pipeline_root="gs://b/y")["models"] == "gs://b/y/models/flats"
+    assert execute(spec, "validate", pipeline_root="gs://b/y")["reference"] == "gs://b/y/models/flats/4/profile.json"
     pushed = execute(spec, "push", pipeline_root="gs://b/y")
     assert json.loads(pushed["push_destination"]) == {"filesystem": {"baseDirectory": "gs://b/y/models/flats"}}
     report = execute(spec, "report", epochs=9)

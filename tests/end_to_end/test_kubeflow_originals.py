@@ -1,9 +1,7 @@
 """A compiled spec, executed by Kubeflow's own driver and launcher.
 
-They are built from the sources of kubeflow/pipelines, with Go:
-``git clone https://github.com/kubeflow/pipelines && cd pipelines && go build -o FOLDER/ ./backend/src/v2/cmd/driver
-./backend/src/v2/cmd/launcher-v2``; then ``KERASLINE_KUBEFLOW=FOLDER`` names them. It needs root, for the pods' own
-root folders, and ``openssl``.
+``python -m tools.kubeflow CHECKOUT`` builds them from the sources of kubeflow/pipelines; ``tools/kubeflow.py`` says how
+far this goes. It needs root, for the pods' own root folders, and ``openssl``.
 """
 
 from __future__ import annotations
@@ -20,13 +18,13 @@ from tests.end_to_end.kubeflow_originals import Originals
 from tests.end_to_end.kubeflow_services import running_services
 from tests.end_to_end.spec_execution import execute_task
 from tests.end_to_end.test_compiled_spec import CHANGES, compile_recipe, run_here
-
-PROGRAMS = os.environ.get("KERASLINE_KUBEFLOW", "")
+from tools.kubeflow import are_there, programs_folder
 
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.long,
-    pytest.mark.skipif(not PROGRAMS, reason="KERASLINE_KUBEFLOW names no folder with Kubeflow's driver and launcher"),
+    pytest.mark.skipif(not are_there(), reason="python -m tools.kubeflow has not built Kubeflow's driver and launcher"),
+    pytest.mark.skipif(os.geteuid() != 0, reason="needs root"),
 ]
 
 
@@ -45,7 +43,7 @@ def test_kubeflows_own_programs_push_the_model_that_a_local_run_pushes(tmp_path:
     changes = [*CHANGES, "training.epochs=3", "training.deterministic=true"]
     documents = compile_recipe("digits_mlp", changes, tmp_path, "--claim", "disk")
     with running_services(tmp_path) as services:
-        cluster = Originals(Path(PROGRAMS), tmp_path, services)
+        cluster = Originals(programs_folder(), tmp_path, services)
         root = cluster.claim("disk") / "root"
         cluster.execute(documents, kill={"train": lambda _: any((root / "checkpoints").glob("*.npz"))})
         assert (root / "models" / "digits_mlp" / "1" / "saved_model.pb").is_file()
@@ -56,7 +54,7 @@ def test_kubeflows_own_programs_push_the_model_that_a_local_run_pushes(tmp_path:
         assert figures["metrics"] == pytest.approx(result["metrics"], abs=1e-6)
         assert figures["test_metrics"] == pytest.approx(result["test_metrics"], abs=1e-6)
 
-        again = Originals(Path(PROGRAMS), tmp_path, services)
+        again = Originals(programs_folder(), tmp_path, services)
         again.begin(documents)
         for step in ("ingest", "statistics", "schema", "transform", "baseline"):
             again.run_task(documents, step)
@@ -68,7 +66,7 @@ def test_the_imitation_gives_a_step_what_the_originals_give(tmp_path: Path) -> N
     """The same keys, with values of the same kinds."""
     documents = compile_recipe("iris_mlp", [], tmp_path)
     with running_services(tmp_path) as services:
-        originals = Originals(Path(PROGRAMS), tmp_path, services)
+        originals = Originals(programs_folder(), tmp_path, services)
         originals.begin(documents)
         imitation = Cluster(tmp_path / "cluster", publishes_logs=True)
         outputs: dict[str, Any] = {}

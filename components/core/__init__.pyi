@@ -46,6 +46,7 @@ from .machine.libraries import (
     describe_environment as describe_environment,
     library_versions as library_versions,
     packages_hash as packages_hash,
+    prepare_libraries as prepare_libraries,
 )
 from .machine.writing import (
     keep_newest as keep_newest,

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from kerasline.components.beam import choose_batches
-from kerasline.components.core import ConfigError, KeraslineError, unpack_text
+from kerasline.components.core import ConfigError, KeraslineError, prepare_libraries, unpack_text
 from kerasline.pipeline.container.backend_artifacts import clean_answer, make_missing, restore_artifacts
 from kerasline.pipeline.container.buckets import BUCKETS
 from kerasline.pipeline.container.compiled_for import VARIABLE, check_code, check_modules, check_packages, read_facts
@@ -75,6 +75,7 @@ def _run() -> None:
 def _run_step(facts: Mapping[str, Any]) -> None:
     if "columns" in facts:
         choose_batches(facts["columns"])
+    prepare_libraries()
     try:
         runpy.run_module(_ENTRY_POINT, run_name="__main__", alter_sys=True)
     except SystemExit as ended:  # as it ends when all is well, too

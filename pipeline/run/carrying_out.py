@@ -6,7 +6,6 @@ A plan that a run has carried out before, with nothing run since, is taken over 
 from __future__ import annotations
 
 import gc
-import os
 import shutil
 import time
 import traceback
@@ -19,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from kerasline.components.beam import check_engine
+from kerasline.components.core import prepare_libraries
 from kerasline.components.registry import current_version, read_challenger
 from kerasline.pipeline.console import Screen, describe_failure, find_cause, format_seconds
 from kerasline.pipeline.models import write_missing_card
@@ -177,8 +177,7 @@ def _load(order: Order, course: Course, screen: Screen) -> None:
     check_engine(order.plan.experiment.run.engine())
     screen.line("  loading TensorFlow and TFX, which takes 10 to 30 s")
     screen.start("  loading")
-    os.environ["KERAS_BACKEND"] = "tensorflow"  # of the steps; training.backend has processes of its own
-    os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")  # training needs most of a GPU's memory, not this one
+    prepare_libraries()
     from kerasline.components.training import check_own_network
     from kerasline.pipeline.runners import local  # noqa: F401 (here, so that it is seen how long it takes)
 

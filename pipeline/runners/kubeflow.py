@@ -12,6 +12,7 @@ from tfx.orchestration.kubeflow.v2.kubeflow_v2_dag_runner import KubeflowV2DagRu
 
 from kerasline.components.core import ConfigError, nearest, write_at_once
 from kerasline.components.features import named_columns
+from kerasline.components.training import check_own_network
 from kerasline.pipeline.config import StepResources
 from kerasline.pipeline.container import VARIABLE, declare_parameters, describe, mount_of, pack_texts
 from kerasline.pipeline.graph import create_pipeline
@@ -53,8 +54,10 @@ def compile_pipeline(
       The spec as written.
 
     Raises:
-      ConfigError: the recipe asks for a step or an accelerator that the target does not know.
+      ConfigError: the recipe asks for a step or an accelerator that the target does not know, or a user's own network
+        does not suit it.
     """
+    check_own_network(plan.fit_settings(), plan.experiment.push.further_formats())
     name, pipeline_root = plan.experiment.name.replace("_", "-"), pipeline_root.rstrip("/")
     models = models_below(pipeline_root, plan.experiment.name)
     pipeline = create_pipeline(plan, pipeline_root=pipeline_root, models=models, name=name)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import platform
 import re
 from collections.abc import Mapping
@@ -16,6 +17,15 @@ LIBRARIES = ("tfx", "tensorflow", "keras", "apache-beam", "tensorflow-transform"
 _READING = ("tensorflow-data-validation", "tensorflow-model-analysis", "tfx-bsl", "pyarrow", "pandas")
 _RECORDED = ("tensorflow", "keras", "tfx", "tensorflow-transform", "apache-beam", "numpy")
 _LOCK = Path(__file__).resolve().parents[3] / "requirements" / "lock.txt"
+
+
+def prepare_libraries() -> None:
+    """Settles what a process of steps is about to load; a fit with another backend has a process of its own.
+
+    Keras computes with TensorFlow, whatever the environment says, and TensorFlow takes of a GPU's memory what it needs.
+    """
+    os.environ["KERAS_BACKEND"] = "tensorflow"
+    os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")
 
 
 @lru_cache

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from kerasline.components.core import ConfigError, check_output
+from kerasline.components.core import ConfigError, check_output, prepare_libraries
 from kerasline.pipeline.cli.shared import WORKSPACE, DataOption, RecipeArgument, SetOption, WorkspaceOption
 from kerasline.pipeline.container import check_claim, check_image, check_pipeline_root, check_reachable, mount_of
 
@@ -68,6 +68,7 @@ def compile_recipe(
     check_weights(experiment, home.root, pipeline_root)
     with screen_apart(home.log("compile")) as screen:
         screen.line("loading TensorFlow and TFX, which takes 10 to 30 s")
+        prepare_libraries()
         from kerasline.pipeline.runners import compile_pipeline, models_below
 
         schema_file = find_schema_file(experiment.name, base_dir, home.root)

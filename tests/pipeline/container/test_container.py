@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -188,8 +189,10 @@ def test_without_a_mount_nothing_is_changed(tmp_path: Path, monkeypatch: pytest.
     arguments = ["container", "--json_serialized_invocation_args", json.dumps(asked)]
     monkeypatch.setattr(sys, "argv", list(arguments))
     monkeypatch.setattr(container.runpy, "run_module", lambda *_, **__: None)
+    monkeypatch.setenv("KERAS_BACKEND", "jax")
     container.main()
     assert sys.argv == arguments
+    assert os.environ["KERAS_BACKEND"] == "tensorflow", "as in a run on this machine, whatever the image says"
 
 
 def test_data_on_kubeflow_is_fetched_from_its_address(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

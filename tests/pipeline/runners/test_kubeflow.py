@@ -211,6 +211,17 @@ def test_what_is_refused(
     assert not list(tmp_path.glob("*flowers.out*")), "nothing is half-written"
 
 
+def test_a_network_that_cannot_be_built_is_refused(
+    compile_recipe: Compile, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As before a run on this machine; over there the search or the fit would end, after seven steps."""
+    monkeypatch.syspath_prepend(str(tmp_path))
+    (tmp_path / "mine.py").write_text("def build(config, inputs, output):\n    return output.nothing\n")
+    with pytest.raises(ConfigError, match="model.build mine:build raised AttributeError"):
+        compile_recipe("vertex", {}, model={"family": "custom", "build": "mine:build"})
+    assert not list(tmp_path.glob("*flowers.out*"))
+
+
 def test_kubeflow_mounts_a_claim_in_every_step(compile_recipe: Compile) -> None:
     resources = {"train": {"cpu": 4, "memory_gb": 16, "accelerator": "nvidia.com/gpu", "accelerator_count": 2}}
     spec, platform = compile_recipe("kubeflow", {"resources": resources, "retries": 2, "cache": False}, claim="disk")

@@ -26,7 +26,7 @@ from kerasline.pipeline.container.backend_artifacts import clean_answer, make_mi
 from kerasline.pipeline.container.buckets import BUCKETS
 from kerasline.pipeline.container.compiled_for import VARIABLE, check_code, check_modules, check_packages, read_facts
 from kerasline.pipeline.container.data_places import check_data
-from kerasline.pipeline.container.own_disk import outputs_on_own_disk
+from kerasline.pipeline.container.own_disk import clear_outputs, outputs_on_own_disk
 from kerasline.pipeline.container.requests import check_asked, check_restored
 from kerasline.pipeline.container.runtime_parameters import COMPILED, put_in_place
 from kerasline.pipeline.container.shared_places import check_mount, find_losses, find_overlap
@@ -57,6 +57,7 @@ def _run() -> None:
         return
     position = sys.argv.index(_REQUEST) + 1
     request = prepare_request(_read_json(position), _inputs_spec(), facts)
+    clear_outputs(request, _mount(facts))
     places: dict[str, str] = {}
     try:
         with outputs_on_own_disk(request, _executor(), _mount(facts)) as places:

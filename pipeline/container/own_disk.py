@@ -1,4 +1,4 @@
-"""Steps that rename folders, which a bucket that is mounted does not: they write to the machine's own disk first.
+"""What a step writes to a bucket that is mounted: emptied first, and by steps that rename folders, on another disk.
 
 TensorFlow Transform writes what it has analysed into folders of their own and gives them their names at the end. Cloud
 Storage FUSE refuses to rename a folder that holds anything ("Too many open files").
@@ -18,6 +18,21 @@ from typing import Any
 _RENAMING = frozenset({"tfx.components.transform.executor.Executor"})  # executors that rename folders
 
 
+def clear_outputs(request: Mapping[str, Any], mount: str) -> None:
+    """Deletes what a try that was killed has left in a step's outputs, where the next one writes to the same.
+
+    Half-written files among them would be read with the others, since TensorFlow's and Beam's globs take all names.
+
+    Args:
+      request: What TFX's entry point is asked.
+      mount: The folder below which buckets are mounted, with a slash at its end; empty where none is.
+    """
+    for artifact in _outputs(request):
+        if mount and artifact["uri"].startswith(mount) and Path(artifact["uri"]).is_dir():
+            for left in Path(artifact["uri"]).iterdir():
+                shutil.rmtree(left) if left.is_dir() else left.unlink()
+
+
 @contextmanager
 def outputs_on_own_disk(request: Mapping[str, Any], executor: str, mount: str) -> Iterator[dict[str, str]]:
     """Lets a step that renames folders write its outputs to this machine's disk, and copies them when it has succeeded.
@@ -33,8 +48,7 @@ def outputs_on_own_disk(request: Mapping[str, Any], executor: str, mount: str) -
     if executor not in _RENAMING or not mount:
         yield {}
         return
-    entries = request["outputs"].get("artifacts", {}).values()
-    artifacts = [artifact for entry in entries for artifact in entry["artifacts"]]
+    artifacts = _outputs(request)
     with tempfile.TemporaryDirectory(prefix="kerasline-outputs-") as disk:
         places = {}
         for number, artifact in enumerate(artifacts):
@@ -46,6 +60,11 @@ def outputs_on_own_disk(request: Mapping[str, Any], executor: str, mount: str) -
         yield places
         for place, target in places.items():
             _copy(Path(place), Path(target))
+
+
+def _outputs(request: Mapping[str, Any]) -> list[dict[str, Any]]:
+    entries = request["outputs"].get("artifacts", {}).values()
+    return [artifact for entry in entries for artifact in entry.get("artifacts", [])]
 
 
 def _copy(source: Path, target: Path) -> None:

@@ -150,6 +150,26 @@ def test_other_steps_write_to_the_bucket_itself(bucket: Path, monkeypatch: pytes
     run_step("tfx.components.trainer.executor.GenericExecutor", bucket, monkeypatch, train)
 
 
+@pytest.mark.parametrize("executor", ["kerasline.components.example_gen.executor.Executor", TRANSFORM])
+def test_what_a_killed_try_has_left_is_gone(executor: str, bucket: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A try that follows writes to the same folder, of which later steps read whatever is there."""
+    folder, other = bucket / "run" / "graph" / "Split-train", bucket / "run" / "other" / "data"
+    for file in (folder / ".0a1b.part", folder / "data", folder.parent / "half", other):
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text("half")
+
+    def step(output: Path) -> None:
+        assert not output.exists() or list(output.iterdir()) == []
+        (output / "Split-train").mkdir(parents=True)
+        (output / "Split-train" / "data").write_text("whole")
+
+    run_step(executor, bucket, monkeypatch, step)
+    assert [path.name for path in folder.iterdir()] == ["data"]
+    assert (folder / "data").read_text() == "whole"
+    assert not (folder.parent / "half").exists()
+    assert other.is_file()
+
+
 def test_a_transform_that_fails_leaves_nothing_in_the_bucket(bucket: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def transform(output: Path) -> None:
         output.mkdir(parents=True)

@@ -26,7 +26,7 @@ from kerasline.pipeline.container.backend_artifacts import clean_answer, make_mi
 from kerasline.pipeline.container.buckets import BUCKETS
 from kerasline.pipeline.container.compiled_for import VARIABLE, check_code, check_modules, check_packages, read_facts
 from kerasline.pipeline.container.data_places import check_data
-from kerasline.pipeline.container.own_disk import clear_outputs, outputs_on_own_disk
+from kerasline.pipeline.container.own_disk import clear_outputs, outputs_on_own_disk, settle_cache
 from kerasline.pipeline.container.requests import check_asked, check_restored
 from kerasline.pipeline.container.runtime_parameters import COMPILED, put_in_place
 from kerasline.pipeline.container.shared_places import check_mount, find_losses, find_overlap
@@ -47,6 +47,7 @@ def main() -> None:
 
 
 def _run() -> None:
+    settle_cache()
     facts = read_facts(os.environ.get(VARIABLE, ""))
     _remark(check_code(facts))
     _remark(check_packages(facts))

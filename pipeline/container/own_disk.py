@@ -1,4 +1,4 @@
-"""What a step writes to a bucket that is mounted: emptied first, and by steps that rename folders, on another disk.
+"""Where a step writes: to outputs that are emptied first, to a disk of its own where it renames folders, to a cache.
 
 TensorFlow Transform writes what it has analysed into folders of their own and gives them their names at the end. Cloud
 Storage FUSE refuses to rename a folder that holds anything ("Too many open files").
@@ -8,6 +8,7 @@ Source: GoogleCloudPlatform/gcsfuse docs/semantics.md; tensorflow_transform/beam
 
 from __future__ import annotations
 
+import os
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -15,7 +16,20 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from kerasline.components.core import CACHE_VARIABLE, cache_folder
+
 _RENAMING = frozenset({"tfx.components.transform.executor.Executor"})  # executors that rename folders
+
+
+def settle_cache() -> None:
+    """Gives a step whose user may not write to a home of its own, as on OpenShift, a cache that ends with it."""
+    try:
+        cache_folder().mkdir(parents=True, exist_ok=True)
+        is_usable = os.access(cache_folder(), os.W_OK)
+    except (OSError, RuntimeError):  # the second where there is no home at all
+        is_usable = False
+    if not is_usable:
+        os.environ[CACHE_VARIABLE] = tempfile.mkdtemp(prefix="kerasline-cache-")
 
 
 def clear_outputs(request: Mapping[str, Any], mount: str) -> None:

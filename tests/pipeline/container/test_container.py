@@ -11,12 +11,14 @@ from pathlib import Path
 import pytest
 
 from kerasline.components.beam import choose_batches
+from kerasline.components.core import CACHE_VARIABLE, cache_folder
 from kerasline.components.core.errors import ConfigError
 from kerasline.components.datasets import resolve
 from kerasline.components.datasets.description.options import DataOptions
 from kerasline.pipeline.container import entry as container
 from kerasline.pipeline.container.compiled_for import VARIABLE, describe
 from kerasline.pipeline.container.data_places import check_data
+from kerasline.pipeline.container.own_disk import settle_cache
 from kerasline.pipeline.container.runtime_parameters import COMPILED
 
 
@@ -247,3 +249,17 @@ def test_a_profile_on_kubeflow_is_fetched_unless_it_is_there(tmp_path: Path, mon
     assert told("gs://other/p.json", "gs://other/p.json", "vertex") == f"{tmp_path}/gcs/other/p.json"
     assert told("gs://disk/there.json", "gs://disk/there.json") == f"{tmp_path}/gcs/disk/there.json"
     assert told("gs://disk/models/x/4/profile.json", "version 4") == f"{tmp_path}/gcs/disk/models/x/4/profile.json"
+
+
+@pytest.mark.parametrize("home", ["writable", "file/home"])
+def test_a_step_without_a_home_has_a_cache(home: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As on OpenShift, where the user of a pod is any number and owns nothing of the image."""
+    (tmp_path / "writable").mkdir()
+    (tmp_path / "file").touch()
+    for name in (CACHE_VARIABLE, "XDG_CACHE_HOME"):
+        monkeypatch.setenv(name, "")
+    monkeypatch.setenv("HOME", str(tmp_path / home))
+    before = cache_folder()
+    settle_cache()
+    assert cache_folder().is_dir() and os.access(cache_folder(), os.W_OK)
+    assert (cache_folder() == before) is (home == "writable")

@@ -32,8 +32,7 @@ def read_history(folder: Path) -> list[dict[str, Any]]:
 def read_events(folder: Path) -> list[dict[str, Any]]:
     """Returns every line of the history, oldest first: moves of the pointer, and what became of challengers."""
     events = []
-    path = folder / HISTORY_FILE
-    for line in path.read_text(encoding="utf-8").splitlines() if path.is_file() else []:
+    for line in _lines(folder):
         try:
             events.append(json.loads(line))
         except ValueError:
@@ -46,7 +45,12 @@ def read_events(folder: Path) -> list[dict[str, Any]]:
 
 def complete_history(folder: Path) -> None:
     """Adds the line that a process did not come to write."""
-    pointer, path = read_pointer(folder), folder / HISTORY_FILE
-    text = path.read_text(encoding="utf-8") if path.is_file() else ""
-    if pointer and json.dumps(pointer) not in text.splitlines():
-        append_line(path, pointer)
+    pointer = read_pointer(folder)
+    if pointer and json.dumps(pointer) not in _lines(folder):
+        append_line(folder / HISTORY_FILE, pointer)
+
+
+def _lines(folder: Path) -> list[str]:
+    """Reads the lines of the history; bytes that a disk has spoilt are no reason to read none of them."""
+    path = folder / HISTORY_FILE
+    return path.read_text(encoding="utf-8", errors="replace").splitlines() if path.is_file() else []

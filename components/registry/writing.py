@@ -21,7 +21,7 @@ def append_line(path: Path, move: Mapping[str, Any]) -> None:
 
     Where nothing can be appended, as on some buckets that are mounted, the file is replaced.
     """
-    before = path.read_text(encoding="utf-8") if path.is_file() else ""
+    before = path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
     line = ("\n" if before and not before.endswith("\n") else "") + json.dumps(move) + "\n"
     try:
         with open(path, "a", encoding="utf-8") as history:

@@ -15,6 +15,7 @@ from kerasline.components.registry import (
     list_versions,
     move_pointer,
     placing,
+    read_history,
     read_pointer,
     read_record,
     versions as versions_module,
@@ -125,6 +126,14 @@ def test_the_pointer_says_what_is_in_production_and_the_history_how_it_came(fold
     moves = [json.loads(line) for line in (folder / "history.jsonl").read_text().splitlines()]
     assert [(move["previous"], move["version"]) for move in moves] == [(None, 1), (1, 2), (2, 1)]
     assert moves[-1] == pointer
+
+
+def test_a_spoilt_line_of_the_history_hides_no_other(folder: Path, saved_model: Path) -> None:
+    push(folder, saved_model, times=2)
+    with open(folder / "history.jsonl", "ab") as file:
+        file.write(b'{"version": \xff\x00\n')
+    push(folder, saved_model)
+    assert [move["version"] for move in read_history(folder)] == [1, 2, 3]
 
 
 def test_a_crash_while_the_pointer_moves_leaves_the_old_one(

@@ -20,7 +20,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from kerasline.components.core import ConfigError, code_version, keep_newest, write_at_once
+from kerasline.components.core import ConfigError, code_version, file_facts, keep_newest, write_at_once
 from kerasline.components.datasets.description import DataOptions, Dataset
 from kerasline.components.datasets.files import Places
 from kerasline.components.datasets.peeking import source_files
@@ -82,7 +82,7 @@ def _look(options: DataOptions, places: Places) -> tuple[_Facts, tuple[str, ...]
         return None  # small, made here, or asked anew each time
     left_out = find_spans(options.spans, places).skipped if options.spans is not None else ()
     try:
-        facts = {str(path): _facts(path) for path in _every(source_files(options, places))}
+        facts = {str(path): file_facts(path) for path in _every(source_files(options, places))}
     except (OSError, ValueError):
         return None
     return (facts, left_out) if sum(size for size, *_ in facts.values()) >= _FEWEST_BYTES else None
@@ -90,11 +90,6 @@ def _look(options: DataOptions, places: Places) -> tuple[_Facts, tuple[str, ...]
 
 def _facts_of(found: tuple[_Facts, tuple[str, ...]] | None) -> _Facts:
     return {} if found is None else found[0]
-
-
-def _facts(path: Path) -> tuple[int, ...]:
-    found = os.stat(path)
-    return found.st_size, found.st_ino, found.st_mtime_ns, found.st_ctime_ns
 
 
 def _every(paths: Iterable[Path]) -> Iterator[Path]:

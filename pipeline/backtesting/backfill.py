@@ -15,7 +15,7 @@ from typing import Any
 
 import filelock
 
-from kerasline.components.core import ConfigError, KeraslineError, counted, rate, write_at_once
+from kerasline.components.core import ConfigError, KeraslineError, counted, file_facts, rate, write_at_once
 from kerasline.components.datasets import Places
 from kerasline.components.datasets.description import SpanOptions
 from kerasline.components.datasets.tables import Span
@@ -170,8 +170,8 @@ def _output(span: Span, filling: Filling) -> Path:
 def _digest(span: Span, filling: Filling, model: str | None) -> str:
     """Returns what changes with the files of a span, with the options, and with the files of the model."""
     # A model's number comes again where a registry begins anew.
-    states = [(str(path), (s := path.stat()).st_size, s.st_mtime_ns, s.st_ctime_ns, s.st_ino) for path in span.files]
-    facts = [model, states, list(filling.keys), filling.suffix, filling.on_unseen]
+    files = [(str(path), *file_facts(path)) for path in span.files]
+    facts = [model, files, list(filling.keys), filling.suffix, filling.on_unseen]
     return hashlib.sha256(json.dumps(facts).encode()).hexdigest()
 
 

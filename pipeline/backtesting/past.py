@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
-from kerasline.components.core import ConfigError
+from kerasline.components.core import ConfigError, file_facts
 from kerasline.components.datasets import Places
 from kerasline.components.datasets.description import SpanOptions
 from kerasline.components.datasets.tables import Span, Spans, find_spans
@@ -59,12 +60,8 @@ class Past:
 
     def digest(self, first: int, last: int) -> str:
         """Returns what changes with the files of some spans: their names, sizes, times and places on the disk."""
-        facts = []
-        for path in self.files(first, last):
-            status = path.stat()
-            # The time of change is the file system's own: a copy may have the size and the time of what it replaces.
-            facts.append(f"{path}\0{status.st_size}\0{status.st_mtime_ns}\0{status.st_ctime_ns}\0{status.st_ino}")
-        return hashlib.sha256("\n".join(facts).encode()).hexdigest()[:12]
+        facts = [(str(path), *file_facts(path)) for path in self.files(first, last)]
+        return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:12]
 
 
 def find_past(experiment: Experiment, places: Places, first: str | None, last: str | None, delay: int) -> Past:

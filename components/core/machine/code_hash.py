@@ -29,7 +29,7 @@ _ROOT = Path(__file__).resolve().parents[3]
 _PACKAGE = "kerasline"
 # A module's dotted name, or the name of a file; users name files in folders, and modules from where they are, too.
 _NAME = re.compile(r"[\w.]+")
-_PATH = re.compile(r"[\w./-]{1,200}")
+_PATH = re.compile(r"(?!/)[\w./-]{1,200}")
 _BLOCK = 1 << 20  # bytes read at once
 _PYTHON = Path(ast.__file__).parent
 _KNOWN_LIBRARIES: set[str] = set()
@@ -170,10 +170,17 @@ def _user_places(top: str) -> tuple[Path, ...]:
     found = _places_of(top)
     if found is None:
         return ()
-    own = tuple(p for p in found if not p.is_relative_to(_PYTHON) and "site-packages" not in p.parts)
+    own = tuple(place for place in found if not _is_installed(place))
     if not own:
         _KNOWN_LIBRARIES.add(top)
     return own
+
+
+def _is_installed(place: Path) -> bool:
+    """Says whether a module is Python's, or lies where an installer has put it, also with ``--target``."""
+    if place.is_relative_to(_PYTHON) or {"site-packages", "dist-packages"}.intersection(place.parts):
+        return True
+    return next(place.parent.glob("*.dist-info"), None) is not None
 
 
 def _places_of(top: str) -> list[Path] | None:

@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
-from kerasline.components.core import ConfigError, check_output, counted, nearest
+from kerasline.components.core import ConfigError, check_output, counted, file_facts, nearest
 from kerasline.components.datasets.description import MISSING_VALUES, same_columns
 from kerasline.components.datasets.files import (
     Partition,
@@ -72,12 +72,12 @@ class PredictionPlan:
     made_ids: str = ""
 
     def fingerprint(self) -> str:
-        """Returns a hash of all that decides the output; files count by size and time of change."""
+        """Returns a hash of all that decides the output; files count by size, times and inode."""
         known = {key: value for key, value in asdict(self).items() if key != "notes"}
         paths = {str(shard["path"]) for shard in self.shards}
         if self.kind == "images":
             paths = {os.path.join(shard["path"], name) for shard in self.shards for name in shard["names"]}
-        known["files"] = [(path, os.stat(path).st_size, os.stat(path).st_mtime_ns) for path in sorted(paths)]
+        known["files"] = [(path, *file_facts(path)) for path in sorted(paths)]
         return hashlib.sha256(json.dumps(known, sort_keys=True).encode()).hexdigest()
 
 

@@ -137,6 +137,18 @@ def test_a_module_of_the_users_counts_with_what_it_imports(tmp_path: Path, monke
     sys.modules.pop("my_model", None)
 
 
+def test_a_file_of_the_machine_that_a_text_names_does_not_count(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It may be another at any time, as those of /proc are, or larger than can be read for each plan."""
+    (tmp_path / "elsewhere.txt").write_text("")
+    (tmp_path / "user_memory.py").write_text(f"open('/proc/uptime'), open({str(tmp_path / 'elsewhere.txt')!r})\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    before = version("user_memory")
+    (tmp_path / "elsewhere.txt").write_text("changed")
+    assert version("user_memory") == before
+
+
 @pytest.fixture
 def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A package of a user's: modules that are imported by name, and files that are opened."""
@@ -191,13 +203,14 @@ def install(site: Path, version: str, record: str) -> None:
     (place / "RECORD").write_text(record)
 
 
+@pytest.mark.parametrize("where", ["site-packages", "vendored"])
 @pytest.mark.parametrize("module_name", ["house.losses", "user_loss"])
 def test_an_installed_package_counts_by_version_and_sources(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, module_name: str
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, module_name: str, where: str
 ) -> None:
     """Whether a recipe names a function of it, or a module beside the recipe imports it."""
     (tmp_path / "user_loss.py").write_text("def loss(a, b):\n    from house import losses\n")
-    site = tmp_path / "site-packages"
+    site = tmp_path / where
     records = ("house/losses.py,sha256=a,9\n", "house/losses.py,sha256=b,9\n")
     found = []
     monkeypatch.syspath_prepend(tmp_path)

@@ -1,7 +1,7 @@
 """Copies tables of other formats into Parquet, once each, so that one reader serves them all.
 
-A copy lies in the cache, named by the size and the time of change of the file that it is of. It is made by whichever
-step comes first, on whichever machine, and never seen before it is whole. One that nobody read for a month goes.
+A copy lies in the cache, named by size, times and inode of the file that it is of. It is made by whichever step comes
+first, and never seen before it is whole. One that nobody read for a month goes.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
-from kerasline.components.core import ConfigError, cache_folder
+from kerasline.components.core import ConfigError, cache_folder, file_facts
 from kerasline.components.datasets.files import PACKING_ERRORS, damaged_packing, is_packed, name_kind, open_bytes
 from kerasline.components.datasets.tables.typed.json_lines import read_lines
 from kerasline.components.datasets.tables.typed.workbooks import is_workbook, read_workbook
@@ -46,9 +46,8 @@ def parquet_of(path: Path) -> Path:
     read = _reader_of(path)
     if read is None:
         return path
-    status = path.stat()
     folder = cache_folder() / "tables" / hashlib.sha256(str(path.absolute()).encode()).hexdigest()[:16]
-    target = folder / f"{status.st_size}-{status.st_mtime_ns}-{_FORM}.parquet"
+    target = folder / f"{'-'.join(map(str, (*file_facts(path), _FORM)))}.parquet"
     if target.exists():
         with suppress(OSError):  # a cache that may only be read serves, too
             os.utime(target)

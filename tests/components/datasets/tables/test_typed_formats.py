@@ -106,6 +106,17 @@ def test_a_file_is_copied_once_while_it_is_current(cache: Path, tmp_path: Path) 
     assert parquet_of(newest) == newest, "Parquet is read as it is"
 
 
+def test_a_file_of_the_same_size_and_time_is_copied_anew(cache: Path, tmp_path: Path) -> None:
+    """As archives and `cp --preserve` leave one in place of another."""
+    path = tmp_path / "t.jsonl"
+    path.write_text('{"x": 1}\n')
+    before = path.stat()
+    assert open_file(path).read().to_pydict() == {"x": [1]}
+    path.write_text('{"x": 2}\n')
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert open_file(path).read().to_pydict() == {"x": [2]}
+
+
 def test_a_copy_that_nobody_read_for_a_month_goes(cache: Path, tmp_path: Path) -> None:
     for name in ("old", "used", "new"):
         feather.write_feather(pa.table({"x": [1, 2]}), str(tmp_path / name))

@@ -133,7 +133,7 @@ def check_modules(facts: dict[str, Any]) -> str | None:
         found = code_version(module)
         if found != compiled and not describe_difference(facts.get("libraries") or {}, library_versions()):
             return (
-                f"the spec was compiled with other sources of {module}, or other packages that it imports ({compiled}), "
+                f"the spec was compiled with other sources of {module} ({compiled}), or other packages that it needs, "
                 f"than this image has ({found}): "
                 "build the image from the state that compiles, so that both mean the same"
             )

@@ -72,6 +72,27 @@ SVG = FileKind("an SVG drawing", f"save it as PNG, and {_IMAGE}")
 HEIF = FileKind("a HEIC or AVIF image", f"save it as PNG or JPEG, and {_IMAGE}")
 GIT_LFS = FileKind("a pointer of Git LFS in the place of a file", "fetch the file with: git lfs pull")
 XML = FileKind("an XML or HTML document", "save its table as CSV")
+_ADVICE_FOR_SPARSE = "turn it into Parquet, such as with sklearn.datasets.load_svmlight_file"
+# Formats of text that are no table, by how their first lines look.
+_TEXTS: tuple[tuple[re.Pattern[bytes], FileKind], ...] = (
+    (
+        re.compile(rb"(?:%[^\n]*\s+)*@relation\s", re.IGNORECASE),
+        FileKind(
+            "an ARFF file of Weka", "save the lines below @data as CSV, under a line with the names of the columns"
+        ),
+    ),
+    (
+        re.compile(rb"[-+]?[0-9.]+(?: +[0-9]+:[-+.0-9e]+)+\s*(?:\n|$)"),
+        FileKind("a file of LibSVM's kind", _ADVICE_FOR_SPARSE),
+    ),
+    (
+        re.compile(
+            rb"(?:(?:--|/\*|SET )[^\n]*\s+)*(?:CREATE (?:TABLE|DATABASE)|INSERT INTO|DROP TABLE) ", re.IGNORECASE
+        ),
+        FileKind("an SQL script", "run it in a database, and name that under data.sql"),
+    ),
+    (re.compile(rb"\[(?:-?[0-9.]+|\"[^\"\n]*\"|null|true|false)(?:, ?[^\n]*)?\]?,?\s*\n"), JSON),
+)
 
 
 def name_kind(start: bytes) -> FileKind | None:
@@ -132,10 +153,14 @@ def _name_text(start: bytes) -> FileKind | None:
         return JSON_LINES if _are_lines(start) else JSON
     if start[:1] == b"[" and start[1:].lstrip()[:1] in (b"{", b"["):
         return JSON
-    markup = start[:1024].lower()
-    if markup.startswith((b"<?xml", b"<svg")) and b"<svg" in markup:
+    known = next((kind for pattern, kind in _TEXTS if pattern.match(start)), None)
+    return known or _name_markup(start[:1024].lower())
+
+
+def _name_markup(start: bytes) -> FileKind | None:
+    if start.startswith((b"<?xml", b"<svg")) and b"<svg" in start:
         return SVG
-    return XML if markup.startswith((b"<?xml", b"<html", b"<!doc", b"<tabl")) else None
+    return XML if start.startswith((b"<?xml", b"<html", b"<!doc", b"<tabl")) else None
 
 
 def _are_lines(start: bytes) -> bool:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from kerasline.components.datasets import resolve
+from kerasline.components.datasets.tables.csv import Dialect, detect_delimiter
 from kerasline.pipeline.config.experiment import load_experiment
 
 Init = Callable[..., tuple[int, str, str]]
@@ -67,3 +68,21 @@ def test_a_first_row_with_odd_cells_stays_a_row(init: Init, tmp_path: Path, firs
     (tmp_path / "t.csv").write_text("age,income,town,y\n" + first + rows)
     assert init("t.csv", "--label", "y")[0] == 0
     assert "skip_lines" not in (tmp_path / "t.yaml").read_text()
+
+
+@pytest.mark.parametrize(("names", "label"), [("  age income  town y", "y"), ("", "column_4")])
+def test_spaces_may_part_the_cells(init: Init, tmp_path: Path, names: str, label: str) -> None:
+    rows = [f"{18 + i % 60:5}  {i * 31 % 977:8.2f} {'abc'[i % 3]}   {['no', 'yes'][i % 2]}  " for i in range(200)]
+    (tmp_path / "t.txt").write_text("\n".join(filter(None, [names, *rows])) + "\n")
+    assert init("t.txt", "--label", label)[::2] == (0, "")
+    experiment, _ = load_experiment(str(tmp_path / "t.yaml"))
+    dataset = resolve(experiment.data, name="t", base_dir=tmp_path, data_dir=None)
+    assert (dataset.rows, [column.dtype for column in dataset.columns]) == (200, ["int", "float", "string"])
+    assert dataset.label.classes == ("no", "yes")
+    assert detect_delimiter(tmp_path / "t.txt", Dialect(",")) == " ", "predict asks the file alone"
+
+
+def test_a_column_of_sentences_is_not_parted(init: Init, tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text("a b\n" + "big house\nold town\n" * 50)
+    code, _, err = init("t.csv", "--label", "b")
+    assert (code, "its columns are a b." in err) == (2, True)

@@ -26,6 +26,7 @@ from kerasline.components.datasets.tables.csv.quotes import ADVICE, Place, Stray
 _DELIMITERS = (",", ";", "\t", "|", "\x01", "\x1f", "^", "~")  # Hive writes the fifth
 _LONGEST_CELL = 1 << 24  # characters; a quote that is never closed would otherwise swallow the file
 _LINES_LOOKED_AT = 200  # for the delimiter
+_NUMBER = re.compile(r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?")
 SEP_LINE = re.compile(r'\ufeff?"?sep=(.)"?[\r\n]*', re.IGNORECASE)  # Excel's own first line
 
 NAMES_AGAIN = "the names of the columns again"
@@ -162,7 +163,8 @@ def _ends_with_quote(place: Place, dialect: Dialect) -> bool:
 def detect_delimiter(path: str | Path, dialect: Dialect) -> str:
     """Returns the character that divides the first lines into equally many cells, the most cells winning.
 
-    A table with a single column has none; a comma then does no harm. What Excel's line ``sep=;`` says is believed.
+    Where no other does, spaces may, if each row then has a number. A table with a single column has none; a comma then
+    does no harm. What Excel's line ``sep=;`` says is believed.
 
     Args:
       path: the file.
@@ -180,7 +182,11 @@ def detect_delimiter(path: str | Path, dialect: Dialect) -> str:
     said = SEP_LINE.fullmatch(head[0]) if head else None
     if said:
         return said[1]
-    best, best_score = ",", (0, 1)
+    return _most_dividing(head, dialect) or (" " if _are_parted_by_spaces(head, dialect) else ",")
+
+
+def _most_dividing(head: Sequence[str], dialect: Dialect) -> str:
+    best, best_score = "", (0, 1)
     for delimiter in _DELIMITERS:
         widths = _widths(head, replace(dialect, delimiter=delimiter))
         if not widths:
@@ -191,6 +197,17 @@ def detect_delimiter(path: str | Path, dialect: Dialect) -> str:
         if width > 1 and score > best_score:
             best, best_score = delimiter, score
     return best
+
+
+def _are_parted_by_spaces(head: Sequence[str], dialect: Dialect) -> bool:
+    """Says whether spaces part all lines into as many cells, one at least of each row being a number."""
+    try:
+        found = [list(map(str.strip, row)) for row in _reader(head, replace(dialect, delimiter=" "))]
+    except csv.Error:
+        return False
+    rows = [cells[: count_named(cells)] for cells in found if any(cells)]
+    is_table = len(rows) > 2 and len(set(map(len, rows))) == 1 and len(rows[0]) > 1
+    return is_table and all(any(map(_NUMBER.fullmatch, cells)) for cells in rows[1:])
 
 
 def _widths(head: Sequence[str], dialect: Dialect) -> Counter[int]:

@@ -115,6 +115,10 @@ def test_excels_first_line_names_the_delimiter(tmp_path: Path) -> None:
         ("a,b\n1,2\n".encode("utf-16"), "is UTF-16, not utf-8; set csv.encoding: utf-16"),
         (b'{"a": 1, "y": 0}\n{"a": 2, "y": 1}\n', "is a file of JSON lines, no text table; name it under data.parquet"),
         (b'[{"a": 1, "y": 0}]', "is a JSON document, no text table"),
+        (b'[1.5, "a"]\n[2.5, "b"]\n', "is a JSON document, no text table"),
+        (b"% iris\n@RELATION iris\n@attribute x numeric\n@data\n1\n", "is an ARFF file of Weka, no text table; save"),
+        (b"+1 1:0.5 3:-2e-3\n-1 2:1\n", "is a file of LibSVM's kind, no text table; turn it into Parquet"),
+        (b"-- dump\nCREATE TABLE t (x int);\n", "is an SQL script, no text table; run it in a database"),
         (b"ARROW1\0\0\xff\xff", "is an Arrow or Feather file, no text table; name it under data.parquet"),
         (b"ORC\x0a\x03\0", "is an ORC file"),
         (b"\x1b[31mred\0\x07", "is a binary file, no text table"),
@@ -131,3 +135,9 @@ def test_what_is_no_text_is_named(tmp_path: Path, content: bytes, expected: str)
 
 def test_a_column_may_begin_like_a_format(tmp_path: Path) -> None:
     assert read(tmp_path / "t.csv", "ORCID,PAR1\n1,2\n") == [["ORCID", "PAR1"], ["1", "2"]]
+
+
+@pytest.mark.parametrize("first", ["[a],b", "@id,b", "set a,b", "create table,b", "1 1:x,b", "[1] x,b"])
+def test_a_column_may_be_called_like_other_texts(tmp_path: Path, first: str) -> None:
+    (tmp_path / "t.csv").write_text(f"{first}\n1,2\n")
+    assert next(lines(tmp_path / "t.csv", Dialect(",")))[1] == first.split(",")

@@ -47,7 +47,7 @@ from kerasline.components.datasets.tables.typed import (
 from kerasline.components.datasets.values import missing_words
 from kerasline.components.profiling.sampling.dialects import find_dialect, lines_below
 from kerasline.components.profiling.sampling.missing import Words, decide_typed_words, decide_words, shared_words
-from kerasline.components.profiling.sampling.places import rows_further_on
+from kerasline.components.profiling.sampling.places import rows_further_on, with_other_files
 
 _CELLS = 1_500_000  # cells to look at
 _FEWEST_ROWS, _MOST_ROWS = 2_000, 60_000
@@ -116,7 +116,7 @@ def sample_table(files: Sequence[Path], labels: Collection[str] = ()) -> TableSa
     """Looks into a table of text, or of typed columns.
 
     Args:
-      files: of one table; rows are taken from the first, sizes from all.
+      files: of one table; rows are taken from the first, and from others where it lacks values; sizes from all.
       labels: columns without a value in which a row is left out.
 
     Raises:
@@ -127,7 +127,7 @@ def sample_table(files: Sequence[Path], labels: Collection[str] = ()) -> TableSa
         with open_bytes(first) as stream:
             kind = name_kind(stream.read(4096))
         is_typed = kind is not None and kind.source == "parquet"
-        found = _sample_typed(first, labels) if is_typed else _sample_csv(first, labels)
+        found = _sample_typed(first, labels) if is_typed else _sample_csv(files, labels)
     except PACKING_ERRORS as error:
         raise damaged_packing(first, error) from None
     if len(files) > 1:
@@ -152,7 +152,8 @@ def _columns_of_folders(files: Sequence[Path], sample: TableSample) -> Iterator[
         yield SampledColumn(name, "int" if kind == "int64" else "string", values)
 
 
-def _sample_csv(path: Path, labels: Collection[str]) -> TableSample:
+def _sample_csv(files: Sequence[Path], labels: Collection[str]) -> TableSample:
+    path = files[0]
     reading: dict[str, tuple[Any, str]] = {}
     encoding = detect_encoding(path)
     if encoding != "utf-8":
@@ -173,6 +174,7 @@ def _sample_csv(path: Path, labels: Collection[str]) -> TableSample:
     if not complete:
         total = _estimate_rows(path, kept, dialect.delimiter)
         kept += (cells for cells in rows_further_on(path, dialect, width) if cells != header)
+    kept = with_other_files(kept, files, dialect, header)
     columns = _columns(names, list(zip(*kept, strict=True)), labels, reading)
     remark = find_total(path, encoding)
     return TableSample(path, "csv", columns, total, complete, reading, dialect.delimiter, remark=remark)

@@ -86,3 +86,16 @@ def test_a_column_of_sentences_is_not_parted(init: Init, tmp_path: Path) -> None
     (tmp_path / "t.csv").write_text("a b\n" + "big house\nold town\n" * 50)
     code, _, err = init("t.csv", "--label", "b")
     assert (code, "its columns are a b." in err) == (2, True)
+
+
+def test_files_of_one_class_each_are_one_table(init: Init, tmp_path: Path) -> None:
+    for number, (name, day, rows) in enumerate([("no", "2024-01-01", 60), ("yes", "2024-01-02", 90), ("", "", 30)]):
+        head, shape = ("y,x,day", "{2},{0},{1}") if number else ("x,day,y", "{0},{1},{2}")
+        lines = [shape.format(n * 7 % 97, day or "2024-01-03", name or ("no", "yes")[n % 2]) for n in range(rows)]
+        (tmp_path / "in").mkdir(exist_ok=True)
+        (tmp_path / "in" / f"{number}.csv").write_text("\n".join([head, *lines]) + "\n")
+    (tmp_path / "in" / "3.csv").write_text("x,day,y\n")
+    code, out, err = init("in", "--label", "y")
+    assert (code, err) == (0, "")
+    assert "binary, 2 classes: yes 58%, no 42%" in out
+    assert "always '2024" not in (tmp_path / "in.yaml").read_text()

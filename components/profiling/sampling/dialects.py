@@ -80,21 +80,26 @@ def _without_quotes(path: Path, dialect: Dialect, error: StrayQuote) -> Dialect:
 def _lines_above(head: Sequence[Line], labels: Collection[str]) -> int:
     """Counts the lines above the names of the columns, such as a title and a date."""
     first = head[0][0] if head else 0
-    named = (number for number, cells in head[: _MOST_LINES_ABOVE + 1] if labels and set(labels).issubset(cells))
-    number = next(named, None) or _first_full(head)
-    return number - 1 if number not in (None, first) else 0
+    wide = _wide_lines(head)
+    # A line that names the label is the header, unless it is a title or a group of columns that holds its word.
+    naming = (number for number, cells, share in wide if share >= 0.5 and labels and set(labels).issubset(cells))
+    full = (number for number, _, share in wide if share > 0.5)
+    number = next(naming, None) or next(full, first)
+    return number - 1 if number != first else 0
 
 
-def _first_full(head: Sequence[Line]) -> int | None:
-    """Returns the number of the first line that is as wide as the rows, and mostly full; None where none is."""
+def _wide_lines(head: Sequence[Line]) -> list[tuple[int, list[str], float]]:
+    """Lists the lines that may be the header, those as wide as the rows, with the share of the cells that are full.
+
+    Where the rows have no usual width, all may be.
+    """
     widths = [_width(cells) for _, cells in head]
     usual, count = Counter(widths[1:]).most_common(1)[0] if len(head) > 2 else (0, 0)
     has_usual_width = usual >= 2 and 2 * count > len(head)
+    looked_at = head[: _MOST_LINES_ABOVE + 1]
     if not has_usual_width:
-        return None
-    looked_at = list(zip(head, widths, strict=True))[: _MOST_LINES_ABOVE + 1]
-    names = (number for (number, cells), width in looked_at if width >= usual and 2 * sum(map(bool, cells)) > usual)
-    return next(names, None)
+        return [(number, cells, 1.0) for number, cells in looked_at]
+    return [(number, cells, sum(map(bool, cells)) / usual) for number, cells in looked_at if _width(cells) >= usual]
 
 
 def _width(cells: Sequence[str]) -> int:

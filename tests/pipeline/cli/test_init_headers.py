@@ -52,6 +52,16 @@ def test_a_line_that_names_the_label_is_the_header(init: Init, tmp_path: Path, n
     assert (dataset.rows, [column.name for column in dataset.columns]) == (200, wanted)
 
 
+@pytest.mark.parametrize("above", ["y\n\n", ",,,y\n", "y,size,,\n", "Report: y\n"])
+def test_a_title_or_a_group_that_holds_the_labels_word_is_no_header(init: Init, tmp_path: Path, above: str) -> None:
+    rows = "".join(f"{18 + i % 60},{i * 31 % 977}.5,{'abc'[i % 3]},{['no', 'yes'][i % 2]}\n" for i in range(200))
+    (tmp_path / "t.csv").write_text(f"{above}age,income,town,y\n{rows}")
+    assert init("t.csv", "--label", "y")[::2] == (0, "")
+    experiment, _ = load_experiment(str(tmp_path / "t.yaml"))
+    dataset = resolve(experiment.data, name="t", base_dir=tmp_path, data_dir=None)
+    assert (dataset.rows, [column.name for column in dataset.columns]) == (200, ["age", "income", "town"])
+
+
 def test_tables_that_were_joined_are_read_without_the_names_in_their_midst(init: Init, tmp_path: Path) -> None:
     table = "n,word,y\n" + "".join(f"{i * 7 % 97},{'abc'[i % 3]},{i % 2}\n" for i in range(500))
     (tmp_path / "t.csv").write_text(table * 2)

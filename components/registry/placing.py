@@ -83,7 +83,8 @@ def unfinished_versions(folder: Path) -> dict[int, list[Path]]:
 def delete_abandoned(folder: Path) -> None:
     """Deletes versions that a killed process left incomplete hours ago, with their marks."""
     for version, marks in unfinished_versions(folder).items():
-        if all(time.time() - mark.stat().st_mtime > _ABANDONED_SECONDS for mark in marks):
+        # A clock that was set back since makes times of the future.
+        if all(abs(time.time() - mark.stat().st_mtime) > _ABANDONED_SECONDS for mark in marks):
             shutil.rmtree(folder / str(version), ignore_errors=True)
             for mark in marks:
                 mark.unlink(missing_ok=True)

@@ -87,8 +87,11 @@ def no_rename(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("no_rename")
-def test_a_copy_in_its_place_counts_when_it_is_complete(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whoever looks meanwhile sees the versions before it; what a kill leaves goes hours later."""
+@pytest.mark.parametrize("age_seconds", [86400, -86400], ids=["past", "future"])
+def test_a_copy_in_its_place_counts_when_it_is_complete(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, age_seconds: int
+) -> None:
+    """Whoever looks meanwhile sees the versions before it; what a kill leaves goes hours later, by whichever clock."""
     folder, model = tmp_path / "digits", write_model(tmp_path / "m", "a")
     add_version(folder, model, {})
     copy, seen = placing.copy_to_disk, []
@@ -108,7 +111,7 @@ def test_a_copy_in_its_place_counts_when_it_is_complete(tmp_path: Path, monkeypa
     assert add_version(folder, model, {}) == 3, "the number is taken"
     remove_leftovers(folder)
     assert (folder / "2").is_dir(), "another machine may be writing it"
-    os.utime(mark, (time.time() - 86400,) * 2)
+    os.utime(mark, (time.time() - age_seconds,) * 2)
     remove_leftovers(folder)
     assert not (folder / "2").exists()
     assert not mark.exists()

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 from kerasline.components.core import ConfigError, KeraslineError, module_command, nearest
 from kerasline.pipeline.api import recipe_file, write_changes
-from kerasline.pipeline.workspace import section
+from kerasline.pipeline.workspace import read_outcome, section
 
 if TYPE_CHECKING:
     from kerasline.components.report.plots import Plot
@@ -130,8 +130,7 @@ def load_run(reference: str | None = None, workspace: str | Path = _WORKSPACE) -
     file = find_report(Path(workspace), reference) / "run.json"
     if not file.is_file():
         raise ConfigError(f"expected a run that has ended, but {file.parent.name} left no {file.name}; run it again")
-    result: Run = json.loads(file.read_text(encoding="utf-8"))
-    return result
+    return read_outcome(file)
 
 
 def load_figures(result: Run) -> dict[str, Any]:

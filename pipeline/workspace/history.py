@@ -34,12 +34,21 @@ def run_folders(folders: Iterable[Path]) -> list[Path]:
 
 
 def read_outcome(path: Path) -> dict[str, Any]:
-    """Reads what a run came to; empty where it left nothing or something else."""
+    """Reads what a run came to, with its report and its log where they are now; empty where it left nothing else."""
     try:
         outcome = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
-    return outcome if isinstance(outcome, dict) else {}
+    return _put_in_place(outcome, path) if isinstance(outcome, dict) else {}
+
+
+def _put_in_place(outcome: dict[str, Any], path: Path) -> dict[str, Any]:
+    """Says of a run's report and log where they are in a workspace that was moved since."""
+    report, folder = outcome.get("report"), path.parent.resolve()
+    if path.name == _RUN and report and Path(report).parent != folder:
+        outcome["report"] = str(folder / Path(report).name)
+        outcome["log"] = str(folder.parents[2] / "logs" / f"{folder.name}.log")
+    return outcome
 
 
 def write_outcome(path: Path, outcome: Mapping[str, Any]) -> None:

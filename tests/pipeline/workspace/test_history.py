@@ -12,7 +12,7 @@ import pytest
 
 from kerasline.components.core import progress
 from kerasline.pipeline.workspace import Workspace, read_epochs, under_way
-from kerasline.pipeline.workspace.history import list_runs
+from kerasline.pipeline.workspace.history import list_runs, write_outcome
 
 
 def leave_run(workspace: Path, recipe: str, run_id: str) -> None:
@@ -129,3 +129,16 @@ def test_a_full_disk_ends_no_run(tmp_path: Path) -> None:
 def test_a_workspace_that_does_not_exist_has_no_runs(tmp_path: Path) -> None:
     assert list_runs(tmp_path / "nowhere") == []
     assert not (tmp_path / "nowhere").exists()
+
+
+def test_report_and_log_are_those_of_a_workspace_that_was_moved(tmp_path: Path) -> None:
+    before, after = (tmp_path / name for name in ("before", "after"))
+    folder = before / "reports" / "flats" / "20260102-030405"
+    folder.mkdir(parents=True)
+    log = before / "logs" / f"{folder.name}.log"
+    outcome = {"run_id": folder.name, "recipe": "flats", "report": str(folder / "index.html"), "log": str(log)}
+    write_outcome(folder / "run.json", outcome)
+    assert list_runs(before) == [outcome]
+    before.rename(after)
+    (run,) = list_runs(after)
+    assert run == {key: value.replace(str(before), str(after)) for key, value in outcome.items()}

@@ -146,8 +146,9 @@ class SqlOptions(Options):
 
     @model_validator(mode="after")
     def _has_one_question(self) -> SqlOptions:
-        if (self.query is None) == (self.table is None):
-            raise ValueError("expected either 'query' or 'table', got " + ("none" if self.query is None else "both"))
+        given = [text for text in (self.query, self.table) if text is not None and text.strip()]
+        if len(given) != 1:
+            raise ValueError(f"expected either 'query' or 'table', got {'both' if given else 'none'}")
         if self.table is not None and not re.fullmatch(r"\w+(\.\w+)?", self.table):
             raise ValueError(f"expected the name of a table, such as shop.sales, got {shown(self.table)}")
         return self

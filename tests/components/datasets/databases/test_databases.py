@@ -100,6 +100,7 @@ def test_a_column_whose_first_values_are_absent(database: Any, resolve: Any, mon
         (question("SELECT price, price FROM sales"), "The query gives two columns 'price'"),
         (question("SELECT CASE WHEN id < 5 THEN 'x' ELSE id END AS mixed, price FROM sales"),
          "column 'mixed' is text and whole numbers in its first rows; give it one type with CAST"),
+        (question("SELECT town FROM sales"), "^sqlite:///.*shop.db has no label column 'price'; its columns are town"),
         (block(url="sqlite:///shops.db"), "expected a database of sqlite at .*shops.db, but there is no such file"),
         (block(url="sqlite:///text.db"), "is no such database file"),
     ],
@@ -139,6 +140,7 @@ def test_a_block_has_either_a_table_or_a_query() -> None:
     faults: list[tuple[dict[str, Any], str]] = [
         ({"query": "SELECT 1"}, "either 'query' or 'table', got both"),
         ({"table": None}, "got none"),
+        ({"table": None, "query": " "}, "got none"),
         ({"table": "sales; DROP TABLE x"}, "expected the name of a table"),
     ]
     for changes, words in faults:

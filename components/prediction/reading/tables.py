@@ -22,6 +22,7 @@ from kerasline.components.datasets.tables.csv import (
     count_named,
     dialect_of,
     fitted,
+    header_cells,
     lines,
     partition_cells,
     read_blocks,
@@ -99,16 +100,18 @@ def _lines_after(plan: PredictionPlan, shard: Mapping[str, Any], part: Part | No
 
 def _read_lines(plan: PredictionPlan, shard: Mapping[str, Any], stream: Iterator[Line]) -> Iterator[Block]:
     """Reads line by line, whatever a CSV file may be."""
+    header = header_cells(shard["path"], dialect_of(plan.reading, shard["delimiter"]))
     while rows := list(islice(stream, ROWS_PER_BLOCK)):
-        yield _block_of_lines(plan, shard, rows)
+        yield _block_of_lines(plan, shard, rows, header)
 
 
-def _block_of_lines(plan: PredictionPlan, shard: Mapping[str, Any], rows: Sequence[Line]) -> Block:
+def _block_of_lines(
+    plan: PredictionPlan, shard: Mapping[str, Any], rows: Sequence[Line], header: Sequence[str]
+) -> Block:
     path, added = shard["path"], partition_cells(shard.get("partition"))
     width = len(shard["names"]) - len(added)
     names = shard["names"][:width]
-    named = _count_named(names) if plan.reading["header"] else width
-    header = _as_written(names) if plan.reading["header"] else []
+    named = count_named(header) if header else width
     rows = [(number, fitted(cells, width, named)) for number, cells in rows]
     fitting = [(number, cells) for number, cells in rows if not what_is_no_row(cells, width, header)]
     ragged = list(_no_rows(path, names, rows, header))
@@ -129,16 +132,6 @@ def _no_rows(path: str, names: Sequence[str], rows: Sequence[Line], header: Sequ
         if problem:
             keys = dict(zip(names, cells, strict=False))
             yield {"file": path, "place": number, "reason": problem, "keys": keys}
-
-
-def _as_written(names: Sequence[str]) -> list[str]:
-    """Returns the names as the header has them; columns without one were called by their place."""
-    return ["" if name == f"column_{place}" else name for place, name in enumerate(names, start=1)]
-
-
-def _count_named(names: Sequence[str]) -> int:
-    """Counts the columns up to the last that the header names."""
-    return count_named(_as_written(names))
 
 
 def _block_of_texts(

@@ -90,11 +90,12 @@ def test_rows_that_do_not_fit_are_set_aside_with_reasons(tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize("size", [4, 1 << 24])
+@pytest.mark.parametrize("header", ["town,rooms,area", "town ,rooms,area", "town, rooms,area"])
 def test_names_that_stand_among_the_rows_again_are_set_aside(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, size: int
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, size: int, header: str
 ) -> None:
     monkeypatch.setattr(csv_blocks_of_files, "_BLOCK_BYTES", size)
-    blocks = csv_blocks(tmp_path, "town,rooms,area\na,1,1\ntown,rooms,area\ntown,2,2\n")
+    blocks = csv_blocks(tmp_path, f"{header}\na,1,1\n{header}\ntown,2,2\n")
     assert [town for block in blocks for town in block.columns["town"]] == ["a", "town"]
     told = [(row["place"], row["reason"]) for block in blocks for row in block.rejected]
     assert told == [(3, "the names of the columns again")]

@@ -12,6 +12,7 @@ from .text import (
     detect_delimiter as detect_delimiter,
     dialect_of as dialect_of,
     fitted as fitted,
+    header_cells as header_cells,
     header_of as header_of,
     lines as lines,
     partition_cells as partition_cells,

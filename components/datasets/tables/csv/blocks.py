@@ -16,7 +16,14 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from kerasline.components.datasets.files import PACKING_ERRORS, Partition, open_bytes
-from kerasline.components.datasets.tables.csv.text import SEP_LINE, Dialect, dialect_of, lines, partition_cells
+from kerasline.components.datasets.tables.csv.text import (
+    SEP_LINE,
+    Dialect,
+    dialect_of,
+    header_cells,
+    lines,
+    partition_cells,
+)
 
 if TYPE_CHECKING:
     import numpy as np
@@ -101,36 +108,45 @@ def read_blocks(
     added = dict(zip(partition or {}, partition_cells(partition), strict=True))
     own = names[: len(names) - len(added)]
     try:
+        header = header_cells(path, dialect)
         with open_bytes(path) as raw:
-            for block in _blocks(raw, path, dialect, own, part):
+            begin, line = (part[0], part[2]) if part else _skip_head(raw, path, dialect)
+            for block in _blocks(raw, dialect, own, header, (begin, part[1] if part else None, line)):
                 yield block.with_columns(added)
     except PACKING_ERRORS:
         raise OddFile from None
 
 
 def _blocks(
-    raw: IO[bytes], path: str | Path, dialect: Dialect, names: Sequence[str], part: Sequence[int] | None
+    raw: IO[bytes], dialect: Dialect, names: Sequence[str], header: Sequence[str], part: tuple[int, int | None, int]
 ) -> Iterator[Block]:
-    """Yields the rows of an open file."""
-    begin, line = (part[0], part[2]) if part else _skip_head(raw, path, dialect)
+    """Yields the rows of a part of an open file, of which the last may be all that follows."""
+    begin, end, line = part
     raw.seek(begin)
-    for block, is_last in _whole_lines(raw, part[1] - begin if part else None):
+    for block, is_last in _whole_lines(raw, None if end is None else end - begin):
         content = block.rstrip(b"\r\n") + b"\n" if is_last else block
+        place = (begin, begin + len(block), line)
         if content != b"\n":
-            yield _block(begin, line, block, content, dialect, names)
-        begin, line = begin + len(block), line + block.count(b"\n")
+            yield _block(place, block, content, dialect, names, header)
+        begin, line = place[1], line + block.count(b"\n")
 
 
-def _block(begin: int, line: int, block: bytes, content: bytes, dialect: Dialect, names: Sequence[str]) -> Block:
+def _block(
+    place: tuple[int, int, int],
+    block: bytes,
+    content: bytes,
+    dialect: Dialect,
+    names: Sequence[str],
+    header: Sequence[str],
+) -> Block:
     """Returns the rows of a block, whose last end of a line is all that follows the rows in its content."""
-    end = begin + len(block)
     try:
-        return Block(begin, end, line, *_parse(content, dialect, names))
+        return Block(*place, *_parse(content, dialect, names, header))
     except OddFile:
         has_quotes = dialect.quoting != "none" and b'"' in block
         if has_quotes or b"\r" in block.replace(b"\r\n", b""):
             raise
-        raise OddFile((begin, end, line), block.count(b"\n")) from None
+        raise OddFile(place, block.count(b"\n")) from None
 
 
 def _is_usual(dialect: Dialect) -> bool:
@@ -178,7 +194,9 @@ def _whole_lines(raw: IO[bytes], left: int | None) -> Iterator[tuple[bytes, bool
             yield whole + newline, not rest and (left == 0 or not following)
 
 
-def _parse(content: bytes, dialect: Dialect, names: Sequence[str]) -> tuple[RecordBatch, frozenset[str]]:
+def _parse(
+    content: bytes, dialect: Dialect, names: Sequence[str], header: Sequence[str]
+) -> tuple[RecordBatch, frozenset[str]]:
     """Returns the cells of whole lines, and characters that occur in them.
 
     Raises:
@@ -192,11 +210,11 @@ def _parse(content: bytes, dialect: Dialect, names: Sequence[str]) -> tuple[Reco
     if quoted:
         _check_quotes(content, dialect.delimiter.encode()[0])
     batch = _split(content, dialect.delimiter, quoted, names)
-    if dialect.header and _names_stand_in(batch, names):
-        raise OddFile
     has_spaces = not content.isascii() or b" " in content or b"\t" in content
     if has_spaces:
         batch = pa.RecordBatch.from_arrays([pc.utf8_trim_whitespace(column) for column in batch.columns], names)
+    if _names_stand_in(batch, header):
+        raise OddFile
     return batch, _marks(content)
 
 
@@ -220,15 +238,14 @@ def _split(content: bytes, delimiter: str, quoted: bool, names: Sequence[str]) -
     return batch
 
 
-def _names_stand_in(batch: RecordBatch, names: Sequence[str]) -> bool:
+def _names_stand_in(batch: RecordBatch, header: Sequence[str]) -> bool:
     """Says whether a row may be the header again, as in files that were joined: the line reader knows for certain."""
     import pyarrow.compute as pc
 
-    name = next((name for place, name in enumerate(names, start=1) if name != f"column_{place}"), None)
-    if name is None:
+    named = [place for place, name in enumerate(header) if name]
+    if not named or named[0] >= batch.num_columns:
         return False
-    column = batch.column(list(names).index(name))
-    return bool(pc.any(pc.equal(column, name)).as_py())
+    return bool(pc.any(pc.equal(batch.column(named[0]), header[named[0]])).as_py())
 
 
 def _marks(content: bytes) -> frozenset[str]:

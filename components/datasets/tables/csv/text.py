@@ -289,13 +289,14 @@ def body(
     Raises:
       ConfigError: as :func:`lines`, or a row has another width.
     """
-    stream = lines(path, dialect_of(options, delimiter), part)
+    dialect = dialect_of(options, delimiter)
+    stream = lines(path, dialect, part)
     added = partition_cells(partition)
     width -= len(added)
-    named, header = width, list[str]()
-    if options["header"] and part is None:
-        header = next(stream, (0, [""] * width))[1]
-        named = count_named(header)
+    header = header_cells(path, dialect)
+    named = count_named(header) if header else width
+    if dialect.header and part is None:
+        next(stream, None)
     for number, found in stream:
         cells = fitted(found, width, named)
         problem = what_is_no_row(cells, width, header)
@@ -350,6 +351,11 @@ def fitted(cells: list[str], width: int, named: int | None = None) -> list[str]:
     while len(cells) > width and not cells[-1]:
         cells = cells[:-1]
     return cells + [""] * (width - len(cells)) if (named or width) <= len(cells) < width else cells
+
+
+def header_cells(path: str | Path, dialect: Dialect) -> list[str]:
+    """Returns the names of the columns as a file has them, none where it names none."""
+    return next(lines(path, dialect), (0, list[str]()))[1] if dialect.header else []
 
 
 def count_named(header: Sequence[str]) -> int:

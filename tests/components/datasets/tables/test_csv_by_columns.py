@@ -103,13 +103,20 @@ def test_the_form_of_columns_agrees_with_the_form_of_rows(
         assert by_columns == answer(path, names[-1])
 
 
-def test_names_that_stand_among_the_rows_again_are_left_to_the_lines(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("header", "more"),
+    [("c0;c1;y", {}), ("c0 ;c1;y", {}), (";;y", {}), ("a;b;z", {"columns": ["c0", "c1", "y"]})],
+    ids=["names", "a space", "names that are not there", "other names in the recipe"],
+)
+def test_names_that_stand_among_the_rows_again_are_left_to_the_lines(
+    tmp_path: Path, header: str, more: dict[str, Any]
+) -> None:
     path = tmp_path / "t.csv"
     rows = [f"{n};w{n % 3};{'no' if n % 2 else 'yes'}" for n in range(100)]
-    path.write_text("\n".join(["c0;c1;y", *rows, "c0;c1;y", *rows]) + "\n")
+    path.write_text("\n".join([header, *rows, header, *rows]) + "\n")
     with pytest.MonkeyPatch.context() as patched:
         small_blocks(patched)
-        found, read = answer(path, "y", ragged_rows="skip")
+        found, read = answer(path, "y", ragged_rows="skip", **more)
     assert found["rows"] == len(read) == 200
     assert found["columns"][0]["dtype"] == "int"
     assert found["skipped"] == ("t.csv: 1 line with the names of the columns again (line 102)",)

@@ -13,9 +13,9 @@ from typing import Any
 from kerasline.components.core import ConfigError, code_version, nearest
 
 _ONLY_AS_PROGRAM = "put what is to run as a program below if __name__ == '__main__':, or "
-# Modules and the code that they were planned with, and with which they were loaded.
+# The code that modules were planned with; and with which they were loaded, with and without the data that it names.
 _PLANNED: dict[str, str] = {}
-_LOADED: dict[str, str] = {}
+_LOADED: dict[str, tuple[str, str]] = {}
 _FOLDERS: list[str] = []  # on the path for a recipe, at most one
 
 
@@ -33,9 +33,13 @@ def use_folder(folder: Path, modules: Iterable[str]) -> None:
     importlib.invalidate_caches()
     for name in modules:
         # A notebook may run a recipe again after its module was edited.
-        if name in _LOADED and _LOADED[name] != code_version(name):
+        if name in _LOADED and _LOADED[name] != _state_of(name):
             _forget(name)
-        _PLANNED[name] = code_version(name)
+        _PLANNED[name] = code_version(name, data=False)
+
+
+def _state_of(name: str) -> tuple[str, str]:
+    return code_version(name), code_version(name, data=False)
 
 
 def _put_on_path(folder: str) -> None:
@@ -130,11 +134,14 @@ def _import(key: str, name: str) -> ModuleType:
 
 
 def _check_unchanged(key: str, name: str) -> None:
-    """Refuses a module that was edited after the run was planned: its results would be kept under the old one's key."""
+    """Refuses a module that was edited after the run was planned: its results would be kept under the old one's key.
+
+    A file of data that it names may be written to by the run itself.
+    """
     if name not in _LOADED:
-        _LOADED[name] = code_version(name)
+        _LOADED[name] = _state_of(name)
     planned = _PLANNED.get(name)
-    if planned is not None and planned != _LOADED[name]:
+    if planned is not None and planned != _LOADED[name][1]:
         raise ConfigError(
             f"{key}: the code of module {name} has changed since this run was planned; run again, and what it decides "
             "is computed anew"

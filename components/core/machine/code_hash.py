@@ -11,9 +11,11 @@ import ast
 import hashlib
 import importlib.util
 import json
+import os
 import re
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from functools import lru_cache
 from importlib import metadata
 from itertools import chain, takewhile
@@ -27,27 +29,31 @@ from kerasline.components.core.machine.writing import keep_newest, write_at_once
 
 _ROOT = Path(__file__).resolve().parents[3]
 _PACKAGE = "kerasline"
+_COMPONENTS = f"{_PACKAGE}.components."
 # A module's dotted name, or the name of a file; users name files in folders, and modules from where they are, too.
 _NAME = re.compile(r"[\w.]+")
 _PATH = re.compile(r"(?!/)[\w./-]{1,200}")
+# Files that are written to by a run are no part of its code.
+_WRITERS = {"CSVLogger", "ModelCheckpoint", "BackupAndRestore", "TensorBoard", "FileHandler", "savetxt", "to_csv"}
 _BLOCK = 1 << 20  # bytes read at once
 _PYTHON = Path(ast.__file__).parent
 _KNOWN_LIBRARIES: set[str] = set()
 _MOST_KEPT = 20  # states of the code whose sources are known
 
 
-def code_version(*modules: str) -> str:
+def code_version(*modules: str, data: bool = True) -> str:
     """Returns 16 hexadecimal digits that change with the code that modules run.
 
     Args:
       *modules: Dotted names of modules of ``components``, and of users' modules with functions that recipes name.
+      data: Whether files of data that users' modules name count, too.
     """
     ours = tuple(module for module in modules if module.startswith(f"{_PACKAGE}."))
     others = [module for module in modules if module not in ours]
     if not others:
         return _version_of_ours(ours)
     # A user's module may be edited while this process runs.
-    own = set[Path]().union(*map(_local_sources, others))
+    own = set[Path]().union(*(_local_sources(module, data=data) for module in others))
     return _version_of(own.union(*map(_sources_of_ours, ours)), _packages_of(others, own))
 
 
@@ -101,7 +107,7 @@ def _version_of(paths: set[Path], packages: Sequence[str] = ()) -> str:
     return digest.hexdigest()[:16]
 
 
-def _local_sources(module: str) -> set[Path]:
+def _local_sources(module: str, *, data: bool = True) -> set[Path]:
     """Finds the files of ``module`` and of everything of ours that it imports, wherever the import stands.
 
     A package stands for all of its files: its ``__init__.py`` need not import them.
@@ -116,8 +122,9 @@ def _local_sources(module: str) -> set[Path]:
         found.add(path)
         waiting += [] if _is_ours(path) else _packages_above(path)
         if path.suffix == ".py":
-            names, files = _known_references(path)
-            waiting += [*map(_source_file, (name for name in names if not _is_library(name))), *files]
+            names = _known_references(path).names
+            waiting += map(_source_file, (name for name in names if not _is_library(name)))
+            waiting += _files_named(path, data=data)
     return found
 
 
@@ -135,7 +142,7 @@ def _packages_above(path: Path) -> list[Path]:
 def _packages_of(modules: Iterable[str], sources: Iterable[Path]) -> list[str]:
     """Describes the installed packages that users' modules are in, or import."""
     read = [path for path in sources if path.suffix == ".py" and not _is_ours(path)]
-    named = chain(modules, *(_known_references(path)[0] for path in read))
+    named = chain(modules, *(_known_references(path).names for path in read))
     return describe_packages({name.split(".")[0] for name in named if _is_library(name)})
 
 
@@ -198,63 +205,112 @@ def _places_of(top: str) -> list[Path] | None:
     return folders
 
 
-def _known_references(path: Path) -> tuple[list[str], list[Path]]:
+@dataclass(frozen=True)
+class _References:
+    """What the text of a file names. Which of it is there is looked up each time: files come and go.
+
+    Attributes:
+      names: Modules that it imports.
+      relative: Files that its relative imports may mean.
+      texts: That may name modules, or files of code.
+      opened: Those of them that may name files of data.
+    """
+
+    names: list[str]
+    relative: list[Path]
+    texts: list[str]
+    opened: list[str]
+
+
+def _known_references(path: Path) -> _References:
     facts = path.stat()
     return _references(path, facts.st_mtime_ns, facts.st_size)
 
 
 @lru_cache(maxsize=4096)
-def _references(path: Path, modified: int, size: int) -> tuple[list[str], list[Path]]:
-    """Returns the modules that a file imports, and the files beside it that it names (templates, scripts).
-
-    Most files are behind several steps, and each is parsed once.
+def _references(path: Path, modified: int, size: int) -> _References:
+    """Reads what a file names; most files are behind several steps, and each is parsed once.
 
     Args:
       path: Of the file.
       modified: When it was written; a file that was edited meanwhile is read again.
       size: Of it, in bytes.
     """
-    names: list[str] = []
-    files: list[Path] = []
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    found = _References([], [], [], [])
+    tree = _parse(path)
+    written = {id(inner) for node in ast.walk(tree) if _writes(node) for inner in ast.walk(node)}
+    for node in ast.walk(tree):
         if isinstance(node, ast.Import):
-            names += [alias.name for alias in node.names]
+            found.names.extend(alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.level:
-            files += _relative_files(path.parents[node.level - 1], node)
+            found.relative.extend(_relative_files(path.parents[node.level - 1], node))
         elif isinstance(node, ast.ImportFrom):
-            names += _imported_names(node)
-        elif isinstance(node, ast.Constant) and isinstance(node.value, str):
-            named, beside = _named_in_text(node.value, path.parent)
-            names += named
-            files += beside if _is_ours(path) else _named_by_a_user(node.value, path)
-    return names, files
+            found.names.extend(_imported_names(node))
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str) and _PATH.fullmatch(node.value):
+            found.texts.append(node.value)
+            found.opened.extend([] if id(node) in written else [node.value])
+    # Registries name modules as text ("kerasline.components.models.mlp") to import them late.
+    found.names.extend(text for text in found.texts if _NAME.fullmatch(text) and text.startswith(_COMPONENTS))
+    return found
 
 
-def _named_by_a_user(value: str, path: Path) -> list[Path]:
-    """Finds the modules and files that a text may mean: ``import_module("shapes.round")``, ``open("data/words.txt")``.
+def _parse(path: Path) -> ast.AST:
+    """Parses a file; one that is no Python of this version names nothing, and counts by its bytes."""
+    try:
+        return ast.parse(path.read_bytes())
+    except (SyntaxError, ValueError, RecursionError):
+        return ast.Module([], [])
+
+
+def _writes(node: ast.AST) -> bool:
+    """Says whether a node is a call that writes to the files that it names."""
+    if not isinstance(node, ast.Call):
+        return False
+    name = getattr(node.func, "attr", getattr(node.func, "id", ""))
+    modes = [value.value for value in (*node.args[1:2], *(key.value for key in node.keywords if key.arg == "mode"))
+             if isinstance(value, ast.Constant)]  # fmt: skip
+    return name in _WRITERS or (name == "open" and any(set(str(mode)) & set("wax+") for mode in modes))
+
+
+def _files_named(path: Path, *, data: bool) -> list[Path]:
+    """Finds the files that the text of a file names: templates and scripts beside one of ours, or a user's.
 
     Args:
-      value: The text.
-      path: File that it stands in. Names start from its folder, or from the one that its package lies in.
+      path: Of the file.
+      data: Whether files of data that a user's module names count.
     """
-    if not _PATH.fullmatch(value) or not value.strip("./"):
-        return []
-    dots = len(value) - len(value.lstrip("."))
-    above = path.parents[min(max(dots - 1, 0), len(path.parents) - 1)]
-    folders = {path.parent, above, path.parents[len(_packages_above(path))]}
-    module = value.lstrip(".").replace(".", "/")
-    names = (value, f"{module}.py", f"{module}/__init__.py")
-    return [folder / name for folder in folders for name in names if (folder / name).is_file()]
+    known = _known_references(path)
+    if _is_ours(path):
+        named = [path.parent / text for text in known.texts if "." in text and _NAME.fullmatch(text)]
+    else:
+        outer = path.parents[len(_packages_above(path))]
+        named = [file for text in known.texts if _NAME.fullmatch(text) for file in _modules_named(text, path, outer)]
+        below = [Path(text) for text in known.opened if data and ".." not in Path(text).parts]
+        named += [folder / text for folder in {path.parent, outer} for text in below]
+    return [file for file in (*known.relative, *named) if _is_readable(file)]
 
 
-def _named_in_text(value: str, folder: Path) -> tuple[list[str], list[Path]]:
-    """Returns the module or the file in a folder that a constant names, either in a list of one."""
-    if not _NAME.fullmatch(value):
-        return [], []
-    # Registries name modules as text ("kerasline.components.models.mlp") to import them late.
-    if value.startswith(f"{_PACKAGE}.components."):
-        return [value], []
-    return [], [folder / value] if "." in value and (folder / value).is_file() else []
+def _modules_named(text: str, path: Path, outer: Path) -> list[Path]:
+    """Lists the files that a text may mean as a module, as in ``import_module("..round", __package__)``.
+
+    Args:
+      text: The text.
+      path: File that it stands in.
+      outer: Folder that the file's package lies in.
+    """
+    inner = text.lstrip(".")
+    above = path.parents[min(max(len(text) - len(inner) - 1, 0), len(path.parents) - 1)]
+    module = inner.replace(".", "/")
+    folders = {path.parent, above, outer} if inner else set()
+    return [folder / name for folder in folders for name in (f"{module}.py", f"{module}/__init__.py")]
+
+
+def _is_readable(path: Path) -> bool:
+    """Says whether there is a file that may be read; what a text names may lie where this user may not look."""
+    try:
+        return path.is_file() and os.access(path, os.R_OK)
+    except OSError:
+        return False
 
 
 def _imported_names(node: ast.ImportFrom) -> list[str]:
@@ -288,7 +344,7 @@ def _read_door(stub: Path) -> dict[str, str]:
 
 
 def _relative_files(folder: Path, node: ast.ImportFrom) -> list[Path]:
-    """Finds what ``from .layers import block`` and ``from . import layers`` name in a user's package."""
+    """Lists what ``from .layers import block`` and ``from . import layers`` may mean in a user's package."""
     base = folder.joinpath(*(node.module or "").split("."))
     candidates = [base, *(base / alias.name for alias in node.names)]
-    return [f for c in candidates for f in (c.with_suffix(".py"), c / "__init__.py") if f.is_file()]
+    return [file for base in candidates for file in (base.with_suffix(".py"), base / "__init__.py")]

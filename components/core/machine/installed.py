@@ -31,14 +31,19 @@ def _places_of(module: str) -> Iterator[Path]:
         spec = importlib.util.find_spec(module)
     except (ImportError, ValueError):
         return
-    if spec is not None and spec.origin:
-        path = Path(spec.origin)
-        site = path.parent.parent if spec.submodule_search_locations else path.parent
-        yield from (place for place, modules in _modules_in(site) if module in modules)
+    if spec is None:
+        return
+    # A package without __init__.py may have come with several others, and has no file of its own.
+    places = spec.submodule_search_locations or ([spec.origin] if spec.origin else [])
+    for site in {Path(place).parent for place in places}:
+        if site.is_dir():
+            found = _modules_in(site, site.stat().st_mtime_ns)
+            yield from (place for place, modules in found if module in modules)
 
 
 @lru_cache
-def _modules_in(site: Path) -> list[tuple[Path, frozenset[str]]]:
+def _modules_in(site: Path, modified: int) -> list[tuple[Path, frozenset[str]]]:
+    """Reads which modules the packages in a folder have; one that is installed meanwhile changes the folder."""
     return [(place, _modules_of(place)) for place in site.glob("*.dist-info")]
 
 

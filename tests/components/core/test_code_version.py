@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import sys
@@ -10,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from kerasline.components.core.machine import code_hash as module, installed
+from kerasline.components.core.machine import code_hash as module
 from kerasline.components.core.machine.code_hash import code_version
 from kerasline.components.core.machine.code_state import code_state, take_code_state
 
@@ -191,6 +192,57 @@ def test_all_that_a_module_of_the_users_runs_or_opens_counts(package: Path, name
     assert not {"user_model", "shapes", "folder"} & sys.modules.keys(), "none of it has run"
 
 
+def test_files_that_texts_name_are_looked_for_each_time(package: Path) -> None:
+    """In a notebook they come and go while the process lives."""
+    (package / "user_model.py").write_text("import shapes.inner.deep\nopen('lists/words.txt')\n__import__('later')\n")
+    found = [version("user_model")]
+    (package / "lists" / "words.txt").unlink()
+    found.append(version("user_model"))
+    (package / "later.py").write_text("")
+    found.append(version("user_model"))
+    (package / "shapes" / "relative.py").unlink()
+    found.append(version("user_model"))
+    assert len(set(found)) == 4
+
+
+@pytest.mark.parametrize(
+    "content", [b"print 1\n", b"# caf\xe9\n", b"x = '\0'\n"], ids=["python_2", "latin_1", "binary"]
+)
+def test_what_is_no_python_of_today_counts_by_its_bytes(package: Path, content: bytes) -> None:
+    (package / "user_model.py").write_text("KIND = 'scratch'\n")
+    before = version("user_model")
+    (package / "scratch.py").write_bytes(content)
+    assert version("user_model") != before
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "open('/proc/self/stat')",
+        "open('../above.txt')",
+        "keras.callbacks.CSVLogger('lists/words.txt')",
+        "open('lists/words.txt', 'a')",
+        "open('lists/words.txt', mode='w')",
+    ],
+)
+def test_what_changes_by_itself_is_no_code(package: Path, line: str) -> None:
+    (package / "shapes" / "above.txt").write_text("a")
+    (package / "above.txt").write_text("a")
+    for name in ("user_model.py", "shapes/inner/__init__.py"):
+        (package / name).write_text(f"import shapes.inner\n{line}\n")
+    sources = {path.name for path in module._local_sources("user_model")}
+    assert sources == {"user_model.py", "__init__.py"}
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="nothing is closed to root")
+def test_what_may_not_be_read_does_not_count(package: Path) -> None:
+    (package / "user_model.py").write_text("open('lists/words.txt')\nopen('shapes/sizes/small.json')\n")
+    (package / "lists").chmod(0)
+    (package / "shapes" / "sizes" / "small.json").chmod(0)
+    assert {path.name for path in module._local_sources("user_model")} == {"user_model.py"}
+    (package / "lists").chmod(0o700)
+
+
 def install(site: Path, version: str, record: str) -> None:
     """Leaves what an installer leaves of a package ``in-house`` with the module ``house``."""
     for old in site.glob("*.dist-info"):
@@ -208,7 +260,7 @@ def install(site: Path, version: str, record: str) -> None:
 def test_an_installed_package_counts_by_version_and_sources(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, module_name: str, where: str
 ) -> None:
-    """Whether a recipe names a function of it, or a module beside the recipe imports it."""
+    """Whether a recipe names a function of it, or a module beside the recipe imports it; in one process."""
     (tmp_path / "user_loss.py").write_text("def loss(a, b):\n    from house import losses\n")
     site = tmp_path / where
     records = ("house/losses.py,sha256=a,9\n", "house/losses.py,sha256=b,9\n")
@@ -218,11 +270,22 @@ def test_an_installed_package_counts_by_version_and_sources(
     for number, text in (("1.0", records[0]), ("1.0", f"house/__pycache__/losses.pyc,,\n{records[0]}"),
                          ("1.0", records[1]), ("1.1", records[1])):  # fmt: skip
         install(site, number, text)
-        installed._modules_in.cache_clear()
         found.append(version(module_name))
-    sys.modules.pop("house", None)
     assert found[0] == found[1], "what is compiled beside sources comes and goes"
     assert len(set(found)) == 3
+
+
+def test_an_installed_package_without_init_counts_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "user_loss.py").write_text("def loss(a, b):\n    from house import losses\n")
+    site = tmp_path / "site-packages"
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.syspath_prepend(site)
+    found = []
+    for number in ("1.0", "1.1"):
+        install(site, number, "house/losses.py,sha256=a,9\n")
+        (site / "house" / "__init__.py").unlink()
+        found.append(version("user_loss"))
+    assert len(set(found)) == 2
 
 
 def steps_of_the_graph() -> list[str]:

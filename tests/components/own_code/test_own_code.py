@@ -115,6 +115,18 @@ def test_an_edited_module_is_read_again_for_the_next_run_and_refused_in_this_one
         load_function("k", "own_late:f", "()")
 
 
+def test_data_that_changes_while_a_run_is_under_way_does_not_end_it(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(folder)
+    (folder / "own_words.py").write_text("WORDS = open('words.txt').read()\ndef f(): return WORDS")
+    for text in ("a", "b"):
+        (folder / "words.txt").write_text(text)
+        use_folder(folder, ["own_words"])
+        (folder / "words.txt").write_text(f"{text}!")
+        assert load_function("k", "own_words:f", "()")() == f"{text}!", "and the next run reads it again"
+
+
 def test_a_module_of_the_same_name_beside_another_recipe_is_another(folder: Path) -> None:
     for number in (1, 2):
         (folder / str(number)).mkdir()

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 from kerasline.components.core import ConfigError, KeraslineError, module_command, nearest
 from kerasline.pipeline.api import recipe_file, write_changes
-from kerasline.pipeline.workspace import read_outcome, section
+from kerasline.pipeline.workspace import figures_here, read_outcome, section
 
 if TYPE_CHECKING:
     from kerasline.components.report.plots import Plot
@@ -139,8 +139,7 @@ def load_figures(result: Run) -> dict[str, Any]:
     Args:
       result: from :func:`run` or :func:`load_run`.
     """
-    figures: dict[str, Any] = json.loads(Path(result["report"]).with_name("figures.json").read_text(encoding="utf-8"))
-    return figures
+    return figures_here(Path(result["report"]).parent)
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import comb, erfc, sqrt
@@ -16,7 +15,7 @@ from kerasline.components.evaluation import METRICS
 from kerasline.components.explanations import data_uri, read_rows, show_row
 from kerasline.components.report import load_predictions
 from kerasline.pipeline.config import config_changes
-from kerasline.pipeline.workspace import section
+from kerasline.pipeline.workspace import figures_here, section
 
 MOST_EXAMPLES = 24
 
@@ -56,7 +55,7 @@ def compare_runs(first: Path, second: Path) -> dict[str, Any]:
 
 
 def _read(folder: Path) -> dict[str, Any]:
-    figures = json.loads((folder / "figures.json").read_text(encoding="utf-8"))
+    figures = figures_here(folder)
     return {
         "run_id": folder.name,
         "recipe": figures["recipe"],

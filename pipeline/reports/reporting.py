@@ -39,13 +39,13 @@ def read_figures(plan: RunPlan, home: Workspace, run_id: str, failure: str | Non
       failure: what the error said, None where every step has finished.
     """
     from kerasline.components.report import collect_figures
-    from kerasline.pipeline.workspace import report_folders, run_artifacts
+    from kerasline.pipeline.workspace import places_here, report_folders, run_artifacts
 
     artifacts = run_artifacts(home, run_id)
     if failure is None:
         written = Path(artifacts["report"]["report"].uri, FIGURES_FILE)
         reported: dict[str, Any] = json.loads(written.read_text(encoding="utf-8"))
-        return reported
+        return reported | {"artifacts": places_here(home.pipeline(plan.experiment.name), reported)}
     folders = report_folders(artifacts)
     folder = home.reports(plan.experiment.name) / run_id
     if (folder / "verdict.json").is_file():

@@ -21,7 +21,7 @@ from kerasline.components.registry import read_record
 from kerasline.pipeline.config import write_text
 from kerasline.pipeline.models import find_version
 from kerasline.pipeline.run.apart import run_apart
-from kerasline.pipeline.workspace import list_runs
+from kerasline.pipeline.workspace import figures_here, list_runs
 
 # As many digits of a metric as rounding leaves alike when additions happen in another order.
 _ALIKE = 1e-6
@@ -69,7 +69,7 @@ def reproduce(workspace: Path, reference: str) -> Reproduction:
     folder, number = find_version(workspace / "models", reference)
     name, record = f"{folder.name}@{number}", read_record(folder, number)
     run = _recorded_run(workspace, name, record)
-    figures = json.loads(Path(run["report"]).with_name("figures.json").read_text(encoding="utf-8"))
+    figures = figures_here(Path(run["report"]).parent)
     with tempfile.TemporaryDirectory(prefix="kerasline-reproduce-") as temporary:
         home = Path(temporary)
         _take_schema(workspace, folder.name, run.get("schema_file"), home)

@@ -106,7 +106,9 @@ def run(
     store = connection(workspace)
     runtime_parameter_utils.substitute_runtime_parameter(ir, {constants.PIPELINE_RUN_ID_PARAMETER_NAME: run_id})
     deployment = runner_utils.extract_local_deployment_config(ir)
-    put_in_order(workspace, ir.pipeline_info.id)
+    put_in_order(workspace, ir.pipeline_info.id, [node.pipeline_node.node_info.id for node in ir.nodes])
+    # It counts for a step's cache key alone: outputs are found by those who run where they were written.
+    here = pipeline_pb2.PipelineInfo(id=f"{ir.pipeline_info.id} in {workspace.root}")
     results = []
     for node in ir.nodes:
         step_id = node.pipeline_node.node_info.id
@@ -122,7 +124,7 @@ def run(
         information = launcher.Launcher(
             pipeline_node=node.pipeline_node,
             mlmd_connection=metadata.Metadata(store),
-            pipeline_info=ir.pipeline_info,
+            pipeline_info=here,
             pipeline_runtime_spec=ir.runtime_spec,
             executor_spec=_wherever_it_runs(spec),
             custom_driver_spec=runner_utils.extract_custom_driver_spec(deployment, step_id),

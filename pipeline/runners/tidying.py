@@ -1,4 +1,4 @@
-"""What a workspace needs before steps run in it: nothing half-written, nothing of another store or another place.
+"""What a workspace needs before steps run in it: nothing half-written, and numbers under which nothing lies yet.
 
 TFX takes the folder that it has noted for an execution for what this execution wrote, as long as it is there. That is
 true as long as nobody else writes to it, so it must be made so.
@@ -7,6 +7,7 @@ true as long as nobody else writes to it, so it must be made so.
 from __future__ import annotations
 
 import shutil
+from collections.abc import Iterable
 from pathlib import Path
 
 from ml_metadata import ListOptions, MetadataStore, OrderByField
@@ -15,22 +16,29 @@ from tfx.orchestration import metadata
 
 from kerasline.pipeline.workspace import Workspace, connection, split_node
 
-_LIVE, _DELETED = metadata_store_pb2.Artifact.LIVE, metadata_store_pb2.Artifact.DELETED
 _RUNNING = ListOptions(filter_query="last_known_state = RUNNING")
 _NEWEST = ListOptions(limit=1, order_by=OrderByField.ID, is_asc=False)
+_NEAR = 10_000  # numbers that a store might come to during a run, also a server that others use meanwhile
+_PASSED_OVER = "kerasline.passed_over"  # executions that stand for a number
 
 
-def put_in_order(workspace: Workspace, pipeline: str) -> None:
+def put_in_order(workspace: Workspace, pipeline: str, steps: Iterable[str]) -> None:
     """Makes a workspace ready for the steps of a pipeline.
 
     Args:
       workspace: Held by the caller, so that no step of it is really running.
       pipeline: Name of the pipeline in the store.
+      steps: Ids of its steps.
     """
+    owned = split_node(workspace, f"{pipeline}.")
+    assert owned is not None, "a pipeline of this workspace"
+    folder = workspace.pipeline(owned[0])
     with metadata.Metadata(connection(workspace)) as handle:
         _close_interrupted(handle.store, workspace)
-        _forget_other_places(handle.store, workspace, pipeline)
-        _remove_unknown_folders(handle.store, workspace, pipeline)
+        others = _number_on(handle.store, [number for step in steps for number in _numbers_in(folder / step)])
+    if others:
+        store = workspace.metadata.name if workspace.server is None else "the server of ML Metadata"
+        print(f"{folder} has outputs that {store} does not know: they are kept and not used", flush=True)
 
 
 def _close_interrupted(store: MetadataStore, workspace: Workspace) -> None:
@@ -52,37 +60,30 @@ def _close_interrupted(store: MetadataStore, workspace: Workspace) -> None:
         store.put_executions(closed)
 
 
-def _forget_other_places(store: MetadataStore, workspace: Workspace, pipeline: str) -> None:
-    """Says of what lies outside of a workspace that it is gone.
+def _number_on(store: MetadataStore, taken: Iterable[int]) -> bool:
+    """Lets the store count on from the numbers under which outputs lie already, so that no step writes among them.
 
-    The workspace was moved or copied then, and where it lay before may be another one by now, with other steps' outputs
-    under the same numbers.
+    They are of another store: of a server that the recipe ran with before, or of a file that was removed or has come
+    back from a copy. That one may be used again, so they are left as they are.
+
+    Args:
+      store: That gives the numbers.
+      taken: Under which outputs lie.
+
+    Returns:
+      Whether there were any.
     """
-    context = store.get_context_by_type_and_name("pipeline", pipeline)
-    noted = [] if context is None else store.get_artifacts_by_context(context.id)
-    gone = [artifact for artifact in noted if artifact.state == _LIVE and not _lies_in(artifact.uri, workspace.root)]
-    for artifact in gone:
-        artifact.state = _DELETED
-    if gone:
-        store.put_artifacts(gone)
-        print(f"the outputs of {len(gone)} steps lie outside of {workspace.root} and are not used", flush=True)
+    newest = known = max((execution.id for execution in store.get_executions(list_options=_NEWEST)), default=0)
+    for number in sorted(taken):
+        newest = number if newest < number <= newest + _NEAR else newest
+    if newest > known:
+        kind = store.put_execution_type(metadata_store_pb2.ExecutionType(name=_PASSED_OVER))
+        empty = metadata_store_pb2.Execution(type_id=kind, last_known_state=metadata_store_pb2.Execution.CANCELED)
+        store.put_executions([empty] * (newest - known))
+    return newest > known
 
 
-def _lies_in(uri: str, root: Path) -> bool:
-    path = Path(uri)
-    return path.is_relative_to(root) or path.resolve().is_relative_to(root)
-
-
-def _remove_unknown_folders(store: MetadataStore, workspace: Workspace, pipeline: str) -> None:
-    """Removes outputs under numbers that the store has not given yet.
-
-    They are of another store, which was removed or has come back from a copy. A step that gets such a number would
-    write between the files of the other one, and the next step would read both.
-    """
-    newest = max((execution.id for execution in store.get_executions(list_options=_NEWEST)), default=0)
-    owned = split_node(workspace, f"{pipeline}.")
-    assert owned is not None, "a pipeline of this workspace"
-    folder = workspace.pipeline(owned[0])
-    for place in (*folder.glob("*/*/*"), *folder.glob("*/.system/*/*")):
-        if place.name.isdecimal() and int(place.name) > newest:
-            shutil.rmtree(place, ignore_errors=True)
+def _numbers_in(folder: Path) -> list[int]:
+    """Lists the numbers of executions that have folders in the folder of a step."""
+    places = (*folder.glob("*/*"), *folder.glob(".system/*/*"))
+    return [int(place.name) for place in places if place.name.isdecimal()]

@@ -8,6 +8,7 @@ from .history import (
 )
 from .lineage import report_folders as report_folders, run_artifacts as run_artifacts
 from .memory import Remembered as Remembered, recall_plan as recall_plan, remember_plan as remember_plan
+from .places import figures_here as figures_here, places_here as places_here
 from .repeating import repeat_run as repeat_run
 from .steps import (
     STEPS as STEPS,

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from pathlib import Path
-
 from ml_metadata import MetadataStore
 from ml_metadata.proto import metadata_store_pb2
 
 from kerasline.components.report import RunFolders
+from kerasline.pipeline.workspace.places import place_here
 from kerasline.pipeline.workspace.store import open_store, split_node
 from kerasline.pipeline.workspace.workspace import Workspace
 
@@ -45,16 +43,18 @@ def run_artifacts(workspace: Workspace, run_id: str) -> Artifacts:
         return {}
     events = store.get_events_by_execution_ids(list(steps))
     outputs = [event for event in events if event.type == metadata_store_pb2.Event.OUTPUT]
-    artifacts = _read_artifacts(store, workspace, [event.artifact_id for event in outputs])
+    artifacts = {artifact.id: artifact for artifact in store.get_artifacts_by_id([e.artifact_id for e in outputs])}
     found: Artifacts = {}
     for event in outputs:
-        key = event.path.steps[0].key
-        found.setdefault(steps[event.execution_id], {})[key] = artifacts[event.artifact_id]
+        name, step = steps[event.execution_id]
+        artifact = artifacts[event.artifact_id]
+        artifact.uri = place_here(workspace.pipeline(name), artifact.uri)
+        found.setdefault(step, {})[event.path.steps[0].key] = artifact
     return found
 
 
-def _finished_steps(store: MetadataStore, workspace: Workspace, context: int) -> dict[int, str]:
-    """Maps executions of a run's finished steps to the steps' ids."""
+def _finished_steps(store: MetadataStore, workspace: Workspace, context: int) -> dict[int, tuple[str, str]]:
+    """Maps executions of a run's finished steps to the recipe and the step."""
     finished = (metadata_store_pb2.Execution.COMPLETE, metadata_store_pb2.Execution.CACHED)
     steps = {}
     for execution in store.get_executions_by_context(context):
@@ -64,25 +64,8 @@ def _finished_steps(store: MetadataStore, workspace: Workspace, context: int) ->
         owned = split_node(workspace, node)
         # Runs of two workspaces may have begun in the same second.
         if owned is not None:
-            steps[execution.id] = owned[1]
+            steps[execution.id] = owned
     return steps
-
-
-def _read_artifacts(
-    store: MetadataStore, workspace: Workspace, ids: Sequence[int]
-) -> dict[int, metadata_store_pb2.Artifact]:
-    """Reads artifacts by their ids, each with the place where it lies now."""
-    found = {artifact.id: artifact for artifact in store.get_artifacts_by_id(ids)}
-    for artifact in found.values():
-        artifact.uri = _place_here(workspace, artifact.uri)
-    return found
-
-
-def _place_here(workspace: Workspace, uri: str) -> str:
-    """Returns where an output lies, also in a workspace that was moved since: there may be another one by now."""
-    folder = workspace.root / "pipelines"
-    _, sign, within = uri.rpartition(f"/{folder.name}/")
-    return uri if not sign or Path(uri).is_relative_to(folder) else str(folder / within)
 
 
 def report_folders(artifacts: Artifacts) -> RunFolders:

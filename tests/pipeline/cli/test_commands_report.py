@@ -22,7 +22,7 @@ from kerasline.pipeline.workspace import Workspace, under_way
 
 def write_run(workspace: Path, recipe: str, run_id: str, accuracy: float, guesses: list[int]) -> None:
     """Writes what a run leaves: its outcome, its figures and the predictions behind them."""
-    folder, model_run = workspace / "reports" / recipe / run_id, workspace / "model_runs" / run_id
+    folder, model_run = workspace / "reports" / recipe / run_id, workspace / "pipelines" / recipe / "train" / run_id
     folder.mkdir(parents=True)
     model_run.mkdir(parents=True)
     labels = np.array([0, 1, 0, 1, 1])
@@ -109,6 +109,16 @@ def test_compare_shows_what_changed(workspace: Path, tmp_path: Path) -> None:
     assert "label dog" in page and "not blessed" in page
 
 
+def test_compare_reads_a_moved_workspace_and_not_the_one_that_lies_where_it_was(workspace: Path) -> None:
+    moved = workspace.with_name("moved")
+    workspace.rename(moved)
+    for run_id in ("20260101-000000", "20260103-000000"):
+        write_run(workspace, "pets", run_id, 0.1, [1, 0, 1, 0, 0])
+    code, text = call("compare", "20260101-000000", "pets", "--workspace", str(moved))
+    assert code == 0
+    assert "2 of 5 eval rows are answered differently: 2 for the better, 0 for the worse" in text
+
+
 def test_compare_takes_the_run_before_it(workspace: Path) -> None:
     code, text = call("compare", "pets", "--workspace", str(workspace))
     assert code == 0
@@ -141,7 +151,7 @@ def test_the_site_lists_runs_and_serves_reports(site: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "path", ["/reports/pets/20260103-000000/run.json", "/model_runs", "/../x", "/reports/pets/%2e%2e/index.html"]
+    "path", ["/reports/pets/20260103-000000/run.json", "/pipelines", "/../x", "/reports/pets/%2e%2e/index.html"]
 )
 def test_the_site_serves_nothing_else(site: str, path: str) -> None:
     with pytest.raises(HTTPError) as refused:

@@ -57,6 +57,8 @@ def states(workspace: Path) -> list[tuple[str, str]]:
     store = metadata_store.MetadataStore(config)
     found = []
     for execution in sorted(store.get_executions(), key=lambda e: e.id):
+        if execution.type == "kerasline.passed_over":  # stands for a number alone
+            continue
         (node,) = (c.name for c in store.get_contexts_by_execution(execution.id) if c.type == "node")
         found.append((node.split(".")[1], metadata_store_pb2.Execution.State.Name(execution.last_known_state)))
     return found
@@ -133,8 +135,42 @@ def test_a_moved_workspace_takes_nothing_from_the_one_that_lies_where_it_was(
     assert Path(found["third"]["out"].uri, "text").read_text() == "abc"
 
 
+def test_two_places_of_one_workspace_leave_each_other_their_caches(
+    steps: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As on a machine and in a container in turn: one folder, and one file of ML Metadata."""
+    machine, container = tmp_path / "machine", tmp_path / "container"
+    machine.mkdir()
+    steps.run_steps(machine, "r1", root=str(tmp_path))
+    machine.rename(container)
+    capsys.readouterr()
+    steps.run_steps(container, "r2", root=str(tmp_path))
+    assert '["first", false]' in capsys.readouterr().out
+    container.rename(machine)
+    steps.run_steps(machine, "r3", root=str(tmp_path))
+    assert capsys.readouterr().out.splitlines() == [f'["{step}", true]' for step in ("first", "second", "third")]
+
+
+def test_what_another_store_knows_stays_and_no_step_writes_to_it(run: Callable[..., Any], tmp_path: Path) -> None:
+    """A recipe that ran with a server, or whose file of ML Metadata was away and comes back."""
+    file, kept = tmp_path / "metadata.sqlite", tmp_path / "kept.sqlite"
+    everything = [["first", True], ["second", True], ["third", True]]
+    run("r1")
+    left = list(tmp_path.glob("pipelines/steps/*/out/*/text"))
+    file.rename(kept)
+    assert run("r2", "x") == [["first", False], ["second", False], ["third", False]]
+    assert len(left) == 3 and all(path.is_file() for path in left)
+    assert texts(tmp_path, "third") == ["abc", "axc"]
+    assert run("r3", "x") == everything, "the new one goes on"
+    file.unlink()
+    kept.rename(file)
+    assert run("r4") == everything, "and the earlier one, too"
+    assert run("r5", "y") == [["first", True], ["second", False], ["third", False]]
+    assert sorted(texts(tmp_path, "third")) == ["abc", "axc", "ayc"]
+
+
 def test_without_its_store_a_workspace_begins_anew(run: Callable[..., Any], tmp_path: Path) -> None:
-    """Numbers of executions begin at one again, and no step writes between what others left under them."""
+    """Numbers of executions go on behind those of what lies there, and no step writes between the files of others."""
     run("r1")
     left = [path for path in tmp_path.glob("pipelines/steps/*/out/*")]
     assert len(left) == 3
@@ -142,8 +178,8 @@ def test_without_its_store_a_workspace_begins_anew(run: Callable[..., Any], tmp_
         (path / "of-another-run").touch()
     (tmp_path / "metadata.sqlite").unlink()
     assert run("r2", "x") == [["first", False], ["second", False], ["third", False]]
-    assert not list(tmp_path.glob("pipelines/steps/*/out/*/of-another-run"))
-    assert texts(tmp_path, "third") == ["axc"]
+    assert sorted(tmp_path.glob("pipelines/steps/*/out/*/of-another-run")) == sorted(p / "of-another-run" for p in left)
+    assert texts(tmp_path, "third") == ["abc", "axc"]
 
 
 def test_large_data_moves_its_steps_into_processes_and_no_others(

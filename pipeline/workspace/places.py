@@ -30,7 +30,8 @@ def figures_here(report: Path) -> dict[str, Any]:
     """
     figures: dict[str, Any] = json.loads((report / "figures.json").read_text(encoding="utf-8"))
     if "artifacts" in figures:
-        figures["artifacts"] = places_here(Workspace(report.parents[2]).pipeline(report.parent.name), figures)
+        workspace = Workspace(report.resolve().parents[2])
+        figures["artifacts"] = places_here(workspace.pipeline(report.parent.name), figures)
     return figures
 
 

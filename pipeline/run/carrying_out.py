@@ -230,7 +230,7 @@ def _run_steps(order: Order, course: Course, screen: Screen) -> Selection:
         local.run(ir, order.home, order.run_id, selection, on_start=on_start, on_end=on_end)
     except UnfinishedStep as missing:
         shutil.rmtree(order.folder, ignore_errors=True)
-        raise UnfinishedStep(missing.step, _why_it_would_run(missing.step, course.told, order.folder.parent)) from None
+        raise UnfinishedStep(missing.step, _why_it_would_run(missing.step, course.told, order)) from None
     except Exception as error:
         course.error = error
         traceback.print_exc()
@@ -249,13 +249,14 @@ def _end(order: Order, course: Course, screen: Screen, ended: StepResult) -> Non
     screen.stop()
     course.steps.append(ended)
     # At once, so that what a killed run had finished is known to the next one's plan.
-    write_steps(order.folder, course.told, course.steps)
+    write_steps(order.folder, course.told, course.steps, order.home.server)
     took = "cached" if ended.cached else format_seconds(ended.seconds)
     screen.line(f"  {ended.id:<12} {took}")
 
 
-def _why_it_would_run(step: str, inputs: Mapping[str, StepInputs], reports: Path) -> str:
-    return next(told.reason for told in forecast(inputs, reports) if told.id == step)
+def _why_it_would_run(step: str, inputs: Mapping[str, StepInputs], order: Order) -> str:
+    found = forecast(inputs, order.folder.parent, server=order.home.server)
+    return next(told.reason for told in found if told.id == step)
 
 
 def _keep_gate_records(order: Order, course: Course, screen: Screen) -> None:

@@ -166,7 +166,7 @@ def forecast_recipe(
             return first
         inputs = told_to_steps(plan, home)
     has_store = home.server is not None or home.metadata.is_file()
-    return forecast(inputs, reports, has_store=has_store)
+    return forecast(inputs, reports, has_store=has_store, server=home.server)
 
 
 def _with_start(plan: RunPlan, home: Workspace) -> RunPlan:

@@ -24,6 +24,7 @@ STEPS = (
 STEPS_FILE = "steps.json"
 _LONGEST_VALUE = 40
 _NEVER = "has not finished before"
+_OTHER_STORE = "another store of ML Metadata has what it left"
 _NO_STORE = "metadata.sqlite, which says where earlier outputs are, is gone"
 
 
@@ -83,28 +84,43 @@ def step_keys(steps: Mapping[str, StepInputs]) -> dict[str, str]:
     return keys
 
 
-def write_steps(folder: Path, steps: Mapping[str, StepInputs], finished: Sequence[StepResult]) -> None:
-    """Keeps what the finished steps of a run were told and where their outputs lie, in ``steps.json``."""
+def write_steps(
+    folder: Path, steps: Mapping[str, StepInputs], finished: Sequence[StepResult], server: str | None = None
+) -> None:
+    """Keeps what the finished steps of a run were told and where their outputs lie, in ``steps.json``.
+
+    Args:
+      folder: ``reports/NAME/RUN``.
+      steps: Of the run.
+      finished: Those that have finished.
+      server: ``run.metadata``, which alone finds their outputs again; None for the workspace's own file.
+    """
     keys = step_keys(steps)
     kept = {
-        step.id: {"key": keys[step.id], "parameters": steps[step.id].parameters, "outputs": step.outputs}
+        step.id: {
+            **{"key": keys[step.id], "parameters": steps[step.id].parameters},
+            **{"outputs": step.outputs, "server": server},
+        }
         for step in finished
     }
     folder.mkdir(parents=True, exist_ok=True)
     write_at_once(folder / STEPS_FILE, json.dumps(kept))
 
 
-def forecast(steps: Mapping[str, StepInputs], reports: Path, *, has_store: bool = True) -> list[StepForecast]:
+def forecast(
+    steps: Mapping[str, StepInputs], reports: Path, *, has_store: bool = True, server: str | None = None
+) -> list[StepForecast]:
     """Says for every step whether it would run, and why.
 
     Args:
       steps: of the plan, in the order in which they run.
       reports: ``reports/NAME``, where earlier runs left ``steps.json`` and ``run.json``.
       has_store: whether ML Metadata is there, which finds what they left.
+      server: ``run.metadata``; None for the workspace's own file.
     """
     history = [json.loads(p.read_text(encoding="utf-8")) for p in sorted(reports.glob(f"*/{STEPS_FILE}"))]
     root = reports.parents[1]
-    known = _keys_there(history, root) if has_store else set()
+    known = _keys_there(history, root, server) if has_store else set()
     seconds = _last_seconds(reports)
     running: set[str] = set()
     keys, result = step_keys(steps), []
@@ -115,7 +131,7 @@ def forecast(steps: Mapping[str, StepInputs], reports: Path, *, has_store: bool 
             result.append(StepForecast(name, True, "nothing changed", seconds.get(name)))
             continue
         running.add(name)
-        reason = _reason(step, before, running, root) if has_store or before is None else _NO_STORE
+        reason = _reason(step, before, running, root, server) if has_store or before is None else _NO_STORE
         result.append(StepForecast(name, False, reason, seconds.get(name)))
     return result
 
@@ -136,9 +152,10 @@ def forecast_first(steps: Sequence[str], reports: Path) -> list[StepForecast]:
     return [StepForecast(step, False, _NEVER, seconds.get(step)) for step in steps]
 
 
-def _keys_there(history: Iterable[Mapping[str, Any]], root: Path) -> set[str]:
-    """Returns the keys of finished steps whose outputs are still there."""
-    return {record["key"] for run in history for record in run.values() if _is_there(record, root)}
+def _keys_there(history: Iterable[Mapping[str, Any]], root: Path, server: str | None) -> set[str]:
+    """Returns the keys of finished steps whose outputs are still there, and known to the store in use."""
+    records = (record for run in history for record in run.values() if record.get("server") == server)
+    return {record["key"] for record in records if _is_there(record, root)}
 
 
 def _is_there(record: Mapping[str, Any], root: Path) -> bool:
@@ -147,7 +164,9 @@ def _is_there(record: Mapping[str, Any], root: Path) -> bool:
     return all(place.is_relative_to(root) and place.exists() for place in places)
 
 
-def _reason(step: StepInputs, before: Mapping[str, Any] | None, running: set[str], root: Path) -> str:
+def _reason(
+    step: StepInputs, before: Mapping[str, Any] | None, running: set[str], root: Path, server: str | None
+) -> str:
     if before is None:
         return _NEVER
     changes = [c for name in step.parameters for c in _changes(name, step.parameters, before["parameters"])]
@@ -156,7 +175,13 @@ def _reason(step: StepInputs, before: Mapping[str, Any] | None, running: set[str
     upstream = [name for name in step.upstream if name in running]
     if upstream:
         return f"{' and '.join(upstream)} would run"
-    return "this combination has not run before" if _is_there(before, root) else "what it left is gone"
+    return _why_not_found(before, root, server)
+
+
+def _why_not_found(record: Mapping[str, Any], root: Path, server: str | None) -> str:
+    if not _is_there(record, root):
+        return "what it left is gone"
+    return "this combination has not run before" if record.get("server") == server else _OTHER_STORE
 
 
 def _changes(name: str, now: Mapping[str, str], before: Mapping[str, str]) -> list[str]:

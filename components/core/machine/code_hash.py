@@ -20,6 +20,7 @@ from functools import lru_cache
 from importlib import metadata
 from itertools import chain, takewhile
 from pathlib import Path
+from typing import TypeGuard
 
 from kerasline.components.core.addresses import cache_folder
 from kerasline.components.core.machine.code_state import code_state
@@ -236,22 +237,36 @@ def _references(path: Path, modified: int, size: int) -> _References:
       modified: When it was written; a file that was edited meanwhile is read again.
       size: Of it, in bytes.
     """
-    found = _References([], [], [], [])
-    tree = _parse(path)
-    written = {id(inner) for node in ast.walk(tree) if _writes(node) for inner in ast.walk(node)}
-    for node in ast.walk(tree):
+    nodes = list(ast.walk(_parse(path)))
+    texts = [node for node in nodes if _is_name(node)]
+    return _References(
+        names=_modules_imported(nodes, texts),
+        relative=[file for node in nodes for file in _relative_files(path, node)],
+        texts=[node.value for node in texts],
+        opened=_opened(nodes, texts),
+    )
+
+
+def _opened(nodes: Iterable[ast.AST], texts: Iterable[ast.Constant]) -> list[str]:
+    """Lists the texts that are not handed to what writes to files."""
+    written = {id(inner) for node in nodes if _writes(node) for inner in ast.walk(node)}
+    return [node.value for node in texts if id(node) not in written]
+
+
+def _is_name(node: ast.AST) -> TypeGuard[ast.Constant]:
+    """Says whether a node is a text that may name a module or a file."""
+    return isinstance(node, ast.Constant) and isinstance(node.value, str) and bool(_PATH.fullmatch(node.value))
+
+
+def _modules_imported(nodes: Iterable[ast.AST], texts: Iterable[ast.Constant]) -> list[str]:
+    names: list[str] = []
+    for node in nodes:
         if isinstance(node, ast.Import):
-            found.names.extend(alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom) and node.level:
-            found.relative.extend(_relative_files(path.parents[node.level - 1], node))
-        elif isinstance(node, ast.ImportFrom):
-            found.names.extend(_imported_names(node))
-        elif isinstance(node, ast.Constant) and isinstance(node.value, str) and _PATH.fullmatch(node.value):
-            found.texts.append(node.value)
-            found.opened.extend([] if id(node) in written else [node.value])
+            names += [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and not node.level:
+            names += _imported_names(node)
     # Registries name modules as text ("kerasline.components.models.mlp") to import them late.
-    found.names.extend(text for text in found.texts if _NAME.fullmatch(text) and text.startswith(_COMPONENTS))
-    return found
+    return names + [t.value for t in texts if _NAME.fullmatch(t.value) and t.value.startswith(_COMPONENTS)]
 
 
 def _parse(path: Path) -> ast.AST:
@@ -280,14 +295,25 @@ def _files_named(path: Path, *, data: bool) -> list[Path]:
       data: Whether files of data that a user's module names count.
     """
     known = _known_references(path)
-    if _is_ours(path):
-        named = [path.parent / text for text in known.texts if "." in text and _NAME.fullmatch(text)]
-    else:
-        outer = path.parents[len(_packages_above(path))]
-        named = [file for text in known.texts if _NAME.fullmatch(text) for file in _modules_named(text, path, outer)]
-        below = [Path(text) for text in known.opened if data and ".." not in Path(text).parts]
-        named += [folder / text for folder in {path.parent, outer} for text in below]
+    named = _beside(path, known.texts) if _is_ours(path) else _named_by_a_user(path, known, data=data)
     return [file for file in (*known.relative, *named) if _is_readable(file)]
+
+
+def _beside(path: Path, texts: Iterable[str]) -> list[Path]:
+    return [path.parent / text for text in texts if "." in text and _NAME.fullmatch(text)]
+
+
+def _named_by_a_user(path: Path, known: _References, *, data: bool) -> list[Path]:
+    outer = path.parents[len(_packages_above(path))]
+    modules = [text for text in known.texts if _NAME.fullmatch(text)]
+    files = [file for text in modules for file in _modules_named(text, path, outer)]
+    return files + (_data_named(known.opened, {path.parent, outer}) if data else [])
+
+
+def _data_named(texts: Iterable[str], folders: Iterable[Path]) -> list[Path]:
+    """Lists what texts may mean as files below folders."""
+    below = [Path(text) for text in texts if ".." not in Path(text).parts]
+    return [folder / text for folder in folders for text in below]
 
 
 def _modules_named(text: str, path: Path, outer: Path) -> list[Path]:
@@ -343,8 +369,10 @@ def _read_door(stub: Path) -> dict[str, str]:
     return {alias.name: node.module or alias.name for node in imports for alias in node.names}
 
 
-def _relative_files(folder: Path, node: ast.ImportFrom) -> list[Path]:
+def _relative_files(path: Path, node: ast.AST) -> list[Path]:
     """Lists what ``from .layers import block`` and ``from . import layers`` may mean in a user's package."""
-    base = folder.joinpath(*(node.module or "").split("."))
+    if not isinstance(node, ast.ImportFrom) or not node.level:
+        return []
+    base = path.parents[node.level - 1].joinpath(*(node.module or "").split("."))
     candidates = [base, *(base / alias.name for alias in node.names)]
     return [file for base in candidates for file in (base.with_suffix(".py"), base / "__init__.py")]

@@ -131,6 +131,20 @@ def test_outputs_of_the_place_where_a_workspace_was_before_are_not_its_own(tmp_p
     }  # fmt: skip
 
 
+def test_what_another_store_knows_is_not_found_by_this_one(tmp_path: Path) -> None:
+    """As of a recipe that ran with a server, and runs without one now."""
+    told, left = steps(), (str(tmp_path / "x"),)
+    (tmp_path / "x").mkdir()
+    results = [StepResult(name, 1.0, False, left) for name in told]
+    write_steps(tmp_path / "1", told, results, "mysql://ann@host/ml")
+    found = forecast(told, tmp_path)
+    assert found[0].reason == "another store of ML Metadata has what it left"
+    assert not any(step.cached for step in found)
+    assert all(step.cached for step in forecast(told, tmp_path, server="mysql://ann@host/ml"))
+    write_steps(tmp_path / "2", told, results)
+    assert all(step.cached for step in forecast(told, tmp_path))
+
+
 def test_without_ml_metadata_nothing_is_found(tmp_path: Path) -> None:
     remember(tmp_path, "1", steps(), ["ingest", "train"])
     assert [(step.cached, step.reason) for step in forecast(steps(), tmp_path, has_store=False)] == [

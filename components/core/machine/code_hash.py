@@ -20,7 +20,6 @@ from functools import lru_cache
 from importlib import metadata
 from itertools import chain, takewhile
 from pathlib import Path
-from typing import TypeGuard
 
 from kerasline.components.core.addresses import cache_folder
 from kerasline.components.core.machine.code_state import code_state
@@ -238,27 +237,23 @@ def _references(path: Path, modified: int, size: int) -> _References:
       size: Of it, in bytes.
     """
     nodes = list(ast.walk(_parse(path)))
-    texts = [node for node in nodes if _is_name(node)]
+    texts = {id(node): text for node in nodes if (text := _text_of(node))}
+    written = {id(inner) for node in nodes if _writes(node) for inner in ast.walk(node)}
     return _References(
-        names=_modules_imported(nodes, texts),
-        relative=[file for node in nodes for file in _relative_files(path, node)],
-        texts=[node.value for node in texts],
-        opened=_opened(nodes, texts),
+        names=_modules_imported(nodes, texts.values()),
+        relative=_relative_files(path, nodes),
+        texts=list(texts.values()),
+        opened=[texts[node] for node in texts.keys() - written],
     )
 
 
-def _opened(nodes: Iterable[ast.AST], texts: Iterable[ast.Constant]) -> list[str]:
-    """Lists the texts that are not handed to what writes to files."""
-    written = {id(inner) for node in nodes if _writes(node) for inner in ast.walk(node)}
-    return [node.value for node in texts if id(node) not in written]
+def _text_of(node: ast.AST) -> str:
+    """Returns a text that may name a module or a file; empty where a node is none."""
+    value = node.value if isinstance(node, ast.Constant) else None
+    return value if isinstance(value, str) and _PATH.fullmatch(value) else ""
 
 
-def _is_name(node: ast.AST) -> TypeGuard[ast.Constant]:
-    """Says whether a node is a text that may name a module or a file."""
-    return isinstance(node, ast.Constant) and isinstance(node.value, str) and bool(_PATH.fullmatch(node.value))
-
-
-def _modules_imported(nodes: Iterable[ast.AST], texts: Iterable[ast.Constant]) -> list[str]:
+def _modules_imported(nodes: Iterable[ast.AST], texts: Iterable[str]) -> list[str]:
     names: list[str] = []
     for node in nodes:
         if isinstance(node, ast.Import):
@@ -266,7 +261,7 @@ def _modules_imported(nodes: Iterable[ast.AST], texts: Iterable[ast.Constant]) -
         elif isinstance(node, ast.ImportFrom) and not node.level:
             names += _imported_names(node)
     # Registries name modules as text ("kerasline.components.models.mlp") to import them late.
-    return names + [t.value for t in texts if _NAME.fullmatch(t.value) and t.value.startswith(_COMPONENTS)]
+    return names + [text for text in texts if _NAME.fullmatch(text) and text.startswith(_COMPONENTS)]
 
 
 def _parse(path: Path) -> ast.AST:
@@ -369,10 +364,12 @@ def _read_door(stub: Path) -> dict[str, str]:
     return {alias.name: node.module or alias.name for node in imports for alias in node.names}
 
 
-def _relative_files(path: Path, node: ast.AST) -> list[Path]:
+def _relative_files(path: Path, nodes: Iterable[ast.AST]) -> list[Path]:
     """Lists what ``from .layers import block`` and ``from . import layers`` may mean in a user's package."""
-    if not isinstance(node, ast.ImportFrom) or not node.level:
-        return []
-    base = path.parents[node.level - 1].joinpath(*(node.module or "").split("."))
-    candidates = [base, *(base / alias.name for alias in node.names)]
-    return [file for base in candidates for file in (base.with_suffix(".py"), base / "__init__.py")]
+    files: list[Path] = []
+    for node in nodes:
+        if isinstance(node, ast.ImportFrom) and node.level:
+            base = path.parents[node.level - 1].joinpath(*(node.module or "").split("."))
+            candidates = [base, *(base / alias.name for alias in node.names)]
+            files += [file for each in candidates for file in (each.with_suffix(".py"), each / "__init__.py")]
+    return files

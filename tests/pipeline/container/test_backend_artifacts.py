@@ -11,15 +11,12 @@ import pytest
 
 from kerasline.components.core.errors import ConfigError
 from kerasline.pipeline.container.backend_artifacts import clean_answer, make_missing, restore_artifacts
+from tests.pipeline.container.input_specs import EXAMPLES, PARAMETERS
 
-EXAMPLES = {
-    "instanceSchema": "title: tfx.Examples\ntype: object\nproperties:\n  span:\n    type: integer\n"
-    "  version:\n    type: integer\n  split_names:\n    type: string\n"
-}
 OWN = {"instanceSchema": "title: kerasline.Verdict\ntype: object\n"}
 SPEC: dict[str, Any] = {
     "artifacts": {"examples": {"artifactType": EXAMPLES}, "verdict": {"artifactType": OWN}},
-    "parameters": {"rows": {"parameterType": "NUMBER_INTEGER"}, "plan": {"parameterType": "STRING"}},
+    "parameters": PARAMETERS,
 }
 
 

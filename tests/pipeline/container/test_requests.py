@@ -10,15 +10,12 @@ import pytest
 from kerasline.components.core.errors import ConfigError
 from kerasline.pipeline.container import entry
 from kerasline.pipeline.container.artifact_types import KNOWN
+from tests.pipeline.container.input_specs import EXAMPLES, PARAMETERS
 
-EXAMPLES = {
-    "instanceSchema": "title: tfx.Examples\ntype: object\nproperties:\n  span:\n    type: integer\n"
-    "  split_names:\n    type: string\n"
-}
 PUSHED = {"instanceSchema": "title: tfx.PushedModel\ntype: object\n"}
 SPEC: dict[str, Any] = {
     "artifacts": {"examples": {"artifactType": EXAMPLES}, "pushed": {"artifactType": PUSHED}},
-    "parameters": {"rows": {"parameterType": "NUMBER_INTEGER"}, "plan": {"parameterType": "STRING"}},
+    "parameters": PARAMETERS,
 }
 STATISTICS = {"instanceSchema": "title: tfx.ExampleStatistics\ntype: object\n"}
 

@@ -146,9 +146,9 @@ class SqlOptions(Options):
 
     @model_validator(mode="after")
     def _has_one_question(self) -> SqlOptions:
-        given = [text for text in (self.query, self.table) if text is not None and text.strip()]
-        if len(given) != 1:
-            raise ValueError(f"expected either 'query' or 'table', got {'both' if given else 'none'}")
+        given = [text for text in (self.query, self.table) if text is not None]
+        if len(given) != 1 or not given[0].strip():
+            raise ValueError(f"expected either 'query' or 'table', got {'both' if len(given) > 1 else 'none'}")
         if self.table is not None and not re.fullmatch(r"\w+(\.\w+)?", self.table):
             raise ValueError(f"expected the name of a table, such as shop.sales, got {shown(self.table)}")
         return self

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 
 @dataclass(frozen=True)
@@ -72,7 +73,9 @@ SVG = FileKind("an SVG drawing", f"save it as PNG, and {_IMAGE}")
 HEIF = FileKind("a HEIC or AVIF image", f"save it as PNG or JPEG, and {_IMAGE}")
 GIT_LFS = FileKind("a pointer of Git LFS in the place of a file", "fetch the file with: git lfs pull")
 XML = FileKind("an XML or HTML document", "save its table as CSV")
-_ADVICE_FOR_SPARSE = "turn it into Parquet, such as with sklearn.datasets.load_svmlight_file"
+SPARSE = FileKind("a file of LibSVM's kind", "turn it into Parquet, such as with sklearn.datasets.load_svmlight_file")
+_SPARSE_LINE = re.compile(rb"[-+]?[0-9.]+(?: +[0-9]+:[-+.0-9e]+)*\s*")
+_CLOCK = re.compile(rb"[0-9]{1,2}:[0-5][0-9]")
 # Formats of text that are no table, by how their first lines look.
 _TEXTS: tuple[tuple[re.Pattern[bytes], FileKind], ...] = (
     (
@@ -82,12 +85,10 @@ _TEXTS: tuple[tuple[re.Pattern[bytes], FileKind], ...] = (
         ),
     ),
     (
-        re.compile(rb"[-+]?[0-9.]+(?: +[0-9]+:[-+.0-9e]+)+\s*(?:\n|$)"),
-        FileKind("a file of LibSVM's kind", _ADVICE_FOR_SPARSE),
-    ),
-    (
         re.compile(
-            rb"(?:(?:--|/\*|SET )[^\n]*\s+)*(?:CREATE (?:TABLE|DATABASE)|INSERT INTO|DROP TABLE) ", re.IGNORECASE
+            rb"(?:(?:--|/\*|SET )[^\n]*\s+)*(?:CREATE (?:TABLE|DATABASE)|INSERT INTO|DROP TABLE) +"
+            rb"(?:IF (?:NOT )?EXISTS +)?[^\s,;(]+ *(?:[(;\r\n]|$|/\*|(?:AS|VALUES|SELECT|CASCADE)\b)",
+            re.IGNORECASE,
         ),
         FileKind("an SQL script", "run it in a database, and name that under data.sql"),
     ),
@@ -153,8 +154,27 @@ def _name_text(start: bytes) -> FileKind | None:
         return JSON_LINES if _are_lines(start) else JSON
     if start[:1] == b"[" and start[1:].lstrip()[:1] in (b"{", b"["):
         return JSON
+    if _is_sparse(start):
+        return SPARSE
     known = next((kind for pattern, kind in _TEXTS if pattern.match(start)), None)
     return known or _name_markup(start[:1024].lower())
+
+
+def _is_sparse(start: bytes) -> bool:
+    """Says whether the first two lines have values behind numbers of columns that rise, and no times of a day."""
+    lines = start.split(b"\n")[:3]
+    if len(lines) < 3:
+        lines.append(lines.pop().rpartition(b" ")[0])  # its last cell may be cut off
+    if not all(map(_SPARSE_LINE.fullmatch, lines[:2])):
+        return False
+    cells = [line.split()[1:] for line in lines[:2]]
+    are_several = max(map(len, cells)) > 1
+    return are_several and all(map(_rise, cells)) and not all(map(_CLOCK.fullmatch, chain(*cells)))
+
+
+def _rise(cells: Sequence[bytes]) -> bool:
+    places = [int(cell.partition(b":")[0]) for cell in cells]
+    return places == sorted(set(places))
 
 
 def _name_markup(start: bytes) -> FileKind | None:

@@ -1,18 +1,19 @@
 """Reads the table on a sheet of an Excel or OpenDocument workbook.
 
 The first sheet is read that is not hidden and has cells. The names of its columns are the first row that fills at least
-half of the columns that most rows fill, or the one below it where cells of it are merged over several columns; what
-stands above is a title. Rows that have words where all others have numbers, such as units, the names again, and notes
-below an empty row are no rows. A cell that is merged over several rows is the value of each. A column of numbers is one
-of numbers, whole where all are, and one of days or of truth likewise; between them a word such as ``n/a`` is a missing
-value. A column of several kinds is text, its numbers written with a decimal point. An error such as ``#N/A`` is
-missing, and so is a formula whose value was not saved.
+half of the columns that most rows fill, or the one below it where that names columns below a cell that is merged over
+several; what stands above is a title. Rows that have words where all others have numbers, such as units, the names
+again, and notes below an empty row are no rows. A cell that is merged over several rows is the value of each. Which
+cells are merged is known of .xlsx and .xls only. A column of numbers is one of numbers, whole where all are, and one of
+days or of truth likewise; between them a word such as ``n/a`` is a missing value. A column of several kinds is text,
+its numbers written with a decimal point. An error such as ``#N/A`` is missing, and so is a formula whose value was not
+saved.
 """
 
 from __future__ import annotations
 
 import zipfile
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import date, datetime, time, timedelta
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
@@ -48,7 +49,7 @@ def read_workbook(path: Path, stream: IO[bytes]) -> tuple[Schema, Iterable[Recor
 
     sheet, *others = _sheets(path, stream)
     rows = _cells(sheet)
-    above = _title_rows(rows, _wide_rows(sheet))
+    above = _title_rows(rows, _wide_cells(sheet))
     number = (sheet.start or (0, 0))[0] + above + 1
     below, told = _rows_of_table(rows[above], rows[above + 1 :])
     columns = _filled_columns(rows[above], below)
@@ -137,26 +138,43 @@ def _value(cell: Any) -> Any:
 def _cells(sheet: CalamineSheet) -> list[list[Any]]:
     """Returns the cells of a sheet from the first row and column that have any; those merged downwards are repeated."""
     rows = [[_value(cell) for cell in row] for row in sheet.to_python(skip_empty_area=True)]
-    top, left = sheet.start or (0, 0)
-    for (first, place), (last, _) in sheet.merged_cell_ranges or ():
-        for row in rows[first - top + 1 : last - top + 1]:
-            row[place - left] = rows[first - top][place - left]
+    for first, place, last, _ in _merged(sheet):
+        for row in rows[first + 1 : last + 1]:
+            row[place] = rows[first][place] if row[place] is None else row[place]
     return rows
 
 
-def _wide_rows(sheet: CalamineSheet) -> set[int]:
-    """Returns which rows have a cell that is merged over several columns."""
-    top = (sheet.start or (0, 0))[0]
-    return {first - top for (first, left), (_, right) in sheet.merged_cell_ranges or () if right > left}
+def _merged(sheet: CalamineSheet) -> Iterator[tuple[int, int, int, int]]:
+    """Yields first row and column, and last ones, of each range whose cell is in the part of a sheet that has cells."""
+    top, left = sheet.start or (0, 0)
+    bottom, right = sheet.end or (0, 0)
+    for (first, place), (last, end) in sheet.merged_cell_ranges or ():
+        if top <= first <= bottom and left <= place <= right:
+            yield first - top, place - left, last - top, end - left
 
 
-def _title_rows(rows: Sequence[Sequence[Any]], wide: Collection[int]) -> int:
+def _wide_cells(sheet: CalamineSheet) -> list[tuple[int, slice]]:
+    """Returns the row and the columns of each cell that is merged over several columns."""
+    return [(first, slice(left, right + 1)) for first, left, _, right in _merged(sheet) if right > left]
+
+
+def _title_rows(rows: Sequence[Sequence[Any]], wide: Iterable[tuple[int, slice]]) -> int:
     """Counts the rows above the names of the columns, which fill less than half of the columns that most rows fill."""
     usual = _usual_places(rows)
     parts = [[row[place] for place in usual] for row in rows]
     above = next((place for place, row in enumerate(parts) if 2 * _filled(row) >= len(row)), 0)
-    # Groups of columns have their names above those of the columns.
-    return above + 1 if above in wide and _are_texts(parts[above + 1 : above + 2]) else above
+    groups = [columns for row, columns in wide if row == above]
+    descend = groups and _are_texts(parts[above + 1 : above + 2]) and _have_names(rows[above:], groups)
+    return above + 1 if descend else above
+
+
+def _have_names(rows: Sequence[Sequence[Any]], groups: Iterable[slice]) -> bool:
+    """Says whether the second row names columns, several of one group, and has no values that recur further down."""
+    of_groups, names, *below = rows
+    own = [place for place, cell in enumerate(names) if cell is not None and cell != of_groups[place]]
+    values = [row for row in below if row != names]
+    recurring = sum(any(row[place] == names[place] for row in values) for place in own)
+    return 2 * recurring < len(own) and any(_filled(names[columns]) > 1 for columns in groups)
 
 
 def _usual_places(rows: Sequence[Sequence[Any]]) -> Sequence[int]:

@@ -141,6 +141,7 @@ def test_a_block_has_either_a_table_or_a_query() -> None:
         ({"query": "SELECT 1"}, "either 'query' or 'table', got both"),
         ({"table": None}, "got none"),
         ({"table": None, "query": " "}, "got none"),
+        ({"query": " "}, "got both"),
         ({"table": "sales; DROP TABLE x"}, "expected the name of a table"),
     ]
     for changes, words in faults:

@@ -118,7 +118,11 @@ def test_excels_first_line_names_the_delimiter(tmp_path: Path) -> None:
         (b'[1.5, "a"]\n[2.5, "b"]\n', "is a JSON document, no text table"),
         (b"% iris\n@RELATION iris\n@attribute x numeric\n@data\n1\n", "is an ARFF file of Weka, no text table; save"),
         (b"+1 1:0.5 3:-2e-3\n-1 2:1\n", "is a file of LibSVM's kind, no text table; turn it into Parquet"),
+        (b"+1 1:0.5 3:-2e-3 7:" + b"0" * 5000, "is a file of LibSVM's kind"),
         (b"-- dump\nCREATE TABLE t (x int);\n", "is an SQL script, no text table; run it in a database"),
+        (b"DROP TABLE IF EXISTS `t`;\n", "is an SQL script"),
+        (b"INSERT INTO t VALUES (1, 2);\n", "is an SQL script"),
+        (b"create table shop.t\n(\nx int);\n", "is an SQL script"),
         (b"ARROW1\0\0\xff\xff", "is an Arrow or Feather file, no text table; name it under data.parquet"),
         (b"ORC\x0a\x03\0", "is an ORC file"),
         (b"\x1b[31mred\0\x07", "is a binary file, no text table"),
@@ -141,3 +145,17 @@ def test_a_column_may_begin_like_a_format(tmp_path: Path) -> None:
 def test_a_column_may_be_called_like_other_texts(tmp_path: Path, first: str) -> None:
     (tmp_path / "t.csv").write_text(f"{first}\n1,2\n")
     assert next(lines(tmp_path / "t.csv", Dialect(",")))[1] == first.split(",")
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "5 10:30\n6 11:00\n", "1 08:30\n2 09:15\n", "1 8:30 10:45\n2 9:15 11:00\n", "4 7:2.5 3:1\n5 8:1 2:1\n",
+        "1 2:1 3:4\nred blue green\n", "drop table lamp,3\nchair,4\n", "create table lamps,3\nchair,4\n",
+    ],
+)  # fmt: skip
+def test_rows_that_begin_as_no_table_does_are_rows(tmp_path: Path, content: str) -> None:
+    (tmp_path / "t.csv").write_text(content)
+    delimiter = "," if "," in content else " "
+    found = [cells for _, cells in lines(tmp_path / "t.csv", Dialect(delimiter))]
+    assert found == [line.split(delimiter) for line in content.splitlines()]

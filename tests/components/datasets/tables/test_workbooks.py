@@ -171,6 +171,30 @@ def test_a_cell_that_is_merged_over_rows_is_the_value_of_each(sheet: Any, rows: 
     assert [row["group"] for row in rows(found)] == ["a"] * 20 + ["b"] * 20
 
 
+@pytest.mark.parametrize(
+    ("left", "merged"), [([None], ["A1:A4", "A2:B2"]), ([], ["E1:E4", "C50:C52", "B60:D61"]), ([], ["B2:B6"])]
+)
+def test_cells_that_are_merged_beside_the_table_are_none_of_it(
+    sheet: Any, rows: Any, left: list[None], merged: list[str]
+) -> None:
+    found = sheet([[*left, *row] for row in (["area", "rooms", "y"], *NUMBERS)], merged=merged)
+    assert [[row[name] for name in ("area", "rooms", "y")] for row in rows(found)] == NUMBERS
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        [["north" if i % 2 else "south", f"item {i // 2}", "yes" if i % 3 else "no", None] for i in range(40)],
+        [["north" if i % 2 else "south", f"item {i // 2}", "yes" if i % 3 else "no", "a"] for i in range(40)],
+        [[f"town {i}", f"item {i}", "yes" if i % 3 else "no", None] for i in range(40)],
+    ],
+)
+def test_rows_of_words_below_a_wide_name_are_rows(sheet: Any, rows: Any, body: list[list[Any]]) -> None:
+    found = sheet([["region", "product", "answer"], *body], label="answer", merged=["C1:D1"])
+    assert [column.name for column in found.columns][:2] == ["region", "product"]
+    assert [row["answer"] for row in rows(found)] == [row[2] for row in body]
+
+
 def test_an_index_without_a_name_is_a_column(sheet: Any) -> None:
     found = sheet([[None, "rooms", "y"], *NUMBERS])
     assert [column.name for column in found.columns] == ["column_1", "rooms"]

@@ -23,7 +23,7 @@ from pathlib import Path
 
 from kerasline.components.core.addresses import cache_folder
 from kerasline.components.core.machine.code_state import code_state
-from kerasline.components.core.machine.installed import describe_packages
+from kerasline.components.core.machine.installed import describe_packages, is_listed
 from kerasline.components.core.machine.libraries import LIBRARIES
 from kerasline.components.core.machine.writing import keep_newest, write_at_once
 
@@ -33,8 +33,13 @@ _COMPONENTS = f"{_PACKAGE}.components."
 # A module's dotted name, or the name of a file; users name files in folders, and modules from where they are, too.
 _NAME = re.compile(r"[\w.]+")
 _PATH = re.compile(r"(?!/)[\w./-]{1,200}")
-# Files that are written to by a run are no part of its code.
-_WRITERS = {"CSVLogger", "ModelCheckpoint", "BackupAndRestore", "TensorBoard", "FileHandler", "savetxt", "to_csv"}
+# Files that are written to by a run are no part of its code: what these name first, or are methods of.
+_WRITERS = {
+    *("CSVLogger", "ModelCheckpoint", "BackupAndRestore", "TensorBoard", "FileHandler"),
+    *("save", "savez", "savez_compressed", "savetxt", "savefig", "to_csv", "to_parquet", "to_json", "to_pickle"),
+}
+_WRITING_METHODS = {"write_text", "write_bytes"}
+_MODE = re.compile(r"[rwxabtU+]{1,4}")
 _BLOCK = 1 << 20  # bytes read at once
 _PYTHON = Path(ast.__file__).parent
 _KNOWN_LIBRARIES: set[str] = set()
@@ -184,10 +189,9 @@ def _user_places(top: str) -> tuple[Path, ...]:
 
 
 def _is_installed(place: Path) -> bool:
-    """Says whether a module is Python's, or lies where an installer has put it, also with ``--target``."""
-    if place.is_relative_to(_PYTHON) or {"site-packages", "dist-packages"}.intersection(place.parts):
-        return True
-    return next(place.parent.glob("*.dist-info"), None) is not None
+    """Says whether a module is Python's, or an installer has put it where it lies, also with ``--target``."""
+    is_in_place = place.is_relative_to(_PYTHON) or {"site-packages", "dist-packages"}.intersection(place.parts)
+    return bool(is_in_place) or is_listed(place)
 
 
 def _places_of(top: str) -> list[Path] | None:
@@ -238,7 +242,7 @@ def _references(path: Path, modified: int, size: int) -> _References:
     """
     nodes = list(ast.walk(_parse(path)))
     texts = {id(node): text for node in nodes if (text := _text_of(node))}
-    written = {id(inner) for node in nodes if _writes(node) for inner in ast.walk(node)}
+    written = {id(inner) for node in nodes for outer in _written(node) for inner in ast.walk(outer)}
     return _References(
         names=_modules_imported(nodes, texts.values()),
         relative=_relative_files(path, nodes),
@@ -272,14 +276,25 @@ def _parse(path: Path) -> ast.AST:
         return ast.Module([], [])
 
 
-def _writes(node: ast.AST) -> bool:
-    """Says whether a node is a call that writes to the files that it names."""
+def _written(node: ast.AST) -> list[ast.AST]:
+    """Lists the parts of a call in which it names files that it writes to and does not read."""
     if not isinstance(node, ast.Call):
-        return False
+        return []
     name = getattr(node.func, "attr", getattr(node.func, "id", ""))
-    modes = [value.value for value in (*node.args[1:2], *(key.value for key in node.keywords if key.arg == "mode"))
-             if isinstance(value, ast.Constant)]  # fmt: skip
-    return name in _WRITERS or (name == "open" and any(set(str(mode)) & set("wax+") for mode in modes))
+    if name in _WRITING_METHODS:
+        return [node.func]
+    if name in _WRITERS:
+        return [*node.args[:1], *node.keywords]
+    return [node] if name == "open" and _opens_to_write(node) else []
+
+
+def _opens_to_write(node: ast.Call) -> bool:
+    """Says whether a call of ``open`` has a mode in which nothing is read; a path's method is given no path before."""
+    first = 0 if isinstance(node.func, ast.Attribute) else 1
+    given = (*node.args[first:2], *(key.value for key in node.keywords if key.arg == "mode"))
+    texts = [str(value.value) for value in given if isinstance(value, ast.Constant)]
+    mode = next((text for text in reversed(texts) if _MODE.fullmatch(text)), "r")
+    return bool(set(mode) & set("wx")) or ("a" in mode and "+" not in mode)
 
 
 def _files_named(path: Path, *, data: bool) -> list[Path]:

@@ -25,6 +25,16 @@ def describe_packages(modules: Iterable[str]) -> list[str]:
     return sorted(f"{place.stem} {_sources_of(place / _RECORD)}" for place in places)
 
 
+def is_listed(place: Path) -> bool:
+    """Says whether a package in the folder of a module has it; the user's own modules may lie beside those installed.
+
+    Args:
+      place: Folder of a package, or file of a module without its suffix.
+    """
+    site = place.parent
+    return site.is_dir() and any(place.name in modules for _, modules in _modules_in(site, site.stat().st_mtime_ns))
+
+
 def _places_of(module: str) -> Iterator[Path]:
     """Gives the folders that packages with a module left of themselves."""
     try:

@@ -113,6 +113,12 @@ def test_what_is_no_python_of_today_counts_by_its_bytes(package: Path, content: 
         "keras.callbacks.CSVLogger('lists/words.txt')",
         "open('lists/words.txt', 'a')",
         "open('lists/words.txt', mode='w')",
+        "Path('lists/words.txt').open('w')",
+        "Path('lists/words.txt').write_text('b')",
+        "Path('lists', 'lists/words.txt').write_bytes(b'b')",
+        "gzip.open('lists/words.txt', 'wt')",
+        "np.save('lists/words.txt', values)",
+        "frame.to_parquet('lists/words.txt')",
     ],
 )
 def test_what_changes_by_itself_is_no_code(package: Path, line: str) -> None:
@@ -122,6 +128,23 @@ def test_what_changes_by_itself_is_no_code(package: Path, line: str) -> None:
         (package / name).write_text(f"import shapes.inner\n{line}\n")
     sources = {path.name for path in module._local_sources("user_model")}
     assert sources == {"user_model.py", "__init__.py"}
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "open('lists/words.txt', 'r+')",
+        "open('lists/words.txt', mode='a+')",
+        "Path('lists/words.txt').open()",
+        "gzip.open('lists/words.txt', 'rt')",
+        "Path('out.txt').write_text(open('lists/words.txt').read())",
+        "np.save('out.npy', np.load('lists/words.txt'))",
+        "pd.read_csv('lists/words.txt').to_csv('out.csv')",
+    ],
+)
+def test_what_is_read_counts_though_something_is_written(package: Path, line: str) -> None:
+    (package / "user_model.py").write_text(f"{line}\n")
+    assert package / "lists" / "words.txt" in module._local_sources("user_model")
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="nothing is closed to root")
@@ -163,6 +186,22 @@ def test_an_installed_package_counts_by_version_and_sources(
         found.append(version(module_name))
     assert found[0] == found[1], "what is compiled beside sources comes and goes"
     assert len(set(found)) == 4
+
+
+def test_a_module_beside_installed_packages_is_the_users_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As after ``pip install --target .``, in the folder of the recipe."""
+    install(tmp_path, "1.0", "house/losses.py,sha256=a,9\n")
+    (tmp_path / "user_net.py").write_text("import user_parts, house\n")
+    (tmp_path / "user_parts.py").write_text("WIDTH = 3\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    found = [version("user_net")]
+    for file in ("user_net.py", "user_parts.py"):
+        (tmp_path / file).write_text(f"{(tmp_path / file).read_text()}# Changed.\n")
+        found.append(version("user_net"))
+    install(tmp_path, "1.1", "house/losses.py,sha256=a,9\n")
+    found.append(version("user_net"))
+    assert len(set(found)) == 4
+    assert {path.name for path in module._local_sources("user_net")} == {"user_net.py", "user_parts.py"}
 
 
 def test_an_installed_package_without_init_counts_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

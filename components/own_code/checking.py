@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from kerasline.components.core import ConfigError, nearest
+from kerasline.components.own_code.loading import path_for
 
 _OF_NO_USE = {"test", "turtle", "this", "antigravity"}  # modules of Python that no program imports
 
@@ -68,7 +69,8 @@ def _found_before(top: str, base_dir: Path) -> str | None:
     here = _file_in(Path.cwd(), top, [])
     if here is not None:
         return str(here)
-    others = [path for path in sys.path if path != str(base_dir.resolve())]
+    mine = str(base_dir.resolve())
+    others = [path for path in path_for(mine) if path != mine]
     place = importlib.machinery.PathFinder.find_spec(top, others)
     return None if place is None else place.origin  # a folder without __init__.py has none, and gives way
 
@@ -107,7 +109,7 @@ def _check_packages(key: str, tree: ast.Module, path: Path, base_dir: Path) -> N
     for name in _imported(tree):
         if _file_in(path.parent, name, []) or _file_in(base_dir, name, []) or _is_installed(name, []):
             continue
-        if not any(_file_in(Path(folder or "."), name, []) for folder in (os.getcwd(), *sys.path)):
+        if not any(_file_in(Path(folder or "."), name, []) for folder in (os.getcwd(), *path_for(str(base_dir)))):
             raise ConfigError(
                 f"{key}: {path} imports {name}, which is neither installed here nor beside it; install the package "
                 "here and wherever steps run, or leave the import out"
@@ -143,7 +145,7 @@ def _check_arguments(key: str, name: str, tree: ast.Module, path: Path, argument
 def _source_of(key: str, module: str, base_dir: Path) -> Path | None:
     """Finds a module's file as Python will, also beside the recipe and in the working folder; imports nothing of it."""
     top, *rest = module.split(".")
-    for folder in (os.getcwd(), *sys.path, str(base_dir)):
+    for folder in (os.getcwd(), *path_for(str(base_dir)), str(base_dir)):
         file = _file_in(Path(folder or "."), top, rest)
         if file is not None:
             return file

@@ -42,25 +42,48 @@ def _state_of(name: str) -> tuple[str, str]:
     return code_version(name), code_version(name, data=False)
 
 
+def path_for(folder: str) -> list[str]:
+    """Returns Python's path without the folder of the recipe before, as it is when another recipe's is put on it.
+
+    Args:
+      folder: That other recipe's, which stays where it is there already.
+    """
+    return [path for path in sys.path if path == folder or path not in _FOLDERS]
+
+
 def _put_on_path(folder: str) -> None:
     """Puts a folder at the end of the path, in place of another recipe's."""
     for other in [one for one in _FOLDERS if one != folder]:
-        if other in sys.path:
-            sys.path.remove(other)
-        _FOLDERS.remove(other)
-        for name in [name for name in _LOADED if _lies_in(name, other)]:
-            _forget(name)
+        _take_off_path(other)
     if folder not in sys.path:
         sys.path.append(folder)
         _FOLDERS.append(folder)
     _hand_on(folder)
 
 
+def _take_off_path(folder: str) -> None:
+    """Takes a recipe's folder off the path, here and of processes that start from now on, with its modules."""
+    if folder in sys.path:
+        sys.path.remove(folder)
+    _FOLDERS.remove(folder)
+    _set_handed_on(path for path in _handed_on() if path != folder)
+    for name in [name for name in _LOADED if _lies_in(name, folder)]:
+        _forget(name)
+
+
 def _hand_on(folder: str) -> None:
     """Lets the processes that this one starts find the folder's modules, too."""
-    inherited = [path for path in os.environ.get("PYTHONPATH", "").split(os.pathsep) if path]
+    inherited = _handed_on()
     if folder not in inherited:
-        os.environ["PYTHONPATH"] = os.pathsep.join([*inherited, folder])
+        _set_handed_on([*inherited, folder])
+
+
+def _handed_on() -> list[str]:
+    return [path for path in os.environ.get("PYTHONPATH", "").split(os.pathsep) if path]
+
+
+def _set_handed_on(folders: Iterable[str]) -> None:
+    os.environ["PYTHONPATH"] = os.pathsep.join(folders)
 
 
 def _lies_in(module: str, folder: str) -> bool:

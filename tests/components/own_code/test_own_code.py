@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -130,9 +131,14 @@ def test_data_that_changes_while_a_run_is_under_way_does_not_end_it(
 def test_a_module_of_the_same_name_beside_another_recipe_is_another(folder: Path) -> None:
     for number in (1, 2):
         (folder / str(number)).mkdir()
-        (folder / str(number) / "own_twin.py").write_text(f"def f(): return {number}")
+        (folder / str(number) / "own_twin.py").write_text(f"def f(): return {number}\n\n\nf{number} = f\n")
     for number in (1, 2, 1):
+        # In one process, before and after the folder of the recipe before has left the path.
+        check_function("k", f"own_twin:f{number}", folder / str(number), ())
         use_folder(folder / str(number), ["own_twin"])
+        code = "import own_twin; print(own_twin.__file__)"
+        said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+        assert Path(said.strip()).parent == folder / str(number), "and those that steps start find it, too"
         assert load_function("k", "own_twin:f", "()")() == number
 
 

@@ -24,6 +24,8 @@ STEPS = (
 STEPS_FILE = "steps.json"
 _LONGEST_VALUE = 40
 _NEVER = "has not finished before"
+_KEY_FORM = 2  # another one with each change of what a runner finds outputs by
+_EARLIER = "an earlier version ran it, which kept outputs under other keys"
 _OTHER_STORE = "another store of ML Metadata has what it left"
 _NO_STORE = "metadata.sqlite, which says where earlier outputs are, is gone"
 
@@ -79,7 +81,8 @@ def step_keys(steps: Mapping[str, StepInputs]) -> dict[str, str]:
     """Returns a key for each step; ``steps`` is in the order in which they run."""
     keys: dict[str, str] = {}
     for name, step in steps.items():
-        decisive = {"parameters": step.parameters, "upstream": {s: keys[s] for s in step.upstream}}
+        upstream = {s: keys[s] for s in step.upstream}
+        decisive = {"form": _KEY_FORM, "parameters": step.parameters, "upstream": upstream}
         keys[name] = hashlib.sha256(json.dumps(decisive, sort_keys=True).encode()).hexdigest()
     return keys
 
@@ -181,6 +184,8 @@ def _reason(
 def _why_not_found(record: Mapping[str, Any], root: Path, server: str | None) -> str:
     if not _is_there(record, root):
         return "what it left is gone"
+    if "server" not in record:
+        return _EARLIER
     return "this combination has not run before" if record.get("server") == server else _OTHER_STORE
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 import shutil
@@ -109,15 +110,21 @@ def test_a_step_that_takes_nothing_of_one_that_would_run_is_cached(tmp_path: Pat
     assert {step.id for step in forecast(told, tmp_path) if not step.cached} == {"baseline"}
 
 
-def test_what_an_earlier_release_did_not_say_is_taken_to_be_there(tmp_path: Path) -> None:
-    """Its runs have no word of where outputs lie."""
+def test_what_an_earlier_version_ran_is_said_to_run_again(tmp_path: Path) -> None:
+    """It kept outputs under other keys, and had no word of the store, nor, before that, of where outputs lie."""
     remember(tmp_path, "1", steps(), ["ingest"])
     file = tmp_path / "1" / "steps.json"
     record = json.loads(file.read_text())
-    assert record["ingest"].pop("outputs") == [str(tmp_path / "ingest")]
-    file.write_text(json.dumps(record))
-    (tmp_path / "ingest").rmdir()
-    assert [step.cached for step in forecast(steps(), tmp_path)] == [True, False, False, False]
+    decisive = json.dumps({"parameters": record["ingest"]["parameters"], "upstream": {}}, sort_keys=True)
+    record["ingest"] |= {"key": hashlib.sha256(decisive.encode()).hexdigest()}
+    for missing in ("server", "outputs"):
+        del record["ingest"][missing]
+        file.write_text(json.dumps(record))
+        for server in (None, "mysql://ann@host/ml"):
+            found = forecast(steps(), tmp_path, server=server)[0]
+            assert not found.cached
+            assert found.reason == "an earlier version ran it, which kept outputs under other keys"
+    assert forecast(steps(data="b"), tmp_path)[0].reason == "the data changed"
 
 
 def test_outputs_of_the_place_where_a_workspace_was_before_are_not_its_own(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pwd
 import shutil
 import subprocess
 from pathlib import Path
@@ -44,6 +45,14 @@ def test_both_programs_are_built(checkout: Path, tmp_path: Path, monkeypatch: py
     said = subprocess.run([tmp_path / "programs" / "driver"], capture_output=True, text=True, check=True)
     assert said.stderr == "built"
     assert (checkout / "go.mod").read_text() == before
+
+
+def test_a_user_without_a_home_has_no_programs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in a container that was given the number of a user whom it does not know."""
+    monkeypatch.setattr(pwd, "getpwuid", {}.__getitem__)
+    for name in (kubeflow.VARIABLE, "HOME"):
+        monkeypatch.delenv(name, raising=False)
+    assert not are_there()
 
 
 @pytest.mark.skipif(shutil.which("go") is None, reason="needs go")

@@ -44,7 +44,10 @@ def programs_folder() -> Path:
 
 def are_there() -> bool:
     """Says whether both programs have been built."""
-    return all((programs_folder() / name).is_file() for name in PROGRAMS)
+    try:
+        return all((programs_folder() / name).is_file() for name in PROGRAMS)
+    except RuntimeError:  # a user without a home
+        return False
 
 
 def build(checkout: Path, folder: Path, replaced: Sequence[str] = ()) -> None:

@@ -22,10 +22,13 @@ _RENAMING = frozenset({"tfx.components.transform.executor.Executor"})  # executo
 
 
 def settle_cache() -> None:
-    """Gives a step whose user may not write to a home of its own, as on OpenShift, a cache that ends with it."""
+    """Gives a step whose user may not write to a home of its own, as on OpenShift, a cache that ends with it.
+
+    One that was named may be part of the image: it is read, though nothing can be added.
+    """
     try:
         cache_folder().mkdir(parents=True, exist_ok=True)
-        is_usable = os.access(cache_folder(), os.W_OK)
+        is_usable = bool(os.environ.get(CACHE_VARIABLE)) or os.access(cache_folder(), os.W_OK)
     except (OSError, RuntimeError):  # the second where there is no home at all
         is_usable = False
     if not is_usable:

@@ -263,3 +263,17 @@ def test_a_step_without_a_home_has_a_cache(home: str, tmp_path: Path, monkeypatc
     settle_cache()
     assert cache_folder().is_dir() and os.access(cache_folder(), os.W_OK)
     assert (cache_folder() == before) is (home == "writable")
+
+
+def test_a_cache_that_came_with_the_image_is_kept_though_it_may_not_be_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "cache").mkdir()
+    monkeypatch.setenv(CACHE_VARIABLE, str(tmp_path / "cache"))
+    monkeypatch.setattr(os, "access", lambda *_: False)  # to root all is open
+    settle_cache()
+    assert cache_folder() == tmp_path / "cache"
+    (tmp_path / "file").touch()
+    monkeypatch.setenv(CACHE_VARIABLE, str(tmp_path / "file" / "cache"))
+    settle_cache()
+    assert cache_folder().is_dir(), "where the one that was named cannot be"

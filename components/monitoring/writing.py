@@ -35,6 +35,7 @@ _USUAL_BYTES = 1_000  # of an exchange, beside its body
 _FREE_BYTES, _FREE_SHARE = 100 << 20, 0.05  # of a disk, which are left for others: what is less
 _RETRY_SECONDS = 60.0
 _DOUBTED = ".doubted"  # the day on which the clock was not believed
+_BELIEVED = ".believed"  # the last day that it was believed after a doubt
 # Small files are joined when there are so many, or so large.
 _PARTS, _PART_BYTES = 40, 32 << 20
 
@@ -211,7 +212,8 @@ def clean(captured: Path, keep_days: int, now: datetime | None = None) -> None:
     """Deletes the days that are over, and what killed processes left half-written.
 
     A clock that has jumped ahead would make all days be over. So where nothing was answered yesterday, nothing is
-    deleted before a later day than today has come; a clock that was put right again comes to none.
+    deleted before a later day than today has come; a clock that was put right again comes to none. Where that has come
+    once, as where a batch is answered each month, later pauses of some ``keep_days`` are believed at once.
 
     Args:
       captured: ``captured/NAME`` of the workspace.
@@ -222,7 +224,7 @@ def clean(captured: Path, keep_days: int, now: datetime | None = None) -> None:
     last = (today - timedelta(days=keep_days)).isoformat()
     days = {folder: _day_of(folder) for folder in _days_in(captured)}
     over = [folder for folder, day in days.items() if day < last]
-    if over and _is_believed(captured, today, set(days.values())):
+    if over and _is_believed(captured, today, set(days.values()), keep_days):
         for folder in over:
             shutil.rmtree(folder, ignore_errors=True)
     for folder in days:
@@ -243,21 +245,42 @@ def _day_of(folder: Path) -> str:
     return folder.name.removeprefix("day=")
 
 
-def _is_believed(captured: Path, today: date, days: Set[str]) -> bool:
+def _is_believed(captured: Path, today: date, days: Set[str], keep_days: int) -> bool:
     """Says whether the clock is right about today: it follows a day that is there, or one on which this was asked."""
-    doubted = captured / _DOUBTED
+    doubted, believed = captured / _DOUBTED, captured / _BELIEVED
     with suppress(OSError):
         if (today - timedelta(days=1)).isoformat() in days:
-            doubted.unlink(missing_ok=True)
+            for known in (doubted, believed):
+                known.unlink(missing_ok=True)
             return True
-        since = doubted.read_text(encoding="utf-8") if doubted.is_file() else ""
-        if "" < since < today.isoformat():
-            doubted.unlink()
+        since = _day_in(doubted)
+        if "" < since < today.isoformat() or _follows(today, _day_in(believed), days, keep_days):
+            doubted.unlink(missing_ok=True)
+            write_at_once(believed, today.isoformat())
             return True
         if since != today.isoformat():  # the first doubt, or one of a clock that was ahead then
             write_at_once(doubted, today.isoformat())
             logger.warning("days are deleted from %s tomorrow, if the clock is right about today", captured)
     return False
+
+
+def _day_in(file: Path) -> str:
+    return file.read_text(encoding="utf-8") if file.is_file() else ""
+
+
+def _follows(today: date, believed: str, days: Set[str], keep_days: int) -> bool:
+    """Says whether a day comes after pauses that were believed, and not so long after the last day that is known.
+
+    Args:
+      today: The day.
+      believed: The last day that was, after a doubt; empty where there was none.
+      days: That are there, today or a later one perhaps among them.
+      keep_days: The longest pause, but for a day, by which a month may be longer than 30.
+    """
+    if not "" < believed <= today.isoformat():
+        return False
+    last = max([believed, *(day for day in days if day < today.isoformat())])
+    return last >= (today - timedelta(days=keep_days + 1)).isoformat()
 
 
 def write_table(table: Any, path: Path) -> None:

@@ -174,6 +174,25 @@ def test_after_a_pause_days_are_deleted_from_the_second_day_on(tmp_path: Path) -
     ]
 
 
+def test_answers_of_each_month_are_deleted_with_those_of_the_next_once_a_pause_was_believed(tmp_path: Path) -> None:
+    left = []
+    for day in ("2026-01-01", "2026-02-01", "2026-03-01", "2026-04-01", "2026-05-01", "2026-06-01"):
+        capture_days(tmp_path, day)
+        clean(tmp_path, 30, noon(day))
+        left.append(sorted({name.split()[1][5:7] for name in days_left(tmp_path)}))
+    assert left == [["01"], ["01", "02"], ["02", "03"], ["04"], ["04", "05"], ["06"]]
+    clean(tmp_path, 30, noon("2036-01-01"))
+    assert len(days_left(tmp_path)) == 2, "a clock that is far ahead is believed as little as ever"
+    for day in ("2026-06-02", "2026-06-30", "2026-07-01", "2026-07-05"):
+        capture_days(tmp_path, day)
+        clean(tmp_path, 20, noon(day))
+        left.append(sorted({name.split()[1][5:] for name in days_left(tmp_path)}))
+    assert left[-1] == ["06-30", "07-01", "07-05"]
+    before = days_left(tmp_path)
+    clean(tmp_path, 20, noon("2026-07-22"))
+    assert days_left(tmp_path) == before, "days that follow each other make the next pause one that is doubted"
+
+
 def test_what_killed_processes_left_of_answers_and_labels_is_deleted(tmp_path: Path) -> None:
     day = f"version=1/day={datetime.now(UTC).date().isoformat()}"
     names = ("answers/{}/.0123abcd-00000001-00000001.parquet.4567cdef", "labels/{}/.labels.parquet.4567cdef")

@@ -124,7 +124,7 @@ def guess_label(sample: TableSample, labels: Sequence[str]) -> LabelGuess:
     """
     columns = {column.name: column for column in sample.columns}
     if len(labels) > 1:
-        return _guess_several([columns[name] for name in labels], str(sample.path))
+        return _guess_several([columns[name] for name in labels], sample.origin)
     given = columns[labels[0]]
     if given.dtype == "array":
         raise ConfigError(f"--label: {given.name!r} holds lists; name one column, or several of 0 and 1")
@@ -135,7 +135,7 @@ def guess_label(sample: TableSample, labels: Sequence[str]) -> LabelGuess:
     if column.dtype == "string":
         _refuse_no_classes(column.name, present)
     counts: Counter[Any] = Counter(present)
-    settled = settle_label(_facts(column, counts, len(present), str(sample.path)), "auto")
+    settled = settle_label(_facts(column, counts, len(present), sample.origin), "auto")
     missing = 1 - len(present) / max(1, len(column.values))
     guess = LabelGuess(
         (column.name,),

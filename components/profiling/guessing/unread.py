@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Sequence
 
 from kerasline.components.profiling.guessing.guess import ColumnGuess, shown
@@ -16,6 +17,7 @@ _PAIR = rf"{_NUMBER} ?{_SIGN} ?(?:{_NUMBER} ?{_SIGN}? ?)+[NSEW]?"
 _SEVERAL = re.compile(rf"\(?{_PAIR}\)?|[0-9]+ ?[½¼¾⅓⅔]")
 _WEEK = re.compile(r"[0-9]{4}-?W[0-9]{2}(?:-?[1-7])?")
 _MARKED = re.compile(rf"(?:[<>≤≥~≈±]|ca\.|about)*=? ?{_NUMBER} ?[*+†‡]*")
+_JOINED = re.compile(r"(?=.*[0-9]{4})[0-9]+(?:[-–/][0-9]+)+")
 _PLAIN = re.compile(r"[-+]?[0-9]+(?:\.[0-9]+)?")
 
 
@@ -37,7 +39,7 @@ def remark_on_numbers(guess: ColumnGuess, values: Sequence[str], distinct: int) 
       values: Its values, each once.
       distinct: How many there are.
     """
-    told = _told(values) if distinct > 2 else ""
+    told = _told(values) if distinct > 2 and not _are_joined_codes(guess, values) else ""
     if not told:
         return guess
     if guess.kind == "drop":
@@ -45,6 +47,14 @@ def remark_on_numbers(guess: ColumnGuess, values: Sequence[str], distinct: int) 
     else:
         guess.remark = "; ".join(filter(None, (guess.remark, told)))
     return guess
+
+
+def _are_joined_codes(guess: ColumnGuess, values: Sequence[str]) -> bool:
+    """Says whether values are numbers of telephones, places, seasons: long, and each row's own or as long as others."""
+    joined = [value for value in values if _JOINED.fullmatch(value)]
+    lengths = Counter(tuple(map(len, re.split("[-–/]", value))) for value in joined)
+    alike = len(joined) if guess.kind == "drop" else max(lengths.values(), default=0)
+    return alike >= _MOST * len(values)
 
 
 def _told(values: Sequence[str]) -> str:

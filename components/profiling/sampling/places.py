@@ -17,6 +17,7 @@ from kerasline.components.datasets.tables.csv import Dialect, detect_delimiter, 
 
 _PLACES, _PLACE_BYTES = 40, 1 << 16
 _MOST_FILES, _ROWS_OF_OTHERS = 20, 20_000
+_ROWS_OF_FIRST = 2_000  # are kept, however large the others are
 
 Rows = list[list[str]]
 
@@ -53,16 +54,16 @@ def with_other_files(rows: Rows, files: Sequence[Path], dialect: Dialect, header
       header: Its first line, empty where that is a row.
 
     Returns:
-      Rows of some of the files, of each as many as its size asks for.
+      Rows of some of the files, of each as many as its size asks for: of the first not few, and of no other none.
     """
     others = files[1 :: max(1, len(files) // _MOST_FILES)]
     if not others or all(any(cell != cells[0] for cell in cells) for cells in zip(*rows, strict=True)):
         return rows
     sizes = [path.stat().st_size for path in (files[0], *others)]
     each = min(len(rows) / max(1, sizes[0]), _ROWS_OF_OTHERS / max(1, sum(sizes)))
-    found = rows[: round(each * sizes[0])]
+    found = rows[: max(_ROWS_OF_FIRST, round(each * sizes[0]))]
     for path, size in zip(others, sizes[1:], strict=True):
-        found += _rows_of(path, dialect, header, len(rows[0]), round(each * size))
+        found += _rows_of(path, dialect, header, len(rows[0]), max(1, round(each * size)))
     return found
 
 

@@ -93,6 +93,7 @@ class TableSample:
       unusable: columns that no reader takes, each with the reason.
       index: columns that hold the index of a data frame, which the reader leaves out.
       remark: what else a user should look at.
+      files: how many the table has.
     """
 
     path: Path
@@ -105,6 +106,12 @@ class TableSample:
     unusable: dict[str, str] = field(default_factory=dict)
     index: list[str] = field(default_factory=list)
     remark: str = ""
+    files: int = 1
+
+    @property
+    def origin(self) -> str:
+        """The table in words."""
+        return f"{self.path} and {counted(self.files - 1, 'other file')}" if self.files > 1 else str(self.path)
 
     @property
     def names(self) -> list[str]:
@@ -132,7 +139,7 @@ def sample_table(files: Sequence[Path], labels: Collection[str] = ()) -> TableSa
         raise damaged_packing(first, error) from None
     if len(files) > 1:
         share = sum(path.stat().st_size for path in files) / max(1, first.stat().st_size)
-        found.rows, found.complete = round(found.rows * share), False
+        found.rows, found.complete, found.files = round(found.rows * share), False, len(files)
         found.columns += _columns_of_folders(files, found)
     return found
 

@@ -109,3 +109,22 @@ def test_files_of_one_class_each_are_one_table(init: Init, tmp_path: Path) -> No
     assert (code, err) == (0, "")
     assert "binary, 2 classes: yes 58%, no 42%" in out
     assert "always '2024" not in (tmp_path / "in.yaml").read_text()
+
+
+@pytest.mark.parametrize("sizes", [(6, 300_000), (100_000, 1)])
+def test_a_small_file_beside_a_large_one_gives_rows(init: Init, tmp_path: Path, sizes: tuple[int, int]) -> None:
+    small = sizes.index(min(sizes))
+    (tmp_path / "in").mkdir()
+    for number, rows in enumerate(sizes):
+        classes = "ba" if number == small else "a"
+        lines = [f"{n % 97},{classes[n % len(classes)]},1" for n in range(rows)]
+        (tmp_path / "in" / f"{number}.csv").write_text("\n".join(["x,y,day", *lines]) + "\n")
+    code, out, err = init("in", "--label", "y")
+    assert (code, err, "binary, 2 classes" in out) == (0, "", True)
+
+
+def test_files_of_one_class_are_named_together(init: Init, tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    for name in "pqr":
+        (tmp_path / "in" / f"{name}.csv").write_text("x,y\n" + "".join(f"{n},a\n" for n in range(60)))
+    assert "of in/p.csv and 2 other files has only one class, 'a'" in " ".join(init("in", "--label", "y")[2].split())

@@ -18,6 +18,7 @@ _BYTES_FOR_WORDS = 1 << 16
 _OF_TWO_BYTES = ("cp932", "euc_jp", "gb18030", "big5", "cp949")
 SCRIPTS = (*_OF_TWO_BYTES, "cp1251", "koi8_r", "cp1253", "cp1255", "cp1256", "cp874")
 _MOST_WHOLE, _FEWEST_LETTERS = 0.9, 4
+_FEWEST_LONG = 1 / 3  # of the words in two bytes a letter; columns such as 男 and 女 have words of one letter, too
 _HALF_WIDTH = frozenset(map(chr, range(0xFF61, 0xFFA0)))  # of Katakana, which single letters with accents look like
 
 
@@ -110,8 +111,15 @@ def _is_of_one_script(text: str, encoding: str) -> bool:
     """Says whether the words with letters beyond ASCII have no others, which Latin letters read wrongly have."""
     words = [word for word in re.findall(r"[^\W\d_]+", text) if not word.isascii()]
     whole = [word for word in words if not any(character.isascii() or character in _HALF_WIDTH for character in word)]
-    longest = max(map(len, re.findall(r"[^\x00-\x7f]+", text)), default=0)
-    return len(whole) >= _MOST_WHOLE * len(words) and longest >= (1 if encoding in _OF_TWO_BYTES else _FEWEST_LETTERS)
+    return bool(words) and len(whole) >= _MOST_WHOLE * len(words) and _are_long_enough(text, encoding)
+
+
+def _are_long_enough(text: str, encoding: str) -> bool:
+    """Says whether letters beyond ASCII stand side by side, as signs such as those of units and currencies do not."""
+    lengths = list(map(len, set(re.findall(r"[^\x00-\x7f]+", text))))
+    if encoding in _OF_TWO_BYTES:
+        return sum(length > 1 for length in lengths) >= _FEWEST_LONG * len(lengths)
+    return max(lengths) >= _FEWEST_LETTERS
 
 
 def undecodable(path: str | Path, encoding: str) -> ConfigError:

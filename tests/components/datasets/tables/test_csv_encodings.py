@@ -52,6 +52,27 @@ def test_latin_letters_are_of_no_other_script(tmp_path: Path, words: tuple[str, 
     assert detect_encoding(path) == "cp1252"
 
 
+@pytest.mark.parametrize("delimiter", [",", ";"])
+@pytest.mark.parametrize(
+    ("name", "cell"),
+    [
+        ("temp (°C)", "{}"), ("size µm", "{}"), ("Price £", "{}"), ("Wert €", "{}"), ("v", "{} µg"), ("v", "{} °C"),
+        ("v", "£{}"), ("v", "{} ¢"), ("v", "{} €"), ("temp (°C)", "{} µg"),
+    ],
+)  # fmt: skip
+def test_signs_of_units_and_currencies_are_no_words(tmp_path: Path, name: str, cell: str, delimiter: str) -> None:
+    rows = [["i", name, "y"], *([str(i), cell.format(i * 3 % 40), str(i % 2)] for i in range(300))]
+    path = tmp_path / "t.csv"
+    path.write_text("\n".join(map(delimiter.join, rows)) + "\n", encoding="cp1252")
+    assert detect_encoding(path) == "cp1252"
+
+
+def test_words_of_one_letter_are_words_beside_a_longer_one(tmp_path: Path) -> None:
+    path = tmp_path / "t.csv"
+    path.write_text(table("性別", ("男", "女")), encoding="cp932")
+    assert detect_encoding(path) == "cp932"
+
+
 @pytest.mark.parametrize("encoding", ["utf-16", "utf-32"])
 def test_a_mark_tells_the_encoding(tmp_path: Path, encoding: str) -> None:
     path = tmp_path / "t.csv"

@@ -131,6 +131,7 @@ def assert_same_fit(chosen: FitSettings, here: FitSettings, rows: FitData, toler
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_two_devices_of_tensorflow_train_as_one(settings: Make, rows: FitData) -> None:
     assert_same_fit(settings(strategy="mirrored", mixup=0.2), settings(mixup=0.2), rows, 1e-5)
 

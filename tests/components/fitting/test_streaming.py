@@ -78,6 +78,7 @@ def test_weights_are_looked_at_where_rows_stream_too(settings: Make, place: Path
     assert said[0].startswith("training.sample_weight: expected numbers of 0 and more in x0, but it holds -")
 
 
+@pytest.mark.long
 def test_a_stream_whose_steps_are_made_together_continues_after_a_kill(
     settings: Make, place: Path, tmp_path: Path
 ) -> None:

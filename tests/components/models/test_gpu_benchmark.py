@@ -38,6 +38,7 @@ def test_every_family_has_a_case() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_it_times_cases_under_both_precisions(tmp_path: Path) -> None:
     path = tmp_path / "figures.json"
     done = run(

@@ -93,6 +93,7 @@ def stop_when_noted(workers: list[int], folder: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_two_workers_make_the_trials_of_one(tmp_path: Path) -> None:
     """To the last digit of their values; conditions, lists and what the config leaves open pass through gRPC."""
     space = {

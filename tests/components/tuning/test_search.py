@@ -65,6 +65,8 @@ def test_a_metric_of_the_users_is_the_objective(tmp_path: Path, monkeypatch: pyt
     assert decode_hyperparameters(tuner.get_best_hyperparameters()[0].values) == winner["values"]
 
 
+@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("algorithm", ["random", "grid", "bayesian", "hyperband"])
 def test_every_algorithm_stops_at_max_trials(tmp_path: Path, algorithm: str) -> None:
     """Hyperband gives early trials fewer epochs."""
@@ -152,6 +154,8 @@ def test_an_algorithm_that_breaks_fails_the_search(tmp_path: Path, monkeypatch: 
         search(tmp_path, algorithm="grid", space={"model.units": {"choice": [[2], [4]]}})
 
 
+@pytest.mark.slow
+@pytest.mark.long
 def test_trials_leave_no_graphs_behind(tmp_path: Path) -> None:
     """So memory does not grow with their number; the graphs of the last one may still be there."""
 
@@ -165,6 +169,8 @@ def test_trials_leave_no_graphs_behind(tmp_path: Path) -> None:
     assert graphs() <= before
 
 
+@pytest.mark.slow
+@pytest.mark.long
 def test_the_same_seed_gives_the_same_trials(tmp_path: Path) -> None:
     """Values and scores."""
     first, second = search(tmp_path / "a", max_trials=3), search(tmp_path / "b", max_trials=3)
@@ -172,6 +178,8 @@ def test_the_same_seed_gives_the_same_trials(tmp_path: Path) -> None:
     assert [t["score"] for t in first.trials] == pytest.approx([t["score"] for t in second.trials])
 
 
+@pytest.mark.slow
+@pytest.mark.long
 def test_executions_are_averaged(tmp_path: Path) -> None:
     """Each with a seed of its own."""
     tuner = search(tmp_path, max_trials=1, executions_per_trial=2)
@@ -223,6 +231,8 @@ def test_a_finished_search_is_not_run_again(tmp_path: Path) -> None:
     assert again.trials == first.trials
 
 
+@pytest.mark.slow
+@pytest.mark.long
 def test_bayesian_starts_from_values_outside_of_its_space(tmp_path: Path) -> None:
     """KerasTuner's own asks where a choice lies in its list, and fails on one that is not there."""
     space = {"training.learning_rate": {"float": [0.01, 0.1], "log": True}, "model.units": {"choice": [[4], [8]]}}
@@ -232,6 +242,8 @@ def test_bayesian_starts_from_values_outside_of_its_space(tmp_path: Path) -> Non
     assert len({str(trial["values"]) for trial in tuner.trials}) > 5
 
 
+@pytest.mark.slow
+@pytest.mark.long
 def test_trials_of_two_families(tmp_path: Path) -> None:
     """Each has the keys of its own; the Trainer fits what the winner says."""
     space = {

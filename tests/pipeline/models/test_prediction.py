@@ -186,6 +186,7 @@ def test_tf_examples_of_which_some_are_none(workspace: Path, tmp_path: Path) -> 
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_predictions_are_the_trainers_own(trained_workspace: Path, tmp_path: Path, kerasline: Command) -> None:
     import tensorflow as tf
 
@@ -226,6 +227,7 @@ def test_predictions_are_the_trainers_own(trained_workspace: Path, tmp_path: Pat
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_evaluating_the_eval_split_gives_the_gates_figures(
     trained_workspace: Path, tmp_path: Path, kerasline: Command
 ) -> None:

@@ -186,6 +186,7 @@ def test_the_list_is_printed_and_written(workspace: Path, kerasline: Command, tm
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_commands_move_production_of_a_trained_model(
     trained_workspace: Path, tmp_path: Path, kerasline: Command
 ) -> None:

@@ -91,6 +91,7 @@ def test_what_is_before_is_never_executed(run: Callable[..., Any], tmp_path: Pat
     assert texts(tmp_path, "third") == ["abc", "axc"]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("killed", "finished"), [("second", ["first"]), ("third", ["first", "second"])])
 def test_after_kill_9_the_next_run_continues_with_what_was_finished(
     run: Callable[..., Any], tmp_path: Path, killed: str, finished: list[str]

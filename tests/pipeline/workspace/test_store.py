@@ -164,6 +164,7 @@ def test_a_server_that_refuses_is_explained(
 
 
 @pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.usefixtures("password")
 def test_two_workspaces_share_a_server_and_leave_each_other_alone(
     server: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]

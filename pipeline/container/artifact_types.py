@@ -1,7 +1,8 @@
-"""Types of artifacts as a spec names them: the titles that TFX finds classes by, and what their schemas declare."""
+"""Artifacts as a backend hands them on, and their types as a spec names them: titles, and what schemas declare."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import yaml
@@ -15,6 +16,13 @@ KNOWN = frozenset(
         "tfx.TransformGraph", "tfx.TunerResults",
     }
 )  # fmt: skip
+
+
+def artifacts_of(side: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Gives the artifacts of an ExecutorInput's inputs or outputs, each with its key."""
+    for key, found in (side.get("artifacts") or {}).items():
+        for artifact in (found or {}).get("artifacts") or []:
+            yield key, artifact
 
 
 def title_of(artifact_type: Any) -> str:

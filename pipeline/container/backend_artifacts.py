@@ -16,12 +16,12 @@ component/importer_launcher.go (inferArtifactType), launcher_v2.go (uploadOutput
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from kerasline.components.core import ConfigError
-from kerasline.pipeline.container.artifact_types import title_of
+from kerasline.pipeline.container.artifact_types import artifacts_of, title_of
 
 Request = dict[str, Any]
 _ADDED = ("display_name", "store_session_info")  # to the metadata, by Kubeflow's launcher
@@ -40,7 +40,7 @@ def restore_artifacts(request: Request, inputs_spec: Mapping[str, Any]) -> None:
       ConfigError: nobody says of what type an input is.
     """
     definitions = inputs_spec.get("artifacts", {})
-    for key, artifact in _artifacts(request, "inputs"):
+    for key, artifact in artifacts_of(request.get("inputs", {})):
         if not _TITLE.fullmatch(title_of(artifact.get("type"))):
             artifact["type"] = _declared_type(key, definitions)
         if identity := artifact.pop("artifactId", None):
@@ -49,7 +49,7 @@ def restore_artifacts(request: Request, inputs_spec: Mapping[str, Any]) -> None:
             artifact["uri"] = path  # the launcher put the files there
         artifact["metadata"] = _restore_metadata(artifact.get("metadata") or {})
     outputs = request.get("outputs", {}).get("artifacts", {})
-    for key in [key for key, artifact in _artifacts(request, "outputs") if not _is_of_tfx(artifact)]:
+    for key in [key for key, artifact in artifacts_of(request.get("outputs", {})) if not _is_of_tfx(artifact)]:
         del outputs[key]  # such as executor-logs, which the launcher itself writes and uploads
 
 
@@ -59,7 +59,7 @@ def make_missing(request: Request) -> None:
     Args:
       request: what TFX's entry point was asked, with folders in place of URIs.
     """
-    for _, artifact in _artifacts(request, "outputs"):
+    for _, artifact in artifacts_of(request.get("outputs", {})):
         if not Path(artifact["uri"]).exists():
             Path(artifact["uri"]).mkdir(parents=True)
 
@@ -72,12 +72,6 @@ def clean_answer(answer: Request) -> Request:
                 kept = {key: value for key, value in artifact["metadata"].items() if value is not None}
                 artifact["metadata"] = kept
     return answer
-
-
-def _artifacts(request: Request, side: str) -> Iterator[tuple[str, dict[str, Any]]]:
-    for key, found in request.get(side, {}).get("artifacts", {}).items():
-        for artifact in found.get("artifacts", []):
-            yield key, artifact
 
 
 def _declared_type(key: str, definitions: Mapping[str, Any]) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from kerasline.components.core import CACHE_VARIABLE, cache_folder
+from kerasline.pipeline.container.artifact_types import artifacts_of
 
 _RENAMING = frozenset({"tfx.components.transform.executor.Executor"})  # executors that rename folders
 
@@ -44,7 +45,7 @@ def clear_outputs(request: Mapping[str, Any], mount: str) -> None:
       request: What TFX's entry point is asked.
       mount: The folder below which buckets are mounted, with a slash at its end; empty where none is.
     """
-    for artifact in _outputs(request):
+    for _, artifact in artifacts_of(request["outputs"]):
         if mount and artifact["uri"].startswith(mount) and Path(artifact["uri"]).is_dir():
             for left in Path(artifact["uri"]).iterdir():
                 shutil.rmtree(left) if left.is_dir() else left.unlink()
@@ -65,7 +66,7 @@ def outputs_on_own_disk(request: Mapping[str, Any], executor: str, mount: str) -
     if executor not in _RENAMING or not mount:
         yield {}
         return
-    artifacts = _outputs(request)
+    artifacts = [artifact for _, artifact in artifacts_of(request["outputs"])]
     with tempfile.TemporaryDirectory(prefix="kerasline-outputs-") as disk:
         places = {}
         for number, artifact in enumerate(artifacts):
@@ -77,11 +78,6 @@ def outputs_on_own_disk(request: Mapping[str, Any], executor: str, mount: str) -
         yield places
         for place, target in places.items():
             _copy(Path(place), Path(target))
-
-
-def _outputs(request: Mapping[str, Any]) -> list[dict[str, Any]]:
-    entries = request["outputs"].get("artifacts", {}).values()
-    return [artifact for entry in entries for artifact in entry.get("artifacts", [])]
 
 
 def _copy(source: Path, target: Path) -> None:

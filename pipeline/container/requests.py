@@ -6,12 +6,12 @@ TFX's entry point loads TensorFlow first, and then ends in a KeyError, an Import
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from kerasline.components.core import ConfigError
-from kerasline.pipeline.container.artifact_types import KNOWN, properties_of, title_of
+from kerasline.pipeline.container.artifact_types import KNOWN, artifacts_of, properties_of, title_of
 from kerasline.pipeline.container.buckets import BUCKETS
 
 _AGAIN = "run the step that makes it again, with caching off"
@@ -35,7 +35,7 @@ def check_asked(asked: Any, inputs_spec: Mapping[str, Any]) -> None:
     inputs = asked.get("inputs") or {}
     _check_given(inputs, inputs_spec.get("artifacts", {}))
     for name, side in (("input", inputs), ("output", outputs)):
-        for key, artifact in _artifacts(side):
+        for key, artifact in artifacts_of(side):
             _check_uri(f"{name} artifact {key}", artifact)
     _check_parameters(inputs.get("parameterValues") or {}, inputs_spec.get("parameters", {}))
 
@@ -52,23 +52,17 @@ def check_restored(request: Mapping[str, Any], inputs_spec: Mapping[str, Any]) -
         kind, or the files of an input are not there.
     """
     declared = inputs_spec.get("artifacts", {})
-    for key, artifact in _artifacts(request.get("inputs", {})):
+    for key, artifact in artifacts_of(request.get("inputs", {})):
         what, kind = f"input artifact {key}", declared.get(key, {}).get("artifactType")
         _check_type(what, artifact, title_of(kind))
         _check_properties(what, artifact, properties_of(kind or artifact["type"]))
         _check_files(what, artifact)
-    for key, artifact in _artifacts(request["outputs"]):
+    for key, artifact in artifacts_of(request["outputs"]):
         _check_type(f"output artifact {key}", artifact, "")
 
 
-def _artifacts(side: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    for key, found in (side.get("artifacts") or {}).items():
-        for artifact in (found or {}).get("artifacts") or []:
-            yield key, artifact
-
-
 def _check_given(inputs: Mapping[str, Any], declared: Mapping[str, Any]) -> None:
-    given = {key for key, _ in _artifacts(inputs)}
+    given = {key for key, _ in artifacts_of(inputs)}
     for key in declared:
         if key not in given:
             raise ConfigError(f"input artifact {key}: expected it from the step that makes it, got none; {_AGAIN}")

@@ -4,13 +4,20 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from functools import lru_cache
 from pathlib import Path
 
-from kerasline.components.core import ConfigError
+from kerasline.components.core import ConfigError, file_facts
 
 
 def weights_digest(path: Path) -> str:
-    """Returns the SHA-256 of a file of weights."""
+    """Returns the SHA-256 of a file of weights; a plan asks several times, and reads it once."""
+    return _digest(path, file_facts(path))
+
+
+@lru_cache(maxsize=64)
+def _digest(path: Path, facts: tuple[int, ...]) -> str:
+    """Reads a file; one that has other facts is another."""
     with path.open("rb") as opened:
         return hashlib.file_digest(opened, "sha256").hexdigest()
 

@@ -36,9 +36,9 @@ _WARMUP_ROWS, _ROWS_NAMED = 4, 3
 _SINGLE_REQUESTS, _SINGLE_SECONDS, _FIRST_REQUESTS = 300, 3.0, 10
 
 
-def main() -> None:
-    """Compares and writes the outcome."""
-    with open(sys.argv[1], encoding="utf-8") as file:
+def main(path: str) -> None:
+    """Compares as the file at ``path`` says, and writes the outcome."""
+    with open(path, encoding="utf-8") as file:
         task = json.load(file)
     with np.load(task["predictions"], allow_pickle=False) as stored:
         expected = stored["predictions"][: task["rows"]]
@@ -189,4 +189,4 @@ def _column(examples: list[tf.train.Example], name: str, spec: tf.TensorSpec) ->
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1])

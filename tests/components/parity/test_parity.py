@@ -70,6 +70,14 @@ def trained(analyse: Any, write_split: Any, tmp_path_factory: pytest.TempPathFac
 
 
 @pytest.fixture
+def here(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Replays in this process, which has loaded TensorFlow already; a fresh one takes seconds to."""
+    from kerasline.components.parity import component, replay
+
+    monkeypatch.setattr(component, "_replay", replay.main)
+
+
+@pytest.fixture
 def run(trained: Path, tmp_path: Path) -> Run:
     """A copy of it, to be tampered with."""
     from tfx.types import standard_artifacts
@@ -139,6 +147,7 @@ def test_the_model_that_was_trained_passes_with_class_names_of_any_script(run: R
     assert 0 <= outcome["largest_difference"] < 1e-6
 
 
+@pytest.mark.usefixtures("here")
 def test_rows_beyond_the_limit_and_differences_within_the_tolerance_pass(run: Run) -> None:
     def change(predictions: np.ndarray) -> None:
         predictions[:100] += 3e-5
@@ -149,6 +158,7 @@ def test_rows_beyond_the_limit_and_differences_within_the_tolerance_pass(run: Ru
     assert json.loads((Path(blessing.uri) / "parity.json").read_text())["rows"] == 100
 
 
+@pytest.mark.usefixtures("here")
 def test_other_weights_are_found(run: Run) -> None:
     tamper(run, lambda bias: bias.assign_add([0.001, 0.0, 0.0]))
     outcome = refused(run)
@@ -159,6 +169,7 @@ def test_other_weights_are_found(run: Run) -> None:
     assert outcome["latency"]["latency_p50_ms"] > 0
 
 
+@pytest.mark.usefixtures("here")
 def test_wrong_predictions_are_found_in_their_rows(run: Run) -> None:
     def change(predictions: np.ndarray) -> None:
         predictions[4, 0] -= 2e-5
@@ -171,6 +182,7 @@ def test_wrong_predictions_are_found_in_their_rows(run: Run) -> None:
     assert outcome["problems"] == []
 
 
+@pytest.mark.usefixtures("here")
 def test_a_model_that_answers_nan_is_found(run: Run) -> None:
     tamper(run, lambda bias: bias.assign([float("nan")] * 3))
     outcome = refused(run)
@@ -178,6 +190,7 @@ def test_a_model_that_answers_nan_is_found(run: Run) -> None:
     assert outcome["largest_difference"] is None
 
 
+@pytest.mark.usefixtures("here")
 def test_classes_in_another_order_are_found(run: Run) -> None:
     outcome = refused(run, PLAN.model_copy(update={"classes": (CLASSES[1], CLASSES[0], CLASSES[2])}))
     assert (
@@ -186,6 +199,7 @@ def test_classes_in_another_order_are_found(run: Run) -> None:
     )
 
 
+@pytest.mark.usefixtures("here")
 def test_a_row_that_is_not_in_the_examples_is_found(run: Run) -> None:
     with np.load(run.predictions) as stored:
         predictions, labels = stored["predictions"], stored["labels"]
@@ -193,6 +207,7 @@ def test_a_row_that_is_not_in_the_examples_is_found(run: Run) -> None:
     assert refused(run)["problems"] == ["there are 300 rows where the Trainer saw 301"]
 
 
+@pytest.mark.usefixtures("here")
 def test_a_model_that_does_not_load_is_found(run: Run) -> None:
     shutil.rmtree(run.model / "variables")
     outcome = refused(run)

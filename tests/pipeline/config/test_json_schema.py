@@ -154,7 +154,7 @@ def blocks(node: Mapping[str, Any]) -> st.SearchStrategy[dict[str, Any]]:
 
 @pytest.mark.slow
 @pytest.mark.timeout(0 if FUZZED else 300)
-@fuzz(2_000)
+@fuzz(1_000)
 @given(blocks(SCHEMA).map(lambda block: {**block, **SMALLEST} if len(block) % 2 else block))
 def test_generated_recipes_are_judged_alike(recipe: dict[str, Any]) -> None:
     """What the schema refuses the loader refuses, and what the loader alone refuses it does by a check of its own."""

@@ -7,18 +7,28 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeGuard
 
 from kerasline.components.core import ConfigError, address_of, write_at_once
+from kerasline.components.prediction import FRAME
+from kerasline.pipeline.workspace import workspace_folder
 
 if TYPE_CHECKING:
     from pandas import DataFrame
 
-_WORKSPACE = "workspace"
+    from kerasline.pipeline.config import Experiment
+
 _WRITTEN = "# Written from Python, and again when it runs with another config.\n"
+# What messages call the options of the command, which here are arguments.
+_ARGUMENTS = (
+    (re.compile(r"--label:"), "label:"),
+    (re.compile(r"--label COLUMN"), "a label"),
+    (re.compile(r"kerasline init .+ --label (.+)$"), r"label=\1"),
+)
 
 
 def validate(
@@ -27,16 +37,17 @@ def validate(
     *,
     data: bool = True,
     data_dir: str | Path | None = None,
-    workspace: str | Path = _WORKSPACE,
+    workspace: str | Path | None = None,
 ) -> dict[str, Any]:
     """Checks a recipe as ``kerasline validate`` does, without running anything.
 
     Args:
-      recipe: the name of a shipped recipe, the path of a YAML file, or the config itself.
+      recipe: the name of a shipped recipe, the path of a YAML file, the text that :func:`init` returns, or a config.
       changes: config keys and values: ``{"training.epochs": 5, "model.units": [32]}``.
       data: look at the data's files and columns as well; of up to a megabyte all is read, of more the header alone.
       data_dir: where the files of the data set are.
-      workspace: that has the versions which the config may start from.
+      workspace: that has the versions which the config may start from; None for ``KERASLINE_WORKSPACE``, or
+        ``workspace`` here.
 
     Returns:
       The config with every default filled in.
@@ -44,15 +55,16 @@ def validate(
     Raises:
       ConfigError: a key, a value or a column is wrong, or the data is not there.
     """
-    from kerasline.pipeline.config import load_experiment, parse_experiment
+    from kerasline.pipeline.config import load_experiment
     from kerasline.pipeline.plan import check_data
 
-    if isinstance(recipe, Mapping):
-        experiment, base_dir = parse_experiment(recipe, write_changes(changes)), Path.cwd()
-    else:
+    if _is_file(recipe):
         experiment, base_dir = load_experiment(str(recipe), write_changes(changes))
+    else:
+        experiment, base_dir = _parse(recipe, write_changes(changes))[0], Path.cwd()
     if data:
-        check_data(experiment, base_dir, None if data_dir is None else Path(data_dir), Path(workspace))
+        folder = None if data_dir is None else Path(data_dir)
+        check_data(experiment, base_dir, folder, workspace_folder(workspace))
     return experiment.model_dump(mode="json")
 
 
@@ -63,34 +75,61 @@ def recipe_file(recipe: str | Path | Mapping[str, Any]) -> str:
     be scheduled, or looked into, tomorrow.
 
     Args:
-      recipe: the name of a shipped recipe, the path of a YAML file, or a config of plain values.
+      recipe: the name of a shipped recipe, the path of a YAML file, the text of one, or a config.
 
     Raises:
       ConfigError: the config is wrong, or another file has its name.
     """
-    if not isinstance(recipe, Mapping):
+    if _is_file(recipe):
         return str(recipe)
-    import yaml
-
-    from kerasline.pipeline.config import parse_experiment, write_text
-
-    path = Path(f"{parse_experiment(recipe).name}.yaml")
-    try:
-        text = _WRITTEN + write_text(dict(recipe))
-    except yaml.YAMLError as error:
-        raise ConfigError(f"the recipe holds what YAML cannot: {error.args[-1]!r}; write plain values") from None
+    experiment, text = _parse(recipe)
+    path = Path(f"{experiment.name}.yaml")
     if path.exists() and not path.read_text(encoding="utf-8").startswith(_WRITTEN):
         raise ConfigError(f"{path} is there already and was not written from Python; give the recipe another name")
-    write_at_once(path, text)
+    write_at_once(path, _WRITTEN + text)
     return str(path)
 
 
+def _is_file(recipe: str | Path | Mapping[str, Any]) -> TypeGuard[str | Path]:
+    """Says whether a recipe is the name of one or a path, and neither a config nor the text of one.
+
+    Raises:
+      ConfigError: it is none of these.
+    """
+    if not isinstance(recipe, str | Path | Mapping):
+        raise ConfigError(
+            f"expected the name of a recipe, the path of a YAML file, or a config, got {type(recipe).__name__}"
+        )
+    return isinstance(recipe, Path) or (isinstance(recipe, str) and "\n" not in recipe)
+
+
+def _parse(recipe: str | Path | Mapping[str, Any], changes: Sequence[str] = ()) -> tuple[Experiment, str]:
+    """Returns what a config or its text describes, and the text."""
+    from kerasline.pipeline.config import parse_experiment, plain_values, read_recipe, write_text
+
+    if isinstance(recipe, Mapping):
+        raw = plain_values(recipe, "the recipe")
+        return parse_experiment(raw, changes), write_text(raw)
+    read, origin = read_recipe(str(recipe), "the recipe")
+    return parse_experiment(read, changes, origin), str(recipe)
+
+
 def write_changes(changes: Mapping[str, Any] | None) -> list[str]:
-    """Writes config keys and values as ``--set`` takes them: ``KEY=VALUE``."""
-    return [f"{key}={json.dumps(value)}" for key, value in (changes or {}).items()]
+    """Writes config keys and values as ``--set`` takes them: ``KEY=VALUE``.
+
+    Raises:
+      ConfigError: these are no keys and values, or a value is none of YAML's.
+    """
+    from kerasline.pipeline.config import plain_values
+
+    if not isinstance(changes or {}, Mapping):
+        raise ConfigError(f"changes: expected a dict such as {{'training.epochs': 5}}, got {type(changes).__name__}")
+    return [f"{key}={json.dumps(plain_values(value, str(key)))}" for key, value in (changes or {}).items()]
 
 
-def init(data: DataFrame | str | Path, label: str | Sequence[str] = (), *, folder: str | Path = ".") -> str:
+def init(
+    data: DataFrame | str | Path, label: str | Sequence[str] = (), *, name: str | None = None, folder: str | Path = "."
+) -> str:
     """Looks at data and writes a first recipe that runs as it is, as ``kerasline init`` does.
 
     Args:
@@ -98,30 +137,38 @@ def init(data: DataFrame | str | Path, label: str | Sequence[str] = (), *, folde
         or an Arrow table. A run reads files, so the columns of a data frame are written as ``frame-HASH.parquet``,
         under the same name each time that they are the same.
       label: the column to predict, or several of 0 and 1; images by class have none.
+      name: of the recipe, and of its model; by default that of the file.
       folder: where the file of a data frame goes.
 
     Returns:
-      The recipe, YAML: write it to a file for :func:`~kerasline.run`. It names the data by its whole path.
+      The recipe, YAML: give it to :func:`~kerasline.run`, or write it to a file. It names the data by its whole path.
 
     Raises:
       ConfigError: there is nothing to learn from, or the label is not there.
     """
-    import yaml
-
     from kerasline.components.datasets.remote import fetch_input
     from kerasline.components.profiling import draft_recipe, safe_name
-    from kerasline.pipeline.config import parse_experiment
     from kerasline.pipeline.workspace import free_name
 
-    given = Path(fetch_input(str(data))) if isinstance(data, str | Path) else _keep_frame(data, Path(folder))
-    path = given.expanduser().absolute()
     labels = [label] if isinstance(label, str) else list(label)
-    draft = draft_recipe(path, labels, free_name(safe_name(path)), address_of(path) or str(path))
-    parse_experiment(yaml.safe_load(draft.text), source="the recipe")  # what is written can be read
+    given = Path(fetch_input(str(data))) if isinstance(data, str | Path) else _keep_frame(data, labels, Path(folder))
+    path = given.expanduser().absolute()
+    try:
+        draft = draft_recipe(path, labels, name or free_name(safe_name(path)), address_of(path) or str(path))
+    except ConfigError as error:
+        raise ConfigError(_as_called(str(error), path, data), details=error.details) from error
+    _parse(draft.text)  # what is written can be read
     return draft.text
 
 
-def _keep_frame(frame: Any, folder: Path) -> Path:
+def _as_called(message: str, path: Path, data: Any) -> str:
+    """Says in a message what the caller gave, and not where it was put or what the command calls it."""
+    for option, argument in _ARGUMENTS:
+        message = option.sub(argument, message)
+    return message if isinstance(data, str | Path) else message.replace(str(path), FRAME)
+
+
+def _keep_frame(frame: Any, labels: Sequence[str], folder: Path) -> Path:
     """Writes a data frame as a file that is named by what is in it."""
     from kerasline.components.prediction import as_frame, is_frame, write_frame
 
@@ -131,6 +178,9 @@ def _keep_frame(frame: Any, folder: Path) -> Path:
             "expected a data frame of pandas or Polars, an Arrow table or the path of a file, got "
             f"{type(frame).__name__}"
         )
+    in_index = [label for label in labels if label in frame.index.names]
+    if in_index:
+        raise ConfigError(f"label: {in_index[0]!r} is the index of {FRAME}; frame.reset_index() makes it a column")
     if not folder.is_dir():
         raise ConfigError(f"folder: expected a folder that exists, got {folder}; make it first")
     with tempfile.TemporaryDirectory(dir=folder) as apart:
@@ -140,12 +190,12 @@ def _keep_frame(frame: Any, folder: Path) -> Path:
         return written.replace(folder / f"frame-{name}.parquet")
 
 
-def models(name: str | None = None, workspace: str | Path = _WORKSPACE) -> list[dict[str, Any]]:
+def models(name: str | None = None, workspace: str | Path | None = None) -> list[dict[str, Any]]:
     """Lists the models that were pushed, or the versions of one, as ``kerasline models --json`` does.
 
     Args:
       name: of a model, for its versions.
-      workspace: the folder of runs and models.
+      workspace: the folder of runs and models; None for ``KERASLINE_WORKSPACE``, or ``workspace`` here.
 
     Returns:
       For each model ``name``, ``versions`` (how many) and ``production``, the version in production or None; for each
@@ -157,7 +207,7 @@ def models(name: str | None = None, workspace: str | Path = _WORKSPACE) -> list[
     from kerasline.pipeline.models import describe_models, describe_versions
     from kerasline.pipeline.workspace import mend_models
 
-    root = Path(workspace).expanduser()
+    root = workspace_folder(workspace)
     mend_models(root)
     return describe_models(root) if name is None else describe_versions(root, name)
 
@@ -166,7 +216,7 @@ def promote(
     name: str,
     version: int,
     reason: str,
-    workspace: str | Path = _WORKSPACE,
+    workspace: str | Path | None = None,
     *,
     require_signature: str | Path | None = None,
 ) -> dict[str, Any]:
@@ -176,7 +226,7 @@ def promote(
       name: of the model.
       version: to put into production.
       reason: why, for the history.
-      workspace: the folder of runs and models.
+      workspace: the folder of runs and models; None for ``KERASLINE_WORKSPACE``, or ``workspace`` here.
       require_signature: the file of the public key that the version must be signed with; None asks for none.
 
     Returns:
@@ -188,39 +238,55 @@ def promote(
     """
     from kerasline.pipeline.models import commands
 
-    key = None if require_signature is None else Path(require_signature).expanduser()
-    move, _ = commands.promote(Path(workspace).expanduser() / "models", name, version, reason, key)
+    key = _key_file(require_signature)
+    move, _ = commands.promote(workspace_folder(workspace) / "models", name, version, reason, key)
     return move
 
 
-def rollback(name: str, reason: str = "rolled back by hand", workspace: str | Path = _WORKSPACE) -> dict[str, Any]:
+def _key_file(path: str | Path | None) -> Path | None:
+    return None if path is None else Path(path).expanduser()
+
+
+def rollback(
+    name: str,
+    reason: str = "rolled back by hand",
+    workspace: str | Path | None = None,
+    *,
+    require_signature: str | Path | None = None,
+) -> dict[str, Any]:
     """Puts the version into production that was there before, once it has loaded and answered in a fresh process.
 
     Args:
       name: of the model.
       reason: why, for the history.
-      workspace: the folder of runs and models.
+      workspace: the folder of runs and models; None for ``KERASLINE_WORKSPACE``, or ``workspace`` here.
+      require_signature: the file of the public key that the version must be signed with; None asks for none.
 
     Returns:
       The move, as :func:`promote` returns it.
 
     Raises:
       ConfigError: there is no earlier version, or files of it are missing.
-      KeraslineError: it does not answer, or somebody else moved production meanwhile.
+      KeraslineError: it does not answer, is not what was signed, or somebody else moved production meanwhile.
     """
     from kerasline.pipeline.models import commands
 
-    move, _ = commands.roll_back(Path(workspace).expanduser() / "models", name, reason)
+    key = _key_file(require_signature)
+    move, _ = commands.roll_back(workspace_folder(workspace) / "models", name, reason, public_key=key)
     return move
 
 
-def compare(first: str, second: str | None = None, workspace: str | Path = _WORKSPACE) -> dict[str, Any]:
+def compare(
+    first: str | Mapping[str, Any],
+    second: str | Mapping[str, Any] | None = None,
+    workspace: str | Path | None = None,
+) -> dict[str, Any]:
     """Puts two runs side by side, as ``kerasline compare --json`` does.
 
     Args:
-      first: a run's id, or a recipe for its newest run.
+      first: a run's id, a recipe for its newest run, or what :func:`~kerasline.run` returned.
       second: the run to compare it with; None for the run of its recipe before it, which is ``a`` then.
-      workspace: the folder of runs and models.
+      workspace: the folder of runs and models; None for ``KERASLINE_WORKSPACE``, or ``workspace`` here.
 
     Returns:
       ``a`` and ``b`` (``run_id``, ``recipe``, ``blessed``), ``metrics`` (a row for each), ``changes`` of the config,
@@ -232,7 +298,12 @@ def compare(first: str, second: str | None = None, workspace: str | Path = _WORK
     """
     from kerasline.pipeline.reports import add_rows, compare_runs, find_pair, without_figures
 
-    root = Path(workspace).expanduser()
-    comparison = compare_runs(*find_pair(root, first, second))
+    root = workspace_folder(workspace)
+    comparison = compare_runs(*find_pair(root, *map(_reference, (first, second))))
     add_rows(comparison)
     return without_figures(comparison)
+
+
+def _reference(run: str | Mapping[str, Any] | None) -> Any:
+    """Returns what names a run on the command line."""
+    return run["run_id"] if isinstance(run, Mapping) else run

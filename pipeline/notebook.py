@@ -18,23 +18,57 @@ from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from kerasline.components.core import ConfigError, KeraslineError, module_command, nearest
+from kerasline.components.core import ConfigError, KeraslineError, end_child, module_command, nearest, start_child
 from kerasline.pipeline.api import recipe_file, write_changes
-from kerasline.pipeline.workspace import figures_here, read_outcome, section
+from kerasline.pipeline.console import outcome_words
+from kerasline.pipeline.workspace import figures_here, read_outcome, section, workspace_folder
 
 if TYPE_CHECKING:
+    from pandas import DataFrame
+
     from kerasline.components.report.plots import Plot
 
-Run = dict[str, Any]
-_WORKSPACE = "workspace"
 _PLOT_WIDTH, _PLOT_HEIGHT, _TITLE_HEIGHT = 520, 340, 100  # pixels of one plot, and of what stands above and below it
+
+
+class Run(dict[str, Any]):
+    """What became of a run: the fields that ``kerasline run --json`` writes, such as ``result["status"]``."""
+
+    def frame(self) -> DataFrame:
+        """Returns a row for each metric, the main one first: ``metric``, and what it is on each split and beside what.
+
+        Its other columns are ``eval``, ``test``, ``production`` and ``trivial`` (models on the eval split), NaN where
+        there is no such figure.
+        """
+        import pandas as pd
+
+        columns = {"eval": "metrics", "test": "test_metrics", "production": "baseline", "trivial": "trivial"}
+        names = list(self.get("metrics") or {})
+        figures = {title: [section(self, key).get(name) for name in names] for title, key in columns.items()}
+        return pd.DataFrame({"metric": names, **figures}).astype(dict.fromkeys(columns, "float64"))
+
+    def _told(self) -> str:
+        """Says in a few words what became of the run, and as which version."""
+        version = section(self, "model").get("version")
+        as_version = f", version {version}" if version is not None else ""
+        return f"run {self['run_id']} of {self['recipe']}: {outcome_words(self)}{as_version}"
+
+    def __repr__(self) -> str:
+        """Is short, so that it can be read; ``dict(result)`` shows all."""
+        return f"<{self._told()}>"
+
+    def _repr_html_(self) -> str:
+        """Shows in a notebook what became of the run, with its metrics."""
+        why = f"<p>{escape(self['message'])}</p>" if self.get("message") else ""
+        figures = self.frame().to_html(index=False, na_rep="") if self.get("metrics") else ""
+        return f"<p>{escape(self._told())}</p>{why}{figures}"
 
 
 def run(
     recipe: str | Path | Mapping[str, Any],
     changes: Mapping[str, Any] | None = None,
     *,
-    workspace: str | Path = _WORKSPACE,
+    workspace: str | Path | None = None,
     data_dir: str | Path | None = None,
     until: str | None = None,
     cache: bool = True,
@@ -43,18 +77,20 @@ def run(
     """Runs a recipe as ``kerasline run`` does, and prints its progress.
 
     Args:
-      recipe: the name of a shipped recipe, the path of a YAML file, or the config itself, which is kept as
-        ``NAME.yaml`` in the current folder.
+      recipe: the name of a shipped recipe, the path of a YAML file, or a config or the text that
+        :func:`~kerasline.init` returns, which are kept as ``NAME.yaml`` in the current folder.
       changes: config keys and values: ``{"training.epochs": 5, "model.units": [32]}``.
-      workspace: where metadata, artifacts, models and reports go.
+      workspace: where metadata, artifacts, models and reports go; None for ``KERASLINE_WORKSPACE``, or ``workspace``
+        here.
       data_dir: where the files of the data set are.
       until: the last step; by default the run goes on to the end.
       cache: reuse the outputs of steps whose inputs have not changed.
       quiet: print nothing.
 
     Returns:
-      What ``kerasline run --json`` writes, such as ``status``, ``metrics``, ``model`` and ``report``. A model that was
-      not blessed, or data that was refused, is a result too: look at ``status``.
+      A dict of what ``kerasline run --json`` writes, such as ``status``, ``metrics``, ``model`` and ``report``, with
+      ``frame()`` for its metrics. A model that was not blessed, or data that was refused, is a result too: look at
+      ``status``.
 
     Raises:
       ConfigError: the recipe or an argument is wrong; nothing has run.
@@ -67,7 +103,7 @@ def run(
     with tempfile.TemporaryDirectory() as folder:
         outcome = Path(folder, "outcome.json")
         code, last_line = _stream([*words, "--json", str(outcome)], quiet)
-        result: Run = json.loads(outcome.read_text(encoding="utf-8")) if outcome.is_file() else {}
+        result = Run(json.loads(outcome.read_text(encoding="utf-8")) if outcome.is_file() else {})
     if result.get("status", "failed") == "failed":
         message = result.get("message") or last_line.removeprefix("kerasline: ")
         raise ConfigError(message) if code == ConfigError.exit_code else KeraslineError(message)
@@ -78,16 +114,17 @@ def plan(
     recipe: str | Path | Mapping[str, Any],
     changes: Mapping[str, Any] | None = None,
     *,
-    workspace: str | Path = _WORKSPACE,
+    workspace: str | Path | None = None,
     data_dir: str | Path | None = None,
 ) -> list[dict[str, Any]]:
     """Says which steps :func:`run` would run now, and why, as ``kerasline plan`` does; nothing is executed.
 
     Args:
-      recipe: the name of a shipped recipe, the path of a YAML file, or the config itself, which is kept as
-        ``NAME.yaml`` in the current folder.
+      recipe: the name of a shipped recipe, the path of a YAML file, or a config or the text that
+        :func:`~kerasline.init` returns, which are kept as ``NAME.yaml`` in the current folder.
       changes: config keys and values.
-      workspace: where metadata, artifacts, models and reports go.
+      workspace: where metadata, artifacts, models and reports go; None for ``KERASLINE_WORKSPACE``, or ``workspace``
+        here.
       data_dir: where the files of the data set are.
 
     Returns:
@@ -108,29 +145,31 @@ def plan(
     return steps
 
 
-def _arguments(changes: Mapping[str, Any] | None, workspace: str | Path, data_dir: str | Path | None) -> list[str]:
+def _arguments(
+    changes: Mapping[str, Any] | None, workspace: str | Path | None, data_dir: str | Path | None
+) -> list[str]:
     """Writes what ``run`` and ``plan`` share as the arguments of the commands."""
     arguments = [word for change in write_changes(changes) for word in ("--set", change)]
-    arguments += ["--workspace", str(workspace)]
+    arguments += ["--workspace", str(workspace_folder(workspace))]
     return [*arguments, "--data-dir", str(data_dir)] if data_dir is not None else arguments
 
 
-def load_run(reference: str | None = None, workspace: str | Path = _WORKSPACE) -> Run:
+def load_run(reference: str | None = None, workspace: str | Path | None = None) -> Run:
     """Reads the result of an earlier run, as :func:`run` returned it.
 
     Args:
       reference: the id of a run, or the name of a recipe for its newest run; None for the newest run of all.
-      workspace: that it ran in.
+      workspace: that it ran in; None for ``KERASLINE_WORKSPACE``, or ``workspace`` here.
 
     Raises:
       ConfigError: there is no such run, or it has not ended.
     """
     from kerasline.pipeline.reports import find_report
 
-    file = find_report(Path(workspace), reference) / "run.json"
+    file = find_report(workspace_folder(workspace), reference) / "run.json"
     if not file.is_file():
         raise ConfigError(f"expected a run that has ended, but {file.parent.name} left no {file.name}; run it again")
-    return read_outcome(file)
+    return Run(read_outcome(file))
 
 
 def load_figures(result: Run) -> dict[str, Any]:
@@ -303,7 +342,7 @@ def _stream(words: list[str], quiet: bool) -> tuple[int, str]:
     # A notebook asks for colours, which would have the run take its pipe for a terminal and draw live lines.
     environment = {name: value for name, value in os.environ.items() if name not in ("FORCE_COLOR", "CLICOLOR_FORCE")}
     environment["PYTHONUNBUFFERED"] = "1"
-    process = subprocess.Popen(
+    process = start_child(
         words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment, encoding="utf-8"
     )
     assert process.stdout is not None
@@ -313,7 +352,8 @@ def _stream(words: list[str], quiet: bool) -> tuple[int, str]:
             last = line.strip() or last
             if not quiet:
                 print(line, end="", flush=True)
+        code: int = process.wait()
     finally:
-        # A notebook interrupts the whole group of processes, so the run has heard of it too, and ends by itself.
-        code = process.wait()
+        # Whatever ends the wait, a limit of time or the key that interrupts a cell, ends the run.
+        end_child(process)
     return code, last

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import keras
 import numpy as np
 
-from kerasline.components.core import KeraslineError, TrainingFailed, progress
+from kerasline.components.core import TrainingFailed, progress
 from kerasline.components.fitting.batches import Batches, read_batches
 from kerasline.components.fitting.compiling import compile_model
 from kerasline.components.fitting.own_parts import make_own_callbacks
@@ -19,7 +19,6 @@ from kerasline.components.fitting.own_training import (
     check_own_training,
     explain_failure,
     for_trainee,
-    own_methods,
     trainee_of,
 )
 from kerasline.components.fitting.places import Place, choose_place, settled
@@ -271,9 +270,10 @@ def _compile(trainee: keras.Model, settings: FitSettings, read: Batches, rate: f
         trainee.optimizer.build(trainee.trainable_variables)
         build_metrics(trainee, read)
     except Exception as error:
-        if own_methods(trainee) and not isinstance(error, KeraslineError):
-            raise explain_failure(error, trainee) from error
-        raise
+        failure = explain_failure(error, trainee, settings)
+        if failure is None:
+            raise
+        raise failure from error
 
 
 def _run(
@@ -303,9 +303,10 @@ def _run(
             raise TrainingFailed(
                 f"out of memory with training.batch_size {size}; try --set training.batch_size={max(1, size // 2)}"
             ) from error
-        if own_methods(model) and not isinstance(error, KeraslineError):
-            raise explain_failure(error, model) from error
-        raise
+        failure = explain_failure(error, model, settings)
+        if failure is None:
+            raise
+        raise failure from error
     return history
 
 

@@ -12,12 +12,14 @@ from typing import Any
 
 import keras
 
-from kerasline.components.core import ConfigError, TrainingFailed, first_line
+from kerasline.components.core import ConfigError, KeraslineError, TrainingFailed, first_line
 from kerasline.components.fitting.batches import Batches
 from kerasline.components.fitting.rows import Feed
 from kerasline.components.fitting.settings import OPTIMIZERS, FitSettings, loss_of
 from kerasline.components.models import ALIASES, LOSS_CLASSES, CustomOptions, arguments_of, tensors_given
+from kerasline.components.own_code import is_own, own_origin
 
+_BUILD = "model.build"
 _METHODS = (
     *("train_step", "test_step", "compute_loss", "compute_metrics", "fit", "evaluate", "compile", "train_on_batch"),
     *("stateless_compute_loss", "make_train_function", "make_test_function"),
@@ -135,11 +137,31 @@ class CheckFigures(keras.callbacks.Callback):
             )
 
 
-def explain_failure(error: Exception, trainee: keras.Model) -> TrainingFailed:
-    """Says that the user's own training failed, and with what."""
-    told = first_line(error, "no message")[:300]
+def explain_failure(error: Exception, trainee: keras.Model, settings: FitSettings) -> TrainingFailed | None:
+    """Says that a fit failed in what is the user's own, where, and with what; None where it did not."""
+    if isinstance(error, KeraslineError):
+        return None
+    methods, where = own_methods(trainee), own_origin(error, _own_names(settings))
+    if where is not None and not (methods and where.startswith(_BUILD)):
+        return TrainingFailed(f"{where}; mend it")
+    if not methods:
+        return None
+    named = f"the model's own {' and '.join(methods)}"
+    told = where or f"{named} ended with {type(error).__name__}: {first_line(error, 'no message')[:300]}"
     return TrainingFailed(
-        f"the model's own {' and '.join(own_methods(trainee))} ended with {type(error).__name__}: {told}; it runs "
-        f"under the backend {keras.backend.backend()} and is given inputs, labels and, where rows or classes weigh, "
-        "weights"
+        f"{told}; {named if where else 'it'} runs under the backend {keras.backend.backend()} and is given inputs, "
+        "labels and, where rows or classes weigh, weights"
     )
+
+
+def _own_names(settings: FitSettings) -> dict[str, list[str]]:
+    """Lists the user's functions and classes that a fit calls, by their key."""
+    training, model = settings.training, settings.model
+    named = {
+        "training.callbacks": training.callbacks,
+        "training.metrics": training.metrics,
+        "training.loss": [training.loss or ""],
+        "training.optimizer": [training.optimizer],
+        _BUILD: [model.build] if isinstance(model, CustomOptions) else [],
+    }
+    return {key: list(filter(is_own, names)) for key, names in named.items()}

@@ -1,4 +1,4 @@
-from .calling import call_own as call_own
+from .calling import call_own as call_own, own_origin as own_origin
 from .checking import check_function as check_function
 from .loading import load_function as load_function, use_folder as use_folder
 from .naming import (

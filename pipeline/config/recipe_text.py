@@ -108,8 +108,22 @@ def read_file(path: Path) -> tuple[dict[str, Any], Origin]:
     Raises:
       ConfigError: it cannot be read, is no YAML, is too large, or is no block of keys.
     """
-    name = str(path)
-    text = _decode(_read(path), name)
+    return read_recipe(_decode(_read(path), str(path)), str(path))
+
+
+def read_recipe(text: str, name: str) -> tuple[dict[str, Any], Origin]:
+    """Reads the text of a recipe.
+
+    Args:
+      text: YAML.
+      name: where it came from, for messages.
+
+    Returns:
+      What it says, and where.
+
+    Raises:
+      ConfigError: it is no YAML, is too large, or is no block of keys.
+    """
     lines: dict[Location, int] = {}
     raw = read_text(text, name, lines)
     if not isinstance(raw, dict):

@@ -1,4 +1,4 @@
-from .closing import Typed as Typed, show_outcome as show_outcome
+from .closing import Typed as Typed, outcome_words as outcome_words, show_outcome as show_outcome
 from .failures import (
     ENGINE_LOST as ENGINE_LOST,
     describe_failure as describe_failure,

@@ -71,10 +71,7 @@ def show_outcome(result: Mapping[str, Any], typed: Typed) -> None:
         console.print(_table(result))
     for reference in result.get("references") or []:
         console.print(f"beside  {reference['text']}", markup=False)
-    last = section(result, "part").get("until")
-    stopped = f"stopped after {last}, as asked: nothing was pushed"
-    words = _WORDS.get(result["status"], stopped)
-    console.print(f"{words}, {result['seconds']['total']:.0f} s", markup=False)
+    console.print(f"{outcome_words(result)}, {result['seconds']['total']:.0f} s", markup=False)
     if result["status"] == "pushed" and result.get("missing_baseline"):
         console.print(f"gate    compared with limits only, since {result['missing_baseline']}", markup=False)
     if result["model"]:
@@ -83,6 +80,12 @@ def show_outcome(result: Mapping[str, Any], typed: Typed) -> None:
         console.print(f"beside  version {result['challenges']}, which stays in production for now", markup=False)
     console.print(f"report  {result['report']}", markup=False)
     console.print(f"next    {' · '.join(next_commands(result, typed))}", markup=False)
+
+
+def outcome_words(result: Mapping[str, Any]) -> str:
+    """Says in a few words what became of a run, of which ``result`` is the JSON contract."""
+    last = section(result, "part").get("until")
+    return _WORDS.get(result["status"], f"stopped after {last}, as asked: nothing was pushed")
 
 
 def _table(result: Mapping[str, Any]) -> Table:

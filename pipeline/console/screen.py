@@ -6,12 +6,13 @@ the terminal is kept apart.
 
 from __future__ import annotations
 
+import atexit
 import logging
 import os
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TextIO
 
@@ -103,9 +104,20 @@ def table_width() -> int:
     return console.width if console.is_terminal else _WIDE
 
 
+def _end_in(log: Path) -> None:
+    """Sends what comes now to a log, where it is still there."""
+    sys.stderr.flush()
+    with suppress(OSError):
+        target = os.open(log, os.O_WRONLY | os.O_APPEND)
+        os.dup2(target, 2)
+        os.close(target)
+
+
 @contextmanager
 def screen_apart(log: Path) -> Iterator[Screen]:
     """Sends this process's output to a log file and gives a screen on what was its standard output.
+
+    What libraries say while Python ends goes to the log, too: the last that the user reads is the command's own.
 
     Args:
       log: made with its folder; appended to.
@@ -123,6 +135,7 @@ def screen_apart(log: Path) -> Iterator[Screen]:
     logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     screen = Screen(terminal)
     forget = progress.listen(screen.show)
+    atexit.register(_end_in, log)
     try:
         yield screen
     finally:

@@ -24,25 +24,25 @@ from kerasline.components.prediction import (
 from kerasline.components.registry import read_record
 from kerasline.pipeline.models.commands import find_version
 from kerasline.pipeline.models.evaluation import Evaluation
+from kerasline.pipeline.workspace import workspace_folder
 
 if TYPE_CHECKING:
     from pandas import DataFrame
 
     from kerasline.components.prediction import Answers, PredictionPlan
 
-_WORKSPACE = "workspace"
 # What messages call the options of the command, which here are arguments.
 _ARGUMENTS = {"--key:": "keys:", "--key NAME": "keys=[NAME]", "--format ": "kind="}
 
 
-def load_model(reference: str, workspace: str | Path = _WORKSPACE) -> LoadedModel:
+def load_model(reference: str, workspace: str | Path | None = None) -> LoadedModel:
     """Finds a pushed model, to predict with it in this process.
 
     TensorFlow and the model load with the first rows that are predicted.
 
     Args:
       reference: ``NAME``, which means what is in production now, or ``NAME@VERSION``.
-      workspace: the folder of runs and models.
+      workspace: the folder of runs and models; None for ``KERASLINE_WORKSPACE``, or ``workspace`` here.
 
     Returns:
       The version; it stays this one when another goes into production.
@@ -50,7 +50,7 @@ def load_model(reference: str, workspace: str | Path = _WORKSPACE) -> LoadedMode
     Raises:
       ConfigError: there is no such model or version, or files of it are missing.
     """
-    folder, number = find_version(Path(workspace).expanduser() / "models", reference)
+    folder, number = find_version(workspace_folder(workspace) / "models", reference)
     return LoadedModel(folder, number)
 
 

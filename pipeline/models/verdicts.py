@@ -24,10 +24,15 @@ from kerasline.components.verdicts import BETTER, WORSE, find_compared, judge, j
 from kerasline.pipeline.models.challengers import misfit
 from kerasline.pipeline.models.commands import find_model, find_version, move_seen
 from kerasline.pipeline.models.looks import VERDICT, keep_look
+from kerasline.pipeline.workspace import workspace_folder
 
 
 def verdict(
-    name: str, workspace: str | Path = "workspace", *, apply: bool = False, public_key: Path | None = None
+    name: str,
+    workspace: str | Path | None = None,
+    *,
+    apply: bool = False,
+    require_signature: str | Path | None = None,
 ) -> dict[str, Any]:
     """Says whether a challenger is better than the version in production, by what both have answered.
 
@@ -35,10 +40,11 @@ def verdict(
 
     Args:
       name: of the model; or ``NAME@VERSION`` for a challenger that is not the registry's, or the last one served.
-      workspace: of the model.
+      workspace: of the model; None for ``KERASLINE_WORKSPACE``, or ``workspace`` here.
       apply: promote a challenger that is better, drop one that is worse, and roll back a version in production that
         crosses a limit of its recipe within its watch; each stands in the history, with the evidence.
-      public_key: of the signature that a version must have which this puts into production; None asks for none.
+      require_signature: the file of the public key that a version must be signed with which this puts into production;
+        None asks for none.
 
     Returns:
       ``name``, ``verdict`` (``better``, ``worse`` or ``undecided``), ``challenger``, ``incumbent``, ``rows``,
@@ -49,7 +55,8 @@ def verdict(
       SignatureRefused: the better one is not what the holder of the key has signed.
       KeraslineError: the better one does not answer, or somebody moved production meanwhile.
     """
-    root = Path(workspace).expanduser()
+    root = workspace_folder(workspace)
+    public_key = None if require_signature is None else Path(require_signature).expanduser()
     folder = find_model(root / "models", name.partition("@")[0])
     seen, captured = read_pointer(folder), root / CAPTURED / folder.name
     incumbent = current_version(folder)

@@ -28,6 +28,7 @@ from kerasline.components.monitoring import (
 from kerasline.components.registry import current_version, list_versions, read_events, read_record
 from kerasline.pipeline.models.commands import find_model, find_version
 from kerasline.pipeline.models.looks import LOOK, WATCH, keep_look
+from kerasline.pipeline.workspace import workspace_folder
 
 _MOST_DAYS = 31
 _MOST_LOOKS = 100  # with alarms, which are remembered
@@ -97,12 +98,12 @@ def _log_files(sources: Sequence[str]) -> list[Path]:
     return sorted(found)
 
 
-def monitor(name: str, workspace: str | Path = "workspace", days: float | None = None) -> dict[str, Any]:
+def monitor(name: str, workspace: str | Path | None = None, days: float | None = None) -> dict[str, Any]:
     """Looks at what a model answered since it was pushed, as ``kerasline monitor --json`` does.
 
     Args:
       name: of the model, for the version in production; or ``NAME@VERSION``.
-      workspace: of the model.
+      workspace: of the model; None for ``KERASLINE_WORKSPACE``, or ``workspace`` here.
       days: look back so far only; None for all that is kept.
 
     Returns:
@@ -112,7 +113,8 @@ def monitor(name: str, workspace: str | Path = "workspace", days: float | None =
     Raises:
       ConfigError: no such model or version, or it was pushed without a description of its columns.
     """
-    captured, folder, version, record = _find(name, Path(workspace).expanduser())
+    root = workspace_folder(workspace)
+    captured, folder, version, record = _find(name, root)
     found = watch_version(captured, folder / str(version), version, record, _since(days))
     if not found["answered"]:
         others = sorted(path.name.partition("=")[2] for path in (captured / ANSWERS).glob("version=*"))
@@ -121,7 +123,7 @@ def monitor(name: str, workspace: str | Path = "workspace", days: float | None =
         found["notes"].insert(0, f"nothing that version {version} answered is captured{more}")
     told = {"name": folder.name, **found}
     if version == current_version(folder):
-        keep_look(Path(workspace).expanduser(), LOOK, told)
+        keep_look(root, LOOK, told)
     return told
 
 

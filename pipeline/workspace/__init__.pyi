@@ -35,4 +35,5 @@ from .workspace import (
     mend_models as mend_models,
     only_run as only_run,
     open_workspace as open_workspace,
+    workspace_folder as workspace_folder,
 )

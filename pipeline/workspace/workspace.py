@@ -14,7 +14,13 @@ import filelock
 from kerasline.components.core import ConfigError
 from kerasline.components.registry import mend_serving_config
 
+VARIABLE = "KERASLINE_WORKSPACE"
 _LONGEST_ROOT = 480  # SQLite's own limit is 512, with its journal's name
+
+
+def workspace_folder(given: str | Path | None = None) -> Path:
+    """Returns the folder of a workspace: what was given, or KERASLINE_WORKSPACE says, or else ``workspace`` here."""
+    return Path(given or os.environ.get(VARIABLE) or "workspace").expanduser()
 
 
 @dataclass(frozen=True)

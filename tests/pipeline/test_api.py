@@ -59,9 +59,21 @@ def test_numbers_that_are_categories_by_their_type_are_drafted_as_such(tmp_path:
     assert "zone" not in (plain["features"] or {})
 
 
+def test_the_text_of_a_first_recipe_is_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    text = kl.init(FLATS, "sold", name="homes")
+    assert kl.validate(text, {"seed": 5})["seed"] == 5
+    assert recipe_file(text) == recipe_file(text) == "homes.yaml"
+    assert (tmp_path / "homes.yaml").read_text().endswith(text)
+    with pytest.raises(kl.ConfigError, match="the recipe, line 2: unknown key 'dato'"):
+        kl.validate("name: homes\ndato: {}\n")
+
+
 def test_what_no_recipe_can_be_written_for_is_refused(tmp_path: Path) -> None:
     for data, label, said in (
-        (FLATS, "slod", "'slod'"),
+        (FLATS, "slod", "^label: the data frame has no column 'slod'"),
+        (FLATS, [], "^expected a label, .* which the data frame cannot tell; .* label=sold$"),
+        (FLATS.set_index("sold"), "sold", "'sold' is the index of the data frame"),
         (FLATS.iloc[:0], "sold", "with rows"),
         ([1, 2], "sold", "got list"),
         (tmp_path / "none.csv", "sold", "none.csv"),
@@ -70,6 +82,36 @@ def test_what_no_recipe_can_be_written_for_is_refused(tmp_path: Path) -> None:
             kl.init(data, label, folder=tmp_path)  # type: ignore[arg-type]
     with pytest.raises(kl.ConfigError, match="expected a folder that exists"):
         kl.init(FLATS, "sold", folder=tmp_path / "none")
+
+
+def test_values_of_libraries_are_as_good_as_plain_ones() -> None:
+    model = {"family": "mlp", "units": np.array([8, 4]), "dropout": np.float32(0.25)}
+    config = {"name": "flowers", "data": {"csv": {"path": Path("a.csv"), "label": "b"}}, "model": model}
+    checked = kl.validate(config, {"training.epochs": np.int64(3), "evaluation.metrics": ("accuracy",)}, data=False)
+    assert (checked["model"]["units"], checked["model"]["dropout"]) == ([8, 4], 0.25)
+    assert (checked["data"]["csv"]["path"], checked["training"]["epochs"]) == ("a.csv", 3)
+    assert checked["evaluation"]["metrics"] == ["accuracy"]
+    for recipe, changes, said in (
+        (config, ["training.epochs=3"], "^changes: expected a dict such as .* got list"),
+        (config, {"data.csv.path": FLATS}, r"^data.csv.path: .* kerasline.init\(frame, label\)"),
+        (FLATS, None, "the name of a recipe, the path of a YAML file, or a config, got DataFrame"),
+    ):
+        with pytest.raises(kl.ConfigError, match=said):
+            kl.validate(recipe, changes, data=False)  # type: ignore[arg-type]
+
+
+def test_the_workspace_of_the_environment_holds_in_python_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KERASLINE_WORKSPACE", str(tmp_path / "there"))
+    for ask in (
+        lambda: kl.load_model("doubler"),
+        lambda: kl.promote("doubler", 1, "better"),
+        lambda: kl.load_run(),
+        lambda: kl.compare({"run_id": "20260101-000000"}),
+        lambda: kl.monitor("doubler"),
+        lambda: kl.verdict("doubler"),
+    ):
+        with pytest.raises(kl.ConfigError, match=str(tmp_path / "there")):
+            ask()
 
 
 def test_a_recipe_that_cannot_be_planned_is_refused_by_its_key(tmp_path: Path) -> None:
@@ -107,7 +149,14 @@ def test_a_config_is_a_recipe_and_is_kept_as_a_file(tmp_path: Path, monkeypatch:
         ({"name": "mine"}, "mine.yaml is there already and was not written from Python; give the recipe another name"),
         ({"training": {"epohcs": 3}}, "Did you mean 'epochs'"),
         ({"name": None}, "name"),
-        ({"seed": np.int64(3)}, "the recipe holds what YAML cannot: .*3.*; write plain values"),
+        (
+            {"data": {"csv": {"path": FLATS}}},
+            r"the recipe.data.csv.path: .* got DataFrame; kerasline.init\(frame, label\)",
+        ),
+        (
+            {"training": {"loss": max}},
+            "the recipe.training.loss: .*a file beside the recipe, and name it as module:max",
+        ),
     ],
 )
 def test_a_config_that_is_no_recipe_is_refused(

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import html
 import json
+import os
 import re
+import sys
+from math import nan
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +15,7 @@ import pytest
 
 import kerasline
 from kerasline.components.core.errors import ConfigError
+from kerasline.pipeline import notebook
 
 HISTORY = {"loss": [1.0, 0.4], "val_loss": [1.1, 0.5], "accuracy": [0.5, 0.9]}
 
@@ -56,6 +60,39 @@ def test_changes_keep_their_types_on_the_way(tmp_path: Path, capfd: pytest.Captu
             "iris_mlp", {"model.units": [8], "training.epochs": "ten, [20]: #"}, workspace=tmp_path, quiet=True
         )
     assert capfd.readouterr().out == ""
+
+
+def test_a_wait_that_is_interrupted_ends_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    started = []
+
+    def interrupt(line: str, **_: Any) -> None:
+        started.append(int(line))
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("builtins.print", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        notebook._stream([sys.executable, "-uc", "import os, time; print(os.getpid()); time.sleep(600)"], quiet=False)
+    with pytest.raises(ProcessLookupError):
+        os.kill(started[0], 0)
+
+
+def test_a_result_is_shown_in_short(result: dict[str, Any], tmp_path: Path) -> None:
+    outcome = {
+        **result, "message": "<b>", "metrics": {"accuracy": 0.9, "auc": None}, "test_metrics": {"accuracy": 0.8},
+        "baseline": None, "trivial": {"accuracy": 0.5, "auc": 0.5}, "model": {"version": 3},
+    }  # fmt: skip
+    Path(result["report"]).with_name("run.json").write_text(json.dumps(outcome))
+    read = kerasline.load_run("pets", tmp_path)
+    assert repr(read) == "<run 20260101-000000 of pets: blessed and pushed, version 3>"
+    shown = read._repr_html_()
+    assert "blessed and pushed" in shown and "&lt;b&gt;" in shown and "<td>accuracy</td>" in shown
+    figures = read.frame().set_index("metric").to_dict("index")
+    assert figures["accuracy"] == pytest.approx(
+        {"eval": 0.9, "test": 0.8, "production": nan, "trivial": 0.5}, nan_ok=True
+    )
+    assert figures["auc"] == pytest.approx({"eval": nan, "test": nan, "production": nan, "trivial": 0.5}, nan_ok=True)
+    Path(result["report"]).with_name("run.json").write_text(json.dumps({**result, "status": "failed"}))
+    assert "the run failed" in kerasline.load_run("pets", tmp_path)._repr_html_()
 
 
 def test_an_earlier_run_is_read_again(result: dict[str, Any], tmp_path: Path) -> None:

@@ -125,7 +125,7 @@ def monitor(
     found = look(name, workspace, days)
     _show(found)
     if html:
-        print(f"page  {write_watch_page(found, workspace.expanduser(), days)}")
+        print(f"page  {write_watch_page(found, workspace, days)}")
     write_json({**found, "untold": tell(found)})
     if fail_on_alarm and found["alarms"]:
         from kerasline.pipeline.retraining import ALARMED
@@ -174,7 +174,7 @@ def verdict(
     from kerasline.pipeline.models import describe_verdict, verdict as judge
 
     write_json = open_json(json_file)
-    found = judge(name, workspace, apply=apply, public_key=require_signature)
+    found = judge(name, workspace, apply=apply, require_signature=require_signature)
     for line in describe_verdict(found):
         print(line)
     write_json(found)

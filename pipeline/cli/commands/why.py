@@ -37,7 +37,7 @@ def why(
     from kerasline.pipeline.reports import describe_why, why_run, why_version
 
     write_json = open_json(json_file)
-    found = (why_version if "@" in reference else why_run)(workspace.expanduser(), reference)
+    found = (why_version if "@" in reference else why_run)(workspace, reference)
     write_json(found)
     print("\n".join(describe_why(found)))
 
@@ -51,7 +51,7 @@ def reproduce(
     from kerasline.pipeline.run import reproduce as fit_again
 
     write_json = open_json(json_file)
-    found = fit_again(workspace.expanduser().resolve(), model)
+    found = fit_again(workspace.resolve(), model)
     write_json(found.as_json())
     table = Table(box=None, header_style="bold")
     for title in ("metric", "recorded", "repeated"):

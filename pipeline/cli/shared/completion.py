@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import typer
 
@@ -59,8 +57,9 @@ def runs(context: typer.Context, incomplete: str) -> list[str]:
 
 
 def _workspace(context: typer.Context) -> Path:
-    given: Any = context.params.get("workspace")
-    return Path(given or os.environ.get("KERASLINE_WORKSPACE") or "workspace").expanduser()
+    from kerasline.pipeline.workspace import workspace_folder
+
+    return workspace_folder(context.params.get("workspace"))
 
 
 def _folders(folder: Path) -> list[Path]:

@@ -19,7 +19,12 @@ STANDARD_OUTPUT = Path("-")
 WORKSPACE = Path("workspace")
 
 WorkspaceOption = Annotated[
-    Path, typer.Option(envvar="KERASLINE_WORKSPACE", help="The folder of metadata, artifacts, models and reports.")
+    Path,
+    typer.Option(
+        envvar="KERASLINE_WORKSPACE",
+        help="The folder of metadata, artifacts, models and reports.",
+        callback=lambda given: Path(given).expanduser(),  # of a file that sets the variable no shell has read the ~
+    ),
 ]
 RecipeArgument = Annotated[
     str,

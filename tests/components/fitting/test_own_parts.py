@@ -10,7 +10,7 @@ import keras
 import numpy as np
 import pytest
 
-from kerasline.components.core.errors import ConfigError
+from kerasline.components.core.errors import ConfigError, TrainingFailed
 from kerasline.components.fitting.one_fit import fit
 from kerasline.components.fitting.own_parts import make_own_loss, make_own_metrics, make_own_optimizer
 from kerasline.components.fitting.rows.rows import FitData
@@ -46,6 +46,10 @@ def sure(y_true, y_pred):
 class TwoEpochs(keras.callbacks.Callback):
     def on_epoch_end(self, epoch, logs=None):
         self.model.stop_training = epoch == 1
+
+class Breaks(keras.callbacks.Callback):
+    def on_epoch_end(self, epoch, logs=None):
+        raise RuntimeError("not today")
 
 def still(learning_rate, factor=0.0):
     return keras.optimizers.SGD(learning_rate * factor)
@@ -130,6 +134,14 @@ def test_what_an_optimizer_and_a_callback_may_not_be(settings: Make, rows: FitDa
         make_own_optimizer(settings(optimizer=f"{own}:still").training, 0.1, {"nesterov": True})
     with pytest.raises(ConfigError, match=r"training.callbacks: expected .*:nothing\(\).* NoneType"):
         fit(settings(callbacks=[f"{own}:nothing"]), rows)
+
+
+def test_what_fails_within_a_fit_is_told_by_its_key_and_line(settings: Make, rows: FitData, own: str) -> None:
+    line = CODE.splitlines().index('        raise RuntimeError("not today")') + 1
+    callbacks = [f"{own}:TwoEpochs", f"{own}:Breaks"]
+    said = rf"^training.callbacks: {own}:Breaks raised RuntimeError in .*{own}.py, line {line}: not today; mend it$"
+    with pytest.raises(TrainingFailed, match=said):
+        fit(settings(callbacks=callbacks), rows)
 
 
 @pytest.mark.parametrize(("task", "form"), [("multiclass", "indices"), ("multiclass", "one_hot"), ("binary", "float")])

@@ -177,7 +177,7 @@ def test_a_fit_of_its_own_that_was_killed_continues(
     [
         ("def train_step(self, data):\n    return {'error': 1.0}", "expected the figure 'loss' after every epoch"),
         ("def test_step(self, data):\n    return {'other': 1.0}", "expected the figure 'val_loss' after every epoch"),
-        ("def train_step(self, data):\n    return 1 / 0", "the model's own train_step ended with ZeroDivisionError"),
+        ("def train_step(self, data):\n    return 1 / 0", "division by zero; the model's own train_step runs under"),
         ("def compile(self, critic):\n    pass", "the model's own compile ended with TypeError"),
     ],
 )

@@ -236,7 +236,7 @@ def test_what_the_run_is_told(kerasline: Command, monkeypatch: pytest.MonkeyPatc
     assert told[1] == (("mine.yaml", ["a=1", "b=2"]), changed)
 
 
-def test_runs_lists_what_there_is(kerasline: Command, tmp_path: Path) -> None:
+def test_runs_lists_what_there_is(kerasline: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert kerasline("runs") == (
         0, "no runs in workspace yet; start one with: kerasline run digits_cnn\n", "",
     )  # fmt: skip
@@ -254,6 +254,9 @@ def test_runs_lists_what_there_is(kerasline: Command, tmp_path: Path) -> None:
         ["20260101-000000", "iris_mlp", "pushed", "accuracy", "0.9333", "1", "32"],
         ["20260102-000000", "iris_mlp", "not_blessed", "accuracy", "0.9333", "32"],
     ]
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("KERASLINE_WORKSPACE", "~/w")
+    assert kerasline("runs")[1] == out
 
 
 def test_shipped_recipes_can_be_run_by_path_too() -> None:

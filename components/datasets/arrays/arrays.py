@@ -18,6 +18,8 @@ IMAGES_PER_SHARD = 4096
 TABLE_ROWS_PER_SHARD = 100_000
 _MAX_DISTINCT = 10_000
 _ROWS_AT_ONCE = 1024
+CHANNELS = (1, 3, 4)  # of images: grey, colour, colour with alpha
+IMAGE_SHAPE = "(rows, height, width), or with 1, 3 or 4 channels as a last axis"
 _SHAPED = ("image", "array", "tokens")  # types whose values have a shape; the others are scalars
 
 Dtype = Literal["float", "int", "string", "image", "array", "tokens"]
@@ -46,12 +48,14 @@ Parts = Mapping[str | None, Part]  # None: rows that the source did not assign t
 
 
 def check_lengths(part: Part, origin: str) -> Part:
-    """Refuses columns and labels of different length, and data without rows.
+    """Refuses columns and labels of different length, and data without rows or values.
 
     Raises:
-      ConfigError: they differ, or there is no row.
+      ConfigError: they differ, or there is no row, or a row has no value.
     """
     for name, values in part.columns.items():
+        if 0 in values.shape[1:]:
+            raise ConfigError(f"{origin}: the rows of {name!r} are empty, of the shape {values.shape[1:]}.")
         if len(values) != part.rows:
             raise ConfigError(
                 f"{origin} has {counted(len(values), 'row')} of {name!r} but {counted(part.rows, 'label')}; they must "
@@ -60,6 +64,16 @@ def check_lengths(part: Part, origin: str) -> Part:
     if part.rows == 0:
         raise ConfigError(f"{origin} has no rows; check that the right file was named.")
     return part
+
+
+def has_image_shape(values: np.ndarray) -> bool:
+    """Says whether an array has one image a row: height and width, and channels last."""
+    return values.ndim == 3 or (values.ndim == 4 and values.shape[3] in CHANNELS)
+
+
+def is_channels_first(shape: Sequence[int]) -> bool:
+    """Says whether the shape of one row seems to be that of an image whose channels come first."""
+    return len(shape) == 3 and shape[0] in CHANNELS and shape[2] not in CHANNELS
 
 
 def columns_of(parts: Parts, dtypes: Mapping[str, Dtype], units: Mapping[str, str | None]) -> tuple[Column, ...]:

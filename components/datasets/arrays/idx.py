@@ -11,10 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 from kerasline.components.core import ConfigError
 from kerasline.components.datasets.arrays.arrays import (
+    IMAGE_SHAPE,
     IMAGES_PER_SHARD,
     Part,
     check_lengths,
     columns_of,
+    has_image_shape,
+    is_channels_first,
     label_facts,
     rows_of,
     shards_of,
@@ -33,6 +36,7 @@ FILES = {
     "test_labels": "t10k-labels-idx1-ubyte",
 }
 _UNSIGNED_BYTE = 0x08
+_KINDS = {0x09: "signed bytes", 0x0B: "16-bit numbers", 0x0C: "32-bit numbers", 0x0D: "floats", 0x0E: "doubles"}
 
 
 def find(options: IdxOptions, places: Places) -> Found:
@@ -118,9 +122,12 @@ def read_idx(path: str, dimensions: tuple[int, ...]) -> np.ndarray:
     kind, count = content[2], content[3]
     if kind != _UNSIGNED_BYTE or count not in dimensions:
         wanted = " or ".join(f"0x{(_UNSIGNED_BYTE << 8) | number:08x}" for number in dimensions)
+        advice = "are images and labels exchanged?"
+        if kind in _KINDS:
+            advice = f"it holds {_KINDS[kind]}; write unsigned bytes, or .npz, which holds any numbers."
         raise ConfigError(
             f"{path} has the IDX magic number 0x{int.from_bytes(content[:4], 'big'):08x}, but {wanted} is "
-            "needed; are images and labels exchanged?"
+            f"needed; {advice}"
         )
     start = 4 + 4 * count
     if len(content) < start:
@@ -143,6 +150,9 @@ def _part(options: Mapping[str, Any], split: str | None) -> Part:
     images_path, labels_path = (options["files"][f"{prefix}_{what}"] for what in ("images", "labels"))
     images = _cached(images_path, (3, 4), Path(images_path).stat().st_mtime_ns)
     labels: Any = _cached(labels_path, (1,), Path(labels_path).stat().st_mtime_ns).astype(np.int64)
+    if not has_image_shape(images):
+        advice = " Their channels come first; write them last." if is_channels_first(images.shape[1:]) else ""
+        raise ConfigError(f"{images_path} has the shape {images.shape}, but images must be {IMAGE_SHAPE}.{advice}")
     names = options["class_names"]
     if names:
         if len(labels) and labels.max() >= len(names):

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import math
 import zipfile
 import zlib
-from collections.abc import Collection, Iterator, Mapping
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import asdict, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from kerasline.components.core import ConfigError, counted, nearest
+from kerasline.components.core import ConfigError, counted
 from kerasline.components.datasets.arrays.arrays import (
+    IMAGE_SHAPE,
     IMAGES_PER_SHARD,
     TABLE_ROWS_PER_SHARD,
     Dtype,
@@ -19,36 +21,25 @@ from kerasline.components.datasets.arrays.arrays import (
     Parts,
     check_lengths,
     columns_of,
+    has_image_shape,
+    is_channels_first,
     label_facts,
     rows_of,
     shards_of,
 )
+from kerasline.components.datasets.arrays.keys import Keys, bare, choose_keys
 from kerasline.components.datasets.description import Dataset, Found, NpzOptions, multi_facts
 from kerasline.components.datasets.files import Places, digest_file
 
 if TYPE_CHECKING:
     import numpy as np
 
-
-@dataclass(frozen=True)
-class Keys:
-    """Which arrays of an archive are what.
-
-    Attributes:
-      features: Key of each column's array, by the column's name.
-      label: Key of the labels.
-      test_features: The same columns of the test split, or None.
-      test_label: Key of the labels of the test split.
-    """
-
-    features: dict[str, str]
-    label: str
-    test_features: dict[str, str] | None = None
-    test_label: str | None = None
+_NPY = b"\x93NUMPY"  # how a single array begins
+_NUMBERS: dict[str, Dtype] = {"i": "int", "u": "int", "b": "int", "f": "float"}  # by NumPy's letter
 
 
 def find(options: NpzOptions, places: Places) -> Found:
-    """Describes an archive.
+    """Describes an archive; arrays that it does not read are noted.
 
     uint8 arrays (rows, height, width[, channels]) are images, (rows,) numbers or text are columns, anything else is an
     array of float32. One-hot labels become class numbers; rows whose label is NaN are skipped.
@@ -58,18 +49,10 @@ def find(options: NpzOptions, places: Places) -> Found:
     """
     path = places.find(options.path)
     known = _names(path)
-    features = {_bare(key): _key(key, known, path) for key in _listed(options.features)}
-    keys = Keys(features, _key(options.label, known, path))
-    tests = _listed(options.test_features or [f"{name}_test" for name in features])
-    test_label = options.test_label or f"{_bare(keys.label)}_test"
-    asked = options.test_features is not None or options.test_label is not None
-    if not asked and not {*tests, test_label} <= set(known):
-        return describe(path, keys, images=options.images)
-    if len(tests) != len(features):
-        raise ConfigError(f"npz.test_features has {len(tests)} keys, but npz.features has {len(features)}.")
-    test_features = {name: _key(key, known, path) for name, key in zip(features, tests, strict=True)}
-    keys = replace(keys, test_features=test_features, test_label=_key(test_label, known, path))
-    return describe(path, keys, label_name=_bare(keys.label), images=options.images)
+    keys = choose_keys(options, known, path)
+    label_name = bare(keys.label) if keys.test_features or keys.eval_features else None
+    found = describe(path, keys, label_name=label_name, images=options.images)
+    return replace(found, notes=(*_unused(known, keys, path), *_channels_first(found)))
 
 
 def describe(path: Path, keys: Keys, *, label_name: str | None = None, images: bool | None = None) -> Found:
@@ -86,10 +69,12 @@ def describe(path: Path, keys: Keys, *, label_name: str | None = None, images: b
     parts: dict[str | None, Part] = {None: first}
     if keys.test_features:
         parts["test"] = _part(options, "test")
+    if keys.eval_features:
+        parts["eval"] = _part(options, "eval")
     dtypes = {column: _dtype(column, values, images, path) for column, values in first.columns.items()}
-    _check_shapes(parts, path)
+    _check_alike(parts, images, path)
     kind = _kind(dtypes.values())
-    name = label_name or ("label" if "image" in keys.features else _bare(keys.label))
+    name = label_name or ("label" if "image" in keys.features else bare(keys.label))
     facts = _multi(parts, name, path) if first.labels.ndim == 2 else label_facts(parts, name, origin=str(path))
     skipped = (_skipped(options, split) for split in parts)
     return Found(
@@ -105,16 +90,43 @@ def describe(path: Path, keys: Keys, *, label_name: str | None = None, images: b
     )
 
 
-def _listed(keys: str | list[str]) -> list[str]:
-    return [keys] if isinstance(keys, str) else keys
+def _unused(known: Sequence[str], keys: Keys, path: Path) -> list[str]:
+    unused = [name for name in known if name not in keys.used]
+    return [f"arrays of {path.name} that are not used: {', '.join(unused)}"] if unused else []
 
 
-def _check_shapes(parts: Parts, path: Path) -> None:
-    """Refuses columns whose values have another shape in the test rows."""
-    for column in parts[None].columns:
-        shapes = {part.columns[column].shape[1:] for part in parts.values()}
-        if len(shapes) > 1:
-            raise ConfigError(f"Train and test rows of {column!r} in {path} differ in shape: {sorted(shapes)}.")
+def _channels_first(found: Found) -> list[str]:
+    """Notes arrays that seem to be images whose channels do not come last, as PyTorch has them."""
+    return [
+        f"the rows of {column.name!r} have the shape {column.shape}; if these are images, put their channels last: "
+        "numpy.moveaxis(x, 1, -1)"
+        for column in found.columns
+        if column.dtype == "array" and len(column.shape) == 3 and is_channels_first(column.shape)
+    ]
+
+
+def _check_alike(parts: Parts, images: bool | None, path: Path) -> None:
+    """Refuses columns and labels whose values are of another shape or kind in the rows of another split."""
+    train = parts[None]
+    for split, part in parts.items():
+        for column, values in part.columns.items():
+            kinds = {_kind_of(column, found, images, path) for found in (train.columns[column], values)}
+            if len(kinds) > 1:
+                raise _different(f"rows of {column!r}", split, train.columns[column], values, path)
+        if _kind_of("", part.labels, False, path)[1:] != _kind_of("", train.labels, False, path)[1:]:
+            raise _different("labels", split, train.labels, part.labels, path)
+
+
+def _kind_of(column: str, values: np.ndarray, images: bool | None, path: Path) -> tuple[str, str, tuple[int, ...]]:
+    """Returns how values are read, what they are, and the shape of one."""
+    return _dtype(column, values, images, path), _NUMBERS.get(values.dtype.kind, "text"), values.shape[1:]
+
+
+def _different(what: str, split: str | None, train: np.ndarray, other: np.ndarray, path: Path) -> ConfigError:
+    return ConfigError(
+        f"Train and {split} {what} in {path} are not alike: {train.dtype} {train.shape} and {other.dtype} "
+        f"{other.shape}; save them in one type, scale and shape."
+    )
 
 
 def _kind(dtypes: Collection[Dtype]) -> Literal["image", "array", "table"]:
@@ -134,6 +146,11 @@ def _part(options: Mapping[str, Any], split: str | None) -> Part:
     columns = {name: _array(options["path"], key) for name, key in features.items()}
     labels = _label(_array(options["path"], label))
     part = check_lengths(Part(columns, labels), f"{options['path']} ({label})")
+    if labels.ndim > 2:
+        raise ConfigError(
+            f"Labels {label!r} of {options['path']} have the shape {labels.shape}; save one value a row, or a row of 0 "
+            "and 1."
+        )
     usable = _usable(labels)
     if usable.all():
         return part
@@ -149,8 +166,8 @@ def _skipped(options: Mapping[str, Any], split: str | None) -> str:
 
 
 def _keys(options: Mapping[str, Any], split: str | None) -> tuple[dict[str, str], str]:
-    keys = options["keys"]
-    return (keys["test_features"], keys["test_label"]) if split == "test" else (keys["features"], keys["label"])
+    keys, prefix = options["keys"], f"{split}_" if split else ""
+    return keys[f"{prefix}features"], keys[f"{prefix}label"]
 
 
 def _usable(labels: np.ndarray) -> np.ndarray:
@@ -165,13 +182,13 @@ def _label(labels: np.ndarray) -> np.ndarray:
     """Brings labels to (rows,) or, for several labels a row, (rows, labels)."""
     import numpy as np
 
-    if labels.ndim == 2 and labels.shape[1] == 1:
-        labels = labels[:, 0]
+    if labels.ndim > 1 and math.prod(labels.shape[1:]) == 1:
+        labels = labels.reshape(-1)
     if labels.ndim == 2 and labels.size and np.isin(labels, (0, 1)).all() and (labels.sum(axis=1) == 1).all():
         return np.asarray(labels.argmax(axis=1))
     if labels.dtype.kind == "b":
         return labels.astype(np.int64)
-    return labels.astype(str).astype(object) if labels.dtype.kind in "US" else labels
+    return labels.astype(object) if labels.dtype.kind == "U" else labels
 
 
 def _multi(parts: Parts, name: str, path: Path) -> Any:
@@ -187,17 +204,15 @@ def _multi(parts: Parts, name: str, path: Path) -> Any:
 
 
 def _dtype(name: str, values: np.ndarray, images: bool | None, path: Path) -> Dtype:
-    is_image = values.ndim == 3 or (values.ndim == 4 and 1 <= values.shape[3] <= 4)
-    if images and not (is_image and values.dtype.name == "uint8"):
+    is_image = has_image_shape(values) and values.dtype.name == "uint8"
+    if images and not is_image:
         raise ConfigError(
-            f"{path}: {name!r} is {values.dtype} {values.shape}, but images must be uint8 (rows, height, "
-            "width[, channels]); remove npz.images to read it as an array."
+            f"{path}: {name!r} is {values.dtype} {values.shape}, but images must be uint8 {IMAGE_SHAPE}; remove "
+            "npz.images to read it as an array."
         )
-    if is_image and values.dtype.name == "uint8" and images is not False:
+    if is_image and images is not False:
         return "image"
-    if values.ndim > 1:
-        return "array"
-    return {"i": "int", "u": "int", "b": "int", "f": "float"}.get(values.dtype.kind, "string")  # type: ignore[return-value]
+    return "array" if values.ndim > 1 else _NUMBERS.get(values.dtype.kind, "string")
 
 
 def _array(path: str, key: str) -> np.ndarray:
@@ -214,6 +229,8 @@ def _cached(path: str, key: str, modified_ns: int) -> np.ndarray:
     if not values.ndim:
         raise ConfigError(f"Array {key!r} of {path} is a single value; save an array with one value or row an example.")
     is_scalar = values.ndim == 1
+    if values.dtype.kind == "S":
+        values = _decoded(values, key, path)
     if values.dtype.kind not in ("biufUS" if is_scalar else "biuf"):
         raise ConfigError(
             f"Array {key!r} of {path} is {values.dtype} {values.shape}; save it as numbers, or as text with one value "
@@ -235,7 +252,7 @@ def _load(path: str, key: str) -> Any:
 
     try:
         with np.load(path, allow_pickle=False) as archive:
-            return archive[key]
+            found = archive[key]
     except ValueError as error:
         if "pickle" not in str(error):
             raise ConfigError(f"Array {key!r} of {path} is damaged ({error}); copy or save it again.") from None
@@ -246,6 +263,21 @@ def _load(path: str, key: str) -> Any:
         raise ConfigError(f"Array {key!r} of {path} does not fit into memory ({error}); save less in a file.") from None
     except (zipfile.BadZipFile, zlib.error, EOFError, OSError) as error:
         raise ConfigError(f"Array {key!r} of {path} is damaged ({error}); copy or save it again.") from None
+    if not isinstance(found, np.ndarray):
+        raise ConfigError(f"{key!r} of {path} is no array of NumPy; save the archive with numpy.savez.")
+    return found
+
+
+def _decoded(values: np.ndarray, key: str, path: str) -> np.ndarray:
+    """Reads bytes as the text that they are."""
+    import numpy as np
+
+    try:
+        return np.char.decode(values, "utf-8")
+    except UnicodeDecodeError:
+        raise ConfigError(
+            f"Array {key!r} of {path} holds bytes that are no UTF-8; save it as text or numbers."
+        ) from None
 
 
 def _names(path: Path) -> list[str]:
@@ -253,15 +285,11 @@ def _names(path: Path) -> list[str]:
         with zipfile.ZipFile(path) as archive:
             return [name.removesuffix(".npy") for name in archive.namelist()]
     except zipfile.BadZipFile:
+        with open(path, "rb") as file:
+            is_single = file.read(len(_NPY)) == _NPY
+        if is_single:
+            raise ConfigError(
+                f"{path} is a single array (.npy), which has no labels; save inputs and labels in one file with "
+                "numpy.savez('data.npz', x=..., y=...)."
+            ) from None
         raise ConfigError(f"{path} is not a complete .npz archive; save it with numpy.savez_compressed.") from None
-
-
-def _key(key: str, known: list[str], path: Path) -> str:
-    for spelling in (key, f"{key}_train"):
-        if spelling in known:
-            return spelling
-    raise ConfigError(f"{path} has no array {key!r}; its arrays are {', '.join(known)}.{nearest(key, known)}")
-
-
-def _bare(key: str) -> str:
-    return key.removesuffix("_train")

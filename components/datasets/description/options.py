@@ -203,9 +203,14 @@ class NpzOptions(Options):
 
     path: Place = Field(description="The .npz file.")
     features: str | list[str] = Field(
-        default="x", description="Keys of the inputs, each with one row an example; 'x' also finds 'x_train'."
+        default="x",
+        description="Keys of the inputs, each with one row an example; 'x' also finds 'x_train', 'train_x' and 'X'.",
     )
-    label: str = Field(default="y", description="Key of the labels; 'y' also finds 'y_train'.")
+    label: str = Field(
+        default="y",
+        description="Key of the labels; 'y' also finds 'y_train', 'train_y' and 'Y'. Of 'x_val' and 'y_val', where they "
+        "are there, the eval split is made.",
+    )
     test_features: str | list[str] | None = Field(
         default=None, description="Inputs of the test split; default: 'x_test' if there."
     )
@@ -229,6 +234,13 @@ class IdxOptions(Options):
         default=None, description="Default: t10k-labels-idx1-ubyte[.gz], where it is there."
     )
     class_names: list[str] | None = Field(default=None, description="Name of class 0, 1, ...; default: the numbers.")
+
+    @field_validator("class_names")
+    @classmethod
+    def _check_names(cls, names: list[str] | None) -> list[str] | None:
+        if names is not None and len(set(names)) < len(names):
+            raise ValueError("expected different names in 'class_names', got one twice")
+        return names
 
 
 class TfRecordOptions(Options):

@@ -106,6 +106,8 @@ def test_idx_with_class_names_and_without_a_test_set(resolve, rows, write):
     dataset = resolve(idx={"path": "idx", "class_names": names})
     assert dataset.label.classes == tuple(names) and dataset.split.method == "hash"
     assert rows(dataset)[13]["label"] == "class 3"
+    with pytest.raises(ValueError, match="expected different names in 'class_names', got one twice"):
+        resolve(idx={"path": "idx", "class_names": ["a"] * 10})
     with pytest.raises(ConfigError, match="has label 9, but class_names ends at 4; name every class"):
         resolve(idx={"path": "idx", "class_names": names[:5]})
 
@@ -114,6 +116,9 @@ def test_idx_with_class_names_and_without_a_test_set(resolve, rows, write):
     ("replaced", "message"),
     [
         ({"train_labels_idx1_ubyte": None}, "File not found: .*train-labels-idx1-ubyte.gz"),
+        ({"train_images_idx3_ubyte": idx(IMAGES.reshape(60, 2, 2, 5))}, "has the shape .60, 2, 2, 5., but images must"),
+        ({"train_images_idx3_ubyte": idx(IMAGES.reshape(60, 1, 4, 5))}, "Their channels come first; write them last"),
+        ({"train_images_idx3_ubyte": idx(np.zeros((60, 0, 5)))}, "the rows of 'image' are empty"),
         ({"t10k_labels_idx1_ubyte": None}, "has test images but no test labels"),
         (
             {"train_images_idx3_ubyte": idx(IMAGES)[:-7]},
@@ -124,7 +129,7 @@ def test_idx_with_class_names_and_without_a_test_set(resolve, rows, write):
         ({"train_images_idx3_ubyte": b""}, "is not an IDX file: expected two zero bytes first, got nothing"),
         ({"train_images_idx3_ubyte": b"<html>"}, "is not an IDX file: .* got 3c 68 74 6d"),
         ({"train_images_idx3_ubyte": idx(LABELS)}, "magic number 0x00000801, but 0x00000803 or 0x00000804 is needed"),
-        ({"train_images_idx3_ubyte": idx(IMAGES, 0x0D03)}, "magic number 0x00000d03"),
+        ({"train_images_idx3_ubyte": idx(IMAGES, 0x0D03)}, "magic number 0x00000d03.* is needed; it holds floats"),
         ({"train_labels_idx1_ubyte": idx(LABELS[:-1])}, "has 60 rows of 'image' but 59 labels"),
         ({"t10k_images_idx3_ubyte": idx(IMAGES[:20, :3])}, "differ in size"),
         ({"train_images_idx3_ubyte": idx(IMAGES[:0]), "train_labels_idx1_ubyte": idx(LABELS[:0])}, "has no rows"),
@@ -257,6 +262,58 @@ def test_npz_multilabel(resolve, rows, tmp_path):
 
 
 @pytest.mark.parametrize(
+    ("names", "options"),
+    [
+        (("X_train", "y_train", "X_val", "y_val", "X_test", "y_test"), {}),
+        (("train_images", "train_labels", "val_images", "val_labels", "test_images", "test_labels"),
+         {"features": "images", "label": "labels"}),
+        (("a", "b", "a_valid", "b_valid", "a_test", "b_test"), {"features": "a", "label": "b"}),
+    ],
+)  # fmt: skip
+def test_npz_splits_by_the_names_of_arrays(resolve, split_rows, tmp_path, names, options):
+    images, labels = (np.arange(960) // 4).astype(np.uint8).reshape(60, 4, 4), (np.arange(60) % 3)[:, None, None]
+    sizes = (60, 60, 9, 9, 6, 6)
+    both = [values[:size] for values, size in zip([images, labels] * 3, sizes, strict=True)]
+    save_npz(tmp_path, **dict(zip(names, both, strict=True)), names=np.array(["a", "b", "c"]))
+    dataset = resolve(npz={"path": "a.npz", **options})
+    assert {split: len(found) for split, found in split_rows(dataset).items()} == {"train": 60, "eval": 9, "test": 6}
+    assert dataset.notes == ("arrays of a.npz that are not used: names",)
+    assert dataset.label.classes == ("0", "1", "2")
+
+
+@pytest.mark.parametrize(("shape", "noted"), [((60, 3, 8, 8), True), ((60, 8, 8, 2), False), ((60, 8, 8, 5), False)])
+def test_npz_bytes_of_which_no_image_can_be_made_are_arrays(resolve, tmp_path, shape, noted):
+    save_npz(tmp_path, x=np.random.default_rng(0).integers(0, 256, shape, np.uint8), y=np.arange(60) % 2)
+    dataset = resolve(npz={"path": "a.npz"})
+    assert (dataset.columns[0].dtype, dataset.columns[0].shape) == ("array", shape[1:])
+    assert any("put their channels last: numpy.moveaxis(x, 1, -1)" in note for note in dataset.notes) == noted
+
+
+def test_npz_words_in_bytes(resolve, rows, tmp_path):
+    words = np.array(["é".encode(), b"b"])[np.arange(60) % 2]
+    save_npz(tmp_path, x=np.arange(60), word=words, y=words)
+    dataset = resolve(npz={"path": "a.npz", "features": ["x", "word"]})
+    assert dataset.label.classes == ("b", "é") and rows(dataset)[0] == {"x": 0, "word": "é", "y": "é"}
+
+
+def test_what_is_no_npz_is_named(resolve, tmp_path):
+    np.save(tmp_path / "a.npy", np.arange(9))
+    with zipfile.ZipFile(tmp_path / "a.npz", "w") as archive:
+        archive.writestr("x", "hello")
+        archive.writestr("y", "hello")
+    with pytest.raises(ConfigError, match="is a single array .*save inputs and labels in one file"):
+        resolve(npz={"path": "a.npy"})
+    with pytest.raises(ConfigError, match="'x' of .*a.npz is no array of NumPy"):
+        resolve(npz={"path": "a.npz"})
+
+
+_OF_TWO_KINDS = {
+    "x_train": np.ones((9, 4, 4), np.uint8), "y_train": np.arange(9),
+    "x_test": np.ones((9, 4, 4)), "y_test": np.arange(9).astype(str),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
     ("arrays", "options", "message"),
     [
         ({"x": np.arange(5), "z": np.arange(5)}, {}, "has no array 'y'; its arrays are x, z"),
@@ -265,6 +322,12 @@ def test_npz_multilabel(resolve, rows, tmp_path):
         ({"x": np.ones((9, 4, 4)), "y": np.arange(9)}, {"images": True}, "images must be uint8"),
         ({"x": np.arange(9), "y": np.array(3)}, {}, "Array 'y' of .*a.npz is a single value; save an array with one"),
         ({"x": np.arange(9), "y": np.arange(9)}, {"test_features": ["a", "b"]}, "npz.test_features has 2 keys"),
+        ({"x": np.arange(9), "y": np.arange(9)}, {"features": ["x", "y"]}, "lists 'y', which is the label"),
+        ({"x": np.arange(9), "y": np.zeros((9, 2, 2))}, {}, "Labels 'y' of .*a.npz have the shape .9, 2, 2."),
+        ({"x": np.arange(9), "y": np.array([b"\xff"] * 9)}, {}, "Array 'y' of .* holds bytes that are no UTF-8"),
+        ({"x": np.zeros((9, 0)), "y": np.arange(9)}, {}, "the rows of 'x' are empty"),
+        (_OF_TWO_KINDS, {}, "Train and test rows of 'x' in .* are not alike: uint8 .9, 4, 4. and float64"),
+        ({**_OF_TWO_KINDS, "x_test": _OF_TWO_KINDS["x_train"]}, {}, "Train and test labels in .* are not alike: int64"),
     ],
 )
 def test_bad_npz(resolve, tmp_path, arrays, options, message):

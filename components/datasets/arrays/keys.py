@@ -76,8 +76,8 @@ def _key(key: str, known: Collection[str], path: Path) -> str:
     found = _spelled(key, _TRAIN, known)
     if found is None:
         raise ConfigError(
-            f"{path} has no array {key!r}; its arrays are {', '.join(known)}.{nearest(key, known)} Name those of inputs "
-            "and labels under npz.features and npz.label."
+            f"{path} has no array {key!r}; its arrays are {', '.join(known)}.{nearest(key, known)} Name those of the "
+            "inputs and labels under npz.features and npz.label."
         )
     return found
 

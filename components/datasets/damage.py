@@ -14,6 +14,7 @@ from kerasline.components.datasets.images import examine, files_of
 from kerasline.components.datasets.resolving import read_shard
 
 _SECONDS = 120.0
+_CHECKED = {"images": "images", "image_table": "images", "tfrecord": "tfrecord"}  # readers whose sources have 'check'
 # What TensorFlow's decoders say; the names of the operations stand in the errors of graphs that were compiled.
 _DECODING = re.compile(
     r"DecodeImage|DecodePng|DecodeJpeg|DecodeBmp|DecodeGif|decode_image|Unknown image file format|"
@@ -31,8 +32,10 @@ def explain_damage(dataset: Dataset) -> str:
     found = next(_damaged(dataset), None)
     what = "an image of the data cannot be decoded" if found is None else f"image {found[0]}: {found[1]}"
     advice = "leave it out"
-    if dataset.reader in ("images", "image_table"):
-        advice = "images.check: decode finds such images before the run, leaves them out and lists them"
+    if dataset.reader in _CHECKED:
+        advice = (
+            f"{_CHECKED[dataset.reader]}.check: decode finds such images before the run, leaves them out and lists them"
+        )
     return f"{what}; {advice}"
 
 

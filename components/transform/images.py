@@ -7,6 +7,7 @@ import tensorflow as tf
 from kerasline.components.features import FeatureStep
 
 _LEVELS = 255  # of a pixel of eight bits, besides 0
+_WITH_ALPHA = 4  # channels
 _DEPTH_AT = 24  # the byte of a PNG that holds the bits of a channel
 
 
@@ -33,14 +34,14 @@ def decode_images(encoded: tf.Tensor, step: FeatureStep) -> tf.Tensor:
         )
 
     def decode(image: tf.Tensor) -> tf.Tensor:
-        pixels = tf.io.decode_image(image, channels=channels, expand_animations=False)
+        pixels = _decode(image, channels)
         return tf.ensure_shape(fit(pixels), (height, width, channels))
 
     def decode_deep(image: tf.Tensor) -> tf.Tensor:
         pixels = tf.cond(
             _is_deep(image),
             lambda: tf.cast(tf.io.decode_png(image, channels, tf.uint16), tf.float32) / step.levels,
-            lambda: tf.cast(tf.io.decode_image(image, channels, expand_animations=False), tf.float32) / _LEVELS,
+            lambda: tf.cast(_decode(image, channels), tf.float32) / _LEVELS,
         )
         return tf.ensure_shape(tf.minimum(fit(pixels), 1.0), (height, width, channels))
 
@@ -51,6 +52,17 @@ def decode_images(encoded: tf.Tensor, step: FeatureStep) -> tf.Tensor:
         spec = tf.TensorSpec((height, width, channels), tf.float32)
         pixels = tf.map_fn(decode_deep, encoded, fn_output_signature=spec)
     return tf.image.per_image_standardization(pixels) if step.options.normalise == "standard" else pixels
+
+
+def _decode(image: tf.Tensor, channels: int) -> tf.Tensor:
+    """Decodes one image to eight bits; a JPEG, for which TensorFlow knows no alpha, is opaque."""
+    if channels != _WITH_ALPHA:
+        return tf.io.decode_image(image, channels=channels, expand_animations=False)
+    return tf.cond(
+        tf.io.is_jpeg(image),
+        lambda: tf.pad(tf.io.decode_jpeg(image, channels=3), [[0, 0], [0, 0], [0, 1]], constant_values=_LEVELS),
+        lambda: tf.io.decode_image(image, channels=channels, expand_animations=False),
+    )
 
 
 def _resize(pixels: tf.Tensor, height: int, width: int) -> tf.Tensor:

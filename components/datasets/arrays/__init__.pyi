@@ -12,4 +12,8 @@ from .arrays import (
     rows_of as rows_of,
     shards_of as shards_of,
 )
-from .tfrecord import check_no_sequence as check_no_sequence, with_plain_images as with_plain_images
+from .tfrecord import (
+    check_no_sequence as check_no_sequence,
+    compression_of as compression_of,
+    with_plain_images as with_plain_images,
+)

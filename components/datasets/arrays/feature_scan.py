@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from kerasline.components.core import ConfigError
 from kerasline.components.datasets.description import Column, LabelFacts, LabelNumbers, facts_of_written
-from kerasline.components.datasets.images import examine, is_deep
+from kerasline.components.datasets.images import Checked, Survey
 from kerasline.components.datasets.values import NumberEvidence, WrittenNumbers, are_booleans
 
 _MAX_DISTINCT = 10_000
-_MAX_PIXELS = 5e7
+_MOST_ODD = 100  # values that are no image in a feature of images
 _TEXTS_AT_ONCE = 4096
 _TIFF_STARTS = (b"II*\0", b"MM\0*")
 _IMAGE_STARTS = (b"\x89PNG\r\n", b"\xff\xd8\xff", b"GIF8", *_TIFF_STARTS)
@@ -20,6 +20,21 @@ _BMP_START, _BMP_HEADER_BYTES = b"BM", 26  # a word may begin so, but has no zer
 # Kinds of lists that a column of each type may be stored as; the other types are bytes.
 _STORED = {"float": {"float", "int"}, "array": {"float", "int"}, "int": {"int"}, "tokens": {"int"}}
 _OF_ONE_VALUE = ("float", "int", "string", "image")
+_CONTROLS = frozenset(range(32)) - set(b"\t\n\r\f\v")  # that no text has
+
+
+class Values(NamedTuple):
+    """What one record has of a feature.
+
+    Attributes:
+      kind: Of the list that holds the values: bytes, float or int.
+      values: At least one.
+      checked: What is known of the first, where it begins like an image and was looked at.
+    """
+
+    kind: str
+    values: list[Any]
+    checked: Checked | None = None
 
 
 @dataclass
@@ -33,10 +48,11 @@ class FeatureScan:
       present: Records that had any.
       minimum: Smallest number.
       maximum: Largest number.
-      is_image: Whether all bytes begin like an image.
-      is_text: Whether all bytes that are no image are text.
-      first_image: Bytes of the first image.
-      levels: Largest value of a pixel of the images with 16 bits a channel, 0 where there is none.
+      images: Records whose bytes begin like an image.
+      others: Records with other bytes.
+      unusable: Of the images, those that cannot be used, and why the first cannot.
+      is_text: Whether all bytes are text.
+      survey: What the images are like.
       counts: Records of each value, None where there are too many different ones to count.
       booleans: Whether every text is true or false.
       evidence: Which numbers the texts hold.
@@ -50,28 +66,25 @@ class FeatureScan:
     present: int = 0
     minimum: float = math.inf
     maximum: float = -math.inf
-    is_image: bool = True
+    images: int = 0
+    others: int = 0
+    unusable: list[str] = field(default_factory=list)
     is_text: bool = True
-    first_image: bytes = b""
-    levels: int = 0
+    survey: Survey = field(default_factory=Survey)
     counts: dict[Any, int] | None = field(default_factory=dict)
     booleans: bool = True
     evidence: NumberEvidence = field(default_factory=NumberEvidence)
     ranges: LabelNumbers = field(default_factory=LabelNumbers)
     texts: list[str] = field(default_factory=list)
 
-    def add(self, kind: str, values: list[Any]) -> None:
-        """Takes in one record's values.
-
-        Args:
-          kind: Of the list that holds them: bytes, float or int.
-          values: At least one.
-        """
+    def add(self, found: Values) -> None:
+        """Takes in one record's values."""
+        kind, values, checked = found
         self.present += 1
         self.kinds.add(kind)
         self.lengths.add(len(values))
         if kind == "bytes":
-            self._take_bytes(values[0])
+            self._take_bytes(values[0], checked)
         else:
             self.minimum, self.maximum = min(self.minimum, *values), max(self.maximum, *values)
         if self.counts is not None:
@@ -80,20 +93,27 @@ class FeatureScan:
             if len(self.counts) > _MAX_DISTINCT:
                 self.counts = None
 
-    def _take_bytes(self, content: bytes) -> None:
-        self.is_image = self.is_image and _begins_like_image(content)
-        if self.is_image:
-            self._take_image(content)
-            return
+    def _take_bytes(self, content: bytes, checked: Checked | None) -> None:
+        if checked is None:
+            self.others += 1
+        else:
+            self._take_image(checked)
         self.is_text = self.is_text and _is_text(content)
         if self.is_text and content.strip():
             self._take_text(content.decode().strip())
 
-    def _take_image(self, content: bytes) -> None:
-        self.counts = None  # images are not told apart, and keeping them would fill the memory
-        self.first_image = self.first_image or content
-        if is_deep(content) or content.startswith(_TIFF_STARTS):
-            self.levels = max(self.levels, examine(content, decode=True, max_pixels=_MAX_PIXELS).levels or 0)
+    def _take_image(self, checked: Checked) -> None:
+        self.images += 1
+        self.survey.add(checked, "")
+        if checked.shape is None:
+            self.unusable.append(checked.problem)
+        else:
+            self.counts = None  # images are not told apart, and keeping them would fill the memory
+
+    @property
+    def is_image(self) -> bool:
+        """Whether the values are images, of which some may be something else by mistake."""
+        return self.kinds == {"bytes"} and self.others < min(self.images, _MOST_ODD)
 
     def _take_text(self, text: str) -> None:
         self.booleans = self.booleans and are_booleans([text])
@@ -156,6 +176,11 @@ def _check_values(scan: FeatureScan, dtype: str) -> None:
             f"Feature {scan.name!r} has up to {max(scan.lengths)} values a record, so it cannot be {dtype}; "
             "drop it or make it array or tokens in tfrecord.features."
         )
+    if dtype == "tokens" and scan.minimum < 0:
+        raise ConfigError(
+            f"Feature {scan.name!r} has the token id {scan.minimum}, but ids begin at 0, which fills what is shorter; "
+            "write others."
+        )
     if dtype == "array" and len(scan.lengths) > 1:
         raise ConfigError(
             f"Feature {scan.name!r} has from {min(scan.lengths)} to {max(scan.lengths)} values a record, but "
@@ -166,7 +191,8 @@ def _check_values(scan: FeatureScan, dtype: str) -> None:
 def _facts(scan: FeatureScan, dtype: str) -> dict[str, Any]:
     """Returns the fields of a column that only columns of its type have."""
     if dtype == "image":
-        return {"shape": _image_shape(scan), "levels": scan.levels or None}
+        found = _image_column(scan)
+        return {"shape": found.shape, "levels": found.levels}
     if dtype == "array":
         return {"shape": (max(scan.lengths),)}
     if dtype == "tokens":
@@ -177,7 +203,8 @@ def _facts(scan: FeatureScan, dtype: str) -> dict[str, Any]:
     return {"distinct": distinct}
 
 
-def _begins_like_image(value: bytes) -> bool:
+def begins_like_image(value: bytes) -> bool:
+    """Says whether bytes begin as those of an image do."""
     is_bmp = value.startswith(_BMP_START) and b"\0" in value[:_BMP_HEADER_BYTES]
     is_marked = value[8:12] == b"WEBP" or value[4:12] == b"ftypavif"
     return is_bmp or is_marked or value.startswith(_IMAGE_STARTS)
@@ -191,11 +218,11 @@ def _infer(scan: FeatureScan) -> str:
     return "tokens" if scan.kinds == {"int"} and len(scan.lengths) > 1 else "array"
 
 
-def _image_shape(scan: FeatureScan) -> tuple[int, int, int]:
-    checked = examine(scan.first_image, decode=True, max_pixels=_MAX_PIXELS)
-    if checked.shape is None:
-        raise ConfigError(f"The first image of feature {scan.name!r} cannot be used: {checked.problem}.")
-    return checked.shape
+def _image_column(scan: FeatureScan) -> Column:
+    if scan.images == len(scan.unusable):
+        reason = scan.unusable[0] if scan.unusable else "not an image"
+        raise ConfigError(f"No image of feature {scan.name!r} can be used. The first: {reason}.")
+    return scan.survey.column()
 
 
 def label_of(scan: FeatureScan, rows: int, origin: str) -> LabelFacts:
@@ -212,6 +239,14 @@ def label_of(scan: FeatureScan, rows: int, origin: str) -> LabelFacts:
     if scan.lengths != {1}:
         raise ConfigError(f"Label {scan.name!r} of {origin} has several values a record; only one can be predicted.")
     if "bytes" in scan.kinds:
+        if not scan.is_text:
+            raise ConfigError(
+                f"Label {scan.name!r} of {origin} holds bytes that are no text; write its classes as UTF-8."
+            )
+        if len(scan.kinds) > 1:
+            raise ConfigError(
+                f"Label {scan.name!r} of {origin} is text in some records and a number in others; write it in one way."
+            )
         facts = LabelFacts(scan.name, "string", _text_counts(scan), rows, origin=origin)
         written = scan.numbers
         return replace(facts, written=written, as_numbers=facts_of_written(facts, written, scan.ranges))
@@ -249,4 +284,4 @@ def _is_text(value: bytes) -> bool:
         value.decode()
     except UnicodeDecodeError:
         return False
-    return True
+    return _CONTROLS.isdisjoint(value)  # which raw pixels and serialized tensors have

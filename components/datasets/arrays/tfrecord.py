@@ -1,19 +1,19 @@
-"""TFRecord files of tf.Examples, plain or gzipped; the one source whose reading needs TensorFlow."""
+"""TFRecord files of tf.Examples, plain or packed; the one source whose reading needs TensorFlow."""
 
 from __future__ import annotations
 
-import math
 import re
-from collections.abc import Collection, Iterator, Mapping
-from dataclasses import asdict, dataclass, field
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from kerasline.components.core import ConfigError, counted, nearest
-from kerasline.components.datasets.arrays.feature_scan import FeatureScan, column_of, label_of, plain
+from kerasline.components.core import ConfigError, nearest
+from kerasline.components.datasets.arrays.feature_scan import Values, column_of, label_of, plain
+from kerasline.components.datasets.arrays.record_survey import Survey, absent_shards, has_label
 from kerasline.components.datasets.description import Column, Dataset, Found, TfRecordOptions, thin
-from kerasline.components.datasets.files import Places, check_unchanged, digest_file, is_gzip, size_of
-from kerasline.components.datasets.images import plain_or_same
+from kerasline.components.datasets.files import Places, check_unchanged, digest_file, is_gzip
+from kerasline.components.datasets.images import plain_or_same, shortened
 
 
 def find(options: TfRecordOptions, places: Places) -> Found:
@@ -27,9 +27,7 @@ def find(options: TfRecordOptions, places: Places) -> Found:
     """
     listed = places.find_splits("tfrecord", options.path, options.test_path)
     first = listed[0][0]
-    survey = _Survey(options.label)
-    for path, split in listed:
-        survey.add(path, split)
+    survey = _survey(options, listed)
     _check_names(options, survey, first)
     columns = _columns(options, survey, first)
     label = label_of(survey.scans[options.label], survey.rows, str(first))
@@ -42,58 +40,40 @@ def find(options: TfRecordOptions, places: Places) -> Found:
         shards=[shard for shard in survey.shards if shard["rows"]],
         digest=",".join(digest_file(path) for path, _ in listed),
         title=first.stem,
-        skipped=tuple(survey.skipped),
+        skipped=shortened([*absent_shards([path for path, _ in listed]), *survey.skipped]),
+        notes=tuple(note for name in survey.images for note in survey.scans[name].survey.notes),
     )
 
 
-def _columns(options: TfRecordOptions, survey: _Survey, path: Path) -> tuple[Column, ...]:
-    """Describes the features that are inputs: those that the recipe lists, or all but the label and what it drops."""
+def _columns(options: TfRecordOptions, survey: Survey, path: Path) -> tuple[Column, ...]:
+    """Describes the features that are inputs."""
     given: Mapping[str, str] = options.features or {}
-    inputs = given or [name for name in survey.scans if name not in {options.label, *options.drop}]
+    inputs = _inputs(options, survey)
     if not inputs:
         raise ConfigError(f"{path} has no feature left as input besides {options.label!r}; drop fewer features.")
     return tuple(column_of(survey.scans[name], given.get(name), survey.rows) for name in inputs)
 
 
-@dataclass
-class _Survey:
-    """What reading all records tells.
+def _inputs(options: TfRecordOptions, survey: Survey) -> list[str]:
+    """Names the inputs: the features that the recipe lists, or all but the label and what it drops."""
+    return list(options.features or (name for name in survey.scans if name not in {options.label, *options.drop}))
 
-    Attributes:
-      label: Name of the label's feature.
-      scans: What is known of each feature of records with a label, by its name.
-      unlabelled: Names of the features of records without one.
-      shards: One for each file.
-      skipped: In words, which files have records without a label.
-    """
 
-    label: str
-    scans: dict[str, FeatureScan] = field(default_factory=dict)
-    unlabelled: set[str] = field(default_factory=set)
-    shards: list[dict[str, Any]] = field(default_factory=list)
-    skipped: list[str] = field(default_factory=list)
-
-    @property
-    def rows(self) -> int:
-        """Records with a label, of all files."""
-        return sum(shard["rows"] for shard in self.shards)
-
-    def add(self, path: Path, split: str | None) -> None:
-        """Reads a file, whose rows follow those of the files of the same split before it."""
-        rows = unlabelled = 0
-        for features in _records(path):
-            if not _has_label(features.get(self.label)):
-                self.unlabelled.update(features)
-                unlabelled += 1
-                continue
-            rows += 1
-            for name, (kind, values) in features.items():
-                self.scans.setdefault(name, FeatureScan(name)).add(kind, values)
-        if unlabelled:
-            self.skipped.append(f"{path.name}: {counted(unlabelled, 'record')} without {self.label!r}")
-        first = sum(shard["rows"] for shard in self.shards if shard.get("split") == split)
-        shard = {"path": str(path), "bytes": size_of(path), "first": first, "rows": rows}
-        self.shards.append(shard if split is None else {**shard, "split": split})
+def _survey(options: TfRecordOptions, listed: Sequence[tuple[Path, str | None]]) -> Survey:
+    """Reads all records; twice where some have no image that can be used, which are then left out."""
+    survey = Survey(options.label, options.check == "decode")
+    for path, split in listed:
+        survey.add(path, split, _records(path))
+    given: Mapping[str, str] = options.features or {}
+    scans = [survey.scans[name] for name in _inputs(options, survey) if name in survey.scans]
+    images = [scan for scan in scans if scan.images and given.get(scan.name, "image") == "image" and scan.is_image]
+    if not any(scan.unusable or scan.others or scan.present < survey.rows for scan in images):
+        survey.images = [scan.name for scan in images]
+        return survey
+    kept = Survey(options.label, options.check == "decode", [scan.name for scan in images])
+    for path, split in listed:
+        kept.add(path, split, _records(path))
+    return kept if kept.rows else survey  # which says what is wrong with the images
 
 
 def _kind(dtypes: Collection[str]) -> Any:
@@ -108,21 +88,30 @@ def read(dataset: Dataset, shard: Mapping[str, Any]) -> Iterator[dict[str, Any]]
 
 
 def _rows(dataset: Dataset, shard: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-    label = dataset.label
-    for features in _records(Path(shard["path"])):
-        if not _has_label(features.get(label.name)):
+    label, unusable = dataset.label, set(shard.get("unusable", ()))
+    for number, features in enumerate(_records(Path(shard["path"])), start=1):
+        if number in unusable or not has_label(features.get(label.name)):
             continue
         row = {column.name: _value(features.get(column.name), column) for column in dataset.columns}
-        values = features[label.name][1]
-        row[label.name] = plain(values[0])
+        row[label.name] = plain(features[label.name].values[0])
         yield row
 
 
-def _records(path: Path) -> Iterator[dict[str, tuple[str, list[Any]]]]:
-    """Yields each record's features: name to kind (bytes, float, int) and values; empty lists are left out."""
+def compression_of(path: str | Path) -> str:
+    """Returns how a TFRecord file is packed, in TensorFlow's words: GZIP, ZLIB, or nothing."""
+    if is_gzip(path):
+        return "GZIP"
+    with open(path, "rb") as file:
+        start = file.read(8)  # of a plain file the length of its first record, far below 2 to the power of 32
+    is_zlib = len(start) == 8 and start[0] == 0x78 and int.from_bytes(start[:2], "big") % 31 == 0
+    return "ZLIB" if is_zlib and any(start[4:]) else ""
+
+
+def _records(path: Path) -> Iterator[dict[str, Values]]:
+    """Yields each record's features by name; empty lists are left out."""
     import tensorflow as tf
 
-    compression = "GZIP" if is_gzip(path) else ""
+    compression = compression_of(path)
     records = tf.data.TFRecordDataset(str(path), compression_type=compression).as_numpy_iterator()
     number = 0
     while True:
@@ -170,12 +159,6 @@ def with_plain_images(record: bytes, columns: Collection[str]) -> bytes:
     return bytes(example.SerializeToString()) if changed else record
 
 
-def _has_label(found: tuple[str, list[Any]] | None) -> bool:
-    if found is None:
-        return False
-    return bool(found[1][0].strip()) if found[0] == "bytes" else all(map(math.isfinite, found[1]))
-
-
 def check_no_sequence(example: Any, number: int, path: object) -> None:
     """Refuses a record with lists of features, as a step of a sequence has them.
 
@@ -195,18 +178,22 @@ def check_no_sequence(example: Any, number: int, path: object) -> None:
         )
 
 
-def _features(context: Any) -> dict[str, tuple[str, list[Any]]]:
+def _features(context: Any) -> dict[str, Values]:
     features = {}
     for name, feature in context.feature.items():
         which = feature.WhichOneof("kind")
         if which is not None:
             values = list(getattr(feature, which).value)
             if values:
-                features[name] = (which.removesuffix("_list").replace("int64", "int"), values)
+                features[name] = Values(which.removesuffix("_list").replace("int64", "int"), values)
     return features
 
 
-def _check_names(options: TfRecordOptions, survey: _Survey, path: Path) -> None:
+def _check_names(options: TfRecordOptions, survey: Survey, path: Path) -> None:
+    if not survey.records:
+        raise ConfigError(f"{path} has no records; check that the right file was named.")
+    if options.label in (options.features or ()):
+        raise ConfigError(f"tfrecord.features lists {options.label!r}, which is the label; take it out.")
     known = set(survey.scans) or survey.unlabelled
     for name in (options.label, *(options.features or {}), *options.drop):
         if name not in known:
@@ -216,12 +203,12 @@ def _check_names(options: TfRecordOptions, survey: _Survey, path: Path) -> None:
         raise ConfigError(f"No record of {path} has a value of its label {options.label!r}; name another feature.")
 
 
-def _value(found: tuple[str, list[Any]] | None, column: Column) -> Any:
+def _value(found: Values | None, column: Column) -> Any:
     import numpy as np
 
     if found is None:
         return None
-    values = found[1]
+    values = found.values
     if column.dtype == "array":
         return np.array(values, np.float32)
     if column.dtype == "tokens":

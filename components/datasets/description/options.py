@@ -208,8 +208,8 @@ class NpzOptions(Options):
     )
     label: str = Field(
         default="y",
-        description="Key of the labels; 'y' also finds 'y_train', 'train_y' and 'Y'. Of 'x_val' and 'y_val', where they "
-        "are there, the eval split is made.",
+        description="Key of the labels; 'y' also finds 'Y', 'y_train' and 'train_y'. 'x_val' and 'y_val' become the eval "
+        "split.",
     )
     test_features: str | list[str] | None = Field(
         default=None, description="Inputs of the test split; default: 'x_test' if there."
@@ -244,7 +244,7 @@ class IdxOptions(Options):
 
 
 class TfRecordOptions(Options):
-    """TFRecord files of tf.Examples, plain or gzipped."""
+    """TFRecord files of tf.Examples, plain or packed with gzip or zlib."""
 
     path: Places = Field(description="Files or globs.")
     label: str = Field(description="The feature to predict.")
@@ -254,6 +254,10 @@ class TfRecordOptions(Options):
     )
     test_path: Places | None = Field(default=None, description="Files that are the test split.")
     drop: list[str] = Field(default=[], description="Features that are not inputs.")
+    check: Literal["decode", "header"] = Field(
+        default="decode",
+        description="Decode every image before the run, so that none fails within it, or read headers only.",
+    )
 
 
 class SpanOptions(Options):

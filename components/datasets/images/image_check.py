@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kerasline.components.datasets.files import GIT_LFS, HEIF, SVG, name_kind
+from kerasline.components.datasets.images.png import is_whole
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -123,13 +124,24 @@ def examine(content: bytes, decode: bool, max_pixels: float) -> Checked:
             size = (width, height) if turned in _LYING else (height, width)
             shape = (*size, _channels(image.mode, image.info, image.palette))
             if decode:
-                image.load()
+                _decode(image, content)
             levels = _levels_if_deep(image, content, decode)
     except Image.DecompressionBombError:
         return Checked(None, digest, f"more pixels than the limit of {max_pixels / 1e6:g} megapixels")
     except Exception as error:  # decoders meet hostile bytes with any kind of exception
         return Checked(None, digest, f"cannot be decoded ({_reason(error, content)})")
     return Checked(shape, digest, levels=levels, turned=turned in _TURNED)
+
+
+def _decode(image: Any, content: bytes) -> None:
+    """Decodes all pixels.
+
+    Raises:
+      OSError: They, or the end of a PNG behind them, which TensorFlow asks for, are not there.
+    """
+    image.load()
+    if image.format == "PNG" and not is_whole(content):
+        raise OSError("image file is truncated")
 
 
 def is_deep(content: bytes) -> bool:
@@ -165,8 +177,11 @@ def _levels(image: Any) -> int:
 
 
 def _orientation(image: Any, content: bytes) -> int:
-    """Returns how the image is to be turned, 1 for not at all; PIL gives TIFF upright by itself, its size as well."""
-    if image.format == "TIFF":
+    """Returns how the image is to be turned, 1 for not at all; PIL gives TIFF upright by itself, its size as well.
+
+    Of colours in 16 bits PIL keeps eight, so that they are left as they are.
+    """
+    if image.format == "TIFF" or (is_deep(content) and not image.mode.startswith(_DEEP_GREY)):
         return 1
     if image.format == "PNG" and b"eXIf" not in content[:_EXIF_BYTES]:
         return 1  # PIL would decode all pixels to look behind them
@@ -188,8 +203,7 @@ def plain_image(content: bytes) -> bytes:
     Raises:
       OSError, ValueError, SyntaxError: It cannot be decoded.
     """
-    is_png = content.startswith(b"\x89PNG")
-    if is_png and (is_deep(content) or b"eXIf" not in content[:_EXIF_BYTES]):
+    if content.startswith(b"\x89PNG") and b"eXIf" not in content[:_EXIF_BYTES]:
         return content
     import numpy as np
     from PIL import Image, ImageOps

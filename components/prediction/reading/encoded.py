@@ -9,8 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from kerasline.components.core import ConfigError, nearest
-from kerasline.components.datasets.arrays import check_no_sequence, with_plain_images
-from kerasline.components.datasets.files import is_gzip
+from kerasline.components.datasets.arrays import check_no_sequence, compression_of, with_plain_images
 from kerasline.components.datasets.images import examine, path_problem, plain_image
 from kerasline.components.prediction.reading.blocks import Block
 from kerasline.components.prediction.reading.pictures import MAX_PIXELS
@@ -66,8 +65,7 @@ def read_records(plan: PredictionPlan, shard: Mapping[str, Any]) -> Iterator[Blo
     import tensorflow as tf
 
     path, name = shard["path"], Path(shard["path"]).name
-    compression = "GZIP" if is_gzip(path) else ""
-    records = tf.data.TFRecordDataset(path, compression_type=compression).as_numpy_iterator()
+    records = tf.data.TFRecordDataset(path, compression_type=compression_of(path)).as_numpy_iterator()
     seen = 0
     while True:
         try:

@@ -32,10 +32,10 @@ def example(**values) -> bytes:
 
 @pytest.fixture
 def save(tmp_path):
-    """Writes records, gzipped if the name says so."""
+    """Writes records, packed if the name says so."""
 
     def call(name, records):
-        options = "GZIP" if name.endswith(".gz") else ""
+        options = {".gz": "GZIP", ".zz": "ZLIB"}.get(name[-3:], "")
         with tf.io.TFRecordWriter(str(tmp_path / name), options) as writer:
             for record in records:
                 writer.write(record)
@@ -50,7 +50,7 @@ def record(n, **more):
     )  # fmt: skip
 
 
-@pytest.mark.parametrize("name", ["a.tfrecord", "a.tfrecord.gz"])
+@pytest.mark.parametrize("name", ["a.tfrecord", "a.tfrecord.gz", "a.tfrecord.zz"])
 def test_types_and_values(resolve, rows, save, name):
     save(name, [record(n) for n in range(40)])
     dataset = resolve(tfrecord={"path": name, "label": "y"})
@@ -100,7 +100,21 @@ def test_chosen_features_and_limit(resolve, rows, save):
         ([b"not an example"], {}, "Record 1 of .*a.tfrecord is not a tf.Example"),
         ([example(x=[1.0, 2.0], y=0), example(x=[1.0], y=1)], {}, "'x' has from 1 to 2 values a record, but an array"),
         ([example(x=b"\xff\xfe\x00", y=0)], {}, "'x' holds bytes that are neither text nor a PNG"),
-        ([example(x=b"\x89PNG\r\n\x1a\nrest", y=0)], {}, "The first image of feature 'x' cannot be used"),
+        ([example(x=b"\x89PNG\r\n\x1a\nrest", y=0)], {}, "No image of feature 'x' can be used. The first: cannot be"),
+        ([example(x=bytes(range(64)), y=0)], {}, "'x' holds bytes that are neither text nor a PNG"),
+        ([example(x=[-1, 2], y=0), example(x=1, y=1)], {}, "'x' has the token id -1, but ids begin at 0"),
+        ([example(x=1, y=b"\xff"), example(x=1, y=b"\xfe")], {}, "Label 'y' of .* holds bytes that are no text"),
+        (
+            [example(x=1, y=b"1"), example(x=1, y=1)],
+            {},
+            "Label 'y' of .* is text in some records and a number in others",
+        ),
+        (
+            [example(x=1, y=0)],
+            {"features": {"x": "int", "y": "int"}},
+            "tfrecord.features lists 'y', which is the label",
+        ),
+        ([], {}, "a.tfrecord has no records; check that the right file was named"),
         ([example(x=1.5, y=0)], {"features": {"x": "int"}}, "'x' holds float values, which are not int"),
         ([example(x=[1, 2], y=0)], {"features": {"x": "int"}}, "up to 2 values a record, so it cannot be int"),
         ([example(x=1, y=[0, 1])], {}, "Label 'y' of .* has several values a record"),
@@ -156,6 +170,44 @@ def test_images_of_records_are_read_as_files_are(resolve, rows, save):
         assert next(c for c in dataset.columns if c.name == "image").dtype == "image"
         with Image.open(io.BytesIO(rows(dataset)[0]["image"])) as image:
             np.testing.assert_array_equal(np.asarray(image.convert("L")), upright)
+
+
+def picture(n, **more):
+    return Image.fromarray(np.full((6, 8 + n % 3, 3), 4 * n, np.uint8), **more)
+
+
+def test_records_without_an_image_that_can_be_used_are_left_out(resolve, rows, save, tmp_path):
+    def png(image):
+        image.save(tmp_path / "x.png")
+        return (tmp_path / "x.png").read_bytes()
+
+    good = [png(picture(n) if n else picture(n).convert("L")) for n in range(40)]
+    records = [example(image=content, n=n, y=n % 2) for n, content in enumerate(good)]
+    records[3:7] = [example(image=good[3][:-20], n=3, y=1), example(image=b"", n=4, y=0), example(n=5, y=1),
+                    example(image=b"GIF89a", n=6, y=0)]  # fmt: skip
+    save("a.tfrecord", records)
+    dataset = resolve(tfrecord={"path": "a.tfrecord", "label": "y"})
+    column = next(column for column in dataset.columns if column.name == "image")
+    assert (column.dtype, column.shape, column.missing) == ("image", (6, 8, 3), 0), "as of the same files in a folder"
+    assert dataset.notes == (
+        "images differ in size (height × width): from 6×8 to 6×10", "images differ in channels: grey, colour",
+    )  # fmt: skip
+    assert [row["n"] for row in rows(dataset)] == [0, 1, 2, *range(7, 40)]
+    assert [line.split(": ", 1) for line in dataset.skipped] == [
+        ["a.tfrecord record 4", "'image': cannot be decoded (image file is truncated)"],
+        ["a.tfrecord record 5", "'image' is not an image"],
+        ["a.tfrecord record 6", "no value in 'image'"],
+        ["a.tfrecord record 7", "'image': cannot be decoded (not an image)"],
+    ]
+
+
+def test_shards_that_are_not_there_are_named(resolve, save):
+    for shard in (0, 2):
+        save(f"a.tfrecord-{shard:05}-of-00004", [example(x=n, y=n % 3 % 2) for n in range(shard, 120, 4)])
+    dataset = resolve(tfrecord={"path": "a.tfrecord-*", "label": "y"})
+    assert dataset.skipped == (
+        "a.tfrecord-00001-of-00004 and 1 more: not there, though the names of the other files count it",
+    )
 
 
 def test_a_label_of_text_is_the_numbers_that_it_says(resolve, rows, save):

@@ -90,6 +90,49 @@ def test_the_graph_sees_all_bits(size: tuple[int, int]) -> None:
     assert found[0].max() > 0.8 and len(np.unique(found[0])) == size[0] * size[1]
 
 
+@pytest.mark.parametrize("levels", [None, 4095])
+def test_images_without_alpha_among_those_with_it_are_opaque(levels: int | None) -> None:
+    tf = pytest.importorskip("tensorflow")
+    from kerasline.components.transform.images import decode_images
+
+    colours = Image.new("RGB", (8, 6), (200, 60, 20))
+    step = FeatureStep(
+        name="image", kind="image", dtype="image", shape=(6, 8, 4), levels=levels, options=ColumnOptions()
+    )  # fmt: skip
+    contents = [encoded(colours, form) for form in ("JPEG", "PNG")] + [encoded(colours.convert("RGBA"))]
+    found = decode_images(tf.constant(contents), step).numpy()
+    np.testing.assert_allclose(found, np.broadcast_to([200 / 255, 60 / 255, 20 / 255, 1], found.shape), atol=0.02)
+
+
+@pytest.mark.parametrize("lost", [1, 12, 20])
+def test_a_png_without_its_end_is_damaged_as_tensorflow_has_it(lost: int) -> None:
+    tf = pytest.importorskip("tensorflow")
+    content = encoded(RAMP * 85)[:-lost]
+    with Image.open(io.BytesIO(content)) as image:
+        image.load()  # which Pillow reads
+    with pytest.raises(tf.errors.InvalidArgumentError):
+        tf.io.decode_image(content)
+    assert examine(content, True, 1e6).problem == "cannot be decoded (image file is truncated)"
+    assert not examine(encoded(RAMP * 85) + b"more", True, 1e6).problem
+
+
+def test_deep_images_are_turned_where_they_are_grey() -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    content = encoded(RAMP * 85, exif=exif)
+    checked = examine(content, True, 1e6)
+    assert (checked.shape, checked.turned, checked.levels) == ((8, 6, 1), True, 4095)
+    with Image.open(io.BytesIO(plain_image(content))) as image:
+        np.testing.assert_array_equal(np.asarray(image), np.rot90(RAMP * 85, -1))
+    colours = np.stack([RAMP * 85] * 3, axis=2)
+    tf = pytest.importorskip("tensorflow")
+    deep = tf.io.encode_png(colours).numpy()
+    with_exif = deep[:33] + content[33 : content.index(b"IDAT") - 4] + deep[33:]  # behind the header
+    assert b"eXIf" in with_exif
+    checked = examine(with_exif, True, 1e6)
+    assert (checked.shape, checked.turned, plain_image(with_exif)) == ((6, 8, 3), False, with_exif)
+
+
 def test_pictures_of_deep_images_are_not_white() -> None:
     with Image.open(io.BytesIO(encoded(RAMP * 85))) as image:
         assert np.asarray(eight_bits(image)).max() == 47 * 85 * 255 // 4095

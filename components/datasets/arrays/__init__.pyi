@@ -12,6 +12,7 @@ from .arrays import (
     rows_of as rows_of,
     shards_of as shards_of,
 )
+from .keys import Keys as Keys
 from .tfrecord import (
     check_no_sequence as check_no_sequence,
     compression_of as compression_of,

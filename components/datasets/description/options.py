@@ -208,8 +208,8 @@ class NpzOptions(Options):
     )
     label: str = Field(
         default="y",
-        description="Key of the labels; 'y' also finds 'Y', 'y_train' and 'train_y'. 'x_val' and 'y_val' become the eval "
-        "split.",
+        description="Key of the labels; 'y' also finds 'Y', 'y_train' and 'train_y'. 'x_val' and 'y_val' become the "
+        "eval split.",
     )
     test_features: str | list[str] | None = Field(
         default=None, description="Inputs of the test split; default: 'x_test' if there."

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from kerasline.components.core import ConfigError
-from kerasline.components.datasets.arrays import idx, npz
+from kerasline.components.datasets.arrays import Keys, idx, npz
 from kerasline.components.datasets.description import Found
 from kerasline.components.datasets.files import Places
 from kerasline.components.datasets.named.keras_files import download, find_file, folders
@@ -48,5 +48,5 @@ def _on_disk(name: str, places: Places, class_names: list[str] | None) -> Found 
     if name == "mnist":
         packed = find_file(places, name, ("mnist.npz",))
         if packed is not None:
-            return npz.describe(packed, npz.Keys({"image": "x_train"}, "y_train", {"image": "x_test"}, "y_test"))
+            return npz.describe(packed, Keys({"image": "x_train"}, "y_train", {"image": "x_test"}, "y_test"))
     return None

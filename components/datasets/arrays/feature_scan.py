@@ -115,6 +115,11 @@ class FeatureScan:
         """Whether the values are images, of which some may be something else by mistake."""
         return self.kinds == {"bytes"} and self.others < min(self.images, _MOST_ODD)
 
+    @property
+    def is_flawless(self) -> bool:
+        """Whether every value is an image that can be used."""
+        return not self.unusable and not self.others
+
     def _take_text(self, text: str) -> None:
         self.booleans = self.booleans and are_booleans([text])
         self.texts.append(text)
@@ -219,7 +224,7 @@ def _infer(scan: FeatureScan) -> str:
 
 
 def _image_column(scan: FeatureScan) -> Column:
-    if scan.images == len(scan.unusable):
+    if scan.images == len(scan.unusable):  # be there any or none
         reason = scan.unusable[0] if scan.unusable else "not an image"
         raise ConfigError(f"No image of feature {scan.name!r} can be used. The first: {reason}.")
     return scan.survey.column()

@@ -121,14 +121,7 @@ def read_idx(path: str, dimensions: tuple[int, ...]) -> np.ndarray:
         )
     kind, count = content[2], content[3]
     if kind != _UNSIGNED_BYTE or count not in dimensions:
-        wanted = " or ".join(f"0x{(_UNSIGNED_BYTE << 8) | number:08x}" for number in dimensions)
-        advice = "are images and labels exchanged?"
-        if kind in _KINDS:
-            advice = f"it holds {_KINDS[kind]}; write unsigned bytes, or .npz, which holds any numbers."
-        raise ConfigError(
-            f"{path} has the IDX magic number 0x{int.from_bytes(content[:4], 'big'):08x}, but {wanted} is "
-            f"needed; {advice}"
-        )
+        raise ConfigError(f"{path} has the IDX magic number {_told_from(content, dimensions)}")
     start = 4 + 4 * count
     if len(content) < start:
         raise ConfigError(f"{path} is truncated: it ends within its header; copy or download it again.")
@@ -141,6 +134,15 @@ def read_idx(path: str, dimensions: tuple[int, ...]) -> np.ndarray:
             f"{len(content) - start}; copy or download it again."
         )
     return np.frombuffer(content, np.uint8, offset=start).reshape(shape)
+
+
+def _told_from(content: bytes, dimensions: tuple[int, ...]) -> str:
+    """Says which magic number a file has, which it needs, and what to do."""
+    wanted = " or ".join(f"0x{(_UNSIGNED_BYTE << 8) | number:08x}" for number in dimensions)
+    advice = "are images and labels exchanged?"
+    if content[2] in _KINDS:
+        advice = f"it holds {_KINDS[content[2]]}; write unsigned bytes, or .npz, which holds any numbers."
+    return f"0x{int.from_bytes(content[:4], 'big'):08x}, but {wanted} is needed; {advice}"
 
 
 def _part(options: Mapping[str, Any], split: str | None) -> Part:

@@ -34,11 +34,17 @@ class Keys:
     eval_label: str | None = None
 
     @property
+    def splits(self) -> list[str | None]:
+        """The splits that the archive has, None for training."""
+        found = {None: self.features, "test": self.test_features, "eval": self.eval_features}
+        return [split for split, features in found.items() if features]
+
+    @property
     def used(self) -> set[str]:
         """The arrays that are read."""
-        splits = (self.features, self.test_features or {}, self.eval_features or {})
-        labels = {self.label, self.test_label, self.eval_label} - {None}
-        return {key for features in splits for key in features.values()} | {label for label in labels if label}
+        features = (self.features, self.test_features or {}, self.eval_features or {})
+        labels = (self.label, self.test_label, self.eval_label)
+        return {key for keys in features for key in keys.values()} | {label for label in labels if label}
 
 
 def choose_keys(options: NpzOptions, known: Sequence[str], path: Path) -> Keys:
@@ -73,7 +79,7 @@ def _listed(keys: str | list[str]) -> list[str]:
 
 def _key(key: str, known: Collection[str], path: Path) -> str:
     """Finds an array by its name, with the word for training or without, in capitals or not."""
-    found = _spelled(key, _TRAIN, known)
+    found = _first_of([key, *_spellings(key, _TRAIN)], known)
     if found is None:
         raise ConfigError(
             f"{path} has no array {key!r}; its arrays are {', '.join(known)}.{nearest(key, known)} Name those of the "
@@ -82,21 +88,25 @@ def _key(key: str, known: Collection[str], path: Path) -> str:
     return found
 
 
-def _spelled(key: str, words: Sequence[str], known: Collection[str]) -> str | None:
-    spellings = [key] if words == _TRAIN else []
-    spellings += [spelling for word in words for spelling in (f"{key}_{word}", f"{word}_{key}")]
+def _spellings(key: str, words: Sequence[str]) -> list[str]:
+    return [spelling for word in words for spelling in (f"{key}_{word}", f"{word}_{key}")]
+
+
+def _first_of(spellings: Sequence[str], known: Collection[str]) -> str | None:
+    """Returns the first spelling that is there; or the only name that is one of them in other capitals."""
     exact = [spelling for spelling in spellings if spelling in known]
     lower = {spelling.lower() for spelling in spellings}
-    found = exact[:1] or [name for name in known if name.lower() in lower]
-    return found[0] if len(found) == 1 else None
+    alike = [name for name in known if name.lower() in lower]
+    return exact[0] if exact else alike[0] if len(alike) == 1 else None
 
 
 def _of_split(
     split: str, features: dict[str, str], label: str, known: Collection[str]
 ) -> tuple[dict[str, str], str] | None:
     """Finds the same arrays of another split; None where not all of them are there."""
-    found = {name: _spelled(name, _SPLITS[split], known) for name in features}
-    labels = _spelled(bare(label), _SPLITS[split], known)
+    words = _SPLITS[split]
+    found = {name: _first_of(_spellings(name, words), known) for name in features}
+    labels = _first_of(_spellings(bare(label), words), known)
     complete = {name: key for name, key in found.items() if key is not None}
     return (complete, labels) if labels is not None and len(complete) == len(features) else None
 

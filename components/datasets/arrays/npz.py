@@ -50,7 +50,7 @@ def find(options: NpzOptions, places: Places) -> Found:
     path = places.find(options.path)
     known = _names(path)
     keys = choose_keys(options, known, path)
-    label_name = bare(keys.label) if keys.test_features or keys.eval_features else None
+    label_name = bare(keys.label) if len(keys.splits) > 1 else None
     found = describe(path, keys, label_name=label_name, images=options.images)
     return replace(found, notes=(*_unused(known, keys, path), *_channels_first(found)))
 
@@ -65,12 +65,8 @@ def describe(path: Path, keys: Keys, *, label_name: str | None = None, images: b
       images: Whether arrays of bytes are images; None lets their shape tell.
     """
     options = {"path": str(path), "keys": asdict(keys), "images": images}
-    first = _part(options, None)
-    parts: dict[str | None, Part] = {None: first}
-    if keys.test_features:
-        parts["test"] = _part(options, "test")
-    if keys.eval_features:
-        parts["eval"] = _part(options, "eval")
+    parts: dict[str | None, Part] = {split: _part(options, split) for split in keys.splits}
+    first = parts[None]
     dtypes = {column: _dtype(column, values, images, path) for column, values in first.columns.items()}
     _check_alike(parts, images, path)
     kind = _kind(dtypes.values())

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from kerasline.components.core import ConfigError, nearest
-from kerasline.components.datasets.arrays.feature_scan import Values, column_of, label_of, plain
+from kerasline.components.datasets.arrays.feature_scan import FeatureScan, Values, column_of, label_of, plain
 from kerasline.components.datasets.arrays.record_survey import Survey, absent_shards, has_label
 from kerasline.components.datasets.description import Column, Dataset, Found, TfRecordOptions, thin
 from kerasline.components.datasets.files import Places, check_unchanged, digest_file, is_gzip
@@ -61,19 +61,28 @@ def _inputs(options: TfRecordOptions, survey: Survey) -> list[str]:
 
 def _survey(options: TfRecordOptions, listed: Sequence[tuple[Path, str | None]]) -> Survey:
     """Reads all records; twice where some have no image that can be used, which are then left out."""
-    survey = Survey(options.label, options.check == "decode")
+    survey = _read_all(options, listed, [])
+    images = _images(options, survey)
+    survey.images = [scan.name for scan in images]
+    if all(scan.is_flawless and scan.present == survey.rows for scan in images):
+        return survey
+    kept = _read_all(options, listed, survey.images)
+    return kept if kept.rows else survey  # which says what is wrong with the images
+
+
+def _read_all(options: TfRecordOptions, listed: Sequence[tuple[Path, str | None]], images: list[str]) -> Survey:
+    survey = Survey(options.label, options.check == "decode", images)
     for path, split in listed:
         survey.add(path, split, _records(path))
-    given: Mapping[str, str] = options.features or {}
-    scans = [survey.scans[name] for name in _inputs(options, survey) if name in survey.scans]
-    images = [scan for scan in scans if scan.images and given.get(scan.name, "image") == "image" and scan.is_image]
-    if not any(scan.unusable or scan.others or scan.present < survey.rows for scan in images):
-        survey.images = [scan.name for scan in images]
-        return survey
-    kept = Survey(options.label, options.check == "decode", [scan.name for scan in images])
-    for path, split in listed:
-        kept.add(path, split, _records(path))
-    return kept if kept.rows else survey  # which says what is wrong with the images
+    return survey
+
+
+def _images(options: TfRecordOptions, survey: Survey) -> list[FeatureScan]:
+    """Returns the inputs that are images: those that the recipe calls so, or that nearly always hold one."""
+    inputs = (survey.scans[name] for name in _inputs(options, survey) if name in survey.scans)
+    if options.features:
+        return [scan for scan in inputs if options.features[scan.name] == "image"]
+    return [scan for scan in inputs if scan.is_image]
 
 
 def _kind(dtypes: Collection[str]) -> Any:

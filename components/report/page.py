@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shlex
 from collections.abc import Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -98,8 +99,9 @@ def _worst_first(figures: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     return sorted(classes, key=lambda row: 2.0 if row["recall"] is None else row["recall"])
 
 
+@cache
 def environment() -> jinja2.Environment:
-    """Makes the template environment, in which everything is escaped that is not marked as HTML."""
+    """Makes the template environment of all pages, in which everything is escaped that is not marked as HTML."""
     made = jinja2.Environment(
         loader=jinja2.FileSystemLoader(_HERE),
         autoescape=True,

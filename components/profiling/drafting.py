@@ -345,7 +345,7 @@ def _split_of_images(sample: ImageSample, settings: Settings) -> list[str]:
         split.pop("test", None)
         split.pop("method", None)
         lines += comment(f"the folder brings its own {', '.join(sample.given)}", 2)
-        if any(part.lower() not in ("train", "training", "test") for part in sample.given):
+        if "eval" in sample.given:
             split = {}
     return lines + (pair("split", split, 2, settings.reasons["split"]) if split else [])
 

@@ -32,7 +32,7 @@ def _typed(what: str) -> FileKind:
 
 
 WORKBOOK = _typed("a workbook of Excel or OpenDocument")
-_IMAGE = "put images into one folder a class, and name the folder under data.images"
+_IMAGE = "put images, with endings such as .png, into one folder a class, and name the folder under data.images"
 # The first bytes of a file, longest first where one begins another.
 _BEGINNINGS: tuple[tuple[bytes, FileKind], ...] = (
     (b"PAR1", _typed("a Parquet file")),

@@ -1,8 +1,16 @@
 from . import image_folder as image_folder, image_table as image_table
+from .class_folders import (
+    ClassFolder as ClassFolder,
+    find_class_folders as find_class_folders,
+    mask_notes as mask_notes,
+    told_from as told_from,
+    why_no_image as why_no_image,
+)
 from .image_check import (
     OTHER_SUFFIXES as OTHER_SUFFIXES,
     SUFFIXES as SUFFIXES,
     Checked as Checked,
+    check_all as check_all,
     eight_bits as eight_bits,
     examine as examine,
     path_problem as path_problem,

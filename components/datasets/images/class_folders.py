@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import os
+import re
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from kerasline.components.core import ConfigError
+from kerasline.components.core import ConfigError, counted
 from kerasline.components.datasets.images.image_check import SUFFIXES, path_problem
 
 _SPLITS = {"train": None, "training": None, "test": "test", "testing": "test", "eval": "eval", "val": "eval",
-           "valid": "eval", "validation": "eval"}  # fmt: skip
+           "valid": "eval", "validation": "eval", "dev": "eval"}  # fmt: skip
+_SPLIT_NAME = re.compile(rf"({'|'.join(_SPLITS)})(?:[ _-]?(?:set|data|images))?", re.IGNORECASE)
+_MASK_NAME = re.compile(r"(.+)[ _-](?:mask|masks|seg|segmentation)(\.\w+)", re.IGNORECASE)
+_MASK_FOLDERS = frozenset({"mask", "masks", "segmentation", "segmentations", "annotations", "ground_truth"})
 # What systems and programs leave among data, in lower case; so is what begins with a dot.
 _LITTER = frozenset(
     {"__macosx", "thumbs.db", "desktop.ini", "@eadir", "$recycle.bin", "system volume information", "lost+found",
@@ -52,12 +56,46 @@ def find_class_folders(root: Path, split: str | None, inside: Path, skipped: lis
       ConfigError: There are no class folders; or there are folders of splits but none for training, or folders of
         images beside them.
     """
+    root = _without_wrappers(root, within_split=split is not None)
     splits = _split_folders(root, inside, skipped) if split is None else {}
     if not splits:
         return _class_folders(root, split, inside, skipped)
     if all(splits.values()):
         raise ConfigError(f"{root} has {', '.join(entry.name for entry in splits)} but no train folder; add one.")
-    return [group for entry in splits for group in _class_folders(entry, splits[entry], inside, skipped)]
+    unwrapped = {entry: _without_wrappers(entry, within_split=True) for entry in splits}
+    return [group for entry in splits for group in _class_folders(unwrapped[entry], splits[entry], inside, skipped)]
+
+
+def mask_notes(groups: Sequence[ClassFolder]) -> list[str]:
+    """Notes images that seem to be masks of others, and folders of masks among those of classes."""
+    masks = [group.folder / name for group in groups for name in _masks(group.names)]
+    folders = sorted({group.label for group in groups if group.label.lower() in _MASK_FOLDERS})
+    notes = [f"the folder {name} seems to hold masks of the images, not images of a class" for name in folders]
+    if masks:
+        seem = counted(len(masks), "image seems to be a mask", "images seem to be masks")
+        notes.append(f"{seem} of one beside it, such as {masks[0].name}; move them elsewhere, or they are learned, too")
+    return notes
+
+
+def _masks(names: Sequence[str]) -> list[str]:
+    stems = {Path(name).stem for name in names}
+    return [name for name in names if (mask := _MASK_NAME.fullmatch(name)) and mask[1] in stems]
+
+
+def _without_wrappers(folder: Path, *, within_split: bool) -> Path:
+    """Returns the folder within folders that hold one folder and nothing else, as packed files leave them.
+
+    Args:
+      folder: The outermost.
+      within_split: Whether the split is known, so that the name of one means nothing any more.
+    """
+    while True:
+        entries = _visible(folder)
+        if len(entries) != 1 or not _has_folders_alone(entries[0]):
+            return folder
+        if not within_split and _SPLIT_NAME.fullmatch(entries[0].name):
+            return folder
+        folder = entries[0]
 
 
 def image_names(folder: Path) -> list[str]:
@@ -97,7 +135,8 @@ def _split_folders(root: Path, inside: Path, skipped: list[str]) -> dict[Path, s
       ConfigError: Other folders have images, too, so that it is open what the classes are.
     """
     below = [entry for entry in _visible(root) if entry.is_dir()]
-    splits = {entry: _SPLITS[entry.name.lower()] for entry in below if entry.name.lower() in _SPLITS}
+    named = {entry: _SPLIT_NAME.fullmatch(entry.name) for entry in below}
+    splits = {entry: _SPLITS[name[1].lower()] for entry, name in named.items() if name}
     others = sorted(set(below) - set(splits))
     if not others or not splits:
         return splits
@@ -118,6 +157,8 @@ def _beside_splits(others: Iterable[Path], inside: Path) -> list[str]:
 
 
 def _has_folders_alone(folder: Path) -> bool:
+    if not folder.is_dir() or folder.is_symlink():
+        return False
     return not image_names(folder) and any(entry.is_dir() for entry in _visible(folder))
 
 
@@ -135,19 +176,21 @@ def _is_litter(name: str) -> bool:
 
 
 def _class_folders(parent: Path, split: str | None, inside: Path, skipped: list[str]) -> list[ClassFolder]:
-    groups = []
+    groups, links = [], []
     entries = _visible(parent)
     for entry in entries:
         if not entry.is_dir():
             skipped.append(f"{told_from(entry, inside)}: not in a class folder")
         elif entry.is_symlink() and not entry.resolve().is_relative_to(inside.resolve()):
-            skipped.append(f"{told_from(entry, inside)}: {path_problem(entry, inside.resolve())}")
+            links.append(f"{told_from(entry, inside)}: {path_problem(entry, inside.resolve())}")
         else:
             names = image_names(entry)
             skipped += _left_out(entry, names, inside)
             groups.append(ClassFolder(entry, unicodedata.normalize("NFC", entry.name), split, tuple(names)))
     if not groups:
-        raise ConfigError(f"{parent} has no class folders; {_no_classes(parent, split, entries)}")
+        reason = f"{links[0]}; copy it" if links else _no_classes(parent, split, entries)
+        raise ConfigError(f"{parent} has no class folders; {reason}")
+    skipped += links
     return groups
 
 

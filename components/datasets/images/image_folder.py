@@ -15,6 +15,7 @@ from kerasline.components.datasets.images.class_folders import (
     ClassFolder,
     find_class_folders,
     image_names,
+    mask_notes,
     told_from,
     why_no_image,
 )
@@ -42,7 +43,8 @@ def find(options: ImageOptions, places: Places) -> Found:
     unusable: list[str] = []
     next_row: Counter[str | None] = Counter()
     survey = Survey()
-    for group in _all_folders(options, places, root, skipped):
+    groups = _all_folders(options, places, root, skipped)
+    for group in groups:
         names, problems = _examine(group, options, root, survey)
         unusable += map(str, problems)
         skipped += [f"{told_from(path, root)}: {problem}" for path, problem in problems.items()]
@@ -68,7 +70,7 @@ def find(options: ImageOptions, places: Places) -> Found:
         digest=survey.digest,
         title=root.name,
         skipped=shortened(skipped),
-        notes=(*survey.notes, *_alike(counts)),
+        notes=(*survey.notes, *_alike(counts), *mask_notes(groups)),
     )
 
 

@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
-import warnings
 from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 from kerasline.components.core import ConfigError, counted
-from kerasline.components.datasets.images import OTHER_SUFFIXES, SUFFIXES, examine
+from kerasline.components.datasets.images import (
+    OTHER_SUFFIXES,
+    SUFFIXES,
+    ClassFolder,
+    check_all,
+    find_class_folders,
+    mask_notes,
+    told_from,
+    why_no_image,
+)
 
 _FILES_TO_OPEN = 400
 _SIDES = (8, 16, 24, 28, 32, 48, 64, 96, 128)  # what images are resized to where their sizes differ, or are larger
-_SPLIT_FOLDERS = frozenset({"train", "training", "test", "eval", "validation", "valid", "val", "dev"})
-_MOST_MEGAPIXELS = 50e6
+_MOST_PIXELS = 50e6
 
 
 @dataclass(frozen=True)
@@ -44,8 +52,9 @@ class ImageSample:
 
 
 def is_image_folder(folder: Path) -> bool:
-    """Says whether some folder within holds images."""
-    return next(_images(folder), None) is not None
+    """Says whether some folder within holds images, or a link to a folder does."""
+    linked = (entry for entry in folder.iterdir() if entry.is_symlink() and entry.is_dir())
+    return any(_holds_images(place) for place in chain([folder], linked))
 
 
 def sample_images(folder: Path) -> ImageSample:
@@ -54,37 +63,60 @@ def sample_images(folder: Path) -> ImageSample:
     Raises:
       ConfigError: it has images but no class folders, or fewer than two classes.
     """
-    roots, given = _roots(folder)
-    files, empty = _files_of_classes(roots)
+    groups = find_class_folders(folder, None, folder, [])
+    files = _files_of_classes(groups)
+    empty = [group.folder for group in groups if not group.names]
     if len(files) < 2:
+        advice = why_no_image(empty[0]) if empty else "sort the images into folders of classes"
         raise ConfigError(
             f"expected a folder of images for each class in {folder}, such as cat/1.png and dog/1.png, but "
-            f"{counted(len(files), 'folder has', 'folders have')} images; sort the images into folders of classes"
+            f"{counted(len(files), 'folder has', 'folders have')} images; "
+            + (f"of {told_from(empty[0], folder)}: {advice}" if empty else advice)
         )
     rows = sum(map(len, files.values()))
     step = max(1, rows // _FILES_TO_OPEN)
     opened = [path for paths in files.values() for path in paths[::step]]
-    shapes, bad = _shapes(opened)
+    checks = list(check_all(folder, opened, False, _MOST_PIXELS))
+    shapes = [checked.shape for checked in checks if checked.shape is not None]
     if not shapes:
-        raise ConfigError(f"no image of {folder} can be read ({counted(len(opened), 'image')} opened)")
+        raise ConfigError(
+            f"no image of {folder} can be read ({counted(len(opened), 'image')} opened). The first, "
+            f"{told_from(opened[0], folder)}: {checks[0].problem}"
+        )
+    bad = len(checks) - len(shapes)
     size, sizes, resized = _choose_size(shapes)
     depths = {1 if shape[2] == 1 else 3 for shape in shapes}
     left_out = f"of {len(opened)} images that were opened, {bad} cannot be read; such are left out" if bad else ""
+    remarks = [left_out, _unread(groups), *_remarks([told_from(path, folder) for path in empty], depths)]
     return ImageSample(
         counts={name: len(paths) for name, paths in sorted(files.items(), key=lambda item: -len(item[1]))},
         rows=rows,
         size=size,
         channels=max(depths),
         sizes=sizes,
-        remarks=tuple(filter(None, [left_out, _unread(roots), *_remarks(empty, depths)])),
+        remarks=tuple(filter(None, [*remarks, *mask_notes(groups)])),
         resized=resized,
-        given=given,
+        given=_given(groups),
     )
 
 
-def _unread(roots: Sequence[Path]) -> str:
+def _given(groups: Sequence[ClassFolder]) -> tuple[str, ...]:
+    """Names the splits that a folder brings, if it brings any."""
+    found = {group.split or "train" for group in groups}
+    return tuple(name for name in ("train", "eval", "test") if name in found) if len(found) > 1 else ()
+
+
+def _files_of_classes(groups: Sequence[ClassFolder]) -> dict[str, list[Path]]:
+    """Lists the images of each class that has any."""
+    files: dict[str, list[Path]] = {}
+    for group in filter(lambda group: group.names, groups):
+        files.setdefault(group.label, []).extend(group.folder / name for name in group.names)
+    return files
+
+
+def _unread(groups: Sequence[ClassFolder]) -> str:
     """Says how many images in the folders of classes have formats that are not read."""
-    entries = (entry for root in roots for folder in _folders(root) for entry in folder.iterdir())
+    entries = (entry for group in groups for entry in group.folder.iterdir())
     endings = Counter(entry.suffix.lower() for entry in entries if entry.suffix.lower() in OTHER_SUFFIXES)
     if not endings:
         return ""
@@ -96,32 +128,6 @@ def _remarks(empty: Sequence[str], depths: Collection[int]) -> list[str]:
     """Says which folders are left out, and what becomes of grey images among others."""
     remarks = [f"class folders without an image are left out: {', '.join(empty)}"] if empty else []
     return remarks + (["grey images among those in colour become RGB"] if len(depths) > 1 else [])
-
-
-def _folders(folder: Path) -> list[Path]:
-    return [entry for entry in sorted(folder.iterdir()) if entry.is_dir() and not entry.name.startswith(".")]
-
-
-def _roots(folder: Path) -> tuple[list[Path], tuple[str, ...]]:
-    """Finds the folders that hold folders of classes: those of the splits, where there is nothing else, or the whole.
-
-    Returns:
-      The folders, and the names of the splits.
-    """
-    parts = _folders(folder)
-    if parts and all(entry.name.lower() in _SPLIT_FOLDERS for entry in parts):
-        return parts, tuple(entry.name for entry in parts)
-    return [folder], ()
-
-
-def _files_of_classes(roots: Sequence[Path]) -> tuple[dict[str, list[Path]], list[str]]:
-    """Lists the images of each class, and the names of class folders that have none."""
-    files: dict[str, list[Path]] = {}
-    for root in roots:
-        for entry in _folders(root):
-            files.setdefault(entry.name, []).extend(sorted(_images(entry, deep=False)))
-    empty = [name for name, paths in files.items() if not paths]
-    return {name: paths for name, paths in files.items() if paths}, empty
 
 
 def _choose_size(shapes: Sequence[tuple[int, int, int]]) -> tuple[tuple[int, int], str, bool]:
@@ -141,7 +147,9 @@ def _choose_size(shapes: Sequence[tuple[int, int, int]]) -> tuple[tuple[int, int
         sizes += f" to {heights[-1]}×{widths[-1]} (height × width)"
     elif max(height, width) <= _SIDES[-1]:
         return (height, width), sizes, False
-    side = max((s for s in _SIDES if s <= min(height, width)), default=min(height, width))
+    if min(height, width) < _SIDES[0]:  # a strip, of which a square would leave nothing
+        return (min(height, _SIDES[-1]), min(width, _SIDES[-1])), sizes, True
+    side = max(side for side in _SIDES if side <= min(height, width))
     return (side, side), sizes, different or (side, side) != (height, width)
 
 
@@ -159,22 +167,8 @@ def choose_model(sample: ImageSample) -> tuple[dict[str, Any], str]:
     return model, f"images of {sample.size[0]}×{sample.size[1]} pixels"
 
 
-def _shapes(paths: list[Path]) -> tuple[list[tuple[int, int, int]], int]:
-    shapes, bad = [], 0
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        for path in paths:
-            try:
-                found = examine(path.read_bytes(), False, _MOST_MEGAPIXELS).shape
-            except OSError:
-                found = None
-            if found is None:
-                bad += 1
-            else:
-                shapes.append(found)
-    return shapes, bad
-
-
-def _images(folder: Path, deep: bool = True) -> Any:
-    entries = folder.rglob("*") if deep else folder.iterdir()
-    return (p for p in entries if p.suffix.lower() in SUFFIXES and not p.name.startswith(".") and p.is_file())
+def _holds_images(folder: Path) -> bool:
+    return any(
+        path.suffix.lower() in SUFFIXES and not path.name.startswith(".") and path.is_file()
+        for path in folder.rglob("*")
+    )

@@ -343,6 +343,42 @@ def test_a_folder_of_images(init: Init, tmp_path: Path) -> None:
     assert plan.steps[0].shape == (48, 48, 3)
 
 
+def test_folders_of_images_are_looked_at_as_a_run_reads_them(init: Init, tmp_path: Path) -> None:
+    from PIL import Image
+
+    for place in ("Train_set/c\u0327a", "Train_set/\u00e7a", "Train_set/dog", "dev/dog", "__MACOSX/dog", "@eaDir/dog"):
+        (tmp_path / "pets" / place).mkdir(parents=True)
+        for i in range(20):
+            Image.new("L", (500, 2), 10 * i).save(tmp_path / "pets" / place / f"{i}.png")
+    (tmp_path / "pets/dev/bird").mkdir()
+    code, out, err = init("pets")
+    assert (code, err) == (0, "")
+    assert "label: binary, 2 classes: \u00e7a 50%, dog 50%" in out and "80 images" in out
+    text = (tmp_path / "pets.yaml").read_text()
+    assert "the folder brings its own train, eval" in text and "left out: dev/bird" in text
+    _, plan = settle(tmp_path / "pets.yaml")
+    assert plan.steps[0].shape == (2, 128, 1), "a strip stays a strip"
+
+
+@pytest.mark.parametrize(
+    ("names", "message"),
+    [
+        (("a/cat/1.png", "b/cat/1.png"), "but 0 folders have images; of a: it has folders (cat), not images"),
+        (("cat/1", "dog/1"), "is a PNG image; put images, with endings such as .png, into one folder a class"),
+        (
+            ("1.png", "2.png"),
+            "pets has no class folders; put the images into one folder a class or give images.labels_csv",
+        ),
+    ],
+)
+def test_folders_of_images_without_classes(init: Init, tmp_path: Path, names: tuple[str, ...], message: str) -> None:
+    for name in names:
+        (tmp_path / "pets" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "pets" / name).write_bytes(b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR")
+    code, _, err = init("pets")
+    assert code == 2 and message in " ".join(err.split())
+
+
 def test_the_command_loads_no_tensorflow(tmp_path: Path) -> None:
     dirty_table(tmp_path / "t.csv")
     script = (

@@ -47,6 +47,38 @@ def test_a_folder_without_images_beside_train_and_test_is_listed(resolve, folder
     assert dataset.skipped == ("docs: neither train, test nor eval, and without images",)
 
 
+@pytest.mark.parametrize(
+    ("names", "splits"),
+    [
+        (("all/pets/cat", "all/pets/dog"), {None}),
+        (("data/train/cat", "data/train/dog", "data/val/dog"), {None, "eval"}),
+        (("Training_Set/all/cat", "Training_Set/all/dog", "test-data/dog", "dev/cat"), {None, "test", "eval"}),
+    ],
+)
+def test_folders_around_classes_and_names_of_splits(resolve, rows, folder, names, splits):
+    folder(*names)
+    dataset = resolve(images={"path": "pets"})
+    assert dataset.label.classes == ("cat", "dog") and len(rows(dataset)) == 6 * len(names)
+    assert {shard.get("split") for shard in dataset.shards} == splits
+
+
+def test_masks_among_images_are_noted(resolve, folder, write):
+    folder("cat", "Masks")
+    write("pets/cat/0_mask.png", image())
+    notes = resolve(images={"path": "pets"}).notes
+    assert "the folder Masks seems to hold masks of the images, not images of a class" in notes
+    assert any("1 image seems to be a mask of one beside it, such as 0_mask.png; move" in note for note in notes)
+
+
+def test_folders_that_are_links_to_elsewhere_are_told(resolve, folder, tmp_path):
+    folder("cat", "dog")
+    (tmp_path / "linked").mkdir()
+    for name in ("cat", "dog"):
+        (tmp_path / "linked" / name).symlink_to(tmp_path / "pets" / name)
+    with pytest.raises(ConfigError, match="linked has no class folders; cat: a link that leads out of the data folder"):
+        resolve(images={"path": "linked"})
+
+
 def test_a_class_may_be_called_train(resolve, folder):
     folder("train", "bus")
     assert resolve(images={"path": "pets"}).label.classes == ("bus", "train")
@@ -71,8 +103,9 @@ def test_classes_that_differ_in_capitals_alone_are_noted(resolve, folder):
     [
         (("train/cat", "test/cat", "cat", "dog"),
          r"pets has folders of splits \(test, train\) and folders of images beside them \(cat, dog\), so it is open"),
-        (("all/cat", "all/dog"), r"all has no usable image.* It has folders \(cat, dog\), not images.* such as .*/all"),
-        (("train_set/cat", "test_set/cat"), r"test_set has no usable image.* It has folders \(cat\), not images"),
+        (("all/cat", "all/dog", "bus"), r"all has no usable image.* It has folders \(cat, dog\), not images.*/all"),
+        (("test/cat", "test/dog"), "pets has test but no train folder; add one"),
+        (("seg_train/cat", "seg_test/cat"), r"seg_test has no usable image.* It has folders \(cat\), not images"),
         (("train/Cat", "train/dog", "test/cat", "test/dog"), "Class 'cat' is in the test .* Did you mean 'Cat'"),
         (("train/cat", "train/dog", "test"), "test has no class folders.* move test elsewhere for now"),
         (("cat",), "pets has images of only one class, 'cat', so there is nothing to learn; add a folder"),

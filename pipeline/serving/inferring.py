@@ -6,6 +6,7 @@ import logging
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -22,7 +23,12 @@ from kerasline.pipeline.web import Request
 logger = logging.getLogger("kerasline.serve")
 ANSWERED = 200
 _ROWS_PER_CALL = 16_384  # more rows in one call save nothing, and take memory for all of them at once
-_FAULTS_OF_THE_REQUEST = (tf.errors.InvalidArgumentError, tf.errors.UnimplementedError, tf.errors.OutOfRangeError)
+_FAULTS_OF_THE_REQUEST = (
+    tf.errors.InvalidArgumentError, tf.errors.UnimplementedError, tf.errors.OutOfRangeError, UnicodeDecodeError,
+)  # fmt: skip
+_EXAMPLE_STARTS = (b"\n", b"")  # of a serialized tf.Example, and of one without features
+_ENCODED = 'an image is sent as {"b64": its file in base64}'
+_BASE64_IMAGES = (b"iVBOR", b"/9j/", b"R0lGOD", b"UklGR", b"data:image")  # how PNG, JPEG, GIF and WebP begin in base64
 
 
 @dataclass(frozen=True)
@@ -80,13 +86,61 @@ def _infer(loaded: LoadedVersion, request: Request, limits: Limits) -> Inferred:
     if signature is None:
         raise BadRequest(f'Serving signature name: "{shorten(wanted)[1:-1]}" not found in signature def')
     _, specs = signature.structured_input_signature
-    tensors = read_tensors(asked, specs, loaded.readers if wanted == RAW else None)
+    tensors = _read_tensors(loaded, asked, specs, wanted)
+    if wanted != RAW and "examples" in tensors:
+        _check_examples(tensors["examples"].numpy().ravel().tolist())
     tensors |= _plain_images(loaded, tensors)
     parts = list(_split(tensors, count_rows(tensors, specs)))
     answers, marks = zip(*map(loaded.answers[wanted].answer_fitting, parts), strict=True)
     unseen = count_unseen(loaded, parts, marks, refuse_them=limits.rejects_unseen)
     values = _join(answers)
+    _check_scores(values)
     return Inferred(write_answer(values, ROW in asked), unseen, tensors, values)
+
+
+def _read_tensors(
+    loaded: LoadedVersion, asked: Mapping[str, Any], specs: Mapping[str, tf.TensorSpec], wanted: str
+) -> dict[str, tf.Tensor]:
+    """Makes the tensors of a signature; where an image is the problem, says how one is sent."""
+    try:
+        return read_tensors(asked, specs, loaded.readers if wanted == RAW else None)
+    except BadRequest as error:
+        if any(f"input {argument}:" in str(error) for argument in _images(loaded)):
+            raise BadRequest(f"{error}; {_ENCODED}") from None
+        raise
+
+
+def _images(loaded: LoadedVersion) -> set[str]:
+    """Names the arguments that hold images."""
+    arguments = loaded.record.get("arguments", {})
+    return {arguments[column] for column in loaded.images if column in arguments}
+
+
+def _check_examples(records: Sequence[bytes]) -> None:
+    """Refuses what is sent in the place of serialized tf.Examples, such as an image.
+
+    Raises:
+      BadRequest: Names the first row, and how columns are sent.
+    """
+    for row, record in enumerate(records):
+        if record[:1] not in _EXAMPLE_STARTS:
+            raise BadRequest(
+                f"Could not parse example {row}: expected a serialized tf.Example; values by column, images among "
+                f'them, take "signature_name": "{RAW}"'
+            )
+
+
+def _check_scores(values: Mapping[str, np.ndarray]) -> None:
+    """Refuses a class without scores that are numbers; ``predict`` sets such rows aside.
+
+    Raises:
+      BadRequest: Names the first row.
+    """
+    scores = values.get("scores")
+    if scores is None or np.isfinite(scores).all():
+        return
+    row = int(np.isfinite(scores.reshape(len(scores), -1)).all(axis=1).argmin())
+    raise BadRequest(f"row {row}: the model answers with a number that is not finite; is a value missing in it?")
 
 
 def _join(answers: Sequence[Mapping[str, tf.Tensor]]) -> dict[str, np.ndarray]:
@@ -114,8 +168,7 @@ def _plain_images(loaded: LoadedVersion, tensors: Mapping[str, tf.Tensor]) -> di
     found: dict[str, tf.Tensor] = {}
     if not columns:
         return found
-    arguments = loaded.record.get("arguments", {})
-    for argument in {arguments.get(column) for column in columns} & set(tensors):
+    for argument in _images(loaded) & set(tensors):
         contents = tensors[argument].numpy().ravel().tolist()
         _check_images(contents)
         found[argument] = _like(tensors[argument], map(plain_or_same, contents))
@@ -130,7 +183,9 @@ def _plain_images(loaded: LoadedVersion, tensors: Mapping[str, tf.Tensor]) -> di
 
 def _check_images(contents: Sequence[bytes | None]) -> None:
     for row, problem in image_problems(contents).items():
-        raise BadRequest(f"the image of row {row} cannot be used: {problem}")
+        is_text = (contents[row] or b"").startswith(_BASE64_IMAGES)
+        advice = f"; it is text in base64, and {_ENCODED}" if is_text else ""
+        raise BadRequest(f"the image of row {row} cannot be used: {problem}{advice}")
 
 
 def _like(tensor: tf.Tensor, values: Iterable[bytes]) -> tf.Tensor:

@@ -24,6 +24,7 @@ from kerasline.components.datasets.values import FALSE, TRUE
 from kerasline.components.prediction import Reader
 from kerasline.pipeline.serving.json_body import COLUMNAR, ROW, BadRequest, shorten
 
+_FROM_URLSAFE = str.maketrans("-_", "+/")  # TensorFlow Serving takes lines and base64 without its end, too
 _MOST_AXES = 32  # TensorFlow ends the whole process at 255
 
 
@@ -187,8 +188,9 @@ def _bytes(value: Any) -> bytes:
         return (TRUE if value else FALSE).encode()
     if not _is_base64(value):
         raise TypeError(f"{shorten(value)} is no string")
+    text = "".join(value["b64"].split()).translate(_FROM_URLSAFE).rstrip("=")
     try:
-        return base64.b64decode(value["b64"], validate=True)
+        return base64.b64decode(text + "=" * (-len(text) % 4), validate=True)
     except (binascii.Error, ValueError):  # the second for letters beyond ASCII
         raise ValueError("Unable to base64 decode") from None
 

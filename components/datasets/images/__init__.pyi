@@ -2,6 +2,7 @@ from . import image_folder as image_folder, image_table as image_table
 from .class_folders import (
     ClassFolder as ClassFolder,
     find_class_folders as find_class_folders,
+    is_left_behind as is_left_behind,
     mask_notes as mask_notes,
     told_from as told_from,
     why_no_image as why_no_image,

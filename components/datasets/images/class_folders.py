@@ -168,10 +168,11 @@ def _has_images(folder: Path) -> bool:
 
 
 def _visible(folder: Path) -> list[Path]:
-    return sorted(folder / name for name in os.listdir(folder) if not _is_litter(name))
+    return sorted(folder / name for name in os.listdir(folder) if not is_left_behind(name))
 
 
-def _is_litter(name: str) -> bool:
+def is_left_behind(name: str) -> bool:
+    """Says whether a file or folder is one that systems and programs leave among data."""
     return name.startswith(".") or name.lower() in _LITTER
 
 
@@ -206,7 +207,7 @@ def _no_classes(parent: Path, split: str | None, entries: Sequence[Path]) -> str
 
 def _left_out(folder: Path, names: list[str], inside: Path) -> list[str]:
     """Says what lies in a class folder beside its images."""
-    others = {name for name in os.listdir(folder) if not _is_litter(name)} - set(names)
+    others = {name for name in os.listdir(folder) if not is_left_behind(name)} - set(names)
     lines = []
     for entry in (folder / name for name in sorted(others)):
         what = "a folder within a class folder" if entry.is_dir() else "not an image by its name"

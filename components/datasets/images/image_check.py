@@ -124,24 +124,15 @@ def examine(content: bytes, decode: bool, max_pixels: float) -> Checked:
             size = (width, height) if turned in _LYING else (height, width)
             shape = (*size, _channels(image.mode, image.info, image.palette))
             if decode:
-                _decode(image, content)
+                image.load()
+            if image.format == "PNG" and not is_whole(content):  # the end of which TensorFlow asks for, and Pillow not
+                raise OSError("image file is truncated")
             levels = _levels_if_deep(image, content, decode)
     except Image.DecompressionBombError:
         return Checked(None, digest, f"more pixels than the limit of {max_pixels / 1e6:g} megapixels")
     except Exception as error:  # decoders meet hostile bytes with any kind of exception
         return Checked(None, digest, f"cannot be decoded ({_reason(error, content)})")
     return Checked(shape, digest, levels=levels, turned=turned in _TURNED)
-
-
-def _decode(image: Any, content: bytes) -> None:
-    """Decodes all pixels.
-
-    Raises:
-      OSError: They, or the end of a PNG behind them, which TensorFlow asks for, are not there.
-    """
-    image.load()
-    if image.format == "PNG" and not is_whole(content):
-        raise OSError("image file is truncated")
 
 
 def is_deep(content: bytes) -> bool:

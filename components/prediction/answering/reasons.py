@@ -15,5 +15,7 @@ _FALLBACK = "the model fails on it"
 def plain_reason(error: Exception) -> str:
     """Takes what went wrong out of an error of the graph: one line, or a general one where there is none."""
     text = str(getattr(error, "message", None) or error)
+    if isinstance(error, UnicodeDecodeError):  # TensorFlow's message, which repeats bytes that it was given
+        text = error.object.decode("utf-8", "replace")
     lines = (_AROUND.sub("", line.strip()) for line in text.splitlines() if not _PLACES.match(line.strip()))
     return next((line.rstrip(":") for line in lines if line), _FALLBACK)

@@ -18,5 +18,6 @@ def image_problems(contents: Iterable[bytes | None]) -> dict[int, str]:
     Returns:
       The place of each of them, and what is wrong with it.
     """
-    checked = ((place, examine(content, False, MAX_PIXELS)) for place, content in enumerate(contents) if content)
+    there = ((place, content) for place, content in enumerate(contents) if content is not None)
+    checked = ((place, examine(content, False, MAX_PIXELS)) for place, content in there)
     return {place: found.problem for place, found in checked if found.shape is None}

@@ -17,7 +17,7 @@ from kerasline.components.datasets.files import (
     check_names,
     partitions_of,
 )
-from kerasline.components.datasets.images import SUFFIXES
+from kerasline.components.datasets.images import SUFFIXES, is_left_behind
 from kerasline.components.datasets.tables.csv import (
     detect_delimiter,
     dialect_of,
@@ -325,10 +325,13 @@ def _check_reads_images(record: Mapping[str, Any]) -> None:
 
 
 def _names_below(root: Path, files: Sequence[Path]) -> list[str]:
-    """Lists a folder's files, however deep, or those that were named, by their paths in it; hidden ones left out."""
+    """Lists a folder's files, however deep, or those that were named, by their paths in it.
+
+    What is hidden, and what systems leave there, is left out.
+    """
     listed = sorted(p for p in root.rglob("*") if p.is_file()) if files[0].is_dir() else files
     names = [p.relative_to(root).as_posix() for p in listed]
-    return [name for name in names if not any(part.startswith(".") for part in name.split("/"))]
+    return [name for name in names if not any(map(is_left_behind, name.split("/")))]
 
 
 def _plan_records(

@@ -8,6 +8,7 @@ import tensorflow as tf
 
 from kerasline.components.example_gen.encoding import encode_row
 from kerasline.components.prediction.answering.answering import _encode
+from kerasline.components.prediction.answering.reasons import plain_reason
 from kerasline.components.prediction.reading.blocks import Block
 
 
@@ -39,3 +40,9 @@ def test_what_is_predicted_is_encoded_as_what_was_learnt() -> None:
     columns = {"area": np.array([2.0, np.nan]), "rooms": np.array([3, 4]), "town": ["Bern", None]}
     learnt = [{"area": 2.0, "rooms": 3, "town": "Bern"}, {"area": None, "rooms": 4, "town": None}]
     assert _encode(Block(None, columns, places=[2, 3])) == [encode_row(row) for row in learnt]
+
+
+def test_a_reason_that_repeats_bytes_is_told_as_any_other() -> None:
+    with pytest.raises(UnicodeDecodeError) as error:  # as TensorFlow raises, whose message this is
+        b"Could not parse example input, value: '\x89PNG' [Op:ParseExampleV2]".decode()
+    assert plain_reason(error.value) == "Could not parse example input"

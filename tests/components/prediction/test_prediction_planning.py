@@ -87,7 +87,7 @@ def test_row_groups_of_parquet_are_shards(tmp_path: Path, monkeypatch: pytest.Mo
 
 
 def test_images_below_a_folder(tmp_path: Path) -> None:
-    for name in ("b/2.PNG", "a/1.jpg", "3.bmp", ".hidden/4.png", "notes.md"):
+    for name in ("b/2.PNG", "a/1.jpg", "3.bmp", ".hidden/4.png", "@eaDir/1.jpg", "notes.md"):
         write(tmp_path / "in" / name, "x")
     planned = plan(tmp_path, tmp_path / "in", IMAGES)
     assert (planned.kind, planned.keys) == ("images", ("path",))

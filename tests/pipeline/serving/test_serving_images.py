@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import base64
 import io
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from PIL import Image
 
 from kerasline.components.registry import push_version
+from kerasline.pipeline.serving.json_body import BadRequest
 from tests.pipeline.serving.serving_process import Running
 
 PREDICT = "/v1/models/corner:predict"
@@ -72,6 +75,10 @@ def photograph(form: str, mode: str = "L", orientation: int = 1, **options: Any)
     return stream.getvalue()
 
 
+RAW = {"signature_name": "serving_raw"}
+PNG = base64.b64encode(photograph("PNG")).decode()
+
+
 @pytest.mark.parametrize("signature", ["serving_raw", "serving_default"])
 @pytest.mark.parametrize(
     "content",
@@ -104,7 +111,42 @@ def sent(content: bytes, signature: str) -> str:
     return base64.b64encode(content).decode()
 
 
-def test_what_is_no_image_is_refused(corner: Running) -> None:
-    damaged = base64.b64encode(photograph("PNG")[:60]).decode()
-    code, answer = corner.ask(PREDICT, {"signature_name": "serving_raw", "instances": [{"b64": damaged}]})
-    assert code == 400 and "image" in str(answer)
+@pytest.mark.parametrize("written", [base64.encodebytes, base64.urlsafe_b64encode, base64.b64encode])
+def test_base64_in_lines_for_addresses_and_without_its_end_is_read(corner: Running, written: Any) -> None:
+    content = photograph("PNG") + b"\xff\xfe>?"  # so that all letters, and signs to fill up, are in it
+    text = written(content).decode()
+    assert "\n" in text or "_" in text or "=" in text
+    code, answer = corner.ask(PREDICT, {"signature_name": "serving_raw", "instances": [{"b64": text.rstrip("=")}]})
+    assert (code, answer) == (200, {"predictions": [220]})
+
+
+@pytest.mark.parametrize(
+    ("request_", "message"),
+    [
+        ({"instances": [{"b64": PNG}]}, "example 0: expected a serialized .* images among them, take .*serving_raw"),
+        ({**RAW, "instances": [{"b64": PNG}, {"b64": ""}]}, "the image of row 1 cannot be used: empty file"),
+        ({**RAW, "instances": [{"b64": PNG[:100]}]}, "the image of row 0 cannot be used: cannot be decoded"),
+        (
+            {**RAW, "instances": [{"b64": PNG[:-8]}]},
+            r"row 0 cannot be used: cannot be decoded \(image file is truncated\)",
+        ),
+        (
+            {**RAW, "instances": [PNG]},
+            "not an image.; it is text in base64, and an image is sent as .*b64.: its file in",
+        ),
+        ({**RAW, "instances": [f"data:image/png;base64,{PNG}"]}, "it is text in base64, and an image is sent as"),
+        ({**RAW, "instances": [[[[0, 0, 0]]]]}, "expecting shape .None,. but got: .1, 1, 1, 3.; an image is sent as"),
+    ],
+)
+def test_what_is_no_image_is_refused(corner: Running, request_: dict[str, Any], message: str) -> None:
+    code, answer = corner.ask(PREDICT, request_)
+    assert code == 400 and re.search(message, answer["error"]), answer
+
+
+def test_a_class_is_not_told_by_scores_that_are_no_numbers() -> None:
+    from kerasline.pipeline.serving.inferring import _check_scores
+
+    _check_scores({"scores": np.ones((3, 2)), "class": np.array([b"a"] * 3)})
+    _check_scores({"value": np.array([np.nan])})
+    with pytest.raises(BadRequest, match="row 1: the model answers with a number that is not finite"):
+        _check_scores({"scores": np.array([[0.5, 0.5], [0.5, np.nan]])})

@@ -111,10 +111,9 @@ def examine(content: bytes, decode: bool, max_pixels: float) -> Checked:
         return Checked(None, digest, "empty file")
     try:
         with Image.open(io.BytesIO(content), formats=None) as image:
-            if image.format not in _FORMATS:
-                return Checked(None, digest, f"is {image.format}; save it as PNG or JPEG")
-            if not _has_levels(image):
-                return Checked(None, digest, f"its pixels are of the kind {image.mode}; save it as PNG of 8 or 16 bits")
+            unsuited = _unsuited(image)
+            if unsuited:
+                return Checked(None, digest, unsuited)
             width, height = image.size
             if width * height > max_pixels:
                 return Checked(
@@ -144,6 +143,13 @@ def _levels_if_deep(image: Any, content: bytes, decode: bool) -> int | None:
     if not (is_deep(content) or image.mode.startswith(_DEEP_GREY)):
         return None
     return _levels(image) if decode else 0xFFFF  # an image that is not decoded may need all bits
+
+
+def _unsuited(image: Any) -> str:
+    """Says why an image is of a format or of pixels that are not read, empty where it is not."""
+    if image.format not in _FORMATS:
+        return f"is {image.format}; save it as PNG or JPEG"
+    return "" if _has_levels(image) else f"its pixels are of the kind {image.mode}; save it as PNG of 8 or 16 bits"
 
 
 def _has_levels(image: Any) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
@@ -67,27 +67,12 @@ def sample_images(folder: Path) -> ImageSample:
     files = _files_of_classes(groups)
     empty = [group.folder for group in groups if not group.names]
     if len(files) < 2:
-        advice = why_no_image(empty[0]) if empty else "sort the images into folders of classes"
-        raise ConfigError(
-            f"expected a folder of images for each class in {folder}, such as cat/1.png and dog/1.png, but "
-            f"{counted(len(files), 'folder has', 'folders have')} images; "
-            + (f"of {told_from(empty[0], folder)}: {advice}" if empty else advice)
-        )
+        raise _too_few_classes(folder, len(files), empty)
     rows = sum(map(len, files.values()))
-    step = max(1, rows // _FILES_TO_OPEN)
-    opened = [path for paths in files.values() for path in paths[::step]]
-    checks = list(check_all(folder, opened, False, _MOST_PIXELS))
-    shapes = [checked.shape for checked in checks if checked.shape is not None]
-    if not shapes:
-        raise ConfigError(
-            f"no image of {folder} can be read ({counted(len(opened), 'image')} opened). The first, "
-            f"{told_from(opened[0], folder)}: {checks[0].problem}"
-        )
-    bad = len(checks) - len(shapes)
+    shapes, bad = _shapes(folder, files, max(1, rows // _FILES_TO_OPEN))
     size, sizes, resized = _choose_size(shapes)
     depths = {1 if shape[2] == 1 else 3 for shape in shapes}
-    left_out = f"of {len(opened)} images that were opened, {bad} cannot be read; such are left out" if bad else ""
-    remarks = [left_out, _unread(groups), *_remarks([told_from(path, folder) for path in empty], depths)]
+    remarks = [bad, _unread(groups), *_remarks([told_from(path, folder) for path in empty], depths)]
     return ImageSample(
         counts={name: len(paths) for name, paths in sorted(files.items(), key=lambda item: -len(item[1]))},
         rows=rows,
@@ -98,6 +83,37 @@ def sample_images(folder: Path) -> ImageSample:
         resized=resized,
         given=_given(groups),
     )
+
+
+def _too_few_classes(folder: Path, count: int, empty: Sequence[Path]) -> ConfigError:
+    advice = "sort the images into folders of classes"
+    if empty:
+        advice = f"of {told_from(empty[0], folder)}: {why_no_image(empty[0])}"
+    return ConfigError(
+        f"expected a folder of images for each class in {folder}, such as cat/1.png and dog/1.png, but "
+        f"{counted(count, 'folder has', 'folders have')} images; {advice}"
+    )
+
+
+def _shapes(folder: Path, files: Mapping[str, Sequence[Path]], step: int) -> tuple[list[tuple[int, int, int]], str]:
+    """Opens some images of each class.
+
+    Returns:
+      The shapes of those that can be read; and in words how many cannot, if any.
+
+    Raises:
+      ConfigError: None can be read.
+    """
+    opened = [path for paths in files.values() for path in paths[::step]]
+    checks = list(check_all(folder, opened, False, _MOST_PIXELS))
+    shapes = [checked.shape for checked in checks if checked.shape is not None]
+    if not shapes:
+        raise ConfigError(
+            f"no image of {folder} can be read ({counted(len(opened), 'image')} opened). The first, "
+            f"{told_from(opened[0], folder)}: {checks[0].problem}"
+        )
+    bad = len(checks) - len(shapes)
+    return shapes, f"of {len(opened)} images that were opened, {bad} cannot be read; such are left out" if bad else ""
 
 
 def _given(groups: Sequence[ClassFolder]) -> tuple[str, ...]:

@@ -87,6 +87,22 @@ def resolve(
 def _describe(options: DataOptions, places: Places, name: str, task: str, seed: int, named: Named) -> Dataset:
     found = _find(options, places, seed, named)
     _check_words(found, own_words(named))
+    try:
+        return _settle(found, options, name, task, seed)
+    except ConfigError as error:
+        raise ConfigError(name_addresses(f"{error}{_left_out(found)}")) from None
+
+
+def _left_out(found: Found) -> str:
+    """Says what was left out, which may be why the rest is no data to learn from."""
+    if not found.skipped:
+        return ""
+    more = f" (and {len(found.skipped) - 1} more)" if len(found.skipped) > 1 else ""
+    return f" Left out before: {found.skipped[0]}{more}."
+
+
+def _settle(found: Found, options: DataOptions, name: str, task: str, seed: int) -> Dataset:
+    """Settles label and split of what was found."""
     label = settle_label(found.label, task)
     shards = apply_limit(found.shards, options.limit)
     plan = plan_split(options.split, label, shards, seed)

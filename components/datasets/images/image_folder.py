@@ -70,7 +70,7 @@ def find(options: ImageOptions, places: Places) -> Found:
         digest=survey.digest,
         title=root.name,
         skipped=shortened(skipped),
-        notes=(*survey.notes, *_alike(counts), *mask_notes(groups)),
+        notes=(*survey.notes, *alike_notes(counts), *mask_notes(groups)),
     )
 
 
@@ -82,14 +82,14 @@ def _reason(group: ClassFolder, problems: Mapping[Path, str]) -> str:
     return reason[0].upper() + reason[1:]
 
 
-def _alike(classes: Iterable[object]) -> list[str]:
+def alike_notes(classes: Iterable[object]) -> list[str]:
     """Notes the classes whose names differ in capitals or in spaces around them alone, as by mistake."""
     spellings: dict[str, list[str]] = {}
     for name in map(str, classes):
         spellings.setdefault(name.strip().casefold(), []).append(name)
     return [
-        f"classes {' and '.join(map(repr, names))} differ in capitals or spaces alone; name their folders alike if "
-        "they are one class"
+        f"classes {' and '.join(map(repr, names))} differ in capitals or spaces alone; name them alike if they are one "
+        "class"
         for names in spellings.values()
         if len(names) > 1
     ]

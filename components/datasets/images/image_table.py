@@ -22,7 +22,7 @@ from kerasline.components.datasets.description import (
 )
 from kerasline.components.datasets.files import Places, check_unchanged, digest_file, size_of
 from kerasline.components.datasets.images.image_check import check_all
-from kerasline.components.datasets.images.image_folder import read_image, shortened
+from kerasline.components.datasets.images.image_folder import alike_notes, read_image, shortened
 from kerasline.components.datasets.images.listed_paths import (
     Naming,
     hint_at_file,
@@ -97,7 +97,7 @@ def find(options: ImageOptions, places: Places, split: SplitColumn | None, named
         digest=f"{survey.digest},{digest_file(table)}",
         title=root.name,
         skipped=shortened([*skipped, *broken]),
-        notes=(*survey.notes, *_listing_notes(rows, kept, naming, table)),
+        notes=(*survey.notes, *alike_notes(label.counts or ()), *_listing_notes(rows, kept, naming, table)),
     )
 
 
@@ -208,7 +208,7 @@ def read(dataset: Dataset, shard: Mapping[str, Any]) -> Iterator[dict[str, Any]]
     options = dataset.reader_options
     check_unchanged(options["path"], options["bytes"])
     table, names = Path(options["path"]), options["reading"]["names"]
-    naming = Naming(options["root"], options["within"], options["backslashes"], options["ending"])
+    naming = Naming(options["root"], options["within"], options["backslashes"], options["ending"], options["form"])
     positions = [names.index(name) for name in options["columns"]]
     unusable = set(options["unusable"])
     wanted = set(indices_of(shard))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import unicodedata
+
 import numpy as np
 import pytest
 
@@ -33,13 +35,55 @@ def photos(write):
 @pytest.mark.parametrize(
     "form",
     ["all/{:02d}.png", "./all/{:02d}.png", "photos/all/{:02d}.png", "./photos/all/{:02d}.png", "all\\{:02d}.png",
-     "photos\\all\\{:02d}.png", "all/{:02d}", "photos/all/{:02d}"],
+     "photos\\all\\{:02d}.png", "all/{:02d}", "photos/all/{:02d}", "/kaggle/input/x/all/{:02d}.png",
+     "C:\\Users\\me\\all\\{:02d}.png", "D:/data/all/{:02d}"],
 )  # fmt: skip
 def test_the_images_are_found(resolve, rows, photos, form):
     photos(form)
     dataset = resolve(images=BLOCK)
     assert [(row["image"], row["label"]) for row in rows(dataset)] == [(image(n), "ab"[n % 2]) for n in range(12)]
     assert dataset.skipped == ()
+
+
+@pytest.mark.parametrize("forms", [("NFC", "NFD"), ("NFD", "NFC")])
+def test_letters_may_be_composed_in_another_way(resolve, rows, photos, write, forms):
+    photos("all/{:02d}.png")
+    in_folder, in_csv = (unicodedata.normalize(form, "Fähre") for form in forms)
+    for number in range(12):
+        write(f"photos/{in_folder}/{number:02d}.png", image(number))
+    lines = [f"{in_csv}/{number:02d},{'ab'[number % 2]}" for number in range(12)]
+    write("labels.csv", "\n".join(["path,label", *lines, ""]))
+    dataset = resolve(images=BLOCK)
+    assert len(rows(dataset)) == 12 and dataset.skipped == ()
+
+
+def test_classes_that_differ_in_capitals_alone_are_noted(resolve, photos):
+    photos("all/{:02d}.png", "all/00.png,B")
+    assert any("classes 'b' and 'B' differ in capitals or spaces alone" in note for note in resolve(images=BLOCK).notes)
+
+
+def test_both_kinds_of_slashes_in_one_csv(resolve, rows, photos):
+    photos("all/{:02d}.png", *(f"all\\{number:02d}.png,c" for number in range(12)))
+    assert len(rows(resolve(images=BLOCK))) == 24
+
+
+def test_folders_of_another_machine_are_noted(resolve, photos, tmp_path):
+    photos("/kaggle/input/x/all/{:02d}.png", "/kaggle/input/y/all/00.png,a")
+    dataset = resolve(images=BLOCK)
+    assert f"labels.csv names images from /kaggle/input/x on, which is taken for {tmp_path}/photos" in dataset.notes
+    assert [line.split(": ")[-1] for line in dataset.skipped] == ["outside of the data folder"]
+    photos("photos/all/{:02d}.png")
+    assert not any("names images from" in note for note in resolve(images=BLOCK).notes)
+
+
+def test_what_was_left_out_is_told_where_the_rest_cannot_be_learned(resolve, photos, write):
+    photos("all/{:02d}.png")
+    lines = [f"all/{number:02d}.png,{'ab'[number > 11]}" for number in range(20)]
+    write("labels.csv", "\n".join(["path,label", *lines, ""]))
+    with pytest.raises(
+        ConfigError, match=r"only one class, 'a'.* Left out before: labels.csv line 14, .* \(and 7 more\)"
+    ):
+        resolve(images=BLOCK)
 
 
 def test_endings_may_be_in_capitals(resolve, rows, photos):

@@ -16,6 +16,7 @@ from rich.table import Table
 import kerasline
 from kerasline.components.core import LONGEST_MESSAGE, KeraslineError, cut, follow_parent, printable
 from kerasline.pipeline.cli import commands
+from kerasline.pipeline.cli.misuse import what_was_meant
 from kerasline.pipeline.cli.shared import (
     WORKSPACE,
     DataOption,
@@ -28,7 +29,7 @@ from kerasline.pipeline.cli.shared import (
     open_json,
 )
 from kerasline.pipeline.config import find_recipe, load_experiment, read_yaml, recipe_names, write_text
-from kerasline.pipeline.console import explain_machine
+from kerasline.pipeline.console import explain_machine, print_table
 from kerasline.pipeline.workspace import StepForecast
 
 app = typer.Typer(
@@ -76,6 +77,9 @@ def _end(error: Exception) -> int:
     show = getattr(error, "show", None)
     if show is not None:
         show()
+        meant = what_was_meant(error, sys.argv[1:])
+        if meant:
+            print(f"kerasline: {printable(meant)}", file=sys.stderr)
         return int(getattr(error, "exit_code", 1))
     machine = explain_machine(error)
     if machine:
@@ -186,13 +190,14 @@ def _forecast_table(steps: Sequence[StepForecast]) -> Table:
 def recipes() -> None:
     """List the recipes that ship with kerasline."""
     table = Table(box=None, header_style="bold")
-    for title in ("recipe", "data", "model", "what it does"):
-        table.add_column(title)
+    for title in ("recipe", "data", "model"):
+        table.add_column(title, no_wrap=True)  # a name that is cut cannot be typed
+    table.add_column("what it does")
     for name in recipe_names():
         raw = read_yaml(find_recipe(name))
         data = raw["data"].get("dataset") or next(iter(raw["data"]))
         table.add_row(name, str(data), raw.get("model", {}).get("family", "mlp"), raw.get("description", ""))
-    Console().print(table)
+    print_table(table)
 
 
 @app.command()

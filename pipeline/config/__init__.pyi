@@ -13,7 +13,7 @@ from .experiment import (
     recipe_names as recipe_names,
 )
 from .json_schema import recipe_schema as recipe_schema
-from .known_keys import key_names as key_names
+from .known_keys import elsewhere as elsewhere, key_names as key_names
 from .plain_values import plain_values as plain_values
 from .recipe_text import read_recipe as read_recipe, write_text as write_text
 from .run_options import CustomJob as CustomJob, RunOptions as RunOptions, StepResources as StepResources

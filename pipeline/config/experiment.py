@@ -155,18 +155,29 @@ def find_recipe(recipe: str) -> Path:
         path = Path(recipe)
         if not path.is_file():
             there = "is none" if path.exists() else "does not exist"
+            beside = nearest(path.name, [file.name for file in path.parent.glob("*.y*ml")], cutoff=0.8)
+            told = f".{beside}" if beside else ";"
             raise ConfigError(
-                f"expected a recipe file, but {recipe} {there}; 'kerasline recipes' lists the shipped ones"
+                f"expected a recipe file, but {recipe} {there}{told} 'kerasline recipes' lists the shipped ones"
             )
         return path
     path = RECIPES / f"{recipe}.yaml"
     if not path.is_file():
-        known = recipe_names()
         raise ConfigError(
             "expected the name of a shipped recipe or the path of a YAML file, got "
-            f"{recipe!r}.{nearest(recipe, known)} 'kerasline recipes' lists them"
+            f"{recipe!r}.{_what_is_there(recipe)} 'kerasline recipes' lists them"
         )
     return path
+
+
+def _what_is_there(word: str) -> str:
+    """Returns a hint for a word that is neither a shipped recipe nor a path of one."""
+    here = {path.name for path in Path.cwd().iterdir()}
+    if f"{word}.yaml" in here:
+        return f" Did you mean '{word}.yaml', which is here?"
+    if word in here:
+        return f" A recipe for the data in it is written by 'kerasline init {word}'."
+    return nearest(word, recipe_names())
 
 
 def recipe_names() -> list[str]:

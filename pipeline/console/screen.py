@@ -91,7 +91,10 @@ def format_seconds(seconds: float) -> str:
 
 
 def print_table(table: Table) -> None:
-    """Prints a table, as wide as :func:`table_width` says."""
+    """Prints a table, as wide as :func:`table_width` says; where that is narrow, cells take more lines."""
+    for column in table.columns:
+        if not column.no_wrap:
+            column.overflow = "fold"
     Console(highlight=False, width=table_width()).print(table)
 
 

@@ -24,6 +24,7 @@ STEPS = (
 STEPS_FILE = "steps.json"
 _LONGEST_VALUE = 40
 _NEVER = "has not finished before"
+_FOLLOWS = ("record.run_key",)  # sums up what else changed
 _KEY_FORM = 2  # another one with each change of what a runner finds outputs by
 _EARLIER = "an earlier version ran it, which kept outputs under other keys"
 _OTHER_STORE = "another store of ML Metadata has what it left"
@@ -194,18 +195,27 @@ def _changes(name: str, now: Mapping[str, str], before: Mapping[str, str]) -> li
     if before.get(name) == now[name]:
         return []
     if name == "version":
-        return [f"the model in production is version {now[name]}, not {before.get(name)}"]
+        return [_other_version(now[name], before.get(name))]
     old, new = _flatten(before.get(name)), _flatten(now[name])
     keys = [key for key in {**old, **new} if old.get(key) != new.get(key)]
     if any(key.endswith("fingerprint") for key in keys):
         return ["the data changed"]
-    return [_describe_change(key, name, old.get(key), new.get(key)) for key in keys]
+    told = (_describe_change(key, name, old.get(key), new.get(key)) for key in keys if key not in _FOLLOWS)
+    return list(dict.fromkeys(told))
+
+
+def _other_version(now: Any, before: Any) -> str:
+    return f"the model in production is version {now}, not {before}"
 
 
 def _describe_change(key: str, name: str, before: Any, now: Any) -> str:
     leaf = key.split(".")[-1] or name
     if leaf == "code_version":
         return "its code, or a library, changed"
+    if leaf == "baseline_version":
+        return _other_version(now, before)
+    if leaf == "pointer_before":
+        return "what is in production was moved since"
     shown = key.removeprefix("settings.") or name
     return f"{shown} changed from {_short(before)} to {_short(now)}"
 

@@ -264,7 +264,7 @@ def _say_moved(name: str, move: dict[str, Any], trial: Any) -> None:
 def _show_models(found: list[dict[str, Any]]) -> None:
     table = Table(box=None, header_style="bold")
     for title in ("model", "production", "versions", "metric", "pushed", "data"):
-        table.add_column(title)
+        table.add_column(title, no_wrap=title in ("model", "production"))
     for model in found:
         current = model["production"]
         shown = _columns(current) if current else ("", "", "")
@@ -277,7 +277,7 @@ def _show_models(found: list[dict[str, Any]]) -> None:
 def _show_versions(workspace: Path, name: str, found: list[dict[str, Any]]) -> None:
     table = Table(box=None, header_style="bold")
     for title in ("version", "state", "metric", "pushed", "data", "run", "MB"):
-        table.add_column(title)
+        table.add_column(title, no_wrap=title in ("version", "state", "run"))
     for version in found:
         state = ", ".join(filter(None, _states(version)))
         size = f"{version['size_bytes'] / 1e6:.2f}"

@@ -57,7 +57,7 @@ def _runs_table(found: Sequence[Mapping[str, Any]]) -> Table:
     newest = {result["recipe"]: result["run_id"] for result in found}
     table = Table(box=None, header_style="bold")
     for title in ("run", "recipe", "status", "main metric", "course", "version"):
-        table.add_column(title)
+        table.add_column(title, no_wrap=title in ("run", "recipe", "status"))
     table.add_column("seconds", justify="right")
     room = table_width() - _ROOM_BEFORE_REASONS
     if room >= _LEAST_OF_A_REASON:

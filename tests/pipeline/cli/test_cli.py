@@ -236,6 +236,30 @@ def test_what_the_run_is_told(kerasline: Command, monkeypatch: pytest.MonkeyPatc
     assert told[1] == (("mine.yaml", ["a=1", "b=2"]), changed)
 
 
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("run flats", "Did you mean 'flats.yaml', which is here? 'kerasline recipes' lists them"),
+        ("run flat.yaml", "but flat.yaml does not exist. Did you mean 'flats.yaml'?"),
+        ("run flats.csv", "is written by 'kerasline init flats.csv'."),
+        ("flats.yaml", "kerasline: a recipe is run by: kerasline run flats.yaml"),
+        ("iris_mlp --set a=1", "kerasline: a recipe is run by: kerasline run iris_mlp"),
+        ("help", "kerasline: kerasline --help lists the commands"),
+        ("--workspace w runs", "kerasline: options stand behind the command, as in: kerasline runs --workspace ..."),
+        ("run flats.yaml --learning-rate 1", "changed by --set KEY=VALUE. Did you mean 'training.learning_rate'?"),
+        ("plan flats.yaml seed=1", "kerasline: a key of the recipe is changed by --set seed=1"),
+        ("init flats.csv rent", "kerasline: the column to predict is named by --label rent"),
+        ("models --sett", "Error: No such option: --sett"),
+    ],
+)
+def test_what_was_meant_is_told(kerasline: Command, tmp_path: Path, line: str, said: str) -> None:
+    for name in ("flats.yaml", "flats.csv"):
+        (tmp_path / name).write_text("")
+    code, out, err = kerasline(*line.split())
+    assert (code, out) == (2, "")
+    assert said in err.splitlines()[-1]
+
+
 def test_runs_lists_what_there_is(kerasline: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert kerasline("runs") == (
         0, "no runs in workspace yet; start one with: kerasline run digits_cnn\n", "",

@@ -68,6 +68,17 @@ def test_changed_data_code_and_production_are_said_in_words(tmp_path: Path) -> N
     found = {s.id: s.reason for s in forecast(steps(version="3"), tmp_path)}
     assert found["baseline"] == "the model in production is version 3, not 0"
     told = steps()
+    kept = {"run_key": "00f6", "baseline_version": 1, "pointer_before": "move 1"}
+    for run_id, record, said in (
+        ("2", {**kept, "run_key": "18a2"}, "this combination has not run before"),
+        ("3", {**kept, "run_key": "18a2", "pointer_before": "move 2"}, "what is in production was moved since"),
+        ("4", {**kept, "baseline_version": 2}, "the model in production is version 2, not 1"),
+    ):
+        told["push"].parameters["custom_config"] = json.dumps({"record": kept})
+        remember(tmp_path, run_id, told, ["push"])
+        told["push"].parameters["custom_config"] = json.dumps({"record": record})
+        assert {s.id: s.reason for s in forecast(told, tmp_path)}["push"] == said
+    told = steps()
     told["train"].parameters["custom_config"] = told["train"].parameters["custom_config"].replace("c1", "c2")
     assert {s.id: s.reason for s in forecast(told, tmp_path)}["train"] == "its code, or a library, changed"
 

@@ -1,0 +1,60 @@
+"""What to type instead of a command line that is none, where the words say what was meant."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from kerasline.pipeline.config import elsewhere, recipe_names
+
+
+def what_was_meant(error: Any, words: Sequence[str]) -> str:
+    """Returns a sentence for the user, empty where nothing is known.
+
+    Args:
+      error: of click, such as an option that there is not.
+      words: the command line.
+    """
+    context, option = getattr(error, "ctx", None), getattr(error, "option_name", None)
+    if context is None:
+        return ""
+    if context.parent is None:
+        return _meant_above(option, words[0] if words else "")
+    if option is not None:
+        return _meant_key(context, option.lstrip("-").replace("-", "_"))
+    surplus = _surplus(error, words)
+    pairs = [word for word in surplus if "=" in word]
+    if pairs and _takes_keys(context):
+        return f"a key of the recipe is changed by --set {pairs[0]}"
+    if surplus and context.info_name == "init":
+        return f"the column to predict is named by --label {surplus[0]}"
+    return ""
+
+
+def _meant_above(option: str | None, first: str) -> str:
+    """Says what was meant by words before a command, or in the place of one."""
+    if option is not None:
+        return f"options stand behind the command, as in: kerasline runs {option} ..." if option != "--" else ""
+    if first.endswith((".yaml", ".yml")) or first in recipe_names():
+        return f"a recipe is run by: kerasline run {first}"
+    return "kerasline --help lists the commands"
+
+
+def _meant_key(context: Any, word: str) -> str:
+    from kerasline.pipeline.config import Experiment
+
+    hint = elsewhere(Experiment, word) if _takes_keys(context) else ""
+    return f"a key of the recipe is changed by --set KEY=VALUE.{hint}" if hint else ""
+
+
+def _takes_keys(context: Any) -> bool:
+    return any("--set" in getattr(parameter, "opts", ()) for parameter in context.command.params)
+
+
+def _surplus(error: Any, words: Sequence[str]) -> list[str]:
+    """Lists the words that an error calls more than there may be."""
+    text = str(getattr(error, "message", ""))
+    if "unexpected extra argument" not in text:
+        return []
+    told = text[text.index("(s) (") + len("(s) (") :].rstrip(")")
+    return [word for word in words if word in told.split()]

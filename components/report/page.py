@@ -15,7 +15,14 @@ from markupsafe import Markup, escape
 
 from kerasline.components.core import counted, rounded
 from kerasline.components.evaluation import METRICS
-from kerasline.components.report.diagnosis import describe_limits, headline, sentences, show_figure, show_setting
+from kerasline.components.report.diagnosis import (
+    describe_limits,
+    headline,
+    may_be_used,
+    sentences,
+    show_figure,
+    show_setting,
+)
 from kerasline.components.report.drawing import LOCALE, theme
 from kerasline.components.report.interactive import hash_of, library, packed_library
 from kerasline.components.report.own_pages import show_pages
@@ -74,6 +81,7 @@ def render(figures: Mapping[str, Any]) -> str:
         run=run,
         metrics=METRICS,
         metric_label=lambda name: plots.metric_label(name, figures),
+        answer=may_be_used(figures),
         headline=headline(figures),
         comparison=plots.plot_comparison(figures),
         curves=plots.plot_curves(figures),

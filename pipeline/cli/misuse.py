@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from kerasline.pipeline.config import elsewhere, recipe_names
+from kerasline.pipeline.config import Experiment, elsewhere, recipe_names
 
 
 def what_was_meant(error: Any, words: Sequence[str]) -> str:
@@ -22,13 +22,7 @@ def what_was_meant(error: Any, words: Sequence[str]) -> str:
         return _meant_above(option, words[0] if words else "")
     if option is not None:
         return _meant_key(context, option.lstrip("-").replace("-", "_"))
-    surplus = _surplus(error, words)
-    pairs = [word for word in surplus if "=" in word]
-    if pairs and _takes_keys(context):
-        return f"a key of the recipe is changed by --set {pairs[0]}"
-    if surplus and context.info_name == "init":
-        return f"the column to predict is named by --label {surplus[0]}"
-    return ""
+    return _meant_by_surplus(context, _surplus(error, words))
 
 
 def _meant_above(option: str | None, first: str) -> str:
@@ -40,9 +34,16 @@ def _meant_above(option: str | None, first: str) -> str:
     return "kerasline --help lists the commands"
 
 
-def _meant_key(context: Any, word: str) -> str:
-    from kerasline.pipeline.config import Experiment
+def _meant_by_surplus(context: Any, surplus: Sequence[str]) -> str:
+    """Says what was meant by words that a command does not take."""
+    pairs = [word for word in surplus if "=" in word]
+    if pairs and _takes_keys(context):
+        return f"a key of the recipe is changed by --set {pairs[0]}"
+    return f"the column to predict is named by --label {surplus[0]}" if surplus and context.info_name == "init" else ""
 
+
+def _meant_key(context: Any, word: str) -> str:
+    """Says of an option that there is not which key of a recipe was meant."""
     hint = elsewhere(Experiment, word) if _takes_keys(context) else ""
     return f"a key of the recipe is changed by --set KEY=VALUE.{hint}" if hint else ""
 

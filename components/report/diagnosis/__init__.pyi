@@ -1,6 +1,7 @@
 from .attention import (
     headline as headline,
     look_at as look_at,
+    may_be_used as may_be_used,
     show_figure as show_figure,
     show_setting as show_setting,
 )

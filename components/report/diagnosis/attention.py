@@ -13,6 +13,17 @@ from kerasline.components.report.diagnosis.leaning import describe_leaning, desc
 from kerasline.components.report.diagnosis.reading import doubt_of_test
 
 MOST = 3
+# What it means that a part of the gate refuses a model.
+_IN_WORDS = {
+    "trivial": "it is not shown to be better than always the same answer",
+    "baseline": "it is worse than the one in production, by more than was allowed",
+    "threshold": "it is not as good as was asked",
+    "slice": "it is not as good as was asked for some of the rows",
+    "reference": "a simple model learns more from the same rows",
+    "parity": "once exported, it answers otherwise than it did in training",
+    "budget": "it is slower or larger than was allowed",
+    "format": "a further format of it answers otherwise, or could not be written",
+}
 
 
 def headline(figures: Mapping[str, Any]) -> str:
@@ -29,6 +40,40 @@ def headline(figures: Mapping[str, Any]) -> str:
     if figures.get("blessed"):
         return _blessed(figures, reached)
     return _not_blessed(figures["gate"], reached)
+
+
+def may_be_used(figures: Mapping[str, Any]) -> str:
+    """Says in a sentence for whoever reads no figures whether the model may be used, and why."""
+    run, version = figures.get("run") or {}, (figures.get("model") or {}).get("version")
+    if figures.get("failure") or not figures.get("metrics"):
+        return "There is no new model to use; what was in production stays there."
+    if not figures.get("blessed"):
+        return f"The model may not be used: {_why_not(figures)}. What was in production stays there."
+    if version is None:
+        return "The model may be used; as the run was asked to stop before that, it was not pushed."
+    if run.get("challenges"):
+        return (
+            f"The model may be used: it kept all that was asked of it. As version {version} it is tried beside version "
+            f"{run['challenges']}, which stays in production."
+        )
+    return f"The model may be used, as version {version}: it kept all that was asked of it{_beside_trivial(figures)}."
+
+
+def _beside_trivial(figures: Mapping[str, Any]) -> str:
+    """Adds what a model would reach that looks at nothing."""
+    metric = figures["main_metric"]
+    value, trivial = figures["metrics"].get(metric), (figures.get("trivial") or {}).get(metric)
+    if value is None or trivial is None:
+        return ""
+    return (
+        f", and reaches {METRICS[metric].title} {show_figure(value)} on rows that it had not seen, where always the "
+        f"same answer reaches {show_figure(trivial)}"
+    )
+
+
+def _why_not(figures: Mapping[str, Any]) -> str:
+    failed = list(dict.fromkeys(row.get("part", "") for row in figures["gate"] if not row["passed"]))
+    return " and ".join(_IN_WORDS.get(part, "a limit of the recipe was not kept") for part in failed) or "see below"
 
 
 def _blessed(figures: Mapping[str, Any], reached: str) -> str:

@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 
 from kerasline.components.datasets.description.spec import Column
+from kerasline.components.report.diagnosis import may_be_used
 from kerasline.components.report.diagnosis.attention import show_setting
 from kerasline.components.report.page import render, write_report
 
@@ -67,6 +68,10 @@ def three_classes(make_figures: MakeFigures) -> dict[str, Any]:
 def test_the_first_screen_says_whether_to_ship(three_classes: dict[str, Any]) -> None:
     page = render(three_classes)
     words = text_of(page)
+    assert (
+        "The model may be used, as version 3: it kept all that was asked of it, and reaches accuracy 0.9 on rows that "
+        "it had not seen, where always the same answer reaches 0.3333."
+    ) in words
     assert "Blessed and pushed as version 3: accuracy 0.9 on the eval split." in words
     assert "multiclass: predicts species, 3 classes" in words
     assert "Made-up rows, 1 000 rows: 900 train, 60 eval, 40 test" in words
@@ -76,6 +81,27 @@ def test_the_first_screen_says_whether_to_ship(three_classes: dict[str, Any]) ->
     checker = Balanced()
     checker.feed(page)
     assert checker.faults == [] and checker.open == []
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({"failure": "the disk is full", "blessed": False}, "There is no new model to use; what was in"),
+        ({"metrics": None, "blessed": False}, "There is no new model to use; what was in production stays there."),
+        ({"model": None}, "The model may be used; as the run was asked to stop before that, it was not pushed."),
+        ({"run": {"challenges": 2}}, "As version 3 it is tried beside version 2, which stays in production."),
+        ({"blessed": False, "gate": ["trivial", "budget"]},
+         "The model may not be used: it is not shown to be better than always the same answer and it is slower or "
+         "larger than was allowed. What was in production stays there."),
+        ({"blessed": False, "gate": ["own"]}, "The model may not be used: a limit of the recipe was not kept. What"),
+    ],
+)  # fmt: skip
+def test_whoever_reads_no_figures_is_told_whether_it_may_be_used(
+    three_classes: dict[str, Any], changed: dict[str, Any], said: str
+) -> None:
+    row = {"metric": "accuracy", "title": "", "slice": "", "value": 1, "limit": 2, "text": "", "passed": False}
+    gate = [{**row, "part": part} for part in changed.get("gate", ())]
+    assert said in may_be_used({**three_classes, **changed, "gate": gate})
 
 
 def test_a_challenger_is_not_said_to_be_in_production(three_classes: dict[str, Any]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
@@ -125,7 +126,7 @@ def read_truths_of_paths(paths: Sequence[str], root: str, record: Mapping[str, A
 
 
 def _class_of_path(path: str, root: str, classes: Sequence[str]) -> int | None:
-    folders = [root, *PurePosixPath(path).parts[:-1]]
+    folders = [unicodedata.normalize("NFC", part) for part in (root, *PurePosixPath(path).parts[:-1])]
     return next((classes.index(folder) for folder in reversed(folders) if folder in classes), None)
 
 

@@ -91,7 +91,7 @@ class LoadedModel:
           data: a data frame with the columns of the training data, whose index does not count; or the path of a file,
             a folder or a glob. The label may be there or not.
           keys: columns to repeat in the answer; by default all of a table.
-          kind: csv, parquet, images or tfrecord, where the name of a file does not say it.
+          kind: csv, parquet, images, tfrecord or npz, where the name of a file does not say it.
           on_unseen: whether rows with values that training has never shown are told of (warn) or rejected (reject).
 
         Returns:
@@ -121,7 +121,7 @@ class LoadedModel:
           data: a data frame with the columns of the training data, the label among them; or the path of such a file, of
             a folder of images in folders named as their classes, or a glob. The label is read as in training.
           slices: columns whose values are measured apart, inputs of the model or not.
-          kind: csv, parquet, images or tfrecord, where the name of a file does not say it.
+          kind: csv, parquet, images, tfrecord or npz, where the name of a file does not say it.
 
         Returns:
           The metrics of the recipe, the main one first, each with its 95 % interval, as a whole and for each slice.

@@ -48,7 +48,7 @@ def predict_file(
       reference: ``NAME``, which means what is in production, or ``NAME@VERSION``.
       output: A .parquet, .csv or .jsonl file, which is written.
       keys: Columns of the input to repeat in the output; none for all.
-      kind: csv, parquet, images or tfrecord, where the name of the input does not say it.
+      kind: csv, parquet, images, tfrecord or npz, where the name of the input does not say it.
       on_unseen: Whether rows with values that training has never shown are marked (warn) or rejected.
       workspace: Folder that holds the model.
       beam_arguments: Beam's options; none for those of the latest run of the model's recipe.

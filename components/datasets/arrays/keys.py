@@ -73,6 +73,11 @@ def bare(key: str) -> str:
     return key.removesuffix("_train").removeprefix("train_")
 
 
+def named_alike(name: str, known: Collection[str]) -> str | None:
+    """Returns the array of a name, in other capitals if need be; None where there is none, or more than one."""
+    return _first_of([name], known)
+
+
 def _listed(keys: str | list[str]) -> list[str]:
     return [keys] if isinstance(keys, str) else keys
 

@@ -48,7 +48,7 @@ def find(options: NpzOptions, places: Places) -> Found:
       ConfigError: a key is not there, row counts differ, or the archive holds pickled objects.
     """
     path = places.find(options.path)
-    known = _names(path)
+    known = names_of(path)
     keys = choose_keys(options, known, path)
     label_name = bare(keys.label) if len(keys.splits) > 1 else None
     found = describe(path, keys, label_name=label_name, images=options.images)
@@ -139,8 +139,8 @@ def read(dataset: Dataset, shard: Mapping[str, Any]) -> Iterator[dict[str, Any]]
 
 def _part(options: Mapping[str, Any], split: str | None) -> Part:
     features, label = _keys(options, split)
-    columns = {name: _array(options["path"], key) for name, key in features.items()}
-    labels = _label(_array(options["path"], label))
+    columns = {name: load_array(options["path"], key) for name, key in features.items()}
+    labels = as_labels(load_array(options["path"], label))
     part = check_lengths(Part(columns, labels), f"{options['path']} ({label})")
     if labels.ndim > 2:
         raise ConfigError(
@@ -155,7 +155,7 @@ def _part(options: Mapping[str, Any], split: str | None) -> Part:
 
 def _skipped(options: Mapping[str, Any], split: str | None) -> str:
     label = _keys(options, split)[1]
-    count = int((~_usable(_label(_array(options["path"], label)))).sum())
+    count = int((~_usable(as_labels(load_array(options["path"], label)))).sum())
     return (
         f"{Path(options['path']).name}: {counted(count, 'row')} whose {label!r} is not a finite number" if count else ""
     )
@@ -174,7 +174,7 @@ def _usable(labels: np.ndarray) -> np.ndarray:
     return np.asarray(np.isfinite(labels).all(axis=tuple(range(1, labels.ndim))))
 
 
-def _label(labels: np.ndarray) -> np.ndarray:
+def as_labels(labels: np.ndarray) -> np.ndarray:
     """Brings labels to (rows,) or, for several labels a row, (rows, labels)."""
     import numpy as np
 
@@ -211,7 +211,8 @@ def _dtype(name: str, values: np.ndarray, images: bool | None, path: Path) -> Dt
     return "array" if values.ndim > 1 else _NUMBERS.get(values.dtype.kind, "string")
 
 
-def _array(path: str, key: str) -> np.ndarray:
+def load_array(path: str, key: str) -> np.ndarray:
+    """Returns an array of an archive: numbers, or text with one value a row."""
     return _cached(path, key, Path(path).stat().st_mtime_ns)
 
 
@@ -276,7 +277,12 @@ def _decoded(values: np.ndarray, key: str, path: str) -> np.ndarray:
         ) from None
 
 
-def _names(path: Path) -> list[str]:
+def names_of(path: Path) -> list[str]:
+    """Lists the arrays of an archive.
+
+    Raises:
+      ConfigError: It is none.
+    """
     try:
         with zipfile.ZipFile(path) as archive:
             return [name.removesuffix(".npy") for name in archive.namelist()]

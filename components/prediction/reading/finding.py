@@ -23,7 +23,7 @@ from kerasline.components.datasets.files import (
 from kerasline.components.datasets.images import SUFFIXES
 from kerasline.components.datasets.remote import fetch_input
 
-KINDS = ("csv", "parquet", "images", "tfrecord")
+KINDS = ("csv", "parquet", "images", "tfrecord", "npz")
 Source = str | Sequence[Path]  # a file, a folder or a glob, or its address; or files that were found
 
 
@@ -73,8 +73,8 @@ def _files_of_folder(folder: Path, kind: str | None) -> tuple[list[Path], str]:
     if found is None or not files:
         seen = ", ".join(sorted(map(str, kinds))) or "none"
         raise ConfigError(
-            f"expected files of one kind (CSV, Parquet or TFRecord) in the folder {folder}, and found {seen}; name a "
-            "file or a glob"
+            f"expected files of one kind (CSV, Parquet, TFRecord or NumPy) in the folder {folder}, and found {seen}; "
+            "name a file or a glob"
         )
     return files, found
 
@@ -99,7 +99,7 @@ def _told_files(files: list[Path], kind: str | None) -> tuple[list[Path], str]:
     if found is None:
         raise ConfigError(
             f"expected a name that tells what {files[0]} is (.csv, .tsv, .parquet, .feather, .orc, .jsonl, .xlsx, "
-            f".tfrecord, an image, or one of them with .gz); say it with --format {'|'.join(KINDS)}"
+            f".tfrecord, .npz, an image, or one of them with .gz); say it with --format {'|'.join(KINDS)}"
         )
     return files, found
 
@@ -130,4 +130,6 @@ def _kind_of(path: Path) -> str | None:
         return "parquet"
     if "tfrecord" in name:
         return "tfrecord"
+    if name.endswith(".npz"):
+        return "npz"
     return "images" if name.endswith(SUFFIXES) else None

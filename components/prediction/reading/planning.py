@@ -117,7 +117,10 @@ def plan_prediction(
     if output is not None and any(path.resolve() == output.resolve() for path in files):
         raise ConfigError(f"--output: {output} is the input; name another file")
     reading = reading_of_record(record)
-    describe = {"csv": _plan_csv, "parquet": _plan_parquet, "images": _plan_images, "tfrecord": _plan_records}[found]
+    describe = {
+        "csv": _plan_csv, "parquet": _plan_parquet, "images": _plan_images, "tfrecord": _plan_records,
+        "npz": _plan_archives,
+    }[found]  # fmt: skip
     shards, settled, notes = describe(_partitions(files, source, record, keys), record, list(keys), suffix, reading)
     taken = [name for name in output_columns(record) if name in settled]
     if taken:
@@ -332,6 +335,14 @@ def _names_below(root: Path, files: Sequence[Path]) -> list[str]:
     listed = sorted(p for p in root.rglob("*") if p.is_file()) if files[0].is_dir() else files
     names = [p.relative_to(root).as_posix() for p in listed]
     return [name for name in names if not any(map(is_left_behind, name.split("/")))]
+
+
+def _plan_archives(
+    files: _Files, record: Mapping[str, Any], keys: list[str], suffix: str, reading: Mapping[str, Any]
+) -> _Plan:
+    from kerasline.components.prediction.reading.archives import plan_archives
+
+    return plan_archives(files, record, keys)
 
 
 def _plan_records(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+from kerasline.components.prediction.reading.archives import read_archive
 from kerasline.components.prediction.reading.blocks import Block
 from kerasline.components.prediction.reading.encoded import read_images, read_records
 from kerasline.components.prediction.reading.planning import PredictionPlan
@@ -15,4 +16,5 @@ READERS: dict[str, Callable[[PredictionPlan, Mapping[str, Any]], Iterator[Block]
     "parquet": read_parquet,
     "images": read_images,
     "tfrecord": read_records,
+    "npz": read_archive,
 }

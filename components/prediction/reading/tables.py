@@ -176,14 +176,30 @@ def read_parquet(plan: PredictionPlan, shard: Mapping[str, Any]) -> Iterator[Blo
     wanted = list(dict.fromkeys([*(column["name"] for column in plan.record["columns"]), *plan.keys]))
     first = sum(file.metadata.row_group(group).num_rows for group in range(shard["groups"][0]))
     for batch in file.iter_batches(_rows_of_parquet(plan.record), row_groups=shard["groups"], columns=wanted):
-        columns, problems = {}, Problems()
-        for column in plan.record["columns"]:
-            name = column["name"]
-            columns[name] = _arrow_values(batch.column(name), column, missing_words(plan.reading, name), problems)
-        places = list(range(first + 1, first + len(batch) + 1))
-        keys = pa.table({name: batch.column(name) for name in plan.keys} or {"row": places})
+        yield block_of_arrow(plan, batch, path, range(first + 1, first + len(batch) + 1))
         first += len(batch)
-        yield Block(keys, columns, None, places).reject(problems, path)
+
+
+def block_of_arrow(plan: PredictionPlan, rows: Any, path: str, places: Sequence[int]) -> Block:
+    """Turns rows of Arrow columns into values and keys.
+
+    Args:
+      plan: what is predicted, and which columns are repeated.
+      rows: a table or a batch.
+      path: of the file.
+      places: of the rows in it; repeated where no column is, or one is called ``row`` that is not there.
+    """
+    columns, problems, listed = {}, Problems(), list(places)
+    for column in plan.record["columns"]:
+        name = column["name"]
+        columns[name] = _arrow_values(_whole(rows.column(name)), column, missing_words(plan.reading, name), problems)
+    there = rows.schema.names
+    keys = {name: rows.column(name) if name in there else pa.array(listed) for name in plan.keys or ["row"]}
+    return Block(pa.table(keys), columns, None, listed).reject(problems, path)
+
+
+def _whole(values: Any) -> Any:
+    return values.combine_chunks() if isinstance(values, pa.ChunkedArray) else values
 
 
 def _rows_of_parquet(record: Mapping[str, Any]) -> int:

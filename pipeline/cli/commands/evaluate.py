@@ -31,7 +31,7 @@ def evaluate(
         list[str], typer.Option("--slice", metavar="COLUMN", help="Measure each value of this column apart.")
     ] = [],  # noqa: B006 (typer's way)
     kind: Annotated[
-        str | None, typer.Option("--format", help="csv, parquet, images or tfrecord; default: by the name.")
+        str | None, typer.Option("--format", help="csv, parquet, images, tfrecord or npz; default: by the name.")
     ] = None,
     workspace: WorkspaceOption = WORKSPACE,
     json_file: JsonOption = None,

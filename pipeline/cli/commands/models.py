@@ -129,7 +129,7 @@ def predict(
         list[str], typer.Option("--key", metavar="COLUMN", help="Repeat this column of the input; default: all.")
     ] = [],  # noqa: B006 (typer's way)
     kind: Annotated[
-        str | None, typer.Option("--format", help="csv, parquet, images or tfrecord; default: by the name.")
+        str | None, typer.Option("--format", help="csv, parquet, images, tfrecord or npz; default: by the name.")
     ] = None,
     on_unseen: OnUnseenOption = "warn",
     capture: CaptureOption = None,

@@ -214,7 +214,7 @@ def models(name: str | None = None, workspace: str | Path | None = None) -> list
 
 def promote(
     name: str,
-    version: int,
+    version: int | str,
     reason: str,
     workspace: str | Path | None = None,
     *,
@@ -238,8 +238,10 @@ def promote(
     """
     from kerasline.pipeline.models import commands
 
+    if not str(version).isdecimal():
+        raise ConfigError(f"version: expected the number of a version, such as 3, got {version!r}")
     key = _key_file(require_signature)
-    move, _ = commands.promote(workspace_folder(workspace) / "models", name, version, reason, key)
+    move, _ = commands.promote(workspace_folder(workspace) / "models", name, int(version), reason, key)
     return move
 
 

@@ -148,6 +148,7 @@ class LoadedModel:
     @contextmanager
     def _as_plan(self, data: Any, plan: Callable[[str], PredictionPlan]) -> Iterator[PredictionPlan]:
         """Plans what to do with a data frame or files, and says in errors what the caller gave."""
+        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # TensorFlow reads it when it is loaded, below this
         with _as_file(data) as source:
             try:
                 yield plan(source)
@@ -181,7 +182,6 @@ class LoadedModel:
     def _load(self, on_unseen: str) -> Any:
         """Returns the loaded model, as it is asked for one way to treat unseen values."""
         if on_unseen not in self._served:
-            os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
             from kerasline.components.prediction import ServedModel
 
             rejects = on_unseen == "reject"

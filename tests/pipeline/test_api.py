@@ -123,11 +123,13 @@ def test_names_that_are_not_there_are_refused(tmp_path: Path) -> None:
     assert kl.models(workspace=tmp_path) == []
     for ask in (
         lambda: kl.models("doubler", tmp_path),
-        lambda: kl.promote("doubler", 1, "better", tmp_path),
+        lambda: kl.promote("doubler", "1", "better", tmp_path),
         lambda: kl.rollback("doubler", workspace=tmp_path),
     ):
         with pytest.raises(kl.ConfigError, match="got 'doubler'; nothing was pushed yet"):
             ask()
+    with pytest.raises(kl.ConfigError, match="version: expected the number of a version, such as 3, got 'doubler@1'"):
+        kl.promote("doubler", "doubler@1", "better", tmp_path)
     with pytest.raises(kl.ConfigError):
         kl.compare("first", "second", tmp_path)
 

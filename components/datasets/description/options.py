@@ -124,7 +124,7 @@ class CsvOptions(TableOptions):
 
 
 class ParquetOptions(TableOptions):
-    """Parquet, Feather, Arrow, ORC, JSON lines, workbooks; nested columns are refused, fixed-size lists are arrays."""
+    """Parquet, Feather, Arrow, ORC, JSON, workbooks; nested columns are refused, fixed-size lists are arrays."""
 
 
 class SqlOptions(Options):
@@ -338,7 +338,7 @@ class DataOptions(Options):
     dataset: str | None = Field(default=None, description="A data set by name, such as digits, iris or mnist.")
     csv: CsvOptions | None = Field(default=None, description="Text tables.")
     parquet: ParquetOptions | None = Field(
-        default=None, description="Tables whose columns have types: Parquet, Feather, Arrow, ORC, JSON lines, Excel."
+        default=None, description="Tables whose columns have types: Parquet, Feather, Arrow, ORC, JSON, Excel."
     )
     sql: SqlOptions | None = Field(default=None, description="A table or a query of a database.")
     python: PythonOptions | None = Field(default=None, description="A table that a function of yours gives.")

@@ -14,7 +14,14 @@ from .files import (
     read_bytes as read_bytes,
     size_of as size_of,
 )
-from .kinds import GIT_LFS as GIT_LFS, HEIF as HEIF, SVG as SVG, WORKBOOK as WORKBOOK, name_kind as name_kind
+from .kinds import (
+    GIT_LFS as GIT_LFS,
+    HEIF as HEIF,
+    JSON_ROWS as JSON_ROWS,
+    SVG as SVG,
+    WORKBOOK as WORKBOOK,
+    name_kind as name_kind,
+)
 from .partitions import (
     Partition as Partition,
     check_names as check_names,

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from kerasline.components.core import ConfigError, copy_of, is_address, nearest
-from kerasline.components.datasets.files.kinds import FileKind, name_zip
+from kerasline.components.datasets.files.archives import ZIP_MAGIC, is_archive, open_archive
 from kerasline.components.datasets.files.partitions import files_below
 from kerasline.components.datasets.files.unpacking import open_unpacked
 from kerasline.components.datasets.remote import fetch_file, fetch_folder, fetch_matching, parse
@@ -31,8 +31,8 @@ _PACKINGS: dict[bytes, Callable[..., Any]] = {
     b"\x04\x22\x4d\x18": partial(open_unpacked, "lz4"),
 }
 # What reading a damaged packed file raises; OSError is gzip.BadGzipFile's base, and what bz2 raises.
-PACKING_ERRORS = (EOFError, zlib.error, lzma.LZMAError, OSError)
-PACKED = (".gz", ".bz2", ".xz", ".zst", ".lz4")  # what their names end in
+PACKING_ERRORS = (EOFError, zlib.error, lzma.LZMAError, zipfile.BadZipFile, OSError)
+PACKED = (".gz", ".bz2", ".xz", ".zst", ".lz4", ".zip")  # what their names end in
 _WORKBOOKS = (".xlsx", ".xlsm", ".xlsb", ".xls", ".ods")
 TYPED = (".parquet", ".pq", ".feather", ".arrow", ".arrows", ".ipc", ".orc", ".jsonl", ".ndjson", *_WORKBOOKS)
 
@@ -196,10 +196,10 @@ def missing_file(path: Path, others: Iterable[Path] = (), advice: str = Places.a
 
 
 def open_bytes(path: str | Path) -> IO[bytes]:
-    """Opens a file for reading, unpacking gzip, bzip2, xz, zstd and lz4 by its first bytes and not by its name.
+    """Opens a file for reading, unpacking gzip, bzip2, xz, zstd, lz4 and zip by its first bytes and not by its name.
 
     Raises:
-      ConfigError: the file is gone, may not be read, has no end, or is a zip archive and no workbook.
+      ConfigError: the file is gone, may not be read, has no end, or is a zip archive with more than one file.
     """
     try:
         if not Path(path).is_file() and Path(path).exists():
@@ -211,26 +211,17 @@ def open_bytes(path: str | Path) -> IO[bytes]:
         raise ConfigError(missing_file(Path(path))) from None
     except OSError as error:
         raise _unreadable(path, error) from None
-    if magic.startswith(b"PK\x03\x04") and (kind := _kind_of_zip(path)).source != "parquet":
-        plain.close()
-        raise ConfigError(f"{path} is {kind.what}; {kind.advice}.")
+    if magic.startswith(ZIP_MAGIC):
+        return open_archive(path, plain)
     unpack = next((unpack for start, unpack in _PACKINGS.items() if magic.startswith(start)), None)
     return plain if unpack is None else unpack(plain, "rb")
 
 
-def _kind_of_zip(path: str | Path) -> FileKind:
-    """Tells by the names in a zip archive what it is; one that is damaged has none."""
-    try:
-        with zipfile.ZipFile(path) as archive:
-            return name_zip(archive.namelist())
-    except (zipfile.BadZipFile, OSError):
-        return name_zip(())
-
-
 def is_packed(path: str | Path) -> bool:
-    """Tells gzip, bzip2, xz, zstd and lz4 by their first bytes."""
+    """Tells gzip, bzip2, xz, zstd and lz4 by their first bytes, and zip archives that are no workbooks."""
     with open(path, "rb") as stream:
-        return stream.read(6).startswith(tuple(_PACKINGS))
+        start = stream.read(6)
+    return start.startswith(tuple(_PACKINGS)) or (start.startswith(ZIP_MAGIC) and is_archive(path))
 
 
 def is_gzip(path: str | Path) -> bool:

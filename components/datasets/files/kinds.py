@@ -32,6 +32,8 @@ def _typed(what: str) -> FileKind:
 
 
 WORKBOOK = _typed("a workbook of Excel or OpenDocument")
+ARRAYS = FileKind("a file of NumPy arrays", "name it in the recipe: data: {npz: {path: FILE}}")
+ARCHIVE = FileKind("a zip archive", "unpack it and name the file inside")
 _IMAGE = "put images, with endings such as .png, into one folder a class, and name the folder under data.images"
 # The first bytes of a file, longest first where one begins another.
 _BEGINNINGS: tuple[tuple[bytes, FileKind], ...] = (
@@ -68,6 +70,7 @@ _IDX_TYPES = (8, 9, 11, 12, 13, 14)
 IDX = FileKind("an IDX file of MNIST's kind", "name its folder in the recipe: data: {idx: {path: FOLDER}}")
 TFRECORD = FileKind("a TFRecord file", "name it in the recipe: data: {tfrecord: {path: FILES, label: FEATURE}}")
 JSON_LINES = _typed("a file of JSON lines")
+JSON_ROWS = _typed("a JSON document of rows")
 JSON = _table("a JSON document", "read_json")
 SVG = FileKind("an SVG drawing", f"save it as PNG, and {_IMAGE}")
 HEIF = FileKind("a HEIC or AVIF image", f"save it as PNG or JPEG, and {_IMAGE}")
@@ -152,8 +155,8 @@ def _name_text(start: bytes) -> FileKind | None:
         return GIT_LFS
     if start[:1] == b"{":
         return JSON_LINES if _are_lines(start) else JSON
-    if start[:1] == b"[" and start[1:].lstrip()[:1] in (b"{", b"["):
-        return JSON
+    if start[:1] == b"[" and (inner := start[1:].lstrip()[:1]) in (b"{", b"["):
+        return JSON_ROWS if inner == b"{" else JSON
     if _is_sparse(start):
         return SPARSE
     known = next((kind for pattern, kind in _TEXTS if pattern.match(start)), None)
@@ -197,6 +200,4 @@ def name_zip(names: Iterable[str]) -> FileKind:
     listed = list(names)
     if any(name.startswith("xl/") for name in listed) or "content.xml" in listed:
         return WORKBOOK
-    if listed and all(name.endswith(".npy") for name in listed):
-        return FileKind("a file of NumPy arrays", "name it in the recipe: data: {npz: {path: FILE}}")
-    return FileKind("a zip archive", "unpack it and name the file inside")
+    return ARRAYS if listed and all(name.endswith(".npy") for name in listed) else ARCHIVE

@@ -45,7 +45,9 @@ def check_source(data: Path) -> None:
 def tables_of(folder: Path) -> list[Path]:
     """Lists the files of one table in a folder, or in its folders such as year=2023: those that end as the first."""
     entries = files_below(folder) or entries_of(folder)
-    found = [path for path in entries if path.is_file() and _is_table(path)]
+    files = [path for path in entries if path.is_file()]
+    # JSON beside other tables tells about them.
+    found = list(filter(_is_table, files)) or [path for path in files if path.suffix.lower() == ".json"]
     return [path for path in found if path.suffix == found[0].suffix]
 
 

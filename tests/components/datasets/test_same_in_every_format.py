@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import zipfile
 from collections.abc import Callable
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -111,6 +112,11 @@ def write_lines(table: pa.Table, path: str) -> None:
             file.write(json.dumps(kept) + "\n")
 
 
+def write_document(table: pa.Table, path: str) -> None:
+    """Writes the rows as elements of one array, each over several lines."""
+    Path(path).write_text(json.dumps(table.to_pylist(), indent=2, ensure_ascii=False), "utf-8")
+
+
 def write_sheet(table: pa.Table, path: str) -> None:
     """Writes a sheet with the names of the columns above the rows."""
     rows = [list(row.values()) for row in table.to_pylist()]
@@ -123,6 +129,7 @@ FORMATS: dict[str, Callable[[pa.Table, str], None]] = {
     "arrow": write_arrow,
     "arrows": write_stream,
     "jsonl": write_lines,
+    "json": write_document,
     "xlsx": write_sheet,
 }
 
@@ -141,15 +148,26 @@ def plain_table() -> pa.Table:
     )
 
 
-@pytest.mark.parametrize("packing", ["", ".zst", ".gz"])
+def pack(path: Path, packed: Path) -> None:
+    """Packs a file as the name says that it is; an archive may hold what a Mac puts beside it."""
+    codecs = {".zst": "zstd", ".lz4": "lz4", ".bz2": "bz2", ".gz": "gzip"}
+    if packed.suffix != ".zip":
+        with pa.CompressedOutputStream(str(packed), codecs[packed.suffix]) as stream:
+            stream.write(path.read_bytes())
+        return
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.write(path, f"data/{path.name}")
+        archive.writestr(f"__MACOSX/data/._{path.name}", "of a Mac")
+
+
+@pytest.mark.parametrize("packing", ["", ".zst", ".gz", ".zip"])
 @pytest.mark.parametrize("form", FORMATS)
 def test_a_table(resolve: Resolve, rows: Rows, tmp_path: Path, form: str, packing: str) -> None:
     pq.write_table(plain_table(), tmp_path / "t.parquet")
     path = tmp_path / f"t.{form}"
     FORMATS[form](plain_table(), str(path))
     if packing:
-        with pa.CompressedOutputStream(f"{path}{packing}", "zstd" if packing == ".zst" else "gzip") as packed:
-            packed.write(path.read_bytes())
+        pack(path, path.with_name(f"{path.name}{packing}"))
     typed = resolve(parquet={"path": "t.parquet", "label": "y"})
     found = resolve(parquet={"path": f"t.{form}{packing}", "label": "y"})
     assert rows(found) == rows(typed)
@@ -180,15 +198,18 @@ def test_values_of_fixed_types(resolve: Resolve, rows: Rows, tmp_path: Path, for
     assert (shown[1][1]["price"], shown[1][1]["town"], shown[1][1]["shape"]) == (0.125, "Bonn", [1.0, 1.5])
 
 
-@pytest.mark.parametrize("codec", ["zstd", "lz4", "bz2", "gzip"])
-def test_a_text_table_may_be_packed(resolve: Resolve, rows: Rows, write: Any, codec: str) -> None:
-    text = "x,y\n" + "".join(f"{i},{'uv'[i % 2]}\n" for i in range(40_000))
-    path = write("t.csv", text)
-    with pa.CompressedOutputStream(str(path.with_name("t.packed")), codec) as packed:
-        packed.write(text.encode())
-    plain, found = (resolve(csv={"path": name, "label": "y"}) for name in ("t.csv", "t.packed"))
+@pytest.mark.parametrize("packing", [".zst", ".lz4", ".bz2", ".gz", ".zip"])
+def test_a_text_table_may_be_packed(resolve: Resolve, rows: Rows, write: Any, packing: str) -> None:
+    path = write("t.csv", "x,y\n" + "".join(f"{i},{'uv'[i % 2]}\n" for i in range(40_000)))
+    packed = path.with_name(f"t{packing}")
+    pack(path, packed)
+    plain, found = (resolve(csv={"path": name, "label": "y"}) for name in (path.name, packed.name))
     assert rows(found) == rows(plain)
-    content = path.with_name("t.packed").read_bytes()
-    path.with_name("t.packed").write_bytes(content[: len(content) // 2])
-    with pytest.raises(ConfigError, match="t.packed (is damaged|ends too early); copy or download it again"):
-        resolve(csv={"path": "t.packed", "label": "y"})
+    content = packed.read_bytes()
+    packed.write_bytes(content[: len(content) // 2])
+    with pytest.raises(ConfigError, match=r"(is damaged|ends too early).*; copy or download it again"):
+        resolve(csv={"path": packed.name, "label": "y"})
+    if packing == ".zip":
+        packed.write_bytes(content[:200] + bytes(50) + content[250:])
+        with pytest.raises(ConfigError, match="The packed file .*t.zip is damaged; copy or download it again"):
+            resolve(csv={"path": packed.name, "label": "y"})

@@ -39,7 +39,7 @@ def workbook() -> bytes:
 @pytest.mark.parametrize(
     ("name", "content", "expected"),
     [
-        ("t.json", lambda: b'[{"x": 1, "y": 0}]', "is a JSON document, no text table"),
+        ("t.json", lambda: b'{"x": [1, 2], "y": [0, 1]}', "is a JSON document, no text table"),
         ("t.jsonl", lambda: b'{"x": 1, "y": 0}\n[2, 1]\n', "Line 2 of t.jsonl is no JSON object, got '[2, 1]'"),
         ("t.feather", lambda: arrow("feather")[:60], "t.feather is damaged or ends too early; copy or write it again"),
         ("t.orc", lambda: arrow("orc")[:60], "t.orc is damaged or ends too early; copy or write it again"),
@@ -51,7 +51,7 @@ def workbook() -> bytes:
         ("f/cat/1.heic", lambda: b"", "the images in f end in .heic, and only .png, .jpg,"),
         ("f/cat/1.JP2", lambda: b"", "the images in f end in .jp2, and only"),
         ("f/year=2023/part.csv", lambda: b"x,y\n", "f/year=2023/part.csv has a header but no rows"),
-        ("f/part-0.json", lambda: b'[{"x": 1}, {"x": 2}]', "but f/part-0.json is a JSON document; turn it into"),
+        ("f/part-0.json", lambda: b"[[1, 2], [3, 4]]", "f/part-0.json is a JSON document, no text table; turn"),
         ("f/.hidden", lambda: b"", "expected images or CSV or Parquet files in f, but it has neither"),
     ],
 )  # fmt: skip

@@ -16,7 +16,15 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
 from kerasline.components.core import ConfigError, cache_folder, file_facts
-from kerasline.components.datasets.files import PACKING_ERRORS, damaged_packing, is_packed, name_kind, open_bytes
+from kerasline.components.datasets.files import (
+    JSON_ROWS,
+    PACKING_ERRORS,
+    damaged_packing,
+    is_packed,
+    name_kind,
+    open_bytes,
+)
+from kerasline.components.datasets.tables.typed.json_document import read_document
 from kerasline.components.datasets.tables.typed.json_lines import read_lines
 from kerasline.components.datasets.tables.typed.workbooks import is_workbook, read_workbook
 
@@ -71,6 +79,8 @@ def _reader_of(path: Path) -> Callable[[Path, IO[bytes]], _Content] | None:
         return _read_parquet if is_packed(path) else None
     if is_workbook(start):
         return read_workbook
+    if kind is JSON_ROWS:
+        return read_document
     readers = {b"ARROW1": _read_arrow, b"FEA1": _read_feather, b"\xff\xff\xff\xff": _read_stream, b"ORC": _read_orc}
     return next((read for beginning, read in readers.items() if start.startswith(beginning)), read_lines)
 

@@ -19,12 +19,13 @@ _KINDS: dict[type, str] = {
 }  # fmt: skip
 
 
-def read_lines(path: Path, stream: IO[bytes]) -> tuple[Schema, Iterable[RecordBatch]]:
+def read_lines(path: Path, stream: IO[bytes], unit: str = "Line") -> tuple[Schema, Iterable[RecordBatch]]:
     """Reads a table.
 
     Args:
       path: Of the file, for messages.
       stream: Its bytes, unpacked.
+      unit: What messages call a line.
 
     Raises:
       ConfigError: a line holds no object, or a column changes its type; with the line.
@@ -41,7 +42,7 @@ def read_lines(path: Path, stream: IO[bytes]) -> tuple[Schema, Iterable[RecordBa
         table.validate(full=True)  # text that is no UTF-8 passes the parser
     except pa.ArrowException as error:
         stream.seek(0)
-        raise _explain(path, stream, error) from None
+        raise _explain(path, stream, error, unit) from None
     return table.schema, table.to_batches()
 
 
@@ -56,7 +57,7 @@ def _parse(stream: IO[bytes], types: dict[str, Any]) -> Table:
     )
 
 
-def _explain(path: Path, stream: IO[bytes], error: Exception) -> ConfigError:
+def _explain(path: Path, stream: IO[bytes], error: Exception, unit: str) -> ConfigError:
     """Finds the first line that cannot be a row of the table."""
     kinds: dict[str, tuple[str, int]] = {}
     for number, line in enumerate(stream, start=1):
@@ -65,18 +66,18 @@ def _explain(path: Path, stream: IO[bytes], error: Exception) -> ConfigError:
         try:
             row = json.loads(line.decode("utf-8-sig"), object_pairs_hook=_Pairs)
         except UnicodeDecodeError:
-            return ConfigError(f"Line {number} of {path} is not UTF-8; write the file again in UTF-8.")
+            return ConfigError(f"{unit} {number} of {path} is not UTF-8; write the file again in UTF-8.")
         except ValueError:
             row = None
         if not isinstance(row, _Pairs):
             said = line.decode("utf-8", "replace").strip()
             return ConfigError(
-                f"Line {number} of {path} is no JSON object, got {shown(said)}; write one object with a value for each "
-                "column on every line."
+                f"{unit} {number} of {path} is no JSON object, got {shown(said)}; write one object with a value for "
+                f"each column in every {unit.lower()}."
             )
-        problem = next(_problems(row, kinds, number), None)
+        problem = next(_problems(row, kinds, number, unit.lower()), None)
         if problem is not None:
-            return ConfigError(f"Line {number} of {path} {problem}.")
+            return ConfigError(f"{unit} {number} of {path} {problem}.")
     return ConfigError(f"{path} cannot be read as JSON lines ({str(error).splitlines()[0]}); write it again.")
 
 
@@ -84,13 +85,14 @@ class _Pairs(list[tuple[str, Any]]):
     """The keys and values of an object, as they stand."""
 
 
-def _problems(row: _Pairs, kinds: dict[str, tuple[str, int]], number: int) -> Iterator[str]:
+def _problems(row: _Pairs, kinds: dict[str, tuple[str, int]], number: int, unit: str) -> Iterator[str]:
     """Words what keeps an object from being a row after those before it.
 
     Args:
       row: The object.
       kinds: Of each column so far, what it holds and the line that first said so; takes in this row.
       number: Of the line.
+      unit: What messages call a line.
     """
     seen = set[str]()
     for name, value in row:
@@ -101,8 +103,8 @@ def _problems(row: _Pairs, kinds: dict[str, tuple[str, int]], number: int) -> It
         known, first = kinds.setdefault(name, (kind, number)) if kind != "nothing" else (kind, number)
         if known != kind:
             yield (
-                f"holds {_told(kind, value)} under {name!r}, and line {first} holds {known}; write the column alike "
-                "on every line"
+                f"holds {_told(kind, value)} under {name!r}, and {unit} {first} holds {known}; write the column alike "
+                f"in every {unit}"
             )
 
 

@@ -25,7 +25,7 @@ def open_file(path: Path, partition: Partition | None = None) -> TypedFile:
     """Opens a table whose batches are read piece by piece.
 
     Args:
-      path: Of a file of Parquet, Feather, Arrow, ORC or JSON lines, or a workbook.
+      path: Of a file of Parquet, Feather, Arrow, ORC, JSON lines or JSON, or a workbook.
       partition: Columns that its folders hold, which are added to those of the file.
 
     Raises:
@@ -99,9 +99,7 @@ def _refused(path: Path) -> ConfigError:
         return ConfigError(f"{no_table}: it is damaged or ends too early; copy or write it again.")
     if kind is not None:
         return ConfigError(f"{no_table} but {kind.what}; {kind.advice}.")
-    return ConfigError(
-        f"{no_table}, nor Feather, Arrow, ORC, JSON lines or a workbook; name a text table under data.csv."
-    )
+    return ConfigError(f"{no_table}, nor Feather, Arrow, ORC, JSON or a workbook; name a text table under data.csv.")
 
 
 def read_batches(file: TypedFile, path: Path, groups: Sequence[int], columns: Sequence[str]) -> Iterator[RecordBatch]:

@@ -81,8 +81,17 @@ def test_what_is_cut_off_is_damaged(resolve: Resolve, tmp_path: Path, write_tabl
     ("content", "expected"),
     [
         (b"", "t.feather is empty; check that the right file was named"),
-        (b"x,y\n1,2\n", "nor Feather, Arrow, ORC, JSON lines or a workbook; name a text table under data.csv"),
-        (b'[{"x": 1}]', "is not a Parquet file that can be read but a JSON document; turn it into Parquet"),
+        (b"x,y\n1,2\n", "nor Feather, Arrow, ORC, JSON or a workbook; name a text table under data.csv"),
+        (b'{"x": [1], "y": [0]}', "is not a Parquet file that can be read but a JSON document; turn it into Parquet"),
+        (b"[[1, 0]]", "is not a Parquet file that can be read but a JSON document; turn it into Parquet"),
+        (b'[{"x": 1, "y": 0}, 3]', "Element 2 of .*t.feather is no JSON object, got '3'"),
+        (
+            b'[{"x": 1, "y": 0},\n{"x": "a", "y": 0}]',
+            r"Element 2 of .* holds text .* under 'x', and element 1",
+        ),
+        (b'[{"x": 1, "y": 0},\n{"x": 1', "is no whole JSON document: line 2, column 8: Expecting ',' delimiter; write"),
+        (b'[{"x": 1, "y": 0}] [', "is no whole JSON document: line 1, column 20: Extra data; write it again"),
+        (b'[{"x": 1, "y": "\xfc"}]', "t.feather is not UTF-8; write the file again in UTF-8"),
         (b"PAR1" + bytes(90), "is not a Parquet file that can be read: it is damaged or ends too early"),
     ],
 )

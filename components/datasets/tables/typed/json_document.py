@@ -1,0 +1,71 @@
+"""Reads JSON documents of rows, ``[{...}, ...]``, as web services write them: each object as a line of its own."""
+
+from __future__ import annotations
+
+import json
+import re
+import tempfile
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import IO, TYPE_CHECKING
+
+from kerasline.components.core import ConfigError
+from kerasline.components.datasets.tables.typed.json_lines import read_lines
+
+if TYPE_CHECKING:
+    from pyarrow import RecordBatch, Schema
+
+_SPACE = re.compile(r"\s*")
+_BREAKS = str.maketrans("\r\n", "  ")
+
+
+def read_document(path: Path, stream: IO[bytes]) -> tuple[Schema, Iterable[RecordBatch]]:
+    """Reads a table; the document has to fit in memory.
+
+    Args:
+      path: Of the file, for messages.
+      stream: Its bytes, unpacked.
+
+    Raises:
+      ConfigError: it is no JSON or no UTF-8, an element is no object, or a column changes its type.
+    """
+    try:
+        text = stream.read().decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise ConfigError(f"{path} is not UTF-8; write the file again in UTF-8.") from None
+    with tempfile.TemporaryFile() as lines:
+        try:
+            for element in _elements(text):
+                # Between the parts of an object a break is as good as a space, and its texts have none.
+                lines.write(element.translate(_BREAKS).encode() + b"\n")
+        except json.JSONDecodeError as error:
+            where = f"line {error.lineno}, column {error.colno}"
+            raise ConfigError(f"{path} is no whole JSON document: {where}: {error.msg}; write it again.") from None
+        lines.seek(0)
+        return read_lines(path, lines, "Element")
+
+
+def _elements(text: str) -> Iterator[str]:
+    """Yields the elements of an array as they are written.
+
+    Raises:
+      JSONDecodeError: the text is no array.
+    """
+    decode = json.JSONDecoder().raw_decode
+    at, mark = _skip(text, 0), "["
+    while mark != "]":
+        if text[at : at + 1] != mark:
+            raise json.JSONDecodeError(f"Expecting {mark!r}", text, at)
+        start = _skip(text, at + 1)
+        end = decode(text, start)[1]
+        yield text[start:end]
+        at = _skip(text, end)
+        mark = "]" if text[at : at + 1] == "]" else ","
+    if (end := _skip(text, at + 1)) != len(text):
+        raise json.JSONDecodeError("Extra data", text, end)
+
+
+def _skip(text: str, at: int) -> int:
+    found = _SPACE.match(text, at)
+    assert found is not None  # of nothing, too
+    return found.end()

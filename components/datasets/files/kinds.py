@@ -72,6 +72,7 @@ TFRECORD = FileKind("a TFRecord file", "name it in the recipe: data: {tfrecord: 
 JSON_LINES = _typed("a file of JSON lines")
 JSON_ROWS = _typed("a JSON document of rows")
 JSON = _table("a JSON document", "read_json")
+_ARRAYS_OF = {b"{": JSON_ROWS, b"[": JSON}  # by how the first element begins
 SVG = FileKind("an SVG drawing", f"save it as PNG, and {_IMAGE}")
 HEIF = FileKind("a HEIC or AVIF image", f"save it as PNG or JPEG, and {_IMAGE}")
 GIT_LFS = FileKind("a pointer of Git LFS in the place of a file", "fetch the file with: git lfs pull")
@@ -155,8 +156,8 @@ def _name_text(start: bytes) -> FileKind | None:
         return GIT_LFS
     if start[:1] == b"{":
         return JSON_LINES if _are_lines(start) else JSON
-    if start[:1] == b"[" and (inner := start[1:].lstrip()[:1]) in (b"{", b"["):
-        return JSON_ROWS if inner == b"{" else JSON
+    if start[:1] == b"[" and (inner := start[1:].lstrip()[:1]) in _ARRAYS_OF:
+        return _ARRAYS_OF[inner]
     if _is_sparse(start):
         return SPARSE
     known = next((kind for pattern, kind in _TEXTS if pattern.match(start)), None)

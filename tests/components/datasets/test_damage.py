@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import struct
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,7 +16,10 @@ from kerasline.components.datasets.description.spec import Dataset
 from kerasline.components.datasets.images.png import encode_png
 
 ADVICE = "; images.check: decode finds such images before the run, leaves them out and lists them"
-DAMAGED = encode_png(np.arange(192, dtype=np.uint8).reshape(8, 8, 3))[:-40]
+WHOLE = encode_png(np.arange(192, dtype=np.uint8).reshape(8, 8, 3))
+PIXELS = b"IDATno pixels"
+# Its parts are there to the last, and what should be pixels are none.
+DAMAGED = WHOLE[:33] + struct.pack(">I", 9) + PIXELS + struct.pack(">I", zlib.crc32(PIXELS)) + WHOLE[-12:]
 
 
 @pytest.fixture

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import gzip
-import io
 import os
 import re
-import zipfile
 
 import pytest
 
@@ -20,17 +18,6 @@ def table(header: str, *lines: str, times: int = 20, newline: str = "\n") -> str
     """Repeats lines, each time with its number in the place of ``#``."""
     body = [line.replace("#", str(n)) for n in range(times) for line in lines]
     return newline.join([header, *body]) + newline
-
-
-def archive(*names: str, encrypted: bool = False) -> bytes:
-    """A zip archive of small files; encrypted ones are those that the directory of the archive calls so."""
-    stream = io.BytesIO()
-    with zipfile.ZipFile(stream, "w") as written:
-        for name in names:
-            written.writestr(name, "a,y\n1,0\n2,1\n")
-        for info in written.infolist():
-            info.flag_bits |= encrypted
-    return stream.getvalue()
 
 
 def block(**options):
@@ -315,10 +302,6 @@ def test_names_that_stand_among_the_rows_again_are_no_row(resolve, rows, write):
         ("a,y\n1,ok\n2,ok\n", r"has only one class, 'ok'"),
         ("a,y\n1,0.5\n2,0.5\n", r"is 0.5 in every row"),
         ('a,y\n1,0\n"never closed,1\n', r"Line 3 of .* has 1 cell where 2"),
-        (b"PK\x03\x04rest", r"The zip archive .*t.csv is damaged or ends too early; copy or download it again"),
-        (archive("a.csv", "b/c.csv"), r"t.csv is a zip archive with 'a.csv', 'b/c.csv'; unpack it and name the file"),
-        (archive("x.npy"), r"is a file of NumPy arrays with 'x.npy'; name it in the recipe: data: {npz"),
-        (archive("a.csv", encrypted=True), r"t.csv needs a password"),
         (gzip.compress(b"a,y\n" + b"1,0\n2,1\n" * 5000, mtime=0)[:-20], r"The gzip file .*t.csv ends too early"),
         (gzip.compress(b"a,y\n1,0\n2,1\n", mtime=0)[:-8] + b"wrong!!!", r"The gzip file .*t.csv is damaged"),
     ],

@@ -1,0 +1,41 @@
+"""Zip archives in the place of a table: what is not the one file of one is named."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from kerasline.components.core import ConfigError
+
+
+def archive(*names: str, encrypted: bool = False) -> bytes:
+    """A zip archive of small files; encrypted ones are those that the directory of the archive calls so."""
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w") as written:
+        for name in names:
+            written.writestr(name, "a,y\n1,0\n2,1\n")
+        for info in written.infolist():
+            info.flag_bits |= encrypted
+    return stream.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"PK\x03\x04rest", r"The zip archive .*t.csv is damaged or ends too early; copy or download it again"),
+        (archive("a.csv", "b/c.csv"), r"t.csv is a zip archive with 'a.csv', 'b/c.csv'; unpack it and name the file"),
+        (archive("x.npy"), r"is a file of NumPy arrays with 'x.npy'; name it in the recipe: data: {npz"),
+        (archive("a.csv", encrypted=True), r"t.csv needs a password"),
+    ],
+)
+def test_other_archives_are_refused(
+    resolve: Callable[..., Any], write: Callable[..., Path], content: bytes, message: str
+) -> None:
+    write("t.csv", content)
+    with pytest.raises(ConfigError, match=message):
+        resolve(csv={"path": "t.csv", "label": "y"})

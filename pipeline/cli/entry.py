@@ -226,7 +226,9 @@ def validate(
         from kerasline.pipeline.plan import check_data
 
         check_data(experiment, base_dir, data_dir, workspace)
-    print(f"{file} is valid: {experiment.name}")
+    later = next((kind for kind in ("python", "sql") if data and getattr(experiment.data, kind)), None)
+    told = f"; what data.{later} gives is asked for and checked by 'kerasline plan'" if later else ""
+    print(f"{file} is valid: {experiment.name}{told}")
 
 
 @app.command()

@@ -51,7 +51,10 @@ def find(options: PythonOptions, places: Places, split: SplitColumn | None, name
         if note is not None:
             write_at_once(note, path.name)
     table = ParquetOptions(path=str(path), label=options.label, drop=options.drop)
-    found = typed_table.describe([(path, None)], table, split, named)
+    try:
+        found = typed_table.describe([(path, None)], table, split, named)
+    except ConfigError as error:
+        raise ConfigError(str(error).replace(str(path), f"the table of {dotted}")) from None
     return replace(found, title=f"rows of {dotted}", source=dotted)
 
 

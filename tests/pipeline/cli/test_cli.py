@@ -91,6 +91,10 @@ def test_show_prints_the_resolved_config(kerasline: Command) -> None:
 def test_validate_checks_a_file_with_and_without_its_data(kerasline: Command, tmp_path: Path) -> None:
     (tmp_path / "mine.yaml").write_text("name: mine\ndata: {csv: {path: not-yet-there.csv, label: y}}\n")
     assert kerasline("validate", "mine.yaml", "--no-data") == (0, "mine.yaml is valid: mine\n", "")
+    (tmp_path / "rows_of_mine.py").write_text("def rows(): raise ValueError('is not called')\n")
+    (tmp_path / "own.yaml").write_text('name: own\ndata: {python: {function: "rows_of_mine:rows", label: y}}\n')
+    told = "; what data.python gives is asked for and checked by 'kerasline plan'"
+    assert kerasline("validate", "own.yaml") == (0, f"own.yaml is valid: own{told}\n", "")
     code, out, err = kerasline("validate", "mine.yaml")
     assert (code, out) == (2, "")
     assert err == f"kerasline: File not found: {tmp_path}/not-yet-there.csv; correct the path or --data-dir.\n"

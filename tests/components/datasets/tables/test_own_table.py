@@ -138,7 +138,7 @@ def test_options_reach_the_function(write: Write, tmp_path: Path) -> None:
         ("return pd.DataFrame([[1, 2]], columns=['a', 'a'])", "different names"),
         ("yield pd.DataFrame(ROWS)\n    yield pd.DataFrame({'a': [1]})", "in every piece from"),
         ("yield pd.DataFrame(ROWS[30:])\n    yield pd.DataFrame(ROWS).assign(size='x')", "of the types before"),
-        ("return pd.DataFrame({'a': [1] * 20})", "no label column 'price'"),
+        ("return pd.DataFrame({'a': [1] * 20})", "the table of own_table_.*:rows has no label column 'price'"),
     ],
 )
 def test_what_is_no_table_is_refused(write: Write, tmp_path: Path, body: str, said: str) -> None:

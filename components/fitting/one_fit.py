@@ -248,9 +248,9 @@ def _fit_phase(course: _Course, phase: Phase, resumed: FitState | None) -> None:
     if resumed is not None:
         first = phase.last if resumed.stopped else resumed.epoch
         _tell_resumed(resumed, phase)
-    watched = watchers(settings.training)
+    watched = watchers(settings.training, course.trainee.optimizer)
     nan = StopAtNaN()
-    figures = CheckFigures([callback.monitor for callback in watched])
+    figures = CheckFigures([callback.monitor for callback in watched if hasattr(callback, "monitor")])
     shown = EpochProgress(phases(settings)[-1].last, _unit(settings))
     every = [course.read.order, shown, nan, course.clock, figures, *watched, *course.callbacks]
     every += make_own_callbacks(settings.training)

@@ -14,8 +14,27 @@ from kerasline.components.core import progress, rounded, seconds_of
 from kerasline.components.fitting.settings import EarlyStopping, TrainingOptions
 from kerasline.components.fitting.watching.checkpoints import CheckpointFile, FitState
 
-# The counters of Keras' callbacks that decide what they do next.
+
+class MeanWeights(keras.callbacks.SwapEMAWeights):
+    """Lets the running mean of the weights, which an optimizer with ``use_ema`` keeps, be what is measured and kept.
+
+    It stands before early stopping in the list, so that the best weights are such means; Keras itself puts the mean in
+    place after the last epoch alone.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(swap_on_epoch=True)
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        """Puts the mean in place; for good where something has ended the fit in this epoch."""
+        super().on_epoch_end(epoch, logs)
+        if self.model.stop_training:
+            self._finalize_ema_values()
+
+
+# The counters of callbacks that decide what they do next.
 _COUNTERS: dict[type[keras.callbacks.Callback], tuple[str, ...]] = {
+    MeanWeights: ("_ema_weights_in_model",),
     keras.callbacks.EarlyStopping: ("wait", "stopped_epoch", "best", "best_epoch"),
     keras.callbacks.ReduceLROnPlateau: ("wait", "best", "cooldown_counter"),
 }
@@ -261,9 +280,11 @@ class TensorBoardLog(keras.callbacks.Callback):
             tf.summary.scalar(f"epoch_{name.removeprefix('val_')}", value, step=epoch)
 
 
-def watchers(options: TrainingOptions) -> list[keras.callbacks.Callback]:
-    """Makes the callbacks that the options ask for: early stopping and the plateau."""
+def watchers(options: TrainingOptions, optimizer: keras.optimizers.Optimizer) -> list[keras.callbacks.Callback]:
+    """Makes the callbacks that the options and the optimizer ask for: mean weights, early stopping and the plateau."""
     made: list[keras.callbacks.Callback] = []
+    if getattr(optimizer, "inner_optimizer", optimizer).use_ema:
+        made.append(MeanWeights())
     stopping, plateau = options.early_stopping, options.reduce_on_plateau
     if stopping is None and options.kept_by():
         # It never stops, and puts the best weights back when the time is over.

@@ -17,6 +17,7 @@ from kerasline.components.core.progress import Progress, listen
 from kerasline.components.fitting.compiling import compile_model, make_schedule, steps_together
 from kerasline.components.fitting.one_fit import fit, phases
 from kerasline.components.fitting.rows.rows import Arrays, FitData
+from kerasline.components.fitting.scoring import score
 from kerasline.components.fitting.settings.settings import FitSettings
 from kerasline.components.fitting.watching import callbacks
 from kerasline.components.fitting.watching.checkpoints import CheckpointFile
@@ -74,8 +75,9 @@ def assert_same(
         {"model": {"units": [8], "dropout": 0.4}, "learning_rate_schedule": {"name": "CosineDecay"}},
         {"optimizer": "sgd", "optimizer_arguments": {"momentum": 0.9}, "mixup": 0.3, "label_smoothing": 0.1},
         {"learning_rate": 0.05, "reduce_on_plateau": {"patience": 0, "factor": 0.3}},
+        {"optimizer_arguments": {"use_ema": True, "ema_momentum": 0.9}, "early_stopping": {"patience": 6}},
     ],
-    ids=["dropout", "mixup", "plateau"],
+    ids=["dropout", "mixup", "plateau", "mean weights"],
 )
 def test_a_fit_that_was_killed_ends_as_one_that_was_not(
     settings: Make, rows: FitData, tmp_path: Path, options: dict[str, Any]
@@ -84,6 +86,21 @@ def test_a_fit_that_was_killed_ends_as_one_that_was_not(
     model, history, epochs = fit_with_a_kill(chosen, rows, tmp_path, 3)
     assert epochs == [3, 4, 5]
     assert_same((model, history), fit(chosen, rows))
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{}, {"budget": "0.000001s", "validation_fraction": 0.0}, {"precision": "mixed_float16", "device": "cpu"}],
+    ids=["to the last epoch", "budget", "mixed precision"],
+)
+def test_the_mean_of_the_weights_is_measured_and_kept(settings: Make, rows: FitData, options: dict[str, Any]) -> None:
+    # With this momentum the mean stays what the weights were after the first step.
+    means = {"optimizer_arguments": {"use_ema": True, "ema_momentum": 1.0}}
+    chosen = settings(learning_rate=0.05, **means, **options)
+    model, history = fit(chosen, rows)
+    first = history["val_loss"][0]
+    assert history["val_loss"] == pytest.approx([first] * len(history["loss"]), rel=1e-3)
+    assert score(model, chosen, rows)["val_loss"] == pytest.approx(first, rel=1e-2)
 
 
 def test_early_stopping_remembers_the_best_epoch_through_a_kill(settings: Make, rows: FitData, tmp_path: Path) -> None:

@@ -18,7 +18,11 @@ from kerasline.components.models import build_model
 Make = Callable[..., FitSettings]
 
 
-@pytest.mark.parametrize("options", [{}, {"mixup": 0.2}, {"class_weights": {"setosa": 3.0}}], ids=str)
+@pytest.mark.parametrize(
+    "options",
+    [{}, {"mixup": 0.2}, {"class_weights": {"setosa": 3.0}}, {"optimizer_arguments": {"use_ema": True}}],
+    ids=str,
+)
 @pytest.mark.parametrize("streams", [False, True])
 def test_a_score_is_that_of_the_weights_that_a_fit_ends_with(
     settings: Make, rows: FitData, options: dict[str, Any], streams: bool

@@ -143,7 +143,8 @@ def fit_ours(
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     from benchmarks.table_plan import Prepared, settings_for
-    from kerasline.components.fitting import choose_place, fit_here, hold_out
+    from kerasline.components.fitting import hold_out
+    from kerasline.components.training import fit_whole
 
     settings = settings_for(table, train, seed, options.changes)
     prepared = Prepared(settings.plan, train)
@@ -153,9 +154,10 @@ def fit_ours(
     scores = []
     for member in range(options.ensemble if budget is None else 1):
         own = settings.model_copy(update={"seed": seed + member})
-        model, history = fit_here(own, data, choose_place(settings.training))
-        print(f"  {table.name}: {len(history['loss'])} epochs of {model.count_params():,} parameters", flush=True)
-        scores.append(model.predict(prepared.arrays(test).inputs, batch_size=4096, verbose=0))
+        fitted = fit_whole(own, data)
+        epochs = [len(fitted.history["loss"]), *(fitted.told["refit"] or {}).get("epochs", [])]
+        print(f"  {table.name}: {epochs} epochs of {fitted.model.count_params():,} parameters", flush=True)
+        scores.append(fitted.model.predict(prepared.arrays(test).inputs, batch_size=4096, verbose=0))
         alone = OURS if budget is None else TUNED
         yield f"mean of {member + 1}" if member else alone, prepared.answers(np.mean(scores, axis=0))
 

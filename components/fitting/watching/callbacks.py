@@ -25,10 +25,13 @@ class MeanWeights(keras.callbacks.SwapEMAWeights):
     def __init__(self) -> None:
         super().__init__(swap_on_epoch=True)
 
+    def on_test_end(self, logs: dict[str, float] | None = None) -> None:
+        """Leaves the mean in place until the next epoch begins."""
+
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
-        """Puts the mean in place; for good where something has ended the fit in this epoch."""
+        """Puts the mean in place where nothing is held out; for good where this is the last epoch."""
         super().on_epoch_end(epoch, logs)
-        if self.model.stop_training:
+        if self.model.stop_training or epoch == self.params["epochs"] - 1:
             self._finalize_ema_values()
 
 

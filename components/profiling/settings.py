@@ -11,6 +11,7 @@ from kerasline.components.profiling.guessing import LabelGuess
 
 _SMALL = 1_000  # rows below which eval and test need a larger share
 _EVAL_ROWS = 30  # that eval should have, up to 30 % of the data
+_REFIT = 20_000  # rows below which a table is fitted again, with the rows that early stopping held out
 
 
 @dataclass(frozen=True)
@@ -61,6 +62,11 @@ def choose_settings(
         model, training = _for_table(rows, columns)
         why = f"a table of {counted(rows, 'row')}; several networks that share weights and answer together"
         reasons["training"] = "stops where more epochs no longer help, and keeps the best"
+        if training.get("refit"):
+            reasons["training"] = (
+                "stops where more epochs no longer help, and fits all rows for as many (refit); the mean of the last "
+                "hundred steps' weights answers (use_ema)"
+            )
     else:
         training, reasons["training"] = _training(rows)
     reasons["model"] = why
@@ -89,6 +95,9 @@ def _for_table(rows: int, columns: int) -> tuple[dict[str, Any], dict[str, Any]]
     }
     if rows < 4 * _SMALL:
         training["validation_fraction"] = 0.15
+    if rows < _REFIT:
+        # Without a best epoch to go back to, the mean of the weights takes the chance of the last step from a refit.
+        training |= {"refit": True, "optimizer_arguments": {"use_ema": True}}
     return model, training
 
 

@@ -11,7 +11,7 @@ from kerasline.components.profiling.guessing import LabelGuess
 
 _SMALL = 1_000  # rows below which eval and test need a larger share
 _EVAL_ROWS = 30  # that eval should have, up to 30 % of the data
-_REFIT = 20_000  # rows below which a table is fitted again, with the rows that early stopping held out
+_REFIT = 10_000  # rows up to which a table is fitted again, with the rows that early stopping held out
 
 
 @dataclass(frozen=True)
@@ -95,7 +95,7 @@ def _for_table(rows: int, columns: int) -> tuple[dict[str, Any], dict[str, Any]]
     }
     if rows < 4 * _SMALL:
         training["validation_fraction"] = 0.15
-    if rows < _REFIT:
+    if rows <= _REFIT:
         # Without a best epoch to go back to, the mean of the weights takes the chance of the last step from a refit.
         training |= {"refit": True, "optimizer_arguments": {"use_ema": True}}
     return model, training

@@ -64,6 +64,8 @@ class Screen:
     def show(self, message: Progress) -> None:
         """Shows how far an activity of the running step is, with the time that it will still take."""
         text = _describe(message, time.monotonic() - self._started)
+        if message.activity == "fit":  # another one of this step begins, such as a refit
+            self._started = time.monotonic()
         if message.permanent:
             self.console.print(f"    {text}", markup=False)
             return

@@ -104,7 +104,7 @@ def test_a_table_gets_the_family_of_tables_and_numbers_their_ranks(init: Init, t
 
 def test_long_tables_are_fitted_once() -> None:
     label = LabelGuess(("y",), "regression", {}, 1_000, 0.0)
-    short, long = (choose_settings(rows, label) for rows in (19_999, 20_000))
+    short, long = (choose_settings(rows, label) for rows in (10_000, 10_001))
     assert short.training["refit"] and "refit" in short.reasons["training"]
     assert "refit" not in long.training and "refit" not in long.reasons["training"]
 

@@ -87,6 +87,10 @@ def test_without_a_terminal_a_long_step_is_heard_of_now_and_then(monkeypatch: py
         "    epoch 11/40  loss 0.5  about 29.0 s left",
         "    epoch 22/40  loss 0.5  about 18.0 s left",
     ]
+    screen.show(Progress("fit", 1, 1, "again", permanent=True))
+    now[0] = 35.0
+    screen.show(Progress("epoch", 5, 20, "loss 0.4"))
+    assert stream.getvalue().splitlines()[-1] == "    epoch 5/20  loss 0.4  about 15.0 s left"
 
 
 def test_lines_that_stay_on_the_screen_tell_no_remaining_time() -> None:

@@ -1,4 +1,4 @@
-from .one_fit import fit as fit, fit_here as fit_here
+from .one_fit import fit as fit
 from .own_training import check_own_training as check_own_training
 from .places.cloud_job import CloudJob as CloudJob, Unpacking as Unpacking
 from .places.parents import end_with_parent as end_with_parent

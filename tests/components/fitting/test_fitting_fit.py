@@ -17,7 +17,6 @@ from kerasline.components.core.progress import Progress, listen
 from kerasline.components.fitting.compiling import compile_model, make_schedule, steps_together
 from kerasline.components.fitting.one_fit import fit, phases
 from kerasline.components.fitting.rows.rows import Arrays, FitData
-from kerasline.components.fitting.scoring import score
 from kerasline.components.fitting.settings.settings import FitSettings
 from kerasline.components.fitting.watching import callbacks
 from kerasline.components.fitting.watching.checkpoints import CheckpointFile
@@ -86,21 +85,6 @@ def test_a_fit_that_was_killed_ends_as_one_that_was_not(
     model, history, epochs = fit_with_a_kill(chosen, rows, tmp_path, 3)
     assert epochs == [3, 4, 5]
     assert_same((model, history), fit(chosen, rows))
-
-
-@pytest.mark.parametrize(
-    "options",
-    [{}, {"budget": "0.000001s", "validation_fraction": 0.0}, {"precision": "mixed_float16", "device": "cpu"}],
-    ids=["to the last epoch", "budget", "mixed precision"],
-)
-def test_the_mean_of_the_weights_is_measured_and_kept(settings: Make, rows: FitData, options: dict[str, Any]) -> None:
-    # With this momentum the mean stays what the weights were after the first step.
-    means = {"optimizer_arguments": {"use_ema": True, "ema_momentum": 1.0}}
-    chosen = settings(learning_rate=0.05, **means, **options)
-    model, history = fit(chosen, rows)
-    first = history["val_loss"][0]
-    assert history["val_loss"] == pytest.approx([first] * len(history["loss"]), rel=1e-3)
-    assert score(model, chosen, rows)["val_loss"] == pytest.approx(first, rel=1e-2)
 
 
 def test_early_stopping_remembers_the_best_epoch_through_a_kill(settings: Make, rows: FitData, tmp_path: Path) -> None:

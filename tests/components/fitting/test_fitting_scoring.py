@@ -46,3 +46,18 @@ def test_a_score_is_that_of_the_weights_that_a_fit_ends_with(
         rebuilt = build_model(chosen.model, chosen.plan.inputs(), chosen.output())
         rebuilt.set_weights(model.get_weights())
         assert score(rebuilt, chosen, data) == pytest.approx(score(model, chosen, data), rel=1e-6)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{}, {"budget": "0.000001s", "validation_fraction": 0.0}, {"precision": "mixed_float16", "device": "cpu"}],
+    ids=["to the last epoch", "budget", "mixed precision"],
+)
+def test_the_mean_of_the_weights_is_measured_and_kept(settings: Make, rows: FitData, options: dict[str, Any]) -> None:
+    # With this momentum the mean stays what the weights were after the first step.
+    means = {"optimizer_arguments": {"use_ema": True, "ema_momentum": 1.0}}
+    chosen = settings(learning_rate=0.05, **means, **options)
+    model, history = fit(chosen, rows)
+    first = history["val_loss"][0]
+    assert history["val_loss"] == pytest.approx([first] * len(history["loss"]), rel=1e-3)
+    assert score(model, chosen, rows)["val_loss"] == pytest.approx(first, rel=1e-2)

@@ -22,7 +22,6 @@ from kerasline.components.core.errors import ConfigError
 from kerasline.components.datasets import resolve
 from kerasline.components.features.plan import plan_features
 from kerasline.components.models import TabularOptions
-from kerasline.components.profiling import LabelGuess, choose_settings
 from kerasline.pipeline.config.experiment import Experiment, load_experiment
 from kerasline.pipeline.config.json_schema import recipe_schema
 
@@ -100,13 +99,6 @@ def test_a_table_gets_the_family_of_tables_and_numbers_their_ranks(init: Init, t
     assert experiment.training.refit and experiment.training.optimizer_arguments == {"use_ema": True}
     assert "fits all rows for as many (refit)" in (tmp_path / "t.yaml").read_text()
     assert "scale" not in (tmp_path / "t.yaml").read_text(), "the family's own scale takes large numbers, too"
-
-
-def test_long_tables_are_fitted_once() -> None:
-    label = LabelGuess(("y",), "regression", {}, 1_000, 0.0)
-    short, long = (choose_settings(rows, label) for rows in (10_000, 10_001))
-    assert short.training["refit"] and "refit" in short.reasons["training"]
-    assert "refit" not in long.training and "refit" not in long.reasons["training"]
 
 
 def test_without_a_label_the_columns_and_the_likeliest_are_named(init: Init, tmp_path: Path) -> None:

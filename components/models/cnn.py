@@ -6,15 +6,16 @@ from collections.abc import Sequence
 
 import keras
 
-from kerasline.components.core import ConfigError
 from kerasline.components.models.augment import augmented
 from kerasline.components.models.description import (
     CnnOptions,
     InputSpec,
     OutputSpec,
     check_augmentation,
+    check_size,
     main_input,
     per_layer,
+    pooling_sizes,
 )
 from kerasline.components.models.parts import (
     activated,
@@ -92,30 +93,3 @@ def _flat(value: keras.KerasTensor, pooling: str) -> keras.KerasTensor:
         return keras.layers.Flatten(name="flat")(value)
     kind = "Max" if pooling == "max" else "Average"
     return getattr(keras.layers, f"Global{kind}Pooling{len(value.shape) - 2}D")(name="global_pool")(value)
-
-
-def pooling_sizes(options: CnnOptions) -> tuple[int, ...]:
-    """Returns the pooling factor of each stage, 1 where it has none."""
-    if isinstance(options.pooling, tuple):
-        return options.pooling
-    return (options.pooling,) * (len(options.filters) - 1) + (1,)
-
-
-def check_size(options: CnnOptions, spec: InputSpec) -> None:
-    """Raises ConfigError where a stage would be left with less than one position along an axis."""
-    axes = spec.shape[:-1] if len(spec.shape) > 1 else spec.shape
-    sides = list(axes)
-    stages = len(options.filters)
-    kernels, repeats = per_layer(options.kernel_size, stages), per_layer(options.convolutions, stages)
-    for stage, pool in enumerate(pooling_sizes(options)):
-        before = "x".join(str(side) for side in sides)
-        if options.padding == "valid":
-            sides = [side - repeats[stage] * (kernels[stage] - 1) for side in sides]
-        sides = [side // pool for side in sides]
-        if min(sides) < 1:
-            raise ConfigError(
-                f"Input {spec.name!r} of {'x'.join(str(side) for side in axes)} is too small for "
-                f"model.family cnn: stage {stage + 1} of {stages} is left with {before}, less than its "
-                f"kernel of {kernels[stage]} and pooling of {pool} need; use fewer filters, padding: same, "
-                "or smaller kernel_size and pooling."
-            )

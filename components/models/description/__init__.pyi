@@ -23,8 +23,10 @@ from .same_weights import check_same_weights as check_same_weights
 from .spec import InputSpec as InputSpec, OutputSpec as OutputSpec, Task as Task
 from .suiting import (
     check_augmentation as check_augmentation,
+    check_size as check_size,
     keras_models as keras_models,
     main_input as main_input,
+    pooling_sizes as pooling_sizes,
     refuse_others as refuse_others,
     refuse_tokens as refuse_tokens,
     squeezenet_weights as squeezenet_weights,

@@ -18,6 +18,7 @@ from kerasline.components.models.description.options import (
     SequenceOptions,
     TabularOptions,
     TransferOptions,
+    per_layer,
 )
 from kerasline.components.models.description.presets import check_packages, read_preset
 from kerasline.components.models.description.spec import InputSpec
@@ -81,7 +82,7 @@ def check_inputs(options: ModelOptions, inputs: Sequence[InputSpec]) -> None:
       ConfigError: says which family would suit.
     """
     if isinstance(options, CnnOptions):
-        main_input("cnn", inputs, ("image", "array"))
+        check_size(options, main_input("cnn", inputs, ("image", "array")))
         check_augmentation(options.augmentation, inputs)
     elif isinstance(options, SequenceOptions):
         main_input("sequence", inputs, ("array", "tokens"))
@@ -94,6 +95,33 @@ def check_inputs(options: ModelOptions, inputs: Sequence[InputSpec]) -> None:
         check_augmentation(options.augmentation, inputs)
     elif isinstance(options, TabularOptions):
         refuse_others(inputs)
+
+
+def pooling_sizes(options: CnnOptions) -> tuple[int, ...]:
+    """Returns the pooling factor of each stage, 1 where it has none."""
+    if isinstance(options.pooling, tuple):
+        return options.pooling
+    return (options.pooling,) * (len(options.filters) - 1) + (1,)
+
+
+def check_size(options: CnnOptions, spec: InputSpec) -> None:
+    """Raises ConfigError where a stage would be left with less than one position along an axis."""
+    axes = spec.shape[:-1] if len(spec.shape) > 1 else spec.shape
+    sides = list(axes)
+    stages = len(options.filters)
+    kernels, repeats = per_layer(options.kernel_size, stages), per_layer(options.convolutions, stages)
+    for stage, pool in enumerate(pooling_sizes(options)):
+        before = "x".join(str(side) for side in sides)
+        if options.padding == "valid":
+            sides = [side - repeats[stage] * (kernels[stage] - 1) for side in sides]
+        sides = [side // pool for side in sides]
+        if min(sides) < 1:
+            raise ConfigError(
+                f"Input {spec.name!r} of {'x'.join(str(side) for side in axes)} is too small for "
+                f"model.family cnn: stage {stage + 1} of {stages} is left with {before}, less than its "
+                f"kernel of {kernels[stage]} and pooling of {pool} need; use fewer filters, padding: same, "
+                "or smaller kernel_size and pooling."
+            )
 
 
 def check_preset(options: HubOptions, inputs: Sequence[InputSpec]) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from kerasline.components.core.errors import ConfigError
-from kerasline.components.models import InputSpec, OutputSpec, build_model
+from kerasline.components.models import InputSpec, OutputSpec, build_model, check_inputs
 from kerasline.components.models.description.options import CnnOptions, MlpOptions
 
 MNIST = InputSpec("image", "image", (28, 28, 1))
@@ -81,6 +81,8 @@ def test_pooling_is_left_out_where_it_is_1() -> None:
 def test_a_small_image_is_refused_with_the_stage(options: CnnOptions, shape: tuple[int, ...], message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         build_model(options, [InputSpec("image", "image", shape)], TEN)
+    with pytest.raises(ConfigError, match=message):  # as a plan asks, without Keras
+        check_inputs(options, [InputSpec("image", "image", shape)])
 
 
 def test_the_smallest_image_that_fits_is_taken() -> None:

@@ -139,7 +139,7 @@ def _told_if_it_cannot_start(home: Workspace, name: str, run_id: str) -> Iterato
         machine = explain_machine(error)
         text = str(error) if isinstance(error, KeraslineError) else machine or f"{type(error).__name__}: {error}"
         if isinstance(error, KeyboardInterrupt):
-            text = "interrupted"
+            text = "Ctrl-C ended it; what had finished is kept: run it again"
         if not isinstance(error, KeraslineError):
             traceback.print_exc()
         print(f"kerasline: {text}", file=sys.stderr, flush=True)  # the log's last line

@@ -70,13 +70,15 @@ def test_the_text_of_a_first_recipe_is_one(tmp_path: Path, monkeypatch: pytest.M
 
 
 def test_what_no_recipe_can_be_written_for_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "flats.csv").touch()
     for data, label, said in (
         (FLATS, "slod", "^label: the data frame has no column 'slod'"),
         (FLATS, [], "^expected a label, .* which the data frame cannot tell; .* label=sold$"),
         (FLATS.set_index("sold"), "sold", "'sold' is the index of the data frame"),
         (FLATS.iloc[:0], "sold", "with rows"),
         ([1, 2], "sold", "got list"),
-        (tmp_path / "none.csv", "sold", "none.csv"),
+        (tmp_path / "none.csv", "sold", "none.csv does not exist$"),
+        (tmp_path / "flat.csv", "sold", "flat.csv does not exist. Did you mean 'flats.csv'"),
     ):
         with pytest.raises(kl.ConfigError, match=said):
             kl.init(data, label, folder=tmp_path)  # type: ignore[arg-type]

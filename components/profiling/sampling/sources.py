@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from itertools import islice
 from pathlib import Path
 
-from kerasline.components.core import ConfigError
+from kerasline.components.core import ConfigError, nearest
 from kerasline.components.datasets.files import PACKED, TYPED, files_below, is_litter, name_kind, open_bytes
 from kerasline.components.datasets.images import OTHER_SUFFIXES, SUFFIXES
 
@@ -33,13 +33,21 @@ def check_source(data: Path) -> None:
         reason = getattr(error, "strerror", None) or "its link leads in circles"
         raise ConfigError(f"{WANTED}, but {str(data)[:300]} cannot be looked at: {reason}") from error
     if not exists:
-        there = "is a link to nothing" if data.is_symlink() else "does not exist"
-        raise ConfigError(f"{WANTED}, but {data} {there}")
+        raise ConfigError(f"{WANTED}, but {data} {_what_is_there(data)}")
     source = None if data.is_dir() else _block_of(data.name)
     if source is not None:
         raise ConfigError(
             f"{WANTED}, got {data.name}; for such files write the recipe by hand, with {source} under data"
         )
+
+
+def _what_is_there(data: Path) -> str:
+    """Says of a path that leads nowhere what is there instead, and what was meant."""
+    if data.is_symlink():
+        return "is a link to nothing"
+    beside = islice(data.parent.glob("*"), _MOST_LOOKED_AT)
+    meant = nearest(data.name, (path.name for path in beside), 0.8)
+    return f"does not exist.{meant}" if meant else "does not exist"
 
 
 def tables_of(folder: Path) -> list[Path]:

@@ -100,6 +100,7 @@ def test_whatever_ends_a_run_after_its_log_was_begun_is_listed(
     (run,) = list_runs(tmp_path)
     assert (run["recipe"], run["status"], run["report"]) == ("iris_mlp", "failed", "")
     assert str(error) in run["message"] and run["message"]
+    assert ("run it again" in run["message"]) == isinstance(error, KeyboardInterrupt)
     assert Path(run["log"]).is_file()
 
 

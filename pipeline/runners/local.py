@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, NoReturn
 
 from ml_metadata.proto import metadata_store_pb2
@@ -28,6 +29,7 @@ from kerasline.pipeline.workspace import (
     StepResult,
     Workspace,
     connection,
+    note_contents,
     output_places,
     pipeline_name,
 )
@@ -131,6 +133,9 @@ def run(
             custom_executor_operators=_REFUSED if is_taken else _running(spec),
         ).launch()
         cached, outputs = (False, ()) if information is None else _look_up(store, information.execution_id)
+        if not cached:
+            for place in outputs:
+                note_contents(Path(place))
         result = StepResult(step_id, time.monotonic() - started, cached, outputs)
         on_end(result)
         results.append(result)

@@ -1,4 +1,4 @@
-"""What a workspace needs before steps run in it: nothing half-written, and numbers under which nothing lies yet.
+"""What a workspace needs before steps run in it: nothing half-written or half-lost, and numbers that are free.
 
 TFX takes the folder that it has noted for an execution for what this execution wrote, as long as it is there. That is
 true as long as nobody else writes to it, so it must be made so.
@@ -14,7 +14,7 @@ from ml_metadata import ListOptions, MetadataStore, OrderByField
 from ml_metadata.proto import metadata_store_pb2
 from tfx.orchestration import metadata
 
-from kerasline.pipeline.workspace import Workspace, connection, split_node
+from kerasline.pipeline.workspace import Workspace, connection, find_loss, noted_places, split_node
 
 _RUNNING = ListOptions(filter_query="last_known_state = RUNNING")
 _NEWEST = ListOptions(limit=1, order_by=OrderByField.ID, is_asc=False)
@@ -35,6 +35,7 @@ def put_in_order(workspace: Workspace, pipeline: str, steps: Iterable[str]) -> N
     folder = workspace.pipeline(owned[0])
     with metadata.Metadata(connection(workspace)) as handle:
         _close_interrupted(handle.store, workspace)
+        _give_up_what_lost_files(handle.store, [place for step in steps for place in noted_places(folder / step)])
         others = _number_on(handle.store, [number for step in steps for number in _numbers_in(folder / step)])
     if others:
         store = workspace.metadata.name if workspace.server is None else "the server of ML Metadata"
@@ -58,6 +59,24 @@ def _close_interrupted(store: MetadataStore, workspace: Workspace) -> None:
                 closed.append(execution)
     if closed:
         store.put_executions(closed)
+
+
+def _give_up_what_lost_files(store: MetadataStore, places: Iterable[Path]) -> None:
+    """Says of the outputs which are no longer as their steps left them that they are lost, so that they are made anew.
+
+    TFX's cache looks for an output's folder, and not for what is in it.
+    """
+    lost = []
+    for place in places:
+        if (loss := find_loss(place)) is None:
+            continue
+        for artifact in store.get_artifacts_by_uri(str(place)):
+            if artifact.state == metadata_store_pb2.Artifact.LIVE:
+                print(f"{place} {loss}: it is not used", flush=True)
+                artifact.state = metadata_store_pb2.Artifact.DELETED
+                lost.append(artifact)
+    if lost:
+        store.put_artifacts(lost)
 
 
 def _number_on(store: MetadataStore, taken: Iterable[int]) -> bool:

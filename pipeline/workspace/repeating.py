@@ -16,6 +16,7 @@ from ml_metadata import ListOptions, OrderByField, errors
 from ml_metadata.metadata_store import metadata_store
 from ml_metadata.proto import metadata_store_pb2
 
+from kerasline.pipeline.workspace.contents import find_loss
 from kerasline.pipeline.workspace.store import connection, open_store, output_places, pipeline_name
 from kerasline.pipeline.workspace.workspace import Workspace
 
@@ -94,12 +95,12 @@ def _is_untouched(store: metadata_store.MetadataStore, home: Workspace, name: st
 
 
 def _finds_the_same(step: _Step, event: metadata_store_pb2.Event) -> bool:
-    """Says whether an input is as the step found it, which is part of its key, or an output is there."""
+    """Says whether an input is as the step found it, which is part of its key, or an output is whole."""
     artifact = step.artifacts[event.artifact_id]
     if event.type == metadata_store_pb2.Event.INPUT:
         return bool(artifact.last_update_time_since_epoch <= step.execution.create_time_since_epoch)
     is_whole = event.type == metadata_store_pb2.Event.OUTPUT and artifact.state == metadata_store_pb2.Artifact.LIVE
-    return is_whole and Path(artifact.uri).exists()
+    return is_whole and find_loss(Path(artifact.uri)) is None
 
 
 def _enter(store: metadata_store.MetadataStore, steps: Sequence[_Step], run_id: str) -> None:

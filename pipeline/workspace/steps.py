@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from kerasline.components.core import write_at_once
+from kerasline.pipeline.workspace.contents import find_loss
 from kerasline.pipeline.workspace.history import read_outcome, run_folders
 
 # The ids of all steps that a pipeline can have, in the order in which they run.
@@ -124,10 +125,10 @@ def forecast(
     """
     history = [json.loads(p.read_text(encoding="utf-8")) for p in sorted(reports.glob(f"*/{STEPS_FILE}"))]
     root = reports.parents[1]
-    known = _keys_there(history, root, server) if has_store else set()
+    keys, result = step_keys(steps), []
+    known = _keys_there(history, keys.values(), root, server) if has_store else set()
     seconds = _last_seconds(reports)
     running: set[str] = set()
-    keys, result = step_keys(steps), []
     for name, step in steps.items():
         before = next((run[name] for run in reversed(history) if name in run), None)
         # Its key is as before where a step before it has lost what it left: the new outputs will be others.
@@ -156,16 +157,22 @@ def forecast_first(steps: Sequence[str], reports: Path) -> list[StepForecast]:
     return [StepForecast(step, False, _NEVER, seconds.get(step)) for step in steps]
 
 
-def _keys_there(history: Iterable[Mapping[str, Any]], root: Path, server: str | None) -> set[str]:
-    """Returns the keys of finished steps whose outputs are still there, and known to the store in use."""
-    records = (record for run in history for record in run.values() if record.get("server") == server)
-    return {record["key"] for record in records if _is_there(record, root)}
+def _keys_there(
+    history: Iterable[Mapping[str, Any]], wanted: Iterable[str], root: Path, server: str | None
+) -> set[str]:
+    """Returns those keys that steps finished with whose outputs are still there, and known to the store in use."""
+    missing, found = set(wanted), set()
+    for record in (record for run in history for record in run.values()):
+        # Runs that took the same outputs have the same key, and looking at them once is enough.
+        if record["key"] in missing - found and record.get("server") == server and _is_there(record, root):
+            found.add(record["key"])
+    return found
 
 
 def _is_there(record: Mapping[str, Any], root: Path) -> bool:
     """Says whether what a step left is where it was, in its workspace; earlier releases did not say where that is."""
     places = [Path(place) for place in record.get("outputs", ())]
-    return all(place.is_relative_to(root) and place.exists() for place in places)
+    return all(place.is_relative_to(root) and find_loss(place) is None for place in places)
 
 
 def _reason(
@@ -184,10 +191,17 @@ def _reason(
 
 def _why_not_found(record: Mapping[str, Any], root: Path, server: str | None) -> str:
     if not _is_there(record, root):
-        return "what it left is gone"
+        return _describe_loss(record, root)
     if "server" not in record:
         return _EARLIER
     return "this combination has not run before" if record.get("server") == server else _OTHER_STORE
+
+
+def _describe_loss(record: Mapping[str, Any], root: Path) -> str:
+    for place in (Path(place) for place in record.get("outputs", ())):
+        if place.is_relative_to(root) and place.exists() and (loss := find_loss(place)):
+            return f"what it left {loss}"
+    return "what it left is gone"
 
 
 def _changes(name: str, now: Mapping[str, str], before: Mapping[str, str]) -> list[str]:

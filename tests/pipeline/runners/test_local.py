@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from kerasline.pipeline.workspace import Workspace, run_artifacts
+from kerasline.pipeline.workspace import Workspace, repeat_run, run_artifacts
 
 pytestmark = pytest.mark.slow
 
@@ -89,6 +89,37 @@ def test_what_is_before_is_never_executed(run: Callable[..., Any], tmp_path: Pat
     assert texts(tmp_path, "second") == ["ab"], "the changed step did not run"
     assert run("r3", "x") == [["first", True], ["second", False], ["third", False]]
     assert texts(tmp_path, "third") == ["abc", "axc"]
+
+
+def lose_the_text(place: Path) -> str:
+    """As a disk that failed, or someone who tidied up within a folder."""
+    (place / "text").unlink()
+    return "has lost text"
+
+
+def cut_the_text(place: Path) -> str:
+    """As a power failure, or a copy that was broken off."""
+    (place / "text").write_text("")
+    return "has text with 0 bytes instead of 2"
+
+
+@pytest.mark.parametrize("spoil", [lose_the_text, cut_the_text])
+def test_a_step_that_has_lost_a_file_is_made_anew(
+    steps: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str], spoil: Callable[[Path], str]
+) -> None:
+    """Nothing after it is taken or made from the half, neither in a part of a run nor where all is taken at once."""
+    steps.run_steps(tmp_path, "r1")
+    (place,) = tmp_path.glob("pipelines/steps/second/out/*")
+    said = f"{place} {spoil(place)}: it is not used"
+    capsys.readouterr()
+    assert repeat_run(Workspace(tmp_path), "steps", "r1", "r2", ["first", "second", "third"]) is None
+    steps.run_steps(tmp_path, "r3", "b", "third")
+    assert capsys.readouterr().out.splitlines() == [said, '["first", true]', '["unfinished", "second"]']
+    steps.run_steps(tmp_path, "r4")
+    assert capsys.readouterr().out.splitlines() == ['["first", true]', '["second", false]', '["third", false]']
+    assert texts(tmp_path, "third") == ["abc"] * 2
+    steps.run_steps(tmp_path, "r5")
+    assert capsys.readouterr().out.splitlines() == [f'["{step}", true]' for step in ("first", "second", "third")]
 
 
 @pytest.mark.long

@@ -66,7 +66,7 @@ from .measures.tolerance import (
 )
 from .measures.versions import is_version as is_version
 from .option_base import Options as Options
-from .outputs import check_output as check_output
+from .outputs import check_output as check_output, write_output as write_output
 from .packing import (
     pack_properties as pack_properties,
     pack_text as pack_text,

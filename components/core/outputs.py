@@ -1,4 +1,4 @@
-"""Looks at where a command is to write before it works for minutes."""
+"""Looks at where a command is to write before it works for minutes, and writes there."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import tempfile
 from pathlib import Path
 
 from kerasline.components.core.errors import ConfigError
+from kerasline.components.core.machine.writing import write_at_once
 
 
 def check_output(path: Path | None, option: str) -> None:
@@ -40,6 +41,19 @@ def check_output(path: Path | None, option: str) -> None:
         raise ConfigError(
             f"{option}: expected a file that can be written, but {shown} cannot be ({reason}); name another one"
         ) from None
+
+
+def write_output(path: Path, text: str) -> None:
+    """Writes a file that :func:`check_output` has passed, whole or not at all.
+
+    Args:
+      path: The file; /dev/stdout and its like, and what a link leads to, take the text as it comes.
+      text: The text, which is written as UTF-8.
+    """
+    if path.is_symlink() or (path.exists() and not path.is_file()):
+        path.write_text(text, encoding="utf-8")
+    else:
+        write_at_once(path, text)
 
 
 def _check_file(path: Path, option: str) -> None:

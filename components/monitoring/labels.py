@@ -181,10 +181,11 @@ def labels_of(day: Path) -> dict[str, tuple[Any, datetime]]:
     import pyarrow.parquet as pq
 
     path = day / LABELS_FILE
-    if not path.is_file():
+    try:
+        with telling_damage(path):
+            table = pq.read_table(path, partitioning=None)
+    except FileNotFoundError:  # none have come, or a server deletes the day
         return {}
-    with telling_damage(path):
-        table = pq.read_table(path, partitioning=None)
     ids, labels = (table.column(name).to_pylist() for name in ("request_id", "label"))
     # The labels of a file have come at one time: each is made a datetime once, which takes long for millions.
     times = table.column("labelled_at").combine_chunks().dictionary_encode()

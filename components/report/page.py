@@ -13,7 +13,7 @@ import jinja2
 import yaml
 from markupsafe import Markup, escape
 
-from kerasline.components.core import counted, rounded
+from kerasline.components.core import counted, rounded, write_at_once
 from kerasline.components.evaluation import METRICS
 from kerasline.components.report.diagnosis import (
     describe_limits,
@@ -50,17 +50,21 @@ _MOST_COLUMNS = 12  # with a plot, before the rest is folded away
 _MOST_CLASSES = 60  # in the table by class, before the rest is folded away
 
 
-def write_report(folder: Path, figures: Mapping[str, Any]) -> None:
+def write_report(folder: Path, figures: Mapping[str, Any], *, at_once: bool = False) -> None:
     """Writes ``figures.json`` and ``index.html`` into a folder, which is made if needed.
 
     Args:
       folder: of the report.
       figures: from :func:`~kerasline.components.report.figures.collect_figures`, with ``blessed``,
         ``baseline_version`` and ``model``, and after the run with ``run`` (see :func:`render`).
+      at_once: Whether each file appears when it is whole, for which the folder must be this machine's.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / FIGURES_FILE).write_text(json.dumps(figures, indent=1), encoding="utf-8")
-    (folder / PAGE_FILE).write_text(render(figures), encoding="utf-8")
+    for name, text in ((FIGURES_FILE, json.dumps(figures, indent=1)), (PAGE_FILE, render(figures))):
+        if at_once:
+            write_at_once(folder / name, text)
+        else:
+            (folder / name).write_text(text, encoding="utf-8")
 
 
 def render(figures: Mapping[str, Any]) -> str:

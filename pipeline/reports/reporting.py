@@ -11,7 +11,7 @@ from typing import Any
 from kerasline.components.core import ConfigError, code_version, nearest
 from kerasline.pipeline.config import changed_from_defaults, config_changes
 from kerasline.pipeline.plan import RunPlan
-from kerasline.pipeline.workspace import Workspace, run_folders
+from kerasline.pipeline.workspace import Workspace, read_outcome, run_folders
 
 FIGURES_FILE = "figures.json"
 
@@ -73,7 +73,7 @@ def publish_report(folder: Path, figures: Mapping[str, Any], outcome: Mapping[st
         "code_version": code_version("kerasline.pipeline.graph"),
         "since": _since(folder, figures),
     }
-    write_report(folder, {**figures, "run": run})
+    write_report(folder, {**figures, "run": run}, at_once=True)
 
 
 def find_report(workspace: Path, reference: str | None = None) -> Path:
@@ -135,8 +135,8 @@ def _matching(folders: Sequence[Path], reference: str) -> list[Path]:
 def _since(folder: Path, figures: Mapping[str, Any]) -> dict[str, Any] | None:
     """Says what differs in the config from the last run of the recipe before this one."""
     earlier = run_folders(p.parent for p in folder.parent.glob(f"*/{FIGURES_FILE}") if p.parent != folder)
-    if not earlier:
+    before = read_outcome(earlier[-1] / FIGURES_FILE) if earlier else {}
+    if not before:  # the first run, or a file that a power failure cut off
         return None
-    before = json.loads((earlier[-1] / FIGURES_FILE).read_text(encoding="utf-8"))
     changes = config_changes(before["experiment"], figures["experiment"])
     return {"run_id": earlier[-1].name, "changes": changes}

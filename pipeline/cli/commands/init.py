@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from kerasline.components.core import ConfigError, address_of, check_output, printable, write_at_once
+from kerasline.components.core import ConfigError, address_of, check_output, printable, write_at_once, write_output
 from kerasline.pipeline.config import parse_experiment, recipe_schema
 from kerasline.pipeline.workspace import free_name
 
@@ -53,7 +53,7 @@ def init(
         raise ConfigError(f"{target} exists already; write elsewhere with -o FILE, or over it with --force")
     draft = draft_recipe(path, labels, name, address_of(path) or path_from(target, path))
     parse_experiment(yaml.safe_load(draft.text), source=str(target))  # what is written can be read
-    target.write_text(f"{_help_editors(target)}\n{draft.text}", encoding="utf-8")
+    write_output(target, f"{_help_editors(target)}\n{draft.text}")
     console = Console(highlight=False, soft_wrap=True)
     for line in draft.summary:
         console.print(printable(line), markup=False)

@@ -10,7 +10,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from kerasline.components.core import ConfigError, rounded
+from kerasline.components.core import ConfigError, rounded, write_at_once
 from kerasline.pipeline.cli.commands.schedule import decisions_table
 from kerasline.pipeline.cli.shared import WORKSPACE, JsonOption, RunArgument, WorkspaceOption, completion, open_json
 from kerasline.pipeline.console import print_table, table_width
@@ -122,7 +122,7 @@ def compare(
     write_json(without_figures(comparison))
     page = workspace / "comparisons" / f"{folders[0].name}--{folders[1].name}.html"
     page.parent.mkdir(parents=True, exist_ok=True)
-    page.write_text(render_comparison(comparison), encoding="utf-8")
+    write_at_once(page, render_comparison(comparison))
     console = Console(highlight=False, soft_wrap=True)
     for letter, run in (("A", comparison["a"]), ("B", comparison["b"])):
         blessed = "blessed" if run["blessed"] else "not blessed"

@@ -12,7 +12,7 @@ from typing import Annotated, Any
 
 import typer
 
-from kerasline.components.core import ConfigError, check_output, nearest
+from kerasline.components.core import ConfigError, check_output, nearest, write_output
 from kerasline.pipeline.cli.shared import completion
 
 STANDARD_OUTPUT = Path("-")
@@ -116,7 +116,7 @@ def _text(value: Any) -> str:
 
 
 def _write_file(path: Path, value: Any) -> None:
-    path.write_text(_text(value), encoding="utf-8")
+    write_output(path, _text(value))
 
 
 def _write_all(descriptor: int, text: str) -> None:

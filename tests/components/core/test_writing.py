@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from kerasline.components.core import write_at_once, written_at_once
+from kerasline.components.core import write_at_once, write_output, written_at_once
 
 
 def test_a_file_appears_when_it_is_complete(tmp_path: Path) -> None:
@@ -54,3 +54,21 @@ def test_what_a_killed_process_left_goes_with_the_next_writing(tmp_path: Path, a
     assert left.exists() is stays, "a recent one may be another process's; a clock may have been set back"
     assert folder.exists() is stays
     assert other.exists()
+
+
+def test_what_a_user_has_named_is_replaced_whole_and_links_and_pipes_are_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "real.json").write_text("before")
+    (tmp_path / "link.json").symlink_to(tmp_path / "real.json")
+    os.mkfifo(tmp_path / "pipe")
+    reader = os.open(tmp_path / "pipe", os.O_RDONLY | os.O_NONBLOCK)
+    for name in ("link.json", "pipe"):
+        write_output(tmp_path / name, "after")
+    assert (os.read(reader, 99), (tmp_path / "real.json").read_text()) == (b"after", "after")
+    assert (tmp_path / "link.json").is_symlink() and (tmp_path / "pipe").is_fifo()
+    os.close(reader)
+    monkeypatch.setattr(os, "replace", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+    with pytest.raises(KeyboardInterrupt):
+        write_output(tmp_path / "real.json", "half")
+    assert (tmp_path / "real.json").read_text() == "after"

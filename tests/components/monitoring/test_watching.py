@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,12 +11,14 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow.parquet as pq
 import pytest
 
 from kerasline.components.core import ConfigError
 from kerasline.components.leaks import Column
 from kerasline.components.monitoring import Capture, Exchange, join_labels, watch_version
 from kerasline.components.monitoring.drift import Counts, chance_limit, jensen_shannon, largest_difference
+from kerasline.components.monitoring.labels import labels_of
 from kerasline.components.validation.samples import profile_columns
 
 CITIES = np.array(["rome", "oslo", "bern"], object)
@@ -163,6 +166,22 @@ def test_a_label_that_was_killed_leaves_nothing_that_the_next_one_does_not_mend(
     outcome = label(tmp_path, rows)
     assert (outcome["new"], outcome["unchanged"]) == (2, 2)
     assert [path.name for path in day.iterdir()] == ["labels.parquet"]
+
+
+def test_labels_of_a_day_that_a_server_deletes_meanwhile_are_none(
+    tmp_path: Path, version: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    label(tmp_path, serve(tmp_path / "captured", 2))
+    (day,) = (tmp_path / "captured" / "shop" / "labels").glob("version=1/day=*")
+    read = pq.read_table
+
+    def read_late(path: Path, **options: Any) -> Any:
+        shutil.rmtree(day)
+        return read(path, **options)
+
+    assert len(labels_of(day)) == 2
+    monkeypatch.setattr(pq, "read_table", read_late)
+    assert labels_of(day) == {}
 
 
 def test_files_of_labels_that_cannot_be_joined(tmp_path: Path, version: Path) -> None:

@@ -161,10 +161,11 @@ def _keys_there(
     history: Iterable[Mapping[str, Any]], wanted: Iterable[str], root: Path, server: str | None
 ) -> set[str]:
     """Returns those keys that steps finished with whose outputs are still there, and known to the store in use."""
-    missing, found = set(wanted), set()
+    found: set[str] = set()
+    sought = set(wanted)
     for record in (record for run in history for record in run.values()):
         # Runs that took the same outputs have the same key, and looking at them once is enough.
-        if record["key"] in missing - found and record.get("server") == server and _is_there(record, root):
+        if record["key"] in sought - found and record.get("server") == server and _is_there(record, root):
             found.add(record["key"])
     return found
 

@@ -7,7 +7,7 @@ import tempfile
 from pathlib import Path
 
 from kerasline.components.core.errors import ConfigError
-from kerasline.components.core.machine.writing import write_at_once
+from kerasline.components.core.machine import write_at_once
 
 
 def check_output(path: Path | None, option: str) -> None:

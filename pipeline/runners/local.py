@@ -133,13 +133,17 @@ def run(
             custom_executor_operators=_REFUSED if is_taken else _running(spec),
         ).launch()
         cached, outputs = (False, ()) if information is None else _look_up(store, information.execution_id)
-        if not cached:
-            for place in outputs:
-                note_contents(Path(place))
         result = StepResult(step_id, time.monotonic() - started, cached, outputs)
+        _note_outputs(result)
         on_end(result)
         results.append(result)
     return results
+
+
+def _note_outputs(ended: StepResult) -> None:
+    """Keeps what a step has made, so that it is noticed where a file of it is lost."""
+    for place in () if ended.cached else ended.outputs:
+        note_contents(Path(place))
 
 
 class _Refuse(base_executor_operator.BaseExecutorOperator):  # type: ignore[misc]  # TFX has no types

@@ -125,7 +125,7 @@ def test_arguments_are_checked(described: kl.LoadedModel) -> None:
         described.predict(FLATS, keys=["distric"])
     with pytest.raises(ConfigError, match="on_unseen: expected warn or reject, got 'rejects'"):
         described.predict(FLATS, on_unseen="rejects")
-    with pytest.raises(ConfigError, match="kind: expected csv, parquet, images or tfrecord, got 'xls'"):
+    with pytest.raises(ConfigError, match="kind: expected csv, parquet, images, tfrecord or npz, got 'xls'"):
         described.predict("flats", kind="xls")
 
 

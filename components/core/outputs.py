@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import stat
 import tempfile
 from pathlib import Path
 
@@ -47,13 +49,26 @@ def write_output(path: Path, text: str) -> None:
     """Writes a file that :func:`check_output` has passed, whole or not at all.
 
     Args:
-      path: The file; /dev/stdout and its like, and what a link leads to, take the text as it comes.
+      path: The file, whose permissions stay; a device, a mount, and what links lead to take the text as it comes.
       text: The text, which is written as UTF-8.
     """
-    if path.is_symlink() or (path.exists() and not path.is_file()):
+    if path.is_symlink() or path.exists() and not _is_replaceable(path):
         path.write_text(text, encoding="utf-8")
-    else:
+        return
+    mode = path.stat().st_mode if path.exists() else None
+    try:
         write_at_once(path, text)
+    except OSError as error:
+        if error.errno != errno.EBUSY:  # a file that is a mount of its own, as containers have it
+            raise
+        path.write_text(text, encoding="utf-8")
+    if mode is not None:
+        path.chmod(stat.S_IMODE(mode))
+
+
+def _is_replaceable(path: Path) -> bool:
+    """Says whether another file may take the place of this one: not of a device, or of one with further names."""
+    return path.is_file() and path.stat().st_nlink == 1
 
 
 def _check_file(path: Path, option: str) -> None:

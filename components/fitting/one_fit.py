@@ -33,6 +33,7 @@ from kerasline.components.fitting.watching import (
     SaveEpochs,
     StopAtNaN,
     TensorBoardLog,
+    settlers,
     watchers,
 )
 from kerasline.components.models import build_model
@@ -254,6 +255,7 @@ def _fit_phase(course: _Course, phase: Phase, resumed: FitState | None) -> None:
     shown = EpochProgress(phases(settings)[-1].last, _unit(settings))
     every = [course.read.order, shown, nan, course.clock, figures, *watched, *course.callbacks]
     every += make_own_callbacks(settings.training)
+    every += settlers(watched)
     if course.log_folder:
         every.append(TensorBoardLog(course.log_folder, history))
     if course.checkpoint:

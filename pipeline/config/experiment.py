@@ -5,6 +5,7 @@ Each room owns its options; this module only composes them. Nothing here imports
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -172,10 +173,9 @@ def find_recipe(recipe: str) -> Path:
 
 def _what_is_there(word: str) -> str:
     """Returns a hint for a word that is neither a shipped recipe nor a path of one."""
-    here = {path.name for path in Path.cwd().iterdir()}
-    if f"{word}.yaml" in here:
+    if os.path.isfile(f"{word}.yaml"):
         return f" Did you mean '{word}.yaml', which is here?"
-    if word in here:
+    if os.path.exists(word):
         return f" A recipe for the data in it is written by 'kerasline init {word}'."
     return nearest(word, recipe_names())
 

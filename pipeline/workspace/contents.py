@@ -69,5 +69,8 @@ def _note(place: Path) -> Path:
 
 def _sizes(place: Path) -> dict[str, int]:
     """Returns the size of each file below a folder, in bytes, by its path within the folder."""
-    files = (Path(folder, name) for folder, _, names in os.walk(place) for name in names)
-    return {str(file.relative_to(place)): file.lstat().st_size for file in files}
+    sizes = {}
+    for file in (Path(folder, name) for folder, _, names in os.walk(place) for name in names):
+        with suppress(FileNotFoundError):  # a step that runs may take its own files away
+            sizes[str(file.relative_to(place))] = file.lstat().st_size
+    return sizes

@@ -4,6 +4,7 @@ from .callbacks import (
     SaveEpochs as SaveEpochs,
     StopAtNaN as StopAtNaN,
     TensorBoardLog as TensorBoardLog,
+    settlers as settlers,
     watchers as watchers,
 )
 from .checkpoints import CheckpointFile as CheckpointFile, FitState as FitState

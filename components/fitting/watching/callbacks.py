@@ -28,9 +28,8 @@ class MeanWeights(keras.callbacks.SwapEMAWeights):
     def on_test_end(self, logs: dict[str, float] | None = None) -> None:
         """Leaves the mean in place until the next epoch begins."""
 
-    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
-        """Puts the mean in place where nothing is held out; for good where this is the last epoch."""
-        super().on_epoch_end(epoch, logs)
+    def settle(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        """Keeps the mean for good where this is the last epoch, as other callbacks may have decided before."""
         if self.model.stop_training or epoch == self.params["epochs"] - 1:
             self._finalize_ema_values()
 
@@ -313,3 +312,13 @@ def watchers(options: TrainingOptions, optimizer: keras.optimizers.Optimizer) ->
             )
         )
     return made
+
+
+def settlers(watched: Sequence[keras.callbacks.Callback]) -> list[keras.callbacks.Callback]:
+    """Makes what keeps mean weights for good when a fit ends, to stand behind every callback that may end it.
+
+    Args:
+      watched: What :func:`watchers` made.
+    """
+    means = (callback for callback in watched if isinstance(callback, MeanWeights))
+    return [keras.callbacks.LambdaCallback(on_epoch_end=mean.settle) for mean in means]

@@ -42,11 +42,15 @@ def headline(figures: Mapping[str, Any]) -> str:
     return _not_blessed(figures["gate"], reached)
 
 
+_AFTER_PUSH = ("explain", "report")  # steps that come when it is known whether the model may be used
+
+
 def may_be_used(figures: Mapping[str, Any]) -> str:
     """Says in a sentence for whoever reads no figures whether the model may be used, and why."""
     run, version = figures.get("run") or {}, (figures.get("model") or {}).get("version")
-    if figures.get("failure") or not figures.get("metrics"):
-        return "There is no new model to use; what was in production stays there."
+    unjudged = _why_unjudged(figures, run)
+    if unjudged:
+        return unjudged
     if not figures.get("blessed"):
         return f"The model may not be used: {_why_not(figures)}. What was in production stays there."
     if version is None:
@@ -57,6 +61,17 @@ def may_be_used(figures: Mapping[str, Any]) -> str:
             f"{run['challenges']}, which stays in production."
         )
     return f"The model may be used, as version {version}: it kept all that was asked of it{_beside_trivial(figures)}."
+
+
+def _why_unjudged(figures: Mapping[str, Any], run: Mapping[str, Any]) -> str:
+    """Says so where the run has no judgement of a model to tell; empty where it has."""
+    if run.get("failed_step") in _AFTER_PUSH:
+        return "The model was judged before the run failed: 'kerasline models' lists what is in production."
+    if figures.get("failure") or not figures.get("metrics"):
+        return "There is no new model to use; what was in production stays there."
+    if figures.get("blessed") is None:
+        return "The model was not judged, as the run was asked to stop before that; what was in production stays there."
+    return ""
 
 
 def _beside_trivial(figures: Mapping[str, Any]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import time
 from pathlib import Path
@@ -68,6 +69,18 @@ def test_what_a_user_has_named_is_replaced_whole_and_links_and_pipes_are_kept(
     assert (os.read(reader, 99), (tmp_path / "real.json").read_text()) == (b"after", "after")
     assert (tmp_path / "link.json").is_symlink() and (tmp_path / "pipe").is_fifo()
     os.close(reader)
+    (tmp_path / "real.json").chmod(0o600)
+    write_output(tmp_path / "real.json", "again")
+    assert (tmp_path / "real.json").stat().st_mode & 0o777 == 0o600
+    os.link(tmp_path / "real.json", tmp_path / "other.json")
+    write_output(tmp_path / "real.json", "after")
+    assert (tmp_path / "other.json").read_text() == "after"
+    (tmp_path / "other.json").unlink()
+    with monkeypatch.context() as mounted:
+        mounted.setattr(os, "replace", lambda *_: (_ for _ in ()).throw(OSError(errno.EBUSY, "busy")))
+        write_output(tmp_path / "real.json", "of a mount")
+    assert (tmp_path / "real.json").read_text() == "of a mount"
+    write_output(tmp_path / "real.json", "after")
     monkeypatch.setattr(os, "replace", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
     with pytest.raises(KeyboardInterrupt):
         write_output(tmp_path / "real.json", "half")

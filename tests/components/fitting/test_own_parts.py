@@ -175,3 +175,11 @@ def test_the_template_of_a_model_takes_every_input(tmp_path: Path, monkeypatch: 
     options = CustomOptions(build="own_first_model:own_first_model", config={"units": [6]})
     model = build_model(options, inputs, OutputSpec("multiclass", 3))
     assert model.count_params() == 9 * 8 + 5 * 8 + (3 + 8 + 32 + 1) * 6 + (6 + 1) * 3
+
+
+def test_the_mean_of_the_weights_is_kept_where_a_callback_ends_the_fit(settings: Make, rows: FitData, own: str) -> None:
+    means = {"optimizer_arguments": {"use_ema": True}, "callbacks": [f"{own}:TwoEpochs"]}
+    chosen = settings(epochs=6, learning_rate=0.1, **means)
+    model, history = fit(chosen, rows)
+    assert len(history["val_loss"]) == 2
+    assert score(model, chosen, rows)["val_loss"] == pytest.approx(history["val_loss"][-1], rel=1e-5)

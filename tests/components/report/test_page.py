@@ -88,6 +88,9 @@ def test_the_first_screen_says_whether_to_ship(three_classes: dict[str, Any]) ->
     [
         ({"failure": "the disk is full", "blessed": False}, "There is no new model to use; what was in"),
         ({"metrics": None, "blessed": False}, "There is no new model to use; what was in production stays there."),
+        ({"blessed": None, "model": None, "stopped_after": "evaluate"}, "The model was not judged, as the run"),
+        ({"failure": "no room", "blessed": False, "model": None, "run": {"failed_step": "report"}},
+         "The model was judged before the run failed: 'kerasline models' lists what is in production."),
         ({"model": None}, "The model may be used; as the run was asked to stop before that, it was not pushed."),
         ({"run": {"challenges": 2}}, "As version 3 it is tried beside version 2, which stays in production."),
         ({"blessed": False, "gate": ["trivial", "budget"]},

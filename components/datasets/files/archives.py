@@ -36,7 +36,7 @@ def open_archive(path: str | Path, plain: IO[bytes]) -> IO[bytes]:
         return plain
     plain.close()
     if kind is None:
-        raise ConfigError(f"The zip archive {path} is damaged or ends too early; copy or download it again.")
+        raise _damaged(path)
     with zipfile.ZipFile(path) as archive:
         members = _members(archive)
         if kind is not ARCHIVE or len(members) != 1:
@@ -52,6 +52,12 @@ def _open_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo, path: str | 
         return archive.open(member)
     except NotImplementedError:
         raise ConfigError(f"{path} is packed in a way that is not read here; unpack it and name the file.") from None
+    except zipfile.BadZipFile:  # its directory is whole, and names another file than stands there
+        raise _damaged(path) from None
+
+
+def _damaged(path: str | Path) -> ConfigError:
+    return ConfigError(f"The zip archive {path} is damaged or ends too early; copy or download it again.")
 
 
 def _kind_of(path: str | Path) -> FileKind | None:

@@ -86,9 +86,14 @@ def _label_array_of(key: str, record: Mapping[str, Any], known: Sequence[str], p
 
 
 def _labels(values: np.ndarray, name: str, record: Mapping[str, Any]) -> np.ndarray:
-    """Reads labels as training did: numbers of classes where they are one-hot, and one of several by its name."""
-    labels, several = npz.as_labels(values), record["label"]["columns"]
-    return labels[:, several.index(name)] if labels.ndim == 2 and name in several else labels
+    """Reads labels as training did: numbers of classes where they are one-hot, and one of several by its name.
+
+    Of several, rows that happen to have a single 1 each are no classes; and other keys are what they are.
+    """
+    several = record["label"]["columns"]
+    if len(several) > 1 and name in several:
+        return values[:, several.index(name)] if values.ndim == 2 else values
+    return npz.as_labels(values) if name == record["label"]["name"] else values
 
 
 def _check_shape(column: Mapping[str, Any], values: np.ndarray, path: Path) -> None:

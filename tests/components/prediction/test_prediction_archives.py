@@ -74,6 +74,9 @@ def test_labels_are_read_as_training_reads_them(tmp_path: Path) -> None:
     (block,) = read_archive(planned, planned.shards[0])
     assert block.keys.column("kind_0").to_pylist() == [0, 1, 0, 1]
     assert block.keys.column("kind_1").to_pylist() == [1, 1, 0, 0]
+    planned = plan(tmp_path, several, ("kind_0", "kind_1"), kind=np.array([[0, 1], [1, 0], [0, 1], [0, 1]]), **arrays)
+    (block,) = read_archive(planned, planned.shards[0])
+    assert block.keys.column("kind_0").to_pylist() == [0, 1, 0, 0], "rows of one 1 each are no classes here"
 
 
 @pytest.mark.parametrize(

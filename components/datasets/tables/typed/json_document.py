@@ -41,6 +41,8 @@ def read_document(path: Path, stream: IO[bytes]) -> tuple[Schema, Iterable[Recor
         except json.JSONDecodeError as error:
             where = f"line {error.lineno}, column {error.colno}"
             raise ConfigError(f"{path} is no whole JSON document: {where}: {error.msg}; write it again.") from None
+        except RecursionError:
+            raise ConfigError(f"{path} nests values too deeply for a table; write one object a row.") from None
         lines.seek(0)
         return read_lines(path, lines, "Element")
 

@@ -29,6 +29,7 @@ def archive(*names: str, encrypted: bool = False) -> bytes:
     [
         (b"PK\x03\x04rest", r"The zip archive .*t.csv is damaged or ends too early; copy or download it again"),
         (archive("a.csv", "b/c.csv"), r"t.csv is a zip archive with 'a.csv', 'b/c.csv'; unpack it and name the file"),
+        (archive("a.csv").replace(b"a.csv", b"b.csv", 1), r"The zip archive .*t.csv is damaged or ends too early"),
         (archive("x.npy"), r"is a file of NumPy arrays with 'x.npy'; name it in the recipe: data: {npz"),
         (archive("a.csv", encrypted=True), r"t.csv needs a password"),
     ],

@@ -90,6 +90,7 @@ def test_what_is_cut_off_is_damaged(resolve: Resolve, tmp_path: Path, write_tabl
             r"Element 2 of .* holds text .* under 'x', and element 1",
         ),
         (b'[{"x": 1, "y": 0},\n{"x": 1', "is no whole JSON document: line 2, column 8: Expecting ',' delimiter; write"),
+        (b'[{"x": ' + b"[" * 100_000, "t.feather nests values too deeply for a table; write one object a row"),
         (b'[{"x": 1, "y": 0}] [', "is no whole JSON document: line 1, column 20: Extra data; write it again"),
         (b'[{"x": 1, "y": "\xfc"}]', "t.feather is not UTF-8; write the file again in UTF-8"),
         (b"PAR1" + bytes(90), "is not a Parquet file that can be read: it is damaged or ends too early"),

@@ -109,13 +109,18 @@ def _check_alike(parts: Parts, images: bool | None, path: Path) -> None:
             kinds = {_kind_of(column, found, images, path) for found in (train.columns[column], values)}
             if len(kinds) > 1:
                 raise _different(f"rows of {column!r}", split, train.columns[column], values, path)
-        if _kind_of("", part.labels, False, path)[1:] != _kind_of("", train.labels, False, path)[1:]:
+        if _label_kind(part.labels) != _label_kind(train.labels):
             raise _different("labels", split, train.labels, part.labels, path)
 
 
 def _kind_of(column: str, values: np.ndarray, images: bool | None, path: Path) -> tuple[str, str, tuple[int, ...]]:
     """Returns how values are read, what they are, and the shape of one."""
     return _dtype(column, values, images, path), _NUMBERS.get(values.dtype.kind, "text"), values.shape[1:]
+
+
+def _label_kind(labels: np.ndarray) -> tuple[bool, tuple[int, ...]]:
+    """Returns whether labels are numbers, of which whole ones may be written as fractions, and the shape of one."""
+    return labels.dtype.kind in _NUMBERS, labels.shape[1:]
 
 
 def _different(what: str, split: str | None, train: np.ndarray, other: np.ndarray, path: Path) -> ConfigError:

@@ -387,3 +387,10 @@ def test_generated_surface(resolve, rows):
 def test_impossible_surfaces(resolve, options):
     with pytest.raises(ConfigError, match=rf"data.options.{next(iter(options))} must be a"):
         resolve(dataset="regression_surface", options=options)
+
+
+def test_whole_labels_of_another_split_may_be_fractions(resolve, tmp_path):
+    x, y = np.arange(120.0).reshape(40, 3), np.arange(40) % 2
+    save_npz(tmp_path, x_train=x, y_train=y, x_test=x[:10], y_test=y[:10].astype(np.float32))
+    dataset = resolve(npz={"path": "a.npz"})
+    assert (dataset.label.classes, dataset.rows) == (("0", "1"), 50)

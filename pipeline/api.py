@@ -7,14 +7,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeGuard
 
 from kerasline.components.core import ConfigError, address_of, write_at_once
-from kerasline.components.prediction import FRAME
+from kerasline.components.prediction import FRAME, as_called
 from kerasline.pipeline.workspace import workspace_folder
 
 if TYPE_CHECKING:
@@ -24,11 +23,7 @@ if TYPE_CHECKING:
 
 _WRITTEN = "# Written from Python, and again when it runs with another config.\n"
 # What messages call the options of the command, which here are arguments.
-_ARGUMENTS = (
-    (re.compile(r"--label:"), "label:"),
-    (re.compile(r"--label COLUMN"), "a label"),
-    (re.compile(r"kerasline init .+ --label (.+)$"), r"label=\1"),
-)
+_ARGUMENTS = {"--label:": "label:", "--label COLUMN": "a label", "kerasline init .+ --label (.+)$": r"label=\1"}
 
 
 def validate(
@@ -156,16 +151,9 @@ def init(
     try:
         draft = draft_recipe(path, labels, name or free_name(safe_name(path)), address_of(path) or str(path))
     except ConfigError as error:
-        raise ConfigError(_as_called(str(error), path, data), details=error.details) from error
+        raise ConfigError(as_called(str(error), _ARGUMENTS, data, str(path)), details=error.details) from error
     _parse(draft.text)  # what is written can be read
     return draft.text
-
-
-def _as_called(message: str, path: Path, data: Any) -> str:
-    """Says in a message what the caller gave, and not where it was put or what the command calls it."""
-    for option, argument in _ARGUMENTS:
-        message = option.sub(argument, message)
-    return message if isinstance(data, str | Path) else message.replace(str(path), FRAME)
 
 
 def _keep_frame(frame: Any, labels: Sequence[str], folder: Path) -> Path:

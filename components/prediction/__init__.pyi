@@ -19,7 +19,13 @@ from .probe import WARMUP_FILE as WARMUP_FILE, read_requests as read_requests
 from .reading.blocks import Block as Block
 from .reading.cells import Reader as Reader, json_readers as json_readers
 from .reading.finding import KINDS as KINDS
-from .reading.frames import FRAME as FRAME, as_frame as as_frame, is_frame as is_frame, write_frame as write_frame
+from .reading.frames import (
+    FRAME as FRAME,
+    as_called as as_called,
+    as_frame as as_frame,
+    is_frame as is_frame,
+    write_frame as write_frame,
+)
 from .reading.labelled import plan_evaluation as plan_evaluation
 from .reading.pictures import image_problems as image_problems
 from .reading.planning import (

@@ -15,6 +15,7 @@ from kerasline.components.prediction import (
     FRAME,
     KINDS,
     ON_UNSEEN,
+    as_called,
     as_frame,
     is_frame,
     plan_evaluation,
@@ -153,7 +154,7 @@ class LoadedModel:
             try:
                 yield plan(source)
             except KeraslineError as error:
-                raise type(error)(_as_called(str(error), source, data)) from error.__cause__
+                raise type(error)(as_called(str(error), _ARGUMENTS, data, source)) from error.__cause__
 
     def _answer(self, data: Any, keys: Sequence[str], kind: str | None, on_unseen: str) -> Answers:
         """Predicts the rows of a data frame or of files, and notes which were set aside."""
@@ -217,10 +218,3 @@ def _as_file(data: Any) -> Iterator[str]:
         file = Path(folder, "frame.parquet")
         write_frame(data, file)
         yield str(file)
-
-
-def _as_called(message: str, source: str, data: Any) -> str:
-    """Says in a message what the caller gave, and not where it was put or what the command calls it."""
-    for option, argument in _ARGUMENTS.items():
-        message = message.replace(option, argument)
-    return message.replace(source, FRAME) if is_frame(data) else message

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,20 @@ def as_frame(data: Any) -> Any:
     """
     convert = None if isinstance(data, str | Path) or is_frame(data) else getattr(data, "to_pandas", None)
     return convert() if callable(convert) else data
+
+
+def as_called(message: str, arguments: Mapping[str, str], data: Any, source: str) -> str:
+    """Says in a message what the caller of a function gave, and not where it was put or what the command calls it.
+
+    Args:
+      message: Of an error.
+      arguments: What to write in the place of the command's options, by patterns of these.
+      data: What the caller gave.
+      source: Path of the file that was read, which the caller of a data frame has not named.
+    """
+    for option, argument in arguments.items():
+        message = re.sub(option, argument, message)
+    return message if isinstance(data, str | Path) else message.replace(source, FRAME)
 
 
 def write_frame(frame: Any, path: Path) -> None:

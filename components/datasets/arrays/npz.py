@@ -52,7 +52,7 @@ def find(options: NpzOptions, places: Places) -> Found:
     keys = choose_keys(options, known, path)
     label_name = bare(keys.label) if len(keys.splits) > 1 else None
     found = describe(path, keys, label_name=label_name, images=options.images)
-    return replace(found, notes=(*_unused(known, keys, path), *_channels_first(found)))
+    return replace(found, notes=(*note_unused(known, keys.used, path), *_channels_first(found)))
 
 
 def describe(path: Path, keys: Keys, *, label_name: str | None = None, images: bool | None = None) -> Found:
@@ -86,8 +86,9 @@ def describe(path: Path, keys: Keys, *, label_name: str | None = None, images: b
     )
 
 
-def _unused(known: Sequence[str], keys: Keys, path: Path) -> list[str]:
-    unused = [name for name in known if name not in keys.used]
+def note_unused(known: Sequence[str], used: Collection[str], path: Path) -> list[str]:
+    """Notes the arrays of an archive that are not used, if there are any."""
+    unused = [name for name in known if name not in used]
     return [f"arrays of {path.name} that are not used: {', '.join(unused)}"] if unused else []
 
 

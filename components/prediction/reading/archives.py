@@ -9,7 +9,14 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from kerasline.components.core import ConfigError, counted, nearest
-from kerasline.components.datasets.arrays import IMAGE_SHAPE, has_image_shape, named_alike, npz
+from kerasline.components.datasets.arrays import (
+    IMAGE_SHAPE,
+    IMAGES_PER_SHARD,
+    TABLE_ROWS_PER_SHARD,
+    has_image_shape,
+    named_alike,
+    npz,
+)
 from kerasline.components.datasets.images import encode_png
 from kerasline.components.prediction.reading.blocks import Block
 from kerasline.components.prediction.reading.tables import block_of_arrow
@@ -19,7 +26,7 @@ if TYPE_CHECKING:
 
     from kerasline.components.prediction.reading.planning import PredictionPlan
 
-_ROWS_PER_SHARD, _ROWS_PER_BLOCK = 4096, 512
+_ROWS_PER_BLOCK = 512
 
 
 def plan_archives(
@@ -38,6 +45,8 @@ def plan_archives(
     Raises:
       ConfigError: an array is not there, has other rows than the others, or cannot be what the model reads.
     """
+    has_images = any(column["dtype"] == "image" for column in record["columns"])
+    at_once = IMAGES_PER_SHARD if has_images else TABLE_ROWS_PER_SHARD
     shards: list[dict[str, Any]] = []
     notes: list[str] = []
     for path in files:
@@ -47,13 +56,11 @@ def plan_archives(
         for column in record["columns"]:
             _check_shape(column, npz.load_array(str(path), wanted[column["name"]]), path)
         rows = _rows_of(arrays, path)
-        starts = range(0, rows, _ROWS_PER_SHARD)
         shards += [
-            {"path": str(path), "arrays": arrays, "first": first, "rows": min(_ROWS_PER_SHARD, rows - first)}
-            for first in starts
+            {"path": str(path), "arrays": arrays, "first": first, "rows": min(at_once, rows - first)}
+            for first in range(0, rows, at_once)
         ]
-        unused = sorted(set(known) - set(arrays.values()) - set(record["label"]["columns"]))
-        notes += [f"arrays of {path.name} that are not used: {', '.join(unused)}"] if unused else []
+        notes += npz.note_unused(sorted(known), {*arrays.values(), *record["label"]["columns"]}, path)
     return shards, ["row", *(key for key in keys if key != "row")], notes
 
 
@@ -80,9 +87,12 @@ def _array_of(name: str, known: Sequence[str], path: Path) -> str:
 
 def _label_array_of(key: str, record: Mapping[str, Any], known: Sequence[str], path: Path) -> str:
     """Finds the array of a label; several labels of 0 and 1 are the columns of one array."""
-    label = record["label"]
-    is_one_of_several = len(label["columns"]) > 1 and key in label["columns"]
-    return _array_of(label["name"] if is_one_of_several else key, known, path)
+    return _array_of(record["label"]["name"] if _is_one_of_several(key, record) else key, known, path)
+
+
+def _is_one_of_several(name: str, record: Mapping[str, Any]) -> bool:
+    labels = record["label"]["columns"]
+    return len(labels) > 1 and name in labels
 
 
 def _labels(values: np.ndarray, name: str, record: Mapping[str, Any]) -> np.ndarray:
@@ -90,9 +100,8 @@ def _labels(values: np.ndarray, name: str, record: Mapping[str, Any]) -> np.ndar
 
     Of several, rows that happen to have a single 1 each are no classes; and other keys are what they are.
     """
-    several = record["label"]["columns"]
-    if len(several) > 1 and name in several:
-        return values[:, several.index(name)] if values.ndim == 2 else values
+    if _is_one_of_several(name, record):
+        return values[:, record["label"]["columns"].index(name)] if values.ndim == 2 else values
     return npz.as_labels(values) if name == record["label"]["name"] else values
 
 

@@ -52,23 +52,21 @@ def write_output(path: Path, text: str) -> None:
       path: The file, whose permissions stay; a device, a mount, and what links lead to take the text as it comes.
       text: The text, which is written as UTF-8.
     """
-    if path.is_symlink() or path.exists() and not _is_replaceable(path):
+    there = path.lstat() if os.path.lexists(path) else None
+    if there is None:
+        write_at_once(path, text)
+        return
+    # No other file may take the place of a device, of a link, or of a file with further names.
+    if not stat.S_ISREG(there.st_mode) or there.st_nlink > 1:
         path.write_text(text, encoding="utf-8")
         return
-    mode = path.stat().st_mode if path.exists() else None
     try:
         write_at_once(path, text)
+        path.chmod(stat.S_IMODE(there.st_mode))
     except OSError as error:
         if error.errno != errno.EBUSY:  # a file that is a mount of its own, as containers have it
             raise
         path.write_text(text, encoding="utf-8")
-    if mode is not None:
-        path.chmod(stat.S_IMODE(mode))
-
-
-def _is_replaceable(path: Path) -> bool:
-    """Says whether another file may take the place of this one: not of a device, or of one with further names."""
-    return path.is_file() and path.stat().st_nlink == 1
 
 
 def _check_file(path: Path, option: str) -> None:

@@ -172,8 +172,14 @@ def _keys_there(
 
 def _is_there(record: Mapping[str, Any], root: Path) -> bool:
     """Says whether what a step left is where it was, in its workspace; earlier releases did not say where that is."""
-    places = [Path(place) for place in record.get("outputs", ())]
-    return all(place.is_relative_to(root) and find_loss(place) is None for place in places)
+    return _loss_of(record, root) is None
+
+
+def _loss_of(record: Mapping[str, Any], root: Path) -> str | None:
+    """Says what is no longer as a step left it, in words that follow "what it left"; None where all is there."""
+    places = (Path(place) for place in record.get("outputs", ()))
+    losses = (find_loss(place) if place.is_relative_to(root) else "is gone" for place in places)
+    return next(filter(None, losses), None)
 
 
 def _reason(
@@ -191,18 +197,12 @@ def _reason(
 
 
 def _why_not_found(record: Mapping[str, Any], root: Path, server: str | None) -> str:
-    if not _is_there(record, root):
-        return _describe_loss(record, root)
+    loss = _loss_of(record, root)
+    if loss is not None:
+        return f"what it left {loss}"
     if "server" not in record:
         return _EARLIER
     return "this combination has not run before" if record.get("server") == server else _OTHER_STORE
-
-
-def _describe_loss(record: Mapping[str, Any], root: Path) -> str:
-    for place in (Path(place) for place in record.get("outputs", ())):
-        if place.is_relative_to(root) and place.exists() and (loss := find_loss(place)):
-            return f"what it left {loss}"
-    return "what it left is gone"
 
 
 def _changes(name: str, now: Mapping[str, str], before: Mapping[str, str]) -> list[str]:

@@ -16,9 +16,13 @@ _MOST_NAMED = 3
 _ENCRYPTED = 1  # the bit of a member's flags
 
 
-def is_archive(path: str | Path) -> bool:
-    """Says whether a file that begins as a zip archive is one to look into, and not a workbook."""
-    return _kind_of(path) is not WORKBOOK
+def is_workbook_archive(path: str | Path) -> bool:
+    """Says whether a zip archive is a workbook; one that is damaged is none."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return name_zip(archive.namelist()) is WORKBOOK
+    except (zipfile.BadZipFile, OSError):
+        return False
 
 
 def open_archive(path: str | Path, plain: IO[bytes]) -> IO[bytes]:
@@ -31,42 +35,29 @@ def open_archive(path: str | Path, plain: IO[bytes]) -> IO[bytes]:
     Raises:
       ConfigError: it is damaged, holds several files or none, or arrays of NumPy, or is encrypted.
     """
-    kind = _kind_of(path)
-    if kind is WORKBOOK:
-        return plain
-    plain.close()
-    if kind is None:
-        raise _damaged(path)
-    with zipfile.ZipFile(path) as archive:
-        members = _members(archive)
-        if kind is not ARCHIVE or len(members) != 1:
-            raise ConfigError(f"{path} is {kind.what}{_listed(members)}; {kind.advice}.")
-        return _open_member(archive, members[0], path)
-
-
-def _open_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo, path: str | Path) -> IO[bytes]:
-    """Opens a member, whose bytes stay readable when the archive is closed."""
-    if member.flag_bits & _ENCRYPTED:
-        raise ConfigError(f"{path} needs a password, which kerasline does not ask for; unpack it and name the file.")
-    try:
-        return archive.open(member)
-    except NotImplementedError:
-        raise ConfigError(f"{path} is packed in a way that is not read here; unpack it and name the file.") from None
-    except zipfile.BadZipFile:  # its directory is whole, and names another file than stands there
-        raise _damaged(path) from None
-
-
-def _damaged(path: str | Path) -> ConfigError:
-    return ConfigError(f"The zip archive {path} is damaged or ends too early; copy or download it again.")
-
-
-def _kind_of(path: str | Path) -> FileKind | None:
-    """Tells by the names in a zip archive what it is; None for one that is damaged."""
     try:
         with zipfile.ZipFile(path) as archive:
-            return name_zip(archive.namelist())
+            kind = name_zip(archive.namelist())
+            if kind is WORKBOOK:
+                return plain
+            plain.close()
+            return _open_member(archive, kind, path)
     except (zipfile.BadZipFile, OSError):
-        return None
+        plain.close()
+        raise ConfigError(f"The zip archive {path} is damaged or ends too early; copy or download it again.") from None
+
+
+def _open_member(archive: zipfile.ZipFile, kind: FileKind, path: str | Path) -> IO[bytes]:
+    """Opens the only member, whose bytes stay readable when the archive is closed."""
+    members = _members(archive)
+    if kind is not ARCHIVE or len(members) != 1:
+        raise ConfigError(f"{path} is {kind.what}{_listed(members)}; {kind.advice}.")
+    if members[0].flag_bits & _ENCRYPTED:
+        raise ConfigError(f"{path} needs a password, which kerasline does not ask for; unpack it and name the file.")
+    try:
+        return archive.open(members[0])
+    except NotImplementedError:
+        raise ConfigError(f"{path} is packed in a way that is not read here; unpack it and name the file.") from None
 
 
 def _members(archive: zipfile.ZipFile) -> list[zipfile.ZipInfo]:

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from kerasline.components.core import ConfigError, copy_of, is_address, nearest
-from kerasline.components.datasets.files.archives import ZIP_MAGIC, is_archive, open_archive
+from kerasline.components.datasets.files.archives import ZIP_MAGIC, is_workbook_archive, open_archive
 from kerasline.components.datasets.files.partitions import files_below
 from kerasline.components.datasets.files.unpacking import open_unpacked
 from kerasline.components.datasets.remote import fetch_file, fetch_folder, fetch_matching, parse
@@ -221,7 +221,7 @@ def is_packed(path: str | Path) -> bool:
     """Tells gzip, bzip2, xz, zstd and lz4 by their first bytes, and zip archives that are no workbooks."""
     with open(path, "rb") as stream:
         start = stream.read(6)
-    return start.startswith(tuple(_PACKINGS)) or (start.startswith(ZIP_MAGIC) and is_archive(path))
+    return start.startswith(tuple(_PACKINGS)) or (start.startswith(ZIP_MAGIC) and not is_workbook_archive(path))
 
 
 def is_gzip(path: str | Path) -> bool:

@@ -121,7 +121,7 @@ def read_idx(path: str, dimensions: tuple[int, ...]) -> np.ndarray:
         )
     kind, count = content[2], content[3]
     if kind != _UNSIGNED_BYTE or count not in dimensions:
-        raise ConfigError(f"{path} has the IDX magic number {_told_from(content, dimensions)}")
+        raise ConfigError(f"{path} has the IDX magic number {_describe_magic(content, dimensions)}")
     start = 4 + 4 * count
     if len(content) < start:
         raise ConfigError(f"{path} is truncated: it ends within its header; copy or download it again.")
@@ -136,7 +136,7 @@ def read_idx(path: str, dimensions: tuple[int, ...]) -> np.ndarray:
     return np.frombuffer(content, np.uint8, offset=start).reshape(shape)
 
 
-def _told_from(content: bytes, dimensions: tuple[int, ...]) -> str:
+def _describe_magic(content: bytes, dimensions: tuple[int, ...]) -> str:
     """Says which magic number a file has, which it needs, and what to do."""
     wanted = " or ".join(f"0x{(_UNSIGNED_BYTE << 8) | number:08x}" for number in dimensions)
     advice = "are images and labels exchanged?"

@@ -24,7 +24,7 @@ Record = Mapping[str, Values]
 
 
 @dataclass
-class Survey:
+class RecordSurvey:
     """What reading all records tells.
 
     Attributes:

@@ -10,7 +10,7 @@ from typing import Any
 
 from kerasline.components.core import ConfigError, nearest
 from kerasline.components.datasets.arrays.feature_scan import FeatureScan, Values, column_of, label_of, plain
-from kerasline.components.datasets.arrays.record_survey import Survey, absent_shards, has_label
+from kerasline.components.datasets.arrays.record_survey import RecordSurvey, absent_shards, has_label
 from kerasline.components.datasets.description import Column, Dataset, Found, TfRecordOptions, thin
 from kerasline.components.datasets.files import Places, check_unchanged, digest_file, is_gzip
 from kerasline.components.datasets.images import plain_or_same, shortened
@@ -45,7 +45,7 @@ def find(options: TfRecordOptions, places: Places) -> Found:
     )
 
 
-def _columns(options: TfRecordOptions, survey: Survey, path: Path) -> tuple[Column, ...]:
+def _columns(options: TfRecordOptions, survey: RecordSurvey, path: Path) -> tuple[Column, ...]:
     """Describes the features that are inputs."""
     given: Mapping[str, str] = options.features or {}
     inputs = _inputs(options, survey)
@@ -54,12 +54,12 @@ def _columns(options: TfRecordOptions, survey: Survey, path: Path) -> tuple[Colu
     return tuple(column_of(survey.scans[name], given.get(name), survey.rows) for name in inputs)
 
 
-def _inputs(options: TfRecordOptions, survey: Survey) -> list[str]:
+def _inputs(options: TfRecordOptions, survey: RecordSurvey) -> list[str]:
     """Names the inputs: the features that the recipe lists, or all but the label and what it drops."""
     return list(options.features or (name for name in survey.scans if name not in {options.label, *options.drop}))
 
 
-def _survey(options: TfRecordOptions, listed: Sequence[tuple[Path, str | None]]) -> Survey:
+def _survey(options: TfRecordOptions, listed: Sequence[tuple[Path, str | None]]) -> RecordSurvey:
     """Reads all records; twice where some have no image that can be used, which are then left out."""
     survey = _read_all(options, listed, [])
     images = _images(options, survey)
@@ -70,14 +70,14 @@ def _survey(options: TfRecordOptions, listed: Sequence[tuple[Path, str | None]])
     return kept if kept.rows else survey  # which says what is wrong with the images
 
 
-def _read_all(options: TfRecordOptions, listed: Sequence[tuple[Path, str | None]], images: list[str]) -> Survey:
-    survey = Survey(options.label, options.check == "decode", images)
+def _read_all(options: TfRecordOptions, listed: Sequence[tuple[Path, str | None]], images: list[str]) -> RecordSurvey:
+    survey = RecordSurvey(options.label, options.check == "decode", images)
     for path, split in listed:
         survey.add(path, split, _records(path))
     return survey
 
 
-def _images(options: TfRecordOptions, survey: Survey) -> list[FeatureScan]:
+def _images(options: TfRecordOptions, survey: RecordSurvey) -> list[FeatureScan]:
     """Returns the inputs that are images: those that the recipe calls so, or that nearly always hold one."""
     inputs = (survey.scans[name] for name in _inputs(options, survey) if name in survey.scans)
     if options.features:
@@ -198,7 +198,7 @@ def _features(context: Any) -> dict[str, Values]:
     return features
 
 
-def _check_names(options: TfRecordOptions, survey: Survey, path: Path) -> None:
+def _check_names(options: TfRecordOptions, survey: RecordSurvey, path: Path) -> None:
     if not survey.records:
         raise ConfigError(f"{path} has no records; check that the right file was named.")
     if options.label in (options.features or ()):

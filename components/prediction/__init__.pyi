@@ -14,9 +14,8 @@ from .evaluating import (
     measure_answers as measure_answers,
 )
 from .job import Prediction as Prediction, predict as predict
-from .marking import new_name as new_name
 from .probe import WARMUP_FILE as WARMUP_FILE, read_requests as read_requests
-from .reading.blocks import Block as Block
+from .reading.blocks import Block as Block, new_name as new_name
 from .reading.cells import Reader as Reader, json_readers as json_readers
 from .reading.finding import KINDS as KINDS
 from .reading.frames import (

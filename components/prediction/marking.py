@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from kerasline.components.core import written_at_once
+from kerasline.components.prediction.reading import new_name
 from kerasline.components.prediction.writing import PartWriter
 
 UNSEEN_COLUMN = "unseen"
@@ -23,13 +24,6 @@ _LINES = 10_000
 def column_name(names: Sequence[str]) -> str:
     """Chooses a name for the column of unseen values that no other column of the output has."""
     return new_name(UNSEEN_COLUMN, names)
-
-
-def new_name(name: str, names: Collection[str]) -> str:
-    """Returns a name, with as many underscores behind it as it takes to be none of the others."""
-    while name in names:
-        name += "_"
-    return name
 
 
 def write_marks(file: Any, first_row: int, named: Iterable[str | None]) -> None:

@@ -117,7 +117,7 @@ def _csv_lines(table: Any) -> bytes:
 
 def _quoted(texts: Any) -> Any:
     """Puts texts that would not stand in a line of CSV as they are in quotes."""
-    special = pc.match_substring_regex(texts, '[,"\n]')
+    special = pc.match_substring_regex(texts, '[,"\r\n]')
     if not pc.any(special).as_py():
         return texts
     doubled = pc.replace_substring(texts, '"', '""')
@@ -126,7 +126,7 @@ def _quoted(texts: Any) -> Any:
 
 def _json_values(column: Any) -> list[Any]:
     """Gives an Arrow column as Python values, with no more digits than a float32 has, and no infinity."""
-    if pa.types.is_float32(column.type):
+    if pa.types.is_float32(column.type) or pa.types.is_float16(column.type):
         return [None if text is None else float(text) for text in pc.cast(column, pa.string()).to_pylist()]
     if pa.types.is_floating(column.type):
         column = pc.if_else(pc.is_finite(column), column, pa.scalar(None, column.type))

@@ -18,7 +18,7 @@ from kerasline.components.datasets.arrays import (
     npz,
 )
 from kerasline.components.datasets.images import encode_png
-from kerasline.components.prediction.reading.blocks import Block
+from kerasline.components.prediction.reading.blocks import ROW, Block, new_name
 from kerasline.components.prediction.reading.tables import block_of_arrow
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ _ROWS_PER_BLOCK = 512
 
 
 def plan_archives(
-    files: Iterable[Path], record: Mapping[str, Any], keys: list[str]
+    files: Iterable[Path], record: Mapping[str, Any], keys: list[str], suffix: str
 ) -> tuple[list[dict[str, Any]], list[str], list[str]]:
     """Checks archives before anything is loaded.
 
@@ -38,12 +38,14 @@ def plan_archives(
       files: The archives.
       record: What was recorded when the version was pushed.
       keys: Arrays to repeat beside the number of the row.
+      suffix: Of the output.
 
     Returns:
       What one worker reads, the keys, and notes.
 
     Raises:
-      ConfigError: an array is not there, has other rows than the others, or cannot be what the model reads.
+      ConfigError: an array is not there, has other rows than the others, cannot be what the model reads, or cannot be
+        repeated in the output.
     """
     has_images = any(column["dtype"] == "image" for column in record["columns"])
     at_once = IMAGES_PER_SHARD if has_images else TABLE_ROWS_PER_SHARD
@@ -55,13 +57,16 @@ def plan_archives(
         arrays = wanted | {key: _label_array_of(key, record, known, path) for key in keys}
         for column in record["columns"]:
             _check_shape(column, npz.load_array(str(path), wanted[column["name"]]), path)
+        for key in keys:
+            _check_key(key, arrays[key], record, path, suffix)
         rows = _rows_of(arrays, path)
         shards += [
             {"path": str(path), "arrays": arrays, "first": first, "rows": min(at_once, rows - first)}
             for first in range(0, rows, at_once)
         ]
         notes += npz.note_unused(sorted(known), {*arrays.values(), *record["label"]["columns"]}, path)
-    return shards, ["row", *(key for key in keys if key != "row")], notes
+    columns = [column["name"] for column in record["columns"]]
+    return shards, [new_name(ROW, {*columns, *keys}), *dict.fromkeys(keys)], notes
 
 
 def read_archive(plan: PredictionPlan, shard: Mapping[str, Any]) -> Iterator[Block]:
@@ -103,6 +108,15 @@ def _labels(values: np.ndarray, name: str, record: Mapping[str, Any]) -> np.ndar
     if _is_one_of_several(name, record):
         return values[:, record["label"]["columns"].index(name)] if values.ndim == 2 else values
     return npz.as_labels(values) if name == record["label"]["name"] else values
+
+
+def _check_key(key: str, array: str, record: Mapping[str, Any], path: Path, suffix: str) -> None:
+    """Refuses an array whose rows the output cannot repeat: only Parquet holds lists, and none of them images."""
+    values = _labels(npz.load_array(str(path), array), key, record)
+    is_image = any(column["name"] == key and column["dtype"] == "image" for column in record["columns"])
+    if is_image or (values.ndim > 1 and suffix != ".parquet"):
+        what = "images" if is_image else f"rows of the shape {values.shape[1:]}"
+        raise ConfigError(f"--key: array {key!r} of {path} has {what}, which {suffix} cannot hold")
 
 
 def _check_shape(column: Mapping[str, Any], values: np.ndarray, path: Path) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 from kerasline.components.core import ConfigError, nearest
 from kerasline.components.datasets.arrays import check_no_sequence, compression_of, with_plain_images
 from kerasline.components.datasets.images import examine, path_problem, plain_image
-from kerasline.components.prediction.reading.blocks import Block
+from kerasline.components.prediction.reading.blocks import PLACE_OF_RECORD, Block
 from kerasline.components.prediction.reading.pictures import MAX_PIXELS
 from kerasline.components.prediction.reading.planning import PredictionPlan
 
@@ -79,9 +79,12 @@ def read_records(plan: PredictionPlan, shard: Mapping[str, Any]) -> Iterator[Blo
             _check_features(block[:_RECORDS_LOOKED_AT], plan, path)
         places = list(range(seen + 1, seen + len(block) + 1))
         seen += len(block)
-        keys = {"file": pa.array([name] * len(block), pa.string()), "record": pa.array(places, pa.int64())}
+        file, record = plan.keys[: len(PLACE_OF_RECORD)]
+        keys = {file: pa.array([name] * len(block), pa.string()), record: pa.array(places, pa.int64())}
         for feature in shard["features"]:
-            keys[feature] = _key_values(block, feature)
+            keys[feature] = _key_values(block, feature, path)
+        if places[0] == 1:
+            _check_keys(keys, plan, path)
         yield Block(pa.table(keys), {}, _plain(block, plan), places)
     if seen == 0:
         raise ConfigError(f"{path} has no records; check that the right file was named")
@@ -117,16 +120,35 @@ def _check_features(records: Sequence[bytes], plan: PredictionPlan, path: str) -
             )
 
 
-def _key_values(records: Sequence[bytes], feature: str) -> Any:
+def _check_keys(keys: Mapping[str, Any], plan: PredictionPlan, path: str) -> None:
+    """Refuses a feature that is to be repeated and that none of the first records has; a label may come later."""
+    for name, values in keys.items():
+        if values.null_count == len(values) and name not in plan.record["label"]["columns"]:
+            raise ConfigError(f"--key: no record of {path} has the feature {name!r}; check its name")
+
+
+def _key_values(records: Sequence[bytes], feature: str, path: str) -> Any:
+    """Returns the values of a feature as text, which is one type for every block, whatever the first one holds."""
     import pyarrow as pa
+
+    return pa.array([_key_value(record, feature, path) for record in records], pa.string())
+
+
+def _key_value(record: bytes, feature: str, path: str) -> str | None:
     import tensorflow as tf
 
-    values: list[Any] = []
-    for record in records:
+    try:
         found = tf.train.Example.FromString(record).features.feature.get(feature)
-        kind = found.WhichOneof("kind") if found is not None else None
-        listed = list(getattr(found, kind).value) if kind else []
-        value = listed[0] if listed else None
-        values.append(value.decode("utf-8", "replace") if isinstance(value, bytes) else value)
-    # One type for every block, whatever the first one holds.
-    return pa.array([None if value is None else str(value) for value in values], pa.string())
+    except Exception:  # protobuf's DecodeError differs between its backends; the model refuses such rows
+        return None
+    kind = found.WhichOneof("kind") if found is not None else None
+    listed = list(getattr(found, kind).value) if kind else []
+    if len(listed) > 1:
+        raise ConfigError(f"--key: feature {feature!r} of {path} has several values a record; name features of one")
+    value = listed[0] if listed else None
+    if not isinstance(value, bytes):
+        return None if value is None else str(value)
+    try:
+        return value.decode()
+    except UnicodeDecodeError:
+        raise ConfigError(f"--key: feature {feature!r} of {path} holds bytes that are no text; name others") from None

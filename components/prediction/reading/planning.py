@@ -24,6 +24,7 @@ from kerasline.components.datasets.tables.csv import (
     header_of,
 )
 from kerasline.components.datasets.tables.typed import column_type, index_columns, may_be_numbers, open_file
+from kerasline.components.prediction.reading.blocks import PLACE_OF_RECORD, ROW, new_name
 from kerasline.components.prediction.reading.finding import Source, find_files, roots_of
 from kerasline.components.prediction.reading.texts import check_text
 
@@ -232,7 +233,7 @@ def _plan_parquet(
     for name in chosen:
         if name not in plain:
             raise ConfigError(f"--key: column {name!r} is {schema.field(name).type}, which {suffix} cannot hold")
-    return shards, chosen or plain, notes
+    return shards, chosen or plain or [new_name(ROW, schema.names)], notes
 
 
 def _fields_in(fields: Sequence[Any], schema: Any) -> list[Any]:
@@ -342,7 +343,7 @@ def _plan_archives(
 ) -> _Plan:
     from kerasline.components.prediction.reading.archives import plan_archives
 
-    return plan_archives(files, record, keys)
+    return plan_archives(files, record, keys, suffix)
 
 
 def _plan_records(
@@ -351,7 +352,14 @@ def _plan_records(
     for path in files:
         if path.stat().st_size == 0:
             raise ConfigError(f"{path} is empty; check that the right file was named")
-    return [{"path": str(path), "features": keys} for path in files], ["file", "record", *keys], []
+    for column in record["columns"]:
+        if column["name"] in keys and (column["shape"] or column["dtype"] == "image"):
+            what = "images" if column["dtype"] == "image" else "several numbers a record"
+            raise ConfigError(f"--key: feature {column['name']!r} has {what}; name features of one value")
+    known = {*(column["name"] for column in record["columns"]), *record["label"]["columns"]}
+    features = [key for key in dict.fromkeys(keys) if key not in PLACE_OF_RECORD or key in known]
+    places = [new_name(name, features) for name in PLACE_OF_RECORD]
+    return [{"path": str(path), "features": features} for path in files], [*places, *features], []
 
 
 def _check_columns(names: Sequence[str], record: Mapping[str, Any], origin: str) -> list[str]:

@@ -187,14 +187,14 @@ def block_of_arrow(plan: PredictionPlan, rows: Any, path: str, places: Sequence[
       plan: what is predicted, and which columns are repeated.
       rows: a table or a batch.
       path: of the file.
-      places: of the rows in it; repeated where no column is, or one is called ``row`` that is not there.
+      places: of the rows in it; they are the keys that no column is.
     """
     columns, problems, listed = {}, Problems(), list(places)
     for column in plan.record["columns"]:
         name = column["name"]
         columns[name] = _arrow_values(_whole(rows.column(name)), column, missing_words(plan.reading, name), problems)
     there = rows.schema.names
-    keys = {name: rows.column(name) if name in there else pa.array(listed) for name in plan.keys or ["row"]}
+    keys = {name: rows.column(name) if name in there else pa.array(listed) for name in plan.keys}
     return Block(pa.table(keys), columns, None, listed).reject(problems, path)
 
 

@@ -15,7 +15,7 @@ import pytest
 from kerasline.components.prediction.writing import PartWriter
 
 NAN, INFINITY = float("nan"), float("inf")
-TEXTS = ["x", None, "", 'he said "hi"', "two\nlines", "c,d", "ü\r", "  sp ", '"']
+TEXTS = ["x", None, "", 'he said "hi"', "two\nlines", "c,d", "ü", "  sp ", '"']
 
 
 def row_by_row(tables: list[Any]) -> bytes:
@@ -58,6 +58,12 @@ def test_every_kind_of_value(values: Any) -> None:
     table = pa.table({'na"me, of it': values, "model_version": ["m@1"] * 9})
     tables = [table, table.slice(2, 4), table.slice(0, 0), pa.concat_tables([table, table])]
     assert by_the_column(tables) == row_by_row(tables)
+
+
+def test_a_cell_that_ends_as_old_lines_do_is_read_as_it_was() -> None:
+    table = pa.table({"a": ["ü\r", "x\ry"], "b": ["1", "2"]})
+    rows = csv.reader(io.StringIO(by_the_column([table]).decode(), newline=""))
+    assert list(rows) == [["a", "b"], ["ü\r", "1"], ["x\ry", "2"]]
 
 
 def test_a_row_without_any_value_is_a_line() -> None:

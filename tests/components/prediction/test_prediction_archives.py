@@ -41,11 +41,15 @@ THREE = record(["kind"], ["0", "1", "2"])
 
 
 def plan(
-    tmp_path: Path, described: dict[str, Any] = THREE, keys: tuple[str, ...] = (), **arrays: Any
+    tmp_path: Path,
+    described: dict[str, Any] = THREE,
+    keys: tuple[str, ...] = (),
+    output: str = "out.csv",
+    **arrays: Any,
 ) -> PredictionPlan:
     """Plans the prediction of an archive."""
     np.savez(tmp_path / "in.npz", **arrays)
-    return plan_prediction(str(tmp_path / "in.npz"), tmp_path / "1", "a@1", described, tmp_path / "out.csv", keys)
+    return plan_prediction(str(tmp_path / "in.npz"), tmp_path / "1", "a@1", described, tmp_path / output, keys)
 
 
 def test_an_archive_gives_the_values_that_training_had(tmp_path: Path) -> None:
@@ -97,6 +101,30 @@ def test_archives_that_cannot_be_predicted(tmp_path: Path, changed: dict[str, An
     arrays = {name: values for name, values in {**COLOURS, **changed}.items() if values is not None}
     with pytest.raises(ConfigError, match=message):
         plan(tmp_path, **arrays)
+
+
+@pytest.mark.parametrize(
+    ("key", "output", "what"),
+    [("picture", output, "images") for output in ("out.csv", "out.jsonl", "out.parquet")]
+    + [("series", output, r"rows of the shape \(2, 3\)") for output in ("out.csv", "out.jsonl")]
+    + [("table", "out.csv", r"rows of the shape \(2,\)")],
+)
+def test_arrays_that_the_output_cannot_hold_are_no_keys(tmp_path: Path, key: str, output: str, what: str) -> None:
+    arrays = {**COLOURS, "table": np.zeros((ROWS, 2))}
+    with pytest.raises(ConfigError, match=f"--key: array '{key}' of .*in.npz has {what}, which .{output[4:]} cannot"):
+        plan(tmp_path, keys=(key,), output=output, **arrays)
+
+
+def test_keys_of_archives_are_written(tmp_path: Path) -> None:
+    described = {**THREE, "columns": [{**THREE["columns"][2], "name": "row"}, *THREE["columns"][3:]]}
+    arrays = {"row": np.arange(9) * 10, "size": COLOURS["size"][:9], "town": COLOURS["town"][:9]}
+    planned = plan(tmp_path, described, ("town", "row", "town"), **arrays)
+    (block,) = read_archive(planned, planned.shards[0])
+    assert planned.keys == ("row_", "town", "row"), "the number of the row is not the array of that name"
+    assert block.keys.to_pylist()[1] == {"row_": 2, "town": "Köln", "row": 10}
+    planned = plan(tmp_path, keys=("series", "kind"), output="out.parquet", kind=CLASSES, **COLOURS)
+    block = next(read_archive(planned, planned.shards[0]))
+    assert block.keys.to_pylist()[1] == {"row": 2, "series": COLOURS["series"][1].ravel().tolist(), "kind": 1}
 
 
 def test_images_in_folders_are_of_a_class_however_its_letters_are_composed() -> None:

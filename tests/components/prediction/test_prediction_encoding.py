@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Any
+
 import numpy as np
 import pytest
 import tensorflow as tf
 
+from kerasline.components.core.errors import ConfigError
 from kerasline.components.example_gen.encoding import encode_row
 from kerasline.components.prediction.answering.answering import _encode
 from kerasline.components.prediction.answering.reasons import plain_reason
 from kerasline.components.prediction.reading.blocks import Block
+from kerasline.components.prediction.reading.encoded import read_records
+from kerasline.components.prediction.reading.planning import plan_prediction
 
 
 @pytest.mark.parametrize(
@@ -46,3 +52,42 @@ def test_a_reason_that_repeats_bytes_is_told_as_any_other() -> None:
     with pytest.raises(UnicodeDecodeError) as error:  # as TensorFlow raises, whose message this is
         b"Could not parse example input, value: '\x89PNG' [Op:ParseExampleV2]".decode()
     assert plain_reason(error.value) == "Could not parse example input"
+
+
+def test_keys_of_records_are_features_of_one_value(tmp_path: Path) -> None:
+    def features(**lists: list[Any]) -> bytes:
+        made = tf.train.Example()
+        for name, values in lists.items():
+            kind = "bytes_list" if isinstance(values[0], bytes) else "int64_list"
+            getattr(made.features.feature[name], kind).value.extend(values)
+        return bytes(made.SerializeToString())
+
+    with tf.io.TFRecordWriter(str(tmp_path / "in.tfrecord")) as writer:
+        writer.write(features(area=[5], id=[b"first"], record=[7], pair=[1, 2], pixels=[b"\xff\x00"]))
+        writer.write(b"\xff\xff no example")
+        writer.write(features(area=[6]))
+
+    def keys(*names: str, area: str = "int") -> Any:
+        shape = [2, 2] if area == "array" else []
+        columns = [
+            {"name": "area", "dtype": area, "shape": shape, "missing": 0},
+            {"name": "record", "dtype": "int", "shape": [], "missing": 0},
+        ]
+        label = {"name": "rent", "columns": ["rent"]}
+        described = {"task": "regression", "classes": None, "label": label, "columns": columns}
+        source, output = str(tmp_path / "in.tfrecord"), tmp_path / "out.csv"
+        planned = plan_prediction(source, tmp_path / "1", "flats@1", described, output, names)
+        return next(read_records(planned, planned.shards[0])).keys.to_pydict()
+
+    assert keys("file", "id") == {"file": ["in.tfrecord"] * 3, "record": [1, 2, 3], "id": ["first", None, None]}
+    assert keys("record") == {"file": ["in.tfrecord"] * 3, "record_": [1, 2, 3], "record": ["7", None, None]}
+    for name, message in (
+        ("pair", "several values"),
+        ("pixels", "bytes that are no text"),
+        ("size", "no record of .*"),
+    ):
+        with pytest.raises(ConfigError, match=f"--key: .*{message}"):
+            keys(name)
+    for dtype, what in (("image", "images"), ("array", "several numbers a record")):
+        with pytest.raises(ConfigError, match=f"--key: feature 'area' has {what}; name features of one value"):
+            keys("area", area=dtype)

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeGuard
 
 from kerasline.components.core import ConfigError, address_of, write_at_once
-from kerasline.components.prediction import FRAME, as_called
+from kerasline.components.prediction import FRAME, as_called, column_names
 from kerasline.pipeline.workspace import workspace_folder
 
 if TYPE_CHECKING:
@@ -117,9 +117,10 @@ def write_changes(changes: Mapping[str, Any] | None) -> list[str]:
     """
     from kerasline.pipeline.config import plain_values
 
-    if not isinstance(changes or {}, Mapping):
+    changes = {} if changes is None else changes
+    if not isinstance(changes, Mapping):
         raise ConfigError(f"changes: expected a dict such as {{'training.epochs': 5}}, got {type(changes).__name__}")
-    return [f"{key}={json.dumps(plain_values(value, str(key)))}" for key, value in (changes or {}).items()]
+    return [f"{key}={json.dumps(plain_values(value, str(key)))}" for key, value in changes.items()]
 
 
 def init(
@@ -145,7 +146,7 @@ def init(
     from kerasline.components.profiling import draft_recipe, safe_name
     from kerasline.pipeline.workspace import free_name
 
-    labels = [label] if isinstance(label, str) else list(label)
+    labels = column_names("label", label)
     given = Path(fetch_input(str(data))) if isinstance(data, str | Path) else _keep_frame(data, labels, Path(folder))
     path = given.expanduser().absolute()
     try:

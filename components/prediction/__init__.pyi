@@ -22,6 +22,7 @@ from .reading.frames import (
     FRAME as FRAME,
     as_called as as_called,
     as_frame as as_frame,
+    column_names as column_names,
     is_frame as is_frame,
     write_frame as write_frame,
 )

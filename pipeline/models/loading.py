@@ -17,6 +17,7 @@ from kerasline.components.prediction import (
     ON_UNSEEN,
     as_called,
     as_frame,
+    column_names,
     is_frame,
     plan_evaluation,
     plan_prediction,
@@ -135,11 +136,12 @@ class LoadedModel:
         _check_choice("kind", kind or KINDS[0], KINDS)
         data = as_frame(data)
         self.rejected, self.unseen = [], {}
-        with self._as_plan(data, lambda source: self._plan_evaluation(source, kind, slices)) as plan:
+        names = column_names("slices", slices)
+        with self._as_plan(data, lambda source: self._plan_evaluation(source, kind, names)) as plan:
             from kerasline.components.prediction import measure_answers, predict_at_once
 
             answers = predict_at_once(plan, self._load("warn"))
-            measures = measure_answers(plan, answers, slices)
+            measures = measure_answers(plan, answers, names)
         self.rejected, self.unseen = _named_frame(measures.rejected, data), dict(answers.unseen)
         return Evaluation(f"{self.name}@{self.version}", measures)
 
@@ -161,7 +163,8 @@ class LoadedModel:
         _check_choice("on_unseen", on_unseen, ON_UNSEEN)
         _check_choice("kind", kind or KINDS[0], KINDS)
         self.rejected, self.unseen = [], {}
-        with self._as_plan(data, lambda source: self._plan_prediction(source, keys, kind, on_unseen)) as plan:
+        names = column_names("keys", keys)
+        with self._as_plan(data, lambda source: self._plan_prediction(source, names, kind, on_unseen)) as plan:
             from kerasline.components.prediction import predict_at_once
 
             answers = predict_at_once(plan, self._load(on_unseen))

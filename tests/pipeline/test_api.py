@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,7 @@ import yaml
 
 import kerasline as kl
 from kerasline.pipeline.api import recipe_file
+from kerasline.pipeline.config.plain_values import plain_values
 
 ROWS = 120
 FLATS = pd.DataFrame({
@@ -77,6 +80,8 @@ def test_what_no_recipe_can_be_written_for_is_refused(tmp_path: Path) -> None:
         (FLATS.set_index("sold"), "sold", "'sold' is the index of the data frame"),
         (FLATS.iloc[:0], "sold", "with rows"),
         ([1, 2], "sold", "got list"),
+        (FLATS, 5, "^label: expected the name of a column, or several, got 5"),
+        (FLATS, ["sold", None], "^label: expected the name of a column, or several"),
         (tmp_path / "none.csv", "sold", "none.csv does not exist$"),
         (tmp_path / "flat.csv", "sold", "flat.csv does not exist. Did you mean 'flats.csv'"),
     ):
@@ -95,11 +100,41 @@ def test_values_of_libraries_are_as_good_as_plain_ones() -> None:
     assert checked["evaluation"]["metrics"] == ["accuracy"]
     for recipe, changes, said in (
         (config, ["training.epochs=3"], "^changes: expected a dict such as .* got list"),
+        (config, np.array([1, 2]), "^changes: expected a dict such as .* got ndarray"),
         (config, {"data.csv.path": FLATS}, r"^data.csv.path: .* kerasline.init\(frame, label\)"),
         (FLATS, None, "the name of a recipe, the path of a YAML file, or a config, got DataFrame"),
     ):
         with pytest.raises(kl.ConfigError, match=said):
             kl.validate(recipe, changes, data=False)  # type: ignore[arg-type]
+
+
+def test_values_of_libraries_become_those_of_yaml() -> None:
+    class Colour(StrEnum):
+        RED = "red"
+
+    moment, itself = pd.Timestamp("2024-01-31 12:00"), dict[str, object]()
+    itself["a"] = [itself]
+    for value, plain in (
+        (np.datetime64("2024-01-31T12:00", "ns"), "2024-01-31T12:00:00"),
+        (np.datetime64("2024-01-31"), "2024-01-31"),
+        (np.array(["2024-01-31T12:00", "NaT"], "datetime64[ns]"), ["2024-01-31T12:00:00", None]),
+        (pd.Series([moment, pd.NaT]), ["2024-01-31T12:00:00", None]),
+        (
+            (moment, pd.NaT, pd.NA, Colour.RED, Decimal("1.5"), Decimal(3)),
+            ["2024-01-31T12:00:00", None, None, "red", 1.5, 3],
+        ),
+        (range(2), [0, 1]),
+        ({np.int64(3): 1}.keys(), [3]),
+    ):
+        assert plain_values(value, "k") == plain
+    assert type(plain_values(type("Text", (str,), {})("x"), "k")) is str
+    for value, said in (
+        (np.timedelta64(3, "ns"), "got timedelta64"),
+        ([pd.Timedelta("3h")], "got Timedelta"),
+        (itself, "one that contains itself"),
+    ):
+        with pytest.raises(kl.ConfigError, match=f"^k: .*{said}"):
+            plain_values(value, "k")
 
 
 def test_the_workspace_of_the_environment_holds_in_python_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

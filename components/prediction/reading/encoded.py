@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from kerasline.components.core import ConfigError, nearest
 from kerasline.components.datasets.arrays import check_no_sequence, compression_of, with_plain_images
 from kerasline.components.datasets.images import examine, path_problem, plain_image
-from kerasline.components.prediction.reading.blocks import PLACE_OF_RECORD, Block
+from kerasline.components.prediction.reading.blocks import PLACE_OF_RECORD, Block, new_name
 from kerasline.components.prediction.reading.pictures import MAX_PIXELS
-from kerasline.components.prediction.reading.planning import PredictionPlan
+
+if TYPE_CHECKING:
+    from kerasline.components.prediction.reading.planning import PredictionPlan
 
 IMAGES_PER_BLOCK = 64  # decoded images take far more memory than rows of a table
 RECORDS_PER_BLOCK = 1024
@@ -53,6 +55,41 @@ def _read_image(root: Path, name: str) -> tuple[bytes | None, str]:
         return plain_image(content), ""
     except (OSError, ValueError, SyntaxError) as error:
         return None, f"cannot be decoded ({(str(error).splitlines() or ['damaged'])[0]})"
+
+
+def plan_records(
+    files: Iterable[Path], record: Mapping[str, Any], keys: Sequence[str]
+) -> tuple[list[dict[str, Any]], list[str], list[str]]:
+    """Checks TFRecord files before anything is loaded.
+
+    Args:
+      files: Of records.
+      record: What was recorded when the version was pushed.
+      keys: Features to repeat beside the file and the number of the record.
+
+    Returns:
+      What one worker reads, the keys, and no notes.
+
+    Raises:
+      ConfigError: a file is empty, or a feature has several values a record.
+    """
+    for path in files:
+        if path.stat().st_size == 0:
+            raise ConfigError(f"{path} is empty; check that the right file was named")
+    columns = {column["name"]: column for column in record["columns"]}
+    for key in keys:
+        _check_single(columns.get(key))
+    known = {*columns, *record["label"]["columns"]}
+    features = [key for key in dict.fromkeys(keys) if key not in PLACE_OF_RECORD or key in known]
+    places = [new_name(name, features) for name in PLACE_OF_RECORD]
+    return [{"path": str(path), "features": features} for path in files], [*places, *features], []
+
+
+def _check_single(column: Mapping[str, Any] | None) -> None:
+    """Refuses a feature of which a record has no single value that could be repeated."""
+    if column and (column["shape"] or column["dtype"] == "image"):
+        what = "images" if column["dtype"] == "image" else "several numbers a record"
+        raise ConfigError(f"--key: feature {column['name']!r} has {what}; name features of one value")
 
 
 def read_records(plan: PredictionPlan, shard: Mapping[str, Any]) -> Iterator[Block]:

@@ -5,12 +5,17 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Iterable, Mapping
-from pathlib import Path
+from datetime import date, datetime, time
+from decimal import Decimal
+from pathlib import Path, PurePath
 from typing import Any
+from uuid import UUID
 
 from kerasline.components.core import ConfigError, shown
 
 FRAME = "the data frame"
+# Cells that a CSV file holds, where a column has several kinds of them.
+_WRITTEN = str | bool | int | float | Decimal | date | time | UUID | PurePath
 _PLAIN = ("string", "integer", "floating", "boolean")  # categories that a file holds as they are
 
 
@@ -42,6 +47,24 @@ def as_called(message: str, arguments: Mapping[str, str], data: Any, source: str
     for option, argument in arguments.items():
         message = re.sub(option, argument, message)
     return message if isinstance(data, str | Path) else message.replace(source, FRAME)
+
+
+def column_names(argument: str, given: Any) -> list[str]:
+    """Returns the names of columns that the caller of a function gave.
+
+    Args:
+      argument: The function's, for the message.
+      given: A name, or several.
+
+    Raises:
+      ConfigError: it is neither.
+    """
+    if isinstance(given, str):
+        return [given]
+    listed = list(given) if isinstance(given, Iterable) else [given]
+    if not all(isinstance(name, str) for name in listed):
+        raise ConfigError(f"{argument}: expected the name of a column, or several, got {shown(given)}")
+    return listed
 
 
 def write_frame(frame: Any, path: Path) -> None:
@@ -81,22 +104,43 @@ def _column(values: Any) -> Any:
     import numpy as np
     import pyarrow as pa
 
-    values = _without_categories(values)
-    if values.dtype == object:
-        values = values.map(lambda cell: cell.ravel().tolist() if isinstance(cell, np.ndarray) else cell)
+    values = _cells(values)
     try:
         found = pa.array(values, from_pandas=True)
         # Periods and intervals are types of pandas alone: they are written as a CSV file has them.
         return _texts(values) if isinstance(found.type, pa.BaseExtensionType) else found
     except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError, OverflowError):
         known = values[values.notna()]
-        strange = [cell for cell in known if not isinstance(cell, str | bool | int | float | np.generic)]
+        strange = [cell for cell in known if not isinstance(cell, _WRITTEN | np.generic)]
         if strange:
             raise ConfigError(
                 f"column {values.name!r} of {FRAME} holds cells of the type {type(strange[0]).__name__}, such as "
                 f"{shown(strange[0])}, which cannot be an input; drop it or write it as numbers or text"
             ) from None
         return _texts(values)
+
+
+def _cells(values: Any) -> Any:
+    """Returns a column whose cells Arrow reads as what they are."""
+    values = _without_categories(values)
+    if values.dtype != object:
+        return values
+    kinds = set(map(type, values))
+    if date in kinds and any(issubclass(kind, datetime) for kind in kinds):
+        # Arrow would take all for days, and lose the hours.
+        values = values.map(lambda cell: datetime.combine(cell, time()) if type(cell) is date else cell)
+    return values.map(_flat)
+
+
+def _flat(cell: Any) -> Any:
+    """Returns an array as a list of its values, one of dates and durations flat, and one of a single value as that."""
+    import numpy as np
+
+    if not isinstance(cell, np.ndarray):
+        return cell
+    if not cell.ndim:
+        return cell.item()
+    return cell.ravel() if cell.dtype.kind in "mM" else cell.ravel().tolist()
 
 
 def _without_categories(values: Any) -> Any:

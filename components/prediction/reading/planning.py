@@ -24,7 +24,7 @@ from kerasline.components.datasets.tables.csv import (
     header_of,
 )
 from kerasline.components.datasets.tables.typed import column_type, index_columns, may_be_numbers, open_file
-from kerasline.components.prediction.reading.blocks import PLACE_OF_RECORD, ROW, new_name
+from kerasline.components.prediction.reading.blocks import ROW, new_name
 from kerasline.components.prediction.reading.finding import Source, find_files, roots_of
 from kerasline.components.prediction.reading.texts import check_text
 
@@ -349,17 +349,9 @@ def _plan_archives(
 def _plan_records(
     files: _Files, record: Mapping[str, Any], keys: list[str], suffix: str, reading: Mapping[str, Any]
 ) -> _Plan:
-    for path in files:
-        if path.stat().st_size == 0:
-            raise ConfigError(f"{path} is empty; check that the right file was named")
-    for column in record["columns"]:
-        if column["name"] in keys and (column["shape"] or column["dtype"] == "image"):
-            what = "images" if column["dtype"] == "image" else "several numbers a record"
-            raise ConfigError(f"--key: feature {column['name']!r} has {what}; name features of one value")
-    known = {*(column["name"] for column in record["columns"]), *record["label"]["columns"]}
-    features = [key for key in dict.fromkeys(keys) if key not in PLACE_OF_RECORD or key in known]
-    places = [new_name(name, features) for name in PLACE_OF_RECORD]
-    return [{"path": str(path), "features": features} for path in files], [*places, *features], []
+    from kerasline.components.prediction.reading.encoded import plan_records
+
+    return plan_records(files, record, keys)
 
 
 def _check_columns(names: Sequence[str], record: Mapping[str, Any], origin: str) -> list[str]:

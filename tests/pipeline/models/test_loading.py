@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import warnings
 from datetime import date
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import numpy as np
 import pandas as pd
@@ -123,6 +125,10 @@ def test_data_that_does_not_fit_is_refused_before_the_model_loads(
 def test_arguments_are_checked(described: kl.LoadedModel) -> None:
     with pytest.raises(ConfigError, match=r"^keys: the data frame has no column 'distric'.*'district'"):
         described.predict(FLATS, keys=["distric"])
+    with pytest.raises(ConfigError, match=r"^keys: the data frame has no column 'distric'.*'district'"):
+        described.predict(FLATS, keys="distric")
+    with pytest.raises(ConfigError, match=r"^slices: expected the name of a column, or several, got 3"):
+        described.evaluate(FLATS, slices=3)  # type: ignore[arg-type]
     with pytest.raises(ConfigError, match="on_unseen: expected warn or reject, got 'rejects'"):
         described.predict(FLATS, on_unseen="rejects")
     with pytest.raises(ConfigError, match="kind: expected csv, parquet, images, tfrecord or npz, got 'xls'"):
@@ -142,6 +148,28 @@ def test_cells_of_a_frame_keep_their_kind_and_mixed_ones_become_text(tmp_path: P
     assert read["months"].tolist() == ["2020-01", "2020-02", None, "2020-04"]
     assert read["days"].equals(frame["days"])
     assert read["flags"].tolist() == [True, False, None, True]
+
+
+@pytest.mark.parametrize(
+    ("cells", "read"),
+    [
+        (
+            [date(2024, 1, 31), pd.Timestamp("2024-01-31 12:00")],
+            [pd.Timestamp("2024-01-31"), pd.Timestamp("2024-01-31 12:00")],
+        ),
+        ([np.datetime64("2024-01-31T12", "ns"), pd.NaT], [pd.Timestamp("2024-01-31 12:00"), pd.NaT]),
+        ([Decimal("1.5"), 2.0], ["1.5", "2.0"]),
+        ([pd.Timestamp("2024-01-31"), "soon"], ["2024-01-31 00:00:00", "soon"]),
+        ([UUID(int=1), "x"], [str(UUID(int=1)), "x"]),
+        ([np.array(1.5), np.array(2.5)], [1.5, 2.5]),
+    ],
+    ids=["days and hours", "NumPy", "decimals", "dates", "UUID", "arrays of one"],
+)
+def test_cells_of_several_kinds_lose_nothing(tmp_path: Path, cells: list[Any], read: list[Any]) -> None:
+    write_frame(pd.DataFrame({"x": pd.Series(cells, dtype=object)}), tmp_path / "frame.parquet")
+    pd.testing.assert_series_equal(
+        pd.read_parquet(tmp_path / "frame.parquet")["x"], pd.Series(read, name="x"), check_dtype=False
+    )
 
 
 def test_categories_of_a_data_frame_are_read_as_their_values(tmp_path: Path) -> None:

@@ -28,6 +28,11 @@ MOST_TOGETHER = 8
 _LIGHT_STEP = 1e9  # multiplications of the forward pass: some tenths of a second of a few cores
 _LIGHT_EPOCH = 8e9
 
+# The mean of weights (use_ema) reaches back as far as Keras' own default, though not beyond a tenth of the fit: further
+# back, the weights of a short one are those of a network that has hardly learned.
+_MEAN_STEPS = 100
+_MEAN_SHARE = 0.1
+
 
 def compile_model(
     model: keras.Model,
@@ -117,6 +122,8 @@ def make_optimizer(
     arguments = dict(options.optimizer_arguments)
     if options.clip_norm:
         arguments["clipnorm"] = options.clip_norm
+    if arguments.get("use_ema") and not is_own(options.optimizer):
+        arguments.setdefault("ema_momentum", _mean_momentum(steps * options.epochs))
     if is_own(options.optimizer):
         return make_own_optimizer(options, rate, arguments)
     try:
@@ -126,6 +133,12 @@ def make_optimizer(
             f"training.optimizer_arguments: {options.optimizer} does not take {arguments} ({_line(error)}); see "
             "keras.optimizers for their values"
         ) from error
+
+
+def _mean_momentum(steps: int) -> float:
+    """Chooses how much of the mean of weights stays at each of the steps of a fit."""
+    reach = min(_MEAN_STEPS, max(1.0, _MEAN_SHARE * steps))
+    return 1 - 1 / reach
 
 
 def make_schedule(options: TrainingOptions, steps: int) -> keras.optimizers.schedules.LearningRateSchedule:

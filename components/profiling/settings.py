@@ -65,7 +65,7 @@ def choose_settings(
         if training.get("refit"):
             reasons["training"] = (
                 "stops where more epochs no longer help, and fits all rows for as many (refit); the mean of the last "
-                "hundred steps' weights answers (use_ema)"
+                "steps' weights answers (use_ema)"
             )
     else:
         training, reasons["training"] = _training(rows)

@@ -14,7 +14,7 @@ from tensorflow.python.framework import config
 
 from kerasline.components.core.errors import TrainingFailed
 from kerasline.components.core.progress import Progress, listen
-from kerasline.components.fitting.compiling import compile_model, make_schedule, steps_together
+from kerasline.components.fitting.compiling import steps_together
 from kerasline.components.fitting.one_fit import fit, phases
 from kerasline.components.fitting.rows.rows import Arrays, FitData
 from kerasline.components.fitting.settings.settings import FitSettings
@@ -292,33 +292,6 @@ def test_weights_of_rows_and_classes_count(settings: Make) -> None:
     assert answer(Arrays(inputs, labels, weights)) == pytest.approx(0.9, abs=0.05)
     assert answer(Arrays(inputs, labels), class_weights={"yes": 9.0}) == pytest.approx(0.9, abs=0.05)
     assert answer(Arrays(inputs, labels, weights), class_weights={"no": 9.0}) == pytest.approx(0.5, abs=0.05)
-
-
-def test_schedules_count_in_epochs_or_steps(settings: Make) -> None:
-    def rates(steps: int, at: list[int], **schedule: Any) -> list[float]:
-        options = settings(epochs=10, learning_rate=1.0, learning_rate_schedule=schedule).training
-        made = make_schedule(options, steps)
-        return [round(float(made(step)), 4) for step in at]
-
-    assert rates(8, [0, 40, 80], name="CosineDecay") == [1.0, 0.5, 0.0]
-    assert rates(8, [0, 16, 32], name="CosineDecay", decay_epochs=4) == [1.0, 0.5, 0.0]
-    assert rates(8, [0, 16], name="PolynomialDecay", decay_steps=16, end_learning_rate=0.25) == [1.0, 0.25]
-    assert rates(8, [8, 9, 33], name="PiecewiseConstantDecay", boundary_epochs=[1, 4], values=[3, 2, 1]) == [3, 2, 1]
-    warmed = rates(8, [0, 16, 80], name="CosineDecay", warmup_epochs=2, warmup_target=2.0)
-    assert warmed == [1.0, 2.0, 0.0]
-
-
-def test_compiling_sets_clipping_loss_and_rate(settings: Make) -> None:
-    chosen = settings(
-        task="regression", classes=None, loss="huber", loss_arguments={"delta": 2.0}, optimizer="RMSprop",
-        optimizer_arguments={"rho": 0.8}, clip_norm=0.5, learning_rate=0.02,
-    )  # fmt: skip
-    model = build_model(chosen.model, chosen.plan.inputs(), chosen.output())
-    compile_model(model, chosen, steps=10)
-    optimizer = model.optimizer
-    assert isinstance(optimizer, keras.optimizers.RMSprop)
-    assert (optimizer.clipnorm, optimizer.rho, round(float(optimizer.learning_rate), 6)) == (0.5, 0.8, 0.02)
-    assert float(model.loss(np.zeros(1, "f4"), np.full(1, 10, "f4"))) == 18  # 2 |x| - 2 beyond the delta of 2
 
 
 def test_mixed_precision_gives_back_a_float32_model(settings: Make, rows: FitData) -> None:

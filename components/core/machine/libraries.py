@@ -6,6 +6,7 @@ import hashlib
 import os
 import platform
 import re
+import tempfile
 from collections.abc import Mapping
 from functools import lru_cache
 from importlib import metadata
@@ -23,7 +24,13 @@ def prepare_libraries() -> None:
     """Settles what a process of steps is about to load; a fit with another backend has a process of its own.
 
     Keras computes with TensorFlow, whatever the environment says, and TensorFlow takes of a GPU's memory what it needs.
+    A user without a home, as in a container with an emptied environment, gets the folder that Keras would choose too:
+    what Keras loads asks for one, and would end the process.
     """
+    try:
+        Path.home()
+    except RuntimeError:
+        os.environ["HOME"] = tempfile.gettempdir()
     os.environ["KERAS_BACKEND"] = "tensorflow"
     os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")
 

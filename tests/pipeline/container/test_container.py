@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import json
 import os
+import pwd
 import sys
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from kerasline.components.beam import choose_batches
-from kerasline.components.core import CACHE_VARIABLE, cache_folder
+from kerasline.components.core import CACHE_VARIABLE, cache_folder, prepare_libraries
 from kerasline.components.core.errors import ConfigError
 from kerasline.components.datasets import resolve
 from kerasline.components.datasets.description.options import DataOptions
@@ -263,6 +265,20 @@ def test_a_step_without_a_home_has_a_cache(home: str, tmp_path: Path, monkeypatc
     settle_cache()
     assert cache_folder().is_dir() and os.access(cache_folder(), os.W_OK)
     assert (cache_folder() == before) is (home == "writable")
+
+
+def test_a_user_whom_nothing_gives_a_home_has_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither the environment nor the list of users: jedi, which Keras loads through IPython, ends without one."""
+
+    def find(user: int) -> None:
+        raise KeyError(user)
+
+    monkeypatch.delenv("HOME", raising=False)
+    monkeypatch.setattr(pwd, "getpwuid", find)
+    with pytest.raises(RuntimeError):
+        Path.home()
+    prepare_libraries()
+    assert Path.home() == Path(tempfile.gettempdir())
 
 
 def test_a_cache_that_came_with_the_image_is_kept_though_it_may_not_be_written(

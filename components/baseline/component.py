@@ -4,7 +4,6 @@
 
 import json
 import os
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +17,7 @@ from tfx.utils import path_utils
 from kerasline.components.baseline.lost_version import BaselineLost, check_baseline, lost_baseline
 from kerasline.components.baseline.reference_rules import ANSWERS_FILE, REFERENCES_FILE, why_no_references
 from kerasline.components.baseline.references import fit_references
-from kerasline.components.core import first_line, load_saved_model
+from kerasline.components.core import copy_folder, first_line, load_saved_model
 from kerasline.components.features import FeaturePlan, encode_label
 from kerasline.components.fitting import ExamplesReader, TrainingOptions
 from kerasline.components.registry import current_version, read_record
@@ -76,7 +75,7 @@ def Baseline(  # noqa: N802 (a component is named like a class)
         _write_references(Path(baseline.uri), told, answers)
     missing = _why_not_comparable(Path(models), version, settled)
     if not missing:
-        shutil.copytree(os.path.join(models, str(version)), target, dirs_exist_ok=True)
+        copy_folder(os.path.join(models, str(version)), Path(target))
     else:
         module = _TrivialModule(reader, prediction)
         signatures = {"evaluation": module.evaluation, "label_index": module.label_index}

@@ -50,6 +50,7 @@ from .machine.libraries import (
     prepare_libraries as prepare_libraries,
 )
 from .machine.writing import (
+    copy_folder as copy_folder,
     keep_newest as keep_newest,
     remove_left as remove_left,
     write_at_once as write_at_once,

@@ -16,7 +16,7 @@ from tfx.proto import pusher_pb2
 from tfx.types import artifact_utils
 from tfx.utils import proto_utils
 
-from kerasline.components.core import describe_environment
+from kerasline.components.core import copy_folder, describe_environment
 from kerasline.components.registry import ANSWERS_FILE, FORMATS_FOLDER, push_version
 from kerasline.components.signing import check_private_key, sign_version
 
@@ -72,7 +72,7 @@ class RegistryPusher(executor.Executor):
 
         def add_files(version: Path) -> None:
             for artifact in formats:
-                shutil.copytree(artifact.uri, version / FORMATS_FOLDER)
+                copy_folder(artifact.uri, version / FORMATS_FOLDER)
             if profile.is_file():
                 shutil.copyfile(profile, version / PROFILE_FILE)
             for artifact in runs:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from kerasline.components.core import is_version
+from kerasline.components.core import copy_folder, is_version
 from kerasline.components.registry.placing import place_folder, unfinished_versions
 from kerasline.components.registry.pointer import read_events
 from kerasline.components.registry.writing import copy_to_disk, now_text, write_json
@@ -104,7 +104,7 @@ def add_version(
     try:
         # A version that comes from another registry brings a record, a signature and a card of its own there.
         others = shutil.ignore_patterns(RECORD_FILE, SIGNATURE_FILE, "model_card.*")
-        shutil.copytree(model, staging, copy_function=copy_to_disk, ignore=others)
+        copy_folder(model, staging, copy=copy_to_disk, left_out=others)
         if finish:
             finish(staging)
         files = {p.relative_to(staging).as_posix(): p.stat().st_size for p in sorted(staging.rglob("*")) if p.is_file()}

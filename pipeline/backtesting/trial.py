@@ -15,7 +15,7 @@ from typing import Any
 
 import filelock
 
-from kerasline.components.core import ConfigError, DataRejected, KeraslineError, write_at_once
+from kerasline.components.core import ConfigError, DataRejected, KeraslineError, copy_folder, write_at_once
 from kerasline.components.registry import (
     RECORD_FILE,
     current_version,
@@ -183,7 +183,7 @@ def _put_into_production(version: Path, folder: Path) -> None:
         number = max(list_versions(folder), default=0) + 1
         staging = folder.parent / f".{folder.name}-{number}"
         shutil.rmtree(staging, ignore_errors=True)
-        shutil.copytree(version, staging)
+        copy_folder(version, staging)
         write_at_once(staging / RECORD_FILE, json.dumps({**record, "version": number}))
         folder.mkdir(parents=True, exist_ok=True)
         staging.rename(folder / str(number))

@@ -10,7 +10,7 @@ from typing import Any
 
 import yaml
 
-from kerasline.components.core import ConfigError, remove_left
+from kerasline.components.core import ConfigError, copy_folder, remove_left
 from kerasline.components.registry import RECORD_FILE, SIGNATURE_FILE, read_record
 from kerasline.pipeline.console import explain_machine
 from kerasline.pipeline.models.commands import find_version, try_model
@@ -59,7 +59,8 @@ def export_version(home: Workspace, reference: str, target: Path) -> list[str]:
     staging = target.with_name(f".{target.name}.{uuid.uuid4().hex[:8]}")
     try:
         # What was signed is the version's folder, and not what is put together from it here.
-        shutil.copytree(folder / str(version), staging / "model", ignore=shutil.ignore_patterns(SIGNATURE_FILE))
+        signature = shutil.ignore_patterns(SIGNATURE_FILE)
+        copy_folder(folder / str(version), staging / "model", left_out=signature)
         missing = _add_figures(home, folder.name, version, record, staging)
         missing += _add_artifacts(home, folder.name, record.get("run_id"), staging)
         (staging / "model" / RECORD_FILE).replace(staging / RECORD_FILE)
@@ -113,7 +114,7 @@ def _add_artifacts(home: Workspace, name: str, run_id: str | None, staging: Path
     for step, output in (("schema", "schema"), ("transform", "transform_graph")):
         artifact = artifacts.get(step, {}).get(output)
         if artifact is not None and Path(artifact.uri).is_dir():
-            shutil.copytree(artifact.uri, staging / output)
+            copy_folder(artifact.uri, staging / output)
         else:
             missing.append(f"{output}/: its run left none in {home.root}")
     return missing

@@ -11,14 +11,13 @@ import json
 import math
 import os
 import re
-import shutil
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from kerasline.components.core import ConfigError, first_line, load_saved_model
+from kerasline.components.core import ConfigError, copy_folder, first_line, load_saved_model
 from kerasline.pipeline.config import flatten
 from kerasline.pipeline.workspace import section
 
@@ -72,7 +71,7 @@ def keep_logs(figures: Mapping[str, Any], folder: Path) -> bool:
     model_run = section(figures, "artifacts").get("model_run")
     if model_run is None or not Path(model_run, LOG_FOLDER).is_dir():
         return False
-    shutil.copytree(Path(model_run, LOG_FOLDER), folder / LOG_FOLDER, dirs_exist_ok=True)
+    copy_folder(Path(model_run, LOG_FOLDER), folder / LOG_FOLDER)
     return True
 
 

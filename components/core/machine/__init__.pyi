@@ -15,6 +15,7 @@ from .libraries import (
     prepare_libraries as prepare_libraries,
 )
 from .writing import (
+    copy_folder as copy_folder,
     keep_newest as keep_newest,
     write_at_once as write_at_once,
     written_at_once as written_at_once,

@@ -6,9 +6,10 @@ import contextlib
 import glob
 import os
 import shutil
+import stat
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
@@ -68,6 +69,26 @@ def remove_left(path: Path, after_seconds: float = _LEFT_SECONDS) -> None:
             # A clock that was set back since makes times of the future.
             if not after_seconds or abs(time.time() - left.stat().st_mtime) > after_seconds:
                 shutil.rmtree(left) if left.is_dir() else left.unlink()
+
+
+def copy_folder(
+    source: str | Path,
+    target: Path,
+    *,
+    copy: Callable[[str, str], object] = shutil.copyfile,
+    left_out: Callable[[str, list[str]], Iterable[str]] | None = None,
+) -> None:
+    """Copies a folder whose copy is this user's to change, though the original may only be read.
+
+    Args:
+      source: The folder.
+      target: Its place; what is there already stays.
+      copy: Copies one file.
+      left_out: Names what is not copied, see :func:`shutil.ignore_patterns`.
+    """
+    shutil.copytree(source, target, copy_function=copy, ignore=left_out, dirs_exist_ok=True)
+    for folder, _, _ in os.walk(target):
+        os.chmod(folder, stat.S_IMODE(os.stat(folder).st_mode) | stat.S_IRWXU)
 
 
 def keep_newest(folder: Path, *, most_files: int, most_bytes: int | None = None) -> None:

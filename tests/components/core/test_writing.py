@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import errno
 import os
+import stat
 import time
 from pathlib import Path
 
 import pytest
 
-from kerasline.components.core import write_at_once, write_output, written_at_once
+from kerasline.components.core import copy_folder, write_at_once, write_output, written_at_once
 
 
 def test_a_file_appears_when_it_is_complete(tmp_path: Path) -> None:
@@ -55,6 +56,19 @@ def test_what_a_killed_process_left_goes_with_the_next_writing(tmp_path: Path, a
     assert left.exists() is stays, "a recent one may be another process's; a clock may have been set back"
     assert folder.exists() is stays
     assert other.exists()
+
+
+def test_a_copy_of_what_may_only_be_read_can_be_changed(tmp_path: Path) -> None:
+    """As a step's inputs are where a backend mounts them for reading."""
+    inner = tmp_path / "model" / "assets"
+    inner.mkdir(parents=True)
+    (inner / "words.txt").write_text("a")
+    for path in (inner / "words.txt", inner, inner.parent):
+        path.chmod(0o444 if path.is_file() else 0o555)
+    copy_folder(tmp_path / "model", tmp_path / "copy")
+    copies = [tmp_path / "copy", *(tmp_path / "copy").rglob("*")]
+    assert [path.name for path in copies] == ["copy", "assets", "words.txt"]
+    assert all(path.stat().st_mode & stat.S_IWUSR for path in copies)
 
 
 def test_what_a_user_has_named_is_replaced_whole_and_links_and_pipes_are_kept(

@@ -11,6 +11,7 @@ from typing import Any
 from kerasline.components.core import ConfigError, code_version, nearest
 from kerasline.pipeline.config import changed_from_defaults, config_changes
 from kerasline.pipeline.plan import RunPlan
+from kerasline.pipeline.reports.naming import as_run
 from kerasline.pipeline.workspace import Workspace, read_outcome, run_folders
 
 FIGURES_FILE = "figures.json"
@@ -81,22 +82,28 @@ def find_report(workspace: Path, reference: str | None = None) -> Path:
 
     Args:
       workspace: the workspace.
-      reference: the id of a run, or the name of a recipe for its newest run; None for the newest run of all.
+      reference: the id of a run, a recipe for its newest run, or NAME@VERSION for the run that made it; None for the
+        newest run of all.
 
     Raises:
-      ConfigError: there is no such run.
+      ConfigError: there is no such run, or its report is gone.
     """
     folders = run_folders(page.parent for page in workspace.glob("reports/*/*/index.html"))
     if not folders:
         raise ConfigError(f"expected a run in {workspace}, but there is none; start one with: kerasline run digits_cnn")
     if reference is None:
         return folders[-1]
-    found = _matching(folders, reference)
+    found = _matching(folders, as_run(workspace, reference))
+    if not found and "@" in reference:
+        raise ConfigError(
+            f"expected the report of the run that made {reference}, but it is gone; what is known of the version says: "
+            f"kerasline why {reference}"
+        )
     if not found:
         known = [path.name for path in folders] + [path.parent.name for path in folders]
         raise ConfigError(
-            f"expected the id of a run or the name of a recipe that ran, got {reference!r}.{nearest(reference, known)} "
-            "'kerasline runs' lists them"
+            f"expected the id of a run, a recipe that ran or NAME@VERSION, got {reference!r}."
+            f"{nearest(reference, known)} 'kerasline runs' lists them"
         )
     return found[-1]
 

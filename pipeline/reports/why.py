@@ -11,6 +11,7 @@ from kerasline.components.core import ConfigError, counted, nearest, rounded
 from kerasline.components.registry import read_events, read_pins, read_record
 from kerasline.components.signing import read_signer
 from kerasline.pipeline.models import find_version
+from kerasline.pipeline.reports.naming import as_run
 from kerasline.pipeline.retraining import list_decisions
 from kerasline.pipeline.workspace import list_runs, section
 
@@ -38,7 +39,7 @@ def why_run(workspace: Path, reference: str) -> dict[str, Any]:
 
     Args:
       workspace: The folder of runs and models.
-      reference: A run's id, or a recipe for its newest run.
+      reference: A run's id, ``RECIPE/RUN``, or a recipe for its newest run.
 
     Returns:
       ``run_id``, ``recipe``, ``status``, ``step`` (where it stopped, or None), ``message``, ``reasons`` (sentences, the
@@ -120,8 +121,8 @@ def telling_lines(log: Path) -> list[str]:
 
 
 def _find_run(workspace: Path, reference: str) -> dict[str, Any]:
-    runs = list_runs(workspace)
-    found = [run for run in runs if reference in (run["run_id"], run["recipe"])]
+    runs, named = list_runs(workspace), as_run(workspace, reference)
+    found = [run for run in runs if named in (run["run_id"], run["recipe"], f"{run['recipe']}/{run['run_id']}")]
     if found:
         return found[-1]
     if not runs:

@@ -12,7 +12,15 @@ from rich.table import Table
 
 from kerasline.components.core import ConfigError, rounded, write_at_once
 from kerasline.pipeline.cli.commands.schedule import decisions_table
-from kerasline.pipeline.cli.shared import WORKSPACE, JsonOption, RunArgument, WorkspaceOption, completion, open_json
+from kerasline.pipeline.cli.shared import (
+    RUN_HELP,
+    WORKSPACE,
+    JsonOption,
+    RunArgument,
+    WorkspaceOption,
+    completion,
+    open_json,
+)
 from kerasline.pipeline.console import print_table, table_width
 from kerasline.pipeline.workspace import section
 
@@ -85,7 +93,7 @@ def _reason(result: Mapping[str, Any]) -> str:
 def report(
     run: Annotated[
         str | None,
-        typer.Argument(help="A run's id, or a recipe for its newest run.", autocompletion=completion.runs),
+        typer.Argument(help=RUN_HELP, autocompletion=completion.runs),
     ] = None,
     workspace: WorkspaceOption = WORKSPACE,
     show: Annotated[bool, typer.Option("--open", help="Open it in the browser.")] = False,

@@ -1,5 +1,6 @@
 from . import completion as completion
 from .options import (
+    RUN_HELP as RUN_HELP,
     WORKSPACE as WORKSPACE,
     DataOption as DataOption,
     DebugOption as DebugOption,

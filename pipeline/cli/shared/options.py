@@ -51,9 +51,8 @@ ModelOption = Annotated[
         metavar="NAME[@VERSION]", help="Without a version: what is in production.", autocompletion=completion.models
     ),
 ]
-RunArgument = Annotated[
-    str, typer.Argument(help="A run's id, or a recipe for its newest run.", autocompletion=completion.runs)
-]
+RUN_HELP = "A run's id, a recipe for its newest run, or NAME@VERSION for the run that made it."
+RunArgument = Annotated[str, typer.Argument(help=RUN_HELP, autocompletion=completion.runs)]
 DataOption = Annotated[Path | None, typer.Option(help="Where the files of the data set are.")]
 OnUnseenOption = Annotated[
     str, typer.Option(metavar="warn|reject", help="Tell of values that training has never shown, or refuse them.")

@@ -14,6 +14,7 @@ import pytest
 from typer.testing import CliRunner
 
 from kerasline.components.core import progress
+from kerasline.components.registry import push_version
 from kerasline.pipeline.cli.commands.report import sparkline
 from kerasline.pipeline.cli.entry import app
 from kerasline.pipeline.reports.site import make_server
@@ -44,12 +45,21 @@ def write_run(workspace: Path, recipe: str, run_id: str, accuracy: float, guesse
     (folder / "run.json").write_text(json.dumps(outcome))
 
 
+def push(workspace: Path, run_id: str) -> None:
+    """Pushes a version of pets, of which only what was recorded matters here."""
+    model = workspace / run_id
+    model.mkdir()
+    (model / "saved_model.pb").write_text(run_id)
+    push_version(workspace / "models" / "pets", model, {"run_id": run_id, "pushed_at": "then"}, keep=5)
+
+
 @pytest.fixture
 def workspace(tmp_path: Path) -> Path:
     """Two runs of pets and, between them, one of trees."""
     write_run(tmp_path, "pets", "20260101-000000", 0.4, [0, 0, 1, 1, 0])
     write_run(tmp_path, "trees", "20260102-000000", 0.7, [0, 1, 0, 1, 1])
     write_run(tmp_path, "pets", "20260103-000000", 0.8, [0, 1, 0, 1, 0])
+    push(tmp_path, "20260101-000000")
     return tmp_path
 
 
@@ -83,11 +93,29 @@ def test_sparkline(values: list[float], blocks: str) -> None:
 @pytest.mark.parametrize(
     ("reference", "run"),
     [([], "20260103-000000"), (["trees"], "20260102-000000"), (["20260101-000000"], "20260101-000000"),
-     (["pets"], "20260103-000000"), (["pets/20260101-000000"], "20260101-000000")],
+     (["pets"], "20260103-000000"), (["pets/20260101-000000"], "20260101-000000"),
+     (["pets@1"], "20260101-000000"), (["pets.yaml"], "20260103-000000")],
 )  # fmt: skip
-def test_report_finds_a_run_or_the_newest(workspace: Path, reference: list[str], run: str) -> None:
+def test_report_and_why_find_a_run_or_the_newest(
+    workspace: Path, reference: list[str], run: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(workspace)
+    (workspace / "pets.yaml").write_text("name: pets\ndata: {dataset: digits}\n")
     code, text = call("report", *reference, "--workspace", str(workspace))
     assert code == 0 and text.strip().endswith(f"{run}/index.html")
+    if reference:
+        code, text = call("why", *reference, "--workspace", str(workspace))
+        assert code == 0 and run in text.splitlines()[0]
+
+
+def test_a_version_whose_report_is_gone_and_one_that_is_not_there(workspace: Path) -> None:
+    push(workspace, "20250101-000000")
+    for reference, said in (
+        ("pets@2", "gone; what is known of the version says: kerasline why pets@2"),
+        ("pets@3", "pets has no version 3"),
+    ):
+        code, text = call("report", reference, "--workspace", str(workspace))
+        assert code != 0 and said in text
 
 
 def test_report_of_a_run_that_is_not_there(workspace: Path) -> None:

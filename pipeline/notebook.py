@@ -37,15 +37,17 @@ class Run(dict[str, Any]):
     def frame(self) -> DataFrame:
         """Returns a row for each metric, the main one first: ``metric``, and what it is on each split and beside what.
 
-        Its other columns are ``eval``, ``test``, ``production`` and ``trivial`` (models on the eval split), NaN where
-        there is no such figure.
+        Its other columns are ``eval``, ``low`` and ``high`` (the 95 % interval of that), ``test``, ``production`` and
+        ``trivial`` (models on the eval split), NaN where there is no such figure.
         """
         import pandas as pd
 
-        columns = {"eval": "metrics", "test": "test_metrics", "production": "baseline", "trivial": "trivial"}
-        names = list(self.get("metrics") or {})
-        figures = {title: [section(self, key).get(name) for name in names] for title, key in columns.items()}
-        return pd.DataFrame({"metric": names, **figures}).astype(dict.fromkeys(columns, "float64"))
+        columns = {"test": "test_metrics", "production": "baseline", "trivial": "trivial"}
+        metrics, intervals = section(self, "metrics"), section(self, "intervals")
+        figures = {"eval": list(metrics.values())}
+        figures |= {end: [section(intervals, name).get(end) for name in metrics] for end in ("low", "high")}
+        figures |= {title: [section(self, key).get(name) for name in metrics] for title, key in columns.items()}
+        return pd.DataFrame({"metric": list(metrics), **figures}).astype(dict.fromkeys(figures, "float64"))
 
     def _told(self) -> str:
         """Says in a few words what became of the run, and as which version."""
@@ -158,7 +160,8 @@ def load_run(reference: str | None = None, workspace: str | Path | None = None) 
     """Reads the result of an earlier run, as :func:`run` returned it.
 
     Args:
-      reference: the id of a run, or the name of a recipe for its newest run; None for the newest run of all.
+      reference: the id of a run, a recipe for its newest run, or NAME@VERSION for the run that made it; None for the
+        newest run of all.
       workspace: that it ran in; None for ``KERASLINE_WORKSPACE``, or ``workspace`` here.
 
     Raises:

@@ -72,7 +72,16 @@ def measured(figures: Mapping[str, Any]) -> dict[str, Any]:
         *("metrics", "test_metrics", "baseline", "trivial", "references", "main_metric", "gate"),
         *("missing_baseline", "cost"),
     )
-    return _take(figures, names) | {"formats": section(section(figures, "formats"), "formats")}
+    intervals = section(section(figures, "performance"), "intervals")
+    return _take(figures, names) | {
+        "intervals": {name: _ends(interval) for name, interval in intervals.items()},
+        "formats": section(section(figures, "formats"), "formats"),
+    }
+
+
+def _ends(interval: Sequence[float] | None) -> dict[str, float | None]:
+    """Names the ends of an interval; of a metric without one there are none."""
+    return dict(zip(("low", "high"), interval or (None, None), strict=True))
 
 
 def learnt(figures: Mapping[str, Any]) -> dict[str, Any]:

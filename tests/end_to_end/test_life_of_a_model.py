@@ -163,7 +163,7 @@ def test_the_first_run_is_pushed(first: Stage) -> None:
 
 def test_its_figures(first: Stage) -> None:
     result = first.done.result
-    assert 0.9 <= result["metrics"]["accuracy"] <= 1
+    assert 0.9 <= result["intervals"]["accuracy"]["low"] <= result["metrics"]["accuracy"] <= 1
     assert 0.85 <= result["test_metrics"]["accuracy"] <= 1
     assert 0 < result["metrics"]["log_loss"] < 0.5
     assert result["trivial"]["accuracy"] < 0.2

@@ -7,7 +7,7 @@ import json
 import os
 import re
 import sys
-from math import nan
+from math import isnan, nan
 from pathlib import Path
 from typing import Any
 
@@ -80,6 +80,7 @@ def test_a_result_is_shown_in_short(result: dict[str, Any], tmp_path: Path) -> N
     outcome = {
         **result, "message": "<b>", "metrics": {"accuracy": 0.9, "auc": None}, "test_metrics": {"accuracy": 0.8},
         "baseline": None, "trivial": {"accuracy": 0.5, "auc": 0.5}, "model": {"version": 3},
+        "intervals": {"accuracy": {"low": 0.7, "high": 0.95}, "auc": {"low": None, "high": None}},
     }  # fmt: skip
     Path(result["report"]).with_name("run.json").write_text(json.dumps(outcome))
     read = kerasline.load_run("pets", tmp_path)
@@ -88,9 +89,9 @@ def test_a_result_is_shown_in_short(result: dict[str, Any], tmp_path: Path) -> N
     assert "blessed and pushed" in shown and "&lt;b&gt;" in shown and "<td>accuracy</td>" in shown
     figures = read.frame().set_index("metric").to_dict("index")
     assert figures["accuracy"] == pytest.approx(
-        {"eval": 0.9, "test": 0.8, "production": nan, "trivial": 0.5}, nan_ok=True
+        {"eval": 0.9, "low": 0.7, "high": 0.95, "test": 0.8, "production": nan, "trivial": 0.5}, nan_ok=True
     )
-    assert figures["auc"] == pytest.approx({"eval": nan, "test": nan, "production": nan, "trivial": 0.5}, nan_ok=True)
+    assert figures["auc"].pop("trivial") == 0.5 and all(map(isnan, figures["auc"].values()))
     Path(result["report"]).with_name("run.json").write_text(json.dumps({**result, "status": "failed"}))
     assert "the run failed" in kerasline.load_run("pets", tmp_path)._repr_html_()
 

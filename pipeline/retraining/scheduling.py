@@ -206,7 +206,8 @@ def _tick(command: Sequence[str], jitter_seconds: float) -> None:
     """Waits a part of the jitter and retrains, unless the scheduler is told to end meanwhile."""
     if not _stopping.wait(random.uniform(0, jitter_seconds)):
         # Ctrl-C and SIGTERM stop the scheduler and let the retrain end; where the scheduler is killed, it ends too.
-        code = start_child(command).wait()
+        with start_child(command) as child:
+            code = child.wait()
         if code:
             print(
                 f"the retrain ended with exit code {code}; 'kerasline schedule RECIPE --history' has more", flush=True

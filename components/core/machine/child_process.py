@@ -42,7 +42,7 @@ def start_child(command: Sequence[str], **options: Any) -> subprocess.Popen[Any]
 
 
 def end_child(child: subprocess.Popen[Any], patience: float = _PATIENCE_SECONDS) -> None:
-    """Asks a child with a session of its own to end, waits, and ends what is left of it and of its own children.
+    """Asks a child with a session of its own to end, waits, ends what is left of it and of its own, and closes its pipes.
 
     Args:
       child: A process such as :func:`start_child` gives.
@@ -56,6 +56,9 @@ def end_child(child: subprocess.Popen[Any], patience: float = _PATIENCE_SECONDS)
     finally:
         _signal_group(child.pid, signal.SIGKILL)
         child.wait()
+        for pipe in (child.stdin, child.stdout, child.stderr):
+            if pipe is not None:
+                pipe.close()
 
 
 def follow_parent() -> None:

@@ -31,6 +31,6 @@ setup(
         "kerasline.components": ["**/*.pyi", "**/*.html", "**/*.css", "**/*.js", "**/*.j2"],
         "kerasline.pipeline": ["**/*.pyi", "recipes/*.yaml", "**/*.html", "templates/*.txt"],
     },
-    entry_points={"console_scripts": ["kerasline = kerasline.pipeline.cli.entry:main"]},
+    entry_points={"console_scripts": ["kerasline = kerasline.__main__:main"]},
     zip_safe=False,
 )

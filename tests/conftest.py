@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+os.environ.pop("KERASLINE_WORKSPACE", None)  # of the shell; a test that needs one sets its own
+
 
 @pytest.fixture(scope="session")
 def shared_data() -> Path:

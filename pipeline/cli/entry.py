@@ -16,6 +16,7 @@ from rich.table import Table
 import kerasline
 from kerasline.components.core import LONGEST_MESSAGE, KeraslineError, cut, follow_parent, printable
 from kerasline.pipeline.cli import commands
+from kerasline.pipeline.cli.interrupted import INTERRUPTED, end_interrupted
 from kerasline.pipeline.cli.misuse import what_was_meant
 from kerasline.pipeline.cli.shared import (
     WORKSPACE,
@@ -39,7 +40,6 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-_INTERRUPTED = 130  # as shells say of what Ctrl-C ended, and typer of a KeyboardInterrupt
 # After how many new objects the garbage collector looks at them. TensorFlow and TFX make a million that stay, and with
 # CPython's 700 it took a fifth of the time of loading them to find nothing.
 _NEW_OBJECTS = 10_000
@@ -52,12 +52,11 @@ def main() -> None:
     try:
         # Without standalone mode, click returns the code of typer.Exit.
         code = app(standalone_mode=False) or 0
-        if code == _INTERRUPTED:
+        if code == INTERRUPTED:
             raise KeyboardInterrupt
         sys.exit(code)
     except (typer.Abort, KeyboardInterrupt):
-        print("interrupted; what is in production stays there", file=sys.stderr)
-        sys.exit(_INTERRUPTED)
+        end_interrupted()
     except KeraslineError as error:
         for line in error.details:
             print(line, file=sys.stderr)

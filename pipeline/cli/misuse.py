@@ -19,16 +19,17 @@ def what_was_meant(error: Any, words: Sequence[str]) -> str:
     if context is None:
         return ""
     if context.parent is None:
-        return _meant_above(option, words[0] if words else "")
+        return _meant_above(context, option, words[0] if words else "")
     if option is not None:
         return _meant_key(context, option.lstrip("-").replace("-", "_"))
     return _meant_by_surplus(context, _surplus(error, words))
 
 
-def _meant_above(option: str | None, first: str) -> str:
+def _meant_above(context: Any, option: str | None, first: str) -> str:
     """Says what was meant by words before a command, or in the place of one."""
     if option is not None:
-        return f"options stand behind the command, as in: kerasline runs {option} ..." if option != "--" else ""
+        taking = [name for name, command in context.command.commands.items() if _takes(command, option)]
+        return f"options stand behind the command, as in: kerasline {taking[0]} {option} ..." if taking else ""
     if first.endswith((".yaml", ".yml")) or first in recipe_names():
         return f"a recipe is run by: kerasline run {first}"
     return "kerasline --help lists the commands"
@@ -37,19 +38,19 @@ def _meant_above(option: str | None, first: str) -> str:
 def _meant_by_surplus(context: Any, surplus: Sequence[str]) -> str:
     """Says what was meant by words that a command does not take."""
     pairs = [word for word in surplus if "=" in word]
-    if pairs and _takes_keys(context):
+    if pairs and _takes(context.command, "--set"):
         return f"a key of the recipe is changed by --set {pairs[0]}"
     return f"the column to predict is named by --label {surplus[0]}" if surplus and context.info_name == "init" else ""
 
 
 def _meant_key(context: Any, word: str) -> str:
     """Says of an option that there is not which key of a recipe was meant."""
-    hint = elsewhere(Experiment, word) if _takes_keys(context) else ""
+    hint = elsewhere(Experiment, word) if _takes(context.command, "--set") else ""
     return f"a key of the recipe is changed by --set KEY=VALUE.{hint}" if hint else ""
 
 
-def _takes_keys(context: Any) -> bool:
-    return any("--set" in getattr(parameter, "opts", ()) for parameter in context.command.params)
+def _takes(command: Any, option: str) -> bool:
+    return any(option in getattr(parameter, "opts", ()) for parameter in command.params)
 
 
 def _surplus(error: Any, words: Sequence[str]) -> list[str]:

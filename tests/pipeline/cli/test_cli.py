@@ -222,6 +222,20 @@ def test_an_error_is_one_sentence_and_a_code(
     assert (ended, err) == (code, text)
 
 
+def test_the_command_is_interrupted_in_one_sentence_while_it_loads() -> None:
+    script = (
+        "import runpy, sys\n"
+        "class Interrupts:\n"
+        "    def find_spec(self, name, *rest):\n"
+        "        if name == 'typer':\n            raise KeyboardInterrupt\n"
+        "sys.meta_path.insert(0, Interrupts())\n"
+        "runpy.run_module('kerasline', run_name='__main__')\n"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stderr) == (130, "interrupted; what is in production stays there\n")
+
+
 def test_what_the_run_is_told(kerasline: Command, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     told: list[Any] = []
 
@@ -249,7 +263,8 @@ def test_what_the_run_is_told(kerasline: Command, monkeypatch: pytest.MonkeyPatc
         ("flats.yaml", "kerasline: a recipe is run by: kerasline run flats.yaml"),
         ("iris_mlp --set a=1", "kerasline: a recipe is run by: kerasline run iris_mlp"),
         ("help", "kerasline: kerasline --help lists the commands"),
-        ("--workspace w runs", "kerasline: options stand behind the command, as in: kerasline runs --workspace ..."),
+        ("--workspace w runs", "kerasline: options stand behind the command, as in: kerasline run --workspace ..."),
+        ("--capture 1 serve", "as in: kerasline predict --capture ..."),
         ("run flats.yaml --learning-rate 1", "changed by --set KEY=VALUE. Did you mean 'training.learning_rate'?"),
         ("plan flats.yaml seed=1", "kerasline: a key of the recipe is changed by --set seed=1"),
         ("init flats.csv rent", "kerasline: the column to predict is named by --label rent"),

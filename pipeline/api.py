@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from kerasline.pipeline.config import Experiment
 
 _WRITTEN = "# Written from Python, and again when it runs with another config.\n"
+# A name or a path has neither lines nor keys; the text of a recipe has them, in a line of its own as ``{name: ...}``.
+_TEXT = re.compile(r"\n|^\s*\{|^\s*\w+:(\s|$)")
 # What messages call the options of the command, which here are arguments.
 _ARGUMENTS = {"--label:": "label:", "--label COLUMN": "a label", "kerasline init .+ --label (.+)$": r"label=\1"}
 
@@ -95,7 +98,7 @@ def _is_file(recipe: str | Path | Mapping[str, Any]) -> TypeGuard[str | Path]:
         raise ConfigError(
             f"expected the name of a recipe, the path of a YAML file, or a config, got {type(recipe).__name__}"
         )
-    return isinstance(recipe, Path) or (isinstance(recipe, str) and "\n" not in recipe)
+    return isinstance(recipe, Path) or (isinstance(recipe, str) and not _TEXT.search(recipe))
 
 
 def _parse(recipe: str | Path | Mapping[str, Any], changes: Sequence[str] = ()) -> tuple[Experiment, str]:
@@ -275,7 +278,8 @@ def compare(
     """Puts two runs side by side, as ``kerasline compare --json`` does.
 
     Args:
-      first: a run's id, a recipe for its newest run, or what :func:`~kerasline.run` returned.
+      first: a run's id, a recipe for its newest run, NAME@VERSION for the run that made it, or what
+        :func:`~kerasline.run` returned.
       second: the run to compare it with; None for the run of its recipe before it, which is ``a`` then.
       workspace: the folder of runs and models; None for ``KERASLINE_WORKSPACE``, or ``workspace`` here.
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import warnings
 from decimal import Decimal
 from enum import StrEnum
 from pathlib import Path
@@ -70,6 +72,9 @@ def test_the_text_of_a_first_recipe_is_one(tmp_path: Path, monkeypatch: pytest.M
     assert (tmp_path / "homes.yaml").read_text().endswith(text)
     with pytest.raises(kl.ConfigError, match="the recipe, line 2: unknown key 'dato'"):
         kl.validate("name: homes\ndato: {}\n")
+    assert kl.validate("{name: homes, data: {dataset: iris}}")["name"] == "homes"
+    with pytest.raises(kl.ConfigError, match="data"):
+        kl.validate("name: homes")
 
 
 def test_what_no_recipe_can_be_written_for_is_refused(tmp_path: Path) -> None:
@@ -152,8 +157,12 @@ def test_the_workspace_of_the_environment_holds_in_python_too(tmp_path: Path, mo
 
 
 def test_a_recipe_that_cannot_be_planned_is_refused_by_its_key(tmp_path: Path) -> None:
-    with pytest.raises(kl.ConfigError, match="training.epoch"):
-        kl.plan("iris_mlp", {"training.epoch": 5}, workspace=tmp_path)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        with pytest.raises(kl.ConfigError, match="training.epoch"):
+            kl.plan("iris_mlp", {"training.epoch": 5}, workspace=tmp_path)
+        gc.collect()
+    assert [str(warning.message) for warning in caught if warning.category is ResourceWarning] == []
 
 
 def test_names_that_are_not_there_are_refused(tmp_path: Path) -> None:

@@ -42,7 +42,7 @@ def start_child(command: Sequence[str], **options: Any) -> subprocess.Popen[Any]
 
 
 def end_child(child: subprocess.Popen[Any], patience: float = _PATIENCE_SECONDS) -> None:
-    """Asks a child with a session of its own to end, waits, ends what is left of it and of its own, and closes its pipes.
+    """Asks a child with a session of its own to end, waits, ends what is left of it and closes its pipes.
 
     Args:
       child: A process such as :func:`start_child` gives.

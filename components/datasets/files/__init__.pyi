@@ -1,3 +1,4 @@
+from .archives import member_name as member_name
 from .files import (
     PACKED as PACKED,
     PACKING_ERRORS as PACKING_ERRORS,

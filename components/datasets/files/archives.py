@@ -25,6 +25,16 @@ def is_workbook_archive(path: str | Path) -> bool:
         return False
 
 
+def member_name(path: str | Path) -> str:
+    """Returns the name of the one file that a zip archive holds; empty where that is damaged, or holds several."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            members = _members(archive)
+    except (zipfile.BadZipFile, OSError):
+        return ""
+    return PurePosixPath(members[0].filename).name if len(members) == 1 else ""
+
+
 def open_archive(path: str | Path, plain: IO[bytes]) -> IO[bytes]:
     """Opens the one file that a zip archive holds; a workbook, which is such an archive, as it is.
 
@@ -54,6 +64,8 @@ def _open_member(archive: zipfile.ZipFile, kind: FileKind, path: str | Path) -> 
         raise ConfigError(f"{path} is {kind.what}{_listed(members)}; {kind.advice}.")
     if members[0].flag_bits & _ENCRYPTED:
         raise ConfigError(f"{path} needs a password, which kerasline does not ask for; unpack it and name the file.")
+    if members[0].filename.lower().endswith(".zip"):
+        raise ConfigError(f"{path} holds another zip archive; unpack it and name the file inside.")
     try:
         return archive.open(members[0])
     except NotImplementedError:

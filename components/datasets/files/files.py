@@ -23,10 +23,10 @@ from kerasline.components.datasets.files.unpacking import open_unpacked
 from kerasline.components.datasets.remote import fetch_file, fetch_folder, fetch_matching, parse
 
 _GZIP_MAGIC = b"\x1f\x8b"
+# What unpacks a stream of bytes, and what needs a file.
+_STREAMS: dict[bytes, Callable[..., Any]] = {_GZIP_MAGIC: gzip.open, b"BZh": bz2.open, b"\xfd7zXZ": lzma.open}
 _PACKINGS: dict[bytes, Callable[..., Any]] = {
-    _GZIP_MAGIC: gzip.open,
-    b"BZh": bz2.open,
-    b"\xfd7zXZ": lzma.open,
+    **_STREAMS,
     b"\x28\xb5\x2f\xfd": partial(open_unpacked, "zstd"),
     b"\x04\x22\x4d\x18": partial(open_unpacked, "lz4"),
 }
@@ -212,9 +212,19 @@ def open_bytes(path: str | Path) -> IO[bytes]:
     except OSError as error:
         raise _unreadable(path, error) from None
     if magic.startswith(ZIP_MAGIC):
-        return open_archive(path, plain)
+        return _unpacked(open_archive(path, plain))
     unpack = next((unpack for start, unpack in _PACKINGS.items() if magic.startswith(start)), None)
     return plain if unpack is None else unpack(plain, "rb")
+
+
+def _unpacked(member: IO[bytes]) -> IO[bytes]:
+    """Unpacks the file of an archive that is packed once more, as t.csv.gz is; damage is told when it is read."""
+    try:
+        start = member.peek(6)  # type: ignore[attr-defined]
+    except PACKING_ERRORS:
+        return member
+    unpack = next((unpack for magic, unpack in _STREAMS.items() if start.startswith(magic)), None)
+    return member if unpack is None else unpack(member, "rb")
 
 
 def is_packed(path: str | Path) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -34,6 +35,7 @@ def _typed(what: str) -> FileKind:
 WORKBOOK = _typed("a workbook of Excel or OpenDocument")
 ARRAYS = FileKind("a file of NumPy arrays", "name it in the recipe: data: {npz: {path: FILE}}")
 ARCHIVE = FileKind("a zip archive", "unpack it and name the file inside")
+_PACKED_TWICE = FileKind("packed twice", "unpack it once and name the file inside")
 _IMAGE = "put images, with endings such as .png, into one folder a class, and name the folder under data.images"
 # The first bytes of a file, longest first where one begins another.
 _BEGINNINGS: tuple[tuple[bytes, FileKind], ...] = (
@@ -51,6 +53,8 @@ _BEGINNINGS: tuple[tuple[bytes, FileKind], ...] = (
         b"\x93NUMPY",
         FileKind("a NumPy array", "save inputs x and labels y with numpy.savez, for data.npz"),
     ),
+    (b"PK\x05\x06", FileKind("an empty zip archive", "check that the right file was named")),
+    *((start, _PACKED_TWICE) for start in (b"\x1f\x8b", b"BZh", b"\xfd7zXZ", b"\x28\xb5\x2f\xfd", b"\x04\x22\x4d\x18")),
     (b"7z\xbc\xaf\x27\x1c", FileKind("a 7z archive", "unpack it, and name the file inside")),
     (b"Rar!\x1a\x07", FileKind("a RAR archive", "unpack it, and name the file inside")),
     (b"%PDF", FileKind("a PDF document", "save its table as CSV")),
@@ -72,7 +76,8 @@ TFRECORD = FileKind("a TFRecord file", "name it in the recipe: data: {tfrecord: 
 JSON_LINES = _typed("a file of JSON lines")
 JSON_ROWS = _typed("a JSON document of rows")
 JSON = _table("a JSON document", "read_json")
-_ARRAYS_OF = {b"{": JSON_ROWS, b"[": JSON}  # by how the first element begins
+_ARRAYS_OF = {b"{": JSON_ROWS, b"[": JSON, b"]": JSON_ROWS}  # by how the first element begins, or there is none
+_FIRST = re.compile(rb"\[\s*(?:null\s*(?:,\s*|(?=\])))*(.)", re.DOTALL)  # that is no null
 SVG = FileKind("an SVG drawing", f"save it as PNG, and {_IMAGE}")
 HEIF = FileKind("a HEIC or AVIF image", f"save it as PNG or JPEG, and {_IMAGE}")
 GIT_LFS = FileKind("a pointer of Git LFS in the place of a file", "fetch the file with: git lfs pull")
@@ -96,7 +101,7 @@ _TEXTS: tuple[tuple[re.Pattern[bytes], FileKind], ...] = (
         ),
         FileKind("an SQL script", "run it in a database, and name that under data.sql"),
     ),
-    (re.compile(rb"\[(?:-?[0-9.]+|\"[^\"\n]*\"|null|true|false)(?:, ?[^\n]*)?\]?,?\s*\n"), JSON),
+    (re.compile(rb"\[(?:-?[0-9.]+|\"[^\"\n]*\"|null|true|false)(?:, ?[^\n]*)?\]?,?\s*(?:\n|$)"), JSON),
 )
 
 
@@ -108,6 +113,8 @@ def name_kind(start: bytes) -> FileKind | None:
     """
     if _CONTROL.search(start[:1024]) is None:  # a table may have a column ORCID
         return _name_text(start.removeprefix(b"\xef\xbb\xbf").lstrip())
+    if (text := _wide_json(start)) is not None:
+        return _name_text(text)
     for beginning, kind in _BEGINNINGS:
         if start.startswith(beginning):
             return kind
@@ -115,6 +122,13 @@ def name_kind(start: bytes) -> FileKind | None:
         if looks_so(start):
             return kind
     return None
+
+
+def _wide_json(start: bytes) -> bytes | None:
+    """Returns as UTF-8 what begins as JSON does in an encoding of two or four bytes a letter; None for all else."""
+    encoding = json.detect_encoding(start)
+    text = "" if encoding.startswith("utf-8") else start.decode(encoding, "ignore").lstrip()
+    return text.encode() if text.startswith(("{", "[")) else None
 
 
 def _is_webp(start: bytes) -> bool:
@@ -156,8 +170,8 @@ def _name_text(start: bytes) -> FileKind | None:
         return GIT_LFS
     if start[:1] == b"{":
         return JSON_LINES if _are_lines(start) else JSON
-    if start[:1] == b"[" and (inner := start[1:].lstrip()[:1]) in _ARRAYS_OF:
-        return _ARRAYS_OF[inner]
+    if (first := _FIRST.match(start)) and first[1] in _ARRAYS_OF:
+        return _ARRAYS_OF[first[1]]
     if _is_sparse(start):
         return SPARSE
     known = next((kind for pattern, kind in _TEXTS if pattern.match(start)), None)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import glob
 import os
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -17,12 +18,14 @@ from kerasline.components.datasets.files import (
     damaged_packing,
     files_below,
     is_litter,
+    member_name,
     name_kind,
     open_bytes,
 )
 from kerasline.components.datasets.images import SUFFIXES
 from kerasline.components.datasets.remote import fetch_input
 
+_UNSURE = re.compile(r"\.json\b|\.zip$", re.IGNORECASE)  # in names that may be those of tables
 KINDS = ("csv", "parquet", "images", "tfrecord", "npz")
 Source = str | Sequence[Path]  # a file, a folder or a glob, or its address; or files that were found
 
@@ -65,11 +68,11 @@ def _files_of_folder(folder: Path, kind: str | None) -> tuple[list[Path], str]:
 
     Those in folders such as ``year=2023`` are files of the table, too.
     """
-    visible = files_below(folder) or _visible_files(folder)
-    kinds = {_kind_of(p) for p in visible} - {None, "images"}
+    kind_of = _kinds_of(files_below(folder) or _visible_files(folder))
+    kinds = {*kind_of.values()} - {None, "images"}
     only = next(iter(kinds)) if len(kinds) == 1 else None
     found = kind or only
-    files = [p for p in visible if _kind_of(p) == found]
+    files = [path for path, each in kind_of.items() if each == found]
     if found is None or not files:
         seen = ", ".join(sorted(map(str, kinds))) or "none"
         raise ConfigError(
@@ -77,6 +80,14 @@ def _files_of_folder(folder: Path, kind: str | None) -> tuple[list[Path], str]:
             "name a file or a glob"
         )
     return files, found
+
+
+def _kinds_of(files: Sequence[Path]) -> dict[Path, str | None]:
+    """Tells files by their names; JSON that is alone by its content, since beside other tables it tells about them."""
+    named = {path: _kind_of(path) for path in files}
+    if any(named.values()):
+        return named
+    return {path: _kind_within(path) if _UNSURE.search(path.name) else None for path in files}
 
 
 def _visible_files(folder: Path) -> list[Path]:
@@ -121,15 +132,22 @@ def _kind_within(path: Path) -> str | None:
 
 
 def _kind_of(path: Path) -> str | None:
+    """Tells a file by its name; a zip archive by that of the table that it holds."""
     name = path.name.lower()
-    for packing in PACKED:
-        name = name.removesuffix(packing)
-    if name.endswith((".csv", ".tsv", ".txt")):
-        return "csv"
-    if name.endswith(TYPED):
-        return "parquet"
+    if name.endswith(".zip"):
+        return _kind_of_table(name) or _kind_of_table(member_name(path).lower())
+    if (table := _kind_of_table(name)) is not None:
+        return table
     if "tfrecord" in name:
         return "tfrecord"
     if name.endswith(".npz"):
         return "npz"
     return "images" if name.endswith(SUFFIXES) else None
+
+
+def _kind_of_table(name: str) -> str | None:
+    for packing in PACKED:
+        name = name.removesuffix(packing)
+    if name.endswith((".csv", ".tsv", ".txt")):
+        return "csv"
+    return "parquet" if name.endswith(TYPED) else None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -106,6 +107,22 @@ def test_names_tell_the_kind_and_format_says_it_otherwise(tmp_path: Path) -> Non
     assert plan(tmp_path, packed).kind == "csv"
     write(tmp_path / "part.tfrecord-00000-of-00001", "x")
     assert plan(tmp_path, tmp_path / "part.tfrecord-00000-of-00001").kind == "tfrecord"
+
+
+def test_archives_and_documents_are_told_by_what_they_hold(tmp_path: Path) -> None:
+    table, rows = "area,rooms,town\n1,2,x\n", '[{"area": 1.5, "rooms": 2, "town": "x"}]'
+    kinds = {}
+    for name, content in {"t.csv": table, "t.json": rows}.items():
+        for folder in (tmp_path / name, tmp_path / f"{name}.packed"):
+            folder.mkdir()
+        write(tmp_path / name / name, content)
+        with zipfile.ZipFile(tmp_path / f"{name}.packed" / "in.zip", "w") as archive:
+            archive.writestr(name, content)
+        for source in (f"{name}/{name}", name, f"{name}.packed/in.zip", f"{name}.packed"):
+            kinds[source] = plan(tmp_path, tmp_path / source).kind
+    assert kinds == {source: "csv" if source.startswith("t.csv") else "parquet" for source in kinds}
+    write(tmp_path / "t.csv" / "about.json", "[]")
+    assert len(plan(tmp_path, tmp_path / "t.csv").shards) == 1, "JSON beside tables tells about them"
 
 
 def test_the_columns_that_are_added() -> None:

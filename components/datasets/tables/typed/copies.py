@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shutil
+import tempfile
 import time
 import uuid
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
@@ -33,6 +35,7 @@ if TYPE_CHECKING:
 
 _ROWS_PER_GROUP = 1 << 16
 _BYTES_LOOKED_AT = 4096
+_BYTES_AT_ONCE = 1 << 20
 _DAMAGED = "{path} is damaged or ends too early; copy or write it again."
 _MONTH_SECONDS = 30 * 86_400.0
 _FORM = 2  # of copies: a larger number makes them anew, since files are read in another way
@@ -90,11 +93,11 @@ def _write_copy(path: Path, read: Callable[[Path, IO[bytes]], _Content], target:
 
     part = target.with_name(f".{uuid.uuid4().hex}")
     try:
-        with open_bytes(path) as stream:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with open_bytes(path) as packed, _with_places(packed, path, read, target.parent) as stream:
             schema, batches = read(path, stream)
             for name, kind in zip(schema.names, schema.types, strict=True):
                 _check_type(name, kind, path)
-            target.parent.mkdir(parents=True, exist_ok=True)
             _write(part, schema, _grouped(batches))
         os.replace(part, target)
     except PACKING_ERRORS as error:
@@ -103,6 +106,20 @@ def _write_copy(path: Path, read: Callable[[Path, IO[bytes]], _Content], target:
         raise ConfigError(_DAMAGED.format(path=path)) from None
     finally:
         part.unlink(missing_ok=True)
+
+
+@contextmanager
+def _with_places(
+    stream: IO[bytes], path: Path, read: Callable[[Path, IO[bytes]], _Content], folder: Path
+) -> Iterator[IO[bytes]]:
+    """Gives bytes whose places can be gone to; in a packed file each step back begins at the beginning."""
+    if read not in _LEAPING or not is_packed(path):
+        yield stream
+        return
+    with tempfile.TemporaryFile(dir=folder) as unpacked:
+        shutil.copyfileobj(stream, unpacked, _BYTES_AT_ONCE)
+        unpacked.seek(0)
+        yield unpacked
 
 
 def _unusable(path: Path, target: Path, error: Exception) -> ConfigError:
@@ -210,3 +227,7 @@ def _read_orc(path: Path, stream: IO[bytes]) -> _Content:
 
     file = orc.ORCFile(pa.PythonFile(stream, "r"))
     return file.schema, map(file.read_stripe, range(file.nstripes))
+
+
+# What reads a file here and there, and not from its beginning to its end.
+_LEAPING = (_read_parquet, _read_arrow, _read_feather, _read_orc)

@@ -27,22 +27,30 @@ def read_document(path: Path, stream: IO[bytes]) -> tuple[Schema, Iterable[Recor
       stream: Its bytes, unpacked.
 
     Raises:
-      ConfigError: it is no JSON or no UTF-8, an element is no object, or a column changes its type.
+      ConfigError: it is no JSON or of another encoding than JSON has, has no rows, an element is no object, or a column
+        changes its type.
     """
+    content = stream.read()
+    encoding = json.detect_encoding(content)
     try:
-        text = stream.read().decode("utf-8-sig")
+        text = content.decode(encoding)
     except UnicodeDecodeError:
-        raise ConfigError(f"{path} is not UTF-8; write the file again in UTF-8.") from None
+        told = encoding.removesuffix("-sig").upper()
+        raise ConfigError(f"{path} is not {told}; write the file again in UTF-8.") from None
     with tempfile.TemporaryFile() as lines:
         try:
             for element in _elements(text):
-                # Between the parts of an object a break is as good as a space, and its texts have none.
-                lines.write(element.translate(_BREAKS).encode() + b"\n")
+                # Between the parts of an object a break is as good as a space, and its texts have none. Arrow ends the
+                # process where the first lines are null.
+                row = "{}" if element == "null" else element.translate(_BREAKS)
+                lines.write(row.encode() + b"\n")
         except json.JSONDecodeError as error:
             where = f"line {error.lineno}, column {error.colno}"
             raise ConfigError(f"{path} is no whole JSON document: {where}: {error.msg}; write it again.") from None
         except RecursionError:
             raise ConfigError(f"{path} nests values too deeply for a table; write one object a row.") from None
+        if not lines.tell():
+            raise ConfigError(f"{path} has no rows; check that the right file was named")
         lines.seek(0)
         return read_lines(path, lines, "Element")
 
@@ -55,6 +63,8 @@ def _elements(text: str) -> Iterator[str]:
     """
     decode = json.JSONDecoder().raw_decode
     at, mark = _skip(text, 0), "["
+    if text[at : at + 1] == mark and text[(after := _skip(text, at + 1)) : after + 1] == "]":
+        at, mark = after, "]"
     while mark != "]":
         if text[at : at + 1] != mark:
             raise json.JSONDecodeError(f"Expecting {mark!r}", text, at)

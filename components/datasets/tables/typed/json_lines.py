@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import json
+import tempfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
@@ -32,6 +34,7 @@ def read_lines(path: Path, stream: IO[bytes], unit: str = "Line") -> tuple[Schem
     """
     import pyarrow as pa
 
+    stream = _in_utf8(path, stream)
     try:
         table = _parse(stream, {})
         # What looks like a date stays the text that it is, as in a text table.
@@ -43,7 +46,27 @@ def read_lines(path: Path, stream: IO[bytes], unit: str = "Line") -> tuple[Schem
     except pa.ArrowException as error:
         stream.seek(0)
         raise _explain(path, stream, error, unit) from None
+    if not table.num_columns:
+        raise ConfigError(f"{path} has no values in any row; check that the right file was named")
     return table.schema, table.to_batches()
+
+
+def _in_utf8(path: Path, stream: IO[bytes]) -> IO[bytes]:
+    """Returns lines in UTF-8, whatever their encoding is of those that JSON may have."""
+    encoding = json.detect_encoding(stream.read(4))
+    stream.seek(0)
+    if encoding.startswith("utf-8"):
+        return stream
+    text = io.TextIOWrapper(stream, encoding, newline="")
+    written = tempfile.TemporaryFile()  # noqa: SIM115 - its reader closes it
+    try:
+        while block := text.read(_BLOCK_BYTES):
+            written.write(block.encode())
+    except UnicodeError:
+        raise ConfigError(f"{path} is damaged, or no {encoding.upper()}; write the file again in UTF-8.") from None
+    text.detach()
+    written.seek(0)
+    return written
 
 
 def _parse(stream: IO[bytes], types: dict[str, Any]) -> Table:

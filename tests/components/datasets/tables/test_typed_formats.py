@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from pyarrow import feather, orc
 
@@ -65,6 +67,28 @@ def test_nested_columns_are_refused_by_name(resolve: Resolve, write: Any) -> Non
         resolve(parquet={"path": "t.jsonl", "label": "y"})
 
 
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-16-be", "utf-32"])
+@pytest.mark.parametrize(("form", "rows"), [("[null, {},{}, null]", 4), ("{}\n{}\r\n{{}}", 3)])
+def test_json_is_read_in_every_encoding_that_it_may_have(write: Any, form: str, rows: int, encoding: str) -> None:
+    written = [{"x": i, "y": y} for i, y in enumerate("üv")]
+    path = write("t.table", form.format(*(json.dumps(row, ensure_ascii=False) for row in written)).encode(encoding))
+    read = pq.read_table(parquet_of(path)).to_pylist()
+    assert [row for row in read if row["y"]] == written
+    assert len(read) == rows
+
+
+@pytest.mark.parametrize("write_table", [pq.write_table, feather.write_feather, orc.write_table])
+def test_packed_tables_are_unpacked_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, write_table: Any) -> None:
+    def stay(*_: Any) -> None:
+        raise AssertionError("each step back reads the archive from its beginning")
+
+    write_table(pa.table({"x": range(9), "y": [0, 1, 1] * 3}), str(tmp_path / "t.table"))
+    with zipfile.ZipFile(tmp_path / "t.zip", "w") as archive:
+        archive.write(tmp_path / "t.table", "t.table")
+    monkeypatch.setattr(zipfile.ZipExtFile, "seek", stay)
+    assert pq.read_table(parquet_of(tmp_path / "t.zip")).num_rows == 9
+
+
 @pytest.mark.parametrize("cut", [0.3, 0.9])
 @pytest.mark.parametrize("write_table", [feather.write_feather, orc.write_table])
 def test_what_is_cut_off_is_damaged(resolve: Resolve, tmp_path: Path, write_table: Any, cut: float) -> None:
@@ -93,6 +117,10 @@ def test_what_is_cut_off_is_damaged(resolve: Resolve, tmp_path: Path, write_tabl
         (b'[{"x": ' + b"[" * 100_000, "t.feather nests values too deeply for a table; write one object a row"),
         (b'[{"x": 1, "y": 0}] [', "is no whole JSON document: line 1, column 20: Extra data; write it again"),
         (b'[{"x": 1, "y": "\xfc"}]', "t.feather is not UTF-8; write the file again in UTF-8"),
+        (b" [ ]\n", "t.feather has no rows; check that the right file was named"),
+        (b"[null, null]", "t.feather has no values in any row; check that the right file was named"),
+        ('[{"x": "\u00fc"}]'.encode("utf-16")[:-1], "t.feather is not UTF-16; write the file again in UTF-8"),
+        ('{"x": 1}\n{"y": 2'.encode("utf-16")[:-1], "t.feather is damaged, or no UTF-16"),
         (b"PAR1" + bytes(90), "is not a Parquet file that can be read: it is damaged or ends too early"),
     ],
 )

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 from kerasline.components.core import ConfigError, KeraslineError, end_child, module_command, nearest, start_child
 from kerasline.pipeline.api import recipe_file, write_changes
 from kerasline.pipeline.console import outcome_words
-from kerasline.pipeline.workspace import figures_here, read_outcome, section, workspace_folder
+from kerasline.pipeline.workspace import figures_here, read_whole_outcome, section, workspace_folder
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -165,14 +165,11 @@ def load_run(reference: str | None = None, workspace: str | Path | None = None) 
       workspace: that it ran in; None for ``KERASLINE_WORKSPACE``, or ``workspace`` here.
 
     Raises:
-      ConfigError: there is no such run, or it has not ended.
+      ConfigError: there is no such run, it has not ended, or what it left is damaged.
     """
     from kerasline.pipeline.reports import find_report
 
-    file = find_report(workspace_folder(workspace), reference) / "run.json"
-    if not file.is_file():
-        raise ConfigError(f"expected a run that has ended, but {file.parent.name} left no {file.name}; run it again")
-    return Run(read_outcome(file))
+    return Run(read_whole_outcome(find_report(workspace_folder(workspace), reference) / "run.json"))
 
 
 def load_figures(result: Run) -> dict[str, Any]:

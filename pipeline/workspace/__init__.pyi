@@ -3,6 +3,7 @@ from .history import (
     leave_failed_start as leave_failed_start,
     list_runs as list_runs,
     read_outcome as read_outcome,
+    read_whole_outcome as read_whole_outcome,
     run_folders as run_folders,
     section as section,
     write_outcome as write_outcome,

@@ -43,6 +43,8 @@ def find_loss(place: Path) -> str | None:
         noted = json.loads(_note(place).read_text(encoding="utf-8"))
     except (OSError, ValueError):  # an earlier version left the output, or a kill came before the note
         return None
+    if not isinstance(noted, dict):
+        return None
     found = _sizes(place)
     for name, size in noted.items():
         if name not in found:

@@ -8,10 +8,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from kerasline.components.core import write_at_once
+from kerasline.components.core import ConfigError, write_at_once
 from kerasline.pipeline.workspace.workspace import Workspace
 
 _RUN = "run.json"
+_NEEDED = {"run_id", "recipe"}
+_FIELDS = {"run_id": str, "recipe": str, "status": str, "report": str, "steps": list, "seconds": dict}
 
 
 def list_runs(workspace: Path) -> list[dict[str, Any]]:
@@ -21,11 +23,21 @@ def list_runs(workspace: Path) -> list[dict[str, Any]]:
     """
     from kerasline.pipeline.workspace.under_way import runs_without_outcome
 
-    places = (*workspace.glob(f"reports/*/*/{_RUN}"), *workspace.glob("logs/*.json"))
-    found = [outcome for outcome in map(read_outcome, places) if {"run_id", "recipe"} <= outcome.keys()]
+    found = [_listed(path) for path in workspace.glob(f"reports/*/*/{_RUN}")]
+    starts = map(read_outcome, workspace.glob("logs/*.json"))
+    found += [outcome for outcome in starts if outcome.keys() >= _NEEDED]
     ended = {outcome["run_id"] for outcome in found}
     found += [run for run in runs_without_outcome(workspace) if run["run_id"] not in ended]
     return sorted(found, key=lambda outcome: _order(outcome, str(outcome["run_id"])))
+
+
+def _listed(path: Path) -> dict[str, Any]:
+    """Returns what a run came to; where that is damaged, that it is."""
+    try:
+        return read_whole_outcome(path)
+    except ConfigError as error:
+        known = no_outcome(path.parents[1].name, path.parent.name, 0.0, "")
+        return known | {"status": "failed", "message": str(error), "started_at": ""}
 
 
 def run_folders(folders: Iterable[Path]) -> list[Path]:
@@ -34,12 +46,32 @@ def run_folders(folders: Iterable[Path]) -> list[Path]:
 
 
 def read_outcome(path: Path) -> dict[str, Any]:
-    """Reads what a run came to, with its report and its log where they are now; empty where it left nothing else."""
+    """Reads what a run came to, with its report and its log where they are now; empty where it left nothing whole."""
     try:
         outcome = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
-    return _put_in_place(outcome, path) if isinstance(outcome, dict) else {}
+    return _put_in_place(outcome, path) if isinstance(outcome, dict) and _is_sound(outcome) else {}
+
+
+def read_whole_outcome(path: Path) -> dict[str, Any]:
+    """Reads what a run came to, all of it.
+
+    Raises:
+      ConfigError: the run has not ended, or the file is damaged.
+    """
+    run_id = path.parent.name
+    if not path.is_file():
+        raise ConfigError(f"expected a run that has ended, but {run_id} left no {path.name}; run it again")
+    outcome = read_outcome(path)
+    if not outcome.keys() >= _NEEDED:
+        raise ConfigError(f"{path} is damaged, so what came of run {run_id} is not known; run the recipe again")
+    return outcome
+
+
+def _is_sound(outcome: Mapping[str, Any]) -> bool:
+    """Says whether the fields that are there are what they should be."""
+    return all(isinstance(outcome[name], kind) for name, kind in _FIELDS.items() if name in outcome)
 
 
 def _put_in_place(outcome: dict[str, Any], path: Path) -> dict[str, Any]:

@@ -16,6 +16,7 @@ import pytest
 import kerasline
 from kerasline.components.core.errors import ConfigError
 from kerasline.pipeline import notebook
+from kerasline.pipeline.workspace import list_runs
 
 HISTORY = {"loss": [1.0, 0.4], "val_loss": [1.1, 0.5], "accuracy": [0.5, 0.9]}
 
@@ -108,6 +109,16 @@ def test_a_run_that_did_not_end_is_said_to_be_one(result: dict[str, Any], tmp_pa
     Path(result["report"]).with_name("run.json").unlink()
     with pytest.raises(ConfigError, match="run it again"):
         kerasline.load_run("pets", tmp_path)
+
+
+@pytest.mark.parametrize("content", ['{"run_id": "2', "", "[]", "{}", '{"report": 5}', '{"run_id": "2"}'])
+def test_a_run_whose_outcome_is_damaged_is_said_to_be_one(result: dict[str, Any], tmp_path: Path, content: str) -> None:
+    Path(result["report"]).with_name("run.json").write_text(content)
+    with pytest.raises(ConfigError, match=r"run.json is damaged, so what came of run .* is not known; run the recipe"):
+        kerasline.load_run("pets", tmp_path)
+    (run,) = list_runs(tmp_path)
+    assert (run["run_id"], run["status"]) == (result["run_id"], "failed")
+    assert "is damaged" in run["message"]
 
 
 def test_the_report_is_shown_as_it_is(result: dict[str, Any]) -> None:

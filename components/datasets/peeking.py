@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import partial
 from itertools import islice
@@ -22,7 +23,7 @@ from kerasline.components.datasets.description import (
 )
 from kerasline.components.datasets.files import Places
 from kerasline.components.datasets.named import DATASETS, check_named
-from kerasline.components.datasets.tables import csv_options, find_spans
+from kerasline.components.datasets.tables import csv_options, find_spans, own_keys_told
 from kerasline.components.datasets.tables.csv import detect_delimiter, dialect_of, header_of
 from kerasline.components.models import Task
 
@@ -62,7 +63,8 @@ def peek(options: DataOptions, places: Places) -> Peek:
     if options.sql is not None:
         return _peek_database(options, places)
     files = source_files(options, places)
-    columns = _columns(options, files)
+    with own_keys_told() if options.spans else nullcontext():
+        columns = _columns(options, files)
     return Peek(columns, _size(files), str(files[0]))
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import TypeVar
 
@@ -17,6 +18,13 @@ from kerasline.components.datasets.tables.spans import Span, find_spans
 from kerasline.components.datasets.tables.typed import table as typed_table
 from kerasline.components.datasets.values import Named
 
+# What the readers of tables advise, and what a recipe of spans has instead.
+_KEYS = {
+    "name it under data.parquet": "set spans.format: parquet",
+    "name a text table under data.csv": "set spans.format: csv for a text table",
+    "set csv.": "set spans.reader.",
+    "set parquet.": "set spans.reader.",
+}
 _Table = TypeVar("_Table", CsvOptions, ParquetOptions)
 
 
@@ -28,10 +36,11 @@ def find(options: SpanOptions, places: Places, split: SplitColumn | None, named:
     """
     spans = find_spans(options, places)
     files = [(path, None) for span in spans.chosen for path in span.files]
-    if options.format == "csv":
-        found = csv_table.describe(files, csv_options(options), split, named)
-    else:
-        found = typed_table.describe(files, _table_options(options, ParquetOptions), split, named)
+    with own_keys_told():
+        if options.format == "csv":
+            found = csv_table.describe(files, csv_options(options), split, named)
+        else:
+            found = typed_table.describe(files, _table_options(options, ParquetOptions), split, named)
     key_of = {str(path): str(span.key) for span in spans.chosen for path in span.files}
     return replace(
         found,
@@ -40,6 +49,22 @@ def find(options: SpanOptions, places: Places, split: SplitColumn | None, named:
         notes=(_note(spans.chosen, len(files)), *found.notes),
         spans=_digests(key_of.values(), found.digest.split(",")),
     )
+
+
+@contextmanager
+def own_keys_told() -> Iterator[None]:
+    """Says in errors of a table's own reader where a recipe of spans has its keys.
+
+    Raises:
+      ConfigError: as it came up, but for these.
+    """
+    try:
+        yield
+    except ConfigError as error:
+        message = str(error)
+        for words, own in _KEYS.items():
+            message = message.replace(words, own)
+        raise ConfigError(message, details=error.details) from error.__cause__
 
 
 def _note(chosen: Sequence[Span], files: int) -> str:

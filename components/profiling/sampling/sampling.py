@@ -25,11 +25,11 @@ from kerasline.components.datasets.files import (
 )
 from kerasline.components.datasets.tables.csv import (
     NAMES_AGAIN,
-    SCRIPTS,
     ColumnScan,
     Dialect,
     count_named,
     detect_encoding,
+    encoding_reason,
     find_total,
     fitted,
     lines,
@@ -164,8 +164,7 @@ def _sample_csv(files: Sequence[Path], labels: Collection[str]) -> TableSample:
     reading: dict[str, tuple[Any, str]] = {}
     encoding = detect_encoding(path)
     if encoding != "utf-8":
-        by_words = encoding in SCRIPTS
-        reading["encoding"] = (encoding, f"the file is not UTF-8{', and its words look like this' if by_words else ''}")
+        reading["encoding"] = (encoding, f"the file is not UTF-8{encoding_reason(path, encoding)}")
     dialect = find_dialect(path, encoding, reading, labels)
     first, rows, complete = _first_lines(path, dialect)
     width = len(first)

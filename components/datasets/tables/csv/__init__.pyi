@@ -1,6 +1,10 @@
 from . import rows as rows, table as table, values as values
 from .blocks import Block as Block, OddFile as OddFile, read_blocks as read_blocks
-from .encoding import SCRIPTS as SCRIPTS, detect_encoding as detect_encoding, find_total as find_total
+from .encoding import (
+    detect_encoding as detect_encoding,
+    encoding_reason as encoding_reason,
+    find_total as find_total,
+)
 from .quotes import StrayQuote as StrayQuote
 from .scan import INFINITIES as INFINITIES, NANS as NANS, ColumnScan as ColumnScan, parse as parse
 from .text import (

@@ -9,6 +9,7 @@ from typing import IO, Any
 
 from kerasline.components.core import ConfigError
 from kerasline.components.datasets.files import is_packed, name_kind, open_bytes
+from kerasline.components.datasets.tables.csv.alphabets import tell_language
 from kerasline.components.datasets.values import total_word
 
 _BYTES_LOOKED_AT = 4096
@@ -41,15 +42,15 @@ def check_is_text(raw: IO[bytes], path: str | Path, encoding: str) -> None:
     start = _peek(raw)
     if encoding.lower().replace("_", "-").startswith(("utf-16", "utf-32")):
         return
+    kind = name_kind(start)
+    if kind is not None:
+        raise ConfigError(f"{path} is {kind.what}, no text table; {kind.advice}.")
     marked = _encoding_by_mark(start)
     if marked:
         raise ConfigError(f"{path} is {marked.upper()}, not {encoding}; set csv.encoding: {marked}.")
     found = utf_16_of(start)
     if found:
         raise ConfigError(f"{path} is UTF-16 without a mark that says so, not {encoding}; set csv.encoding: {found}.")
-    kind = name_kind(start)
-    if kind is not None:
-        raise ConfigError(f"{path} is {kind.what}, no text table; {kind.advice}.")
     if b"\0" in start:
         raise ConfigError(f"{path} is a binary file, no text table; check that the right file was named.")
 
@@ -69,8 +70,8 @@ def detect_encoding(path: Path) -> str:
     """Finds the encoding of a text table.
 
     That is UTF-8, UTF-32 or UTF-16 by its mark, UTF-16 without, one of another script than the Latin one by its words,
-    cp1252, or else latin-1. Of the encodings with Latin letters, which no words tell apart for certain, others are
-    never said.
+    cp1250 or cp1254 where the letters are those of one language that is written so and of no Western one, cp1252, or
+    else latin-1.
     """
     with open_bytes(path) as stream:
         start = _peek(stream)
@@ -84,7 +85,7 @@ def detect_encoding(path: Path) -> str:
                 decoder.decode(block)
                 left -= len(block)
         except UnicodeDecodeError:
-            return _encoding_by_words(path) or ("cp1252" if _decodes(path, "cp1252") else "latin-1")
+            return _encoding_by_words(path) or _encoding_by_letters(path)
     return "utf-8"
 
 
@@ -105,6 +106,27 @@ def _encoding_by_words(path: Path) -> str:
     if found is None or found.encoding not in SCRIPTS or not _decodes(path, found.encoding):
         return ""
     return found.encoding if _is_of_one_script(str(found), found.encoding) else ""
+
+
+def _encoding_by_letters(path: Path) -> str:
+    """Returns the encoding of Latin letters that a text seems to have."""
+    language = _language_of(path)
+    encodings = (*(language[:1] if language else ()), "cp1252")
+    return next((encoding for encoding in encodings if _decodes(path, encoding)), "latin-1")
+
+
+def _language_of(path: Path) -> tuple[str, str] | None:
+    """Returns the encoding and the language that the letters of a text tell, None where they are Western ones."""
+    with open_bytes(path) as stream:
+        return tell_language(stream.read(_BYTES_FOR_WORDS))
+
+
+def encoding_reason(path: Path, encoding: str) -> str:
+    """Says what an encoding was found by, in words that go on; empty where nothing but the bytes told it."""
+    if encoding in SCRIPTS:
+        return ", and its words look like this"
+    language = _language_of(path)
+    return f", and its letters are those of {language[1]}" if language and language[0] == encoding else ""
 
 
 def _is_of_one_script(text: str, encoding: str) -> bool:
@@ -129,9 +151,11 @@ def undecodable(path: str | Path, encoding: str) -> ConfigError:
             try:
                 line.decode(encoding)
             except UnicodeDecodeError as error:
+                language = _language_of(Path(path))
+                seems = f"{language[0]}, as {language[1]} is written" if language else "cp1252 or latin-1"
                 return ConfigError(
                     f"{path} is not {encoding}: byte 0x{line[error.start]:02x} in line {number}; set "
-                    "csv.encoding, for instance to cp1252 or latin-1."
+                    f"csv.encoding, for instance to {seems}."
                 )
             except UnicodeError:
                 break

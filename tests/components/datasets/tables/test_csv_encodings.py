@@ -43,13 +43,39 @@ def test_words_of_another_script_tell_the_encoding(tmp_path: Path, encoding: str
     [
         ("grün", "Köln", "Straße"), ("été", "forêt", "oui"), ("São", "não", "maçã"), ("Göteborg", "röd", "ja"),
         ("Å", "Ä", "Ö"), ("MÜNCHEN", "ÅÄÖ", "ÉTÉ"), ("Muller", "Müller", "Meier"), ("20°C", "§5", "±3"),
-        ("‘a’", "“b”", "c…d"), ("þórður", "æðislegt", "nei"), ("sää", "Hämeenlinna", "ÖLJY"), ("Łódź", "żółty", "tak"),
+        ("‘a’", "“b”", "c…d"), ("þórður", "æðislegt", "nei"), ("sää", "Hämeenlinna", "ÖLJY"),
+        ("10 m³", "5 m²", "½ Größe"), ("Genève", "Mâcon", "Noël"), ("Reykjavík", "Mývatn", "Þingvellir"),
     ],
 )  # fmt: skip
 def test_latin_letters_are_of_no_other_script(tmp_path: Path, words: tuple[str, ...]) -> None:
     path = tmp_path / "t.csv"
-    path.write_text(table("größe", words), encoding="cp1250" if "tak" in words else "cp1252")
+    path.write_text(table("größe", words), encoding="cp1252")
     assert detect_encoding(path) == "cp1252"
+
+
+@pytest.mark.parametrize(
+    ("encoding", "language", "words"),
+    [
+        ("cp1250", "Polish", ("Łódź", "żółty", "tak", "Kraków", "Częstochowa", "Müller")),
+        ("cp1250", "Czech", ("Plzeň", "Budějovice", "Ústí nad Labem", "Příbram")),
+        ("cp1250", "Hungarian", ("Győr", "Székesfehérvár", "Hódmezővásárhely", "Műhely")),
+        ("cp1250", "Romanian", ("Timişoara", "Iaşi", "Constanţa", "Târgu Mureş", "Brăila")),
+        ("cp1254", "Turkish", ("İstanbul", "Muğla", "Gümüşhane", "Çanakkale", "Iğdır")),
+    ],
+)
+def test_letters_of_one_language_tell_the_encoding(
+    tmp_path: Path, encoding: str, language: str, words: tuple[str, ...]
+) -> None:
+    path = tmp_path / "t.csv"
+    text = table("town", [*words[:5]] * 20 + [*words[5:]])
+    path.write_text(text, encoding=encoding)
+    assert path.read_bytes().decode(detect_encoding(path)) == text
+    draft = draft_recipe(path, ["y"], None, "t.csv")
+    assert f"csv.encoding: {encoding} (the file is not UTF-8, and its letters are those of {language})" in "\n".join(
+        draft.summary
+    )
+    with pytest.raises(ConfigError, match=f"set csv.encoding, for instance to {encoding}, as {language} is written"):
+        list(lines(path, Dialect(",")))
 
 
 @pytest.mark.parametrize("delimiter", [",", ";"])

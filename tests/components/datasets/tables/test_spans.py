@@ -8,6 +8,7 @@ from datetime import date
 import pytest
 
 from kerasline.components.core.errors import ConfigError
+from kerasline.components.datasets import DataOptions, peek
 from kerasline.components.datasets.description.options import SpanOptions
 from kerasline.components.datasets.files.files import Places
 from kerasline.components.datasets.tables.spans import find_spans
@@ -143,6 +144,23 @@ def test_spans_pass_options_to_their_reader(resolve, rows, write):
         ConfigError, match="spans.reader.delimeter: unknown key. Did you mean 'delimiter'. It takes keys of the csv"
     ):
         resolve(spans={**block, "reader": {"delimeter": "|"}})
+
+
+@pytest.mark.parametrize(
+    ("content", "kind", "advice"),
+    [
+        (b'[{"x": 1, "y": 0}]', "csv", r"a JSON document of rows, no text table; set spans.format: parquet\."),
+        (b"x,y\n1,0\n", "parquet", "set spans.format: csv for a text table"),
+        ("ä,y\n1,0\n".encode("latin-1"), "csv", "set spans.reader.encoding, for instance to cp1252"),
+    ],
+)
+def test_what_readers_advise_names_the_keys_of_spans(resolve, write, tmp_path, content, kind, advice):
+    block = {"spans": {"pattern": "s-{SPAN}.json", "label": "y", "format": kind}}
+    write("s-1.json", content)
+    with pytest.raises(ConfigError, match=advice):
+        resolve(**block)
+    with pytest.raises(ConfigError, match=advice):
+        peek(DataOptions.model_validate(block), Places(tmp_path, None))
 
 
 def test_parquet_spans(resolve, rows, tmp_path):

@@ -92,12 +92,13 @@ def backtest(request: Request, workspace: Path, tell: Callable[[str], None]) -> 
         tell(f"note: {line}")
     tell(_announce(experiment.name, schedules, past, folder))
     started = time.monotonic()
-    with open_tasks(folder, request.jobs) as tasks:
+    # Whatever ends this ends the tasks first: schedules go on for as long as theirs are done.
+    with ThreadPoolExecutor(len(schedules)) as pool, open_tasks(folder, request.jobs) as tasks:
         own = find_schema_file(experiment.name, base_dir, home.root).path
         schema = own.parent if own.is_file() else None
         code = _hash_code(experiment, own)
         how = Replay(experiment.name, write, data_dir, folder, schema, past, tasks, tell, code)
-        courses = _replay_all(schedules, how)
+        courses = _replay_all(schedules, how, pool)
         work = {"done": tasks.done, "kept": tasks.kept}
     return _describe(experiment, past, courses, folder, {**work, "seconds": round(time.monotonic() - started, 1)})
 
@@ -162,14 +163,13 @@ def _announce(name: str, schedules: Sequence[Schedule], past: Past, folder: Path
     return f"kerasline backtest {name}: spans {first} to {last} arrive{late}; schedules {names}\n  in {folder}"
 
 
-def _replay_all(schedules: Sequence[Schedule], how: Replay) -> list[Course]:
+def _replay_all(schedules: Sequence[Schedule], how: Replay, pool: ThreadPoolExecutor) -> list[Course]:
     """Replays every schedule; what they have in common is done once."""
     if how.schema is None:
         first_fit(schedules[0], how)
         first, last = (how.past.keys[place] for place in how.past.window(how.past.first, schedules[0].window))
         how = replace(how, schema=how.folder / "fits" / f"{first}_{last}")
-    with ThreadPoolExecutor(len(schedules)) as pool:
-        return list(pool.map(lambda schedule: replay(schedule, how), schedules))
+    return list(pool.map(lambda schedule: replay(schedule, how), schedules))
 
 
 def _describe(

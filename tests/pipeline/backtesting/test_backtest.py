@@ -5,14 +5,19 @@ from __future__ import annotations
 import csv
 import json
 import os
+import signal
 import subprocess
+import sys
+import threading
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from kerasline.components.core import module_command
+from kerasline.components.core import module_command, start_child
+from kerasline.pipeline.backtesting.backtest import Request, backtest as run_backtest
 from kerasline.pipeline.cli.entry import app
 
 RECIPE = """
@@ -57,6 +62,22 @@ def test_what_cannot_be_replayed_is_refused_in_a_sentence(folder: Path, words: l
     assert told in ended.stderr
     assert len(ended.stderr.strip().splitlines()) == 1
     assert not (folder / "workspace").exists()
+
+
+def test_ctrl_c_ends_the_fits_that_schedules_wait_for(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    started: list[subprocess.Popen[Any]] = []
+
+    def start(_: Any, **options: Any) -> subprocess.Popen[Any]:
+        started.append(start_child([sys.executable, "-c", "import time; time.sleep(20)"], **options))
+        threading.Timer(0.2, signal.pthread_kill, [threading.main_thread().ident, signal.SIGINT]).start()
+        return started[-1]
+
+    monkeypatch.setattr("kerasline.pipeline.backtesting.workers.start_child", start)
+    (folder / "weekly.schema.pbtxt").touch()  # without one, the first fit comes before all others
+    request = Request(str(folder / "weekly.yaml"), [], None, None, [], 0, 1, None)
+    with pytest.raises(KeyboardInterrupt):
+        run_backtest(request, folder / "workspace", print)
+    assert [child.returncode for child in started] == [-signal.SIGTERM]
 
 
 @pytest.mark.slow

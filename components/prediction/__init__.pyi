@@ -31,6 +31,7 @@ from .reading.pictures import image_problems as image_problems
 from .reading.planning import (
     ON_UNSEEN as ON_UNSEEN,
     OUTPUTS as OUTPUTS,
+    PREDICTED as PREDICTED,
     PredictionPlan as PredictionPlan,
     plan_prediction as plan_prediction,
     reading_of_record as reading_of_record,

@@ -252,7 +252,15 @@ def doctor(workspace: WorkspaceOption = WORKSPACE) -> None:
 
 for group in (
     *(commands.cloud, commands.init, commands.new, commands.schedule, commands.backtest, commands.report),
-    *(commands.models, commands.evaluate, commands.monitoring, commands.signing, commands.why, commands.schema),
+    *(
+        commands.models,
+        commands.predict,
+        commands.evaluate,
+        commands.monitoring,
+        commands.signing,
+        commands.why,
+        commands.schema,
+    ),
     commands.learning_curve,
 ):
     group.register(app)

@@ -20,6 +20,9 @@ def what_was_meant(error: Any, words: Sequence[str]) -> str:
         return ""
     if context.parent is None:
         return _meant_above(context, option, words[0] if words else "")
+    lacking = getattr(getattr(error, "param", None), "name", None)
+    if (context.info_name, lacking) == ("predict", "model"):
+        return _meant_model(words)
     if option is not None:
         return _meant_key(context, option.lstrip("-").replace("-", "_"))
     return _meant_by_surplus(context, _surplus(error, words))
@@ -33,6 +36,13 @@ def _meant_above(context: Any, option: str | None, first: str) -> str:
     if first.endswith((".yaml", ".yml")) or first in recipe_names():
         return f"a recipe is run by: kerasline run {first}"
     return "kerasline --help lists the commands"
+
+
+def _meant_model(words: Sequence[str]) -> str:
+    """Says how the model is named that predicts, where it may stand before the rows, as ``evaluate`` takes it."""
+    model, rows, *_ = [*words[1:], "", ""]
+    named = f"{rows} --model {model}" if rows and not rows.startswith("-") else "INPUT --model NAME"
+    return f"the model is named by --model, as in: kerasline predict {named}"
 
 
 def _meant_by_surplus(context: Any, surplus: Sequence[str]) -> str:

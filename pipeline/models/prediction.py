@@ -40,6 +40,7 @@ def predict_file(
     beam_arguments: Sequence[str] = (),
     capture: float | None = None,
     debug: bool = False,
+    is_kept: bool = True,
 ) -> dict[str, Any]:
     """Predicts the rows of files with a pushed model, and tells on the screen how it goes.
 
@@ -54,6 +55,7 @@ def predict_file(
       beam_arguments: Beam's options; none for those of the latest run of the model's recipe.
       capture: Share of the rows to keep in the workspace's ``captured``; None for what the version's recipe says.
       debug: Whether tracebacks are shown.
+      is_kept: Whether the output stays after this; one that does not is not told.
 
     Returns:
       ``model``, ``version``, ``input``, ``output``, ``rows``, ``rejected``, ``rejected_file``, ``unseen`` (by
@@ -84,17 +86,17 @@ def predict_file(
                 done = predict(plan, output, engine, keeper)
         finally:
             screen.stop()
-        _tell(plan, done, output, screen)
+        _tell(plan, done, output if is_kept else None, screen)
         if keeper is not None:
             _tell_captured(done, keeper, screen)
     return {
         "model": folder.name,
         "version": version,
         "input": source,
-        "output": str(output),
+        "output": str(output) if is_kept else None,
         "rows": done.rows,
         "rejected": done.rejected,
-        "rejected_file": str(done.rejected_path) if done.rejected_path else None,
+        "rejected_file": str(done.rejected_path) if done.rejected_path and is_kept else None,
         "unseen": done.unseen,
         "unseen_rows": done.unseen_rows,
         "captured": done.captured,
@@ -191,8 +193,8 @@ def predicting(log: Path, debug: bool) -> Iterator[None]:
         raise type(cause)(str(cause).split(" [while running")[0].strip()) from error
 
 
-def _tell(plan: PredictionPlan, done: Prediction, output: Path, screen: Screen) -> None:
-    """Shows what came of it: rows, those that were rejected, values that are new to the model, and the file."""
+def _tell(plan: PredictionPlan, done: Prediction, output: Path | None, screen: Screen) -> None:
+    """Shows what came of it: rows, those that were rejected, values that are new to the model, and the file, if any."""
     if done.reused_shards:
         reused = counted(done.reused_shards, "was", "were")
         screen.line(f"  of {counted(len(plan.shards), 'shard')}, {reused} done by an interrupted command")
@@ -200,11 +202,13 @@ def _tell(plan: PredictionPlan, done: Prediction, output: Path, screen: Screen) 
     screen.line(f"  {'predicted':<12} {rows} in {seconds}, {rate(_speed(done))}")
     if done.rejected_path:
         first = json.loads(done.rejected_path.read_text(encoding="utf-8").splitlines()[0])
-        screen.line(f"  {'rejected':<12} {counted(done.rejected, 'row')}, listed in {done.rejected_path}")
+        listed = f", listed in {done.rejected_path}" if output else ""
+        screen.line(f"  {'rejected':<12} {counted(done.rejected, 'row')}{listed}")
         screen.line(f"               the first: {first['place']}: {first['reason']}")
     for line in describe_unseen(done.unseen):
         screen.line(f"  {line}")
-    screen.line(f"  {'output':<12} {output}")
+    if output is not None:
+        screen.line(f"  {'output':<12} {output}")
 
 
 def _tell_captured(done: Prediction, keeper: BatchCapture, screen: Screen) -> None:

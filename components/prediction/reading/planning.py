@@ -31,6 +31,7 @@ from kerasline.components.prediction.reading.texts import check_text
 ON_UNSEEN = ("warn", "reject")
 _TYPED = ".parquet"  # the output in which keys keep their types
 OUTPUTS = (_TYPED, ".csv", ".jsonl")
+PREDICTED = ("predicted_class", "predicted_labels", "predicted_value")  # the first of the columns that are added
 IMAGES_PER_SHARD = 512
 _ROWS_PER_SHARD = 200_000
 _READING: dict[str, Any] = {

@@ -7,6 +7,7 @@ from . import (
     models as models,
     monitoring as monitoring,
     new as new,
+    predict as predict,
     report as report,
     schedule as schedule,
     schema as schema,

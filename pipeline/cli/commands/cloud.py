@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from kerasline.components.core import ConfigError, check_output, prepare_libraries
+from kerasline.components.core import ConfigError, check_output, lack_of_file, prepare_libraries
 from kerasline.pipeline.cli.shared import WORKSPACE, DataOption, RecipeArgument, SetOption, WorkspaceOption
 from kerasline.pipeline.container import check_claim, check_image, check_pipeline_root, check_reachable, mount_of
 
@@ -123,7 +123,7 @@ def submit(
     from kerasline.pipeline.cloud import submission
 
     if not file.is_file():
-        raise ConfigError(f"expected a file that 'kerasline compile' wrote, but {file} does not exist")
+        raise ConfigError(f"expected a file that 'kerasline compile' wrote, but {file} {lack_of_file(file)}")
     if target is Target.VERTEX:
         if not project:
             raise ConfigError("--project: expected the Google Cloud project that the job runs in, got none")

@@ -1,4 +1,4 @@
-"""The commands about models that were pushed: models, promote, rollback, pin, unpin, predict, serve, export."""
+"""The commands about models that were pushed: models, promote, rollback, pin, unpin, serve, export."""
 
 from __future__ import annotations
 
@@ -12,13 +12,12 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
-from kerasline.components.core import ConfigError, nearest, rounded
+from kerasline.components.core import ConfigError, rounded
 from kerasline.pipeline.cli.shared import (
     WORKSPACE,
-    DebugOption,
+    CaptureOption,
     JsonOption,
     ModelArgument,
-    ModelOption,
     OnUnseenOption,
     SignatureOption,
     WorkspaceOption,
@@ -29,10 +28,6 @@ from kerasline.pipeline.cli.shared import (
 from kerasline.pipeline.console import print_table
 
 NameArgument = Annotated[str, typer.Argument(help="The name of a pushed model.", autocompletion=completion.models)]
-CaptureOption = Annotated[
-    float | None,
-    typer.Option(min=0, max=1, metavar="SHARE", help="Keep this part of what is answered; default: serve.capture."),
-]
 VersionArgument = Annotated[int, typer.Argument(help="One of its versions.")]
 
 
@@ -43,7 +38,6 @@ def register(app: typer.Typer) -> None:
     app.command()(rollback)
     app.command()(pin)
     app.command()(unpin)
-    app.command()(predict)
     app.command()(serve)
     app.command()(export)
 
@@ -119,53 +113,6 @@ def unpin(name: NameArgument, version: VersionArgument, workspace: WorkspaceOpti
 
     registry.pin(workspace / "models", name, version, None)
     print(f"version {version} of {name} goes when push.keep says so")
-
-
-def predict(
-    source: Annotated[str, typer.Argument(metavar="INPUT", help="A file, a folder of images, or a quoted glob.")],
-    model: ModelOption,
-    output: Annotated[Path, typer.Option("--output", "-o", help="A .parquet, .csv or .jsonl file.")],
-    keys: Annotated[
-        list[str], typer.Option("--key", metavar="COLUMN", help="Repeat this column of the input; default: all.")
-    ] = [],  # noqa: B006 (typer's way)
-    kind: Annotated[
-        str | None, typer.Option("--format", help="csv, parquet, images, tfrecord or npz; default: by the name.")
-    ] = None,
-    on_unseen: OnUnseenOption = "warn",
-    capture: CaptureOption = None,
-    workspace: WorkspaceOption = WORKSPACE,
-    json_file: JsonOption = None,
-    beam: Annotated[
-        list[str], typer.Option(metavar="OPTION", help="Of Beam: --beam=--direct_num_workers=2; default: run.beam.")
-    ] = [],  # noqa: B006
-    debug: DebugOption = False,
-) -> None:
-    """Predict every row of a table, every image of a folder, or every record of TFRecord files."""
-    from kerasline.components.beam import join_options
-    from kerasline.components.prediction import KINDS
-    from kerasline.pipeline.models import predict_file
-
-    if kind is not None and kind not in KINDS:
-        raise ConfigError(f"--format: expected one of {', '.join(KINDS)}, got {kind!r}.{nearest(kind, KINDS)}")
-    write_json = open_json(json_file)
-    check_on_unseen(on_unseen)
-    try:
-        engine = join_options(beam)
-    except ValueError as error:
-        raise ConfigError(f"--beam: {error}") from error
-    result = predict_file(
-        source,
-        model,
-        output,
-        keys=keys,
-        kind=kind,
-        on_unseen=on_unseen,
-        workspace=workspace,
-        beam_arguments=engine,
-        capture=capture,
-        debug=debug,
-    )
-    write_json(result)
 
 
 def serve(

@@ -2,6 +2,7 @@ from . import completion as completion
 from .options import (
     RUN_HELP as RUN_HELP,
     WORKSPACE as WORKSPACE,
+    CaptureOption as CaptureOption,
     DataOption as DataOption,
     DebugOption as DebugOption,
     JsonOption as JsonOption,

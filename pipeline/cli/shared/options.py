@@ -63,6 +63,10 @@ SignatureOption = Annotated[
         "--require-signature", metavar="PUBLIC-KEY", help="Refuse a version that is not what this key's holder signed."
     ),
 ]
+CaptureOption = Annotated[
+    float | None,
+    typer.Option(min=0, max=1, metavar="SHARE", help="Keep this part of what is answered; default: serve.capture."),
+]
 DebugOption = Annotated[bool, typer.Option("--debug", help="Show tracebacks.")]
 JsonOption = Annotated[
     Path | None,

@@ -268,6 +268,11 @@ def test_what_the_run_is_told(kerasline: Command, monkeypatch: pytest.MonkeyPatc
         ("run flats.yaml --learning-rate 1", "changed by --set KEY=VALUE. Did you mean 'training.learning_rate'?"),
         ("plan flats.yaml seed=1", "kerasline: a key of the recipe is changed by --set seed=1"),
         ("init flats.csv rent", "kerasline: the column to predict is named by --label rent"),
+        (
+            "predict flats new.csv",
+            "named by --model, as in: kerasline predict new.csv --model flats",
+        ),
+        ("predict new.csv", "the model is named by --model, as in: kerasline predict INPUT --model NAME"),
         ("models --sett", "Error: No such option: --sett"),
     ],
 )

@@ -151,6 +151,25 @@ def test_without_a_good_row_there_is_no_output(workspace: Path, tmp_path: Path) 
     assert not output.exists()
 
 
+def test_without_an_output_the_first_answers_are_shown(
+    workspace: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from kerasline.pipeline.cli.commands.predict import predict
+
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "temporary"))
+    (tmp_path / "temporary").mkdir()
+    (tmp_path / "in.csv").write_text("area (m²),district\n" + "10,[red]x\x1b[31m\n" * 12 + "3,bad\n")
+    predict(str(tmp_path / "in.csv"), "doubler@2", workspace=workspace, json_file=tmp_path / "out.json")
+    lines = [line.split() for line in capfd.readouterr().out.splitlines()]
+    assert lines[-12] == ["area", "(m²)", "district", "predicted_value"]
+    assert lines[-11:-1] == 10 * [["10", "[red]x\\x1b[31m", "31"]]
+    assert " ".join(lines[-1]).startswith("the first 10 of 12 rows; nothing was written: -o answers.csv keeps")
+    assert not any(str(tmp_path / "temporary") in word for line in lines for word in line)
+    told = json.loads((tmp_path / "out.json").read_text())
+    assert (told["rows"], told["rejected"], told["output"], told["rejected_file"]) == (12, 1, None, None)
+    assert list((tmp_path / "temporary").iterdir()) == []
+
+
 def test_tf_examples_of_which_some_are_none(workspace: Path, tmp_path: Path) -> None:
     import tensorflow as tf
 

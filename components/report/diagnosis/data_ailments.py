@@ -189,13 +189,15 @@ def too_few_data(figures: Mapping[str, Any], reading: Reading, advice: Treatment
     train = (data.get("splits") or {}).get("train")
     if train is None:
         return None
-    evidence = [f"The train split has {train} rows."] if train < FEW_ROWS else []
+    is_small = train < FEW_ROWS
+    evidence = [f"The train split has {train} rows."] if is_small else []
     evidence += _rarest_class(_rows_of_classes(figures))
     evidence += _wide_interval(figures)
     if not evidence:
         return None
     seed = int((figures.get("experiment") or {}).get("seed", 0))
-    treatments = [treatment("collect more rows"), *advice.measure_better(data), *advice.repeat(seed)]
+    known = advice.pretrained() if is_small else []
+    treatments = [*known, treatment("collect more rows"), *advice.measure_better(data), *advice.repeat(seed)]
     return result("too_few_data", "hint", evidence, treatments)
 
 

@@ -35,9 +35,9 @@ def diagnose(figures: Mapping[str, Any]) -> list[Diagnosis]:
     """
     experiment = figures.get("experiment") or {}
     settings = (figures.get("training") or {}).get("settings") or experiment
-    has_images = any(spec["kind"] == "image" for spec in figures.get("inputs") or [])
+    image = next((spec["shape"] for spec in figures.get("inputs") or [] if spec["kind"] == "image"), None)
     reading = read(figures)
-    advice = Treatments(settings, experiment.get("tuning"), has_images, len(reading.loss))
+    advice = Treatments(settings, experiment.get("tuning"), image, len(reading.loss))
     found = [
         diverging(figures, reading, advice),
         leakage(figures, reading, advice),

@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import re
 import shlex
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from kerasline.components.core import DURATION
 
 Treatment = dict[str, Any]
+_COLOURS = 3  # of a photograph, as the pretrained networks take them
 # What makes a family's model larger.
 _WIDTHS = {"mlp": "units", "tabular": "units", "cnn": "filters", "sequence": "units"}
 
@@ -21,13 +22,13 @@ def treatment(why: str, changes: Mapping[str, Any] | None = None, tuned: Iterabl
     Args:
       why: what it does, in a few words.
       changes: dotted config keys and values; empty where only people can act.
-      tuned: keys that the search sets; a change of one of them means nothing while the search runs.
+      tuned: keys that the search sets; a change of one of them, or of its block, means nothing while the search runs.
 
     Returns:
       ``why``, ``changes`` (``KEY=VALUE`` each) and ``line``, the options of ``kerasline run`` to copy.
     """
     settings = dict(changes or {})
-    if set(settings) & set(tuned):
+    if any(f"{key}.".startswith(f"{changed}.") for key in tuned for changed in settings):
         settings["tuning"] = None
     parts = [f"{key}={_yaml(value)}" for key, value in settings.items()]
     return {"why": why, "changes": parts, "line": " ".join(f"--set {shlex.quote(part)}" for part in parts)}
@@ -47,12 +48,12 @@ class Treatments:
         self,
         settings: Mapping[str, Any],
         tuning: Mapping[str, Any] | None = None,
-        has_images: bool = False,
+        image: Sequence[int] | None = None,
         epochs: int = 0,
     ) -> None:
         self._model: Mapping[str, Any] = settings.get("model") or {}
         self._training: Mapping[str, Any] = settings.get("training") or {}
-        self._has_images = has_images
+        self._image = image  # height, width and channels, where there are images
         self._epochs = epochs
         self._tuned = tuple((tuning or {}).get("space") or ())
 
@@ -124,13 +125,20 @@ class Treatments:
         """Random changes to training images, where there are images and no such changes yet."""
         augmentation = self._model.get("augmentation")
         if (
-            not self._has_images
+            self._image is None
             or not augmentation
             or any(augmentation.get(key) for key in ("rotate", "translate", "zoom"))
         ):
             return []
         changes = {"model.augmentation.translate": 0.1, "model.augmentation.rotate": 10}
         return [self._make("show each image a little moved and turned", changes)]
+
+    def pretrained(self) -> list[Treatment]:
+        """A pretrained network, where photographs are learnt from nothing."""
+        if self._image is None or self._image[-1] != _COLOURS or self._model.get("family") not in ("cnn", "mlp"):
+            return []
+        why = "a pretrained network learns more from few photographs; it downloads its weights"
+        return [self._make(why, {"model": {"family": "transfer"}})]
 
     def slower(self) -> list[Treatment]:
         """A lower learning rate, and clipped gradients."""

@@ -16,6 +16,7 @@ def every_treatment(advice: Treatments, task: str) -> list[dict[str, Any]]:
     data = {"splits": {"train": 80, "eval": 10, "test": 10}}
     return [
         *(advice.longer() + advice.larger() + advice.smaller() + advice.regularise() + advice.augment()),
+        *advice.pretrained(),
         *(advice.slower() + advice.steadier() + advice.balance(task) + advice.distrust_labels(task)),
         *(advice.measure_better(data) + advice.repeat(7)),
     ]
@@ -25,9 +26,9 @@ def every_treatment(advice: Treatments, task: str) -> list[dict[str, Any]]:
 def test_recipes_accept_every_treatment(recipe: str) -> None:
     experiment, _ = load_experiment(recipe)
     config = experiment.model_dump(mode="json")
-    has_images = "digits" in recipe or "mnist" in recipe
+    image = [28, 28, 3] if "digits" in recipe or "mnist" in recipe else None
     task = "regression" if "regression" in recipe else "multiclass"
-    found = every_treatment(Treatments(config, config["tuning"], has_images), task)
+    found = every_treatment(Treatments(config, config["tuning"], image), task)
     assert len(found) >= 8
     for entry in found:
         words = shlex.split(entry["line"])
@@ -50,6 +51,15 @@ def test_a_linear_model_is_given_layers() -> None:
 def test_a_pretrained_base_is_fitted_slowly() -> None:
     (found,) = Treatments({"model": {"family": "transfer"}, "training": {"learning_rate": 0.001}}).larger()
     assert found["line"] == "--set model.freeze=none --set training.learning_rate=0.0001"
+
+
+def test_photographs_are_given_a_pretrained_network_and_images_without_colour_are_not() -> None:
+    model = {"model": {"family": "cnn"}}
+    (found,) = Treatments(model, image=[32, 32, 3]).pretrained()
+    assert found["changes"] == ['model={"family": "transfer"}']
+    (found,) = Treatments(model, {"space": {"model.dropout": {"float": [0, 0.5]}}}, [32, 32, 3]).pretrained()
+    assert found["changes"][1:] == ["tuning=null"]
+    assert Treatments(model, image=[28, 28, 1]).pretrained() == Treatments(model).pretrained() == []
 
 
 def test_a_custom_model_is_left_to_its_owner() -> None:

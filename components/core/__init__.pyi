@@ -41,7 +41,7 @@ from .machine.child_process import (
 )
 from .machine.code_hash import code_version as code_version
 from .machine.code_state import code_state as code_state, take_code_state as take_code_state
-from .machine.file_facts import file_facts as file_facts
+from .machine.file_facts import file_facts as file_facts, lack_of_file as lack_of_file
 from .machine.libraries import (
     describe_difference as describe_difference,
     describe_environment as describe_environment,

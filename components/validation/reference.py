@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from kerasline.components.core import ConfigError, is_address, is_version
+from kerasline.components.core import ConfigError, is_address, is_version, lack_of_file
 from kerasline.components.datasets.remote import fetch_file
 from kerasline.components.registry import current_version, list_versions
 from kerasline.components.validation.policy import PROFILE_FILE, DriftCheck
@@ -66,7 +66,7 @@ def find_reference(options: DriftCheck, models: Path, baseline_version: int, bas
         if not Path(path).is_file():
             raise ConfigError(
                 f"{_KEY}: expected production, the number of a version or the path or URI of a {PROFILE_FILE}, but "
-                f"{path} does not exist"
+                f"{path} {lack_of_file(path)}"
             )
     return Reference(path, name, hashlib.sha256(_read(path)).hexdigest())
 

@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 from pydantic import Field, ValidationError, field_validator, model_validator
 
-from kerasline.components.core import ConfigError, Options, nearest, shown
+from kerasline.components.core import ConfigError, Options, lack_of_file, nearest, shown
 from kerasline.components.datasets.description import DataOptions
 from kerasline.components.evaluation import EvaluationOptions
 from kerasline.components.features import ColumnOptions, expand_shorthand, is_feature_key, split_feature_key
@@ -155,11 +155,11 @@ def find_recipe(recipe: str) -> Path:
     if recipe.endswith((".yaml", ".yml")) or "/" in recipe:
         path = Path(recipe)
         if not path.is_file():
-            there = "is none" if path.exists() else "does not exist"
             beside = nearest(path.name, [file.name for file in path.parent.glob("*.y*ml")], cutoff=0.8)
             told = f".{beside}" if beside else ";"
+            lack = lack_of_file(path)
             raise ConfigError(
-                f"expected a recipe file, but {recipe} {there}{told} 'kerasline recipes' lists the shipped ones"
+                f"expected a recipe file, but {recipe} {lack}{told} 'kerasline recipes' lists the shipped ones"
             )
         return path
     path = RECIPES / f"{recipe}.yaml"

@@ -6,7 +6,7 @@ from .child_process import (
 )
 from .code_hash import code_version as code_version
 from .code_state import code_state as code_state, take_code_state as take_code_state
-from .file_facts import file_facts as file_facts
+from .file_facts import file_facts as file_facts, lack_of_file as lack_of_file
 from .libraries import (
     describe_difference as describe_difference,
     describe_environment as describe_environment,

@@ -1,4 +1,4 @@
-"""What changes with a file's content, without reading it."""
+"""What is known of a file without reading it: what changes with its content, and what stands in its place."""
 
 from __future__ import annotations
 
@@ -14,3 +14,12 @@ def file_facts(path: str | Path) -> tuple[int, ...]:
     """
     found = os.stat(path)
     return found.st_size, found.st_ino, found.st_mtime_ns, found.st_ctime_ns
+
+
+def lack_of_file(path: str | Path) -> str:
+    """Says, behind its path, why there is no file to read: ``does not exist``, or what stands there instead."""
+    if os.path.isdir(path):
+        return "is a folder; name a file in it"
+    if os.path.lexists(path):
+        return "is no file, or a link that leads to none"
+    return "does not exist"

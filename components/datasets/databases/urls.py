@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from kerasline.components.core import ConfigError
+from kerasline.components.core import ConfigError, lack_of_file
 
 DATABASES = {
     "sqlite": "sqlite",
@@ -81,7 +81,7 @@ def parse_url(text: str, base_dir: Path) -> DatabaseUrl:
     named = text.partition("://")[2].partition("?")[0].removeprefix("/")
     file = Path(os.path.abspath(base_dir / Path(unquote(named)).expanduser()))
     if not file.is_file():
-        raise ConfigError(f"data.sql.url: expected a database of {scheme} at {file}, but there is no such file.")
+        raise ConfigError(f"data.sql.url: expected a database of {scheme}, but {file} {lack_of_file(file)}.")
     return DatabaseUrl(DATABASES[scheme], f"{scheme}:///{file}", file)
 
 

@@ -8,7 +8,7 @@ import socket
 from collections.abc import Sequence
 from pathlib import Path
 
-from kerasline.components.core import ConfigError, shown
+from kerasline.components.core import ConfigError, lack_of_file, shown
 from kerasline.components.models.description.options import (
     AugmentationOptions,
     CnnOptions,
@@ -220,8 +220,8 @@ def _check_weights(options: TransferOptions) -> None:
 def _check_file(path: Path) -> None:
     if not path.is_file():
         raise ConfigError(
-            f"model.weights must be imagenet, none, the path of a file or NAME@VERSION, but {shown(str(path))} does "
-            "not exist; check the path."
+            f"model.weights must be imagenet, none, the path of a file or NAME@VERSION, but {shown(str(path))} "
+            f"{lack_of_file(path)}."
         )
     if path.suffix not in WEIGHT_FILES:
         raise ConfigError(f"model.weights must end in .h5, .weights.h5 or .keras, got {path.name!r}; convert the file.")

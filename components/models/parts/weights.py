@@ -8,7 +8,7 @@ import h5py
 import keras
 import numpy as np
 
-from kerasline.components.core import ConfigError
+from kerasline.components.core import ConfigError, lack_of_file
 from kerasline.components.models.description import check_archive, open_weights
 from kerasline.components.models.parts.layers import layer_name
 
@@ -30,8 +30,8 @@ def load_weights(model: keras.Model, path: str | Path) -> None:
     path = Path(path).expanduser()
     if not path.is_file():
         raise ConfigError(
-            f"model.weights must be imagenet, none, the path of a file or NAME@VERSION, but {str(path)!r} does not "
-            "exist; check the path."
+            f"model.weights must be imagenet, none, the path of a file or NAME@VERSION, but {str(path)!r} "
+            f"{lack_of_file(path)}."
         )
     if path.suffix == ".keras":
         _assign(model, _from_keras(path), path)

@@ -77,7 +77,8 @@ def test_auto_size_lies_between_96_and_what_the_base_was_trained_at(
         (TransferOptions(base="xception", input_size=64), "at least 71x71, but model.input_size is 64x64"),
         (TransferOptions(base="nasnet_mobile", input_size=(224, 96)), "reads 224x224 only"),
         (TransferOptions(**RANDOM, freeze="fir8"), "squeezenet has no layer 'fir8'. Did you mean 'fire8_concat'?"),
-        (TransferOptions(base="squeezenet", weights="nowhere.h5"), "'nowhere.h5' does not exist; check the path"),
+        (TransferOptions(base="squeezenet", weights="/"), "'/' is a folder; name a file in it"),
+        (TransferOptions(base="squeezenet", weights="nowhere.h5"), "'nowhere.h5' does not exist"),
     ],
 )
 def test_options_that_do_not_fit_the_base_are_refused(options: TransferOptions, message: str) -> None:

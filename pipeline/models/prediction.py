@@ -93,10 +93,9 @@ def predict_file(
         "model": folder.name,
         "version": version,
         "input": source,
-        "output": str(output) if is_kept else None,
+        **_files_of(done, output, is_kept),
         "rows": done.rows,
         "rejected": done.rejected,
-        "rejected_file": str(done.rejected_path) if done.rejected_path and is_kept else None,
         "unseen": done.unseen,
         "unseen_rows": done.unseen_rows,
         "captured": done.captured,
@@ -105,6 +104,13 @@ def predict_file(
         "seconds": round(done.seconds, 3),
         "rows_per_second": round(_speed(done), 1),
     }
+
+
+def _files_of(done: Prediction, output: Path, is_kept: bool) -> dict[str, str | None]:
+    """Names the files of a prediction that stay."""
+    if not is_kept:
+        return {"output": None, "rejected_file": None}
+    return {"output": str(output), "rejected_file": str(done.rejected_path) if done.rejected_path else None}
 
 
 def _keep(

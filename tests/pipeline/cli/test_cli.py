@@ -264,7 +264,7 @@ def test_what_the_run_is_told(kerasline: Command, monkeypatch: pytest.MonkeyPatc
         ("iris_mlp --set a=1", "kerasline: a recipe is run by: kerasline run iris_mlp"),
         ("help", "kerasline: kerasline --help lists the commands"),
         ("--workspace w runs", "kerasline: options stand behind the command, as in: kerasline run --workspace ..."),
-        ("--capture 1 serve", "as in: kerasline predict --capture ..."),
+        ("--capture 1 serve", "as in: kerasline serve --capture ..."),
         ("run flats.yaml --learning-rate 1", "changed by --set KEY=VALUE. Did you mean 'training.learning_rate'?"),
         ("plan flats.yaml seed=1", "kerasline: a key of the recipe is changed by --set seed=1"),
         ("init flats.csv rent", "kerasline: the column to predict is named by --label rent"),

@@ -84,3 +84,4 @@ from .wording import (
     rate as rate,
     rounded as rounded,
 )
+from .yaml_text import dump_yaml as dump_yaml

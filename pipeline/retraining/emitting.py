@@ -9,7 +9,7 @@ import re
 import shlex
 from collections.abc import Sequence
 
-from kerasline.components.core import ConfigError
+from kerasline.components.core import ConfigError, dump_yaml
 from kerasline.pipeline.config.schedule import WEEKDAYS, Part, ScheduleOptions, parse_cron
 
 _FROM_MONDAY = [*range(1, 7), 0]  # systemd's order of the weekdays, in cron's numbers
@@ -120,8 +120,6 @@ def kubernetes_job(
       workspace: its path in the container.
       claim: the volume claim that is mounted there.
     """
-    import yaml
-
     job: dict[str, object] = {"backoffLimit": schedule.on_failure.retries}
     if schedule.max_runtime_minutes is not None:
         job["activeDeadlineSeconds"] = int(schedule.max_runtime_minutes * 60)
@@ -133,7 +131,7 @@ def kubernetes_job(
         # CronJobs have no jitter of their own.
         pod["initContainers"] = [{"name": "jitter", "image": image, "command": ["sh", "-c", sleep(schedule)]}]
     job["template"] = {"spec": pod}
-    return yaml.safe_dump(
+    return dump_yaml(
         {
             "apiVersion": "batch/v1",
             "kind": "CronJob",
@@ -144,8 +142,7 @@ def kubernetes_job(
                 "concurrencyPolicy": "Forbid",
                 "jobTemplate": {"spec": job},
             },
-        },
-        sort_keys=False,
+        }
     )
 
 

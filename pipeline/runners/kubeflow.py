@@ -7,10 +7,9 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-import yaml
 from tfx.orchestration.kubeflow.v2.kubeflow_v2_dag_runner import KubeflowV2DagRunner, KubeflowV2DagRunnerConfig
 
-from kerasline.components.core import ConfigError, nearest, write_output
+from kerasline.components.core import ConfigError, dump_yaml, nearest, write_output
 from kerasline.components.features import named_columns
 from kerasline.components.training import check_own_network
 from kerasline.pipeline.config import StepResources
@@ -87,7 +86,7 @@ def compile_pipeline(
     job["runtimeConfig"]["parameterValues"] = {key: value for key, value in values.items() if value is not None}
     written: dict[str, Any] = job if target == "vertex" else job["pipelineSpec"]
     documents = [written, _platform(job["pipelineSpec"], claim, mount_of(pipeline_root))] if claim else [written]
-    text = json.dumps(job, indent=1) if target == "vertex" else yaml.safe_dump_all(documents, sort_keys=True)
+    text = json.dumps(job, indent=1) if target == "vertex" else dump_yaml(*documents, sort_keys=True)
     write_output(output, text)
     return written
 

@@ -8,20 +8,17 @@ where they belong before TFX's entry point reads them.
 from __future__ import annotations
 
 import json
-import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
-
-from kerasline.components.core import ConfigError, nearest
+from kerasline.components.core import ConfigError
 from kerasline.components.datasets.description import DataOptions, Dataset
-from kerasline.components.fitting import TrainingOptions, set_keys
+from kerasline.components.fitting import set_keys
 from kerasline.pipeline.container.buckets import check_reachable
+from kerasline.pipeline.container.given_values import NUMBERS, check_value
 
 COMPILED = "compiled_with"  # the values that a spec was compiled with, beside the parameters of each step
-_NUMBERS = {"epochs": "training.epochs", "learning_rate": "training.learning_rate"}
 _DESCRIPTIONS = {
     "pipeline_root": "Below it are models/NAME (the pushed versions), checkpoints and searches.",
     "span": "The newest span to use; the recipe's window ends with it.",
@@ -98,105 +95,6 @@ def _declaration(name: str, value: Any) -> dict[str, Any]:
     return declared if value is None else {**declared, "defaultValue": value, "isOptional": True}
 
 
-def read_values(spec: Mapping[str, Any], given: Sequence[str], known: Mapping[str, str]) -> dict[str, Any]:
-    """Reads ``--param NAME=VALUE`` against what a spec declares.
-
-    Args:
-      spec: the PipelineSpec.
-      given: the texts.
-      known: values that the command has from other options; they count for parameters that the spec declares.
-
-    Returns:
-      The values of all parameters: as given, otherwise as the spec was compiled.
-
-    Raises:
-      ConfigError: a name is unknown, a value is not of its type, or one is missing.
-    """
-    declared = spec["root"].get("inputDefinitions", {}).get("parameters", {})
-    values = _defaults(declared)
-    values |= {name: value for name, value in known.items() if name in declared}
-    values |= _read_given(given, declared)
-    missing = [name for name in declared if name not in values]
-    if missing:
-        raise ConfigError(f"expected a value for {missing[0]}, got none; add --param {missing[0]}=VALUE")
-    # Numbers come back from YAML and JSON as they were written; the services take a whole one for a double too.
-    whole = [name for name in values if declared[name]["parameterType"] == "NUMBER_INTEGER"]
-    return values | {name: int(values[name]) for name in whole}
-
-
-def _defaults(declared: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: definition["defaultValue"] for name, definition in declared.items() if "defaultValue" in definition}
-
-
-def _read_given(given: Sequence[str], declared: Mapping[str, Any]) -> dict[str, Any]:
-    """Reads the texts of ``--param``, each of another parameter."""
-    values: dict[str, Any] = {}
-    for text in given:
-        name, sign, value = text.partition("=")
-        if not sign:
-            raise ConfigError(f"--param: expected NAME=VALUE, such as epochs=20, got {text!r}")
-        if name not in declared:
-            listed = ", ".join(declared) or "none: it was compiled by something else"
-            raise ConfigError(
-                f"--param: expected a parameter of the spec ({listed}), got {name!r}.{nearest(name, declared)}"
-            )
-        if name in values:
-            raise ConfigError(f"--param {name}: expected one value, got two; leave one out")
-        values[name] = _read_value(name, value, declared[name])
-    return values
-
-
-def _read_value(name: str, text: str, definition: Mapping[str, Any]) -> Any:
-    kind = definition["parameterType"]
-    try:
-        value: Any = {"NUMBER_INTEGER": int, "NUMBER_DOUBLE": float}.get(kind, str)(text)
-    except ValueError:
-        wanted = "a whole number" if kind == "NUMBER_INTEGER" else "a number"
-        raise ConfigError(f"--param {name}: expected {wanted}, got {text!r}") from None
-    _check_value(f"--param {name}", name, value, str(definition.get("defaultValue", "")), shown=text)
-    return value
-
-
-def _check_value(option: str, name: str, value: Any, compiled: str, *, shown: Any) -> None:
-    """Raises ConfigError for a value that the recipe could not have, or that no step could follow.
-
-    Args:
-      option: What the message begins with.
-      name: Of the parameter.
-      value: As it would be put in place.
-      compiled: Its value as compiled, as text.
-      shown: The value as whoever submits it wrote it.
-    """
-    if name in _NUMBERS:
-        try:
-            TrainingOptions.model_validate({name: value})
-        except ValidationError as error:
-            problem = error.errors()[0]["msg"].replace("Input should be", "expected a value that is")
-            raise ConfigError(f"{option}: {problem}, got {shown!r}") from None
-    elif name == "pipeline_root":
-        check_pipeline_root(value, option)
-    elif name == "span":
-        _check_span(value, compiled, option)
-
-
-def check_pipeline_root(uri: str, option: str = "--pipeline-root") -> None:
-    """Raises ConfigError for what neither is a URI nor an absolute path (of a volume that every step mounts)."""
-    if not re.match(r"[a-z][a-z0-9+]*://[^/]", uri) and not uri.startswith("/"):
-        raise ConfigError(f"{option}: expected a URI such as gs://BUCKET/PATH, got {uri!r}")
-    if not uri.strip("/"):
-        raise ConfigError(
-            f"{option}: expected a folder where a volume is mounted, such as /mnt/kerasline, got {uri!r}, which is a "
-            "step's whole file system"
-        )
-
-
-def _check_span(text: str, compiled: str, option: str) -> None:
-    is_date = "-" in compiled
-    if not re.fullmatch(r"\d{4}-\d\d-\d\d" if is_date else r"\d+", text):
-        wanted = "a date" if is_date else "a number"
-        raise ConfigError(f"{option}: expected {wanted} such as {compiled}, got {text!r}")
-
-
 def put_in_place(parameters: Parameters) -> Parameters:
     """Returns a step's parameters as TFX expects them, with what was given at submission where the step reads it.
 
@@ -233,17 +131,17 @@ def _check_submitted(name: str, value: Any, compiled: Any) -> None:
     """Raises ConfigError for a value that came past ``--param``: from a service's own page, client or schedule."""
     option = f"parameter {name}"
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    if is_number != (name in _NUMBERS) or not isinstance(value, str | int | float):
-        wanted = "a number" if name in _NUMBERS else "a text"
+    if is_number != (name in NUMBERS) or not isinstance(value, str | int | float):
+        wanted = "a number" if name in NUMBERS else "a text"
         raise ConfigError(f"{option}: expected {wanted}, got {value!r}; submit the spec with one")
-    _check_value(option, name, value, str(compiled), shown=value)
+    check_value(option, name, value, str(compiled), shown=value)
     if name == "pipeline_root":
         check_reachable(str(value), "kubeflow", option)
 
 
 def _with_numbers(parameters: Parameters, changed: Mapping[str, Any]) -> Parameters:
     """Puts numbers of the recipe where the step reads the recipe."""
-    numbers = {key: changed[name] for name, key in _NUMBERS.items() if name in changed}
+    numbers = {key: changed[name] for name, key in NUMBERS.items() if name in changed}
     if not numbers:
         return parameters
     if "training.epochs" in numbers:

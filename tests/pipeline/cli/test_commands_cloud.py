@@ -7,7 +7,7 @@ import pytest
 from kerasline.components.core.errors import ConfigError
 from kerasline.pipeline.container.buckets import check_reachable
 from kerasline.pipeline.container.compiled_for import check_image
-from kerasline.pipeline.container.runtime_parameters import check_pipeline_root
+from kerasline.pipeline.container.given_values import check_pipeline_root
 from kerasline.pipeline.container.shared_places import check_claim
 
 
@@ -34,8 +34,11 @@ def test_a_pipeline_root_is_a_uri() -> None:
             ConfigError, match=r"--param pipeline_root: .* such as /mnt/kerasline, got '/+', which is a"
         ):
             check_pipeline_root(root, "--param pipeline_root")
-    check_pipeline_root("gs://bucket/path")
-    check_pipeline_root("/mnt/volume")
+    for name in ("..", ".", "{{x}}", "$(HOME)", "a$$b", "x[1]", "a*", "a\nb", "a?b"):
+        with pytest.raises(ConfigError, match="expected folders with plain names, got"):
+            check_pipeline_root(f"gs://bucket/{name}/runs")
+    check_pipeline_root("gs://bucket/a path.1/..x")
+    check_pipeline_root("/mnt/volume/")
 
 
 def test_a_root_is_one_that_the_steps_reach() -> None:

@@ -13,7 +13,8 @@ from kerasline.components.datasets import resolve
 from kerasline.components.datasets.description.options import DataOptions
 from kerasline.components.datasets.description.spec import Dataset
 from kerasline.pipeline.config.experiment import parse_experiment
-from kerasline.pipeline.container.runtime_parameters import COMPILED, declare_parameters, put_in_place, read_values
+from kerasline.pipeline.container.given_values import read_values
+from kerasline.pipeline.container.runtime_parameters import COMPILED, declare_parameters, put_in_place
 
 ROOT = "gs://bucket/root"
 DATES = ("2026-11-01", "2026-11-02", "2026-11-03")
@@ -198,7 +199,10 @@ def test_values_of_the_command_line(tmp_path: Path) -> None:
     [
         (["epochs"], r"--param: expected NAME=VALUE, such as epochs=20, got 'epochs'"),
         (["epoch=3"], r"expected a parameter of the spec \(.*\), got 'epoch'. Did you mean 'epochs'\?"),
-        (["span=3"], r"expected a parameter of the spec \(pipeline_root, epochs, learning_rate\), got 'span'"),
+        (["span=3"], r"--param span: expected the spec of a recipe whose data come in spans .*, got one without"),
+        (["region=x"], r"--param region: expected the spec of a recipe with custom jobs .*; it takes pipeline_root, epo"),
+        (["epochs=1_0"], "--param epochs: expected a whole number, got '1_0'"),
+        (["epochs=\u0663"], "--param epochs: expected a whole number, got '\u0663'"),
         (["epochs=ten"], "--param epochs: expected a whole number, got 'ten'"),
         (["epochs=2.5"], "--param epochs: expected a whole number, got '2.5'"),
         (["epochs=0"], "--param epochs: expected a value that is greater than or equal to 1, got '0'"),

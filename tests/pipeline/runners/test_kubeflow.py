@@ -16,7 +16,8 @@ from kerasline.components.core.errors import ConfigError
 from kerasline.pipeline.cli.commands.cloud import LOOK_UP_LATER
 from kerasline.pipeline.config.experiment import parse_experiment
 from kerasline.pipeline.container.artifact_types import KNOWN, title_of
-from kerasline.pipeline.container.runtime_parameters import put_in_place, read_values
+from kerasline.pipeline.container.given_values import read_values
+from kerasline.pipeline.container.runtime_parameters import put_in_place
 from tests.end_to_end.kubeflow_launcher import Cluster
 from tests.end_to_end.spec_execution import execute_task, parameters_of
 

@@ -12,6 +12,7 @@ import os
 import re
 import shutil
 import signal
+import stat
 import subprocess
 import sys
 import time
@@ -26,6 +27,8 @@ from kfp.pipeline_spec import pipeline_spec_pb2
 # component/launcher_v2.go, LocalPathForURI; oci:// is for models in images alone.
 SCHEMES = {"gs://": "gcs", "minio://": "minio", "s3://": "s3"}
 TIMEOUT_SECONDS = 900
+_OF_THE_IMAGE = ("LD_LIBRARY_PATH", "PATH", "PYTHONPATH")  # variables that a pod has, too
+_MAY_ALL = "-dac_override,-dac_read_search"  # what lets root write where nobody may
 
 
 class TaskFailed(Exception):
@@ -112,7 +115,7 @@ def run_pod(
       TaskFailed: the command failed, or the launcher refuses what it finds.
     """
     pod = cluster.folder / "pod"
-    shutil.rmtree(pod, ignore_errors=True)
+    _delete(pod)
     try:
         _make_file_system(cluster, task, pod, mounts)
         _download(cluster, pod, executor_input["inputs"].get("artifacts", {}))
@@ -122,7 +125,14 @@ def run_pod(
         answer = _read_answer(task, Path(executor_input["outputs"]["outputFile"]))
         return _upload(cluster, task, pod, executor_input["outputs"]["artifacts"], answer)
     finally:
-        shutil.rmtree(pod, ignore_errors=True)
+        _delete(pod)
+
+
+def _delete(pod: Path) -> None:
+    """Deletes a pod's file system, of which parts may only be read."""
+    for folder, _, _ in os.walk(pod):
+        os.chmod(folder, stat.S_IRWXU)
+    shutil.rmtree(pod, ignore_errors=True)
 
 
 def _make_file_system(cluster: Cluster, task: str, pod: Path, mounts: list[dict[str, Any]]) -> None:
@@ -163,6 +173,15 @@ def _download(cluster: Cluster, pod: Path, inputs: Mapping[str, Any]) -> None:
                     target = place / path.relative_to(stored) if path != stored else place
                     target.parent.mkdir(parents=True, exist_ok=True)
                     shutil.copyfile(path, target)
+            _close(pod, place)
+
+
+def _close(pod: Path, place: Path) -> None:
+    """Harder than the launcher: what a step gets may only be read, as where a volume with it is mounted."""
+    if not place.resolve().is_relative_to(pod.resolve()):
+        return  # in a claim, where the next pod finds it
+    for path in [place, *place.rglob("*")] if place.exists() else []:
+        path.chmod(0o444 if path.is_file() else 0o555)
 
 
 def _prepare_outputs(task: str, pod: Path, outputs: Mapping[str, Any]) -> None:
@@ -220,11 +239,16 @@ def _run_command(
         raise TaskFailed(task, None, f"Argo or the launcher takes {text[text.index('{{') :][:40]} for a placeholder")
     command = [sys.executable if part == "python" else part for part in container["command"]]
     command += [argument.replace("{{$}}", text) for argument in container["args"]]
-    own = {"KERASLINE_MOUNTS": str(pod), "HOME": str(pod / "home"), "TMPDIR": str(pod / "tmp")}
+    if os.geteuid() == 0 and shutil.which("setpriv"):
+        command = ["setpriv", "--bounding-set", _MAY_ALL, "--inh-caps", _MAY_ALL, *command]
+    # As for a user of whom the image knows nothing: no home, a working folder that may only be read, no variables.
+    (pod / "home").chmod(0o555)
+    image = {name: os.environ[name] for name in _OF_THE_IMAGE if name in os.environ}
+    own = {"KERASLINE_MOUNTS": str(pod), "HOME": str(pod / "home" / "nobody"), "TMPDIR": str(pod / "tmp")}
     log = cluster.folder / "log.txt"
     with open(log, "w+", encoding="utf-8") as output:
         process = subprocess.Popen(
-            command, stdout=output, stderr=subprocess.STDOUT, cwd=pod / "home", env={**os.environ, **given, **own},
+            command, stdout=output, stderr=subprocess.STDOUT, cwd=pod / "home", env={**image, **given, **own},
             start_new_session=True,
         )  # fmt: skip
         code = wait(process, pod, kill)

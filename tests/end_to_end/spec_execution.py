@@ -61,9 +61,8 @@ def execute_spec(
 
 
 def producers_of(task: dict[str, Any]) -> set[str]:
-    """The tasks that a task waits for."""
-    artifacts = task.get("inputs", {}).get("artifacts", {}).values()
-    return {a["taskOutputArtifact"]["producerTask"] for a in artifacts} | set(task.get("dependentTasks", []))
+    """The tasks that a task waits for: compiler/argocompiler/dag.go; what makes its inputs is not asked."""
+    return set(task.get("dependentTasks", []))
 
 
 def execute_task(
@@ -125,14 +124,23 @@ def parameters_of(spec: Mapping[str, Any], name: str, values: Mapping[str, Any])
     """The values of a task's parameters: constants, and what the submission says or the spec has as a default."""
     declared = spec["root"].get("inputDefinitions", {}).get("parameters", {})
     known = {key: definition["defaultValue"] for key, definition in declared.items() if "defaultValue" in definition}
+    # apiserver/template/v2_template.go, validatePipelineJobInputs.
+    assert values.keys() <= declared.keys(), f"parameters that the pipeline does not take: {values}"
     known |= values
-    sources = spec["root"]["dag"]["tasks"][name].get("inputs", {}).get("parameters", {})
-    return {
+    task = spec["root"]["dag"]["tasks"][name]
+    found = {
         key: known[source["componentInputParameter"]]
         if "componentInputParameter" in source
         else source["runtimeValue"]["constant"]
-        for key, source in sources.items()
+        for key, source in task.get("inputs", {}).get("parameters", {}).items()
     }
+    # driver/resolve.go, handleParamTypeValidationAndConversion; a text that is none would be made one.
+    taken = spec["components"][task["componentRef"]["name"]].get("inputDefinitions", {}).get("parameters", {})
+    assert found.keys() == taken.keys(), f"{name}: {found.keys() ^ taken.keys()} of one side alone"
+    for key, definition in taken.items():
+        kinds = str if definition["parameterType"] == "STRING" else int | float
+        assert isinstance(found[key], kinds), f"{name}.{key}: {definition}, got {found[key]!r}"
+    return found
 
 
 def _provision_outputs(cluster: Cluster, name: str, component: Mapping[str, Any], salt: str) -> dict[str, Any]:

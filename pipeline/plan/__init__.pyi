@@ -6,7 +6,11 @@ from .data_schemas import (
 )
 from .earlier_searches import check_budget as check_budget, find_start as find_start
 from .first_checks import check_data as check_data, check_first as check_first
-from .own_parts import OF_A_RUN as OF_A_RUN, own_modules as own_modules
+from .own_parts import (
+    OF_A_RUN as OF_A_RUN,
+    check_own_functions as check_own_functions,
+    own_modules as own_modules,
+)
 from .partial import (
     WHOLE as WHOLE,
     Part as Part,

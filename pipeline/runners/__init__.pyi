@@ -1,5 +1,5 @@
 from . import local as local
-from .kubeflow import compile_pipeline as compile_pipeline, models_below as models_below
+from .kubeflow import compile_pipeline as compile_pipeline
 from .remote_paths import (
     check_weights as check_weights,
     data_remark as data_remark,
@@ -7,3 +7,4 @@ from .remote_paths import (
     modules_remark as modules_remark,
     weights_remark as weights_remark,
 )
+from .targets import check_target as check_target, models_below as models_below

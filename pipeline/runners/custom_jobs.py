@@ -14,7 +14,6 @@ from kerasline.components.core import ConfigError
 from kerasline.components.training import FitJob
 from kerasline.components.tuning import SearchJob
 from kerasline.pipeline.config import CustomJob, RunOptions
-from kerasline.pipeline.runners.accelerators import check_accelerator
 
 _EXECUTORS = {"train": FitJob, "tune": SearchJob}
 
@@ -31,7 +30,7 @@ def move_to_jobs(pipeline: Pipeline, options: RunOptions, image: str) -> None:
       image: the container image.
 
     Raises:
-      ConfigError: there is no such step, or no such accelerator.
+      ConfigError: there is no such step.
     """
     steps = {component.id: component for component in pipeline.components}
     for step, job in options.custom_jobs.items():
@@ -57,7 +56,6 @@ def _job_spec(step: str, job: CustomJob, options: RunOptions, image: str) -> dic
     """Returns a CustomJobSpec, with the names of Google's protocol buffers."""
     machine: dict[str, Any] = {"machine_type": job.machine}
     if job.accelerator:
-        check_accelerator(f"run.custom_jobs.{step}.accelerator", job.accelerator, "vertex")
         machine |= {"accelerator_type": job.accelerator, "accelerator_count": job.accelerator_count}
     if job.tpu_topology:
         machine["tpu_topology"] = job.tpu_topology

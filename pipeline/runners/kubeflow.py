@@ -16,14 +16,9 @@ from kerasline.pipeline.config import StepResources
 from kerasline.pipeline.container import VARIABLE, declare_parameters, describe, mount_of, pack_texts
 from kerasline.pipeline.graph import create_pipeline
 from kerasline.pipeline.plan import RunPlan
-from kerasline.pipeline.runners.accelerators import check_accelerator
+from kerasline.pipeline.runners.targets import check_target, models_below
 
 ENTRY_POINT = ["python", "-P", "-m", "kerasline.pipeline.container.entry"]
-
-
-def models_below(pipeline_root: str, name: str) -> str:
-    """Says where the versions of an experiment are pushed to."""
-    return f"{pipeline_root.rstrip('/')}/models/{name}"
 
 
 def compile_pipeline(
@@ -56,16 +51,12 @@ def compile_pipeline(
       ConfigError: the recipe asks for a step or an accelerator that the target does not know, or a user's own network
         does not suit it.
     """
+    check_target(plan.experiment.run, target)
     check_own_network(plan.fit_settings(), plan.experiment.push.further_formats())
     name, pipeline_root = plan.experiment.name.replace("_", "-"), pipeline_root.rstrip("/")
     models = models_below(pipeline_root, plan.experiment.name)
     pipeline = create_pipeline(plan, pipeline_root=pipeline_root, models=models, name=name)
     if plan.experiment.run.custom_jobs:
-        if target != "vertex":
-            raise ConfigError(
-                f"run.custom_jobs: expected --target vertex, got {target}, which has none; size the steps under "
-                "run.resources, or leave them out with --set 'run.custom_jobs={}'"
-            )
         from kerasline.pipeline.runners.custom_jobs import move_to_jobs
 
         move_to_jobs(pipeline, plan.experiment.run, image)
@@ -138,7 +129,7 @@ def _apply_run_options(job: dict[str, Any], plan: RunPlan, target: str) -> None:
             raise ConfigError(
                 f"run.resources: expected steps ({', '.join(tasks)}), got {step!r}.{nearest(step, tasks)}"
             )
-        executors[f"{step}_executor"]["container"]["resources"] = _resources(step, resources, target)
+        executors[f"{step}_executor"]["container"]["resources"] = _resources(resources)
     # What production holds is not among the inputs of these steps, so a backend must not reuse their outputs.
     never_cached = ("baseline", "validate") if plan.reference.models else ("baseline",)
     for step, task in tasks.items():
@@ -151,13 +142,12 @@ def _apply_run_options(job: dict[str, Any], plan: RunPlan, target: str) -> None:
         job.update({key: value for key, value in about.items() if value})
 
 
-def _resources(step: str, wanted: StepResources, target: str) -> dict[str, Any]:
+def _resources(wanted: StepResources) -> dict[str, Any]:
     result: dict[str, Any] = {}
     if wanted.cpu:
         result["cpuLimit"] = wanted.cpu
     if wanted.memory_gb:
         result["memoryLimit"] = wanted.memory_gb
     if wanted.accelerator:
-        check_accelerator(f"run.resources.{step}.accelerator", wanted.accelerator, target)
         result["accelerator"] = {"type": wanted.accelerator, "count": str(wanted.accelerator_count)}
     return result

@@ -51,8 +51,8 @@ def compile_recipe(
     from kerasline.components.validation import reference_elsewhere
     from kerasline.pipeline.config import load_experiment
     from kerasline.pipeline.console import screen_apart
-    from kerasline.pipeline.plan import find_schema_file, plan_run
-    from kerasline.pipeline.runners import check_weights
+    from kerasline.pipeline.plan import check_own_functions, find_schema_file, plan_run
+    from kerasline.pipeline.runners import check_target, check_weights, models_below
     from kerasline.pipeline.workspace import open_workspace
 
     check_image(image)
@@ -65,18 +65,20 @@ def compile_recipe(
         check_claim(claim)
     experiment, base_dir = load_experiment(recipe, changes)
     home = open_workspace(workspace)
+    check_target(experiment.run, target)
     check_weights(experiment, home.root, pipeline_root)
+    check_own_functions(experiment, base_dir)
     with screen_apart(home.log("compile")) as screen:
-        screen.line("loading TensorFlow and TFX, which takes 10 to 30 s")
-        prepare_libraries()
-        from kerasline.pipeline.runners import compile_pipeline, models_below
-
         schema_file = find_schema_file(experiment.name, base_dir, home.root)
         # The versions of this workspace are not those over there.
         there = models_below(pipeline_root, experiment.name)
         reference = reference_elsewhere(experiment.validation.drift, there)
         plan = plan_run(experiment, base_dir, data_dir, home.models(experiment.name), schema_file, reference)
         plan = dataclasses.replace(plan, baseline_version=LOOK_UP_LATER)
+        screen.line("loading TensorFlow and TFX, which takes 10 to 30 s")
+        prepare_libraries()
+        from kerasline.pipeline.runners import compile_pipeline
+
         spec = compile_pipeline(
             plan, target, image, pipeline_root, output, base_dir=base_dir, data_dir=data_dir, claim=claim
         )

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import sys
+from pathlib import Path
+
 import pytest
 
 from kerasline.components.core.errors import ConfigError
+from kerasline.pipeline.cli import entry as cli
 from kerasline.pipeline.container.buckets import check_reachable
 from kerasline.pipeline.container.compiled_for import check_image
 from kerasline.pipeline.container.given_values import check_pipeline_root
@@ -61,3 +65,28 @@ def test_a_claim_has_a_name_that_kubernetes_takes(claim: str) -> None:
         check_claim(claim)
     assert repr(claim) in str(refusal.value)
     check_claim("team-a.disk-1")
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ("data={csv: {path: /no/flats.csv, label: rent}}", "File not found: /no/flats.csv"),
+        ("data={csv: {path: 'http://127.0.0.1:9/flats.csv', label: rent}}", "cannot be fetched: nothing answers at"),
+        ("features.size=drop", "features.size: expected a column of iris"),
+        ("model={family: custom, build: 'no_such_module:build'}", "expected a module no_such_module that Python can"),
+        ("run.custom_jobs={train: {}}", "run.custom_jobs: expected --target vertex, got kubeflow"),
+        ("run.resources={train: {accelerator: TPU_V3}}", "expected a Kubernetes resource such as nvidia.com/gpu"),
+    ],
+)
+def test_what_can_be_told_at_once_is_told_before_anything_loads(
+    change: str, sentence: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["--target", "kubeflow", "--image", "k:1", "--pipeline-root", "gs://b/r", "-o", str(tmp_path / "out.yaml")]
+    given = ["compile", "iris_mlp", *words, "--workspace", str(tmp_path), "--set", change]
+    monkeypatch.setattr(sys, "argv", ["kerasline", *given])
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+    told = capsys.readouterr()
+    assert (ended.value.code, told.out) == (2, ""), "not even that TensorFlow is loaded"
+    assert sentence in told.err
+    assert not (tmp_path / "out.yaml").exists()

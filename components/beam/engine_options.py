@@ -198,8 +198,8 @@ def _settings(options: Sequence[str]) -> dict[str, str]:
 
 
 def _kind(settings: dict[str, str]) -> str:
-    """Names the runner as Beam finds it: in any case, with or without its last word."""
-    return settings["--runner"].lower().removesuffix("runner")
+    """Names the runner as Beam finds it: in any case, with or without its last word; ours as those that they are."""
+    return settings["--runner"].removeprefix(f"{_SERVERS}.").lower().removesuffix("runner")
 
 
 def _needs_image(settings: dict[str, str]) -> bool:

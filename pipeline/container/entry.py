@@ -14,13 +14,14 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import runpy
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from kerasline.components.beam import choose_batches
+from kerasline.components.beam import check_engine, choose_batches
 from kerasline.components.core import ConfigError, KeraslineError, prepare_libraries, unpack_text
 from kerasline.pipeline.container.backend_artifacts import clean_answer, make_missing, restore_artifacts
 from kerasline.pipeline.container.buckets import BUCKETS
@@ -78,6 +79,7 @@ def _run_step(facts: Mapping[str, Any]) -> None:
     if "columns" in facts:
         choose_batches(facts["columns"])
     prepare_libraries()
+    check_engine(_beam_options())
     try:
         runpy.run_module(_ENTRY_POINT, run_name="__main__", alter_sys=True)
     except SystemExit as ended:  # as it ends when all is well, too
@@ -152,6 +154,11 @@ def _mount(facts: Mapping[str, Any]) -> str:
 
 def _executor() -> str:
     return sys.argv[sys.argv.index(_EXECUTOR) + 1] if _EXECUTOR in sys.argv else ""
+
+
+def _beam_options() -> list[str]:
+    """Returns those of a step that runs on Beam; TFX's own options have their values beside them."""
+    return [argument for argument in sys.argv[1:] if re.match(r"--\w+=", argument)]
 
 
 def _inputs_spec() -> dict[str, Any]:

@@ -48,6 +48,7 @@ def compile_recipe(
     workspace: WorkspaceOption = WORKSPACE,
 ) -> None:
     """Write the spec that Vertex AI (JSON) or Kubeflow Pipelines (YAML) runs."""
+    from kerasline.components.beam import check_engine
     from kerasline.components.validation import reference_elsewhere
     from kerasline.pipeline.config import load_experiment
     from kerasline.pipeline.console import screen_apart
@@ -68,6 +69,7 @@ def compile_recipe(
     check_target(experiment.run, target)
     check_weights(experiment, home.root, pipeline_root)
     check_own_functions(experiment, base_dir)
+    check_engine(experiment.run.engine(), reach=False)
     with screen_apart(home.log("compile")) as screen:
         schema_file = find_schema_file(experiment.name, base_dir, home.root)
         # The versions of this workspace are not those over there.

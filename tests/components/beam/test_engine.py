@@ -187,6 +187,9 @@ def test_without_java_no_job_server_can_be_started() -> None:
         ConfigError, match="Flink's job server needs Java, and there is no /nowhere/java; install Java 17"
     ):
         check_engine(["--runner=FlinkRunner", "--job_server_java_launcher=/nowhere/java"])
+    with pytest.raises(ConfigError, match="Spark's job server needs Java"):
+        # As the steps of a spec have it.
+        check_engine(complete_options(["--runner=SparkRunner", "--job_server_java_launcher=/nowhere/java"]))
 
 
 @pytest.mark.parametrize(

@@ -74,6 +74,8 @@ def test_a_claim_has_a_name_that_kubernetes_takes(claim: str) -> None:
         ("data={csv: {path: 'http://127.0.0.1:9/flats.csv', label: rent}}", "cannot be fetched: nothing answers at"),
         ("features.size=drop", "features.size: expected a column of iris"),
         ("model={family: custom, build: 'no_such_module:build'}", "expected a module no_such_module that Python can"),
+        ("run.beam=[--runner=PortableRunner]", "run.beam: expected --sdk_container_image=IMAGE with PortableRunner"),
+        ("run.beam=[--direct_num_worker=2]", "run.beam: Beam knows no option --direct_num_worker. Did you mean"),
         ("run.custom_jobs={train: {}}", "run.custom_jobs: expected --target vertex, got kubeflow"),
         ("run.resources={train: {accelerator: TPU_V3}}", "expected a Kubernetes resource such as nvidia.com/gpu"),
     ],

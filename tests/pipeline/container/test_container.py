@@ -206,6 +206,18 @@ def test_a_step_takes_the_rows_of_a_wide_table_in_large_batches(
     assert seen == [least]
 
 
+def test_a_step_whose_job_service_is_not_there_does_not_begin(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """TFX's entry point would wait for it, and end in gRPC's words."""
+    options = ["--runner=PortableRunner", "--job_endpoint=127.0.0.1:1", "--environment_type=LOOPBACK"]
+    monkeypatch.setattr(sys, "argv", ["container", "--executor_class_path", "x.Executor", *options])
+    with pytest.raises(SystemExit) as ended:
+        container.main()
+    assert ended.value.code == 2
+    assert "kerasline: run.beam: expected Beam's job service at 127.0.0.1:1, but nothing" in capsys.readouterr().err
+
+
 def test_without_a_mount_nothing_is_changed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """On Kubeflow with a volume, URIs are paths already."""
     monkeypatch.setattr(container, "MOUNTS", str(tmp_path))

@@ -200,7 +200,7 @@ def test_values_of_the_command_line(tmp_path: Path) -> None:
         (["epochs"], r"--param: expected NAME=VALUE, such as epochs=20, got 'epochs'"),
         (["epoch=3"], r"expected a parameter of the spec \(.*\), got 'epoch'. Did you mean 'epochs'\?"),
         (["span=3"], r"--param span: expected the spec of a recipe whose data come in spans .*, got one without"),
-        (["region=x"], r"--param region: expected the spec of a recipe with custom jobs .*; it takes pipeline_root, epo"),
+        (["region=x"], r"--param region: expected the spec of a recipe with custom jobs .*; it takes pipeline_root"),
         (["epochs=1_0"], "--param epochs: expected a whole number, got '1_0'"),
         (["epochs=\u0663"], "--param epochs: expected a whole number, got '\u0663'"),
         (["epochs=ten"], "--param epochs: expected a whole number, got 'ten'"),

@@ -40,8 +40,9 @@ _WITH_COLUMNS: dict[str, Callable[..., Found]] = {
     "python": own_table.find,
 }  # fmt: skip
 _WITHOUT_COLUMNS: dict[str, Callable[..., Found]] = {
-    "images": image_folder.find, "npz": npz.find, "idx": idx.find, "tfrecord": tfrecord.find,
+    "images": image_folder.find, "idx": idx.find, "tfrecord": tfrecord.find,
 }  # fmt: skip
+_MOST_NAMED = 3
 _TABLES = ("csv", "parquet", "image_table")  # readers of columns that may have words for a missing value
 
 
@@ -122,13 +123,25 @@ def _settle(found: Found, options: DataOptions, name: str, task: str, seed: int)
         source=found.source,
         licence=found.licence,
         skipped=found.skipped,
-        notes=found.notes,
+        notes=(*found.notes, *_untrained(found, label)),
         spans=found.spans,
     )
     plan, notes = finish_plan(draft, _read_rows, may_change=options.split.method is None)
     told = tuple(map(name_addresses, (*draft.notes, *notes)))
     skipped = tuple(map(name_addresses, draft.skipped))
     return draft.model_copy(update={"split": plan, "notes": told, "skipped": skipped})
+
+
+def _untrained(found: Found, label: Label) -> list[str]:
+    """Notes classes that only rows have which the source itself keeps for eval or test."""
+    names = sorted(found.label.untrained) if label.classes and label.dtype != "multi" else []
+    if not names:
+        return []
+    more = f" and {len(names) - _MOST_NAMED} more" if len(names) > _MOST_NAMED else ""
+    classes = ", ".join(map(repr, names[:_MOST_NAMED]))
+    return [
+        f"no row to train with is of class {classes}{more}, so the model cannot learn it; some eval or test rows are"
+    ]
 
 
 def read_shard(dataset: Dataset, shard: Mapping[str, Any]) -> Iterator[tuple[str | None, dict[str, Any]]]:
@@ -201,6 +214,8 @@ def _find(options: DataOptions, places: Places, seed: int, named: Named) -> Foun
         raise ConfigError(f"split.column {split.name!r} needs a table, but the source is {source}; remove it.")
     if source == "dataset":
         return _find_named(options, places, seed)
+    if source == "npz":
+        return npz.find(block, places, takes_eval=options.split.eval is None)
     return _WITHOUT_COLUMNS[source](block, places)
 
 

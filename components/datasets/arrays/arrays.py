@@ -4,11 +4,18 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from kerasline.components.core import ConfigError, counted
-from kerasline.components.datasets.description import Column, Dataset, LabelFacts, facts_of_values, indices_of
+from kerasline.components.datasets.description import (
+    Column,
+    Dataset,
+    LabelFacts,
+    facts_of_values,
+    indices_of,
+    only_in_tests,
+)
 from kerasline.components.datasets.images import encode_png
 
 if TYPE_CHECKING:
@@ -121,7 +128,10 @@ def _counted(dtype: Dtype, pieces: Sequence[np.ndarray]) -> dict[str, Any]:
 
 def label_facts(parts: Parts, name: str = "label", **known: Any) -> LabelFacts:
     """Collects the facts of the labels of all parts; ``known`` goes to :func:`facts_of_values`."""
-    return facts_of_values(name, (value for part in parts.values() for value in part.labels.tolist()), **known)
+    facts = facts_of_values(name, (value for part in parts.values() for value in part.labels.tolist()), **known)
+    values = facts.counts or {}
+    trained = parts[None].labels.tolist() if None in parts else values
+    return replace(facts, untrained=only_in_tests(values, set(trained)))
 
 
 def shards_of(parts: Parts, rows_per_shard: int) -> list[dict[str, Any]]:

@@ -11,7 +11,7 @@ from kerasline.components.datasets.description import Column, LabelFacts, LabelN
 from kerasline.components.datasets.images import Checked, Survey
 from kerasline.components.datasets.values import NumberEvidence, WrittenNumbers, are_booleans
 
-_MAX_DISTINCT = 10_000
+MAX_DISTINCT = 10_000
 _MOST_ODD = 100  # values that are no image in a feature of images
 _TEXTS_AT_ONCE = 4096
 _TIFF_STARTS = (b"II*\0", b"MM\0*")
@@ -20,7 +20,8 @@ _BMP_START, _BMP_HEADER_BYTES = b"BM", 26  # a word may begin so, but has no zer
 # Kinds of lists that a column of each type may be stored as; the other types are bytes.
 _STORED = {"float": {"float", "int"}, "array": {"float", "int"}, "int": {"int"}, "tokens": {"int"}}
 _OF_ONE_VALUE = ("float", "int", "string", "image")
-_CONTROLS = frozenset(range(32)) - set(b"\t\n\r\f\v")  # that no text has
+_CONTROLS = bytes(sorted(set(range(32)) - set(b"\t\n\r\f\v")))  # of which raw pixels and serialized tensors have many
+_MOST_CONTROLS = 0.01  # of the bytes of text
 
 
 class Values(NamedTuple):
@@ -51,7 +52,9 @@ class FeatureScan:
       images: Records whose bytes begin like an image.
       others: Records with other bytes.
       unusable: Of the images, those that cannot be used, and why the first cannot.
-      is_text: Whether all bytes are text.
+      is_utf8: Whether all bytes are UTF-8.
+      letters: How many of these there are.
+      controls: How many of them no text has.
       survey: What the images are like.
       counts: Records of each value, None where there are too many different ones to count.
       booleans: Whether every text is true or false.
@@ -69,7 +72,9 @@ class FeatureScan:
     images: int = 0
     others: int = 0
     unusable: list[str] = field(default_factory=list)
-    is_text: bool = True
+    is_utf8: bool = True
+    letters: int = 0
+    controls: int = 0
     survey: Survey = field(default_factory=Survey)
     counts: dict[Any, int] | None = field(default_factory=dict)
     booleans: bool = True
@@ -90,7 +95,7 @@ class FeatureScan:
         if self.counts is not None:
             value = values[0] if len(values) == 1 else None
             self.counts[value] = self.counts.get(value, 0) + 1
-            if len(self.counts) > _MAX_DISTINCT:
+            if len(self.counts) > MAX_DISTINCT:
                 self.counts = None
 
     def _take_bytes(self, content: bytes, checked: Checked | None) -> None:
@@ -98,7 +103,7 @@ class FeatureScan:
             self.others += 1
         else:
             self._take_image(checked)
-        self.is_text = self.is_text and _is_text(content)
+        self._weigh(content)
         if self.is_text and content.strip():
             self._take_text(content.decode().strip())
 
@@ -109,6 +114,18 @@ class FeatureScan:
             self.unusable.append(checked.problem)
         else:
             self.counts = None  # images are not told apart, and keeping them would fill the memory
+
+    def _weigh(self, content: bytes) -> None:
+        content = content.rstrip(b"\0")  # to which programs fill up text of a fixed length
+        self.is_utf8 = self.is_utf8 and _is_utf8(content)
+        if self.is_utf8:
+            self.letters += len(content)
+            self.controls += len(content) - len(content.translate(None, _CONTROLS))
+
+    @property
+    def is_text(self) -> bool:
+        """Whether all bytes are text, in which a stray control character may stand."""
+        return self.is_utf8 and self.controls <= _MOST_CONTROLS * self.letters
 
     @property
     def is_image(self) -> bool:
@@ -284,9 +301,9 @@ def plain(value: Any) -> Any:
     return value.decode("utf-8", "replace") if isinstance(value, bytes) else value
 
 
-def _is_text(value: bytes) -> bool:
+def _is_utf8(value: bytes) -> bool:
     try:
         value.decode()
     except UnicodeDecodeError:
         return False
-    return _CONTROLS.isdisjoint(value)  # which raw pixels and serialized tensors have
+    return True

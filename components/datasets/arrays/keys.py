@@ -47,13 +47,14 @@ class Keys:
         return {key for keys in features for key in keys.values()} | {label for label in labels if label}
 
 
-def choose_keys(options: NpzOptions, known: Sequence[str], path: Path) -> Keys:
+def choose_keys(options: NpzOptions, known: Sequence[str], path: Path, *, takes_eval: bool) -> Keys:
     """Finds the arrays that the options mean, and those of the same names of the other splits.
 
     Args:
       options: Of the recipe.
       known: The arrays of the archive.
       path: Of the archive.
+      takes_eval: Whether arrays of the eval split are looked for.
 
     Raises:
       ConfigError: an array is not there, or the label is one of the inputs.
@@ -64,7 +65,7 @@ def choose_keys(options: NpzOptions, known: Sequence[str], path: Path) -> Keys:
         raise ConfigError(f"npz.features lists {label!r}, which is the label; a model would only copy it. Take it out.")
     asked = options.test_features is not None or options.test_label is not None
     test = _asked_test(options, features, label, known, path) if asked else _of_split("test", features, label, known)
-    evaluated = _of_split("eval", features, label, known)
+    evaluated = _of_split("eval", features, label, known) if takes_eval else None
     return Keys(features, label, *(test or (None, None)), *(evaluated or (None, None)))
 
 

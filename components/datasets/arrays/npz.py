@@ -38,18 +38,23 @@ _NPY = b"\x93NUMPY"  # how a single array begins
 _NUMBERS: dict[str, Dtype] = {"i": "int", "u": "int", "b": "int", "f": "float"}  # by NumPy's letter
 
 
-def find(options: NpzOptions, places: Places) -> Found:
+def find(options: NpzOptions, places: Places, *, takes_eval: bool = True) -> Found:
     """Describes an archive; arrays that it does not read are noted.
 
     uint8 arrays (rows, height, width[, channels]) are images, (rows,) numbers or text are columns, anything else is an
     array of float32. One-hot labels become class numbers; rows whose label is NaN are skipped.
+
+    Args:
+      options: The ``npz:`` block.
+      places: Where its path is looked for.
+      takes_eval: Whether arrays such as x_val are the eval split; else they are not used.
 
     Raises:
       ConfigError: a key is not there, row counts differ, or the archive holds pickled objects.
     """
     path = places.find(options.path)
     known = names_of(path)
-    keys = choose_keys(options, known, path)
+    keys = choose_keys(options, known, path, takes_eval=takes_eval)
     label_name = bare(keys.label) if len(keys.splits) > 1 else None
     found = describe(path, keys, label_name=label_name, images=options.images)
     return replace(found, notes=(*note_unused(known, keys.used, path), *_channels_first(found)))

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from kerasline.components.core import counted
-from kerasline.components.datasets.arrays.feature_scan import FeatureScan, Values, begins_like_image
+from kerasline.components.datasets.arrays.feature_scan import MAX_DISTINCT, FeatureScan, Values, begins_like_image
 from kerasline.components.datasets.files import size_of
 from kerasline.components.datasets.images import examine
 
@@ -36,6 +36,7 @@ class RecordSurvey:
       shards: One for each file.
       skipped: In words, what is left out.
       records: How many there are.
+      trained: Labels of the rows that the source does not keep for a test.
     """
 
     label: str
@@ -46,6 +47,7 @@ class RecordSurvey:
     shards: list[dict[str, Any]] = field(default_factory=list)
     skipped: list[str] = field(default_factory=list)
     records: int = 0
+    trained: set[Any] = field(default_factory=set)
 
     @property
     def rows(self) -> int:
@@ -68,14 +70,19 @@ class RecordSurvey:
                 self.skipped.append(f"{path.name} record {number}: {problem}")
                 continue
             rows += 1
-            for name, found in features.items():
-                self.scans.setdefault(name, FeatureScan(name)).add(found)
+            self._take(features, split)
         if unlabelled:
             self.skipped.append(f"{path.name}: {counted(unlabelled, 'record')} without {self.label!r}")
         first = sum(shard["rows"] for shard in self.shards if shard.get("split") == split)
         shard = {"path": str(path), "bytes": size_of(path), "first": first, "rows": rows}
         shard |= {"unusable": unusable} if unusable else {}
         self.shards.append(shard if split is None else {**shard, "split": split})
+
+    def _take(self, row: Record, split: str | None) -> None:
+        if split is None and len(self.trained) <= MAX_DISTINCT:
+            self.trained.add(row[self.label].values[0])
+        for name, found in row.items():
+            self.scans.setdefault(name, FeatureScan(name)).add(found)
 
     def _problem(self, features: Record) -> str:
         """Says why a record has no image that can be used, empty where it has."""

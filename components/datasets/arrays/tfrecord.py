@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 from kerasline.components.core import ConfigError, nearest
 from kerasline.components.datasets.arrays.feature_scan import FeatureScan, Values, column_of, label_of, plain
 from kerasline.components.datasets.arrays.record_survey import RecordSurvey, absent_shards, has_label
-from kerasline.components.datasets.description import Column, Dataset, Found, TfRecordOptions, thin
+from kerasline.components.datasets.description import Column, Dataset, Found, TfRecordOptions, only_in_tests, thin
 from kerasline.components.datasets.files import Places, check_unchanged, digest_file, is_gzip
 from kerasline.components.datasets.images import plain_or_same, shortened
 
@@ -30,7 +30,9 @@ def find(options: TfRecordOptions, places: Places) -> Found:
     survey = _survey(options, listed)
     _check_names(options, survey, first)
     columns = _columns(options, survey, first)
-    label = label_of(survey.scans[options.label], survey.rows, str(first))
+    scan = survey.scans[options.label]
+    untrained = only_in_tests(map(plain, scan.counts or ()), map(plain, survey.trained))
+    label = replace(label_of(scan, survey.rows, str(first)), untrained=untrained)
     return Found(
         kind=_kind({column.dtype for column in columns}),
         columns=columns,
@@ -51,7 +53,11 @@ def _columns(options: TfRecordOptions, survey: RecordSurvey, path: Path) -> tupl
     inputs = _inputs(options, survey)
     if not inputs:
         raise ConfigError(f"{path} has no feature left as input besides {options.label!r}; drop fewer features.")
-    return tuple(column_of(survey.scans[name], given.get(name), survey.rows) for name in inputs)
+    columns = tuple(column_of(survey.scans[name], given.get(name), survey.rows) for name in inputs)
+    if any(column.dtype == "image" and column.missing for column in columns):
+        images = ", ".join(survey.images)
+        raise ConfigError(f"No record of {path} has an image in each of {images}; drop some of them.")
+    return columns
 
 
 def _inputs(options: TfRecordOptions, survey: RecordSurvey) -> list[str]:

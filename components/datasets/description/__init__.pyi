@@ -2,9 +2,11 @@ from .found import Found as Found
 from .label_numbers import LabelNumbers as LabelNumbers, facts_of_written as facts_of_written
 from .labels import (
     LabelFacts as LabelFacts,
+    TrainedValues as TrainedValues,
     facts_of_values as facts_of_values,
     infer_task as infer_task,
     is_classes as is_classes,
+    only_in_tests as only_in_tests,
     settle_label as settle_label,
 )
 from .options import (

@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
-from typing import Literal
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
 
 from kerasline.components.core import ConfigError
 from kerasline.components.datasets.description.spec import Label
@@ -41,6 +41,7 @@ class LabelFacts:
       written: the numbers that text holds.
       as_numbers: what the label is when its text is read as these numbers.
       decimal_key: the config's key that says which decimal sign they have; empty where there is none.
+      untrained: values that only rows have which the source itself keeps for eval or test.
     """
 
     name: str
@@ -57,6 +58,7 @@ class LabelFacts:
     written: WrittenNumbers | None = None
     as_numbers: LabelFacts | None = None
     decimal_key: str = ""
+    untrained: frozenset[str] = frozenset()
     origin: str = field(default="the data")  # for messages
 
 
@@ -91,6 +93,49 @@ def facts_of_values(
         unit=unit,
         origin=origin,
     )
+
+
+def only_in_tests(values: Iterable[Any], trained: Iterable[Any]) -> frozenset[str]:
+    """Returns the values of a label that none of the rows has which a source lets a model learn from.
+
+    Args:
+      values: Of all rows, as numbers or as they are written.
+      trained: Of the rows that the source does not keep for eval or test.
+    """
+    known = set(map(_as_compared, trained))
+    return frozenset(str(value) for value in values if _as_compared(value) not in known)
+
+
+@dataclass
+class TrainedValues:
+    """The values of a label in the files before the first one that the source keeps for eval or test.
+
+    Attributes:
+      values: As they are written; None before such a file.
+    """
+
+    values: frozenset[Any] | None = None
+
+    def see(self, split: str | None, counts: Mapping[Any, int] | None) -> None:
+        """Notes that a file is read next.
+
+        Args:
+          split: That the source gives it, or None.
+          counts: Rows of each value before it, None where there are too many.
+        """
+        if split is not None and self.values is None:
+            self.values = frozenset(counts or ())
+
+    def add_to(self, facts: LabelFacts, counts: Mapping[Any, int] | None) -> LabelFacts:
+        """Returns facts that say which values only tests have, from the rows of each value of all files."""
+        return facts if self.values is None else replace(facts, untrained=only_in_tests(counts or (), self.values))
+
+
+def _as_compared(value: Any) -> Any:
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        return str(value).lower()
 
 
 def infer_task(label: Label) -> Task:

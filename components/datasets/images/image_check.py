@@ -21,6 +21,7 @@ SUFFIXES = (".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".gif", ".bmp", ".webp", "
 OTHER_SUFFIXES = (".heic", ".heif", ".jp2", ".jxl", ".svg", ".ico", ".dcm", ".ppm", ".tga", ".dng", ".cr2", ".nef")
 _FORMATS = ("PNG", "JPEG", "MPO", "GIF", "BMP", "WEBP", "TIFF", "AVIF")  # MPO: a JPEG with more after it, by phones
 _PLAIN = (b"\x89PNG", b"\xff\xd8")  # PNG and JPEG, which the graph decodes
+_NARROW = (b"\x01", b"\x02", b"\x04")  # bits a pixel of PNG files
 _CONVERTED = ("1", "L", "LA", "P", "PA", "RGB", "RGBA", "RGBX", "CMYK", "YCbCr")  # modes that Pillow makes RGB of
 _DEEP_GREY = "I;16"  # how modes begin of grey pixels of 16 bits; the order of their bytes follows
 _CHANNELS = {"1": 1, "L": 1, "LA": 1, "I": 1, "I;16": 1, "I;16B": 1, "F": 1, "RGBA": 4}
@@ -194,13 +195,13 @@ def plain_image(content: bytes) -> bytes:
     """Gives an image as the graph reads it: PNG and JPEG as they are, any other as a PNG of the same pixels.
 
     TensorFlow cannot convert the channels of GIF, WebP and BMP, reads few kinds of BMP and no TIFF or AVIF, does not
-    turn images as their EXIF data says, and makes no grey images of the four inks of a CMYK file. Of several frames or
-    pages this is the first.
+    turn images as their EXIF data says, makes no grey images of the four inks of a CMYK file, and makes pixels of fewer
+    than 8 bits transparent where other images have an alpha channel. Of several frames or pages this is the first.
 
     Raises:
       OSError, ValueError, SyntaxError: It cannot be decoded.
     """
-    if content.startswith(b"\x89PNG") and b"eXIf" not in content[:_EXIF_BYTES]:
+    if content.startswith(b"\x89PNG") and b"eXIf" not in content[:_EXIF_BYTES] and content[24:25] not in _NARROW:
         return content
     import numpy as np
     from PIL import Image, ImageOps
@@ -208,14 +209,20 @@ def plain_image(content: bytes) -> bytes:
     from kerasline.components.datasets.images.png import encode_png
 
     with Image.open(io.BytesIO(content)) as image:
-        is_plain = content.startswith(_PLAIN) and image.mode != "CMYK"
-        if is_plain and _orientation(image, content) not in _TURNED:
+        if _is_read_as_it_is(image, content):
             return content
         channels = _channels(image.mode, image.info, image.palette)
         upright = ImageOps.exif_transpose(image) or image
         if upright.mode.startswith(_DEEP_GREY):
             return encode_png(np.asarray(upright))
         return encode_png(np.asarray(upright.convert({1: "L", 3: "RGB", 4: "RGBA"}[channels])))
+
+
+def _is_read_as_it_is(image: Any, content: bytes) -> bool:
+    """Says whether the graph gives the pixels of an image that PIL gives."""
+    is_solid = content[24:25] in _NARROW and content.startswith(b"\x89PNG") and "transparency" not in image.info
+    is_plain = content.startswith(_PLAIN) and image.mode != "CMYK" and not is_solid
+    return is_plain and _orientation(image, content) not in _TURNED
 
 
 def plain_or_same(content: bytes) -> bytes:

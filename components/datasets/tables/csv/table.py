@@ -18,6 +18,7 @@ from kerasline.components.datasets.description import (
     LabelNumbers,
     Roles,
     SplitColumn,
+    TrainedValues,
     assign_roles,
     multi_facts,
     row_name_notes,
@@ -131,7 +132,9 @@ def _describe_once(
     shards: list[dict[str, Any]] = []
     skipped: list[str] = []
     next_row: dict[str | None, int] = {}
+    trained, label = TrainedValues(), scan.columns[roles.labels[0]]
     for path, part in files:
+        trained.see(part, label.counts)
         delimiter, partition = _delimiter(path, options), partitions.get(path)
         here = header_of(path, reading, delimiter, partition)
         same_columns(here, names, path, first_path)
@@ -143,7 +146,8 @@ def _describe_once(
         shards += _shards(path, part, delimiter, partition, scanned, next_row)
     for column in scan.columns.values():
         column.finish()
-    return _found(files, scan.columns, roles, reading, shards, skipped), lost
+    found = _found(files, scan.columns, roles, reading, shards, skipped)
+    return replace(found, label=trained.add_to(found.label, label.counts)), lost
 
 
 def _shards(

@@ -17,6 +17,7 @@ from kerasline.components.datasets.description import (
     ParquetOptions,
     Roles,
     SplitColumn,
+    TrainedValues,
     assign_roles,
     multi_facts,
     row_name_notes,
@@ -88,7 +89,9 @@ def describe(
     skipped: list[str] = []
     next_row: dict[str | None, int] = {}
     remarks: list[str] = []
+    trained, label = TrainedValues(), scans[roles.labels[0]]
     for path, part in files:
+        trained.see(part, label.counts)
         partition = partitions.get(path)
         file = open_file(path, partition)
         remarks.append(workbook_remark(file.schema_arrow))
@@ -104,7 +107,8 @@ def describe(
     left_out = [name for name in index if name not in options.drop]
     told = map(_index_note, left_out)
     row_names = row_name_notes(found.columns, found.label.rows)
-    return replace(found, notes=(*found.notes, *told, *row_names, *filter(None, remarks)))
+    facts = trained.add_to(found.label, label.counts)
+    return replace(found, label=facts, notes=(*found.notes, *told, *row_names, *filter(None, remarks)))
 
 
 def _asked(options: ParquetOptions, split: SplitColumn | None, named: Named) -> set[str]:

@@ -118,6 +118,11 @@ def test_chosen_features_and_limit(resolve, rows, save):
         ([example(x=1.5, y=0)], {"features": {"x": "int"}}, "'x' holds float values, which are not int"),
         ([example(x=[1, 2], y=0)], {"features": {"x": "int"}}, "up to 2 values a record, so it cannot be int"),
         ([example(x=1, y=[0, 1])], {}, "Label 'y' of .* has several values a record"),
+        (
+            [example(**{name: encode_png(np.zeros((2, 2), np.uint8)), "y": 0}) for name in "xz"],
+            {},
+            "No record of .*a.tfrecord has an image in each of [xz], [xz]; drop some of them",
+        ),
     ],
 )
 def test_bad_records(resolve, save, records, options, message):
@@ -238,3 +243,20 @@ def test_classes_and_columns_of_text_are_read_as_in_a_table(resolve, rows, save)
     by_make = resolve(tfrecord={"path": "a.tfrecord", "label": "make"})
     assert by_make.label.classes == ("Audi", "BMW", "Fiat")
     assert by_make.skipped == ("a.tfrecord: 16 records without 'make'",)
+
+
+def test_text_with_a_stray_control_character_is_text(resolve, rows, save):
+    words = [f"the words of row {n}".encode() + (b"\x1a" if n == 3 else b"\0\0") for n in range(40)]
+    save("a.tfrecord", [example(x=word, y=n % 2) for n, word in enumerate(words)])
+    dataset = resolve(tfrecord={"path": "a.tfrecord", "label": "y"})
+    assert [column.dtype for column in dataset.columns] == ["string"]
+    assert rows(dataset)[3]["x"] == "the words of row 3\x1a"
+
+
+def test_classes_of_the_test_files_alone_are_noted(resolve, save):
+    save("train.tfrecord", [example(x=float(n), y=[b"cat", b"dog"][n % 2]) for n in range(40)])
+    save("test.tfrecord", [example(x=float(n), y=[b"cat", b"eel"][n % 2]) for n in range(4)])
+    dataset = resolve(tfrecord={"path": "train.tfrecord", "test_path": "test.tfrecord", "label": "y"})
+    assert dataset.notes == (
+        "no row to train with is of class 'eel', so the model cannot learn it; some eval or test rows are",
+    )

@@ -265,6 +265,19 @@ def test_tensorflow_decodes_every_kind_with_the_channels_that_were_found(tmp_pat
         assert (tuple(decoded.shape), checked.problem) == (checked.shape, ""), (mode, form)
 
 
+@pytest.mark.parametrize("bits", [1, 2, 4, 8])
+@pytest.mark.parametrize("transparent", [False, True])
+def test_pixels_of_few_bits_are_seen_through_only_where_the_file_says_so(bits, transparent):
+    tf = pytest.importorskip("tensorflow")
+    picture = Image.fromarray((np.arange(30).reshape(6, 5) % 2**bits).astype(np.uint8), "P")
+    picture.putpalette([value % 256 for value in range(0, 3 * 37 * 2**bits, 37)])
+    out = io.BytesIO()
+    picture.save(out, "PNG", bits=bits, **({"transparency": 1} if transparent else {}))
+    assert out.getvalue()[24] == bits
+    given = tf.io.decode_png(image_check.plain_image(out.getvalue()), channels=4).numpy()
+    np.testing.assert_array_equal(given, np.asarray(Image.open(out).convert("RGBA")))
+
+
 def test_any_bytes_give_a_reason_and_no_exception(tmp_path):
     rng = np.random.default_rng(0)
     originals = [image(1), image(2, mode="L", form="JPEG"), image(3, mode="P", form="GIF"), image(4, form="BMP")]

@@ -28,6 +28,7 @@ from kerasline.components.profiling.sampling import (
     TABLES,
     ImageSample,
     TableSample,
+    check_one_table,
     check_source,
     choose_model,
     explain_folder,
@@ -87,6 +88,7 @@ def draft_recipe(data: Path, labels: Sequence[str], name: str | None, shown_path
             return _draft_images(data, labels, name or safe_name(data), shown_path)
         if not files:
             raise explain_folder(data)
+        check_one_table(data, files, labels)
         folders = "" if files[0].parent == data else "/**"
         return _draft_table(files, labels, name or safe_name(data), f"{shown_path}{folders}/*{files[0].suffix}")
     return _draft_table([data], labels, name or safe_name(data), shown_path)

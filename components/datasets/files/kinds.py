@@ -46,7 +46,13 @@ _BEGINNINGS: tuple[tuple[bytes, FileKind], ...] = (
     (b"ORC", _typed("an ORC file")),
     (b"Obj\x01", FileKind("an Avro file", "turn it into Parquet or CSV first")),
     (b"\x89HDF\r\n\x1a\n", _table("an HDF5 file", "read_hdf")),
-    (b"SQLite format 3\0", FileKind("an SQLite database", "write the table that is wanted as Parquet or CSV")),
+    (
+        b"SQLite format 3\0",
+        FileKind(
+            "an SQLite database",
+            "name it in the recipe: data: {sql: {url: 'sqlite:///FILE', table: TABLE, label: COLUMN}}",
+        ),
+    ),
     (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", WORKBOOK),
     (b"PK\x03\x04", WORKBOOK),  # other archives are refused before their bytes are looked at
     (
@@ -55,6 +61,24 @@ _BEGINNINGS: tuple[tuple[bytes, FileKind], ...] = (
     ),
     (b"PK\x05\x06", FileKind("an empty zip archive", "check that the right file was named")),
     *((start, _PACKED_TWICE) for start in (b"\x1f\x8b", b"BZh", b"\xfd7zXZ", b"\x28\xb5\x2f\xfd", b"\x04\x22\x4d\x18")),
+    (b"<stata_dta>", _table("a file of Stata", "read_stata")),
+    *(
+        (bytes([version]) + order + b"\1\0", _table("a file of Stata", "read_stata"))
+        for version in (113, 114, 115)
+        for order in (b"\1", b"\2")
+    ),
+    (
+        b"$FL2",
+        FileKind("a file of SPSS", "turn it into Parquet, such as with pandas.read_spss(FILE), which needs pyreadstat"),
+    ),
+    (b"\0" * 12 + b"\xc2\xea\x81\x60", _table("a file of SAS", "read_sas")),
+    (b"HEADER RECORD*******LIBRARY", _table("a transport file of SAS", "read_sas")),
+    (b"RDX", FileKind("a file of R", "write its table as Parquet, such as with arrow::write_parquet, or as CSV")),
+    (b"X\n\0\0\0", FileKind("a file of R", "write its table as Parquet, such as with arrow::write_parquet, or as CSV")),
+    (
+        b"MATLAB 5.0",
+        FileKind("a file of MATLAB", "write its table as CSV, or its arrays with numpy.savez for data.npz"),
+    ),
     (b"7z\xbc\xaf\x27\x1c", FileKind("a 7z archive", "unpack it, and name the file inside")),
     (b"Rar!\x1a\x07", FileKind("a RAR archive", "unpack it, and name the file inside")),
     (b"%PDF", FileKind("a PDF document", "save its table as CSV")),

@@ -30,6 +30,7 @@ from kerasline.components.profiling.guessing.unread import are_codes, remark_on_
 from kerasline.components.profiling.sampling import words_of
 
 _BOOLEANS = ({"true", "false"}, {"yes", "no"}, {"y", "n"}, {"t", "f"}, {"on", "off"})
+_EMAIL = re.compile(r"[^\s@]+@[^\s@]+\.\w+")
 _PERSON_NAME = re.compile(r"(^|[_\s.\-])(sur|last|first|middle|fore|given|family|maiden|full)[_\s.\-]?name$", re.I)
 _MOST_UNREADABLE = 0.1
 _TEXTS_READ = 20_000  # for the vocabulary
@@ -65,7 +66,7 @@ def guess_text(name: str, present: Sequence[str], counts: Counter[str], rows: in
 
 def _guess_words(name: str, present: Sequence[str], some: Sequence[str], distinct: int) -> ColumnGuess | None:
     """Finds texts of several words, and names that hardly come twice."""
-    if are_codes(some):
+    if are_codes(some) or all(map(_EMAIL.fullmatch, some)):
         return None
     words = [len(words_of(value)) for value in some]
     mean_words = sum(words) / len(words)

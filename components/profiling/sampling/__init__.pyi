@@ -5,6 +5,7 @@ from .images import (
     sample_images as sample_images,
 )
 from .missing import Words as Words, remark_on_classes as remark_on_classes
+from .places import check_one_table as check_one_table
 from .sampling import (
     SampledColumn as SampledColumn,
     TableSample as TableSample,

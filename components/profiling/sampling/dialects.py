@@ -28,6 +28,7 @@ _MOST_LINES_ABOVE = 15
 _MOST_LINES_BELOW = 3
 _FEWEST_NUMBERS = 2  # columns of numbers that a second line of names must stand out from
 _ROWS_BELOW = 200
+_ROW_NAMES, _FEWEST_NAMED = "row_name", 3
 
 
 def find_dialect(
@@ -51,6 +52,13 @@ def find_dialect(
         dialect, head = _without_quotes(path, dialect, error), []
         reading["quoting"] = ("none", f"quotes are part of the text: {str(error).split('; ')[0]}")
         head = _rows(path, dialect)[:30]
+    names = _names_one_short(head, labels)
+    if names:
+        number = head[0][0]
+        reading["skip_lines"] = (number, "the line with the names of the columns lacks one for the names of the rows")
+        reading["header"] = (False, "their names are listed here")
+        reading["columns"] = ([_free_name(_ROW_NAMES, names), *names], "with a name for the first")
+        return replace(dialect, skip_lines=number)
     above = _lines_above(head, labels)
     if above:
         reading["skip_lines"] = (above, f"{counted(above, 'line stands', 'lines stand')} above the header")
@@ -75,6 +83,31 @@ def _without_quotes(path: Path, dialect: Dialect, error: StrayQuote) -> Dialect:
     if width < 2 or any(len(fitted(cells, width, named)) != width for cells in rows if any(cells)):
         raise error
     return plain
+
+
+def _names_one_short(head: Sequence[Line], labels: Collection[str]) -> list[str]:
+    """Returns the names of the columns where each row has its own name in front of them, as R writes tables.
+
+    There is no name for the column of these names; for any other table there is nothing.
+    """
+    rows = [cells for _, cells in head[1:] if any(cells)]
+    names = list(head[0][1]) if head else []
+    is_short = len(rows) >= _FEWEST_NAMED and {len(names) + 1} == set(map(len, rows))
+    if not is_short or len({*names, ""}) <= len(names):  # a name is absent, or comes twice
+        return []
+    is_header = set(labels).issubset(names) if labels else all(map(_is_word, names))
+    return names if is_header and _name_rows(rows) else []
+
+
+def _name_rows(rows: Sequence[Sequence[str]]) -> bool:
+    """Says whether the first cells of rows are all different, and their last ones are not what a delimiter leaves."""
+    return len({cells[0] for cells in rows}) == len(rows) and any(cells[-1] for cells in rows)
+
+
+def _free_name(name: str, names: Collection[str]) -> str:
+    while name in names:
+        name += "_"
+    return name
 
 
 def _lines_above(head: Sequence[Line], labels: Collection[str]) -> int:

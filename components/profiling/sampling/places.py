@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from itertools import islice
@@ -12,11 +12,13 @@ from pathlib import Path
 from typing import Any
 
 from kerasline.components.core import ConfigError
-from kerasline.components.datasets.files import is_packed
-from kerasline.components.datasets.tables.csv import Dialect, detect_delimiter, fitted, lines
+from kerasline.components.datasets.files import TYPED, is_packed
+from kerasline.components.datasets.tables.csv import Dialect, detect_delimiter, detect_encoding, fitted, lines
+from kerasline.components.datasets.tables.typed import open_file
 
 _PLACES, _PLACE_BYTES = 40, 1 << 16
 _MOST_FILES, _ROWS_OF_OTHERS = 20, 20_000
+_MOST_TOLD, _MOST_NAMED = 3, 5
 _ROWS_OF_FIRST = 2_000  # are kept, however large the others are
 
 Rows = list[list[str]]
@@ -42,6 +44,40 @@ def rows_further_on(path: Path, dialect: Dialect, width: int) -> Iterator[list[s
                         yield [cell.strip() for cell in cells]
             except csv.Error:
                 continue
+
+
+def check_one_table(folder: Path, files: Sequence[Path], labels: Collection[str]) -> None:
+    """Refuses a folder whose files are several tables, as competitions give: to train with, to predict, to hand in.
+
+    Args:
+      folder: Of the files.
+      files: That end alike.
+      labels: The columns to predict.
+
+    Raises:
+      ConfigError: names the file that is likely meant.
+    """
+    known = {path: _names_of(path) for path in files[: _MOST_FILES + 1]}
+    with_labels = [path for path in known if set(labels).issubset(known[path])]
+    widths = set(map(len, known.values()))
+    is_one = len(widths) == 1 and len(with_labels) == len(known)
+    if is_one or not with_labels or min(widths) < 2:  # what stands first in a file may be a title
+        return
+    shown = list(known.items())[:_MOST_TOLD]
+    told = "; ".join(f"{path.name} has {', '.join(found[:_MOST_NAMED])}" for path, found in shown)
+    likely = max(with_labels, key=lambda path: len(known[path]))
+    raise ConfigError(f"{folder} holds several tables: {told}; name one of them, such as {likely}")
+
+
+def _names_of(path: Path) -> list[str]:
+    """Returns the first line of a table of text, or the names of the columns of another; nothing where it has none."""
+    with suppress(ConfigError):  # the run says what is wrong with it
+        if path.suffix.lower() in TYPED:
+            return list(open_file(path).schema_arrow.names)
+        dialect = Dialect(",", detect_encoding(path))
+        stream = (cells for _, cells in lines(path, replace(dialect, delimiter=detect_delimiter(path, dialect))))
+        return next(stream, [])
+    return []
 
 
 def with_other_files(rows: Rows, files: Sequence[Path], dialect: Dialect, header: Sequence[str]) -> Rows:

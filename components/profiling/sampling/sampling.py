@@ -48,6 +48,7 @@ from kerasline.components.datasets.values import missing_words
 from kerasline.components.profiling.sampling.dialects import find_dialect, lines_below
 from kerasline.components.profiling.sampling.missing import Words, decide_typed_words, decide_words, shared_words
 from kerasline.components.profiling.sampling.places import rows_further_on, with_other_files
+from kerasline.components.profiling.sampling.totals import leave_out_sum, leave_out_typed_sum, sum_below
 
 _CELLS = 1_500_000  # cells to look at
 _FEWEST_ROWS, _MOST_ROWS = 2_000, 60_000
@@ -181,7 +182,9 @@ def _sample_csv(files: Sequence[Path], labels: Collection[str]) -> TableSample:
         total = _estimate_rows(path, kept, dialect.delimiter)
         kept += (cells for cells in rows_further_on(path, dialect, width) if cells != header)
     kept = with_other_files(kept, files, dialect, header)
-    columns = _columns(names, list(zip(*kept, strict=True)), labels, reading)
+    below = sum_below(kept, names, labels) if complete else None
+    columns = _columns(names, list(zip(*(kept[: below[0]] if below else kept), strict=True)), labels, reading)
+    leave_out_sum(columns, labels, below, reading.get("missing_values", ([], ""))[0])
     remark = find_total(path, encoding)
     return TableSample(path, "csv", columns, total, complete, reading, dialect.delimiter, remark=remark)
 
@@ -277,22 +280,29 @@ def _names(
     first: Sequence[str], rows: Sequence[Sequence[str]], reading: dict[str, tuple[Any, str]], labels: Collection[str]
 ) -> list[str]:
     """Returns the columns' names as the reader will; a first line of data, and doubled names, become options."""
+    if "columns" in reading:
+        return list(reading["columns"][0])
     names_label = bool(labels) and set(labels).issubset(first)  # columns may be called 2019 and 2020
     if not names_label and _is_data(first, rows):
         reading["header"] = (False, "the first line holds values and no names")
         return [f"column_{number}" for number in range(1, len(first) + 1)]
     names = [name or f"column_{number}" for number, name in enumerate(first, start=1)]
     if len(set(names)) < len(names):
-        taken: set[str] = set()
-        for index, name in enumerate(names):
-            number, free = 1, name
-            while free in taken:
-                number += 1
-                free = f"{name}_{number}"
-            taken.add(free)
-            names[index] = free
+        names = _told_apart(names)
         reading["columns"] = (names, "the header names a column twice")
     return names
+
+
+def _told_apart(names: Sequence[str]) -> list[str]:
+    """Numbers names that come again."""
+    taken: dict[str, None] = {}
+    for name in names:
+        number, free = 1, name
+        while free in taken:
+            number += 1
+            free = f"{name}_{number}"
+        taken[free] = None
+    return list(taken)
 
 
 def _is_data(first: Sequence[str], rows: Sequence[Sequence[str]]) -> bool:
@@ -344,6 +354,8 @@ def _sample_typed(path: Path, labels: Collection[str]) -> TableSample:
     for column in columns:
         _leave_out_words(column, column.name in labels)
     remark = workbook_remark(file.schema_arrow)
+    if taken == rows:
+        leave_out_typed_sum(columns, labels)
     return TableSample(path, "parquet", columns, rows, taken == rows, unusable=unusable, index=index, remark=remark)
 
 

@@ -54,9 +54,14 @@ def tables_of(folder: Path) -> list[Path]:
     """Lists the files of one table in a folder, or in its folders such as year=2023: those that end as the first."""
     entries = files_below(folder) or entries_of(folder)
     files = [path for path in entries if path.is_file()]
-    # JSON beside other tables tells about them.
-    found = list(filter(_is_table, files)) or [path for path in files if path.suffix.lower() == ".json"]
-    return [path for path in found if path.suffix == found[0].suffix]
+    tables = list(filter(_is_table, files))
+    # Text and JSON beside other tables tell about them.
+    found = [path for path in tables if path.suffix.lower() != ".txt"] or tables or _with_suffix(files, ".json")
+    return _with_suffix(found, found[0].suffix) if found else []
+
+
+def _with_suffix(files: Sequence[Path], suffix: str) -> list[Path]:
+    return [path for path in files if path.suffix.lower() == suffix.lower()]
 
 
 def entries_of(folder: Path) -> list[Path]:

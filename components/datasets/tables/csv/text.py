@@ -206,7 +206,10 @@ def _are_parted_by_spaces(head: Sequence[str], dialect: Dialect) -> bool:
     except csv.Error:
         return False
     rows = [cells[: count_named(cells)] for cells in found if any(cells)]
-    is_table = len(rows) > 2 and len(set(map(len, rows))) == 1 and len(rows[0]) > 1
+    widths = set(map(len, rows[1:]))
+    width = max(widths, default=0)
+    # A line of names may lack one for the names of rows, as in tables of R.
+    is_table = len(rows) > 2 and len(widths) == 1 and len(rows[0]) in (width, width - 1) and len(rows[0]) > 1
     return is_table and all(any(map(_NUMBER.fullmatch, cells)) for cells in rows[1:])
 
 

@@ -8,7 +8,6 @@ import struct
 import zipfile
 
 import numpy as np
-import pandas as pd
 import pytest
 from PIL import Image
 
@@ -284,21 +283,6 @@ def test_npz_splits_by_the_names_of_arrays(resolve, split_rows, tmp_path, names,
     assert {split: len(found) for split, found in split_rows(own).items()}["test"] == 6
     assert own.split.fractions["eval"] == 0.2
     assert own.notes == (f"arrays of a.npz that are not used: {names[2]}, {names[3]}, names",)
-
-
-@pytest.mark.parametrize("source", ["npz", "csv", "parquet"])
-def test_classes_of_the_test_rows_alone_are_noted(resolve, tmp_path, source):
-    train, test = np.arange(60) % 3, np.array([1, 2, 7, 9])
-    block = {"path": "train", "test_path": "test", "label": "y"}
-    if source == "npz":
-        save_npz(tmp_path, x_train=np.arange(60.0), y_train=train, x_test=np.arange(4.0), y_test=test)
-        block = {"path": "a.npz"}
-    for name, labels in (("train", train), ("test", test)):
-        frame = pd.DataFrame({"x": range(len(labels)), "y": labels})
-        (frame.to_parquet if source == "parquet" else frame.to_csv)(tmp_path / name, index=False)
-    assert resolve(**{source: block}).notes == (
-        "no row to train with is of class '7', '9', so the model cannot learn it; some eval or test rows are",
-    )
 
 
 @pytest.mark.parametrize(("shape", "noted"), [((60, 3, 8, 8), True), ((60, 8, 8, 2), False), ((60, 8, 8, 5), False)])

@@ -6,6 +6,7 @@ import random
 from collections import Counter
 
 import numpy as np
+import pandas as pd
 import pytest
 from pyarrow import csv as pa_csv, parquet as pq
 from pydantic import ValidationError
@@ -285,3 +286,18 @@ def test_files_that_are_all_for_the_test_leave_none_to_train_with(resolve, tmp_p
     wanted = rf"Every file of {block}.path is also in {block}.test_path; name the files for training as 'path'"
     with pytest.raises(ConfigError, match=wanted):
         resolve(**{block: {"path": "t.data", "test_path": "t.*", "label": "y"}})
+
+
+@pytest.mark.parametrize("source", ["npz", "csv", "parquet"])
+def test_classes_of_the_test_rows_alone_are_noted(resolve, tmp_path, source):
+    train, test = np.arange(60) % 3, np.array([1, 2, 7, 9])
+    block = {"path": "train", "test_path": "test", "label": "y"}
+    if source == "npz":
+        np.savez(tmp_path / "a.npz", x_train=np.arange(60.0), y_train=train, x_test=np.arange(4.0), y_test=test)
+        block = {"path": "a.npz"}
+    for name, labels in (("train", train), ("test", test)):
+        frame = pd.DataFrame({"x": range(len(labels)), "y": labels})
+        (frame.to_parquet if source == "parquet" else frame.to_csv)(tmp_path / name, index=False)
+    assert resolve(**{source: block}).notes == (
+        "no row to train with is of class '7', '9', so the model cannot learn it; some eval or test rows are",
+    )

@@ -1,0 +1,88 @@
+"""Tables as programs and people leave them: a first recipe reads their rows, and says of folders what they hold."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import yaml
+
+from kerasline.components.core.errors import ConfigError
+from kerasline.components.datasets import DataOptions, read_shard, resolve
+from kerasline.components.profiling.drafting import draft_recipe
+from tests.components.datasets.workbook import write_workbook
+
+ROWS = [(n % 7, n * 2.5, "uv"[n % 2]) for n in range(40)]
+
+
+def drafted(path: Path, label: str) -> tuple[dict, list[dict]]:
+    """The recipe of a first look, and the rows that it reads."""
+    recipe = yaml.safe_load(draft_recipe(path, [label], "t", str(path)).text)
+    named = {name: (options or {}).get("missing_values") for name, options in recipe["features"].items()}
+    options = DataOptions.model_validate(recipe["data"])
+    dataset = resolve(options, name="t", base_dir=path.parent, data_dir=None, named=named)
+    return recipe, [row for shard in dataset.shards for _, row in read_shard(dataset, shard)]
+
+
+@pytest.mark.parametrize("delimiter", ["\t", ",", " ", ";"])
+@pytest.mark.parametrize("name", ["{}", "row {}"])
+def test_names_of_rows_without_a_name_of_their_own(tmp_path: Path, delimiter: str, name: str) -> None:
+    """As R writes a table by default: the header has a cell less than each row."""
+    lines = [delimiter.join(map('"{}"'.format, ("a", "b", "y")))]
+    lines += [delimiter.join((f'"{name.format(n)}"', str(a), str(b), f'"{y}"')) for n, (a, b, y) in enumerate(ROWS)]
+    (tmp_path / "t.txt").write_text("\n".join(lines) + "\n")
+    recipe, rows = drafted(tmp_path / "t.txt", "y")
+    assert recipe["data"]["csv"]["columns"] == ["row_name", "a", "b", "y"]
+    assert recipe["data"]["csv"]["drop"] == ["row_name"]
+    assert [(row["a"], row["b"], row["y"]) for row in rows] == ROWS
+
+
+@pytest.mark.parametrize("name", ["t.csv", "t.xlsx"])
+@pytest.mark.parametrize(("last", "is_left_out"), [(1950.0, True), (1975.5, False)])
+def test_a_sum_below_the_label_is_no_row(tmp_path: Path, name: str, last: float, is_left_out: bool) -> None:
+    below: list[list[object]] = [[f"d{n % 9}", y, a] for n, (a, y, _) in enumerate(ROWS)]
+    lines = [["day", "y", "a"], *below, ["Total", last, 117]]
+    (tmp_path / "t.csv").write_text("\n".join(";".join(map(str, line)) for line in lines) + "\n;;\n")
+    write_workbook(tmp_path / "t.xlsx", {"sales": lines})
+    recipe, read = drafted(tmp_path / name, "y")
+    assert [row["y"] for row in read] == [y for _, y, _ in ROWS] + [last] * (not is_left_out)
+    assert bool(recipe["features"].get("y")) is is_left_out
+
+
+def test_a_folder_of_several_tables_is_named_as_one(tmp_path: Path) -> None:
+    frame = pd.DataFrame(ROWS, columns=["a", "b", "y"])
+    frame.to_csv(tmp_path / "train.csv", index=False)
+    frame[["a", "b"]].to_csv(tmp_path / "test.csv", index=False)
+    frame[["a", "y"]].to_csv(tmp_path / "sample_submission.csv", index=False)
+    (tmp_path / "data_description.txt").write_text("a: the first\n")
+    with pytest.raises(ConfigError, match="several tables: sample_submission.csv has a, y; .* such as .*/train.csv"):
+        draft_recipe(tmp_path, ["y"], "t", "t")
+    for name in ("test.csv", "sample_submission.csv"):
+        frame.to_csv(tmp_path / name, index=False)
+    assert draft_recipe(tmp_path, ["y"], "t", "t").name == "t"
+
+
+def test_addresses_of_persons_are_no_sentences(tmp_path: Path) -> None:
+    frame = pd.DataFrame(ROWS, columns=["a", "b", "y"]).assign(mail=[f"jo.{n}@a{n % 3}.example.org" for n in range(40)])
+    frame.to_csv(tmp_path / "t.csv", index=False)
+    recipe, _ = drafted(tmp_path / "t.csv", "y")
+    assert recipe["data"]["csv"]["drop"] == ["mail"]
+
+
+@pytest.mark.parametrize(
+    ("content", "what"),
+    [
+        (b"<stata_dta><header>\0", "a file of Stata, no text table; .*read_stata"),
+        (b"r\x02\x01\0\x05", "a file of Stata"),
+        (b"$FL2@(#) SPSS\0", "a file of SPSS"),
+        (bytes(12) + b"\xc2\xea\x81\x60" + bytes(80), "a file of SAS"),
+        (b"RDX3\nX\n\0\0", "a file of R"),
+        (b"MATLAB 5.0 MAT-file\0", "a file of MATLAB"),
+        (b"SQLite format 3\0", "an SQLite database, no text table; name it in the recipe: data: {sql: {url"),
+    ],
+)
+def test_files_of_other_programs_are_named(tmp_path: Path, content: bytes, what: str) -> None:
+    (tmp_path / "t.dat").write_bytes(content)
+    with pytest.raises(ConfigError, match=f"t.dat is {what}"):
+        draft_recipe(tmp_path / "t.dat", ["y"], "t", "t.dat")

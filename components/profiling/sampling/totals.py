@@ -26,11 +26,10 @@ def sum_below(rows: Sequence[Sequence[Any]], names: Sequence[str], labels: Colle
     Returns:
       How many rows stand above it, and its label; None where there is no such row.
     """
-    places = [place for place, name in enumerate(names) if name in labels]
     filled = [number for number, cells in enumerate(rows) if any(map(_is_there, cells))]
-    if len(places) != 1 or len(filled) < _FEWEST_ROWS:
+    if len(labels) != 1 or not set(labels).issubset(names) or len(filled) < _FEWEST_ROWS:
         return None
-    (place,), last = places, filled[-1]
+    place, last = list(names).index(*labels), filled[-1]
     word = total_word([str(next(filter(_is_there, rows[last])))])
     values = [rows[number][place] for number in filled]
     return (last, values[-1]) if word and _is_there(values[-1]) and _adds_up(values) else None

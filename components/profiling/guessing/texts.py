@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from kerasline.components.datasets.images import SUFFIXES
 from kerasline.components.datasets.values import (
     CURRENCIES,
     DATE_PATTERNS,
@@ -30,6 +31,7 @@ from kerasline.components.profiling.guessing.unread import are_codes, remark_on_
 from kerasline.components.profiling.sampling import words_of
 
 _BOOLEANS = ({"true", "false"}, {"yes", "no"}, {"y", "n"}, {"t", "f"}, {"on", "off"})
+_IMAGES = "to learn from them: data: {{images: {{path: FOLDER, labels_csv: this file, path_column: {}}}}}"
 _EMAIL = re.compile(r"[^\s@]+@[^\s@]+\.\w+")
 _PERSON_NAME = re.compile(r"(^|[_\s.\-])(sur|last|first|middle|fore|given|family|maiden|full)[_\s.\-]?name$", re.I)
 _MOST_UNREADABLE = 0.1
@@ -53,6 +55,8 @@ def guess_text(name: str, present: Sequence[str], counts: Counter[str], rows: in
     if {value.lower() for value in counts} in _BOOLEANS:
         return ColumnGuess(name, "boolean", " or ".join(sorted(counts)[:2]), options={"kind": "boolean"})
     some = list(counts)[:MOST_READ]
+    if all(value.lower().endswith(SUFFIXES) for value in some):
+        return ColumnGuess(name, "drop", f"names of images, such as {shown(some[0])}; {_IMAGES.format(name)}")
     special = (_guess_date(name, some, counts) or _guess_written_number(name, counts)) if len(counts) > 2 else None
     if special:
         return special

@@ -87,6 +87,9 @@ def sample_images(folder: Path) -> ImageSample:
 
 def _too_few_classes(folder: Path, count: int, empty: Sequence[Path]) -> ConfigError:
     advice = "sort the images into folders of classes"
+    table = next((path for path in sorted(folder.iterdir()) if path.suffix.lower() == ".csv"), None)
+    if table is not None:
+        advice += f"; or, if {table.name} has a label for each, name it under images.labels_csv"
     if empty:
         advice = f"of {told_from(empty[0], folder)}: {why_no_image(empty[0])}"
     return ConfigError(

@@ -29,7 +29,7 @@ def sum_below(rows: Sequence[Sequence[Any]], names: Sequence[str], labels: Colle
     filled = [number for number, cells in enumerate(rows) if any(map(_is_there, cells))]
     if len(labels) != 1 or not set(labels).issubset(names) or len(filled) < _FEWEST_ROWS:
         return None
-    place, last = list(names).index(*labels), filled[-1]
+    place, last = list(names).index(next(iter(labels))), filled[-1]
     word = total_word([str(next(filter(_is_there, rows[last])))])
     values = [rows[number][place] for number in filled]
     return (last, values[-1]) if word and _is_there(values[-1]) and _adds_up(values) else None
@@ -57,7 +57,9 @@ def leave_out_sum(
       below: From :func:`sum_below`.
       shared: Words that mean no value in every column, besides the usual ones.
     """
-    for column in columns if below else ():
+    if below is None:
+        return
+    for column in columns:
         column.values = column.values[: below[0]]
         if column.name in labels:
             column.words = _without_sum(column.words, below[1], shared)

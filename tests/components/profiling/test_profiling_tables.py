@@ -7,6 +7,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 import yaml
+from PIL import Image
 
 from kerasline.components.core.errors import ConfigError
 from kerasline.components.datasets import DataOptions, read_shard, resolve
@@ -86,3 +87,16 @@ def test_files_of_other_programs_are_named(tmp_path: Path, content: bytes, what:
     (tmp_path / "t.dat").write_bytes(content)
     with pytest.raises(ConfigError, match=f"t.dat is {what}"):
         draft_recipe(tmp_path / "t.dat", ["y"], "t", "t.dat")
+
+
+def test_names_of_images_are_no_words_and_lead_to_the_images(tmp_path: Path) -> None:
+    frame = pd.DataFrame(ROWS, columns=["a", "b", "y"]).assign(file=[f"pics/red cat {n}.JPG" for n in range(40)])
+    frame.to_csv(tmp_path / "t.csv", index=False)
+    assert drafted(tmp_path / "t.csv", "y")[0]["data"]["csv"]["drop"] == ["file"]
+    frame[["file", "y"]].to_csv(tmp_path / "t.csv", index=False)
+    with pytest.raises(ConfigError, match="'file' names of images, .*images: {path: FOLDER, labels_csv: this"):
+        draft_recipe(tmp_path / "t.csv", ["y"], "t", "t.csv")
+    (tmp_path / "pics").mkdir()
+    Image.new("L", (4, 4)).save(tmp_path / "pics" / "red cat 1.jpg")
+    with pytest.raises(ConfigError, match="1 folder has images; .* if t.csv has a label for each, name it under"):
+        draft_recipe(tmp_path, [], "t", "t")

@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.table import Table
 
 import kerasline
-from kerasline.components.core import LONGEST_MESSAGE, KeraslineError, cut, follow_parent, printable
+from kerasline.components.core import LONGEST_MESSAGE, ConfigError, KeraslineError, cut, follow_parent, printable
 from kerasline.pipeline.cli import commands
 from kerasline.pipeline.cli.interrupted import INTERRUPTED, end_interrupted
 from kerasline.pipeline.cli.misuse import what_was_meant
@@ -80,6 +80,10 @@ def _end(error: Exception) -> int:
         if meant:
             print(f"kerasline: {printable(meant)}", file=sys.stderr)
         return int(getattr(error, "exit_code", 1))
+    if isinstance(error, PermissionError) and error.filename:
+        place = printable(str(error.filename))
+        print(f"kerasline: {place} may not be written or read ({error.strerror}); change its rights", file=sys.stderr)
+        return ConfigError.exit_code
     machine = explain_machine(error)
     if machine:
         print(f"kerasline: {machine}, and run again", file=sys.stderr)

@@ -128,16 +128,20 @@ def compare(
     comparison = compare_runs(*folders)
     add_rows(comparison)
     write_json(without_figures(comparison))
-    page = workspace / "comparisons" / f"{folders[0].name}--{folders[1].name}.html"
-    page.parent.mkdir(parents=True, exist_ok=True)
-    write_at_once(page, render_comparison(comparison))
     console = Console(highlight=False, soft_wrap=True)
     for letter, run in (("A", comparison["a"]), ("B", comparison["b"])):
         blessed = "blessed" if run["blessed"] else "not blessed"
         console.print(f"{letter}  {run['recipe']}, run {run['run_id']}, {blessed}", markup=False)
     _show_comparison(console, comparison)
     console.print(f"\n{describe(comparison)}", markup=False)
-    console.print(f"page  {page.resolve()}", markup=False)
+    page = workspace / "comparisons" / f"{folders[0].name}--{folders[1].name}.html"
+    try:
+        page.parent.mkdir(parents=True, exist_ok=True)
+        write_at_once(page, render_comparison(comparison))
+    except OSError as error:  # what was asked for stands above, and in the JSON
+        console.print(f"page  not written ({error.strerror}): {page.resolve()}", markup=False)
+    else:
+        console.print(f"page  {page.resolve()}", markup=False)
 
 
 def ui(

@@ -207,6 +207,11 @@ def test_the_table_at_the_end_sets_figures_side_by_side(kerasline: Command, monk
         (ConfigError("a key is wrong"), 2, "kerasline: a key is wrong\n"),
         (DataRejected("bad rows"), 3, "kerasline: bad rows\n"),
         (KeraslineError("it failed"), 1, "kerasline: it failed\n"),
+        (
+            PermissionError(13, "Permission denied", "/w/models/.lock"),
+            2,
+            "kerasline: /w/models/.lock may not be written or read (Permission denied); change its rights\n",
+        ),
         (ValueError("surprise"), 1, "kerasline: ValueError: surprise; --debug shows more\n"),
         (KeyboardInterrupt(), 130, "interrupted; what is in production stays there\n"),
     ],

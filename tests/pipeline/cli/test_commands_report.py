@@ -137,6 +137,12 @@ def test_compare_shows_what_changed(workspace: Path, tmp_path: Path) -> None:
     assert "label dog" in page and "not blessed" in page
 
 
+def test_compare_needs_no_page(workspace: Path) -> None:
+    (workspace / "comparisons").touch()
+    code, text = call("compare", "pets", "--workspace", str(workspace))
+    assert code == 0 and "No clear difference" in text and "page  not written (File exists): " in text
+
+
 def test_compare_reads_a_moved_workspace_and_not_the_one_that_lies_where_it_was(workspace: Path) -> None:
     moved = workspace.with_name("moved")
     workspace.rename(moved)

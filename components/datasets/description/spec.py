@@ -39,6 +39,7 @@ class Column(_Frozen):
     vocabulary_size: int | None = None  # tokens only: ids are below this
     levels: int | None = None  # image only: the largest value of a pixel, where some have 16 bits a channel
     boolean: bool = False  # string only: true and false
+    zone: str | None = None  # string only: that of the times of a typed column, such as Europe/Berlin
     numbers: WrittenNumbers | None = None  # string only: the numbers that the text holds
 
 

@@ -228,6 +228,9 @@ def _arrow_values(values: Any, column: Mapping[str, Any], missing: frozenset[str
 def _texts(values: Any, column: Mapping[str, Any], missing: frozenset[str]) -> list[str | None]:
     """Turns a column of any type into the text that training had, None for no value; text itself by the column."""
     is_text = pa.types.is_string(values.type) or pa.types.is_large_string(values.type)
+    zone = column.get("zone")
+    if zone and pa.types.is_timestamp(values.type) and values.type.tz not in (None, zone):
+        values = values.cast(pa.timestamp(values.type.unit, zone))  # the hours that training saw of these moments
     if not is_text or column.get("boolean") or column.get("decimal") == ",":
         return [as_trained(value, column) for value in map(without(missing), plain_values(values, "string"))]
     words = pa.array(sorted(missing), values.type)

@@ -80,6 +80,14 @@ def _is_text(kind: Any) -> bool:
     return bool(is_said or pa.types.is_temporal(kind) or pa.types.is_null(kind))
 
 
+def zone_of(kind: Any) -> str | None:
+    """Returns the time zone of an Arrow type by its name; an offset from UTC, which says of no other day, is none."""
+    import pyarrow as pa
+
+    zone = kind.tz if pa.types.is_timestamp(kind) else None
+    return zone if zone and zone[0] not in "+-" else None
+
+
 def may_be_numbers(kind: Any) -> bool:
     """Says whether an Arrow type holds numbers, truth, or text that may be numbers: no dates, times or durations."""
     import pyarrow as pa
@@ -129,6 +137,7 @@ class TypedScan:
         self.counts: dict[str | int | float, int] | None = {}
         self.shape: tuple[int, ...] = ()
         self.booleans = True
+        self.zones: set[str | None] = set()
         self.evidence = NumberEvidence()
         self.ranges = LabelNumbers()
 
@@ -175,7 +184,7 @@ class TypedScan:
         return Column(
             name=self.name, dtype=dtype, shape=self.shape, missing=self.missing, distinct=distinct,
             boolean=dtype == "string" and self.booleans,
-            numbers=self.numbers,
+            zone=next(iter(self.zones)) if len(self.zones) == 1 else None, numbers=self.numbers,
         )  # fmt: skip
 
     @property

@@ -41,6 +41,7 @@ from kerasline.components.datasets.tables.typed.scan import (
     TypedScan,
     column_type,
     index_columns,
+    zone_of,
 )
 from kerasline.components.datasets.tables.typed.workbooks import workbook_remark
 from kerasline.components.datasets.values import Named, describe_lost, own_words
@@ -206,6 +207,7 @@ def _join_types(file: TypedFile, scans: Mapping[str, TypedScan], paths: tuple[Pa
                 f"Column {name!r} is {found} in {paths[0]} but {known} in {paths[1]}; write the files alike."
             )
         scan.dtype = known if known == found else "float"
+        scan.zones.add(zone_of(file.schema_arrow.field(name).type))
 
 
 def _found(

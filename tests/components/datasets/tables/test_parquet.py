@@ -24,6 +24,18 @@ def save(tmp_path):
     return call
 
 
+@pytest.mark.parametrize(
+    ("zones", "known"),
+    [(["Europe/Berlin"], "Europe/Berlin"), (["UTC", "UTC"], "UTC"), (["+02:00"], None), ([None], None),
+     (["UTC", "Europe/Berlin"], None)],
+)  # fmt: skip
+def test_the_zone_of_times_is_known_where_all_files_have_one(resolve, save, zones, known):
+    for number, zone in enumerate(zones):
+        times = pa.array([datetime.datetime(2024, 6, 1, n % 24) for n in range(60)], pa.timestamp("us", zone))
+        save(f"t{number}.parquet", t=times, y=pa.array([f"k{n % 2}" for n in range(60)]))
+    assert resolve(parquet={"path": "t*.parquet", "label": "y"}).columns[0].zone == known
+
+
 def test_types_and_values(resolve, rows, save):
     n = range(60)
     save(

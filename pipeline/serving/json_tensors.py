@@ -89,8 +89,14 @@ def _check_keys(instances: Sequence[Mapping[str, Any]], specs: Mapping[str, tf.T
         if item.keys() != specs.keys():
             raise BadRequest(
                 f"Failed to process element: {number} of 'instances' list. JSON object: {shorten(item)} keys must be "
-                f"equal to: {','.join(sorted(specs))}"
+                f"equal to: {','.join(sorted(specs))}.{_by_columns(item, specs)}"
             )
+
+
+def _by_columns(item: Mapping[str, Any], specs: Mapping[str, tf.TensorSpec]) -> str:
+    """Says how columns are sent, to whom sent them by name to the signature that takes whole examples."""
+    is_meant = specs.keys() == {"examples"} and item
+    return ' Columns by their names are taken with "signature_name": "serving_raw"' if is_meant else ""
 
 
 def _only_input(specs: Mapping[str, tf.TensorSpec], problem: str) -> str:
@@ -112,7 +118,7 @@ def _from_columns(inputs: Any, specs: Mapping[str, tf.TensorSpec]) -> dict[str, 
         return {_only_input(specs, "inputs is a plain value/list, but expecting an object"): inputs}
     for name in specs:
         if name not in inputs:
-            raise BadRequest(f"Missing named input: {name} in 'inputs' object.")
+            raise BadRequest(f"Missing named input: {name} in 'inputs' object.{_by_columns(inputs, specs)}")
     for name in inputs:
         if name not in specs:
             raise BadRequest(f"Unknown named input: {shorten(name)}; the inputs are {', '.join(sorted(specs))}")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import math
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -282,19 +281,6 @@ def test_parquet_values_of_many_types(tmp_path: Path) -> None:
     assert block.columns["area"].tolist()[::2] == [50.5, 7.0]
     assert [(row["place"], row["reason"]) for row in block.rejected] == [(3, "'x' in column 'area' is no number")]
     assert str(block.keys.schema.field("moved").type) == "timestamp[ms]"
-
-
-@pytest.mark.parametrize(
-    ("zone", "hour"),
-    [("UTC", "14:00:00+02:00"), ("Europe/Berlin", "14:00:00+02:00"), ("America/New_York", "14:00:00+02:00"),
-     ("+03:00", "14:00:00+02:00"), (None, "12:00:00")],
-)  # fmt: skip
-def test_times_of_another_zone_are_told_by_the_clock_of_training(tmp_path: Path, zone: str | None, hour: str) -> None:
-    noon = pa.array([datetime(2024, 6, 1, 12)], pa.timestamp("us", zone))
-    pq.write_table(pa.table({"moved": noon}), tmp_path / "in.parquet")
-    planned = plan(tmp_path, tmp_path / "in.parquet", record({**column("moved", "string"), "zone": "Europe/Berlin"}))
-    (block,) = read_parquet(planned, planned.shards[0])
-    assert block.columns["moved"] == [f"2024-06-01T{hour}"]
 
 
 def test_lists_become_arrays_of_their_shape(tmp_path: Path) -> None:

@@ -72,6 +72,17 @@ def test_numbers_are_numbers_whatever_their_type(tmp_path: Path, dtype: str, val
     assert (list(map(float, block.columns["x"])), block.rejected) == ([3.0, 0.0], [])
 
 
+@pytest.mark.parametrize(
+    ("zone", "told"),
+    [("UTC", "13:00:00+01:00"), ("Europe/Berlin", "13:00:00+01:00"), ("America/New_York", "13:00:00+01:00"),
+     ("+03:00", "13:00:00+01:00"), (None, "12:00:00")],
+)  # fmt: skip
+def test_times_of_another_zone_are_told_by_the_clock_of_training(tmp_path: Path, zone: str | None, told: str) -> None:
+    noon = pa.array([DAY], pa.timestamp("us", zone))
+    block = read(tmp_path, {"dtype": "string", "zone": "Europe/Berlin"}, noon)
+    assert block.columns["x"] == [f"2024-01-31T{told}"]
+
+
 @pytest.mark.parametrize("column", [{"dtype": "string", "boolean": True}, {"dtype": "int", "boolean": True}])
 def test_true_is_true_in_every_format(tmp_path: Path, column: dict[str, Any]) -> None:
     wanted = ["true", "false"] if column["dtype"] == "string" else [1, 0]

@@ -38,7 +38,7 @@ _BYTES_LOOKED_AT = 4096
 _BYTES_AT_ONCE = 1 << 20
 _DAMAGED = "{path} is damaged or ends too early; copy or write it again."
 _MONTH_SECONDS = 30 * 86_400.0
-_FORM = 2  # of copies: a larger number makes them anew, since files are read in another way
+_FORM = 3  # of copies: a larger number makes them anew, since files are read in another way
 _KEPT = 2  # copies of a file; a run may still read the last but one
 
 # The columns of a file, and its rows piece by piece.

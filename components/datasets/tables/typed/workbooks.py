@@ -1,13 +1,13 @@
 """Reads the table on a sheet of an Excel or OpenDocument workbook.
 
-The first sheet is read that is not hidden and has cells. The names of its columns are the first row that fills at least
-half of the columns that most rows fill, or the one below it where that names columns below a cell that is merged over
-several; what stands above is a title. Rows that have words where all others have numbers, such as units, the names
-again, and notes below an empty row are no rows. A cell that is merged over several rows is the value of each. Which
-cells are merged is known of .xlsx and .xls only. A column of numbers is one of numbers, whole where all are, and one of
-days or of truth likewise; between them a word such as ``n/a`` is a missing value. A column of several kinds is text,
-its numbers written with a decimal point. An error such as ``#N/A`` is missing, and so is a formula whose value was not
-saved.
+The first sheet is read that is not hidden and has cells, but none of a single column in front of a larger table. The
+names of its columns are the first row that fills at least half of the columns that most rows fill, or the one below it
+where that names columns below a cell that is merged over several; what stands above is a title. Rows that have words
+where all others have numbers, such as units, the names again, and notes below an empty row are no rows. A cell that is
+merged over several rows is the value of each. Which cells are merged is known of .xlsx and .xls only. A column of
+numbers is one of numbers, whole where all are, and one of days or of truth likewise; between them a word such as
+``n/a`` is a missing value. A column of several kinds is text, its numbers written with a decimal point. An error such
+as ``#N/A`` is missing, and so is a formula whose value was not saved.
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ _REMARK = b"kerasline.remark"  # of the schema of a copy, so that no workbook is
 _MOST_BYTES = 1 << 31  # unpacked; a full sheet of 40 columns has about half of it
 _MOST_WORDY = 3  # rows of words below the names
 _ROWS_BELOW = 50
+_MANY_MORE = 3  # rows, as a multiple
 _FEWEST_NUMBERS, _FEWEST_ROWS = 2, 2  # columns of numbers and rows below, that such rows must stand out from
 _EXACT = 2**53  # floats below are exact where they are whole
 
@@ -102,7 +103,14 @@ def _sheets(path: Path, stream: IO[bytes]) -> Iterator[CalamineSheet]:
     filled = [sheet for sheet in sheets if sheet.start is not None]
     if not filled:
         raise ConfigError(f"{path} has no sheet with cells; name the workbook that holds the table.")
-    yield from filled
+    # A few lines in one column, such as a title, a date and a contact, tell of a table.
+    tables = [sheet for sheet in filled if not _tells_of(sheet, filled)]
+    yield from (*tables, *(sheet for sheet in filled if sheet not in tables))
+
+
+def _tells_of(sheet: CalamineSheet, others: Iterable[CalamineSheet]) -> bool:
+    """Says whether a sheet has a single column, and another one a table of many more rows."""
+    return sheet.width == 1 and any(other.width > 1 and other.height >= _MANY_MORE * sheet.height for other in others)
 
 
 def _load(path: Path, stream: IO[bytes]) -> CalamineWorkbook:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import zipfile
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from datetime import date, datetime, time, timedelta
 from pathlib import Path
 from typing import Any
@@ -81,6 +82,14 @@ def test_the_first_visible_sheet_with_cells_is_read_and_others_are_named(sheet: 
     )
     found = sheet([HEAD, *body()], Notes=[["hello"]], Hidden=[["x"]], Empty=[])
     assert "the sheet 'Flats' of t.xlsx is read, and 'Notes' not; save another one" in " ".join(found.notes)
+
+
+@pytest.mark.parametrize(("lines", "read"), [(3, "data"), (20, "Flats")])
+def test_a_sheet_that_tells_of_the_table_is_passed_over(sheet: Any, lines: int, read: str) -> None:
+    told = [["about this file"], *(["a line"] for _ in range(lines - 1))]
+    with pytest.raises(ConfigError) if read == "Flats" else nullcontext():
+        found = sheet(told, data=[HEAD, *body()])
+        assert f"the sheet {read!r} of t.xlsx is read, and 'Flats' not" in " ".join(found.notes)
 
 
 def test_a_row_that_adds_others_up_is_named(sheet: Any) -> None:

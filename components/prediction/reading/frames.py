@@ -122,7 +122,7 @@ def _column(values: Any) -> Any:
 
 def _cells(values: Any) -> Any:
     """Returns a column whose cells Arrow reads as what they are."""
-    values = _without_categories(values)
+    values = _without_categories(values.sparse.to_dense() if hasattr(values, "sparse") else values)
     if values.dtype != object:
         return values
     kinds = set(map(type, values))

@@ -162,11 +162,13 @@ def test_cells_of_a_frame_keep_their_kind_and_mixed_ones_become_text(tmp_path: P
         ([pd.Timestamp("2024-01-31"), "soon"], ["2024-01-31 00:00:00", "soon"]),
         ([UUID(int=1), "x"], [str(UUID(int=1)), "x"]),
         ([np.array(1.5), np.array(2.5)], [1.5, 2.5]),
+        (pd.arrays.SparseArray([0, 0, 3]), [0, 0, 3]),
     ],
-    ids=["days and hours", "NumPy", "decimals", "dates", "UUID", "arrays of one"],
+    ids=["days and hours", "NumPy", "decimals", "dates", "UUID", "arrays of one", "sparse"],
 )
-def test_cells_of_several_kinds_lose_nothing(tmp_path: Path, cells: list[Any], read: list[Any]) -> None:
-    write_frame(pd.DataFrame({"x": pd.Series(cells, dtype=object)}), tmp_path / "frame.parquet")
+def test_cells_of_several_kinds_lose_nothing(tmp_path: Path, cells: Any, read: list[Any]) -> None:
+    column = cells if isinstance(cells, pd.arrays.SparseArray) else pd.Series(cells, dtype=object)
+    write_frame(pd.DataFrame({"x": column}), tmp_path / "frame.parquet")
     pd.testing.assert_series_equal(
         pd.read_parquet(tmp_path / "frame.parquet")["x"], pd.Series(read, name="x"), check_dtype=False
     )

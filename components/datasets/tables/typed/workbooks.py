@@ -104,8 +104,7 @@ def _sheets(path: Path, stream: IO[bytes]) -> Iterator[CalamineSheet]:
     if not filled:
         raise ConfigError(f"{path} has no sheet with cells; name the workbook that holds the table.")
     # A few lines in one column, such as a title, a date and a contact, tell of a table.
-    tables = [sheet for sheet in filled if not _tells_of(sheet, filled)]
-    yield from (*tables, *(sheet for sheet in filled if sheet not in tables))
+    yield from sorted(filled, key=lambda sheet: _tells_of(sheet, filled))
 
 
 def _tells_of(sheet: CalamineSheet, others: Iterable[CalamineSheet]) -> bool:

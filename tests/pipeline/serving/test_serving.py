@@ -97,12 +97,8 @@ def raw(area: str) -> bytes:
         (PREDICT, {**RAW, "instances": [1.0]}, 400, "expecting list of objects as multiple input tensors"),
         (PREDICT, {**RAW, "instances": [ROWS[0], 1]}, 400, "Expecting object but got value/list at item 1"),
         (PREDICT, {**RAW, "instances": [{"area__m__": 1}]}, 400, "keys must be equal to: area__m__,district"),
-        (
-            PREDICT,
-            {"instances": ROWS},
-            400,
-            'equal to: examples; columns by their names are taken with \\"signature_name',
-        ),
+        (PREDICT, {"instances": ROWS}, 400, 'Columns by their names are taken with "signature_name": "serving_raw"'),
+        (PREDICT, {"inputs": {"district": ["x"]}}, 400, "Missing named input: examples in 'inputs' object. Columns by"),
         (PREDICT, {"signature_name": "serving_raw", "inputs": [1]}, 400, "expecting an object as multiple input"),
         (
             PREDICT,

@@ -21,12 +21,11 @@ from kerasline.components.datasets.images import SUFFIXES, is_left_behind
 from kerasline.components.datasets.tables.csv import (
     detect_delimiter,
     dialect_of,
-    header_of,
 )
 from kerasline.components.datasets.tables.typed import column_type, index_columns, may_be_numbers, open_file
 from kerasline.components.prediction.reading.blocks import ROW, new_name
 from kerasline.components.prediction.reading.finding import Source, find_files, roots_of
-from kerasline.components.prediction.reading.texts import check_text
+from kerasline.components.prediction.reading.texts import check_text, csv_names
 
 ON_UNSEEN = ("warn", "reject")
 _TYPED = ".parquet"  # the output in which keys keep their types
@@ -187,7 +186,7 @@ def _plan_csv(
         if path.stat().st_size == 0:
             raise ConfigError(f"{path} is empty; check that the right file was named")
         delimiter = detect_delimiter(path, dialect_of(reading, ","))
-        own = _csv_names(path, reading, delimiter, record["label"]["columns"])
+        own = csv_names(path, reading, delimiter, record)
         check_names(partition, own, path)
         names = [*own, *partition]
         check_text(path, reading, delimiter, own)
@@ -197,17 +196,6 @@ def _plan_csv(
         shards.append({**shard, "partition": partition} if partition else shard)
     notes = _check_columns(first, record, str(origin))
     return shards, _check_keys(keys, first, str(origin)) or first, notes
-
-
-def _csv_names(path: Path, reading: Mapping[str, Any], delimiter: str, labels: Sequence[str]) -> list[str]:
-    """Names the columns as training did; where the recipe names them, the label may be absent."""
-    given = reading["columns"]
-    if given is not None:
-        width = len(header_of(path, {**reading, "columns": None, "header": False}, delimiter))
-        without = [name for name in given if name not in labels]
-        if width == len(without):
-            return without
-    return header_of(path, reading, delimiter)
 
 
 def _plan_parquet(

@@ -10,9 +10,42 @@ from typing import Any
 
 from kerasline.components.core import ConfigError, shown
 from kerasline.components.datasets.files import PACKING_ERRORS, damaged_packing, open_bytes
-from kerasline.components.datasets.tables.csv import OddFile, dialect_of, lines, parse, read_blocks
+from kerasline.components.datasets.tables.csv import OddFile, dialect_of, header_of, lines, parse, read_blocks
 
 _BYTES_READ_AHEAD = 1 << 26
+
+
+def csv_names(path: Path, reading: Mapping[str, Any], delimiter: str, record: Mapping[str, Any]) -> list[str]:
+    """Names the columns of a text table as training did.
+
+    Args:
+      path: Of the table.
+      reading: How text tables are read; where it names the columns, the label may be absent, and a header counts that
+        names all which the model reads.
+      delimiter: Character between cells.
+      record: What was recorded when the version was pushed.
+
+    Raises:
+      ConfigError: the file has another number of columns, or names one twice.
+    """
+    given = reading["columns"]
+    if given is None:
+        return header_of(path, reading, delimiter)
+    width = len(header_of(path, {**reading, "columns": None, "header": False}, delimiter))
+    above = _names_above(path, reading, delimiter)
+    if len(above) == width and {column["name"] for column in record["columns"]}.issubset(above):
+        return above
+    without = [name for name in given if name not in record["label"]["columns"]]
+    return without if width == len(without) else header_of(path, reading, delimiter)
+
+
+def _names_above(path: Path, reading: Mapping[str, Any], delimiter: str) -> list[str]:
+    """Returns the cells of the last line that is passed over above the rows; nothing where there is none."""
+    above = reading["skip_lines"]
+    if reading["header"] or not above:
+        return []
+    whole = dialect_of({**reading, "skip_lines": 0}, delimiter)
+    return next((cells for number, cells in islice(lines(path, whole), above) if number == above), [])
 
 
 def check_text(path: Path, reading: Mapping[str, Any], delimiter: str, names: Sequence[str]) -> None:

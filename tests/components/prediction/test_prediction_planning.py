@@ -78,6 +78,19 @@ def test_a_table_without_header_is_read_as_training_read_it(tmp_path: Path) -> N
         plan(tmp_path, write(tmp_path / "c.csv", "1,2\n"), record)
 
 
+def test_a_header_counts_where_training_had_none_for_all_columns(tmp_path: Path) -> None:
+    """A table of R lacks a name for the names of rows; another one with the same columns names them all."""
+    reading = {"header": False, "skip_lines": 1, "columns": ["row_name", "area", "rooms", "town", "rent"]}
+    record = {**TABLE, "reading": {"encoding": "utf-8", "missing_values": [""], **reading}}
+
+    def keys(text: str) -> tuple[str, ...]:
+        return plan(tmp_path, write(tmp_path / "a.csv", text), record).keys
+
+    assert keys("area,rooms,town,rent\n1,50.5,2,Ulm,dear\n") == tuple(reading["columns"])
+    assert keys("area,rooms,town\n1,50.5,2,Ulm\n") == tuple(reading["columns"][:-1])
+    assert keys("town,area,rooms,id\nUlm,50.5,2,7\n") == ("town", "area", "rooms", "id")
+
+
 def test_row_groups_of_parquet_are_shards(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("kerasline.components.prediction.reading.planning._ROWS_PER_SHARD", 4)
     table = pa.table({"area": [1.0] * 10, "rooms": [1] * 10, "town": ["a"] * 10, "photo": [b"x"] * 10})

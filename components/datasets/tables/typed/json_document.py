@@ -40,10 +40,8 @@ def read_document(path: Path, stream: IO[bytes]) -> tuple[Schema, Iterable[Recor
     with tempfile.TemporaryFile() as lines:
         try:
             for element in _elements(text):
-                # Between the parts of an object a break is as good as a space, and its texts have none. Arrow ends the
-                # process where the first lines are null.
-                row = "{}" if element == "null" else element.translate(_BREAKS)
-                lines.write(row.encode() + b"\n")
+                # Between the parts of an object a break is as good as a space, and its texts have none.
+                lines.write(element.translate(_BREAKS).encode() + b"\n")
         except json.JSONDecodeError as error:
             where = f"line {error.lineno}, column {error.colno}"
             raise ConfigError(f"{path} is no whole JSON document: {where}: {error.msg}; write it again.") from None

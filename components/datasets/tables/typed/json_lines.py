@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 # Types are found block by block, and joined; no line may be longer than a block.
 _BLOCK_BYTES = 1 << 24
+_BYTES_AT_ONCE, _NULL_LINE = 1 << 20, b"\nnull"
 _KINDS: dict[type, str] = {
     bool: "truth", int: "a number", float: "a number", str: "text", list: "a list", dict: "an object",
 }  # fmt: skip
@@ -34,7 +35,7 @@ def read_lines(path: Path, stream: IO[bytes], unit: str = "Line") -> tuple[Schem
     """
     import pyarrow as pa
 
-    stream = _in_utf8(path, stream)
+    stream = _without_nulls(_in_utf8(path, stream))
     try:
         table = _parse(stream, {})
         # What looks like a date stays the text that it is, as in a text table.
@@ -67,6 +68,27 @@ def _in_utf8(path: Path, stream: IO[bytes]) -> IO[bytes]:
     text.detach()
     written.seek(0)
     return written
+
+
+def _without_nulls(stream: IO[bytes]) -> IO[bytes]:
+    """Gives an object without keys for each line that is null: Arrow ends the process where one begins a block."""
+    if not _has_nulls(stream):
+        stream.seek(0)
+        return stream
+    stream.seek(0)
+    written = tempfile.TemporaryFile()  # noqa: SIM115 - its reader closes it
+    written.writelines(b"{}\n" if line.strip() == b"null" else line for line in stream)
+    written.seek(0)
+    return written
+
+
+def _has_nulls(stream: IO[bytes]) -> bool:
+    before = b"\n"
+    while block := stream.read(_BYTES_AT_ONCE):
+        if _NULL_LINE in before + block:
+            return True
+        before = block[-len(_NULL_LINE) :]
+    return False
 
 
 def _parse(stream: IO[bytes], types: dict[str, Any]) -> Table:

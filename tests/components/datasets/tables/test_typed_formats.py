@@ -15,7 +15,7 @@ import pytest
 from pyarrow import feather, orc
 
 from kerasline.components.core import ConfigError
-from kerasline.components.datasets.tables.typed import open_file, parquet_of
+from kerasline.components.datasets.tables.typed import json_lines, open_file, parquet_of
 
 Resolve = Callable[..., Any]
 LINES = "".join(json.dumps({"x": i, "y": "uv"[i % 2]}) + "\n" for i in range(40))
@@ -75,6 +75,14 @@ def test_json_is_read_in_every_encoding_that_it_may_have(write: Any, form: str, 
     read = pq.read_table(parquet_of(path)).to_pylist()
     assert [row for row in read if row["y"]] == written
     assert len(read) == rows
+
+
+def test_lines_that_are_null_are_rows_without_values(write: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where one begins a block, which ends the process of whoever asks Arrow to read it."""
+    monkeypatch.setattr(json_lines, "_BLOCK_BYTES", 800)
+    lines = ['{"a": 1}', *["null"] * 300, '{"a": 2}', *["null"] * 3]
+    read = pq.read_table(parquet_of(write("t.jsonl", "\r\n".join(lines))))
+    assert (read.num_rows, [row for row in read["a"].to_pylist() if row]) == (305, [1, 2])
 
 
 @pytest.mark.parametrize("write_table", [pq.write_table, feather.write_feather, orc.write_table])

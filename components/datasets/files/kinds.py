@@ -24,8 +24,12 @@ class FileKind:
     source: str = ""
 
 
+def _to_parquet(read: str) -> str:
+    return f"turn it into Parquet, such as pandas.{read}(FILE).to_parquet('table.parquet')"
+
+
 def _table(what: str, read: str) -> FileKind:
-    return FileKind(what, f"turn it into Parquet, such as pandas.{read}(FILE).to_parquet('table.parquet')")
+    return FileKind(what, _to_parquet(read))
 
 
 def _typed(what: str) -> FileKind:
@@ -99,7 +103,7 @@ IDX = FileKind("an IDX file of MNIST's kind", "name its folder in the recipe: da
 TFRECORD = FileKind("a TFRecord file", "name it in the recipe: data: {tfrecord: {path: FILES, label: FEATURE}}")
 JSON_LINES = _typed("a file of JSON lines")
 JSON_ROWS = _typed("a JSON document of rows")
-JSON = _table("a JSON document", "read_json")
+JSON = FileKind("a JSON document", f"{_to_parquet('read_json')}, or write its rows alone, as [{{...}}, {{...}}]")
 _ARRAYS_OF = {b"{": JSON_ROWS, b"[": JSON, b"]": JSON_ROWS}  # by how the first element begins, or there is none
 _FIRST = re.compile(rb"\[\s*(?:null\s*(?:,\s*|(?=\])))*(.)", re.DOTALL)  # that is no null
 SVG = FileKind("an SVG drawing", f"save it as PNG, and {_IMAGE}")

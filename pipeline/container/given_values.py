@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from datetime import date
 from typing import Any
 
 from pydantic import ValidationError
@@ -125,7 +126,13 @@ def check_pipeline_root(uri: str, option: str = "--pipeline-root") -> None:
 
 
 def _check_span(text: str, compiled: str, option: str) -> None:
-    is_date = "-" in compiled
-    if not re.fullmatch(r"\d{4}-\d\d-\d\d" if is_date else r"\d+", text):
-        wanted = "a date" if is_date else "a number"
-        raise ConfigError(f"{option}: expected {wanted} such as {compiled}, got {text!r}")
+    if "-" not in compiled:
+        if not re.fullmatch("[0-9]+", text):
+            raise ConfigError(f"{option}: expected a number such as {compiled}, got {text!r}")
+        return
+    try:
+        is_date = date.fromisoformat(text).isoformat() == text
+    except ValueError:
+        is_date = False
+    if not is_date:
+        raise ConfigError(f"{option}: expected a date such as {compiled}, got {text!r}")

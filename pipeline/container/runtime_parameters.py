@@ -8,6 +8,7 @@ where they belong before TFX's entry point reads them.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -119,12 +120,18 @@ def put_in_place(parameters: Parameters) -> Parameters:
 def _changed(parameters: Parameters, values: Mapping[str, Any]) -> dict[str, Any]:
     """Returns those values of a submission that differ from the compiled ones, checked."""
     given = {name: parameters.get(name, value) for name, value in values.items()}
-    if isinstance(given.get("span"), int | float) and float(given["span"]).is_integer():
-        given["span"] = str(int(given["span"]))  # a service reads the text 7 as the number that it looks like
+    if "span" in given:
+        given["span"] = _span_text(given["span"])
     changed = {name: value for name, value in given.items() if value != values[name]}
     for name, value in changed.items():
         _check_submitted(name, value, values[name])
     return changed
+
+
+def _span_text(span: Any) -> Any:
+    """Returns a span as spans are named: a service reads the text 7 as the number, and 07 is the same."""
+    whole = int(span) if isinstance(span, float) and span.is_integer() else span
+    return str(int(whole)) if re.fullmatch("[0-9]+", str(whole)) else span
 
 
 def _check_submitted(name: str, value: Any, compiled: Any) -> None:
@@ -215,6 +222,12 @@ def _with_span(parameters: Parameters, data: Mapping[str, Any], span: str) -> Pa
         data_dir=Path(data["data_dir"]) if data["data_dir"] else None, task=data["task"], seed=data["seed"],
         named=data["named"],
     )  # fmt: skip
+    newest = list(found.spans)[-1]
+    if newest != span:
+        raise ConfigError(
+            f"span {span}: expected data of it, but the newest that is there and complete is {newest}; wait for it, or "
+            "submit the spec with that"
+        )
     if "dataset" in parameters:
         _check_same_form(Dataset.from_json(parameters["dataset"]), found, span)
         parameters = {**parameters, "dataset": found.to_json()}

@@ -219,6 +219,11 @@ def expand(text: str, variables: Mapping[str, str]) -> str:
     return re.sub(r"\$\$|\$\(([^)]*)\)", replace, text)
 
 
+def image_variables() -> dict[str, str]:
+    """The variables that a container has of its image; nothing else of this process's environment reaches it."""
+    return {name: os.environ[name] for name in _OF_THE_IMAGE if name in os.environ}
+
+
 def _run_command(
     cluster: Cluster,
     task: str,
@@ -243,12 +248,11 @@ def _run_command(
         command = ["setpriv", "--bounding-set", _MAY_ALL, "--inh-caps", _MAY_ALL, *command]
     # As for a user of whom the image knows nothing: no home, a working folder that may only be read, no variables.
     (pod / "home").chmod(0o555)
-    image = {name: os.environ[name] for name in _OF_THE_IMAGE if name in os.environ}
     own = {"KERASLINE_MOUNTS": str(pod), "HOME": str(pod / "home" / "nobody"), "TMPDIR": str(pod / "tmp")}
     log = cluster.folder / "log.txt"
     with open(log, "w+", encoding="utf-8") as output:
         process = subprocess.Popen(
-            command, stdout=output, stderr=subprocess.STDOUT, cwd=pod / "home", env={**image, **given, **own},
+            command, stdout=output, stderr=subprocess.STDOUT, cwd=pod / "home", env={**image_variables(), **given, **own},
             start_new_session=True,
         )  # fmt: skip
         code = wait(process, pod, kill)

@@ -11,7 +11,6 @@ Source: https://cloud.google.com/vertex-ai/docs/training/cloud-storage-file-syst
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import subprocess
 import sys
@@ -20,7 +19,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tests.end_to_end.kubeflow_launcher import TIMEOUT_SECONDS, TaskFailed, protojson
+from tests.end_to_end.kubeflow_launcher import TIMEOUT_SECONDS, TaskFailed, image_variables, protojson
 from tests.end_to_end.spec_execution import Outputs, parameters_of, producers_of
 
 _SHIM = Path(__file__).with_name("bucket_mount.c")
@@ -137,7 +136,7 @@ def _run_command(project: Project, name: str, container: Mapping[str, Any], text
         "KERASLINE_MOUNTS": str(project.folder), "KERASLINE_BUCKET_MOUNT": str(buckets),
         "LD_PRELOAD": str(project.library), "HOME": str(machine / "home"), "TMPDIR": str(machine / "tmp"),
     }  # fmt: skip
-    environment = {**os.environ, **{v["name"]: v["value"] for v in container.get("env", [])}, **own}
+    environment = {**image_variables(), **{v["name"]: v["value"] for v in container.get("env", [])}, **own}
     try:
         child = subprocess.run(
             command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False, env=environment,

@@ -263,7 +263,7 @@ def test_another_span_is_found_where_the_step_runs(tmp_path: Path, daily: dict[s
     assert json.loads(report["experiment"])["data"]["spans"]["last"] == DATES[1]
 
 
-@pytest.mark.parametrize("span", ["7", "yesterday", "2026-11"])
+@pytest.mark.parametrize("span", ["7", "yesterday", "2026-11", "2026-11-31"])
 def test_a_span_of_another_kind_is_refused(tmp_path: Path, daily: dict[str, Any], span: str) -> None:
     spec, _ = compile_daily(tmp_path, daily)
     with pytest.raises(ConfigError, match=f"parameter span: expected a date such as {DATES[-1]}, got '{span}'"):
@@ -271,6 +271,14 @@ def test_a_span_of_another_kind_is_refused(tmp_path: Path, daily: dict[str, Any]
     with pytest.raises(ConfigError, match=f"--param span: expected a date such as {DATES[-1]}, got '{span}'"):
         read_values(spec, [f"span={span}"], {})
     assert read_values(spec, [f"span={DATES[0]}"], {}) == {"span": DATES[0]}
+
+
+def test_a_span_that_is_not_there_is_refused(tmp_path: Path, daily: dict[str, Any]) -> None:
+    """The window would end earlier, and nobody would know."""
+    spec, _ = compile_daily(tmp_path, daily)
+    for step in ("ingest", "push", "report"):
+        with pytest.raises(ConfigError, match=f"span 2026-11-04: expected data of it, but .* complete is {DATES[2]}"):
+            execute(spec, step, span="2026-11-04")
 
 
 def test_a_span_with_other_columns_is_refused(tmp_path: Path, daily: dict[str, Any]) -> None:

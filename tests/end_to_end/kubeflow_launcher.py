@@ -252,8 +252,8 @@ def _run_command(
     log = cluster.folder / "log.txt"
     with open(log, "w+", encoding="utf-8") as output:
         process = subprocess.Popen(
-            command, stdout=output, stderr=subprocess.STDOUT, cwd=pod / "home", env={**image_variables(), **given, **own},
-            start_new_session=True,
+            command, stdout=output, stderr=subprocess.STDOUT, cwd=pod / "home",
+            env={**image_variables(), **given, **own}, start_new_session=True,
         )  # fmt: skip
         code = wait(process, pod, kill)
     cluster.logs[task] = log.read_text(encoding="utf-8")

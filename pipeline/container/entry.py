@@ -28,6 +28,7 @@ from kerasline.pipeline.container.buckets import BUCKETS
 from kerasline.pipeline.container.compiled_for import VARIABLE, check_code, check_modules, check_packages, read_facts
 from kerasline.pipeline.container.data_places import check_data
 from kerasline.pipeline.container.own_disk import clear_outputs, outputs_on_own_disk, settle_cache
+from kerasline.pipeline.container.request_form import settle_form
 from kerasline.pipeline.container.requests import check_asked, check_restored
 from kerasline.pipeline.container.runtime_parameters import COMPILED, put_in_place
 from kerasline.pipeline.container.shared_places import check_mount, find_losses, find_overlap
@@ -98,6 +99,7 @@ def prepare_request(asked: Any, inputs_spec: Mapping[str, Any], facts: Mapping[s
     Raises:
       ConfigError: something in it cannot be what the spec was compiled for.
     """
+    asked = settle_form(asked)
     check_asked(asked, inputs_spec)
     request: dict[str, Any] = change_strings({**asked, "inputs": {}}, to_folder)
     inputs = request["inputs"] = with_folders(asked.get("inputs", {}), facts)

@@ -8,36 +8,39 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from pathlib import Path
+from types import NoneType
 from typing import Any
 
-from kerasline.components.core import ConfigError
+from kerasline.components.core import ConfigError, shown, unpack_text
 from kerasline.pipeline.container.artifact_types import KNOWN, artifacts_of, properties_of, title_of
 from kerasline.pipeline.container.buckets import BUCKETS
+from kerasline.pipeline.container.runtime_parameters import COMPILED, SUBMITTED
 
 _AGAIN = "run the step that makes it again, with caching off"
+_OBJECTS = frozenset({COMPILED, "custom_config", "dataset", "push_destination"})  # parameters that hold JSON
 _MAY_BE_EMPTY = "tfx.PushedModel"  # of a run that did not push: an empty folder, which no bucket keeps
 
 
-def check_asked(asked: Any, inputs_spec: Mapping[str, Any]) -> None:
+def check_asked(asked: Mapping[str, Any], inputs_spec: Mapping[str, Any]) -> None:
     """Looks at an ExecutorInput as the backend sent it.
 
     Args:
-      asked: the ExecutorInput as JSON.
+      asked: the ExecutorInput as JSON, of the form that backends send.
       inputs_spec: the step's input specification, as JSON.
 
     Raises:
       ConfigError: an input or a parameter that the step was compiled with is not in it, an artifact has no URI, it does
         not say where the outputs go, or a number is none.
     """
-    outputs = asked.get("outputs") if isinstance(asked, dict) else None
-    if not isinstance(outputs, dict) or not outputs.get("outputFile"):
+    outputs = asked.get("outputs", {})
+    if not outputs.get("outputFile"):
         raise ConfigError("expected the backend to say where the outputs of the step go, got no outputs.outputFile")
-    inputs = asked.get("inputs") or {}
+    inputs = asked.get("inputs", {})
     _check_given(inputs, inputs_spec.get("artifacts", {}))
     for name, side in (("input", inputs), ("output", outputs)):
         for key, artifact in artifacts_of(side):
             _check_uri(f"{name} artifact {key}", artifact)
-    _check_parameters(inputs.get("parameterValues") or {}, inputs_spec.get("parameters", {}))
+    _check_parameters(inputs.get("parameterValues", {}), inputs_spec.get("parameters", {}))
 
 
 def check_restored(request: Mapping[str, Any], inputs_spec: Mapping[str, Any]) -> None:
@@ -91,7 +94,14 @@ def _check_parameters(given: Mapping[str, Any], declared: Mapping[str, Any]) -> 
                 f"parameter {name}: expected a value, got null; submit the spec with --param {name}=VALUE, or leave "
                 "it out where the spec has a default"
             )
-        if declared.get(name, {}).get("parameterType") == "NUMBER_INTEGER" and not _is_whole(value):
+        kind = declared.get(name, {}).get("parameterType")
+        if (kind == "STRING" and name not in SUBMITTED and not isinstance(value, str)) or (
+            name in _OBJECTS and not _is_object(value)
+        ):
+            raise ConfigError(
+                f"parameter {name}: expected the text that compile wrote, got {shown(value)}; compile the spec again"
+            )
+        if kind == "NUMBER_INTEGER" and not _is_whole(value):
             raise ConfigError(f"parameter {name}: expected a whole number, got {value!r}; submit the spec with one")
 
 
@@ -132,6 +142,13 @@ def _check_files(what: str, artifact: Mapping[str, Any]) -> None:
 
 def _is_whole(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and float(value).is_integer()
+
+
+def _is_object(value: Any) -> bool:
+    try:
+        return isinstance(value, str) and isinstance(json.loads(unpack_text(value)), dict | NoneType)
+    except ValueError:
+        return False
 
 
 def _are_splits(text: Any) -> bool:

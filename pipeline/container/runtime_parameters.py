@@ -28,6 +28,7 @@ _DESCRIPTIONS = {
     "project": "The Google Cloud project that custom jobs run in.",
     "region": "The region that custom jobs run in.",
 }
+SUBMITTED = frozenset(_DESCRIPTIONS)
 _TYPES = {"epochs": "NUMBER_INTEGER", "learning_rate": "NUMBER_DOUBLE"}
 _FOLDERS = ("checkpoints", "searches")  # of custom_config
 JOB = "ai_platform_training_args"  # as TFX's executor of custom jobs names it
@@ -137,8 +138,8 @@ def _span_text(span: Any) -> Any:
 def _check_submitted(name: str, value: Any, compiled: Any) -> None:
     """Raises ConfigError for a value that came past ``--param``: from a service's own page, client or schedule."""
     option = f"parameter {name}"
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    if is_number != (name in NUMBERS) or not isinstance(value, str | int | float):
+    kinds = int | float if name in NUMBERS else str
+    if not isinstance(value, kinds) or isinstance(value, bool):
         wanted = "a number" if name in NUMBERS else "a text"
         raise ConfigError(f"{option}: expected {wanted}, got {value!r}; submit the spec with one")
     check_value(option, name, value, str(compiled), shown=value)

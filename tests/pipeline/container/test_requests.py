@@ -116,8 +116,39 @@ def test_a_parameter_that_tfx_would_take_for_nothing(asked: dict[str, Any]) -> N
 
 
 def test_no_request_at_all() -> None:
-    with pytest.raises(ConfigError, match="expected the backend to say where the outputs"):
-        entry.prepare_request([], SPEC, {"target": "kubeflow"})
+    for asked, message in (
+        ([], "what the backend asks: expected an object"),
+        ({}, "expected the backend to say where"),
+    ):
+        with pytest.raises(ConfigError, match=message):
+            entry.prepare_request(asked, SPEC, {"target": "kubeflow"})
+
+
+@pytest.mark.parametrize(
+    ("place", "value", "message"),
+    [
+        ("inputs", [], "what the backend asks, inputs: expected an object of JSON, got "),
+        ("inputs.artifacts", "x", "inputs, artifacts: expected an object of JSON, got "),
+        (f"{_INPUT}.artifacts", {}, "artifacts, examples, artifacts: expected a list, got "),
+        (_OF_INPUT, 3, r"artifacts\[0\]: expected an object of JSON, got 3; run the step again with another client"),
+        (f"{_OF_INPUT}.type", "tfx.Examples", r"\[0\], type: expected an object of JSON, got "),
+        (f"{_OF_INPUT}.metadata", [], r"\[0\], metadata: expected an object of JSON, got "),
+        (f"{_OF_OUTPUT}.uri", 3, r"\[0\], uri: expected a text, got 3"),
+        ("inputs.parameterValues.plan", {"a": 1}, "parameter plan: expected the text that compile wrote, got "),
+        ("inputs.parameterValues.dataset", "{", "parameter dataset: expected the text that compile wrote, got "),
+    ],
+)
+def test_what_is_of_another_kind_is_named(asked: dict[str, Any], place: str, value: Any, message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        entry.prepare_request(with_value(asked, place, value), SPEC, {"target": "kubeflow"})
+
+
+def test_a_null_is_nothing(asked: dict[str, Any]) -> None:
+    """As protocol buffers read it; as a parameter's value it is one."""
+    plain = entry.prepare_request(asked, SPEC, {"target": "kubeflow"})
+    asked["inputs"]["artifacts"]["examples"]["artifacts"][0] |= {"customPath": None, "type": None}
+    asked["outputs"]["artifacts"]["statistics"]["artifacts"][0]["metadata"] = None
+    assert entry.prepare_request(asked, SPEC, {"target": "kubeflow"}) == plain
 
 
 def test_a_type_by_its_title_alone(asked: dict[str, Any]) -> None:

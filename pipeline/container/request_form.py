@@ -37,7 +37,7 @@ def settle_form(asked: Any) -> dict[str, Any]:
 
 def _settle(value: Any, form: Any, place: str) -> Any:
     """Returns a value of a form: a kind, a list with the form of its items, or keys with the forms of their values."""
-    kind = form if isinstance(form, type) else type(form)
+    kind: Any = form if isinstance(form, type) else type(form)
     if not isinstance(value, kind):
         raise ConfigError(
             f"{place}: expected {_NAMES[kind]}, got {shown(value)}; run the step again with another client"

@@ -89,20 +89,22 @@ def _check_parameters(given: Mapping[str, Any], declared: Mapping[str, Any]) -> 
                 "compile the spec again with this image's version"
             )
     for name, value in given.items():
-        if value is None:
-            raise ConfigError(
-                f"parameter {name}: expected a value, got null; submit the spec with --param {name}=VALUE, or leave "
-                "it out where the spec has a default"
-            )
-        kind = declared.get(name, {}).get("parameterType")
-        if (kind == "STRING" and name not in SUBMITTED and not isinstance(value, str)) or (
-            name in _OBJECTS and not _is_object(value)
-        ):
-            raise ConfigError(
-                f"parameter {name}: expected the text that compile wrote, got {shown(value)}; compile the spec again"
-            )
-        if kind == "NUMBER_INTEGER" and not _is_whole(value):
-            raise ConfigError(f"parameter {name}: expected a whole number, got {value!r}; submit the spec with one")
+        _check_value(name, value, declared.get(name, {}).get("parameterType"))
+
+
+def _check_value(name: str, value: Any, kind: str | None) -> None:
+    if value is None:
+        raise ConfigError(
+            f"parameter {name}: expected a value, got null; submit the spec with --param {name}=VALUE, or leave "
+            "it out where the spec has a default"
+        )
+    is_text = kind == "STRING" and name not in SUBMITTED
+    if (is_text and not isinstance(value, str)) or (name in _OBJECTS and not _is_object(value)):
+        raise ConfigError(
+            f"parameter {name}: expected the text that compile wrote, got {shown(value)}; compile the spec again"
+        )
+    if kind == "NUMBER_INTEGER" and not _is_whole(value):
+        raise ConfigError(f"parameter {name}: expected a whole number, got {value!r}; submit the spec with one")
 
 
 def _check_type(what: str, artifact: Mapping[str, Any], wanted: str) -> None:

@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from kerasline.components.core import ConfigError, name_addresses
+from kerasline.components.core import ConfigError, counted, name_addresses
 from kerasline.components.datasets.arrays import idx, npz, tfrecord
 from kerasline.components.datasets.description import (
     DataOptions,
@@ -139,9 +139,8 @@ def _untrained(found: Found, label: Label) -> list[str]:
         return []
     more = f" and {len(names) - _MOST_NAMED} more" if len(names) > _MOST_NAMED else ""
     classes = ", ".join(map(repr, names[:_MOST_NAMED]))
-    return [
-        f"no row to train with is of class {classes}{more}, so the model cannot learn it; some eval or test rows are"
-    ]
+    count = counted(len(names), "class", "classes")
+    return [f"eval or test rows alone are of {count} that no model can learn: {classes}{more}"]
 
 
 def read_shard(dataset: Dataset, shard: Mapping[str, Any]) -> Iterator[tuple[str | None, dict[str, Any]]]:

@@ -257,6 +257,4 @@ def test_classes_of_the_test_files_alone_are_noted(resolve, save):
     save("train.tfrecord", [example(x=float(n), y=[b"cat", b"dog"][n % 2]) for n in range(40)])
     save("test.tfrecord", [example(x=float(n), y=[b"cat", b"eel"][n % 2]) for n in range(4)])
     dataset = resolve(tfrecord={"path": "train.tfrecord", "test_path": "test.tfrecord", "label": "y"})
-    assert dataset.notes == (
-        "no row to train with is of class 'eel', so the model cannot learn it; some eval or test rows are",
-    )
+    assert dataset.notes == ("eval or test rows alone are of 1 class that no model can learn: 'eel'",)

@@ -299,5 +299,5 @@ def test_classes_of_the_test_rows_alone_are_noted(resolve, tmp_path, source):
         frame = pd.DataFrame({"x": range(len(labels)), "y": labels})
         (frame.to_parquet if source == "parquet" else frame.to_csv)(tmp_path / name, index=False)
     assert resolve(**{source: block}).notes == (
-        "no row to train with is of class '7', '9', so the model cannot learn it; some eval or test rows are",
+        "eval or test rows alone are of 2 classes that no model can learn: '7', '9'",
     )

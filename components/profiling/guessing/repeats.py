@@ -21,10 +21,10 @@ def equal_rows(columns: Sequence[SampledColumn], used: Collection[str]) -> int:
       columns: of the table.
       used: names of the inputs and the label.
     """
-    values = [column.values for column in columns if column.name in used]
-    if any(isinstance(cells[0], (list, tuple)) for cells in values if cells):
+    kept = [column for column in columns if column.name in used]
+    if any(column.dtype == "array" for column in kept):
         return 0
-    copies = Counter(zip(*values, strict=True))
+    copies = Counter(zip(*(column.values for column in kept), strict=True))
     rows = sum(copies.values())
     spread = rows**2 / max(1, sum(count**2 for count in copies.values()))
     return len(copies) if spread < min(_FEWEST, rows / _LEAST_COPIES) else 0

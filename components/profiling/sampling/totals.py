@@ -36,7 +36,7 @@ def sum_below(rows: Sequence[Sequence[Any]], names: Sequence[str], labels: Colle
 
 
 def _is_there(cell: Any) -> bool:
-    return cell not in (None, "")
+    return not (cell is None or (isinstance(cell, str) and not cell))  # arrays of numbers are cells, too
 
 
 def _adds_up(cells: Sequence[Any]) -> bool:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import yaml
 from PIL import Image
@@ -49,6 +51,13 @@ def test_a_sum_below_the_label_is_no_row(tmp_path: Path, name: str, last: float,
     recipe, read = drafted(tmp_path / name, "y")
     assert [row["y"] for row in read] == [y for _, y, _ in ROWS] + [last] * (not is_left_out)
     assert bool(recipe["features"].get("y")) is is_left_out
+
+
+def test_lists_of_numbers_are_no_sums(tmp_path: Path) -> None:
+    lists = pa.FixedSizeListArray.from_arrays(pa.array(range(3 * len(ROWS)), pa.float64()), 3)
+    pq.write_table(pa.table({"v": lists, "y": [y for _, y, _ in ROWS]}), tmp_path / "t.parquet")
+    _, rows = drafted(tmp_path / "t.parquet", "y")
+    assert rows[1]["v"].tolist() == [3.0, 4.0, 5.0]
 
 
 def test_a_folder_of_several_tables_is_named_as_one(tmp_path: Path) -> None:

@@ -18,6 +18,10 @@ from kerasline.pipeline.graph import create_pipeline
 from kerasline.pipeline.plan import RunPlan
 from kerasline.pipeline.runners.targets import check_target, models_below
 
+# Kubeflow hands on 0 for what is left out, and Argo tries nothing again when the longest duration, counted from the
+# first try's beginning, is over: a week has room for a long fit. Source: kubeflow/pipelines
+# backend/src/v2/compiler/argocompiler/container.go, argo-workflows workflow/controller/operator.go.
+_WAITS = {"backoffDuration": "30s", "backoffFactor": 2.0, "backoffMaxDuration": "604800s"}
 ENTRY_POINT = ["python", "-P", "-m", "kerasline.pipeline.container.entry"]
 
 
@@ -134,7 +138,8 @@ def _apply_run_options(job: dict[str, Any], plan: RunPlan, target: str) -> None:
     never_cached = ("baseline", "validate") if plan.reference.models else ("baseline",)
     for step, task in tasks.items():
         if options.retries:
-            task["retryPolicy"] = {"maxRetryCount": options.retries}
+            waits = _WAITS if target == "kubeflow" else {}
+            task["retryPolicy"] = {"maxRetryCount": options.retries, **waits}
         task["cachingOptions"] = {"enableCache": options.cache and step not in never_cached}
     if target == "vertex":
         labels = {**job.get("labels", {}), **options.labels}

@@ -50,6 +50,8 @@ def execute_spec(
         for name in sorted(ready):
             salt = str(uuid.uuid4())
             if kill and name in kill:
+                # argo-workflows workflow/controller/operator.go, processNodeRetries: with 0, no pod is tried again.
+                assert tasks[name]["retryPolicy"]["backoffMaxDuration"] != "0s"
                 try:
                     execute_task(documents, name, finished, cluster, values, salt=salt, kill=kill[name])
                 except TaskFailed as failure:

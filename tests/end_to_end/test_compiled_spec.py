@@ -38,7 +38,16 @@ LOCAL = ["training.epochs=3", "training.learning_rate=0.002"]
 
 def compile_recipe(recipe: str, changes: list[str], folder: Path, *more: str, target: str = "kubeflow") -> Documents:
     """What ``kerasline compile`` writes."""
-    words = ["--target", target, "--image", "kerasline:1", "--pipeline-root", "gs://bucket/root"]
+    words = [
+        "--set",
+        "run.retries=1",
+        "--target",
+        target,
+        "--image",
+        "kerasline:1",
+        "--pipeline-root",
+        "gs://bucket/root",
+    ]
     file = folder / "spec.yaml"
     command = [*COMMAND, "compile", recipe, *shared_words(changes, folder), *words, "-o", str(file), *more]
     subprocess.run(command, check=True, cwd=folder)

@@ -230,7 +230,8 @@ def test_kubeflow_mounts_a_claim_in_every_step(compile_recipe: Compile) -> None:
         "cpuLimit": 4.0, "memoryLimit": 16.0, "accelerator": {"type": "nvidia.com/gpu", "count": "2"}
     }  # fmt: skip
     tasks = spec["root"]["dag"]["tasks"].values()
-    assert {task["retryPolicy"]["maxRetryCount"] for task in tasks} == {2}
+    waits = {"backoffDuration": "30s", "backoffFactor": 2.0, "backoffMaxDuration": "604800s"}
+    assert all(task["retryPolicy"] == {"maxRetryCount": 2, **waits} for task in tasks), "as with 0 Argo tries none"
     assert {task["cachingOptions"]["enableCache"] for task in tasks} == {False}
     mounts = platform["platforms"]["kubernetes"]["deploymentSpec"]["executors"]
     assert mounts.keys() == spec["deploymentSpec"]["executors"].keys()

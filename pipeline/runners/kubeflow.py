@@ -138,13 +138,16 @@ def _apply_run_options(job: dict[str, Any], plan: RunPlan, target: str) -> None:
     never_cached = ("baseline", "validate") if plan.reference.models else ("baseline",)
     for step, task in tasks.items():
         if options.retries:
-            waits = _WAITS if target == "kubeflow" else {}
-            task["retryPolicy"] = {"maxRetryCount": options.retries, **waits}
+            task["retryPolicy"] = _retry_policy(options.retries, target)
         task["cachingOptions"] = {"enableCache": options.cache and step not in never_cached}
     if target == "vertex":
         labels = {**job.get("labels", {}), **options.labels}
         about = {"labels": labels, "serviceAccount": options.service_account, "network": options.network}
         job.update({key: value for key, value in about.items() if value})
+
+
+def _retry_policy(retries: int, target: str) -> dict[str, Any]:
+    return {"maxRetryCount": retries, **(_WAITS if target == "kubeflow" else {})}
 
 
 def _resources(wanted: StepResources) -> dict[str, Any]:

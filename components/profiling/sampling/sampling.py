@@ -339,9 +339,10 @@ def _sample_typed(path: Path, labels: Collection[str]) -> TableSample:
         raise ConfigError(f"{path} has no rows; check that the right file was named")
     types: dict[str, str] = {}
     unusable: dict[str, str] = {}
-    index = [name for name in index_columns(file.schema_arrow) if name not in labels]
-    for place, name in enumerate(file.schema_arrow.names):
-        item = file.schema_arrow.field(place)
+    schema = file.schema_arrow  # which is made anew, of all columns, whenever it is asked for
+    index = [name for name in index_columns(schema) if name not in labels]
+    for place, name in enumerate(schema.names):
+        item = schema.field(place)
         if name in index:
             continue
         try:
@@ -349,11 +350,11 @@ def _sample_typed(path: Path, labels: Collection[str]) -> TableSample:
         except ConfigError:
             unusable[name] = f"{item.type} cannot be an input"
     values, taken = _typed_values(file, path, types)
-    categories = category_columns(file.schema_arrow)
+    categories = category_columns(schema)
     columns = [SampledColumn(name, types[name], values[name], is_category=name in categories) for name in types]
     for column in columns:
         _leave_out_words(column, column.name in labels)
-    remark = workbook_remark(file.schema_arrow)
+    remark = workbook_remark(schema)
     if taken == rows:
         leave_out_typed_sum(columns, labels)
     return TableSample(path, "parquet", columns, rows, taken == rows, unusable=unusable, index=index, remark=remark)

@@ -199,15 +199,16 @@ def _names(schema: Any, asked: Collection[str]) -> list[str]:
 
 def _join_types(file: TypedFile, scans: Mapping[str, TypedScan], paths: tuple[Path, Path]) -> None:
     """Adds the types of a file's columns to those of the files before: int and float make float."""
+    schema = file.schema_arrow
     for name, scan in scans.items():
-        found = column_type(file.schema_arrow.field(name), paths[0])
+        found = column_type(schema.field(name), paths[0])
         known = scan.dtype or found
         if known != found and {known, found} != {"int", "float"}:
             raise ConfigError(
                 f"Column {name!r} is {found} in {paths[0]} but {known} in {paths[1]}; write the files alike."
             )
         scan.dtype = known if known == found else "float"
-        scan.zones.add(zone_of(file.schema_arrow.field(name).type))
+        scan.zones.add(zone_of(schema.field(name).type))
 
 
 def _found(

@@ -31,7 +31,8 @@ def read_columns(dataset: Dataset, shard: Mapping[str, Any]) -> Iterator[RecordB
         return None
     check_unchanged(shard["path"], shard["bytes"])
     file, wanted = open_file(Path(shard["path"]), shard.get("partition")), _wanted(dataset)
-    kinds = {name: file.schema_arrow.field(name).type for name in wanted}
+    schema = file.schema_arrow
+    kinds = {name: schema.field(name).type for name in wanted}
     if not all(is_plain(kinds[name], dtype) for name, dtype in wanted.items()):
         return None
     label = dataset.label

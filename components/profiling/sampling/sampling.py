@@ -337,8 +337,7 @@ def _sample_typed(path: Path, labels: Collection[str]) -> TableSample:
     rows = file.metadata.num_rows
     if rows == 0:
         raise ConfigError(f"{path} has no rows; check that the right file was named")
-    types: dict[str, str] = {}
-    unusable: dict[str, str] = {}
+    types, unusable = dict[str, str](), dict[str, str]()
     schema = file.schema_arrow  # which is made anew, of all columns, whenever it is asked for
     index = [name for name in index_columns(schema) if name not in labels]
     for place, name in enumerate(schema.names):

@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -19,6 +19,9 @@ from kerasline.components.explanations.showing import decode_row, find_records, 
 from kerasline.components.explanations.tables import MOST_ROWS, dependence, surface
 from kerasline.components.features import FeaturePlan
 from kerasline.components.models import InputSpec
+
+if TYPE_CHECKING:
+    from kerasline.components.explanations.loading import Columns, Predict
 
 EXPLANATIONS_FILE = "explanations.json"
 NEIGHBOURS = 3
@@ -74,7 +77,7 @@ class Explainer:
         for kind, entries in chosen.items():
             result[kind] = [self._show(kind, entry, records) for entry in entries if entry["row"] in records]
         if any(spec.kind in ("dense", "ids") for spec in plan.inputs()):
-            self._attempt("the columns", lambda: result.update(self._explain_table(labels, metric)))
+            self._attempt("the columns", lambda: self._explain_table(result, labels, metric))
         if len(labels):
             self._attempt("what happens inside the model", lambda: self._explain_network(result, predictions))
         result |= {"notes": self._notes, "seconds": round(time.monotonic() - started, 2)}
@@ -90,13 +93,14 @@ class Explainer:
     def _show(self, kind: str, entry: dict[str, Any], records: Mapping[int, bytes]) -> dict[str, Any]:
         shown = show_row(decode_row(records[entry["row"]]), self._columns)
         image = self._save(f"{kind}-{entry['row']}.png", shown["image"]) if shown["image"] else None
-        return {**entry, "image": image, "heat": None, "saliency": None, "neighbours": [], "values": shown["values"]}
+        later: dict[str, Any] = {"heat": None, "saliency": None, "because": None, "neighbours": []}
+        return {**entry, "image": image, **later, "values": shown["values"]}
 
     def _save(self, name: str, png: bytes) -> str:
         (self._folder / "images" / name).write_bytes(png)
         return f"images/{name}"
 
-    def _explain_table(self, labels: np.ndarray, metric: str) -> dict[str, Any]:
+    def _explain_table(self, result: dict[str, Any], labels: np.ndarray, metric: str) -> None:
         from kerasline.components.explanations.loading import load_predictor, raw_columns
 
         rows = min(len(labels), MOST_ROWS)
@@ -107,11 +111,25 @@ class Explainer:
         order = [row["column"] for row in importance["columns"]]
         order += [name for group in importance["groups"] for name in group["columns"]]
         units = {column["name"]: column["unit"] for column in self._columns}
-        return {
-            "importance": importance,
-            "dependence": dependence(predict, columns, self._plan, order, units),
-            "surface": surface(predict, columns, labels[:rows], self._plan, order, units),
-        }
+        result["importance"] = importance
+        result["dependence"] = dependence(predict, columns, self._plan, order, units)
+        result["surface"] = surface(predict, columns, labels[:rows], self._plan, order, units)
+        entries = result["mistakes"] + result["hits"]
+        if entries:
+            self._attempt("single answers", lambda: self._explain_answers(entries, predict, columns, order))
+
+    def _explain_answers(
+        self, entries: list[dict[str, Any]], predict: Predict, others: Columns, order: Sequence[str]
+    ) -> None:
+        """Puts beside the rows that are shown how far each column moved their answers."""
+        from kerasline.components.explanations.contributions import contributions
+        from kerasline.components.explanations.loading import raw_columns
+
+        records = find_records(self._examples, "eval", [entry["row"] for entry in entries])
+        asked = raw_columns([decode_row(records[entry["row"]]) for entry in entries], self._plan)
+        found = contributions(predict, asked, others, self._plan, order)
+        for entry, because in zip(entries, found, strict=bool(found)):
+            entry["because"] = because
 
     def _explain_network(self, result: dict[str, Any], predictions: np.ndarray) -> None:
         """Builds the model anew, makes sure that it is the one that was trained, and looks inside."""

@@ -16,6 +16,7 @@ from markupsafe import Markup, escape
 from kerasline.components.core import counted, rounded, write_at_once
 from kerasline.components.evaluation import METRICS
 from kerasline.components.report.diagnosis import (
+    describe_because,
     describe_limits,
     headline,
     may_be_used,
@@ -127,6 +128,7 @@ def environment() -> jinja2.Environment:
     made.filters["count"] = show_count
     made.filters["counted"] = counted
     made.filters["limits"] = describe_limits
+    made.filters["because"] = describe_because
     made.filters["breakable"] = breakable
     return made
 

@@ -5,6 +5,7 @@ from .attention import (
     show_figure as show_figure,
     show_setting as show_setting,
 )
+from .because import describe_because as describe_because
 from .diagnosis import diagnose as diagnose
 from .leaning import (
     describe_leaning as describe_leaning,

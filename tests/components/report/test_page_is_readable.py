@@ -56,8 +56,12 @@ def classified(make_figures: MakeFigures, classes: tuple[str, ...]) -> dict[str,
     importance = {"metric": "accuracy", "value": 0.7, "rows": 300, "columns": rows, "groups": groups, "skipped": []}
     surface = {"columns": names[:2], "units": ["cm", None], "target": "rent", "x": [10, 20], "y": [0, 1],
                "z": [[1.0, 2.0], [3.0, 9.0]], "points": [[10, 0, 1.0, 1.5]]}  # fmt: skip
-    figures["explanations"] = {"mistakes": [], "hits": [], "neighbours_of": 0, "notes": [], "importance": importance,
-                               "dependence": [], "surface": surface}  # fmt: skip
+    because = {"target": "rent", "usual": 0.1, "rest": 0.2,
+               "columns": [{"column": name, "effect": -0.1} for name in names[:10]]}  # fmt: skip
+    mistake = {"row": 7, "label": classes[0], "prediction": classes[1], "score": 0.9, "image": None, "heat": None,
+               "saliency": None, "neighbours": [], "values": [[names[0], "1.1"]], "because": because}  # fmt: skip
+    figures["explanations"] = {"mistakes": [mistake], "hits": [], "neighbours_of": 0, "notes": [],
+                               "importance": importance, "dependence": [], "surface": surface}  # fmt: skip
     return figures
 
 

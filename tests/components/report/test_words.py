@@ -10,6 +10,7 @@ import pytest
 
 from kerasline.components.report.comparison_page import describe
 from kerasline.components.report.diagnosis.attention import _not_blessed, look_at
+from kerasline.components.report.diagnosis.because import describe_because
 from kerasline.components.report.plots.column_plots import (
     describe_frequent,
     describe_middle,
@@ -123,6 +124,19 @@ def test_the_page_plots_the_weightiest_of_many_columns(make_figures: Callable[..
     page = render(figures)
     assert "After the label come those that the model leans on" in page
     assert len(page.encode()) < 1_500_000 and page.count('<svg class="plot"') == 40 + 3
+
+
+@pytest.mark.parametrize(
+    ("effects", "rest", "words"),
+    [
+        ({"area": 271.3, "rooms": -52.4}, None, "usually 935; area +270, rooms -52"),
+        ({"a": 0.0}, 0.01234, "usually 935; a +0, all others +0.012"),
+        (dict.fromkeys("abcdef", -0.125), None, "usually 935; a -0.12, b -0.12, c -0.12, d -0.12, all others -0.25"),
+    ],
+)
+def test_what_moved_an_answer(effects: dict[str, float], rest: float | None, words: str) -> None:
+    columns = [{"column": name, "effect": effect} for name, effect in effects.items()]
+    assert describe_because({"target": "rent", "usual": 934.77, "columns": columns, "rest": rest}) == words
 
 
 def mistakes(*rows: int) -> list[dict[str, Any]]:

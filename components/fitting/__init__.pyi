@@ -1,3 +1,4 @@
+from .compiling import hold_mean as hold_mean
 from .one_fit import fit as fit
 from .own_training import check_own_training as check_own_training
 from .places.cloud_job import CloudJob as CloudJob, Unpacking as Unpacking

@@ -28,8 +28,8 @@ MOST_TOGETHER = 8
 _LIGHT_STEP = 1e9  # multiplications of the forward pass: some tenths of a second of a few cores
 _LIGHT_EPOCH = 8e9
 
-# The mean of weights (use_ema) reaches back as far as Keras' own default, though not beyond a tenth of the fit: further
-# back, the weights of a short one are those of a network that has hardly learned.
+# The mean of weights (use_ema) reaches back as far as Keras' own default, though not beyond a tenth of the epochs that
+# are asked for: further back, the weights of a short fit are those of a network that has hardly learned.
 _MEAN_STEPS = 100
 _MEAN_SHARE = 0.1
 
@@ -119,11 +119,9 @@ def make_optimizer(
     rate: Any = learning_rate or options.learning_rate
     if options.learning_rate_schedule and learning_rate is None:
         rate = make_schedule(options, steps)
-    arguments = dict(options.optimizer_arguments)
+    arguments = hold_mean(options, steps)
     if options.clip_norm:
         arguments["clipnorm"] = options.clip_norm
-    if arguments.get("use_ema") and not is_own(options.optimizer):
-        arguments.setdefault("ema_momentum", _mean_momentum(steps * options.epochs))
     if is_own(options.optimizer):
         return make_own_optimizer(options, rate, arguments)
     try:
@@ -135,10 +133,18 @@ def make_optimizer(
         ) from error
 
 
-def _mean_momentum(steps: int) -> float:
-    """Chooses how much of the mean of weights stays at each of the steps of a fit."""
-    reach = min(_MEAN_STEPS, max(1.0, _MEAN_SHARE * steps))
-    return 1 - 1 / reach
+def hold_mean(options: TrainingOptions, steps: int) -> dict[str, Any]:
+    """Returns the optimizer's arguments, with how far a mean of weights reaches back where they do not say it.
+
+    Args:
+      options: Training options, whose epochs count even where early stopping or a refit makes fewer.
+      steps: Batches in an epoch.
+    """
+    arguments = dict(options.optimizer_arguments)
+    if arguments.get("use_ema") and not is_own(options.optimizer):
+        reach = min(_MEAN_STEPS, max(1.0, _MEAN_SHARE * steps * options.epochs))
+        arguments.setdefault("ema_momentum", 1 - 1 / reach)
+    return arguments
 
 
 def make_schedule(options: TrainingOptions, steps: int) -> keras.optimizers.schedules.LearningRateSchedule:

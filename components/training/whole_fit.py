@@ -12,7 +12,15 @@ import keras
 import numpy as np
 
 from kerasline.components.core import TrainingFailed, counted, progress, seconds_of
-from kerasline.components.fitting import CheckpointFile, FitData, FitSettings, TrainingOptions, fit, hold_schedule
+from kerasline.components.fitting import (
+    CheckpointFile,
+    FitData,
+    FitSettings,
+    TrainingOptions,
+    fit,
+    hold_mean,
+    hold_schedule,
+)
 from kerasline.components.models import average, with_temperature
 from kerasline.components.training.calibrating import calibrate
 
@@ -163,6 +171,8 @@ def refit(settings: FitSettings, whole: FitData, epochs: int, end: float = math.
     """
     options, left = settings.training, end - time.monotonic()
     changes: dict[str, Any] = {"epochs": epochs, "early_stopping": None, "validation_fraction": 0.0}
+    # The epochs were chosen with a mean of weights that reached as far back.
+    changes["optimizer_arguments"] = hold_mean(options, math.ceil(whole.rows / options.batch_size))
     changes["budget"] = None if options.budget is None else _time(left)
     if options.learning_rate_schedule is not None:
         changes["learning_rate_schedule"] = hold_schedule(options.learning_rate_schedule, options.epochs)

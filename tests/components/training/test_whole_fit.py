@@ -113,6 +113,20 @@ def test_a_rate_falls_in_the_refit_as_it_did_before() -> None:
     assert hold_schedule(steps, 30) == steps
 
 
+def test_a_mean_of_weights_reaches_as_far_back_in_the_refit(rows: FitData, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[float] = []
+
+    def note(settings: FitSettings, data: FitData, **more: Any) -> Any:
+        model, history = fit(settings, data, **more)
+        seen.append(model.optimizer.ema_momentum)
+        return model, {**history, "val_loss": [3.0, 1.0, 2.0]}
+
+    monkeypatch.setattr(whole_fit, "fit", note)
+    options = {"early_stopping": {"patience": 9}, "optimizer_arguments": {"use_ema": True}, "batch_size": 30}
+    assert fit_whole(make(refit=True, epochs=20, **options), rows).told["refit"]["epochs"] == [2]
+    assert seen == pytest.approx([1 - 1 / 10, 1 - 1 / 14])  # of 20 epochs of 5 and of 7 steps, the tenth
+
+
 @pytest.mark.parametrize("task", ["binary", "multiclass"])
 def test_scores_that_are_too_sure_are_cooled_and_the_likeliest_class_stays(
     task: Any, rows: FitData, monkeypatch: pytest.MonkeyPatch

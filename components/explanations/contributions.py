@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from itertools import takewhile
 from typing import Any
 
 import numpy as np
@@ -59,26 +60,21 @@ def contributions(
     score = _scorer(predict, plan)
     chosen = score(asked).argmax(axis=1)
     draw = np.random.default_rng(seed)
-    started = clock()
-    found: list[tuple[np.ndarray, np.ndarray]] = []
-    # The same for all rows that are asked about, so that all begin with the same usual answer.
-    for begun in draw.permutation(len(next(iter(others.values()))))[:_MOST_ROUNDS]:
-        if found and clock() - started >= seconds:
-            break
+
+    def one_round(begun: int) -> tuple[np.ndarray, np.ndarray]:
+        # The same row for all that are asked about, so that all begin with the same usual answer.
         other = {name: np.repeat(values[[begun]], len(chosen), axis=0) for name, values in others.items()}
-        found.append(_one_round(score, asked, other, players, draw.permutation(len(players)), chosen))
-    usual = np.mean([first for first, _ in found], axis=0)
-    effects = np.mean([moved for _, moved in found], axis=0)
+        return _one_round(score, asked, other, players, draw.permutation(len(players)), chosen)
+
+    end = clock() + seconds
+    first, *more = draw.permutation(len(next(iter(others.values()))))[:_MOST_ROUNDS]
+    found = [one_round(first), *(one_round(begun) for begun in takewhile(lambda _: clock() < end, more))]
+    usual, effects = (np.mean(parts, axis=0) for parts in zip(*found, strict=True))
     names = {argument: column for column, argument in plan.raw_arguments().items()}
     told = [names[player[0]] for player in players[:_MOST_ALONE]]
     return [
-        {
-            "target": _name_target(plan, int(output)),
-            "usual": float(usual[row]),
-            "columns": _by_size(told, effects[: len(told), row]),
-            "rest": float(effects[-1, row]) if len(players) > len(told) else None,
-        }
-        for row, output in enumerate(chosen)
+        {"target": _name_target(plan, output), "usual": float(usual[row]), **_tell(told, effects[:, row])}
+        for row, output in enumerate(chosen.tolist())
     ]
 
 
@@ -140,6 +136,8 @@ def _name_target(plan: FeaturePlan, output: int) -> str:
     return plan.label if plan.classes is None else f"score of {plan.classes[output]}"
 
 
-def _by_size(columns: Sequence[str], effects: np.ndarray) -> list[dict[str, Any]]:
-    listed = [{"column": name, "effect": float(effect)} for name, effect in zip(columns, effects, strict=True)]
-    return sorted(listed, key=lambda one: -abs(one["effect"]))
+def _tell(columns: Sequence[str], effects: np.ndarray) -> dict[str, Any]:
+    """Lists the effects of columns, greatest first, and that of all others, the last if there are any."""
+    listed = [{"column": name, "effect": float(effect)} for name, effect in zip(columns, effects, strict=False)]
+    rest = float(effects[-1]) if len(effects) > len(columns) else None
+    return {"columns": sorted(listed, key=lambda one: -abs(one["effect"])), "rest": rest}

@@ -271,8 +271,8 @@ def rollback(
 
 
 def compare(
-    first: str | Mapping[str, Any],
-    second: str | Mapping[str, Any] | None = None,
+    first: str | Path | Mapping[str, Any],
+    second: str | Path | Mapping[str, Any] | None = None,
     workspace: str | Path | None = None,
 ) -> dict[str, Any]:
     """Puts two runs side by side, as ``kerasline compare --json`` does.
@@ -299,6 +299,8 @@ def compare(
     return without_figures(comparison)
 
 
-def _reference(run: str | Mapping[str, Any] | None) -> Any:
+def _reference(run: str | Path | Mapping[str, Any] | None) -> Any:
     """Returns what names a run on the command line."""
-    return run["run_id"] if isinstance(run, Mapping) else run
+    if isinstance(run, Mapping):
+        return run["run_id"]
+    return None if run is None else str(run)

@@ -156,12 +156,12 @@ def _arguments(
     return [*arguments, "--data-dir", str(data_dir)] if data_dir is not None else arguments
 
 
-def load_run(reference: str | None = None, workspace: str | Path | None = None) -> Run:
+def load_run(reference: str | Path | None = None, workspace: str | Path | None = None) -> Run:
     """Reads the result of an earlier run, as :func:`run` returned it.
 
     Args:
-      reference: the id of a run, a recipe for its newest run, or NAME@VERSION for the run that made it; None for the
-        newest run of all.
+      reference: the id of a run, a recipe or its file for its newest run, or NAME@VERSION for the run that made it;
+        None for the newest run of all.
       workspace: that it ran in; None for ``KERASLINE_WORKSPACE``, or ``workspace`` here.
 
     Raises:
@@ -169,7 +169,8 @@ def load_run(reference: str | None = None, workspace: str | Path | None = None) 
     """
     from kerasline.pipeline.reports import find_report
 
-    return Run(read_whole_outcome(find_report(workspace_folder(workspace), reference) / "run.json"))
+    named = None if reference is None else str(reference)
+    return Run(read_whole_outcome(find_report(workspace_folder(workspace), named) / "run.json"))
 
 
 def load_figures(result: Run) -> dict[str, Any]:

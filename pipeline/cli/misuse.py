@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from kerasline.pipeline.config import Experiment, elsewhere, recipe_names
@@ -18,8 +19,10 @@ def what_was_meant(error: Any, words: Sequence[str]) -> str:
     context, option = getattr(error, "ctx", None), getattr(error, "option_name", None)
     if context is None:
         return ""
+    if context.parent is None and option is not None:
+        return _meant_behind(context, option, words)
     if context.parent is None:
-        return _meant_above(context, option, words[0] if words else "")
+        return _meant_above(words[0] if words else "")
     lacking = getattr(getattr(error, "param", None), "name", None)
     if (context.info_name, lacking) == ("predict", "model"):
         return _meant_model(words)
@@ -28,11 +31,16 @@ def what_was_meant(error: Any, words: Sequence[str]) -> str:
     return _meant_by_surplus(context, _surplus(error, words))
 
 
-def _meant_above(context: Any, option: str | None, first: str) -> str:
-    """Says what was meant by words before a command, or in the place of one."""
-    if option is not None:
-        taking = [name for name, command in context.command.commands.items() if _takes(command, option)]
-        return f"options stand behind the command, as in: kerasline {taking[0]} {option} ..." if taking else ""
+def _meant_behind(context: Any, option: str, words: Sequence[str]) -> str:
+    """Says behind which command an option stands: the one that was typed, or the first that takes it."""
+    taking = [name for name, command in context.command.commands.items() if _takes(command, option)]
+    typed = [word for word in words if word in taking]
+    name = next(iter([*typed, *taking]), None)
+    return "" if name is None else f"options stand behind the command, as in: kerasline {name} {option} ..."
+
+
+def _meant_above(first: str) -> str:
+    """Says what was meant by a word in the place of a command."""
     if first.endswith((".yaml", ".yml")) or first in recipe_names():
         return f"a recipe is run by: kerasline run {first}"
     return "kerasline --help lists the commands"
@@ -40,8 +48,9 @@ def _meant_above(context: Any, option: str | None, first: str) -> str:
 
 def _meant_model(words: Sequence[str]) -> str:
     """Says how the model is named that predicts, where it may stand before the rows, as ``evaluate`` takes it."""
-    model, rows, *_ = [*words[1:], "", ""]
-    named = f"{rows} --model {model}" if rows and not rows.startswith("-") else "INPUT --model NAME"
+    model, rows, *_ = [*words[1:], "-", "-"]
+    are_both = not model.startswith("-") and not rows.startswith("-") and not Path(model).exists()
+    named = f"{rows} --model {model}" if are_both else "INPUT --model NAME"
     return f"the model is named by --model, as in: kerasline predict {named}"
 
 

@@ -1,4 +1,5 @@
 from .comparing import add_rows as add_rows, compare_runs as compare_runs, without_figures as without_figures
+from .naming import is_file_of_recipe as is_file_of_recipe
 from .reporting import (
     find_pair as find_pair,
     find_report as find_report,

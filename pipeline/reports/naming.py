@@ -10,6 +10,12 @@ from kerasline.pipeline.config import load_experiment
 from kerasline.pipeline.models import find_version
 
 
+def is_file_of_recipe(reference: str) -> bool:
+    """Says whether a run is named by the file of its recipe, which is there."""
+    file = Path(reference)
+    return file.suffix in (".yaml", ".yml") and file.is_file()
+
+
 def as_run(workspace: Path, reference: str) -> str:
     """Returns what names a run as its id, ``RECIPE/RUN``, or the name of a recipe.
 
@@ -20,13 +26,10 @@ def as_run(workspace: Path, reference: str) -> str:
     Raises:
       ConfigError: There is no such version, it does not say which run made it, or the file is wrong.
     """
-    if "@" in reference:
-        return _run_of_version(workspace / "models", reference)
-    file = Path(reference)
-    if file.suffix in (".yaml", ".yml") and file.is_file():
+    if is_file_of_recipe(reference):
         experiment, _ = load_experiment(reference)
         return experiment.name
-    return reference
+    return _run_of_version(workspace / "models", reference) if "@" in reference else reference
 
 
 def _run_of_version(models: Path, reference: str) -> str:

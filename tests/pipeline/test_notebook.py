@@ -84,7 +84,8 @@ def test_a_result_is_shown_in_short(result: dict[str, Any], tmp_path: Path) -> N
         "intervals": {"accuracy": {"low": 0.7, "high": 0.95}, "auc": {"low": None, "high": None}},
     }  # fmt: skip
     Path(result["report"]).with_name("run.json").write_text(json.dumps(outcome))
-    read = kerasline.load_run("pets", tmp_path)
+    (tmp_path / "pets.yaml").write_text("name: pets\ndata: {dataset: digits}\n")
+    read = kerasline.load_run(tmp_path / "pets.yaml", tmp_path)
     assert repr(read) == "<run 20260101-000000 of pets: blessed and pushed, version 3>"
     shown = read._repr_html_()
     assert "blessed and pushed" in shown and "&lt;b&gt;" in shown and "<td>accuracy</td>" in shown

@@ -41,7 +41,7 @@ def predict(
     model: ModelOption,
     output: Annotated[
         Path | None,
-        typer.Option("--output", "-o", help="A .parquet, .csv or .jsonl file; default: the first answers are shown."),
+        typer.Option("--output", "-o", help="A .parquet, .csv or .jsonl file; without it the first answers are shown."),
     ] = None,
     keys: Annotated[
         list[str], typer.Option("--key", metavar="COLUMN", help="Repeat this column of the input; default: all.")
@@ -115,7 +115,7 @@ def _show_answers(path: Path) -> None:
         table.add_row(*(Text(_in_cell(row[name])) for name in names))
     print_table(table)
     said = f"the first {rows.num_rows} of {counted(everything, 'row')}" if everything > rows.num_rows else "every row"
-    print(f"{said}; nothing was written: -o answers.csv keeps all rows and columns")
+    print(f"{said}; -o answers.csv writes all rows and columns")
 
 
 def _columns_shown(names: Sequence[str]) -> list[str]:
@@ -128,5 +128,9 @@ def _columns_shown(names: Sequence[str]) -> list[str]:
 
 
 def _in_cell(value: Any) -> str:
-    text = rounded(value) if isinstance(value, float) else ", ".join(value) if isinstance(value, list) else str(value)
+    if isinstance(value, list):
+        return cut(", ".join(map(_in_cell, value)), _LONGEST_CELL)
+    if value is None or value != value:  # a missing number
+        return ""
+    text = rounded(value) if isinstance(value, float) else str(value)
     return cut(printable(" ".join(text.split())), _LONGEST_CELL)

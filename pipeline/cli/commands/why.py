@@ -34,10 +34,11 @@ def why(
     json_file: JsonOption = None,
 ) -> None:
     """Say what stopped a run, or which data, code and decisions made a version and what happened to it since."""
-    from kerasline.pipeline.reports import describe_why, why_run, why_version
+    from kerasline.pipeline.reports import describe_why, is_file_of_recipe, why_run, why_version
 
     write_json = open_json(json_file)
-    found = (why_version if "@" in reference else why_run)(workspace, reference)
+    is_version = "@" in reference and not is_file_of_recipe(reference)
+    found = (why_version if is_version else why_run)(workspace, reference)
     write_json(found)
     print("\n".join(describe_why(found)))
 

@@ -94,13 +94,15 @@ def test_sparkline(values: list[float], blocks: str) -> None:
     ("reference", "run"),
     [([], "20260103-000000"), (["trees"], "20260102-000000"), (["20260101-000000"], "20260101-000000"),
      (["pets"], "20260103-000000"), (["pets/20260101-000000"], "20260101-000000"),
-     (["pets@1"], "20260101-000000"), (["pets.yaml"], "20260103-000000")],
+     (["pets@1"], "20260101-000000"), (["pets.yaml"], "20260103-000000"), (["me@work/pets.yaml"], "20260103-000000")],
 )  # fmt: skip
 def test_report_and_why_find_a_run_or_the_newest(
     workspace: Path, reference: list[str], run: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(workspace)
-    (workspace / "pets.yaml").write_text("name: pets\ndata: {dataset: digits}\n")
+    (workspace / "me@work").mkdir()
+    for file in (workspace / "pets.yaml", workspace / "me@work" / "pets.yaml"):
+        file.write_text("name: pets\ndata: {dataset: digits}\n")
     code, text = call("report", *reference, "--workspace", str(workspace))
     assert code == 0 and text.strip().endswith(f"{run}/index.html")
     if reference:
@@ -230,12 +232,16 @@ def test_the_site_compares_any_two_runs_and_keeps_nothing(site: str, workspace: 
         ("a=pets/20260103-000000", "expected two runs"),
         ("a=pets/20260103-000000&b=", "expected two runs"),
         ("a=pets/20260103-000000&b=../../x", "expected the id of a run"),
+        ("a=pets/20260103-000000&b={file}", "expected two runs by their ids, and a file of a recipe came"),
     ],
 )
-def test_the_site_says_what_a_comparison_takes(site: str, asked: str, said: str) -> None:
+def test_the_site_says_what_a_comparison_takes(site: str, tmp_path: Path, asked: str, said: str) -> None:
+    file = tmp_path / "other.yaml"
+    file.write_text("secret: hunter2\n")
     with pytest.raises(HTTPError) as refused:
-        urlopen(f"{site}/compare?{asked}")
-    assert refused.value.code == 400 and said in refused.value.read().decode()
+        urlopen(f"{site}/compare?{asked.format(file=file)}")
+    told = refused.value.read().decode()
+    assert refused.value.code == 400 and said in told and "secret" not in told
 
 
 def test_the_site_answers_to_no_other_name(site: str) -> None:

@@ -163,7 +163,7 @@ def test_without_an_output_the_first_answers_are_shown(
     lines = [line.split() for line in capfd.readouterr().out.splitlines()]
     assert lines[-12] == ["area", "(m²)", "district", "predicted_value"]
     assert lines[-11:-1] == 10 * [["10", "[red]x\\x1b[31m", "31"]]
-    assert " ".join(lines[-1]).startswith("the first 10 of 12 rows; nothing was written: -o answers.csv keeps")
+    assert " ".join(lines[-1]).startswith("the first 10 of 12 rows; -o answers.csv writes all rows")
     assert not any(str(tmp_path / "temporary") in word for line in lines for word in line)
     told = json.loads((tmp_path / "out.json").read_text())
     assert (told["rows"], told["rejected"], told["output"], told["rejected_file"]) == (12, 1, None, None)

@@ -186,9 +186,10 @@ def _batch(dotted: str, names: Sequence[str], rows: Sequence[Mapping[str, Any]])
         try:
             arrays.append(pa.array([row[name] for row in rows]))
         except (pa.ArrowException, TypeError, ValueError, OverflowError) as error:
-            told = " ".join(str(error).split())[:300]
+            kinds = sorted({type(row[name]).__name__ for row in rows if row[name] is not None})
+            came = " and ".join(kinds) if len(kinds) > 1 else " ".join(str(error).split())[:300]
             raise ConfigError(
-                f"{_KEY}: expected values of one type in the column {name!r} of {dotted}, but Arrow says {told}"
+                f"{_KEY}: expected values of one type in the column {name!r} of {dotted}, got {came}; give them one"
             ) from None
     return pa.RecordBatch.from_arrays(arrays, list(names))
 

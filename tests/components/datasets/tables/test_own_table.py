@@ -133,7 +133,10 @@ def test_options_reach_the_function(write: Write, tmp_path: Path) -> None:
         ),
         ("yield ROWS[0]\n    yield 3", "got int as row 2"),
         ("yield ROWS[0]\n    raise OSError('gone')", "raised OSError in .*, line 8: gone; mend it"),
-        ("return ROWS[:2] + [{**ROWS[2], 'size': 'big'}]", "of one type in the column 'size' of .* Arrow says"),
+        (
+            "return ROWS[:2] + [{**ROWS[2], 'size': 'big'}]",
+            "of one type in the column 'size' of .*, got int and str; give",
+        ),
         ("return pd.DataFrame({'a': [1, 'x'], 'price': 1})", "columns of one type"),
         ("return pd.DataFrame([[1, 2]], columns=['a', 'a'])", "different names"),
         ("yield pd.DataFrame(ROWS)\n    yield pd.DataFrame({'a': [1]})", "in every piece from"),

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from itertools import combinations
 
-# Letters beyond ASCII of the languages that cp1252 is for. German, French, Spanish, Portuguese, Italian, Dutch, ...
-_WESTERN = ("äöüß", "àâæçéèêëîïôœùûüÿ", "áéíñóúüçªº", "áâãàçéêíóôõúü", "àèéìíîòóùú", "áäéëïíóöüèê")
+# Letters beyond ASCII of the languages that cp1252 is for. A file may have words of two of these: German, French,
+# Spanish, Italian, Catalan, Dutch, Portuguese ...
+_WESTERN = ("äöüß", "àâæçéèêëîïôœùûüÿ", "áéíñóúüçªº", "àèéìíîòóùú", "àèéíïòóúüç", "áäéëïíóöüèê", "áâãàçéêíóôõúü")
+_PORTUGUESE, _IN_PORTUGUESE = _WESTERN[-1], "ãç"  # without these letters a text is hardly Portuguese
 # ... Danish and Norwegian, Swedish and Finnish, Estonian, Icelandic.
 _NORTHERN = ("æøåéèêóòôäöü", "åäöéüàšž", "äöõüšž", "áéíóúýðþæö")
 _OTHERS = {
@@ -16,9 +19,10 @@ _OTHERS = {
     },
     "cp1254": {"Turkish": "çğıöşüâîû"},
 }  # fmt: skip
-_FEWEST_DIFFERENT = 3
+_FEWEST_DIFFERENT = 3  # letters that are others in cp1252
 _FITS, _FITS_BETTER = 0.97, 0.02  # share of the letters beyond ASCII that an alphabet has, and how many more
 _WORDS = re.compile(r"[^\W\d_]{3,}")  # shorter ones may be units
+_NO_TEXT = re.compile("[ˇ˘˛˝˙]")  # what ¡, ¢, ², ½ and ÿ are read as: signs that no text has
 
 
 def tell_language(text: bytes) -> tuple[str, str] | None:
@@ -31,17 +35,26 @@ def tell_language(text: bytes) -> tuple[str, str] | None:
       The encoding and the language; None where Western letters fit as well, or nothing does.
     """
     for encoding, languages in _OTHERS.items():
-        words = "".join(_WORDS.findall(text.decode(encoding, "replace")))
-        letters = _beyond_ascii(words)
-        if len(letters) < _FEWEST_DIFFERENT:
+        read = text.decode(encoding, "replace")
+        words = "".join(_WORDS.findall(read))
+        in_western = words.encode(encoding).decode("cp1252", "replace")
+        different = sum(one != other for one, other in zip(words, in_western, strict=True))
+        if different < _FEWEST_DIFFERENT or _NO_TEXT.search(read):
             continue
-        western = _beyond_ascii(words.encode(encoding).decode("cp1252", "replace"))
-        rival = max(_share(western, alphabet) for alphabet in (*_WESTERN, *_NORTHERN))
+        letters, rival = _beyond_ascii(words), _fit_of_western(_beyond_ascii(in_western))
         shares = {name: _share(letters, alphabet) for name, alphabet in languages.items()}
-        best = max(shares, key=shares.__getitem__)
+        # Of languages that have all letters, that which has the fewest others.
+        best = max(shares, key=lambda name: (shares[name], -len(languages[name])))
         if shares[best] >= max(_FITS, rival + _FITS_BETTER):
             return encoding, best
     return None
+
+
+def _fit_of_western(letters: Counter[str]) -> float:
+    """Returns which part of letters two Western languages have, or a Northern one."""
+    may_be = [each for each in _WESTERN if each is not _PORTUGUESE or any(letters[one] for one in _IN_PORTUGUESE)]
+    pairs = ("".join(pair) for pair in combinations(may_be, 2))
+    return max(_share(letters, alphabet) for alphabet in (*pairs, *_NORTHERN))
 
 
 def _beyond_ascii(text: str) -> Counter[str]:

@@ -58,6 +58,9 @@ def test_latin_letters_are_of_no_other_script(tmp_path: Path, words: tuple[str, 
     [
         ("cp1250", "Polish", ("Łódź", "żółty", "tak", "Kraków", "Częstochowa", "Müller")),
         ("cp1250", "Czech", ("Plzeň", "Budějovice", "Ústí nad Labem", "Příbram")),
+        ("cp1250", "Croatian, Serbian or Slovene", ("Čakovec", "Šibenik", "Županja", "Đakovo", "Varaždin")),
+        ("cp1250", "Croatian, Serbian or Slovene", ("Škofja Loka", "Žalec", "Črnomelj", "Radenci")),
+        ("cp1250", "Slovak", ("Košice", "Žilina", "Bardejov", "Levoča", "Nové Zámky", "Ľubovňa")),
         ("cp1250", "Hungarian", ("Győr", "Székesfehérvár", "Hódmezővásárhely", "Műhely")),
         ("cp1250", "Romanian", ("Timişoara", "Iaşi", "Constanţa", "Târgu Mureş", "Brăila")),
         ("cp1254", "Turkish", ("İstanbul", "Muğla", "Gümüşhane", "Çanakkale", "Iğdır")),
@@ -76,6 +79,34 @@ def test_letters_of_one_language_tell_the_encoding(
     )
     with pytest.raises(ConfigError, match=f"set csv.encoding, for instance to {encoding}, as {language} is written"):
         list(lines(path, Dialect(",")))
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("García", "Pérez", "Martínez", "Jesús", "Hélène", "Genève", "Michèle"),
+        ("Málaga", "Córdoba", "Perú", "Genève", "Lefèvre", "Forlì", "Cantù"),
+        ("Cornellà", "València", "però", "això", "és", "països", "raïm"),
+        ("Köln", "Düsseldorf", "Málaga", "Córdoba", "Perú"),
+        ("São Paulo", "Conceição", "Olhão", "Zürich", "Köln", "maçã"),
+        ("Tallinn", "Jõhvi", "Käsmu", "Türi", "Šveits"),
+        ("Reykjavík", "Þingvellir", "Ísafjörður", "Egilsstaðir"),
+    ],
+)
+@pytest.mark.parametrize("header", ["town", "área (m²)"])
+def test_words_of_two_western_languages_are_western(tmp_path: Path, words: tuple[str, ...], header: str) -> None:
+    path = tmp_path / "t.csv"
+    text = table(header, [*words] * 20)
+    path.write_text(text, encoding="cp1252")
+    assert detect_encoding(path) == "cp1252"
+
+
+def test_a_sign_that_no_text_has_speaks_against_a_language(tmp_path: Path) -> None:
+    path = tmp_path / "t.csv"
+    path.write_bytes(
+        table("d (m\N{SUPERSCRIPT TWO})", ["x"]).encode("cp1252") + "Łódź żółty Kraków śnieg,1\n".encode("cp1250")
+    )
+    assert detect_encoding(path) == "cp1252"
 
 
 @pytest.mark.parametrize("delimiter", [",", ";"])

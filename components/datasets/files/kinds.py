@@ -79,9 +79,9 @@ _BEGINNINGS: tuple[tuple[bytes, FileKind], ...] = (
     (b"HEADER RECORD*******LIBRARY", _table("a transport file of SAS", "read_sas")),
     (b"RDX", FileKind("a file of R", "write its table as Parquet, such as with arrow::write_parquet, or as CSV")),
     (b"X\n\0\0\0", FileKind("a file of R", "write its table as Parquet, such as with arrow::write_parquet, or as CSV")),
-    (
-        b"MATLAB 5.0",
-        FileKind("a file of MATLAB", "write its table as CSV, or its arrays with numpy.savez for data.npz"),
+    *(
+        (start, FileKind("a file of MATLAB", "write its table as CSV, or its arrays with numpy.savez for data.npz"))
+        for start in (b"MATLAB 5.0", b"MATLAB 7.3")
     ),
     (b"7z\xbc\xaf\x27\x1c", FileKind("a 7z archive", "unpack it, and name the file inside")),
     (b"Rar!\x1a\x07", FileKind("a RAR archive", "unpack it, and name the file inside")),
@@ -153,10 +153,13 @@ def name_kind(start: bytes) -> FileKind | None:
 
 
 def _wide_json(start: bytes) -> bytes | None:
-    """Returns as UTF-8 what begins as JSON does in an encoding of two or four bytes a letter; None for all else."""
+    """Returns as UTF-8 what begins as JSON does in an encoding of two or four bytes a letter; None for all else.
+
+    JSON has no control characters, but a TFRecord file begins with the length of a record, which 123 writes as {.
+    """
     encoding = json.detect_encoding(start)
-    text = "" if encoding.startswith("utf-8") else start.decode(encoding, "ignore").lstrip()
-    return text.encode() if text.startswith(("{", "[")) else None
+    text = b"" if encoding.startswith("utf-8") else start.decode(encoding, "ignore").lstrip().encode()
+    return text if text.startswith((b"{", b"[")) and _CONTROL.search(text) is None else None
 
 
 def _is_webp(start: bytes) -> bool:

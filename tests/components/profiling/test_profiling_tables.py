@@ -89,6 +89,8 @@ def test_addresses_of_persons_are_no_sentences(tmp_path: Path) -> None:
         (bytes(12) + b"\xc2\xea\x81\x60" + bytes(80), "a file of SAS"),
         (b"RDX3\nX\n\0\0", "a file of R"),
         (b"MATLAB 5.0 MAT-file\0", "a file of MATLAB"),
+        (b"MATLAB 7.3 MAT-file" + bytes(493) + b"\x89HDF\r\n\x1a\n", "a file of MATLAB"),
+        *((bytes([length, *bytes(7)]) + b"sums\n" + bytes(length), "a TFRecord file") for length in b"z{[|"),
         (b"SQLite format 3\0", "an SQLite database, no text table; name it in the recipe: data: {sql: {url"),
     ],
 )

@@ -43,7 +43,7 @@ def contributions(
       predict: The model, as a function of columns.
       asked: The rows, by argument of the model.
       others: Rows to begin with.
-      plan: Feature plan of the run; of several labels none is explained.
+      plan: Feature plan of the run; nothing is told of several labels, nor of a single column.
       order: Names of columns, most important first, which are told one by one; the others are told together.
       seed: Seed of the orders and of the rows that are begun with.
       seconds: Time after which no further order is begun.
@@ -55,7 +55,7 @@ def contributions(
       score, greatest first) and ``rest`` (the effect of all other columns together, None where there are none).
     """
     players = _players(list(asked), plan, order)
-    if plan.task == "multilabel" or not players:
+    if plan.task == "multilabel" or len(players) < 2:  # a single one moves all that is moved
         return []
     score = _scorer(predict, plan)
     chosen = score(asked).argmax(axis=1)

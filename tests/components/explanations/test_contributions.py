@@ -103,3 +103,7 @@ def test_time_ends_the_orders_and_nothing_is_told_without_known_columns() -> Non
     assert contributions(counted, asked, others, plan_of(NUMBERS), ORDER, seconds=2.5, clock=lambda: float(calls))
     assert calls == 4  # one for the answers, and three orders
     assert contributions(plane, asked, asked, plan_of(NUMBERS), []) == []
+    alone = {"height": asked["height"]}
+    assert (
+        contributions(lambda rows: rows["height"][:, np.newaxis], alone, alone, plan_of(NUMBERS[:1]), ORDER[:1]) == []
+    )

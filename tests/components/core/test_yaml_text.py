@@ -7,7 +7,6 @@ import yaml
 
 from kerasline.components.core import dump_yaml
 
-
 NUMBERS = ["08", "1e5", "12345678901234e5", ".5e3", "1_0.", "1e_5", "0o17", "0O17", "0X1F", "-0_XfF", "0B1", "0B-1"]
 OTHERS = ["2026-1-2", "2026-1-2 3:04:05", "y", "Y", "n", "N"]
 

@@ -136,7 +136,10 @@ def test_a_damaged_outcome_hides_no_other(tmp_path: Path, content: str) -> None:
         folder.mkdir(parents=True)
         write_outcome(folder / "run.json", {"run_id": name, "recipe": "iris"})
     (tmp_path / "reports" / "iris" / "20260102-030405" / "run.json").write_text(content)
-    assert [run["run_id"] for run in list_runs(tmp_path)] == ["20260102-030406"]
+    damaged, sound = list_runs(tmp_path)
+    assert (damaged["run_id"], damaged["status"]) == ("20260102-030405", "failed")
+    assert "20260102-030405/run.json is damaged" in damaged["message"]
+    assert sound["run_id"] == "20260102-030406"
 
 
 def test_a_path_that_sqlite_cannot_open_is_refused_at_once(tmp_path: Path) -> None:

@@ -75,7 +75,7 @@ def Baseline(  # noqa: N802 (a component is named like a class)
         _write_references(Path(baseline.uri), told, answers)
     missing = _why_not_comparable(Path(models), version, settled)
     if not missing:
-        copy_folder(os.path.join(models, str(version)), Path(target))
+        copy_folder(os.path.join(models, str(version)), Path(target), exist_ok=True)
     else:
         module = _TrivialModule(reader, prediction)
         signatures = {"evaluation": module.evaluation, "label_index": module.label_index}

@@ -17,7 +17,7 @@ import time
 import uuid
 from pathlib import Path
 
-from kerasline.components.core import KeraslineError
+from kerasline.components.core import KeraslineError, copy_folder
 from kerasline.components.registry.writing import copy_to_disk
 
 _NO_RENAME = {errno.EMFILE, errno.ENOTSUP, errno.ENOSYS, errno.EXDEV, errno.EINVAL}
@@ -50,7 +50,7 @@ def place_folder(staging: Path, target: Path) -> None:
             f"expected to make {target}, but another push took that version at the same moment; run again"
         ) from error
     try:
-        shutil.copytree(staging, target, copy_function=copy_to_disk, dirs_exist_ok=True)
+        copy_folder(staging, target, copy=copy_to_disk, exist_ok=True)
     except BaseException:
         _delete_behind(mark, target)
         raise

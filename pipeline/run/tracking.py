@@ -71,7 +71,7 @@ def keep_logs(figures: Mapping[str, Any], folder: Path) -> bool:
     model_run = section(figures, "artifacts").get("model_run")
     if model_run is None or not Path(model_run, LOG_FOLDER).is_dir():
         return False
-    copy_folder(Path(model_run, LOG_FOLDER), folder / LOG_FOLDER)
+    copy_folder(Path(model_run, LOG_FOLDER), folder / LOG_FOLDER, exist_ok=True)
     return True
 
 

@@ -6,7 +6,6 @@ import contextlib
 import glob
 import os
 import shutil
-import stat
 import time
 import uuid
 from collections.abc import Callable, Iterable, Iterator
@@ -77,18 +76,34 @@ def copy_folder(
     *,
     copy: Callable[[str, str], object] = shutil.copyfile,
     left_out: Callable[[str, list[str]], Iterable[str]] | None = None,
+    exist_ok: bool = False,
 ) -> None:
-    """Copies a folder whose copy is this user's to change, though the original may only be read.
+    """Copies a folder; all of the copy is this user's to change, though the original may only be read.
+
+    :func:`shutil.copytree` gives each folder the mode of its original, so that what a failure leaves of it could not be
+    removed.
 
     Args:
       source: The folder.
-      target: Its place; what is there already stays.
+      target: Its place.
       copy: Copies one file.
       left_out: Names what is not copied, see :func:`shutil.ignore_patterns`.
+      exist_ok: Whether the folder may be there; what is in it stays, or is replaced by a file of the same name.
+
+    Raises:
+      FileExistsError: the folder is there and may not be.
     """
-    shutil.copytree(source, target, copy_function=copy, ignore=left_out, dirs_exist_ok=True)
-    for folder, _, _ in os.walk(target):
-        os.chmod(folder, stat.S_IMODE(os.stat(folder).st_mode) | stat.S_IRWXU)
+    target.mkdir(parents=True, exist_ok=exist_ok)
+    names = sorted(os.listdir(source))
+    omitted = set(left_out(str(source), names)) if left_out else set()
+    for name in names:
+        original, place = Path(source, name), target / name
+        if name in omitted:
+            continue
+        if original.is_dir():
+            copy_folder(original, place, copy=copy, left_out=left_out, exist_ok=exist_ok)
+        else:
+            copy(str(original), str(place))
 
 
 def keep_newest(folder: Path, *, most_files: int, most_bytes: int | None = None) -> None:

@@ -69,6 +69,26 @@ def test_a_copy_of_what_may_only_be_read_can_be_changed(tmp_path: Path) -> None:
     copies = [tmp_path / "copy", *(tmp_path / "copy").rglob("*")]
     assert [path.name for path in copies] == ["copy", "assets", "words.txt"]
     assert all(path.stat().st_mode & stat.S_IWUSR for path in copies)
+    with pytest.raises(FileExistsError):
+        copy_folder(tmp_path / "model", tmp_path / "copy")
+    copy_folder(tmp_path / "model", tmp_path / "copy", exist_ok=True)
+
+
+def test_what_a_copy_that_fails_leaves_can_be_removed(tmp_path: Path) -> None:
+    assets, variables = tmp_path / "model" / "assets", tmp_path / "model" / "variables"
+    for folder in (assets, variables):
+        folder.mkdir(parents=True)
+        (folder / "data").write_text("a")
+        folder.chmod(0o555)
+
+    def copy_to_small_disk(source: str, target: str) -> None:
+        if Path(source).parent == variables:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        Path(target).write_text("a")
+
+    with pytest.raises(OSError, match="No space left"):
+        copy_folder(tmp_path / "model", tmp_path / "copy", copy=copy_to_small_disk)
+    assert (tmp_path / "copy" / "assets").stat().st_mode & stat.S_IWUSR
 
 
 def test_what_a_user_has_named_is_replaced_whole_and_links_and_pipes_are_kept(

@@ -76,7 +76,7 @@ def test_numbers_are_compared_as_numbers_and_other_names_do_not_count(folder: Pa
     assert list_versions(folder) == [10, 11]
 
 
-@pytest.mark.parametrize("broken", ["copytree", "rename", "write_json"])
+@pytest.mark.parametrize("broken", ["copy_folder", "rename", "write_json"])
 def test_a_crash_while_a_version_is_written_leaves_nothing(
     folder: Path, saved_model: Path, monkeypatch: pytest.MonkeyPatch, broken: str
 ) -> None:
@@ -84,12 +84,12 @@ def test_a_crash_while_a_version_is_written_leaves_nothing(
     before = {path: path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
 
     def crash(*arguments: Any, **named: Any) -> None:
-        if broken == "copytree":
+        if broken == "copy_folder":
             Path(arguments[1]).mkdir()
             (Path(arguments[1]) / "half").write_text("")
         raise KeyboardInterrupt
 
-    owner = {"copytree": shutil, "rename": os, "write_json": versions_module}[broken]
+    owner = {"copy_folder": versions_module, "rename": os, "write_json": versions_module}[broken]
     monkeypatch.setattr(owner, broken, crash)
     with pytest.raises(KeyboardInterrupt):
         add_version(folder, saved_model, {})

@@ -7,4 +7,8 @@ from .remote_paths import (
     modules_remark as modules_remark,
     weights_remark as weights_remark,
 )
-from .targets import check_target as check_target, models_below as models_below
+from .targets import (
+    check_target as check_target,
+    engine_remark as engine_remark,
+    models_below as models_below,
+)

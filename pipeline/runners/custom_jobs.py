@@ -10,7 +10,6 @@ from tfx.extensions.google_cloud_ai_platform import constants
 from tfx.extensions.google_cloud_ai_platform.trainer import executor as trainer_executor
 from tfx.orchestration.pipeline import Pipeline
 
-from kerasline.components.core import ConfigError
 from kerasline.components.training import FitJob
 from kerasline.components.tuning import SearchJob
 from kerasline.pipeline.config import CustomJob, RunOptions
@@ -28,14 +27,9 @@ def move_to_jobs(pipeline: Pipeline, options: RunOptions, image: str) -> None:
       pipeline: of the recipe; it is changed.
       options: the recipe's ``run:`` block.
       image: the container image.
-
-    Raises:
-      ConfigError: there is no such step.
     """
     steps = {component.id: component for component in pipeline.components}
     for step, job in options.custom_jobs.items():
-        if step not in steps:
-            raise ConfigError(f"run.custom_jobs: expected steps of the recipe ({', '.join(steps)}), got {step!r}")
         component = steps[step]
         component.executor_spec = executor_spec.ExecutorClassSpec(_EXECUTORS[step])
         properties = component.spec.exec_properties

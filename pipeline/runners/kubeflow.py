@@ -9,7 +9,7 @@ from typing import Any
 
 from tfx.orchestration.kubeflow.v2.kubeflow_v2_dag_runner import KubeflowV2DagRunner, KubeflowV2DagRunnerConfig
 
-from kerasline.components.core import ConfigError, dump_yaml, nearest, write_output
+from kerasline.components.core import dump_yaml, write_output
 from kerasline.components.features import named_columns
 from kerasline.components.training import check_own_network
 from kerasline.pipeline.config import StepResources
@@ -55,7 +55,7 @@ def compile_pipeline(
       ConfigError: the recipe asks for a step or an accelerator that the target does not know, or a user's own network
         does not suit it.
     """
-    check_target(plan.experiment.run, target)
+    check_target(plan.experiment, target)
     check_own_network(plan.fit_settings(), plan.experiment.push.further_formats())
     name, pipeline_root = plan.experiment.name.replace("_", "-"), pipeline_root.rstrip("/")
     models = models_below(pipeline_root, plan.experiment.name)
@@ -129,10 +129,6 @@ def _apply_run_options(job: dict[str, Any], plan: RunPlan, target: str) -> None:
     spec = job["pipelineSpec"]
     tasks, executors = spec["root"]["dag"]["tasks"], spec["deploymentSpec"]["executors"]
     for step, resources in options.resources.items():
-        if step not in tasks:
-            raise ConfigError(
-                f"run.resources: expected steps ({', '.join(tasks)}), got {step!r}.{nearest(step, tasks)}"
-            )
         executors[f"{step}_executor"]["container"]["resources"] = _resources(resources)
     # What production holds is not among the inputs of these steps, so a backend must not reuse their outputs.
     never_cached = ("baseline", "validate") if plan.reference.models else ("baseline",)

@@ -2,8 +2,16 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
+
 from kerasline.components.core import ConfigError, nearest
-from kerasline.pipeline.config import RunOptions
+from kerasline.pipeline.config import Experiment
+from kerasline.pipeline.plan import steps_of
+
+_OF_ONE_MACHINE = re.compile(
+    r"--(job_endpoint|flink_master|spark_master_url)=(\w+://)?(localhost|0\.0\.0\.0|127\.[0-9.]+|\[::1\]):[0-9]+/?"
+)
 
 
 def models_below(pipeline_root: str, name: str) -> str:
@@ -11,25 +19,57 @@ def models_below(pipeline_root: str, name: str) -> str:
     return f"{pipeline_root.rstrip('/')}/models/{name}"
 
 
-def check_target(options: RunOptions, target: str) -> None:
-    """Refuses custom jobs and accelerators that a target does not know.
+def check_target(experiment: Experiment, target: str) -> None:
+    """Refuses what of a recipe's ``run:`` block a target does not know, and steps that the recipe does not have.
 
     Args:
-      options: the recipe's ``run:`` block.
+      experiment: the config.
       target: ``vertex`` or ``kubeflow``.
 
     Raises:
       ConfigError: names the key.
     """
+    options = experiment.run
     if options.custom_jobs and target != "vertex":
         raise ConfigError(
             f"run.custom_jobs: expected --target vertex, got {target}, which has none; size the steps under "
             "run.resources, or leave them out with --set 'run.custom_jobs={}'"
         )
+    steps = steps_of(experiment)
     for block, sizes in (("resources", options.resources), ("custom_jobs", options.custom_jobs)):
         for step, size in sizes.items():
+            if step not in steps:
+                raise ConfigError(
+                    f"run.{block}: expected steps of this recipe ({', '.join(steps)}), got {step!r}."
+                    f"{nearest(step, steps)}"
+                )
             if size.accelerator:
                 _check_accelerator(f"run.{block}.{step}.accelerator", size.accelerator, target)
+    place = _place_in_the_step(options.engine())
+    if place and target == "vertex":
+        raise ConfigError(
+            f"run.beam: expected the address of an engine that the steps reach, got {place}, which is the container "
+            "of each step itself"
+        )
+
+
+def engine_remark(engine: Sequence[str]) -> str | None:
+    """Says which engine each pod must have beside its step, None where the engine is elsewhere.
+
+    Args:
+      engine: the options of ``run.beam``.
+    """
+    place = _place_in_the_step(engine)
+    if place is None:
+        return None
+    return (
+        f"{place} of run.beam is the pod of each step itself: a sidecar in it must be the engine, or the step ends "
+        "after a minute; an engine that runs elsewhere has an address in the cluster"
+    )
+
+
+def _place_in_the_step(engine: Sequence[str]) -> str | None:
+    return next((option for option in engine if _OF_ONE_MACHINE.fullmatch(option)), None)
 
 
 def _check_accelerator(place: str, accelerator: str, target: str) -> None:

@@ -66,7 +66,7 @@ def compile_recipe(
         check_claim(claim)
     experiment, base_dir = load_experiment(recipe, changes)
     home = open_workspace(workspace)
-    check_target(experiment.run, target)
+    check_target(experiment, target)
     check_weights(experiment, home.root, pipeline_root)
     check_own_functions(experiment, base_dir)
     check_engine(experiment.run.engine(), reach=False)
@@ -92,10 +92,11 @@ def compile_recipe(
 
 def _remarks(plan: RunPlan, target: Target, pipeline_root: str, claim: str | None) -> list[str]:
     """Says what the steps will need over there."""
-    from kerasline.pipeline.runners import data_remark, key_remark, modules_remark, weights_remark
+    from kerasline.pipeline.runners import data_remark, engine_remark, key_remark, modules_remark, weights_remark
 
     found = [data_remark(plan.dataset, pipeline_root), weights_remark(plan.experiment)]
     found += [modules_remark(plan.own_modules()), key_remark(plan.experiment)]
+    found += [engine_remark(plan.experiment.run.engine())]
     if target is Target.KUBEFLOW and not claim:
         found.append(
             f"every step must have {mount_of(pipeline_root)} mounted, or the models are lost with it; --claim NAME "

@@ -78,6 +78,8 @@ def test_a_claim_has_a_name_that_kubernetes_takes(claim: str) -> None:
         ("run.beam=[--direct_num_worker=2]", "run.beam: Beam knows no option --direct_num_worker. Did you mean"),
         ("run.custom_jobs={train: {}}", "run.custom_jobs: expected --target vertex, got kubeflow"),
         ("run.resources={train: {accelerator: TPU_V3}}", "expected a Kubernetes resource such as nvidia.com/gpu"),
+        ("run.resources={trian: {cpu: 2}}", "run.resources: expected steps of this recipe (ingest, "),
+        ("run.resources={tune: {cpu: 2}}", "got 'tune'"),
     ],
 )
 def test_what_can_be_told_at_once_is_told_before_anything_loads(

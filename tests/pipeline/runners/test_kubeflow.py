@@ -197,7 +197,7 @@ def test_the_step_starts_the_job_with_the_command_that_it_would_have_run(
     ("target", "run", "message"),
     [
         ("vertex", {"custom_jobs": {"train": {"accelerator": "nvidia-tesla-t4"}}}, "Did you mean 'NVIDIA_TESLA_T4'"),
-        ("vertex", {"custom_jobs": {"tune": {}}}, r"run.custom_jobs: expected steps of the recipe \(.*\), got 'tune'"),
+        ("vertex", {"custom_jobs": {"tune": {}}}, r"run.custom_jobs: expected steps of this recipe \(.*\), got 'tune'"),
         ("kubeflow", {"custom_jobs": {"train": {}}}, "run.custom_jobs: expected --target vertex, got kubeflow"),
         ("vertex", {"resources": {"train": {"accelerator": "TPU_V33"}}}, "run.resources.train.accelerator: .*'TPU_V3'"),
         ("kubeflow", {"resources": {"train": {"accelerator": "TPU_V3"}}}, "Kubernetes resource such as nvidia.com/gpu"),

@@ -14,6 +14,7 @@ from kerasline.components.datasets import resolve
 from kerasline.components.datasets.description.options import DataOptions
 from kerasline.pipeline.config.experiment import Experiment, parse_experiment
 from kerasline.pipeline.runners.remote_paths import check_weights, data_remark, key_remark, mount_of, weights_remark
+from kerasline.pipeline.runners.targets import check_target, engine_remark
 
 ROOT = "gs://bucket/root"
 
@@ -49,6 +50,31 @@ def test_relative_weights_are_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize("weights", ["imagenet", "none", "/gcs/bucket/base.keras", f"{ROOT}/weights/photos-2.keras"])
 def test_weights_that_the_steps_find(tmp_path: Path, weights: str) -> None:
     check_weights(photos(weights), tmp_path, ROOT)
+
+
+@pytest.mark.parametrize(
+    "engine",
+    [
+        ["--runner=PortableRunner", "--job_endpoint=localhost:8099"],
+        ["--runner=FlinkRunner", "--flink_master=http://127.0.0.1:8081"],
+        ["--runner=SparkRunner", "--spark_master_url=spark://[::1]:7077"],
+    ],
+)
+def test_an_engine_of_this_machine_is_none_to_a_step_unless_a_sidecar_is(engine: list[str]) -> None:
+    recipe = {"name": "a", "data": {"dataset": "iris"}, "run": {"beam": engine}}
+    experiment = parse_experiment(recipe, [], "a.yaml")
+    with pytest.raises(ConfigError, match="run.beam: .*, which is the container of each step itself"):
+        check_target(experiment, "vertex")
+    check_target(experiment, "kubeflow")
+    remark = engine_remark(experiment.run.engine())
+    assert remark is not None and remark.startswith(
+        f"{engine[1]} of run.beam is the pod of each step itself: a sidecar"
+    )
+
+
+@pytest.mark.parametrize("option", ["--job_endpoint=jobs.beam:8099", "--job_endpoint=embed", "--flink_master=[local]"])
+def test_an_engine_elsewhere_is_not_remarked_on(option: str) -> None:
+    assert engine_remark([option]) is None
 
 
 def test_the_key_that_signs_is_named() -> None:

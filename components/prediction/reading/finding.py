@@ -26,6 +26,7 @@ from kerasline.components.datasets.images import SUFFIXES
 from kerasline.components.datasets.remote import fetch_input
 
 _UNSURE = re.compile(r"\.json\b|\.zip$", re.IGNORECASE)  # in names that may be those of tables
+_ARCHIVE = re.compile(r"\.zip$", re.IGNORECASE)
 KINDS = ("csv", "parquet", "images", "tfrecord", "npz")
 Source = str | Sequence[Path]  # a file, a folder or a glob, or its address; or files that were found
 
@@ -68,7 +69,7 @@ def _files_of_folder(folder: Path, kind: str | None) -> tuple[list[Path], str]:
 
     Those in folders such as ``year=2023`` are files of the table, too.
     """
-    kind_of = _kinds_of(files_below(folder) or _visible_files(folder))
+    kind_of = _kinds_of(files_below(folder) or _visible_files(folder), kind)
     kinds = {*kind_of.values()} - {None, "images"}
     only = next(iter(kinds)) if len(kinds) == 1 else None
     found = kind or only
@@ -82,12 +83,23 @@ def _files_of_folder(folder: Path, kind: str | None) -> tuple[list[Path], str]:
     return files, found
 
 
-def _kinds_of(files: Sequence[Path]) -> dict[Path, str | None]:
-    """Tells files by their names; JSON that is alone by its content, since beside other tables it tells about them."""
+def _kinds_of(files: Sequence[Path], kind: str | None) -> dict[Path, str | None]:
+    """Tells files by their names, and by their content those that may be tables.
+
+    JSON may be one where no file is a table by its name, since beside tables it tells about them; a zip archive, too,
+    where others of the folder are tables.
+
+    Raises:
+      ConfigError: one of these is damaged, or no table.
+    """
     named = {path: _kind_of(path) for path in files}
-    if any(named.values()):
+    wanted = {*KINDS} - {"images"} if kind is None else {kind}
+    tables = [path.name for path, each in named.items() if each in wanted]
+    packed = any(map(_ARCHIVE.search, tables))
+    if not packed and (tables or kind not in (None, "parquet")):
         return named
-    return {path: _kind_within(path) if _UNSURE.search(path.name) else None for path in files}
+    unsure, look = (_ARCHIVE, _kind_of_archive) if packed else (_UNSURE, _kind_within)
+    return {path: each or (look(path) if unsure.search(path.name) else None) for path, each in named.items()}
 
 
 def _visible_files(folder: Path) -> list[Path]:
@@ -129,6 +141,21 @@ def _kind_within(path: Path) -> str | None:
     if kind is not None and not kind.source:
         raise ConfigError(f"{path} is {kind.what}; {kind.advice}.")
     return None if kind is None else kind.source
+
+
+def _kind_of_archive(path: Path) -> str:
+    """Tells by its content what a zip archive is that lies beside others which are tables.
+
+    Raises:
+      ConfigError: it is none.
+    """
+    found = _kind_within(path)
+    if found is None:
+        raise ConfigError(
+            f"expected a table in {path}, as in other archives of the folder, and found "
+            f"{member_name(path) or 'none'}; move it elsewhere, or name the files with a glob"
+        )
+    return found
 
 
 def _kind_of(path: Path) -> str | None:

@@ -136,6 +136,38 @@ def test_archives_and_documents_are_told_by_what_they_hold(tmp_path: Path) -> No
     assert kinds == {source: "csv" if source.startswith("t.csv") else "parquet" for source in kinds}
     write(tmp_path / "t.csv" / "about.json", "[]")
     assert len(plan(tmp_path, tmp_path / "t.csv").shards) == 1, "JSON beside tables tells about them"
+    write(tmp_path / "t.json" / "plot.png", "x")
+    assert len(plan(tmp_path, tmp_path / "t.json").shards) == 1
+    write(tmp_path / "t.json" / "t.json", '{"columns": {"area": [1]}}')
+    with pytest.raises(ConfigError, match="expected files of one kind"):
+        plan(tmp_path, tmp_path / "t.json", kind="csv")
+
+
+@pytest.mark.parametrize(
+    ("members", "bytes_kept", "message"),
+    [
+        ({"m.csv": "area,rooms,town\n1,2,x\n"}, 60, "mar.zip is damaged or ends too early"),
+        (
+            {"m.csv": "area,rooms,town\n1,2,x\n", "readme": "of March"},
+            None,
+            "mar.zip is a zip archive with 'm.csv', 'readme'",
+        ),
+        ({"readme": "of March"}, None, "expected a table in .*mar.zip, .* and found readme"),
+        ({}, 0, "expected a table in .*mar.zip, .* and found none"),
+    ],
+)
+@pytest.mark.parametrize("kind", [None, "csv"])
+def test_no_archive_among_others_is_lost(
+    tmp_path: Path, members: dict[str, str], bytes_kept: int | None, message: str, kind: str | None
+) -> None:
+    for name, held in {"jan": {"j.csv": "area,rooms,town\n1,2,x\n"}, "mar": members}.items():
+        with zipfile.ZipFile(tmp_path / f"{name}.zip", "w") as archive:
+            for member, text in held.items():
+                archive.writestr(member, text)
+    content = (tmp_path / "mar.zip").read_bytes()
+    (tmp_path / "mar.zip").write_bytes(content[:bytes_kept])
+    with pytest.raises(ConfigError, match=message):
+        plan(tmp_path, tmp_path, kind=kind)
 
 
 def test_the_columns_that_are_added() -> None:

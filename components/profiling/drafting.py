@@ -32,6 +32,7 @@ from kerasline.components.profiling.sampling import (
     check_source,
     choose_model,
     explain_folder,
+    glob_of,
     is_image_folder,
     sample_images,
     sample_table,
@@ -90,7 +91,7 @@ def draft_recipe(data: Path, labels: Sequence[str], name: str | None, shown_path
             raise explain_folder(data)
         check_one_table(data, files, labels)
         folders = "" if files[0].parent == data else "/**"
-        return _draft_table(files, labels, name or safe_name(data), f"{shown_path}{folders}/*{files[0].suffix}")
+        return _draft_table(files, labels, name or safe_name(data), f"{shown_path}{folders}/{glob_of(files)}")
     return _draft_table([data], labels, name or safe_name(data), shown_path)
 
 

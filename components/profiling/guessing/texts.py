@@ -37,7 +37,7 @@ _PERSON_NAME = re.compile(r"(^|[_\s.\-])(sur|last|first|middle|fore|given|family
 _MOST_UNREADABLE = 0.1
 _TEXTS_READ = 20_000  # for the vocabulary
 _LONGEST_NAME = 5  # words, on average
-_FEW_ROWS_EACH = 20  # of people's names: fewer say little of the next row
+_FEW_ROWS_EACH = 20  # of names of people and images: fewer say little of the next row
 _MANY_NAMES = 100
 _RARE_ROWS = 3  # a category in fewer rows shares the place of unknown ones
 
@@ -55,7 +55,7 @@ def guess_text(name: str, present: Sequence[str], counts: Counter[str], rows: in
     if {value.lower() for value in counts} in _BOOLEANS:
         return ColumnGuess(name, "boolean", " or ".join(sorted(counts)[:2]), options={"kind": "boolean"})
     some = list(counts)[:MOST_READ]
-    if all(value.lower().endswith(SUFFIXES) for value in some):
+    if all(value.lower().endswith(SUFFIXES) for value in some) and not _come_again(present, len(counts)):
         return ColumnGuess(name, "drop", f"names of images, such as {shown(some[0])}; {_IMAGES.format(name)}")
     special = (_guess_date(name, some, counts) or _guess_written_number(name, counts)) if len(counts) > 2 else None
     if special:
@@ -93,6 +93,16 @@ def _choose_vocabulary(texts: Sequence[str]) -> int:
     return max(10, min(1000, in_several or min(len(rows), 100)))
 
 
+def _come_again(present: Sequence[str], distinct: int) -> bool:
+    """Says whether values stand in so many rows each that they tell something, as symbols and flags do."""
+    unique = distinct / len(present)
+    return unique <= 0.9 and not _are_many(distinct, unique)
+
+
+def _are_many(distinct: int, unique: float) -> bool:
+    return distinct > _MANY_NAMES and unique * _FEW_ROWS_EACH > 1
+
+
 def _guess_names(name: str, present: Sequence[str], distinct: int) -> ColumnGuess | None:
     """Finds ids and names that say little of rows with others."""
     unique = distinct / len(present)
@@ -100,7 +110,7 @@ def _guess_names(name: str, present: Sequence[str], distinct: int) -> ColumnGues
         return ColumnGuess(name, "drop", f"almost every row has its own, such as {shown(present[0])}: an id or a name")
     if GROUP_NAME.search(name) and distinct > 50:
         return ColumnGuess(name, "drop", f"an id of about {1 / unique:.1f} rows each", group=True)
-    if _PERSON_NAME.search(name) and distinct > _MANY_NAMES and unique * _FEW_ROWS_EACH > 1:
+    if _PERSON_NAME.search(name) and _are_many(distinct, unique):
         told = f"{distinct} names of about {1 / unique:.1f} rows each: learnt by heart, they say little of other rows; "
         return ColumnGuess(name, "drop", told + "take it off this list to keep it")
     return None

@@ -16,5 +16,6 @@ from .sources import (
     TABLES as TABLES,
     check_source as check_source,
     explain_folder as explain_folder,
+    glob_of as glob_of,
     tables_of as tables_of,
 )

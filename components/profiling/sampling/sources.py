@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from itertools import islice
 from pathlib import Path
@@ -58,6 +59,16 @@ def tables_of(folder: Path) -> list[Path]:
     # Text and JSON beside other tables tell about them.
     found = [path for path in tables if path.suffix.lower() != ".txt"] or tables or _with_suffix(files, ".json")
     return _with_suffix(found, found[0].suffix) if found else []
+
+
+def glob_of(tables: Sequence[Path]) -> str:
+    """Returns the pattern of names that takes all tables which end as the first, in any case of letters."""
+    suffix, *others = {path.suffix for path in tables}
+    return "*" + (re.sub("[A-Za-z]", _in_any_case, suffix) if others else suffix)
+
+
+def _in_any_case(letter: re.Match[str]) -> str:
+    return f"[{letter[0].lower()}{letter[0].upper()}]"
 
 
 def _with_suffix(files: Sequence[Path], suffix: str) -> list[Path]:

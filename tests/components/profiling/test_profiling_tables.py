@@ -73,6 +73,14 @@ def test_a_folder_of_several_tables_is_named_as_one(tmp_path: Path) -> None:
     assert draft_recipe(tmp_path, ["y"], "t", "t").name == "t"
 
 
+@pytest.mark.parametrize("folder", ["", "year=1/"])
+def test_every_file_that_is_counted_is_read(tmp_path: Path, folder: str) -> None:
+    for name in ("a.csv", "b.CSV"):
+        (tmp_path / folder).mkdir(exist_ok=True)
+        pd.DataFrame(ROWS, columns=["a", "b", "y"]).to_csv(tmp_path / folder / name, index=False)
+    assert len(drafted(tmp_path, "y")[1]) == 2 * len(ROWS)
+
+
 def test_addresses_of_persons_are_no_sentences(tmp_path: Path) -> None:
     frame = pd.DataFrame(ROWS, columns=["a", "b", "y"]).assign(mail=[f"jo.{n}@a{n % 3}.example.org" for n in range(40)])
     frame.to_csv(tmp_path / "t.csv", index=False)

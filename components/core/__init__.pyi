@@ -80,6 +80,7 @@ from .wording import (
     counted as counted,
     first_line as first_line,
     last_line as last_line,
+    new_name as new_name,
     printable as printable,
     rate as rate,
     rounded as rounded,

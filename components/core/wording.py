@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Collection
 
 _WITHOUT_EXPONENT = 1e15
 
@@ -16,6 +17,13 @@ def counted(count: int, noun: str, many: str | None = None) -> str:
       many: Word for several; by default the noun with an s.
     """
     return f"{count:,} {noun if count == 1 else many or f'{noun}s'}"
+
+
+def new_name(name: str, names: Collection[str]) -> str:
+    """Returns a name, with as many underscores behind it as it takes to be none of the others."""
+    while name in names:
+        name += "_"
+    return name
 
 
 def rate(rows_per_second: float) -> str:

@@ -15,7 +15,7 @@ from .evaluating import (
 )
 from .job import Prediction as Prediction, predict as predict
 from .probe import WARMUP_FILE as WARMUP_FILE, read_requests as read_requests
-from .reading.blocks import Block as Block, new_name as new_name
+from .reading.blocks import Block as Block
 from .reading.cells import Reader as Reader, json_readers as json_readers
 from .reading.finding import KINDS as KINDS
 from .reading.frames import (

@@ -13,8 +13,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from kerasline.components.core import written_at_once
-from kerasline.components.prediction.reading import new_name
+from kerasline.components.core import new_name, written_at_once
 from kerasline.components.prediction.writing import PartWriter
 
 UNSEEN_COLUMN = "unseen"

@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kerasline.components.beam import check_engine
-from kerasline.components.core import KeraslineError, counted, rate
+from kerasline.components.core import KeraslineError, counted, new_name, rate
 from kerasline.components.monitoring import CAPTURED, REQUEST_ID, BatchCapture, capture_of
-from kerasline.components.prediction import new_name, plan_prediction
+from kerasline.components.prediction import plan_prediction
 from kerasline.components.registry import read_record
 from kerasline.pipeline.console import ENGINE_LOST, Screen, find_cause, format_seconds, is_engine_lost, screen_apart
 from kerasline.pipeline.models.commands import find_version

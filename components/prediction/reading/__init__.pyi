@@ -1,4 +1,4 @@
-from .blocks import Block as Block, new_name as new_name
+from .blocks import Block as Block
 from .planning import (
     PredictionPlan as PredictionPlan,
     output_columns as output_columns,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from kerasline.components.core import ConfigError, counted, nearest
+from kerasline.components.core import ConfigError, counted, nearest, new_name
 from kerasline.components.datasets.arrays import (
     IMAGE_SHAPE,
     IMAGES_PER_SHARD,
@@ -18,7 +18,7 @@ from kerasline.components.datasets.arrays import (
     npz,
 )
 from kerasline.components.datasets.images import encode_png
-from kerasline.components.prediction.reading.blocks import ROW, Block, new_name
+from kerasline.components.prediction.reading.blocks import ROW, Block
 from kerasline.components.prediction.reading.tables import block_of_arrow
 
 if TYPE_CHECKING:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,13 +10,6 @@ import numpy as np
 
 ROW = "row"  # the column of the numbers of rows that have no other key
 PLACE_OF_RECORD = ("file", "record")  # the columns that say where a TFRecord file's record is
-
-
-def new_name(name: str, names: Collection[str]) -> str:
-    """Returns a name, with as many underscores behind it as it takes to be none of the others."""
-    while name in names:
-        name += "_"
-    return name
 
 
 @dataclass

@@ -8,10 +8,10 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from kerasline.components.core import ConfigError, nearest
+from kerasline.components.core import ConfigError, nearest, new_name
 from kerasline.components.datasets.arrays import check_no_sequence, compression_of, with_plain_images
 from kerasline.components.datasets.images import examine, path_problem, plain_image
-from kerasline.components.prediction.reading.blocks import PLACE_OF_RECORD, Block, new_name
+from kerasline.components.prediction.reading.blocks import PLACE_OF_RECORD, Block
 from kerasline.components.prediction.reading.pictures import MAX_PIXELS
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
-from kerasline.components.core import ConfigError, check_output, counted, file_facts, nearest
+from kerasline.components.core import ConfigError, check_output, counted, file_facts, nearest, new_name
 from kerasline.components.datasets.description import MISSING_VALUES, same_columns
 from kerasline.components.datasets.files import (
     Partition,
@@ -23,7 +23,7 @@ from kerasline.components.datasets.tables.csv import (
     dialect_of,
 )
 from kerasline.components.datasets.tables.typed import column_type, index_columns, may_be_numbers, open_file
-from kerasline.components.prediction.reading.blocks import ROW, new_name
+from kerasline.components.prediction.reading.blocks import ROW
 from kerasline.components.prediction.reading.finding import Source, find_files, roots_of
 from kerasline.components.prediction.reading.texts import check_text, csv_names
 

@@ -10,7 +10,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from kerasline.components.core import counted
+from kerasline.components.core import ConfigError, counted, new_name
 from kerasline.components.datasets.description import MISSING_VALUES
 from kerasline.components.datasets.tables.csv import (
     Dialect,
@@ -28,7 +28,8 @@ _MOST_LINES_ABOVE = 15
 _MOST_LINES_BELOW = 3
 _FEWEST_NUMBERS = 2  # columns of numbers that a second line of names must stand out from
 _ROWS_BELOW = 200
-_ROW_NAMES, _FEWEST_NAMED = "row_name", 3
+_ROW_NAME, _FEWEST_NAMED = "row_name", 3
+_HEAD = 30  # lines that tell where the header is
 
 
 def find_dialect(
@@ -44,21 +45,28 @@ def find_dialect(
 
     Raises:
       StrayQuote: a quote swallows rows, and without quotes the rows do not have one width either.
+      ConfigError: each row has a cell more than the header, and may lack a name in front or behind.
     """
     dialect = Dialect(detect_delimiter(path, Dialect(",", encoding)), encoding)
     try:
-        head = _rows(path, dialect)[:30]
+        head = _rows(path, dialect)[:_HEAD]
     except StrayQuote as error:
         dialect, head = _without_quotes(path, dialect, error), []
         reading["quoting"] = ("none", f"quotes are part of the text: {str(error).split('; ')[0]}")
-        head = _rows(path, dialect)[:30]
+        head = _rows(path, dialect)[:_HEAD]
     names = _names_one_short(head, labels)
-    if names:
+    if names and _has_names_of_rows(path, dialect, head):
         number = head[0][0]
         reading["skip_lines"] = (number, "the line with the names of the columns lacks one for the names of the rows")
         reading["header"] = (False, "their names are listed here")
-        reading["columns"] = ([_free_name(_ROW_NAMES, names), *names], "with a name for the first")
+        reading["columns"] = ([new_name(_ROW_NAME, names), *names], "with a name for the first")
         return replace(dialect, skip_lines=number)
+    if names and labels:
+        raise ConfigError(
+            f"The line with the names of the columns of {path} has {counted(len(names), 'name')} and each row a cell "
+            "more; write a name for the first column in front of the others, if it holds names of the rows, or one for "
+            "the last behind them"
+        )
     above = _lines_above(head, labels)
     if above:
         reading["skip_lines"] = (above, f"{counted(above, 'line stands', 'lines stand')} above the header")
@@ -86,28 +94,41 @@ def _without_quotes(path: Path, dialect: Dialect, error: StrayQuote) -> Dialect:
 
 
 def _names_one_short(head: Sequence[Line], labels: Collection[str]) -> list[str]:
-    """Returns the names of the columns where each row has its own name in front of them, as R writes tables.
-
-    There is no name for the column of these names; for any other table there is nothing.
-    """
-    rows = [cells for _, cells in head[1:] if any(cells)]
+    """Returns the names of the columns where each row has one cell more than them; for any other table nothing."""
+    rows = _below(head)
     names = list(head[0][1]) if head else []
     is_short = len(rows) >= _FEWEST_NAMED and {len(names) + 1} == set(map(len, rows))
     if not is_short or len({*names, ""}) <= len(names):  # a name is absent, or comes twice
         return []
     is_header = set(labels).issubset(names) if labels else all(map(_is_word, names))
-    return names if is_header and _name_rows(rows) else []
+    # Last cells without any value are what a delimiter leaves.
+    return names if is_header and any(cells[-1] for cells in rows) else []
 
 
-def _name_rows(rows: Sequence[Sequence[str]]) -> bool:
-    """Says whether the first cells of rows are all different, and their last ones are not what a delimiter leaves."""
-    return len({cells[0] for cells in rows}) == len(rows) and any(cells[-1] for cells in rows)
+def _below(head: Sequence[Line]) -> list[list[str]]:
+    return [cells for _, cells in head[1:] if any(cells)]
 
 
-def _free_name(name: str, names: Collection[str]) -> str:
-    while name in names:
-        name += "_"
-    return name
+def _has_names_of_rows(path: Path, dialect: Dialect, head: Sequence[Line]) -> bool:
+    """Says whether each row of a table has its own name in front of its cells, as R writes tables.
+
+    R puts these in quotes and numbers not. Without quotes they are words or numbers from 1, in front of a table whose
+    last column is one of numbers: the column that lacks a name could be the last one sooner.
+    """
+    rows = _below(head)
+    first = [cells[0] for cells in rows]
+    if len(set(first)) < len(first):
+        return False
+    counted_up = [str(number) for number, _ in enumerate(first, start=1)]
+    is_named = all(map(_is_word, first)) or first == counted_up
+    return _are_quoted(path, dialect) or (is_named and _is_numeric([cells[-1] for cells in rows]))
+
+
+def _are_quoted(path: Path, dialect: Dialect) -> bool:
+    """Says whether the first cell of each row is in quotes, and some other is not."""
+    written = _below(list(islice(lines(path, replace(dialect, quoting="none")), _HEAD)))
+    others = [cell for cells in written for cell in cells[1:]]
+    return all(cells[0].startswith('"') for cells in written) and not all(cell.startswith('"') for cell in others)
 
 
 def _lines_above(head: Sequence[Line], labels: Collection[str]) -> int:

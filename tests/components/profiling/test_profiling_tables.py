@@ -41,6 +41,25 @@ def test_names_of_rows_without_a_name_of_their_own(tmp_path: Path, delimiter: st
     assert [(row["a"], row["b"], row["y"]) for row in rows] == ROWS
 
 
+@pytest.mark.parametrize("name", ["{1}", "gene{0}"])
+def test_names_of_rows_without_quotes_stand_in_front_of_numbers(tmp_path: Path, name: str) -> None:
+    below = [f"{name.format(n, n + 1)};{a};{b}" for n, (a, b, _) in enumerate(ROWS)]
+    (tmp_path / "t.csv").write_text("\n".join(["a;y", *below]))
+    recipe, rows = drafted(tmp_path / "t.csv", "y")
+    assert recipe["data"]["csv"]["columns"] == ["row_name", "a", "y"]
+    assert [row["y"] for row in rows] == [b for _, b, _ in ROWS]
+
+
+@pytest.mark.parametrize(
+    "row", ["{0};{a};{b};{y}", "{0};{a};{b};3.5", "{1};{a};{b};{y}", "id{0};{a};{b};{y}", '"{1}";"{a}";"{b}";"{y}"']
+)
+def test_columns_are_not_shifted_where_the_last_may_lack_its_name(tmp_path: Path, row: str) -> None:
+    below = [row.format(n, n + 1, a=a, b=b, y=y) for n, (a, b, y) in enumerate(ROWS)]
+    (tmp_path / "t.csv").write_text("\n".join(["a;b;y", *below]))
+    with pytest.raises(ConfigError, match="t.csv has 3 names and each row a cell more; write a name for the first"):
+        draft_recipe(tmp_path / "t.csv", ["y"], "t", "t.csv")
+
+
 @pytest.mark.parametrize("name", ["t.csv", "t.xlsx"])
 @pytest.mark.parametrize(("last", "is_left_out"), [(1950.0, True), (1975.5, False)])
 def test_a_sum_below_the_label_is_no_row(tmp_path: Path, name: str, last: float, is_left_out: bool) -> None:

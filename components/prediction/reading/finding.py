@@ -5,7 +5,7 @@ from __future__ import annotations
 import glob
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -95,11 +95,17 @@ def _kinds_of(files: Sequence[Path], kind: str | None) -> dict[Path, str | None]
     named = {path: _kind_of(path) for path in files}
     wanted = {*KINDS} - {"images"} if kind is None else {kind}
     tables = [path.name for path, each in named.items() if each in wanted]
-    packed = any(map(_ARCHIVE.search, tables))
-    if not packed and (tables or kind not in (None, "parquet")):
-        return named
-    unsure, look = (_ARCHIVE, _kind_of_archive) if packed else (_UNSURE, _kind_within)
-    return {path: each or (look(path) if unsure.search(path.name) else None) for path, each in named.items()}
+    look = _look_within(tables, kind)
+    return {path: each or look(path) for path, each in named.items()}
+
+
+def _look_within(tables: Sequence[str], kind: str | None) -> Callable[[Path], str | None]:
+    """Chooses how a file is told that its name does not tell, given the names of tables beside it."""
+    if any(map(_ARCHIVE.search, tables)):
+        return lambda path: _kind_of_archive(path) if _ARCHIVE.search(path.name) else None
+    if tables or kind not in (None, "parquet"):
+        return lambda path: None
+    return lambda path: _kind_within(path) if _UNSURE.search(path.name) else None
 
 
 def _visible_files(folder: Path) -> list[Path]:

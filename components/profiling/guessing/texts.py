@@ -55,7 +55,7 @@ def guess_text(name: str, present: Sequence[str], counts: Counter[str], rows: in
     if {value.lower() for value in counts} in _BOOLEANS:
         return ColumnGuess(name, "boolean", " or ".join(sorted(counts)[:2]), options={"kind": "boolean"})
     some = list(counts)[:MOST_READ]
-    if all(value.lower().endswith(SUFFIXES) for value in some) and not _come_again(present, len(counts)):
+    if _name_images(some, len(counts), len(counts) / len(present)):
         return ColumnGuess(name, "drop", f"names of images, such as {shown(some[0])}; {_IMAGES.format(name)}")
     special = (_guess_date(name, some, counts) or _guess_written_number(name, counts)) if len(counts) > 2 else None
     if special:
@@ -93,10 +93,10 @@ def _choose_vocabulary(texts: Sequence[str]) -> int:
     return max(10, min(1000, in_several or min(len(rows), 100)))
 
 
-def _come_again(present: Sequence[str], distinct: int) -> bool:
-    """Says whether values stand in so many rows each that they tell something, as symbols and flags do."""
-    unique = distinct / len(present)
-    return unique <= 0.9 and not _are_many(distinct, unique)
+def _name_images(values: Sequence[str], distinct: int, unique: float) -> bool:
+    """Says whether values name images of few rows each: those of many rows, as symbols have, tell something."""
+    has_own = unique > 0.9 or _are_many(distinct, unique)
+    return has_own and all(value.lower().endswith(SUFFIXES) for value in values)
 
 
 def _are_many(distinct: int, unique: float) -> bool:

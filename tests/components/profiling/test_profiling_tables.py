@@ -87,9 +87,12 @@ def test_a_folder_of_several_tables_is_named_as_one(tmp_path: Path) -> None:
     (tmp_path / "data_description.txt").write_text("a: the first\n")
     with pytest.raises(ConfigError, match="several tables: sample_submission.csv has a, y; .* such as .*/train.csv"):
         draft_recipe(tmp_path, ["y"], "t", "t")
-    for name in ("test.csv", "sample_submission.csv"):
-        frame.to_csv(tmp_path / name, index=False)
-    assert draft_recipe(tmp_path, ["y"], "t", "t").name == "t"
+    for name, columns in (("test.csv", ["a", "b", "y"]), ("sample_submission.csv", ["a", "y"])):
+        frame[columns].to_csv(tmp_path / name, index=False)
+    with pytest.raises(ConfigError, match="has column 'b', unlike .*sample_submission.csv; files of one table"):
+        drafted(tmp_path, "y")
+    frame.to_csv(tmp_path / "sample_submission.csv", index=False)
+    assert len(drafted(tmp_path, "y")[1]) == 3 * len(ROWS)
 
 
 @pytest.mark.parametrize("folder", ["", "year=1/"])

@@ -111,9 +111,11 @@ class Explainer:
         order = [row["column"] for row in importance["columns"]]
         order += [name for group in importance["groups"] for name in group["columns"]]
         units = {column["name"]: column["unit"] for column in self._columns}
-        result["importance"] = importance
-        result["dependence"] = dependence(predict, columns, self._plan, order, units)
-        result["surface"] = surface(predict, columns, labels[:rows], self._plan, order, units)
+        result |= {
+            "importance": importance,
+            "dependence": dependence(predict, columns, self._plan, order, units),
+            "surface": surface(predict, columns, labels[:rows], self._plan, order, units),
+        }
         entries = result["mistakes"] + result["hits"]
         if entries:
             self._attempt("single answers", lambda: self._explain_answers(entries, predict, columns, order))

@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.table import Table
 
 import kerasline
-from kerasline.components.core import LONGEST_MESSAGE, ConfigError, KeraslineError, cut, follow_parent, printable
+from kerasline.components.core import LONGEST_MESSAGE, KeraslineError, cut, follow_parent, printable
 from kerasline.pipeline.cli import commands
 from kerasline.pipeline.cli.interrupted import INTERRUPTED, end_interrupted
 from kerasline.pipeline.cli.misuse import what_was_meant
@@ -80,19 +80,21 @@ def _end(error: Exception) -> int:
         if meant:
             print(f"kerasline: {printable(meant)}", file=sys.stderr)
         return int(getattr(error, "exit_code", 1))
-    if isinstance(error, PermissionError) and error.filename:
-        place = printable(str(error.filename))
-        print(f"kerasline: {place} may not be written or read ({error.strerror}); change its rights", file=sys.stderr)
-        return ConfigError.exit_code
-    machine = explain_machine(error)
-    if machine:
-        print(f"kerasline: {machine}, and run again", file=sys.stderr)
-    else:
-        text = cut(" ".join(str(error).split()), LONGEST_MESSAGE)
-        print(f"kerasline: {type(error).__name__}: {printable(text)}; --debug shows more", file=sys.stderr)
+    print(f"kerasline: {printable(_in_a_sentence(error))}", file=sys.stderr)
     if "--debug" in sys.argv:
         raise error
     return int(getattr(error, "exit_code", 1))
+
+
+def _in_a_sentence(error: Exception) -> str:
+    """Says what an unexpected error is, and what to do where that is known."""
+    if isinstance(error, PermissionError) and error.filename:
+        return f"{error.filename} may not be written or read ({error.strerror}); change its rights, and run again"
+    machine = explain_machine(error)
+    if machine:
+        return f"{machine}, and run again"
+    text = cut(" ".join(str(error).split()), LONGEST_MESSAGE)
+    return f"{type(error).__name__}: {text}; --debug shows more"
 
 
 def _show_version(wanted: bool) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from kerasline.pipeline.config import Experiment, elsewhere, recipe_names
+from kerasline.pipeline.config import RECIPE_ENDINGS, Experiment, elsewhere, recipe_names
 
 
 def what_was_meant(error: Any, words: Sequence[str]) -> str:
@@ -41,7 +41,7 @@ def _meant_behind(context: Any, option: str, words: Sequence[str]) -> str:
 
 def _meant_above(first: str) -> str:
     """Says what was meant by a word in the place of a command."""
-    if first.endswith((".yaml", ".yml")) or first in recipe_names():
+    if first.endswith(RECIPE_ENDINGS) or first in recipe_names():
         return f"a recipe is run by: kerasline run {first}"
     return "kerasline --help lists the commands"
 

@@ -4,6 +4,7 @@ from .changes import (
     flatten as flatten,
 )
 from .experiment import (
+    RECIPE_ENDINGS as RECIPE_ENDINGS,
     RECIPES as RECIPES,
     Experiment as Experiment,
     find_recipe as find_recipe,

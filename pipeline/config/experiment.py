@@ -32,6 +32,7 @@ from kerasline.pipeline.config.schedule import ScheduleOptions
 from kerasline.pipeline.workspace import STEPS, free_name
 
 RECIPES = Path(__file__).parents[1] / "recipes"
+RECIPE_ENDINGS = (".yaml", ".yml")
 _LONGEST_KEY = 500
 # Of "tuning: default", beside the family's own space: a table's trial takes a minute rather than seconds.
 _DEFAULT_SEARCH: dict[str, dict[str, Any]] = {"tabular": {"max_trials": 20, "budget": "10m"}}
@@ -152,7 +153,7 @@ def load_experiment(recipe: str, changes: Sequence[str] = ()) -> tuple[Experimen
 
 def find_recipe(recipe: str) -> Path:
     """Locates a shipped recipe by name, or a file by path."""
-    if recipe.endswith((".yaml", ".yml")) or "/" in recipe:
+    if recipe.endswith(RECIPE_ENDINGS) or "/" in recipe:
         path = Path(recipe)
         if not path.is_file():
             beside = nearest(path.name, [file.name for file in path.parent.glob("*.y*ml")], cutoff=0.8)

@@ -6,14 +6,13 @@ from pathlib import Path
 
 from kerasline.components.core import ConfigError
 from kerasline.components.registry import read_record
-from kerasline.pipeline.config import load_experiment
+from kerasline.pipeline.config import RECIPE_ENDINGS, load_experiment
 from kerasline.pipeline.models import find_version
 
 
 def is_file_of_recipe(reference: str) -> bool:
     """Says whether a run is named by the file of its recipe, which is there."""
-    file = Path(reference)
-    return file.suffix in (".yaml", ".yml") and file.is_file()
+    return reference.endswith(RECIPE_ENDINGS) and Path(reference).is_file()
 
 
 def as_run(workspace: Path, reference: str) -> str:

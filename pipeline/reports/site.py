@@ -10,7 +10,7 @@ from typing import Any
 from urllib.parse import parse_qs, quote, unquote
 
 from kerasline.components.core import ConfigError
-from kerasline.pipeline.reports.naming import is_file_of_recipe
+from kerasline.pipeline.config import RECIPE_ENDINGS
 from kerasline.pipeline.reports.reporting import find_pair
 from kerasline.pipeline.retraining import join_quiet, list_decisions
 from kerasline.pipeline.web import Answer, Request, Rules, WebServer, allowed_hosts
@@ -91,7 +91,7 @@ def _show_comparison(folder: Path, asked: Mapping[str, list[str]]) -> Answer:
         return _refuse(400, "expected two runs, /compare?a=RUN&b=RUN; choose an A and a B beside the runs of a recipe")
     pair = asked["a"][0], asked["b"][0]
     # Whoever reaches the site may see the runs of this workspace, and no file of this machine beside it.
-    if any(is_file_of_recipe(name) for name in pair):
+    if any(name.endswith(RECIPE_ENDINGS) for name in pair):
         return _refuse(400, "expected two runs by their ids, and a file of a recipe came")
     try:
         comparison = compare_runs(*find_pair(folder, *pair))

@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 import filelock
 
 from kerasline.components.core import ConfigError, module_command, start_child
-from kerasline.pipeline.config import RunOptions, load_experiment
+from kerasline.pipeline.config import RECIPE_ENDINGS, RunOptions, load_experiment
 from kerasline.pipeline.config.schedule import ScheduleOptions
 from kerasline.pipeline.container import check_claim, check_image
 from kerasline.pipeline.retraining.decisions import read_decisions, schedule_folder
@@ -104,7 +104,7 @@ def schedule_of(recipe: str) -> tuple[ScheduleOptions, str]:
 
 def retrain_arguments(recipe: str, data_dir: Path | None, workspace: Path) -> list[str]:
     """Returns the arguments of ``kerasline`` for one retrain, with paths that hold in any folder."""
-    is_file = recipe.endswith((".yaml", ".yml"))
+    is_file = recipe.endswith(RECIPE_ENDINGS)
     arguments = ["retrain", str(Path(recipe).resolve()) if is_file else recipe]
     arguments += ["--workspace", str(workspace.expanduser().resolve())]
     return arguments + (["--data-dir", str(data_dir.resolve())] if data_dir else [])

@@ -209,8 +209,9 @@ def test_the_table_at_the_end_sets_figures_side_by_side(kerasline: Command, monk
         (KeraslineError("it failed"), 1, "kerasline: it failed\n"),
         (
             PermissionError(13, "Permission denied", "/w/models/.lock"),
-            2,
-            "kerasline: /w/models/.lock may not be written or read (Permission denied); change its rights\n",
+            1,
+            "kerasline: /w/models/.lock may not be written or read (Permission denied); change its rights, and run "
+            "again\n",
         ),
         (ValueError("surprise"), 1, "kerasline: ValueError: surprise; --debug shows more\n"),
         (KeyboardInterrupt(), 130, "interrupted; what is in production stays there\n"),

@@ -233,6 +233,7 @@ def test_the_site_compares_any_two_runs_and_keeps_nothing(site: str, workspace: 
         ("a=pets/20260103-000000&b=", "expected two runs"),
         ("a=pets/20260103-000000&b=../../x", "expected the id of a run"),
         ("a=pets/20260103-000000&b={file}", "expected two runs by their ids, and a file of a recipe came"),
+        ("a=pets/20260103-000000&b={file}.yml", "expected two runs by their ids, and a file of a recipe came"),
     ],
 )
 def test_the_site_says_what_a_comparison_takes(site: str, tmp_path: Path, asked: str, said: str) -> None:

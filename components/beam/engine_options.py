@@ -10,9 +10,9 @@ import contextlib
 import importlib
 import io
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
-from kerasline.components.beam.engine_reach import check_answers
+from kerasline.components.beam.engine_reach import WAIT_SECONDS, check_answers
 from kerasline.components.core import ConfigError, nearest
 
 # One process: the fastest for small data.
@@ -35,8 +35,8 @@ STUBS = "--beam_plugins=tfx"
 # what it can, in processes of its own; without a network every step waits for the attempt to fail. It does not where a
 # pipeline may have triggers that lose data. None here has triggers.
 NO_PRISM = "--allow_unsafe_triggers"
-# How long a step waits for a job service that has been there, and may be gone; Beam's own default is five minutes.
-_PATIENCE = "--job_server_timeout=60"
+# For a job service that has been there, and may be gone; Beam's own default is five minutes.
+_PATIENCE = f"--job_server_timeout={WAIT_SECONDS}"
 # Beam's own, with job servers that are ended.
 _SERVERS = "kerasline.components.beam.job_servers"
 _WITH_SERVER = {"flink": "FlinkRunner", "spark": "SparkRunner"}
@@ -147,13 +147,20 @@ def end_job_servers() -> None:
         importlib.import_module(_SERVERS).end_all()
 
 
-def check_engine(given: Sequence[str], key: str = "run.beam", *, reach: bool = True) -> None:
+def check_engine(
+    given: Sequence[str],
+    key: str = "run.beam",
+    *,
+    reach: bool = True,
+    on_wait: Callable[[str], None] | None = None,
+) -> None:
     """Refuses an engine that cannot run the steps, before any of them runs. Loads Beam.
 
     Args:
       given: Options as :func:`join_options` returns them.
       key: Key or option that they come from, for messages.
       reach: Whether it is this machine that hands the steps over, so that a job service has to answer.
+      on_wait: Is told what is waited for where it does not answer yet; None to ask once.
 
     Raises:
       ConfigError: an option is unknown or missing, no such runner, or nothing answers where it should be.
@@ -173,7 +180,7 @@ def check_engine(given: Sequence[str], key: str = "run.beam", *, reach: bool = T
     _check_values(given, key, is_complete=kind == "direct")
     _check_needed(settings, key)
     if reach:
-        check_answers(settings, kind, key)
+        check_answers(settings, kind, key, on_wait)
 
 
 def _check_needed(settings: dict[str, str], key: str) -> None:

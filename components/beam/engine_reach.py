@@ -2,29 +2,59 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import shutil
 import socket
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from urllib.parse import urlparse
 
 from kerasline.components.core import ConfigError
 
-_CONNECT_SECONDS, _ANSWER_SECONDS = 5.0, 30.0
+# How long a step waits for an engine that may be starting beside it, and for one that may be gone for a moment.
+WAIT_SECONDS = 60
+_CONNECT_SECONDS, _ANSWER_SECONDS, _PAUSE_SECONDS = 5.0, 30.0, 1.0
 
 
-def check_answers(settings: Mapping[str, str], kind: str, key: str) -> None:
+class NoAnswer(ConfigError):
+    """An engine that is not there, or not yet."""
+
+
+def check_answers(
+    settings: Mapping[str, str], kind: str, key: str, on_wait: Callable[[str], None] | None = None
+) -> None:
     """Refuses a job service that does not answer, and one of our own that cannot be started or has no engine.
 
     Args:
       settings: Beam's options by name.
       kind: Kind of runner, such as ``flink``.
       key: Key or option that they come from, for messages.
+      on_wait: Is told in a sentence what is waited for, up to WAIT_SECONDS; None to ask once.
 
     Raises:
       ConfigError: says what is not there.
     """
+    try:
+        _check_once(settings, kind, key)
+    except NoAnswer as missing:
+        if on_wait is None:
+            raise
+        on_wait(f"{missing}; waiting for it up to {WAIT_SECONDS} s")
+        _check_until(time.monotonic() + WAIT_SECONDS, settings, kind, key)
+
+
+def _check_until(end: float, settings: Mapping[str, str], kind: str, key: str) -> None:
+    """Checks again and again; the last word is the one that counts."""
+    while time.monotonic() < end:
+        time.sleep(_PAUSE_SECONDS)
+        with contextlib.suppress(NoAnswer):
+            return _check_once(settings, kind, key)
+    _check_once(settings, kind, key)
+
+
+def _check_once(settings: Mapping[str, str], kind: str, key: str) -> None:
     endpoint = settings.get("--job_endpoint", "embed")
     if endpoint != "embed":
         _check_job_service(endpoint, key)
@@ -41,9 +71,8 @@ def _check_own_server(settings: Mapping[str, str], kind: str, key: str) -> None:
         raise ConfigError(f"{key}: expected the jar of Beam's job server at --{kind}_job_server_jar, got no file {jar}")
     option = {"flink": "--flink_master", "spark": "--spark_master_url"}[kind]
     master = settings.get(option, "")
-    if re.match(r"\[|local", master) or not re.search(
-        r":[0-9]+/?$", master
-    ):  # within the job server, or by other means
+    is_within_the_job_server = re.match(r"\[|local", master)
+    if is_within_the_job_server or not re.search(r":[0-9]+/?$", master):
         return
     host, _, port = master.rstrip("/").rpartition("://")[2].rpartition(":")
     _connect(host, port, f"{key}: expected {kind.title()} at {master}", f"start it, or correct {option}")
@@ -68,11 +97,11 @@ def _check_job_service(endpoint: str, key: str) -> None:
         except grpc.RpcError as error:
             late = error.code() is grpc.StatusCode.DEADLINE_EXCEEDED
             said = f"gives no answer within {_ANSWER_SECONDS:g} s" if late else "is something else"
-            raise ConfigError(f"{expected}, but what listens there {said}; {advice}") from error
+            raise NoAnswer(f"{expected}, but what listens there {said}; {advice}") from error
 
 
 def _connect(host: str, port: str, expected: str, advice: str) -> None:
     try:
         socket.create_connection((host.strip("[]"), int(port)), _CONNECT_SECONDS).close()
     except (OSError, OverflowError) as error:
-        raise ConfigError(f"{expected}, but nothing answers there ({error}); {advice}") from error
+        raise NoAnswer(f"{expected}, but nothing answers there ({error}); {advice}") from error

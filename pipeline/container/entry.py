@@ -80,7 +80,7 @@ def _run_step(facts: Mapping[str, Any]) -> None:
     if "columns" in facts:
         choose_batches(facts["columns"])
     prepare_libraries()
-    check_engine(_beam_options())
+    check_engine(_beam_options(), on_wait=_remark)
     try:
         runpy.run_module(_ENTRY_POINT, run_name="__main__", alter_sys=True)
     except SystemExit as ended:  # as it ends when all is well, too

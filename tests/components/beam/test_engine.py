@@ -218,6 +218,29 @@ def test_where_others_hand_the_steps_over_nothing_has_to_answer_here() -> None:
     check_engine([*LOOPBACK, "--job_endpoint=flink.internal:8099"], reach=False)
 
 
+def test_a_step_waits_for_a_job_service_that_starts_beside_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    from apache_beam.runners.portability.local_job_service import LocalJobServicer
+
+    monkeypatch.setattr("kerasline.components.beam.engine_reach._PAUSE_SECONDS", 0.01)
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+    service, told = LocalJobServicer(), list[str]()
+
+    def start(sentence: str) -> None:
+        told.append(sentence)
+        service.start_grpc_server(port)
+
+    given = [*LOOPBACK, f"--job_endpoint=localhost:{port}"]
+    check_engine(given, on_wait=start)
+    service.stop()
+    assert len(told) == 1 and "but nothing answers there" in told[0]
+    assert told[0].endswith("waiting for it up to 60 s")
+    monkeypatch.setattr("kerasline.components.beam.engine_reach.WAIT_SECONDS", 0.05)
+    with pytest.raises(ConfigError, match="nothing answers there"):
+        check_engine(given, on_wait=told.append)
+    assert len(told) == 2, "said once, however often it is tried"
+
+
 def test_a_job_service_that_is_late_is_not_taken_for_something_else(monkeypatch: pytest.MonkeyPatch) -> None:
     """It accepts connections, as one does that is starting or stuck, and says nothing."""
     monkeypatch.setattr("kerasline.components.beam.engine_reach._ANSWER_SECONDS", 0.5)

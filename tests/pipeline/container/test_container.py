@@ -209,13 +209,16 @@ def test_a_step_takes_the_rows_of_a_wide_table_in_large_batches(
 def test_a_step_whose_job_service_is_not_there_does_not_begin(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """TFX's entry point would wait for it, and end in gRPC's words."""
+    """TFX's entry point would end in gRPC's words."""
+    monkeypatch.setattr("kerasline.components.beam.engine_reach.WAIT_SECONDS", 0)
     options = ["--runner=PortableRunner", "--job_endpoint=127.0.0.1:1", "--environment_type=LOOPBACK"]
     monkeypatch.setattr(sys, "argv", ["container", "--executor_class_path", "x.Executor", *options])
     with pytest.raises(SystemExit) as ended:
         container.main()
     assert ended.value.code == 2
-    assert "kerasline: run.beam: expected Beam's job service at 127.0.0.1:1, but nothing" in capsys.readouterr().err
+    waiting, missing = capsys.readouterr().err.splitlines()
+    assert missing.startswith("kerasline: run.beam: expected Beam's job service at 127.0.0.1:1, but nothing answers")
+    assert waiting == f"{missing}; waiting for it up to 0 s"
 
 
 def test_without_a_mount_nothing_is_changed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -84,6 +84,7 @@ def test_what_no_recipe_can_be_written_for_is_refused(tmp_path: Path) -> None:
         (FLATS, [], "^expected a label, .* which the data frame cannot tell; .* label=sold$"),
         (FLATS.set_index("sold"), "sold", "'sold' is the index of the data frame"),
         (FLATS.iloc[:0], "sold", "with rows"),
+        (FLATS.rename(columns={"sold": 3}), "zone", r"got the name 3; name each, such as with frame.columns"),
         ([1, 2], "sold", "got list"),
         (FLATS, 5, "^label: expected the name of a column, or several, got 5"),
         (FLATS, ["sold", None], "^label: expected the name of a column, or several"),

@@ -145,17 +145,10 @@ def _of_table(dotted: str, piece: Any) -> Iterator[pa.RecordBatch]:
 def _of_frame(dotted: str, frame: Any) -> pa.Table:
     import pyarrow as pa
 
-    try:
-        if hasattr(frame, "iloc"):  # of pandas
-            frame = frame.rename(columns=str)
-            return pa.Table.from_pandas(frame, preserve_index=False).replace_schema_metadata(None)
-        return pa.table(frame)
-    except (pa.ArrowException, TypeError, ValueError, KeyError) as error:
-        told = " ".join(str(error).split())[:300]
-        raise ConfigError(
-            f"{_KEY}: expected columns of one type and different names each from {dotted}, but Arrow says {told}; "
-            "give each column one type, such as with astype"
-        ) from None
+    if hasattr(frame, "iloc"):  # of pandas
+        names = [str(name) for name in frame.columns]
+        return pa.Table.from_arrays([_array(dotted, str(name), values) for name, values in frame.items()], names)
+    return pa.table(frame)
 
 
 def _of_rows(dotted: str, first: Mapping[str, Any], pieces: Iterator[Any]) -> Iterator[pa.RecordBatch]:
@@ -181,17 +174,23 @@ def _row(dotted: str, names: Sequence[str], row: Any, number: int) -> dict[str, 
 def _batch(dotted: str, names: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> pa.RecordBatch:
     import pyarrow as pa
 
-    arrays = []
-    for name in names:
-        try:
-            arrays.append(pa.array([row[name] for row in rows]))
-        except (pa.ArrowException, TypeError, ValueError, OverflowError) as error:
-            kinds = sorted({type(row[name]).__name__ for row in rows if row[name] is not None})
-            came = " and ".join(kinds) if len(kinds) > 1 else " ".join(str(error).split())[:300]
-            raise ConfigError(
-                f"{_KEY}: expected values of one type in the column {name!r} of {dotted}, got {came}; give them one"
-            ) from None
+    arrays = [_array(dotted, name, [row[name] for row in rows]) for name in names]
     return pa.RecordBatch.from_arrays(arrays, list(names))
+
+
+def _array(dotted: str, name: str, values: Any) -> pa.Array:
+    """Returns a column, a list or one of pandas, whose missing values are those of a list and NaN."""
+    import pyarrow as pa
+
+    try:
+        return pa.array(values)
+    except (pa.ArrowException, TypeError, ValueError, OverflowError) as error:
+        known = values.dropna() if hasattr(values, "dropna") else values
+        kinds = sorted({type(value).__name__ for value in known if value is not None})
+        came = " and ".join(kinds) if len(kinds) > 1 else " ".join(str(error).split())[:300]
+        raise ConfigError(
+            f"{_KEY}: expected values of one type in the column {name!r} of {dotted}, got {came}; give them one"
+        ) from None
 
 
 def _of_one_schema(dotted: str, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:

@@ -86,8 +86,8 @@ def write_frame(frame: Any, path: Path) -> None:
     for name in frame.columns:
         if not isinstance(name, str):
             raise ConfigError(
-                f"expected columns that are named by text, got the name {name!r}; give them the names of the training "
-                "data, such as with frame.columns = [...]"
+                f"expected columns that are named by text, got the name {name!r}; name each, such as with "
+                "frame.columns = [...]"
             )
     twice = frame.columns[frame.columns.duplicated()]
     if len(twice):

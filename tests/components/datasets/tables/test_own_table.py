@@ -137,7 +137,11 @@ def test_options_reach_the_function(write: Write, tmp_path: Path) -> None:
             "return ROWS[:2] + [{**ROWS[2], 'size': 'big'}]",
             "of one type in the column 'size' of .*, got int and str; give",
         ),
-        ("return pd.DataFrame({'a': [1, 'x'], 'price': 1})", "columns of one type"),
+        (
+            "return pd.DataFrame({'a': [1, 'x', None], 'price': 1})",
+            "of one type in the column 'a' of .*, got int and str; give",
+        ),
+        ("return pd.DataFrame([[1, 2]], columns=['1', 1])", "different names"),
         ("return pd.DataFrame([[1, 2]], columns=['a', 'a'])", "different names"),
         ("yield pd.DataFrame(ROWS)\n    yield pd.DataFrame({'a': [1]})", "in every piece from"),
         ("yield pd.DataFrame(ROWS[30:])\n    yield pd.DataFrame(ROWS).assign(size='x')", "of the types before"),

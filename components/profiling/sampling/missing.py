@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from kerasline.components.core import counted
 from kerasline.components.datasets.description import MISSING_VALUES
 from kerasline.components.datasets.tables.csv import parse
-from kerasline.components.datasets.values import evidence_of
+from kerasline.components.datasets.values import evidence_of, missing_words
 
 # What spreadsheets and databases write for no value in any column ...
 ALWAYS_MISSING = frozenset(
@@ -49,6 +49,10 @@ class Words:
     own: tuple[str, ...] | None = None
     why: str = ""
     remark: str = ""
+
+    def missing(self, name: str, shared: Sequence[str]) -> frozenset[str]:
+        """Returns what means no value in a column: its own words, or those of the file."""
+        return missing_words({"missing_values": shared if self.own is None else self.own}, name)
 
 
 def shared_words(columns: Iterable[Collection[str]]) -> list[str]:

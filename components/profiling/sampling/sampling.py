@@ -30,7 +30,6 @@ from kerasline.components.datasets.tables.csv import (
     count_named,
     detect_encoding,
     encoding_reason,
-    find_total,
     fitted,
     lines,
     parse,
@@ -44,11 +43,10 @@ from kerasline.components.datasets.tables.typed import (
     read_batches,
     workbook_remark,
 )
-from kerasline.components.datasets.values import missing_words
 from kerasline.components.profiling.sampling.dialects import find_dialect, lines_below
 from kerasline.components.profiling.sampling.missing import Words, decide_typed_words, decide_words, shared_words
 from kerasline.components.profiling.sampling.places import rows_further_on, with_other_files
-from kerasline.components.profiling.sampling.totals import leave_out_sum, leave_out_typed_sum, sum_below
+from kerasline.components.profiling.sampling.totals import leave_out_sum, leave_out_typed_sum, remark_on_sum, sum_below
 
 _CELLS = 1_500_000  # cells to look at
 _FEWEST_ROWS, _MOST_ROWS = 2_000, 60_000
@@ -185,7 +183,7 @@ def _sample_csv(files: Sequence[Path], labels: Collection[str]) -> TableSample:
     below = sum_below(kept, names, labels) if complete else None
     columns = _columns(names, list(zip(*(kept[: below[0]] if below else kept), strict=True)), labels, reading)
     leave_out_sum(columns, labels, below, reading.get("missing_values", ([], ""))[0])
-    remark = find_total(path, encoding)
+    remark = remark_on_sum(path, dialect, columns, labels, reading.get("missing_values", (MISSING_VALUES, ""))[0])
     return TableSample(path, "csv", columns, total, complete, reading, dialect.delimiter, remark=remark)
 
 
@@ -271,8 +269,7 @@ def _columns(
     columns = []
     for name, cells, count in zip(names, by_column, counts, strict=True):
         words = decide_words(count, shared, name in labels)
-        listed = [*MISSING_VALUES, *shared] if words.own is None else words.own
-        columns.append(_typed(name, cells, missing_words({"missing_values": listed}, name), words))
+        columns.append(_typed(name, cells, words.missing(name, [*MISSING_VALUES, *shared]), words))
     return columns
 
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Collection, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from kerasline.components.datasets.description import MISSING_VALUES
+from kerasline.components.datasets.tables.csv import Dialect, find_total
 from kerasline.components.datasets.values import evidence_of, read_number, total_word
 from kerasline.components.profiling.sampling.missing import Words
 
@@ -63,6 +65,23 @@ def leave_out_sum(
         column.values = column.values[: below[0]]
         if column.name in labels:
             column.words = _without_sum(column.words, below[1], shared)
+
+
+def remark_on_sum(
+    path: Path, dialect: Dialect, columns: Sequence[Any], labels: Collection[str], shared: Sequence[str]
+) -> str:
+    """Says that a table ends with a row that may be a sum, where it is read as a row; empty for any other.
+
+    Args:
+      path: Of the table.
+      dialect: How it is written.
+      columns: All of the file, sampled.
+      labels: The columns to predict.
+      shared: Words that mean no value in every column.
+    """
+    label_places = [place for place, column in enumerate(columns) if column.name in labels]
+    left_out = {place: columns[place].words.missing(columns[place].name, shared) for place in label_places}
+    return find_total(path, dialect.encoding, dialect.delimiter, left_out)
 
 
 def leave_out_typed_sum(columns: Sequence[Any], labels: Collection[str]) -> None:

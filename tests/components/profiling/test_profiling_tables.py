@@ -72,6 +72,19 @@ def test_a_sum_below_the_label_is_no_row(tmp_path: Path, name: str, last: float,
     assert bool(recipe["features"].get("y")) is is_left_out
 
 
+@pytest.mark.parametrize(("last", "is_left_out"), [("97.5", True), ("", True), ("98.5", False)])
+def test_a_sum_is_told_where_it_is_read_as_a_row(tmp_path: Path, last: str, is_left_out: bool) -> None:
+    below = "".join(f"d{n},{n * 2.5}\n" for n in range(1, 9))
+    (tmp_path / "t.csv").write_text(f'day,y\n{below}d9,7.5\n"Total",{last}\n')
+    draft = draft_recipe(tmp_path / "t.csv", ["y"], "t", "t.csv")
+    recipe = yaml.safe_load(draft.text)
+    words = (recipe["features"].get("y") or {}).get("missing_values")
+    options = DataOptions.model_validate(recipe["data"])
+    dataset = resolve(options, name="t", base_dir=tmp_path, data_dir=None, named={"y": words} if words else {})
+    for notes in (draft.summary, dataset.notes):
+        assert any("is read as a row" in note for note in notes) is not is_left_out
+
+
 def test_lists_of_numbers_are_no_sums(tmp_path: Path) -> None:
     lists = pa.FixedSizeListArray.from_arrays(pa.array(range(3 * len(ROWS)), pa.float64()), 3)
     pq.write_table(pa.table({"v": lists, "y": [y for _, y, _ in ROWS]}), tmp_path / "t.parquet")

@@ -195,7 +195,7 @@ def test_tables_as_spreadsheets_save_them(
 
 
 @pytest.mark.parametrize(
-    "line", ["Total,,500", '"Grand Total",,500', ",Summe,500", "sum,,500\n\n", "Total,,500\n\nSource: office\n"]
+    "line", ["Total,,400", '"Grand Total",,400', ",Summe,400", "sum,,400\n\n", "Total,,400\n\nSource: office\n"]
 )
 def test_a_line_of_sums_is_noted(init: Init, tmp_path: Path, line: str) -> None:
     (tmp_path / "t.csv").write_text(numbered() + line + "\n")

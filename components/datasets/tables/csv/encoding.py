@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import codecs
+import csv
 import re
+from collections.abc import Collection, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import IO, Any
 
 from kerasline.components.core import ConfigError
 from kerasline.components.datasets.files import is_packed, name_kind, open_bytes
 from kerasline.components.datasets.tables.csv.alphabets import tell_language
-from kerasline.components.datasets.values import total_word
+from kerasline.components.datasets.values import LINES_LOOKED_AT, total_word
 
 _BYTES_LOOKED_AT = 4096
 _FULL_BLOCKS = 1 << 26
@@ -178,19 +181,29 @@ def _peek(raw: Any) -> bytes:
     return start
 
 
-def find_total(path: Path, encoding: str) -> str:
+def find_total(
+    path: Path, encoding: str, delimiter: str = ",", left_out: Mapping[int, Collection[str]] = MappingProxyType({})
+) -> str:
     """Says so where one of the last lines of a table begins with a word for a sum, empty for any other.
 
     Args:
       path: of a table; of a packed one nothing is said.
       encoding: of its text.
+      delimiter: between its cells.
+      left_out: by the places of labels, what means no value there: of a row without a label nothing is said.
     """
     if is_packed(path) or encoding.lower().startswith(("utf-16", "utf-32")):
         return ""
     with open(path, "rb") as stream:
         stream.seek(max(0, path.stat().st_size - _BYTES_LOOKED_AT))
         end = stream.read().decode(encoding, errors="replace").rstrip()
-    word = total_word(re.split(r"[\r\n]", end))
+    last = list(filter(str.strip, re.split(r"[\r\n]", end)))[-LINES_LOOKED_AT:]
+    word = total_word([line for line in last if not _lacks_label(line, delimiter, left_out)])
     if word is None:
         return ""
     return f"a line at the end of {path.name} begins with {word!r} and is read as a row; remove it if it adds others up"
+
+
+def _lacks_label(line: str, delimiter: str, left_out: Mapping[int, Collection[str]]) -> bool:
+    cells = dict(enumerate(map(str.strip, next(csv.reader([line], delimiter=delimiter)))))
+    return any(cells.get(place) in words for place, words in left_out.items())

@@ -130,7 +130,7 @@ def _describe_once(
     scan = _start_scan(roles, reading, options, no_label, by_rows)
     lost: Counter[str] = Counter()
     shards: list[dict[str, Any]] = []
-    skipped: list[str] = []
+    skipped, totals = list[str](), list[str]()
     next_row: dict[str | None, int] = {}
     trained, label = TrainedValues(), scan.columns[roles.labels[0]]
     for path, part in files:
@@ -139,6 +139,8 @@ def _describe_once(
         here = header_of(path, reading, delimiter, partition)
         same_columns(here, names, path, first_path)
         scanned = scan.file(path, reading, delimiter, here, partition)
+        left_out = {here.index(name): scan.columns[name].missing_values for name in roles.labels}
+        totals.append(find_total(path, options.encoding, delimiter, left_out))
         skipped += _skipped_lines(path, scanned, [scan.columns[name] for name in roles.labels])
         lost.update(scanned.lost.words)
         if not scanned.rows and not scanned.lost.count:
@@ -147,7 +149,8 @@ def _describe_once(
     for column in scan.columns.values():
         column.finish()
     found = _found(files, scan.columns, roles, reading, shards, skipped)
-    return replace(found, label=trained.add_to(found.label, label.counts)), lost
+    notes = (*filter(None, totals), *found.notes)
+    return replace(found, label=trained.add_to(found.label, label.counts), notes=notes), lost
 
 
 def _shards(
@@ -217,7 +220,6 @@ def _found(
     rows = sum(shard["rows"] for shard in shards)
     label = _label_facts(scans, roles, rows, origin, options["class_names"])
     columns = _inputs(scans, roles, rows, origin)
-    totals = [find_total(path, options["encoding"]) for path, _ in files]
     return Found(
         kind="table",
         columns=tuple(columns),
@@ -232,7 +234,7 @@ def _found(
         digest=",".join(digest_file(path) for path, _ in files),
         title=files[0][0].stem,
         skipped=tuple(skipped),
-        notes=(*filter(None, totals), *_notes(scans, roles, rows), *row_name_notes(columns, rows, options["header"])),
+        notes=(*_notes(scans, roles, rows), *row_name_notes(columns, rows, options["header"])),
     )
 
 

@@ -53,6 +53,7 @@ class FeatureScan:
       others: Records with other bytes.
       unusable: Of the images, those that cannot be used, and why the first cannot.
       is_utf8: Whether all bytes are UTF-8.
+      is_filled_up: Whether any end in zeros, which stay part of the values, as the model is given them.
       letters: How many of these there are.
       controls: How many of them no text has.
       survey: What the images are like.
@@ -73,6 +74,7 @@ class FeatureScan:
     others: int = 0
     unusable: list[str] = field(default_factory=list)
     is_utf8: bool = True
+    is_filled_up: bool = False
     letters: int = 0
     controls: int = 0
     survey: Survey = field(default_factory=Survey)
@@ -104,7 +106,7 @@ class FeatureScan:
         else:
             self._take_image(checked)
         self._weigh(content)
-        if self.is_text and content.strip():
+        if self.is_utf8 and content.strip():
             self._take_text(content.decode().strip())
 
     def _take_image(self, checked: Checked) -> None:
@@ -116,16 +118,18 @@ class FeatureScan:
             self.counts = None  # images are not told apart, and keeping them would fill the memory
 
     def _weigh(self, content: bytes) -> None:
-        content = content.rstrip(b"\0")  # to which programs fill up text of a fixed length
-        self.is_utf8 = self.is_utf8 and _is_utf8(content)
+        text = content.rstrip(b"\0")  # to which programs fill up text of a fixed length
+        self.is_utf8 = self.is_utf8 and _is_utf8(text)
+        self.is_filled_up = self.is_filled_up or len(text) < len(content)
         if self.is_utf8:
-            self.letters += len(content)
-            self.controls += len(content) - len(content.translate(None, _CONTROLS))
+            self.letters += len(text)
+            self.controls += len(text) - len(text.translate(None, _CONTROLS))
 
     @property
     def is_text(self) -> bool:
-        """Whether all bytes are text, in which a stray control character may stand."""
-        return self.is_utf8 and self.controls <= _MOST_CONTROLS * self.letters
+        """Whether all bytes are text, in which a stray control character may stand; zeros alone are none."""
+        has_letters = self.letters > 0 or not self.is_filled_up
+        return self.is_utf8 and has_letters and self.controls <= _MOST_CONTROLS * self.letters
 
     @property
     def is_image(self) -> bool:

@@ -11,6 +11,7 @@ from PIL import Image
 
 from kerasline.components.core.errors import ConfigError
 from kerasline.components.datasets import infer_task
+from kerasline.components.datasets.arrays.feature_scan import FeatureScan, Values
 from kerasline.components.datasets.images.png import encode_png
 from kerasline.components.features import plan_features
 
@@ -251,6 +252,21 @@ def test_text_with_a_stray_control_character_is_text(resolve, rows, save):
     dataset = resolve(tfrecord={"path": "a.tfrecord", "label": "y"})
     assert [column.dtype for column in dataset.columns] == ["string"]
     assert rows(dataset)[3]["x"] == "the words of row 3\x1a"
+    assert rows(dataset)[4]["x"] == "the words of row 4\0\0", "as the model is given it by whoever asks it"
+
+
+def test_zeros_alone_are_no_text(resolve, save):
+    save("a.tfrecord", [example(x=n, y=n % 2, mask=bytes(8)) for n in range(40)])
+    with pytest.raises(ConfigError, match="'mask' holds bytes that are neither text nor"):
+        resolve(tfrecord={"path": "a.tfrecord", "label": "y"})
+
+
+@pytest.mark.parametrize("turn", [1, -1])
+def test_what_text_holds_does_not_depend_on_the_order_of_records(turn):
+    scan = FeatureScan("x")
+    for value in [b"ab\x01", *[b"7"] * 299][::turn]:
+        scan.add(Values("bytes", [value]))
+    assert scan.numbers.share == 299 / 300
 
 
 def test_classes_of_the_test_files_alone_are_noted(resolve, save):

@@ -125,7 +125,7 @@ def _cells(values: Any) -> Any:
     values = _without_categories(values.sparse.to_dense() if hasattr(values, "sparse") else values)
     if values.dtype != object:
         return values
-    kinds = set(map(type, values))
+    kinds = set(map(type, values[values.notna()]))  # NaT, which stands in columns of days, too, is a moment to Python
     if date in kinds and any(issubclass(kind, datetime) for kind in kinds):
         # Arrow would take all for days, and lose the hours.
         values = values.map(lambda cell: datetime.combine(cell, time()) if type(cell) is date else cell)

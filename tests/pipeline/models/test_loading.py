@@ -158,13 +158,14 @@ def test_cells_of_a_frame_keep_their_kind_and_mixed_ones_become_text(tmp_path: P
             [pd.Timestamp("2024-01-31"), pd.Timestamp("2024-01-31 12:00")],
         ),
         ([np.datetime64("2024-01-31T12", "ns"), pd.NaT], [pd.Timestamp("2024-01-31 12:00"), pd.NaT]),
+        ([date(2024, 1, 31), pd.NaT], [date(2024, 1, 31), None]),
         ([Decimal("1.5"), 2.0], ["1.5", "2.0"]),
         ([pd.Timestamp("2024-01-31"), "soon"], ["2024-01-31 00:00:00", "soon"]),
         ([UUID(int=1), "x"], [str(UUID(int=1)), "x"]),
         ([np.array(1.5), np.array(2.5)], [1.5, 2.5]),
         (pd.arrays.SparseArray([0, 0, 3]), [0, 0, 3]),
     ],
-    ids=["days and hours", "NumPy", "decimals", "dates", "UUID", "arrays of one", "sparse"],
+    ids=["days and hours", "NumPy", "days with a gap", "decimals", "dates", "UUID", "arrays of one", "sparse"],
 )
 def test_cells_of_several_kinds_lose_nothing(tmp_path: Path, cells: Any, read: list[Any]) -> None:
     column = cells if isinstance(cells, pd.arrays.SparseArray) else pd.Series(cells, dtype=object)

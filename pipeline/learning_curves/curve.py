@@ -69,7 +69,7 @@ def learning_curve(request: Request, workspace: Path, tell: Tell, *, debug: bool
     experiment, _ = load_experiment(request.recipe, request.changes)
     outcome = run_recipe(
         request.recipe, request.changes, data_dir=request.data_dir, workspace=workspace, cache=True, debug=debug,
-        part=Part(last="train"),
+        part=Part(last="train", made_for="learning-curve"),
     )  # fmt: skip
     _check_outcome(outcome.result["status"], outcome.message)
     home = open_workspace(workspace, experiment.run.metadata)

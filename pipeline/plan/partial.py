@@ -18,10 +18,12 @@ class Part:
     Attributes:
       first: ``--from``, None to begin at the beginning.
       last: ``--until``, None to go on to the end.
+      made_for: The command that runs it for itself; None where it is the user's own run.
     """
 
     first: str | None = None
     last: str | None = None
+    made_for: str | None = None
 
     def words(self) -> list[str]:
         """Returns the arguments of the command."""

@@ -12,7 +12,7 @@ from kerasline.components.core import ConfigError, code_version, nearest
 from kerasline.pipeline.config import changed_from_defaults, config_changes
 from kerasline.pipeline.plan import RunPlan
 from kerasline.pipeline.reports.naming import as_run
-from kerasline.pipeline.workspace import Workspace, read_outcome, run_folders
+from kerasline.pipeline.workspace import Workspace, own_runs, read_outcome, run_folders
 
 FIGURES_FILE = "figures.json"
 
@@ -83,7 +83,7 @@ def find_report(workspace: Path, reference: str | None = None) -> Path:
     Args:
       workspace: the workspace.
       reference: the id of a run, a recipe for its newest run, or NAME@VERSION for the run that made it; None for the
-        newest run of all.
+        newest run of all. The newest is one of the user's own where there is any.
 
     Raises:
       ConfigError: there is no such run, or its report is gone.
@@ -92,7 +92,7 @@ def find_report(workspace: Path, reference: str | None = None) -> Path:
     if not folders:
         raise ConfigError(f"expected a run in {workspace}, but there is none; start one with: kerasline run digits_cnn")
     if reference is None:
-        return folders[-1]
+        return own_runs(folders)[-1]
     found = _matching(folders, as_run(workspace, reference))
     if not found and "@" in reference:
         raise ConfigError(
@@ -105,7 +105,7 @@ def find_report(workspace: Path, reference: str | None = None) -> Path:
             f"expected the id of a run, a recipe that ran or NAME@VERSION, got {reference!r}."
             f"{nearest(reference, known)} 'kerasline runs' lists them"
         )
-    return found[-1]
+    return own_runs(found)[-1]
 
 
 def find_pair(workspace: Path, first: str, second: str | None = None) -> tuple[Path, Path]:
@@ -123,7 +123,7 @@ def find_pair(workspace: Path, first: str, second: str | None = None) -> tuple[P
     if second is not None:
         return found, find_report(workspace, second)
     runs = run_folders(page.parent for page in found.parent.glob("*/index.html"))
-    before = runs[: runs.index(found)]
+    before = own_runs(runs[: runs.index(found)])
     if not before:
         raise ConfigError(
             f"expected a run of {found.parent.name} before {found.name} to compare it with, but there is none; "

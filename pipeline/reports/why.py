@@ -124,7 +124,7 @@ def _find_run(workspace: Path, reference: str) -> dict[str, Any]:
     runs, named = list_runs(workspace), as_run(workspace, reference)
     found = [run for run in runs if named in (run["run_id"], run["recipe"], f"{run['recipe']}/{run['run_id']}")]
     if found:
-        return found[-1]
+        return ([run for run in found if not run.get("made_for")] or found)[-1]
     if not runs:
         raise ConfigError(f"no runs in {workspace} yet; start one with: kerasline run digits_cnn")
     known = {run["recipe"] for run in runs}

@@ -300,6 +300,7 @@ def _describe(order: Order, course: Course, figures: Mapping[str, Any], status: 
         "data_fingerprint": plan.dataset.fingerprint,
         "run_key": plan.key,
         "part": {"from": part.first, "until": part.last} if part.words() else None,
+        "made_for": part.made_for,
         "beam": plan.experiment.run.engine(),
         "processes": plan.processes(),
         "metadata": plan.experiment.run.metadata,

@@ -2,6 +2,7 @@ from .contents import find_loss as find_loss, note_contents as note_contents, no
 from .history import (
     leave_failed_start as leave_failed_start,
     list_runs as list_runs,
+    own_runs as own_runs,
     read_outcome as read_outcome,
     read_whole_outcome as read_whole_outcome,
     run_folders as run_folders,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -43,6 +43,11 @@ def _listed(path: Path) -> dict[str, Any]:
 def run_folders(folders: Iterable[Path]) -> list[Path]:
     """Puts folders of reports into the order in which their runs began."""
     return sorted(folders, key=lambda folder: _order(read_outcome(folder / _RUN), folder.name))
+
+
+def own_runs(folders: Sequence[Path]) -> list[Path]:
+    """Leaves out runs that a command made for itself, such as ``learning-curve``; returns them where no others are."""
+    return [folder for folder in folders if not read_outcome(folder / _RUN).get("made_for")] or list(folders)
 
 
 def read_outcome(path: Path) -> dict[str, Any]:

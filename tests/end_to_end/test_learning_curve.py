@@ -42,6 +42,8 @@ def test_every_share_is_measured_with_every_seed(made: tuple[Path, dict[str, Any
     assert found["gain"]["to"] == all_of_them["rows"] and found["reason"] in printed
     assert "more rows" in Path(found["page"]).read_text() and Path(found["page"]).is_relative_to(workspace)
     assert not list((workspace / "models").glob("iris_mlp/*"))
+    run = json.loads((workspace / "reports" / "iris_mlp" / found["run_id"] / "run.json").read_text())
+    assert (run["status"], run["made_for"]) == ("partial", "learning-curve"), "so that it is not the newest by its name"
 
 
 def test_what_was_fitted_is_kept(made: tuple[Path, dict[str, Any], str]) -> None:

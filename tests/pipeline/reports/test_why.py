@@ -10,7 +10,7 @@ import pytest
 
 from kerasline.components.core import ConfigError
 from kerasline.components.registry import drop_challenger, move_pointer, push_version
-from kerasline.pipeline.reports import describe_why, why_run, why_version
+from kerasline.pipeline.reports import describe_why, find_pair, find_report, why_run, why_version
 from kerasline.pipeline.retraining.decisions import Decision, append_decision, schedule_folder
 
 PASSED = {"part": "threshold", "title": "accuracy", "slice": "", "value": 0.91, "text": "at least 0.8", "detail": ""}
@@ -101,6 +101,17 @@ def test_a_challenger_tells_how_that_began_and_ended(tmp_path: Path) -> None:
     ]  # fmt: skip
     assert since[1].endswith(": verdict: worse")
     assert len(why_version(tmp_path, "flats@1")["since"]) == 1
+
+
+def test_the_newest_run_is_one_of_the_users_own(tmp_path: Path) -> None:
+    """What a learning curve ran for itself is found by its id, and where there is no other."""
+    for run_id in ("20260103-000000", "20260101-000000", "20260102-000000"):
+        leave_run(tmp_path, run_id, "partial", made_for="learning-curve" if "0103" in run_id else None)
+        (tmp_path / "reports" / "flats" / run_id / "index.html").touch()
+        assert find_report(tmp_path, "flats").name == run_id == find_report(tmp_path).name
+        assert why_run(tmp_path, "flats")["run_id"] == run_id
+    assert find_report(tmp_path, "20260103-000000").name == "20260103-000000"
+    assert [folder.name[:8] for folder in find_pair(tmp_path, "flats")] == ["20260101", "20260102"]
 
 
 def test_what_is_not_there_is_named_beside_what_is(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import tempfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -16,7 +17,9 @@ if TYPE_CHECKING:
 
 # Types are found block by block, and joined; no line may be longer than a block.
 _BLOCK_BYTES = 1 << 24
-_BYTES_AT_ONCE, _NULL_LINE = 1 << 20, b"\nnull"
+_BYTES_AT_ONCE = 1 << 20
+_BEGINS_WITH_NULL = re.compile(rb"((?:\A|[\r\n])(?:\xef\xbb\xbf)?[ \t]*)null")
+_NULL = re.compile(_BEGINS_WITH_NULL.pattern + rb"(?=[ \t]*(?:[\r\n]|\Z))")  # and nothing else
 _KINDS: dict[type, str] = {
     bool: "truth", int: "a number", float: "a number", str: "text", list: "a list", dict: "an object",
 }  # fmt: skip
@@ -35,7 +38,7 @@ def read_lines(path: Path, stream: IO[bytes], unit: str = "Line") -> tuple[Schem
     """
     import pyarrow as pa
 
-    stream = _without_nulls(_in_utf8(path, stream))
+    stream = _without_nulls(path, _in_utf8(path, stream), unit)
     try:
         table = _parse(stream, {})
         # What looks like a date stays the text that it is, as in a text table.
@@ -70,14 +73,22 @@ def _in_utf8(path: Path, stream: IO[bytes]) -> IO[bytes]:
     return written
 
 
-def _without_nulls(stream: IO[bytes]) -> IO[bytes]:
-    """Gives an object without keys for each line that is null: Arrow ends the process where one begins a block."""
+def _without_nulls(path: Path, stream: IO[bytes], unit: str) -> IO[bytes]:
+    """Gives an object without keys for each line that is null: Arrow ends the process where one begins a block.
+
+    Raises:
+      ConfigError: a line begins with null and goes on, which ends it, too.
+    """
     if not _has_nulls(stream):
         stream.seek(0)
         return stream
     stream.seek(0)
     written = tempfile.TemporaryFile()  # noqa: SIM115 - its reader closes it
-    written.writelines(b"{}\n" if line.strip() == b"null" else line for line in stream)
+    for number, line in enumerate(stream, start=1):
+        plain = _NULL.sub(rb"\1{}", line)
+        if _BEGINS_WITH_NULL.search(plain):
+            raise _no_object(path, line, number, unit)
+        written.write(plain)
     written.seek(0)
     return written
 
@@ -85,9 +96,10 @@ def _without_nulls(stream: IO[bytes]) -> IO[bytes]:
 def _has_nulls(stream: IO[bytes]) -> bool:
     before = b"\n"
     while block := stream.read(_BYTES_AT_ONCE):
-        if _NULL_LINE in before + block:
+        read = before + block
+        if _BEGINS_WITH_NULL.search(read):
             return True
-        before = block[-len(_NULL_LINE) :]
+        before = read[max(read.rfind(b"\n"), len(read) - _BYTES_AT_ONCE) :]
     return False
 
 
@@ -115,15 +127,19 @@ def _explain(path: Path, stream: IO[bytes], error: Exception, unit: str) -> Conf
         except ValueError:
             row = None
         if not isinstance(row, _Pairs):
-            said = line.decode("utf-8", "replace").strip()
-            return ConfigError(
-                f"{unit} {number} of {path} is no JSON object, got {shown(said)}; write one object with a value for "
-                f"each column in every {unit.lower()}."
-            )
+            return _no_object(path, line, number, unit)
         problem = next(_problems(row, kinds, number, unit.lower()), None)
         if problem is not None:
             return ConfigError(f"{unit} {number} of {path} {problem}.")
     return ConfigError(f"{path} cannot be read as JSON lines ({str(error).splitlines()[0]}); write it again.")
+
+
+def _no_object(path: Path, line: bytes, number: int, unit: str) -> ConfigError:
+    said = line.decode("utf-8-sig", "replace").strip()
+    return ConfigError(
+        f"{unit} {number} of {path} is no JSON object, got {shown(said)}; write one object with a value for each "
+        f"column in every {unit.lower()}."
+    )
 
 
 class _Pairs(list[tuple[str, Any]]):

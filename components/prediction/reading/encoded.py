@@ -98,10 +98,9 @@ def read_records(plan: PredictionPlan, shard: Mapping[str, Any]) -> Iterator[Blo
     Raises:
       ConfigError: the file is damaged, holds something else, or lacks a feature that the model reads.
     """
-    import pyarrow as pa
     import tensorflow as tf
 
-    path, name = shard["path"], Path(shard["path"]).name
+    path = shard["path"]
     records = tf.data.TFRecordDataset(path, compression_type=compression_of(path)).as_numpy_iterator()
     seen = 0
     while True:
@@ -114,17 +113,32 @@ def read_records(plan: PredictionPlan, shard: Mapping[str, Any]) -> Iterator[Blo
             break
         if seen == 0:
             _check_features(block[:_RECORDS_LOOKED_AT], plan, path)
-        places = list(range(seen + 1, seen + len(block) + 1))
+        yield _block_of(block, seen, shard, plan)
         seen += len(block)
-        file, record = plan.keys[: len(PLACE_OF_RECORD)]
-        keys = {file: pa.array([name] * len(block), pa.string()), record: pa.array(places, pa.int64())}
-        for feature in shard["features"]:
-            keys[feature] = _key_values(block, feature, path)
-        if places[0] == 1:
-            _check_keys(keys, plan, path)
-        yield Block(pa.table(keys), {}, _plain(block, plan), places)
     if seen == 0:
         raise ConfigError(f"{path} has no records; check that the right file was named")
+
+
+def _block_of(records: list[bytes], before: int, shard: Mapping[str, Any], plan: PredictionPlan) -> Block:
+    """Makes a block of records; those of which a key cannot be repeated are set aside.
+
+    Raises:
+      ConfigError: it is the first block, and a key can be repeated of no record.
+    """
+    import pyarrow as pa
+
+    path = shard["path"]
+    places = list(range(before + 1, before + len(records) + 1))
+    file, record = plan.keys[: len(PLACE_OF_RECORD)]
+    keys = {file: pa.array([Path(path).name] * len(records), pa.string()), record: pa.array(places, pa.int64())}
+    reasons: dict[int, str] = {}
+    for feature in shard["features"]:
+        values, problems = _key_values(records, feature)
+        if not before and values.null_count == len(values):
+            _check_key(feature, problems, plan, path)
+        keys[feature] = values
+        reasons |= problems
+    return Block(pa.table(keys), {}, _plain(records, plan), places).reject(reasons, path)
 
 
 def _plain(records: list[bytes], plan: PredictionPlan) -> list[bytes]:
@@ -157,35 +171,53 @@ def _check_features(records: Sequence[bytes], plan: PredictionPlan, path: str) -
             )
 
 
-def _check_keys(keys: Mapping[str, Any], plan: PredictionPlan, path: str) -> None:
-    """Refuses a feature that is to be repeated and that none of the first records has; a label may come later."""
-    for name, values in keys.items():
-        if values.null_count == len(values) and name not in plan.record["label"]["columns"]:
-            raise ConfigError(f"--key: no record of {path} has the feature {name!r}; check its name")
+def _check_key(feature: str, problems: Mapping[int, str], plan: PredictionPlan, path: str) -> None:
+    """Refuses a key of which the first records have no value that could be repeated.
+
+    Columns of the model and its label may have one in later records alone.
+    """
+    if problems:
+        raise ConfigError(f"--key: {next(iter(problems.values()))} in {path}; name features of one value")
+    known = {*(column["name"] for column in plan.record["columns"]), *plan.record["label"]["columns"]}
+    if feature not in known:
+        raise ConfigError(
+            f"--key: none of the first {RECORDS_PER_BLOCK} records of {path} has the feature {feature!r}; "
+            "check its name"
+        )
 
 
-def _key_values(records: Sequence[bytes], feature: str, path: str) -> Any:
-    """Returns the values of a feature as text, which is one type for every block, whatever the first one holds."""
+def _key_values(records: Sequence[bytes], feature: str) -> tuple[Any, dict[int, str]]:
+    """Returns the values of a feature as text, which is one type for every block, whatever the first one holds.
+
+    Returns:
+      An Arrow array, and for records whose value cannot be repeated what is wrong with it.
+    """
     import pyarrow as pa
 
-    return pa.array([_key_value(record, feature, path) for record in records], pa.string())
+    texts: list[str | None] = []
+    problems: dict[int, str] = {}
+    for row, values in enumerate(_values_of(record, feature) for record in records):
+        text = _as_text(values[0]) if len(values) == 1 else None
+        if values and text is None:
+            what = "several values" if len(values) > 1 else "bytes that are no text"
+            problems[row] = f"feature {feature!r} has {what}"
+        texts.append(text)
+    return pa.array(texts, pa.string()), problems
 
 
-def _key_value(record: bytes, feature: str, path: str) -> str | None:
+def _values_of(record: bytes, feature: str) -> list[Any]:
     import tensorflow as tf
 
     try:
         found = tf.train.Example.FromString(record).features.feature.get(feature)
     except Exception:  # protobuf's DecodeError differs between its backends; the model refuses such rows
-        return None
+        return []
     kind = found.WhichOneof("kind") if found is not None else None
-    listed = list(getattr(found, kind).value) if kind else []
-    if len(listed) > 1:
-        raise ConfigError(f"--key: feature {feature!r} of {path} has several values a record; name features of one")
-    value = listed[0] if listed else None
-    if not isinstance(value, bytes):
-        return None if value is None else str(value)
+    return list(getattr(found, kind).value) if kind else []
+
+
+def _as_text(value: Any) -> str | None:
     try:
-        return value.decode()
+        return value.decode() if isinstance(value, bytes) else str(value)
     except UnicodeDecodeError:
-        raise ConfigError(f"--key: feature {feature!r} of {path} holds bytes that are no text; name others") from None
+        return None

@@ -65,26 +65,38 @@ def test_keys_of_records_are_features_of_one_value(tmp_path: Path) -> None:
     with tf.io.TFRecordWriter(str(tmp_path / "in.tfrecord")) as writer:
         writer.write(features(area=[5], id=[b"first"], record=[7], pair=[1, 2], pixels=[b"\xff\x00"]))
         writer.write(b"\xff\xff no example")
-        writer.write(features(area=[6]))
+        writer.write(features(area=[6], note=[b"of one"]))
+        writer.write(features(area=[7], note=[b"of", b"two"]))
+        writer.write(features(area=[8], note=[b"\xff"]))
 
     def keys(*names: str, area: str = "int") -> Any:
         shape = [2, 2] if area == "array" else []
         columns = [
             {"name": "area", "dtype": area, "shape": shape, "missing": 0},
             {"name": "record", "dtype": "int", "shape": [], "missing": 0},
+            {"name": "storey", "dtype": "int", "shape": [], "missing": 3},
         ]
         label = {"name": "rent", "columns": ["rent"]}
         described = {"task": "regression", "classes": None, "label": label, "columns": columns}
         source, output = str(tmp_path / "in.tfrecord"), tmp_path / "out.csv"
         planned = plan_prediction(source, tmp_path / "1", "flats@1", described, output, names)
-        return next(read_records(planned, planned.shards[0])).keys.to_pydict()
+        block = next(read_records(planned, planned.shards[0]))
+        rejected.append([(row["place"], row["reason"]) for row in block.rejected])
+        return block.keys.slice(0, 3).to_pydict()
 
+    rejected: list[Any] = []
     assert keys("file", "id") == {"file": ["in.tfrecord"] * 3, "record": [1, 2, 3], "id": ["first", None, None]}
     assert keys("record") == {"file": ["in.tfrecord"] * 3, "record_": [1, 2, 3], "record": ["7", None, None]}
+    assert keys("storey")["storey"] == [None] * 3, "no record has this, as some had none in training"
+    assert keys("note")["note"] == [None, None, "of one"]
+    assert rejected[2:] == [
+        [],
+        [(4, "feature 'note' has several values"), (5, "feature 'note' has bytes that are no text")],
+    ]
     for name, message in (
         ("pair", "several values"),
         ("pixels", "bytes that are no text"),
-        ("size", "no record of .*"),
+        ("size", "none of the first 1024 records of .*"),
     ):
         with pytest.raises(ConfigError, match=f"--key: .*{message}"):
             keys(name)

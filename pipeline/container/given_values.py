@@ -117,7 +117,7 @@ def check_pipeline_root(uri: str, option: str = "--pipeline-root") -> None:
             f"{option}: expected a folder where a volume is mounted, such as /mnt/kerasline, got {uri!r}, which is a "
             "step's whole file system"
         )
-    unsafe = _UNSAFE.search(uri.split("://")[-1])
+    unsafe = _UNSAFE.search(re.sub("^[a-z0-9+]+://", "", uri))
     if unsafe:
         raise ConfigError(
             f"{option}: expected folders with plain names, got {uri!r}, in which {unsafe[0].strip('/')!r} may mean "

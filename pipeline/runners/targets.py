@@ -9,9 +9,8 @@ from kerasline.components.core import ConfigError, nearest
 from kerasline.pipeline.config import Experiment
 from kerasline.pipeline.plan import steps_of
 
-_OF_ONE_MACHINE = re.compile(
-    r"--(job_endpoint|flink_master|spark_master_url)=(\w+://)?(localhost|0\.0\.0\.0|127\.[0-9.]+|\[::1\]):[0-9]+/?"
-)
+_ENGINE = re.compile(r"--(job_endpoint|flink_master|spark_master_url)=(\w+://)?(?P<host>.+):[0-9]+/?")
+_OWN_HOST = re.compile(r"localhost|0\.0\.0\.0|127\.[0-9.]+|\[::1\]")
 
 
 def models_below(pipeline_root: str, name: str) -> str:
@@ -45,31 +44,40 @@ def check_target(experiment: Experiment, target: str) -> None:
                 )
             if size.accelerator:
                 _check_accelerator(f"run.{block}.{step}.accelerator", size.accelerator, target)
-    place = _place_in_the_step(options.engine())
-    if place and target == "vertex":
+    own, _ = _engines(options.engine())
+    if own and target == "vertex":
         raise ConfigError(
-            f"run.beam: expected the address of an engine that the steps reach, got {place}, which is the container "
+            f"run.beam: expected the address of an engine that the steps reach, got {own[0]}, which is the container "
             "of each step itself"
         )
 
 
 def engine_remark(engine: Sequence[str]) -> str | None:
-    """Says which engine each pod must have beside its step, None where the engine is elsewhere.
+    """Says what each pod and the engine must have that they usually have not, None where there is nothing to say.
 
     Args:
       engine: the options of ``run.beam``.
     """
-    place = _place_in_the_step(engine)
-    if place is None:
-        return None
-    return (
-        f"{place} of run.beam is the pod of each step itself: a sidecar in it must be the engine, or the step ends "
-        "after a minute; an engine that runs elsewhere has an address in the cluster"
-    )
+    own, elsewhere = _engines(engine)
+    if own:
+        return (
+            f"{own[0]} of run.beam is the pod of each step itself: a sidecar in it must be the engine, or the step "
+            "ends after a minute; an engine that runs elsewhere has an address in the cluster"
+        )
+    # Source: apache_beam/runners/worker/worker_pool_main.py (BeamFnExternalWorkerPoolServicer.start)
+    if elsewhere and "--environment_type=LOOPBACK" in engine:
+        return (
+            f"--environment_type=LOOPBACK of run.beam gives {elsewhere[0]} workers in the pod of each step, which it "
+            "looks for at its own localhost; take DOCKER or PROCESS for an engine that runs elsewhere"
+        )
+    return None
 
 
-def _place_in_the_step(engine: Sequence[str]) -> str | None:
-    return next((option for option in engine if _OF_ONE_MACHINE.fullmatch(option)), None)
+def _engines(options: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Returns the options that lead to an engine on a step's own machine, and those that lead elsewhere."""
+    hosts = {option: match["host"] for option in options if (match := _ENGINE.fullmatch(option))}
+    own = [option for option, host in hosts.items() if _OWN_HOST.fullmatch(host)]
+    return own, [option for option in hosts if option not in own]
 
 
 def _check_accelerator(place: str, accelerator: str, target: str) -> None:

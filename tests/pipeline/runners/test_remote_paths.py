@@ -72,6 +72,14 @@ def test_an_engine_of_this_machine_is_none_to_a_step_unless_a_sidecar_is(engine:
     )
 
 
+def test_workers_in_a_pod_are_out_of_reach_of_an_engine_elsewhere() -> None:
+    engine = ["--runner=PortableRunner", "--job_endpoint=jobs.beam:8099", "--environment_type=LOOPBACK"]
+    remark = engine_remark(engine)
+    assert remark is not None and "gives --job_endpoint=jobs.beam:8099 workers in the pod of each step" in remark
+    beside = engine_remark([engine[2], "--job_endpoint=localhost:8099"])
+    assert beside is not None and "a sidecar in it" in beside
+
+
 @pytest.mark.parametrize("option", ["--job_endpoint=jobs.beam:8099", "--job_endpoint=embed", "--flink_master=[local]"])
 def test_an_engine_elsewhere_is_not_remarked_on(option: str) -> None:
     assert engine_remark([option]) is None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import io
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
@@ -14,10 +13,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from kerasline.components.core import new_name, written_at_once
-from kerasline.components.prediction.writing import PartWriter
+from kerasline.components.prediction.writing import PartWriter, csv_rows
 
 UNSEEN_COLUMN = "unseen"
 _LINES = 10_000
+_LONGEST_CELL = (1 << 31) - 1  # no limit: the part was written here
 
 
 def column_name(names: Sequence[str]) -> str:
@@ -60,14 +60,12 @@ def _add_to_parquet(part: Path, target: Any, marked: dict[int, str], name: str, 
 
 
 def _add_to_csv(part: Path, target: Any, marked: dict[int, str], name: str, header: bool) -> None:
+    csv.field_size_limit(_LONGEST_CELL)
     with open(part, encoding="utf-8", newline="") as source:
         rows = csv.reader(source)
         first = -1 if header else 0
         for block in _blocks(enumerate(rows, start=first)):
-            text = io.StringIO(newline="")
-            writer = csv.writer(text, lineterminator="\n")
-            writer.writerows([*cells, name if row < 0 else marked.get(row, "")] for row, cells in block)
-            target.write(text.getvalue().encode())
+            target.write(csv_rows([[*cells, name if row < 0 else marked.get(row, "")] for row, cells in block]))
 
 
 def _add_to_lines(part: Path, target: Any, marked: dict[int, str], name: str, header: bool) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 import math
 import os
@@ -82,9 +80,7 @@ class PartWriter:
             return
         if self._suffix == ".csv":
             if self._header:
-                header = io.StringIO(newline="")
-                csv.writer(header, lineterminator="\n").writerow(table.column_names)
-                self._file.write(header.getvalue().encode())
+                self._file.write(csv_rows([table.column_names]))
                 self._header = False
             self._file.write(_csv_lines(table))
             return
@@ -106,6 +102,12 @@ class PartWriter:
             self._write_group()
         if self._parquet is not None:
             self._parquet.close()
+
+
+def csv_rows(rows: Sequence[Sequence[str]]) -> bytes:
+    """Writes rows of text as lines of CSV; one row at least, of two and more cells."""
+    columns = [pa.array(cells, pa.string()) for cells in zip(*rows, strict=True)]
+    return _csv_lines(pa.table(columns, names=list(map(str, range(len(columns))))))
 
 
 def _csv_lines(table: Any) -> bytes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -22,9 +23,10 @@ from kerasline.components.datasets.values import Named
 _KEYS = {
     "name it under data.parquet": "set spans.format: parquet",
     "name a text table under data.csv": "set spans.format: csv for a text table",
-    "set csv.": "set spans.reader.",
-    "set parquet.": "set spans.reader.",
 }
+_KEY = re.compile(
+    rf"(?<![\w./])(?:csv|parquet)\.(?=(?:{'|'.join({**CsvOptions.model_fields, **ParquetOptions.model_fields})})\b)"
+)
 _Table = TypeVar("_Table", CsvOptions, ParquetOptions)
 
 
@@ -42,8 +44,10 @@ def find(options: SpanOptions, places: Places, split: SplitColumn | None, named:
         else:
             found = typed_table.describe(files, _table_options(options, ParquetOptions), split, named)
     key_of = {str(path): str(span.key) for span in spans.chosen for path in span.files}
+    label = replace(found.label, decimal_key=_with_own_keys(found.label.decimal_key))  # told when the task is known
     return replace(
         found,
+        label=label,
         shards=[{**shard, "span": key_of[shard["path"]]} for shard in found.shards],
         skipped=(*spans.skipped, *found.skipped),
         notes=(_note(spans.chosen, len(files)), *found.notes),
@@ -61,10 +65,13 @@ def own_keys_told() -> Iterator[None]:
     try:
         yield
     except ConfigError as error:
-        message = str(error)
-        for words, own in _KEYS.items():
-            message = message.replace(words, own)
-        raise ConfigError(message, details=error.details) from error.__cause__
+        raise type(error)(_with_own_keys(str(error)), details=error.details) from error.__cause__
+
+
+def _with_own_keys(text: str) -> str:
+    for words, own in _KEYS.items():
+        text = text.replace(words, own)
+    return _KEY.sub("spans.reader.", text)
 
 
 def _note(chosen: Sequence[Span], files: int) -> str:

@@ -163,6 +163,21 @@ def test_what_readers_advise_names_the_keys_of_spans(resolve, write, tmp_path, c
         peek(DataOptions.model_validate(block), Places(tmp_path, None))
 
 
+@pytest.mark.parametrize(
+    ("row", "reader", "advice"),
+    [
+        ('{},1\n"4,1', {}, "set spans.reader.quoting: none, .*, or spans.reader.quoting: standard"),
+        ("NA,{}", {}, "has a value; check spans.reader.delimiter and spans.reader.missing_values"),
+        ("{},2", {"class_names": ["a", "b"]}, "^spans.reader.class_names names the classes 0 to 1"),
+        ('{},"1,{:03}"', {}, "may be read in two ways: .* Set spans.reader.label_decimal: '.'"),
+    ],
+)
+def test_what_is_wrong_with_columns_names_the_keys_of_spans(resolve, write, row, reader, advice):
+    write("s-1.csv", "x,y\n" + "".join(row.format(n, n) + "\n" for n in range(100, 140)))
+    with pytest.raises(ConfigError, match=advice):
+        resolve(spans={"pattern": "s-{SPAN}.csv", "label": "y", "reader": reader})
+
+
 def test_parquet_spans(resolve, rows, tmp_path):
     import pyarrow as pa
     import pyarrow.parquet as pq

@@ -6,7 +6,7 @@ import hashlib
 import importlib.util
 from pathlib import Path
 
-from kerasline.components.core import ConfigError
+from kerasline.components.core import ConfigError, lack_of_file
 
 _CURVES = ("secp256r1", "secp384r1", "secp521r1")  # that model-signing knows
 _LARGEST = 100_000  # bytes; a key has some hundreds
@@ -87,7 +87,7 @@ def _check_package(option: str) -> None:
 def _read(path: Path, expected: str) -> bytes:
     try:
         if not path.is_file():
-            raise ConfigError(f"{expected}, got {path}, which is {'no file' if path.exists() else 'not there'}")
+            raise ConfigError(f"{expected}, got {path}, which {lack_of_file(path)}")
         with open(path, "rb") as file:
             return file.read(_LARGEST)
     except OSError as error:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from itertools import islice
 from pathlib import Path
 
-from kerasline.components.core import ConfigError, nearest
+from kerasline.components.core import ConfigError, lack_of_file, nearest
 from kerasline.components.datasets.files import PACKED, TYPED, files_below, is_litter, name_kind, open_bytes
 from kerasline.components.datasets.images import OTHER_SUFFIXES, SUFFIXES
 
@@ -45,10 +45,10 @@ def check_source(data: Path) -> None:
 def _what_is_there(data: Path) -> str:
     """Says of a path that leads nowhere what is there instead, and what was meant."""
     if data.is_symlink():
-        return "is a link to nothing"
+        return lack_of_file(data)
     beside = islice(data.parent.glob("*"), _MOST_LOOKED_AT)
     meant = nearest(data.name, (path.name for path in beside), 0.8)
-    return f"does not exist.{meant}" if meant else "does not exist"
+    return f"{lack_of_file(data)}.{meant}" if meant else lack_of_file(data)
 
 
 def tables_of(folder: Path) -> list[Path]:

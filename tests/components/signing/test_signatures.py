@@ -226,8 +226,8 @@ def test_a_version_that_is_signed_again_holds(folder: Path, tmp_path: Path, keys
 @pytest.mark.parametrize(
     ("make", "said"),
     [
-        (lambda path: None, "which is not there"),
-        (lambda path: path.mkdir(), "which is no file"),
+        (lambda path: None, "which does not exist"),
+        (lambda path: path.mkdir(), "which is a folder; name a file in it"),
         (lambda path: path.write_text("hello"), "which is none"),
         (lambda path: path.write_bytes(os.urandom(300)), "which is none"),
         (lambda path: os.mkfifo(path), "which is no file"),

@@ -30,13 +30,7 @@ def read_document(path: Path, stream: IO[bytes]) -> tuple[Schema, Iterable[Recor
       ConfigError: it is no JSON or of another encoding than JSON has, has no rows, an element is no object, or a column
         changes its type.
     """
-    content = stream.read()
-    encoding = json.detect_encoding(content)
-    try:
-        text = content.decode(encoding)
-    except UnicodeDecodeError:
-        told = encoding.removesuffix("-sig").upper()
-        raise ConfigError(f"{path} is not {told}; write the file again in UTF-8.") from None
+    text = _decoded(path, stream.read())
     with tempfile.TemporaryFile() as lines:
         try:
             for element in _elements(text):
@@ -51,6 +45,15 @@ def read_document(path: Path, stream: IO[bytes]) -> tuple[Schema, Iterable[Recor
             raise ConfigError(f"{path} has no rows; check that the right file was named")
         lines.seek(0)
         return read_lines(path, lines, "Element")
+
+
+def _decoded(path: Path, content: bytes) -> str:
+    encoding = json.detect_encoding(content)
+    try:
+        return content.decode(encoding)
+    except UnicodeDecodeError:
+        told = encoding.removesuffix("-sig").upper()
+        raise ConfigError(f"{path} is not {told}; write the file again in UTF-8.") from None
 
 
 def _elements(text: str) -> Iterator[str]:

@@ -6,6 +6,7 @@ from .failures import (
     find_cause as find_cause,
     is_engine_lost as is_engine_lost,
 )
+from .interrupts import no_interrupt_lost as no_interrupt_lost
 from .screen import (
     Screen as Screen,
     format_seconds as format_seconds,

@@ -20,7 +20,7 @@ from typing import Any
 from kerasline.components.beam import check_engine
 from kerasline.components.core import prepare_libraries
 from kerasline.components.registry import current_version, read_challenger
-from kerasline.pipeline.console import Screen, describe_failure, find_cause, format_seconds
+from kerasline.pipeline.console import Screen, describe_failure, find_cause, format_seconds, no_interrupt_lost
 from kerasline.pipeline.models import write_missing_card
 from kerasline.pipeline.plan import (
     Part,
@@ -178,8 +178,9 @@ def _load(order: Order, course: Course, screen: Screen) -> None:
     screen.line("  loading TensorFlow and TFX, which takes 10 to 30 s")
     screen.start("  loading")
     prepare_libraries()
-    from kerasline.components.training import check_own_network
-    from kerasline.pipeline.runners import local  # noqa: F401 (here, so that it is seen how long it takes)
+    with no_interrupt_lost():
+        from kerasline.components.training import check_own_network
+        from kerasline.pipeline.runners import local  # noqa: F401 (here, so that it is seen how long it takes)
 
     check_own_network(order.plan.fit_settings(), order.plan.experiment.push.further_formats())
     _tell_processes(order.plan, screen)

@@ -51,7 +51,7 @@ def compile_recipe(
     from kerasline.components.beam import check_engine
     from kerasline.components.validation import reference_elsewhere
     from kerasline.pipeline.config import load_experiment
-    from kerasline.pipeline.console import screen_apart
+    from kerasline.pipeline.console import no_interrupt_lost, screen_apart
     from kerasline.pipeline.plan import check_own_functions, find_schema_file, plan_run
     from kerasline.pipeline.runners import check_target, check_weights, models_below
     from kerasline.pipeline.workspace import open_workspace
@@ -79,7 +79,8 @@ def compile_recipe(
         plan = dataclasses.replace(plan, baseline_version=LOOK_UP_LATER)
         screen.line("loading TensorFlow and TFX, which takes 10 to 30 s")
         prepare_libraries()
-        from kerasline.pipeline.runners import compile_pipeline
+        with no_interrupt_lost():
+            from kerasline.pipeline.runners import compile_pipeline
 
         spec = compile_pipeline(
             plan, target, image, pipeline_root, output, base_dir=base_dir, data_dir=data_dir, claim=claim

@@ -1,6 +1,11 @@
 from . import commands as commands, signing as signing
 from .challengers import find_challengers as find_challengers, misfit as misfit
-from .commands import find_model as find_model, find_version as find_version
+from .commands import (
+    check_number as check_number,
+    find_model as find_model,
+    find_version as find_version,
+    name_version as name_version,
+)
 from .describing import describe_models as describe_models, describe_versions as describe_versions
 from .evaluation import Evaluation as Evaluation, show_figure as show_figure
 from .exporting import export_version as export_version

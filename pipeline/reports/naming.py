@@ -7,7 +7,7 @@ from pathlib import Path
 from kerasline.components.core import ConfigError
 from kerasline.components.registry import read_record
 from kerasline.pipeline.config import RECIPE_ENDINGS, load_experiment
-from kerasline.pipeline.models import find_version
+from kerasline.pipeline.models import check_number, name_version
 
 
 def is_file_of_recipe(reference: str) -> bool:
@@ -32,7 +32,8 @@ def as_run(workspace: Path, reference: str) -> str:
 
 
 def _run_of_version(models: Path, reference: str) -> str:
-    folder, version = find_version(models, reference)
+    folder, version = name_version(models, reference)  # whose run is told though files of it are missing
+    check_number(folder, version)
     run_id = read_record(folder, version).get("run_id")
     if not run_id:
         raise ConfigError(

@@ -84,6 +84,10 @@ def test_a_version_tells_its_data_code_decisions_and_what_became_of_it(tmp_path:
     assert told[1] == f"data    flats, 1,200 rows, spans 1 to 3, fingerprint {'f' * 16}"
     assert told[2] == f"code    keras 3.15.1; lock {'a' * 16}"
     assert "  the run's report is gone" in describe_why(second)
+    (models / "1" / "saved_model.pb").unlink()
+    assert why_run(tmp_path, "flats@1")["run_id"] == "20260101-000000", "the run is there, though its model is not"
+    with pytest.raises(ConfigError, match="flats has no version 9; it has 1, 2"):
+        why_run(tmp_path, "flats@9")
 
 
 def test_a_challenger_tells_how_that_began_and_ended(tmp_path: Path) -> None:

@@ -59,8 +59,10 @@ def check_one_table(folder: Path, files: Sequence[Path], labels: Collection[str]
     """
     known = {path: _names_of(path) for path in files[: _MOST_FILES + 1]}
     with_labels = [path for path in known if set(labels).issubset(known[path])]
+    widths = set(map(len, known.values()))
     # Where all have them it is one table, though a column may be new in some: the run tells of it.
-    if not 0 < len(with_labels) < len(known) or min(map(len, known.values())) < 2:  # what stands first may be a title
+    is_one = len(with_labels) == len(known) if labels else len(widths) == 1
+    if is_one or not with_labels or min(widths) < 2:  # what stands first in a file may be a title
         return
     shown = list(known.items())[:_MOST_TOLD]
     told = "; ".join(f"{path.name} has {', '.join(found[:_MOST_NAMED])}" for path, found in shown)

@@ -98,8 +98,11 @@ def test_a_folder_of_several_tables_is_named_as_one(tmp_path: Path) -> None:
     frame[["a", "b"]].to_csv(tmp_path / "test.csv", index=False)
     frame[["a", "y"]].to_csv(tmp_path / "sample_submission.csv", index=False)
     (tmp_path / "data_description.txt").write_text("a: the first\n")
-    with pytest.raises(ConfigError, match="several tables: sample_submission.csv has a, y; .* such as .*/train.csv"):
-        draft_recipe(tmp_path, ["y"], "t", "t")
+    for labels in (["y"], []):
+        with pytest.raises(
+            ConfigError, match="several tables: sample_submission.csv has a, y; .* such as .*/train.csv"
+        ):
+            draft_recipe(tmp_path, labels, "t", "t")
     for name, columns in (("test.csv", ["a", "b", "y"]), ("sample_submission.csv", ["a", "y"])):
         frame[columns].to_csv(tmp_path / name, index=False)
     with pytest.raises(ConfigError, match="has column 'b', unlike .*sample_submission.csv; files of one table"):

@@ -17,7 +17,15 @@ from kerasline.components.core import KeraslineError, counted, new_name, rate
 from kerasline.components.monitoring import CAPTURED, REQUEST_ID, BatchCapture, capture_of
 from kerasline.components.prediction import plan_prediction
 from kerasline.components.registry import read_record
-from kerasline.pipeline.console import ENGINE_LOST, Screen, find_cause, format_seconds, is_engine_lost, screen_apart
+from kerasline.pipeline.console import (
+    ENGINE_LOST,
+    Screen,
+    find_cause,
+    format_seconds,
+    is_engine_lost,
+    no_interrupt_lost,
+    screen_apart,
+)
 from kerasline.pipeline.models.commands import find_version
 from kerasline.pipeline.workspace import Workspace, open_workspace, read_outcome, run_folders
 
@@ -164,7 +172,8 @@ def load_predict(engine: list[str], origin: str, screen: Screen) -> Callable[...
     """
     screen.start("  loading TensorFlow and Beam")
     started = time.monotonic()
-    from kerasline.components.prediction import predict
+    with no_interrupt_lost():
+        from kerasline.components.prediction import predict
 
     check_engine(engine, origin)
     screen.stop()

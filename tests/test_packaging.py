@@ -154,7 +154,7 @@ def test_the_package_lists_no_requirements_of_its_own() -> None:
     assert metadata.requires("kerasline") is None
     assert metadata.metadata("kerasline")["Requires-Python"] == "==3.11.*"
     (command,) = metadata.entry_points(group="console_scripts", name="kerasline")
-    assert command.value == "kerasline.pipeline.cli.entry:main"
+    assert command.value == "kerasline.__main__:main"
 
 
 def test_a_wheel_carries_recipes_and_templates(wheel: Path) -> None:

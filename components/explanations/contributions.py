@@ -9,7 +9,9 @@ from typing import Any
 
 import numpy as np
 
+from kerasline.components.explanations.examples import scores_of_classes
 from kerasline.components.explanations.loading import Columns, Predict
+from kerasline.components.explanations.tables import name_target
 from kerasline.components.features import FeaturePlan
 
 _MOST_ALONE = 10  # columns that are told one by one; the others are told together
@@ -57,7 +59,10 @@ def contributions(
     players = _players(list(asked), plan, order)
     if plan.task == "multilabel" or len(players) < 2:  # a single one moves all that is moved
         return []
-    score = _scorer(predict, plan)
+
+    def score(columns: Columns) -> np.ndarray:
+        return scores_of_classes(predict(columns), plan.task)
+
     chosen = score(asked).argmax(axis=1)
     draw = np.random.default_rng(seed)
 
@@ -73,7 +78,7 @@ def contributions(
     names = {argument: column for column, argument in plan.raw_arguments().items()}
     told = [names[player[0]] for player in players[:_MOST_ALONE]]
     return [
-        {"target": _name_target(plan, output), "usual": float(usual[row]), **_tell(told, effects[:, row])}
+        {"target": name_target(plan, output), "usual": float(usual[row]), **_tell(told, effects[:, row])}
         for row, output in enumerate(chosen.tolist())
     ]
 
@@ -84,18 +89,6 @@ def _players(arguments: Sequence[str], plan: FeaturePlan, order: Sequence[str]) 
     first = [of_column[column] for column in order[:_MOST_ALONE]]
     rest = tuple(argument for argument in arguments if argument not in first)
     return [*((argument,) for argument in first), *([rest] if rest and first else [])]
-
-
-def _scorer(predict: Predict, plan: FeaturePlan) -> Predict:
-    """Makes a function of columns that gives a score for each class, or the value: [rows, classes] or [rows, 1]."""
-    if plan.task != "binary":
-        return predict
-
-    def both(columns: Columns) -> np.ndarray:
-        second = predict(columns)
-        return np.concatenate([1 - second, second], axis=1)
-
-    return both
 
 
 def _one_round(
@@ -130,10 +123,6 @@ def _one_round(
     answers = score(stacked).reshape(len(ways), len(steps), rows, -1)[:, :, np.arange(rows), chosen]
     moved = np.diff(answers, axis=1)
     return answers[:, 0].mean(axis=0), np.mean([moved[way, places] for way, places in enumerate(ways)], axis=0)
-
-
-def _name_target(plan: FeaturePlan, output: int) -> str:
-    return plan.label if plan.classes is None else f"score of {plan.classes[output]}"
 
 
 def _tell(columns: Sequence[str], effects: np.ndarray) -> dict[str, Any]:

@@ -35,11 +35,16 @@ def choose_examples(
         return {"mistakes": _largest_errors(labels, predictions, count), "hits": []}
     if task == "multilabel":
         return _choose_of_several(labels, predictions, classes, count)
-    scores = np.concatenate([1 - predictions, predictions], axis=1) if task == "binary" else predictions
+    scores = scores_of_classes(predictions, task)
     truth = labels.reshape(-1).astype(int)
     guessed = (predictions[:, 0] > 0.5).astype(int) if task == "binary" else scores.argmax(axis=1)
     top = scores.max(axis=1)
     return _choose(guessed != truth, top, top, ([classes[i] for i in truth], [classes[i] for i in guessed]), count)
+
+
+def scores_of_classes(predictions: np.ndarray, task: Task) -> np.ndarray:
+    """Returns a score for each class, [rows, classes], of which a binary model answers the second; numbers stay."""
+    return np.concatenate([1 - predictions, predictions], axis=1) if task == "binary" else predictions
 
 
 def _largest_errors(labels: np.ndarray, predictions: np.ndarray, count: int) -> list[Chosen]:

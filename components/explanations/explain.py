@@ -77,7 +77,7 @@ class Explainer:
         for kind, entries in chosen.items():
             result[kind] = [self._show(kind, entry, records) for entry in entries if entry["row"] in records]
         if any(spec.kind in ("dense", "ids") for spec in plan.inputs()):
-            self._attempt("the columns", lambda: self._explain_table(result, labels, metric))
+            self._attempt("the columns", lambda: self._explain_table(result, records, labels, metric))
         if len(labels):
             self._attempt("what happens inside the model", lambda: self._explain_network(result, predictions))
         result |= {"notes": self._notes, "seconds": round(time.monotonic() - started, 2)}
@@ -100,7 +100,9 @@ class Explainer:
         (self._folder / "images" / name).write_bytes(png)
         return f"images/{name}"
 
-    def _explain_table(self, result: dict[str, Any], labels: np.ndarray, metric: str) -> None:
+    def _explain_table(
+        self, result: dict[str, Any], shown: Mapping[int, bytes], labels: np.ndarray, metric: str
+    ) -> None:
         from kerasline.components.explanations.loading import load_predictor, raw_columns
 
         rows = min(len(labels), MOST_ROWS)
@@ -118,17 +120,21 @@ class Explainer:
         }
         entries = result["mistakes"] + result["hits"]
         if entries:
-            self._attempt("single answers", lambda: self._explain_answers(entries, predict, columns, order))
+            self._attempt("single answers", lambda: self._explain_answers(entries, shown, predict, columns, order))
 
     def _explain_answers(
-        self, entries: list[dict[str, Any]], predict: Predict, others: Columns, order: Sequence[str]
+        self,
+        entries: list[dict[str, Any]],
+        shown: Mapping[int, bytes],
+        predict: Predict,
+        others: Columns,
+        order: Sequence[str],
     ) -> None:
         """Puts beside the rows that are shown how far each column moved their answers."""
         from kerasline.components.explanations.contributions import contributions
         from kerasline.components.explanations.loading import raw_columns
 
-        records = find_records(self._examples, "eval", [entry["row"] for entry in entries])
-        asked = raw_columns([decode_row(records[entry["row"]]) for entry in entries], self._plan)
+        asked = raw_columns([decode_row(shown[entry["row"]]) for entry in entries], self._plan)
         found = contributions(predict, asked, others, self._plan, order)
         for entry, because in zip(entries, found, strict=bool(found)):
             entry["because"] = because

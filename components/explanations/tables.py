@@ -26,12 +26,17 @@ _POINTS = 150
 def choose_output(predict: Predict, columns: Columns, plan: FeaturePlan) -> tuple[int, str]:
     """Chooses the output that curves show, and names it: of several classes the most frequent prediction."""
     if plan.classes is None:
-        return 0, plan.label
+        return 0, name_target(plan, 0)
     if plan.task == "binary":
-        return 0, f"score of {plan.classes[1]}"
+        return 0, name_target(plan, 1)
     scores = predict(columns)
     chosen = int(scores.sum(axis=0).argmax())
-    return chosen, f"score of {plan.classes[chosen]}"
+    return chosen, name_target(plan, chosen)
+
+
+def name_target(plan: FeaturePlan, place: int) -> str:
+    """Names what is explained: the label, or the score of a class by its place."""
+    return plan.label if plan.classes is None else f"score of {plan.classes[place]}"
 
 
 def dependence(

@@ -24,6 +24,7 @@ from .spec import InputSpec as InputSpec, OutputSpec as OutputSpec, Task as Task
 from .suiting import (
     check_augmentation as check_augmentation,
     check_size as check_size,
+    check_weights_file as check_weights_file,
     keras_models as keras_models,
     main_input as main_input,
     pooling_sizes as pooling_sizes,

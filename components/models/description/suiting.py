@@ -206,7 +206,7 @@ def _check_weights(options: TransferOptions) -> None:
     if options.weights == "none":
         return
     if options.weights != "imagenet":
-        _check_file(Path(options.weights).expanduser())
+        check_weights_file(Path(options.weights).expanduser())
     elif options.base == "squeezenet":
         squeezenet_weights()
     elif not _has_imagenet(options.base) and not _is_online():
@@ -217,7 +217,12 @@ def _check_weights(options: TransferOptions) -> None:
         )
 
 
-def _check_file(path: Path) -> None:
+def check_weights_file(path: Path) -> None:
+    """Refuses a path that is no file of weights by its name, or where no file is.
+
+    Raises:
+      ConfigError: says what is there.
+    """
     if not path.is_file():
         raise ConfigError(
             f"model.weights must be imagenet, none, the path of a file or NAME@VERSION, but {shown(str(path))} "

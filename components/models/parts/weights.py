@@ -8,8 +8,8 @@ import h5py
 import keras
 import numpy as np
 
-from kerasline.components.core import ConfigError, lack_of_file
-from kerasline.components.models.description import check_archive, open_weights
+from kerasline.components.core import ConfigError
+from kerasline.components.models.description import check_archive, check_weights_file, open_weights
 from kerasline.components.models.parts.layers import layer_name
 
 Arrays = dict[str, list[np.ndarray]]
@@ -28,17 +28,8 @@ def load_weights(model: keras.Model, path: str | Path) -> None:
         names the layer and both shapes.
     """
     path = Path(path).expanduser()
-    if not path.is_file():
-        raise ConfigError(
-            f"model.weights must be imagenet, none, the path of a file or NAME@VERSION, but {str(path)!r} "
-            f"{lack_of_file(path)}."
-        )
-    if path.suffix == ".keras":
-        _assign(model, _from_keras(path), path)
-    elif path.suffix == ".h5":
-        _assign(model, _from_hdf5(path), path)
-    else:
-        raise ConfigError(f"model.weights must end in .h5, .weights.h5 or .keras, got {path.name!r}; convert the file.")
+    check_weights_file(path)
+    _assign(model, _from_keras(path) if path.suffix == ".keras" else _from_hdf5(path), path)
 
 
 def leaf_layers(model: keras.Model) -> list[keras.layers.Layer]:

@@ -12,7 +12,7 @@ from kerasline.components.core import ConfigError, code_version, nearest
 from kerasline.pipeline.config import changed_from_defaults, config_changes
 from kerasline.pipeline.plan import RunPlan
 from kerasline.pipeline.reports.naming import as_run
-from kerasline.pipeline.workspace import Workspace, own_runs, read_outcome, run_folders
+from kerasline.pipeline.workspace import Workspace, newest_folder, read_outcome, run_folders
 
 FIGURES_FILE = "figures.json"
 
@@ -92,7 +92,7 @@ def find_report(workspace: Path, reference: str | None = None) -> Path:
     if not folders:
         raise ConfigError(f"expected a run in {workspace}, but there is none; start one with: kerasline run digits_cnn")
     if reference is None:
-        return own_runs(folders)[-1]
+        return newest_folder(folders)
     found = _matching(folders, as_run(workspace, reference))
     if not found and "@" in reference:
         raise ConfigError(
@@ -105,7 +105,7 @@ def find_report(workspace: Path, reference: str | None = None) -> Path:
             f"expected the id of a run, a recipe that ran or NAME@VERSION, got {reference!r}."
             f"{nearest(reference, known)} 'kerasline runs' lists them"
         )
-    return own_runs(found)[-1]
+    return newest_folder(found)
 
 
 def find_pair(workspace: Path, first: str, second: str | None = None) -> tuple[Path, Path]:
@@ -123,13 +123,13 @@ def find_pair(workspace: Path, first: str, second: str | None = None) -> tuple[P
     if second is not None:
         return found, find_report(workspace, second)
     runs = run_folders(page.parent for page in found.parent.glob("*/index.html"))
-    before = own_runs(runs[: runs.index(found)])
+    before = runs[: runs.index(found)]
     if not before:
         raise ConfigError(
             f"expected a run of {found.parent.name} before {found.name} to compare it with, but there is none; "
             "run the recipe again with a changed key, or name two runs"
         )
-    return before[-1], found
+    return newest_folder(before), found
 
 
 def _matching(folders: Sequence[Path], reference: str) -> list[Path]:

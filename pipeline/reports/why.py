@@ -13,7 +13,7 @@ from kerasline.components.signing import read_signer
 from kerasline.pipeline.models import find_version
 from kerasline.pipeline.reports.naming import as_run
 from kerasline.pipeline.retraining import list_decisions
-from kerasline.pipeline.workspace import list_runs, section
+from kerasline.pipeline.workspace import list_runs, newest_own, section
 
 _LINES = 12  # of a log that are shown
 _BYTES = 200_000  # of its end that are looked at
@@ -124,7 +124,7 @@ def _find_run(workspace: Path, reference: str) -> dict[str, Any]:
     runs, named = list_runs(workspace), as_run(workspace, reference)
     found = [run for run in runs if named in (run["run_id"], run["recipe"], f"{run['recipe']}/{run['run_id']}")]
     if found:
-        return ([run for run in found if not run.get("made_for")] or found)[-1]
+        return newest_own(found, lambda run: run)
     if not runs:
         raise ConfigError(f"no runs in {workspace} yet; start one with: kerasline run digits_cnn")
     known = {run["recipe"] for run in runs}

@@ -2,7 +2,8 @@ from .contents import find_loss as find_loss, note_contents as note_contents, no
 from .history import (
     leave_failed_start as leave_failed_start,
     list_runs as list_runs,
-    own_runs as own_runs,
+    newest_folder as newest_folder,
+    newest_own as newest_own,
     read_outcome as read_outcome,
     read_whole_outcome as read_whole_outcome,
     run_folders as run_folders,

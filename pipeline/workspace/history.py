@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from kerasline.components.core import ConfigError, write_at_once
 from kerasline.pipeline.workspace.workspace import Workspace
 
 _RUN = "run.json"
+_Run = TypeVar("_Run")
 _NEEDED = {"run_id", "recipe"}
 _FIELDS = {"run_id": str, "recipe": str, "status": str, "report": str, "steps": list, "seconds": dict}
 
@@ -45,9 +46,19 @@ def run_folders(folders: Iterable[Path]) -> list[Path]:
     return sorted(folders, key=lambda folder: _order(read_outcome(folder / _RUN), folder.name))
 
 
-def own_runs(folders: Sequence[Path]) -> list[Path]:
-    """Leaves out runs that a command made for itself, such as ``learning-curve``; returns them where no others are."""
-    return [folder for folder in folders if not read_outcome(folder / _RUN).get("made_for")] or list(folders)
+def newest_own(runs: Sequence[_Run], outcome_of: Callable[[_Run], Mapping[str, Any]]) -> _Run:
+    """Returns the newest run that no command made for itself, as ``learning-curve`` does; without any, the newest.
+
+    Args:
+      runs: One or more, the newest last.
+      outcome_of: Gives what a run came to.
+    """
+    return next((run for run in reversed(runs) if not outcome_of(run).get("made_for")), runs[-1])
+
+
+def newest_folder(folders: Sequence[Path]) -> Path:
+    """Returns that of :func:`newest_own` among folders of reports."""
+    return newest_own(folders, lambda folder: read_outcome(folder / _RUN))
 
 
 def read_outcome(path: Path) -> dict[str, Any]:

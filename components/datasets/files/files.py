@@ -10,7 +10,7 @@ import lzma
 import os
 import zipfile
 import zlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -213,8 +213,13 @@ def open_bytes(path: str | Path) -> IO[bytes]:
         raise _unreadable(path, error) from None
     if magic.startswith(ZIP_MAGIC):
         return _unpacked(open_archive(path, plain))
-    unpack = next((unpack for start, unpack in _PACKINGS.items() if magic.startswith(start)), None)
-    return plain if unpack is None else unpack(plain, "rb")
+    return _unpack_by(_PACKINGS, magic, plain)
+
+
+def _unpack_by(packings: Mapping[bytes, Callable[..., Any]], start: bytes, stream: IO[bytes]) -> IO[bytes]:
+    """Unpacks a stream that begins as one of the packings does; any other is as it is."""
+    unpack = next((unpack for magic, unpack in packings.items() if start.startswith(magic)), None)
+    return stream if unpack is None else unpack(stream, "rb")
 
 
 def _unpacked(member: IO[bytes]) -> IO[bytes]:
@@ -223,8 +228,7 @@ def _unpacked(member: IO[bytes]) -> IO[bytes]:
         start = member.peek(6)  # type: ignore[attr-defined]
     except PACKING_ERRORS:
         return member
-    unpack = next((unpack for magic, unpack in _STREAMS.items() if start.startswith(magic)), None)
-    return member if unpack is None else unpack(member, "rb")
+    return _unpack_by(_STREAMS, start, member)
 
 
 def is_packed(path: str | Path) -> bool:

@@ -44,11 +44,12 @@ def check_source(data: Path) -> None:
 
 def _what_is_there(data: Path) -> str:
     """Says of a path that leads nowhere what is there instead, and what was meant."""
+    lack = lack_of_file(data)
     if data.is_symlink():
-        return lack_of_file(data)
+        return lack
     beside = islice(data.parent.glob("*"), _MOST_LOOKED_AT)
     meant = nearest(data.name, (path.name for path in beside), 0.8)
-    return f"{lack_of_file(data)}.{meant}" if meant else lack_of_file(data)
+    return f"{lack}.{meant}" if meant else lack
 
 
 def tables_of(folder: Path) -> list[Path]:

@@ -7,7 +7,6 @@ import csv
 import re
 from collections.abc import Collection, Mapping
 from pathlib import Path
-from types import MappingProxyType
 from typing import IO, Any
 
 from kerasline.components.core import ConfigError
@@ -181,9 +180,7 @@ def _peek(raw: Any) -> bytes:
     return start
 
 
-def find_total(
-    path: Path, encoding: str, delimiter: str = ",", left_out: Mapping[int, Collection[str]] = MappingProxyType({})
-) -> str:
+def find_total(path: Path, encoding: str, delimiter: str, left_out: Mapping[int, Collection[str]]) -> str:
     """Says so where one of the last lines of a table begins with a word for a sum, empty for any other.
 
     Args:

@@ -258,15 +258,7 @@ def doctor(workspace: WorkspaceOption = WORKSPACE) -> None:
 
 for group in (
     *(commands.cloud, commands.init, commands.new, commands.schedule, commands.backtest, commands.report),
-    *(
-        commands.models,
-        commands.predict,
-        commands.evaluate,
-        commands.monitoring,
-        commands.signing,
-        commands.why,
-        commands.schema,
-    ),
-    commands.learning_curve,
+    *(commands.models, commands.predict, commands.evaluate, commands.monitoring, commands.signing, commands.why),
+    *(commands.schema, commands.learning_curve),
 ):
     group.register(app)

@@ -41,11 +41,7 @@ def predict(
     model: ModelOption,
     output: Annotated[
         Path | None,
-        typer.Option(
-            "--output",
-            "-o",
-            help="A .parquet, .csv or .jsonl file; without it the first answers are shown.",
-        ),
+        typer.Option("--output", "-o", help="A .parquet, .csv or .jsonl file; without it the first answers are shown."),
     ] = None,
     keys: Annotated[
         list[str], typer.Option("--key", metavar="COLUMN", help="Repeat this column of the input; default: all.")

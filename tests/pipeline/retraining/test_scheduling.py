@@ -6,16 +6,19 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
 import pytest
 import yaml
+from apscheduler.events import EVENT_JOB_MAX_INSTANCES
+from apscheduler.schedulers.background import BackgroundScheduler
 from pydantic import ValidationError
 
 from kerasline.components.core.errors import ConfigError
 from kerasline.pipeline.config.schedule.options import ScheduleOptions
-from kerasline.pipeline.retraining.scheduling import emit, on_calendar, run_scheduler
+from kerasline.pipeline.retraining.scheduling import emit, on_calendar, run_scheduler, tell_ticks_left_out
 
 
 @pytest.fixture
@@ -125,3 +128,21 @@ def test_the_scheduler_is_alone_and_ends_at_sigterm(recipe: str, tmp_path: Path)
     child.send_signal(signal.SIGTERM)
     assert child.wait(20) == 0
     assert first.startswith("flowers_nightly: retrains on '30 2 * * mon-fri' (Europe/Berlin), next 20")
+
+
+def test_a_tick_that_finds_the_retrain_before_it_running_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    """In a sentence of ours, once for each tick, and without what APScheduler writes for programmers."""
+    seen, over = threading.Event(), threading.Event()
+    scheduler = BackgroundScheduler()
+    tell_ticks_left_out(scheduler, "flowers")
+    scheduler.add_listener(lambda _: seen.set(), EVENT_JOB_MAX_INSTANCES)
+    scheduler.add_job(over.wait, "interval", seconds=0.05, max_instances=1)
+    scheduler.start()
+    told = seen.wait(30)
+    over.set()
+    scheduler.shutdown()
+    printed = capsys.readouterr()
+    assert told
+    assert " is left out, since the retrain before it still runs" in printed.out
+    assert printed.out.startswith("flowers: the tick of ")
+    assert not printed.err

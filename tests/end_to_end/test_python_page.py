@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import re
+import textwrap
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +50,13 @@ def test_the_blocks_run_one_after_the_other(folder: Path) -> None:
     exec(second.replace("/srv", str(folder)), module)
     assert (module["train"](), kl.load_run()["status"]) == (1, "up_to_date")
     module["test_the_recipe_is_valid"]()
+
+    (dag,) = [block for block in blocks("retraining.md") if "airflow" in block]
+    (task,) = re.findall(r"(?s)external_python\(.*?\)\n(.*?)\n\n    retrain", dag)
+    in_airflow: dict[str, Any] = {}
+    exec(textwrap.dedent(task.replace("/srv", str(folder))), in_airflow)
+    returned = in_airflow["newest_run"]()
+    assert type(returned) is dict and json.loads(json.dumps(returned))["status"] == "up_to_date"
 
     (labelled,) = [block for block in blocks("serving.md") if "evaluate(" in block]
     later = {"frame": notebook["flats"]}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -58,8 +59,10 @@ def _meant_by_surplus(context: Any, surplus: Sequence[str]) -> str:
     """Says what was meant by words that a command does not take."""
     pairs = [word for word in surplus if "=" in word]
     if pairs and _takes(context.command, "--set"):
-        return f"a key of the recipe is changed by --set {pairs[0]}"
-    return f"the column to predict is named by --label {surplus[0]}" if surplus and context.info_name == "init" else ""
+        return f"a key of the recipe is changed by --set {shlex.quote(pairs[0])}"
+    if surplus and context.info_name == "init":
+        return f"the column to predict is named by --label {shlex.quote(surplus[0])}"
+    return ""
 
 
 def _meant_key(context: Any, word: str) -> str:
@@ -77,5 +80,5 @@ def _surplus(error: Any, words: Sequence[str]) -> list[str]:
     text = str(getattr(error, "message", ""))
     if "unexpected extra argument" not in text:
         return []
-    told = text[text.index("(s) (") + len("(s) (") :].rstrip(")")
-    return [word for word in words if word in told.split()]
+    told = text[text.index("(s) (") + len("(s) (") :].removesuffix(")")
+    return [word for word in words if f" {word} " in f" {told} "]  # a word may have spaces of its own

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import subprocess
 import sys
 from collections.abc import Callable
@@ -273,6 +274,9 @@ def test_what_the_run_is_told(kerasline: Command, monkeypatch: pytest.MonkeyPatc
         ("--capture 1 serve", "as in: kerasline serve --capture ..."),
         ("run flats.yaml --learning-rate 1", "changed by --set KEY=VALUE. Did you mean 'training.learning_rate'?"),
         ("plan flats.yaml seed=1", "kerasline: a key of the recipe is changed by --set seed=1"),
+        ("plan flats.yaml 'tuning={space: (), trials: 3}'", "changed by --set 'tuning={space: (), trials: 3}'"),
+        ("run flats.yaml --set seed=1 model.name=f(x)", "changed by --set 'model.name=f(x)'"),
+        ("init flats.csv 'rent in (€)'", "kerasline: the column to predict is named by --label 'rent in (€)'"),
         ("init flats.csv rent", "kerasline: the column to predict is named by --label rent"),
         (
             "predict flats new.csv",
@@ -287,7 +291,7 @@ def test_what_the_run_is_told(kerasline: Command, monkeypatch: pytest.MonkeyPatc
 def test_what_was_meant_is_told(kerasline: Command, tmp_path: Path, line: str, said: str) -> None:
     for name in ("flats.yaml", "flats.csv"):
         (tmp_path / name).write_text("")
-    code, out, err = kerasline(*line.split())
+    code, out, err = kerasline(*shlex.split(line))
     assert (code, out) == (2, "")
     assert said in err.splitlines()[-1]
 

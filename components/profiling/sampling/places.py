@@ -24,17 +24,26 @@ _ROWS_OF_FIRST = 2_000  # are kept, however large the others are
 Rows = list[list[str]]
 
 
-def rows_further_on(path: Path, dialect: Dialect, width: int) -> Iterator[list[str]]:
-    """Reads whole lines at places spread over a large file, so that a sorted one shows more than its beginning."""
+def rows_further_on(path: Path, dialect: Dialect, width: int, read: float) -> Iterator[list[str]]:
+    """Reads whole lines at places spread over a large file, so that a sorted one shows more than its beginning.
+
+    Args:
+      path: Of the file.
+      dialect: How it is written.
+      width: Cells of its lines.
+      read: Share of the file, from its beginning, that was read before; nothing is read twice.
+    """
     if is_packed(path) or dialect.encoding.startswith(("utf-16", "utf-32")):
         return
-    size = path.stat().st_size
+    beginning, apart = _spread(path.stat().st_size, read)
     quoting: Any = csv.QUOTE_NONE if dialect.quoting == "none" else csv.QUOTE_MINIMAL
     with open(path, "rb") as stream:
         for place in range(1, _PLACES + 1):
-            stream.seek(size * place // (_PLACES + 1))
+            start = beginning + apart * place
+            stream.seek(start)
             stream.readline()
-            text = stream.read(_PLACE_BYTES).decode(dialect.encoding, errors="replace")
+            until_next = max(0, start + apart - stream.tell())
+            text = stream.read(min(_PLACE_BYTES, until_next)).decode(dialect.encoding, errors="replace")
             complete = text[: text.rfind("\n") + 1]
             try:
                 for cells in csv.reader(
@@ -44,6 +53,12 @@ def rows_further_on(path: Path, dialect: Dialect, width: int) -> Iterator[list[s
                         yield [cell.strip() for cell in cells]
             except csv.Error:
                 continue
+
+
+def _spread(size: int, read: float) -> tuple[int, int]:
+    """Returns from which byte on a file has places to look at, and how many bytes lie between these."""
+    beginning = min(size, round(size * read))
+    return beginning, (size - beginning) // (_PLACES + 1)
 
 
 def check_one_table(folder: Path, files: Sequence[Path], labels: Collection[str]) -> None:

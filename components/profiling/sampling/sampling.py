@@ -178,7 +178,7 @@ def _sample_csv(files: Sequence[Path], labels: Collection[str]) -> TableSample:
     total = len(kept)
     if not complete:
         total = _estimate_rows(path, kept, dialect.delimiter)
-        kept += (cells for cells in rows_further_on(path, dialect, width) if cells != header)
+        kept += (cells for cells in rows_further_on(path, dialect, width, len(kept) / total) if cells != header)
     kept = with_other_files(kept, files, dialect, header)
     below = sum_below(kept, names, labels) if complete else None
     columns = _columns(names, list(zip(*(kept[: below[0]] if below else kept), strict=True)), labels, reading)

@@ -13,7 +13,9 @@ from PIL import Image
 
 from kerasline.components.core.errors import ConfigError
 from kerasline.components.datasets import DataOptions, read_shard, resolve
+from kerasline.components.datasets.tables.csv import Dialect
 from kerasline.components.profiling.drafting import draft_recipe
+from kerasline.components.profiling.sampling.places import rows_further_on
 from tests.components.datasets.workbook import write_workbook
 
 ROWS = [(n % 7, n * 2.5, "uv"[n % 2]) for n in range(40)]
@@ -157,3 +159,12 @@ def test_names_of_images_are_no_words_and_lead_to_the_images(tmp_path: Path) -> 
     Image.new("L", (4, 4)).save(tmp_path / "pics" / "red cat 1.jpg")
     with pytest.raises(ConfigError, match="1 folder has images; .* if t.csv has a label for each, name it under"):
         draft_recipe(tmp_path, [], "t", "t")
+
+
+@pytest.mark.parametrize("read", [0.0, 0.5, 0.999, 1.0])
+def test_no_row_is_looked_at_twice(tmp_path: Path, read: float) -> None:
+    (tmp_path / "t.csv").write_text("".join(f"{n},{n % 3}\n" for n in range(10_000, 15_000)))
+    found = [int(n) for n, _ in rows_further_on(tmp_path / "t.csv", Dialect(","), 2, read)]
+    assert len(set(found)) == len(found)
+    assert not found or min(found) >= 10_000 + round(5_000 * read)
+    assert read > 0.99 or max(found) > 14_900, "up to the end"

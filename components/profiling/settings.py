@@ -37,7 +37,7 @@ def choose_settings(
     """Chooses what a first run should try.
 
     Args:
-      rows: of the table or folder.
+      rows: of the table or folder; those without a label are left out here, as they are in the run.
       label: what it predicts.
       model: of a family that the data calls for; default: the tabular family, by the size of the table.
       why: the reason for that model.
@@ -46,6 +46,7 @@ def choose_settings(
     """
     split: dict[str, Any] = {}
     reasons = {"split": ""}
+    rows = round(rows * (1 - label.missing))
     if different:
         split["method"] = "row"
         reasons["split"] = f"no more than {different} rows are different: equal ones must not all reach one split"
@@ -60,7 +61,8 @@ def choose_settings(
     held_out = max(1.0, rows * split.get("eval", 0.1))
     if model is None:
         model, training = _for_table(rows, columns)
-        why = f"a table of {counted(rows, 'row')}; several networks that share weights and answer together"
+        labelled = " with a label" if label.missing else ""
+        why = f"a table of {counted(rows, 'row')}{labelled}; several networks that share weights and answer together"
         reasons["training"] = "stops where more epochs no longer help, and keeps the best"
         if training.get("refit"):
             reasons["training"] = (

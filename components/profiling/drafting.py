@@ -22,6 +22,7 @@ from kerasline.components.profiling.guessing import (
     guess_column,
     guess_label,
     mark_panels,
+    percent,
     require_label,
 )
 from kerasline.components.profiling.sampling import (
@@ -111,7 +112,7 @@ def _draft_table(files: Sequence[Path], labels: Sequence[str], name: str, shown_
     different = equal_rows(sample.columns, {*labels, *(guess.name for guess in inputs)})
     settings = choose_settings(sample.rows, label, columns=len(inputs), different=different)
     text = "\n".join(_table_lines(sample, label, guesses, settings, name, shown_path)) + "\n"
-    columns = [(g.name, g.kind, f"{g.missing:.1%}" if g.missing else "", _detail(g)) for g in guesses]
+    columns = [(g.name, g.kind, percent(g.missing) if g.missing else "", _detail(g)) for g in guesses]
     columns += [(unusable, "drop", "", why) for unusable, why in sample.unusable.items()]
     return Draft(name, text, _table_summary(sample, label, labels, shown_path), tuple(columns))
 
@@ -275,7 +276,7 @@ def _kinds_of_inputs(inputs: Sequence[ColumnGuess]) -> list[str]:
         lines += comment(f"{kind}: {listed(names)}") if names else []
     missing = sorted((guess for guess in inputs if guess.missing), key=lambda guess: -guess.missing)
     if missing:
-        found = listed([f"{guess.name} {guess.missing:.1%}" for guess in missing])
+        found = listed([f"{guess.name} {percent(guess.missing)}" for guess in missing])
         lines += comment(
             f"values are missing in {found}; a missing number becomes the mean, with a 0/1 input that says so"
         )

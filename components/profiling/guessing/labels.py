@@ -13,7 +13,7 @@ from kerasline.components.core import ConfigError, counted, nearest
 from kerasline.components.datasets.description import LabelFacts, facts_of_written, infer_task, is_classes, settle_label
 from kerasline.components.datasets.values import WrittenNumbers, evidence_of, read_number, reads_as_date
 from kerasline.components.models import Task
-from kerasline.components.profiling.guessing.guess import hidden_difference
+from kerasline.components.profiling.guessing.guess import hidden_difference, percent
 from kerasline.components.profiling.guessing.numbers import lost_digits
 from kerasline.components.profiling.sampling import SampledColumn, TableSample, Words, remark_on_classes
 
@@ -173,7 +173,7 @@ def _finite(values: Sequence[Any]) -> list[Any]:
 
 def _remarks_on_missing(missing: float, words: Words) -> list[str]:
     """Says what share of the rows has no label, and which words were taken for none."""
-    remarks = [f"{missing:.1%} of the rows have no label and are left out"] if missing else []
+    remarks = [f"{percent(missing)} of the rows have no label and are left out"] if missing else []
     return [*remarks, words.remark] if words.remark else remarks
 
 

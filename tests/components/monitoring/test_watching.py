@@ -16,7 +16,7 @@ import pytest
 
 from kerasline.components.core import ConfigError
 from kerasline.components.leaks import Column
-from kerasline.components.monitoring import Capture, Exchange, join_labels, watch_version
+from kerasline.components.monitoring import Capture, Exchange, describe_joined, join_labels, watch_version
 from kerasline.components.monitoring.drift import Counts, chance_limit, jensen_shannon, largest_difference
 from kerasline.components.monitoring.labels import labels_of
 from kerasline.components.validation.samples import profile_columns
@@ -147,6 +147,12 @@ def test_labels_that_repeat_contradict_or_belong_to_nobody(tmp_path: Path, versi
     assert {key: outcome[key] for key in ("rows", "joined", "unknown", "repeated", "contradicting", "unreadable")} == {
         "rows": 8, "joined": 3, "unknown": 1, "repeated": 2, "contradicting": 1, "unreadable": 1,
     }  # fmt: skip
+    assert "X-Request-Id" not in " ".join(describe_joined("shop", outcome)), "some ids are known"
+    strange = label(tmp_path, pd.DataFrame({"id": ["10001", "10002"], "bought": ["yes", "no"]}))
+    assert (
+        "the X-Request-Id of a request, or a cell of the column that predict --key names"
+        in describe_joined("shop", strange)[-1]
+    )
     assert "'maybe'" in outcome["problem"] and "none of the classes (no, yes)" in outcome["problem"]
     again = label(tmp_path, pd.concat([rows.iloc[:3], more]))
     assert (again["new"], again["changed"], again["unchanged"]) == (0, 0, 3)

@@ -191,7 +191,7 @@ def _label_reader(dataset: Dataset) -> Callable[[Any], Any] | None:
     if form is not None and label.dtype == "float":
         return partial(_number, NumberForm(**form))
     if label.dtype == "string" and are_booleans(label.classes or ("",)):
-        return str.lower
+        return plain_boolean
     return {"float": float, "int": int, "string": str}.get(label.dtype)
 
 

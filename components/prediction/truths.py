@@ -15,6 +15,7 @@ from kerasline.components.core import ConfigError
 from kerasline.components.datasets.values import (
     NumberForm,
     are_booleans,
+    plain_boolean,
     missing_words,
     numbers_of,
     plain_cell,
@@ -189,7 +190,7 @@ def _class_reader(record: Mapping[str, Any]) -> _Read:
     number_of = {name: number for number, name in enumerate(classes)}
     names = record["label"].get("class_names")
     by_number = {str(place): number_of.get(name) for place, name in enumerate(names or ())}
-    is_boolean = are_booleans(classes)
+    said = {plain_boolean(name): number for name, number in number_of.items()} if are_booleans(classes) else {}
 
     def read(cell: Any) -> float | None:
         text = str(cell)
@@ -198,9 +199,7 @@ def _class_reader(record: Mapping[str, Any]) -> _Read:
             return by_number[whole]
         if text in number_of:
             return number_of[text]
-        if is_boolean and text.lower() in number_of:
-            return number_of[text.lower()]
-        return number_of.get(whole)
+        return said.get(plain_boolean(text), number_of.get(whole))
 
     return read
 

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from kerasline.components.core import ConfigError
 from kerasline.components.datasets.description import Column, LabelFacts, LabelNumbers, facts_of_written
 from kerasline.components.datasets.images import Checked, Survey
-from kerasline.components.datasets.values import NumberEvidence, WrittenNumbers, are_booleans
+from kerasline.components.datasets.values import NumberEvidence, WrittenNumbers, are_booleans, plain_boolean
 
 MAX_DISTINCT = 10_000
 _MOST_ODD = 100  # values that are no image in a feature of images
@@ -295,7 +295,7 @@ def _text_counts(scan: FeatureScan) -> dict[str | int | float, int] | None:
         return None
     counts: dict[str | int | float, int] = {}
     for value, rows in scan.counts.items():
-        text = plain(value).lower() if scan.is_boolean else plain(value)
+        text = plain_boolean(plain(value)) if scan.is_boolean else plain(value)
         counts[text] = counts.get(text, 0) + rows
     return counts
 

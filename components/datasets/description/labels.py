@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from kerasline.components.core import ConfigError
 from kerasline.components.datasets.description.spec import Label
-from kerasline.components.datasets.values import WrittenNumbers, mixes_spellings, read_number
+from kerasline.components.datasets.values import WrittenNumbers, mixes_spellings, plain_boolean, read_number
 from kerasline.components.models import Task
 
 MAX_CLASSES = 10_000
@@ -135,7 +135,7 @@ def _as_compared(value: Any) -> Any:
     try:
         return float(value)
     except (TypeError, ValueError):
-        return str(value).lower()
+        return plain_boolean(str(value))
 
 
 def infer_task(label: Label) -> Task:

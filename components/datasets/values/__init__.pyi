@@ -6,6 +6,7 @@ from .boolean_forms import (
     are_booleans as are_booleans,
     mixes_spellings as mixes_spellings,
     plain_boolean as plain_boolean,
+    plain_booleans as plain_booleans,
     read_boolean as read_boolean,
 )
 from .date_forms import (

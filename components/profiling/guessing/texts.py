@@ -15,6 +15,7 @@ from kerasline.components.datasets.values import (
     PERCENT,
     WrittenNumbers,
     evidence_of,
+    plain_boolean,
     read_number,
     reads_as_date,
 )
@@ -30,7 +31,11 @@ from kerasline.components.profiling.guessing.guess import (
 from kerasline.components.profiling.guessing.unread import are_codes, remark_on_numbers
 from kerasline.components.profiling.sampling import words_of
 
-_BOOLEANS = ({"true", "false"}, {"yes", "no"}, {"y", "n"}, {"t", "f"}, {"on", "off"})
+_BOOLEANS = (
+    *({"true", "false"}, {"yes", "no"}, {"y", "n"}, {"t", "f"}, {"on", "off"}, {"ja", "nein"}, {"ja", "nee"}),
+    *({"oui", "non"}, {"sí", "no"}, {"si", "no"}, {"sì", "no"}, {"sim", "não"}, {"sim", "nao"}, {"tak", "nie"}),
+    {"да", "нет"},
+)
 _IMAGES = "to learn from them: data: {{images: {{path: FOLDER, labels_csv: this file, path_column: {}}}}}"
 _EMAIL = re.compile(r"[^\s@]+@[^\s@]+\.\w+")
 _PERSON_NAME = re.compile(r"(^|[_\s.\-])(sur|last|first|middle|fore|given|family|maiden|full)[_\s.\-]?name$", re.I)
@@ -52,7 +57,7 @@ def guess_text(name: str, present: Sequence[str], counts: Counter[str], rows: in
       rows: Rows of the whole table.
       complete: Whether the values are those of the whole table.
     """
-    if {value.lower() for value in counts} in _BOOLEANS:
+    if set(map(plain_boolean, counts)) in _BOOLEANS:
         return ColumnGuess(name, "boolean", " or ".join(sorted(counts)[:2]), options={"kind": "boolean"})
     some = list(counts)[:MOST_READ]
     if _name_images(some, len(counts), len(counts) / len(present)):

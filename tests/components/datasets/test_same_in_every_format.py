@@ -45,6 +45,8 @@ def both(
     [
         ([i % 2 == 0 for i in range(N)], "boolean", "true"),
         (["TRUE" if i % 2 == 0 else "False" for i in range(N)], "boolean", "true"),
+        (["WAHR" if i % 2 == 0 else "Falsch" for i in range(N)], "boolean", "true"),
+        (["ИСТИНА" if i % 2 == 0 else "ЛОЖЬ" for i in range(N)], "boolean", "true"),
         ([1 - i % 2 for i in range(N)], "numeric", 1),
         ([float(i % 3) for i in range(N)], "numeric", 0.0),
         ([f"${i * 1000:,}".replace(",", "") for i in range(N)], "numeric", "$0"),
@@ -64,6 +66,7 @@ def test_a_column(resolve: Resolve, rows: Rows, write: Any, column: list[Any], k
     [
         ([i % 2 == 0 for i in range(N)], ("false", "true")),
         (["True", "FALSE"] * (N // 2), ("false", "true")),
+        (["VRAI", "FAUX"] * (N // 2), ("false", "true")),
         ([i % 2 for i in range(N)], ("0", "1")),
         ([float(i % 3) for i in range(N)], ("0", "1", "2")),
         ([BIG + i % 3 for i in range(N)], tuple(str(BIG + i) for i in range(3))),

@@ -86,7 +86,7 @@ def test_times_of_another_zone_are_told_by_the_clock_of_training(tmp_path: Path,
 @pytest.mark.parametrize("column", [{"dtype": "string", "boolean": True}, {"dtype": "int", "boolean": True}])
 def test_true_is_true_in_every_format(tmp_path: Path, column: dict[str, Any]) -> None:
     wanted = ["true", "false"] if column["dtype"] == "string" else [1, 0]
-    for values in ("True\nFALSE\n", pa.array([True, False]), pa.array(["TRUE", "false"])):
+    for values in ("True\nFALSE\n", "WAHR\nFALSCH\n", pa.array([True, False]), pa.array(["TRUE", "faux"])):
         block = read(tmp_path, column, values)
         assert (list(block.columns["x"]), block.rejected) == (wanted, []), values
 

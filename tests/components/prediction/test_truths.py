@@ -40,7 +40,7 @@ def test_the_recipes_names_of_classes_stand_for_their_numbers() -> None:
 
 
 def test_truth_is_read_however_it_is_written() -> None:
-    truths = read_truths([["True", "false", True, np.bool_(False)]], record("binary", ["false", "true"]))
+    truths = read_truths([["True", "falsch", True, np.bool_(False)]], record("binary", ["false", "true"]))
     assert truths.labels.tolist() == [1, 0, 1, 0]
 
 

@@ -41,6 +41,7 @@ def guess(name: str, values: list[Any]) -> ColumnGuess:
         ("zip_code", [1000 + i % 12 for i in range(ROWS)], "categorical", {"kind": "categorical"}),
         ("flag", [0, 1] * 100, "boolean", {"kind": "boolean"}),
         ("flag", ["Yes", "no"] * 100, "boolean", {"kind": "boolean"}),
+        ("flag", ["Oui", "non"] * 100, "boolean", {"kind": "boolean"}),
         ("sex", ["f", "m"] * 100, "categorical", {}),
         ("icon", ["flags/up.png", "flags/down.PNG"] * 100, "categorical", {}),
         ("photo", [f"{i}.jpg" for i in range(9)], "drop", {}),

@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 from kerasline.components.datasets.description import Column, LabelFacts, LabelNumbers, facts_of_written
 from kerasline.components.datasets.tables.csv.text import Line
-from kerasline.components.datasets.values import Decimal, NumberEvidence, WrittenNumbers, are_booleans, plain_cells
+from kerasline.components.datasets.values import Decimal, NumberEvidence, WrittenNumbers, are_booleans, plain_boolean, plain_cells
 
 ROWS_PER_BLOCK = 4096
 _MAX_DISTINCT = 10_000
@@ -180,7 +180,7 @@ class ColumnScan:
             return None
         convert: Any = {"int": int, "float": float}.get(self.dtype or "", str)
         if self.is_boolean:
-            convert = str.lower
+            convert = plain_boolean
         merged: dict[str | int | float, int] = {}
         for cell, count in self.counts.items():
             if cell not in self.missing_values:

@@ -10,7 +10,7 @@ from kerasline.components.datasets.description import Dataset
 from kerasline.components.datasets.files import check_unchanged
 from kerasline.components.datasets.tables.csv.blocks import OddFile, read_blocks
 from kerasline.components.datasets.tables.csv.text import header_of
-from kerasline.components.datasets.values import are_booleans, missing_words, null_where, plain_boolean
+from kerasline.components.datasets.values import are_booleans, missing_words, null_where, plain_booleans
 
 if TYPE_CHECKING:
     from pyarrow import Array, RecordBatch
@@ -74,7 +74,7 @@ def _values(cells: Array, dtype: str, missing: frozenset[str] | None, is_boolean
     if missing is not None:
         cells = null_where(pc.is_in(cells, pa.array(sorted(missing))), cells)
     if dtype == "string":
-        return _lower(cells) if is_boolean else cells
+        return plain_booleans(cells) if is_boolean else cells
     values = _whole(cells) if dtype == "int" else _fractions(cells)
     if dtype == "float" and pc.any(pc.is_nan(values)).as_py():
         values = null_where(pc.is_nan(values), values)
@@ -99,14 +99,6 @@ def _fractions(cells: Array) -> Array:
     except pa.ArrowInvalid:  # as Python alone reads them
         read = [None if cell is None else float(cell) for cell in cells.to_pylist()]
         return pa.array(read).cast(pa.float64())
-
-
-def _lower(cells: Array) -> Array:
-    import pyarrow as pa
-
-    found = cells.dictionary_encode()
-    plain = pa.array([plain_boolean(cell) for cell in found.dictionary.to_pylist()], pa.string())
-    return plain.take(found.indices)
 
 
 def _integer(cell: str) -> int:

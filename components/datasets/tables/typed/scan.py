@@ -12,7 +12,7 @@ from typing import Any
 
 from kerasline.components.core import ConfigError, counted
 from kerasline.components.datasets.description import Column, LabelFacts, LabelNumbers, facts_of_written
-from kerasline.components.datasets.values import NumberEvidence, WrittenNumbers, are_booleans
+from kerasline.components.datasets.values import NumberEvidence, WrittenNumbers, are_booleans, plain_boolean
 
 _MAX_DISTINCT = 10_000
 # What pandas calls an index without a name.
@@ -217,5 +217,5 @@ class TypedScan:
             return self.counts
         merged: Counter[str | int | float] = Counter()
         for value, rows in self.counts.items():
-            merged[str(value).lower()] += rows
+            merged[plain_boolean(str(value))] += rows
         return dict(merged)

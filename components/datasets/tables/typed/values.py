@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from kerasline.components.datasets.description import Dataset
 from kerasline.components.datasets.files import check_unchanged
 from kerasline.components.datasets.tables.typed.opening import TypedFile, open_file, read_batches
-from kerasline.components.datasets.values import are_booleans, missing_words, null_where, numbers_of
+from kerasline.components.datasets.values import are_booleans, missing_words, null_where, numbers_of, plain_booleans
 
 if TYPE_CHECKING:
     from pyarrow import Array, DataType, RecordBatch
@@ -77,7 +77,7 @@ def _batches(
             said = null_where(pc.is_inf(said), said)
         keep = pc.is_valid(said)
         arrays[label.name] = _as_label(said, label.dtype)
-        arrays |= {name: pc.utf8_lower(arrays[name]) for name in boolean}
+        arrays |= {name: plain_booleans(arrays[name]) for name in boolean}
         rows = pa.RecordBatch.from_arrays([arrays[name] for name in names], names)
         yield rows if keep.false_count == 0 else rows.filter(keep)
 

@@ -15,9 +15,9 @@ from kerasline.components.core import ConfigError
 from kerasline.components.datasets.values import (
     NumberForm,
     are_booleans,
-    plain_boolean,
     missing_words,
     numbers_of,
+    plain_boolean,
     plain_cell,
     read_boolean,
 )

@@ -18,6 +18,8 @@ from .files import (
 from .kinds import (
     GIT_LFS as GIT_LFS,
     HEIF as HEIF,
+    JSON as JSON,
+    JSON_OBJECT as JSON_OBJECT,
     JSON_ROWS as JSON_ROWS,
     SVG as SVG,
     WORKBOOK as WORKBOOK,

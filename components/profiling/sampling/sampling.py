@@ -41,7 +41,7 @@ from kerasline.components.datasets.tables.typed import (
     open_file,
     plain_values,
     read_batches,
-    workbook_remark,
+    remark_of,
 )
 from kerasline.components.profiling.sampling.dialects import find_dialect, lines_below
 from kerasline.components.profiling.sampling.missing import Words, decide_typed_words, decide_words, shared_words
@@ -350,7 +350,7 @@ def _sample_typed(path: Path, labels: Collection[str]) -> TableSample:
     columns = [SampledColumn(name, types[name], values[name], is_category=name in categories) for name in types]
     for column in columns:
         _leave_out_words(column, column.name in labels)
-    remark = workbook_remark(schema)
+    remark = remark_of(schema)
     if taken == rows:
         leave_out_typed_sum(columns, labels)
     return TableSample(path, "parquet", columns, rows, taken == rows, unusable=unusable, index=index, remark=remark)

@@ -274,7 +274,7 @@ def test_a_quote_that_swallows_rows_is_found_before_anything_is_loaded(tmp_path:
 
 
 def test_other_formats_are_named(tmp_path: Path) -> None:
-    source = write(tmp_path / "in.json", '{"area": [1, 2]}')
+    source = write(tmp_path / "in.json", "[[1, 2]]")
     with pytest.raises(ConfigError, match="in.json is a JSON document; turn it into Parquet"):
         plan(tmp_path, source)
     pq.write_table(pa.table([[1.0], [2.0]], names=["area", "area"]), tmp_path / "in.parquet")

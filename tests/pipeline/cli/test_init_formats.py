@@ -39,7 +39,7 @@ def workbook() -> bytes:
 @pytest.mark.parametrize(
     ("name", "content", "expected"),
     [
-        ("t.json", lambda: b'{"x": [1, 2], "y": [0, 1]}', "is a JSON document, no text table"),
+        ("t.json", lambda: b'{"x": {"a": 2}, "y": [0, 1]}', "t.json is a JSON document without rows; turn it into"),
         ("t.jsonl", lambda: b'{"x": 1, "y": 0}\n[2, 1]\n', "Line 2 of t.jsonl is no JSON object, got '[2, 1]'"),
         ("t.feather", lambda: arrow("feather")[:60], "t.feather is damaged or ends too early; copy or write it again"),
         ("t.orc", lambda: arrow("orc")[:60], "t.orc is damaged or ends too early; copy or write it again"),

@@ -12,7 +12,14 @@ from typing import Any, Literal
 
 from kerasline.components.datasets.description import Column, LabelFacts, LabelNumbers, facts_of_written
 from kerasline.components.datasets.tables.csv.text import Line
-from kerasline.components.datasets.values import Decimal, NumberEvidence, WrittenNumbers, are_booleans, plain_boolean, plain_cells
+from kerasline.components.datasets.values import (
+    Decimal,
+    NumberEvidence,
+    WrittenNumbers,
+    are_booleans,
+    plain_boolean,
+    plain_cells,
+)
 
 ROWS_PER_BLOCK = 4096
 _MAX_DISTINCT = 10_000

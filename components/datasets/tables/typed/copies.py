@@ -19,6 +19,7 @@ from typing import IO, TYPE_CHECKING
 
 from kerasline.components.core import ConfigError, cache_folder, file_facts
 from kerasline.components.datasets.files import (
+    JSON_OBJECT,
     JSON_ROWS,
     PACKING_ERRORS,
     damaged_packing,
@@ -38,7 +39,7 @@ _BYTES_LOOKED_AT = 4096
 _BYTES_AT_ONCE = 1 << 20
 _DAMAGED = "{path} is damaged or ends too early; copy or write it again."
 _MONTH_SECONDS = 30 * 86_400.0
-_FORM = 3  # of copies: a larger number makes them anew, since files are read in another way
+_FORM = 4  # of copies: a larger number makes them anew, since files are read in another way
 _KEPT = 2  # copies of a file; a run may still read the last but one
 
 # The columns of a file, and its rows piece by piece.
@@ -82,7 +83,7 @@ def _reader_of(path: Path) -> Callable[[Path, IO[bytes]], _Content] | None:
         return _read_parquet if is_packed(path) else None
     if is_workbook(start):
         return read_workbook
-    if kind is JSON_ROWS:
+    if kind in (JSON_ROWS, JSON_OBJECT):
         return read_document
     readers = {b"ARROW1": _read_arrow, b"FEA1": _read_feather, b"\xff\xff\xff\xff": _read_stream, b"ORC": _read_orc}
     return next((read for beginning, read in readers.items() if start.startswith(beginning)), read_lines)

@@ -1,4 +1,7 @@
-"""Reads JSON documents of rows, ``[{...}, ...]``, as web services write them: each object as a line of its own."""
+"""Reads JSON documents of rows, ``[{...}, ...]``, as web services write them: each object as a line of its own.
+
+An object around the rows is looked into; several objects, one behind the other, are rows themselves.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +14,8 @@ from typing import IO, TYPE_CHECKING
 
 from kerasline.components.core import ConfigError
 from kerasline.components.datasets.tables.typed.json_lines import read_lines
+from kerasline.components.datasets.tables.typed.json_object import rows_of_object
+from kerasline.components.datasets.tables.typed.remarks import with_remark
 
 if TYPE_CHECKING:
     from pyarrow import RecordBatch, Schema
@@ -33,7 +38,8 @@ def read_document(path: Path, stream: IO[bytes]) -> tuple[Schema, Iterable[Recor
     text = _decoded(path, stream.read())
     with tempfile.TemporaryFile() as lines:
         try:
-            for element in _elements(text):
+            elements, remark = _rows_of(path, text)
+            for element in elements:
                 # Between the parts of an object a break is as good as a space, and its texts have none.
                 lines.write(element.translate(_BREAKS).encode() + b"\n")
         except json.JSONDecodeError as error:
@@ -44,7 +50,8 @@ def read_document(path: Path, stream: IO[bytes]) -> tuple[Schema, Iterable[Recor
         if not lines.tell():
             raise ConfigError(f"{path} has no rows; check that the right file was named")
         lines.seek(0)
-        return read_lines(path, lines, "Element")
+        schema, batches = read_lines(path, lines, "Element")
+        return with_remark(schema, remark), batches
 
 
 def _decoded(path: Path, content: bytes) -> str:
@@ -54,6 +61,27 @@ def _decoded(path: Path, content: bytes) -> str:
     except UnicodeDecodeError:
         told = encoding.removesuffix("-sig").upper()
         raise ConfigError(f"{path} is not {told}; write the file again in UTF-8.") from None
+
+
+def _rows_of(path: Path, text: str) -> tuple[Iterable[str], str]:
+    """Returns the rows as they are written, and where in an object they were found."""
+    start = _skip(text, 0)
+    if text[start : start + 1] != "{":
+        return _elements(text), ""
+    objects = list(_objects(text, start))
+    if len(objects) > 1:
+        return objects, ""
+    rows, remark = rows_of_object(path, json.loads(objects[0]))
+    return map(json.dumps, rows), remark
+
+
+def _objects(text: str, at: int) -> Iterator[str]:
+    """Yields values that stand one behind the other, of which the first begins at a place."""
+    decode = json.JSONDecoder().raw_decode
+    while at < len(text):
+        end = decode(text, at)[1]
+        yield text[at:end]
+        at = _skip(text, end)
 
 
 def _elements(text: str) -> Iterator[str]:

@@ -34,6 +34,7 @@ from kerasline.components.datasets.files import (
 )
 from kerasline.components.datasets.tables.typed.columns import take_values, usable_rows
 from kerasline.components.datasets.tables.typed.opening import TypedFile, open_file, read_batches
+from kerasline.components.datasets.tables.typed.remarks import remark_of
 from kerasline.components.datasets.tables.typed.rows import labelled_columns
 from kerasline.components.datasets.tables.typed.scan import (
     INDEX_NAME,
@@ -43,7 +44,6 @@ from kerasline.components.datasets.tables.typed.scan import (
     index_columns,
     zone_of,
 )
-from kerasline.components.datasets.tables.typed.workbooks import workbook_remark
 from kerasline.components.datasets.values import Named, describe_lost, own_words
 
 if TYPE_CHECKING:
@@ -95,7 +95,7 @@ def describe(
         trained.see(part, label.counts)
         partition = partitions.get(path)
         file = open_file(path, partition)
-        remarks.append(workbook_remark(file.schema_arrow))
+        remarks.append(remark_of(file.schema_arrow))
         same_columns(_names(file.schema_arrow, asked), names, path, first_path)
         _join_types(file, scans, (path, first_path))
         unlabelled: Counter[str] = Counter()

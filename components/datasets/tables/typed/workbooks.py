@@ -21,13 +21,13 @@ from typing import IO, TYPE_CHECKING, Any
 from kerasline.components.core import ConfigError, counted, shown
 from kerasline.components.datasets.description import MISSING_VALUES
 from kerasline.components.datasets.files import WORKBOOK, name_kind
+from kerasline.components.datasets.tables.typed.remarks import with_remark
 from kerasline.components.datasets.values import LINES_LOOKED_AT, total_word
 
 if TYPE_CHECKING:
     from pyarrow import Array, RecordBatch, Schema
     from python_calamine import CalamineSheet, CalamineWorkbook
 
-_REMARK = b"kerasline.remark"  # of the schema of a copy, so that no workbook is read for it again
 _MOST_BYTES = 1 << 31  # unpacked; a full sheet of 40 columns has about half of it
 _MOST_WORDY = 3  # rows of words below the names
 _ROWS_BELOW = 50
@@ -59,21 +59,8 @@ def read_workbook(path: Path, stream: IO[bytes]) -> tuple[Schema, Iterable[Recor
     if len(set(names)) < len(names):
         raise ConfigError(f"Row {number} of {path} names a column more than once; rename one of them.")
     remark = "; ".join([*_remarks(sheet, others, below, path), *(f"{path.name}: {each}" for each in told)])
-    table = pa.table([_column(values) for _, values in columns.values()], names=names, metadata={_REMARK: remark})
-    return table.schema, table.to_batches()
-
-
-def workbook_remark(schema: Schema) -> str:
-    """Says what a user may not know of a workbook: what of it is not read, or that a row at the end is a sum.
-
-    Args:
-      schema: Of a table of any format, as :func:`open_file` gives it.
-
-    Returns:
-      Phrases; empty for other formats.
-    """
-    remark: bytes = (schema.metadata or {}).get(_REMARK, b"")
-    return remark.decode()
+    table = pa.table([_column(values) for _, values in columns.values()], names=names)
+    return with_remark(table.schema, remark), table.to_batches()
 
 
 def _remarks(

@@ -15,7 +15,7 @@ import pytest
 from pyarrow import feather, orc
 
 from kerasline.components.core import ConfigError
-from kerasline.components.datasets.tables.typed import json_lines, open_file, parquet_of
+from kerasline.components.datasets.tables.typed import json_lines, open_file, parquet_of, remark_of
 
 Resolve = Callable[..., Any]
 LINES = "".join(json.dumps({"x": i, "y": "uv"[i % 2]}) + "\n" for i in range(40))
@@ -100,6 +100,52 @@ def test_packed_tables_are_unpacked_once(tmp_path: Path, monkeypatch: pytest.Mon
     assert pq.read_table(parquet_of(tmp_path / "t.zip")).num_rows == 9
 
 
+ROWS = [{"x": i, "y": "uv"[i % 2]} for i in range(40)]
+
+
+@pytest.mark.parametrize(
+    ("document", "remark"),
+    [
+        ({"count": 40, "next": None, "results": ROWS}, "the rows under 'results' of t.json are read"),
+        (
+            {"header": {"status": 0}, "response": {"found": 40, "docs": ROWS}},
+            "the rows under 'response.docs' of t.json",
+        ),
+        ({"schema": {"fields": [{"name": "x"}]}, "data": ROWS}, "the rows under 'data' of t.json are read"),
+        ({"result": {"fields": [{"id": "x"}], "records": ROWS}}, "the rows under 'result.records' of t.json are read"),
+        (
+            {
+                "type": "FeatureCollection",
+                "features": [{"type": "Feature", "geometry": {"type": "Point"}, "properties": row} for row in ROWS],
+            },
+            "of the features of t.json the properties are read, and the geometry not",
+        ),
+        ({"x": [row["x"] for row in ROWS], "y": [row["y"] for row in ROWS]}, ""),
+        ({name: {str(i): row[name] for i, row in enumerate(ROWS)} for name in ("x", "y")}, ""),
+        ({str(i): row for i, row in enumerate(ROWS)}, ""),
+        ({"columns": ["x", "y"], "index": list(range(40)), "data": [list(row.values()) for row in ROWS]}, ""),
+    ],
+)
+@pytest.mark.parametrize("indent", [None, 1])
+def test_rows_are_found_in_documents_of_services_and_programs(
+    write: Any, document: dict[str, Any], remark: str, indent: int | None
+) -> None:
+    file = open_file(write("t.json", json.dumps(document, indent=indent) + "\n"))
+    assert file.read().to_pylist() == ROWS
+    assert remark_of(file.schema_arrow).startswith(remark)
+    assert bool(remark_of(file.schema_arrow)) is bool(remark)
+
+
+@pytest.mark.parametrize("content", ['{"x": [1, 2], "y": "u"}\n', '{"x": [1,\n 2], "y": "u"}'])
+def test_a_single_object_is_a_row(write: Any, content: str) -> None:
+    assert pq.read_table(parquet_of(write("t.json", content))).to_pylist() == [{"x": [1, 2], "y": "u"}]
+
+
+def test_objects_over_several_lines_are_rows(write: Any) -> None:
+    path = write("t.json", "\n".join(json.dumps(row, indent=2) for row in ROWS))
+    assert pq.read_table(parquet_of(path)).to_pylist() == ROWS
+
+
 @pytest.mark.parametrize("cut", [0.3, 0.9])
 @pytest.mark.parametrize("write_table", [feather.write_feather, orc.write_table])
 def test_what_is_cut_off_is_damaged(resolve: Resolve, tmp_path: Path, write_table: Any, cut: float) -> None:
@@ -117,7 +163,9 @@ def test_what_is_cut_off_is_damaged(resolve: Resolve, tmp_path: Path, write_tabl
     [
         (b"", "t.feather is empty; check that the right file was named"),
         (b"x,y\n1,2\n", "nor Feather, Arrow, ORC, JSON or a workbook; name a text table under data.csv"),
-        (b'{"x": [1], "y": [0]}', "is not a Parquet file that can be read but a JSON document; turn it into Parquet"),
+        (b'{"x": [1], "y": [0, 1]}', "t.feather is a JSON document without rows; turn it into Parquet, such as"),
+        (b'{"type": "Topology", "objects": {"a": {"b": [{}]}}, "arcs": [[1]]}', "is a JSON document without rows"),
+        (b'{"a": [{"x": 1}],\n "b": [{"x": 2}]}', "t.feather holds several lists of rows, 'a', 'b'; write one alone"),
         (b"[[1, 0]]", "is not a Parquet file that can be read but a JSON document; turn it into Parquet"),
         (b'[{"x": 1, "y": 0}, 3]', "Element 2 of .*t.feather is no JSON object, got '3'"),
         (

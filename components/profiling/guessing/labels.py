@@ -123,11 +123,12 @@ def guess_label(sample: TableSample, labels: Sequence[str]) -> LabelGuess:
       ConfigError: it cannot be learned: no values, a single class, text that never repeats, dates.
     """
     columns = {column.name: column for column in sample.columns}
+    of_parts = [name for name in labels if name in sample.unusable or columns[name].dtype == "array"]
+    if of_parts:
+        raise ConfigError(f"--label: {of_parts[0]!r} holds lists or objects; name one column, or several of 0 and 1")
     if len(labels) > 1:
         return _guess_several([columns[name] for name in labels], sample.origin)
     given = columns[labels[0]]
-    if given.dtype == "array":
-        raise ConfigError(f"--label: {given.name!r} holds lists; name one column, or several of 0 and 1")
     reading: dict[str, tuple[Any, str]] = {}
     is_text = given.dtype == "string" and bool(given.present)
     column = _read_numbers(given, reading, sample.source) if is_text else given

@@ -32,6 +32,7 @@ _MOST_STRAYS = 3  # different words that nobody knows
 _FEWEST_NUMBERS = 10  # different ones beside them
 _MOST_CLASSES = 20
 _FREQUENT = 0.05
+_SLIPS = 0.005  # of the rows may have a number that nobody can read
 _FEWEST_CODES = 3
 _MARK = re.compile(r"[^\w\s]")
 
@@ -109,8 +110,9 @@ def _words_and(strays: Sequence[str], usual: Sequence[str], others: Mapping[str,
       is_label: Whether rows without a value are left out.
     """
     told = _quoted(strays)
-    rows = counted(sum(others[word] for word in strays), "row")
-    left_out = f"{rows} whose label is {told} are left out" if is_label else ""
+    count = sum(others[word] for word in strays)
+    rows = counted(count, "row")
+    left_out = f"{rows} whose label is {told} {'is' if count == 1 else 'are'} left out" if is_label else ""
     return Words((*usual, *strays), f"{told} among numbers: no value in {rows}", left_out)
 
 
@@ -234,9 +236,10 @@ def _words_among(cells: Iterable[str], is_number: Callable[[str], bool] = _is_pl
 def _stand_out(unknown: Sequence[str], numbers: Sequence[str], others: Mapping[str, int]) -> bool:
     """Whether words that nobody knows stand out among numbers enough to mean that there is none."""
     most_are_numbers = 2 * sum(others[word] for word in numbers) >= sum(others.values())
-    # A word with a digit may be a number that is written in a form of its own.
-    have_digits = any(re.search(r"\d", word) for word in unknown)
-    return len(numbers) >= _FEWEST_NUMBERS and most_are_numbers and not have_digits
+    # A word with a digit may be a number that is written in a form of its own, but for a slip in a few rows.
+    are_rare = sum(others[word] for word in unknown) <= _SLIPS * sum(others.values())
+    forms = [word for word in unknown if re.search(r"\d", word) and (not are_rare or evidence_of([word]))]
+    return len(numbers) >= _FEWEST_NUMBERS and most_are_numbers and not forms
 
 
 def _without_classes(strays: Sequence[str], others: Mapping[str, int]) -> list[str]:

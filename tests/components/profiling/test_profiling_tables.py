@@ -94,6 +94,15 @@ def test_lists_of_numbers_are_no_sums(tmp_path: Path) -> None:
     assert rows[1]["v"].tolist() == [3.0, 4.0, 5.0]
 
 
+@pytest.mark.parametrize("label", ["v", "o"])
+def test_a_label_of_several_parts_is_refused(tmp_path: Path, label: str) -> None:
+    objects = [{"n": y, "m": "a"} for _, y, _ in ROWS]
+    lists = pa.FixedSizeListArray.from_arrays(pa.array(range(3 * len(ROWS)), pa.float64()), 3)
+    pq.write_table(pa.table({"v": lists, "o": objects, "a": [a for a, *_ in ROWS]}), tmp_path / "t.parquet")
+    with pytest.raises(ConfigError, match=f"--label: '{label}' holds lists or objects; name one column, or several of"):
+        draft_recipe(tmp_path / "t.parquet", [label], "t", "t.parquet")
+
+
 def test_a_folder_of_several_tables_is_named_as_one(tmp_path: Path) -> None:
     frame = pd.DataFrame(ROWS, columns=["a", "b", "y"])
     frame.to_csv(tmp_path / "train.csv", index=False)

@@ -53,11 +53,12 @@ def read_workbook(path: Path, stream: IO[bytes]) -> tuple[Schema, Iterable[Recor
     above = _title_rows(rows, _wide_cells(sheet))
     number = (sheet.start or (0, 0))[0] + above + 1
     below, told = _rows_of_table(rows[above], rows[above + 1 :])
-    columns = _filled_columns(rows[above], below)
+    columns, beside = _without_beside(_filled_columns(rows[above], below))
     where = f"row {number} of the sheet {sheet.name!r} of {path}"
     names = [_name(cell, place, where, values) for place, (cell, values) in columns.items()]
     if len(set(names)) < len(names):
         raise ConfigError(f"Row {number} of {path} names a column more than once; rename one of them.")
+    told += [f"{counted(beside, 'column')} without a name beside the table {_are(beside)} passed over"] * bool(beside)
     remark = "; ".join([*_remarks(sheet, others, below, path), *(f"{path.name}: {each}" for each in told)])
     table = pa.table([_column(values) for _, values in columns.values()], names=names)
     return with_remark(table.schema, remark), table.to_batches()
@@ -126,6 +127,8 @@ def _value(cell: Any) -> Any:
     """Returns a cell without a difference that only some formats make: none is empty, and numbers are floats."""
     if cell == "":
         return None
+    if isinstance(cell, str) and "\0" in cell:  # letters of two bytes, read as of one
+        return cell.encode("latin-1", "replace").decode("utf-16-le", "replace")
     return float(cell) if type(cell) is int else cell
 
 
@@ -157,9 +160,26 @@ def _title_rows(rows: Sequence[Sequence[Any]], wide: Iterable[tuple[int, slice]]
     usual = _usual_places(rows)
     parts = [[row[place] for place in usual] for row in rows]
     above = next((place for place, row in enumerate(parts) if 2 * _filled(row) >= len(row)), 0)
+    above = _below_prose(parts, above)
     groups = [columns for row, columns in wide if row == above]
     descend = groups and _are_texts(parts[above + 1 : above + 2]) and _have_names(rows[above:], groups)
     return above + 1 if descend else above
+
+
+def _below_prose(parts: Sequence[Sequence[Any]], above: int) -> int:
+    """Goes on to a row that names all columns, where words are spread over the cells of some in front of it.
+
+    Args:
+      parts: Rows of the columns that most rows fill.
+      above: The first that fills half of them.
+    """
+    for place in range(above + 1, min(above + 1 + _MOST_WORDY, len(parts))):
+        names, below = parts[place], parts[place + 1 :]
+        has_values = any(not isinstance(cell, str | None) for row in below[:1] for cell in row)
+        recur = any(cell in cells for cell, *cells in zip(names, *below, strict=True))
+        if None in parts[above] and has_values and not recur and _are_texts([names]):
+            return place
+    return above
 
 
 def _have_names(rows: Sequence[Sequence[Any]], groups: Iterable[slice]) -> bool:
@@ -200,7 +220,11 @@ def _passed_over(words: int, again: int, notes: int) -> Iterator[str]:
     }
     for what, count in counts.items():
         if count:
-            yield f"{counted(count, 'row')} {what} {'is' if count == 1 else 'are'} passed over"
+            yield f"{counted(count, 'row')} {what} {_are(count)} passed over"
+
+
+def _are(count: int) -> str:
+    return "is" if count == 1 else "are"
 
 
 def _rows_of_notes(rows: Sequence[Sequence[Any]]) -> int:
@@ -244,6 +268,17 @@ def _filled_columns(names: Sequence[Any], rows: Sequence[Sequence[Any]]) -> dict
     """Returns the name and the values of each column that has any of them, by its place."""
     columns = {place: (name, [row[place] for row in rows]) for place, name in enumerate(names)}
     return {place: (name, values) for place, (name, values) in columns.items() if _filled([name, *values])}
+
+
+def _without_beside(columns: dict[int, tuple[Any, list[Any]]]) -> tuple[dict[int, tuple[Any, list[Any]]], int]:
+    """Leaves out columns without a name that few rows fill, behind the last that has one: another table, a remark."""
+    last = max((place for place, (name, _) in columns.items() if name is not None), default=0)
+    kept = {
+        place: (name, values)
+        for place, (name, values) in columns.items()
+        if place <= last or 2 * _filled(values) > len(values)
+    }
+    return kept, len(columns) - len(kept)
 
 
 def _name(cell: Any, place: int, where: str, values: Sequence[Any] = ()) -> str:

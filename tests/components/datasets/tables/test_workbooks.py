@@ -155,6 +155,7 @@ NUMBERS = [[50.5 + i, i % 7, "uv"[i % 2]] for i in range(40)]
     [
         ([["Sizes", None, "Answer"], ["area", "rooms", "y"]], ["A1:B1"]),
         ([["Report", None, None], ["of June"], ["area", "rooms", "y"]], ["A1:C1"]),
+        ([["some", None, "words"], ["or", "two", None], ["area", "rooms", "y"]], []),
         ([["Report", None, None, None, None, "legend"], [None] * 5 + ["red"], ["area", "rooms", "y"]], []),
     ],
 )
@@ -205,8 +206,18 @@ def test_rows_of_words_below_a_wide_name_are_rows(sheet: Any, rows: Any, body: l
 
 
 def test_an_index_without_a_name_is_a_column(sheet: Any) -> None:
-    found = sheet([[None, "rooms", "y"], *NUMBERS])
-    assert [column.name for column in found.columns] == ["column_1", "rooms"]
+    for first in ([50, 7, "u"], ["a", "small", "u"]):
+        found = sheet([[None, "rooms", "y"], first, *NUMBERS, [51, "small", "u"]])
+        assert [column.name for column in found.columns] == ["column_1", "rooms"]
+
+
+def test_what_stands_beside_a_table_is_passed_over(sheet: Any, rows: Any) -> None:
+    beside = [[None, "uv"[i], i * 4.5] for i in range(2)]
+    found = sheet(
+        [["area", "rooms", "y"], *([*row, *more] for row, more in zip(NUMBERS[:2], beside, strict=True)), *NUMBERS[2:]]
+    )
+    assert [[row[name] for name in ("area", "rooms", "y")] for row in rows(found)] == NUMBERS
+    assert any("t.xlsx: 2 columns without a name beside the table are passed over" in note for note in found.notes)
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, overload
 
 if TYPE_CHECKING:
     from pyarrow import Array
@@ -29,6 +29,10 @@ def are_booleans(cells: Iterable[str]) -> bool:
     return _SAID.keys() >= set(map(str.lower, set(cells)))
 
 
+@overload
+def plain_boolean(cell: str) -> str: ...
+@overload
+def plain_boolean(cell: None) -> None: ...
 def plain_boolean(cell: str | None) -> str | None:
     """Writes a truth value as every format does: ``true`` and ``false``, and any other text in lower case."""
     return None if cell is None else _SAID.get(cell.lower(), cell.lower())

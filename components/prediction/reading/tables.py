@@ -29,7 +29,7 @@ from kerasline.components.datasets.tables.csv import (
     what_is_no_row,
 )
 from kerasline.components.datasets.tables.typed import open_file, plain_values
-from kerasline.components.datasets.values import missing_words, null_where, numbers_of, plain_boolean, without
+from kerasline.components.datasets.values import missing_words, null_where, numbers_of, plain_booleans, without
 from kerasline.components.prediction.reading.blocks import Block
 from kerasline.components.prediction.reading.cells import Problems, as_said, as_trained, parse_cells, whole_numbers
 from kerasline.components.prediction.reading.pictures import image_problems
@@ -159,7 +159,7 @@ def _parse_texts(column: Mapping[str, Any], texts: Any, missing: frozenset[str],
     name, dtype, is_boolean = column["name"], column["dtype"], column.get("boolean", False)
     known = null_where(pc.is_in(texts, pa.array(sorted(missing), pa.string())), texts)
     if dtype == "string":
-        return list(map(plain_boolean, _listed(known))) if is_boolean else _listed(known)
+        return _listed(plain_booleans(known) if is_boolean else known)
     try:
         numbers = pc.cast(known, pa.float64() if dtype == "float" else pa.int64())
     except pa.ArrowInvalid:

@@ -41,10 +41,10 @@ def rows_of_object(path: Path, content: Mapping[str, Any]) -> tuple[Sequence[Any
             rows = [feature.get("properties") or {} for feature in lists[place]]
             return rows, f"of the features of {path.name} the properties are read, and the geometry not"
         return lists[place], f"the rows under {place!r} of {path.name} are read, and nothing else of it"
-    rows = _rows_of_columns(content)
-    if rows is None:
+    found = _rows_of_columns(content)
+    if found is None:
         raise ConfigError(f"{path} is a JSON document without rows; {JSON.advice}")
-    return rows, ""
+    return found, ""
 
 
 def _lists_of_objects(content: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, Sequence[Any]]]:

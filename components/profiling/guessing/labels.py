@@ -112,6 +112,13 @@ def likeliest_label(names: Sequence[str]) -> str:
     return next((lowered[word] for word in _LIKELY if word in lowered), names[-1])
 
 
+def _refuse_several_values(sample: TableSample, labels: Sequence[str]) -> None:
+    lists = {column.name for column in sample.columns if column.dtype == "array"}
+    found = next((label for label in labels if label in lists.union(sample.unusable)), None)
+    if found is not None:
+        raise ConfigError(f"--label: {found!r} holds lists or objects; name one column, or several of 0 and 1")
+
+
 def guess_label(sample: TableSample, labels: Sequence[str]) -> LabelGuess:
     """Finds out what the label is.
 
@@ -123,9 +130,7 @@ def guess_label(sample: TableSample, labels: Sequence[str]) -> LabelGuess:
       ConfigError: it cannot be learned: no values, a single class, text that never repeats, dates.
     """
     columns = {column.name: column for column in sample.columns}
-    of_parts = [name for name in labels if name in sample.unusable or columns[name].dtype == "array"]
-    if of_parts:
-        raise ConfigError(f"--label: {of_parts[0]!r} holds lists or objects; name one column, or several of 0 and 1")
+    _refuse_several_values(sample, labels)
     if len(labels) > 1:
         return _guess_several([columns[name] for name in labels], sample.origin)
     given = columns[labels[0]]

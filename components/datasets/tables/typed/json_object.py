@@ -31,12 +31,8 @@ def rows_of_object(path: Path, content: Mapping[str, Any]) -> tuple[Sequence[Any
       ConfigError: it has none, or several lists of them.
     """
     lists = dict(_lists_of_objects(content))
-    usual = [place for place in lists if place.rpartition(".")[2] in _USUAL]
-    if len(lists) > 1 and len(usual) != 1:
-        named = ", ".join(map(repr, lists))
-        raise ConfigError(f"{path} holds several lists of rows, {named}; write one alone, as [{{...}}, {{...}}]")
     if lists:
-        place = usual[0] if usual else next(iter(lists))
+        place = _meant(path, list(lists))
         if content.get("type") == "FeatureCollection":
             rows = [feature.get("properties") or {} for feature in lists[place]]
             return rows, f"of the features of {path.name} the properties are read, and the geometry not"
@@ -45,6 +41,19 @@ def rows_of_object(path: Path, content: Mapping[str, Any]) -> tuple[Sequence[Any
     if found is None:
         raise ConfigError(f"{path} is a JSON document without rows; {JSON.advice}")
     return found, ""
+
+
+def _meant(path: Path, places: Sequence[str]) -> str:
+    """Chooses among lists of objects.
+
+    Raises:
+      ConfigError: none is called as rows usually are, or several.
+    """
+    usual = [place for place in places if place.rpartition(".")[2] in _USUAL]
+    if len(places) > 1 and len(usual) != 1:
+        named = ", ".join(map(repr, places))
+        raise ConfigError(f"{path} holds several lists of rows, {named}; write one alone, as [{{...}}, {{...}}]")
+    return (usual or places)[0]
 
 
 def _lists_of_objects(content: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, Sequence[Any]]]:
@@ -60,16 +69,23 @@ def _lists_of_objects(content: Mapping[str, Any], above: str = "") -> Iterator[t
 def _rows_of_columns(content: Mapping[str, Any]) -> Sequence[Any] | None:
     """Reads whole columns, or a single row; None for any other document."""
     parts = list(content.values())
-    if isinstance(names := content.get("columns"), list) and isinstance(data := content.get("data"), list):
-        return [dict(zip(names, row, strict=False)) for row in data] if data and _are(list, data) else None
+    if {"columns", "data"}.issubset(content):
+        return _named_rows(content["columns"], content["data"])
     if content and _are(dict, parts):
         return _rows_by_index(content)
     if any(isinstance(value, dict) for value in parts):
         return None
     if not _are(list, parts):
         return [content]
-    are_columns = len(set(map(len, parts))) == 1
-    return [dict(zip(content, row, strict=True)) for row in zip(*parts, strict=True)] if are_columns else None
+    return _named_rows(list(content), list(zip(*parts, strict=True))) if len({*map(len, parts)}) == 1 else None
+
+
+def _named_rows(names: Sequence[Any], rows: Sequence[Any]) -> Sequence[Any] | None:
+    """Gives the cells of rows their names; None where these are no rows of so many cells."""
+    if not (isinstance(names, list) and isinstance(rows, list) and rows):
+        return None
+    are_rows = all(isinstance(row, list | tuple) and len(row) == len(names) for row in rows)
+    return [dict(zip(names, row, strict=True)) for row in rows] if are_rows else None
 
 
 def _rows_by_index(content: Mapping[str, Mapping[str, Any]]) -> Sequence[Any] | None:

@@ -15,6 +15,7 @@ from __future__ import annotations
 import zipfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import date, datetime, time, timedelta
+from itertools import chain
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
@@ -173,13 +174,17 @@ def _below_prose(parts: Sequence[Sequence[Any]], above: int) -> int:
       parts: Rows of the columns that most rows fill.
       above: The first that fills half of them.
     """
-    for place in range(above + 1, min(above + 1 + _MOST_WORDY, len(parts))):
-        names, below = parts[place], parts[place + 1 :]
-        has_values = any(not isinstance(cell, str | None) for row in below[:1] for cell in row)
-        recur = any(cell in cells for cell, *cells in zip(names, *below, strict=True))
-        if None in parts[above] and has_values and not recur and _are_texts([names]):
-            return place
-    return above
+    if None not in parts[above]:
+        return above
+    next_ones = range(above + 1, min(above + 1 + _MOST_WORDY, len(parts)))
+    return next((place for place in next_ones if _names_all(parts[place], parts[place + 1 :])), above)
+
+
+def _names_all(row: Sequence[Any], below: Sequence[Sequence[Any]]) -> bool:
+    """Says whether a row has words in all of its cells, which are no values, and one of values follows it."""
+    has_values = any(not isinstance(cell, str | None) for cell in chain(*below[:1]))
+    recur = any(cell in cells for cell, *cells in zip(row, *below, strict=True))
+    return has_values and not recur and _are_texts([row])
 
 
 def _have_names(rows: Sequence[Sequence[Any]], groups: Iterable[slice]) -> bool:

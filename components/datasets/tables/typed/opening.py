@@ -15,8 +15,9 @@ if TYPE_CHECKING:
     from pyarrow import RecordBatch
     from pyarrow.parquet import ParquetFile
 
-# Of a column, as it is read; without a limit all of a row group is, and one row group may be the whole file.
-_BUFFER_BYTES = 1 << 16
+# Of a row group, which is read as a whole, column by column; larger ones are mapped, since one may be the whole file.
+# Arrow's own buffers are no way out: from columns a little larger than a buffer it reads nothing, or ends the process.
+_MOST_READ_BYTES = 1 << 26
 _BYTES_LOOKED_AT = 4096
 _ROWS_PER_BATCH = 8192
 
@@ -36,7 +37,9 @@ def open_file(path: Path, partition: Partition | None = None) -> TypedFile:
 
     readable = parquet_of(path)
     try:
-        file = pq.ParquetFile(readable, buffer_size=_BUFFER_BYTES)
+        file = pq.ParquetFile(readable)
+        if readable.stat().st_size > _MOST_READ_BYTES * file.num_row_groups:
+            file = pq.ParquetFile(readable, memory_map=True, metadata=file.metadata)
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
         raise _refused(path) from None
     except OSError as error:

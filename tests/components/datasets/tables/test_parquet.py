@@ -141,7 +141,8 @@ def test_bad_parquet(resolve, save, write, tmp_path):
         resolve(parquet={"path": ["s.parquet", "u.parquet"], "label": "y"})
 
 
-def test_a_row_group_is_read_piece_by_piece(resolve, tmp_path):
+def test_a_row_group_is_read_piece_by_piece(resolve, tmp_path, monkeypatch):
+    monkeypatch.setattr("kerasline.components.datasets.tables.typed.opening._MOST_READ_BYTES", 1 << 20)
     rows = 300_000  # of 40 bytes, in one row group
     values = dict(zip("abcd", np.random.default_rng(0).normal(size=(4, rows)), strict=True))
     table = pa.table({**values, "y": np.arange(rows) % 2})
@@ -155,6 +156,20 @@ def test_a_row_group_is_read_piece_by_piece(resolve, tmp_path):
             largest = max(largest, pa.total_allocated_bytes() - before)
     assert index == rows - 1
     assert 0 < largest < 8_000_000, "of 12,000,000"
+
+
+@pytest.mark.parametrize("kilobytes", [66, 128])
+@pytest.mark.parametrize("most_read", [0, 1 << 26])
+def test_columns_a_little_larger_than_a_buffer_are_read(resolve, rows, save, monkeypatch, kilobytes, most_read) -> None:
+    """Of which Arrow's buffered streams read nothing, or end the process."""
+    monkeypatch.setattr("kerasline.components.datasets.tables.typed.opening._MOST_READ_BYTES", most_read)
+    random = np.random.default_rng(1)
+    words = [random.bytes(10).hex() for _ in range(44 * kilobytes)]
+    n = range(3 * len(words))
+    save("t.parquet", x=[words[i * 7919 % len(words)] for i in n], y=[i % 2 for i in n])
+    found = resolve(parquet={"path": "t.parquet", "label": "y"})
+    assert [row["x"] for row in rows(found)][:2] == [words[0], words[7919 % len(words)]]
+    assert found.rows == len(n)
 
 
 def test_numbers_beyond_64_bits_are_floats(resolve, rows, save):

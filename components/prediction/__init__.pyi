@@ -13,6 +13,7 @@ from .evaluating import (
     labelled_answers as labelled_answers,
     measure_answers as measure_answers,
 )
+from .explaining import explain as explain, explain_at_once as explain_at_once
 from .job import Prediction as Prediction, predict as predict
 from .probe import WARMUP_FILE as WARMUP_FILE, read_requests as read_requests
 from .reading.blocks import Block as Block

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +12,7 @@ import pyarrow as pa
 from kerasline.components.core import DataRejected
 from kerasline.components.prediction.answering import ServedModel, join_counts
 from kerasline.components.prediction.marking import column_name
-from kerasline.components.prediction.reading import READERS, PredictionPlan, output_columns
+from kerasline.components.prediction.reading import READERS, Block, PredictionPlan, output_columns
 from kerasline.components.prediction.writing import prediction_table
 
 
@@ -50,15 +50,13 @@ def predict_at_once(plan: PredictionPlan, model: ServedModel) -> Answers:
     tables, figures, named, unseen = [], [], [], []
     places: list[Any] = []
     rejected: list[dict[str, Any]] = []
-    for shard in plan.shards:
-        for block in READERS[plan.kind](plan, shard):
-            predicted, answer = model.answer(block, str(shard["path"]))
-            tables.append(prediction_table(predicted.keys, answer, plan))
-            figures.append(answer["value" if plan.record["classes"] is None else "scores"])
-            named.append(answer.get("unseen", np.full(len(predicted), None, object)))
-            unseen.append(predicted.unseen)
-            places.extend(predicted.places)
-            rejected.extend(sorted(predicted.rejected, key=lambda row: row["place"]))
+    for predicted, answer in answered_blocks(plan, model):
+        tables.append(prediction_table(predicted.keys, answer, plan))
+        figures.append(answer["value" if plan.record["classes"] is None else "scores"])
+        named.append(answer.get("unseen", np.full(len(predicted), None, object)))
+        unseen.append(predicted.unseen)
+        places.extend(predicted.places)
+        rejected.extend(sorted(predicted.rejected, key=lambda row: row["place"]))
     if not places:
         first = rejected[0]["reason"] if rejected else "there are none"
         raise DataRejected(f"{plan.version} can predict no row of {len(rejected)}: {first}")
@@ -67,3 +65,10 @@ def predict_at_once(plan: PredictionPlan, model: ServedModel) -> Answers:
         name = column_name([*plan.keys, *output_columns(plan.record)])
         table = table.append_column(name, pa.array(marks.tolist(), pa.string()))
     return Answers(table, np.concatenate(figures), places, rejected, join_counts(unseen))
+
+
+def answered_blocks(plan: PredictionPlan, model: ServedModel) -> Iterator[tuple[Block, dict[str, np.ndarray]]]:
+    """Reads the rows block by block, and gives those that were predicted with their answers."""
+    for shard in plan.shards:
+        for block in READERS[plan.kind](plan, shard):
+            yield model.answer(block, str(shard["path"]))

@@ -146,12 +146,17 @@ def _settle(plan: PredictionPlan, parts: Path, keeper: Keeper | None) -> dict[st
 
 def _write_rejected(plan: PredictionPlan, parts: Path, output: Path, rows: int) -> Path | None:
     """Writes the rejected rows beside the output; without any, removes those of an earlier command."""
-    path = output.with_name(f"{output.name}.rejected.jsonl")
+    path = rejected_beside(output)
     if not rows:
         path.unlink(missing_ok=True)
         return None
     join_parts([rejected_path(parts, index) for index in range(len(plan.shards))], path, ".jsonl")
     return path
+
+
+def rejected_beside(output: Path) -> Path:
+    """Names the file of the rows that could not be predicted."""
+    return output.with_name(f"{output.name}.rejected.jsonl")
 
 
 def _write_output(plan: PredictionPlan, parts: Path, output: Path, unseen_rows: int) -> None:

@@ -107,12 +107,44 @@ class LoadedModel:
           DataRejected: no row could be predicted.
         """
         data = as_frame(data)
-        answers = self._answer(data, keys, kind, on_unseen)
-        frame: DataFrame = answers.table.to_pandas()
-        if is_frame(data):
-            # Rows that were rejected must not shift the others when the answers go into a column of the data frame.
-            frame.index = cast("DataFrame", data).index[[place - 1 for place in answers.places]]
-        return frame
+        return _framed(self._answer(data, keys, kind, on_unseen), data)
+
+    def explain(
+        self,
+        data: DataFrame | str | Path,
+        others: DataFrame | str | Path | None = None,
+        *,
+        keys: Sequence[str] = (),
+        kind: str | None = None,
+        on_unseen: str = "warn",
+    ) -> DataFrame:
+        """Predicts rows, and says how far the value of each column moved each answer, as ``predict --explain`` does.
+
+        Args:
+          data: as :meth:`predict` takes it.
+          others: rows that the answers are compared with, such as those of the training; None for ``data`` itself.
+          keys, kind, on_unseen: as in :meth:`predict`.
+
+        Returns:
+          What :meth:`predict` returns, with more columns: ``usual``, the mean answer to the other rows, and
+          ``effect_COLUMN`` for each column that the model reads. They add up to ``predicted_value``, or to the score of
+          ``predicted_class``. They are Shapley values, estimated on up to 40 of the other rows.
+
+        Raises:
+          ConfigError: as in :meth:`predict`; or the model has several labels or one column, or there is one row alone.
+          DataRejected: no row could be predicted.
+        """
+
+        def answer(plan: PredictionPlan, model: Any) -> Answers:
+            from kerasline.components.prediction import explain_at_once
+
+            if others is None:
+                return explain_at_once(plan, model)
+            with self._as_plan(as_frame(others), self._plan_prediction) as begun:
+                return explain_at_once(plan, model, begun)
+
+        data = as_frame(data)
+        return _framed(self._answer(data, keys, kind, on_unseen, answer), data)
 
     def evaluate(
         self, data: DataFrame | str | Path, *, slices: Sequence[str] = (), kind: str | None = None
@@ -158,7 +190,14 @@ class LoadedModel:
             except KeraslineError as error:
                 raise type(error)(as_called(str(error), _ARGUMENTS, data, source)) from error.__cause__
 
-    def _answer(self, data: Any, keys: Sequence[str], kind: str | None, on_unseen: str) -> Answers:
+    def _answer(
+        self,
+        data: Any,
+        keys: Sequence[str],
+        kind: str | None,
+        on_unseen: str,
+        answer: Callable[[PredictionPlan, Any], Answers] | None = None,
+    ) -> Answers:
         """Predicts the rows of a data frame or of files, and notes which were set aside."""
         _check_choice("on_unseen", on_unseen, ON_UNSEEN)
         _check_choice("kind", kind or KINDS[0], KINDS)
@@ -167,7 +206,7 @@ class LoadedModel:
         with self._as_plan(data, lambda source: self._plan_prediction(source, names, kind, on_unseen)) as plan:
             from kerasline.components.prediction import predict_at_once
 
-            answers = predict_at_once(plan, self._load(on_unseen))
+            answers = (answer or predict_at_once)(plan, self._load(on_unseen))
         self.rejected, self.unseen = _named_frame(answers.rejected, data), dict(answers.unseen)
         if self.rejected:
             first = self.rejected[0]
@@ -179,7 +218,9 @@ class LoadedModel:
             )
         return answers
 
-    def _plan_prediction(self, source: str, keys: Sequence[str], kind: str | None, on_unseen: str) -> PredictionPlan:
+    def _plan_prediction(
+        self, source: str, keys: Sequence[str] = (), kind: str | None = None, on_unseen: str = "warn"
+    ) -> PredictionPlan:
         version = f"{self.name}@{self.version}"
         return plan_prediction(source, self._path, version, self.record, None, keys, kind, on_unseen)
 
@@ -191,6 +232,15 @@ class LoadedModel:
             rejects = on_unseen == "reject"
             self._served[on_unseen] = ServedModel(str(self._path), self.record, rejects_unseen=rejects)
         return self._served[on_unseen]
+
+
+def _framed(answers: Answers, data: Any) -> DataFrame:
+    """Gives answers as a data frame, by the index of the one that they answer."""
+    frame: DataFrame = answers.table.to_pandas()
+    if is_frame(data):
+        # Rows that were rejected must not shift the others when the answers go into a column of the data frame.
+        frame.index = cast("DataFrame", data).index[[place - 1 for place in answers.places]]
+    return frame
 
 
 def _named_frame(rejected: list[dict[str, Any]], data: Any) -> list[dict[str, Any]]:

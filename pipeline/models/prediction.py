@@ -47,6 +47,7 @@ def predict_file(
     workspace: Path,
     beam_arguments: Sequence[str] = (),
     capture: float | None = None,
+    explain: bool = False,
     debug: bool = False,
     is_kept: bool = True,
 ) -> dict[str, Any]:
@@ -62,6 +63,7 @@ def predict_file(
       workspace: Folder that holds the model.
       beam_arguments: Beam's options; none for those of the latest run of the model's recipe.
       capture: Share of the rows to keep in the workspace's ``captured``; None for what the version's recipe says.
+      explain: Whether the output says how far each column moved an answer; nothing is kept then, nor is Beam used.
       debug: Whether tracebacks are shown.
       is_kept: Whether the output stays after this; one that does not is not told.
 
@@ -80,8 +82,8 @@ def predict_file(
     plan = plan_prediction(
         source, folder / str(version), f"{folder.name}@{version}", record, output, keys, kind, on_unseen
     )
-    plan, keeper = _keep(plan, keys, home.root / CAPTURED, (folder.name, version), capture)
-    engine = list(beam_arguments) or engine_of_recipe(home, folder.name)
+    plan, keeper = _keep(plan, keys, home.root / CAPTURED, (folder.name, version), 0.0 if explain else capture)
+    engine = [] if explain else list(beam_arguments) or engine_of_recipe(home, folder.name)
     log = home.log(f"predict-{datetime.now(UTC):%Y%m%d-%H%M%S}")
     with screen_apart(log) as screen:
         _announce(plan, log, screen)
@@ -91,7 +93,7 @@ def predict_file(
         screen.start("  predict")
         try:
             with predicting(log, debug):
-                done = predict(plan, output, engine, keeper)
+                done = _explain(plan, output) if explain else predict(plan, output, engine, keeper)
         finally:
             screen.stop()
         _tell(plan, done, output if is_kept else None, screen)
@@ -112,6 +114,12 @@ def predict_file(
         "seconds": round(done.seconds, 3),
         "rows_per_second": round(_speed(done), 1),
     }
+
+
+def _explain(plan: PredictionPlan, output: Path) -> Prediction:
+    from kerasline.components.prediction import explain
+
+    return explain(plan, output)
 
 
 def _files_of(done: Prediction, output: Path, is_kept: bool) -> dict[str, str | None]:
@@ -174,7 +182,6 @@ def load_predict(engine: list[str], origin: str, screen: Screen) -> Callable[...
     started = time.monotonic()
     with no_interrupt_lost():
         from kerasline.components.prediction import predict
-
     check_engine(engine, origin)
     screen.stop()
     screen.line(f"  {'loaded':<12} {format_seconds(time.monotonic() - started)}")

@@ -37,8 +37,10 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.mark.long
 def test_the_blocks_run_one_after_the_other(folder: Path) -> None:
     notebook: dict[str, Any] = {}
-    first, second = blocks("python.md")
+    first, effects, second = blocks("python.md")
     exec(first, notebook)
+    exec(effects, notebook)
+    assert (notebook["told"].filter(like="effect_").abs().sum(axis=1) > 0).all()
     assert notebook["result"]["status"] == "pushed" and notebook["answers"].shape[0] == 5
     assert {"metric", "eval", "low", "high"} <= {*notebook["result"].frame()}
 

@@ -94,6 +94,20 @@ class ServedModel:
         block.unseen = counted
         return block, joined
 
+    def columns(self, block: Block) -> dict[str, np.ndarray] | None:
+        """Lays a block out as plain columns, [rows, ...] by argument; None where these cannot hold its values."""
+        signature, inputs = self._inputs(block)
+        return {name: values.numpy() for name, values in inputs.items()} if signature == RAW else None
+
+    def figures(self, columns: Mapping[str, np.ndarray]) -> np.ndarray:
+        """Answers plain columns: float32 [rows, classes], or [rows, 1] of numbers."""
+        rows = len(next(iter(columns.values())))
+        parts = []
+        for start in range(0, rows, self._rows_per_call):
+            asked = {name: tf.constant(values[start : start + self._rows_per_call]) for name, values in columns.items()}
+            parts.append(self._raw(asked)[0][self._output].numpy())
+        return np.concatenate(parts).reshape(rows, -1)
+
     def _tell_unseen(
         self, block: Block, marks: np.ndarray, answer: dict[str, np.ndarray], failed: dict[int, str]
     ) -> dict[str, np.ndarray]:

@@ -50,6 +50,9 @@ def predict(
         str | None, typer.Option("--format", help="csv, parquet, images, tfrecord or npz; default: by the name.")
     ] = None,
     on_unseen: OnUnseenOption = "warn",
+    explain: Annotated[
+        bool, typer.Option("--explain", help="Add how far the value of each column moved each answer.")
+    ] = False,
     capture: CaptureOption = None,
     workspace: WorkspaceOption = WORKSPACE,
     json_file: JsonOption = None,
@@ -65,6 +68,8 @@ def predict(
 
     if kind is not None and kind not in KINDS:
         raise ConfigError(f"--format: expected one of {', '.join(KINDS)}, got {kind!r}.{nearest(kind, KINDS)}")
+    if explain and (capture or beam):
+        raise ConfigError("--explain: expected neither --capture nor --beam; predict once more without it for these")
     write_json = open_json(json_file)
     check_on_unseen(on_unseen)
     try:
@@ -82,6 +87,7 @@ def predict(
             workspace=workspace,
             beam_arguments=engine,
             capture=capture,
+            explain=explain,
             debug=debug,
             is_kept=output is not None,
         )

@@ -15,7 +15,7 @@ import pytest
 
 import kerasline as kl
 from kerasline.components.core import ConfigError
-from kerasline.components.prediction import write_frame
+from kerasline.components.prediction import explain_at_once, plan_prediction, write_frame
 from kerasline.components.registry import push_version
 from kerasline.pipeline.models import commands
 from tests.pipeline.small_models import RECORD
@@ -85,6 +85,56 @@ def test_rows_none_of_which_can_be_answered_are_refused(doubler: kl.LoadedModel)
     frame = pd.DataFrame({"area (m²)": [1.0], "district": ["bad"]})
     with pytest.raises(kl.DataRejected, match="doubler@1 can predict no row of 1: .*a bad district"):
         doubler.predict(frame)
+
+
+@pytest.mark.slow
+def test_effects_lead_from_the_usual_answer_to_that_of_each_row(
+    doubler: kl.LoadedModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    others = pd.DataFrame({"area (m²)": [10.0, 20.0], "district": ["a", "abc"]})
+    frame = pd.DataFrame({"area (m²)": [40.0, 5.0, 1.0], "district": ["north", "x", "bad"]}, index=["p", "q", "r"])
+    with pytest.warns(UserWarning, match="1 row of 3 could not be predicted"):
+        told = doubler.explain(frame, others, keys="district")
+    assert told.columns.tolist() == [
+        "district", "predicted_value", "model_version", "usual", "effect_area (m²)", "effect_district",
+    ]  # fmt: skip
+    assert told.index.tolist() == ["p", "q"]
+    assert told["usual"].tolist() == [17.0, 17.0]
+    assert told["effect_area (m²)"].tolist() == [25.0, -10.0]
+    assert told["effect_district"].tolist() == [3.0, -1.0]
+
+    among_themselves = doubler.explain(frame.iloc[:2])
+    assert among_themselves["usual"].tolist() == [25.5, 25.5]
+    assert among_themselves["effect_area (m²)"].tolist() == [17.5, -17.5]
+    monkeypatch.setattr("kerasline.components.prediction.explaining._ROWS_AT_ONCE", 1)
+    pd.testing.assert_frame_equal(doubler.explain(frame.iloc[:2]), among_themselves)
+
+
+@pytest.mark.slow
+def test_the_columns_of_effects_take_names_that_are_free(doubler: kl.LoadedModel) -> None:
+    told = doubler.explain(FLATS.iloc[:2].assign(usual="yes", effect_district=1))
+    assert told.columns.tolist()[-3:] == ["usual_", "effect_area (m²)", "effect_district_"]
+    assert told["usual"].tolist() == ["yes", "yes"]
+
+
+@pytest.mark.slow
+def test_a_row_alone_is_compared_with_none(doubler: kl.LoadedModel) -> None:
+    with pytest.raises(ConfigError, match="^one row alone can be compared with none"):
+        doubler.explain(FLATS.iloc[:1])
+    assert doubler.explain(FLATS.iloc[:1], FLATS.iloc[1:2])["usual"].tolist() == [20.5]
+    with pytest.raises(ConfigError, match="^the data frame has no column 'district'"):
+        doubler.explain(FLATS.iloc[:2], FLATS[["area (m²)"]])
+
+
+@pytest.mark.parametrize(("record", "said"), [
+    ({"task": "multilabel", "classes": ["a", "b"]}, "the answers of doubler@1 are several labels each"),
+    ({"columns": RECORD["columns"][:1]}, r"doubler@1 reads 'area \(m²\)' alone"),
+])  # fmt: skip
+def test_answers_that_have_no_effects_are_refused_before_any(record: dict[str, Any], said: str, tmp_path: Path) -> None:
+    FLATS.to_csv(tmp_path / "flats.csv", index=False)
+    plan = plan_prediction(str(tmp_path / "flats.csv"), tmp_path, "doubler@1", {**RECORD, **record}, None)
+    with pytest.raises(ConfigError, match=f"^{said}"):
+        explain_at_once(plan, None)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(("reference", "said"), [

@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+import kerasline as kl
 from kerasline.components.core.errors import ConfigError, DataRejected
 from kerasline.components.prediction.reading.planning import PredictionPlan, plan_prediction
 from kerasline.components.registry import read_record
@@ -170,6 +171,25 @@ def test_without_an_output_the_first_answers_are_shown(
     assert list((tmp_path / "temporary").iterdir()) == []
 
 
+def test_what_moved_each_answer_is_written_beside_it(workspace: Path, tmp_path: Path) -> None:
+    from kerasline.pipeline.cli.commands.predict import predict
+
+    (tmp_path / "in.csv").write_text("id,area (m²),district\na,10,xy\nb,1,bad\nc,20,abcd\n")
+    output, told = tmp_path / "out.csv", tmp_path / "told.json"
+    predict(str(tmp_path / "in.csv"), "doubler@2", output, ["id"], explain=True, workspace=workspace, json_file=told)
+    assert output.read_text().splitlines() == [
+        "id,predicted_value,model_version,usual,effect_area (m²),effect_district",
+        "a,22,doubler@2,33,-10,-1",
+        "c,44,doubler@2,33,10,1",
+    ]
+    (rejected,) = map(json.loads, (tmp_path / "out.csv.rejected.jsonl").read_text().splitlines())
+    assert (rejected["place"], "a bad district" in rejected["reason"]) == (3, True)
+    said = json.loads(told.read_text())
+    assert (said["rows"], said["rejected"], said["captured"]) == (2, 1, 0)
+    with pytest.raises(ConfigError, match="^--explain: expected neither --capture nor --beam"):
+        predict(str(tmp_path / "in.csv"), "doubler@2", output, explain=True, capture=1.0, workspace=workspace)
+
+
 def test_tf_examples_of_which_some_are_none(workspace: Path, tmp_path: Path) -> None:
     import tensorflow as tf
 
@@ -238,6 +258,9 @@ def test_predictions_are_the_trainers_own(trained_workspace: Path, tmp_path: Pat
         ]
     assert json.loads((tmp_path / "figures.json").read_text())["rows"] == len(expected)
     assert "rows/s" in result.stdout
+    explained = kl.load_model("iris_mlp", trained_workspace).explain(tmp_path / "rows.csv")
+    moved = explained["usual"] + explained.filter(like="effect_").sum(axis=1)
+    np.testing.assert_allclose(moved, expected.max(axis=1), atol=1e-5)
     missing = kerasline(
         *("predict", tmp_path / "rows.csv", "--model", "iris_mlp@4", "-o", tmp_path / "x.csv"),
         *("--workspace", trained_workspace),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from kerasline.components.prediction.reading import PredictionPlan, output_colum
 from kerasline.components.prediction.writing import PartWriter, rejected_line
 
 USUAL, EFFECT = "usual", "effect_{}"  # columns of the output
+_Columns = dict[str, np.ndarray]  # the arguments of a model, [rows, ...]
 _ROWS_AT_ONCE = 100_000  # of those that are made of the rows that are asked about and others
 
 
@@ -46,19 +48,30 @@ def explain_at_once(plan: PredictionPlan, model: ServedModel, others: Prediction
     if others is None and len(answers.places) == 1:
         raise ConfigError("one row alone can be compared with none; give it with others, such as those of the training")
     arguments = {column["name"]: plan.record["arguments"][column["name"]] for column in plan.record["columns"]}
-    players = [(argument,) for argument in arguments.values()]
     chosen = answers.figures.reshape(len(answers.places), -1).argmax(axis=1)
-    at_once = max(1, _ROWS_AT_ONCE // (2 * len(players) + 2))
-    # Each part draws the same orders and rows to begin with, so a row has the same effects in whatever part it is.
-    found = [
-        share_out(model.figures, {name: values[part] for name, values in asked.items()}, begun, players, chosen[part])
-        for part in (slice(start, start + at_once) for start in range(0, len(chosen), at_once))
-    ]
-    usual, effects = (np.concatenate(parts, axis=-1) for parts in zip(*found, strict=True))
+    usual, effects = _share_out(model, asked, begun, list(arguments.values()), chosen)
     table = answers.table
     for name, values in zip([USUAL, *map(EFFECT.format, arguments)], [usual, *effects], strict=True):
         table = table.append_column(new_name(name, table.column_names), pa.array(values, pa.float32()))
     return replace(answers, table=table)
+
+
+def _share_out(
+    model: ServedModel, asked: _Columns, begun: _Columns, arguments: Sequence[str], chosen: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Shares the answers out among the arguments, as many rows at once as memory should hold.
+
+    Each part draws the same orders and the same rows to begin with, so it does not matter in which part a row is.
+    """
+    players = [(argument,) for argument in arguments]
+    at_once = max(1, _ROWS_AT_ONCE // (2 * len(players) + 2))
+    parts = [slice(start, start + at_once) for start in range(0, len(chosen), at_once)]
+    found = [
+        share_out(model.figures, {name: values[part] for name, values in asked.items()}, begun, players, chosen[part])
+        for part in parts
+    ]
+    usual, effects = zip(*found, strict=True)
+    return np.concatenate(usual), np.concatenate(effects, axis=1)
 
 
 def explain(plan: PredictionPlan, output: Path) -> Prediction:
@@ -99,7 +112,7 @@ def _check(plan: PredictionPlan) -> None:
         raise ConfigError(f"{plan.version} reads {name!r} alone, so there is nothing to tell apart in its answers")
 
 
-def _plain_columns(plan: PredictionPlan, model: ServedModel) -> dict[str, np.ndarray]:
+def _plain_columns(plan: PredictionPlan, model: ServedModel) -> _Columns:
     """Lays out all rows that can be predicted as arguments of the model."""
     laid_out = [model.columns(block) for block, _ in answered_blocks(plan, model) if len(block)]
     parts = [part for part in laid_out if part is not None]

@@ -86,9 +86,7 @@ def predict_file(
     engine = [] if explain else list(beam_arguments) or engine_of_recipe(home, folder.name)
     log = home.log(f"predict-{datetime.now(UTC):%Y%m%d-%H%M%S}")
     with screen_apart(log) as screen:
-        _announce(plan, log, screen)
-        if engine and not beam_arguments:
-            screen.line(f"  {'beam':<12} {' '.join(engine)}, as in its latest run")
+        _announce(plan, log, [] if beam_arguments else engine, screen)
         predict = load_predict(engine, "--beam" if beam_arguments else "run.beam", screen)
         screen.start("  predict")
         try:
@@ -97,8 +95,7 @@ def predict_file(
         finally:
             screen.stop()
         _tell(plan, done, output if is_kept else None, screen)
-        if keeper is not None:
-            _tell_captured(done, keeper, screen)
+        _tell_captured(done, keeper, screen)
     return {
         "model": folder.name,
         "version": version,
@@ -157,11 +154,13 @@ def _keep(
     return plan, BatchCapture(captured, *version, plan.record, share, plan.ids)
 
 
-def _announce(plan: PredictionPlan, log: Path, screen: Screen) -> None:
-    """Shows what will be predicted, and what is odd about it."""
+def _announce(plan: PredictionPlan, log: Path, remembered: list[str], screen: Screen) -> None:
+    """Shows what will be predicted, what is odd about it, and Beam's options that nobody gave."""
     screen.line(f"kerasline predict  {plan.version}  {counted(len(plan.shards), 'shard')} of {plan.kind}  log {log}")
     for note in plan.notes:
         screen.line(f"  {note}")
+    if remembered:
+        screen.line(f"  {'beam':<12} {' '.join(remembered)}, as in its latest run")
 
 
 def load_predict(engine: list[str], origin: str, screen: Screen) -> Callable[..., Prediction]:
@@ -233,8 +232,10 @@ def _tell(plan: PredictionPlan, done: Prediction, output: Path | None, screen: S
         screen.line(f"  {'output':<12} {output}")
 
 
-def _tell_captured(done: Prediction, keeper: BatchCapture, screen: Screen) -> None:
-    """Shows how many rows were kept, and why no more."""
+def _tell_captured(done: Prediction, keeper: BatchCapture | None, screen: Screen) -> None:
+    """Shows how many rows were kept, and why no more; nothing where none should be."""
+    if keeper is None:
+        return
     rows, folder = counted(done.captured, "row"), keeper.folder / keeper.name
     screen.line(f"  {'captured':<12} {rows} in {folder}, by the ids in {keeper.ids!r}")
     if done.not_captured:

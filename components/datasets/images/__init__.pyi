@@ -1,6 +1,7 @@
 from . import image_folder as image_folder, image_table as image_table
 from .class_folders import (
     ClassFolder as ClassFolder,
+    count_images as count_images,
     find_class_folders as find_class_folders,
     is_left_behind as is_left_behind,
     mask_notes as mask_notes,

@@ -83,19 +83,19 @@ def _masks(names: Sequence[str]) -> list[str]:
 
 
 def _without_wrappers(folder: Path, *, within_split: bool) -> Path:
-    """Returns the folder within folders that hold one folder and nothing else, as packed files leave them.
+    """Returns the folder within folders that hold one folder and no images, as packed files leave them.
 
     Args:
       folder: The outermost.
       within_split: Whether the split is known, so that the name of one means nothing any more.
     """
     while True:
-        entries = _visible(folder)
-        if len(entries) != 1 or not _has_folders_alone(entries[0]):
+        within = [entry for entry in _visible(folder) if entry.is_dir()]
+        if len(within) != 1 or image_names(folder) or not _has_folders_alone(within[0]):
             return folder
-        if not within_split and _SPLIT_NAME.fullmatch(entries[0].name):
+        if not within_split and _SPLIT_NAME.fullmatch(within[0].name):
             return folder
-        folder = entries[0]
+        folder = within[0]
 
 
 def image_names(folder: Path) -> list[str]:
@@ -210,9 +210,22 @@ def _left_out(folder: Path, names: list[str], inside: Path) -> list[str]:
     others = {name for name in os.listdir(folder) if not is_left_behind(name)} - set(names)
     lines = []
     for entry in (folder / name for name in sorted(others)):
-        what = "a folder within a class folder" if entry.is_dir() else "not an image by its name"
+        what = _told_within(entry) if entry.is_dir() else "not an image by its name"
         lines.append(f"{told_from(entry, inside)}: {what}")
     return lines
+
+
+def _told_within(folder: Path) -> str:
+    count = count_images(folder)
+    more = f"; {counted(count, 'image')} in it {'is' if count == 1 else 'are'} not read" if count else ""
+    return f"a folder within a class folder{more}"
+
+
+def count_images(folder: Path) -> int:
+    """Counts the images, by their names, in a folder and in those within it; a link to a folder has none."""
+    if folder.is_symlink():
+        return 0
+    return sum(len(list(filter(_is_image, names))) for _, _, names in os.walk(folder))
 
 
 def _listed(folders: Sequence[Path]) -> str:

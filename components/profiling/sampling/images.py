@@ -15,6 +15,7 @@ from kerasline.components.datasets.images import (
     SUFFIXES,
     ClassFolder,
     check_all,
+    count_images,
     find_class_folders,
     mask_notes,
     told_from,
@@ -72,7 +73,7 @@ def sample_images(folder: Path) -> ImageSample:
     shapes, bad = _shapes(folder, files, max(1, rows // _FILES_TO_OPEN))
     size, sizes, resized = _choose_size(shapes)
     depths = {1 if shape[2] == 1 else 3 for shape in shapes}
-    remarks = [bad, _unread(groups), *_remarks([told_from(path, folder) for path in empty], depths)]
+    remarks = [bad, _unread(groups), _too_deep(groups), *_remarks([told_from(path, folder) for path in empty], depths)]
     return ImageSample(
         counts={name: len(paths) for name, paths in sorted(files.items(), key=lambda item: -len(item[1]))},
         rows=rows,
@@ -141,6 +142,16 @@ def _unread(groups: Sequence[ClassFolder]) -> str:
         return ""
     files = counted(endings.total(), "file is", "files are")
     return f"{files} left out, for what ends in {', '.join(sorted(endings))} is not read; save them as PNG or JPEG"
+
+
+def _too_deep(groups: Sequence[ClassFolder]) -> str:
+    """Says how many images lie in folders within those of classes."""
+    folders = [entry for group in groups for entry in group.folder.iterdir() if entry.is_dir()]
+    count = sum(map(count_images, folders))
+    if not count:
+        return ""
+    images = counted(count, "image in a folder", "images in folders")
+    return f"{images} within those of classes {'is' if count == 1 else 'are'} not read; put them into the class's own"
 
 
 def _remarks(empty: Sequence[str], depths: Collection[int]) -> list[str]:

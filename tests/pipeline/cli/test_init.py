@@ -336,10 +336,13 @@ def test_a_folder_of_images(init: Init, tmp_path: Path) -> None:
         for i in range(20):
             Image.new("RGB", (40 + i, 50), (color, i, i)).save(tmp_path / "pets" / name / f"{i}.png")
     (tmp_path / "pets" / "cat" / "phone.HEIC").write_bytes(b"\0\0\0\x18ftypheic")
+    (tmp_path / "pets" / "cat" / "june" / "first").mkdir(parents=True)
+    Image.new("RGB", (40, 50)).save(tmp_path / "pets" / "cat" / "june" / "first" / "0.png")
     code, out, err = init("pets")
     assert (code, err) == (0, "")
     text = " ".join((tmp_path / "pets.yaml").read_text().replace("\n#", "").split())
     assert "1 file is left out, for what ends in .heic is not read; save them as PNG or JPEG" in text
+    assert "1 image in a folder within those of classes is not read; put them into the class's own" in text
     assert "pets: 40 images, 50×40 to 50×59 (height × width), colour" in out
     experiment, plan = settle(tmp_path / "pets.yaml")
     assert experiment.model.family == "cnn"

@@ -84,10 +84,11 @@ def is_workbook(start: bytes) -> bool:
 
 def _sheets(path: Path, stream: IO[bytes]) -> Iterator[CalamineSheet]:
     """Yields the sheets of a workbook that have cells, those that are hidden left out; one at least."""
-    from python_calamine import SheetVisibleEnum
+    from python_calamine import SheetTypeEnum, SheetVisibleEnum
 
     workbook = _load(path, stream)
-    visible = [sheet.name for sheet in workbook.sheets_metadata if sheet.visible == SheetVisibleEnum.Visible]
+    shown_cells = (SheetTypeEnum.WorkSheet, SheetVisibleEnum.Visible)  # and no chart
+    visible = [sheet.name for sheet in workbook.sheets_metadata if (sheet.typ, sheet.visible) == shown_cells]
     sheets = (workbook.get_sheet_by_name(name) for name in visible)
     filled = [sheet for sheet in sheets if sheet.start is not None]
     if not filled:

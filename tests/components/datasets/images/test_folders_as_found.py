@@ -55,8 +55,9 @@ def test_a_folder_without_images_beside_train_and_test_is_listed(resolve, folder
         (("Training_Set/all/cat", "Training_Set/all/dog", "test-data/dog", "dev/cat"), {None, "test", "eval"}),
     ],
 )
-def test_folders_around_classes_and_names_of_splits(resolve, rows, folder, names, splits):
+def test_folders_around_classes_and_names_of_splits(resolve, rows, folder, write, names, splits):
     folder(*names)
+    write("pets/README.md", b"about the images")
     dataset = resolve(images={"path": "pets"})
     assert dataset.label.classes == ("cat", "dog") and len(rows(dataset)) == 6 * len(names)
     assert {shard.get("split") for shard in dataset.shards} == splits

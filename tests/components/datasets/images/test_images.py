@@ -77,7 +77,7 @@ def test_everything_that_cannot_be_used_is_listed(resolve, rows, folder, tmp_pat
     assert listed["cat/text.png"] == "cannot be decoded (not an image)"
     assert listed["cat/other.png"] == "is PPM; save it as PNG or JPEG"
     assert listed["cat/notes.txt"] == "not an image by its name"
-    assert listed["cat/more"] == "a folder within a class folder"
+    assert listed["cat/more"] == "a folder within a class folder; 1 image in it is not read"
     assert listed["readme.md"] == "not in a class folder"
     assert listed["cat/link.png"] == listed["foreign"] == "a link that leads out of the data folder"
     assert [row["image"] for row in rows(dataset)].count(image(0)) == 2

@@ -84,6 +84,19 @@ def test_the_first_visible_sheet_with_cells_is_read_and_others_are_named(sheet: 
     assert "the sheet 'Flats' of t.xlsx is read, and 'Notes' not; save another one" in " ".join(found.notes)
 
 
+def test_a_sheet_that_is_a_chart_is_none(resolve: Resolve, tmp_path: Path) -> None:
+    write_workbook(tmp_path / "plain.xlsx", {"Chart": [["x"], [1]], "Flats": [HEAD, *body()]})
+    with zipfile.ZipFile(tmp_path / "plain.xlsx") as plain, zipfile.ZipFile(tmp_path / "t.xlsx", "w") as archive:
+        for name in plain.namelist():
+            content = plain.read(name).replace(
+                b'/worksheet" Target="worksheets/sheet1', b'/chartsheet" Target="charts/1'
+            )
+            archive.writestr(name.replace("worksheets/sheet1", "charts/1"), content)
+    found = resolve(parquet={"path": "t.xlsx", "label": "y"})
+    assert found.rows == 40
+    assert not any("Chart" in note for note in found.notes)
+
+
 @pytest.mark.parametrize(("lines", "read"), [(3, "data"), (20, "Flats")])
 def test_a_sheet_that_tells_of_the_table_is_passed_over(sheet: Any, lines: int, read: str) -> None:
     told = [["about this file"], *(["a line"] for _ in range(lines - 1))]

@@ -89,7 +89,7 @@ class Prepared:
         low, middle, high = edges[_RANKS // 4], edges[_RANKS // 2], edges[3 * _RANKS // 4]
         width = (high - low) or (edges[-1] - edges[0]) / 2 or 1.0
         scaled = (values - middle) / width
-        columns = [scaled / np.sqrt(1 + (scaled / 3) ** 2)]
+        columns = [3 * np.arcsinh(scaled / 3)]
         start, widths = edges[:-1], np.diff(edges)
         beyond = values[:, None] - start
         inside = np.clip(beyond / np.where(widths > 0, widths, 1), 0, 1)

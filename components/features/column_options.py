@@ -27,9 +27,10 @@ class ColumnOptions(Options):
     scale: Literal["z_score", "min_max", "log", "buckets", "piecewise", "none"] = Field(
         "z_score",
         description="Numbers; for dates z_score or piecewise, part by part. log is sign(x) * log(1 + |x|), then "
-        "z-score; buckets are quantiles, one-hot; piecewise is the distance from the median in quartile ranges, bent "
-        "at the ends, and the share of the train rows below. Default: z_score, with model.family tabular piecewise. "
-        "Of a label to estimate z_score, log or none; answers and metrics are in the label's own units whatever it is.",
+        "z-score; buckets are quantiles, one-hot; piecewise is the distance from the median in quartile ranges, "
+        "by its logarithm far out, and the share of the train rows below. Default: z_score, with model.family tabular "
+        "piecewise. Of a label to estimate z_score, log or none; answers and metrics are in the label's own "
+        "units whatever it is.",
     )
     function: OwnName | None = Field(
         None,

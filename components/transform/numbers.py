@@ -17,6 +17,7 @@ from kerasline.components.transform.unseen import mark_numbers, watched_numbers
 # Below this part of its mean, a deviation is rounding: the column is constant.
 _SMALLEST_SPREAD = 1e-9
 _EPSILON = 0.001  # of quantiles, as a share of the rows
+_BEND = 3.0  # quartile ranges from the median, about where the logarithm begins
 _RANKS = 64  # stretches of a column with equal shares of the rows, between which ranks are interpolated
 
 
@@ -172,9 +173,10 @@ def _bucketed(
 
 
 def _ranked(owners: Sequence[FeatureStep], slots: Sequence[Slot], columns: tf.Tensor, filled: tf.Tensor) -> list[Block]:
-    """Gives each number twice: in quartile ranges from the median, at most 3 either way, and its rank, 0 to 1.
+    """Gives each number twice: in quartile ranges from the median, from 3 on by their logarithm, and its rank, 0 to 1.
 
-    Between quantiles a rank is interpolated, so that close numbers stay close; where many rows share a value it jumps.
+    So the few that lie far out do not rule the others, and are told apart still. Between quantiles a rank is
+    interpolated, so that close numbers stay close; where many rows share a value it jumps.
 
     Args:
       owners: Step of each column.
@@ -199,7 +201,7 @@ def _ranked(owners: Sequence[FeatureStep], slots: Sequence[Slot], columns: tf.Te
     range_ = inner[:, 3 * quarter - 1] - inner[:, quarter - 1]
     whole = tf.where(high > low, (high - low) / 2, tf.ones_like(high))
     scaled = (filled - inner[:, 2 * quarter - 1]) / tf.where(range_ > 0, range_, whole)
-    bent = scaled / tf.sqrt(1.0 + tf.square(scaled / 3.0))
+    bent = _BEND * tf.asinh(scaled / _BEND)
     widths = [len(DATE_PARTS) if owner.kind == "date" else 1 for owner in owners]
     of_ranks = tuple((name, place + width) for (name, place), width in zip(slots, widths, strict=True))
     return [Block(tuple(slots), bent), Block(of_ranks, rank)]

@@ -31,7 +31,7 @@ def rows_further_on(path: Path, dialect: Dialect, width: int, read: float) -> It
       path: Of the file.
       dialect: How it is written.
       width: Cells of its lines.
-      read: Share of the file, from its beginning, that was read before; nothing is read twice.
+      read: Share of the file, from its beginning, that was read before, and is not read again.
     """
     if is_packed(path) or dialect.encoding.startswith(("utf-16", "utf-32")):
         return

@@ -178,7 +178,10 @@ def test_piecewise_is_the_distance_in_quartile_ranges_and_the_rank(dense: dict[s
     assert ranks[0] == ranks[1], "rows that share a value share its rank"
     assert 0 <= ranks[0] < ranks[2] < ranks[3] == ranks[4] < ranks[5] == 1
     scaled = dense["ranked"]
-    assert scaled[0] < scaled[2] <= 0 <= scaled[3] == scaled[4] < scaled[5] < 3, "the largest does not rule the others"
+    assert scaled[0] < scaled[2] <= 0 <= scaled[3] == scaled[4] < scaled[5] < 20, "the largest does not rule the others"
+    straight = [3 * math.sinh(value / 3) for value in scaled]
+    share = (straight[5] - straight[0]) / (straight[3] - straight[0])
+    assert share == pytest.approx(500, rel=1e-4), "how far out it lies is not lost"
     assert dense["ranked missing"] == [0, 0, 0, 0, 1, 0]
 
 

@@ -22,6 +22,7 @@ from kerasline.components.report.page import render, write_report
 
 MakeFigures = Callable[..., dict[str, Any]]
 EVIL = "<img src=x onerror=alert(1)>"
+ROOM = Path(__file__).resolve().parents[3] / "components" / "report"
 CLASSES = ("setosa", "versicolor", "virginica")
 
 
@@ -120,6 +121,17 @@ def test_the_page_stands_alone(three_classes: dict[str, Any]) -> None:
     assert not re.search(r'(src|href)="(?!#|data:)', page)
     assert "http://" not in page.replace("http://www.w3.org", "") and "@import" not in page
     assert "default-src 'none'" in page
+
+
+@pytest.mark.parametrize("template", [
+    path for path in sorted(ROOM.glob("*.html.j2")) if "<head>" in path.read_text()
+], ids=lambda path: path.name)  # fmt: skip
+def test_a_page_says_what_it_is_to_what_lists_and_reads_it(template: Path) -> None:
+    head = template.read_text().partition("</head>")[0]
+    assert '<html lang="en">' in head
+    for name in ("viewport", "description"):
+        assert len(re.findall(f'<meta name="{name}" content="[^"]+">', head)) == 1
+    assert len(re.findall("<title>.+</title>", head)) == 1
 
 
 def test_only_the_pages_own_scripts_may_run(three_classes: dict[str, Any]) -> None:

@@ -25,7 +25,7 @@ from kerasline.components.datasets.tables.csv import (
 from kerasline.components.datasets.tables.typed import column_type, index_columns, may_be_numbers, open_file
 from kerasline.components.prediction.reading.blocks import ROW
 from kerasline.components.prediction.reading.finding import Source, find_files, roots_of
-from kerasline.components.prediction.reading.texts import check_text, csv_names
+from kerasline.components.prediction.reading.texts import check_text, csv_names, keys_untold
 
 ON_UNSEEN = ("warn", "reject")
 _TYPED = ".parquet"  # the output in which keys keep their types
@@ -185,11 +185,12 @@ def _plan_csv(
     for path, partition in files.items():
         if path.stat().st_size == 0:
             raise ConfigError(f"{path} is empty; check that the right file was named")
-        delimiter = detect_delimiter(path, dialect_of(reading, ","))
-        own = csv_names(path, reading, delimiter, record)
+        with keys_untold(reading):
+            delimiter = detect_delimiter(path, dialect_of(reading, ","))
+            own = csv_names(path, reading, delimiter, record)
+            check_text(path, reading, delimiter, own)
         check_names(partition, own, path)
         names = [*own, *partition]
-        check_text(path, reading, delimiter, own)
         first = first or names
         same_columns(names, first, path, origin)
         shard = {"path": str(path), "delimiter": delimiter, "names": names}

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -13,6 +15,25 @@ from kerasline.components.datasets.files import PACKING_ERRORS, damaged_packing,
 from kerasline.components.datasets.tables.csv import OddFile, dialect_of, header_of, lines, parse, read_blocks
 
 _BYTES_READ_AHEAD = 1 << 26
+_ENCODING_KEY, _QUOTING_KEY = re.compile(r"; set csv\.encoding.*$"), re.compile(r", or set csv\.quoting.*$")
+
+
+@contextmanager
+def keys_untold(reading: Mapping[str, Any]) -> Iterator[None]:
+    """Leaves keys of recipes out of errors, since a prediction has none: it reads as training did.
+
+    Args:
+      reading: How text tables are read.
+
+    Raises:
+      ConfigError: as it came up, but for these.
+    """
+    try:
+        yield
+    except ConfigError as error:
+        alike = f"; write the file again in {reading['encoding']}, as those of training are."
+        text = _ENCODING_KEY.sub(alike, _QUOTING_KEY.sub(".", str(error)))
+        raise type(error)(text, details=error.details) from error.__cause__
 
 
 def csv_names(path: Path, reading: Mapping[str, Any], delimiter: str, record: Mapping[str, Any]) -> list[str]:

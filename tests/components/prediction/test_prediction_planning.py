@@ -268,9 +268,17 @@ def test_a_quote_that_swallows_rows_is_found_before_anything_is_loaded(tmp_path:
     rows = [f"{i},{i % 5},Ulm" for i in range(100)]
     rows[40] = '1,"2,Ulm'
     source = write(tmp_path / "in.csv", "area,rooms,town\n" + "\n".join(rows) + "\n")
-    with pytest.raises(ConfigError, match=r"opens column 2 \('rooms'\) in line 42 of .* takes 59 more lines"):
+    with pytest.raises(ConfigError, match=r"opens column 2 \('rooms'\) in line 42 of .* takes 59 more lines") as told:
         plan(tmp_path, source)
+    assert str(told.value).endswith("remove the quote."), "a prediction has no key to set"
     assert plan(tmp_path, source, {**TABLE, "reading": {"quoting": "none"}}).kind == "csv"
+
+
+@pytest.mark.parametrize("encoding", ["cp1252", "utf-16", "utf-16-le"])
+def test_a_file_of_another_encoding_is_named_with_what_to_do(tmp_path: Path, encoding: str) -> None:
+    (tmp_path / "in.csv").write_text("area,rooms,town\n1,2,Köln\n", encoding=encoding)
+    with pytest.raises(ConfigError, match="not utf-8.*; write the file again in utf-8, as those of training are\\.$"):
+        plan(tmp_path, tmp_path / "in.csv")
 
 
 def test_other_formats_are_named(tmp_path: Path) -> None:

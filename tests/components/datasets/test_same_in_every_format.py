@@ -107,6 +107,15 @@ def write_stream(table: pa.Table, path: str) -> None:
         writer.write_table(table, max_chunksize=7)
 
 
+def write_views(table: pa.Table, path: str) -> None:
+    """Writes an Arrow file whose text is kept in views, as Polars does; that of the label in a dictionary of them."""
+    text, day = (pa.array(table[name].to_pylist(), pa.string_view()) for name in ("text", "day"))
+    label = table["y"].combine_chunks().dictionary_encode()
+    classes = pa.array(label.dictionary.to_pylist(), pa.string_view())
+    views = {"text": text, "day": day, "y": pa.DictionaryArray.from_arrays(label.indices, classes)}
+    write_arrow(pa.table({name: views.get(name, table[name]) for name in table.column_names}), path)
+
+
 def write_lines(table: pa.Table, path: str) -> None:
     """Writes an object for each row; every other one leaves out what has no value."""
     with open(path, "w", encoding="utf-8") as file:
@@ -131,6 +140,7 @@ FORMATS: dict[str, Callable[[pa.Table, str], None]] = {
     "orc": orc.write_table,
     "arrow": write_arrow,
     "arrows": write_stream,
+    "views": write_views,
     "jsonl": write_lines,
     "json": write_document,
     "xlsx": write_sheet,

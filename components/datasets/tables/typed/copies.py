@@ -32,7 +32,7 @@ from kerasline.components.datasets.tables.typed.json_lines import read_lines
 from kerasline.components.datasets.tables.typed.workbooks import is_workbook, read_workbook
 
 if TYPE_CHECKING:
-    from pyarrow import DataType, RecordBatch, Schema, Table
+    from pyarrow import Array, DataType, RecordBatch, Schema, Table
 
 _ROWS_PER_GROUP = 1 << 16
 _BYTES_LOOKED_AT = 4096
@@ -203,7 +203,7 @@ def _read_arrow(path: Path, stream: IO[bytes]) -> _Content:
     import pyarrow as pa
 
     file = pa.ipc.open_file(pa.PythonFile(stream, "r"))
-    return file.schema, map(file.get_batch, range(file.num_record_batches))
+    return _without_views(file.schema, map(file.get_batch, range(file.num_record_batches)))
 
 
 def _read_feather(path: Path, stream: IO[bytes]) -> _Content:
@@ -219,7 +219,40 @@ def _read_stream(path: Path, stream: IO[bytes]) -> _Content:
     import pyarrow as pa
 
     batches = pa.ipc.open_stream(pa.PythonFile(stream, "r"))
-    return batches.schema, batches
+    return _without_views(batches.schema, batches)
+
+
+def _without_views(schema: Schema, batches: Iterable[RecordBatch]) -> _Content:
+    """Gives views of text and bytes, as Polars writes them, a type that Parquet has."""
+    plain = schema
+    for place, field in enumerate(schema):
+        plain = plain.set(place, field.with_type(_plain_type(field.type)))
+    return plain, batches if plain == schema else (_as_types(batch, plain) for batch in batches)
+
+
+def _plain_type(kind: DataType) -> DataType:
+    import pyarrow as pa
+
+    if pa.types.is_dictionary(kind):
+        return pa.dictionary(kind.index_type, _plain_type(kind.value_type), kind.ordered)
+    return {pa.string_view(): pa.large_string(), pa.binary_view(): pa.large_binary()}.get(kind, kind)
+
+
+def _as_types(batch: RecordBatch, schema: Schema) -> RecordBatch:
+    import pyarrow as pa
+
+    pairs = zip(batch.columns, schema.types, strict=True)
+    return pa.RecordBatch.from_arrays([_as_type(values, kind) for values, kind in pairs], schema=schema)
+
+
+def _as_type(values: Array, kind: DataType) -> Array:
+    import pyarrow as pa
+
+    if pa.types.is_dictionary(kind):
+        return pa.DictionaryArray.from_arrays(
+            values.indices, values.dictionary.cast(kind.value_type), ordered=kind.ordered
+        )
+    return values.cast(kind)
 
 
 def _read_orc(path: Path, stream: IO[bytes]) -> _Content:

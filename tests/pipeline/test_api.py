@@ -54,6 +54,11 @@ def test_a_first_recipe_is_written_for_a_frame_and_for_a_file(source: str, tmp_p
 def test_a_table_of_another_library_is_as_good_as_a_frame_of_pandas(tmp_path: Path) -> None:
     table = pa.Table.from_pandas(FLATS, preserve_index=False)
     assert kl.init(table, "sold", folder=tmp_path) == kl.init(FLATS, "sold", folder=tmp_path)  # type: ignore[arg-type]
+    kind = pa.array(FLATS["kind"]).dictionary_encode()
+    places = pa.DictionaryArray.from_arrays(kind.indices.cast(pa.uint32()), kind.dictionary)
+    table = table.set_column(table.column_names.index("kind"), "kind", places)
+    frame = FLATS.astype({"kind": "category"})
+    assert kl.init(table, "sold", folder=tmp_path) == kl.init(frame, "sold", folder=tmp_path)  # type: ignore[arg-type]
 
 
 def test_numbers_that_are_categories_by_their_type_are_drafted_as_such(tmp_path: Path) -> None:

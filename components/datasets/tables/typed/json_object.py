@@ -30,9 +30,9 @@ def rows_of_object(path: Path, content: Mapping[str, Any]) -> tuple[Sequence[Any
     Raises:
       ConfigError: it has none, or several lists of them.
     """
-    lists = dict(_lists_of_objects(content))
-    if lists:
-        place = _meant(path, list(lists))
+    lists = dict(_lists_of_rows(content))
+    place = _meant(path, list(lists)) if any(_are(dict, rows) for rows in lists.values()) else ""
+    if place and _are(dict, lists[place]):
         if content.get("type") == "FeatureCollection":
             rows = [feature.get("properties") or {} for feature in lists[place]]
             return rows, f"of the features of {path.name} the properties are read, and the geometry not"
@@ -56,14 +56,14 @@ def _meant(path: Path, places: Sequence[str]) -> str:
     return (usual or places)[0]
 
 
-def _lists_of_objects(content: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, Sequence[Any]]]:
-    """Yields the lists of objects by their keys; of objects within others where these have no list themselves."""
+def _lists_of_rows(content: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, Sequence[Any]]]:
+    """Yields the lists of objects, and those of lists, by their keys; within an object where it has no list itself."""
     lists = {above + key: value for key, value in content.items() if isinstance(value, list)}
-    yield from ((place, value) for place, value in lists.items() if value and _are(dict, value))
+    yield from ((place, value) for place, value in lists.items() if value and (_are(dict, value) or _are(list, value)))
     if not lists:
         for key, value in content.items():
             if isinstance(value, dict):
-                yield from _lists_of_objects(value, f"{above}{key}.")
+                yield from _lists_of_rows(value, f"{above}{key}.")
 
 
 def _rows_of_columns(content: Mapping[str, Any]) -> Sequence[Any] | None:

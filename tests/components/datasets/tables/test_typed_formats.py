@@ -165,6 +165,7 @@ def test_what_is_cut_off_is_damaged(resolve: Resolve, tmp_path: Path, write_tabl
         (b"x,y\n1,2\n", "nor Feather, Arrow, ORC, JSON or a workbook; name a text table under data.csv"),
         (b'{"x": [1], "y": [0, 1]}', "t.feather is a JSON document without rows; turn it into Parquet, such as"),
         (b'{"type": "Topology", "objects": {"a": {"b": [{}]}}, "arcs": [[1]]}', "is a JSON document without rows"),
+        (b'{"fields": [{"name": "x"}], "data": [[1], [2]]}', "t.feather is a JSON document without rows"),
         (b'{"a": [{"x": 1}],\n "b": [{"x": 2}]}', "t.feather holds several lists of rows, 'a', 'b'; write one alone"),
         (b"[[1, 0]]", "is not a Parquet file that can be read but a JSON document; turn it into Parquet"),
         (b'[{"x": 1, "y": 0}, 3]', "Element 2 of .*t.feather is no JSON object, got '3'"),

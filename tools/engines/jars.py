@@ -217,4 +217,6 @@ def _run(command: Sequence[str], deadline: float, folder: Path) -> str:
     if done.returncode == 0:
         return ""
     lines = [line for line in (done.stdout + done.stderr).splitlines() if line.strip()]
-    return next((line for line in lines if "ERROR" in line), lines[-1] if lines else "no word")[:300]
+    # Where pip does not know what went wrong it says "ERROR: Exception:", and the reason stands at the end.
+    errors = [line for line in lines if "ERROR" in line and not line.endswith("Exception:")]
+    return (errors or lines[-1:] or ["no word"])[0][:300]

@@ -54,12 +54,13 @@ def validate(
       ConfigError: a key, a value or a column is wrong, or the data is not there.
     """
     from kerasline.pipeline.config import load_experiment
-    from kerasline.pipeline.plan import check_data
+    from kerasline.pipeline.plan import check_config, check_data
 
     if _is_file(recipe):
         experiment, base_dir = load_experiment(str(recipe), write_changes(changes))
     else:
         experiment, base_dir = _parse(recipe, write_changes(changes))[0], Path.cwd()
+    check_config(experiment)
     if data:
         folder = None if data_dir is None else Path(data_dir)
         check_data(experiment, base_dir, folder, workspace_folder(workspace))

@@ -12,7 +12,8 @@ import io
 import sys
 from collections.abc import Callable, Sequence
 
-from kerasline.components.beam.engine_reach import WAIT_SECONDS, check_answers
+from kerasline.components.beam.engine_reach import WAIT_SECONDS, check_answers, check_endpoint
+from kerasline.components.beam.engine_workers import check_environment, is_within_the_job_server
 from kerasline.components.core import ConfigError, nearest
 
 # One process: the fastest for small data.
@@ -179,6 +180,7 @@ def check_engine(
         raise ConfigError(f"{key}: expected a runner of Beam, got {runner!r}: {error}") from error
     _check_values(given, key, is_complete=kind == "direct")
     _check_needed(settings, key)
+    check_endpoint(settings, kind, key)
     if reach:
         check_answers(settings, kind, key, on_wait)
 
@@ -217,9 +219,8 @@ def _needs_image(settings: dict[str, str]) -> bool:
     if runner not in ("portable", "flink", "spark"):
         return False
     # Beam's own rule: the runner of a cluster that it starts itself has its workers in the process that submits.
-    own_cluster = {"flink": "--flink_master", "spark": "--spark_master_url"}.get(runner)
-    if environment is None and own_cluster and "--job_endpoint" not in settings:
-        return not settings.get(own_cluster, "[auto]").startswith(("[local]", "[auto]", "local"))
+    if environment is None and runner in _WITH_SERVER and "--job_endpoint" not in settings:
+        return not is_within_the_job_server(settings, runner)
     return environment in (None, "DOCKER")
 
 
@@ -247,6 +248,11 @@ def _check_values(given: Sequence[str], key: str, *, is_complete: bool) -> None:
     except SystemExit as error:
         problem = said.getvalue().strip().rpartition("error: ")[2]
         raise ConfigError(f"{key}: expected options that Beam takes; it says: {problem}") from error
+    check_environment(options, key)
+    if int(known["direct_num_workers"]) < 0:
+        raise ConfigError(
+            f"{key}: expected --direct_num_workers of 1 or more, or 0 for all cores, got {known['direct_num_workers']}"
+        )
     if is_complete and unknown:
         name = unknown[0].partition("=")[0]
         raise ConfigError(f"{key}: Beam knows no option {name}.{nearest(name.removeprefix('--'), known)}")

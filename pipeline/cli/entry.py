@@ -226,10 +226,11 @@ def validate(
 
     Data of up to a megabyte is read whole, of more the header alone.
     """
-    experiment, base_dir = load_experiment(str(file), changes)
-    if data:
-        from kerasline.pipeline.plan import check_data
+    from kerasline.pipeline.plan import check_config, check_data
 
+    experiment, base_dir = load_experiment(str(file), changes)
+    check_config(experiment)
+    if data:
         check_data(experiment, base_dir, data_dir, workspace)
     later = next((kind for kind in ("python", "sql") if data and getattr(experiment.data, kind)), None)
     told = f"; what data.{later} gives is asked for and checked by 'kerasline plan'" if later else ""

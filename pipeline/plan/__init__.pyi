@@ -5,7 +5,7 @@ from .data_schemas import (
     last_schema_file as last_schema_file,
 )
 from .earlier_searches import check_budget as check_budget, find_start as find_start
-from .first_checks import check_data as check_data, check_first as check_first
+from .first_checks import check_config as check_config, check_data as check_data, check_first as check_first
 from .own_parts import (
     OF_A_RUN as OF_A_RUN,
     check_own_functions as check_own_functions,
@@ -16,6 +16,7 @@ from .partial import (
     Part as Part,
     Selection as Selection,
     UnfinishedStep as UnfinishedStep,
+    check_sizes as check_sizes,
     check_steps as check_steps,
     describe_end as describe_end,
     explain_unfinished as explain_unfinished,

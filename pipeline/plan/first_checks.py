@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
+from kerasline.components.beam import check_engine
 from kerasline.components.core import ConfigError, nearest
 from kerasline.components.datasets import Peek, Places, check_data_dir, peek
 from kerasline.components.evaluation import crossing, parse_slice
@@ -16,6 +17,7 @@ from kerasline.components.signing import check_private_key
 from kerasline.components.validation import check_column_names
 from kerasline.pipeline.config import Experiment
 from kerasline.pipeline.plan.own_parts import check_own_functions
+from kerasline.pipeline.plan.partial import check_sizes
 from kerasline.pipeline.plan.presets import check_preset_folder
 from kerasline.pipeline.plan.signing_key import resolve_key
 from kerasline.pipeline.plan.starting_weights import resolve_weights
@@ -24,7 +26,7 @@ WHOLE_BYTES = 1_000_000  # data of this size is read as a run reads it
 
 
 def check_first(experiment: Experiment, base_dir: Path, data_dir: Path | None, workspace: Path) -> Peek:
-    """Checks what the recipe names: files, columns, a function, weights.
+    """Checks what the recipe names: an engine, files, columns, a function, weights.
 
     Args:
       experiment: the config.
@@ -38,6 +40,7 @@ def check_first(experiment: Experiment, base_dir: Path, data_dir: Path | None, w
     Raises:
       ConfigError: names what is not there.
     """
+    check_engine(experiment.run.engine(), reach=False)
     check_data_dir(data_dir)
     check_own_functions(experiment, base_dir)
     signing = resolve_key(experiment, base_dir).push.sign
@@ -54,6 +57,16 @@ def check_first(experiment: Experiment, base_dir: Path, data_dir: Path | None, w
     check_parts(resolve_weights(experiment, workspace).model)
     check_preset_folder(experiment, base_dir)
     return found
+
+
+def check_config(experiment: Experiment) -> None:
+    """Checks what the recipe says of its steps, and of where they run.
+
+    Raises:
+      ConfigError: it has no such step, or no engine could run the steps.
+    """
+    check_sizes(experiment)
+    check_engine(experiment.run.engine(), reach=False)
 
 
 def check_data(experiment: Experiment, base_dir: Path, data_dir: Path | None, workspace: Path) -> None:

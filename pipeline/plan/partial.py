@@ -69,6 +69,22 @@ def steps_of(experiment: Experiment) -> list[str]:
     return [step for step in STEPS if not left_out.get(step)]
 
 
+def check_sizes(experiment: Experiment) -> None:
+    """Refuses what ``run:`` says of steps that a recipe does not have.
+
+    Raises:
+      ConfigError: names the steps that there are, and the nearest one.
+    """
+    steps, options = steps_of(experiment), experiment.run
+    for block, sizes in (("resources", options.resources), ("custom_jobs", options.custom_jobs)):
+        for step in sizes:
+            if step not in steps:
+                raise ConfigError(
+                    f"run.{block}: expected steps of this recipe ({', '.join(steps)}), got {step!r}."
+                    f"{nearest(step, steps)}"
+                )
+
+
 def check_steps(part: Part, experiment: Experiment) -> None:
     """Refuses names that are no steps of a recipe, at once.
 

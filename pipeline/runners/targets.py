@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from kerasline.components.core import ConfigError, nearest
 from kerasline.pipeline.config import Experiment
-from kerasline.pipeline.plan import steps_of
+from kerasline.pipeline.plan import check_sizes
 
 _ENGINE = re.compile(r"--(job_endpoint|flink_master|spark_master_url)=(\w+://)?(?P<host>.+):[0-9]+/?")
 _OWN_HOST = re.compile(r"localhost|0\.0\.0\.0|127\.[0-9.]+|\[::1\]")
@@ -34,14 +34,9 @@ def check_target(experiment: Experiment, target: str) -> None:
             f"run.custom_jobs: expected --target vertex, got {target}, which has none; size the steps under "
             "run.resources, or leave them out with --set 'run.custom_jobs={}'"
         )
-    steps = steps_of(experiment)
+    check_sizes(experiment)
     for block, sizes in (("resources", options.resources), ("custom_jobs", options.custom_jobs)):
         for step, size in sizes.items():
-            if step not in steps:
-                raise ConfigError(
-                    f"run.{block}: expected steps of this recipe ({', '.join(steps)}), got {step!r}."
-                    f"{nearest(step, steps)}"
-                )
             if size.accelerator:
                 _check_accelerator(f"run.{block}.{step}.accelerator", size.accelerator, target)
     own, _ = _engines(options.engine())

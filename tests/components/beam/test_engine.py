@@ -174,6 +174,10 @@ def test_what_listens_has_to_be_a_job_service() -> None:
             ["--runner=SparkRunner", "--spark_master_url=spark://127.0.0.1:1", "--environment_type=LOOPBACK"],
             "expected Spark at spark://127.0.0.1:1, but nothing answers there",
         ),
+        (
+            ["--runner=FlinkRunner", "--flink_master=localhost:1", "--environment_type=LOOPBACK"],
+            "expected Flink at localhost:1, but nothing answers there",
+        ),
     ],
 )
 def test_a_cluster_that_is_not_there_is_named(given: list[str], sentence: str) -> None:
@@ -203,9 +207,11 @@ def test_without_java_no_job_server_can_be_started() -> None:
         (DATAFLOW[:2], "expected --region, --temp_location with DataflowRunner, got none"),
         (DATAFLOW, "expected --sdk_container_image=IMAGE with DataflowRunner"),
         (["--runner=PortableRunner"], "or --environment_type=LOOPBACK for workers on this machine; got none"),
-        ([*LOOPBACK, "--job_endpoint=nowhere"], "expected --job_endpoint=HOST:PORT, got 'nowhere'"),
+        (
+            [*LOOPBACK, "--job_endpoint=nowhere"],
+            "expected --job_endpoint=HOST:PORT with a port up to 65535, got 'nowhere'",
+        ),
         ([*LOOPBACK, "--job_endpoint=127.0.0.1:1"], "nothing answers there ([Errno 111] Connection refused); start it"),
-        ([*LOOPBACK, "--job_endpoint=127.0.0.1:99999"], "nothing answers there"),
     ],
 )
 def test_an_engine_that_cannot_run_the_steps_is_refused(given: list[str], sentence: str) -> None:
@@ -214,8 +220,63 @@ def test_an_engine_that_cannot_run_the_steps_is_refused(given: list[str], senten
     assert str(refusal.value).startswith("--beam: ") and sentence in str(refusal.value)
 
 
+FLINK = ["--runner=FlinkRunner", "--flink_master=flink.internal:8081"]
+
+
+@pytest.mark.parametrize(
+    ("given", "sentence"),
+    [
+        ([*LOOPBACK, "--job_endpoint=127.0.0.1:99999"], "with a port up to 65535, got '127.0.0.1:99999'"),
+        (LOOPBACK, "expected --job_endpoint=HOST:PORT with PortableRunner, got none"),
+        (FLINK, "expected --sdk_container_image=IMAGE with FlinkRunner"),
+        (["--runner=FlinkRunner", "--flink_master=localhost:8081"], "expected --sdk_container_image=IMAGE with Flink"),
+        ([*FLINK, "--environment_type=LOPBACK"], "LOOPBACK, PROCESS, DOCKER, EXTERNAL, got 'LOPBACK'. Did you mean 'L"),
+        ([*FLINK, "--environment_type=process"], "got 'process'. Did you mean 'PROCESS'?"),
+        ([*FLINK, "--environment_type=PROCESS"], "Option process_command is required for environment type PROCESS"),
+        (
+            [*FLINK, "--environment_type=PROCESS", "--environment_config=/boot"],
+            "the program that starts a worker, got '/",
+        ),
+        ([*FLINK, "--environment_type=PROCESS", "--environment_config={}"], "starts a worker, got '{}'"),
+        (
+            [*FLINK, "--environment_type=EXTERNAL"],
+            "Option external_service_address is required for environment type EX",
+        ),
+        (
+            [*FLINK, "--environment_type=LOOPBACK", "--environment_config=x"],
+            "not compatible with environment type LOOP",
+        ),
+        (["--direct_num_workers=-2"], "expected --direct_num_workers of 1 or more, or 0 for all cores, got -2"),
+    ],
+)
+def test_what_no_engine_could_do_is_refused_without_asking_one(given: list[str], sentence: str) -> None:
+    with pytest.raises(ConfigError) as refusal:
+        check_engine(given, reach=False)
+    assert sentence in str(refusal.value)
+
+
 def test_where_others_hand_the_steps_over_nothing_has_to_answer_here() -> None:
     check_engine([*LOOPBACK, "--job_endpoint=flink.internal:8099"], reach=False)
+    external = "--environment_option=external_service_address=pool:50000"
+    check_engine([*FLINK, "--environment_type=EXTERNAL", external], reach=False)
+    check_engine([*FLINK, "--environment_type=PROCESS", '--environment_config={"command": "/boot"}'], reach=False)
+
+
+def test_workers_in_this_process_are_refused_to_an_engine_elsewhere(
+    endpoint: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another machine is one whose address is not that which this one has on the way there."""
+    ends = iter([("10.0.0.1", 50001), ("10.0.0.2", 8099)])
+
+    class Elsewhere(socket.socket):
+        getsockname = getpeername = lambda self: next(ends)
+
+    given = [*LOOPBACK, f"--job_endpoint={endpoint}"]
+    check_engine(given)
+    monkeypatch.setattr("socket.create_connection", lambda *_: Elsewhere())
+    sentence = "expected an engine on this machine with --environment_type=LOOPBACK, .*, which is another machine; take"
+    with pytest.raises(ConfigError, match=sentence):
+        check_engine(given)
 
 
 def test_a_step_waits_for_a_job_service_that_starts_beside_it(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -96,6 +96,13 @@ def test_validate_checks_a_file_with_and_without_its_data(kerasline: Command, tm
     (tmp_path / "own.yaml").write_text('name: own\ndata: {python: {function: "rows_of_mine:rows", label: y}}\n')
     told = "; what data.python gives is asked for and checked by 'kerasline plan'"
     assert kerasline("validate", "own.yaml") == (0, f"own.yaml is valid: own{told}\n", "")
+    code, _, err = kerasline("validate", "mine.yaml", "--no-data", "--set", "run.resources={trian: {cpu: 2}}")
+    assert (code, err.partition(", got ")[2]) == (2, "'trian'. Did you mean 'train'?\n"), err
+    code, _, err = kerasline("validate", "mine.yaml", "--no-data", "--set", "run.beam=[--direct_num_worker=2]")
+    assert (code, err) == (
+        2,
+        "kerasline: run.beam: Beam knows no option --direct_num_worker. Did you mean 'direct_num_workers'?\n",
+    )
     code, out, err = kerasline("validate", "mine.yaml")
     assert (code, out) == (2, "")
     assert err == f"kerasline: File not found: {tmp_path}/not-yet-there.csv; correct the path or --data-dir.\n"

@@ -56,6 +56,7 @@ def check(folder: Path, *changes: str) -> None:
         ("features={both: {cross: [area, city]}}", "features.both.cross: expected a column of"),
         ("features={area: {encode: bag, kind: text}, district: {kind: image}}",
          "features.district.kind: expected numeric,"),
+        ("run.beam=[--runner=Flunk]", "run.beam: expected a runner of Beam, got 'Flunk'"),
         ("training.sample_weight=weight", "training.sample_weight: expected a column of"),
         ("training.sample_weight=district", "training.sample_weight: expected a column of numbers"),
         ("evaluation.slices=[[district, town]]", "evaluation.slices: expected a column of"),

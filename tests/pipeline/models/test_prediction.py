@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ import kerasline as kl
 from kerasline.components.core.errors import ConfigError, DataRejected
 from kerasline.components.prediction.reading.planning import PredictionPlan, plan_prediction
 from kerasline.components.registry import read_record
+from tests.pipeline.serving.serving_process import Running
 
 Command = Any
 
@@ -266,6 +268,27 @@ def test_predictions_are_the_trainers_own(trained_workspace: Path, tmp_path: Pat
         *("--workspace", trained_workspace),
     )
     assert (missing.returncode, "iris_mlp has no version 4; it has 1" in missing.stderr) == (2, True)
+
+
+@pytest.mark.slow
+@pytest.mark.long
+def test_the_page_on_serving_gets_one_answer_from_the_file_and_from_a_server(trained_workspace: Path) -> None:
+    page = (Path(__file__).resolve().parents[3] / "docs" / "serving.md").read_text(encoding="utf-8")
+    (block,) = re.findall(r"(?ms)^```python\n(import tensorflow.*?)^```", page)
+    loaded: dict[str, Any] = {}
+    exec(block.replace("workspace/", f"{trained_workspace}/").replace("\nmodel.", "\nanswer = model."), loaded)
+    answer = {name: values.numpy() for name, values in loaded["answer"].items()}
+    assert {*answer} == {*re.findall(r"'(\w+)': ", block.rpartition("#")[2])}
+
+    ((body, path),) = re.findall(r"(?s)curl -d '(.*?)' localhost:8501(\S+)", page)
+    server = Running(trained_workspace)
+    try:
+        status, served = server.ask(path, json.loads(body))
+    finally:
+        server.stop()
+    assert status == 200
+    np.testing.assert_allclose(served["outputs"]["scores"], answer["scores"], atol=1e-6)
+    assert served["outputs"]["class"] == [name.decode() for name in answer["class"]]
 
 
 @pytest.mark.slow

@@ -232,7 +232,9 @@ def _describe_change(key: str, name: str, before: Any, now: Any) -> str:
     if leaf == "pointer_before":
         return "what is in production was moved since"
     shown = key.removeprefix("settings.") or name
-    return f"{shown} changed from {_short(before)} to {_short(now)}"
+    old, new = _short(before), _short(now)
+    # Long values that begin alike would be told as one and the same.
+    return f"{shown} changed" if old == new else f"{shown} changed from {old} to {new}"
 
 
 def _flatten(value: Any, prefix: str = "") -> dict[str, Any]:

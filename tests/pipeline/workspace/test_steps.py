@@ -61,6 +61,13 @@ def test_the_reason_names_the_key_and_both_values(tmp_path: Path) -> None:
     assert found["push"].reason == "train would run"
 
 
+def test_long_values_that_begin_alike_are_not_told_as_the_same(tmp_path: Path) -> None:
+    units = [64] * 30
+    remember(tmp_path, "1", steps({"model": {"units": units}}), ["ingest", "train", "baseline", "push"])
+    found = {s.id: s.reason for s in forecast(steps({"model": {"units": [*units, 8]}}), tmp_path)}
+    assert found["train"].split("; ")[0] == "model.units changed"
+
+
 def test_changed_data_code_and_production_are_said_in_words(tmp_path: Path) -> None:
     """Hashes mean nothing to people."""
     remember(tmp_path, "1", steps(), ["ingest", "train", "baseline", "push"])

@@ -51,7 +51,7 @@ NOT_TYPED = {
     ("operations.md", "git pull"): "changes the checkout that the tests are in",
     ("operations.md", "python3.11 -m venv env"): "installs a wheel; tests/test_packaging.py does it",
     ("running.md", "FROM REGISTRY"): "is a Dockerfile, and needs Docker",
-    ("serving.md", "docker run"): "needs Docker; its request goes to kerasline serve in tests/pipeline/models/test_prediction.py",
+    ("serving.md", "docker run"): "needs Docker; its request is sent by tests/pipeline/models/test_prediction.py",
 }
 KNOWN = [*TYPED, *GIVEN, *NOT_TYPED]
 

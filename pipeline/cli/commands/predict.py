@@ -51,7 +51,7 @@ def predict(
     ] = None,
     on_unseen: OnUnseenOption = "warn",
     explain: Annotated[
-        bool, typer.Option("--explain", help="Add how far the value of each column moved each answer.")
+        bool, typer.Option("--explain", help="Add how far each column moved each answer; for few rows.")
     ] = False,
     capture: CaptureOption = None,
     workspace: WorkspaceOption = WORKSPACE,

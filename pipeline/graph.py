@@ -17,6 +17,7 @@ from tfx.types.channel import BaseChannel
 from kerasline.components.baseline import Baseline
 from kerasline.components.core import code_version
 from kerasline.components.datasets.description import Dataset
+from kerasline.components.datasets.splits import split_record
 from kerasline.components.evaluation import EXTRACTORS, eval_config
 from kerasline.components.example_gen import DatasetExampleGen
 from kerasline.components.explanations import Explain
@@ -236,6 +237,7 @@ def _baseline(plan: RunPlan, ingest: Step, transform: Step, train: Step, models:
         models=models,
         version=plan.baseline_version,
         plan=plan.features.model_dump_json(),
+        split=json.dumps(split_record(plan.dataset)),
         references=int(plan.evaluation.references),
         weights=plan.experiment.training.model_dump_json(include={"sample_weight", "class_weights"}),
         code_version=code_version("kerasline.components.baseline.component"),

@@ -18,6 +18,7 @@ from kerasline.components.baseline.lost_version import BaselineLost, check_basel
 from kerasline.components.baseline.reference_rules import ANSWERS_FILE, REFERENCES_FILE, why_no_references
 from kerasline.components.baseline.references import fit_references
 from kerasline.components.core import copy_folder, first_line, load_saved_model
+from kerasline.components.datasets.splits import why_train_rows_measure
 from kerasline.components.features import FeaturePlan, encode_label
 from kerasline.components.fitting import ExamplesReader, TrainingOptions
 from kerasline.components.registry import current_version, read_record
@@ -34,6 +35,7 @@ def Baseline(  # noqa: N802 (a component is named like a class)
     models: Parameter[str],
     version: Parameter[int],
     plan: Parameter[str],
+    split: Parameter[str],
     references: Parameter[int],
     weights: Parameter[str],
     code_version: Parameter[str],
@@ -45,11 +47,12 @@ def Baseline(  # noqa: N802 (a component is named like a class)
         fitted on; they answer the eval split.
       transform_graph: encodes the labels.
       baseline: output; the custom property ``version`` is the version, or 0 for the trivial model, and ``missing`` then
-        says why.
+        says why; ``seen`` says why the version may have been fitted on rows that measure it now.
       models: ``MODELS/NAME``, the folder of pushed versions.
       version: the version in production when the run was planned, 0 before the first push; below 0 it is looked up
         now, for specs that are compiled once and run often.
       plan: the :class:`FeaturePlan` as JSON.
+      split: how this data's splits were drawn, as JSON; see :func:`split_record`.
       references: 1 to fit scikit-learn's models on the same rows, where these are a table.
       weights: what the recipe's training says of ``sample_weight`` and ``class_weights``, as JSON; references weigh the
         rows as the model does.
@@ -82,6 +85,8 @@ def Baseline(  # noqa: N802 (a component is named like a class)
         tf.saved_model.save(module, target, signatures=signatures)
     baseline.set_int_custom_property("version", 0 if missing else version)
     baseline.set_string_custom_property("missing", missing)
+    seen = "" if missing else _why_rows_were_seen(Path(models), version, json.loads(split))
+    baseline.set_string_custom_property("seen", seen)
 
 
 def _write_references(folder: Path, told: list[dict[str, Any]], answers: dict[str, Any]) -> None:
@@ -105,6 +110,12 @@ def _why_not_comparable(models: Path, version: int, plan: FeaturePlan) -> str:
     if "evaluation" not in signatures:
         raise BaselineLost(lost_baseline(models, version, "it has no signature 'evaluation'"))
     return ""
+
+
+def _why_rows_were_seen(models: Path, version: int, split: dict[str, Any]) -> str:
+    """Says why a version may have been fitted on rows that measure it now; empty where it was not."""
+    why = why_train_rows_measure(read_record(models, version).get("split"), split)
+    return f"version {version} was fitted on some of these rows, which flatters it: {why}" if why else ""
 
 
 def trivial_prediction(labels: np.ndarray, plan: FeaturePlan) -> np.ndarray:

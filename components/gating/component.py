@@ -46,7 +46,8 @@ def ModelGate(  # noqa: N802 (a component is named like a class)
     Args:
       model: the exported model, for its size.
       model_run: holds the Trainer's predictions on the eval split, and the number of parameters.
-      baseline: holds the trivial model; its custom property ``missing`` says why there is no model to compare with.
+      baseline: holds the trivial model; its custom property ``missing`` says why there is no model to compare with,
+        and ``seen`` why the rows flatter it.
       evaluation: TFMA's figures and validation.
       evaluated: the Evaluator's blessing.
       parity: ``parity.json`` has what the serving check found, and the latency.
@@ -60,7 +61,8 @@ def ModelGate(  # noqa: N802 (a component is named like a class)
     limits = EvaluationOptions.model_validate_json(options)
     whole, slices = read_evaluation(evaluation.uri)
     missing = baseline.get_string_custom_property("missing")
-    rows = judging.judge_thresholds(limits, whole, slices, missing)
+    seen = baseline.get_string_custom_property("seen")
+    rows = judging.judge_thresholds(limits, whole, slices, missing, seen)
     if evaluated.get_int_custom_property("blessed") != 1:
         rows += judging.judge_unexplained(rows, read_failures(evaluation.uri))
     summary = json.loads(Path(model_run.uri, "summary.json").read_text(encoding="utf-8"))

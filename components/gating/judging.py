@@ -21,6 +21,7 @@ from kerasline.components.evaluation import (
 )
 from kerasline.components.gating.rows import FAILED, NOT_GATED, PASSED, Row
 
+_IN_PRODUCTION = "the model in production has"
 _NOISE = 1e-6  # equal models differ by so much in float32
 _BUDGETS = {
     "latency_p50_ms": ("median latency of single requests", "ms"),
@@ -31,7 +32,7 @@ _BUDGETS = {
 
 
 def judge_thresholds(
-    options: EvaluationOptions, whole: SliceFigures, slices: Sequence[SliceFigures], no_baseline: str
+    options: EvaluationOptions, whole: SliceFigures, slices: Sequence[SliceFigures], no_baseline: str, seen: str = ""
 ) -> list[Row]:
     """Holds metrics against their limits, on the whole eval split and on slices.
 
@@ -40,6 +41,7 @@ def judge_thresholds(
       whole: figures of the whole split.
       slices: figures of its slices.
       no_baseline: why there is nothing to compare with, empty where there is.
+      seen: why the rows flatter what is compared with, empty where they do not.
 
     Returns:
       A row for each limit of the whole; for each limit of slices a row for every one that breaks it, or else one for
@@ -55,7 +57,12 @@ def judge_thresholds(
         named = "every slice" if key.strip() == EVERY else key
         for name, limits in by_metric.items():
             rows += _judge_slices(named, name, limits, chosen, large, no_baseline, options.min_slice_rows)
-    return rows
+    return [replace(row, detail=seen) if _has_production(row) else row for row in rows]
+
+
+def _has_production(row: Row) -> bool:
+    """Says whether a row compares with the model in production, on the whole split or on a slice."""
+    return row.status != NOT_GATED and _IN_PRODUCTION in row.text
 
 
 def _judge_slices(
@@ -129,7 +136,7 @@ def _judge_one(name: str, limits: Threshold, found: SliceFigures, no_baseline: s
             yield row(None, f"not compared: {reason}", None, kind)
         else:
             worst = before - sign * drop
-            text = f"not worse than {rounded(worst)} (the model in production has {rounded(before)} on this data)"
+            text = f"not worse than {rounded(worst)} ({_IN_PRODUCTION} {rounded(before)} on this data)"
             yield row(worst, text, lambda figure: sign * figure >= sign * worst - _NOISE, kind)
 
 

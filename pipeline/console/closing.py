@@ -74,12 +74,20 @@ def show_outcome(result: Mapping[str, Any], typed: Typed) -> None:
     console.print(f"{outcome_words(result)}, {result['seconds']['total']:.0f} s", markup=False)
     if result["status"] == "pushed" and result.get("missing_baseline"):
         console.print(f"gate    compared with limits only, since {result['missing_baseline']}", markup=False)
+    for remark in _comparison_remarks(result):
+        console.print(f"gate    {remark}", markup=False)
     if result["model"]:
         console.print(f"model   version {result['model']['version']}, {result['model']['path']}", markup=False)
     if result.get("challenges"):
         console.print(f"beside  version {result['challenges']}, which stays in production for now", markup=False)
     console.print(f"report  {result['report']}", markup=False)
     console.print(f"next    {' · '.join(next_commands(result, typed))}", markup=False)
+
+
+def _comparison_remarks(result: Mapping[str, Any]) -> list[str]:
+    """Lists what makes a comparison that was passed less fair than it looks; a refusal has it in its sentence."""
+    passed = [row for row in result.get("gate") or [] if row["passed"] and row["part"] == "baseline"]
+    return list(dict.fromkeys(row["detail"] for row in passed if row.get("detail")))
 
 
 def outcome_words(result: Mapping[str, Any]) -> str:

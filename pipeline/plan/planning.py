@@ -16,6 +16,7 @@ from kerasline.components.beam import AUTO, Work, choose_processes, complete_opt
 from kerasline.components.core import TEXT_PACKAGE, ConfigError
 from kerasline.components.datasets import infer_task, resolve
 from kerasline.components.datasets.description import Dataset
+from kerasline.components.datasets.splits import split_record
 from kerasline.components.evaluation import DEFAULT_METRICS, EvaluationOptions, settle_evaluation
 from kerasline.components.example_gen import RowRules
 from kerasline.components.features import (
@@ -174,6 +175,7 @@ def data_record(dataset: Dataset) -> dict[str, Any]:
         "span_digests": dataset.spans,
         "spans": next((note for note in dataset.notes if note.startswith("spans ")), None),
         "data_fingerprint": dataset.fingerprint,
+        "split": split_record(dataset),
     }
 
 

@@ -25,6 +25,7 @@ STEP = FeatureStep(name="x", kind="numeric", dtype="float", options=ColumnOption
 PLAN = FeaturePlan(
     steps=(STEP,), label="colour", label_dtype="string", classes=CLASSES, label_scale="none", task="multiclass"
 )
+SPLIT = {"method": "hash", "column": None, "seed": 7, "train": 0.8, "eval_from": None, "names": "a"}
 
 
 @pytest.fixture(scope="module")
@@ -49,13 +50,13 @@ def look_up(place: Path, output: Path, version: int) -> Any:
     made["examples"].uri, made["transform_graph"].uri = str(place / "examples"), str(place / "graph")
     made["baseline"].uri = str(output / "baseline")
     Baseline.test_call(
-        **made, models=str(output / "models"), version=version, plan=PLAN.model_dump_json(), references=1, weights="{}",
-        code_version="1",
+        **made, models=str(output / "models"), version=version, plan=PLAN.model_dump_json(), split=json.dumps(SPLIT),
+        references=1, weights="{}", code_version="1",
     )  # fmt: skip
     return made["baseline"]
 
 
-def push(place: Path, output: Path, classes: tuple[str, ...]) -> None:
+def push(place: Path, output: Path, classes: tuple[str, ...], **record: Any) -> None:
     """Puts a version into production that answers blue, whatever it is asked."""
     import tensorflow as tf
 
@@ -66,7 +67,7 @@ def push(place: Path, output: Path, classes: tuple[str, ...]) -> None:
     module = _TrivialModule(reader, np.array([0, 0, 1], np.float32))
     signatures = {"evaluation": module.evaluation, "label_index": module.label_index}
     tf.saved_model.save(module, str(output / "exported"), signatures=signatures)
-    version = add_version(output / "models", output / "exported", {"classes": classes})
+    version = add_version(output / "models", output / "exported", {"classes": classes, **record})
     move_pointer(output / "models", version, "test", previous=None)
 
 
@@ -110,10 +111,28 @@ def test_the_version_in_production_is_copied_as_it_is(place: Path, tmp_path: Pat
     push(place, tmp_path, CLASSES)
     baseline = look_up(place, tmp_path, 1)
     assert baseline.get_int_custom_property("version") == 1
-    assert baseline.get_string_custom_property("missing") == ""
+    assert [baseline.get_string_custom_property(name) for name in ("missing", "seen")] == ["", ""]
     copied = tmp_path / "baseline" / "Format-Serving"
     assert (copied / "saved_model.pb").read_bytes() == (tmp_path / "exported" / "saved_model.pb").read_bytes()
     assert json.loads((copied / "version.json").read_text())["version"] == 1
+
+
+@pytest.mark.parametrize(
+    ("seed", "seen"),
+    [
+        (7, ""),
+        (
+            8,
+            "version 1 was fitted on some of these rows, which flatters it: its splits were drawn with seed 8, and are "
+            "drawn with seed 7 now; data.split.seed: 8 keeps them",
+        ),
+    ],
+)
+def test_a_version_that_was_fitted_on_rows_that_measure_it_is_told(
+    place: Path, tmp_path: Path, seed: int, seen: str
+) -> None:
+    push(place, tmp_path, CLASSES, split={**SPLIT, "seed": seed})
+    assert look_up(place, tmp_path, 1).get_string_custom_property("seen") == seen
 
 
 def test_a_version_of_other_classes_cannot_be_compared_with(place: Path, tmp_path: Path) -> None:

@@ -53,6 +53,15 @@ def test_limits_of_the_whole_split(accuracy: float, log_loss: float, expected: l
     assert rows[0].to_json()["passed"] is (expected[0] == PASSED)
 
 
+def test_a_comparison_on_rows_that_production_was_fitted_on_says_so_on_the_whole_and_on_slices() -> None:
+    limits = {"accuracy": {"min": 0.8, "max_drop": 0.02}}
+    chosen = options(thresholds=limits, slices=["city"], slice_thresholds={"city=Oslo": limits})
+    rows = judging.judge_thresholds(chosen, figures(0.81), [figures(0.75, city="Oslo")], "", "version 3 has seen them")
+    assert [row.detail for row in rows] == ["", "version 3 has seen them"] * 2
+    first = judging.judge_thresholds(chosen, figures(0.81), [], FIRST, "")
+    assert {row.detail for row in first} == {""}
+
+
 def test_before_the_first_push_there_are_limits_only_and_the_row_says_so() -> None:
     limits = {"accuracy": {"min": 0.8, "max_drop": 0.02}}
     rows = judging.judge_thresholds(options(thresholds=limits), figures(0.81), [], FIRST)

@@ -14,6 +14,7 @@ from pydantic import ValidationError
 from kerasline.components.core.errors import ConfigError
 from kerasline.components.datasets import DataOptions, assign_split, read_columns, read_shard
 from kerasline.components.datasets.description.spec import SplitPlan
+from kerasline.components.datasets.splits.drawing import split_record, why_train_rows_measure
 from kerasline.components.datasets.splits.splits import row_key
 
 FRACTIONS = {"train": 0.8, "eval": 0.1, "test": 0.1}
@@ -40,6 +41,43 @@ def test_hash_meets_the_shares_and_is_stable():
 def test_another_seed_gives_another_split():
     one, two = ([assign_split(plan(seed=seed), {"a": n}) for n in range(200)] for seed in (0, 1))
     assert one != two
+
+
+TIME, GROUP = {"method": "time", "column": "a"}, {"method": "group", "column": "b"}
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "said"),
+    [
+        ({}, {}, ""),
+        ({}, {"eval": 0.2}, "its train split was 80.0% of the rows, and is 70.0% now"),
+        ({"eval": 0.2}, {}, ""),
+        ({}, {"seed": 8}, "drawn with seed 7, and are drawn with seed 8 now; data.split.seed: 7 keeps them"),
+        (GROUP, {**GROUP, "seed": 8}, "drawn with seed 7"),
+        (TIME, {**TIME, "seed": 8}, ""),
+        (TIME, {**TIME, "eval": 0.3}, "its eval split began at a later time"),
+        ({**TIME, "eval": 0.3}, TIME, ""),
+        ({}, TIME, "drawn by hash, and are drawn by time of 'a' now"),
+        ({}, {"without": "b"}, "its table had other columns"),
+    ],
+)
+def test_rows_that_trained_before_and_measure_now_are_told(resolve, tmp_path, before, now, said):
+    """What is told is what the rows do."""
+    rows = [{"a": n, "b": n % 97, "y": n / 7} for n in range(300)]
+    (tmp_path / "t.csv").write_text(csv("a", "b", "y", rows=[row.values() for row in rows]))
+
+    def drawn(without=None, **split):
+        drop = [without] if without else []
+        data = resolve(csv={"path": "t.csv", "label": "y", "drop": drop}, split={"seed": 7, **split})
+        read = [{name: row[name] for name in row if name != without} for row in rows]
+        train = {number for number, row in enumerate(read) if assign_split(data.split, row) == "train"}
+        return split_record(data), train
+
+    (old, trained), (new, trains) = drawn(**before), drawn(**now)
+    why = why_train_rows_measure(old, new)
+    assert said in why
+    assert bool(why) is bool(trained - trains)
+    assert not why_train_rows_measure(None, new), "of older versions nothing is known"
 
 
 def test_row_key_depends_on_values_and_types_only():

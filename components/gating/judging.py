@@ -57,12 +57,13 @@ def judge_thresholds(
         named = "every slice" if key.strip() == EVERY else key
         for name, limits in by_metric.items():
             rows += _judge_slices(named, name, limits, chosen, large, no_baseline, options.min_slice_rows)
-    return [replace(row, detail=seen) if _has_production(row) else row for row in rows]
+    return [_with_doubt(row, seen) for row in rows]
 
 
-def _has_production(row: Row) -> bool:
-    """Says whether a row compares with the model in production, on the whole split or on a slice."""
-    return row.status != NOT_GATED and _IN_PRODUCTION in row.text
+def _with_doubt(row: Row, seen: str) -> Row:
+    """Says of a comparison with the model in production, on the whole split or on a slice, what makes it less fair."""
+    is_compared = row.status != NOT_GATED and _IN_PRODUCTION in row.text
+    return replace(row, detail=seen) if is_compared else row
 
 
 def _judge_slices(

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
 import threading
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 import yaml
-from apscheduler.events import EVENT_JOB_MAX_INSTANCES
+from apscheduler.events import EVENT_JOB_MAX_INSTANCES, EVENT_JOB_MISSED
 from apscheduler.schedulers.background import BackgroundScheduler
 from pydantic import ValidationError
 
@@ -130,8 +132,10 @@ def test_the_scheduler_is_alone_and_ends_at_sigterm(recipe: str, tmp_path: Path)
     assert first.startswith("flowers_nightly: retrains on '30 2 * * mon-fri' (Europe/Berlin), next 20")
 
 
-def test_a_tick_that_finds_the_retrain_before_it_running_is_told(capsys: pytest.CaptureFixture[str]) -> None:
-    """In a sentence of ours, once for each tick, and without what APScheduler writes for programmers."""
+def test_a_tick_that_finds_the_retrain_before_it_running_is_told(
+    capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    """In a sentence of ours, and without what APScheduler writes for programmers."""
     seen, over = threading.Event(), threading.Event()
     scheduler = BackgroundScheduler()
     tell_ticks_left_out(scheduler, "flowers")
@@ -141,8 +145,22 @@ def test_a_tick_that_finds_the_retrain_before_it_running_is_told(capsys: pytest.
     told = seen.wait(30)
     over.set()
     scheduler.shutdown()
-    printed = capsys.readouterr()
     assert told
-    assert " is left out, since the retrain before it still runs" in printed.out
-    assert printed.out.startswith("flowers: the tick of ")
-    assert not printed.err
+    assert re.match(
+        r"flowers: the tick of \d\d:\d\d is left out, since the retrain before it still runs\n", capsys.readouterr().out
+    )
+    assert not caplog.records
+
+
+def test_a_tick_that_was_seen_too_late_is_told(
+    capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    scheduler, missed = BackgroundScheduler(timezone=UTC), threading.Event()
+    tell_ticks_left_out(scheduler, "flowers")
+    scheduler.add_listener(lambda _: missed.set(), EVENT_JOB_MISSED)
+    scheduler.add_job(missed.set, "date", run_date=datetime(2026, 3, 1, 4, 30, tzinfo=UTC), misfire_grace_time=1)
+    scheduler.start()
+    assert missed.wait(30)
+    scheduler.shutdown()
+    said = "flowers: the tick of 2026-03-01 04:30 is left out, since it was seen too late\n"
+    assert (capsys.readouterr().out, caplog.records) == (said, [])

@@ -81,6 +81,7 @@ from .wording import (
     first_line as first_line,
     last_line as last_line,
     new_name as new_name,
+    percent as percent,
     printable as printable,
     rate as rate,
     rounded as rounded,

@@ -44,6 +44,14 @@ def rounded(value: float | None, digits: int = 4) -> str:
     return f"{float(text):,.0f}" if "e+" in text and abs(value) < _WITHOUT_EXPONENT else text
 
 
+def percent(share: float, digits: int = 1) -> str:
+    """Writes a share so that few do not look like none, and most not like all: ``<0.1%``, ``12.5%``, ``>99.9%``."""
+    least = 0.01 / 10**digits
+    if 0 < share < least / 2:
+        return f"<{least:.{digits}%}"
+    return f">{1 - least:.{digits}%}" if 1 - least / 2 <= share < 1 else f"{share:.{digits}%}"
+
+
 def first_line(error: BaseException, otherwise: str | None = None) -> str:
     """Returns the first line of an error's message.
 

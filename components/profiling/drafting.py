@@ -12,7 +12,7 @@ from itertools import chain, compress
 from pathlib import Path
 from typing import Any
 
-from kerasline.components.core import ConfigError, counted, printable, rounded
+from kerasline.components.core import ConfigError, counted, percent, printable, rounded
 from kerasline.components.features import has_too_many_ranks
 from kerasline.components.profiling.guessing import (
     ColumnGuess,
@@ -22,7 +22,6 @@ from kerasline.components.profiling.guessing import (
     guess_column,
     guess_label,
     mark_panels,
-    percent,
     require_label,
 )
 from kerasline.components.profiling.sampling import (
@@ -290,7 +289,7 @@ def _rest(settings: Settings, label: LabelGuess) -> list[str]:
         rare = min(label.counts, key=lambda name: label.counts[name])
         share = label.counts[rare] / max(1, label.rows)
         lines += comment(
-            f"{rare!r} is {share:.1%} of the rows. To find more of it at the price of more false alarms (accuracy and "
+            f"{rare!r} is {percent(share)} of the rows. To find more of it at the price of more false alarms (accuracy and "
             "log loss get worse, and scores are no probabilities any more):",
             2,
         )
@@ -367,7 +366,7 @@ def describe_label(label: LabelGuess) -> str:
         return f"multilabel, {len(label.columns)} columns of 0 and 1"
     if not label.counts:
         return f"regression: numbers, standard deviation {rounded(label.deviation)}"
-    shares = [f"{name} {count / max(1, label.rows):.0%}" for name, count in label.counts.items()]
+    shares = [f"{name} {percent(count / max(1, label.rows), 0)}" for name, count in label.counts.items()]
     return f"{label.task}, {len(label.counts)} classes: {listed(shares, 5)}"
 
 

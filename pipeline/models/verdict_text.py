@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from kerasline.components.core import counted, rounded
+from kerasline.components.core import counted, percent, rounded
 
 _WORDS = {"better": "BETTER", "worse": "WORSE", "undecided": "undecided"}
 _SIDES = ("challenger", "incumbent")
@@ -57,7 +57,7 @@ def _agreement(agreement: Mapping[str, Any] | None) -> Iterator[str]:
     if agreement is None:
         return
     if "share" in agreement:
-        yield f"answers  {agreement['share']:.1%} of {agreement['rows']:,} are the same"
+        yield f"answers  {percent(agreement['share'])} of {agreement['rows']:,} are the same"
     else:
         yield f"answers  {rounded(agreement['mean_difference'])} apart in the mean of {agreement['rows']:,}"
 

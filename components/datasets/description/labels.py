@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
-from kerasline.components.core import ConfigError
+from kerasline.components.core import ConfigError, percent
 from kerasline.components.datasets.description.spec import Label
 from kerasline.components.datasets.values import WrittenNumbers, mixes_spellings, plain_boolean, read_number
 from kerasline.components.models import Task
@@ -253,7 +253,7 @@ def _check_written(facts: LabelFacts, written: WrittenNumbers, where: str) -> No
         stray = next((v for v in facts.counts or () if read_number(str(v), written.form) is None), None)
         shown = f"such as {stray!r}" if stray is not None else "among many different ones"
         raise ConfigError(
-            f"The {where} is numbers, but {1 - written.share:.1%} of its values are none, {shown}; correct such rows, "
+            f"The {where} is numbers, but {percent(1 - written.share)} of its values are none, {shown}; correct such rows, "
             f"list their text in features.{facts.name}.missing_values, or set task: multiclass if these are names of "
             "classes."
         )

@@ -1,5 +1,5 @@
 from .columns import guess_column as guess_column
-from .guess import ColumnGuess as ColumnGuess, percent as percent
+from .guess import ColumnGuess as ColumnGuess
 from .labels import LabelGuess as LabelGuess, guess_label as guess_label, require_label as require_label
 from .leaks import gives_away as gives_away
 from .panels import mark_panels as mark_panels

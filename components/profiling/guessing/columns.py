@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
+from kerasline.components.core import percent
 from kerasline.components.profiling.guessing.guess import ColumnGuess, shown
 from kerasline.components.profiling.guessing.numbers import guess_number
 from kerasline.components.profiling.guessing.texts import guess_text
@@ -46,7 +47,7 @@ def _guess(
         return ColumnGuess(name, "drop", f"always {shown(present[0])}")
     share = 1 - len(present) / len(column.values)
     if share > _MOST_MISSING and len(column.values) >= _FEWEST_TO_JUDGE:
-        why = f"{share:.1%} of the rows have no value, too few to learn from; if having one says something, keep it"
+        why = f"{percent(share)} of the rows have no value, too few to learn from; if having one says something, keep it"
         return ColumnGuess(name, "drop", why)
     if column.dtype == "string":
         return guess_text(name, present, counts, rows, complete)

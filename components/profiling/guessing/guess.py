@@ -50,11 +50,6 @@ def shown(value: Any) -> str:
     return repr(text if len(text) <= 30 else text[:27] + "...") if isinstance(value, str) else text
 
 
-def percent(share: float) -> str:
-    """Writes a share that is not 0, so that it does not look like 0."""
-    return f"{share:.1%}" if share >= 0.0005 else "<0.1%"
-
-
 def hidden_difference(texts: Collection[str]) -> str:
     """Says in what texts differ that mean the same to a reader; empty where none do."""
     if len({text.lower() for text in texts}) < len(texts):

@@ -9,11 +9,11 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from kerasline.components.core import ConfigError, counted, nearest
+from kerasline.components.core import ConfigError, counted, nearest, percent
 from kerasline.components.datasets.description import LabelFacts, facts_of_written, infer_task, is_classes, settle_label
 from kerasline.components.datasets.values import WrittenNumbers, evidence_of, read_number, reads_as_date
 from kerasline.components.models import Task
-from kerasline.components.profiling.guessing.guess import hidden_difference, percent
+from kerasline.components.profiling.guessing.guess import hidden_difference
 from kerasline.components.profiling.guessing.numbers import lost_digits
 from kerasline.components.profiling.sampling import SampledColumn, TableSample, Words, remark_on_classes
 

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from kerasline.components.core import percent
 from kerasline.components.datasets.images import SUFFIXES
 from kerasline.components.datasets.values import (
     CURRENCIES,
@@ -182,7 +183,7 @@ def _guess_date(name: str, values: Sequence[str], counts: Counter[str]) -> Colum
     why = f"{'times, in hours,' if best == 'time' else 'dates'} such as {values[0]}"
     if read[best] < 1:
         options["indicator"] = True
-        why += f"; {1 - read[best]:.1%} are none and count as missing"
+        why += f"; {percent(1 - read[best])} are none and count as missing"
     return ColumnGuess(name, "date", why, options=options, remark=remark)
 
 
@@ -247,7 +248,7 @@ def _told_numbers(numbers: WrittenNumbers, counts: Counter[str]) -> str:
         return told
     stray = next((value for value in counts if read_number(value, numbers.form) is None), "")
     example = f" such as {shown(stray)}" if stray else ""
-    return f"{told}; other cells{example} count as missing ({1 - numbers.share:.1%})"
+    return f"{told}; other cells{example} count as missing ({percent(1 - numbers.share)})"
 
 
 def _odd(value: str) -> bool:

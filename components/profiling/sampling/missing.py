@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from kerasline.components.core import counted
+from kerasline.components.core import counted, percent
 from kerasline.components.datasets.description import MISSING_VALUES
 from kerasline.components.datasets.tables.csv import parse
 from kerasline.components.datasets.values import evidence_of, missing_words
@@ -171,7 +171,7 @@ def _remark_on_left_out(counts: Mapping[str, int], others: int) -> str:
     told = " and ".join(f"{counted(count, 'row')} whose label is {word!r}" for word, count in counts.items())
     left_out = sum(counts.values())
     share = left_out / (others + left_out)
-    return f"left out: {told} ({share:.1%}); if that is a class, write missing_values: [] for the label"
+    return f"left out: {told} ({percent(share)}); if that is a class, write missing_values: [] for the label"
 
 
 def _are_texts(cells: Iterable[str]) -> bool:

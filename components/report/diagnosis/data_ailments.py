@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from kerasline.components.core import rounded
+from kerasline.components.core import percent, rounded
 from kerasline.components.evaluation import METRICS
 from kerasline.components.report.diagnosis.ailments import Diagnosis, result
 from kerasline.components.report.diagnosis.reading import Reading, doubt_of_test
@@ -160,7 +160,7 @@ def class_imbalance(figures: Mapping[str, Any], advice: Treatments) -> Diagnosis
     if counts[largest] < IMBALANCE * max(counts[smallest], 1) or total < 20:
         return None
     evidence = [
-        f"Class {smallest} has {counts[smallest]} of {total} training rows ({counts[smallest] / total:.1%}), "
+        f"Class {smallest} has {counts[smallest]} of {total} training rows ({percent(counts[smallest] / total)}), "
         f"{largest} has {counts[largest]}."
     ]
     recalls = _recalls(figures)

@@ -8,7 +8,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from kerasline.components.core import counted
+from kerasline.components.core import counted, percent
 from kerasline.components.example_gen import COLUMN, QUARANTINE_FOLDER, REASON
 from kerasline.components.validation.policy import Finding
 from kerasline.components.validation.samples import Statistics
@@ -47,7 +47,7 @@ def check_quarantine(
     (column, reason), count = reasons.most_common(1)[0]
     passed = share <= max_share
     mostly = f"most often{f' column {column!r}' if column else ''}: {reason}"
-    text = f"{counted(rows, 'row')} ({share:.2%}) in quarantine, {mostly}"
+    text = f"{counted(rows, 'row')} ({percent(share, 2)}) in quarantine, {mostly}"
     finding = Finding(
         "quarantine",
         "quarantined" if passed else "failed",

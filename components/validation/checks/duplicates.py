@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from kerasline.components.core import counted
+from kerasline.components.core import counted, percent
 from kerasline.components.validation.policy import DuplicatesCheck, Finding, status_of
 from kerasline.components.validation.samples import SplitSample
 
@@ -35,7 +35,7 @@ def check_duplicates(samples: Mapping[str, SplitSample], options: DuplicatesChec
             share = float(copies.mean())
             count = round(share * samples[split].rows)
             passed = share <= options.limit
-            text = f"{count} of {counted(samples[split].rows, 'row')} ({share:.2%}) also in {' or '.join(names)}"
+            text = f"{count} of {counted(samples[split].rows, 'row')} ({percent(share, 2)}) also in {' or '.join(names)}"
             findings.append(
                 Finding(
                     "duplicates", status_of(passed, policy),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from kerasline.components.core.wording import counted, rate, rounded
+from kerasline.components.core.wording import counted, percent, rate, rounded
 
 
 @pytest.mark.parametrize(
@@ -27,6 +27,13 @@ def test_a_rate_is_never_rounded_to_none() -> None:
     assert [rate(value) for value in (123_456.7, 10, 2.345, 0.04)] == [
         "123,457 rows/s", "10 rows/s", "2.3 rows/s", "0.04 rows/s",
     ]  # fmt: skip
+
+
+def test_few_are_not_written_as_none_nor_most_as_all() -> None:
+    assert [percent(share) for share in (0.0, 1e-5, 0.0006, 0.125, 0.9999, 1.0)] == [
+        "0.0%", "<0.1%", "0.1%", "12.5%", ">99.9%", "100.0%",
+    ]  # fmt: skip
+    assert [percent(1e-5, 2), percent(0.004, 0), percent(0.996, 0)] == ["<0.01%", "<1%", ">99%"]
 
 
 @pytest.mark.parametrize(

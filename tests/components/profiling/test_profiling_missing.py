@@ -105,6 +105,7 @@ def test_namibia_is_a_country(tmp_path: Path) -> None:
     [
         ({"a": 90, "b": 90, "NA": 20}, USUAL, "20 rows whose label is 'NA' (10.0%); if that is a class"),
         ({"a": 90, "b": 90, "NA": 2}, None, "2 rows whose label is 'NA' (1.1%); if that is a class"),
+        ({"a": 9999, "b": 9999, "NA": 1}, None, "1 row whose label is 'NA' (<0.1%); if that is a class"),
         ({"a": 90, "b": 90, "null": 90, "": 3}, [w for w in USUAL if w != "null"], ""),
         ({".": 9, ",": 9, "!": 9, "?": 9}, [w for w in USUAL if w != "?"], ""),
         ({"DE": 90, "FR": 90, "US": 9, "unknown": 90, "NA": 90}, [w for w in USUAL if w != "NA"], ""),

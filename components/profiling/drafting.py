@@ -289,8 +289,8 @@ def _rest(settings: Settings, label: LabelGuess) -> list[str]:
         rare = min(label.counts, key=lambda name: label.counts[name])
         share = label.counts[rare] / max(1, label.rows)
         lines += comment(
-            f"{rare!r} is {percent(share)} of the rows. To find more of it at the price of more false alarms (accuracy and "
-            "log loss get worse, and scores are no probabilities any more):",
+            f"{rare!r} is {percent(share)} of the rows. To find more of it at the price of more false alarms (accuracy "
+            "and log loss get worse, and scores are no probabilities any more):",
             2,
         )
         lines += comment("class_weights: balanced", 2)

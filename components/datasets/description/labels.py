@@ -253,9 +253,9 @@ def _check_written(facts: LabelFacts, written: WrittenNumbers, where: str) -> No
         stray = next((v for v in facts.counts or () if read_number(str(v), written.form) is None), None)
         shown = f"such as {stray!r}" if stray is not None else "among many different ones"
         raise ConfigError(
-            f"The {where} is numbers, but {percent(1 - written.share)} of its values are none, {shown}; correct such rows, "
-            f"list their text in features.{facts.name}.missing_values, or set task: multiclass if these are names of "
-            "classes."
+            f"The {where} is numbers, but {percent(1 - written.share)} of its values are none, {shown}; correct such "
+            f"rows, list their text in features.{facts.name}.missing_values, or set task: multiclass if these are "
+            "names of classes."
         )
 
 

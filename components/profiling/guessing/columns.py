@@ -47,7 +47,8 @@ def _guess(
         return ColumnGuess(name, "drop", f"always {shown(present[0])}")
     share = 1 - len(present) / len(column.values)
     if share > _MOST_MISSING and len(column.values) >= _FEWEST_TO_JUDGE:
-        why = f"{percent(share)} of the rows have no value, too few to learn from; if having one says something, keep it"
+        told = f"{percent(share)} of the rows have no value"
+        why = f"{told}, too few to learn from; if having one says something, keep it"
         return ColumnGuess(name, "drop", why)
     if column.dtype == "string":
         return guess_text(name, present, counts, rows, complete)

@@ -35,7 +35,8 @@ def check_duplicates(samples: Mapping[str, SplitSample], options: DuplicatesChec
             share = float(copies.mean())
             count = round(share * samples[split].rows)
             passed = share <= options.limit
-            text = f"{count} of {counted(samples[split].rows, 'row')} ({percent(share, 2)}) also in {' or '.join(names)}"
+            told = f"{count} of {counted(samples[split].rows, 'row')} ({percent(share, 2)})"
+            text = f"{told} also in {' or '.join(names)}"
             findings.append(
                 Finding(
                     "duplicates", status_of(passed, policy),

@@ -13,11 +13,11 @@ import zlib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import IO, Any
 
 from kerasline.components.core import ConfigError, copy_of, is_address, nearest
-from kerasline.components.datasets.files.archives import ZIP_MAGIC, is_workbook_archive, open_archive
+from kerasline.components.datasets.files.archives import ZIP_MAGIC, is_workbook_archive, member_name, open_archive
 from kerasline.components.datasets.files.partitions import files_below
 from kerasline.components.datasets.files.unpacking import open_unpacked
 from kerasline.components.datasets.remote import fetch_file, fetch_folder, fetch_matching, parse
@@ -34,7 +34,8 @@ _PACKINGS: dict[bytes, Callable[..., Any]] = {
 PACKING_ERRORS = (EOFError, zlib.error, lzma.LZMAError, zipfile.BadZipFile, OSError)
 PACKED = (".gz", ".bz2", ".xz", ".zst", ".lz4", ".zip")  # what their names end in
 _WORKBOOKS = (".xlsx", ".xlsm", ".xlsb", ".xls", ".ods")
-TYPED = (".parquet", ".pq", ".feather", ".arrow", ".arrows", ".ipc", ".orc", ".jsonl", ".ndjson", *_WORKBOOKS)
+_LINES = (".jsonl", ".ndjson", ".jsonlines", ".geojsonl")
+TYPED = (".parquet", ".pq", ".feather", ".arrow", ".arrows", ".ipc", ".orc", *_LINES, *_WORKBOOKS)
 
 
 _LONGEST_PATH = 300  # in messages
@@ -236,6 +237,12 @@ def is_packed(path: str | Path) -> bool:
     with open(path, "rb") as stream:
         start = stream.read(6)
     return start.startswith(tuple(_PACKINGS)) or (start.startswith(ZIP_MAGIC) and not is_workbook_archive(path))
+
+
+def holds_lines(path: Path) -> bool:
+    """Says whether a file, packed or not, is called as one that holds an object a line; or the one in an archive."""
+    names = (path.name.lower(), member_name(path).lower())
+    return any({*PurePath(name).suffixes} & {*_LINES} for name in names)
 
 
 def is_gzip(path: str | Path) -> bool:

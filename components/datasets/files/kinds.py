@@ -97,13 +97,11 @@ _BEGINNINGS: tuple[tuple[bytes, FileKind], ...] = (
     (b"MM\0*", FileKind("a TIFF image", _IMAGE)),
 )
 _CONTROL = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f]")
-_NESTED = re.compile(rb'^\{\s*"[^"]*"\s*:\s*[\[{]|:\s*\[\s*\{')
 _IDX_TYPES = (8, 9, 11, 12, 13, 14)
 IDX = FileKind("an IDX file of MNIST's kind", "name its folder in the recipe: data: {idx: {path: FOLDER}}")
 TFRECORD = FileKind("a TFRecord file", "name it in the recipe: data: {tfrecord: {path: FILES, label: FEATURE}}")
-JSON_LINES = _typed("a file of JSON lines")
+JSON_OBJECTS = _typed("a file of JSON objects")
 JSON_ROWS = _typed("a JSON document of rows")
-JSON_OBJECT = _typed("a JSON document")
 JSON = FileKind("a JSON document", f"{_to_parquet('read_json')}, or write its rows alone, as [{{...}}, {{...}}]")
 _ARRAYS_OF = {b"{": JSON_ROWS, b"[": JSON, b"]": JSON_ROWS}  # by how the first element begins, or there is none
 _FIRST = re.compile(rb"\[\s*(?:null\s*(?:,\s*|(?=\])))*(.)", re.DOTALL)  # that is no null
@@ -201,7 +199,7 @@ def _name_text(start: bytes) -> FileKind | None:
     if start.startswith(b"version https://git-lfs"):
         return GIT_LFS
     if start[:1] == b"{":
-        return JSON_LINES if _are_lines(start) else JSON_OBJECT
+        return JSON_OBJECTS
     if (first := _FIRST.match(start)) and first[1] in _ARRAYS_OF:
         return _ARRAYS_OF[first[1]]
     if _is_sparse(start):
@@ -231,18 +229,6 @@ def _name_markup(start: bytes) -> FileKind | None:
     if start.startswith((b"<?xml", b"<svg")) and b"<svg" in start:
         return SVG
     return XML if start.startswith((b"<?xml", b"<html", b"<!doc", b"<tabl")) else None
-
-
-def _are_lines(start: bytes) -> bool:
-    """Says whether the first line is a whole object, and not the only one; of one that is too long to see its end,
-    whether it may be a row.
-
-    A document that holds whole columns or rows begins with a key in front of them, or has a list of objects within.
-    """
-    first, newline, more = start.partition(b"\n")
-    if newline:
-        return first.rstrip().endswith(b"}") and bool(more.strip())
-    return _NESTED.search(first) is None
 
 
 def name_zip(names: Iterable[str]) -> FileKind:

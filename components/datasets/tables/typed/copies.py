@@ -19,16 +19,13 @@ from typing import IO, TYPE_CHECKING
 
 from kerasline.components.core import ConfigError, cache_folder, file_facts
 from kerasline.components.datasets.files import (
-    JSON_OBJECT,
-    JSON_ROWS,
     PACKING_ERRORS,
     damaged_packing,
     is_packed,
     name_kind,
     open_bytes,
 )
-from kerasline.components.datasets.tables.typed.json_document import read_document
-from kerasline.components.datasets.tables.typed.json_lines import read_lines
+from kerasline.components.datasets.tables.typed.json_document import read_json
 from kerasline.components.datasets.tables.typed.workbooks import is_workbook, read_workbook
 
 if TYPE_CHECKING:
@@ -39,7 +36,7 @@ _BYTES_LOOKED_AT = 4096
 _BYTES_AT_ONCE = 1 << 20
 _DAMAGED = "{path} is damaged or ends too early; copy or write it again."
 _MONTH_SECONDS = 30 * 86_400.0
-_FORM = 4  # of copies: a larger number makes them anew, since files are read in another way
+_FORM = 5  # of copies: a larger number makes them anew, since files are read in another way
 _KEPT = 2  # copies of a file; a run may still read the last but one
 
 # The columns of a file, and its rows piece by piece.
@@ -83,10 +80,8 @@ def _reader_of(path: Path) -> Callable[[Path, IO[bytes]], _Content] | None:
         return _read_parquet if is_packed(path) else None
     if is_workbook(start):
         return read_workbook
-    if kind in (JSON_ROWS, JSON_OBJECT):
-        return read_document
     readers = {b"ARROW1": _read_arrow, b"FEA1": _read_feather, b"\xff\xff\xff\xff": _read_stream, b"ORC": _read_orc}
-    return next((read for beginning, read in readers.items() if start.startswith(beginning)), read_lines)
+    return next((read for beginning, read in readers.items() if start.startswith(beginning)), read_json)
 
 
 def _write_copy(path: Path, read: Callable[[Path, IO[bytes]], _Content], target: Path) -> None:

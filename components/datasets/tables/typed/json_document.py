@@ -1,4 +1,4 @@
-"""Reads JSON documents of rows, ``[{...}, ...]``, as web services write them: each object as a line of its own.
+"""Reads JSON: lines with one object each, or a document of rows, ``[{...}, ...]``, as web services write them.
 
 An object around the rows is looked into; several objects, one behind the other, are rows themselves.
 """
@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
 from kerasline.components.core import ConfigError
-from kerasline.components.datasets.tables.typed.json_lines import read_lines
+from kerasline.components.datasets.files import holds_lines
+from kerasline.components.datasets.tables.typed.json_lines import in_utf8, read_lines
 from kerasline.components.datasets.tables.typed.json_object import rows_of_object
 from kerasline.components.datasets.tables.typed.remarks import with_remark
 
@@ -22,20 +23,46 @@ if TYPE_CHECKING:
 
 _SPACE = re.compile(r"\s*")
 _BREAKS = str.maketrans("\r\n", "  ")
+_MARK = b"\xef\xbb\xbf"  # of UTF-8, which may stand first
 
 
-def read_document(path: Path, stream: IO[bytes]) -> tuple[Schema, Iterable[RecordBatch]]:
-    """Reads a table; the document has to fit in memory.
+def read_json(path: Path, stream: IO[bytes]) -> tuple[Schema, Iterable[RecordBatch]]:
+    """Reads a table of lines block by block; a document has to fit in memory.
 
     Args:
-      path: Of the file, for messages.
+      path: Of the file, for messages, and its name tells lines.
       stream: Its bytes, unpacked.
 
     Raises:
       ConfigError: it is no JSON or of another encoding than JSON has, has no rows, an element is no object, or a column
         changes its type.
     """
-    text = _decoded(path, stream.read())
+    stream = in_utf8(path, stream)
+    are_lines = _are_lines(path, stream)
+    stream.seek(0)
+    return read_lines(path, stream) if are_lines else _read_document(path, stream)
+
+
+def _are_lines(path: Path, stream: IO[bytes]) -> bool:
+    """Says whether each line is an object, by the name of the file, or since the first is one and not the only line."""
+    first = next(filter(bytes.strip, stream), b"").removeprefix(_MARK)
+    if not first.lstrip().startswith(b"{"):
+        return False
+    return holds_lines(path) or (any(map(bytes.strip, stream)) and _is_object(first))
+
+
+def _is_object(line: bytes) -> bool:
+    try:
+        return isinstance(json.loads(line), dict)
+    except (ValueError, RecursionError):
+        return False
+
+
+def _read_document(path: Path, stream: IO[bytes]) -> tuple[Schema, Iterable[RecordBatch]]:
+    try:
+        text = stream.read().decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise ConfigError(f"{path} is not UTF-8; write the file again in UTF-8.") from None
     with tempfile.TemporaryFile() as lines:
         try:
             elements, remark = _rows_of(path, text)
@@ -54,24 +81,15 @@ def read_document(path: Path, stream: IO[bytes]) -> tuple[Schema, Iterable[Recor
         return with_remark(schema, remark), batches
 
 
-def _decoded(path: Path, content: bytes) -> str:
-    encoding = json.detect_encoding(content)
-    try:
-        return content.decode(encoding)
-    except UnicodeDecodeError:
-        told = encoding.removesuffix("-sig").upper()
-        raise ConfigError(f"{path} is not {told}; write the file again in UTF-8.") from None
-
-
 def _rows_of(path: Path, text: str) -> tuple[Iterable[str], str]:
     """Returns the rows as they are written, and where in an object they were found."""
     start = _skip(text, 0)
     if text[start : start + 1] != "{":
         return _elements(text), ""
-    objects = list(_objects(text, start))
-    if len(objects) > 1:
-        return objects, ""
-    rows, remark = rows_of_object(path, json.loads(objects[0]))
+    content, end = json.JSONDecoder().raw_decode(text, start)
+    if _skip(text, end) < len(text):
+        return _objects(text, start), ""
+    rows, remark = rows_of_object(path, content)
     return map(json.dumps, rows), remark
 
 

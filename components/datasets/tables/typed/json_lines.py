@@ -30,7 +30,7 @@ def read_lines(path: Path, stream: IO[bytes], unit: str = "Line") -> tuple[Schem
 
     Args:
       path: Of the file, for messages.
-      stream: Its bytes, unpacked.
+      stream: Its bytes, unpacked, in UTF-8.
       unit: What messages call a line.
 
     Raises:
@@ -38,7 +38,7 @@ def read_lines(path: Path, stream: IO[bytes], unit: str = "Line") -> tuple[Schem
     """
     import pyarrow as pa
 
-    stream = _without_nulls(path, _in_utf8(path, stream), unit)
+    stream = _without_nulls(path, stream, unit)
     try:
         table = _parse(stream, {})
         # What looks like a date stays the text that it is, as in a text table.
@@ -55,8 +55,16 @@ def read_lines(path: Path, stream: IO[bytes], unit: str = "Line") -> tuple[Schem
     return table.schema, table.to_batches()
 
 
-def _in_utf8(path: Path, stream: IO[bytes]) -> IO[bytes]:
-    """Returns lines in UTF-8, whatever their encoding is of those that JSON may have."""
+def in_utf8(path: Path, stream: IO[bytes]) -> IO[bytes]:
+    """Returns JSON in UTF-8, whatever its encoding is of those that it may have.
+
+    Args:
+      path: Of the file, for messages.
+      stream: Its bytes, unpacked.
+
+    Raises:
+      ConfigError: it begins in such an encoding, and is of none.
+    """
     encoding = json.detect_encoding(stream.read(4))
     stream.seek(0)
     if encoding.startswith("utf-8"):

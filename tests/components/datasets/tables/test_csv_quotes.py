@@ -113,7 +113,7 @@ def test_excels_first_line_names_the_delimiter(tmp_path: Path) -> None:
         ("a,b\n1,2\n".encode("utf-16-le"), "is UTF-16 without a mark that says so, .* set csv.encoding: utf-16-le"),
         ("a,b\n1,2\n".encode("utf-16-be"), "set csv.encoding: utf-16-be"),
         ("a,b\n1,2\n".encode("utf-16"), "is UTF-16, not utf-8; set csv.encoding: utf-16"),
-        (b'{"a": 1, "y": 0}\n{"a": 2, "y": 1}\n', "is a file of JSON lines, no text table; name it under data.parquet"),
+        (b'{"a": 1, "y": 0}\n{"a": 2, "y": 1}\n', "is a file of JSON objects, no text table; name it under data"),
         (b'[{"a": 1, "y": 0}]', "is a JSON document of rows, no text table; name it under data.parquet"),
         (b'[1.5, "a"]\n[2.5, "b"]\n', "is a JSON document, no text table"),
         (b"% iris\n@RELATION iris\n@attribute x numeric\n@data\n1\n", "is an ARFF file of Weka, no text table; save"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import os
 import zipfile
@@ -141,6 +142,28 @@ def test_a_single_object_is_a_row(write: Any, content: str) -> None:
     assert pq.read_table(parquet_of(write("t.json", content))).to_pylist() == [{"x": [1, 2], "y": "u"}]
 
 
+@pytest.mark.parametrize("name", ["t.jsonl", "t.NDJSON", "t.jsonlines", "t.jsonl.gz", "t.zip"])
+@pytest.mark.parametrize("more", [{"meta": {"a": 2}}, {"tags": [{"a": 2}, {"a": 3}]}, {"x": [1.0, 2.0], "y": [1, 0]}])
+def test_one_line_of_a_file_of_lines_is_that_row(tmp_path: Path, name: str, more: dict[str, Any]) -> None:
+    row, path = {"x": 1, **more}, tmp_path / name
+    content = json.dumps(row).encode() + b"\n"
+    if name == "t.zip":
+        with zipfile.ZipFile(path, "w") as archive:
+            archive.writestr("rows/t.jsonl", content)
+    else:
+        path.write_bytes(gzip.compress(content) if name.endswith("gz") else content)
+    assert pq.read_table(parquet_of(path)).to_pylist() == [row]
+
+
+@pytest.mark.parametrize("end", ["", "\n", "\n \n"])
+@pytest.mark.parametrize("most", [2, 2000])
+def test_how_a_document_ends_and_how_long_it_is_does_not_matter(write: Any, end: str, most: int) -> None:
+    document = {"count": most, "columns": ["x", "y"], "data": [[i, i + 1] for i in range(most)]}
+    for count in ({"count": most}, {"note": "x" * 5000}):
+        read = pq.read_table(parquet_of(write("t.json", json.dumps(count | document) + end)))
+        assert read.to_pydict() == {"x": list(range(most)), "y": list(range(1, most + 1))}
+
+
 def test_objects_over_several_lines_are_rows(write: Any) -> None:
     path = write("t.json", "\n".join(json.dumps(row, indent=2) for row in ROWS))
     assert pq.read_table(parquet_of(path)).to_pylist() == ROWS
@@ -179,7 +202,7 @@ def test_what_is_cut_off_is_damaged(resolve: Resolve, tmp_path: Path, write_tabl
         (b'[{"x": 1, "y": "\xfc"}]', "t.feather is not UTF-8; write the file again in UTF-8"),
         (b" [ ]\n", "t.feather has no rows; check that the right file was named"),
         (b"[null, null]", "t.feather has no values in any row; check that the right file was named"),
-        ('[{"x": "\u00fc"}]'.encode("utf-16")[:-1], "t.feather is not UTF-16; write the file again in UTF-8"),
+        ('[{"x": "\u00fc"}]'.encode("utf-16")[:-1], "t.feather is damaged, or no UTF-16; write the file again"),
         ('{"x": 1}\n{"y": 2'.encode("utf-16")[:-1], "t.feather is damaged, or no UTF-16"),
         (b"PAR1" + bytes(90), "is not a Parquet file that can be read: it is damaged or ends too early"),
     ],

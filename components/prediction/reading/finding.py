@@ -25,7 +25,7 @@ from kerasline.components.datasets.files import (
 from kerasline.components.datasets.images import SUFFIXES
 from kerasline.components.datasets.remote import fetch_input
 
-_UNSURE = re.compile(r"\.json\b|\.zip$", re.IGNORECASE)  # in names that may be those of tables
+_UNSURE = re.compile(r"\.(?:geo)?json\b|\.zip$", re.IGNORECASE)  # in names that may be those of tables
 _ARCHIVE = re.compile(r"\.zip$", re.IGNORECASE)
 KINDS = ("csv", "parquet", "images", "tfrecord", "npz")
 Source = str | Sequence[Path]  # a file, a folder or a glob, or its address; or files that were found

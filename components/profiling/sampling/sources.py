@@ -58,7 +58,8 @@ def tables_of(folder: Path) -> list[Path]:
     files = [path for path in entries if path.is_file()]
     tables = list(filter(_is_table, files))
     # Text and JSON beside other tables tell about them.
-    found = [path for path in tables if path.suffix.lower() != ".txt"] or tables or _with_suffix(files, ".json")
+    found = [path for path in tables if path.suffix.lower() != ".txt"] or tables
+    found = found or _with_suffix(files, ".json") or _with_suffix(files, ".geojson")
     return _with_suffix(found, found[0].suffix) if found else []
 
 

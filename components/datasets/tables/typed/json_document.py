@@ -14,9 +14,10 @@ from typing import IO, TYPE_CHECKING
 
 from kerasline.components.core import ConfigError
 from kerasline.components.datasets.files import holds_lines
+from kerasline.components.datasets.tables.typed.json_decoding import decoder
 from kerasline.components.datasets.tables.typed.json_lines import in_utf8, read_lines
 from kerasline.components.datasets.tables.typed.json_object import rows_of_object
-from kerasline.components.datasets.tables.typed.remarks import with_remark
+from kerasline.components.datasets.tables.typed.remarks import remark_of, with_remark
 
 if TYPE_CHECKING:
     from pyarrow import RecordBatch, Schema
@@ -78,7 +79,7 @@ def _read_document(path: Path, stream: IO[bytes]) -> tuple[Schema, Iterable[Reco
             raise ConfigError(f"{path} has no rows; check that the right file was named")
         lines.seek(0)
         schema, batches = read_lines(path, lines, "Element")
-        return with_remark(schema, remark), batches
+        return with_remark(schema, remark_of(schema) or remark), batches
 
 
 def _rows_of(path: Path, text: str) -> tuple[Iterable[str], str]:
@@ -86,7 +87,7 @@ def _rows_of(path: Path, text: str) -> tuple[Iterable[str], str]:
     start = _skip(text, 0)
     if text[start : start + 1] != "{":
         return _elements(text), ""
-    content, end = json.JSONDecoder().raw_decode(text, start)
+    content, end = decoder(path).raw_decode(text, start)
     if _skip(text, end) < len(text):
         return _objects(text, start), ""
     rows, remark = rows_of_object(path, content)

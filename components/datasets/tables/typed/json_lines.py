@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from kerasline.components.core import ConfigError, shown
+from kerasline.components.datasets.tables.typed.json_features import without_geometry
+from kerasline.components.datasets.tables.typed.remarks import with_remark
 
 if TYPE_CHECKING:
     from pyarrow import RecordBatch, Schema, Table
@@ -38,7 +40,7 @@ def read_lines(path: Path, stream: IO[bytes], unit: str = "Line") -> tuple[Schem
     """
     import pyarrow as pa
 
-    stream = _without_nulls(path, stream, unit)
+    stream, remark = without_geometry(path, _without_nulls(path, stream, unit), unit)
     try:
         table = _parse(stream, {})
         # What looks like a date stays the text that it is, as in a text table.
@@ -52,7 +54,7 @@ def read_lines(path: Path, stream: IO[bytes], unit: str = "Line") -> tuple[Schem
         raise _explain(path, stream, error, unit) from None
     if not table.num_columns:
         raise ConfigError(f"{path} has no values in any row; check that the right file was named")
-    return table.schema, table.to_batches()
+    return with_remark(table.schema, remark), table.to_batches()
 
 
 def in_utf8(path: Path, stream: IO[bytes]) -> IO[bytes]:

@@ -121,15 +121,29 @@ ROWS = [{"x": i, "y": "uv"[i % 2]} for i in range(40)]
             },
             "of the features of t.json the properties are read, and the geometry not",
         ),
-        ({"x": [row["x"] for row in ROWS], "y": [row["y"] for row in ROWS]}, ""),
+        ({"x": [row["x"] for row in ROWS], "y": [row["y"] for row in ROWS]}, "each list of t.json is read as a column"),
         ({name: {str(i): row[name] for i, row in enumerate(ROWS)} for name in ("x", "y")}, ""),
         ({str(i): row for i, row in enumerate(ROWS)}, ""),
         ({"columns": ["x", "y"], "index": list(range(40)), "data": [list(row.values()) for row in ROWS]}, ""),
+        (
+            {name: {str(i - 1): row[name] for i, row in enumerate(ROWS)} for name in ("x", "y")},
+            "the keys of the rows of t.json, such as '-1', are not read",
+        ),
+        ({str(i + 7): row for i, row in enumerate(ROWS)}, "the keys of the rows of t.json, such as '7', are not read"),
+        (
+            {"columns": ["x", "y"], "index": [*"ab"] * 20, "data": [list(row.values()) for row in ROWS]},
+            "the keys of the rows of t.json, such as 'a', are not read",
+        ),
+        (
+            {"errors": [], "log": ["ok"], "result": {"links": [], "records": ROWS}},
+            "the rows under 'result.records' of t.json",
+        ),
+        ([{"type": "Feature", "geometry": None, "properties": row} for row in ROWS], "of the features of t.json the"),
     ],
 )
 @pytest.mark.parametrize("indent", [None, 1])
 def test_rows_are_found_in_documents_of_services_and_programs(
-    write: Any, document: dict[str, Any], remark: str, indent: int | None
+    write: Any, document: Any, remark: str, indent: int | None
 ) -> None:
     file = open_file(write("t.json", json.dumps(document, indent=indent) + "\n"))
     assert file.read().to_pylist() == ROWS
@@ -164,6 +178,23 @@ def test_how_a_document_ends_and_how_long_it_is_does_not_matter(write: Any, end:
         assert read.to_pydict() == {"x": list(range(most)), "y": list(range(1, most + 1))}
 
 
+def test_rows_of_an_object_that_are_null_have_no_values(write: Any) -> None:
+    path = write("t.json", '{"results": [null, {"x": 1}, null, {"x": 2}]}')
+    assert pq.read_table(parquet_of(path)).to_pydict() == {"x": [None, 1, None, 2]}
+
+
+@pytest.mark.parametrize("lines", [1, 40])
+def test_features_by_lines_are_their_properties(write: Any, lines: int) -> None:
+    """Whatever their geometries are, of which Arrow could not make one column."""
+    shapes = [{"type": "Point", "coordinates": [1, 2]}, {"type": "LineString", "coordinates": [[1, 2], [3, 4]]}, None]
+    features = [
+        {"type": "Feature", "properties": row, "geometry": shapes[place % 3]} for place, row in enumerate(ROWS[:lines])
+    ]
+    file = open_file(write("t.geojsonl", "\n\n".join(map(json.dumps, features))))
+    assert file.read().to_pylist() == ROWS[:lines]
+    assert remark_of(file.schema_arrow) == "of the features of t.geojsonl the properties are read, and the geometry not"
+
+
 def test_objects_over_several_lines_are_rows(write: Any) -> None:
     path = write("t.json", "\n".join(json.dumps(row, indent=2) for row in ROWS))
     assert pq.read_table(parquet_of(path)).to_pylist() == ROWS
@@ -189,6 +220,25 @@ def test_what_is_cut_off_is_damaged(resolve: Resolve, tmp_path: Path, write_tabl
         (b'{"x": [1], "y": [0, 1]}', "t.feather is a JSON document without rows; turn it into Parquet, such as"),
         (b'{"type": "Topology", "objects": {"a": {"b": [{}]}}, "arcs": [[1]]}', "is a JSON document without rows"),
         (b'{"fields": [{"name": "x"}], "data": [[1], [2]]}', "t.feather is a JSON document without rows"),
+        (b'{"fields": [{"name": "x"}, {"name": "y"}], "rows": [[1, 2], [3, 4]]}', "is a JSON document without rows"),
+        (b'{"x": [[1, 2], [3, 4]], "y": [0, 1]}', "is a JSON document without rows"),
+        (b'{"next": null, "results": []}', "is a JSON document without rows"),
+        (b'{"columns": ["x", "y"], "data": [[1, 2], [3]]}', "is a JSON document without rows"),
+        (b"{}", "is a JSON document without rows"),
+        (
+            b'{"columns": ["x", "x"], "data": [[1, 2]]}',
+            r"a name of its own for each column, got .*x., .x.. under 'columns'",
+        ),
+        (b'{"columns": [["x", "a"], ["x", "b"]], "data": [[1, 2]]}', "needs a name of its own for each column, got"),
+        (b'{"data": [{"x": 1, "x": 2}]}', "An object in .*t.feather has the key 'x' twice; leave one of them out"),
+        (b'{"x": [1, 2], "x": [3, 4]}', "An object in .*t.feather has the key 'x' twice; leave one of them out"),
+        (b'{"x": {"a": 1, "b": 2}, "y": {"a": 3, "b": 4}}', "t.feather does not say which of its keys are columns"),
+        (b'{"0": {"0": 1, "1": 2}, "1": {"0": 3, "1": 4}}', "t.feather does not say which of its keys are columns"),
+        (b'{"results": [null, {"x": 1}, 3]}', "Element 3 of .*t.feather is no JSON object, got '3'"),
+        (
+            b'{"type": "Feature", "properties": {"x": 1}}\n{"x": 2}\n',
+            "Line 2 of .* is no feature of GeoJSON with properties",
+        ),
         (b'{"a": [{"x": 1}],\n "b": [{"x": 2}]}', "t.feather holds several lists of rows, 'a', 'b'; write one alone"),
         (b"[[1, 0]]", "is not a Parquet file that can be read but a JSON document; turn it into Parquet"),
         (b'[{"x": 1, "y": 0}, 3]', "Element 2 of .*t.feather is no JSON object, got '3'"),

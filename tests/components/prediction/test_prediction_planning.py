@@ -125,7 +125,7 @@ def test_names_tell_the_kind_and_format_says_it_otherwise(tmp_path: Path) -> Non
 def test_archives_and_documents_are_told_by_what_they_hold(tmp_path: Path) -> None:
     table, rows = "area,rooms,town\n1,2,x\n", '[{"area": 1.5, "rooms": 2, "town": "x"}]'
     kinds = {}
-    for name, content in {"t.csv": table, "t.json": rows}.items():
+    for name, content in {"t.csv": table, "t.json": rows, "t.geojson": rows}.items():
         for folder in (tmp_path / name, tmp_path / f"{name}.packed"):
             folder.mkdir()
         write(tmp_path / name / name, content)

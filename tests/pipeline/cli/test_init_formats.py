@@ -52,6 +52,7 @@ def workbook() -> bytes:
         ("f/cat/1.JP2", lambda: b"", "the images in f end in .jp2, and only"),
         ("f/year=2023/part.csv", lambda: b"x,y\n", "f/year=2023/part.csv has a header but no rows"),
         ("f/part-0.json", lambda: b"[[1, 2], [3, 4]]", "f/part-0.json is a JSON document, no text table; turn"),
+        ("f/part-0.geojson", lambda: b"[[1, 2], [3, 4]]", "f/part-0.geojson is a JSON document, no text table; turn"),
         ("f/.hidden", lambda: b"", "expected images or CSV or Parquet files in f, but it has neither"),
     ],
 )  # fmt: skip

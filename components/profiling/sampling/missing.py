@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from kerasline.components.core import counted, percent
 from kerasline.components.datasets.description import MISSING_VALUES
 from kerasline.components.datasets.tables.csv import parse
-from kerasline.components.datasets.values import evidence_of, missing_words
+from kerasline.components.datasets.values import evidence_of, missing_words, read_number
 
 # What spreadsheets and databases write for no value in any column ...
 ALWAYS_MISSING = frozenset(
@@ -32,7 +32,7 @@ _MOST_STRAYS = 3  # different words that nobody knows
 _FEWEST_NUMBERS = 10  # different ones beside them
 _MOST_CLASSES = 20
 _FREQUENT = 0.05
-_SLIPS = 0.005  # of the rows may have a number that nobody can read
+_SLIPS = 0.005  # of the rows, or one, may have a number that nobody can read
 _FEWEST_CODES = 3
 _MARK = re.compile(r"[^\w\s]")
 
@@ -237,9 +237,15 @@ def _stand_out(unknown: Sequence[str], numbers: Sequence[str], others: Mapping[s
     """Whether words that nobody knows stand out among numbers enough to mean that there is none."""
     most_are_numbers = 2 * sum(others[word] for word in numbers) >= sum(others.values())
     # A word with a digit may be a number that is written in a form of its own, but for a slip in a few rows.
-    are_rare = sum(others[word] for word in unknown) <= _SLIPS * sum(others.values())
-    forms = [word for word in unknown if re.search(r"\d", word) and (not are_rare or evidence_of([word]))]
+    are_rare = sum(others[word] for word in unknown) <= max(1, _SLIPS * sum(others.values()))
+    forms = [word for word in unknown if re.search(r"\d", word) and (not are_rare or _is_read_with(word, others))]
     return len(numbers) >= _FEWEST_NUMBERS and most_are_numbers and not forms
+
+
+def _is_read_with(word: str, cells: Mapping[str, int]) -> bool:
+    """Whether a word is a number in the form that the cells have: 1 200 among 0.5 and 1.5, but not 1,5."""
+    found = evidence_of(cells)
+    return found is not None and read_number(word, found.form) is not None
 
 
 def _without_classes(strays: Sequence[str], others: Mapping[str, int]) -> list[str]:

@@ -43,11 +43,16 @@ def test_a_word_among_numbers_is_missing_in_that_column_alone(tmp_path: Path) ->
     assert "'unknown' is a class here (225 rows)" in text
 
 
-@pytest.mark.parametrize(("slip", "is_left_out"), [("70.6\\", True), ("<0.5", True), ("1 200", False)])
-def test_a_slip_among_numbers_makes_no_classes_of_them(tmp_path: Path, slip: str, is_left_out: bool) -> None:
+@pytest.mark.parametrize(
+    ("slip", "is_left_out"), [("70.6\\", True), ("<0.5", True), ("1.234.567", True), ("1 200", False)]
+)
+@pytest.mark.parametrize("rows", [100, 400])
+def test_a_slip_among_numbers_makes_no_classes_of_them(
+    tmp_path: Path, slip: str, is_left_out: bool, rows: int
+) -> None:
     recipe, text = draft(
         tmp_path,
-        {"x": [n * n % 17 for n in range(400)], "y": [slip if n == 300 else f"{n / 7:.1f}" for n in range(400)]},
+        {"x": [n * n % 17 for n in range(rows)], "y": [slip if n == 60 else f"{n / 7:.1f}" for n in range(rows)]},
     )
     assert "label: y  # regression" in text
     assert (f"1 row whose label is {slip!r} is left out" in text) is is_left_out

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from kerasline.components.core import ConfigError
-from kerasline.components.datasets.files import TYPED, is_packed
+from kerasline.components.datasets.files import TYPED, is_packed, open_bytes
 from kerasline.components.datasets.tables.csv import Dialect, detect_delimiter, detect_encoding, fitted, lines
 from kerasline.components.datasets.tables.typed import open_file
 
@@ -24,22 +24,31 @@ _ROWS_OF_FIRST = 2_000  # are kept, however large the others are
 Rows = list[list[str]]
 
 
-def rows_further_on(path: Path, dialect: Dialect, width: int, read: float) -> Iterator[list[str]]:
+def bytes_up_to(path: Path, dialect: Dialect, line: int) -> int:
+    """Returns how many bytes an unpacked table has up to the end of a line; a few thousand more may be counted."""
+    with open_bytes(path) as raw:
+        text = io.TextIOWrapper(raw, encoding=dialect.encoding, newline="")
+        for _ in islice(text, line):
+            pass
+        return text.buffer.tell()
+
+
+def rows_further_on(path: Path, dialect: Dialect, width: int, read: int) -> Iterator[list[str]]:
     """Reads whole lines at places spread over a large file, so that a sorted one shows more than its beginning.
 
     Args:
       path: Of the file.
       dialect: How it is written.
       width: Cells of its lines.
-      read: Share of the file, from its beginning, that was read before, and is not read again.
+      read: Bytes from its beginning that were read before, and are not read again.
     """
     if is_packed(path) or dialect.encoding.startswith(("utf-16", "utf-32")):
         return
-    beginning, apart = _spread(path.stat().st_size, read)
+    apart = max(0, path.stat().st_size - read) // (_PLACES + 1)
     quoting: Any = csv.QUOTE_NONE if dialect.quoting == "none" else csv.QUOTE_MINIMAL
     with open(path, "rb") as stream:
         for place in range(1, _PLACES + 1):
-            start = beginning + apart * place
+            start = read + apart * place
             stream.seek(start)
             stream.readline()
             until_next = max(0, start + apart - stream.tell())
@@ -53,12 +62,6 @@ def rows_further_on(path: Path, dialect: Dialect, width: int, read: float) -> It
                         yield [cell.strip() for cell in cells]
             except csv.Error:
                 continue
-
-
-def _spread(size: int, read: float) -> tuple[int, int]:
-    """Returns from which byte on a file has places to look at, and how many bytes lie between these."""
-    beginning = min(size, round(size * read))
-    return beginning, (size - beginning) // (_PLACES + 1)
 
 
 def check_one_table(folder: Path, files: Sequence[Path], labels: Collection[str]) -> None:

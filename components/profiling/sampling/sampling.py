@@ -8,7 +8,7 @@ import re
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import chain, islice
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -45,7 +45,7 @@ from kerasline.components.datasets.tables.typed import (
 )
 from kerasline.components.profiling.sampling.dialects import find_dialect, lines_below
 from kerasline.components.profiling.sampling.missing import Words, decide_typed_words, decide_words, shared_words
-from kerasline.components.profiling.sampling.places import rows_further_on, with_other_files
+from kerasline.components.profiling.sampling.places import bytes_up_to, rows_further_on, with_other_files
 from kerasline.components.profiling.sampling.totals import leave_out_sum, leave_out_typed_sum, remark_on_sum, sum_below
 
 _CELLS = 1_500_000  # cells to look at
@@ -165,7 +165,8 @@ def _sample_csv(files: Sequence[Path], labels: Collection[str]) -> TableSample:
     if encoding != "utf-8":
         reading["encoding"] = (encoding, f"the file is not UTF-8{encoding_reason(path, encoding)}")
     dialect = find_dialect(path, encoding, reading, labels)
-    first, rows, complete = _first_lines(path, dialect)
+    first, rows, read = _first_lines(path, dialect)
+    complete = read is None
     width = len(first)
     names = _names(first, rows, reading, labels)
     if "header" in reading:
@@ -176,9 +177,10 @@ def _sample_csv(files: Sequence[Path], labels: Collection[str]) -> TableSample:
     rows = _without_names(rows, header, reading)
     kept = _without_ragged(path, rows, width, dialect.delimiter, reading)
     total = len(kept)
-    if not complete:
-        total = _estimate_rows(path, kept, dialect.delimiter)
-        kept += (cells for cells in rows_further_on(path, dialect, width, len(kept) / total) if cells != header)
+    if read is not None:
+        size = path.stat().st_size * (5 if is_packed(path) else 1)  # tables shrink to about a fifth
+        total = max(total, round(total * size / read))
+        kept += (cells for cells in rows_further_on(path, dialect, width, read) if cells != header)
     kept = with_other_files(kept, files, dialect, header)
     below = sum_below(kept, names, labels) if complete else None
     columns = _columns(names, list(zip(*(kept[: below[0]] if below else kept), strict=True)), labels, reading)
@@ -187,31 +189,32 @@ def _sample_csv(files: Sequence[Path], labels: Collection[str]) -> TableSample:
     return TableSample(path, "csv", columns, total, complete, reading, dialect.delimiter, remark=remark)
 
 
-def _first_lines(path: Path, dialect: Dialect) -> tuple[list[str], list[list[str]], bool]:
+def _first_lines(path: Path, dialect: Dialect) -> tuple[list[str], list[list[str]], int | None]:
     """Reads the first line, and as many after it as there is time for.
 
     Returns:
-      The cells of the first line, those of the others, and whether these are all.
+      The cells of the first line, those of the others, and the bytes up to their end, or None where these are all.
 
     Raises:
       ConfigError: there is no line, or the first is not the header of the others.
     """
-    stream = (cells for _, cells in lines(path, dialect))
+    stream = lines(path, dialect)
     head = list(islice(stream, 21))
     if not head:
         raise ConfigError(f"{path} is empty; check that the right file was named")
-    width = len(head[0])
-    named = count_named(head[0])
-    usual = Counter(len(fitted(cells, width, named)) for cells in head[1:]).most_common(1)
+    first = head[0][1]
+    width, named = len(first), count_named(first)
+    usual = Counter(len(fitted(cells, width, named)) for _, cells in head[1:]).most_common(1)
     if usual and usual[0][0] != width and usual[0][1] > len(head) // 2:
         raise ConfigError(
             f"The first line of {path} has {counted(width, 'cell')} but the others have {usual[0][0]}; leave only the "
             "line with the names of the columns above the rows"
         )
-    rows = [fitted(cells, width, named) for cells in chain(head[1:], islice(stream, _rows_to_read(width)))]
+    head += islice(stream, _rows_to_read(width))
+    rows = [fitted(cells, width, named) for _, cells in head[1:]]
     complete = next(stream, None) is None
-    stream.close()
-    return head[0], rows, complete
+    stream.close()  # type: ignore[attr-defined]
+    return first, rows, None if complete else bytes_up_to(path, dialect, head[-1][0])
 
 
 def _rows_to_read(columns: int) -> int:
@@ -321,12 +324,6 @@ def _typed(name: str, cells: Sequence[str], missing: frozenset[str], words: Word
     dtype = scan.dtype or "string"
     convert: Any = {"int": int, "float": float}.get(dtype, str)
     return SampledColumn(name, dtype, [None if cell in missing else convert(cell) for cell in cells], words)
-
-
-def _estimate_rows(path: Path, rows: Sequence[Sequence[str]], delimiter: str) -> int:
-    written = sum(sum(map(len, cells)) + len(cells) for cells in rows)
-    size = path.stat().st_size * (5 if is_packed(path) else 1)  # tables shrink to about a fifth
-    return max(len(rows), round(size / written * len(rows)))
 
 
 def _sample_typed(path: Path, labels: Collection[str]) -> TableSample:

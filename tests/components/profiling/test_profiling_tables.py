@@ -15,6 +15,7 @@ from kerasline.components.core.errors import ConfigError
 from kerasline.components.datasets import DataOptions, read_shard, resolve
 from kerasline.components.datasets.tables.csv import Dialect
 from kerasline.components.profiling.drafting import draft_recipe
+from kerasline.components.profiling.sampling import sample_table, sampling
 from kerasline.components.profiling.sampling.places import rows_further_on
 from tests.components.datasets.workbook import write_workbook
 
@@ -170,10 +171,22 @@ def test_names_of_images_are_no_words_and_lead_to_the_images(tmp_path: Path) -> 
         draft_recipe(tmp_path, [], "t", "t")
 
 
+@pytest.mark.parametrize("row", ["{},{}\n", '"{}","д{}"\r\n'])
+def test_rows_are_counted_by_bytes_and_none_is_looked_at_twice(
+    tmp_path: Path, row: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sampling, "_MOST_ROWS", 2_000)
+    (tmp_path / "t.csv").write_text("n,y\n" + "".join(row.format(n, n % 3) for n in range(10_000, 20_000)), newline="")
+    sample = sample_table([tmp_path / "t.csv"])
+    numbers = sample.columns[0].values
+    assert len(set(numbers)) == len(numbers) and max(numbers) > 19_000
+    assert sample.rows == pytest.approx(10_000, rel=0.3)
+
+
 @pytest.mark.parametrize("read", [0.0, 0.5, 0.999, 1.0])
 def test_no_row_is_looked_at_twice(tmp_path: Path, read: float) -> None:
     (tmp_path / "t.csv").write_text("".join(f"{n},{n % 3}\n" for n in range(10_000, 15_000)))
-    found = [int(n) for n, _ in rows_further_on(tmp_path / "t.csv", Dialect(","), 2, read)]
+    found = [int(n) for n, _ in rows_further_on(tmp_path / "t.csv", Dialect(","), 2, round(40_000 * read))]
     assert len(set(found)) == len(found)
     assert not found or min(found) >= 10_000 + round(5_000 * read)
     assert read > 0.99 or max(found) > 14_900, "up to the end"

@@ -112,11 +112,14 @@ def likeliest_label(names: Sequence[str]) -> str:
     return next((lowered[word] for word in _LIKELY if word in lowered), names[-1])
 
 
-def _refuse_several_values(sample: TableSample, labels: Sequence[str]) -> None:
-    lists = {column.name for column in sample.columns if column.dtype == "array"}
-    found = next((label for label in labels if label in lists.union(sample.unusable)), None)
-    if found is not None:
-        raise ConfigError(f"--label: {found!r} holds lists or objects; name one column, or several of 0 and 1")
+def _refuse_no_label(sample: TableSample, labels: Sequence[str]) -> None:
+    """Refuses columns of a type that cannot be predicted: lists, objects, bytes."""
+    refused = {column.name: "it holds lists of numbers" for column in sample.columns if column.dtype == "array"}
+    refused |= {name: f"{why}, nor a label" for name, why in sample.unusable.items()}
+    for label in filter(refused.__contains__, labels):
+        raise ConfigError(
+            f"--label: {label!r} cannot be predicted: {refused[label]}; name one column, or several of 0 and 1"
+        )
 
 
 def guess_label(sample: TableSample, labels: Sequence[str]) -> LabelGuess:
@@ -130,7 +133,7 @@ def guess_label(sample: TableSample, labels: Sequence[str]) -> LabelGuess:
       ConfigError: it cannot be learned: no values, a single class, text that never repeats, dates.
     """
     columns = {column.name: column for column in sample.columns}
-    _refuse_several_values(sample, labels)
+    _refuse_no_label(sample, labels)
     if len(labels) > 1:
         return _guess_several([columns[name] for name in labels], sample.origin)
     given = columns[labels[0]]
@@ -261,7 +264,6 @@ def _remark_on_numbers(counts: Mapping[str, int]) -> str:
 
 
 def _guess_several(columns: Sequence[SampledColumn], origin: str) -> LabelGuess:
-    ones = {}
     for column in columns:
         strange = set(column.present) - {0, 1}
         if strange:
@@ -269,9 +271,13 @@ def _guess_several(columns: Sequence[SampledColumn], origin: str) -> LabelGuess:
                 f"--label: several label columns must hold 0 and 1 only, but {column.name!r} of {origin} holds "
                 f"{next(iter(strange))!r}; recode it or name one label"
             )
-        ones[column.name] = sum(1 for value in column.present if value == 1)
-    rows = len(columns[0].values)
-    return LabelGuess(tuple(ones), "multilabel", ones, rows, 0.0, majority=max(ones.values()) / max(1, rows))
+    # A row that lacks one of them is left out.
+    rows = [row for row in zip(*(column.values for column in columns), strict=True) if {0, 1}.issuperset(row)]
+    ones = {column.name: sum(row[place] == 1 for row in rows) for place, column in enumerate(columns)}
+    missing = 1 - len(rows) / max(1, len(columns[0].values))
+    remarks = tuple(_remarks_on_missing(missing, Words()))
+    majority = max(ones.values()) / max(1, len(rows))
+    return LabelGuess(tuple(ones), "multilabel", ones, len(rows), missing, majority=majority, remarks=remarks)
 
 
 def _read_numbers(column: SampledColumn, reading: dict[str, tuple[Any, str]], source: str) -> SampledColumn:

@@ -19,11 +19,11 @@ from kerasline.components.profiling.sampling.missing import decide_words
 USUAL = [word for word in MISSING_VALUES if word]
 
 
-def draft(tmp_path: Path, columns: dict[str, list[Any]], label: str = "y") -> tuple[dict[str, Any], str]:
+def draft(tmp_path: Path, columns: dict[str, list[Any]], *labels: str) -> tuple[dict[str, Any], str]:
     lines = [",".join(columns), *(",".join(map(str, row)) for row in zip(*columns.values(), strict=True))]
     path = tmp_path / "t.csv"
     path.write_text("\n".join(lines) + "\n")
-    text = draft_recipe(path, [label], None, "t.csv").text
+    text = draft_recipe(path, list(labels or ["y"]), None, "t.csv").text
     return yaml.safe_load(text), text
 
 
@@ -47,9 +47,7 @@ def test_a_word_among_numbers_is_missing_in_that_column_alone(tmp_path: Path) ->
     ("slip", "is_left_out"), [("70.6\\", True), ("<0.5", True), ("1.234.567", True), ("1 200", False)]
 )
 @pytest.mark.parametrize("rows", [100, 400])
-def test_a_slip_among_numbers_makes_no_classes_of_them(
-    tmp_path: Path, slip: str, is_left_out: bool, rows: int
-) -> None:
+def test_a_slip_among_numbers_makes_no_classes_of_them(tmp_path: Path, slip: str, is_left_out: bool, rows: int) -> None:
     recipe, text = draft(
         tmp_path,
         {"x": [n * n % 17 for n in range(rows)], "y": [slip if n == 60 else f"{n / 7:.1f}" for n in range(rows)]},
@@ -57,6 +55,14 @@ def test_a_slip_among_numbers_makes_no_classes_of_them(
     assert "label: y  # regression" in text
     assert (f"1 row whose label is {slip!r} is left out" in text) is is_left_out
     assert ("y" in recipe["features"]) is is_left_out
+
+
+def test_rows_that_lack_one_of_several_labels_have_none(tmp_path: Path) -> None:
+    ones = {"y": ["", 1, 0, 0] * 100, "z": ["", 0, "", 1] * 100}
+    recipe, text = draft(tmp_path, {"x": [n * n % 17 for n in range(400)], **ones}, "y", "z")
+    assert "50.0% of the rows have no label and are left out" in text and "a table of 200 rows with a label" in text
+    data = DataOptions.model_validate(recipe["data"])
+    assert resolve(data, name="t", base_dir=tmp_path, data_dir=None, task="auto", seed=0).rows == 200
 
 
 AMOUNTS = [f"${37 * n + 1000:,}.50" for n in range(200)]

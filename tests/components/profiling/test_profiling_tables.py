@@ -95,12 +95,16 @@ def test_lists_of_numbers_are_no_sums(tmp_path: Path) -> None:
     assert rows[1]["v"].tolist() == [3.0, 4.0, 5.0]
 
 
-@pytest.mark.parametrize("label", ["v", "o"])
-def test_a_label_of_several_parts_is_refused(tmp_path: Path, label: str) -> None:
+@pytest.mark.parametrize(
+    ("label", "why"),
+    [("v", "it holds lists of numbers"), ("o", "struct<.*> cannot be an input, nor"), ("b", "binary cannot be an inp")],
+)
+def test_a_label_of_several_parts_or_of_bytes_is_refused(tmp_path: Path, label: str, why: str) -> None:
     objects = [{"n": y, "m": "a"} for _, y, _ in ROWS]
     lists = pa.FixedSizeListArray.from_arrays(pa.array(range(3 * len(ROWS)), pa.float64()), 3)
-    pq.write_table(pa.table({"v": lists, "o": objects, "a": [a for a, *_ in ROWS]}), tmp_path / "t.parquet")
-    with pytest.raises(ConfigError, match=f"--label: '{label}' holds lists or objects; name one column, or several of"):
+    table = pa.table({"v": lists, "o": objects, "b": [b"0"] * len(ROWS), "a": [a for a, *_ in ROWS]})
+    pq.write_table(table, tmp_path / "t.parquet")
+    with pytest.raises(ConfigError, match=f"--label: '{label}' cannot be predicted: {why}.*; name one column, or"):
         draft_recipe(tmp_path / "t.parquet", [label], "t", "t.parquet")
 
 

@@ -29,7 +29,7 @@ from kerasline.components.datasets.tables.typed.json_document import read_json
 from kerasline.components.datasets.tables.typed.workbooks import is_workbook, read_workbook
 
 if TYPE_CHECKING:
-    from pyarrow import Array, DataType, RecordBatch, Schema, Table
+    from pyarrow import DataType, RecordBatch, Schema, Table
 
 _ROWS_PER_GROUP = 1 << 16
 _BYTES_LOOKED_AT = 4096
@@ -219,35 +219,29 @@ def _read_stream(path: Path, stream: IO[bytes]) -> _Content:
 
 def _without_views(schema: Schema, batches: Iterable[RecordBatch]) -> _Content:
     """Gives views of text and bytes, as Polars writes them, a type that Parquet has."""
-    plain = schema
-    for place, field in enumerate(schema):
-        plain = plain.set(place, field.with_type(_plain_type(field.type)))
-    return plain, batches if plain == schema else (_as_types(batch, plain) for batch in batches)
+    import pyarrow as pa
+
+    plain = pa.schema([field.with_type(_plain_type(field.type)) for field in schema], schema.metadata)
+    return plain, batches if plain == schema else (batch.cast(plain) for batch in batches)
 
 
 def _plain_type(kind: DataType) -> DataType:
+    """Returns a type without views, those within lists and structs included."""
     import pyarrow as pa
 
     if pa.types.is_dictionary(kind):
         return pa.dictionary(kind.index_type, _plain_type(kind.value_type), kind.ordered)
+    within = [kind.field(place) for place in range(kind.num_fields)]
+    plain = [field.with_type(_plain_type(field.type)) for field in within]
+    if pa.types.is_struct(kind):
+        return pa.struct(plain)
+    if pa.types.is_fixed_size_list(kind):
+        return pa.list_(*plain, kind.list_size)
+    makers = {pa.types.is_list: pa.list_, pa.types.is_large_list: pa.large_list}
+    make = next((make for is_such, make in makers.items() if is_such(kind)), None)
+    if make is not None:
+        return make(*plain)
     return {pa.string_view(): pa.large_string(), pa.binary_view(): pa.large_binary()}.get(kind, kind)
-
-
-def _as_types(batch: RecordBatch, schema: Schema) -> RecordBatch:
-    import pyarrow as pa
-
-    pairs = zip(batch.columns, schema.types, strict=True)
-    return pa.RecordBatch.from_arrays([_as_type(values, kind) for values, kind in pairs], schema=schema)
-
-
-def _as_type(values: Array, kind: DataType) -> Array:
-    import pyarrow as pa
-
-    if pa.types.is_dictionary(kind):
-        return pa.DictionaryArray.from_arrays(
-            values.indices, values.dictionary.cast(kind.value_type), ordered=kind.ordered
-        )
-    return values.cast(kind)
 
 
 def _read_orc(path: Path, stream: IO[bytes]) -> _Content:

@@ -15,8 +15,9 @@ if TYPE_CHECKING:
     from pyarrow import RecordBatch
     from pyarrow.parquet import ParquetFile
 
-# Of a row group, which is read as a whole, column by column; larger ones are mapped, since one may be the whole file.
-# Arrow's own buffers are no way out: from columns a little larger than a buffer it reads nothing, or ends the process.
+# Unpacked, of a row group, whose columns are each read as a whole; a file with a larger one, which may be all of it, is
+# mapped. Who cuts a mapped file off while it is read ends the process. Arrow's own buffers are no way out: from columns
+# a little larger than a buffer it reads nothing, or ends the process, too.
 _MOST_READ_BYTES = 1 << 26
 _BYTES_LOOKED_AT = 4096
 _ROWS_PER_BATCH = 8192
@@ -38,7 +39,8 @@ def open_file(path: Path, partition: Partition | None = None) -> TypedFile:
     readable = parquet_of(path)
     try:
         file = pq.ParquetFile(readable)
-        if readable.stat().st_size > _MOST_READ_BYTES * file.num_row_groups:
+        groups = map(file.metadata.row_group, range(file.num_row_groups))
+        if any(group.total_byte_size > _MOST_READ_BYTES for group in groups):
             file = pq.ParquetFile(readable, memory_map=True, metadata=file.metadata)
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
         raise _refused(path) from None

@@ -200,6 +200,26 @@ def test_objects_over_several_lines_are_rows(write: Any) -> None:
     assert pq.read_table(parquet_of(path)).to_pylist() == ROWS
 
 
+@pytest.mark.parametrize(
+    ("kind", "plain", "value"),
+    [
+        (pa.list_(pa.string_view()), pa.list_(pa.large_string()), ["a", None]),
+        (pa.large_list(pa.list_(pa.binary_view(), 1)), pa.large_list(pa.list_(pa.large_binary(), 1)), [[b"a"], [b"b"]]),
+        (pa.struct([("a", pa.string_view())]), pa.struct([("a", pa.large_string())]), {"a": "x"}),
+    ],
+    ids=str,
+)
+def test_views_within_lists_and_objects_are_read(
+    tmp_path: Path, kind: pa.DataType, plain: pa.DataType, value: Any
+) -> None:
+    table = pa.table({"x": pa.array([value, None], kind)})
+    with pa.ipc.new_file(str(tmp_path / "t.arrow"), table.schema) as file:
+        file.write_table(table)
+    found = open_file(tmp_path / "t.arrow")
+    (batch,) = found.iter_batches(10, row_groups=[0], columns=["x"])
+    assert (batch.schema.field("x").type, batch.column("x").to_pylist()) == (plain, [value, None])
+
+
 @pytest.mark.parametrize("cut", [0.3, 0.9])
 @pytest.mark.parametrize("write_table", [feather.write_feather, orc.write_table])
 def test_what_is_cut_off_is_damaged(resolve: Resolve, tmp_path: Path, write_table: Any, cut: float) -> None:

@@ -15,7 +15,6 @@ from __future__ import annotations
 import zipfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import date, datetime, time, timedelta
-from itertools import chain
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
@@ -34,6 +33,7 @@ _MOST_WORDY = 3  # rows of words below the names
 _ROWS_BELOW = 50
 _MANY_MORE = 3  # rows, as a multiple
 _FEWEST_NUMBERS, _FEWEST_ROWS = 2, 2  # columns of numbers and rows below, that such rows must stand out from
+_HIGH_BYTES = frozenset(map(chr, range(7)))  # of letters that are Latin to Arabic; as letters no text has them
 _EXACT = 2**53  # floats below are exact where they are whole
 
 
@@ -127,11 +127,16 @@ def _check_size(path: Path, stream: IO[bytes]) -> None:
 
 def _value(cell: Any) -> Any:
     """Returns a cell without a difference that only some formats make: none is empty, and numbers are floats."""
-    if cell == "":
-        return None
-    if isinstance(cell, str) and "\0" in cell:  # letters of two bytes, read as of one
-        return cell.encode("latin-1", "replace").decode("utf-16-le", "replace")
+    if isinstance(cell, str):
+        return _letters(cell) or None
     return float(cell) if type(cell) is int else cell
+
+
+def _letters(cell: str) -> str:
+    """Reads letters of two bytes each that were read as two letters; NULs, which some programs pad text with, go."""
+    if len(cell) % 2 == 0 and _HIGH_BYTES.issuperset(cell[1::2]) and max(cell, default="") <= "\xff":
+        cell = cell.encode("latin-1").decode("utf-16-le")
+    return cell.replace("\0", "")
 
 
 def _cells(sheet: CalamineSheet) -> list[list[Any]]:
@@ -173,19 +178,19 @@ def _below_prose(parts: Sequence[Sequence[Any]], above: int) -> int:
 
     Args:
       parts: Rows of the columns that most rows fill.
-      above: The first that fills half of them.
+      above: The first that fills half of them; it may leave out the name of an index, in front of the others.
     """
-    if None not in parts[above]:
+    if None not in parts[above][1:]:
         return above
     next_ones = range(above + 1, min(above + 1 + _MOST_WORDY, len(parts)))
     return next((place for place in next_ones if _names_all(parts[place], parts[place + 1 :])), above)
 
 
 def _names_all(row: Sequence[Any], below: Sequence[Sequence[Any]]) -> bool:
-    """Says whether a row has words in all of its cells, which are no values, and one of values follows it."""
-    has_values = any(not isinstance(cell, str | None) for cell in chain(*below[:1]))
-    recur = any(cell in cells for cell, *cells in zip(row, *below, strict=True))
-    return has_values and not recur and _are_texts([row])
+    """Says whether a row has words in all of its cells, which are no values, and columns of numbers begin below it."""
+    columns = list(zip(row, *below, strict=True))
+    recur = any(cell in cells for cell, *cells in columns)
+    return _are_texts([row]) and not recur and _have_words(columns, 1)
 
 
 def _have_names(rows: Sequence[Sequence[Any]], groups: Iterable[slice]) -> bool:

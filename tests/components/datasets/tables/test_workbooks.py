@@ -66,6 +66,13 @@ def test_a_column_has_the_type_of_its_cells(
     assert str(rows(found)[0]["area"]).startswith(str(first))
 
 
+def test_letters_of_two_bytes_and_nuls_that_pad_text_are_read(sheet: Any, rows: Any) -> None:
+    genre, numbered = ("".join(f"_x{byte:04x}_" for byte in text.encode("utf-16-le")) for text in ("Жанр", "Жанр 1"))
+    cells = [genre, numbered, "abc_x0000_", "ab_x0000_", "a\tb\n", "é_x0000_é_x0000_"]
+    found = sheet([HEAD, *([cell, *row[1:]] for cell, row in zip(cells * 5, body(30), strict=True))])
+    assert [row["area"] for row in rows(found)[:6]] == ["Жанр", "Жанр 1", "abc", "ab", "a\tb\n", "éé"]
+
+
 def test_titles_above_empty_rows_and_columns_are_passed_over(sheet: Any, rows: Any) -> None:
     shifted = [[None, "area ", "sold", None, "y"], *([None, row[0], row[1], None, row[2]] for row in body())]
     found = sheet([[], [None, "Flats of 2024"], [], *shifted[:20], [], *shifted[20:]])
@@ -219,9 +226,22 @@ def test_rows_of_words_below_a_wide_name_are_rows(sheet: Any, rows: Any, body: l
 
 
 def test_an_index_without_a_name_is_a_column(sheet: Any) -> None:
-    for first in ([50, 7, "u"], ["a", "small", "u"]):
+    for first in ([50, 7, "u"], ["a", "small", "u"], ["flat 1", "unknown", "not sold"]):
         found = sheet([[None, "rooms", "y"], first, *NUMBERS, [51, "small", "u"]])
         assert [column.name for column in found.columns] == ["column_1", "rooms"]
+
+
+def test_units_below_names_without_that_of_an_index_are_no_names(sheet: Any, rows: Any) -> None:
+    found = sheet([[None, "area", "y"], ["id", "m2", "class"], *([i, *row[::2]] for i, row in enumerate(NUMBERS))])
+    assert [column.name for column in found.columns] == ["column_1", "area"]
+    assert len(rows(found)) == 40
+
+
+def test_a_row_of_words_below_names_of_which_one_is_missing_is_a_row(sheet: Any, rows: Any) -> None:
+    words = [[f"town {i}", f"item {i}", i / 2, "uv"[i % 2]] for i in range(40)]
+    found = sheet([["town", None, "area", "y"], ["Ulm", "chair", "unknown", "none"], *words])
+    assert [column.name for column in found.columns] == ["town", "column_2", "area"]
+    assert len(rows(found)) == 41
 
 
 def test_what_stands_beside_a_table_is_passed_over(sheet: Any, rows: Any) -> None:

@@ -32,24 +32,22 @@ def as_frame(data: Any) -> Any:
       data: such a table, or anything else, which comes back as it is.
     """
     arrow = sys.modules.get("pyarrow")
-    if arrow is not None and isinstance(data, arrow.Table):
+    if arrow is not None and isinstance(data, arrow.Table | arrow.RecordBatch):
         data = _with_signed_places(data)
     convert = None if isinstance(data, str | Path) or is_frame(data) else getattr(data, "to_pandas", None)
     return convert() if callable(convert) else data
 
 
-def _with_signed_places(table: Any) -> Any:
+def _with_signed_places(data: Any) -> Any:
     """Gives the places in dictionaries of an Arrow table a sign, without which pandas does not take them."""
     import pyarrow as pa
 
-    for place, field in enumerate(table.schema):
+    schema = data.schema
+    for place, field in enumerate(schema):
         if pa.types.is_dictionary(field.type) and pa.types.is_unsigned_integer(field.type.index_type):
-            chunks = [
-                pa.DictionaryArray.from_arrays(part.indices.cast(pa.int64()), part.dictionary)
-                for part in table.column(place).chunks
-            ]
-            table = table.set_column(place, field.name, pa.chunked_array(chunks))
-    return table
+            signed = pa.dictionary(pa.int64(), field.type.value_type, field.type.ordered)
+            schema = schema.set(place, field.with_type(signed))
+    return data.cast(schema)
 
 
 def as_called(message: str, arguments: Mapping[str, str], data: Any, source: str) -> str:

@@ -17,6 +17,7 @@ import pytest
 import tensorflow as tf
 
 from kerasline.components.core.errors import ConfigError
+from kerasline.components.prediction import as_frame
 from kerasline.components.prediction.reading.blocks import Block
 from kerasline.components.prediction.reading.cells import json_readers
 from kerasline.components.prediction.reading.planning import plan_prediction
@@ -158,6 +159,17 @@ def test_a_file_has_no_underscores_in_numbers_either(tmp_path: Path) -> None:
     for dtype in ("float", "int"):
         block = read(tmp_path, {"dtype": dtype}, "1_000\n2\n")
         assert [row["reason"] for row in block.rejected] == ["'1_000' in column 'x' is no number"]
+
+
+@pytest.mark.parametrize("form", ["table", "batch", "nothing"])
+def test_categories_with_unsigned_places_are_those_of_a_frame(form: str) -> None:
+    places = pa.array([0, 1, None], pa.uint32())
+    values = pa.DictionaryArray.from_arrays(places, ["low", "high"], ordered=True)
+    batch = pa.record_batch({"x": values})
+    given = {"table": pa.Table.from_batches([batch]), "batch": batch, "nothing": batch.schema.empty_table()}[form]
+    column = as_frame(given)["x"]
+    assert column.dtype.name == "category" and column.cat.ordered
+    assert column.dropna().tolist() == ([] if form == "nothing" else ["low", "high"])
 
 
 def test_whole_numbers_keep_every_digit(tmp_path: Path) -> None:

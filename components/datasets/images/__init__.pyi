@@ -6,6 +6,7 @@ from .class_folders import (
     is_left_behind as is_left_behind,
     mask_notes as mask_notes,
     told_from as told_from,
+    visible_folders as visible_folders,
     why_no_image as why_no_image,
 )
 from .image_check import (

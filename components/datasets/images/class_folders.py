@@ -6,7 +6,7 @@ import os
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -56,13 +56,13 @@ def find_class_folders(root: Path, split: str | None, inside: Path, skipped: lis
       ConfigError: There are no class folders; or there are folders of splits but none for training, or folders of
         images beside them.
     """
-    root = _without_wrappers(root, within_split=split is not None)
+    root = _without_wrappers(root, inside, skipped, within_split=split is not None)
     splits = _split_folders(root, inside, skipped) if split is None else {}
     if not splits:
         return _class_folders(root, split, inside, skipped)
     if all(splits.values()):
         raise ConfigError(f"{root} has {', '.join(entry.name for entry in splits)} but no train folder; add one.")
-    unwrapped = {entry: _without_wrappers(entry, within_split=True) for entry in splits}
+    unwrapped = {entry: _without_wrappers(entry, inside, skipped, within_split=True) for entry in splits}
     return [group for entry in splits for group in _class_folders(unwrapped[entry], splits[entry], inside, skipped)]
 
 
@@ -82,19 +82,22 @@ def _masks(names: Sequence[str]) -> list[str]:
     return [name for name in names if (mask := _MASK_NAME.fullmatch(name)) and mask[1] in stems]
 
 
-def _without_wrappers(folder: Path, *, within_split: bool) -> Path:
+def _without_wrappers(folder: Path, inside: Path, skipped: list[str], *, within_split: bool) -> Path:
     """Returns the folder within folders that hold one folder and no images, as packed files leave them.
 
     Args:
       folder: The outermost.
+      inside: Folder that paths are told from.
+      skipped: Takes in words what lies beside the folders.
       within_split: Whether the split is known, so that the name of one means nothing any more.
     """
     while True:
-        within = [entry for entry in _visible(folder) if entry.is_dir()]
+        within = visible_folders(folder)
         if len(within) != 1 or image_names(folder) or not _has_folders_alone(within[0]):
             return folder
         if not within_split and _SPLIT_NAME.fullmatch(within[0].name):
             return folder
+        skipped += _files_beside(within, folder, inside)
         folder = within[0]
 
 
@@ -111,8 +114,7 @@ def told_from(path: Path, root: Path) -> str:
 
 def why_no_image(folder: Path) -> str:
     """Says what a folder holds in the place of images."""
-    entries = _visible(folder)
-    within = [entry for entry in entries if entry.is_dir()]
+    entries, within = _visible(folder), visible_folders(folder)
     if within:
         return (
             f"it has folders ({_listed(within)}), not images; put the images of a class directly into its folder, or "
@@ -134,13 +136,11 @@ def _split_folders(root: Path, inside: Path, skipped: list[str]) -> dict[Path, s
     Raises:
       ConfigError: Other folders have images, too, so that it is open what the classes are.
     """
-    below = [entry for entry in _visible(root) if entry.is_dir()]
+    below = visible_folders(root)
     named = {entry: _SPLIT_NAME.fullmatch(entry.name) for entry in below}
     splits = {entry: _SPLITS[name[1].lower()] for entry, name in named.items() if name}
     others = sorted(set(below) - set(splits))
-    if not others or not splits:
-        return splits
-    if not all(map(_has_folders_alone, splits)):
+    if not splits or (others and not all(map(_has_folders_alone, splits))):
         return {}
     classes = list(filter(_has_images, others))
     if classes:
@@ -148,27 +148,30 @@ def _split_folders(root: Path, inside: Path, skipped: list[str]) -> dict[Path, s
             f"{root} has folders of splits ({_listed(list(splits))}) and folders of images beside "
             f"them ({_listed(classes)}), so it is open which folders are the classes; move one kind elsewhere."
         )
-    skipped += _beside_splits(others, inside)
+    skipped += [f"{told_from(entry, inside)}: neither train, test nor eval, and without images" for entry in others]
+    skipped += _files_beside(below, root, inside)
     return splits
-
-
-def _beside_splits(others: Iterable[Path], inside: Path) -> list[str]:
-    return [f"{told_from(entry, inside)}: neither train, test nor eval, and without images" for entry in others]
 
 
 def _has_folders_alone(folder: Path) -> bool:
     if not folder.is_dir() or folder.is_symlink():
         return False
-    return not image_names(folder) and any(entry.is_dir() for entry in _visible(folder))
+    return not image_names(folder) and bool(visible_folders(folder))
 
 
 def _has_images(folder: Path) -> bool:
     """Says whether images lie in a folder or in the folders of it."""
-    return any(image_names(place) for place in (folder, *_visible(folder)) if place.is_dir())
+    return any(map(image_names, [folder, *visible_folders(folder)]))
 
 
 def _visible(folder: Path) -> list[Path]:
     return sorted(folder / name for name in os.listdir(folder) if not is_left_behind(name))
+
+
+def visible_folders(folder: Path) -> list[Path]:
+    """Lists the folders in a folder but for those that systems and programs leave there, sorted."""
+    with os.scandir(folder) as entries:
+        return sorted(Path(entry) for entry in entries if not is_left_behind(entry.name) and _is_folder(entry))
 
 
 def is_left_behind(name: str) -> bool:
@@ -178,27 +181,32 @@ def is_left_behind(name: str) -> bool:
 
 def _class_folders(parent: Path, split: str | None, inside: Path, skipped: list[str]) -> list[ClassFolder]:
     groups, links = [], []
-    entries = _visible(parent)
-    for entry in entries:
-        if not entry.is_dir():
-            skipped.append(f"{told_from(entry, inside)}: not in a class folder")
-        elif entry.is_symlink() and not entry.resolve().is_relative_to(inside.resolve()):
+    folders = visible_folders(parent)
+    skipped += _files_beside(folders, parent, inside)
+    for entry in folders:
+        if entry.is_symlink() and not entry.resolve().is_relative_to(inside.resolve()):
             links.append(f"{told_from(entry, inside)}: {path_problem(entry, inside.resolve())}")
         else:
             names = image_names(entry)
             skipped += _left_out(entry, names, inside)
             groups.append(ClassFolder(entry, unicodedata.normalize("NFC", entry.name), split, tuple(names)))
     if not groups:
-        reason = f"{links[0]}; copy it" if links else _no_classes(parent, split, entries)
+        reason = f"{links[0]}; copy it" if links else _no_classes(parent, split)
         raise ConfigError(f"{parent} has no class folders; {reason}")
     skipped += links
     return groups
 
 
-def _no_classes(parent: Path, split: str | None, entries: Sequence[Path]) -> str:
+def _files_beside(folders: Sequence[Path], parent: Path, inside: Path) -> list[str]:
+    """Says what lies beside folders of a folder."""
+    others = sorted({*_visible(parent)} - {*folders})
+    return [f"{told_from(entry, inside)}: not in a class folder" for entry in others]
+
+
+def _no_classes(parent: Path, split: str | None) -> str:
     """Says what to do about a folder without class folders."""
     advice = "put the images into one folder a class or give images.labels_csv."
-    if not any(_is_image(entry.name) for entry in entries):
+    if not image_names(parent):
         return advice
     if split is None:
         return f"{advice} It has images, but not in folders of classes."
@@ -223,9 +231,11 @@ def _told_within(folder: Path) -> str:
 
 def count_images(folder: Path) -> int:
     """Counts the images, by their names, in a folder and in those within it; a link to a folder has none."""
-    if folder.is_symlink():
-        return 0
-    return sum(len(list(filter(_is_image, names))) for _, _, names in os.walk(folder))
+    count = 0
+    for _, within, names in () if folder.is_symlink() else os.walk(folder):
+        within[:] = [name for name in within if not is_left_behind(name)]
+        count += sum(map(_is_image, names))
+    return count
 
 
 def _listed(folders: Sequence[Path]) -> str:

@@ -19,6 +19,7 @@ from kerasline.components.datasets.images import (
     find_class_folders,
     mask_notes,
     told_from,
+    visible_folders,
     why_no_image,
 )
 
@@ -146,8 +147,7 @@ def _unread(groups: Sequence[ClassFolder]) -> str:
 
 def _too_deep(groups: Sequence[ClassFolder]) -> str:
     """Says how many images lie in folders within those of classes."""
-    folders = [entry for group in groups for entry in group.folder.iterdir() if entry.is_dir()]
-    count = sum(map(count_images, folders))
+    count = sum(count_images(entry) for group in groups for entry in visible_folders(group.folder))
     if not count:
         return ""
     images = counted(count, "image in a folder", "images in folders")

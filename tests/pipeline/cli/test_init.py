@@ -336,8 +336,9 @@ def test_a_folder_of_images(init: Init, tmp_path: Path) -> None:
         for i in range(20):
             Image.new("RGB", (40 + i, 50), (color, i, i)).save(tmp_path / "pets" / name / f"{i}.png")
     (tmp_path / "pets" / "cat" / "phone.HEIC").write_bytes(b"\0\0\0\x18ftypheic")
-    (tmp_path / "pets" / "cat" / "june" / "first").mkdir(parents=True)
-    Image.new("RGB", (40, 50)).save(tmp_path / "pets" / "cat" / "june" / "first" / "0.png")
+    for within in ("june/first", ".ipynb_checkpoints", "@eaDir", "june/.thumbnails"):  # only the first is of a person
+        (tmp_path / "pets" / "cat" / within).mkdir(parents=True)
+        Image.new("RGB", (40, 50)).save(tmp_path / "pets" / "cat" / within / "0.png")
     code, out, err = init("pets")
     assert (code, err) == (0, "")
     text = " ".join((tmp_path / "pets.yaml").read_text().replace("\n#", "").split())

@@ -61,6 +61,7 @@ def test_folders_around_classes_and_names_of_splits(resolve, rows, folder, write
     dataset = resolve(images={"path": "pets"})
     assert dataset.label.classes == ("cat", "dog") and len(rows(dataset)) == 6 * len(names)
     assert {shard.get("split") for shard in dataset.shards} == splits
+    assert dataset.skipped == ("README.md: not in a class folder",)
 
 
 def test_masks_among_images_are_noted(resolve, folder, write):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -58,13 +58,18 @@ def predict_at_once(plan: PredictionPlan, model: ServedModel) -> Answers:
         places.extend(predicted.places)
         rejected.extend(sorted(predicted.rejected, key=lambda row: row["place"]))
     if not places:
-        first = rejected[0]["reason"] if rejected else "there are none"
-        raise DataRejected(f"{plan.version} can predict no row of {len(rejected)}: {first}")
+        raise none_predicted(plan, rejected)
     table, marks = pa.concat_tables(tables), np.concatenate(named)
     if any(names is not None for names in marks):
         name = column_name([*plan.keys, *output_columns(plan.record)])
         table = table.append_column(name, pa.array(marks.tolist(), pa.string()))
     return Answers(table, np.concatenate(figures), places, rejected, join_counts(unseen))
+
+
+def none_predicted(plan: PredictionPlan, rejected: Sequence[Mapping[str, Any]]) -> DataRejected:
+    """Says why none of the rows that were given can be predicted, by the first of them."""
+    first = rejected[0]["reason"] if rejected else "there are none"
+    return DataRejected(f"{plan.version} can predict no row of {len(rejected)}: {first}")
 
 
 def answered_blocks(plan: PredictionPlan, model: ServedModel) -> Iterator[tuple[Block, dict[str, np.ndarray]]]:

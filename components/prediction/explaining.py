@@ -13,7 +13,7 @@ import pyarrow as pa
 from kerasline.components.core import ConfigError, new_name, written_at_once
 from kerasline.components.explanations import share_out
 from kerasline.components.prediction.answering import ServedModel
-from kerasline.components.prediction.at_once import Answers, answered_blocks, predict_at_once
+from kerasline.components.prediction.at_once import Answers, answered_blocks, none_predicted, predict_at_once
 from kerasline.components.prediction.job import Prediction, rejected_beside
 from kerasline.components.prediction.marking import column_name
 from kerasline.components.prediction.reading import PredictionPlan, output_columns
@@ -34,12 +34,12 @@ def explain_at_once(plan: PredictionPlan, model: ServedModel, others: Prediction
 
     Returns:
       What :func:`~kerasline.components.prediction.at_once.predict_at_once` gives, with more columns in the table:
-      ``usual``, the mean answer to the other rows, and ``effect_COLUMN`` of each column that the model reads. With the
-      effects added to it, ``usual`` becomes ``predicted_value``, or the score of ``predicted_class``.
+      ``usual``, the mean answer to up to 40 of the other rows, and ``effect_COLUMN`` of each column that the model
+      reads. With the effects added to it, ``usual`` becomes ``predicted_value``, or the score of ``predicted_class``.
 
     Raises:
       ConfigError: the answers of this model, or these rows, cannot be explained.
-      DataRejected: no row could be predicted.
+      DataRejected: no row could be predicted, of these or of the others.
     """
     _check(plan)
     answers = predict_at_once(plan, model)
@@ -114,9 +114,12 @@ def _check(plan: PredictionPlan) -> None:
 
 def _plain_columns(plan: PredictionPlan, model: ServedModel) -> _Columns:
     """Lays out all rows that can be predicted as arguments of the model."""
-    laid_out = [model.columns(block) for block, _ in answered_blocks(plan, model) if len(block)]
+    blocks = [block for block, _ in answered_blocks(plan, model)]
+    laid_out = [model.columns(block) for block in blocks if len(block)]
+    if not laid_out:
+        raise none_predicted(plan, [row for block in blocks for row in block.rejected])
     parts = [part for part in laid_out if part is not None]
-    if len(parts) < len(laid_out) or not parts:
+    if len(parts) < len(laid_out):
         raise ConfigError(
             "rows that are tf.Examples, or lack a whole number, cannot be explained; give them as a table, and fill in "
             "or leave out what is missing"

@@ -126,9 +126,9 @@ class LoadedModel:
           keys, kind, on_unseen: as in :meth:`predict`.
 
         Returns:
-          What :meth:`predict` returns, with more columns: ``usual``, the mean answer to the other rows, and
-          ``effect_COLUMN`` for each column that the model reads. They add up to ``predicted_value``, or to the score of
-          ``predicted_class``. They are Shapley values, estimated on up to 40 of the other rows.
+          What :meth:`predict` returns, with more columns: ``usual``, the mean answer to up to 40 of the other rows,
+          the same each time, and ``effect_COLUMN`` for each column that the model reads. They add up to
+          ``predicted_value``, or to the score of ``predicted_class``: Shapley values, estimated on these 40.
 
         Raises:
           ConfigError: as in :meth:`predict`; or the model has several labels or one column, or there is one row alone.

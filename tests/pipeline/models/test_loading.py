@@ -124,6 +124,8 @@ def test_a_row_alone_is_compared_with_none(doubler: kl.LoadedModel) -> None:
     assert doubler.explain(FLATS.iloc[:1], FLATS.iloc[1:2])["usual"].tolist() == [20.5]
     with pytest.raises(ConfigError, match="^the data frame has no column 'district'"):
         doubler.explain(FLATS.iloc[:2], FLATS[["area (m²)"]])
+    with pytest.raises(kl.DataRejected, match="doubler@1 can predict no row of 2: .*a bad district"):
+        doubler.explain(FLATS.iloc[:2], FLATS.iloc[:2].assign(district="bad"))
 
 
 @pytest.mark.parametrize(("record", "said"), [

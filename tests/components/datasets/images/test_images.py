@@ -44,6 +44,21 @@ def test_class_folders(resolve, rows, folder):
     assert dataset.skipped == () and dataset.notes == ()
 
 
+@pytest.mark.parametrize("names", [("FAUX", "VRAI"), ("False", "True"), ("false", "true")])
+def test_folders_and_lists_named_by_truth_are_their_own_classes(resolve, rows, write, names):
+    listed = []
+    for number in range(40):
+        write(f"answers/{names[number % 2]}/{number:02d}.png", image(number))
+        listed.append(f"{names[number % 2]}/{number:02d}.png,{names[number % 2]}\n")
+    write("answers.csv", "".join(["file,said\n", *listed]).encode())
+    of_folders = resolve(images={"path": "answers"})
+    assert of_folders.label.classes == names
+    assert {row["label"] for row in rows(of_folders)} == set(names)
+    listing = {"path": "answers", "labels_csv": "answers.csv", "path_column": "file", "label_column": "said"}
+    of_a_list = resolve(images=listing)
+    assert {row[of_a_list.label.name] for row in rows(of_a_list)} == set(of_a_list.label.classes)
+
+
 def test_everything_that_cannot_be_used_is_listed(resolve, rows, folder, tmp_path):
     good, jpeg = image(), image(7, (64, 64), "RGB", "JPEG")
     corrupt = bytearray(image(9, (64, 64)))

@@ -115,7 +115,7 @@ def _why_not_comparable(models: Path, version: int, plan: FeaturePlan) -> str:
 def _why_rows_were_seen(models: Path, version: int, split: dict[str, Any]) -> str:
     """Says why a version may have been fitted on rows that measure it now; empty where it was not."""
     why = why_train_rows_measure(read_record(models, version).get("split"), split)
-    return f"version {version} was fitted on some of these rows, which flatters it: {why}" if why else ""
+    return f"version {version} may have been fitted on some of these rows, which would flatter it: {why}" if why else ""
 
 
 def trivial_prediction(labels: np.ndarray, plan: FeaturePlan) -> np.ndarray:

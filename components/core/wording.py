@@ -47,7 +47,7 @@ def rounded(value: float | None, digits: int = 4) -> str:
 def percent(share: float, digits: int = 1) -> str:
     """Writes a share so that few do not look like none, and most not like all: ``<0.1%``, ``12.5%``, ``>99.9%``."""
     least = 0.01 / 10**digits
-    if 0 < share < least / 2:
+    if 0 < share <= least / 2:
         return f"<{least:.{digits}%}"
     return f">{1 - least:.{digits}%}" if 1 - least / 2 <= share < 1 else f"{share:.{digits}%}"
 

@@ -17,19 +17,23 @@ _SAME = 1e-9  # shares that are so near are equal
 def split_record(dataset: Dataset) -> dict[str, Any]:
     """Returns what decides which rows of a dataset train, for :func:`why_train_rows_measure`."""
     plan = dataset.split
-    names = sorted([*(column.name for column in dataset.columns), dataset.label.name])
+    of_columns = [(column.name, column.dtype) for column in dataset.columns]
+    cells = sorted([*of_columns, (dataset.label.name, dataset.label.dtype)])
     return {
         "method": plan.method,
         "column": plan.column,
         "seed": plan.seed,
         "train": plan.fractions.get("train", 0.0),
         "eval_from": plan.boundaries[0] if plan.boundaries else None,
-        "names": hashlib.sha256(json.dumps(names).encode()).hexdigest()[:16],
+        "cells": hashlib.sha256(json.dumps(cells).encode()).hexdigest()[:16],  # names and types
     }
 
 
 def why_train_rows_measure(before: Mapping[str, Any] | None, now: Mapping[str, Any]) -> str:
     """Says why rows that trained a version may stand among those that are held out now.
+
+    It goes by how splits are drawn, and does not look at rows: those that move since the cuts of a stratified split
+    follow the data, or since they stand elsewhere in a file that is split by place, are not seen.
 
     Args:
       before: the record of the splits that the version was fitted on; None where there is none.
@@ -57,8 +61,8 @@ def _why_by_draw(before: Mapping[str, Any], now: Mapping[str, Any]) -> str:
             f"its splits were drawn with seed {before['seed']}, and are drawn with seed {now['seed']} now; "
             f"data.split.seed: {before['seed']} keeps them"
         )
-    if now["method"] in _BY_CONTENT and before["names"] != now["names"]:
-        return "its table had other columns, and a row's cells decide where it goes"
+    if now["method"] in _BY_CONTENT and before["cells"] != now["cells"]:
+        return "its table had other columns or types, and a row's cells decide where it goes"
     return ""
 
 

@@ -33,7 +33,7 @@ def test_few_are_not_written_as_none_nor_most_as_all() -> None:
     assert [percent(share) for share in (0.0, 1e-5, 0.0006, 0.125, 0.9999, 1.0)] == [
         "0.0%", "<0.1%", "0.1%", "12.5%", ">99.9%", "100.0%",
     ]  # fmt: skip
-    assert [percent(1e-5, 2), percent(0.004, 0), percent(0.996, 0)] == ["<0.01%", "<1%", ">99%"]
+    assert [percent(1e-5, 2), percent(0.005, 0), percent(0.996, 0)] == ["<0.01%", "<1%", ">99%"]
 
 
 @pytest.mark.parametrize(

@@ -235,13 +235,6 @@ def test_npz_columns_arrays_and_labels(resolve, rows, tmp_path):
     assert row["series"].dtype == np.float32 and row["series"].tolist() == [5.0] * 6
 
 
-@pytest.mark.parametrize("names", [("FAUX", "VRAI"), ("False", "True"), ("false", "true")])
-def test_npz_labels_of_truth_are_rows_of_their_classes(resolve, rows, tmp_path, names):
-    save_npz(tmp_path, x=np.arange(40, dtype=np.float32), y=np.array(names * 20))
-    dataset = resolve(npz={"path": "a.npz"})
-    assert {row[dataset.label.name] for row in rows(dataset)} == set(dataset.label.classes)
-
-
 def test_npz_arrays_that_are_no_numbers(resolve, tmp_path):
     for values, shown in ((np.zeros((60, 3), complex), "complex128"), (np.full((60, 3), "a"), "<U1")):
         save_npz(tmp_path, x=values, y=np.arange(60) % 2)

@@ -45,7 +45,7 @@ def test_class_folders(resolve, rows, folder):
 
 
 @pytest.mark.parametrize("names", [("FAUX", "VRAI"), ("False", "True"), ("false", "true")])
-def test_folders_and_lists_named_by_truth_are_their_own_classes(resolve, rows, write, names):
+def test_folders_lists_and_arrays_named_by_truth_are_their_own_classes(resolve, rows, write, tmp_path, names):
     listed = []
     for number in range(40):
         write(f"answers/{names[number % 2]}/{number:02d}.png", image(number))
@@ -55,8 +55,9 @@ def test_folders_and_lists_named_by_truth_are_their_own_classes(resolve, rows, w
     assert of_folders.label.classes == names
     assert {row["label"] for row in rows(of_folders)} == set(names)
     listing = {"path": "answers", "labels_csv": "answers.csv", "path_column": "file", "label_column": "said"}
-    of_a_list = resolve(images=listing)
-    assert {row[of_a_list.label.name] for row in rows(of_a_list)} == set(of_a_list.label.classes)
+    np.savez(tmp_path / "a.npz", x=np.arange(40, dtype=np.float32), y=np.array(names * 20))
+    for dataset in (resolve(images=listing), resolve(npz={"path": "a.npz"})):
+        assert {row[dataset.label.name] for row in rows(dataset)} == set(dataset.label.classes)
 
 
 def test_everything_that_cannot_be_used_is_listed(resolve, rows, folder, tmp_path):

@@ -58,15 +58,16 @@ TIME, GROUP = {"method": "time", "column": "a"}, {"method": "group", "column": "
         (TIME, {**TIME, "eval": 0.3}, "its eval split began at a later time"),
         ({**TIME, "eval": 0.3}, TIME, ""),
         ({}, TIME, "drawn by hash, and are drawn by time of 'a' now"),
-        ({}, {"without": "b"}, "its table had other columns"),
+        ({}, {"first": 0.5}, "its table had other columns or types"),
+        ({}, {"without": "b"}, "its table had other columns or types"),
     ],
 )
 def test_rows_that_trained_before_and_measure_now_are_told(resolve, tmp_path, before, now, said):
     """What is told is what the rows do."""
-    rows = [{"a": n, "b": n % 97, "y": n / 7} for n in range(300)]
-    (tmp_path / "t.csv").write_text(csv("a", "b", "y", rows=[row.values() for row in rows]))
 
-    def drawn(without=None, **split):
+    def drawn(without=None, first=0, **split):
+        rows = [{"a": float(n) if first else n, "b": n % 97, "y": n / 7} for n in (first, *range(1, 300))]
+        (tmp_path / "t.csv").write_text(csv("a", "b", "y", rows=[row.values() for row in rows]))
         drop = [without] if without else []
         data = resolve(csv={"path": "t.csv", "label": "y", "drop": drop}, split={"seed": 7, **split})
         read = [{name: row[name] for name in row if name != without} for row in rows]

@@ -6,6 +6,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -114,10 +115,17 @@ def _check(plan: PredictionPlan) -> None:
 
 def _plain_columns(plan: PredictionPlan, model: ServedModel) -> _Columns:
     """Lays out all rows that can be predicted as arguments of the model."""
-    blocks = [block for block, _ in answered_blocks(plan, model)]
-    laid_out = [model.columns(block) for block in blocks if len(block)]
+    rejected: list[dict[str, Any]] = []
+    laid_out: list[_Columns | None] = []
+    for block, _ in answered_blocks(plan, model):
+        rejected += block.rejected
+        laid_out += [model.columns(block)] if len(block) else []
     if not laid_out:
-        raise none_predicted(plan, [row for block in blocks for row in block.rejected])
+        raise none_predicted(plan, rejected)
+    return _joined(laid_out)
+
+
+def _joined(laid_out: Sequence[_Columns | None]) -> _Columns:
     parts = [part for part in laid_out if part is not None]
     if len(parts) < len(laid_out):
         raise ConfigError(

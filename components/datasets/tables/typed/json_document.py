@@ -73,6 +73,10 @@ def _read_document(path: Path, stream: IO[bytes]) -> tuple[Schema, Iterable[Reco
         except json.JSONDecodeError as error:
             where = f"line {error.lineno}, column {error.colno}"
             raise ConfigError(f"{path} is no whole JSON document: {where}: {error.msg}; write it again.") from None
+        except ValueError:  # of a number with more digits than Python reads
+            raise ConfigError(
+                f"{path} holds a number of thousands of digits; leave it out, or write it as text."
+            ) from None
         except RecursionError:
             raise ConfigError(f"{path} nests values too deeply for a table; write one object a row.") from None
         if not lines.tell():

@@ -252,6 +252,8 @@ def test_what_is_cut_off_is_damaged(resolve: Resolve, tmp_path: Path, write_tabl
         (b'{"columns": [["x", "a"], ["x", "b"]], "data": [[1, 2]]}', "needs a name of its own for each column, got"),
         (b'{"data": [{"x": 1, "x": 2}]}', "An object in .*t.feather has the key 'x' twice; leave one of them out"),
         (b'{"x": [1, 2], "x": [3, 4]}', "An object in .*t.feather has the key 'x' twice; leave one of them out"),
+        (b'{"x": [1, -1e400]}', "t.feather holds -1e400, too large for a number; leave it out, or write it as text"),
+        (b'{"x": [1, ' + b"1" * 5000 + b"]}", "t.feather holds a number of thousands of digits; leave it out, or"),
         (b'{"x": {"a": 1, "b": 2}, "y": {"a": 3, "b": 4}}', "t.feather does not say which of its keys are columns"),
         (b'{"0": {"0": 1, "1": 2}, "1": {"0": 3, "1": 4}}', "t.feather does not say which of its keys are columns"),
         (b'{"results": [null, {"x": 1}, 3]}', "Element 3 of .*t.feather is no JSON object, got '3'"),

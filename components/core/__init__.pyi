@@ -79,6 +79,7 @@ from .refusals import describe as describe, refuse_boolean as refuse_boolean
 from .wording import (
     counted as counted,
     first_line as first_line,
+    first_repeated as first_repeated,
     last_line as last_line,
     new_name as new_name,
     percent as percent,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 
 _WITHOUT_EXPONENT = 1e15
 
@@ -24,6 +24,16 @@ def new_name(name: str, names: Collection[str]) -> str:
     while name in names:
         name += "_"
     return name
+
+
+def first_repeated(names: Iterable[str]) -> str | None:
+    """Returns the first name that has come before, or None where each comes once."""
+    seen = set[str]()
+    for name in names:
+        if name in seen:
+            return name
+        seen.add(name)
+    return None
 
 
 def rate(rows_per_second: float) -> str:

@@ -13,7 +13,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from kerasline.components.core import ConfigError, Options, nearest
+from kerasline.components.core import ConfigError, Options, first_repeated, nearest
 from kerasline.components.datasets.description import Dataset
 from kerasline.components.features.column_options import ColumnOptions
 from kerasline.components.features.pieces import tokenizer_in, with_tokenizer
@@ -150,6 +150,6 @@ def _plan_with(
 def _check_names(plans: Sequence[FeaturePlan]) -> None:
     """Refuses columns whose names look like those that inputs of another plan get."""
     names = [spec.name for plan in plans for spec in plan.inputs()]
-    twice = next((name for name in names if names.count(name) > 1), None)
+    twice = first_repeated(names)
     if twice:
         raise ConfigError(f"tuning.space: expected columns whose names differ from {twice}; rename that column")

@@ -7,6 +7,8 @@ import zlib
 from collections.abc import Mapping
 from typing import Any, NoReturn
 
+from kerasline.components.core import first_repeated
+
 ROW, COLUMNAR = "instances", "inputs"
 _GZIP = 16 + zlib.MAX_WBITS
 _SHOWN_ITEMS, _SHOWN_LEVELS, _SHOWN_LETTERS = 5, 3, 60
@@ -94,8 +96,7 @@ def _read_json(body: bytes) -> Any:
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     result = dict(pairs)
     if len(result) < len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
+        twice = first_repeated(name for name, _ in pairs)
         raise BadRequest(f"JSON Parse error: {shorten(twice)} is given twice in one object")
     return result
 

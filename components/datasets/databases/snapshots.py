@@ -18,7 +18,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from kerasline.components.core import ConfigError, cache_folder
+from kerasline.components.core import ConfigError, cache_folder, first_repeated
 from kerasline.components.datasets.databases.connecting import reading
 from kerasline.components.datasets.databases.queries import escaped
 from kerasline.components.datasets.databases.ranges import check_column, read_ranges
@@ -117,7 +117,7 @@ def _asked(
         if not result.returns_rows:
             raise ConfigError(f"The query gives no table from {url.text}: {_short(query)}; data.sql.query is a SELECT.")
         names = list(result.keys())
-        twice = next((name for name in names if names.count(name) > 1), None)
+        twice = first_repeated(names)
         if twice is not None:
             raise ConfigError(f"The query gives two columns {twice!r}: {_short(query)}; rename one with AS.")
         if partition_column is None:

@@ -14,7 +14,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from kerasline.components.core import ConfigError, cache_folder, code_version, write_at_once
+from kerasline.components.core import ConfigError, cache_folder, code_version, first_repeated, write_at_once
 from kerasline.components.datasets.databases import keep_batches
 from kerasline.components.datasets.description import Found, ParquetOptions, PythonOptions, SplitColumn
 from kerasline.components.datasets.files import Places
@@ -136,7 +136,7 @@ def _of_table(dotted: str, piece: Any) -> Iterator[pa.RecordBatch]:
     else:
         raise _refusal(dotted, piece)
     names = table.column_names
-    twice = next((name for name in names if names.count(name) > 1), None)
+    twice = first_repeated(names)
     if twice is not None:
         raise ConfigError(f"{_KEY}: expected columns of different names from {dotted}, got two {twice!r}; rename one")
     yield from table.to_batches(max_chunksize=_ROWS)

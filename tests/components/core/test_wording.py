@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from kerasline.components.core.wording import counted, percent, rate, rounded
+from kerasline.components.core.wording import counted, first_repeated, percent, rate, rounded
 
 
 @pytest.mark.parametrize(
@@ -21,6 +21,11 @@ from kerasline.components.core.wording import counted, percent, rate, rounded
 )
 def test_one_is_singular(words: tuple[int, str] | tuple[int, str, str], expected: str) -> None:
     assert counted(*words) == expected
+
+
+def test_the_first_name_that_came_before_is_found() -> None:
+    found = [first_repeated(names) for names in ([], ["a", "b"], ["a", "b", "b", "a"], iter(["", ""]))]
+    assert found == [None, None, "b", ""]
 
 
 def test_a_rate_is_never_rounded_to_none() -> None:

@@ -7,7 +7,7 @@ import math
 from pathlib import Path
 from typing import Any
 
-from kerasline.components.core import ConfigError
+from kerasline.components.core import ConfigError, first_repeated
 
 
 def decoder(path: Path) -> json.JSONDecoder:
@@ -24,11 +24,9 @@ def decoder(path: Path) -> json.JSONDecoder:
         return number
 
     def check(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        found = dict(pairs)
-        if len(found) < len(pairs):
-            names = [name for name, _ in pairs]
-            twice = next(name for name in names if names.count(name) > 1)
+        twice = first_repeated(name for name, _ in pairs)
+        if twice is not None:
             raise ConfigError(f"An object in {path} has the key {twice!r} twice; leave one of them out.")
-        return found
+        return dict(pairs)
 
     return json.JSONDecoder(object_pairs_hook=check, parse_float=finite)

@@ -34,6 +34,7 @@ from kerasline.components.prediction.reading.blocks import Block
 from kerasline.components.prediction.reading.cells import Problems, as_said, as_trained, parse_cells, whole_numbers
 from kerasline.components.prediction.reading.pictures import image_problems
 from kerasline.components.prediction.reading.planning import PredictionPlan
+from kerasline.components.prediction.reading.texts import keys_untold
 
 ROWS_PER_BLOCK, _ROWS_OF_ARRAYS = 16384, 2048
 _ARROW = {"float": "double", "int": "int64"}
@@ -52,9 +53,10 @@ def read_csv(plan: PredictionPlan, shard: Mapping[str, Any]) -> Iterator[Block]:
       ConfigError: the file has no rows, or cannot be read to its end.
     """
     seen = 0
-    for block in _read_text(plan, shard):
-        seen += len(block) + len(block.rejected)
-        yield block
+    with keys_untold(plan.reading):
+        for block in _read_text(plan, shard):
+            seen += len(block) + len(block.rejected)
+            yield block
     if seen == 0:
         raise ConfigError(f"{shard['path']} has a header but no rows; check that the right file was named")
 

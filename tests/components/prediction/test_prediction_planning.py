@@ -13,6 +13,7 @@ import pytest
 
 from kerasline.components.core.errors import ConfigError
 from kerasline.components.prediction.reading.planning import PredictionPlan, output_columns, plan_prediction
+from kerasline.components.prediction.reading.tables import read_csv
 
 
 def column(name: str, dtype: str, shape: tuple[int, ...] = (), missing: int = 0) -> dict[str, Any]:
@@ -279,6 +280,23 @@ def test_a_file_of_another_encoding_is_named_with_what_to_do(tmp_path: Path, enc
     (tmp_path / "in.csv").write_text("area,rooms,town\n1,2,Köln\n", encoding=encoding)
     with pytest.raises(ConfigError, match="not utf-8.*; write the file again in utf-8, as those of training are\\.$"):
         plan(tmp_path, tmp_path / "in.csv")
+
+
+@pytest.mark.parametrize(
+    ("row", "told"),
+    [
+        ("1,2,Köln\n", r"byte 0xf6 in line 20002; write the file again in utf-8, as those of training are\.$"),
+        ('1,2,"Ulm\n' + "3,4,Bonn\n" * 60, r"in line 20002 of .* takes 60 more lines.* remove the quote\.$"),
+    ],
+)
+def test_no_keys_of_recipes_are_told_of_what_the_plan_did_not_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, row: str, told: str
+) -> None:
+    monkeypatch.setattr("kerasline.components.prediction.reading.texts._BYTES_READ_AHEAD", 0)
+    (tmp_path / "in.csv").write_text("area,rooms,town\n" + "1,2,Ulm\n" * 20_000 + row, "latin-1")
+    planned = plan(tmp_path, tmp_path / "in.csv")
+    with pytest.raises(ConfigError, match=told):
+        list(read_csv(planned, planned.shards[0]))
 
 
 def test_other_formats_are_named(tmp_path: Path) -> None:

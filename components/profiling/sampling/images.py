@@ -74,7 +74,10 @@ def sample_images(folder: Path) -> ImageSample:
     shapes, bad = _shapes(folder, files, max(1, rows // _FILES_TO_OPEN))
     size, sizes, resized = _choose_size(shapes)
     depths = {1 if shape[2] == 1 else 3 for shape in shapes}
+    table = _table_beside(folder)
+    untold = f"{table} beside the folders is not read; if it has the labels, name it under images.labels_csv"
     remarks = [bad, _unread(groups), _too_deep(groups), *_remarks([told_from(path, folder) for path in empty], depths)]
+    remarks += [untold] * bool(table)
     return ImageSample(
         counts={name: len(paths) for name, paths in sorted(files.items(), key=lambda item: -len(item[1]))},
         rows=rows,
@@ -89,15 +92,20 @@ def sample_images(folder: Path) -> ImageSample:
 
 def _too_few_classes(folder: Path, count: int, empty: Sequence[Path]) -> ConfigError:
     advice = "sort the images into folders of classes"
-    table = next((path for path in sorted(folder.iterdir()) if path.suffix.lower() == ".csv"), None)
-    if table is not None:
-        advice += f"; or, if {table.name} has a label for each, name it under images.labels_csv"
+    table = _table_beside(folder)
+    if table:
+        advice += f"; or, if {table} has a label for each, name it under images.labels_csv"
     if empty:
         advice = f"of {told_from(empty[0], folder)}: {why_no_image(empty[0])}"
     return ConfigError(
         f"expected a folder of images for each class in {folder}, such as cat/1.png and dog/1.png, but "
         f"{counted(count, 'folder has', 'folders have')} images; {advice}"
     )
+
+
+def _table_beside(folder: Path) -> str:
+    """Names a table in a folder of images; empty where there is none."""
+    return min((path.name for path in folder.iterdir() if path.suffix.lower() == ".csv"), default="")
 
 
 def _shapes(folder: Path, files: Mapping[str, Sequence[Path]], step: int) -> tuple[list[tuple[int, int, int]], str]:

@@ -11,6 +11,7 @@ from PIL import Image
 
 from kerasline.components.core import ConfigError
 from kerasline.components.datasets.images.png import encode_png
+from kerasline.components.profiling.sampling.images import sample_images
 
 
 def image(number: int = 0) -> bytes:
@@ -62,6 +63,13 @@ def test_folders_around_classes_and_names_of_splits(resolve, rows, folder, write
     assert dataset.label.classes == ("cat", "dog") and len(rows(dataset)) == 6 * len(names)
     assert {shard.get("split") for shard in dataset.shards} == splits
     assert dataset.skipped == ("README.md: not in a class folder",)
+
+
+def test_a_table_beside_folders_of_images_is_told_by_a_first_look(folder, write, tmp_path):
+    folder("all/cat", "all/dog")
+    write("pets/train.csv", "id,label\n0,cat\n")
+    told = "train.csv beside the folders is not read; if it has the labels, name it under images.labels_csv"
+    assert told in sample_images(tmp_path / "pets").remarks
 
 
 def test_masks_among_images_are_noted(resolve, folder, write):

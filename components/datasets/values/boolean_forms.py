@@ -17,15 +17,22 @@ if TYPE_CHECKING:
 
 TRUE, FALSE = "true", "false"
 # What spreadsheets write into text for truth, by the language that they are set to.
-_TRUE_WORDS = (TRUE, "wahr", "vrai", "verdadero", "verdadeiro", "vero", "waar", "prawda", "igaz", "истина")
-_FALSE_WORDS = (FALSE, "falsch", "faux", "falso", "onwaar", "fałsz", "hamis", "ложь")
+_TRUE_WORDS = (
+    *(TRUE, "wahr", "vrai", "verdadero", "verdadeiro", "vero", "waar", "prawda", "igaz", "истина"),
+    *("sand", "sant", "sann", "tosi", "pravda", "doğru"),
+)
+_FALSE_WORDS = (
+    *(FALSE, "falsch", "faux", "falso", "onwaar", "fałsz", "hamis", "ложь"),
+    # The last is YANLIŞ in small letters for programs that know no Turkish.
+    *("falsk", "falskt", "usann", "epätosi", "nepravda", "yanlış", "yanliş"),
+)
 _SAID = dict.fromkeys(_TRUE_WORDS, TRUE) | dict.fromkeys(_FALSE_WORDS, FALSE)
 TRUE_PATTERN = rf"(?i)({'|'.join(_TRUE_WORDS)}|yes|y|t|1|1\.0*|on|ja|oui|sí|si|sì|sim|tak|да)"
 FALSE_PATTERN = rf"(?i)({'|'.join(_FALSE_WORDS)}|no|n|f|0|0\.0*|off|nein|nee|non|não|nao|nie|нет)"
 
 
 def are_booleans(cells: Iterable[str]) -> bool:
-    """Says whether cells are true and false, in any case and in the language of any spreadsheet."""
+    """Says whether cells are true and false, in any case and in a language that is listed here."""
     return _SAID.keys() >= set(map(str.lower, set(cells)))
 
 

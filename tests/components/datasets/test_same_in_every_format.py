@@ -47,6 +47,8 @@ def both(
         (["TRUE" if i % 2 == 0 else "False" for i in range(N)], "boolean", "true"),
         (["WAHR" if i % 2 == 0 else "Falsch" for i in range(N)], "boolean", "true"),
         (["ИСТИНА" if i % 2 == 0 else "ЛОЖЬ" for i in range(N)], "boolean", "true"),
+        (["DOĞRU" if i % 2 == 0 else "YANLIŞ" for i in range(N)], "boolean", "true"),
+        (["TOSI" if i % 2 == 0 else "EPÄTOSI" for i in range(N)], "boolean", "true"),
         ([1 - i % 2 for i in range(N)], "numeric", 1),
         ([float(i % 3) for i in range(N)], "numeric", 0.0),
         ([f"${i * 1000:,}".replace(",", "") for i in range(N)], "numeric", "$0"),

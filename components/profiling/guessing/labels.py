@@ -273,6 +273,8 @@ def _guess_several(columns: Sequence[SampledColumn], origin: str) -> LabelGuess:
             )
     # A row that lacks one of them is left out.
     rows = [row for row in zip(*(column.values for column in columns), strict=True) if {0, 1}.issuperset(row)]
+    if not rows:
+        raise ConfigError(f"--label: no row of {origin} has a value in each label column; fill them in, or name fewer")
     ones = {column.name: sum(row[place] == 1 for row in rows) for place, column in enumerate(columns)}
     missing = 1 - len(rows) / max(1, len(columns[0].values))
     remarks = tuple(_remarks_on_missing(missing, Words()))

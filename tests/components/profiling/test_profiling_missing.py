@@ -11,6 +11,7 @@ import pytest
 import yaml
 from pyarrow import csv
 
+from kerasline.components.core import ConfigError
 from kerasline.components.datasets import DataOptions, resolve
 from kerasline.components.datasets.description.options import MISSING_VALUES
 from kerasline.components.profiling.drafting import draft_recipe
@@ -63,6 +64,9 @@ def test_rows_that_lack_one_of_several_labels_have_none(tmp_path: Path) -> None:
     assert "50.0% of the rows have no label and are left out" in text and "a table of 200 rows with a label" in text
     data = DataOptions.model_validate(recipe["data"])
     assert resolve(data, name="t", base_dir=tmp_path, data_dir=None, task="auto", seed=0).rows == 200
+    ones["z"] = ["" if cell != "" else 1 for cell in ones["y"]]
+    with pytest.raises(ConfigError, match="^--label: no row of .* has a value in each label column"):
+        draft(tmp_path, {"x": [n * n % 17 for n in range(400)], **ones}, "y", "z")
 
 
 AMOUNTS = [f"${37 * n + 1000:,}.50" for n in range(200)]

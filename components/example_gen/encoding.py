@@ -56,9 +56,18 @@ def encode_rows(rows: pa.RecordBatch) -> pa.Array:
     Returns:
       The serialized tf.Examples.
     """
-    entries = [_entries(name, rows.column(name)) for name in sorted(rows.schema.names, key=str.encode)]
+    entries = [_entries(name, rows.column(name)) for name in sorted(rows.schema.names, key=_place_in_map)]
     features = pc.binary_join_element_wise(*entries, _NOTHING)
     return _after(lambda size: b"\x0a" + _varint(size), features)
+
+
+def _place_in_map(name: str) -> list[int]:
+    """Orders names as protocol buffers order the keys of a map: by their bytes, and ``ab`` before ``a``.
+
+    Source: upb/message/map_sorter.c (_upb_mapsorter_cmpstr) of protocolbuffers/protobuf, which writes backwards.
+    """
+    behind_all_bytes = 256
+    return [*name.encode(), behind_all_bytes]
 
 
 def _entries(name: str, values: pa.Array) -> pa.Array:

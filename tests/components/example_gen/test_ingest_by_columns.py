@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import HealthCheck, given, settings, strategies as st
+from hypothesis import HealthCheck, example, given, settings, strategies as st
 
 from kerasline.components.core.errors import ConfigError
 from kerasline.components.datasets import DataOptions, read_columns, resolve
@@ -43,6 +43,7 @@ def batches(draw: st.DrawFn) -> pa.RecordBatch:
 
 
 @settings(max_examples=120, deadline=None, suppress_health_check=list(HealthCheck))
+@example(pa.RecordBatch.from_pydict(dict.fromkeys(("a", "ab", "abc", "b", "é", "éa", "aé", "a\x00", "", "ab "), [0.5])))
 @given(batches())
 def test_rows_are_encoded_and_hashed_by_the_column_as_one_by_one(rows: pa.RecordBatch) -> None:
     import hashlib

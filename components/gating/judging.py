@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from kerasline.components.core import LARGEST, rounded
@@ -21,7 +21,6 @@ from kerasline.components.evaluation import (
 )
 from kerasline.components.gating.rows import FAILED, NOT_GATED, PASSED, Row
 
-_IN_PRODUCTION = "the model in production has"
 _NOISE = 1e-6  # equal models differ by so much in float32
 _BUDGETS = {
     "latency_p50_ms": ("median latency of single requests", "ms"),
@@ -29,6 +28,14 @@ _BUDGETS = {
     "size_bytes": ("size of the SavedModel", "bytes"),
     "parameters": ("parameters of the network", ""),
 }
+
+
+@dataclass(frozen=True)
+class _Production:
+    """The model in production: why it is missing, and why the rows flatter it; empty where neither is so."""
+
+    missing: str
+    seen: str
 
 
 def judge_thresholds(
@@ -47,23 +54,17 @@ def judge_thresholds(
       A row for each limit of the whole; for each limit of slices a row for every one that breaks it, or else one for
       the slice that comes nearest to it.
     """
-    rows: list[Row] = []
+    production, rows = _Production(no_baseline, seen), list[Row]()
     for name, limits in options.thresholds.items():
-        rows += _judge_one(name, limits, whole, no_baseline, part="threshold")
+        rows += _judge_one(name, limits, whole, production, part="threshold")
     for key, by_metric in options.slice_thresholds.items():
         parts = parse_slice(key)
         chosen = [entry for entry in slices if covers(parts, entry.slice)]
         large = [entry for entry in chosen if entry.rows >= options.min_slice_rows]
         named = "every slice" if key.strip() == EVERY else key
         for name, limits in by_metric.items():
-            rows += _judge_slices(named, name, limits, chosen, large, no_baseline, options.min_slice_rows)
-    return [_with_doubt(row, seen) for row in rows]
-
-
-def _with_doubt(row: Row, seen: str) -> Row:
-    """Says of a comparison with the model in production, on the whole split or on a slice, what makes it less fair."""
-    is_compared = row.status != NOT_GATED and _IN_PRODUCTION in row.text
-    return replace(row, detail=seen) if is_compared else row
+            rows += _judge_slices(named, name, limits, chosen, large, production, options.min_slice_rows)
+    return rows
 
 
 def _judge_slices(
@@ -72,7 +73,7 @@ def _judge_slices(
     limits: Threshold,
     chosen: Sequence[SliceFigures],
     large: Sequence[SliceFigures],
-    no_baseline: str,
+    production: _Production,
     least_rows: int,
 ) -> Iterator[Row]:
     """Holds one metric against its limits on some slices.
@@ -83,7 +84,7 @@ def _judge_slices(
       limits: What is asked of each slice.
       chosen: Figures of all these slices.
       large: Figures of those that have rows enough.
-      no_baseline: Why there is nothing to compare with, empty where there is.
+      production: What there is to know of the model in production.
       least_rows: Rows that are enough.
     """
     if not large:
@@ -92,7 +93,7 @@ def _judge_slices(
         return
     small = len(chosen) - len(large)
     among = f" of {named}; {small} of fewer than {least_rows} rows not gated" if small else f" of {named}"
-    judged = [list(_judge_one(name, limits, entry, no_baseline, part="slice")) for entry in large]
+    judged = [list(_judge_one(name, limits, entry, production, part="slice")) for entry in large]
     # Each slice has a row for each limit, in the same order.
     for rows in zip(*judged, strict=True):
         worst = min(rows, key=_slack)
@@ -116,7 +117,7 @@ def _slack(row: Row) -> float:
     return abs(row.value - row.limit) if row.value is not None and row.limit is not None else float("inf")
 
 
-def _judge_one(name: str, limits: Threshold, found: SliceFigures, no_baseline: str, part: str) -> Iterator[Row]:
+def _judge_one(name: str, limits: Threshold, found: SliceFigures, production: _Production, part: str) -> Iterator[Row]:
     """Gives a row for each limit that is set, in one order for all figures: ``min``, ``max``, ``max_drop``."""
     value, sign = found.candidate.get(name), 1 if METRICS[name].higher_is_better else -1
 
@@ -132,13 +133,14 @@ def _judge_one(name: str, limits: Threshold, found: SliceFigures, no_baseline: s
     if drop is not None:
         kind = "baseline" if part == "threshold" else part
         before = found.baseline.get(name)
-        if no_baseline or before is None:
-            reason = no_baseline or f"the model in production has no {METRICS[name].title} here"
+        if production.missing or before is None:
+            reason = production.missing or f"the model in production has no {METRICS[name].title} here"
             yield row(None, f"not compared: {reason}", None, kind)
         else:
             worst = before - sign * drop
-            text = f"not worse than {rounded(worst)} ({_IN_PRODUCTION} {rounded(before)} on this data)"
-            yield row(worst, text, lambda figure: sign * figure >= sign * worst - _NOISE, kind)
+            text = f"not worse than {rounded(worst)} (the model in production has {rounded(before)} on this data)"
+            compared = row(worst, text, lambda figure: sign * figure >= sign * worst - _NOISE, kind)
+            yield replace(compared, detail=production.seen)
 
 
 def judge_unexplained(rows: Sequence[Row], failures: Sequence[Failure]) -> list[Row]:

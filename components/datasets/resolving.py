@@ -30,7 +30,14 @@ from kerasline.components.datasets.splits import assign_split, split_of_number
 from kerasline.components.datasets.tables import own_table, span_table, sql_table
 from kerasline.components.datasets.tables.csv import table as csv_table
 from kerasline.components.datasets.tables.typed import table as typed_table
-from kerasline.components.datasets.values import FALSE, TRUE, Named, NumberForm, own_words, plain_boolean, read_number
+from kerasline.components.datasets.values import (
+    Named,
+    NumberForm,
+    are_true_and_false,
+    own_words,
+    plain_boolean,
+    read_number,
+)
 
 # Reader options that say where the data lies and not what it is.
 _PLACES = ("files", "path", "root", "unusable")
@@ -190,7 +197,7 @@ def _label_reader(dataset: Dataset) -> Callable[[Any], Any] | None:
     label, form = dataset.label, dataset.reader_options.get("label_form")
     if form is not None and label.dtype == "float":
         return partial(_number, NumberForm(**form))
-    if label.dtype == "string" and set(label.classes or ("",)) <= {TRUE, FALSE}:  # else the words are names of classes
+    if label.dtype == "string" and are_true_and_false(label.classes):
         return plain_boolean
     return {"float": float, "int": int, "string": str}.get(label.dtype)
 

@@ -4,6 +4,7 @@ from .boolean_forms import (
     TRUE as TRUE,
     TRUE_PATTERN as TRUE_PATTERN,
     are_booleans as are_booleans,
+    are_true_and_false as are_true_and_false,
     mixes_spellings as mixes_spellings,
     plain_boolean as plain_boolean,
     plain_booleans as plain_booleans,

@@ -9,7 +9,7 @@ patterns are Python's and RE2's.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import TYPE_CHECKING, overload
 
 if TYPE_CHECKING:
@@ -34,6 +34,11 @@ FALSE_PATTERN = rf"(?i)({'|'.join(_FALSE_WORDS)}|no|n|f|0|0\.0*|off|nein|nee|non
 def are_booleans(cells: Iterable[str]) -> bool:
     """Says whether cells are true and false, in any case and in a language that is listed here."""
     return _SAID.keys() >= set(map(str.lower, set(cells)))
+
+
+def are_true_and_false(classes: Collection[str] | None) -> bool:
+    """Says whether the classes of a label are truth as it is stored; other words, as of folders, are names."""
+    return bool(classes) and {TRUE, FALSE}.issuperset(classes or ())
 
 
 @overload

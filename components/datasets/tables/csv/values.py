@@ -10,7 +10,7 @@ from kerasline.components.datasets.description import Dataset
 from kerasline.components.datasets.files import check_unchanged
 from kerasline.components.datasets.tables.csv.blocks import OddFile, read_blocks
 from kerasline.components.datasets.tables.csv.text import header_of
-from kerasline.components.datasets.values import are_booleans, missing_words, null_where, plain_booleans
+from kerasline.components.datasets.values import are_true_and_false, missing_words, null_where, plain_booleans
 
 if TYPE_CHECKING:
     from pyarrow import Array, RecordBatch
@@ -62,7 +62,7 @@ def _wanted(dataset: Dataset) -> list[tuple[str, str, frozenset[str] | None, boo
         wanted.append((column.name, column.dtype, missing, column.boolean))
     for name, dtype in options["extra"].items():
         wanted.append((name, dtype or "string", missing_words(options, name), False))
-    is_truth = label.dtype == "string" and are_booleans(label.classes or ("",))
+    is_truth = label.dtype == "string" and are_true_and_false(label.classes)
     return [*wanted, (label.name, label.dtype, None, is_truth)]
 
 

@@ -9,7 +9,13 @@ from typing import TYPE_CHECKING, Any
 from kerasline.components.datasets.description import Dataset
 from kerasline.components.datasets.files import check_unchanged
 from kerasline.components.datasets.tables.typed.opening import TypedFile, open_file, read_batches
-from kerasline.components.datasets.values import FALSE, TRUE, missing_words, null_where, numbers_of, plain_booleans
+from kerasline.components.datasets.values import (
+    are_true_and_false,
+    missing_words,
+    null_where,
+    numbers_of,
+    plain_booleans,
+)
 
 if TYPE_CHECKING:
     from pyarrow import Array, DataType, RecordBatch
@@ -86,7 +92,7 @@ def _booleans(dataset: Dataset) -> set[str]:
     """Returns the columns of text that says true and false, in whatever letters."""
     label = dataset.label
     found = {column.name for column in dataset.columns if column.boolean and column.dtype == "string"}
-    is_said = label.dtype == "string" and set(label.classes or ("",)) <= {TRUE, FALSE}
+    is_said = label.dtype == "string" and are_true_and_false(label.classes)
     return found | {label.name} if is_said else found
 
 

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from kerasline.components.baseline import BaselineLost, check_baseline, check_reference_limit
+from kerasline.components.baseline import check_reference_limit
 from kerasline.components.beam import AUTO, Work, choose_processes, complete_options, importing, room_for_processes
-from kerasline.components.core import TEXT_PACKAGE, ConfigError
+from kerasline.components.core import TEXT_PACKAGE
 from kerasline.components.datasets import infer_task, resolve
 from kerasline.components.datasets.description import Dataset
 from kerasline.components.datasets.splits import split_record
@@ -38,7 +38,6 @@ from kerasline.components.models import TabularOptions, check_inputs
 from kerasline.components.monitoring import check_redacted
 from kerasline.components.own_code import is_own, use_folder
 from kerasline.components.pushing import check_limits
-from kerasline.components.registry import current_version, find_problem, read_history, read_pointer, read_record
 from kerasline.components.tuning import FAMILY, check_memory_of_search, check_search, feature_values, values_to_try
 from kerasline.components.validation import (
     Reference,
@@ -52,11 +51,17 @@ from kerasline.pipeline.config import Experiment
 from kerasline.pipeline.plan.as_read import label_record, reading_record, words_of
 from kerasline.pipeline.plan.data_schemas import SchemaFile, curated_text
 from kerasline.pipeline.plan.earlier_searches import SearchStart
+from kerasline.pipeline.plan.in_production import (
+    baseline_version,
+    describe_pointer,
+    repeated_version,
+    version_of_other_data,
+)
 from kerasline.pipeline.plan.own_parts import OF_A_RUN, Stage, own_modules
 from kerasline.pipeline.plan.presets import settle_preset, tokenizer_of
 from kerasline.pipeline.plan.signing_key import resolve_key
 from kerasline.pipeline.plan.starting_weights import resolve_weights
-from kerasline.pipeline.workspace import kept_descriptions, read_outcome, run_folders
+from kerasline.pipeline.workspace import kept_descriptions
 
 # Of the rows in eval, where the source says which they are.
 _USUAL_SHARE = 0.1
@@ -186,6 +191,8 @@ def plan_run(
     models: Path,
     schema_file: SchemaFile | None = None,
     reference: Reference | None = None,
+    *,
+    cache: bool = True,
 ) -> RunPlan:
     """Resolves data, task, features, schema and baseline.
 
@@ -196,6 +203,7 @@ def plan_run(
       models: ``MODELS/NAME``.
       schema_file: where the curated schema is; None to infer it and keep none.
       reference: what drift is measured from, where that is not found on this machine.
+      cache: whether outputs of earlier runs may be reused, if the recipe does not forbid it.
 
     Returns:
       The plan.
@@ -206,12 +214,13 @@ def plan_run(
     settled = settle(experiment, base_dir, data_dir, models.parent.parent, schema_file)
     experiment, dataset, rules = settled.experiment, settled.dataset, settled.rules
     key = _run_key(settled)
-    baseline = _baseline_version(models, key)
-    compared = _version_of_other_data(models, baseline, dataset.fingerprint)
+    repeated = repeated_version(models, key) if cache and experiment.run.cache else None
+    baseline = baseline_version(models, repeated)
+    compared = version_of_other_data(models, baseline, dataset.fingerprint)
     reference = reference or find_reference(experiment.validation.drift, models, compared, base_dir)
     return RunPlan(
         experiment, dataset, settled.features, settled.evaluation, baseline, key, settled.schema, rules, reference,
-        schema_file, pointer=_describe_pointer(models, key), alternatives=settled.alternatives,
+        schema_file, pointer=describe_pointer(models, repeated), alternatives=settled.alternatives,
     )  # fmt: skip
 
 
@@ -311,17 +320,6 @@ def _leave_out_weight(experiment: Experiment, dataset: Dataset) -> dict[str, Col
     return {**experiment.features, weight: ColumnOptions(kind="drop")}
 
 
-def _version_of_other_data(models: Path, version: int, fingerprint: str) -> int:
-    """Goes back from a version to the first that was fitted on other data than this, 0 where there is none.
-
-    Data cannot have drifted from itself. What the version's own run compared it with still stands, and so does the
-    cache of the steps that did so.
-    """
-    while version and read_record(models, version).get("data_fingerprint") == fingerprint:
-        version = int(read_record(models, version).get("baseline_version", 0))
-    return version
-
-
 def _run_key(settled: Settled) -> str:
     """Returns 16 hexadecimal digits that stay while a run would compute the same."""
     from kerasline.components.core import code_version
@@ -338,43 +336,3 @@ def _run_key(settled: Settled) -> str:
         "code": code_version("kerasline.pipeline.graph", *own_modules(experiment, *OF_A_RUN)),
     }
     return hashlib.sha256(json.dumps(decisive, sort_keys=True).encode()).hexdigest()[:16]
-
-
-def _baseline_version(models: Path, key: str) -> int:
-    """Chooses the version in production, unless it came from this very run: then the one that it was compared with.
-
-    Without the exception, repeating a run would compare its model with itself, and nothing would ever be cached.
-    """
-    current = current_version(models)
-    if current is None:
-        return 0
-    try:
-        check_baseline(models, current)
-    except BaselineLost as error:
-        raise ConfigError(str(error)) from error
-    record = read_record(models, current)
-    if record.get("run_key") != key:
-        return current
-    before = int(record["baseline_version"])
-    # It may have been pruned since.
-    return before if before == 0 or find_problem(models, before) is None else current
-
-
-def _describe_pointer(models: Path, key: str) -> str:
-    """Says in which state of the registry a run pushes, so that its push is reused in this state alone.
-
-    A push that is taken from the cache does nothing: after a rollback, or when the versions were deleted by hand, it
-    would name a version that is not in production.
-    """
-    pointer = read_pointer(models)
-    if pointer is None:
-        found = (models.parent.parent / "reports" / models.name).glob("*/run.json")
-        folders = run_folders(path.parent for path in found)
-        pushed = [folder.name for folder in folders if read_outcome(folder / "run.json").get("status") == "pushed"]
-        return f"emptied after {pushed[-1]}" if pushed else ""
-    record = read_record(models, int(pointer["version"]))
-    if record.get("run_key") == key:
-        return str(record.get("pointer_before", ""))
-    # Moves within one second, as a program makes them, are told apart by their number.
-    number = len(read_history(models))
-    return f"move {number}: {pointer.get('action', 'push')} of version {pointer['version']}, {pointer['moved_at']}"

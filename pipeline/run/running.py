@@ -91,7 +91,7 @@ def run_recipe(
         screen.line(f"kerasline {experiment.name}  run {run_id}")
         screen.line(f"  log {log}")
         with only_run(home, screen.line):
-            plan = _settle(experiment, base_dir, data_dir, home, screen)
+            plan = _settle(experiment, base_dir, data_dir, home, screen, cache)
             order = Order(
                 plan=plan,
                 home=home,
@@ -110,14 +110,16 @@ def run_recipe(
                 raise ConfigError(explain_unfinished(missing.step, missing.reason, command)) from None
 
 
-def _settle(experiment: Experiment, base_dir: Path, data_dir: Path | None, home: Workspace, screen: Screen) -> RunPlan:
+def _settle(
+    experiment: Experiment, base_dir: Path, data_dir: Path | None, home: Workspace, screen: Screen, cache: bool
+) -> RunPlan:
     """Settles what will run, shows what is worth knowing before it does, and checks that this machine can.
 
     Raises:
       ConfigError: The data do not fit the config, or the machine lacks what the fit or the tracking needs.
     """
     schema_file = find_schema_file(experiment.name, base_dir, home.root)
-    plan = plan_run(experiment, base_dir, data_dir, home.models(experiment.name), schema_file)
+    plan = plan_run(experiment, base_dir, data_dir, home.models(experiment.name), schema_file, cache=cache)
     screen.line(f"  {_describe_data(plan)}")
     for remark in _data_remarks(plan.dataset):
         screen.line(f"  {remark}")

@@ -1,4 +1,5 @@
 from .contents import find_loss as find_loss, note_contents as note_contents, noted_places as noted_places
+from .fits import keeps_fit as keeps_fit
 from .history import (
     leave_failed_start as leave_failed_start,
     list_runs as list_runs,

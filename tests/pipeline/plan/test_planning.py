@@ -23,10 +23,10 @@ from kerasline.pipeline.plan.planning import RunPlan, plan_run
 ROOT = Path(__file__).resolve().parents[3]
 
 
-def plan(tmp_path: Path, **blocks: Any) -> RunPlan:
+def plan(tmp_path: Path, *, cache: bool = True, **blocks: Any) -> RunPlan:
     """Plans a run on iris."""
     experiment = parse_experiment({"name": "flowers", "data": {"dataset": "iris"}, **blocks})
-    return plan_run(experiment, tmp_path, None, tmp_path / "models" / "flowers")
+    return plan_run(experiment, tmp_path, None, tmp_path / "models" / "flowers", cache=cache)
 
 
 def push(tmp_path: Path, made_by: RunPlan) -> int:
@@ -134,7 +134,15 @@ def test_the_baseline_is_the_version_in_production(tmp_path: Path) -> None:
     assert plan(tmp_path, seed=3).baseline_version == 2
 
 
-def test_a_run_that_is_repeated_has_the_baseline_that_it_had(tmp_path: Path) -> None:
+@pytest.fixture
+def fits(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
+    """Whether the cache has the fit of the version in production."""
+    found = [True]
+    monkeypatch.setattr("kerasline.pipeline.workspace.keeps_fit", lambda *_: found[-1])
+    return found
+
+
+def test_a_run_that_is_repeated_has_the_baseline_that_it_had(tmp_path: Path, fits: list[bool]) -> None:
     first = plan(tmp_path, seed=1)
     push(tmp_path, first)
     assert plan(tmp_path, seed=1) == first
@@ -142,6 +150,21 @@ def test_a_run_that_is_repeated_has_the_baseline_that_it_had(tmp_path: Path) -> 
     push(tmp_path, second)
     assert plan(tmp_path, seed=2).baseline_version == 1
     assert plan(tmp_path, seed=1).baseline_version == 2, "another run's model is in production now"
+
+
+def test_a_run_that_fits_anew_is_compared_with_what_is_in_production_and_pushes_again(
+    tmp_path: Path, fits: list[bool]
+) -> None:
+    first = plan(tmp_path)
+    push(tmp_path, first)
+    for anew in (plan(tmp_path, cache=False), plan(tmp_path, run={"cache": False})):
+        assert (anew.baseline_version, anew.pointer != first.pointer) == (1, True)
+    fits.append(False)
+    anew = plan(tmp_path)
+    assert (anew.baseline_version, anew.key) == (1, first.key)
+    push(tmp_path, anew)
+    fits.append(True)
+    assert plan(tmp_path) == anew
 
 
 def test_a_version_in_production_that_is_not_whole_stops_before_anything_runs(tmp_path: Path) -> None:
@@ -162,7 +185,7 @@ def test_a_version_in_production_that_is_not_whole_stops_before_anything_runs(tm
         plan(tmp_path, seed=3)
 
 
-def test_a_push_is_repeated_when_somebody_changed_the_registry(tmp_path: Path) -> None:
+def test_a_push_is_repeated_when_somebody_changed_the_registry(tmp_path: Path, fits: list[bool]) -> None:
     models = tmp_path / "models" / "flowers"
     first = plan(tmp_path, seed=1)
     push(tmp_path, first)

@@ -302,6 +302,7 @@ def _gate(plan: RunPlan, train: Step, baseline: Step, evaluate: Step, parity: St
         formats=_output(formats, "exported"),
         options=plan.evaluation.model_dump_json(),
         plan=plan.features.model_dump_json(),
+        flattered=plan.flattered(),
         code_version=code_version("kerasline.components.gating", *plan.own_modules("evaluate", "gate")),
     )
 

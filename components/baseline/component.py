@@ -18,7 +18,7 @@ from kerasline.components.baseline.lost_version import BaselineLost, check_basel
 from kerasline.components.baseline.reference_rules import ANSWERS_FILE, REFERENCES_FILE, why_no_references
 from kerasline.components.baseline.references import fit_references
 from kerasline.components.core import copy_folder, first_line, load_saved_model
-from kerasline.components.datasets.splits import why_train_rows_measure
+from kerasline.components.datasets.splits import say_flattered
 from kerasline.components.features import FeaturePlan, encode_label
 from kerasline.components.fitting import ExamplesReader, TrainingOptions
 from kerasline.components.registry import current_version, read_record
@@ -113,9 +113,13 @@ def _why_not_comparable(models: Path, version: int, plan: FeaturePlan) -> str:
 
 
 def _why_rows_were_seen(models: Path, version: int, split: dict[str, Any]) -> str:
-    """Says why a version may have been fitted on rows that measure it now; empty where it was not."""
-    why = why_train_rows_measure(read_record(models, version).get("split"), split)
-    return f"version {version} may have been fitted on some of these rows, which would flatter it: {why}" if why else ""
+    """Says why a version, or one that it started from, may have been fitted on rows that measure it now."""
+    record = read_record(models, version)
+    earlier = [
+        (f"{one['version']}, whose weights version {version} started from,", one["split"])
+        for one in record.get("learnt", ())
+    ]
+    return say_flattered([(f"version {version}", record.get("split")), *earlier], split)
 
 
 def trivial_prediction(labels: np.ndarray, plan: FeaturePlan) -> np.ndarray:

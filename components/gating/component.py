@@ -35,6 +35,7 @@ def ModelGate(  # noqa: N802 (a component is named like a class)
     blessing: OutputArtifact[ModelBlessing],
     options: Parameter[str],
     plan: Parameter[str],
+    flattered: Parameter[str],
     code_version: Parameter[str],
     formats: InputArtifact[Model] = None,
 ) -> None:
@@ -54,6 +55,7 @@ def ModelGate(  # noqa: N802 (a component is named like a class)
       blessing: output, read by the Pusher; ``gate.json`` has a row for each part of the gate.
       options: settled metrics, slices and limits as JSON.
       plan: the :class:`FeaturePlan` as JSON.
+      flattered: why the weights that the network started from may have learnt eval rows, empty where they have not.
       code_version: part of the cache key.
       formats: ``formats.json`` says how far further formats are off, where there are any.
     """
@@ -75,6 +77,7 @@ def ModelGate(  # noqa: N802 (a component is named like a class)
     if limits.max_behind_reference is not None:
         found = Path(baseline.uri, ANSWERS_FILE)
         rows.append(judge_against_references(limits, labels, found, settled.task, whole.candidate))
+    rows = judging.note_flattered(rows, flattered)
     served = json.loads(Path(parity.uri, "parity.json").read_text(encoding="utf-8"))
     cost = {
         **served["latency"],

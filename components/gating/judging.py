@@ -143,6 +143,14 @@ def _judge_one(name: str, limits: Threshold, found: SliceFigures, production: _P
             yield replace(compared, detail=production.seen)
 
 
+def note_flattered(rows: Sequence[Row], why: str) -> list[Row]:
+    """Says on each figure that was good enough why these rows flatter the model; ``why`` is empty where they do not.
+
+    What is known of production on a row stays: it stands in a comparison, beside limits that say this.
+    """
+    return [replace(row, detail=why) if row.status == PASSED and not row.detail else row for row in rows]
+
+
 def judge_unexplained(rows: Sequence[Row], failures: Sequence[Failure]) -> list[Row]:
     """Adds what TFMA refuses and no row explains, such as a metric that it could not compute.
 

@@ -85,8 +85,9 @@ def show_outcome(result: Mapping[str, Any], typed: Typed) -> None:
 
 
 def _comparison_remarks(result: Mapping[str, Any]) -> list[str]:
-    """Lists what makes a comparison that was passed less fair than it looks; a refusal has it in its sentence."""
-    passed = [row for row in result.get("gate") or [] if row["passed"] and row["part"] == "baseline"]
+    """Lists what makes figures that were good enough less fair than they look; a refusal has it in its sentence."""
+    measured = ("threshold", "baseline", "trivial", "reference")
+    passed = [row for row in result.get("gate") or [] if row["passed"] and row["part"] in measured]
     return list(dict.fromkeys(row["detail"] for row in passed if row.get("detail")))
 
 

@@ -16,7 +16,7 @@ from kerasline.components.beam import AUTO, Work, choose_processes, complete_opt
 from kerasline.components.core import TEXT_PACKAGE
 from kerasline.components.datasets import infer_task, resolve
 from kerasline.components.datasets.description import Dataset
-from kerasline.components.datasets.splits import split_record
+from kerasline.components.datasets.splits import say_flattered, split_record
 from kerasline.components.evaluation import DEFAULT_METRICS, EvaluationOptions, settle_evaluation
 from kerasline.components.example_gen import RowRules
 from kerasline.components.features import (
@@ -60,7 +60,7 @@ from kerasline.pipeline.plan.in_production import (
 from kerasline.pipeline.plan.own_parts import OF_A_RUN, Stage, own_modules
 from kerasline.pipeline.plan.presets import settle_preset, tokenizer_of
 from kerasline.pipeline.plan.signing_key import resolve_key
-from kerasline.pipeline.plan.starting_weights import resolve_weights
+from kerasline.pipeline.plan.starting_weights import learnt_versions, resolve_weights
 from kerasline.pipeline.workspace import kept_descriptions
 
 # Of the rows in eval, where the source says which they are.
@@ -84,6 +84,7 @@ class RunPlan:
       schema_file: where the curated schema is, None to keep none.
       search_start: what the search takes over from an earlier one.
       alternatives: the plans that the search chooses among, ``features`` first; empty where it changes none.
+      learnt: the versions whose rows the weights have learnt that the network starts from.
       pointer: changes when somebody else than this run moved what is in production, so that it pushes again.
     """
 
@@ -100,6 +101,7 @@ class RunPlan:
     search_start: SearchStart = SearchStart()
     pointer: str = ""
     alternatives: tuple[Alternative, ...] = ()
+    learnt: tuple[dict[str, Any], ...] = ()
 
     def fit_settings(self) -> FitSettings:
         """Returns what the Tuner and the Trainer are told."""
@@ -126,6 +128,11 @@ class RunPlan:
     def beam_arguments(self) -> list[str]:
         """Returns Beam's options: one process unless the recipe says otherwise."""
         return complete_options([*self.experiment.run.engine(), *importing(self.worker_modules())])
+
+    def flattered(self) -> str:
+        """Says why the weights that the network starts from may have learnt rows that measure it now."""
+        versions = [(f"{one['version']}, whose weights this model starts from,", one["split"]) for one in self.learnt]
+        return say_flattered(versions, split_record(self.dataset))
 
     def worker_modules(self) -> list[str]:
         """Lists what Beam's workers import so that they can load the transform graph and the model."""
@@ -170,6 +177,7 @@ class RunPlan:
             "run_key": self.key,
             "baseline_version": self.baseline_version,
             "pointer_before": self.pointer,
+            "learnt": list(self.learnt),
         }
 
 
@@ -211,7 +219,9 @@ def plan_run(
     Raises:
       ConfigError: the data cannot be read, or the config does not suit it.
     """
-    settled = settle(experiment, base_dir, data_dir, models.parent.parent, schema_file)
+    workspace = models.parent.parent
+    settled = settle(experiment, base_dir, data_dir, workspace, schema_file)
+    learnt = learnt_versions(experiment, workspace, settled.dataset)
     experiment, dataset, rules = settled.experiment, settled.dataset, settled.rules
     key = _run_key(settled)
     repeated = repeated_version(models, key) if cache and experiment.run.cache else None
@@ -221,6 +231,7 @@ def plan_run(
     return RunPlan(
         experiment, dataset, settled.features, settled.evaluation, baseline, key, settled.schema, rules, reference,
         schema_file, pointer=describe_pointer(models, repeated), alternatives=settled.alternatives,
+        learnt=learnt,
     )  # fmt: skip
 
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from kerasline.components.core import ConfigError
+from kerasline.components.datasets.description import Dataset
 from kerasline.components.formats import KINDS
 from kerasline.components.models import TransferOptions, check_same_weights, weights_digest
 from kerasline.components.registry import FORMATS_FOLDER, read_record
@@ -47,6 +49,33 @@ def resolve_weights(experiment: Experiment, root: Path) -> Experiment:
     return experiment.model_copy(update={"model": model.model_copy(update=told)})
 
 
+def learnt_versions(experiment: Experiment, root: Path, dataset: Dataset) -> tuple[dict[str, Any], ...]:
+    """Lists the versions whose rows the weights have learnt that a network starts from, as far as they may be today's.
+
+    Args:
+      experiment: as it was read; see :func:`resolve_weights`.
+      root: the workspace that has the version.
+      dataset: today's; versions of other recipes count where they were fitted on the same data.
+
+    Returns:
+      ``version``, NAME@VERSION, and ``split``, the record of its splits or None: the version, and those before it.
+    """
+    model = experiment.model
+    if not isinstance(model, TransferOptions) or not _is_reference(model.weights):
+        return ()
+    folder, version = find_version(root / "models", model.weights)
+    record = read_record(folder, version)
+    is_of_same_data = record.get("data_fingerprint") == dataset.fingerprint or _title_of(record) == dataset.title
+    if folder.name != experiment.name and not is_of_same_data:
+        return ()
+    return ({"version": f"{folder.name}@{version}", "split": record.get("split")}, *record.get("learnt", ()))
+
+
+def _title_of(record: dict[str, Any]) -> str | None:
+    title: str | None = record.get("data", {}).get("title")
+    return title
+
+
 def _searched(experiment: Experiment) -> list[str]:
     """Lists the weights that a search tries."""
     tried = experiment.tuning.space.get("model.weights") if experiment.tuning else None
@@ -62,9 +91,13 @@ def _checked(file: Path, expected: str | Sequence[str] | None) -> str:
     return weights_digest(file)
 
 
+def _is_reference(weights: str) -> bool:
+    return _REFERENCE.fullmatch(weights) is not None and not Path(weights).exists()
+
+
 def _path_of(weights: str, root: Path) -> str:
     """Returns the file that a version's weights are in, and other weights as they are."""
-    if not _REFERENCE.fullmatch(weights) or Path(weights).exists():
+    if not _is_reference(weights):
         return weights
     try:
         folder, version = find_version(root / "models", weights)

@@ -96,3 +96,6 @@ def test_what_is_asked_for_is_run(workspace: Path) -> None:
     assert "tfx" in run(workspace, "--from", "report")["loaded"]
     anew = run(workspace, "--no-cache")
     assert "tfx" in anew["loaded"] and not any(step["cached"] for step in anew["result"]["steps"])
+    assert anew["result"]["baseline"], "it was compared with the version in production, of the same recipe"
+    again = run(workspace)
+    assert again["loaded"] == "loaded []" and again["result"]["baseline"] == anew["result"]["baseline"]

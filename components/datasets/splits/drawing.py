@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from kerasline.components.datasets.description import Dataset
@@ -29,6 +29,19 @@ def split_record(dataset: Dataset) -> dict[str, Any]:
     }
 
 
+def say_flattered(versions: Iterable[tuple[str, Mapping[str, Any] | None]], now: Mapping[str, Any]) -> str:
+    """Says which version may have been fitted on rows that measure it now, and why; empty where none was.
+
+    Args:
+      versions: the name of each in words, and the record of its splits.
+      now: the record of today's splits.
+    """
+    for name, before in versions:
+        if why := why_train_rows_measure(before, now):
+            return f"{name} may have been fitted on some of these rows, which would flatter it: {why}"
+    return ""
+
+
 def why_train_rows_measure(before: Mapping[str, Any] | None, now: Mapping[str, Any]) -> str:
     """Says why rows that trained a version may stand among those that are held out now.
 
@@ -42,7 +55,7 @@ def why_train_rows_measure(before: Mapping[str, Any] | None, now: Mapping[str, A
     Returns:
       A clause; empty where the rows that trained still do, or where nothing is known.
     """
-    if before is None:
+    if before is None or not before.keys() >= now.keys():  # a release before this one wrote it
         return ""
     reasons = (ask(before, now) for ask in (_why_by_method, _why_by_draw, _why_by_share))
     return next(filter(None, reasons), "")

@@ -135,6 +135,15 @@ def test_a_version_that_was_fitted_on_rows_that_measure_it_is_told(
     assert look_up(place, tmp_path, 1).get_string_custom_property("seen") == seen
 
 
+def test_so_is_one_that_started_from_such_a_version(place: Path, tmp_path: Path) -> None:
+    learnt = [{"version": "old@4", "split": {**SPLIT, "train": 0.9}}]
+    push(place, tmp_path, CLASSES, split=SPLIT, learnt=learnt)
+    assert look_up(place, tmp_path, 1).get_string_custom_property("seen") == (
+        "old@4, whose weights version 1 started from, may have been fitted on some of these rows, which would flatter "
+        "it: its train split was 90.0% of the rows, and is 80.0% now"
+    )
+
+
 def test_a_version_of_other_classes_cannot_be_compared_with(place: Path, tmp_path: Path) -> None:
     push(place, tmp_path, ("green", "red", "blue"))
     baseline = look_up(place, tmp_path, 1)

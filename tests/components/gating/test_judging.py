@@ -62,6 +62,16 @@ def test_a_comparison_on_rows_that_production_was_fitted_on_says_so_on_the_whole
     assert {row.detail for row in first} == {""}
 
 
+def test_each_figure_that_is_good_enough_says_that_the_model_started_from_one_that_has_seen_the_rows() -> None:
+    limits = {"accuracy": {"min": 0.8, "max_drop": 0.02}, "log_loss": {"max": 0.1}}
+    rows = judging.judge_thresholds(options(thresholds=limits), figures(0.89), [], "", "version 3 has seen them")
+    told = judging.note_flattered(rows, "flats@1 has seen them")
+    assert [(row.status, row.detail) for row in told] == [
+        (PASSED, "flats@1 has seen them"), (PASSED, "version 3 has seen them"), (FAILED, ""),
+    ]  # fmt: skip
+    assert judging.note_flattered(rows, "") == rows
+
+
 def test_before_the_first_push_there_are_limits_only_and_the_row_says_so() -> None:
     limits = {"accuracy": {"min": 0.8, "max_drop": 0.02}}
     rows = judging.judge_thresholds(options(thresholds=limits), figures(0.81), [], FIRST)

@@ -10,16 +10,17 @@ import pytest
 
 from kerasline.components.core.errors import ConfigError
 from kerasline.pipeline.config.experiment import parse_experiment
+from kerasline.pipeline.plan.planning import RunPlan, plan_run
 from kerasline.pipeline.plan.starting_weights import resolve_weights
 
 
-def push(root: Path, name: str, version: int, *, keras: bool) -> Path:
+def push(root: Path, name: str, version: int, *, keras: bool, **record: object) -> Path:
     """Leaves what a push leaves of a version; returns where its .keras file is."""
     folder = root / "models" / name / str(version)
     (folder / "variables").mkdir(parents=True)
     for file in ("saved_model.pb", "variables/variables.index"):
         (folder / file).write_bytes(b"weights")
-    (folder / "version.json").write_text(json.dumps({"run_id": "20260101-000000"}))
+    (folder / "version.json").write_text(json.dumps({"run_id": "20260101-000000", **record}))
     if keras:
         (folder / "formats").mkdir()
         (folder / "formats" / "model.keras").write_bytes(b"weights")
@@ -57,6 +58,30 @@ def test_what_cannot_be_started_from(tmp_path: Path, weights: str, expected: str
     push(tmp_path, "photos", 1, keras=False)
     with pytest.raises(ConfigError, match=expected):
         weights_of(tmp_path, weights)
+
+
+def test_a_version_of_the_same_data_may_have_learnt_rows_that_measure_the_model(tmp_path: Path) -> None:
+    model = {"family": "transfer", "base": "squeezenet", "input_size": 32}
+    recipe = {"name": "digits", "data": {"dataset": "digits"}, "seed": 7}
+
+    def plan(weights: str) -> RunPlan:
+        experiment = parse_experiment({**recipe, "model": {**model, "weights": weights}})
+        return plan_run(experiment, tmp_path, None, tmp_path / "models" / "digits")
+
+    told = plan("none").record()
+    assert (told["learnt"], plan("none").flattered()) == ([], "")
+    earlier = {"version": "old@2", "split": {**told["split"], "train": 0.99}}
+    push(tmp_path, "mine", 1, keras=True, **{**told, "split": {**told["split"], "seed": 8}})
+    push(tmp_path, "mine", 2, keras=True, **{**told, "learnt": [earlier]})
+    push(tmp_path, "mine", 3, keras=True, **told)
+    push(tmp_path, "mine", 4, keras=True, split={**told["split"], "seed": 8}, data={"title": "Others"})
+    assert plan("mine@1").flattered() == (
+        "mine@1, whose weights this model starts from, may have been fitted on some of these rows, which would flatter "
+        "it: its splits were drawn with seed 8, and are drawn with seed 7 now; data.split.seed: 8 keeps them"
+    )
+    assert "old@2, whose weights this model starts from, may have been fitted on" in plan("mine@2").flattered()
+    assert plan("mine@2").record()["learnt"] == [{"version": "mine@2", "split": told["split"]}, earlier]
+    assert (plan("mine@3").flattered(), plan("mine@4").learnt) == ("", ())
 
 
 def test_a_file_of_that_name_comes_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

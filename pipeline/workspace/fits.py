@@ -57,12 +57,18 @@ def _is_newest(store: MetadataStore, node: str, output: int, reads: int | None =
       output: Id of the artifact.
       reads: Id of an artifact that the execution must have read; None for any.
     """
-    context = store.get_context_by_type_and_name("node", node)
-    executions = store.get_executions_by_context(context.id)
-    finished = sorted((each for each in executions if each.last_known_state in _FINISHED), key=lambda each: each.id)
-    linked: dict[int, set[int]] = {}
-    for event in store.get_events_by_execution_ids([each.id for each in finished]):
-        linked.setdefault(event.execution_id, set()).add(event.artifact_id)
+    finished = _finished_executions(store, node)
+    linked: dict[int, set[int]] = {each.id: set() for each in finished}
+    for event in store.get_events_by_execution_ids(list(linked)):
+        linked[event.execution_id].add(event.artifact_id)
     told = next(each.custom_properties for each in finished if output in linked[each.id])
-    same = [each for each in finished if each.custom_properties == told and (not reads or reads in linked[each.id])]
-    return output in linked[same[-1].id]
+    read = [each for each in finished if reads is None or reads in linked[each.id]]
+    newest = [each.id for each in read if each.custom_properties == told][-1]
+    return output in linked[newest]
+
+
+def _finished_executions(store: MetadataStore, node: str) -> list[metadata_store_pb2.Execution]:
+    """Lists what a step ran and took from the cache, the newest last."""
+    context = store.get_context_by_type_and_name("node", node)
+    found = store.get_executions_by_context(context.id)
+    return sorted((each for each in found if each.last_known_state in _FINISHED), key=lambda each: each.id)

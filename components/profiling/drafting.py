@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import math
 import os
 import re
 import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import chain, compress
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +16,11 @@ from kerasline.components.features import has_too_many_ranks
 from kerasline.components.profiling.guessing import (
     ColumnGuess,
     LabelGuess,
+    drop_leaks,
     equal_rows,
-    gives_away,
     guess_column,
     guess_label,
+    labelled_rows,
     mark_panels,
     require_label,
 )
@@ -50,7 +50,11 @@ _TRANSFER = (
 _TOLD = ("encoding", "quoting", "skip_lines", "header", "ragged_rows")  # what a user should hear of the file at once
 _COUNTS = "whole numbers, some in too few rows to be classes, which auto would make of them"
 _LONGEST_NAME = 50  # that a recipe may have
-_NEVER_LEAKING = ("drop", "text", "array")  # kinds of columns of which no single value is compared with the label
+_LEAKS = {"leakage": "warn"}
+_WHY_LEAKS = (
+    "every input gives the label away, and there are no others: see that they are known before the label is; by "
+    "default the run would stop"
+)
 
 
 @dataclass(frozen=True)
@@ -99,21 +103,34 @@ def _draft_table(files: Sequence[Path], labels: Sequence[str], name: str, shown_
     sample = sample_table(files, labels)
     require_label([*sample.names, *sample.unusable], labels, files[0], sample.remark)
     label = guess_label(sample, labels)
-    guesses = [
-        guess_column(column, sample.rows, sample.complete) for column in sample.columns if column.name not in labels
-    ]
-    mark_panels(sample.columns, guesses)
-    _drop_leaks(sample, guesses, label)
+    kept, answers = labelled_rows(sample, label)
+    guesses = _guess_columns(sample, kept, labels)
+    has_leaks = label.task != "multilabel" and drop_leaks(kept, guesses, answers, is_number=not label.counts)
     inputs = [guess for guess in guesses if guess.kind != "drop"]
     if not inputs:
         raise _nothing_left(files[0], guesses, sample)
     _leave_ranks(guesses)
-    different = equal_rows(sample.columns, {*labels, *(guess.name for guess in inputs)})
+    different = equal_rows(kept.columns, {*labels, *(guess.name for guess in inputs)})
     settings = choose_settings(sample.rows, label, columns=len(inputs), different=different)
-    text = "\n".join(_table_lines(sample, label, guesses, settings, name, shown_path)) + "\n"
+    lines = _table_lines(sample, label, guesses, settings, name, shown_path)
+    if has_leaks:
+        lines += ["", *pair("validation", _LEAKS, 0, _WHY_LEAKS)]
+    summary = _table_summary(sample, label, labels, shown_path)
+    return Draft(name, "\n".join(lines) + "\n", summary, _columns_shown(guesses, sample))
+
+
+def _guess_columns(sample: TableSample, kept: TableSample, labels: Sequence[str]) -> list[ColumnGuess]:
+    """Guesses what the columns without the label are: of all rows, though those with a label alone are kept."""
+    inputs = [column for column in sample.columns if column.name not in labels]
+    guesses = [guess_column(column, sample.rows, sample.complete) for column in inputs]
+    mark_panels(sample.columns, guesses)
+    _drop_empty(kept, guesses)
+    return guesses
+
+
+def _columns_shown(guesses: Sequence[ColumnGuess], sample: TableSample) -> tuple[tuple[str, str, str, str], ...]:
     columns = [(g.name, g.kind, percent(g.missing) if g.missing else "", _detail(g)) for g in guesses]
-    columns += [(unusable, "drop", "", why) for unusable, why in sample.unusable.items()]
-    return Draft(name, text, _table_summary(sample, label, labels, shown_path), tuple(columns))
+    return (*columns, *((unusable, "drop", "", why) for unusable, why in sample.unusable.items()))
 
 
 def _nothing_left(path: Path, guesses: Sequence[ColumnGuess], sample: TableSample) -> ConfigError:
@@ -135,29 +152,13 @@ def _table_summary(sample: TableSample, label: LabelGuess, labels: Sequence[str]
     )
 
 
-def _drop_leaks(sample: TableSample, guesses: Sequence[ColumnGuess], label: LabelGuess) -> None:
-    """Leaves out the columns that give the label away."""
-    if label.task == "multilabel":
-        return
-    columns = {column.name: column for column in sample.columns}
-    answers = label.values or columns[label.columns[0]].values
-    is_known = [_is_known(value) for value in answers]
-    known_answers = list(compress(answers, is_known))
-    is_number = not label.counts
+def _drop_empty(kept: TableSample, guesses: Sequence[ColumnGuess]) -> None:
+    """Leaves out the columns that have no value in the rows that are kept, which are those with a label."""
+    empty = {column.name for column in kept.columns if column.dtype != "array" and not column.present}
     for guess in guesses:
-        if guess.kind in _NEVER_LEAKING:
-            continue
-        values = list(compress(columns[guess.name].values, is_known))
-        told = gives_away(values, known_answers, is_number)
-        if told:
-            guess.kind, guess.options = "drop", {}
-            guess.why = f"gives the label away: {told}; if it is known before the label is, keep it and set "
-            guess.why += "validation.leakage: warn"
-
-
-def _is_known(value: Any) -> bool:
-    """Whether a row has a label, and one that is finite where it is a number."""
-    return value is not None and (not isinstance(value, float) or math.isfinite(value))
+        if guess.name in empty and guess.kind != "drop":
+            guess.kind, guess.options, guess.missing = "drop", {}, 0.0
+            guess.why = "no value in any row that has a label"
 
 
 def _leave_ranks(guesses: Sequence[ColumnGuess]) -> None:

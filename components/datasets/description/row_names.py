@@ -7,9 +7,11 @@ from collections.abc import Iterable
 
 from kerasline.components.datasets.description.spec import Column
 
-# What pandas, R and SQL call them; column_1 is a first column whose header has no name.
+# What pandas, R and SQL call them; column_1 is a first column whose header has no name, X what R reads such a one as
+# (a small x is the quantity of a curve).
 _NAMES = re.compile(
-    r"unnamed: ?\d+|(level_|unnamed_)\d+|index|idx|row\W?(name|number|num|nr|id)?s?|rownum|row_?names?|column_1|x\.?1?",
+    r"unnamed: ?\d+|(level_|unnamed_)\d+|index|idx|row\W?(name|number|num|nr|id)?s?|rownum|row_?names?|column_1"
+    r"|(?-i:X\.?1?)",
     re.I,
 )
 _EACH_ITS_OWN = 0.98  # of the rows

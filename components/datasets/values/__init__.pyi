@@ -41,6 +41,7 @@ from .number_evidence import (
 )
 from .number_forms import (
     CURRENCIES as CURRENCIES,
+    FAMILIES as FAMILIES,
     NUMBER as NUMBER,
     PERCENT as PERCENT,
     Decimal as Decimal,

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import compress
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +28,9 @@ _UNEVEN = 4.0  # how many times larger the largest class is before the rare ones
 _FEWEST_TO_WEIGH = 10  # rows of the rarest class
 _SPAN = 100.0  # times the median that one in a hundred is larger than, as where the logarithm deviates by 2
 _FEWEST_ROWS = 3  # that a class is learned from
+_FEWEST_TO_DIVIDE = 6  # rows, by which none of the splits is left empty
 _FEWEST_COUNTS = 5  # different whole numbers that may be counts or scores
+_LONGEST_STEP = 10  # between numbers that may count or rank something
 _MOST_CODES = 20  # different numbers that may be codes of classes
 _FEW_OTHERS = 0.2  # of the rows may have no number in a label of numbers
 _INFINITE = (float("inf"), float("-inf"))
@@ -163,6 +167,43 @@ def guess_label(sample: TableSample, labels: Sequence[str]) -> LabelGuess:
     return _with_classes(guess, column, counts, sample.rows)
 
 
+def labelled_rows(sample: TableSample, label: LabelGuess) -> tuple[TableSample, list[Any]]:
+    """Returns the rows that have a label, as a run keeps them, and the label of each.
+
+    Args:
+      sample: of the table.
+      label: what is known of the label.
+
+    Raises:
+      ConfigError: there are too few to train, evaluate and test with.
+    """
+    answers = _answers(sample, label)
+    known = list(map(_is_known, answers))
+    if sample.complete and sum(known) < _FEWEST_TO_DIVIDE:
+        raise ConfigError(
+            f"{sample.origin} has {counted(sum(known), 'row')} with a label, too few to train, evaluate and test with; "
+            f"expected at least {_FEWEST_TO_DIVIDE}, so add rows"
+        )
+    if all(known):
+        return sample, list(answers)
+    kept = [replace(column, values=list(compress(column.values, known))) for column in sample.columns]
+    return replace(sample, columns=kept), list(compress(answers, known))
+
+
+def _answers(sample: TableSample, label: LabelGuess) -> Sequence[Any]:
+    """Returns the label of each row, None where it has none; of several labels all."""
+    columns = {column.name: column.values for column in sample.columns}
+    if label.task == "multilabel":
+        rows = zip(*(columns[name] for name in label.columns), strict=True)
+        return [row if {0, 1}.issuperset(row) else None for row in rows]
+    return label.values or columns[label.columns[0]]
+
+
+def _is_known(value: Any) -> bool:
+    """Whether a row has a label, and one that is finite where it is a number."""
+    return value is not None and (not isinstance(value, float) or math.isfinite(value))
+
+
 def _with_numbers(guess: LabelGuess, column: SampledColumn, present: Sequence[float]) -> LabelGuess:
     """Adds to a label how its numbers lie.
 
@@ -238,7 +279,11 @@ def _are_counts(column: SampledColumn, counts: Mapping[Any, int], rows: int) -> 
 
 def _remark_on_counts(dtype: str, counts: Mapping[Any, int]) -> str:
     """Says that whole numbers which may count or rank something can be predicted as numbers."""
-    if dtype == "string" or len(counts) < _FEWEST_COUNTS or max(counts) - min(counts) >= 2 * len(counts):
+    if dtype == "string" or len(counts) < _FEWEST_COUNTS:
+        return ""
+    # Ages such as 10, 15, 20 lie as close as 2, 3, 4; 100, 200, 300 are codes sooner.
+    step = min(_LONGEST_STEP, math.gcd(*(int(value - min(counts)) for value in counts)))
+    if max(counts) - min(counts) >= 2 * len(counts) * step:
         return ""
     return (
         f"whole numbers from {min(counts):.0f} to {max(counts):.0f} are read as {len(counts)} classes; if they count "
@@ -326,7 +371,7 @@ def _why_decimal(numbers: Any) -> str:
 def _refuse_no_classes(name: str, present: Sequence[str]) -> None:
     """Refuses text that names no classes: what hardly repeats, and dates and times, which are points on a line."""
     distinct = list(dict.fromkeys(present))
-    if len(distinct) <= _MOST_DATES_AS_CLASSES:
+    if len(distinct) <= _MOST_DATES_AS_CLASSES and len(distinct) < len(present):
         return
     seen = f"{len(distinct)} different values in {len(present)} rows, such as {distinct[0][:40]!r}"
     for what, forms, number in _POINTS_IN_TIME:

@@ -14,9 +14,17 @@ from kerasline.components.datasets.values import (
     UNIX_UNITS,
     read_date,
 )
-from kerasline.components.profiling.guessing.guess import FEWEST_FOR_ID, GROUP_NAME, MOST_READ, TIME_NAME, ColumnGuess
+from kerasline.components.profiling.guessing.guess import (
+    FEWEST_FOR_ID,
+    GROUP_NAME,
+    MOST_READ,
+    NUMBERED,
+    TIME_NAME,
+    ColumnGuess,
+)
 
 _ID_NAME = re.compile(r"(^|[_\s.\-])(id|ids|uuid|guid|index|idx|row|rownum|row_number|nr|no|number|key|hash)$", re.I)
+_ID_JOINED = re.compile(rf"{NUMBERED}(id|no|nr|num|idnum)", re.I)
 _ID_CAMEL = re.compile(r"[a-z](Id|ID|Key|Nr|No)$")
 _CODE_NAME = re.compile(
     r"(^|[_\s.\-])(code|zip|zipcode|postcode|postal|plz|type|class|category|group|region)($|[_\s.\-])", re.I
@@ -121,7 +129,7 @@ def _guess_whole_number(name: str, finite: Sequence[int], counts: Counter[Any]) 
 def _guess_id(name: str, finite: Sequence[int], distinct: int) -> ColumnGuess | None:
     """Finds numbers of rows, and ids of rows and of groups of rows."""
     repeats = len(finite) / distinct
-    told = _told_of_row_number(name, finite, distinct) if distinct >= FEWEST_FOR_ID and repeats < 1.02 else ""
+    told = _told_of_row_number(name, finite, distinct) if repeats < 1.02 else ""
     if told:
         return ColumnGuess(name, "drop", told)
     if distinct >= FEWEST_FOR_ID and repeats < _FEW_REPEATS and _is_id(name):
@@ -134,6 +142,8 @@ def _guess_id(name: str, finite: Sequence[int], distinct: int) -> ColumnGuess | 
 
 def _told_of_row_number(name: str, finite: Sequence[int], distinct: int) -> str:
     """Says in what way numbers of which (nearly) every row has its own tell rows apart; empty where they do not."""
+    if distinct < FEWEST_FOR_ID and not is_row_name(name):
+        return ""  # in a short table numbers may follow one another by chance
     low, high = finite[0], finite[-1]
     if _counts_on(finite, distinct):
         return "" if TIME_NAME.search(name) else f"numbers the rows, {low} to {high}"
@@ -211,4 +221,4 @@ def _sentinel(finite: Sequence[float], counts: Counter[Any]) -> float | None:
 
 
 def _is_id(name: str) -> bool:
-    return bool(_ID_NAME.search(name) or _ID_CAMEL.search(name) or re.fullmatch(r"column_1", name))
+    return bool(_ID_NAME.search(name) or _ID_CAMEL.search(name) or _ID_JOINED.fullmatch(name) or name == "column_1")

@@ -8,10 +8,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from kerasline.components.core import percent
+from kerasline.components.datasets.description import is_row_name
 from kerasline.components.datasets.images import SUFFIXES
 from kerasline.components.datasets.values import (
     CURRENCIES,
     DATE_PATTERNS,
+    FAMILIES,
     NUMBER,
     PERCENT,
     WrittenNumbers,
@@ -45,6 +47,7 @@ _TEXTS_READ = 20_000  # for the vocabulary
 _LONGEST_NAME = 5  # words, on average
 _FEW_ROWS_EACH = 20  # of names of people and images: fewer say little of the next row
 _MANY_NAMES = 100
+_ROWS_EACH = 5  # of values that look like numbers of unknown units: with as many they name something
 _RARE_ROWS = 3  # a category in fewer rows shares the place of unknown ones
 
 
@@ -118,7 +121,7 @@ def _are_many(distinct: int, unique: float) -> bool:
 def _guess_names(name: str, present: Sequence[str], distinct: int) -> ColumnGuess | None:
     """Finds ids and names that say little of rows with others."""
     unique = distinct / len(present)
-    if unique > 0.9 and distinct >= FEWEST_FOR_ID:
+    if unique > 0.9 and (distinct >= FEWEST_FOR_ID or is_row_name(name) and unique == 1):
         return ColumnGuess(name, "drop", f"almost every row has its own, such as {shown(present[0])}: an id or a name")
     if GROUP_NAME.search(name) and distinct > 50:
         return ColumnGuess(name, "drop", f"an id of about {1 / unique:.1f} rows each", group=True)
@@ -217,7 +220,7 @@ def _day_or_month_first(values: Sequence[str]) -> tuple[str, str]:
 def _guess_written_number(name: str, counts: Counter[str]) -> ColumnGuess | None:
     """Finds numbers with signs, units, decimal commas or some stray text among them."""
     numbers = evidence_of(counts)
-    if numbers is None:
+    if numbers is None or _are_numbered_names(numbers, counts):
         return None
     if numbers.problem:
         why = f"numbers that cannot be compared: {numbers.problem}; write them alike, or keep the column with "
@@ -236,6 +239,12 @@ def _guess_written_number(name: str, counts: Counter[str]) -> ColumnGuess | None
     if numbers.share < 1:
         options["indicator"] = True
     return ColumnGuess(name, "numeric", _told_numbers(numbers, counts), options=options, remark=remark)
+
+
+def _are_numbered_names(numbers: WrittenNumbers, counts: Counter[str]) -> bool:
+    """Says whether values such as 1.SP, 2.SP and 3.NL, whose words are no units, come again and again."""
+    is_unit = numbers.unit in ("", NUMBER, PERCENT, *CURRENCIES, *FAMILIES)
+    return bool(numbers.problem) and not is_unit and counts.total() >= _ROWS_EACH * len(counts)
 
 
 def _told_numbers(numbers: WrittenNumbers, counts: Counter[str]) -> str:

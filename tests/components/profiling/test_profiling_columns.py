@@ -165,6 +165,13 @@ def test_numbers_of_sorted_rows_give_the_label_away() -> None:
     assert gives_away([n * 1000 for n in numbers], sorted(species), False) == "", "no numbers of rows"
 
 
+def test_names_that_begin_with_a_digit_are_no_numbers_of_several_units() -> None:
+    places = SampledColumn("place", "string", ["3.NL", "5.NL", "1.SP", "5.SP", "7.SW", "8.SW"] * 20)
+    assert guess_column(places, 120, complete=True).kind == "categorical"
+    amounts = SampledColumn("amount", "string", [f"{n} {'stk' if n % 2 else 'fl'}" for n in range(120)])
+    assert "cannot be compared" in guess_column(amounts, 120, complete=True).why
+
+
 def test_values_that_look_alike_are_remarked_on() -> None:
     for values, difference in (
         (["Red", "red", "blue"], "capital letters"),

@@ -21,6 +21,7 @@ def remarks(values: list[object], dtype: str) -> str:
 def test_counts_are_remarked_on() -> None:
     assert "whole numbers from 0 to 12 are read as 13 classes" in remarks([i % 13 for i in range(650)], "int")
     assert "write task: regression" in remarks([float(i % 11) for i in range(550)], "float")
+    assert "whole numbers from 10 to 50 are read as 9 classes" in remarks([10 + 5 * (i % 9) for i in range(450)], "int")
 
 
 @pytest.mark.parametrize(

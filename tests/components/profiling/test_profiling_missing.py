@@ -58,6 +58,15 @@ def test_a_slip_among_numbers_makes_no_classes_of_them(tmp_path: Path, slip: str
     assert ("y" in recipe["features"]) is is_left_out
 
 
+@pytest.mark.parametrize("missing", ["", "1.5"])
+def test_a_column_that_has_no_value_where_there_is_a_label_is_no_input(tmp_path: Path, missing: str) -> None:
+    """As in a file of measurements of two kinds: a run, which leaves out rows without a label, never sees it."""
+    lines = [f"{n % 7},,{n % 11}" if n % 3 else f"{n % 7},{n / 4},{missing}" for n in range(90)]
+    (tmp_path / "t.csv").write_text("a,b,y\n" + "\n".join(lines) + "\n")
+    recipe = draft_recipe(tmp_path / "t.csv", ["y"], None, "t.csv").text
+    assert ("- b  # no value in any row that has a label" in recipe) == (missing == "")
+
+
 def test_rows_that_lack_one_of_several_labels_have_none(tmp_path: Path) -> None:
     ones = {"y": ["", 1, 0, 0] * 100, "z": ["", 0, "", 1] * 100}
     recipe, text = draft(tmp_path, {"x": [n * n % 17 for n in range(400)], **ones}, "y", "z")

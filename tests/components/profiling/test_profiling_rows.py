@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -25,7 +26,14 @@ CHOOSER = random.Random(0)
         ("index", GAPS, "drop"),
         ("rownames", GAPS, "drop"),
         ("column_1", GAPS, "drop"),
+        ("X", GAPS, "drop"),
+        ("x", GAPS, "numeric"),
+        ("rownames", list(range(1, 13)), "drop"),
+        ("dose", list(range(1, 13)), "numeric"),
         ("pay", GAPS, "numeric"),
+        ("schid", GAPS, "drop"),
+        ("pidnum", GAPS, "drop"),
+        ("acid", GAPS, "numeric"),
         ("n", list(range(300)), "drop"),
         ("day_id", list(range(300)), "drop"),
         ("day", list(range(43_831, 44_131)), "numeric"),
@@ -42,6 +50,12 @@ CHOOSER = random.Random(0)
 )
 def test_numbers_that_are_names(name: str, values: list[int], kind: str) -> None:
     assert guess_column(SampledColumn(name, "int", values), len(values), complete=True).kind == kind
+
+
+def test_names_of_the_few_rows_of_a_short_table_are_no_inputs() -> None:
+    names = SampledColumn("rownames", "string", ["Control", "Captan", "Folpet"])
+    assert guess_column(names, 3, complete=True).kind == "drop"
+    assert guess_column(replace(names, name="drug"), 3, complete=True).kind == "categorical"
 
 
 def test_what_counts_time_is_remarked_on() -> None:

@@ -194,3 +194,27 @@ def test_no_row_is_looked_at_twice(tmp_path: Path, read: float) -> None:
     assert len(set(found)) == len(found)
     assert not found or min(found) >= 10_000 + round(5_000 * read)
     assert read > 0.99 or max(found) > 14_900, "up to the end"
+
+
+def test_the_only_input_is_kept_though_it_gives_the_label_away(tmp_path: Path) -> None:
+    """As the voltage of a battery and the time do: a run that is told so learns it, by default it would stop."""
+    (tmp_path / "t.csv").write_text("volts,hours\n" + "".join(f"{9 - n / 50},{n / 2}\n" for n in range(60)))
+    text = draft_recipe(tmp_path / "t.csv", ["hours"], None, "t.csv").text
+    assert yaml.safe_load(text)["validation"] == {"leakage": "warn"}
+    assert "# volts: gives the label away: a correlation of 1.000 with the label" in text
+    (tmp_path / "t.csv").write_text("volts,box,hours\n" + "".join(f"{9 - n / 50},{n % 7},{n / 2}\n" for n in range(60)))
+    recipe = yaml.safe_load(draft_recipe(tmp_path / "t.csv", ["hours"], None, "t.csv").text)
+    assert recipe["data"]["csv"]["drop"] == ["volts"] and "validation" not in recipe
+
+
+@pytest.mark.parametrize(
+    ("rows", "said"),
+    [
+        (["1,2", "3,4", "5,9", "7,3", "8,8"], "has 5 rows with a label, too few to train, evaluate and test with"),
+        ([f"{n},name{n}" for n in range(10)], "holds text that hardly repeats"),
+    ],
+)
+def test_tables_too_small_to_divide_are_refused(tmp_path: Path, rows: list[str], said: str) -> None:
+    (tmp_path / "t.csv").write_text("\n".join(["a,y", *rows]) + "\n")
+    with pytest.raises(ConfigError, match=said):
+        draft_recipe(tmp_path / "t.csv", ["y"], None, "t.csv")

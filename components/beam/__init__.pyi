@@ -1,4 +1,5 @@
 from .batches import choose_batches as choose_batches
+from .construction import hasten_construction as hasten_construction
 from .engine_options import (
     check_engine as check_engine,
     complete_options as complete_options,

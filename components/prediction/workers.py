@@ -9,7 +9,7 @@ from pathlib import Path
 import apache_beam as beam
 from apache_beam.options.pipeline_options import PipelineOptions
 
-from kerasline.components.beam import CheckWorker
+from kerasline.components.beam import CheckWorker, hasten_construction
 from kerasline.components.prediction.answering import ServedModel
 from kerasline.components.prediction.keeping import Keeper
 from kerasline.components.prediction.reading import PredictionPlan
@@ -28,6 +28,7 @@ def predict_in_workers(
       arguments: Beam's options, complete.
       keeper: Keeps the rows of the output, too; None where nothing is kept.
     """
+    hasten_construction()
     with beam.Pipeline(options=PipelineOptions(list(arguments))) as pipeline:
         (
             pipeline

@@ -21,7 +21,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from kerasline.components.beam import check_engine, choose_batches
+from kerasline.components.beam import check_engine, choose_batches, hasten_construction
 from kerasline.components.core import ConfigError, KeraslineError, prepare_libraries, unpack_text
 from kerasline.pipeline.container.backend_artifacts import clean_answer, make_missing, restore_artifacts
 from kerasline.pipeline.container.buckets import BUCKETS
@@ -81,6 +81,7 @@ def _run_step(facts: Mapping[str, Any]) -> None:
         choose_batches(facts["columns"])
     prepare_libraries()
     check_engine(_beam_options(), on_wait=_remark)
+    hasten_construction()
     try:
         runpy.run_module(_ENTRY_POINT, run_name="__main__", alter_sys=True)
     except SystemExit as ended:  # as it ends when all is well, too

@@ -20,7 +20,7 @@ from tfx.orchestration.portable import (
 )
 from tfx.proto.orchestration import executable_spec_pb2, pipeline_pb2
 
-from kerasline.components.beam import complete_options, process_options
+from kerasline.components.beam import complete_options, hasten_construction, process_options
 from kerasline.pipeline.graph import create_pipeline
 from kerasline.pipeline.plan import RunPlan, Selection, UnfinishedStep
 from kerasline.pipeline.runners.tidying import put_in_order
@@ -105,6 +105,7 @@ def run(
       UnfinishedStep: the outputs of a step that were to be taken are not there.
       Exception: whatever a step raised.
     """
+    hasten_construction()
     store = connection(workspace)
     runtime_parameter_utils.substitute_runtime_parameter(ir, {constants.PIPELINE_RUN_ID_PARAMETER_NAME: run_id})
     deployment = runner_utils.extract_local_deployment_config(ir)

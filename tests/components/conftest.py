@@ -47,8 +47,10 @@ def analyse() -> Analyse:
     import tensorflow_transform.beam as tft_beam
     from tensorflow_transform.tf_metadata import dataset_metadata, metadata_io, schema_utils
 
+    from kerasline.components.beam import hasten_construction
     from kerasline.components.transform.preprocessing import preprocessing_fn
 
+    hasten_construction()
     types = {"float": tf.float32, "int": tf.int64, "string": tf.string, "image": tf.string}
 
     def spec_of(dtype: str, shape: tuple[int, ...]) -> Any:

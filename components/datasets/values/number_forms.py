@@ -196,7 +196,7 @@ def read_number(cell: str, form: NumberForm | str = NumberForm()) -> float | Non
     reading = reading_of(NumberForm(form) if isinstance(form, str) else form)  # type: ignore[arg-type]
     text = clean(cell, reading.cleaning)
     for pattern, terms in reading.patterns:
-        match = re.fullmatch(pattern, text, re.ASCII)
+        match = _compiled(pattern).fullmatch(text)
         if match is not None and text:
             number = sum(_plain(match.expand(group), reading) * factor for group, factor in terms)
             return number if math.isfinite(number) else None
@@ -207,8 +207,14 @@ def clean(cell: str, steps: tuple[Step, ...]) -> str:
     """Replaces in a cell what the steps say."""
     text = cell.strip().lower()
     for pattern, replacement in steps:
-        text = re.sub(pattern, replacement, text, flags=re.ASCII)
+        text = _compiled(pattern).sub(replacement, text)
     return text
+
+
+@lru_cache(1 << 10)
+def _compiled(pattern: str) -> re.Pattern[str]:
+    """Compiles a pattern; ``re`` keeps them, too, but takes longer to look one up than to match a cell."""
+    return re.compile(pattern, re.ASCII)
 
 
 def _plain(text: str, reading: Reading) -> float:

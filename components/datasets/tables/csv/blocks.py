@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from pyarrow import RecordBatch
 
 _BLOCK_BYTES = 1 << 24
+_WINDOW_BYTES = 1 << 17  # what is compared at once: with its masks it stays in a processor's cache
 _UTF8, _BOM = ("utf-8", "utf8"), b"\xef\xbb\xbf"
 _ASCII_BASED = (*_UTF8, "ascii", "us-ascii", "latin-1", "latin1", "iso-8859-1", "iso8859-1", "cp1252", "windows-1252")
 # No text has the first; the others are spaces, or ends of lines, to one of the two readers alone.
@@ -128,7 +129,7 @@ def _blocks(
         place = (begin, begin + len(block), line)
         if content != b"\n":
             yield _block(place, block, content, dialect, names, header)
-        begin, line = place[1], line + block.count(b"\n")
+        begin, line = place[1], line + _count_lines(block)
 
 
 def _block(
@@ -146,7 +147,7 @@ def _block(
         has_quotes = dialect.quoting != "none" and b'"' in block
         if has_quotes or b"\r" in block.replace(b"\r\n", b""):
             raise
-        raise OddFile(place, block.count(b"\n")) from None
+        raise OddFile(place, _count_lines(block)) from None
 
 
 def _is_usual(dialect: Dialect) -> bool:
@@ -232,7 +233,7 @@ def _split(content: bytes, delimiter: str, quoted: bool, names: Sequence[str]) -
         )
     except pa.ArrowInvalid:
         raise OddFile from None
-    if table.num_rows != content.count(b"\n"):
+    if table.num_rows != _count_lines(content):
         raise OddFile
     (batch,) = table.combine_chunks().to_batches()
     return batch
@@ -260,10 +261,32 @@ def _check_lines(content: bytes, dialect: Dialect) -> None:
         raise OddFile
     if any(byte in content for byte in _ODD_BYTES):
         raise OddFile
-    if b"\r" in content and content.count(b"\r") != content.count(b"\r\n"):
+    if content[:1] in b"\r\n" or content[-1:] == b"\r":
         raise OddFile
-    if content[:1] in b"\r\n" or b"\n\n" in content or b"\n\r\n" in content:
-        raise OddFile
+    for text in _windows(content):
+        ends, returns = text == _NEWLINE, text == _RETURN
+        if (returns[:-1] & ~ends[1:]).any():
+            raise OddFile
+        if (ends[1:] & ends[:-1]).any() or (ends[2:] & returns[1:-1] & ends[:-2]).any():
+            raise OddFile
+
+
+def _windows(content: bytes) -> Iterator[np.ndarray]:
+    """Gives the bytes piece by piece, uint8 [n], each piece with the last two bytes of the one before it."""
+    import numpy as np
+
+    text = np.frombuffer(content, np.uint8)
+    for begin in range(0, len(text), _WINDOW_BYTES):
+        yield text[max(begin - 2, 0) : begin + _WINDOW_BYTES]
+
+
+def _count_lines(content: bytes) -> int:
+    """Returns how many lines end; several times as fast as ``bytes.count``."""
+    import numpy as np
+
+    text = np.frombuffer(content, np.uint8)
+    pieces = (text[begin : begin + _WINDOW_BYTES] for begin in range(0, len(text), _WINDOW_BYTES))
+    return sum(int(np.count_nonzero(piece == _NEWLINE)) for piece in pieces)
 
 
 def _check_quotes(content: bytes, delimiter: int) -> None:
@@ -294,9 +317,12 @@ def _has_leading_zero(content: bytes) -> bool:
     """Says whether some number may begin with 0 before another digit, as codes do."""
     import numpy as np
 
-    text = np.frombuffer(content, np.uint8)
-    zeros = np.flatnonzero(text[:-1] == b"0"[0])
-    after, before = text[zeros + 1], np.where(zeros == 0, _NEWLINE, text[zeros - 1])
-    follows = (after >= b"0"[0]) & (after <= b"9"[0])
-    is_inside = ((before >= b"0"[0]) & (before <= b"9"[0])) | (before == b"."[0])
-    return bool((follows & ~is_inside).any())
+    if content[:1] == b"0" and content[1:2].isdigit():
+        return True
+    zero, point = b"0"[0], b"."[0]
+    for text in _windows(content):
+        digits = text - np.uint8(zero) < 10
+        is_inside = digits | (text == point)
+        if ((text[1:-1] == zero) & digits[2:] & ~is_inside[:-2]).any():
+            return True
+    return False

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -235,3 +236,20 @@ def test_names_of_columns_come_from_each_file(write: Callable[..., Path], monkey
     _, rows = answer(path, "c1", path=["1.csv", "2.csv"])
     assert rows[:50] == rows[50:]
     assert header_of(path, CsvOptions(path="x", label="y").model_dump(), ";") == ["c0", "c1"]
+
+
+@given(cells=st.text("019.,a\r\n", min_size=1, max_size=40), window=st.integers(1, 9))
+@example(cells="a,\r\n01\n", window=3)
+@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_what_lies_across_two_windows_is_seen(monkeypatch: pytest.MonkeyPatch, cells: str, window: int) -> None:
+    monkeypatch.setattr(csv_blocks, "_WINDOW_BYTES", window)
+    content = cells.encode()
+    is_odd = re.search("^[\r\n]|\r(?!\n)|\n\r?\n", cells) is not None
+    try:
+        csv_blocks._check_lines(content, csv_blocks.dialect_of(CsvOptions(path="a.csv", label="a"), ","))
+    except csv_blocks.OddFile:
+        assert is_odd
+    else:
+        assert not is_odd
+    assert csv_blocks._has_leading_zero(content) == (re.search("(?<![0-9.])0[0-9]", cells) is not None)
+    assert csv_blocks._count_lines(content) == cells.count("\n")

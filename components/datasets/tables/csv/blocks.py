@@ -261,6 +261,11 @@ def _check_lines(content: bytes, dialect: Dialect) -> None:
         raise OddFile
     if any(byte in content for byte in _ODD_BYTES):
         raise OddFile
+    _check_ends(content)
+
+
+def _check_ends(content: bytes) -> None:
+    """Refuses returns that no newline follows, and lines without anything in them."""
     if content[:1] in b"\r\n" or content[-1:] == b"\r":
         raise OddFile
     for text in _windows(content):

@@ -35,7 +35,10 @@ setup:  ## Make .venv from the lock (GPU=1, JAX=1, ONNX=1, MLFLOW=1, SIGNING=1, 
 run: setup  ## Run a recipe from data to a pushed model (RECIPE=digits_cnn, ARGS="--set training.epochs=3")
 	@$(BIN)/kerasline run $(RECIPE) $(ARGS)
 
+# Hundreds of commands run in processes of their own, each of which would compile what it loads for a second where the
+# environment says PYTHONDONTWRITEBYTECODE, as containers' do.
 test: setup  ## Run the tests (ALL=1: those of minutes, too; ARGS="-m 'not slow'" leaves out those of more than 5 s)
+	@$(BIN)/python -m compileall -q -j $(JOBS) kerasline components pipeline
 	@$(BIN)/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder $(if $(ALL),,-m "not long") $(ARGS)
 
 docs: $(DOCS)/ready  ## Build the documentation into site/, to be opened without a server; its environment is .venv-docs

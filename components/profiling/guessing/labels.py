@@ -371,7 +371,8 @@ def _why_decimal(numbers: Any) -> str:
 def _refuse_no_classes(name: str, present: Sequence[str]) -> None:
     """Refuses text that names no classes: what hardly repeats, and dates and times, which are points on a line."""
     distinct = list(dict.fromkeys(present))
-    if len(distinct) <= _MOST_DATES_AS_CLASSES and len(distinct) < len(present):
+    comes_again = len(distinct) < max(2, len(present))
+    if len(distinct) <= _MOST_DATES_AS_CLASSES and comes_again:
         return
     seen = f"{len(distinct)} different values in {len(present)} rows, such as {distinct[0][:40]!r}"
     for what, forms, number in _POINTS_IN_TIME:

@@ -25,7 +25,7 @@ from kerasline.components.profiling.guessing.guess import (
 
 _ID_NAME = re.compile(r"(^|[_\s.\-])(id|ids|uuid|guid|index|idx|row|rownum|row_number|nr|no|number|key|hash)$", re.I)
 _ID_JOINED = re.compile(rf"{NUMBERED}(id|no|nr|num|idnum)", re.I)
-_ID_CAMEL = re.compile(r"[a-z](Id|ID|Key|Nr|No)$")
+_ID_CAMEL = re.compile(r"[a-z](Id|ID|Key|Nr|NR|No|Num|Number)$")
 _CODE_NAME = re.compile(
     r"(^|[_\s.\-])(code|zip|zipcode|postcode|postal|plz|type|class|category|group|region)($|[_\s.\-])", re.I
 )

@@ -40,6 +40,8 @@ _BOOLEANS = (
     {"да", "нет"},
 )
 _IMAGES = "to learn from them: data: {{images: {{path: FOLDER, labels_csv: this file, path_column: {}}}}}"
+_NO_WORD = re.compile(r"[\d\s.,+-]+")
+_MOST_UNITS = 3  # of a column of numbers
 _EMAIL = re.compile(r"[^\s@]+@[^\s@]+\.\w+")
 _PERSON_NAME = re.compile(r"(^|[_\s.\-])(sur|last|first|middle|fore|given|family|maiden|full)[_\s.\-]?name$", re.I)
 _MOST_UNREADABLE = 0.1
@@ -242,9 +244,12 @@ def _guess_written_number(name: str, counts: Counter[str]) -> ColumnGuess | None
 
 
 def _are_numbered_names(numbers: WrittenNumbers, counts: Counter[str]) -> bool:
-    """Says whether values such as 1.SP, 2.SP and 3.NL, whose words are no units, come again and again."""
+    """Says whether values name something: codes such as 89A and 24D, or 1.SP and 3.NL that come again and again."""
+    if not numbers.problem:
+        return False
+    words = {_NO_WORD.sub("", value).lower() for value in counts}
     is_unit = numbers.unit in ("", NUMBER, PERCENT, *CURRENCIES, *FAMILIES)
-    return bool(numbers.problem) and not is_unit and counts.total() >= _ROWS_EACH * len(counts)
+    return len(words - {""}) > _MOST_UNITS or not is_unit and counts.total() >= _ROWS_EACH * len(counts)
 
 
 def _told_numbers(numbers: WrittenNumbers, counts: Counter[str]) -> str:

@@ -16,7 +16,8 @@ from kerasline.components.datasets.values import evidence_of, missing_words, rea
 ALWAYS_MISSING = frozenset(
     {
         *("#N/A", "#NA", "#N/V", "#NV", "#N/D", "#VALUE!", "#WERT!", "#VALEUR!", "#¡VALOR!", "#DIV/0!", "#¡DIV/0!"),
-        *("#REF!", "#BEZUG!", "#NULL!", "#NUM!", "#ZAHL!", "#NAME?", "<NA>", "NaT", "(null)", "\\N"),
+        *("#REF!", "#BEZUG!", "#NULL!", "#NUM!", "#ZAHL!", "#NAME?", "<NA>", "NaT", "(null)", "<null>", "<NULL>"),
+        "\\N",
     }
 )
 # ... and what people write for it, which may be a category in a column of text.

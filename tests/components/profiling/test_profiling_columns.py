@@ -168,6 +168,8 @@ def test_numbers_of_sorted_rows_give_the_label_away() -> None:
 def test_names_that_begin_with_a_digit_are_no_numbers_of_several_units() -> None:
     places = SampledColumn("place", "string", ["3.NL", "5.NL", "1.SP", "5.SP", "7.SW", "8.SW"] * 20)
     assert guess_column(places, 120, complete=True).kind == "categorical"
+    codes = SampledColumn("sponsor", "string", [f"{n % 45}{'ABCD'[n % 4]}" for n in range(360)])
+    assert guess_column(codes, 360, complete=True).kind == "categorical"
     amounts = SampledColumn("amount", "string", [f"{n} {'stk' if n % 2 else 'fl'}" for n in range(120)])
     assert "cannot be compared" in guess_column(amounts, 120, complete=True).why
 

@@ -167,7 +167,7 @@ def test_words_of_inputs(counts: dict[str, int], own: tuple[str, ...] | None) ->
 
 
 def test_what_spreadsheets_write_is_missing_in_every_column(tmp_path: Path) -> None:
-    columns = {"a": ["#NV", *range(99)], "b": [("x", "z", "#N/A", "z")[n % 4] for n in range(100)]}
+    columns = {"a": ["#NV", *range(98), "<null>"], "b": [("x", "z", "#N/A", "z")[n % 4] for n in range(100)]}
     recipe, text = draft(tmp_path, {**columns, "y": ["u", "v"] * 50})
-    assert recipe["data"]["csv"]["missing_values"] == [*MISSING_VALUES, "#N/A", "#NV"]
+    assert recipe["data"]["csv"]["missing_values"] == [*MISSING_VALUES, "#N/A", "#NV", "<null>"]
     assert recipe["features"] == {}

@@ -33,6 +33,7 @@ CHOOSER = random.Random(0)
         ("pay", GAPS, "numeric"),
         ("schid", GAPS, "drop"),
         ("pidnum", GAPS, "drop"),
+        ("pupilNR", GAPS, "drop"),
         ("acid", GAPS, "numeric"),
         ("n", list(range(300)), "drop"),
         ("day_id", list(range(300)), "drop"),

@@ -212,6 +212,8 @@ def test_the_only_input_is_kept_though_it_gives_the_label_away(tmp_path: Path) -
     [
         (["1,2", "3,4", "5,9", "7,3", "8,8"], "has 5 rows with a label, too few to train, evaluate and test with"),
         ([f"{n},name{n}" for n in range(10)], "holds text that hardly repeats"),
+        ([f"{n},same" for n in range(10)], "has only one class, 'same'"),
+        ([f"{n}," for n in range(10)], "has no value in any row"),
     ],
 )
 def test_tables_too_small_to_divide_are_refused(tmp_path: Path, rows: list[str], said: str) -> None:

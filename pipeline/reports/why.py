@@ -150,10 +150,10 @@ def _what_stopped(run: Mapping[str, Any]) -> list[str]:
 def _judgement(row: Mapping[str, Any]) -> str:
     """Writes a row of the gate as a sentence."""
     if row.get("part") == "own":  # a function of the user's, which measures nothing
-        return f"{row['status']}: {row['title']}" + (f" says: {row['detail']}" if row["detail"] else "")
+        return f"{row['status']}: {row['title']}" + (f" says: {row['detail']}" if row.get("detail") else "")
     value = "not measured" if row["value"] is None else rounded(row["value"])
     of = f" of {row['slice']}" if row["slice"] else ""
-    detail = f" ({row['detail']})" if row["detail"] else ""
+    detail = f" ({row['detail']})" if row.get("detail") else ""  # runs of earlier releases have none
     return f"{row['status']}: {row['title']}{of} is {value}, asked: {row['text']}{detail}"
 
 

@@ -98,8 +98,8 @@ def _recorded_run(workspace: Path, name: str, record: Mapping[str, Any]) -> dict
         )
     if "data_from" not in found[0]:
         raise ConfigError(
-            f"{name} was made by an earlier release, which did not record where its data lay; push it again with: "
-            f"kerasline run {record.get('recipe', 'RECIPE')} --no-cache"
+            f"{name} was made by an earlier release, which did not record where its data lay; run its recipe again "
+            "(kerasline run RECIPE), and the version that this pushes can be reproduced"
         )
     return found[0]
 

@@ -71,7 +71,14 @@ def test_other_data_and_other_weights_are_told(workspace: Path, monkeypatch: pyt
     assert not reproducing.reproduce(workspace, "flats").same_metrics
 
 
-def test_a_version_whose_run_is_gone_cannot_be_made_again(workspace: Path) -> None:
-    (workspace / "reports" / "flats" / "1" / "run.json").unlink()
+def test_a_version_whose_run_is_gone_or_told_too_little_cannot_be_made_again(workspace: Path) -> None:
+    outcome = workspace / "reports" / "flats" / "1" / "run.json"
+    told = json.loads(outcome.read_text())
+    outcome.write_text(json.dumps({name: told[name] for name in told if name != "data_from"}))
+    with pytest.raises(
+        ConfigError, match=r"an earlier release, .*; run its recipe again \(kerasline run RECIPE\), and"
+    ):
+        reproducing.reproduce(workspace, "flats@1")
+    outcome.unlink()
     with pytest.raises(ConfigError, match="flats@1 was made by run 1, whose report is not in"):
         reproducing.reproduce(workspace, "flats@1")

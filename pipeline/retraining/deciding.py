@@ -244,7 +244,7 @@ def decide(
         return replace(no_run, run=evidence.is_reason, reason=evidence.reason, evidence=evidence.details)
     if last is None:
         return replace(no_run, run=True, reason="this recipe has not been trained by a schedule before")
-    return replace(no_run, run=True, reason="the data is not what it was at the last attempt")
+    return replace(no_run, run=True, reason="the data, or how it is read, is not what it was at the last attempt")
 
 
 def _decide_on_the_same_data(no_run: Decision, last: Decision) -> Decision:

@@ -151,7 +151,7 @@ def _differences(record: Mapping[str, Any], figures: Mapping[str, Any], repeated
     """Says what is not as it was: each may be why weights differ."""
     told = []
     if record.get("data_fingerprint") != repeated["data_fingerprint"]:
-        told.append("the data has changed since: its fingerprint is another")
+        told.append("the data, or how it is read, has changed since: its fingerprint is another")
     before, now = dict(record.get("environment") or {}), describe_environment()
     if before.pop("lock_sha256", None) != now.pop("lock_sha256"):
         told.append("the list of locked libraries has changed since")

@@ -214,7 +214,7 @@ def _changes(name: str, now: Mapping[str, str], before: Mapping[str, str]) -> li
     old, new = _flatten(before.get(name)), _flatten(now[name])
     keys = [key for key in {**old, **new} if old.get(key) != new.get(key)]
     if any(key.endswith("fingerprint") for key in keys):
-        return ["the data changed"]
+        return ["the data, or how it is read, changed"]
     told = (_describe_change(key, name, old.get(key), new.get(key)) for key in keys if key not in _FOLLOWS)
     return list(dict.fromkeys(told))
 

@@ -32,7 +32,7 @@ def ran(fingerprint: str = "a", when: datetime = NOON, status: str = "pushed", e
     [
         ({}, "a", [], True, "not been trained by a schedule before"),
         ({}, "a", [ran("a")], False, "no new data since the last attempt, which ended as pushed"),
-        ({}, "b", [ran("a")], True, "the data is not what it was"),
+        ({}, "b", [ran("a")], True, "the data, or how it is read, is not what it was"),
         # Refused data is not tried again until it is other data.
         ({}, "a", [ran("a", status="data_rejected", exit_code=3)], False, "ended as data_rejected"),
         ({}, "a", [ran("a", status="not_blessed", exit_code=4)], False, "ended as not_blessed"),
@@ -40,7 +40,7 @@ def ran(fingerprint: str = "a", when: datetime = NOON, status: str = "pushed", e
         ({}, "a", [ran("a", status="timed_out", exit_code=124)], True, "ended with exit code 124"),
         ({"trigger": "always"}, "a", [ran("a")], True, "the trigger is always"),
         ({"cooldown_minutes": 90}, "b", [ran("a")], False, "cooling down until 2026-03-02T13:30:00+00:00"),
-        ({"cooldown_minutes": 30}, "b", [ran("a")], True, "the data is not what it was"),
+        ({"cooldown_minutes": 30}, "b", [ran("a")], True, "the data, or how it is read, is not what it was"),
     ],
 )
 def test_decisions(

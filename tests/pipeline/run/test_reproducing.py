@@ -66,7 +66,7 @@ def test_other_data_and_other_weights_are_told(workspace: Path, monkeypatch: pyt
     repeat(monkeypatch, training={"weights_sha256": "x"}, data_fingerprint="g", metrics={"mae": 1.2500001, "r2": None})
     found = reproducing.reproduce(workspace, "flats")
     assert (found.same_weights, found.same_metrics) == (False, True)
-    assert found.differences[0] == "the data has changed since: its fingerprint is another"
+    assert found.differences[0] == "the data, or how it is read, has changed since: its fingerprint is another"
     repeat(monkeypatch, training={"weights_sha256": "x"}, metrics={"mae": 1.26, "r2": None})
     assert not reproducing.reproduce(workspace, "flats").same_metrics
 

@@ -71,7 +71,7 @@ def test_long_values_that_begin_alike_are_not_told_as_the_same(tmp_path: Path) -
 def test_changed_data_code_and_production_are_said_in_words(tmp_path: Path) -> None:
     """Hashes mean nothing to people."""
     remember(tmp_path, "1", steps(), ["ingest", "train", "baseline", "push"])
-    assert forecast(steps(data="b"), tmp_path)[0].reason == "the data changed"
+    assert forecast(steps(data="b"), tmp_path)[0].reason == "the data, or how it is read, changed"
     found = {s.id: s.reason for s in forecast(steps(version="3"), tmp_path)}
     assert found["baseline"] == "the model in production is version 3, not 0"
     told = steps()
@@ -142,7 +142,7 @@ def test_what_an_earlier_version_ran_is_said_to_run_again(tmp_path: Path) -> Non
             found = forecast(steps(), tmp_path, server=server)[0]
             assert not found.cached
             assert found.reason == "an earlier version ran it, which kept outputs under other keys"
-    assert forecast(steps(data="b"), tmp_path)[0].reason == "the data changed"
+    assert forecast(steps(data="b"), tmp_path)[0].reason == "the data, or how it is read, changed"
 
 
 def test_outputs_of_the_place_where_a_workspace_was_before_are_not_its_own(tmp_path: Path) -> None:

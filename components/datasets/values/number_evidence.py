@@ -57,6 +57,7 @@ _SHAPES = tuple(
         ("comma", r"(?:\d+|[1-9]\d{0,2}(?:\.\d{3})+|[1-9]\d{0,2}(?:[ '_]\d{3})+)?,\d*"),
     )
 )
+_GENE_VARIANT = re.compile(r"rs\d{6,}")  # rs10907175, a name in all of genetics, and no rupees
 _POINTED = re.compile(r"[+-]?(?:\d{1,3}|[1-9]\d{0,2}\.\d{3})")
 _PROGRAM = re.compile(r"[-+]?\d*\.?\d*(?:[eE][-+]?\d+)?", re.ASCII)
 _NOTHING = re.compile(rf"\s*(?:{ANY_CURRENCY})\s*[-–−]+\s*|\s*[-–−]+\s*(?:{ANY_CURRENCY})\s*", re.IGNORECASE)
@@ -300,6 +301,8 @@ def _look(cell: str) -> tuple[str, str, str] | None:
 
 
 def _look_closely(cell: str) -> tuple[str, str, str] | None:
+    if _GENE_VARIANT.fullmatch(cell.strip()):
+        return None
     match = _LOOKS.fullmatch(clean(cell, COMMON_CLEANING))
     if match is None:
         return ("small", "", "h") if read_number(cell, NumberForm(".", "duration")) is not None else None

@@ -10,7 +10,7 @@ from typing import Any
 
 # Who or what is numbered, where nothing parts it from what says so: schid, caseno, pidnum, but not acid, paid, grid.
 NUMBERED = (
-    "(p|s|sub|subj|subject|pat|patient|case|sch|school|stu|stud|student|tch|teacher|pers|person|resp|cust|customer"
+    "(p|s|u|sub|subj|subject|pat|patient|case|sch|school|stu|stud|student|tch|teacher|pers|person|resp|cust|customer"
     "|client|emp|employee|member|user|order|item|rec|record|obs|hh|house|household|fam|family|firm|dist|district|site|plot|sample|doc|pupil)"
 )
 GROUP_NAME = re.compile(rf"(^|[_\s.\-])(id|uuid|guid)$|[a-z](Id|ID)$|^{NUMBERED}id$")

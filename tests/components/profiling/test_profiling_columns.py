@@ -185,6 +185,14 @@ def test_values_that_look_alike_are_remarked_on() -> None:
     assert guess_column(SampledColumn("c", "string", ["red", "blue"] * 30), 60, complete=True).remark == ""
 
 
+def test_names_of_variants_of_genes_are_no_rupees() -> None:
+    names = [f"rs{10_907_175 + 13 * n}" for n in range(ROWS)]
+    assert guess_column(SampledColumn("snp", "string", names), ROWS, complete=True).kind == "drop"
+    assert guess_column(SampledColumn("snp", "string", names[:9] * 20), 180, complete=True).kind == "categorical"
+    prices = [f"Rs.{n + 1}50" for n in range(ROWS)]
+    assert guess_column(SampledColumn("price", "string", prices), ROWS, complete=True).kind == "numeric"
+
+
 UUIDS = [f"{n * 2654435761 % 2**32:08x}-{n:04x}-4{n % 4096:03x}-a{n % 999:03d}-{n * 40503:012x}" for n in range(ROWS)]
 
 

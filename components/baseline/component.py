@@ -85,7 +85,7 @@ def Baseline(  # noqa: N802 (a component is named like a class)
         tf.saved_model.save(module, target, signatures=signatures)
     baseline.set_int_custom_property("version", 0 if missing else version)
     baseline.set_string_custom_property("missing", missing)
-    seen = "" if missing else _why_rows_were_seen(Path(models), version, json.loads(split))
+    seen = "" if missing else _why_rows_were_seen(Path(models), version, settled, json.loads(split))
     baseline.set_string_custom_property("seen", seen)
 
 
@@ -112,14 +112,17 @@ def _why_not_comparable(models: Path, version: int, plan: FeaturePlan) -> str:
     return ""
 
 
-def _why_rows_were_seen(models: Path, version: int, split: dict[str, Any]) -> str:
+def _why_rows_were_seen(models: Path, version: int, plan: FeaturePlan, split: dict[str, Any]) -> str:
     """Says why a version, or one that it started from, may have been fitted on rows that measure it now."""
-    record = read_record(models, version)
+    record, read = read_record(models, version), plan.raw_arguments()
+    drawn = record.get("split")
+    if drawn is None and record.get("arguments", read).keys() != read.keys():
+        drawn = {**split, "cells": ""}  # of versions of earlier releases the columns alone are known
     earlier = [
         (f"{one['version']}, whose weights version {version} started from,", one["split"])
         for one in record.get("learnt", ())
     ]
-    return say_flattered([(f"version {version}", record.get("split")), *earlier], split)
+    return say_flattered([(f"version {version}", drawn), *earlier], split)
 
 
 def trivial_prediction(labels: np.ndarray, plan: FeaturePlan) -> np.ndarray:

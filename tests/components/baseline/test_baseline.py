@@ -135,6 +135,16 @@ def test_a_version_that_was_fitted_on_rows_that_measure_it_is_told(
     assert look_up(place, tmp_path, 1).get_string_custom_property("seen") == seen
 
 
+def test_of_a_version_of_an_earlier_release_the_columns_alone_are_known(place: Path, tmp_path: Path) -> None:
+    push(place, tmp_path, CLASSES, arguments=PLAN.raw_arguments())
+    assert look_up(place, tmp_path, 1).get_string_custom_property("seen") == ""
+    push(place, tmp_path / "other", CLASSES, arguments={**PLAN.raw_arguments(), "height": "height"})
+    assert look_up(place, tmp_path / "other", 1).get_string_custom_property("seen") == (
+        "version 1 may have been fitted on some of these rows, which would flatter it: its table had other columns or "
+        "types, and a row's cells decide where it goes"
+    )
+
+
 def test_so_is_one_that_started_from_such_a_version(place: Path, tmp_path: Path) -> None:
     learnt = [{"version": "old@4", "split": {**SPLIT, "train": 0.9}}]
     push(place, tmp_path, CLASSES, split=SPLIT, learnt=learnt)

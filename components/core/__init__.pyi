@@ -46,6 +46,7 @@ from .machine.libraries import (
     describe_difference as describe_difference,
     describe_environment as describe_environment,
     library_versions as library_versions,
+    loading_libraries as loading_libraries,
     packages_hash as packages_hash,
     prepare_libraries as prepare_libraries,
 )

@@ -12,17 +12,19 @@ kubeflow/pipelines backend/src/v2/component/launcher_v2.go (LocalPathForURI)
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import re
 import runpy
 import sys
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from kerasline.components.beam import check_engine, choose_batches, hasten_construction
-from kerasline.components.core import ConfigError, KeraslineError, prepare_libraries, unpack_text
+from kerasline.components.core import ConfigError, KeraslineError, loading_libraries, prepare_libraries, unpack_text
 from kerasline.pipeline.container.backend_artifacts import clean_answer, make_missing, restore_artifacts
 from kerasline.pipeline.container.buckets import BUCKETS
 from kerasline.pipeline.container.compiled_for import VARIABLE, check_code, check_modules, check_packages, read_facts
@@ -81,7 +83,10 @@ def _run_step(facts: Mapping[str, Any]) -> None:
         choose_batches(facts["columns"])
     prepare_libraries()
     check_engine(_beam_options(), on_wait=_remark)
-    hasten_construction()
+    with loading_libraries():
+        with suppress(ImportError, ValueError):  # TFX's entry point says what is not there
+            importlib.import_module(_executor().rpartition(".")[0])
+        hasten_construction()
     try:
         runpy.run_module(_ENTRY_POINT, run_name="__main__", alter_sys=True)
     except SystemExit as ended:  # as it ends when all is well, too

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kerasline.components.beam import check_engine
-from kerasline.components.core import KeraslineError, counted, new_name, rate
+from kerasline.components.core import KeraslineError, counted, loading_libraries, new_name, rate
 from kerasline.components.monitoring import CAPTURED, REQUEST_ID, BatchCapture, capture_of
 from kerasline.components.prediction import plan_prediction
 from kerasline.components.registry import read_record
@@ -179,7 +179,7 @@ def load_predict(engine: list[str], origin: str, screen: Screen) -> Callable[...
     """
     screen.start("  loading TensorFlow and Beam")
     started = time.monotonic()
-    with no_interrupt_lost():
+    with no_interrupt_lost(), loading_libraries():
         from kerasline.components.prediction import predict
     check_engine(engine, origin)
     screen.stop()

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from kerasline.components.beam import check_engine
-from kerasline.components.core import prepare_libraries
+from kerasline.components.core import loading_libraries, prepare_libraries
 from kerasline.components.registry import current_version, read_challenger
 from kerasline.pipeline.console import Screen, describe_failure, find_cause, format_seconds, no_interrupt_lost
 from kerasline.pipeline.models import write_missing_card
@@ -178,7 +178,7 @@ def _load(order: Order, course: Course, screen: Screen) -> None:
     screen.line("  loading TensorFlow and TFX, which takes 10 to 30 s")
     screen.start("  loading")
     prepare_libraries()
-    with no_interrupt_lost():
+    with no_interrupt_lost(), loading_libraries():
         from kerasline.components.training import check_own_network
         from kerasline.pipeline.runners import local  # noqa: F401 (here, so that it is seen how long it takes)
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from kerasline.components.core import ConfigError, check_output, lack_of_file, prepare_libraries
+from kerasline.components.core import ConfigError, check_output, lack_of_file, loading_libraries, prepare_libraries
 from kerasline.pipeline.cli.shared import WORKSPACE, DataOption, RecipeArgument, SetOption, WorkspaceOption
 from kerasline.pipeline.container import check_claim, check_image, check_pipeline_root, check_reachable, mount_of
 
@@ -79,7 +79,7 @@ def compile_recipe(
         plan = dataclasses.replace(plan, baseline_version=LOOK_UP_LATER)
         screen.line("loading TensorFlow and TFX, which takes 10 to 30 s")
         prepare_libraries()
-        with no_interrupt_lost():
+        with no_interrupt_lost(), loading_libraries():
             from kerasline.pipeline.runners import compile_pipeline
 
         spec = compile_pipeline(

@@ -16,6 +16,7 @@ split.
 
 from __future__ import annotations
 
+import gc
 import importlib
 import json
 import os
@@ -26,9 +27,12 @@ from collections.abc import Iterator
 from typing import Any
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+gc.disable()  # of the million objects that TensorFlow makes while it is loaded, most stay
 
-import numpy as np
-import tensorflow as tf
+import numpy as np  # noqa: E402
+import tensorflow as tf  # noqa: E402
+
+gc.enable()
 
 _BATCH = 256
 _MISSING = {tf.string: b"", tf.float32: float("nan"), tf.int64: tf.int64.min}

@@ -139,6 +139,22 @@ def _settle(found: Found, options: DataOptions, name: str, task: str, seed: int)
     return draft.model_copy(update={"split": plan, "notes": told, "skipped": skipped})
 
 
+def settle_splits_anew(dataset: Dataset, options: DataOptions) -> Dataset:
+    """Counts anew where the splits begin after the types of columns have changed: a hash tells 3 from 3.0.
+
+    Args:
+      dataset: the resolved data with its new types.
+      options: the ``data:`` block that it was resolved from.
+
+    Raises:
+      ConfigError: a split would be empty.
+    """
+    if dataset.split.method not in ("hash", "stratified"):
+        return dataset
+    plan, notes = finish_plan(dataset, _read_rows, may_change=options.split.method is None)
+    return dataset.model_copy(update={"split": plan, "notes": (*dataset.notes, *map(name_addresses, notes))})
+
+
 def _untrained(found: Found, label: Label) -> list[str]:
     """Notes classes that only rows have which the source itself keeps for eval or test."""
     names = sorted(found.label.untrained) if label.classes and label.dtype != "multi" else []

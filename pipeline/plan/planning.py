@@ -14,7 +14,7 @@ from typing import Any
 from kerasline.components.baseline import check_reference_limit
 from kerasline.components.beam import AUTO, Work, choose_processes, complete_options, importing, room_for_processes
 from kerasline.components.core import TEXT_PACKAGE
-from kerasline.components.datasets import infer_task, resolve
+from kerasline.components.datasets import infer_task, resolve, settle_splits_anew
 from kerasline.components.datasets.description import Dataset
 from kerasline.components.datasets.splits import say_flattered, split_record
 from kerasline.components.evaluation import DEFAULT_METRICS, EvaluationOptions, settle_evaluation
@@ -277,7 +277,8 @@ def settle(
     schema = curated_text(schema_file, dataset) if schema_file else ""
     searched = feature_values(experiment.tuning.space) if experiment.tuning else {}
     if not searched:  # a search may try whole numbers as categories
-        dataset = with_quantities(dataset, experiment.features, whole_columns(schema))
+        typed = with_quantities(dataset, experiment.features, whole_columns(schema))
+        dataset = dataset if typed is dataset else settle_splits_anew(typed, experiment.data)
     settled = [name for name, options in experiment.features.items() if options.kind]
     rules = make_rules(schema, dataset, experiment.validation, settled)
     ingested = follow_types(dataset, rules)

@@ -7,13 +7,15 @@ import os
 import shutil
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from kerasline.components.core.errors import ConfigError
-from kerasline.components.datasets import keeping, resolving
+from kerasline.components.datasets import keeping, read_shard, resolving
+from kerasline.components.datasets.splits import assign_split
 from kerasline.components.evaluation.options import Threshold
 from kerasline.components.registry import move_pointer
 from kerasline.components.registry.versions import add_version
@@ -107,6 +109,23 @@ def test_the_key_changes_with_the_rows_of_a_file_but_not_with_its_place(tmp_path
         experiment = parse_experiment({"name": "flowers", "data": data})
         keys.append(plan_run(experiment, tmp_path / folder, None, tmp_path / "models").key)
     assert keys[0] == keys[1] != keys[2]
+
+
+def test_whole_numbers_that_are_kept_as_floats_are_divided_as_they_were_counted(tmp_path: Path) -> None:
+    """A hash tells 3 from 3.0, and the exact shares of few rows are counted with it."""
+    rows = [f"{i},{i * 7 % 11},{'yes' if i % 4 else 'no'}" for i in range(40)]
+    (tmp_path / "t.csv").write_text("\n".join(["x,y,ill", *rows]))
+    split = {"method": "stratified", "eval": 0.3, "test": 0.15}
+    data = {"csv": {"path": "t.csv", "label": "ill"}, "split": split}
+    dataset = plan(tmp_path, data=data).dataset
+    found = Counter(
+        (assign_split(dataset.split, row), row["ill"])
+        for shard in dataset.shards
+        for _, row in read_shard(dataset, shard)
+    )
+    assert {column.dtype for column in dataset.columns} == {"float"}
+    assert [found[name, "no"] for name in ("train", "eval", "test")] == [6, 3, 1]
+    assert [found[name, "yes"] for name in ("train", "eval", "test")] == [16, 9, 5]
 
 
 def test_a_table_that_has_not_changed_is_read_for_the_first_plan_alone(

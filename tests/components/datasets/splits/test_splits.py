@@ -175,12 +175,12 @@ def test_time_puts_the_newest_rows_last(resolve, split_rows, write, kind):
 
 def test_rows_of_one_time_stay_together_and_rows_without_are_train(resolve, split_rows, write):
     rows = [(n, "" if n == 0 else n // 25, n % 2) for n in range(100)]
-    write("t.csv", csv("x", "day", "y", rows=rows))
+    write("t.csv", csv("X", "day", "y", rows=rows))
     dataset = resolve(csv={"path": "t.csv", "label": "y", "drop": ["day"]}, split={"method": "time", "column": "day"})
-    found = {split: [row["x"] for row in rows] for split, rows in split_rows(dataset).items()}
+    found = {split: [row["X"] for row in rows] for split, rows in split_rows(dataset).items()}
     assert found == {"train": [*range(50)], "eval": [*range(50, 75)], "test": [*range(75, 100)]}
     assert dataset.notes[-1] == "1 row has no 'day' and is train"
-    assert [note for note in dataset.notes if "number the rows" in note] == [dataset.notes[0]], "x does"
+    assert [note for note in dataset.notes if "number the rows" in note] == [dataset.notes[0]], "X does"
 
 
 def test_times_that_do_not_sort_are_refused(resolve, write):

@@ -13,7 +13,7 @@ from kerasline.components.features import FeaturePlan, FeatureStep, plan_feature
 from kerasline.components.fitting import Arrays, FitSettings, change_config
 from kerasline.components.profiling import LabelGuess, choose_settings
 
-_RANKS, _FINE, _MOST_OF_ONE_VALUE = 64, 1024, 0.25  # as in the transform graph
+_RANKS = 64  # as in the transform graph
 
 
 def settings_for(table: Table, train: pd.DataFrame, rows: int, seed: int, changes: dict[str, Any]) -> FitSettings:
@@ -85,12 +85,11 @@ class Prepared:
         values = rows[step.name].to_numpy(float)
         is_missing = np.isnan(values)
         values = np.where(is_missing, np.nanmean(own), values)
-        quantiles = np.nanquantile(own, np.linspace(0, 1, _FINE + 1), method="inverted_cdf")
-        smallest, low, middle, high, largest = quantiles[:: _FINE // 4]
-        width = (high - low) or (largest - smallest) / 2 or 1.0
+        edges = np.nanquantile(own, np.linspace(0, 1, _RANKS + 1), method="inverted_cdf")
+        low, middle, high = edges[_RANKS // 4], edges[_RANKS // 2], edges[3 * _RANKS // 4]
+        width = (high - low) or (edges[-1] - edges[0]) / 2 or 1.0
         scaled = (values - middle) / width
         columns = [3 * np.arcsinh(scaled / 3)]
-        edges = _stretches(quantiles)
         start, widths = edges[:-1], np.diff(edges)
         beyond = values[:, None] - start
         inside = np.clip(beyond / np.where(widths > 0, widths, 1), 0, 1)
@@ -102,14 +101,3 @@ class Prepared:
         places = {name: place for place, name in enumerate(known)}
         codes = rows[step.name].astype(str).map(places).fillna(step.size)
         return np.asarray(codes.to_numpy(int))
-
-
-def _stretches(quantiles: np.ndarray) -> np.ndarray:
-    """Returns the ends of the stretches that ranks are interpolated in, as the transform graph chooses them."""
-    is_median = quantiles == quantiles[_FINE // 2]
-    if is_median.all():
-        return quantiles[:: _FINE // _RANKS]
-    allowed = (~is_median).sum() * _MOST_OF_ONE_VALUE / (1 - _MOST_OF_ONE_VALUE)
-    passed = np.cumsum(np.where(is_median, min(allowed / is_median.sum(), 1.0), 1.0))
-    inner = quantiles[np.searchsorted(passed / passed[-1], np.arange(1, _RANKS) / _RANKS)]
-    return np.concatenate([quantiles[:1], inner, quantiles[-1:]])

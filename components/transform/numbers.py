@@ -19,8 +19,6 @@ _SMALLEST_SPREAD = 1e-9
 _EPSILON = 0.001  # of quantiles, as a share of the rows
 _BEND = 3.0  # quartile ranges from the median, about where the logarithm begins
 _RANKS = 64  # stretches of a column with equal shares of the rows, between which ranks are interpolated
-_FINE = 1024  # quantiles that the ends of these stretches are chosen from
-_MOST_OF_ONE_VALUE = 0.25  # of the stretches, for the value that the median is
 
 
 def scale_numbers(
@@ -178,8 +176,7 @@ def _ranked(owners: Sequence[FeatureStep], slots: Sequence[Slot], columns: tf.Te
     """Gives each number twice: in quartile ranges from the median, from 3 on by their logarithm, and its rank, 0 to 1.
 
     So the few that lie far out do not rule the others, and are told apart still. Between quantiles a rank is
-    interpolated, so that close numbers stay close; where many rows share a value it jumps, by at most a quarter where
-    that is the median: of a column of zeros and few other numbers these would else share a few ranks.
+    interpolated, so that close numbers stay close; where many rows share a value it jumps.
 
     Args:
       owners: Step of each column.
@@ -190,68 +187,24 @@ def _ranked(owners: Sequence[FeatureStep], slots: Sequence[Slot], columns: tf.Te
     Returns:
       A block of the bent distances and one of the ranks, float64 [batch, columns].
     """
-    inner = _quantiles(owners, columns, _FINE)
-    inner = _finite(tf.cast(tf.reshape(inner, (len(owners), _FINE - 1)), tf.float64))
+    count = len(owners)
+    inner = _quantiles(owners, columns, _RANKS)
+    inner = _finite(tf.cast(tf.reshape(inner, (count, _RANKS - 1)), tf.float64))
     low, high = _extremes(columns)
-    quantiles = tf.concat([low[:, tf.newaxis], inner, high[:, tf.newaxis]], axis=1)
-    widths = [len(DATE_PARTS) if owner.kind == "date" else 1 for owner in owners]
-    of_ranks = tuple((name, place + width) for (name, place), width in zip(slots, widths, strict=True))
-    return [Block(tuple(slots), _bent(quantiles, filled)), Block(of_ranks, _rank(_stretches(quantiles), filled))]
-
-
-def _bent(quantiles: tf.Tensor, filled: tf.Tensor) -> tf.Tensor:
-    """Gives each number in quartile ranges from the median, from 3 on by their logarithm.
-
-    Args:
-      quantiles: Of each column, from its smallest to its largest value, float64 [columns, n].
-      filled: Numbers, float64 [batch, columns].
-
-    Returns:
-      float64 [batch, columns].
-    """
-    low, first, median, third, high = (quantiles[:, part * _FINE // 4] for part in range(5))
-    whole = tf.where(high > low, (high - low) / 2, tf.ones_like(high))
-    scaled = (filled - median) / tf.where(third > first, third - first, whole)
-    return _BEND * tf.asinh(scaled / _BEND)
-
-
-def _stretches(quantiles: tf.Tensor) -> tf.Tensor:
-    """Chooses the ends of the stretches that ranks are interpolated in.
-
-    Args:
-      quantiles: Of each column, from its smallest to its largest value, float64 [columns, n].
-
-    Returns:
-      float64 [columns, stretches + 1]: quantiles of equal distance, the smallest and the largest among them, where
-      those that are the median count for no more than a quarter of all.
-    """
-    is_median = tf.equal(quantiles, quantiles[:, _FINE // 2, tf.newaxis])
-    medians = tf.reduce_sum(tf.cast(is_median, tf.float64), axis=1, keepdims=True)
-    others = tf.cast(tf.shape(quantiles)[1], tf.float64) - medians
-    allowed = others * _MOST_OF_ONE_VALUE / (1 - _MOST_OF_ONE_VALUE)
-    # A constant has no others: its quantiles are one value, whatever they count for.
-    weight = tf.where(others > 0, tf.minimum(allowed / medians, 1.0), tf.ones_like(medians))
-    passed = tf.cumsum(tf.where(is_median, weight, tf.ones_like(quantiles)), axis=1)
-    shares = tf.constant([[part / _RANKS for part in range(1, _RANKS)]], tf.float64)
-    places = tf.searchsorted(passed / passed[:, -1:], tf.repeat(shares, tf.shape(quantiles)[0], axis=0))
-    inner = tf.gather(quantiles, places, batch_dims=1)
-    return tf.concat([quantiles[:, :1], inner, quantiles[:, -1:]], axis=1)
-
-
-def _rank(edges: tf.Tensor, filled: tf.Tensor) -> tf.Tensor:
-    """Gives each number its rank, from 0 to 1.
-
-    Args:
-      edges: Ends of the stretches of each column, float64 [columns, stretches + 1].
-      filled: Numbers, float64 [batch, columns].
-
-    Returns:
-      float64 [batch, columns].
-    """
+    edges = tf.concat([low[:, tf.newaxis], inner, high[:, tf.newaxis]], axis=1)
     start, width = edges[:, :-1], edges[:, 1:] - edges[:, :-1]
     beyond = filled[:, :, tf.newaxis] - start
     inside = tf.clip_by_value(beyond / tf.where(width > 0, width, tf.ones_like(width)), 0.0, 1.0)
-    return tf.reduce_mean(tf.where(width > 0, inside, tf.cast(beyond >= 0, tf.float64)), axis=2)
+    passed = tf.where(width > 0, inside, tf.cast(beyond >= 0, tf.float64))
+    rank = tf.reduce_mean(passed, axis=2)
+    quarter = _RANKS // 4
+    range_ = inner[:, 3 * quarter - 1] - inner[:, quarter - 1]
+    whole = tf.where(high > low, (high - low) / 2, tf.ones_like(high))
+    scaled = (filled - inner[:, 2 * quarter - 1]) / tf.where(range_ > 0, range_, whole)
+    bent = _BEND * tf.asinh(scaled / _BEND)
+    widths = [len(DATE_PARTS) if owner.kind == "date" else 1 for owner in owners]
+    of_ranks = tuple((name, place + width) for (name, place), width in zip(slots, widths, strict=True))
+    return [Block(tuple(slots), bent), Block(of_ranks, rank)]
 
 
 def _quantiles(owners: Sequence[FeatureStep], columns: tf.Tensor, count: int) -> tf.Tensor:

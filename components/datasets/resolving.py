@@ -139,20 +139,32 @@ def _settle(found: Found, options: DataOptions, name: str, task: str, seed: int)
     return draft.model_copy(update={"split": plan, "notes": told, "skipped": skipped})
 
 
-def settle_splits_anew(dataset: Dataset, options: DataOptions) -> Dataset:
+def settle_splits_anew(
+    dataset: Dataset, options: DataOptions, *, base_dir: Path, data_dir: Path | None, kept: Path | None = None
+) -> Dataset:
     """Counts anew where the splits begin after the types of columns have changed: a hash tells 3 from 3.0.
 
     Args:
       dataset: the resolved data with its new types.
       options: the ``data:`` block that it was resolved from.
+      base_dir: as for :func:`resolve`.
+      data_dir: as for :func:`resolve`.
+      kept: as for :func:`resolve`.
 
     Raises:
       ConfigError: a split would be empty.
     """
     if dataset.split.method not in ("hash", "stratified"):
         return dataset
-    plan, notes = finish_plan(dataset, _read_rows, may_change=options.split.method is None)
-    return dataset.model_copy(update={"split": plan, "notes": (*dataset.notes, *map(name_addresses, notes))})
+
+    def count() -> Dataset:
+        plan, notes = finish_plan(dataset, _read_rows, may_change=options.split.method is None)
+        return dataset.model_copy(update={"split": plan, "notes": (*dataset.notes, *map(name_addresses, notes))})
+
+    if kept is None:
+        return count()
+    places = Places(Path(base_dir), None if data_dir is None else Path(data_dir))
+    return recall(kept, {"dataset": dataset.to_json()}, options, places, count)
 
 
 def _untrained(found: Found, label: Label) -> list[str]:

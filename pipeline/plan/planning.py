@@ -270,15 +270,17 @@ def settle(
     use_folder(base_dir, own_modules(experiment))
     experiment = resolve_key(resolve_weights(experiment, workspace), base_dir)
     experiment = settle_preset(experiment, base_dir)
+    kept = kept_descriptions(workspace)
     dataset = resolve(
         experiment.data, name=experiment.name, base_dir=base_dir, data_dir=data_dir, task=experiment.task,
-        seed=experiment.seed, named=named_columns(experiment.features), kept=kept_descriptions(workspace),
+        seed=experiment.seed, named=named_columns(experiment.features), kept=kept,
     )  # fmt: skip
     schema = curated_text(schema_file, dataset) if schema_file else ""
     searched = feature_values(experiment.tuning.space) if experiment.tuning else {}
     if not searched:  # a search may try whole numbers as categories
         typed = with_quantities(dataset, experiment.features, whole_columns(schema))
-        dataset = dataset if typed is dataset else settle_splits_anew(typed, experiment.data)
+        if typed is not dataset:
+            dataset = settle_splits_anew(typed, experiment.data, base_dir=base_dir, data_dir=data_dir, kept=kept)
     settled = [name for name, options in experiment.features.items() if options.kind]
     rules = make_rules(schema, dataset, experiment.validation, settled)
     ingested = follow_types(dataset, rules)

@@ -128,20 +128,23 @@ def test_whole_numbers_that_are_kept_as_floats_are_divided_as_they_were_counted(
     assert [found[name, "yes"] for name in ("train", "eval", "test")] == [16, 9, 5]
 
 
+@pytest.mark.parametrize(("split", "counts"), [({}, 0), ({"method": "stratified"}, 2)], ids=["hash", "stratified"])
 def test_a_table_that_has_not_changed_is_read_for_the_first_plan_alone(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, split: dict[str, str], counts: int
 ) -> None:
-    readings = []
-    find = resolving._find
+    readings, counted = [], []
+    find, read_rows = resolving._find, resolving._read_rows
     monkeypatch.setattr(resolving, "_find", lambda *arguments: readings.append(1) or find(*arguments))
+    monkeypatch.setattr(resolving, "_read_rows", lambda *arguments: counted.append(1) or read_rows(*arguments))
     monkeypatch.setattr(keeping, "_RECENT_NS", 0)
     monkeypatch.setattr(keeping, "_FEWEST_BYTES", 1)
     rows = [f"{i},{i % 7},{'yes' if i % 2 else 'no'}" for i in range(3_000)]
     (tmp_path / "t.csv").write_text("\n".join(["x,y,ill", *rows]))
-    experiment = parse_experiment({"name": "flowers", "data": {"csv": {"path": "t.csv", "label": "ill"}}})
+    data = {"csv": {"path": "t.csv", "label": "ill"}, "split": split}
+    experiment = parse_experiment({"name": "flowers", "data": data})
     models = tmp_path / "workspace" / "models" / "flowers"
     first, second = (plan_run(experiment, tmp_path, None, models) for _ in range(2))
-    assert (first, len(readings)) == (second, 1)
+    assert (first, len(readings), len(counted)) == (second, 1, counts)
     (tmp_path / "t.csv").write_text("\n".join(["x,y,ill", *rows[1:]]))
     assert (plan_run(experiment, tmp_path, None, models).dataset.rows, len(readings)) == (2_999, 2)
 

@@ -36,6 +36,7 @@ from .number_evidence import (
     NumberEvidence as NumberEvidence,
     WrittenNumbers as WrittenNumbers,
     evidence_of as evidence_of,
+    is_unit as is_unit,
     plain_cell as plain_cell,
     plain_cells as plain_cells,
 )

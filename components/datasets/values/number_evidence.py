@@ -329,8 +329,13 @@ def _shape(body: str) -> str | None:
 
 def _singular(word: str) -> str:
     word = word.rstrip(".") if word != "." else word
-    known = any(_matches(word, units) for family in FAMILIES.values() for units, _ in family)
-    return word[:-1] if len(word) > 2 and word.endswith("s") and not known and not _is_magnitude(word) else word
+    known = is_unit(word) or _is_magnitude(word)
+    return word[:-1] if len(word) > 2 and word.endswith("s") and not known else word
+
+
+def is_unit(word: str) -> bool:
+    """Says whether a word of small letters is a unit of durations, bytes, masses, lengths or places in an order."""
+    return any(_matches(word, units) for family in FAMILIES.values() for units, _ in family)
 
 
 def _currency(sign: str) -> str:

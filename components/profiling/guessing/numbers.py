@@ -142,8 +142,8 @@ def _guess_id(name: str, finite: Sequence[int], distinct: int) -> ColumnGuess | 
 
 def _told_of_row_number(name: str, finite: Sequence[int], distinct: int) -> str:
     """Says in what way numbers of which (nearly) every row has its own tell rows apart; empty where they do not."""
-    if distinct < FEWEST_FOR_ID and not is_row_name(name):
-        return ""  # in a short table numbers may follow one another by chance
+    if distinct < FEWEST_FOR_ID and not (is_row_name(name) and name.strip() != "X"):
+        return ""  # in a short table numbers may follow one another by chance, and X and Y be all that it has
     low, high = finite[0], finite[-1]
     if _counts_on(finite, distinct):
         return "" if TIME_NAME.search(name) else f"numbers the rows, {low} to {high}"

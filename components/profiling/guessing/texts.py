@@ -18,6 +18,7 @@ from kerasline.components.datasets.values import (
     PERCENT,
     WrittenNumbers,
     evidence_of,
+    is_unit,
     plain_boolean,
     read_number,
     reads_as_date,
@@ -247,9 +248,13 @@ def _are_numbered_names(numbers: WrittenNumbers, counts: Counter[str]) -> bool:
     """Says whether values name something: codes such as 89A and 24D, or 1.SP and 3.NL that come again and again."""
     if not numbers.problem:
         return False
-    words = {_NO_WORD.sub("", value).lower() for value in counts}
-    is_unit = numbers.unit in ("", NUMBER, PERCENT, *CURRENCIES, *FAMILIES)
-    return len(words - {""}) > _MOST_UNITS or not is_unit and counts.total() >= _ROWS_EACH * len(counts)
+    words = {_NO_WORD.sub("", value).lower() for value in counts} - {""}
+    if len(words) > _MOST_UNITS:
+        are_amounts = any(" " in value.strip() for value in counts)
+        known = any(is_unit(word) for word in words if len(word) > 1)  # a letter may be of a code, as g and d are
+        return not (are_amounts or known)
+    has_unit = numbers.unit in ("", NUMBER, PERCENT, *CURRENCIES, *FAMILIES)
+    return not has_unit and counts.total() >= _ROWS_EACH * len(counts)
 
 
 def _told_numbers(numbers: WrittenNumbers, counts: Counter[str]) -> str:

@@ -172,6 +172,10 @@ def test_names_that_begin_with_a_digit_are_no_numbers_of_several_units() -> None
     assert guess_column(codes, 360, complete=True).kind == "categorical"
     amounts = SampledColumn("amount", "string", [f"{n} {'stk' if n % 2 else 'fl'}" for n in range(120)])
     assert "cannot be compared" in guess_column(amounts, 120, complete=True).why
+    for form in ("{} {}", "{}{}"):
+        units = [form.format(n, ("g", "kg", "l", "ml", "oz", "cup")[n % 6]) for n in range(1, 301)]
+        mixed = guess_column(SampledColumn("amount", "string", units), 300, complete=True)
+        assert mixed.kind == "drop" and "cannot be compared" in mixed.why
 
 
 def test_values_that_look_alike_are_remarked_on() -> None:

@@ -30,6 +30,7 @@ CHOOSER = random.Random(0)
         ("x", GAPS, "numeric"),
         ("rownames", list(range(1, 13)), "drop"),
         ("dose", list(range(1, 13)), "numeric"),
+        ("X", list(range(1, 13)), "numeric"),
         ("pay", GAPS, "numeric"),
         ("schid", GAPS, "drop"),
         ("pidnum", GAPS, "drop"),

@@ -11,11 +11,16 @@ from kerasline.components.registry import current_version, find_problem, read_hi
 from kerasline.pipeline.workspace import Workspace, read_outcome, run_folders
 
 
-def repeated_version(models: Path, key: str) -> dict[str, Any] | None:
+def repeated_version(models: Path, key: str, server: str | None) -> dict[str, Any] | None:
     """Returns the record of the version in production where a run would only repeat how it came there.
 
     That is one of this very run, whose fit the cache still has. Without the exception, repeating a run would compare
     its model with itself, and nothing would ever be cached.
+
+    Args:
+      models: ``MODELS/NAME``.
+      key: of the run.
+      server: ``run.metadata``, the store whose cache the run will ask.
     """
     current = current_version(models)
     record = read_record(models, current) if current is not None else {}
@@ -23,7 +28,7 @@ def repeated_version(models: Path, key: str) -> dict[str, Any] | None:
         return None
     from kerasline.pipeline.workspace import keeps_fit
 
-    home = Workspace(models.parent.parent)
+    home = Workspace(models.parent.parent, server)
     return record if keeps_fit(home, models.name, str(record.get("run_id"))) else None
 
 

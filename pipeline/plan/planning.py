@@ -224,7 +224,7 @@ def plan_run(
     learnt = learnt_versions(experiment, workspace, settled.dataset)
     experiment, dataset, rules = settled.experiment, settled.dataset, settled.rules
     key = _run_key(settled)
-    repeated = repeated_version(models, key) if cache and experiment.run.cache else None
+    repeated = repeated_version(models, key, experiment.run.metadata) if cache and experiment.run.cache else None
     baseline = baseline_version(models, repeated)
     compared = version_of_other_data(models, baseline, dataset.fingerprint)
     reference = reference or find_reference(experiment.validation.drift, models, compared, base_dir)

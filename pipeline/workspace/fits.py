@@ -7,6 +7,7 @@ from pathlib import Path
 from ml_metadata import MetadataStore, errors
 from ml_metadata.proto import metadata_store_pb2
 
+from kerasline.components.core import ConfigError
 from kerasline.pipeline.workspace.contents import find_loss
 from kerasline.pipeline.workspace.lineage import Artifacts, run_artifacts
 from kerasline.pipeline.workspace.store import open_store, pipeline_name
@@ -20,26 +21,25 @@ def keeps_fit(home: Workspace, name: str, run_id: str) -> bool:
     """Says whether a run that is repeated would get the fit which that run left.
 
     It would not where outputs were lost or the workspace was moved, and where the same was fitted anew since, as with
-    ``--no-cache``: TFX takes the newest outputs.
+    ``--no-cache``: TFX takes the newest outputs. Nor would it where that run wrote to another store.
 
     Args:
-      home: The workspace.
+      home: The workspace, with the store that the repeated run will use.
       name: Name of the recipe.
       run_id: Id of the run; it had the same plan.
     """
     try:
-        written = home.of_run(name, run_id)
-        found = run_artifacts(written, run_id)
+        found = run_artifacts(home, run_id)
         if "train" not in found or not _are_whole(found):
             return False
-        store, pipeline = open_store(written), pipeline_name(written, name)
+        store, pipeline = open_store(home), pipeline_name(home, name)
         examples, model = found["ingest"]["examples"], found["train"]["model"]
         return (
             store.get_artifacts_by_id([model.id])[0].uri == model.uri
             and _is_newest(store, f"{pipeline}.ingest", examples.id)
             and _is_newest(store, f"{pipeline}.train", model.id, reads=examples.id)
         )
-    except (errors.StatusError, RuntimeError, LookupError):  # whoever runs the steps says what is wrong
+    except (ConfigError, errors.StatusError, RuntimeError, LookupError):  # whoever runs the steps says what is wrong
         return False
 
 

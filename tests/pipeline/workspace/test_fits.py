@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 
@@ -81,3 +82,14 @@ def test_a_fit_is_not_kept_whose_outputs_or_whose_run_are_gone(runs: Runs, tmp_p
     assert not keeps_fit(Workspace(tmp_path), "flats", "r1"), "there is no store"
     shutil.rmtree(runs.home.pipeline("flats") / "ingest")
     assert not keeps_fit(runs.home, "flats", "r1")
+
+
+def test_a_fit_is_kept_in_the_store_that_the_run_will_use_alone(runs: Runs) -> None:
+    """Another store's cache is not asked, so a server that is gone stops nobody who does not use it."""
+    nobody = "mysql://kerasline@127.0.0.1:1/ml"
+    runs.fit("r1")
+    assert not keeps_fit(Workspace(runs.home.root, nobody), "flats", "r1")
+    (runs.home.reports("flats") / "r0").mkdir(parents=True)
+    (runs.home.reports("flats") / "r0" / "run.json").write_text(json.dumps({"metadata": nobody}))
+    assert not keeps_fit(runs.home, "flats", "r0")
+    assert keeps_fit(runs.home, "flats", "r1")

@@ -30,6 +30,11 @@ class Part:
         given = (("--from", self.first), ("--until", self.last))
         return [word for flag, step in given if step is not None for word in (flag, step)]
 
+    def fits_anew(self) -> bool:
+        """Says whether the model is fitted though its fit is there: all steps up to ``train`` are what it comes of."""
+        towards = STEPS[: STEPS.index("train") + 1]
+        return self.first in towards and self.last not in towards[:-1]
+
 
 WHOLE = Part()
 

@@ -211,7 +211,7 @@ def plan_run(
       models: ``MODELS/NAME``.
       schema_file: where the curated schema is; None to infer it and keep none.
       reference: what drift is measured from, where that is not found on this machine.
-      cache: whether outputs of earlier runs may be reused, if the recipe does not forbid it.
+      cache: whether the fit of an earlier run may be reused, if the recipe does not forbid it.
 
     Returns:
       The plan.

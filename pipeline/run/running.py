@@ -91,7 +91,7 @@ def run_recipe(
         screen.line(f"kerasline {experiment.name}  run {run_id}")
         screen.line(f"  log {log}")
         with only_run(home, screen.line):
-            plan = _settle(experiment, base_dir, data_dir, home, screen, cache)
+            plan = _settle(experiment, base_dir, data_dir, home, screen, cache and not part.fits_anew())
             order = Order(
                 plan=plan,
                 home=home,

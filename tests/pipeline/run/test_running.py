@@ -5,14 +5,18 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from kerasline.components.core.errors import ConfigError, DataRejected, ParityFailed
 from kerasline.components.datasets import DataOptions, resolve
-from kerasline.components.registry import PushRefused
+from kerasline.components.registry import PushRefused, move_pointer
+from kerasline.components.registry.versions import add_version
 from kerasline.pipeline.console.failures import describe_failure, find_cause
+from kerasline.pipeline.plan import Part
 from kerasline.pipeline.run import running
+from kerasline.pipeline.run.carrying_out import Order
 from kerasline.pipeline.run.outcome import EXIT_CODES, Outcome
 from kerasline.pipeline.workspace.workspace import Workspace
 
@@ -101,3 +105,31 @@ def test_what_ended_a_run_decides_its_status(error: Exception, status: str, text
 def test_exit_codes_are_those_of_the_contract(status: str) -> None:
     contract = {"pushed": 0, "up_to_date": 0, "partial": 0, "data_rejected": 3, "not_blessed": 4, "failed": 1}
     assert Outcome({"status": status}, "", Path("log")).exit_code == contract[status]
+
+
+def test_a_part_that_fits_anew_is_compared_with_what_is_in_production(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As a run with --no-cache is; a part that takes the fit from the cache repeats what that run was."""
+    orders: list[Order] = []
+
+    def note(order: Order, screen: object) -> Outcome:
+        orders.append(order)
+        return Outcome({}, "", order.log)
+
+    def baseline(first: str | None, last: str | None = None) -> int:
+        arguments: Any = {"data_dir": None, "workspace": tmp_path / "w", "cache": True, "debug": False}
+        running.run_recipe("iris_mlp", [], **arguments, part=Part(first, last))
+        return orders[-1].plan.baseline_version
+
+    monkeypatch.setattr(running, "carry_out", note)
+    monkeypatch.setattr("kerasline.pipeline.workspace.keeps_fit", lambda *_: True)
+    assert baseline(None) == 0
+    exported, models = tmp_path / "exported", tmp_path / "w" / "models" / "iris_mlp"
+    (exported / "variables").mkdir(parents=True)
+    for file in ("saved_model.pb", "variables/variables.index"):
+        (exported / file).write_bytes(b"a model")
+    move_pointer(models, add_version(models, exported, orders[0].plan.record()), "pushed by a run", previous=None)
+    assert [baseline(step) for step in ("ingest", "validate", "transform", "train")] == [1] * 4
+    assert (baseline("train", "train"), baseline("transform", "gate")) == (1, 1)
+    assert [baseline(*part) for part in ((None,), ("evaluate",), ("gate",), ("ingest", "transform"))] == [0] * 4

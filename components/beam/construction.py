@@ -9,6 +9,7 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 _Arguments = tuple[list[str], list[Any]]
+_TAKES_FROM = {"__wrapped__", "__signature__"}  # where a function says that it takes what another does
 
 
 def hasten_construction() -> None:
@@ -28,18 +29,20 @@ def hasten_construction() -> None:
 
 
 def _remember_arguments(read: Callable[[Any], _Arguments]) -> Callable[[Any], _Arguments]:
-    """Reads what a method takes once for all objects that have it; anything else is read each time."""
-    known: WeakKeyDictionary[FunctionType, _Arguments] = WeakKeyDictionary()
+    """Reads the names that a method takes once for all objects that have it; anything else is read each time.
+
+    Defaults are not kept: they may change, and one that leads to the method would keep it for ever.
+    """
+    known: WeakKeyDictionary[FunctionType, list[str]] = WeakKeyDictionary()
 
     @wraps(read)
     def arguments(function: Any) -> _Arguments:
         method = function.__func__ if isinstance(function, MethodType) else None
-        if not isinstance(method, FunctionType):
+        if not isinstance(method, FunctionType) or vars(method).keys() & _TAKES_FROM:
             return read(function)
         if method not in known:
-            known[method] = read(function)
-        names, defaults = known[method]
-        return list(names), list(defaults)
+            known[method] = read(function)[0]
+        return list(known[method]), list(method.__defaults__ or ())
 
     return arguments
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
+from functools import wraps
 from typing import Any
 
 import apache_beam as beam
@@ -53,6 +56,35 @@ def test_what_methods_take_is_what_beam_finds() -> None:
     core.get_function_args_defaults(functions[0])[0].append("changed by who asked")
     assert core.get_function_args_defaults(functions[0])[0] == ["element", "times"]
     assert get_dofn_specs(Once()) == ({SEEN}, set())
+
+
+def test_defaults_are_those_that_a_method_has_now() -> None:
+    class Scaled(Twice):
+        def process(self, element: int, times: int = 2, *, more: int = 3) -> Any:
+            yield element * times
+
+        @wraps(process)
+        def wrapped(self, *arguments: Any) -> Any:
+            yield from self.process(*arguments)
+
+    assert core.get_function_args_defaults(Scaled().process) == (["element", "times"], [2])
+    assert core.get_function_args_defaults(Scaled().wrapped) == (["element", "times"], [2])
+    Scaled.process.__defaults__ = (5,)
+    assert core.get_function_args_defaults(Scaled().process) == (["element", "times"], [5])
+    assert core.get_function_args_defaults(Scaled().wrapped) == (["element", "times"], [5])
+
+
+def test_a_class_whose_defaults_lead_to_itself_is_freed() -> None:
+    class Own(beam.DoFn):
+        def process(self, element: int, kind: Any = None) -> Any:
+            yield element
+
+    Own.process.__defaults__ = (Own,)
+    assert core.get_function_args_defaults(Own().process)[1] == [Own]
+    left = weakref.ref(Own)
+    del Own
+    gc.collect()
+    assert left() is None
 
 
 def test_views_share_values_with_their_options_alone() -> None:

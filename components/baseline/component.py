@@ -117,7 +117,7 @@ def _why_rows_were_seen(models: Path, version: int, plan: FeaturePlan, split: di
     record, read = read_record(models, version), plan.raw_arguments()
     drawn = record.get("split")
     if drawn is None and record.get("arguments", read).keys() != read.keys():
-        drawn = {**split, "cells": ""}  # of versions of earlier releases the columns alone are known
+        drawn = {**split, "cells": ""}  # of versions of earlier releases nothing is known but what they are asked with
     earlier = [
         (f"{one['version']}, whose weights version {version} started from,", one["split"])
         for one in record.get("learnt", ())

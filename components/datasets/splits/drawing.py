@@ -75,7 +75,8 @@ def _why_by_draw(before: Mapping[str, Any], now: Mapping[str, Any]) -> str:
             f"data.split.seed: {before['seed']} keeps them"
         )
     if now["method"] in _BY_CONTENT and before["cells"] != now["cells"]:
-        return "its table had other columns or types, and a row's cells decide where it goes"
+        had = "had" if before["cells"] else "may have had"
+        return f"its table {had} other columns or types, and a row's cells decide where it goes"
     return ""
 
 

@@ -140,8 +140,8 @@ def test_of_a_version_of_an_earlier_release_the_columns_alone_are_known(place: P
     assert look_up(place, tmp_path, 1).get_string_custom_property("seen") == ""
     push(place, tmp_path / "other", CLASSES, arguments={**PLAN.raw_arguments(), "height": "height"})
     assert look_up(place, tmp_path / "other", 1).get_string_custom_property("seen") == (
-        "version 1 may have been fitted on some of these rows, which would flatter it: its table had other columns or "
-        "types, and a row's cells decide where it goes"
+        "version 1 may have been fitted on some of these rows, which would flatter it: its table may have had other "
+        "columns or types, and a row's cells decide where it goes"
     )
 
 

@@ -10,7 +10,7 @@ from ml_metadata.proto import metadata_store_pb2
 from kerasline.components.core import ConfigError
 from kerasline.pipeline.workspace.contents import find_loss
 from kerasline.pipeline.workspace.lineage import Artifacts, run_artifacts
-from kerasline.pipeline.workspace.store import open_store, pipeline_name
+from kerasline.pipeline.workspace.store import open_store
 from kerasline.pipeline.workspace.workspace import Workspace
 
 _TOWARDS_FIT = ("ingest", "statistics", "curated", "schema", "anomalies", "transform", "tune", "train")
@@ -32,13 +32,8 @@ def keeps_fit(home: Workspace, name: str, run_id: str) -> bool:
         found = run_artifacts(home, run_id)
         if "train" not in found or not _are_whole(found):
             return False
-        store, pipeline = open_store(home), pipeline_name(home, name)
-        examples, model = found["ingest"]["examples"], found["train"]["model"]
-        return (
-            store.get_artifacts_by_id([model.id])[0].uri == model.uri
-            and _is_newest(store, f"{pipeline}.ingest", examples.id)
-            and _is_newest(store, f"{pipeline}.train", model.id, reads=examples.id)
-        )
+        store, model = open_store(home), found["train"]["model"]
+        return store.get_artifacts_by_id([model.id])[0].uri == model.uri and _comes_again(store, model.id)
     except (ConfigError, errors.StatusError, RuntimeError, LookupError):  # whoever runs the steps says what is wrong
         return False
 
@@ -48,23 +43,47 @@ def _are_whole(found: Artifacts) -> bool:
     return all(find_loss(Path(artifact.uri)) is None for artifact in outputs)
 
 
-def _is_newest(store: MetadataStore, node: str, output: int, reads: int | None = None) -> bool:
-    """Says whether an output is what a step's newest execution left that was told the same.
+def _comes_again(store: MetadataStore, output: int) -> bool:
+    """Says whether an artifact, and each that it was made of, is what a repeated step would find.
 
     Args:
       store: Of ML Metadata.
-      node: Name of the step's node.
       output: Id of the artifact.
-      reads: Id of an artifact that the execution must have read; None for any.
     """
-    finished = _finished_executions(store, node)
-    linked: dict[int, set[int]] = {each.id: set() for each in finished}
-    for event in store.get_events_by_execution_ids(list(linked)):
-        linked[event.execution_id].add(event.artifact_id)
-    told = next(each.custom_properties for each in finished if output in linked[each.id])
-    read = [each for each in finished if reads is None or reads in linked[each.id]]
-    newest = [each.id for each in read if each.custom_properties == told][-1]
-    return output in linked[newest]
+    asked = [output]
+    for artifact in asked:  # it grows
+        found, read = _newest_like(store, artifact)
+        if artifact not in found:
+            return False
+        asked += sorted(read.difference(asked))
+    return True
+
+
+def _newest_like(store: MetadataStore, output: int) -> tuple[set[int], set[int]]:
+    """Returns what the newest execution like the one that made an artifact left, and what it read.
+
+    Alike are those of a step that were told the same and read the same.
+
+    Args:
+      store: Of ML Metadata.
+      output: Id of the artifact.
+    """
+    finished = _finished_executions(store, _node_of(store, output))
+    left: dict[int, set[int]] = {each.id: set() for each in finished}
+    read: dict[int, set[int]] = {each.id: set() for each in finished}
+    for event in store.get_events_by_execution_ids(list(left)):
+        (left if event.type == metadata_store_pb2.Event.OUTPUT else read)[event.execution_id].add(event.artifact_id)
+    own = next(each for each in finished if output in left[each.id])
+    told = [each.id for each in finished if each.custom_properties == own.custom_properties]
+    newest = [execution for execution in told if read[execution] == read[own.id]][-1]
+    return left[newest], read[newest]
+
+
+def _node_of(store: MetadataStore, output: int) -> str:
+    """Returns the name of the node that an artifact came from."""
+    events = store.get_events_by_artifact_ids([output])
+    makers = [event.execution_id for event in events if event.type == metadata_store_pb2.Event.OUTPUT]
+    return next(str(each.name) for each in store.get_contexts_by_execution(makers[0]) if each.type == "node")
 
 
 def _finished_executions(store: MetadataStore, node: str) -> list[metadata_store_pb2.Execution]:

@@ -13,7 +13,7 @@ NUMBERED = (
     "(p|s|u|sub|subj|subject|pat|patient|case|sch|school|stu|stud|student|tch|teacher|pers|person|resp|cust|customer"
     "|client|emp|employee|member|user|order|item|rec|record|obs|hh|house|household|fam|family|firm|dist|district|site|plot|sample|doc|pupil)"
 )
-GROUP_NAME = re.compile(rf"(^|[_\s.\-])(id|uuid|guid)$|[a-z](Id|ID)$|^{NUMBERED}id$")
+GROUP_NAME = re.compile(rf"(^|[_\s.\-])(id|uuid|guid)$|[a-z](Id|ID)$|^(?i:{NUMBERED}id)$")
 TIME_NAME = re.compile(
     r"(^|[_\W])(years?|yr|wave|round|period|months?|mon|quarters?|weeks?|visit|season|time|t|jahr|date|days?|hours?|minutes?"
     r"|seconds?)$",

@@ -33,6 +33,7 @@ CHOOSER = random.Random(0)
         ("X", list(range(1, 13)), "numeric"),
         ("pay", GAPS, "numeric"),
         ("schid", GAPS, "drop"),
+        ("SCHID", [17 * (n % 80) for n in range(400)], "drop"),
         ("pidnum", GAPS, "drop"),
         ("pupilNR", GAPS, "drop"),
         ("acid", GAPS, "numeric"),

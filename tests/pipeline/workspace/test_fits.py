@@ -16,7 +16,7 @@ from kerasline.pipeline.workspace.workspace import Workspace
 
 
 class Runs:
-    """Enters runs of the two steps that a fit is made of."""
+    """Enters runs of three steps that a fit is made of."""
 
     def __init__(self, home: Workspace) -> None:
         self.home, self.store = home, metadata_store.MetadataStore(connection(home))
@@ -47,11 +47,15 @@ class Runs:
         )
         return int(artifacts[-1])
 
-    def fit(self, run: str, data: str = "a", examples: int = 0) -> tuple[int, int]:
-        """Enters both steps as they run where the cache is not asked, or has the examples alone."""
-        known = self.store.get_artifacts_by_id([examples])[0] if examples else None
-        examples = self.step(run, "ingest", data, "examples", known)
-        return examples, self.step(run, "train", "settings", "model", None, examples)
+    def fit(self, run: str, data: str = "a", examples: int = 0, graph: int = 0) -> tuple[int, int]:
+        """Enters the steps as they run where the cache has what is given alone; returns examples and graph."""
+        examples = self.step(run, "ingest", data, "examples", self._known(examples))
+        graph = self.step(run, "transform", "columns", "graph", self._known(graph), examples)
+        self.step(run, "train", "settings", "model", None, examples, graph)
+        return examples, graph
+
+    def _known(self, artifact: int) -> mlmd.Artifact | None:
+        return self.store.get_artifacts_by_id([artifact])[0] if artifact else None
 
 
 @pytest.fixture
@@ -71,6 +75,16 @@ def test_a_fit_is_kept_until_the_same_is_fitted_anew(runs: Runs) -> None:
     assert keeps_fit(runs.home, "flats", "r3")
     runs.fit("r4")
     assert [keeps_fit(runs.home, "flats", run) for run in ("r3", "r4")] == [False, True]
+
+
+def test_a_fit_is_not_kept_when_a_step_before_it_was_made_anew(runs: Runs) -> None:
+    examples, graph = runs.fit("r1")
+    runs.step("r2", "transform", "other columns", "graph", None, examples)
+    assert keeps_fit(runs.home, "flats", "r1"), "that is another recipe's"
+    runs.step("r3", "transform", "columns", "graph", runs.store.get_artifacts_by_id([graph])[0], examples)
+    assert keeps_fit(runs.home, "flats", "r1"), "taken from the cache"
+    runs.step("r4", "transform", "columns", "graph", None, examples)
+    assert not keeps_fit(runs.home, "flats", "r1"), "as --from transform --until transform leaves it"
 
 
 def test_a_fit_is_not_kept_whose_outputs_or_whose_run_are_gone(runs: Runs, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from ml_metadata import MetadataStore, errors
@@ -69,14 +70,20 @@ def _newest_like(store: MetadataStore, output: int) -> tuple[set[int], set[int]]
       output: Id of the artifact.
     """
     finished = _finished_executions(store, _node_of(store, output))
-    left: dict[int, set[int]] = {each.id: set() for each in finished}
-    read: dict[int, set[int]] = {each.id: set() for each in finished}
-    for event in store.get_events_by_execution_ids(list(left)):
-        (left if event.type == metadata_store_pb2.Event.OUTPUT else read)[event.execution_id].add(event.artifact_id)
+    left, read = _links(store, [each.id for each in finished])
     own = next(each for each in finished if output in left[each.id])
     told = [each.id for each in finished if each.custom_properties == own.custom_properties]
     newest = [execution for execution in told if read[execution] == read[own.id]][-1]
     return left[newest], read[newest]
+
+
+def _links(store: MetadataStore, executions: Sequence[int]) -> tuple[dict[int, set[int]], dict[int, set[int]]]:
+    """Returns by execution the ids of the artifacts that it left, and of those that it read."""
+    left: dict[int, set[int]] = {execution: set() for execution in executions}
+    read: dict[int, set[int]] = {execution: set() for execution in executions}
+    for event in store.get_events_by_execution_ids(executions):
+        (left if event.type == metadata_store_pb2.Event.OUTPUT else read)[event.execution_id].add(event.artifact_id)
+    return left, read
 
 
 def _node_of(store: MetadataStore, output: int) -> str:

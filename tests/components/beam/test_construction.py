@@ -36,6 +36,10 @@ class Once(beam.DoFn):
 
 
 def test_a_method_is_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    class New(Twice):
+        def process(self, element: int, times: int = 2) -> Any:
+            yield element * times
+
     asked = []
     read = core.get_signature
     monkeypatch.setattr(core, "get_signature", lambda function: [asked.append(function), read(function)][1])
@@ -43,8 +47,8 @@ def test_a_method_is_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
     with beam.Pipeline() as pipeline:
         numbers = pipeline | beam.Create([1, 2, 3])
         for times in (2, 3, 4):
-            _ = numbers | f"{times}" >> beam.ParDo(Twice(), times) | f"{times} kept" >> beam.Map(written.append)
-    assert len([function for function in asked if function == Twice.process or "Twice.process" in str(function)]) == 1
+            _ = numbers | f"{times}" >> beam.ParDo(New(), times) | f"{times} kept" >> beam.Map(written.append)
+    assert len([function for function in asked if "New.process" in str(function)]) == 1
     assert not hasattr(core.get_function_args_defaults.__wrapped__, "__wrapped__")
 
 

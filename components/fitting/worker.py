@@ -12,6 +12,7 @@ import traceback
 from pathlib import Path
 from typing import Any
 
+from kerasline.components.core import loading_libraries, progress
 from kerasline.components.fitting.places import end_with_parent
 
 
@@ -44,11 +45,11 @@ def _fit(folder: Path, job: dict[str, Any], number: int) -> None:
     """
     sys.path += [path for path in job["python_path"] if path not in sys.path]
     place = job["place"]
-    _prepare_backend(place)
-    import keras
+    with loading_libraries():
+        _prepare_backend(place)
+        import keras
 
-    from kerasline.components.core import progress
-    from kerasline.components.fitting.one_fit import fit_here
+        from kerasline.components.fitting.one_fit import fit_here
     from kerasline.components.fitting.places import HISTORY, RESULT, START, Place, read_rows, read_weights, save_weights
     from kerasline.components.fitting.rows import FitData, Share
     from kerasline.components.fitting.settings import FitSettings

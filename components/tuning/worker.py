@@ -33,10 +33,12 @@ def main() -> int:
 
 
 def _search(job: dict[str, Any]) -> None:
-    from kerasline.components.core import progress
-    from kerasline.components.fitting import MARK, FitData, FitSettings, read_rows
-    from kerasline.components.tuning.space import TuningOptions
-    from kerasline.components.tuning.tuner import ConfigTuner
+    from kerasline.components.core import loading_libraries, progress
+
+    with loading_libraries():
+        from kerasline.components.fitting import MARK, FitData, FitSettings, read_rows
+        from kerasline.components.tuning.space import TuningOptions
+        from kerasline.components.tuning.tuner import ConfigTuner
 
     progress.listen(lambda said: print(MARK + json.dumps(vars(said)), flush=True))
     data = FitData(read_rows(job["train"]), read_rows(job["validation"]), None, True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import apache_beam as beam
@@ -18,9 +19,16 @@ from tools.engines.clusters import local_service
 pytestmark = pytest.mark.slow
 
 
+@pytest.fixture(scope="module")
+def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[str]]:
+    """Options for Beam's own job service, up to those of the workers."""
+    with local_service(tmp_path_factory.mktemp("service")) as (options, _):
+        yield options[:-1]
+
+
 @pytest.mark.timeout(120)
 @pytest.mark.parametrize("keras", [None, "3.14.0"])
-def test_a_worker_of_another_lock(keras: str | None, tmp_path: Path) -> None:
+def test_a_worker_of_another_lock(keras: str | None, service: list[str], tmp_path: Path) -> None:
     """The workers are processes of Beam's own job service; the second one finds another Keras first on its path."""
     path = os.environ.get("PYTHONPATH", "")
     if keras:
@@ -28,16 +36,15 @@ def test_a_worker_of_another_lock(keras: str | None, tmp_path: Path) -> None:
         record.parent.mkdir(parents=True)
         record.write_text(f"Metadata-Version: 2.1\nName: keras\nVersion: {keras}\n")
         path = f"{record.parent.parent}{os.pathsep}{path}"
-    with local_service(tmp_path) as (options, _):
-        worker = f"PYTHONPATH={path} {sys.executable} -m apache_beam.runners.worker.sdk_worker_main"
-        given = PipelineOptions([*options[:-1], f"--environment_config={worker}"])
-        try:
-            with beam.Pipeline(options=given) as pipeline:
-                pipeline | beam.Create([1, 2]) | beam.ParDo(CheckWorker())
-        except RuntimeError as error:
-            cause = find_cause(error)
-        else:
-            cause = None
+    worker = f"PYTHONPATH={path} {sys.executable} -m apache_beam.runners.worker.sdk_worker_main"
+    given = PipelineOptions([*service, f"--environment_config={worker}"])
+    try:
+        with beam.Pipeline(options=given) as pipeline:
+            pipeline | beam.Create([1, 2]) | beam.ParDo(CheckWorker())
+    except RuntimeError as error:
+        cause = find_cause(error)
+    else:
+        cause = None
     if keras is None:
         assert cause is None
         return

@@ -34,6 +34,12 @@ def search(folder: Path, settings: FitSettings | None = None, **options: Any) ->
     return tuner
 
 
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> ConfigTuner:
+    """A search of five trials that nothing interrupted."""
+    return search(tmp_path_factory.mktemp("whole"))
+
+
 def test_trial_0_is_the_config_as_it_is(tmp_path: Path) -> None:
     """Also where its values are outside the space."""
     tuner = search(tmp_path, iris_settings(learning_rate=0.5), max_trials=2)
@@ -41,14 +47,13 @@ def test_trial_0_is_the_config_as_it_is(tmp_path: Path) -> None:
     assert tuner.trials[0]["trial_id"] == "0"
 
 
-def test_the_winner_has_the_best_score(tmp_path: Path) -> None:
+def test_the_winner_has_the_best_score(whole: ConfigTuner) -> None:
     """A trial's score is that of the weights that its fit ends with."""
-    tuner = search(tmp_path)
-    scores = [trial["score"] for trial in tuner.trials]
+    scores = [trial["score"] for trial in whole.trials]
     assert len(scores) == 5
-    assert all(trial["score"] == trial["history"]["val_accuracy"][-1] for trial in tuner.trials)
-    winner = tuner.trials[int(np.argmax(scores))]
-    assert decode_hyperparameters(tuner.get_best_hyperparameters()[0].values) == winner["values"]
+    assert all(trial["score"] == trial["history"]["val_accuracy"][-1] for trial in whole.trials)
+    winner = whole.trials[int(np.argmax(scores))]
+    assert decode_hyperparameters(whole.get_best_hyperparameters()[0].values) == winner["values"]
 
 
 def test_a_metric_of_the_users_is_the_objective(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -171,19 +176,19 @@ def test_trials_leave_no_graphs_behind(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 @pytest.mark.long
-def test_the_same_seed_gives_the_same_trials(tmp_path: Path) -> None:
+def test_the_same_seed_gives_the_same_trials(tmp_path: Path, whole: ConfigTuner) -> None:
     """Values and scores."""
-    first, second = search(tmp_path / "a", max_trials=3), search(tmp_path / "b", max_trials=3)
-    assert [t["values"] for t in first.trials] == [t["values"] for t in second.trials]
-    assert [t["score"] for t in first.trials] == pytest.approx([t["score"] for t in second.trials])
+    first, second = whole.trials[:3], search(tmp_path, max_trials=3).trials
+    assert [t["values"] for t in first] == [t["values"] for t in second]
+    assert [t["score"] for t in first] == pytest.approx([t["score"] for t in second])
 
 
 @pytest.mark.slow
 @pytest.mark.long
-def test_executions_are_averaged(tmp_path: Path) -> None:
+def test_executions_are_averaged(tmp_path: Path, whole: ConfigTuner) -> None:
     """Each with a seed of its own."""
     tuner = search(tmp_path, max_trials=1, executions_per_trial=2)
-    one = search(tmp_path / "one", max_trials=1).trials[0]["score"]
+    one = whole.trials[0]["score"]
     settings = iris_settings()
     other = search(tmp_path / "two", settings.model_copy(update={"seed": settings.seed + 1}), max_trials=1)
     assert tuner.trials[0]["score"] == pytest.approx((one + other.trials[0]["score"]) / 2)
@@ -296,7 +301,7 @@ def test_a_live_line_tells_the_epoch_the_best_and_the_time_left(tmp_path: Path) 
 
 @pytest.mark.slow
 @pytest.mark.long
-def test_a_killed_search_goes_on_to_the_same_trials(tmp_path: Path) -> None:
+def test_a_killed_search_goes_on_to_the_same_trials(tmp_path: Path, whole: ConfigTuner) -> None:
     """kill -9 in the third trial: the first two are not run again, and the end is as if nothing had happened."""
     folder, root = tmp_path / "killed", Path(__file__).resolve().parents[3]
     environment = {**os.environ, "PYTHONPATH": str(root)}
@@ -313,7 +318,6 @@ def test_a_killed_search_goes_on_to_the_same_trials(tmp_path: Path) -> None:
     assert 2 <= len(before) < 5
     subprocess.run([*command[:-1], "0"], env=environment, check=True, capture_output=True)
     after = read_trials(folder / "trials")
-    whole = search(tmp_path / "whole").trials
     assert after[: len(before)] == before
-    assert [trial["values"] for trial in after] == [trial["values"] for trial in whole]
-    assert [trial["score"] for trial in after] == pytest.approx([trial["score"] for trial in whole])
+    assert [trial["values"] for trial in after] == [trial["values"] for trial in whole.trials]
+    assert [trial["score"] for trial in after] == pytest.approx([trial["score"] for trial in whole.trials])

@@ -60,7 +60,7 @@ from kerasline.pipeline.plan.in_production import (
 from kerasline.pipeline.plan.own_parts import OF_A_RUN, Stage, own_modules
 from kerasline.pipeline.plan.presets import settle_preset, tokenizer_of
 from kerasline.pipeline.plan.signing_key import resolve_key
-from kerasline.pipeline.plan.starting_weights import learnt_versions, resolve_weights
+from kerasline.pipeline.plan.starting_weights import learnt_versions, resolve_weights, started_from
 from kerasline.pipeline.workspace import kept_descriptions
 
 # Of the rows in eval, where the source says which they are.
@@ -85,6 +85,7 @@ class RunPlan:
       search_start: what the search takes over from an earlier one.
       alternatives: the plans that the search chooses among, ``features`` first; empty where it changes none.
       learnt: the versions whose rows the weights have learnt that the network starts from.
+      started_from: the version that those weights are of, NAME@VERSION; empty where they are no version's.
       pointer: changes when somebody else than this run moved what is in production, so that it pushes again.
     """
 
@@ -102,6 +103,7 @@ class RunPlan:
     pointer: str = ""
     alternatives: tuple[Alternative, ...] = ()
     learnt: tuple[dict[str, Any], ...] = ()
+    started_from: str = ""
 
     def fit_settings(self) -> FitSettings:
         """Returns what the Tuner and the Trainer are told."""
@@ -178,6 +180,7 @@ class RunPlan:
             "baseline_version": self.baseline_version,
             "pointer_before": self.pointer,
             "learnt": list(self.learnt),
+            "started_from": self.started_from,
         }
 
 
@@ -221,7 +224,8 @@ def plan_run(
     """
     workspace = models.parent.parent
     settled = settle(experiment, base_dir, data_dir, workspace, schema_file)
-    learnt = learnt_versions(experiment, workspace, settled.dataset)
+    start = started_from(experiment, workspace)
+    learnt = learnt_versions(start, experiment.name, workspace, settled.dataset)
     experiment, dataset, rules = settled.experiment, settled.dataset, settled.rules
     key = _run_key(settled)
     repeated = repeated_version(models, key, experiment.run.metadata) if cache and experiment.run.cache else None
@@ -231,7 +235,7 @@ def plan_run(
     return RunPlan(
         experiment, dataset, settled.features, settled.evaluation, baseline, key, settled.schema, rules, reference,
         schema_file, pointer=describe_pointer(models, repeated), alternatives=settled.alternatives,
-        learnt=learnt,
+        learnt=learnt, started_from=start,
     )  # fmt: skip
 
 

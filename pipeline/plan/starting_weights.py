@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from kerasline.components.core import ConfigError
+from kerasline.components.core import ConfigError, is_version
 from kerasline.components.datasets.description import Dataset
 from kerasline.components.formats import KINDS
 from kerasline.components.models import TransferOptions, check_same_weights, weights_digest
@@ -49,31 +49,78 @@ def resolve_weights(experiment: Experiment, root: Path) -> Experiment:
     return experiment.model_copy(update={"model": model.model_copy(update=told)})
 
 
-def learnt_versions(experiment: Experiment, root: Path, dataset: Dataset) -> tuple[dict[str, Any], ...]:
-    """Lists the versions whose rows the weights have learnt that a network starts from, as far as they may be today's.
+def started_from(experiment: Experiment, root: Path) -> str:
+    """Names the version whose weights a network starts from, NAME@VERSION; empty where it starts from no version's.
 
     Args:
       experiment: as it was read; see :func:`resolve_weights`.
       root: the workspace that has the version.
-      dataset: today's; versions of other recipes count where they were fitted on the same data.
+    """
+    model = experiment.model
+    if not isinstance(model, TransferOptions):
+        return ""
+    models = root / "models"
+    if _is_reference(model.weights):
+        folder, version = find_version(models, model.weights)
+        return f"{folder.name}@{version}"
+    file = Path(model.weights).expanduser().resolve()
+    parts = file.relative_to(models.resolve()).parts if file.is_relative_to(models.resolve()) else ()
+    is_version_file = len(parts) == 4 and is_version(parts[1]) and parts[2] == FORMATS_FOLDER
+    return f"{parts[0]}@{parts[1]}" if is_version_file else ""
+
+
+def learnt_versions(start: str, name: str, root: Path, dataset: Dataset) -> tuple[dict[str, Any], ...]:
+    """Lists the versions whose rows the weights have learnt that a network starts from, as far as they may be today's.
+
+    Args:
+      start: the version that it starts from; see :func:`started_from`.
+      name: of the recipe; versions of other recipes count where they were fitted on the same data.
+      root: the workspace that has the versions.
+      dataset: today's.
 
     Returns:
       ``version``, NAME@VERSION, and ``split``, the record of its splits or None: the version, and those before it.
     """
-    model = experiment.model
-    if not isinstance(model, TransferOptions) or not _is_reference(model.weights):
-        return ()
-    folder, version = find_version(root / "models", model.weights)
-    record = read_record(folder, version)
-    is_of_same_data = record.get("data_fingerprint") == dataset.fingerprint or _title_of(record) == dataset.title
-    if folder.name != experiment.name and not is_of_same_data:
-        return ()
-    return ({"version": f"{folder.name}@{version}", "split": record.get("split")}, *record.get("learnt", ()))
+    found: dict[str, Any] = {}
+    known: dict[str, Any] = {}  # those that were deleted since, too
+    for reference, record in _chain(start, root):
+        earlier = _learnt_before(record)
+        known = {**earlier, **known}
+        if reference.partition("@")[0] == name or _is_of_same_data(record, dataset):
+            own = {reference: record.get("split", known.get(reference))}
+            found = {**found, **{each: split for each, split in {**own, **earlier}.items() if each not in found}}
+    return tuple({"version": each, "split": split} for each, split in found.items())
 
 
-def _title_of(record: dict[str, Any]) -> str | None:
-    title: str | None = record.get("data", {}).get("title")
-    return title
+def _chain(start: str, root: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Goes through a version and those that it goes back to; one of other data may itself start from one of these."""
+    chain = [start] if start else []
+    for reference in chain:  # which grows
+        recipe, _, version = reference.partition("@")
+        record = read_record(root / "models" / recipe, int(version))
+        yield reference, record
+        before = [*_learnt_before(record), record.get("started_from")]
+        chain += [each for each in before if each and each not in chain]
+
+
+def _learnt_before(record: dict[str, Any]) -> dict[str, Any]:
+    return {one["version"]: one["split"] for one in record.get("learnt", ())}
+
+
+def _is_of_same_data(record: dict[str, Any], dataset: Dataset) -> bool:
+    """Says whether a version was fitted on rows of the data that a dataset has, as far as can be told.
+
+    Data that has grown is known by its spans, or by its title, which is often that of a file or a folder: many have
+    the same, so the label must be the same, too.
+    """
+    if record.get("data_fingerprint") == dataset.fingerprint:
+        return True
+    if {*record.get("span_digests", {}).values()} & {*dataset.spans.values()}:
+        return True
+    title, label = record.get("data", {}).get("title"), record.get("label", {}).get("name")
+    classes = record.get("classes")  # None for a number
+    is_alike = (title, label) == (dataset.title or dataset.name, dataset.label.name)
+    return is_alike and (classes is None or tuple(classes) == dataset.label.classes)
 
 
 def _searched(experiment: Experiment) -> list[str]:

@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from kerasline.components.core.errors import ConfigError
 from kerasline.pipeline.config.experiment import parse_experiment
@@ -82,6 +83,34 @@ def test_a_version_of_the_same_data_may_have_learnt_rows_that_measure_the_model(
     assert "old@2, whose weights this model starts from, may have been fitted on" in plan("mine@2").flattered()
     assert plan("mine@2").record()["learnt"] == [{"version": "mine@2", "split": told["split"]}, earlier]
     assert (plan("mine@3").flattered(), plan("mine@4").learnt) == ("", ())
+    assert plan("mine@4").record()["started_from"] == "mine@4", "for those that start from this one"
+
+
+def test_versions_of_the_same_data_are_found_whatever_lies_between(tmp_path: Path) -> None:
+    """The file of a version is the version, and one of other data may itself start from one of these."""
+    root, split = tmp_path / "w", {"seed": 8}
+    folder = tmp_path / "images"
+    for number in range(60):
+        file = folder / ("cats", "dogs")[number % 2] / f"{number}.png"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", (8, 8), (number, 0, 0)).save(file)
+    recipe = {"name": "pets", "data": {"images": {"path": str(folder)}}, "task": "multiclass"}
+
+    def learnt(weights: object) -> list[str]:
+        model = {"family": "transfer", "base": "squeezenet", "input_size": 32, "weights": str(weights)}
+        made = plan_run(parse_experiment({**recipe, "model": model}), tmp_path, None, root / "models" / "pets")
+        assert all(one["split"] == split for one in made.learnt)
+        return [one["version"] for one in made.learnt]
+
+    told = {"data": {"title": "images"}, "label": {"name": "label"}, "split": split}
+    grown = push(root, "grown", 1, keras=True, **told, classes=["cats", "dogs"])
+    push(root, "plants", 1, keras=True, **told, classes=["elm", "oak"])
+    push(root, "stones", 1, keras=True, **{**told, "label": {"name": "kind"}}, started_from="grown@1")
+    push(root, "stars", 1, keras=True, started_from="stones@1", split=split)
+    push(root, "seas", 1, keras=True, split=split, learnt=[{"version": "pets@7", "split": split}])
+    assert [learnt(each) for each in ("grown@1", grown)] == [["grown@1"]] * 2
+    assert learnt("plants@1") == [], "many folders are called images"
+    assert (learnt("stones@1"), learnt("stars@1"), learnt("seas@1")) == (["grown@1"], ["grown@1"], ["pets@7"])
 
 
 def test_a_file_of_that_name_comes_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -210,7 +210,8 @@ def test_its_screen_shows_every_step_and_the_noise_is_in_the_log(first: Stage) -
     words = [line.split() for line in first.done.out.splitlines() if line.strip()]
     shown = [line[0] for line in words if line[0] in STEPS and line[2:] == ["s"]]
     assert shown == [step["id"] for step in first.done.result["steps"]]
-    assert sum(line[0] == "trial" for line in words) == 2
+    # On a slow machine a line tells of an epoch within a trial, too.
+    assert sum(line[0] == "trial" and "epoch" not in line for line in words) == 2
     assert ["blessed", "and", "pushed,"] in [line[:3] for line in words]
     for noise in ("tensorflow", "WARNING", "INFO", "absl"):
         assert noise not in first.done.out

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -126,16 +126,20 @@ def forecast(
     history = [json.loads(p.read_text(encoding="utf-8")) for p in sorted(reports.glob(f"*/{STEPS_FILE}"))]
     root = reports.parents[1]
     keys, result = step_keys(steps), []
-    known = _keys_there(history, keys.values(), root, server) if has_store else set()
     seconds = _last_seconds(reports)
     running: set[str] = set()
+    handed_on: dict[str, list[str]] = {}  # what the steps that are cached left
     for name, step in steps.items():
-        before = next((run[name] for run in reversed(history) if name in run), None)
+        alike = _runs_with(name, keys[name], server, history) if has_store else []
         # Its key is as before where a step before it has lost what it left: the new outputs will be others.
-        if keys[name] in known and not running.intersection(step.upstream):
+        waits = running.intersection(step.upstream)
+        taken = None if waits else _newest_there(name, step, alike, handed_on, root)
+        if taken is not None:
+            handed_on[name] = sorted(taken.get("outputs", ()))
             result.append(StepForecast(name, True, "nothing changed", seconds.get(name)))
             continue
         running.add(name)
+        before = next((run[name] for run in reversed(history) if name in run), None)
         reason = _reason(step, before, running, root, server) if has_store or before is None else _NO_STORE
         result.append(StepForecast(name, False, reason, seconds.get(name)))
     return result
@@ -157,17 +161,28 @@ def forecast_first(steps: Sequence[str], reports: Path) -> list[StepForecast]:
     return [StepForecast(step, False, _NEVER, seconds.get(step)) for step in steps]
 
 
-def _keys_there(
-    history: Iterable[Mapping[str, Any]], wanted: Iterable[str], root: Path, server: str | None
-) -> set[str]:
-    """Returns those keys that steps finished with whose outputs are still there, and known to the store in use."""
-    found: set[str] = set()
-    sought = set(wanted)
-    for record in (record for run in history for record in run.values()):
-        # Runs that took the same outputs have the same key, and looking at them once is enough.
-        if record["key"] in sought - found and record.get("server") == server and _is_there(record, root):
-            found.add(record["key"])
-    return found
+def _runs_with(
+    name: str, key: str, server: str | None, history: Sequence[Mapping[str, Any]]
+) -> list[Mapping[str, Any]]:
+    """Lists the runs that finished a step with a key, and entered it in the store in use."""
+    own = (run for run in history if name in run)
+    return [run for run in own if (run[name]["key"], run[name].get("server")) == (key, server)]
+
+
+def _newest_there(
+    name: str, step: StepInputs, runs: Sequence[Mapping[str, Any]], handed_on: Mapping[str, list[str]], root: Path
+) -> Mapping[str, Any] | None:
+    """Returns what the newest run that took the same left of a step, if it is still there.
+
+    A step before it may have been made anew alone, with the same key and other outputs.
+    """
+    for run in reversed(runs):
+        before = (one for one in step.upstream if one in run and one in handed_on)
+        took_the_same = all(sorted(run[one].get("outputs", ())) == handed_on[one] for one in before)
+        if took_the_same and _is_there(run[name], root):
+            record: Mapping[str, Any] = run[name]
+            return record
+    return None
 
 
 def _is_there(record: Mapping[str, Any], root: Path) -> bool:

@@ -52,6 +52,18 @@ def test_the_same_plan_is_cached(tmp_path: Path) -> None:
     assert [(s.cached, s.seconds) for s in forecast(steps(), tmp_path)] == [(True, 2.5)] * 4
 
 
+def test_a_step_that_was_made_anew_alone_hands_on_what_the_others_have_not_taken(tmp_path: Path) -> None:
+    """As ``--from ingest --until ingest`` leaves it."""
+    remember(tmp_path, "1", steps(), ["ingest", "train", "baseline", "push"])
+    (tmp_path / "anew").mkdir()
+    (tmp_path / "2").mkdir()
+    write_steps(tmp_path / "2", steps(), [StepResult("ingest", 2.0, False, (str(tmp_path / "anew"),))])
+    found = {s.id: (s.cached, s.reason) for s in forecast(steps(), tmp_path)}
+    assert found["ingest"][0]
+    assert found["train"] == found["baseline"] == (False, "this combination has not run before")
+    assert found["push"] == (False, "train and baseline would run")
+
+
 def test_the_reason_names_the_key_and_both_values(tmp_path: Path) -> None:
     """A changed config key is named as the recipe names it; what follows says which step it waits for."""
     remember(tmp_path, "1", steps(), ["ingest", "train", "baseline", "push"])
